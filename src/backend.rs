@@ -1,0 +1,67 @@
+//! The shared words for what a director lists: a backend, its tag, its state.
+//!
+//! Values only. It knows no wire format (`director::wire`) and no decision (`policy`).
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::quote::Quote;
+
+/// The director's name for a group of backends; users of one tag are only sent to its backends.
+///
+/// The empty tag is the group of all backends without one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag(String);
+
+impl Tag {
+    pub fn new(name: impl Into<String>) -> Tag {
+        Tag(name.into())
+    }
+
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            f.write_str("no tag")
+        } else {
+            write!(f, "tag {}", Quote::new(&self.0))
+        }
+    }
+}
+
+/// Whether the director sends users to a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostState {
+    Up,
+    Down,
+}
+
+impl fmt::Display for HostState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HostState::Up => "up",
+            HostState::Down => "down",
+        })
+    }
+}
+
+/// The director's `last_updown_change`: whole seconds since 1970 of the clock of whichever director
+/// made the change; zero means never. Compared with other stamps only, never with a running clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(pub u64);
+
+/// One line of HOST-LIST.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub address: IpAddr,
+    /// The weight. Zero: an operator took the backend out of rotation, which is not `Down`.
+    pub vhosts: u32,
+    pub users: u64,
+    pub tag: Tag,
+    pub state: HostState,
+    pub changed: Stamp,
+}

@@ -1,0 +1,112 @@
+//! The checked configuration: the one type that all other rooms read.
+//!
+//! Nothing in it is optional in the sense of "perhaps set": every value is final, every time a
+//! `Duration`. It is made by `cli` (flags) and must not read files or arguments itself.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::account::Envelope;
+use crate::service::Service;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The director's admin socket.
+    pub socket: PathBuf,
+    /// In the order of checking: plain ports first, then TLS ports, each as given.
+    pub services: Vec<Service>,
+    pub pace: Pace,
+    pub probing: Probing,
+    pub drain: DrainMode,
+    pub deeds: Deeds,
+    pub files: Files,
+    pub run: RunMode,
+    /// Log each probe too.
+    pub debug: bool,
+}
+
+/// When a backend is probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// From the end of a round to the start of the next.
+    pub interval: Duration,
+    /// Further attempts after a failed one, before the port has failed for good.
+    pub retries: u32,
+    /// Before the first retry; between the others passes a sixth of it.
+    pub retry_delay: Duration,
+}
+
+/// How one attempt is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probing {
+    /// For a whole attempt: connect, TLS and talk.
+    pub timeout: Duration,
+    pub verify: Verify,
+    /// A PEM bundle to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Two lines: user name, password. Without it no probe logs in.
+    pub credentials_file: Option<PathBuf>,
+    pub envelope: Envelope,
+}
+
+/// What a certificate is checked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verify {
+    Off,
+    /// Trust, and the name of the address's PTR record, or the address if it has none.
+    AddressName,
+    /// Trust, and this name for every backend.
+    Name(String),
+}
+
+/// How a down backend's users are moved away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrainMode {
+    /// HOST-RESET-USERS with so many users at a time: kicked and moved.
+    Move {
+        limit: MoveLimit,
+    },
+    /// HOST-FLUSH, poolmon's way: forgotten; open sessions go on hanging.
+    Drop,
+    Leave,
+}
+
+/// The `max_parallel` of HOST-RESET-USERS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoveLimit {
+    All,
+    /// At least one: the director refuses zero.
+    AtMost(std::num::NonZeroU32),
+}
+
+/// Whether the director is told anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deeds {
+    Done,
+    /// `--dry-run`: only logged.
+    Told,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    pub lock: PathBuf,
+    /// The ledger.
+    pub state: PathBuf,
+    pub log: LogTarget,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    File(PathBuf),
+    Syslog,
+    /// `--foreground` with a log file: standard output and standard error.
+    Terminal,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunMode {
+    Daemon,
+    Foreground,
+    /// `--once`: one round, printed; no lock, no fork, no changing command.
+    Once,
+}

@@ -1,0 +1,10 @@
+//! poolmon watches the backends of a Dovecot director and tells the director which are up.
+//!
+//! This file lists the rooms; ARCHITECTURE.md is their map. Nothing else belongs here.
+
+pub mod account;
+pub mod backend;
+pub mod config;
+pub mod outcome;
+pub mod quote;
+pub mod service;

@@ -1,0 +1,60 @@
+//! Text of others: what a server, a director or a file said, made fit to be shown.
+//!
+//! Every byte that did not come from our own source code passes through `Quote` on its way to a
+//! log, a terminal, a page or a metric. It owns escaping and cutting, and must not interpret.
+
+use std::fmt;
+
+/// How many bytes of the original are kept; the rest is replaced by an ellipsis.
+const LONGEST: usize = 160;
+
+/// Foreign text, escaped to printable ASCII and cut to a bounded length.
+///
+/// Two quotes are equal when they print the same.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Quote(String);
+
+impl Quote {
+    pub fn new(text: impl AsRef<[u8]>) -> Quote {
+        let text = text.as_ref();
+        let kept = &text[..text.len().min(LONGEST)];
+        let mut shown: String = kept
+            .iter()
+            .flat_map(|&byte| std::ascii::escape_default(byte))
+            .map(char::from)
+            .collect();
+        if kept.len() < text.len() {
+            shown.push_str("...");
+        }
+        Quote(shown)
+    }
+}
+
+impl fmt::Display for Quote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+}
+
+impl fmt::Debug for Quote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_bytes_terminal_escapes_and_quotes_are_escaped() {
+        let quote = Quote::new(b"a\r\n\x1b[2J\"\xff");
+        assert_eq!(quote.to_string(), r#""a\r\n\x1b[2J\"\xff""#);
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        let shown = Quote::new(vec![b'x'; 100_000]).to_string();
+        assert_eq!(shown.len(), LONGEST + "\"...\"".len());
+    }
+}
