@@ -7,4 +7,5 @@ pub mod backend;
 pub mod config;
 pub mod outcome;
 pub mod quote;
+pub mod schedule;
 pub mod service;

@@ -1,0 +1,292 @@
+//! The schedule over made-up time: tables of outcomes, and when which attempt follows.
+
+use super::*;
+use crate::outcome::{Fault, Stage};
+
+const PACE: Pace = Pace {
+    interval: Duration::from_secs(30),
+    retries: 4,
+    retry_delay: Duration::from_secs(3),
+};
+
+/// A backend in a table: how long each attempt takes and what it gives.
+#[derive(Clone, Copy)]
+enum Reply {
+    Passes,
+    Refuses,
+    Hangs,
+    LacksDescriptors,
+}
+
+struct Bench {
+    schedule: Schedule,
+    start: Instant,
+    now: Instant,
+}
+
+impl Bench {
+    fn new(pace: Pace, services: usize) -> Bench {
+        let start = Instant::now();
+        Bench {
+            schedule: Schedule::new(pace, services, start),
+            start,
+            now: start,
+        }
+    }
+
+    /// Waits for the next attempt and gives it this reply. Returns the millisecond at which it
+    /// began, its service, and the verdict.
+    fn attempt(&mut self, reply: Reply) -> (u128, usize, Option<Verdict>) {
+        let service = loop {
+            match self.schedule.next(self.now) {
+                Next::Attempt { service } => break service,
+                Next::Wait { until } => {
+                    assert!(until > self.now, "a wait must lie ahead");
+                    self.now = until;
+                }
+            }
+        };
+        let began = self.now;
+        let (latency, result) = match reply {
+            Reply::Passes => (10, Ok(Pass::Clean)),
+            Reply::Refuses => (0, Err(Failure::new(Stage::Connect, Fault::Refused))),
+            Reply::Hangs => (5000, Err(Failure::new(Stage::Greeting, Fault::TimedOut))),
+            Reply::LacksDescriptors => (0, Err(Failure::new(Stage::Prepare, Fault::NoDescriptors))),
+        };
+        let latency = Duration::from_millis(latency);
+        self.now += latency;
+        let finding = self.schedule.on_outcome(Outcome {
+            began,
+            latency,
+            result,
+        });
+        assert_eq!(finding.service, service);
+        ((began - self.start).as_millis(), service, finding.verdict)
+    }
+
+    /// Runs the replies and compares when each attempt began and on which service.
+    fn check(&mut self, replies: &[Reply], expected: &[(u128, usize)]) -> Option<Verdict> {
+        let mut last = None;
+        for (i, (reply, (began, service))) in replies.iter().zip(expected).enumerate() {
+            assert!(last.is_none(), "a verdict before attempt {i}");
+            let seen = self.attempt(*reply);
+            assert_eq!((seen.0, seen.1), (*began, *service), "attempt {i}");
+            last = seen.2;
+        }
+        last
+    }
+}
+
+fn failed(verdict: Option<Verdict>) -> bool {
+    matches!(verdict, Some(Verdict::Failed { .. }))
+}
+
+fn healthy(verdict: Option<Verdict>) -> bool {
+    verdict == Some(Verdict::Healthy(Pass::Clean))
+}
+
+#[test]
+fn a_refusing_port_is_tried_after_3_s_and_then_every_half_second() {
+    let mut bench = Bench::new(PACE, 2);
+    let verdict = bench.check(
+        &[Reply::Refuses; 5],
+        &[(0, 0), (3000, 0), (3500, 0), (4000, 0), (4500, 0)],
+    );
+    assert!(failed(verdict));
+}
+
+#[test]
+fn a_frozen_port_has_failed_for_good_after_29_and_a_half_seconds() {
+    let mut bench = Bench::new(PACE, 2);
+    let verdict = bench.check(
+        &[Reply::Hangs; 5],
+        &[(0, 0), (8000, 0), (13500, 0), (19000, 0), (24500, 0)],
+    );
+    assert!(failed(verdict));
+    assert_eq!((bench.now - bench.start).as_millis(), 29500);
+}
+
+#[test]
+fn one_success_among_the_retries_is_enough() {
+    let mut bench = Bench::new(PACE, 1);
+    let verdict = bench.check(
+        &[
+            Reply::Refuses,
+            Reply::Refuses,
+            Reply::Refuses,
+            Reply::Refuses,
+            Reply::Passes,
+        ],
+        &[(0, 0), (3000, 0), (3500, 0), (4000, 0), (4500, 0)],
+    );
+    assert!(healthy(verdict));
+}
+
+#[test]
+fn all_services_are_checked_in_order_and_the_interval_counts_from_the_end() {
+    let mut bench = Bench::new(PACE, 3);
+    let replies = [Reply::Passes; 3];
+    assert!(healthy(bench.check(&replies, &[(0, 0), (10, 1), (20, 2)])));
+    assert!(healthy(
+        bench.check(&replies, &[(30030, 0), (30040, 1), (30050, 2)])
+    ));
+}
+
+#[test]
+fn the_first_failed_port_decides() {
+    let mut bench = Bench::new(Pace { retries: 0, ..PACE }, 3);
+    let verdict = bench.check(&[Reply::Passes, Reply::Refuses], &[(0, 0), (10, 1)]);
+    assert!(failed(verdict));
+    assert_eq!(bench.attempt(Reply::Passes).0, 30010);
+}
+
+#[test]
+fn retries_are_counted_for_each_service_anew() {
+    let mut bench = Bench::new(PACE, 2);
+    let verdict = bench.check(
+        &[
+            Reply::Refuses,
+            Reply::Refuses,
+            Reply::Passes,
+            Reply::Refuses,
+            Reply::Passes,
+        ],
+        &[(0, 0), (3000, 0), (3500, 0), (3510, 1), (6510, 1)],
+    );
+    assert!(healthy(verdict));
+}
+
+#[test]
+fn a_backend_that_has_failed_is_tried_once_a_round() {
+    let mut bench = Bench::new(PACE, 1);
+    for _ in 0..4 {
+        bench.attempt(Reply::Refuses);
+    }
+    assert!(failed(bench.attempt(Reply::Refuses).2));
+    let (began, _, verdict) = bench.attempt(Reply::Refuses);
+    assert_eq!(began, 34500);
+    assert!(failed(verdict));
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+    assert!(bench.attempt(Reply::Refuses).2.is_none());
+}
+
+#[test]
+fn a_fault_of_the_monitors_own_counts_for_nothing() {
+    let mut bench = Bench::new(Pace { retries: 0, ..PACE }, 1);
+    let verdict = bench.check(
+        &[
+            Reply::LacksDescriptors,
+            Reply::LacksDescriptors,
+            Reply::LacksDescriptors,
+            Reply::Passes,
+        ],
+        &[(0, 0), (1000, 0), (2000, 0), (3000, 0)],
+    );
+    assert!(healthy(verdict));
+}
+
+#[test]
+fn a_demand_between_rounds_starts_one_at_once() {
+    let mut bench = Bench::new(PACE, 1);
+    bench.attempt(Reply::Passes);
+    bench.now += Duration::from_secs(7);
+    bench.schedule.on_demand(bench.now);
+    assert_eq!(bench.attempt(Reply::Passes).0, 7010);
+    assert_eq!(bench.attempt(Reply::Passes).0, 37020);
+}
+
+#[test]
+fn a_demand_within_a_healthy_round_is_met_by_another_round() {
+    let mut bench = Bench::new(PACE, 2);
+    bench.attempt(Reply::Passes);
+    bench.schedule.on_demand(bench.now);
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+    assert_eq!(bench.attempt(Reply::Passes), (20, 0, None));
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+    assert_eq!(
+        bench.attempt(Reply::Passes).0,
+        30040,
+        "asked once, met once"
+    );
+}
+
+#[test]
+fn a_demand_does_not_hasten_the_retries() {
+    let mut bench = Bench::new(PACE, 1);
+    bench.attempt(Reply::Refuses);
+    bench.schedule.on_demand(bench.now);
+    let verdict = bench.check(
+        &[Reply::Refuses; 4],
+        &[(3000, 0), (3500, 0), (4000, 0), (4500, 0)],
+    );
+    assert!(failed(verdict));
+    assert_eq!(
+        bench.attempt(Reply::Refuses).0,
+        34500,
+        "the last attempt began after the demand and has met it"
+    );
+}
+
+#[test]
+fn a_demand_on_a_failed_backend_costs_one_attempt() {
+    let mut bench = Bench::new(PACE, 2);
+    for _ in 0..5 {
+        bench.attempt(Reply::Refuses);
+    }
+    bench.schedule.on_demand(bench.now);
+    let (began, _, verdict) = bench.attempt(Reply::Refuses);
+    assert_eq!(began, 4500);
+    assert!(failed(verdict));
+}
+
+#[test]
+fn any_list_of_replies_and_demands_keeps_time_and_order() {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut dice = move |sides: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % sides
+    };
+    for _ in 0..300 {
+        let services = 1 + dice(4) as usize;
+        let retries = dice(5) as u32;
+        let mut bench = Bench::new(Pace { retries, ..PACE }, services);
+        let (mut expected_service, mut failures, mut passes) = (0, 0, 0);
+        for _ in 0..200 {
+            if dice(5) == 0 {
+                bench.schedule.on_demand(bench.now);
+            }
+            let reply = [
+                Reply::Passes,
+                Reply::Passes,
+                Reply::Refuses,
+                Reply::Hangs,
+                Reply::LacksDescriptors,
+            ][dice(5) as usize];
+            let (_, service, verdict) = bench.attempt(reply);
+            assert_eq!(service, expected_service);
+            match reply {
+                Reply::Passes => {
+                    passes += 1;
+                    failures = 0;
+                    expected_service += 1;
+                }
+                Reply::LacksDescriptors => assert!(verdict.is_none()),
+                Reply::Refuses | Reply::Hangs => failures += 1,
+            }
+            match verdict {
+                Some(Verdict::Healthy(_)) => assert_eq!(passes, services),
+                Some(Verdict::Failed { service, .. }) => {
+                    assert_eq!(service, expected_service);
+                    assert!(failures >= 1 && failures <= retries + 1);
+                }
+                None => {
+                    assert!(failures <= retries && passes < services);
+                    continue;
+                }
+            }
+            (expected_service, failures, passes) = (0, 0, 0);
+        }
+    }
+}
