@@ -6,6 +6,7 @@ pub mod account;
 pub mod backend;
 pub mod config;
 pub mod outcome;
+pub mod policy;
 pub mod quote;
 pub mod schedule;
 pub mod service;

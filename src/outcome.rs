@@ -99,6 +99,8 @@ pub enum Fault {
     NoMemory,
     /// No local address or port is left to connect from.
     NoAddress,
+    /// The probe itself broke: a bug of the monitor.
+    Panicked,
 }
 
 impl Fault {
@@ -152,7 +154,8 @@ impl Fault {
             | Fault::NameUnknown
             | Fault::NoDescriptors
             | Fault::NoMemory
-            | Fault::NoAddress => Blame::Own,
+            | Fault::NoAddress
+            | Fault::Panicked => Blame::Own,
         }
     }
 }
@@ -181,6 +184,7 @@ impl fmt::Display for Fault {
             Fault::NoDescriptors => f.write_str("no file descriptor left"),
             Fault::NoMemory => f.write_str("no memory left"),
             Fault::NoAddress => f.write_str("no local address or port left"),
+            Fault::Panicked => f.write_str("the probe broke off; this is a bug in poolmon"),
         }
     }
 }

@@ -1,0 +1,41 @@
+//! A fault of something shared counts against a backend only while another one passes the same check.
+//!
+//! A wrong password, an expired authority or a refused test address fails everywhere; taking every
+//! backend down for it would be the monitor's own doing. The check is the service with its account:
+//! a backend that passes the service has passed the step at which this one failed.
+
+use super::{Action, Hold, Question, Reason};
+use crate::outcome::Blame;
+use crate::schedule::Verdict;
+
+pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
+    let (service, failure) = match (question.action, question.member.evidence.verdict()) {
+        (Action::MarkDown, Some(Verdict::Failed { service, failure })) => (*service, failure),
+        _ => return None,
+    };
+    if failure.fault.blame() != Blame::Shared {
+        return None;
+    }
+    let since = question.member.evidence.doubt()?.since;
+    let others = || {
+        question
+            .fleet
+            .members()
+            .filter(|(address, _)| *address != question.address)
+    };
+    let passes = |at: Option<std::time::Instant>| at.map_or(false, |at| at >= since);
+    if others().any(|(_, other)| passes(other.evidence.last_pass(service))) {
+        return None;
+    }
+    let reason = Reason::Shared {
+        service,
+        stage: failure.stage,
+    };
+    let peer = others()
+        .filter(|(_, other)| other.evidence.is_clear())
+        .max_by_key(|(_, other)| other.evidence.last_pass(service));
+    Some(match peer {
+        Some((peer, _)) => question.hold_for_probe(reason, peer),
+        None => question.hold(reason),
+    })
+}

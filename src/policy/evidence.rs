@@ -1,0 +1,107 @@
+//! What the probes have found out about one backend, with the times that the rules compare.
+//!
+//! It remembers; it judges nothing.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use crate::outcome::Blame;
+use crate::schedule::{Finding, Verdict};
+
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    verdict: Option<Verdict>,
+    doubt: Option<Doubt>,
+    healthy: Option<HealthyRound>,
+    /// When each service was last seen to pass, by its place in the settings.
+    passes: Vec<Option<Instant>>,
+}
+
+/// The time since the first failed attempt that no healthy round has followed yet.
+#[derive(Clone, Debug)]
+pub struct Doubt {
+    /// When the first failed attempt ended.
+    pub since: Instant,
+    /// When the latest failed attempt began.
+    pub latest_failure: Instant,
+    /// The other backends that have been found healthy by a round begun since, and when the first
+    /// such round of each ended.
+    pub refuges: BTreeMap<IpAddr, Instant>,
+}
+
+/// The latest round in which every service passed.
+#[derive(Clone, Copy, Debug)]
+pub struct HealthyRound {
+    pub began: Instant,
+    pub ended: Instant,
+}
+
+impl Evidence {
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.verdict.as_ref()
+    }
+
+    pub fn doubt(&self) -> Option<&Doubt> {
+        self.doubt.as_ref()
+    }
+
+    pub fn healthy_round(&self) -> Option<HealthyRound> {
+        self.healthy
+    }
+
+    pub fn last_pass(&self, service: usize) -> Option<Instant> {
+        self.passes.get(service).copied().flatten()
+    }
+
+    /// Whether nothing speaks against the backend: it may be untried, or its last round was healthy.
+    pub fn is_clear(&self) -> bool {
+        self.doubt.is_none()
+    }
+
+    /// Whether its last round was healthy and nothing has failed since.
+    pub fn is_healthy(&self) -> bool {
+        self.is_clear() && matches!(self.verdict, Some(Verdict::Healthy(_)))
+    }
+
+    pub(super) fn on_finding(&mut self, finding: &Finding) {
+        let outcome = &finding.outcome;
+        match &outcome.result {
+            Ok(_) => {
+                if self.passes.len() <= finding.service {
+                    self.passes.resize(finding.service + 1, None);
+                }
+                self.passes[finding.service] = Some(outcome.ended());
+            }
+            Err(failure) if failure.fault.blame() == Blame::Own => {}
+            Err(_) => match &mut self.doubt {
+                Some(doubt) => doubt.latest_failure = outcome.began,
+                None => {
+                    self.doubt = Some(Doubt {
+                        since: outcome.ended(),
+                        latest_failure: outcome.began,
+                        refuges: BTreeMap::new(),
+                    })
+                }
+            },
+        }
+        if let Some(verdict) = &finding.verdict {
+            if let Verdict::Healthy(_) = verdict {
+                self.doubt = None;
+                self.healthy = Some(HealthyRound {
+                    began: finding.round_began,
+                    ended: outcome.ended(),
+                });
+            }
+            self.verdict = Some(verdict.clone());
+        }
+    }
+
+    pub(super) fn on_healthy_round_elsewhere(&mut self, other: IpAddr, round: HealthyRound) {
+        if let Some(doubt) = &mut self.doubt {
+            if round.began >= doubt.since {
+                doubt.refuges.entry(other).or_insert(round.ended);
+            }
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! What is known of all backends: the last list, the evidence, our commands and debts.
+//!
+//! It takes in what happened (`on_*`) and answers nothing but what changed; the rules read it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::settle::{Command, Setback};
+use super::{Action, Debt, Evidence, Sync};
+use crate::backend::{HostState, Listed};
+use crate::config::settings::DrainMode;
+use crate::schedule::Finding;
+
+/// All listed backends.
+#[derive(Debug)]
+pub struct Fleet {
+    members: BTreeMap<IpAddr, Member>,
+    /// Those in doubt, so that a healthy round need not visit the whole fleet.
+    doubted: BTreeSet<IpAddr>,
+    sync: Sync,
+    drain: DrainMode,
+}
+
+/// One listed backend.
+#[derive(Debug)]
+pub struct Member {
+    pub listed: Listed,
+    pub evidence: Evidence,
+    /// A drain owed to its users.
+    pub debt: Option<Debt>,
+    /// When the list first showed its present state, unless that was our doing.
+    pub(super) news: Instant,
+    pub(super) command: Command,
+    pub(super) setback: Option<Setback>,
+    /// The state that our last command is to bring about, until it is settled.
+    expected: Option<Expectation>,
+    /// When a probe was asked for that has not come in yet.
+    asked: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Expectation {
+    state: HostState,
+    answer: Option<Answer>,
+}
+
+/// What a command came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The director said `OK`.
+    Done,
+    /// It said something else, or nothing in time: it may or may not have been done.
+    NotDone,
+}
+
+/// What a list brought.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub joined: Vec<IpAddr>,
+    pub left: Vec<IpAddr>,
+    /// States that changed and not by our doing.
+    pub news: Vec<News>,
+    /// Drains that are no longer owed: done, or the backend is up again.
+    pub paid: Vec<IpAddr>,
+    /// Backends whose state is not what a command answered with `OK` should have made of it.
+    pub unobserved: Vec<IpAddr>,
+}
+
+/// A state that somebody else changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct News {
+    pub address: IpAddr,
+    pub from: HostState,
+    pub to: HostState,
+}
+
+impl Fleet {
+    pub fn new(drain: DrainMode) -> Fleet {
+        Fleet {
+            members: BTreeMap::new(),
+            doubted: BTreeSet::new(),
+            sync: Sync::Silent,
+            drain,
+        }
+    }
+
+    pub fn member(&self, address: IpAddr) -> Option<&Member> {
+        self.members.get(&address)
+    }
+
+    pub fn members(&self) -> impl Iterator<Item = (IpAddr, &Member)> {
+        self.members
+            .iter()
+            .map(|(address, member)| (*address, member))
+    }
+
+    pub fn sync(&self) -> Sync {
+        self.sync
+    }
+
+    pub fn on_sync(&mut self, sync: Sync) {
+        self.sync = sync;
+    }
+
+    /// A whole HOST-LIST, asked for at `began`.
+    pub fn on_list(&mut self, list: Vec<Listed>, began: Instant) -> Changes {
+        let mut changes = Changes::default();
+        let mut gone: BTreeSet<IpAddr> = self.members.keys().copied().collect();
+        for listed in list {
+            let address = listed.address;
+            gone.remove(&address);
+            match self.members.get_mut(&address) {
+                Some(member) => member.on_listed(listed, began, &mut changes),
+                None => {
+                    self.members.insert(address, Member::new(listed, began));
+                    changes.joined.push(address);
+                }
+            }
+        }
+        for address in gone {
+            self.members.remove(&address);
+            self.doubted.remove(&address);
+            changes.left.push(address);
+        }
+        changes
+    }
+
+    pub fn on_finding(&mut self, address: IpAddr, finding: &Finding) {
+        let member = match self.members.get_mut(&address) {
+            Some(member) => member,
+            None => return,
+        };
+        member.evidence.on_finding(finding);
+        if member.asked.map_or(false, |asked| answers(finding, asked)) {
+            member.asked = None;
+        }
+        if !member.evidence.is_clear() {
+            self.doubted.insert(address);
+            return;
+        }
+        self.doubted.remove(&address);
+        let round = match (&finding.verdict, member.evidence.healthy_round()) {
+            (Some(_), Some(round)) => round,
+            _ => return,
+        };
+        let tag = member.listed.tag.clone();
+        for other in &self.doubted {
+            if let Some(other) = self.members.get_mut(other) {
+                if other.listed.tag == tag {
+                    other.evidence.on_healthy_round_elsewhere(address, round);
+                }
+            }
+        }
+    }
+
+    /// The ledger says that this backend's users are still to be moved.
+    pub fn on_debt(&mut self, address: IpAddr, now: Instant) {
+        if let Some(member) = self.members.get_mut(&address) {
+            member.debt.get_or_insert_with(|| Debt::new(now));
+        }
+    }
+
+    /// A command is about to be sent.
+    pub fn on_sent(&mut self, address: IpAddr, action: Action, now: Instant) {
+        if let Some(member) = self.members.get_mut(&address) {
+            member.command = Command::Sent;
+            member.expected = match action {
+                Action::MarkDown => Some(HostState::Down),
+                Action::MarkUp => Some(HostState::Up),
+                Action::Drain => None,
+            }
+            .map(|state| Expectation {
+                state,
+                answer: None,
+            });
+            if action == Action::MarkDown && self.drain != DrainMode::Leave {
+                member.debt = Some(Debt::new(now));
+            }
+        }
+    }
+
+    /// The command was answered, or will not be.
+    pub fn on_answer(&mut self, address: IpAddr, action: Action, answer: Answer, now: Instant) {
+        let member = match self.members.get_mut(&address) {
+            Some(member) => member,
+            None => return,
+        };
+        member.command = Command::Answered { at: now };
+        if let Some(expected) = &mut member.expected {
+            expected.answer = Some(answer);
+        }
+        match (action, answer) {
+            (Action::Drain, Answer::Done) => {
+                if let Some(debt) = &mut member.debt {
+                    debt.on_done(now);
+                }
+            }
+            (Action::Drain, Answer::NotDone) => {
+                if let Some(debt) = &mut member.debt {
+                    debt.on_not_done(now);
+                }
+            }
+            (Action::MarkUp, Answer::Done) => {
+                member.setback = None;
+                member.debt = None;
+            }
+            (Action::MarkDown, Answer::Done) => member.setback = None,
+            (Action::MarkDown | Action::MarkUp, Answer::NotDone) => {
+                member.setback = Some(Setback::after(member.setback.as_ref(), now));
+            }
+        }
+    }
+
+    /// Whether a probe at once has still to be asked for; it counts as asked for from now on.
+    pub fn ask(&mut self, address: IpAddr, now: Instant) -> bool {
+        match self.members.get_mut(&address) {
+            Some(member) if member.asked.is_none() => {
+                member.asked = Some(now);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether this finding is the evidence asked for at that time: a whole round begun since, or a
+/// failure begun since.
+fn answers(finding: &Finding, asked: Instant) -> bool {
+    match &finding.outcome.result {
+        Ok(_) => finding.verdict.is_some() && finding.round_began >= asked,
+        Err(_) => finding.outcome.began >= asked,
+    }
+}
+
+impl Member {
+    fn new(listed: Listed, began: Instant) -> Member {
+        Member {
+            listed,
+            evidence: Evidence::default(),
+            debt: None,
+            news: began,
+            command: Command::Settled,
+            setback: None,
+            expected: None,
+            asked: None,
+        }
+    }
+
+    /// Whether no command of ours for it is under way or waits to be seen in a list.
+    pub fn is_settled(&self) -> bool {
+        self.command == Command::Settled
+    }
+
+    /// Whether a HOST-DOWN of ours may still show in the list.
+    pub(super) fn is_going_down(&self) -> bool {
+        self.expected
+            .as_ref()
+            .map_or(false, |expected| expected.state == HostState::Down)
+    }
+
+    fn on_listed(&mut self, listed: Listed, began: Instant, changes: &mut Changes) {
+        let address = listed.address;
+        let (from, to) = (self.listed.state, listed.state);
+        let ours = self
+            .expected
+            .as_ref()
+            .map_or(false, |expected| expected.state == to);
+        if (from, self.listed.changed) != (to, listed.changed) && !ours {
+            self.news = began;
+            changes.news.push(News { address, from, to });
+        }
+        self.listed = listed;
+        match self.command {
+            Command::Answered { at } if began >= at => self.settle(to, changes),
+            _ => {}
+        }
+        self.review_debt(began, changes);
+    }
+
+    fn settle(&mut self, state: HostState, changes: &mut Changes) {
+        self.command = Command::Settled;
+        if let Some(expected) = self.expected.take() {
+            if expected.state == state {
+                self.setback = None;
+            } else if expected.answer == Some(Answer::Done) {
+                changes.unobserved.push(self.listed.address);
+            }
+        }
+    }
+
+    fn review_debt(&mut self, began: Instant, changes: &mut Changes) {
+        let settled = self.is_settled();
+        if let Some(debt) = &mut self.debt {
+            let paid = match self.listed.state {
+                HostState::Down => debt.on_list(began, self.listed.users),
+                HostState::Up => settled && debt.ends_when_up(began),
+            };
+            if paid {
+                self.debt = None;
+                changes.paid.push(self.listed.address);
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! A verdict acts only on a state that it is younger than.
+//!
+//! When the list shows a state that is news and not our doing (another monitor's act, an
+//! administrator's, a restarted director's), one attempt begun after that must agree first. Without
+//! this rule, comparing levels turns a stale verdict into an extra down of a backend that another
+//! monitor has just seen recover.
+
+use super::{Action, Hold, Question, Reason};
+
+pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
+    let evidence = &question.member.evidence;
+    let newest = match question.action {
+        Action::MarkDown => evidence.doubt().map(|doubt| doubt.latest_failure),
+        Action::MarkUp => evidence.healthy_round().map(|round| round.began),
+        // The debt says that this monitor made the state.
+        Action::Drain => return None,
+    };
+    if newest.map_or(false, |began| began >= question.member.news) {
+        return None;
+    }
+    Some(question.hold_for_probe(Reason::Stale, question.address))
+}

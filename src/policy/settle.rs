@@ -1,0 +1,61 @@
+//! One changing command a backend at a time, and none before a list has shown what the last one did.
+//!
+//! "Ring sync timed out" may or may not have changed the state (director.md, bite 3); a reply is
+//! therefore never taken for the state. What the director did not do is tried again after a growing
+//! pause, so that a refusal is not asked for every second.
+
+use std::time::{Duration, Instant};
+
+use super::{Hold, Question, Reason};
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The pause after so many tries that came to nothing: 1 s, doubling, at most a minute.
+pub(super) fn growing_pause(tries: u32) -> Duration {
+    let doublings = tries.saturating_sub(1).min(6);
+    (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE)
+}
+
+/// What became of our last command for a backend.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Command {
+    #[default]
+    Settled,
+    Sent,
+    Answered {
+        at: Instant,
+    },
+}
+
+/// Commands in a row that the director did not do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Setback {
+    pub(super) tries: u32,
+    pub(super) until: Instant,
+}
+
+impl Setback {
+    pub(super) fn after(previous: Option<&Setback>, now: Instant) -> Setback {
+        let tries = previous
+            .map_or(0, |setback| setback.tries)
+            .saturating_add(1);
+        Setback {
+            tries,
+            until: now + growing_pause(tries),
+        }
+    }
+}
+
+pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
+    match question.member.command {
+        Command::Sent => return Some(question.hold(Reason::InFlight)),
+        Command::Answered { .. } => return Some(question.hold(Reason::NotListedYet)),
+        Command::Settled => {}
+    }
+    let setback = question.member.setback.as_ref()?;
+    if question.now < setback.until {
+        return Some(question.hold_until(Reason::SetBack, setback.until));
+    }
+    None
+}
