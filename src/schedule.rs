@@ -1,5 +1,5 @@
-//! What a backend's thread does next, and when it has a verdict: poolmon's retries, one backend's
-//! own pace, rounds asked for by the coordinator.
+//! What a backend's thread does next, and when it has a verdict: poolmon's retries, rise and fall,
+//! one backend's own pace, rounds asked for by the coordinator.
 //!
 //! Pure: it is told outcomes and the time, and answers what to do. It must not probe, wait, or know
 //! of other backends.
@@ -24,7 +24,7 @@ pub enum Next {
     },
 }
 
-/// What a whole round says of a backend.
+/// What the rounds say of a backend: the last one, or with rise and fall so many in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Every service passed.
@@ -40,7 +40,7 @@ pub struct Finding {
     pub round_began: Instant,
     pub service: usize,
     pub outcome: Outcome,
-    /// Present when this outcome ended the round.
+    /// Present when this outcome ended a round that settles the matter.
     pub verdict: Option<Verdict>,
 }
 
@@ -50,10 +50,42 @@ pub struct Schedule {
     pace: Pace,
     services: usize,
     phase: Phase,
-    /// Whether the last round failed: then a failure needs no retries to be believed again.
-    failed: bool,
+    standing: Standing,
+    /// Rounds in a row that disagreed with the standing verdict.
+    disagreeing: u32,
+    spread: Spread,
     /// A round begun at this time or later has been asked for.
     demanded: Option<Instant>,
+}
+
+/// The verdict so far, without its particulars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Open,
+    Healthy,
+    Failed,
+}
+
+/// Chance, from a seed: so that backends, and monitors on several directors, do not probe in step.
+#[derive(Clone, Debug)]
+pub struct Spread(u64);
+
+impl Spread {
+    /// A seed of zero spreads nothing.
+    pub fn new(seed: u64) -> Spread {
+        Spread(seed)
+    }
+
+    /// Evenly distributed between 0 and 1 (xorshift64); none where nothing is spread.
+    fn roll(&mut self) -> Option<f64> {
+        if self.0 == 0 {
+            return None;
+        }
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        Some((self.0 >> 11) as f64 / (1_u64 << 53) as f64)
+    }
 }
 
 #[derive(Debug)]
@@ -87,13 +119,16 @@ impl Round {
 }
 
 impl Schedule {
-    /// The first round begins at once. `services` is how many there are to check, at least one.
-    pub fn new(pace: Pace, services: usize, now: Instant) -> Schedule {
+    /// The first round begins at once, the second anywhere within the interval, and from then on
+    /// the interval varies by a sixteenth. `services` is how many there are to check, at least one.
+    pub fn new(pace: Pace, services: usize, spread: Spread, now: Instant) -> Schedule {
         Schedule {
             pace,
             services,
             phase: Phase::Checking(Round::new(now)),
-            failed: false,
+            standing: Standing::Open,
+            disagreeing: 0,
+            spread,
             demanded: None,
         }
     }
@@ -133,7 +168,7 @@ impl Schedule {
         };
         let round_began = *round.began.get_or_insert(outcome.began);
         let service = round.service;
-        let mut verdict = None;
+        let mut whole_round = None;
         match &outcome.result {
             Ok(pass) => {
                 if *pass != Pass::Clean {
@@ -143,7 +178,7 @@ impl Schedule {
                 round.failures = 0;
                 round.not_before = ended;
                 if round.service == self.services {
-                    verdict = Some(Verdict::Healthy(round.pass));
+                    whole_round = Some(Verdict::Healthy(round.pass));
                 }
             }
             Err(failure) if failure.fault.blame() == Blame::Own => {
@@ -153,16 +188,19 @@ impl Schedule {
                 round.failures += 1;
                 round.not_before = ended + self.pause(round.failures);
                 if round.failures > self.retries() {
-                    verdict = Some(Verdict::Failed {
+                    whole_round = Some(Verdict::Failed {
                         service,
                         failure: failure.clone(),
                     });
                 }
             }
         }
-        self.phase = match &verdict {
-            None => Phase::Checking(round),
-            Some(verdict) => self.end_of_round(verdict, round_began, &outcome),
+        let verdict = match whole_round {
+            None => {
+                self.phase = Phase::Checking(round);
+                None
+            }
+            Some(verdict) => self.end_round(verdict, round_began, &outcome),
         };
         Finding {
             round_began,
@@ -172,26 +210,52 @@ impl Schedule {
         }
     }
 
-    fn end_of_round(&mut self, verdict: &Verdict, began: Instant, last: &Outcome) -> Phase {
-        let oldest_evidence = match verdict {
-            Verdict::Healthy(_) => began,
-            Verdict::Failed { .. } => last.began,
+    /// Returns the verdict if the round settles the matter, and arranges for the next round.
+    fn end_round(&mut self, verdict: Verdict, began: Instant, last: &Outcome) -> Option<Verdict> {
+        let (shown, needed, oldest_evidence) = match verdict {
+            Verdict::Healthy(_) => (Standing::Healthy, self.pace.rise, began),
+            Verdict::Failed { .. } => (Standing::Failed, self.pace.fall, last.began),
         };
-        self.failed = matches!(verdict, Verdict::Failed { .. });
-        match self.demanded.take() {
+        let first = self.standing == Standing::Open;
+        self.disagreeing = if shown == self.standing {
+            0
+        } else {
+            self.disagreeing + 1
+        };
+        let settled = shown == self.standing || self.disagreeing >= needed;
+        if settled {
+            self.standing = shown;
+            self.disagreeing = 0;
+        }
+        let rest = if settled {
+            self.rest(first)
+        } else {
+            self.pace.interval_in_doubt()
+        };
+        self.phase = match self.demanded.take() {
             Some(demanded) if oldest_evidence < demanded => {
                 Phase::Checking(Round::new(last.ended()))
             }
             _ => Phase::Resting {
-                until: last.ended() + self.pace.interval,
+                until: last.ended() + rest,
             },
+        };
+        settled.then(|| verdict)
+    }
+
+    fn rest(&mut self, first: bool) -> Duration {
+        let interval = self.pace.interval;
+        match self.spread.roll() {
+            None => interval,
+            Some(part) if first => interval.mul_f64(part),
+            Some(part) => interval.mul_f64(1.0 + (part - 0.5) / 8.0),
         }
     }
 
     /// Retries protect a healthy backend from one bad moment. One that has failed already is tried
     /// once a round: poolmon tries it five times, and learns nothing that the next round would not tell.
     fn retries(&self) -> u32 {
-        if self.failed {
+        if self.standing == Standing::Failed {
             0
         } else {
             self.pace.retries

@@ -34,6 +34,19 @@ pub struct Pace {
     pub retries: u32,
     /// Before the first retry; between the others passes a sixth of it.
     pub retry_delay: Duration,
+    /// Healthy rounds in a row before a backend counts as healthy, at least one.
+    pub rise: u32,
+    /// Failed rounds in a row before a backend counts as failed, at least one.
+    pub fall: u32,
+}
+
+impl Pace {
+    /// Between rounds while rise or fall is being counted.
+    pub fn interval_in_doubt(&self) -> Duration {
+        (self.interval / 10)
+            .max(Duration::from_secs(1))
+            .min(self.interval)
+    }
 }
 
 /// How one attempt is made.

@@ -7,6 +7,8 @@ const PACE: Pace = Pace {
     interval: Duration::from_secs(30),
     retries: 4,
     retry_delay: Duration::from_secs(3),
+    rise: 1,
+    fall: 1,
 };
 
 /// A backend in a table: how long each attempt takes and what it gives.
@@ -28,7 +30,7 @@ impl Bench {
     fn new(pace: Pace, services: usize) -> Bench {
         let start = Instant::now();
         Bench {
-            schedule: Schedule::new(pace, services, start),
+            schedule: Schedule::new(pace, services, Spread::new(0), start),
             start,
             now: start,
         }
@@ -237,6 +239,71 @@ fn a_demand_on_a_failed_backend_costs_one_attempt() {
     let (began, _, verdict) = bench.attempt(Reply::Refuses);
     assert_eq!(began, 4500);
     assert!(failed(verdict));
+}
+
+#[test]
+fn fall_counts_rounds_in_a_row_at_a_faster_pace() {
+    let mut bench = Bench::new(
+        Pace {
+            retries: 0,
+            fall: 3,
+            ..PACE
+        },
+        1,
+    );
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+    for began in [30010, 33010] {
+        assert_eq!(bench.attempt(Reply::Refuses), (began, 0, None));
+    }
+    assert!(healthy(bench.attempt(Reply::Passes).2), "in a row");
+    for began in [66020, 69020] {
+        assert_eq!(bench.attempt(Reply::Refuses), (began, 0, None));
+    }
+    assert!(failed(bench.attempt(Reply::Refuses).2));
+    let (began, _, verdict) = bench.attempt(Reply::Refuses);
+    assert!(failed(verdict));
+    assert_eq!(began, 102_020, "the pace is the usual one again");
+}
+
+#[test]
+fn rise_counts_rounds_in_a_row_at_a_faster_pace() {
+    let mut bench = Bench::new(
+        Pace {
+            retries: 0,
+            rise: 2,
+            ..PACE
+        },
+        1,
+    );
+    assert!(failed(bench.attempt(Reply::Refuses).2));
+    assert_eq!(bench.attempt(Reply::Passes), (30000, 0, None));
+    assert!(failed(bench.attempt(Reply::Refuses).2));
+    assert_eq!(bench.attempt(Reply::Passes).2, None);
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+}
+
+#[test]
+fn spread_schedules_start_at_once_and_drift_apart_within_the_interval() {
+    let mut seconds = Vec::new();
+    for seed in 1..=200_u64 {
+        let mut bench = Bench::new(PACE, 1);
+        bench.schedule.spread = Spread::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        assert_eq!(bench.attempt(Reply::Passes).0, 0);
+        let second = bench.attempt(Reply::Passes).0;
+        let third = bench.attempt(Reply::Passes).0;
+        assert!(second <= 30010);
+        assert!(
+            (28_000..32_000_u128).contains(&(third - second)),
+            "{}",
+            third - second
+        );
+        seconds.push(second);
+    }
+    for quarter in 0..4 {
+        let range = quarter * 7500..(quarter + 1) * 7500;
+        let within = seconds.iter().filter(|at| range.contains(*at)).count();
+        assert!((25..=80).contains(&within), "{within} of 200 in {range:?}");
+    }
 }
 
 #[test]
