@@ -252,6 +252,11 @@ impl Member {
         self.command == Command::Settled
     }
 
+    /// Whether it is up, by no command that is still to be seen, and owes nothing.
+    pub fn is_settled_and_up(&self) -> bool {
+        self.is_settled() && self.debt.is_none() && self.listed.state == HostState::Up
+    }
+
     /// Whether a HOST-DOWN of ours may still show in the list.
     pub(super) fn is_going_down(&self) -> bool {
         self.expected

@@ -39,6 +39,16 @@ pub enum Action {
     MarkUp,
 }
 
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Action::MarkDown => "down",
+            Action::Drain => "drain",
+            Action::MarkUp => "up",
+        })
+    }
+}
+
 /// What is to be done about one backend now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
