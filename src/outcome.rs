@@ -101,6 +101,8 @@ pub enum Fault {
     NoAddress,
     /// The probe itself broke: a bug of the monitor.
     Panicked,
+    /// The TLS library cannot be set up here.
+    NoTls(Quote),
 }
 
 impl Fault {
@@ -155,7 +157,8 @@ impl Fault {
             | Fault::NoDescriptors
             | Fault::NoMemory
             | Fault::NoAddress
-            | Fault::Panicked => Blame::Own,
+            | Fault::Panicked
+            | Fault::NoTls(_) => Blame::Own,
         }
     }
 }
@@ -185,6 +188,7 @@ impl fmt::Display for Fault {
             Fault::NoMemory => f.write_str("no memory left"),
             Fault::NoAddress => f.write_str("no local address or port left"),
             Fault::Panicked => f.write_str("the probe broke off; this is a bug in poolmon"),
+            Fault::NoTls(text) => write!(f, "tls library unusable {text}"),
         }
     }
 }
