@@ -8,6 +8,7 @@ pub mod config;
 pub mod notices;
 pub mod outcome;
 pub mod policy;
+pub mod proto;
 pub mod quote;
 pub mod schedule;
 pub mod service;

@@ -1,0 +1,221 @@
+//! Lines over a stream: bounded reading, and one write a command.
+//!
+//! It owns the two bounds of an attempt (a line's length, all bytes read) and the check that nothing
+//! lies unread when the stream is taken out for TLS. It does not know what a line means.
+
+use std::io::{ErrorKind, Read, Write};
+
+use crate::outcome::Fault;
+
+/// The longest line in bytes, its line feed not counted.
+pub const LONGEST_LINE: usize = 8 * 1024;
+
+/// How many bytes one attempt reads at most, before and after STARTTLS together.
+pub const MOST_TEXT: usize = 64 * 1024;
+
+/// Small, since there is one for each of perhaps thousands of threads, and greetings are short.
+const BUFFER: usize = 1024;
+
+/// How much an attempt may still read. It outlives the change to TLS, so that a server gains
+/// nothing by asking for one.
+#[derive(Debug)]
+pub struct Budget {
+    left: usize,
+}
+
+/// A stream of lines that end in LF or CRLF; every other byte is just a byte.
+pub struct Lines<S> {
+    stream: S,
+    budget: Budget,
+    buffer: [u8; BUFFER],
+    start: usize,
+    end: usize,
+    line: Vec<u8>,
+}
+
+impl<S: Read + Write> Lines<S> {
+    pub fn new(stream: S) -> Lines<S> {
+        Lines::resume(stream, Budget { left: MOST_TEXT })
+    }
+
+    /// Goes on with what [`Lines::into_stream`] gave, usually with TLS around the stream.
+    pub fn resume(stream: S, budget: Budget) -> Lines<S> {
+        Lines {
+            stream,
+            budget,
+            buffer: [0; BUFFER],
+            start: 0,
+            end: 0,
+            line: Vec::new(),
+        }
+    }
+
+    /// The stream, for the TLS handshake. [`Fault::InjectedText`] if text has come that no line was
+    /// made of: it would otherwise pass for something said under TLS (CVE-2011-0411).
+    pub fn into_stream(self) -> Result<(S, Budget), Fault> {
+        if self.start < self.end {
+            return Err(Fault::InjectedText);
+        }
+        Ok((self.stream, self.budget))
+    }
+
+    /// The next line, without its end.
+    pub fn read(&mut self) -> Result<&[u8], Fault> {
+        self.line.clear();
+        loop {
+            let unread = &self.buffer[self.start..self.end];
+            let feed = unread.iter().position(|&byte| byte == b'\n');
+            let part = &unread[..feed.unwrap_or(unread.len())];
+            if self.line.len() + part.len() > LONGEST_LINE {
+                return Err(Fault::LineTooLong);
+            }
+            self.line.extend_from_slice(part);
+            self.start += part.len();
+            if feed.is_some() {
+                self.start += 1;
+                return Ok(self.line.strip_suffix(b"\r").unwrap_or(&self.line));
+            }
+            self.fill()?;
+        }
+    }
+
+    /// Sends bytes whole. A reply must be awaited before the next call.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.stream
+            .write_all(bytes)
+            .and_then(|()| self.stream.flush())
+            .map_err(|error| Fault::from_io(&error))
+    }
+
+    fn fill(&mut self) -> Result<(), Fault> {
+        let room = BUFFER.min(self.budget.left);
+        if room == 0 {
+            return Err(Fault::TooMuch);
+        }
+        self.start = 0;
+        self.end = 0;
+        loop {
+            match self.stream.read(&mut self.buffer[..room]) {
+                Ok(0) => return Err(Fault::Closed),
+                Ok(count) => {
+                    self.end = count;
+                    self.budget.left -= count;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Fault::from_io(&error)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// Gives its chunks one a read, then the end; an empty chunk is an interrupted read.
+    struct Chunks(Vec<Vec<u8>>);
+
+    impl Read for Chunks {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.first_mut() {
+                None => Ok(0),
+                Some(chunk) if chunk.is_empty() => {
+                    self.0.remove(0);
+                    Err(ErrorKind::Interrupted.into())
+                }
+                Some(chunk) => {
+                    let count = chunk.len().min(buffer.len());
+                    buffer[..count].copy_from_slice(&chunk[..count]);
+                    chunk.drain(..count);
+                    if chunk.is_empty() {
+                        self.0.remove(0);
+                    }
+                    Ok(count)
+                }
+            }
+        }
+    }
+
+    impl Write for Chunks {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn check(chunks: &[&[u8]], expected: &[Result<&[u8], Fault>]) {
+        let mut lines = Lines::new(Chunks(chunks.iter().map(|chunk| chunk.to_vec()).collect()));
+        for line in expected {
+            assert_eq!(&lines.read(), line);
+        }
+    }
+
+    #[test]
+    fn lf_and_crlf_end_a_line_and_other_bytes_do_not() {
+        check(
+            &[b"one\r\ntwo\n\r\n\n\0\r\x0b\xff\r\r\n"],
+            &[
+                Ok(b"one"),
+                Ok(b"two"),
+                Ok(b""),
+                Ok(b""),
+                Ok(b"\0\r\x0b\xff\r"),
+                Err(Fault::Closed),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_line_may_come_in_pieces_and_reads_may_be_interrupted() {
+        check(
+            &[b"on", b"", b"e\r", b"\nrest"],
+            &[Ok(b"one"), Err(Fault::Closed)],
+        );
+    }
+
+    #[test]
+    fn a_line_of_the_longest_length_passes_and_one_byte_more_does_not() {
+        let mut line = vec![b'x'; LONGEST_LINE];
+        line.push(b'\n');
+        check(&[&line], &[Ok(&line[..LONGEST_LINE])]);
+        line.insert(0, b'x');
+        check(&[&line], &[Err(Fault::LineTooLong)]);
+    }
+
+    #[test]
+    fn the_budget_ends_endless_text_and_carries_over_to_the_next_reader() {
+        let endless = b"line\n".repeat(MOST_TEXT);
+        let mut lines = Lines::new(Chunks(vec![b"line\n".to_vec(), endless.clone()]));
+        assert_eq!(lines.read(), Ok(&b"line"[..]));
+        let (stream, budget) = lines.into_stream().unwrap();
+        assert_eq!(budget.left, MOST_TEXT - 5);
+        let mut lines = Lines::resume(stream, budget);
+        let fault = loop {
+            if let Err(fault) = lines.read() {
+                break fault;
+            }
+        };
+        assert_eq!(fault, Fault::TooMuch);
+        assert_eq!(lines.stream.0[0].len(), endless.len() - (MOST_TEXT - 5));
+    }
+
+    #[test]
+    fn unread_text_keeps_the_stream_from_being_taken_out() {
+        let mut lines = Lines::new(Chunks(vec![b"go ahead\r\n* injected".to_vec()]));
+        lines.read().unwrap();
+        assert!(matches!(lines.into_stream(), Err(Fault::InjectedText)));
+    }
+
+    #[test]
+    fn errors_of_the_stream_are_named() {
+        let mut lines = Lines::new(Chunks(Vec::new()));
+        assert_eq!(lines.read(), Err(Fault::Closed));
+        assert_eq!(lines.send(b"QUIT\r\n"), Err(Fault::Closed));
+    }
+}

@@ -1,0 +1,168 @@
+//! The dialogues with a backend, over anything that reads and writes.
+//!
+//! A dialogue says whether the server behind the stream serves. It has no socket, no clock, no
+//! channel and no log: the stream it is given keeps the deadline, and `net` turns it to TLS between
+//! [`begin`] and [`resume`]. Every command waits for the reply to the one before it.
+
+mod any_line;
+mod imap;
+pub mod line;
+pub mod lmtp;
+mod pop3;
+#[cfg(test)]
+mod tests;
+
+use std::io::{Read, Write};
+
+use crate::account::{Account, Envelope};
+use crate::outcome::{Failure, Fault, Pass};
+use crate::proto::line::Lines;
+use crate::quote::Quote;
+use crate::service::Protocol;
+
+/// Whether what is said can be read on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    Clear,
+    Encrypted,
+}
+
+/// What to check beyond the greeting.
+#[derive(Clone, Copy, Debug)]
+pub struct Check<'a> {
+    /// Without one, nobody logs in.
+    pub account: Option<&'a Account>,
+    pub envelope: &'a Envelope,
+    /// The channel that the dialogue begins on.
+    pub channel: Channel,
+}
+
+/// How far [`begin`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Done(Pass),
+    /// The server waits for the TLS handshake; [`resume`] on the encrypted stream.
+    StartTls,
+}
+
+/// The dialogue from the greeting on, with the good-bye if it ends here.
+pub fn begin<S: Read + Write>(
+    protocol: Protocol,
+    lines: &mut Lines<S>,
+    check: &Check<'_>,
+) -> Result<Progress, Failure> {
+    let result = match protocol {
+        Protocol::Imap => imap::begin(lines, check),
+        Protocol::Pop3 => pop3::begin(lines, check),
+        Protocol::Lmtp => lmtp::begin(lines, check),
+        Protocol::AnyLine => any_line::begin(lines),
+    };
+    if result != Ok(Progress::StartTls) {
+        take_leave(protocol, lines, result.as_ref().err());
+    }
+    result
+}
+
+/// The rest of a dialogue for which [`begin`] gave [`Progress::StartTls`]. The channel counts as
+/// encrypted, whatever `check` says of the beginning.
+pub fn resume<S: Read + Write>(
+    protocol: Protocol,
+    lines: &mut Lines<S>,
+    check: &Check<'_>,
+) -> Result<Pass, Failure> {
+    let result = match protocol {
+        Protocol::Imap => imap::resume(lines, check),
+        Protocol::Pop3 => pop3::resume(lines, check),
+        Protocol::Lmtp => lmtp::resume(lines, check),
+        // Never asks for TLS, so nothing is left to say.
+        Protocol::AnyLine => Ok(Pass::Clean),
+    };
+    take_leave(protocol, lines, result.as_ref().err());
+    result
+}
+
+/// Says good-bye, so that the server does not log an aborted session for each probe, and waits for
+/// the answer, so that no reset overtakes the farewell. What comes of it changes no result.
+fn take_leave<S: Read + Write>(
+    protocol: Protocol,
+    lines: &mut Lines<S>,
+    failure: Option<&Failure>,
+) {
+    // After a whole reply the connection is in step; after any other fault it is not.
+    let in_step = match failure {
+        None => true,
+        Some(failure) => matches!(
+            failure.fault,
+            Fault::Unavailable(_)
+                | Fault::CredentialsRefused(_)
+                | Fault::SenderRefused(_)
+                | Fault::RecipientRefused(_)
+        ),
+    };
+    if !in_step {
+        return;
+    }
+    let _ = match protocol {
+        Protocol::Imap => imap::take_leave(lines),
+        Protocol::Pop3 => pop3::take_leave(lines),
+        Protocol::Lmtp => lmtp::take_leave(lines),
+        Protocol::AnyLine => Ok(()),
+    };
+}
+
+/// A reply to a login, fit to be shown: withheld if it repeats the password, or one line of it.
+fn quote_without_password(reply: &[u8], account: &Account) -> Quote {
+    let repeats = account
+        .password
+        .reveal()
+        .split(|byte| matches!(byte, b'\r' | b'\n'))
+        .any(|part| contains_ignoring_case(reply, part));
+    if repeats {
+        Quote::new("(reply withheld, it repeats the password)")
+    } else {
+        Quote::new(reply)
+    }
+}
+
+/// Dovecot's words up to 2.3 and from 2.4, and those of its older POP3 server, which had no code.
+fn refuses_plaintext(reply: &[u8]) -> bool {
+    [
+        "plaintext authentication dis",
+        "cleartext authentication dis",
+    ]
+    .iter()
+    .any(|words| contains_ignoring_case(reply, words.as_bytes()))
+}
+
+/// Dovecot's refusal of one session more of the same user from the same address, which comes after
+/// the password was accepted. It counts sessions that hang on this backend, so it is no proof of
+/// health; and it may only mean too many monitors, so it is no proof of illness either.
+fn is_over_session_limit(reply: &[u8]) -> bool {
+    contains_ignoring_case(reply, b"maximum number of connections")
+}
+
+/// The response code in brackets at the start of a reply's text (RFC 3501 7.1, RFC 2449 8), in the
+/// server's spelling: `ALERT`, `SYS/TEMP`, `CAPABILITY IMAP4rev1 IDLE`.
+fn response_code(text: &[u8]) -> Option<&[u8]> {
+    let inside = text.strip_prefix(b"[")?;
+    let end = inside.iter().position(|&byte| byte == b']')?;
+    Some(&inside[..end])
+}
+
+/// Never true for an empty `wanted`.
+fn contains_ignoring_case(text: &[u8], wanted: &[u8]) -> bool {
+    !wanted.is_empty()
+        && text
+            .windows(wanted.len())
+            .any(|window| window.eq_ignore_ascii_case(wanted))
+}
+
+/// What follows `word` in `line`: nothing, or the text behind one space. `None` if the line does not
+/// begin with the whole word, in any case.
+fn after_word<'l>(line: &'l [u8], word: &str) -> Option<&'l [u8]> {
+    let (first, rest) = match line.iter().position(|&byte| byte == b' ') {
+        Some(space) => (&line[..space], &line[space + 1..]),
+        None => (line, &line[line.len()..]),
+    };
+    first.eq_ignore_ascii_case(word.as_bytes()).then_some(rest)
+}
