@@ -5,6 +5,7 @@
 pub mod account;
 pub mod backend;
 pub mod config;
+pub mod director;
 pub mod notices;
 pub mod outcome;
 pub mod policy;

@@ -1,0 +1,396 @@
+//! Talking to the admin socket: connections, deadlines, one changing command a connection.
+//!
+//! Every call blocks until its deadline at the latest; the coordinator's helper threads make them.
+//! No thread is started here, no meaning given to a reply, and no command tried twice.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::ops::Range;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::wire::{self, Change, HostList, HostListParser, ListError, ListParser, Reply};
+use super::wire::{Ring, RingParser};
+use crate::quote::Quote;
+
+/// Where in a connection's life something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectorStage {
+    Connect,
+    Greeting,
+    /// Writing a changing command.
+    Command,
+    /// Waiting for the answer to a changing command.
+    Reply,
+    HostList,
+    DirectorList,
+}
+
+impl fmt::Display for DirectorStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DirectorStage::Connect => "connect",
+            DirectorStage::Greeting => "greeting",
+            DirectorStage::Command => "command",
+            DirectorStage::Reply => "reply",
+            DirectorStage::HostList => "host list",
+            DirectorStage::DirectorList => "director list",
+        })
+    }
+}
+
+/// What went wrong with the director.
+#[derive(Debug)]
+pub enum DirectorFault {
+    /// There is no such socket: Dovecot does not run here, or not as a director.
+    NotThere,
+    /// The socket is left over, nobody listens.
+    Refused,
+    TimedOut,
+    /// The connection ended before the first line of an answer: so the director rejects commands
+    /// and arguments that it does not know, and versions.
+    Closed,
+    /// The connection ended within a list.
+    CutList,
+    List(ListError),
+    /// The first line was another protocol's, or another major version's.
+    WrongGreeting(Quote),
+    /// Longer than `wire::LONGEST_LINE`.
+    LineTooLong(Quote),
+    /// Text behind the end of an answer: whose answer is whose cannot be told any more.
+    Unasked(Quote),
+    Io(io::Error),
+}
+
+impl From<io::Error> for DirectorFault {
+    fn from(error: io::Error) -> DirectorFault {
+        use io::ErrorKind::*;
+        match error.kind() {
+            // A read, write or connect whose time-out passed reports `WouldBlock`.
+            WouldBlock | TimedOut => DirectorFault::TimedOut,
+            UnexpectedEof | BrokenPipe | ConnectionReset | NotConnected => DirectorFault::Closed,
+            _ => DirectorFault::Io(error),
+        }
+    }
+}
+
+impl fmt::Display for DirectorFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DirectorFault::NotThere => f.write_str("no such socket"),
+            DirectorFault::Refused => f.write_str("nobody listens"),
+            DirectorFault::TimedOut => f.write_str("timed out"),
+            DirectorFault::Closed => f.write_str("connection closed"),
+            DirectorFault::CutList => f.write_str("connection closed within the list"),
+            DirectorFault::List(error) => error.fmt(f),
+            DirectorFault::WrongGreeting(text) => write!(f, "not a director's greeting {text}"),
+            DirectorFault::LineTooLong(text) => write!(f, "line too long {text}"),
+            DirectorFault::Unasked(text) => write!(f, "text nobody asked for {text}"),
+            DirectorFault::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Which director, at which stage, what.
+#[derive(Debug)]
+pub struct DirectorError {
+    pub socket: PathBuf,
+    pub stage: DirectorStage,
+    pub fault: DirectorFault,
+}
+
+impl DirectorError {
+    /// Whether the director may have carried out the change all the same. If not, it has certainly
+    /// not seen the command.
+    pub fn leaves_doubt(&self) -> bool {
+        match self.stage {
+            DirectorStage::Command | DirectorStage::Reply => true,
+            DirectorStage::Connect
+            | DirectorStage::Greeting
+            | DirectorStage::HostList
+            | DirectorStage::DirectorList => false,
+        }
+    }
+}
+
+impl DirectorError {
+    /// Whether the director closed the connection where a reply was due: its way to say that it
+    /// does not know the command, or this form of it.
+    pub fn is_close_for_reply(&self) -> bool {
+        matches!(
+            (self.stage, &self.fault),
+            (DirectorStage::Reply, DirectorFault::Closed)
+        )
+    }
+}
+
+impl fmt::Display for DirectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let socket = self.socket.display();
+        write!(f, "director {socket}: {}: {}", self.stage, self.fault)
+    }
+}
+
+impl Error for DirectorError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.fault {
+            DirectorFault::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Sends one change over a connection of its own and waits for the reply.
+///
+/// A second changing command on a connection can abort the director (2.3.19: assertion
+/// `conn->ring_sync_callback == NULL`), hence the new one each time. A connection closed without
+/// a reply is `Closed` at `Reply`: the director does not know the command or an argument.
+pub fn change(socket: &Path, change: &Change, deadline: Instant) -> Result<Reply, DirectorError> {
+    let mut connection = Connection::open(socket, deadline)?;
+    connection.write(&change.to_string(), DirectorStage::Command, deadline)?;
+    let reply = connection.line(DirectorStage::Reply, deadline)?;
+    Ok(Reply::parse(&connection.buffer[reply]))
+}
+
+/// What the director showed at one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lists {
+    /// Just before HOST-LIST was sent.
+    pub began: Instant,
+    pub hosts: HostList,
+    pub ring: Ring,
+}
+
+/// The connection over which the lists are read again and again. It never carries a change.
+#[derive(Debug)]
+pub struct Standing(Connection);
+
+impl Standing {
+    pub fn open(socket: &Path, deadline: Instant) -> Result<Standing, DirectorError> {
+        Connection::open(socket, deadline).map(Standing)
+    }
+
+    /// Reads both lists whole, one after the other. After an error the connection is useless,
+    /// because a late answer would be taken for the next one's: every further read says `Closed`.
+    pub fn read(&mut self, deadline: Instant) -> Result<Lists, DirectorError> {
+        let began = Instant::now();
+        let lists = self.read_both(deadline);
+        if lists.is_err() {
+            self.0.end();
+        }
+        let (hosts, ring) = lists?;
+        Ok(Lists { began, hosts, ring })
+    }
+
+    fn read_both(&mut self, deadline: Instant) -> Result<(HostList, Ring), DirectorError> {
+        let connection = &mut self.0;
+        let stage = DirectorStage::HostList;
+        connection.write(wire::HOST_LIST, stage, deadline)?;
+        let hosts = connection.list::<HostListParser>(stage, deadline)?;
+        // Only now: a command sent before the previous one is answered may get lost.
+        let stage = DirectorStage::DirectorList;
+        connection.write(wire::DIRECTOR_LIST, stage, deadline)?;
+        let ring = connection.list::<RingParser>(stage, deadline)?;
+        Ok((hosts, ring))
+    }
+}
+
+/// A greeted connection.
+#[derive(Debug)]
+struct Connection {
+    socket: PathBuf,
+    stream: UnixStream,
+    buffer: Box<[u8]>,
+    /// What of the buffer has been read and not yet used.
+    unused: Range<usize>,
+}
+
+impl Connection {
+    const BUFFER: usize = 64 * 1024;
+
+    fn open(socket: &Path, deadline: Instant) -> Result<Connection, DirectorError> {
+        let stream = connect(socket, deadline).map_err(|fault| DirectorError {
+            socket: socket.to_owned(),
+            stage: DirectorStage::Connect,
+            fault,
+        })?;
+        let mut connection = Connection {
+            socket: socket.to_owned(),
+            stream,
+            buffer: vec![0; Connection::BUFFER].into_boxed_slice(),
+            unused: 0..0,
+        };
+        connection.greet(deadline)?;
+        Ok(connection)
+    }
+
+    fn greet(&mut self, deadline: Instant) -> Result<(), DirectorError> {
+        let stage = DirectorStage::Greeting;
+        self.write(wire::GREETING, stage, deadline)?;
+        let line = self.line(stage, deadline)?;
+        let line = &self.buffer[line];
+        if wire::is_greeting(line) {
+            Ok(())
+        } else {
+            let fault = DirectorFault::WrongGreeting(Quote::new(line));
+            Err(self.error(stage, fault))
+        }
+    }
+
+    fn error(&self, stage: DirectorStage, fault: DirectorFault) -> DirectorError {
+        DirectorError {
+            socket: self.socket.clone(),
+            stage,
+            fault,
+        }
+    }
+
+    fn end(&mut self) {
+        self.unused = 0..0;
+        // It fails if the director was faster, and then it is not needed.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    fn write(
+        &mut self,
+        line: &str,
+        stage: DirectorStage,
+        deadline: Instant,
+    ) -> Result<(), DirectorError> {
+        self.try_write(line, stage, deadline)
+            .map_err(|fault| self.error(stage, fault))
+    }
+
+    fn try_write(
+        &mut self,
+        line: &str,
+        stage: DirectorStage,
+        deadline: Instant,
+    ) -> Result<(), DirectorFault> {
+        // Both sides greet at once, so the director's greeting may be there before ours is sent.
+        if stage != DirectorStage::Greeting && !self.unused.is_empty() {
+            let text = Quote::new(&self.buffer[self.unused.clone()]);
+            return Err(DirectorFault::Unasked(text));
+        }
+        let line = format!("{line}\n");
+        self.stream.set_write_timeout(Some(left(deadline)?))?;
+        Ok(self.stream.write_all(line.as_bytes())?)
+    }
+
+    fn list<P: ListParser>(
+        &mut self,
+        stage: DirectorStage,
+        deadline: Instant,
+    ) -> Result<P::List, DirectorError> {
+        self.try_list::<P>(deadline)
+            .map_err(|fault| self.error(stage, fault))
+    }
+
+    fn try_list<P: ListParser>(&mut self, deadline: Instant) -> Result<P::List, DirectorFault> {
+        let mut parser = P::default();
+        let mut begun = false;
+        loop {
+            let line = match self.try_line(deadline) {
+                Err(DirectorFault::Closed) if begun || !self.unused.is_empty() => {
+                    return Err(DirectorFault::CutList);
+                }
+                line => line?,
+            };
+            begun = true;
+            match parser.on_line(&self.buffer[line]) {
+                Ok(None) => {}
+                Ok(Some(list)) => return Ok(list),
+                Err(error) => return Err(DirectorFault::List(error)),
+            }
+        }
+    }
+
+    fn line(
+        &mut self,
+        stage: DirectorStage,
+        deadline: Instant,
+    ) -> Result<Range<usize>, DirectorError> {
+        self.try_line(deadline)
+            .map_err(|fault| self.error(stage, fault))
+    }
+
+    /// The place in the buffer of the next line without its end, good until the next call.
+    fn try_line(&mut self, deadline: Instant) -> Result<Range<usize>, DirectorFault> {
+        let mut searched = 0;
+        loop {
+            let text = &self.buffer[self.unused.clone()];
+            let end = text[searched..].iter().position(|&byte| byte == b'\n');
+            let length = end.map_or(text.len(), |end| searched + end);
+            if length > wire::LONGEST_LINE {
+                return Err(DirectorFault::LineTooLong(Quote::new(text)));
+            }
+            if end.is_some() {
+                let line = self.unused.start..self.unused.start + length;
+                self.unused.start = line.end + 1;
+                return Ok(line);
+            }
+            searched = length;
+            self.fill(deadline)?;
+        }
+    }
+
+    /// Reads at least one byte more.
+    fn fill(&mut self, deadline: Instant) -> Result<(), DirectorFault> {
+        if self.buffer.len() - self.unused.end <= wire::LONGEST_LINE {
+            self.buffer.copy_within(self.unused.clone(), 0);
+            self.unused = 0..self.unused.len();
+        }
+        loop {
+            self.stream.set_read_timeout(Some(left(deadline)?))?;
+            match self.stream.read(&mut self.buffer[self.unused.end..]) {
+                Ok(0) => return Err(DirectorFault::Closed),
+                Ok(count) => {
+                    self.unused.end += count;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+fn connect(path: &Path, deadline: Instant) -> Result<UnixStream, DirectorFault> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    loop {
+        // While the director's backlog is full, connect waits as long as a write would. It cannot
+        // be waited for without blocking: then it only says EAGAIN.
+        socket.set_write_timeout(Some(left(deadline)?))?;
+        match socket.connect(&address) {
+            Ok(()) => return Ok(socket.into()),
+            // Not restarted by the kernel, because a time-out is set.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                return Err(match error.kind() {
+                    io::ErrorKind::NotFound => DirectorFault::NotThere,
+                    io::ErrorKind::ConnectionRefused => DirectorFault::Refused,
+                    _ => error.into(),
+                })
+            }
+        }
+    }
+}
+
+/// The time left, for a socket's time-out.
+fn left(deadline: Instant) -> Result<Duration, DirectorFault> {
+    // Socket time-outs know microseconds, and take zero for "for ever".
+    const SHORTEST: Duration = Duration::from_millis(1);
+    match deadline.checked_duration_since(Instant::now()) {
+        Some(left) if left > Duration::ZERO => Ok(left.max(SHORTEST)),
+        _ => Err(DirectorFault::TimedOut),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,379 @@
+//! Lines as directors write them, 2.3.19's captured from a ring of two, and lines as none should.
+
+use super::*;
+use crate::backend::{HostState, Listed, Stamp, Tag};
+
+fn check<P: ListParser>(answer: &[u8]) -> Result<P::List, ListError> {
+    let mut parser = P::default();
+    let mut lines = answer.split(|&byte| byte == b'\n');
+    loop {
+        let line = lines
+            .next()
+            .expect("the answer's empty line ends it before the text does");
+        if let Some(list) = parser.on_line(line)? {
+            return Ok(list);
+        }
+    }
+}
+
+fn hosts(answer: &str) -> HostList {
+    check::<HostListParser>(answer.as_bytes()).unwrap()
+}
+
+fn ring(answer: &str) -> Ring {
+    check::<RingParser>(answer.as_bytes()).unwrap()
+}
+
+fn address(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_greeting_has_to_agree_in_name_and_major_version_only() {
+    for (line, expected) in [
+        (GREETING, true),
+        ("VERSION\tdirector-doveadm\t1\t7", true),
+        ("VERSION\tdirector-doveadm\t1\t0\tmore", true),
+        ("VERSION\tdirector-doveadm\t2\t0", false),
+        ("VERSION\tdirector-doveadm\t10\t0", false),
+        ("VERSION\tdirector-doveadm", false),
+        ("VERSION\tdirector\t1\t0", false),
+        ("* OK ready", false),
+        ("", false),
+    ] {
+        assert_eq!(is_greeting(line.as_bytes()), expected, "{line:?}");
+    }
+}
+
+#[test]
+fn every_byte_survives_escaping_and_none_breaks_a_line() {
+    let every: Vec<u8> = (0..=255).collect();
+    let field = escape(&every);
+    for forbidden in *b"\0\t\n\r" {
+        assert!(!field.contains(&forbidden));
+    }
+    assert_eq!(unescape(&field), every.as_slice());
+}
+
+#[test]
+fn odd_escapes_are_read_as_dovecot_reads_them() {
+    for (field, expected) in [
+        ("a\x01tb", "a\tb"),
+        ("a\x01\x01b", "a\x01b"),
+        ("a\x01xb", "axb"),
+        ("a\x01", "a"),
+        ("plain", "plain"),
+        ("", ""),
+    ] {
+        assert_eq!(unescape(field.as_bytes()), expected.as_bytes(), "{field:?}");
+    }
+}
+
+#[test]
+fn a_change_is_one_line_that_names_one_address() {
+    let v4 = address("192.0.2.7");
+    let v6 = address("2001:DB8:0::7");
+    let limit = NonZeroU32::new(u32::MAX);
+    for (change, expected) in [
+        (Change::HostDown(v4), "HOST-DOWN\t192.0.2.7"),
+        (Change::HostUp(v6), "HOST-UP\t2001:db8::7"),
+        (Change::HostFlush(v4), "HOST-FLUSH\t192.0.2.7"),
+        (
+            Change::HostResetUsers { address: v6, limit },
+            "HOST-RESET-USERS\t2001:db8::7\t4294967295",
+        ),
+        (
+            Change::HostResetUsers {
+                address: v4,
+                limit: None,
+            },
+            "HOST-RESET-USERS\t192.0.2.7",
+        ),
+    ] {
+        assert_eq!(change.to_string(), expected);
+        assert!(expected.contains(&change.address().to_string()));
+    }
+}
+
+#[test]
+fn only_the_word_ok_alone_means_done() {
+    for (line, expected) in [
+        ("OK", Reply::Ok),
+        ("NOTFOUND", Reply::NotFound),
+        (
+            "host is already being updated - try again later",
+            Reply::Busy,
+        ),
+        ("Ring sync timed out", Reply::RingSyncTimedOut),
+        ("TRYAGAIN", Reply::TryAgain),
+        ("OK ", Reply::Refused(Quote::new("OK "))),
+        ("ok", Reply::Refused(Quote::new("ok"))),
+        ("", Reply::Refused(Quote::new(""))),
+        (
+            "vhost count too large",
+            Reply::Refused(Quote::new("vhost count too large")),
+        ),
+    ] {
+        assert_eq!(Reply::parse(line.as_bytes()), expected);
+    }
+}
+
+#[test]
+fn the_host_list_of_a_real_director_is_read_field_by_field() {
+    let list = hosts(
+        "127.50.2.1\t100\t0\t\tU\t1795314605\n127.50.2.2\t0\t7\t\tD\t1795314608\n\
+         fe80::1\t100\t4294967295\tsouth\x01tone\tU\t0\n\n",
+    );
+    assert_eq!(list.malformed, Malformed::default());
+    assert_eq!(
+        list.backends,
+        [
+            Listed {
+                address: address("127.50.2.1"),
+                vhosts: 100,
+                users: 0,
+                tag: Tag::new(""),
+                state: HostState::Up,
+                changed: Stamp(1795314605),
+            },
+            Listed {
+                address: address("127.50.2.2"),
+                vhosts: 0,
+                users: 7,
+                tag: Tag::new(""),
+                state: HostState::Down,
+                changed: Stamp(1795314608),
+            },
+            Listed {
+                address: address("fe80::1"),
+                vhosts: 100,
+                users: 4294967295,
+                tag: Tag::new("south\tone"),
+                state: HostState::Up,
+                changed: Stamp(0),
+            },
+        ]
+    );
+}
+
+#[test]
+fn no_backend_at_all_is_a_list_too() {
+    assert_eq!(hosts("\n"), HostList::default());
+}
+
+#[test]
+fn fields_of_later_versions_are_ignored() {
+    let list = hosts("192.0.2.1\t100\t0\t\tU\t0\tname\tmore\n\n");
+    assert_eq!(list.backends.len(), 1);
+    assert_eq!(list.malformed.count, 0);
+}
+
+#[test]
+fn a_malformed_line_is_quoted_and_the_others_count() {
+    for line in [
+        "192.0.2.1\t100\t0\t\tX\t0",
+        "192.0.2.1\t100\t0\t\t\t0",
+        "192.0.2.1\t100\t0\t\tU",
+        "192.0.2.1\t100\t0\t\tU\t",
+        "192.0.2.1\t100\t0\t\tU\t-1",
+        "192.0.2.1\t+100\t0\t\tU\t0",
+        "192.0.2.1\t4294967296\t0\t\tU\t0",
+        "192.0.2.1\t100\tmany\t\tU\t0",
+        "mail1.example.org\t100\t0\t\tU\t0",
+        "192.0.2.300\t100\t0\t\tU\t0",
+        " 192.0.2.1\t100\t0\t\tU\t0",
+        "\t100\t0\t\tU\t0",
+        "192.0.2.2\t50\t9\tother\tD\t5",
+        "192.0.2.1\t100",
+        "192.0.2.1\t100\t0",
+        "192.0.2.1\t100\t0\tnorth",
+        "Ring sync timed out",
+    ] {
+        let list = hosts(&format!("192.0.2.2\t100\t0\t\tU\t0\n{line}\n\n"));
+        assert_eq!(list.backends.len(), 1, "{line:?}");
+        assert_eq!(list.backends[0].vhosts, 100, "the first of two stays");
+        assert_eq!(list.malformed.shown, [Quote::new(line)]);
+        assert_eq!(list.malformed.count, 1);
+    }
+}
+
+#[test]
+fn a_tag_that_is_not_utf8_is_malformed_and_never_another_tag() {
+    let list = check::<HostListParser>(b"192.0.2.1\t100\t0\t\xff\tU\t0\n\n").unwrap();
+    assert_eq!((list.backends.len(), list.malformed.count), (0, 1));
+}
+
+#[test]
+fn only_the_first_malformed_lines_are_kept() {
+    let mut answer = "junk\n".repeat(5000);
+    answer.push('\n');
+    let list = hosts(&answer);
+    assert_eq!(list.malformed.count, 5000);
+    assert_eq!(list.malformed.shown.len(), 8);
+}
+
+#[test]
+fn a_list_without_states_is_of_a_director_too_old() {
+    for answer in [
+        "192.0.2.1\t100\t0\n192.0.2.2\t0\t0\n\n",
+        "192.0.2.1\t100\t0\tnorth\n\n",
+        "junk\n192.0.2.1\t100\t0\n\n",
+    ] {
+        let result = check::<HostListParser>(answer.as_bytes());
+        assert_eq!(result, Err(ListError::TooOld), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_list_without_end_is_never_a_list() {
+    let whole = "192.0.2.1\t100\t0\t\tU\t0\n192.0.2.2\t100\t0\t\tU\t0\n\n";
+    for cut in 0..whole.len() {
+        let mut parser = HostListParser::default();
+        let text = &whole[..cut];
+        // What follows the last line's end is no line yet.
+        let lines = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
+        for line in lines.split('\n').filter(|line| !line.is_empty()) {
+            assert_eq!(parser.on_line(line.as_bytes()), Ok(None));
+        }
+    }
+}
+
+#[test]
+fn the_number_of_lines_is_bounded() {
+    let mut parser = RingParser::default();
+    for _ in 0..MOST_LINES {
+        assert_eq!(parser.on_line(b"junk"), Ok(None));
+    }
+    assert_eq!(parser.on_line(b"junk"), Err(ListError::TooManyLines));
+
+    let mut parser = HostListParser::default();
+    for _ in 0..MOST_LINES {
+        assert_eq!(parser.on_line(b"junk"), Ok(None));
+    }
+    assert!(parser.on_line(b"").unwrap().is_some());
+}
+
+#[test]
+fn a_real_ring_of_two_is_read() {
+    let ring = ring(
+        "127.50.0.1\t9090\tself\t0\tring synced\t0\n\
+         127.50.0.2\t9090\tright\t0\tsynced\t0\t92\t421\t0\t163\t1795314579\t1795314579\n\
+         127.50.0.2\t9090\tleft\t0\tsynced\t0\t420\t92\t0\t18\t1795314579\t1795314579\n\
+         127.50.0.3\t9090\t\t0\t\n\n",
+    );
+    assert_eq!(ring.state(), RingState::Synced);
+    assert_eq!(ring.malformed, Malformed::default());
+    let expected = [
+        ("127.50.0.1", DirectorKind::SelfHere, DirectorStatus::Synced),
+        ("127.50.0.2", DirectorKind::Right, DirectorStatus::Synced),
+        ("127.50.0.2", DirectorKind::Left, DirectorStatus::Synced),
+        (
+            "127.50.0.3",
+            DirectorKind::Unconnected,
+            DirectorStatus::NotConnected,
+        ),
+    ]
+    .map(|(text, kind, status)| RingDirector {
+        address: address(text),
+        port: 9090,
+        kind,
+        status,
+    });
+    assert_eq!(ring.directors, expected);
+}
+
+#[test]
+fn neighbours_that_are_not_synced_show_it() {
+    let frozen = ring(
+        "127.50.0.1\t9090\tself\t0\tring syncing - last sync 4 secs ago\t0\n\
+         127.50.0.2\t9090\tright\t0\tsyncing\t0\t274\t1287\t0\t163\t1795314607\t1795314608\n\
+         127.50.0.2\t9090\tout\t0\thandshaking - 0 USERs sent\t0\t0\t126\t0\t126\t0\t1795314638\n\n",
+    );
+    assert_eq!(frozen.state(), RingState::Syncing);
+    let seen: Vec<_> = frozen
+        .directors
+        .iter()
+        .map(|director| (&director.kind, &director.status))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (&DirectorKind::SelfHere, &DirectorStatus::Syncing),
+            (&DirectorKind::Right, &DirectorStatus::Syncing),
+            (&DirectorKind::Out, &DirectorStatus::Handshaking),
+        ]
+    );
+}
+
+#[test]
+fn the_rings_state_is_that_of_the_self_line_in_both_spellings() {
+    let unknown = |text: &str| RingState::Unknown(Quote::new(text));
+    for (status, expected) in [
+        ("ring synced", RingState::Synced),
+        ("synced", RingState::Synced),
+        ("ring handshaking", RingState::Handshaking),
+        ("handshaking", RingState::Handshaking),
+        ("ring syncing - last sync 35 secs ago", RingState::Syncing),
+        ("syncing - last sync 1 secs ago", RingState::Syncing),
+        ("ring syncing", RingState::Syncing),
+        ("", unknown("")),
+        ("ring synced - almost", unknown("ring synced - almost")),
+        ("ring on fire", unknown("ring on fire")),
+        ("unsynced", unknown("unsynced")),
+        ("syncingly", unknown("syncingly")),
+    ] {
+        let other = "192.0.2.2\t9090\tleft\t0\tsynced\n";
+        let ring = ring(&format!("{other}192.0.2.1\t9090\tself\t0\t{status}\n\n"));
+        assert_eq!(ring.state(), expected, "{status:?}");
+    }
+}
+
+#[test]
+fn without_a_self_line_the_rings_state_is_unknown() {
+    for answer in [
+        "\n",
+        "192.0.2.2\t9090\tleft\t0\tsynced\n\n",
+        "192.0.2.1\t9090\tremoved\t0\tring synced\n\n",
+        "192.0.2.1\t9090\n\n",
+    ] {
+        assert_eq!(ring(answer).state(), RingState::Unknown(Quote::new("")));
+    }
+}
+
+#[test]
+fn a_connection_that_has_no_name_yet_is_no_director_and_no_error() {
+    let ring = ring(
+        "handshaking - 0 USERs received\t0\t0\t126\t0\t126\t0\t1795314638\n\
+         192.0.2.1\t9090\tself\t0\tring synced\t0\n\n",
+    );
+    assert_eq!(ring.directors.len(), 1);
+    assert_eq!(ring.malformed.count, 0);
+}
+
+#[test]
+fn directors_kinds_are_told_apart_and_unknown_ones_kept() {
+    for (kind, expected) in [
+        ("l+r", DirectorKind::LeftRight),
+        ("in", DirectorKind::In),
+        ("out", DirectorKind::Out),
+        ("removed", DirectorKind::Removed),
+        ("", DirectorKind::Unconnected),
+        ("above", DirectorKind::Unknown(Quote::new("above"))),
+    ] {
+        let ring = ring(&format!("2001:db8::1\t9090\t{kind}\t0\t\n\n"));
+        assert_eq!(ring.directors[0].kind, expected);
+    }
+}
+
+#[test]
+fn malformed_directors_are_quoted() {
+    for line in [
+        "192.0.2.1\t9090\tself\t0",
+        "192.0.2.1\t70000\tself\t0\tsynced",
+        "north\t9090\tself\t0\tsynced",
+    ] {
+        let ring = ring(&format!("{line}\n\n"));
+        assert_eq!(ring.directors, []);
+        assert_eq!(ring.malformed.shown, [Quote::new(line)]);
+    }
+}
