@@ -6,6 +6,7 @@ pub mod account;
 pub mod backend;
 pub mod config;
 pub mod director;
+pub mod ledger;
 pub mod notices;
 pub mod outcome;
 pub mod policy;

@@ -1,0 +1,324 @@
+//! What outlives the process: which downs are ours, which drains are owed.
+//!
+//! The ledger is read once and then kept in memory; `file` writes it whole or not at all. Nothing
+//! is decided or logged here: what could not be read or written comes back as a warning or an
+//! error, and the monitor goes on with what it has in memory.
+
+mod file;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Stamp;
+use crate::quote::Quote;
+
+/// What is remembered of one backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub down: Option<OwnDown>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drain: Drain,
+    /// How often this monitor brought it up against another's view.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub contests: u32,
+}
+
+/// A HOST-DOWN of ours, written down before it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnDown {
+    /// The backend's stamp in the list that was acted on.
+    #[serde(with = "StampNumber")]
+    pub stamp_before: Stamp,
+    /// When it was sent, by our own clock.
+    pub sent: UnixSecond,
+}
+
+/// Whether the backend's users still have to be moved away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drain {
+    #[default]
+    NotOwed,
+    Owed,
+}
+
+/// Whole seconds since 1970 of this machine's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UnixSecond(pub u64);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Stamp")]
+struct StampNumber(u64);
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// The ledger: all of it in memory, and on disk if it can be.
+#[derive(Debug)]
+pub struct Ledger {
+    entries: BTreeMap<IpAddr, Entry>,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Memory,
+    File { path: PathBuf, content: Content },
+}
+
+/// What is known of the file, beside the entries in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    /// They are in it.
+    Same,
+    /// It is older than they, or not there.
+    Stale,
+    /// It holds what this process does not know, so it must not be written over.
+    LeftAlone(Untouched),
+}
+
+impl Ledger {
+    /// A ledger that is never written: for a dry run.
+    pub fn in_memory() -> Ledger {
+        Ledger {
+            entries: BTreeMap::new(),
+            place: Place::Memory,
+        }
+    }
+
+    /// Reads the file, and makes its folder (mode 0700) if only that is missing. No file is an
+    /// empty ledger. It never fails: what it could not do is the warning.
+    pub fn open(path: &Path) -> (Ledger, Option<LedgerWarning>) {
+        let mut entries = BTreeMap::new();
+        let mut content = Content::Same;
+        let mut warning = None;
+        match file::read(path) {
+            Ok(read) => entries = read,
+            Err(file::Unread::NotThere) => {
+                warning = file::make_folder(path).err().map(LedgerWarning::Unusable);
+            }
+            Err(file::Unread::Damaged(cause)) => {
+                warning = Some(LedgerWarning::Damaged {
+                    path: path.to_owned(),
+                    kept: file::move_aside(path),
+                    cause,
+                });
+            }
+            Err(file::Unread::Newer(version)) => {
+                let reason = Untouched::Newer(version);
+                content = Content::LeftAlone(reason);
+                warning = Some(LedgerWarning::Unusable(left_alone(path, reason)));
+            }
+            Err(file::Unread::NotAFile) => {
+                let error = left_alone(path, Untouched::NotAFile);
+                warning = Some(LedgerWarning::Unusable(error));
+            }
+            Err(file::Unread::Io(cause)) => {
+                content = Content::LeftAlone(Untouched::Unread);
+                warning = Some(LedgerWarning::Unusable(LedgerError::Io {
+                    path: path.to_owned(),
+                    step: LedgerStep::Read,
+                    cause,
+                }));
+            }
+        }
+        let place = Place::File {
+            path: path.to_owned(),
+            content,
+        };
+        (Ledger { entries, place }, warning)
+    }
+
+    /// What is remembered of a backend; an empty entry if nothing.
+    pub fn entry(&self, address: IpAddr) -> Entry {
+        self.entries.get(&address).copied().unwrap_or_default()
+    }
+
+    /// All that is remembered, by address; none of the entries is empty.
+    pub fn entries(&self) -> impl Iterator<Item = (IpAddr, Entry)> + '_ {
+        let entries = self.entries.iter();
+        entries.map(|(&address, &entry)| (address, entry))
+    }
+
+    /// Remembers an entry in place of the backend's old one. An empty one forgets the backend.
+    ///
+    /// After `Ok` the entry outlives a crash of process or machine. After an error it is in memory
+    /// only, and the next record, of whatever, tries to write it too. If nothing has changed and
+    /// all is written, the file is not touched.
+    pub fn record(&mut self, address: IpAddr, entry: Entry) -> Result<(), LedgerError> {
+        self.record_all([(address, entry)])
+    }
+
+    /// As `record`, for many backends with one writing: a crash leaves all of them or none.
+    pub fn record_all(
+        &mut self,
+        entries: impl IntoIterator<Item = (IpAddr, Entry)>,
+    ) -> Result<(), LedgerError> {
+        let mut changed = false;
+        for (address, entry) in entries {
+            let old = if is_default(&entry) {
+                self.entries.remove(&address)
+            } else {
+                self.entries.insert(address, entry)
+            };
+            changed |= old.unwrap_or_default() != entry;
+        }
+        let (path, content) = match &mut self.place {
+            Place::Memory => return Ok(()),
+            Place::File { path, content } => (path, content),
+        };
+        match *content {
+            Content::Same if !changed => Ok(()),
+            Content::Same | Content::Stale => {
+                *content = Content::Stale;
+                file::write(path, &self.entries)?;
+                *content = Content::Same;
+                Ok(())
+            }
+            Content::LeftAlone(reason) => Err(left_alone(path, reason)),
+        }
+    }
+}
+
+fn left_alone(path: &Path, reason: Untouched) -> LedgerError {
+    LedgerError::LeftAlone {
+        path: path.to_owned(),
+        reason,
+    }
+}
+
+/// What `Ledger::open` has to tell. The ledger starts empty and works all the same.
+#[derive(Debug)]
+pub enum LedgerWarning {
+    /// The file was no ledger. It was kept under another name, if that was possible.
+    Damaged {
+        path: PathBuf,
+        kept: Result<PathBuf, io::Error>,
+        cause: Damage,
+    },
+    /// What is recorded will not be written, or only if things change.
+    Unusable(LedgerError),
+}
+
+impl fmt::Display for LedgerWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LedgerWarning::Damaged { path, kept, cause } => {
+                let path = path.display();
+                match kept {
+                    Ok(kept) => write!(f, "{path}: kept as {}: {cause}", kept.display()),
+                    Err(error) => write!(f, "{path}: {cause}, and not kept: {error}"),
+                }
+            }
+            LedgerWarning::Unusable(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Why a file is not a ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Damage {
+    TooLong,
+    NotUtf8,
+    /// The closing line is not there.
+    CutOff,
+    Malformed(Quote),
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Damage::TooLong => f.write_str("damaged: too long"),
+            Damage::NotUtf8 => f.write_str("damaged: not utf-8"),
+            Damage::CutOff => f.write_str("damaged: cut off"),
+            Damage::Malformed(text) => write!(f, "damaged: {text}"),
+        }
+    }
+}
+
+/// Why the ledger is in memory only.
+#[derive(Debug)]
+pub enum LedgerError {
+    LeftAlone {
+        path: PathBuf,
+        reason: Untouched,
+    },
+    Io {
+        path: PathBuf,
+        step: LedgerStep,
+        cause: io::Error,
+    },
+}
+
+/// Why a file is neither read nor written over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untouched {
+    /// A later poolmon wrote it, in a version that this one does not know.
+    Newer(u64),
+    /// A device, a pipe or a folder.
+    NotAFile,
+    /// It could not be read at the start.
+    Unread,
+}
+
+/// What was being done with a file or folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerStep {
+    Read,
+    MakeFolder,
+    /// Of the unfinished file of a killed process.
+    Remove,
+    Create,
+    Write,
+    Sync,
+    Rename,
+}
+
+impl fmt::Display for LedgerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LedgerError::LeftAlone { path, reason } => {
+                write!(f, "{}: left alone: ", path.display())?;
+                match reason {
+                    Untouched::Newer(version) => {
+                        write!(f, "version {version} is of a newer poolmon")
+                    }
+                    Untouched::NotAFile => f.write_str("not a regular file"),
+                    Untouched::Unread => f.write_str("it could not be read at the start"),
+                }
+            }
+            LedgerError::Io { path, step, cause } => {
+                let step = match step {
+                    LedgerStep::Read => "read",
+                    LedgerStep::MakeFolder => "make folder",
+                    LedgerStep::Remove => "remove",
+                    LedgerStep::Create => "create",
+                    LedgerStep::Write => "write",
+                    LedgerStep::Sync => "sync",
+                    LedgerStep::Rename => "rename",
+                };
+                write!(f, "{}: {step}: {cause}", path.display())
+            }
+        }
+    }
+}
+
+impl Error for LedgerError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            LedgerError::Io { cause, .. } => Some(cause),
+            LedgerError::LeftAlone { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

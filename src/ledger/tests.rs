@@ -1,0 +1,535 @@
+//! Ledgers in folders of their own: read back, damaged, unwritable, and killed at every step.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::{symlink, MetadataExt, PermissionsExt};
+use std::process::{self, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// A folder that goes when the test does.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("poolmon-ledger-{}-{count}", process::id());
+        let path = env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.0.join("state.yml")
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(&self.0)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn address(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn entry(number: u64) -> Entry {
+    Entry {
+        down: Some(OwnDown {
+            stamp_before: Stamp(number),
+            sent: UnixSecond(number),
+        }),
+        drain: Drain::Owed,
+        contests: 0,
+    }
+}
+
+/// Opens a ledger that has nothing to warn of.
+fn open(path: &Path) -> Ledger {
+    let (ledger, warning) = Ledger::open(path);
+    assert!(warning.is_none(), "{}", warning.unwrap());
+    ledger
+}
+
+/// Opens one that has.
+fn open_warned(path: &Path) -> (Ledger, LedgerWarning) {
+    let (ledger, warning) = Ledger::open(path);
+    assert_eq!(ledger.entries().count(), 0);
+    (ledger, warning.expect("a warning"))
+}
+
+fn contents(ledger: &Ledger) -> Vec<(IpAddr, Entry)> {
+    ledger.entries().collect()
+}
+
+fn a() -> IpAddr {
+    address("192.0.2.1")
+}
+
+fn b() -> IpAddr {
+    address("2001:db8::2")
+}
+
+#[test]
+fn what_was_recorded_is_there_after_a_restart() {
+    let folder = Folder::new();
+    let mut ledger = open(&folder.state());
+    let owed = Entry {
+        down: None,
+        drain: Drain::Owed,
+        contests: 0,
+    };
+    let down = Entry {
+        down: Some(OwnDown {
+            stamp_before: Stamp(0),
+            sent: UnixSecond(i64::MAX as u64),
+        }),
+        drain: Drain::NotOwed,
+        contests: 0,
+    };
+    for (text, entry) in [
+        ("192.0.2.1", owed),
+        ("10.0.0.1", down),
+        ("::", owed),
+        ("::1", down),
+        ("fe80::", owed),
+        ("::ffff:192.0.2.1", down),
+        ("2001:db8::2", entry(1795314605)),
+    ] {
+        ledger.record(address(text), entry).unwrap();
+        assert_eq!(ledger.entry(address(text)), entry);
+    }
+    let again = open(&folder.state());
+    assert_eq!(contents(&again), contents(&ledger));
+    assert_eq!(contents(&again).len(), 7);
+    assert_eq!(again.entry(address("192.0.2.99")), Entry::default());
+}
+
+#[test]
+fn files_of_every_generation_of_the_yaml_library_are_read() {
+    for text in [
+        "version: 1\nbackends:\n  192.0.2.1:\n    down:\n      stamp_before: 7\n      sent: 7\n    \
+         drain: owed\n...\n",
+        "# comment\n---\nversion: 1\nbackends:\n  \"192.0.2.1\":\n    down:\n      \
+         stamp_before: 7\n      sent: 7\n    drain: owed\n...\n",
+        "{version: 1, later: [1, 2], backends: {'192.0.2.1': {drain: owed, contested: {until: 5}, \
+         down: {sent: 7, stamp_before: 7, stamp_after: 8}}}}\n...\n",
+    ] {
+        let folder = Folder::new();
+        fs::write(folder.state(), text).unwrap();
+        let ledger = open(&folder.state());
+        assert_eq!(contents(&ledger), [(a(), entry(7))], "{text}");
+    }
+}
+
+#[test]
+fn the_file_is_for_its_owner_only_and_nothing_is_left_beside_it() {
+    let folder = Folder::new();
+    let mut ledger = open(&folder.state());
+    assert_eq!(folder.names(), [""; 0], "reading writes nothing");
+    ledger.record(a(), entry(1)).unwrap();
+    assert_eq!(folder.names(), ["state.yml"]);
+    assert_eq!(fs::metadata(folder.state()).unwrap().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn nothing_is_written_if_nothing_has_changed() {
+    let folder = Folder::new();
+    let mut ledger = open(&folder.state());
+    ledger.record(a(), Entry::default()).unwrap();
+    assert_eq!(folder.names(), [""; 0]);
+
+    ledger.record(a(), entry(1)).unwrap();
+    // Every writing makes a new file while the old one still exists.
+    let written = || fs::metadata(folder.state()).unwrap().ino();
+    let first = written();
+    ledger.record(a(), entry(1)).unwrap();
+    ledger.record(b(), Entry::default()).unwrap();
+    let mut again = open(&folder.state());
+    again.record(a(), entry(1)).unwrap();
+    assert_eq!(written(), first);
+    again.record(a(), entry(2)).unwrap();
+    assert_ne!(written(), first);
+}
+
+#[test]
+fn an_entry_that_holds_nothing_is_not_in_the_file() {
+    let folder = Folder::new();
+    let mut ledger = open(&folder.state());
+    ledger
+        .record_all([(a(), entry(1)), (b(), entry(1))])
+        .unwrap();
+    ledger.record(a(), Entry::default()).unwrap();
+    let text = fs::read_to_string(folder.state()).unwrap();
+    assert!(!text.contains("192.0.2.1"), "{text}");
+    assert_eq!(contents(&open(&folder.state())), [(b(), entry(1))]);
+    ledger.record(b(), Entry::default()).unwrap();
+    assert_eq!(contents(&open(&folder.state())), []);
+}
+
+#[test]
+fn a_ledger_in_memory_remembers_and_writes_nothing() {
+    let mut ledger = Ledger::in_memory();
+    ledger.record(a(), entry(1)).unwrap();
+    assert_eq!(contents(&ledger), [(a(), entry(1))]);
+}
+
+#[test]
+fn a_missing_folder_is_made_for_its_owner_only() {
+    let folder = Folder::new();
+    let path = folder.0.join("poolmon/state.yml");
+    let mut ledger = open(&path);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(&folder.0.join("poolmon")), 0o700);
+    fs::remove_dir(folder.0.join("poolmon")).unwrap();
+    ledger.record(a(), entry(1)).unwrap();
+    assert_eq!(contents(&open(&path)), [(a(), entry(1))]);
+}
+
+/// What `open` warns of and `record` says, both without the folder's name, where the file cannot
+/// be written; and that all is written once it can.
+fn check_unwritable(
+    folder: &Folder,
+    name: &str,
+    warned: Option<&str>,
+    told: &str,
+    mend: impl Fn(),
+) {
+    let full = |text: &str| format!("{}/{text}", folder.0.display());
+    let path = folder.0.join(name);
+    let (mut ledger, warning) = Ledger::open(&path);
+    assert_eq!(warning.map(|warning| warning.to_string()), warned.map(full));
+    for number in [1, 1, 2] {
+        let error = ledger.record(a(), entry(number)).unwrap_err();
+        assert_eq!(error.to_string(), full(told));
+        assert_eq!(ledger.entry(a()), entry(number), "kept in memory");
+    }
+    mend();
+    ledger.record(b(), Entry::default()).unwrap();
+    assert_eq!(contents(&open(&path)), [(a(), entry(2))]);
+}
+
+#[test]
+fn an_unwritable_ledger_is_kept_in_memory_and_written_when_that_is_possible_again() {
+    let folder = Folder::new();
+    let in_the_way = folder.0.join("file");
+    fs::write(&in_the_way, "").unwrap();
+    let exists = "file: make folder: File exists (os error 17)";
+    check_unwritable(&folder, "file/state.yml", Some(exists), exists, || {
+        fs::remove_file(&in_the_way).unwrap();
+    });
+
+    let folder = Folder::new();
+    let missing = "no/folder: make folder: No such file or directory (os error 2)";
+    check_unwritable(
+        &folder,
+        "no/folder/state.yml",
+        Some(missing),
+        missing,
+        || {
+            fs::create_dir(folder.0.join("no")).unwrap();
+        },
+    );
+
+    let folder = Folder::new();
+    fs::create_dir(folder.state()).unwrap();
+    let is_folder = "state.yml: left alone: not a regular file";
+    check_unwritable(&folder, "state.yml", Some(is_folder), is_folder, || {
+        fs::remove_dir(folder.state()).unwrap();
+    });
+
+    let folder = Folder::new();
+    let new = folder.0.join("state.yml.new");
+    fs::create_dir(&new).unwrap();
+    let no_file = "state.yml.new: remove: Is a directory (os error 21)";
+    check_unwritable(&folder, "state.yml", None, no_file, || {
+        fs::remove_dir(&new).unwrap();
+    });
+}
+
+#[test]
+fn a_device_is_not_replaced_by_a_file() {
+    let folder = Folder::new();
+    symlink("/dev/null", folder.state()).unwrap();
+    let (mut ledger, _) = open_warned(&folder.state());
+    let error = ledger.record(a(), entry(1)).unwrap_err();
+    assert!(error.to_string().ends_with("not a regular file"), "{error}");
+    assert_eq!(folder.names(), ["state.yml"]);
+    assert!(fs::symlink_metadata(folder.state()).unwrap().is_symlink());
+}
+
+#[test]
+fn what_could_not_be_read_is_not_written_over() {
+    let folder = Folder::new();
+    symlink("state.yml", folder.state()).unwrap();
+    let (mut ledger, warning) = open_warned(&folder.state());
+    assert!(
+        warning.to_string().contains("state.yml: read: "),
+        "{warning}"
+    );
+    let error = ledger.record(a(), entry(1)).unwrap_err();
+    let told = error.to_string();
+    assert!(
+        told.ends_with("left alone: it could not be read at the start"),
+        "{told}"
+    );
+    assert_eq!(folder.names(), ["state.yml"]);
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_left_alone() {
+    for text in [
+        "version: 2\nbackends: [new, ways]\n...\n",
+        "version: 9223372036854775807\nno: closing line\n",
+        "version: 9\n",
+    ] {
+        let folder = Folder::new();
+        fs::write(folder.state(), text).unwrap();
+        let (mut ledger, warning) = open_warned(&folder.state());
+        let told = warning.to_string();
+        assert!(told.ends_with("is of a newer poolmon"), "{told}");
+        let error = ledger.record(a(), entry(1)).unwrap_err();
+        assert_eq!(error.to_string(), told);
+        assert_eq!(ledger.entry(a()), entry(1));
+        assert_eq!(fs::read_to_string(folder.state()).unwrap(), text);
+    }
+}
+
+/// A file that is no ledger is moved aside with a warning, and the next record makes a new one.
+fn check_damaged(bytes: &[u8]) -> String {
+    let folder = Folder::new();
+    fs::write(folder.state(), bytes).unwrap();
+    let (mut ledger, warning) = open_warned(&folder.state());
+    assert_eq!(folder.names(), ["state.yml.damaged"]);
+    let kept = fs::read(folder.0.join("state.yml.damaged")).unwrap();
+    assert_eq!(kept, bytes);
+    ledger.record(a(), entry(1)).unwrap();
+    assert_eq!(contents(&open(&folder.state())), [(a(), entry(1))]);
+    let start = format!(
+        "{0}/state.yml: kept as {0}/state.yml.damaged: damaged: ",
+        folder.0.display()
+    );
+    let told = warning.to_string();
+    told.strip_prefix(&start)
+        .expect("what, then why")
+        .to_owned()
+}
+
+fn whole_text() -> String {
+    let folder = Folder::new();
+    let mut ledger = open(&folder.state());
+    ledger
+        .record_all([(a(), entry(12)), (b(), entry(345))])
+        .unwrap();
+    fs::read_to_string(folder.state()).unwrap()
+}
+
+#[test]
+fn a_file_cut_at_any_byte_is_damaged() {
+    let whole = whole_text();
+    for cut in 0..whole.len() {
+        let folder = Folder::new();
+        fs::write(folder.state(), &whole[..cut]).unwrap();
+        let (_, warning) = open_warned(&folder.state());
+        assert!(
+            warning.to_string().ends_with("damaged: cut off"),
+            "{warning}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_ledger_is_damaged() {
+    for (bytes, cause) in [
+        (&b"\xff\xfe\x00\x01random"[..], "not utf-8"),
+        (&b"\0\0\0\0\0\0\0\0"[..], "cut off"),
+        (&b"[1, 2\n...\n"[..], "\""),
+        (&b"- version: 1\n...\n"[..], "\""),
+        (&b"backends: {}\n...\n"[..], "\""),
+        (&b"version: one\n...\n"[..], "\""),
+        (&b"version: -1\n...\n"[..], "\""),
+        (&b"version: 1\nbackends:\n  mail1: {}\n...\n"[..], "\""),
+        (
+            &b"version: 1\nbackends:\n  192.0.2.1: {drain: \x1b[2J}\n...\n"[..],
+            "\"",
+        ),
+        (
+            &b"version: 1\nbackends:\n  192.0.2.1: {down: {sent: 1}}\n...\n"[..],
+            "\"",
+        ),
+        (
+            &b"version: 1\nbackends:\n  192.0.2.1: {drain: perhaps}\n...\n"[..],
+            "\"",
+        ),
+    ] {
+        let told = check_damaged(bytes);
+        assert!(told.starts_with(cause), "{told}");
+        assert!(
+            told.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn damage_anywhere_is_a_warning_and_never_a_stop() {
+    let whole = whole_text().into_bytes();
+    // Numerical Recipes' generator: the same bytes each time.
+    let mut seed = 1_u32;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) as usize % below
+    };
+    let folder = Folder::new();
+    for _ in 0..500 {
+        let mut bytes = whole.clone();
+        for _ in 0..=random(4) {
+            let place = random(bytes.len());
+            bytes[place] = random(256) as u8;
+        }
+        fs::write(folder.state(), &bytes).unwrap();
+        let (ledger, warning) = Ledger::open(&folder.state());
+        // What can still be read, for example a changed digit, is taken as it is.
+        assert_eq!(warning.is_some(), ledger.entries().next().is_none());
+    }
+}
+
+#[test]
+fn a_second_damaged_file_takes_the_place_of_the_first() {
+    let folder = Folder::new();
+    for text in ["first", "second"] {
+        fs::write(folder.state(), text).unwrap();
+        open_warned(&folder.state());
+    }
+    let kept = fs::read_to_string(folder.0.join("state.yml.damaged")).unwrap();
+    assert_eq!(kept, "second");
+}
+
+#[test]
+fn a_damaged_file_that_cannot_be_kept_is_told() {
+    let folder = Folder::new();
+    fs::write(folder.state(), "junk").unwrap();
+    fs::create_dir(folder.0.join("state.yml.damaged")).unwrap();
+    let (mut ledger, warning) = open_warned(&folder.state());
+    let told = warning.to_string();
+    assert!(told.contains("damaged: cut off, and not kept: "), "{told}");
+    ledger.record(a(), entry(1)).unwrap();
+    assert_eq!(contents(&open(&folder.state())), [(a(), entry(1))]);
+}
+
+#[test]
+fn a_link_planted_for_the_new_file_is_not_followed() {
+    let folder = Folder::new();
+    let victim = folder.0.join("victim");
+    fs::write(&victim, "precious").unwrap();
+    let mut ledger = open(&folder.state());
+    symlink(&victim, folder.0.join("state.yml.new")).unwrap();
+    ledger.record(a(), entry(1)).unwrap();
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    assert!(fs::symlink_metadata(folder.state()).unwrap().is_file());
+    assert_eq!(folder.names(), ["state.yml", "victim"]);
+}
+
+/// What a process killed at any step of a writing leaves behind.
+#[test]
+fn killed_at_any_step_the_ledger_is_the_old_one_or_the_new_one() {
+    let old = vec![(a(), entry(1)), (b(), entry(1))];
+    let new = vec![(a(), entry(2)), (b(), entry(2))];
+    let text = |entries: &[(IpAddr, Entry)]| {
+        let folder = Folder::new();
+        let mut ledger = open(&folder.state());
+        ledger.record_all(entries.iter().copied()).unwrap();
+        fs::read(folder.state()).unwrap()
+    };
+    let (old_text, new_text) = (text(&old), text(&new));
+
+    let leave = |state: Option<&[u8]>, unfinished: &[u8], expected: &[_]| {
+        let folder = Folder::new();
+        if let Some(bytes) = state {
+            fs::write(folder.state(), bytes).unwrap();
+        }
+        fs::write(folder.0.join("state.yml.new"), unfinished).unwrap();
+        let ledger = open(&folder.state());
+        assert_eq!(contents(&ledger), expected);
+        (folder, ledger)
+    };
+    for cut in 0..=new_text.len() {
+        leave(Some(&old_text), &new_text[..cut], &old);
+        leave(None, &new_text[..cut], &[]);
+    }
+    for cut in [0, new_text.len() / 2, new_text.len()] {
+        let (folder, mut ledger) = leave(Some(&old_text), &new_text[..cut], &old);
+        ledger.record_all(new.iter().copied()).unwrap();
+        assert_eq!(folder.names(), ["state.yml"], "the leftover is gone");
+        assert_eq!(contents(&open(&folder.state())), new);
+    }
+}
+
+/// Set for the child of the next test: where to write until it is killed.
+const CHILD: &str = "POOLMON_TEST_LEDGER";
+
+#[test]
+fn a_process_killed_while_it_writes_leaves_a_whole_ledger() {
+    if let Some(path) = env::var_os(CHILD) {
+        let mut ledger = open(Path::new(&path));
+        let start = seen(&ledger);
+        // Not for ever, should the parent not live to kill it.
+        for number in start + 1..start + 100_000 {
+            let both = [(a(), entry(number)), (b(), entry(number))];
+            ledger.record_all(both).unwrap();
+        }
+        return;
+    }
+
+    /// The number that both entries bear.
+    fn seen(ledger: &Ledger) -> u64 {
+        let number = |address| ledger.entry(address).down.map_or(0, |down| down.sent.0);
+        assert_eq!(ledger.entry(a()), ledger.entry(b()));
+        number(a())
+    }
+
+    let folder = Folder::new();
+    let end = Instant::now() + Duration::from_secs(1);
+    let mut last = 0;
+    let mut kills = 0;
+    while Instant::now() < end {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "ledger::tests::a_process_killed_while_it_writes_leaves_a_whole_ledger",
+            ])
+            .env(CHILD, folder.state())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Its first writing, then a different moment each time.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while seen(&open(&folder.state())) == last && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(Duration::from_micros(kills * 137 % 3000));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let now = seen(&open(&folder.state()));
+        assert!(now > last, "{now} after {last}");
+        last = now;
+        kills += 1;
+    }
+    assert!(kills > 0);
+}
