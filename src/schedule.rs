@@ -240,7 +240,7 @@ impl Schedule {
                 until: last.ended() + rest,
             },
         };
-        settled.then(|| verdict)
+        settled.then_some(verdict)
     }
 
     fn rest(&mut self, first: bool) -> Duration {

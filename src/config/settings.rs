@@ -3,7 +3,7 @@
 //! Nothing in it is optional in the sense of "perhaps set": every value is final, every time a
 //! `Duration`. It is made by `cli` (flags) and must not read files or arguments itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::account::Envelope;
@@ -17,12 +17,31 @@ pub struct Settings {
     pub services: Vec<Service>,
     pub pace: Pace,
     pub probing: Probing,
-    pub drain: DrainMode,
+    pub rules: Rules,
     pub deeds: Deeds,
     pub files: Files,
     pub run: RunMode,
     /// Log each probe too.
     pub debug: bool,
+}
+
+impl Settings {
+    /// Makes every path independent of the working folder, which a daemon leaves.
+    pub fn anchor(&mut self, folder: &Path) {
+        let anchor = |path: &mut PathBuf| *path = folder.join(&path);
+        anchor(&mut self.socket);
+        anchor(&mut self.files.lock);
+        anchor(&mut self.files.state);
+        if let LogTarget::File(log) = &mut self.files.log {
+            anchor(log);
+        }
+        for path in [
+            &mut self.probing.ca_file,
+            &mut self.probing.credentials_file,
+        ] {
+            path.iter_mut().for_each(anchor);
+        }
+    }
 }
 
 /// When a backend is probed.
@@ -70,6 +89,47 @@ pub enum Verify {
     AddressName,
     /// Trust, and this name for every backend.
     Name(String),
+}
+
+/// What the policy may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    pub drain: DrainMode,
+    pub restore: Restore,
+    pub brake: Brake,
+    /// How long a backend must have been failed before it is taken down.
+    pub down_delay: Duration,
+    /// How long a contested backend is first held, doubling from then on.
+    pub hold: Duration,
+}
+
+/// Which down backends are brought up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restore {
+    /// Whatever is healthy, whoever took it down: poolmon's way.
+    Any,
+    /// Only what this monitor took down.
+    Own,
+}
+
+/// How many backends of a tag may be down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brake {
+    /// All but one that passes: each down needs a refuge.
+    Refuge,
+    /// At most so many, and never without a refuge.
+    AtMost(u32),
+    /// At most so many percent of the tag's vhost count, and never without a refuge.
+    Percent(u8),
+    /// All, without a refuge: poolmon's way.
+    Off,
+}
+
+impl Rules {
+    /// The first hold where the operator names none: a minute, or ten intervals if that is longer.
+    pub fn usual_hold(interval: Duration) -> Duration {
+        Duration::from_secs(60).max(interval.saturating_mul(10))
+    }
 }
 
 /// How a down backend's users are moved away.

@@ -4,7 +4,7 @@
 //! backend down for it would be the monitor's own doing. The check is the service with its account:
 //! a backend that passes the service has passed the step at which this one failed.
 
-use super::{Action, Hold, Question, Reason};
+use super::{Action, Hold, Need, Question, Reason};
 use crate::outcome::Blame;
 use crate::schedule::Verdict;
 
@@ -35,7 +35,7 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         .filter(|(_, other)| other.evidence.is_clear())
         .max_by_key(|(_, other)| other.evidence.last_pass(service));
     Some(match peer {
-        Some((peer, _)) => question.hold_for_probe(reason, peer),
+        Some((peer, _)) => question.hold_for(reason, Need::Probe(peer)),
         None => question.hold(reason),
     })
 }

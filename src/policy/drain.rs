@@ -4,14 +4,11 @@
 //! users. Users who appear on the backend after that are somebody's intent (`doveadm director move`
 //! of an administrator who tries a repair) and are left alone.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::ownership::DOWN_MAY_LAST;
 use super::settle::growing_pause;
 use super::{Action, Hold, Question, Reason};
-
-/// How long after HOST-DOWN was sent the director may still carry it out: it waits for the ring
-/// twice, 30 s each time. Until then a list that shows the backend up does not end the debt.
-const DOWN_MAY_LAST: Duration = Duration::from_secs(65);
 
 /// A drain that is owed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,8 @@ use crate::schedule::{Finding, Verdict};
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     verdict: Option<Verdict>,
+    /// When the verdict became `Failed`, while it is.
+    failed_since: Option<Instant>,
     doubt: Option<Doubt>,
     healthy: Option<HealthyRound>,
     /// When each service was last seen to pass, by its place in the settings.
@@ -40,6 +42,10 @@ pub struct HealthyRound {
 impl Evidence {
     pub fn verdict(&self) -> Option<&Verdict> {
         self.verdict.as_ref()
+    }
+
+    pub fn failed_since(&self) -> Option<Instant> {
+        self.failed_since
     }
 
     pub fn doubt(&self) -> Option<&Doubt> {
@@ -86,12 +92,18 @@ impl Evidence {
             },
         }
         if let Some(verdict) = &finding.verdict {
-            if let Verdict::Healthy(_) = verdict {
-                self.doubt = None;
-                self.healthy = Some(HealthyRound {
-                    began: finding.round_began,
-                    ended: outcome.ended(),
-                });
+            match verdict {
+                Verdict::Healthy(_) => {
+                    self.doubt = None;
+                    self.failed_since = None;
+                    self.healthy = Some(HealthyRound {
+                        began: finding.round_began,
+                        ended: outcome.ended(),
+                    });
+                }
+                Verdict::Failed { .. } => {
+                    self.failed_since.get_or_insert(outcome.ended());
+                }
             }
             self.verdict = Some(verdict.clone());
         }

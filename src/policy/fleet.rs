@@ -4,12 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::hold::Contest;
+use super::ownership::{OwnDown, Ownership, Settled};
+use super::rank::Turn;
 use super::settle::{Command, Setback};
 use super::{Action, Debt, Evidence, Sync};
-use crate::backend::{HostState, Listed};
-use crate::config::settings::DrainMode;
+use crate::backend::{HostState, Listed, Stamp, Tag};
+use crate::config::settings::{DrainMode, Rules};
 use crate::schedule::Finding;
 
 /// All listed backends.
@@ -19,7 +22,10 @@ pub struct Fleet {
     /// Those in doubt, so that a healthy round need not visit the whole fleet.
     doubted: BTreeSet<IpAddr>,
     sync: Sync,
-    drain: DrainMode,
+    /// How long our director leaves the first move to those before it in the ring.
+    turn_delay: Duration,
+    list_began: Option<Instant>,
+    rules: Rules,
 }
 
 /// One listed backend.
@@ -33,6 +39,9 @@ pub struct Member {
     pub(super) news: Instant,
     pub(super) command: Command,
     pub(super) setback: Option<Setback>,
+    pub(super) ownership: Ownership,
+    pub(super) contest: Contest,
+    pub(super) turn: Option<Turn>,
     /// The state that our last command is to bring about, until it is settled.
     expected: Option<Expectation>,
     /// When a probe was asked for that has not come in yet.
@@ -61,10 +70,18 @@ pub struct Changes {
     pub left: Vec<IpAddr>,
     /// States that changed and not by our doing.
     pub news: Vec<News>,
-    /// Drains that are no longer owed: done, or the backend is up again.
-    pub paid: Vec<IpAddr>,
     /// Backends whose state is not what a command answered with `OK` should have made of it.
     pub unobserved: Vec<IpAddr>,
+}
+
+/// What of a backend has to outlive the process: the ledger keeps it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The HOST-DOWN that made the down ours, while it is.
+    pub down: Option<OwnDown>,
+    pub drain_owed: bool,
+    /// How often we brought it up again after somebody else had taken it down.
+    pub contests: u32,
 }
 
 /// A state that somebody else changed.
@@ -76,13 +93,44 @@ pub struct News {
 }
 
 impl Fleet {
-    pub fn new(drain: DrainMode) -> Fleet {
+    pub fn new(rules: Rules) -> Fleet {
         Fleet {
             members: BTreeMap::new(),
             doubted: BTreeSet::new(),
             sync: Sync::Silent,
-            drain,
+            turn_delay: Duration::ZERO,
+            list_began: None,
+            rules,
         }
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The turn of an action that is past all other rules: counted from when it first was.
+    pub(super) fn turn(&self, address: IpAddr, action: Action, now: Instant) -> Turn {
+        self.member(address)
+            .and_then(|member| member.turn)
+            .filter(|turn| turn.action == action)
+            .unwrap_or_else(|| Turn::new(action, now + self.turn_delay))
+    }
+
+    /// When the latest whole HOST-LIST was asked for.
+    pub(super) fn list_began(&self) -> Option<Instant> {
+        self.list_began
+    }
+
+    pub(super) fn of_tag<'a>(
+        &'a self,
+        tag: &'a Tag,
+    ) -> impl Iterator<Item = (IpAddr, &'a Member)> + 'a {
+        self.members()
+            .filter(move |(_, member)| member.listed.tag == *tag)
+    }
+
+    pub(super) fn member_mut(&mut self, address: IpAddr) -> Option<&mut Member> {
+        self.members.get_mut(&address)
     }
 
     pub fn member(&self, address: IpAddr) -> Option<&Member> {
@@ -103,8 +151,14 @@ impl Fleet {
         self.sync = sync;
     }
 
+    /// How long to leave the first move to others (`rank::turn_delay`).
+    pub fn on_turn_delay(&mut self, delay: Duration) {
+        self.turn_delay = delay;
+    }
+
     /// A whole HOST-LIST, asked for at `began`.
     pub fn on_list(&mut self, list: Vec<Listed>, began: Instant) -> Changes {
+        self.list_began = Some(began);
         let mut changes = Changes::default();
         let mut gone: BTreeSet<IpAddr> = self.members.keys().copied().collect();
         for listed in list {
@@ -154,17 +208,23 @@ impl Fleet {
         }
     }
 
-    /// The ledger says that this backend's users are still to be moved.
-    pub fn on_debt(&mut self, address: IpAddr, now: Instant) {
+    /// What the ledger still holds of a backend that has just joined.
+    pub fn on_remembered(&mut self, address: IpAddr, memory: Memory, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {
-            member.debt.get_or_insert_with(|| Debt::new(now));
+            member.ownership = Ownership::remembered(memory.down, &member.listed, now);
+            member.contest.on_remembered(memory.contests, now);
+            if memory.drain_owed {
+                member.debt.get_or_insert_with(|| Debt::new(now));
+            }
         }
     }
 
-    /// A command is about to be sent.
-    pub fn on_sent(&mut self, address: IpAddr, action: Action, now: Instant) {
+    /// A command is about to be sent, in this second of the wall clock.
+    pub fn on_sent(&mut self, address: IpAddr, action: Action, second: Stamp, now: Instant) {
+        let Rules { drain, hold, .. } = self.rules;
         if let Some(member) = self.members.get_mut(&address) {
             member.command = Command::Sent;
+            member.turn = None;
             member.expected = match action {
                 Action::MarkDown => Some(HostState::Down),
                 Action::MarkUp => Some(HostState::Up),
@@ -174,8 +234,19 @@ impl Fleet {
                 state,
                 answer: None,
             });
-            if action == Action::MarkDown && self.drain != DrainMode::Leave {
-                member.debt = Some(Debt::new(now));
+            match action {
+                Action::MarkDown => {
+                    let down = OwnDown {
+                        stamp_before: member.listed.changed,
+                        sent: second,
+                    };
+                    member.ownership = Ownership::claim(down, now);
+                    member.debt = (drain != DrainMode::Leave).then(|| Debt::new(now));
+                }
+                Action::MarkUp if !member.ownership.is_ours() => {
+                    member.contest.on_foreign_down_undone(hold, now);
+                }
+                Action::MarkUp | Action::Drain => {}
             }
         }
     }
@@ -204,6 +275,7 @@ impl Fleet {
             (Action::MarkUp, Answer::Done) => {
                 member.setback = None;
                 member.debt = None;
+                member.ownership = Ownership::Foreign;
             }
             (Action::MarkDown, Answer::Done) => member.setback = None,
             (Action::MarkDown | Action::MarkUp, Answer::NotDone) => {
@@ -235,6 +307,7 @@ fn answers(finding: &Finding, asked: Instant) -> bool {
 
 impl Member {
     fn new(listed: Listed, began: Instant) -> Member {
+        let contest = Contest::new(listed.state, began);
         Member {
             listed,
             evidence: Evidence::default(),
@@ -242,6 +315,9 @@ impl Member {
             news: began,
             command: Command::Settled,
             setback: None,
+            ownership: Ownership::Foreign,
+            contest,
+            turn: None,
             expected: None,
             asked: None,
         }
@@ -252,26 +328,36 @@ impl Member {
         self.command == Command::Settled
     }
 
-    /// Whether it is up, by no command that is still to be seen, and owes nothing.
-    pub fn is_settled_and_up(&self) -> bool {
-        self.is_settled() && self.debt.is_none() && self.listed.state == HostState::Up
+    /// What has to outlive the process.
+    pub fn memory(&self) -> Memory {
+        Memory {
+            down: self.ownership.down(),
+            drain_owed: self.debt.is_some(),
+            contests: self.contest.count(),
+        }
     }
 
     /// Whether a HOST-DOWN of ours may still show in the list.
     pub(super) fn is_going_down(&self) -> bool {
-        self.expected
-            .as_ref()
-            .map_or(false, |expected| expected.state == HostState::Down)
+        self.expects(HostState::Down)
+    }
+
+    /// Whether a HOST-UP of ours may still show in the list.
+    pub(super) fn is_coming_up(&self) -> bool {
+        self.expects(HostState::Up)
+    }
+
+    fn expects(&self, state: HostState) -> bool {
+        let expected = self.expected.as_ref();
+        expected.map_or(false, |expected| expected.state == state)
     }
 
     fn on_listed(&mut self, listed: Listed, began: Instant, changes: &mut Changes) {
         let address = listed.address;
         let (from, to) = (self.listed.state, listed.state);
-        let ours = self
-            .expected
-            .as_ref()
-            .map_or(false, |expected| expected.state == to);
-        if (from, self.listed.changed) != (to, listed.changed) && !ours {
+        let ours = self.expects(to);
+        let changed = (from, self.listed.changed) != (to, listed.changed);
+        if changed && !ours {
             self.news = began;
             changes.news.push(News { address, from, to });
         }
@@ -280,7 +366,13 @@ impl Member {
             Command::Answered { at } if began >= at => self.settle(to, changes),
             _ => {}
         }
-        self.review_debt(began, changes);
+        let settled = match self.command {
+            Command::Settled => Settled::Yes,
+            Command::Sent | Command::Answered { .. } => Settled::No,
+        };
+        self.ownership.on_listed(&self.listed, settled, began);
+        self.contest.on_listed(from, to, began);
+        self.review_debt(settled, began);
     }
 
     fn settle(&mut self, state: HostState, changes: &mut Changes) {
@@ -294,17 +386,16 @@ impl Member {
         }
     }
 
-    fn review_debt(&mut self, began: Instant, changes: &mut Changes) {
-        let settled = self.is_settled();
-        if let Some(debt) = &mut self.debt {
-            let paid = match self.listed.state {
+    fn review_debt(&mut self, settled: Settled, began: Instant) {
+        let paid = self
+            .debt
+            .as_mut()
+            .map_or(false, |debt| match self.listed.state {
                 HostState::Down => debt.on_list(began, self.listed.users),
-                HostState::Up => settled && debt.ends_when_up(began),
-            };
-            if paid {
-                self.debt = None;
-                changes.paid.push(self.listed.address);
-            }
+                HostState::Up => settled == Settled::Yes && debt.ends_when_up(began),
+            });
+        if paid {
+            self.debt = None;
         }
     }
 }

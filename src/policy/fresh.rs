@@ -5,7 +5,7 @@
 //! this rule, comparing levels turns a stale verdict into an extra down of a backend that another
 //! monitor has just seen recover.
 
-use super::{Action, Hold, Question, Reason};
+use super::{Action, Hold, Need, Question, Reason};
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     let evidence = &question.member.evidence;
@@ -18,5 +18,5 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     if newest.map_or(false, |began| began >= question.member.news) {
         return None;
     }
-    Some(question.hold_for_probe(Reason::Stale, question.address))
+    Some(question.hold_for(Reason::Stale, Need::Probe(question.address)))
 }

@@ -13,10 +13,14 @@ use crate::outcome::Stage;
 use crate::schedule::Verdict;
 
 mod blame;
+mod brake;
 mod drain;
 mod evidence;
 mod fleet;
 mod fresh;
+mod hold;
+mod ownership;
+mod rank;
 mod refuge;
 mod ring;
 mod settle;
@@ -26,7 +30,9 @@ mod tests;
 
 pub use drain::Debt;
 pub use evidence::Evidence;
-pub use fleet::{Answer, Changes, Fleet, Member, News};
+pub use fleet::{Answer, Changes, Fleet, Member, Memory, News};
+pub use ownership::OwnDown;
+pub use rank::turn_delay;
 pub use refuge::control;
 pub use ring::Sync;
 
@@ -64,8 +70,16 @@ pub struct Hold {
     pub reason: Reason,
     /// When time alone may end it; without, an event must.
     pub until: Option<Instant>,
-    /// A backend whose probe at once would help to decide.
-    pub probe: Option<IpAddr>,
+    /// What would help to decide, if done at once.
+    pub need: Option<Need>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Probe this backend.
+    Probe(IpAddr),
+    /// Read the list.
+    List,
 }
 
 /// The rules in the order asked, as log, status and man page call them.
@@ -75,8 +89,12 @@ pub enum Rule {
     Blame,
     Fresh,
     Ring,
+    Ownership,
+    Hold,
     Refuge,
+    Brake,
     Drain,
+    Rank,
 }
 
 impl fmt::Display for Rule {
@@ -86,8 +104,12 @@ impl fmt::Display for Rule {
             Rule::Blame => "blame",
             Rule::Fresh => "fresh",
             Rule::Ring => "ring",
+            Rule::Ownership => "ownership",
+            Rule::Hold => "hold",
             Rule::Refuge => "refuge",
+            Rule::Brake => "brake",
             Rule::Drain => "drain",
+            Rule::Rank => "rank",
         })
     }
 }
@@ -111,6 +133,16 @@ pub enum Reason {
     /// The director does not answer.
     Silent,
     RingUnsynced,
+    /// Somebody else took it down, and only our own downs are to be undone.
+    NotOurs {
+        address: IpAddr,
+    },
+    /// Somebody else takes it down, and to us it is healthy.
+    Contested {
+        address: IpAddr,
+    },
+    /// It has gone down again and again within an hour.
+    Unsteady,
     /// This other backend has not been probed since the failure.
     RefugeAwaited {
         candidate: IpAddr,
@@ -121,8 +153,14 @@ pub enum Reason {
     },
     /// No other backend of the tag is up and passes.
     NoRefuge(Tag),
+    /// It has not been failed for as long as the operator wants.
+    DownDelay,
+    /// As many of the tag are down as the operator allows.
+    MaxDown(Tag),
     /// The last try left users, or was not done; the pause before the next grows.
     DrainPause,
+    /// Others, whose directors stand first in the ring, may move first.
+    Turn,
 }
 
 impl Reason {
@@ -135,7 +173,11 @@ impl Reason {
             Reason::RefugeAwaited { .. } | Reason::FailureAwaited { .. } | Reason::NoRefuge(_) => {
                 Rule::Refuge
             }
+            Reason::NotOurs { .. } => Rule::Ownership,
+            Reason::Contested { .. } | Reason::Unsteady => Rule::Hold,
+            Reason::DownDelay | Reason::MaxDown(_) => Rule::Brake,
             Reason::DrainPause => Rule::Drain,
+            Reason::Turn => Rule::Rank,
         }
     }
 
@@ -147,7 +189,21 @@ impl Reason {
                 stage: *stage,
             }),
             Reason::NoRefuge(tag) => Some(Alarm::NoRefuge(tag.clone())),
-            _ => None,
+            Reason::MaxDown(tag) => Some(Alarm::MaxDown(tag.clone())),
+            Reason::NotOurs { address } => Some(Alarm::NotOurs(*address)),
+            Reason::Contested { address } => Some(Alarm::Contested(*address)),
+            Reason::InFlight
+            | Reason::NotListedYet
+            | Reason::SetBack
+            | Reason::Stale
+            | Reason::Silent
+            | Reason::RingUnsynced
+            | Reason::Unsteady
+            | Reason::RefugeAwaited { .. }
+            | Reason::FailureAwaited { .. }
+            | Reason::DownDelay
+            | Reason::DrainPause
+            | Reason::Turn => None,
         }
     }
 }
@@ -173,7 +229,13 @@ impl fmt::Display for Reason {
             Reason::NoRefuge(tag) => {
                 write!(f, "no other backend of {tag} is up and passes")
             }
+            Reason::NotOurs { .. } => f.write_str("somebody else took it down"),
+            Reason::Contested { .. } => f.write_str("somebody else takes it down"),
+            Reason::Unsteady => f.write_str("it went down again and again within an hour"),
+            Reason::DownDelay => f.write_str("it has not been failed for long enough"),
+            Reason::MaxDown(tag) => write!(f, "no more of {tag} may be down"),
             Reason::DrainPause => f.write_str("users are left; moving them again later"),
+            Reason::Turn => f.write_str("monitors of directors before ours move first"),
         }
     }
 }
@@ -185,6 +247,12 @@ pub enum Alarm {
     NoRefuge(Tag),
     /// Nobody passes this check: is the monitor's account, certificate or address wrong?
     Shared { service: usize, stage: Stage },
+    /// `--max-down` keeps a failed backend of this tag up.
+    MaxDown(Tag),
+    /// Healthy, down, and only its owner or an administrator may bring it up.
+    NotOurs(IpAddr),
+    /// Two monitors disagree about this one.
+    Contested(IpAddr),
 }
 
 /// One action that is wanted, put before the rules.
@@ -202,7 +270,7 @@ impl Question<'_> {
             action: self.action,
             reason,
             until: None,
-            probe: None,
+            need: None,
         }
     }
 
@@ -213,42 +281,68 @@ impl Question<'_> {
         }
     }
 
-    fn hold_for_probe(&self, reason: Reason, probe: IpAddr) -> Hold {
+    fn hold_for(&self, reason: Reason, need: Need) -> Hold {
         Hold {
-            probe: Some(probe),
+            need: Some(need),
             ..self.hold(reason)
         }
     }
 }
 
-/// In the order asked: the first that holds, holds.
-const RULES: [fn(&Question<'_>) -> Option<Hold>; 6] = [
+/// In the order asked: the first that holds, holds. Rank comes after all of them.
+const RULES: [fn(&Question<'_>) -> Option<Hold>; 9] = [
     settle::hold,
     blame::hold,
     fresh::hold,
     ring::hold,
+    ownership::hold,
+    hold::hold,
     refuge::hold,
+    brake::hold,
     drain::hold,
 ];
 
 /// What is to be done about this backend. A backend that is not listed: nothing.
+///
+/// The fleet remembers since when an action is past all other rules, which is what rank counts from.
 #[must_use]
-pub fn decide(fleet: &Fleet, address: IpAddr, now: Instant) -> Decision {
-    let (member, action) = match fleet.member(address).map(|m| (m, wanted(m))) {
-        Some((member, Some(action))) => (member, action),
-        _ => return Decision::Nothing,
+pub fn decide(fleet: &mut Fleet, address: IpAddr, now: Instant) -> Decision {
+    let decision = judge(fleet, address, now);
+    let turn = match decision {
+        Decision::Act(action) if action != Action::Drain => Some(fleet.turn(address, action, now)),
+        _ => None,
     };
-    let question = Question {
-        fleet,
-        address,
-        member,
-        action,
-        now,
+    if let Some(member) = fleet.member_mut(address) {
+        member.turn = turn;
+    }
+    match (turn, question(fleet, address, now)) {
+        (Some(turn), Some(question)) => {
+            rank::hold(&question, turn).map_or(decision, Decision::Hold)
+        }
+        _ => decision,
+    }
+}
+
+fn judge(fleet: &Fleet, address: IpAddr, now: Instant) -> Decision {
+    let question = match question(fleet, address, now) {
+        Some(question) => question,
+        None => return Decision::Nothing,
     };
     match RULES.iter().find_map(|rule| rule(&question)) {
         Some(hold) => Decision::Hold(hold),
-        None => Decision::Act(action),
+        None => Decision::Act(question.action),
     }
+}
+
+fn question(fleet: &Fleet, address: IpAddr, now: Instant) -> Option<Question<'_>> {
+    let member = fleet.member(address)?;
+    Some(Question {
+        fleet,
+        address,
+        member,
+        action: wanted(member)?,
+        now,
+    })
 }
 
 /// The difference between what the probes say and what the list shows.

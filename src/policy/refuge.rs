@@ -7,11 +7,12 @@
 
 use std::net::IpAddr;
 
-use super::{Action, Fleet, Hold, Member, Question, Reason};
+use super::{Action, Fleet, Hold, Member, Need, Question, Reason};
 use crate::backend::HostState;
+use crate::config::settings::Brake;
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
-    if question.action != Action::MarkDown {
+    if question.action != Action::MarkDown || question.fleet.rules().brake == Brake::Off {
         return None;
     }
     let doubt = question.member.evidence.doubt()?;
@@ -28,10 +29,12 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     }
     if let Some((refuge, _)) = standing().next() {
         let reason = Reason::FailureAwaited { refuge: *refuge };
-        return Some(question.hold_for_probe(reason, question.address));
+        return Some(question.hold_for(reason, Need::Probe(question.address)));
     }
     Some(match control(question.fleet, question.address) {
-        Some(candidate) => question.hold_for_probe(Reason::RefugeAwaited { candidate }, candidate),
+        Some(candidate) => {
+            question.hold_for(Reason::RefugeAwaited { candidate }, Need::Probe(candidate))
+        }
         None => question.hold(Reason::NoRefuge(question.member.listed.tag.clone())),
     })
 }
@@ -43,7 +46,7 @@ pub fn control(fleet: &Fleet, address: IpAddr) -> Option<IpAddr> {
     let doubt = member.evidence.doubt()?;
     let candidates = || {
         fleet
-            .members()
+            .of_tag(&member.listed.tag)
             .filter(|(other, _)| *other != address)
             .filter(|(_, other)| may_take_users_of(member, other))
     };

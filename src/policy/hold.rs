@@ -1,0 +1,165 @@
+//! Quiet for backends that monitors see differently, and for those that fail again and again.
+//!
+//! Contested: healthy to us, down but not by us, and listed up not long ago. Our HOST-UP is held for
+//! `--hold`, doubled each time we have brought it up against another's view, up to an hour; an hour
+//! spent up forgets that. Unsteady: from its third down within an hour on, by whoever, a minute,
+//! doubled with each further one. Service comes before quiet: where a tag has no backend listed up,
+//! one that is healthy goes up at once, the others stay held.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::{Action, Fleet, Hold, Question, Reason};
+use crate::backend::{HostState, Tag};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+const UNSTEADY_FROM: usize = 3;
+const UNSTEADY_HOLD: Duration = Duration::from_secs(60);
+
+/// With so many downs within an hour the hold has reached its longest.
+const MOST_DOWNS: usize = 10;
+
+/// What a backend has been through.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Contest {
+    /// How often we brought it up against another's view.
+    count: u32,
+    up: Option<Up>,
+    /// When it was seen to go down, within the last hour, oldest first.
+    downs: VecDeque<Instant>,
+}
+
+/// The last time it was listed up.
+#[derive(Clone, Copy, Debug)]
+struct Up {
+    since: Instant,
+    latest: Instant,
+}
+
+impl Contest {
+    pub(super) fn new(state: HostState, began: Instant) -> Contest {
+        let mut contest = Contest::default();
+        contest.on_listed(HostState::Down, state, began);
+        contest
+    }
+
+    /// What the ledger knows. How long ago it was up is not known; its hold begins anew.
+    pub(super) fn on_remembered(&mut self, count: u32, now: Instant) {
+        self.count = count;
+        if count > 0 && self.up.is_none() {
+            self.up = Some(Up {
+                since: now,
+                latest: now,
+            });
+        }
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    pub(super) fn on_listed(&mut self, from: HostState, to: HostState, began: Instant) {
+        match (from, to) {
+            (HostState::Up, HostState::Up) => {
+                let since = self.up.map_or(began, |up| up.since);
+                self.up = Some(Up {
+                    since,
+                    latest: began,
+                });
+                if began.saturating_duration_since(since) >= HOUR {
+                    self.count = 0;
+                }
+            }
+            (HostState::Down, HostState::Up) => {
+                self.up = Some(Up {
+                    since: began,
+                    latest: began,
+                });
+            }
+            (HostState::Up, HostState::Down) => {
+                if self.downs.len() == MOST_DOWNS {
+                    self.downs.pop_front();
+                }
+                self.downs.push_back(began);
+            }
+            (HostState::Down, HostState::Down) => {}
+        }
+    }
+
+    /// Our HOST-UP for a down that was not ours. It counts where it ended a hold; a first aid to a
+    /// tag without service, or to a backend that had been down for long, does not.
+    pub(super) fn on_foreign_down_undone(&mut self, base: Duration, now: Instant) {
+        let hold = self.contested_hold(base);
+        let down_for = self
+            .up
+            .map_or(Duration::MAX, |up| now.saturating_duration_since(up.latest));
+        if (hold..=hold.saturating_mul(2)).contains(&down_for) {
+            self.count = self.count.saturating_add(1);
+        }
+    }
+
+    fn contested_until(&self, base: Duration) -> Option<Instant> {
+        Some(self.up?.latest + self.contested_hold(base))
+    }
+
+    fn contested_hold(&self, base: Duration) -> Duration {
+        doubled(base, self.count).min(HOUR.max(base))
+    }
+
+    fn unsteady_until(&self, now: Instant) -> Option<Instant> {
+        let recent = self
+            .downs
+            .iter()
+            .filter(|down| now.saturating_duration_since(**down) < HOUR)
+            .count();
+        let further = u32::try_from(recent.checked_sub(UNSTEADY_FROM)?).ok()?;
+        let hold = doubled(UNSTEADY_HOLD, further).min(HOUR);
+        Some(*self.downs.back()? + hold)
+    }
+}
+
+fn doubled(base: Duration, times: u32) -> Duration {
+    base.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX))
+}
+
+pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
+    if question.action != Action::MarkUp {
+        return None;
+    }
+    let (member, now) = (question.member, question.now);
+    let contested = match member.ownership.is_ours() {
+        true => None,
+        false => member.contest.contested_until(question.fleet.rules().hold),
+    };
+    let unsteady = member.contest.unsteady_until(now);
+    let (reason, until) = match (contested, unsteady) {
+        (Some(until), _) if now < until => (
+            Reason::Contested {
+                address: question.address,
+            },
+            until,
+        ),
+        (_, Some(until)) if now < until => (Reason::Unsteady, until),
+        _ => return None,
+    };
+    if first_aid(question.fleet, &member.listed.tag) == Some(question.address) {
+        return None;
+    }
+    Some(question.hold_until(reason, until))
+}
+
+/// The backend to bring up at once because its tag has none that is, or is about to be, up.
+fn first_aid(fleet: &Fleet, tag: &Tag) -> Option<IpAddr> {
+    let mut first = None;
+    for (address, member) in fleet.of_tag(tag) {
+        if member.listed.state == HostState::Up || member.is_coming_up() {
+            return None;
+        }
+        if first.is_none() && member.evidence.is_healthy() && member.listed.vhosts > 0 {
+            first = Some(address);
+        }
+    }
+    first
+}

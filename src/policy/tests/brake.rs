@@ -1,0 +1,68 @@
+//! The limits that the operator sets.
+
+use super::*;
+
+fn bench(brake: Brake) -> Bench {
+    Bench::with(4, Rules { brake, ..RULES })
+}
+
+#[test]
+fn a_number_and_a_share_of_the_vhost_count_are_not_exceeded() {
+    for brake in [Brake::AtMost(1), Brake::Percent(49), Brake::Percent(25)] {
+        let mut bench = bench(brake);
+        bench.take_down(0, 3);
+        bench.fails_while_passes(1, 3);
+        bench.check_held(1, &Reason::MaxDown(Tag::default()), None);
+    }
+    for brake in [Brake::AtMost(2), Brake::Percent(50), Brake::Refuge] {
+        let mut bench = bench(brake);
+        bench.take_down(0, 3);
+        bench.fails_while_passes(1, 3);
+        bench.check_acts(1, Action::MarkDown);
+    }
+}
+
+#[test]
+fn a_down_that_is_under_way_counts() {
+    let mut bench = bench(Brake::AtMost(1));
+    bench.fails_while_passes(0, 3);
+    bench.fails_while_passes(1, 3);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.check_held(1, &Reason::MaxDown(Tag::default()), None);
+}
+
+#[test]
+fn poolmons_way_takes_even_the_last_one_down() {
+    let mut bench = bench(Brake::Off);
+    for number in 0..4 {
+        bench.refuses(number, true);
+        bench.check_acts(number, Action::MarkDown);
+        bench.send(number, Action::MarkDown, Answer::Done);
+        bench.set(number, HostState::Down);
+        bench.read_list();
+    }
+}
+
+#[test]
+fn a_delay_counts_from_the_verdict_and_a_recovery_ends_it() {
+    let mut bench = Bench::with(
+        2,
+        Rules {
+            down_delay: Duration::from_secs(120),
+            ..RULES
+        },
+    );
+    bench.fails_while_passes(0, 1);
+    bench.check_held(0, &Reason::DownDelay, None);
+    bench.pass_time(119_000);
+    bench.refuses(0, true);
+    bench.check_held(0, &Reason::DownDelay, None);
+    bench.pass_time(1000);
+    bench.check_acts(0, Action::MarkDown);
+
+    bench.passes(0);
+    bench.check_nothing(0);
+    bench.fails_while_passes(0, 1);
+    bench.check_held(0, &Reason::DownDelay, None);
+}

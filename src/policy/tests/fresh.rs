@@ -1,0 +1,53 @@
+//! News are probed before they are acted on.
+
+use super::*;
+
+#[test]
+fn a_restarted_director_gets_a_dead_backend_down_after_one_more_failure() {
+    let mut bench = Bench::new(2);
+    bench.take_down(0, 1);
+    bench.set(0, HostState::Up);
+    assert_eq!(
+        bench.read_list().news,
+        [News {
+            address: address(0),
+            from: HostState::Down,
+            to: HostState::Up
+        }]
+    );
+    bench.check_held(0, &Reason::Stale, Some(0));
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn a_backend_that_somebody_else_brought_up_is_not_taken_down_if_it_passes() {
+    let mut bench = Bench::new(2);
+    bench.take_down(0, 1);
+    bench.set(0, HostState::Up);
+    bench.read_list();
+    bench.passes(0);
+    bench.check_nothing(0);
+}
+
+#[test]
+fn an_administrators_down_is_probed_before_it_is_undone() {
+    let mut bench = Bench::new(2);
+    bench.passes(0);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.check_held(0, &Reason::Stale, Some(0));
+    bench.pass_time(60_000);
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn two_changes_between_two_lists_are_news_by_their_stamp() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    bench.check_acts(0, Action::MarkDown);
+    bench.set(0, HostState::Up);
+    bench.read_list();
+    bench.check_held(0, &Reason::Stale, Some(0));
+}

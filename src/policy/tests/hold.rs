@@ -1,0 +1,114 @@
+//! Contested and unsteady backends are left quiet, service comes first.
+
+use super::*;
+
+fn contested() -> Reason {
+    Reason::Contested {
+        address: address(0),
+    }
+}
+
+/// Somebody takes backend 0 down; it passes here.
+fn contest(bench: &mut Bench) {
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.passes(0);
+}
+
+fn bring_up(bench: &mut Bench, number: u8) {
+    bench.check_acts(number, Action::MarkUp);
+    bench.send(number, Action::MarkUp, Answer::Done);
+    bench.set(number, HostState::Up);
+    bench.read_list();
+}
+
+#[test]
+fn a_contested_backend_is_held_twice_as_long_each_time() {
+    let mut bench = Bench::new(2);
+    for seconds in [60, 120, 240, 480, 960, 1920, 3600, 3600] {
+        contest(&mut bench);
+        bench.check_held(0, &contested(), None);
+        bench.pass_time(seconds * 1000 - 1500);
+        bench.check_held(0, &contested(), None);
+        bench.pass_time(1600);
+        bring_up(&mut bench, 0);
+    }
+}
+
+#[test]
+fn an_hour_up_forgets_the_contests() {
+    let mut bench = Bench::new(2);
+    for _ in 0..2 {
+        contest(&mut bench);
+        bench.pass_time(300_000);
+        bring_up(&mut bench, 0);
+    }
+    for _ in 0..61 {
+        bench.pass_time(60_000);
+        bench.read_list();
+    }
+    contest(&mut bench);
+    bench.check_held(0, &contested(), None);
+    bench.pass_time(60_000);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn our_own_down_is_undone_at_once_until_it_is_the_third_within_an_hour() {
+    let mut bench = Bench::new(2);
+    for _ in 0..2 {
+        bench.take_down(0, 1);
+        bench.passes(0);
+        bring_up(&mut bench, 0);
+    }
+    for seconds in [60, 120, 240] {
+        bench.take_down(0, 1);
+        bench.passes(0);
+        bench.check_held(0, &Reason::Unsteady, None);
+        bench.pass_time(seconds * 1000);
+        bring_up(&mut bench, 0);
+    }
+    bench.pass_time(3_600_000);
+    bench.take_down(0, 1);
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn one_backend_of_a_tag_without_service_goes_up_at_once() {
+    let mut bench = Bench::new(3);
+    for number in [0, 1, 2] {
+        bench.set(number, HostState::Down);
+        bench.read_list();
+    }
+    for number in [1, 2] {
+        bench.passes(number);
+    }
+    bring_up(&mut bench, 1);
+    match bench.decide(2) {
+        Decision::Hold(hold) => assert_eq!(hold.reason.rule(), Rule::Hold),
+        decision => panic!("{decision:?}"),
+    }
+    bench.set(1, HostState::Down);
+    bench.read_list();
+    bench.passes(1);
+    bring_up(&mut bench, 1);
+}
+
+#[test]
+fn the_ledger_keeps_the_contests_over_a_restart() {
+    let mut bench = Bench::new(2);
+    contest(&mut bench);
+    bench.pass_time(60_000);
+    bring_up(&mut bench, 0);
+    let memory = bench.memory(0);
+    assert_eq!(memory.contests, 1);
+
+    let mut bench = Bench::new(2);
+    bench.remember(0, memory);
+    contest(&mut bench);
+    bench.pass_time(100_000);
+    bench.check_held(0, &contested(), None);
+    bench.pass_time(20_000);
+    bench.check_acts(0, Action::MarkUp);
+}

@@ -1,0 +1,119 @@
+//! Whose down it is, also after a restart.
+
+use super::*;
+
+const OWN: Rules = Rules {
+    restore: Restore::Own,
+    ..super::RULES
+};
+
+fn not_ours() -> Reason {
+    Reason::NotOurs {
+        address: address(0),
+    }
+}
+
+#[test]
+fn our_own_down_is_undone() {
+    let mut bench = Bench::with(2, OWN);
+    bench.take_down(0, 1);
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn an_administrators_down_is_not() {
+    let mut bench = Bench::with(2, OWN);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.pass_time(7_200_000);
+    bench.passes(0);
+    bench.check_held(0, &not_ours(), None);
+    assert!(not_ours().alarm().is_some());
+}
+
+#[test]
+fn an_up_by_somebody_else_ends_our_claim() {
+    let mut bench = Bench::with(2, OWN);
+    bench.take_down(0, 1);
+    bench.set(0, HostState::Up);
+    bench.read_list();
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.passes(0);
+    bench.check_held(0, &not_ours(), None);
+}
+
+#[test]
+fn an_up_and_down_between_two_lists_shows_by_its_stamp() {
+    let mut bench = Bench::with(2, OWN);
+    bench.take_down(0, 1);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.passes(0);
+    bench.check_held(0, &not_ours(), None);
+}
+
+#[test]
+fn a_down_stamped_before_ours_was_sent_is_not_ours() {
+    let mut bench = Bench::with(2, OWN);
+    bench.fails_while_passes(0, 1);
+    bench.check_acts(0, Action::MarkDown);
+    bench.set(0, HostState::Down);
+    bench.pass_time(1000);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    bench.read_list();
+    bench.passes(0);
+    bench.check_held(0, &not_ours(), None);
+}
+
+/// What the ledger says after a restart, what the list shows, and whether the down is ours.
+#[test]
+fn after_a_restart_the_ledger_and_the_stamp_decide() {
+    let down_sent_at = |second| {
+        Some(OwnDown {
+            stamp_before: Stamp(7),
+            sent: Stamp(second),
+        })
+    };
+    for (down, stamp, ours) in [
+        (None, 1000, false),
+        (down_sent_at(1000), 1000, true),
+        (down_sent_at(1000), 1060, true),
+        (down_sent_at(1000), 999, false),
+        (down_sent_at(1000), 1100, false),
+    ] {
+        let mut bench = Bench::with(2, OWN);
+        bench.list.push(Listed {
+            address: address(9),
+            changed: Stamp(stamp),
+            state: HostState::Down,
+            ..bench.list[0].clone()
+        });
+        bench.read_list();
+        let memory = Memory {
+            down,
+            ..Memory::default()
+        };
+        bench.remember(9, memory);
+        bench.passes(9);
+        match ours {
+            true => bench.check_acts(9, Action::MarkUp),
+            false => assert!(matches!(bench.decide(9), Decision::Hold(_)), "{stamp}"),
+        }
+    }
+}
+
+#[test]
+fn a_claim_outlives_a_list_that_does_not_show_the_down_yet() {
+    let mut bench = Bench::with(2, OWN);
+    bench.fails_while_passes(0, 1);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.read_list();
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.pass_time(10_000);
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}

@@ -1,0 +1,132 @@
+//! No down without somewhere to go.
+
+use super::*;
+
+#[test]
+fn a_backend_in_doubt_names_a_control() {
+    let mut bench = Bench::new(3);
+    bench.passes(1);
+    bench.passes(2);
+    bench.refuses(0, false);
+    assert_eq!(control(&bench.fleet, address(0)), Some(address(2)));
+    bench.refuses(2, false);
+    assert_eq!(control(&bench.fleet, address(0)), Some(address(1)));
+    bench.passes(1);
+    assert_eq!(control(&bench.fleet, address(0)), None);
+}
+
+#[test]
+fn a_pass_before_the_first_failure_is_no_refuge() {
+    let mut bench = Bench::new(2);
+    bench.passes(1);
+    bench.refuses(0, true);
+    bench.check_held(
+        0,
+        &Reason::RefugeAwaited {
+            candidate: address(1),
+        },
+        Some(1),
+    );
+}
+
+#[test]
+fn a_pass_after_the_last_failure_asks_for_one_more() {
+    let mut bench = Bench::new(2);
+    bench.refuses(0, true);
+    bench.passes(1);
+    bench.check_held(0, &Reason::FailureAwaited { refuge: address(1) }, Some(0));
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn a_refuge_that_passes_again_and_again_stays_one() {
+    let mut bench = Bench::new(2);
+    bench.refuses(0, false);
+    bench.passes(1);
+    bench.refuses(0, true);
+    bench.passes(1);
+    bench.passes(1);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn nobody_is_taken_down_when_nobody_passes() {
+    let mut bench = Bench::new(3);
+    for number in 0..3 {
+        bench.refuses(number, true);
+    }
+    for number in 0..3 {
+        bench.check_held(number, &Reason::NoRefuge(Tag::default()), None);
+    }
+}
+
+#[test]
+fn everything_back_at_once_costs_nothing() {
+    let mut bench = Bench::new(3);
+    for number in 0..3 {
+        bench.refuses(number, true);
+    }
+    bench.passes(1);
+    bench.check_held(0, &Reason::FailureAwaited { refuge: address(1) }, Some(0));
+    bench.passes(0);
+    bench.passes(2);
+    for number in 0..3 {
+        bench.check_nothing(number);
+    }
+}
+
+#[test]
+fn what_cannot_take_users_is_no_refuge() {
+    type Change = fn(&mut Bench);
+    let cases: [(&str, Change); 4] = [
+        ("listed down", |bench| bench.set(1, HostState::Down)),
+        ("out of rotation", |bench| bench.listed(1).vhosts = 0),
+        ("of another tag", |bench| {
+            bench.listed(1).tag = Tag::new("archive");
+        }),
+        ("gone", |bench| {
+            bench.list.pop();
+        }),
+    ];
+    for (why, change) in cases {
+        let mut bench = Bench::new(2);
+        change(&mut bench);
+        bench.read_list();
+        bench.fails_while_passes(0, 1);
+        match bench.decide(0) {
+            Decision::Hold(hold) => {
+                assert_eq!(hold.reason, Reason::NoRefuge(Tag::default()), "{why}")
+            }
+            decision => panic!("{why}: {decision:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_backend_on_its_way_down_is_no_refuge() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    let second = bench.second();
+    bench
+        .fleet
+        .on_sent(address(0), Action::MarkDown, second, bench.now);
+    bench.fails_while_passes(1, 0);
+    bench.check_held(1, &Reason::NoRefuge(Tag::default()), None);
+}
+
+#[test]
+fn a_refuge_that_has_failed_since_is_none() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    bench.refuses(1, false);
+    bench.check_held(0, &Reason::NoRefuge(Tag::default()), None);
+}
+
+#[test]
+fn of_two_that_fail_together_the_second_stays_up() {
+    let mut bench = Bench::new(2);
+    bench.take_down(0, 1);
+    bench.fails_while_passes(1, 0);
+    bench.check_held(1, &Reason::NoRefuge(Tag::default()), None);
+}
