@@ -7,6 +7,7 @@ pub mod backend;
 pub mod config;
 pub mod director;
 pub mod ledger;
+pub mod net;
 pub mod notices;
 pub mod outcome;
 pub mod policy;

@@ -1,0 +1,9 @@
+//! The thin rooms that touch the network: `stream` one deadline over a connection, `tls` native-tls
+//! on top of it, `names` the DNS name of an address. No dialogue (`proto`), no judgement (`policy`).
+
+pub mod names;
+pub mod stream;
+pub mod tls;
+
+#[cfg(test)]
+pub(crate) mod stage;

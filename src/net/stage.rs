@@ -1,0 +1,181 @@
+//! What the tests of `net` and `probe` play on: servers on loopback, and certificates made by the
+//! `openssl` command. Compiled for tests only.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use native_tls::{Identity, TlsAcceptor};
+
+/// Longer than any test takes; ends what a failed test left waiting.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A server on a port of its own with a thread for each connection. Dropped, it listens no more.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    ending: Arc<AtomicBool>,
+    listening: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    pub(crate) fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let ending = Arc::new(AtomicBool::new(false));
+        let listening = thread::spawn({
+            let (ending, serve) = (ending.clone(), Arc::new(serve));
+            move || loop {
+                let (socket, _) = listener.accept().unwrap();
+                if ending.load(Ordering::SeqCst) {
+                    break;
+                }
+                socket.set_read_timeout(Some(PATIENCE)).unwrap();
+                socket.set_write_timeout(Some(PATIENCE)).unwrap();
+                let serve = serve.clone();
+                thread::spawn(move || serve(socket));
+            }
+        });
+        Server {
+            address,
+            ending,
+            listening: Some(listening),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(self.address));
+        if let Some(listening) = self.listening.take() {
+            let _ = listening.join();
+        }
+    }
+}
+
+/// Takes connections, and neither reads nor writes.
+pub(crate) fn silent() -> Server {
+    Server::start(|socket| {
+        thread::sleep(PATIENCE);
+        drop(socket);
+    })
+}
+
+/// A folder that goes away with its owner.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Folder {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        let path = std::env::temp_dir().join(format!("poolmon-test-{}-{number}", process::id()));
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// When a made certificate is valid.
+#[derive(Clone, Copy)]
+pub(crate) enum Validity {
+    Current,
+    Expired,
+}
+
+/// A certificate authority with a folder of its own.
+pub(crate) struct Authority {
+    folder: Folder,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Authority {
+        let folder = Folder::new();
+        fs::write(folder.path("index"), "").unwrap();
+        fs::write(folder.path("serial"), "1000\n").unwrap();
+        fs::write(
+            folder.path("ca.cnf"),
+            "[ca]\ndefault_ca=ca\ndatabase=index\nserial=serial\nnew_certs_dir=.\n\
+             certificate=ca.pem\nprivate_key=ca.key\ndefault_md=sha256\npolicy=any\n\
+             unique_subject=no\n[any]\ncommonName=supplied\n",
+        )
+        .unwrap();
+        let authority = Authority { folder };
+        authority.openssl(&format!(
+            "req -x509 {NEW_KEY} -keyout ca.key -out ca.pem -days 30 -subj /CN=test-authority"
+        ));
+        authority
+    }
+
+    /// The certificate to trust.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.folder.path("ca.pem")
+    }
+
+    /// A server's side of TLS whose certificate bears `names`, such as `DNS:a.example,IP:192.0.2.1`.
+    pub(crate) fn acceptor(&self, names: &str, validity: Validity) -> TlsAcceptor {
+        let dates = match validity {
+            Validity::Current => "-days 30",
+            Validity::Expired => "-startdate 20200101000000Z -enddate 20200201000000Z",
+        };
+        fs::write(
+            self.folder.path("leaf.ext"),
+            format!("subjectAltName={names}\n"),
+        )
+        .unwrap();
+        self.openssl(&format!(
+            "req -new {NEW_KEY} -keyout leaf.key -out leaf.csr -subj /CN=leaf"
+        ));
+        self.openssl(&format!(
+            "ca -batch -notext -config ca.cnf -in leaf.csr -out leaf.pem -extfile leaf.ext {dates}"
+        ));
+        self.pack("leaf")
+    }
+
+    /// The same with a certificate that nobody else has signed.
+    pub(crate) fn self_signed(&self, names: &str) -> TlsAcceptor {
+        self.openssl(&format!(
+            "req -x509 {NEW_KEY} -keyout own.key -out own.pem -days 30 -subj /CN=own \
+             -addext subjectAltName={names}"
+        ));
+        self.pack("own")
+    }
+
+    fn pack(&self, name: &str) -> TlsAcceptor {
+        self.openssl(&format!(
+            "pkcs12 -export -inkey {name}.key -in {name}.pem -out {name}.p12 -passout pass:test"
+        ));
+        let packed = fs::read(self.folder.path(&format!("{name}.p12"))).unwrap();
+        TlsAcceptor::new(Identity::from_pkcs12(&packed, "test").unwrap()).unwrap()
+    }
+
+    fn openssl(&self, arguments: &str) {
+        run_openssl(&self.folder.0, arguments);
+    }
+}
+
+const NEW_KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+
+fn run_openssl(folder: &Path, arguments: &str) {
+    let output = Command::new("openssl")
+        .args(arguments.split_whitespace())
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the openssl command is installed");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "openssl {arguments}: {errors}");
+}
