@@ -11,6 +11,7 @@ pub mod net;
 pub mod notices;
 pub mod outcome;
 pub mod policy;
+pub mod probe;
 pub mod proto;
 pub mod quote;
 pub mod schedule;

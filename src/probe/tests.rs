@@ -1,0 +1,343 @@
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::sync::{mpsc, Mutex};
+use std::thread;
+
+use native_tls::TlsAcceptor;
+
+use super::*;
+use crate::account::Secret;
+use crate::net::names::Answer;
+use crate::net::stage::{self, Authority, Server, Validity};
+
+const TIMEOUT: Duration = Duration::from_millis(400);
+
+fn probing(verify: Verify, ca_file: Option<PathBuf>) -> Probing {
+    Probing {
+        // Room for a busy machine; only the tests of time itself make it short.
+        timeout: Duration::from_secs(5),
+        verify,
+        ca_file,
+        credentials_file: None,
+        envelope: Envelope::default(),
+    }
+}
+
+fn account() -> Option<Account> {
+    Some(Account {
+        user: b"probe".to_vec(),
+        password: Secret::new(*b"hunter2"),
+    })
+}
+
+fn service(server: &Server, security: Security) -> Service {
+    Service {
+        protocol: Protocol::Imap,
+        security,
+        port: server.address.port(),
+    }
+}
+
+fn attempt(prober: &Prober, server: &Server, security: Security) -> Result<Pass, Failure> {
+    let outcome = prober.attempt(server.address.ip(), &service(server, security));
+    outcome.result
+}
+
+/// A prober whose names are settled: the lookup of loopback is over.
+fn prober_with(authority: &Authority, account: Option<Account>, answer: Answer) -> Prober {
+    let names = Arc::new(Names::new(move |_| answer.clone()));
+    let loopback = [127, 0, 0, 1].into();
+    while names.name_of(loopback, Instant::now()) == Name::Pending {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let probing = probing(Verify::AddressName, Some(authority.certificate()));
+    Prober::with_names(&probing, account, names).unwrap()
+}
+
+fn without_tls(timeout: Duration) -> Prober {
+    let probing = Probing {
+        timeout,
+        ..probing(Verify::Off, None)
+    };
+    Prober::new(&probing, None).unwrap()
+}
+
+fn named(name: &str) -> Answer {
+    Answer::Name(name.to_owned())
+}
+
+/// One line without its end; empty once the client is gone.
+fn read_line(stream: &mut impl Read) -> String {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while let Ok(1) = stream.read(&mut byte) {
+        match byte[0] {
+            b'\n' => break,
+            b'\r' => {}
+            other => line.push(other),
+        }
+    }
+    String::from_utf8(line).unwrap()
+}
+
+const WITH_STARTTLS: &str = "IMAP4rev1 STARTTLS LOGINDISABLED";
+
+/// Speaks IMAP as Dovecot does, until LOGOUT, the client's end, or the answer to STARTTLS.
+fn talk_imap(stream: &mut (impl Read + Write), capabilities: &str, heard: &Heard) {
+    loop {
+        let line = read_line(stream);
+        heard.note(&line);
+        let (tag, command) = line.split_once(' ').unwrap_or_default();
+        let answer = match command.split(' ').next() {
+            Some("CAPABILITY") => format!("* CAPABILITY {capabilities}\r\n{tag} OK done\r\n"),
+            Some("LOGIN") => {
+                for _ in 0..2 {
+                    stream.write_all(b"+ go on\r\n").unwrap();
+                    heard.note(&read_line(stream));
+                }
+                format!("{tag} OK logged in\r\n")
+            }
+            Some("STARTTLS") => format!("{tag} OK begin TLS\r\n"),
+            Some("LOGOUT") => format!("* BYE bye\r\n{tag} OK done\r\n"),
+            _ => return,
+        };
+        let _ = stream.write_all(answer.as_bytes());
+        if matches!(command, "STARTTLS" | "LOGOUT") {
+            return;
+        }
+    }
+}
+
+/// The lines that a server heard.
+struct Heard(Mutex<mpsc::Sender<String>>);
+
+impl Heard {
+    fn new() -> (Heard, mpsc::Receiver<String>) {
+        let (sender, receiver) = mpsc::channel();
+        (Heard(Mutex::new(sender)), receiver)
+    }
+
+    fn note(&self, line: &str) {
+        let _ = self.0.lock().unwrap().send(line.to_owned());
+    }
+}
+
+fn greet(stream: &mut impl Write, capabilities: &str) {
+    let greeting = format!("* OK [CAPABILITY {capabilities}] ready\r\n");
+    let _ = stream.write_all(greeting.as_bytes());
+}
+
+fn imaps(acceptor: TlsAcceptor) -> Server {
+    let (heard, _) = Heard::new();
+    Server::start(move |socket| {
+        if let Ok(mut stream) = acceptor.accept(socket) {
+            greet(&mut stream, "IMAP4rev1");
+            talk_imap(&mut stream, "IMAP4rev1", &heard);
+        }
+    })
+}
+
+fn imap_with_starttls(acceptor: TlsAcceptor) -> (Server, mpsc::Receiver<String>) {
+    let (heard, receiver) = Heard::new();
+    let server = Server::start(move |mut socket: TcpStream| {
+        greet(&mut socket, WITH_STARTTLS);
+        talk_imap(&mut socket, WITH_STARTTLS, &heard);
+        if let Ok(mut stream) = acceptor.accept(socket) {
+            heard.note("(handshake)");
+            talk_imap(&mut stream, "IMAP4rev1", &heard);
+        }
+    });
+    (server, receiver)
+}
+
+/// Holds where and with which words an attempt fails.
+fn check_failure(result: Result<Pass, Failure>, expected: &str) {
+    let shown = result.unwrap_err().to_string();
+    assert!(shown.starts_with(expected), "{shown}, expected {expected}");
+}
+
+#[test]
+fn a_plain_server_that_greets_is_healthy() {
+    let (heard, receiver) = Heard::new();
+    let server = Server::start(move |mut socket: TcpStream| {
+        greet(&mut socket, "IMAP4rev1");
+        talk_imap(&mut socket, "IMAP4rev1", &heard);
+    });
+    let prober = without_tls(Duration::from_secs(5));
+    let result = attempt(&prober, &server, Security::Plain);
+    assert_eq!(result, Ok(Pass::Clean));
+    let farewell = receiver.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert!(farewell.ends_with("LOGOUT"), "{farewell}");
+}
+
+#[test]
+fn what_fails_is_told_with_its_stage() {
+    let prober = without_tls(TIMEOUT);
+    let check = |server: &Server, security, expected| {
+        check_failure(attempt(&prober, server, security), expected);
+    };
+    check(&stage::silent(), Security::Plain, "greeting: timed out");
+    check(&stage::silent(), Security::Tls, "tls handshake: timed out");
+    let closing = Server::start(drop);
+    check(&closing, Security::Plain, "greeting: connection closed");
+    check(&closing, Security::Tls, "tls handshake: connection closed");
+    let plain = Server::start(|mut socket: TcpStream| {
+        greet(&mut socket, "IMAP4rev1");
+        read_line(&mut socket);
+    });
+    check(&plain, Security::Tls, "tls handshake: tls failed");
+    let address = closing.address;
+    drop(closing);
+    let gone = Service {
+        protocol: Protocol::Imap,
+        security: Security::Plain,
+        port: address.port(),
+    };
+    let result = prober.attempt(address.ip(), &gone).result;
+    check_failure(result, "connect: connection refused");
+}
+
+#[test]
+fn a_server_that_dribbles_is_given_up_in_time() {
+    let server = Server::start(|mut socket: TcpStream| {
+        while socket.write_all(b"x").is_ok() {
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let outcome =
+        without_tls(TIMEOUT).attempt(server.address.ip(), &service(&server, Security::Plain));
+    check_failure(outcome.result, "greeting: timed out");
+    assert!(outcome.latency >= TIMEOUT, "{:?}", outcome.latency);
+    assert!(outcome.latency < TIMEOUT * 3, "{:?}", outcome.latency);
+}
+
+#[test]
+fn the_certificate_is_checked_against_the_addresss_name_or_the_address() {
+    let authority = Authority::new();
+    let by_name = imaps(authority.acceptor("DNS:mail.example", Validity::Current));
+    let by_address = imaps(authority.acceptor("IP:127.0.0.1", Validity::Current));
+    let refused = "tls handshake: certificate refused \"";
+    let unknown = "tls handshake: dns did not give the address's name";
+    let cases = [
+        (named("mail.example"), Ok(()), Err(refused)),
+        (named("other.example"), Err(refused), Err(refused)),
+        (Answer::Nameless, Err(refused), Ok(())),
+        (Answer::Failed, Err(unknown), Ok(())),
+    ];
+    for (answer, expected_by_name, expected_by_address) in cases {
+        let prober = prober_with(&authority, account(), answer);
+        for (server, expected) in [
+            (&by_name, expected_by_name),
+            (&by_address, expected_by_address),
+        ] {
+            let result = attempt(&prober, server, Security::Tls);
+            match expected {
+                Ok(()) => assert_eq!(result, Ok(Pass::Clean)),
+                Err(expected) => check_failure(result, expected),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_configured_name_needs_no_dns_and_no_check_needs_no_name() {
+    let authority = Authority::new();
+    let server = imaps(authority.acceptor("DNS:mail.example", Validity::Current));
+    let (asked, lookups) = Heard::new();
+    let names = Arc::new(Names::new(move |_| {
+        asked.note("a lookup");
+        Answer::Failed
+    }));
+    for (verify, expected) in [
+        (Verify::Name("mail.example".to_owned()), Ok(Pass::Clean)),
+        (Verify::Name("other.example".to_owned()), Err(())),
+        (Verify::Off, Ok(Pass::Clean)),
+    ] {
+        let probing = probing(verify, Some(authority.certificate()));
+        let prober = Prober::with_names(&probing, account(), names.clone()).unwrap();
+        let result = attempt(&prober, &server, Security::Tls);
+        assert_eq!(result.map_err(drop), expected);
+    }
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(lookups.try_iter().count(), 0);
+}
+
+#[test]
+fn while_the_name_is_pending_tls_ports_are_not_even_connected_to() {
+    let (_hold, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let names = Arc::new(Names::new(move |_| {
+        let _ = held.lock().unwrap().recv();
+        Answer::Failed
+    }));
+    let authority = Authority::new();
+    let probing = probing(Verify::AddressName, Some(authority.certificate()));
+    let prober = Prober::with_names(&probing, account(), names).unwrap();
+
+    let (heard, connections) = Heard::new();
+    let server = Server::start(move |_| heard.note("connected"));
+    let result = attempt(&prober, &server, Security::Tls);
+    check_failure(result, "preparation: waiting for the address's name");
+    assert!(connections
+        .recv_timeout(Duration::from_millis(100))
+        .is_err());
+
+    let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
+    let (server, _heard) = imap_with_starttls(acceptor);
+    let result = attempt(&prober, &server, Security::Plain);
+    check_failure(result, "tls handshake: waiting for the address's name");
+}
+
+#[test]
+fn after_starttls_the_login_goes_over_the_checked_channel_only() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
+    let (server, heard) = imap_with_starttls(acceptor);
+
+    let prober = prober_with(&authority, account(), named("mail.example"));
+    let result = attempt(&prober, &server, Security::Plain);
+    assert_eq!(result, Ok(Pass::Clean));
+    let mut lines = Vec::new();
+    while lines
+        .last()
+        .map_or(true, |line: &String| !line.ends_with("LOGOUT"))
+    {
+        lines.push(heard.recv_timeout(Duration::from_secs(5)).unwrap());
+    }
+    let place = |wanted: &str| lines.iter().position(|line| line.contains(wanted)).unwrap();
+    assert!(place("STARTTLS") < place("(handshake)"), "{lines:?}");
+    assert!(place("(handshake)") < place("hunter2"), "{lines:?}");
+
+    let prober = prober_with(&authority, account(), named("other.example"));
+    let result = attempt(&prober, &server, Security::Plain);
+    check_failure(result, "tls handshake: certificate refused");
+    thread::sleep(Duration::from_millis(50));
+    assert!(heard.try_iter().all(|line| !line.contains("hunter2")));
+}
+
+#[test]
+fn text_behind_the_reply_to_starttls_is_an_attack() {
+    let server = Server::start(|mut socket: TcpStream| {
+        greet(&mut socket, WITH_STARTTLS);
+        let line = read_line(&mut socket);
+        let tag = line.split(' ').next().unwrap();
+        let _ = socket.write_all(format!("{tag} OK begin\r\n* OK injected\r\n").as_bytes());
+        read_line(&mut socket);
+    });
+    let authority = Authority::new();
+    let prober = prober_with(&authority, account(), Answer::Nameless);
+    let result = attempt(&prober, &server, Security::Plain);
+    check_failure(result, "starttls: clear text behind the reply to starttls");
+}
+
+#[test]
+fn a_renewed_prober_still_knows_the_names() {
+    let authority = Authority::new();
+    let server = imaps(authority.acceptor("DNS:mail.example", Validity::Current));
+    let prober = prober_with(&authority, None, named("mail.example"));
+    let probing = probing(Verify::AddressName, Some(authority.certificate()));
+    let renewed = prober.renewed(&probing, account()).unwrap();
+    let result = attempt(&renewed, &server, Security::Tls);
+    assert_eq!(result, Ok(Pass::Clean));
+}
