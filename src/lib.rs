@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod backend;
+pub mod cli;
 pub mod config;
 pub mod director;
 pub mod ledger;

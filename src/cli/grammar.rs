@@ -1,0 +1,275 @@
+//! How Perl's Getopt::Long reads an argument vector in its bundling mode, as poolmon used it.
+//!
+//! Every option comes out under its full name, each with the value that belongs to it; what the
+//! values mean is not known here. Where Perl's way looks odd, it is kept on purpose: an init script
+//! written for poolmon has to be understood in the same way, or refused in the same way.
+//! `tests/argv.pl` asks the real Getopt::Long.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::OsStringExt;
+
+use super::integer;
+use super::options::{OptionRow, Origin, ValueKind};
+use crate::quote::Quote;
+
+/// An option as given, under its full name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    pub option: &'static OptionRow,
+    /// None for a flag; an integer is made plain (`integer`).
+    pub value: Option<OsString>,
+}
+
+impl Given {
+    fn flag(option: &'static OptionRow) -> Given {
+        Given {
+            option,
+            value: None,
+        }
+    }
+
+    fn valued(option: &'static OptionRow, value: impl Into<Vec<u8>>) -> Given {
+        Given {
+            option,
+            value: Some(OsString::from_vec(value.into())),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arguments {
+    pub options: Vec<Given>,
+    pub operands: Vec<OsString>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GrammarError {
+    Unknown {
+        option: Quote,
+    },
+    Ambiguous {
+        option: Quote,
+        meanings: Vec<&'static str>,
+    },
+    NoValue {
+        option: &'static str,
+    },
+    UnwantedValue {
+        option: &'static str,
+    },
+    NotAnInteger {
+        option: &'static str,
+        value: Quote,
+    },
+}
+
+impl fmt::Display for GrammarError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GrammarError::Unknown { option } => write!(f, "unknown option {option}"),
+            GrammarError::Ambiguous { option, meanings } => {
+                write!(f, "option {option} is ambiguous: ")?;
+                for (place, meaning) in meanings.iter().enumerate() {
+                    let comma = if place == 0 { "" } else { ", " };
+                    write!(f, "{comma}--{meaning}")?;
+                }
+                Ok(())
+            }
+            GrammarError::NoValue { option } => write!(f, "--{option}: a value is missing"),
+            GrammarError::UnwantedValue { option } => write!(f, "--{option}: takes no value"),
+            GrammarError::NotAnInteger { option, value } => {
+                write!(f, "--{option}: {value}: expected a whole number")
+            }
+        }
+    }
+}
+
+impl std::error::Error for GrammarError {}
+
+/// Reads `args` (without the program's name) by the options of `table`, up to the first error.
+pub fn read(
+    table: &'static [OptionRow],
+    args: impl IntoIterator<Item = OsString>,
+) -> Result<Arguments, GrammarError> {
+    let mut waiting: VecDeque<Vec<u8>> = args.into_iter().map(OsString::into_vec).collect();
+    let mut understood = Arguments::default();
+    while let Some(word) = waiting.pop_front() {
+        if word == b"--" {
+            break;
+        }
+        match Written::of(&word) {
+            Written::Operand => understood.operands.push(OsString::from_vec(word)),
+            Written::Bundle(letters) => {
+                understood
+                    .options
+                    .push(bundled(table, letters, &mut waiting)?);
+            }
+            Written::Long { name, value } => {
+                let row = by_abbreviation(table, name)?;
+                let value = value.map(<[u8]>::to_vec);
+                understood
+                    .options
+                    .push(spelt_out(row, value, &mut waiting)?);
+            }
+        }
+    }
+    understood
+        .operands
+        .extend(waiting.into_iter().map(OsString::from_vec));
+    Ok(understood)
+}
+
+/// What a word of the command line looks like.
+enum Written<'a> {
+    Operand,
+    /// Behind one dash.
+    Bundle(&'a [u8]),
+    Long {
+        name: &'a [u8],
+        value: Option<&'a [u8]>,
+    },
+}
+
+impl<'a> Written<'a> {
+    fn of(word: &'a [u8]) -> Written<'a> {
+        if let Some(long) = word.strip_prefix(b"--") {
+            // A leading `=` belongs to the name, which makes it an unknown one.
+            match long.iter().skip(1).position(|&byte| byte == b'=') {
+                Some(place) => Written::Long {
+                    name: &long[..place + 1],
+                    value: Some(&long[place + 2..]),
+                },
+                None => Written::Long {
+                    name: long,
+                    value: None,
+                },
+            }
+        } else if word == b"-" {
+            Written::Operand
+        } else if let Some(letters) = word.strip_prefix(b"-") {
+            Written::Bundle(letters)
+        } else if let Some(name) = word.strip_prefix(b"+") {
+            // `+debug`: Getopt::Long's old starter, which takes no `=value` while bundling is on.
+            Written::Long { name, value: None }
+        } else {
+            Written::Operand
+        }
+    }
+}
+
+/// Takes one option off a bundle and puts the rest of it back, with its dash: Perl reads that as a
+/// new word, so that `-d-port 9` is `-d --port 9` and `-d-` ends the options.
+fn bundled(
+    table: &'static [OptionRow],
+    letters: &[u8],
+    waiting: &mut VecDeque<Vec<u8>>,
+) -> Result<Given, GrammarError> {
+    let (letter, rest) = letters
+        .split_first()
+        .expect("a lone dash is an operand, so a bundle has a letter");
+    let row = table
+        .iter()
+        .find(|row| row.short.as_bytes().contains(letter))
+        .ok_or_else(|| GrammarError::Unknown {
+            option: Quote::new([b'-', *letter]),
+        })?;
+    let mut put_back = |rest: &[u8]| {
+        if !rest.is_empty() {
+            waiting.push_front([b"-", rest].concat());
+        }
+    };
+    match row.value {
+        ValueKind::Flag => {
+            put_back(rest);
+            Ok(Given::flag(row))
+        }
+        ValueKind::Text { .. } if !rest.is_empty() => Ok(Given::valued(row, rest)),
+        ValueKind::Integer { .. } if !rest.is_empty() => match integer::at_start(rest) {
+            Some((number, behind)) => {
+                put_back(behind);
+                Ok(Given::valued(row, number))
+            }
+            None => Err(GrammarError::NotAnInteger {
+                option: row.long,
+                value: Quote::new(rest),
+            }),
+        },
+        ValueKind::Text { .. } | ValueKind::Integer { .. } => spelt_out(row, None, waiting),
+    }
+}
+
+/// An option whose value, if it takes one, is `attached` or else the next word, whatever that
+/// looks like.
+fn spelt_out(
+    row: &'static OptionRow,
+    attached: Option<Vec<u8>>,
+    waiting: &mut VecDeque<Vec<u8>>,
+) -> Result<Given, GrammarError> {
+    if row.value == ValueKind::Flag {
+        return match attached {
+            None => Ok(Given::flag(row)),
+            Some(_) => Err(GrammarError::UnwantedValue { option: row.long }),
+        };
+    }
+    // An empty value is taken as a word of its own (`--port ''`), but not behind `=`.
+    let value = match attached {
+        Some(value) if value.is_empty() => None,
+        Some(value) => Some(value),
+        None => waiting.pop_front(),
+    };
+    let value = value.ok_or(GrammarError::NoValue { option: row.long })?;
+    match row.value {
+        ValueKind::Integer { .. } => match integer::whole(&value) {
+            Some(number) => Ok(Given::valued(row, number)),
+            None => Err(GrammarError::NotAnInteger {
+                option: row.long,
+                value: Quote::new(&value),
+            }),
+        },
+        _ => Ok(Given::valued(row, value)),
+    }
+}
+
+/// The option whose name `written` is, or is the beginning of, in any case.
+///
+/// Short names count as names too (`--d`, `--v 0`), except capital ones, because `written` is taken
+/// in small letters. Options that poolmon did not have are asked only when none of its own fits, so
+/// that none of them makes an old abbreviation ambiguous.
+fn by_abbreviation(
+    table: &'static [OptionRow],
+    written: &[u8],
+) -> Result<&'static OptionRow, GrammarError> {
+    let option = || Quote::new([b"--", written].concat());
+    let name = written.to_ascii_lowercase();
+    if name.is_empty() {
+        return Err(GrammarError::Unknown { option: option() });
+    }
+    for origin in [Origin::Poolmon, Origin::Added] {
+        let rows = || table.iter().filter(move |row| row.origin == origin);
+        let exact = rows().find(|row| {
+            row.long.as_bytes() == name || row.short.bytes().any(|letter| name == [letter])
+        });
+        if let Some(row) = exact {
+            return Ok(row);
+        }
+        let fitting: Vec<&'static OptionRow> = rows()
+            .filter(|row| row.long.as_bytes().starts_with(&name))
+            .collect();
+        match fitting[..] {
+            [] => {}
+            [row] => return Ok(row),
+            _ => {
+                return Err(GrammarError::Ambiguous {
+                    option: option(),
+                    meanings: fitting.iter().map(|row| row.long).collect(),
+                })
+            }
+        }
+    }
+    Err(GrammarError::Unknown { option: option() })
+}
+
+#[cfg(test)]
+mod tests;

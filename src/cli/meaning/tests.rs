@@ -1,0 +1,344 @@
+//! From words to settings, through the whole of `cli::parse`.
+
+use super::super::parse;
+use super::*;
+
+fn settings(words: &[&str]) -> Settings {
+    match parse(words.iter().map(OsString::from).collect()) {
+        Ok(Command::Run(settings)) => *settings,
+        other => panic!("{words:?}: {other:?}"),
+    }
+}
+
+fn error(words: &[&str]) -> String {
+    parse(words.iter().map(OsString::from).collect())
+        .expect_err(words.join(" ").as_str())
+        .to_string()
+}
+
+fn services(words: &[&str]) -> String {
+    let services = settings(words).services;
+    let shown: Vec<String> = services.iter().map(Service::to_string).collect();
+    shown.join(" ")
+}
+
+#[test]
+fn without_options_everything_is_as_poolmon_had_it() {
+    assert_eq!(
+        settings(&[]),
+        Settings {
+            socket: "/var/run/dovecot/director-admin".into(),
+            services: vec![
+                Service {
+                    protocol: Protocol::Pop3,
+                    security: Security::Plain,
+                    port: 110
+                },
+                Service {
+                    protocol: Protocol::Imap,
+                    security: Security::Plain,
+                    port: 143
+                },
+            ],
+            pace: Pace {
+                interval: Duration::from_secs(30),
+                retries: 4,
+                retry_delay: Duration::from_secs(3),
+                rise: 1,
+                fall: 1,
+            },
+            probing: Probing {
+                timeout: Duration::from_secs(5),
+                verify: Verify::AddressName,
+                ca_file: None,
+                credentials_file: None,
+                envelope: Envelope::default(),
+            },
+            rules: Rules {
+                drain: DrainMode::Move {
+                    limit: MoveLimit::All
+                },
+                restore: Restore::Any,
+                brake: Brake::Refuge,
+                down_delay: Duration::ZERO,
+                hold: Duration::from_secs(300),
+            },
+            deeds: Deeds::Done,
+            files: Files {
+                lock: "/var/run/poolmon.pid".into(),
+                state: "/var/lib/poolmon/state.yml".into(),
+                log: LogTarget::File("/var/log/poolmon.log".into()),
+            },
+            run: RunMode::Daemon,
+            debug: false,
+        }
+    );
+}
+
+#[test]
+fn ports_give_the_protocol_unless_it_is_named() {
+    for (words, expected) in [
+        (&[][..], "pop3:110 imap:143"),
+        (&["-p143"], "imap:143"),
+        (&["-s993"], "imap+tls:993"),
+        (&["-s", "993", "-p", "143"], "imap:143 imap+tls:993"),
+        (
+            &["-p24", "-p995", "-p993", "-p110"],
+            "lmtp:24 pop3:995 imap:993 pop3:110",
+        ),
+        (&["-p", "4190"], "line:4190"),
+        (
+            &["-p", "Imap:1143", "-s", "pop3:1", "-p", "LMTP:65535"],
+            "imap:1143 lmtp:65535 pop3+tls:1",
+        ),
+        (&["-p", "143", "-p", "imap:143", "-p0143"], "imap:143"),
+        (&["-p143", "-s143"], "imap:143 imap+tls:143"),
+    ] {
+        assert_eq!(services(words), expected, "{words:?}");
+    }
+}
+
+#[test]
+fn values_are_understood() {
+    assert_eq!(
+        settings(&["-i5", "-i", "6"]).pace.interval,
+        Duration::from_secs(6)
+    );
+    assert_eq!(settings(&["-t", "1"]).probing.timeout.as_secs(), 1);
+    assert_eq!(settings(&["--retries=0"]).pace.retries, 0);
+    assert_eq!(settings(&["-v0"]).probing.verify, Verify::Off);
+    assert_eq!(
+        settings(&["-v0", "--tls-name=x"]).probing.verify,
+        Verify::Off
+    );
+    for on in ["-v1", "-v-1", "-v99999999999999999999"] {
+        assert_eq!(settings(&[on]).probing.verify, Verify::AddressName);
+    }
+    assert_eq!(
+        settings(&["--tls-name", "mail.example.org"]).probing.verify,
+        Verify::Name("mail.example.org".into())
+    );
+    let probing = settings(&["-c", "cred", "--ca-file", "ca.pem"]).probing;
+    assert_eq!(probing.credentials_file, Some("cred".into()));
+    assert_eq!(probing.ca_file, Some("ca.pem".into()));
+    let files = settings(&["-k", "a", "-k", "b", "--state-file=c"]).files;
+    assert_eq!((files.lock, files.state), ("b".into(), "c".into()));
+    assert_eq!(settings(&["-S", "s"]).socket, PathBuf::from("s"));
+    assert_eq!(settings(&["-n"]).deeds, Deeds::Told);
+    assert!(settings(&["-d"]).debug);
+}
+
+#[test]
+fn decimal_seconds_keep_their_fraction() {
+    for (text, millis) in [
+        ("0.5", 500),
+        (".25", 250),
+        ("2.", 2000),
+        ("0", 0),
+        ("0.001", 1),
+        ("31536000", 31_536_000_000),
+    ] {
+        let delay = settings(&["--retry-delay", text]).pace.retry_delay;
+        assert_eq!(delay, Duration::from_millis(millis), "{text}");
+    }
+}
+
+#[test]
+fn the_drain_follows_flush_and_max_moves() {
+    let at_most = |n| DrainMode::Move {
+        limit: MoveLimit::AtMost(NonZeroU32::new(n).unwrap()),
+    };
+    for (words, expected) in [
+        (&["--max-moves=1"][..], at_most(1)),
+        (&["--max-moves=4294967295"], at_most(u32::MAX)),
+        (&["--flush", "drop"], DrainMode::Drop),
+        (&["--flush=none", "--max-moves=5"], DrainMode::Leave),
+        (
+            &["--flush=drop", "--flush=move", "--max-moves=5"],
+            at_most(5),
+        ),
+    ] {
+        assert_eq!(settings(words).rules.drain, expected, "{words:?}");
+    }
+}
+
+#[test]
+fn the_run_mode_decides_where_a_log_file_goes() {
+    let file = |path: &str| LogTarget::File(path.into());
+    for (words, run, log) in [
+        (&["-l", "x"][..], RunMode::Daemon, file("x")),
+        (&["-l", "Syslog"], RunMode::Daemon, file("Syslog")),
+        (&["-l", "syslog"], RunMode::Daemon, LogTarget::Syslog),
+        (&["-fl", "syslog"], RunMode::Foreground, LogTarget::Syslog),
+        (&["-fl", "x"], RunMode::Foreground, LogTarget::Terminal),
+        (&["-f"], RunMode::Foreground, LogTarget::Terminal),
+        (&["--once"], RunMode::Once, LogTarget::Terminal),
+        (&["--once", "-f"], RunMode::Once, LogTarget::Terminal),
+    ] {
+        let settings = settings(words);
+        assert_eq!((settings.run, settings.files.log), (run, log), "{words:?}");
+    }
+    assert_eq!(settings(&["--once"]).deeds, Deeds::Told);
+}
+
+#[test]
+fn paths_need_not_be_utf_8() {
+    for args in [
+        vec![OsString::from_vec(b"--logfile=/\xff\xc3=\xa4".to_vec())],
+        vec!["-l".into(), OsString::from_vec(b"/\xff\xc3=\xa4".to_vec())],
+    ] {
+        let log = match parse(args).unwrap() {
+            Command::Run(settings) => settings.files.log,
+            other => panic!("{other:?}"),
+        };
+        let path = OsString::from_vec(b"/\xff\xc3=\xa4".to_vec());
+        assert_eq!(log, LogTarget::File(path.into()));
+    }
+    assert_eq!(settings(&["-k", "/ä"]).files.lock, PathBuf::from("/ä"));
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_option_value_and_expectation() {
+    let port = |option: &str, value: &str| {
+        format!(
+            "--{option}: \"{value}\": expected PORT or PROTO:PORT, where PORT is 1 to 65535 and \
+             PROTO is IMAP, POP3 or LMTP"
+        )
+    };
+    let address = |option: &str, value: &str| {
+        format!(
+            "--{option}: \"{value}\": expected an address without spaces, control characters, \
+             < and >"
+        )
+    };
+    let seconds = |option: &str, value: &str, bound: &str| {
+        format!("--{option}: \"{value}\": expected seconds, at {bound}")
+    };
+    for (words, expected) in [
+        (&["-i0"][..], seconds("interval", "0", "least 1")),
+        (&["-i-5"], seconds("interval", "-5", "least 1")),
+        (&["-t0"], seconds("timeout", "0", "least 1")),
+        (
+            &["-t-99999999999999999999"],
+            seconds("timeout", "-99999999999999999999", "least 1"),
+        ),
+        (
+            &["-i", "31536001"],
+            seconds("interval", "31536001", "most 31536000"),
+        ),
+        (
+            &["-i99999999999999999999"],
+            seconds("interval", "99999999999999999999", "most 31536000"),
+        ),
+        (&["-p0"], port("port", "0")),
+        (&["-p65536"], port("port", "65536")),
+        (&["-p", "+143"], port("port", "+143")),
+        (&["-p", ""], port("port", "")),
+        (&["-p", "imap:"], port("port", "imap:")),
+        (&["-p", "imap"], port("port", "imap")),
+        (&["-s", ":993"], port("ssl", ":993")),
+        (&["-s", "smtp:25"], port("ssl", "smtp:25")),
+        (&["-p", "143,110"], port("port", "143,110")),
+        (&["-p", "imap:1:2"], port("port", "imap:1:2")),
+        (&["--lmtp-to", "a b"], address("lmtp-to", "a b")),
+        (&["--lmtp-to", "<a@b>"], address("lmtp-to", "<a@b>")),
+        (
+            &["--lmtp-from", "a\r\nQUIT"],
+            address("lmtp-from", "a\\r\\nQUIT"),
+        ),
+        (
+            &["--retries=-1"],
+            "--retries: \"-1\": expected a number, at least 0".to_string(),
+        ),
+        (
+            &["--retries=1001"],
+            "--retries: \"1001\": expected a number, at most 1000".to_string(),
+        ),
+        (
+            &["--max-moves=0"],
+            "--max-moves: \"0\": expected a number, at least 1".to_string(),
+        ),
+        (
+            &["--flush=Move"],
+            "--flush: \"Move\": expected move, drop or none".to_string(),
+        ),
+        (
+            &["--lockfile", ""],
+            "--lockfile: \"\": expected a path".to_string(),
+        ),
+        (
+            &["--tls-name", "a b"],
+            "--tls-name: \"a b\": expected a host name".to_string(),
+        ),
+    ] {
+        assert_eq!(error(words), expected, "{words:?}");
+    }
+    for delay in [
+        "-1",
+        "",
+        ".",
+        "1.2.3",
+        "1e3",
+        "0x1",
+        " 1",
+        "+1",
+        "inf",
+        "31536000.1",
+        "99999999999999999999999999",
+    ] {
+        let text = error(&["--retry-delay", delay]);
+        assert!(
+            text.contains("expected seconds such as 3 or 0.5"),
+            "{delay}: {text}"
+        );
+    }
+}
+
+#[test]
+fn help_and_version_need_nothing_else_to_be_right() {
+    for (words, expected) in [
+        (&["-h"][..], Command::Help),
+        (&["-?"], Command::Help),
+        (&["--help", "-i0", "--version"], Command::Help),
+        (&["--version", "-p0"], Command::Version),
+        (&["x", "--ver"], Command::Version),
+    ] {
+        assert_eq!(
+            parse(words.iter().map(OsString::from).collect()),
+            Ok(expected),
+            "{words:?}"
+        );
+    }
+    assert_eq!(error(&["--help", "--bogus"]), "unknown option \"--bogus\"");
+}
+
+#[test]
+fn operands_are_ignored() {
+    assert_eq!(settings(&["x", "-d", "--", "-n"]), settings(&["-d"]));
+}
+
+#[test]
+fn the_rules_options_say_how_far_the_policy_may_go() {
+    let rules = |words: &[&str]| settings(words).rules;
+    assert_eq!(rules(&["--restore=own"]).restore, Restore::Own);
+    for (value, expected) in [
+        ("2", Brake::AtMost(2)),
+        ("0", Brake::AtMost(0)),
+        ("50%", Brake::Percent(50)),
+        ("all", Brake::Off),
+    ] {
+        assert_eq!(rules(&["--max-down", value]).brake, expected);
+    }
+    for value in ["", "x", "101%", "-1", "5 %", "%"] {
+        assert!(error(&["--max-down", value]).contains("or all"), "{value}");
+    }
+    assert_eq!(
+        rules(&["--down-delay", "2.5"]).down_delay,
+        Duration::from_millis(2500)
+    );
+    assert_eq!(rules(&["-i2"]).hold, Duration::from_secs(60));
+    assert_eq!(rules(&["--hold=7"]).hold, Duration::from_secs(7));
+    assert_eq!(settings(&["--rise=3", "--fall=2"]).pace.rise, 3);
+    assert!(error(&["--fall=0"]).contains("at least 1"));
+    assert!(error(&["--restore=all"]).contains("any or own"));
+}
