@@ -6,6 +6,7 @@ pub mod account;
 pub mod backend;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod director;
 pub mod ledger;
 pub mod net;

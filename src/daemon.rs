@@ -1,0 +1,12 @@
+//! What makes a program a daemon: the PID file, the fork, the signals.
+//!
+//! Nothing here knows what the daemon does. The order at start is: open the log, take the lock,
+//! fork, and only then start threads, `signals::watch` among them.
+
+pub mod fork;
+pub mod lock;
+pub mod signals;
+
+pub use fork::{daemonize, ForkError, Started};
+pub use lock::{LockError, LockFile};
+pub use signals::{watch, Signal, SignalWatch};

@@ -1,0 +1,230 @@
+//! The PID file, which is also the lock against a second instance.
+//!
+//! The lock is flock(2), as the Perl poolmon's is, so the two exclude each other. It belongs to the
+//! open file: it outlives a fork as long as one side keeps it, and ends with the last process.
+//! A file that does not look like a PID file is never written to.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use fs2::FileExt;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
+use crate::quote::Quote;
+
+/// How often a file that vanishes between opening and locking is tried again.
+const ATTEMPTS: u32 = 10;
+/// How long to wait for the PID of an instance that has the lock and has not yet written it.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+// These have no stable `ErrorKind` in Rust 1.63.
+const ELOOP: i32 = Errno::ELOOP as i32;
+const EISDIR: i32 = Errno::EISDIR as i32;
+const ENXIO: i32 = Errno::ENXIO as i32;
+
+/// A PID file that this process (or the one it was forked from) has locked.
+///
+/// Dropping it leaves the file where it is, so that the parent of a fork takes nothing from its
+/// child; a file left behind is taken over by the next instance.
+#[derive(Debug)]
+pub struct LockFile {
+    path: PathBuf,
+    file: File,
+}
+
+#[derive(Debug)]
+pub enum LockError {
+    /// Another instance has it; its PID if it has written one.
+    Held { pid: Option<u32> },
+    /// The path is a symbolic link, perhaps planted.
+    SymbolicLink { path: PathBuf },
+    /// What is there is not a file, or not a PID.
+    NotAPidFile { path: PathBuf },
+    /// The file was replaced again and again while it was being locked.
+    Unsteady { path: PathBuf },
+    Io {
+        path: PathBuf,
+        doing: &'static str,
+        cause: io::Error,
+    },
+}
+
+impl fmt::Display for LockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quote = |path: &PathBuf| Quote::new(path.to_string_lossy().as_bytes());
+        match self {
+            // poolmon's words, which scripts may search for.
+            LockError::Held { pid: Some(pid) } => write!(f, "Already running as pid {pid}"),
+            LockError::Held { pid: None } => f.write_str("Already running"),
+            LockError::SymbolicLink { path } => {
+                write!(f, "lock file {}: is a symbolic link", quote(path))
+            }
+            LockError::NotAPidFile { path } => {
+                write!(f, "lock file {}: not a PID file", quote(path))
+            }
+            LockError::Unsteady { path } => {
+                write!(f, "lock file {}: replaced by others", quote(path))
+            }
+            LockError::Io { path, doing, cause } => {
+                write!(f, "lock file {}: {doing}: {cause}", quote(path))
+            }
+        }
+    }
+}
+
+impl std::error::Error for LockError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            LockError::Io { cause, .. } => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl LockFile {
+    /// Creates or takes over the PID file, locks it and writes this process's PID.
+    pub fn take(path: &Path) -> Result<LockFile, LockError> {
+        let io = |doing| {
+            move |cause| LockError::Io {
+                path: path.to_path_buf(),
+                doing,
+                cause,
+            }
+        };
+        // The daemon changes its folder before it removes the file.
+        let absolute = std::env::current_dir()
+            .map_err(io("find this folder"))?
+            .join(path);
+        for _ in 0..ATTEMPTS {
+            let mut file = open(&absolute).map_err(|cause| match cause.raw_os_error() {
+                Some(ELOOP) => LockError::SymbolicLink {
+                    path: path.to_path_buf(),
+                },
+                Some(EISDIR | ENXIO) => LockError::NotAPidFile {
+                    path: path.to_path_buf(),
+                },
+                _ => io("open")(cause),
+            })?;
+            refuse_foreign(&mut file, path)?;
+            match FileExt::try_lock_exclusive(&file) {
+                Ok(()) => {}
+                Err(cause)
+                    if cause.raw_os_error() == fs2::lock_contended_error().raw_os_error() =>
+                {
+                    return Err(LockError::Held {
+                        pid: pid_of_holder(&mut file),
+                    });
+                }
+                Err(cause) => return Err(io("lock")(cause)),
+            }
+            let mut lock = LockFile {
+                path: absolute.clone(),
+                file,
+            };
+            // Whoever had it may have removed it before we got the lock: then we hold a file that
+            // nobody else will find.
+            if lock.is_in_place() {
+                refuse_foreign(&mut lock.file, path)?;
+                lock.record().map_err(io("write"))?;
+                return Ok(lock);
+            }
+        }
+        Err(LockError::Unsteady {
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Writes this process's PID: needed again after a fork.
+    pub fn record(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        writeln!(self.file, "{}", std::process::id())
+    }
+
+    /// Removes the file, unless another one has taken its place, and gives up the lock.
+    pub fn release(self) -> io::Result<()> {
+        if self.is_in_place() {
+            fs::remove_file(&self.path)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the path still leads to the file that is locked.
+    fn is_in_place(&self) -> bool {
+        let identity = |data: fs::Metadata| (data.dev(), data.ino());
+        match (self.file.metadata(), fs::symlink_metadata(&self.path)) {
+            (Ok(locked), Ok(found)) => identity(locked) == identity(found),
+            _ => false,
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // O_NONBLOCK: the open of a FIFO must not wait for its other end.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o644)
+        .custom_flags(flags.bits())
+        .open(path)
+}
+
+/// What a file holds, as far as this program is concerned.
+#[derive(Debug, PartialEq, Eq)]
+enum Content {
+    Nothing,
+    Pid(u32),
+    Foreign,
+}
+
+fn content(file: &mut File) -> io::Result<Content> {
+    let mut text = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    Read::by_ref(file).take(64).read_to_end(&mut text)?;
+    Ok(understood(&text))
+}
+
+fn understood(text: &[u8]) -> Content {
+    let text = String::from_utf8_lossy(text);
+    match text.trim() {
+        "" => Content::Nothing,
+        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            digits.parse().map_or(Content::Foreign, Content::Pid)
+        }
+        _ => Content::Foreign,
+    }
+}
+
+fn refuse_foreign(file: &mut File, path: &Path) -> Result<(), LockError> {
+    let ours = file.metadata().map_or(false, |data| data.is_file())
+        && !matches!(content(file), Ok(Content::Foreign) | Err(_));
+    if ours {
+        Ok(())
+    } else {
+        Err(LockError::NotAPidFile {
+            path: path.to_path_buf(),
+        })
+    }
+}
+
+fn pid_of_holder(file: &mut File) -> Option<u32> {
+    for _ in 0..ATTEMPTS {
+        if let Ok(Content::Pid(pid)) = content(file) {
+            return Some(pid);
+        }
+        thread::sleep(PATIENCE);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

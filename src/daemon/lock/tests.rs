@@ -1,0 +1,216 @@
+//! The lock against other processes, among them a real Perl where there is one.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::os::unix::fs::symlink;
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+
+/// A folder of this test's own, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("poolmon-lock-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("poolmon.pid")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn own_pid() -> String {
+    format!("{}\n", std::process::id())
+}
+
+/// A Perl that holds the lock as poolmon does, until it is killed; None without a Perl.
+struct Perl(Child);
+
+impl Perl {
+    fn hold(path: &Path, writes: &str) -> Option<Perl> {
+        let script = "use Fcntl qw(:flock); \
+             open my $file, '+>>', $ARGV[0] or die; \
+             flock $file, LOCK_EX | LOCK_NB or die; \
+             truncate $file, 0; select $file; $| = 1; print $ARGV[1] eq 'pid' ? $$ : ''; \
+             syswrite STDOUT, \"locked\\n\"; sleep 60;";
+        let mut child = Command::new("perl")
+            .args(["-e", script])
+            .arg(path)
+            .arg(writes)
+            .stdout(Stdio::piped())
+            .spawn()
+            .ok()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert_eq!(line, "locked\n");
+        Some(Perl(child))
+    }
+}
+
+impl Drop for Perl {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_fresh_lock_file_holds_the_pid_and_goes_at_the_end() {
+    let folder = Folder::new("fresh");
+    let lock = LockFile::take(&folder.file()).unwrap();
+    assert_eq!(fs::read_to_string(folder.file()).unwrap(), own_pid());
+    let mode = fs::metadata(folder.file()).unwrap().mode() & 0o777;
+    assert_eq!(mode & !0o644, 0, "{mode:o}");
+    lock.release().unwrap();
+    assert!(!folder.file().exists());
+}
+
+#[test]
+fn a_second_instance_is_told_the_pid_of_the_first() {
+    let folder = Folder::new("second");
+    let _lock = LockFile::take(&folder.file()).unwrap();
+    // flock knows open files, not processes: a second open in this one is another instance.
+    let error = LockFile::take(&folder.file()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("Already running as pid {}", std::process::id())
+    );
+    assert_eq!(fs::read_to_string(folder.file()).unwrap(), own_pid());
+}
+
+#[test]
+fn a_perl_poolmon_and_ours_exclude_each_other() {
+    let folder = Folder::new("perl");
+    if let Some(perl) = Perl::hold(&folder.file(), "pid") {
+        let error = LockFile::take(&folder.file()).unwrap_err();
+        let expected = format!("Already running as pid {}", perl.0.id());
+        assert_eq!(error.to_string(), expected);
+        drop(perl);
+        let _lock = LockFile::take(&folder.file()).unwrap();
+        let refused = Command::new("perl")
+            .args(["-e", "use Fcntl qw(:flock); open my $f, '<', $ARGV[0] or exit 2; exit(flock($f, LOCK_EX | LOCK_NB) ? 0 : 1)"])
+            .arg(folder.file())
+            .status()
+            .unwrap();
+        assert_eq!(refused.code(), Some(1));
+    }
+}
+
+#[test]
+fn a_holder_without_a_pid_is_still_a_holder() {
+    let folder = Folder::new("nameless");
+    if let Some(_perl) = Perl::hold(&folder.file(), "nothing") {
+        let error = LockFile::take(&folder.file()).unwrap_err();
+        assert_eq!(error.to_string(), "Already running");
+    }
+}
+
+#[test]
+fn a_stale_file_is_taken_over() {
+    for stale in ["4194304\n", "1", " 77 \n", "", "\n"] {
+        let folder = Folder::new("stale");
+        fs::write(folder.file(), stale).unwrap();
+        let _lock = LockFile::take(&folder.file()).unwrap();
+        assert_eq!(fs::read_to_string(folder.file()).unwrap(), own_pid());
+    }
+}
+
+#[test]
+fn a_file_of_others_is_refused_and_left_as_it_is() {
+    for foreign in [
+        "root:x:0:0\n",
+        "12 34\n",
+        "-1\n",
+        "99999999999\n",
+        "1\nand more",
+        "\u{0}",
+    ] {
+        let folder = Folder::new("foreign");
+        fs::write(folder.file(), foreign).unwrap();
+        let error = LockFile::take(&folder.file()).unwrap_err();
+        assert!(matches!(error, LockError::NotAPidFile { .. }), "{error}");
+        assert_eq!(fs::read_to_string(folder.file()).unwrap(), foreign);
+    }
+}
+
+#[test]
+fn a_symbolic_link_is_not_followed() {
+    let folder = Folder::new("link");
+    let target = folder.0.join("target");
+    for there in [true, false] {
+        let _ = fs::remove_file(folder.file());
+        let _ = fs::remove_file(&target);
+        if there {
+            fs::write(&target, "").unwrap();
+        }
+        symlink(&target, folder.file()).unwrap();
+        let error = LockFile::take(&folder.file()).unwrap_err();
+        assert!(matches!(error, LockError::SymbolicLink { .. }), "{error}");
+        assert_eq!(target.exists(), there);
+    }
+}
+
+#[test]
+fn folders_devices_and_fifos_are_no_pid_files() {
+    let folder = Folder::new("kinds");
+    let fifo = folder.0.join("fifo");
+    assert!(Command::new("mkfifo")
+        .arg(&fifo)
+        .status()
+        .unwrap()
+        .success());
+    for path in [&folder.0, Path::new("/dev/null"), &fifo] {
+        let error = LockFile::take(path).unwrap_err();
+        assert!(matches!(error, LockError::NotAPidFile { .. }), "{error}");
+    }
+    let error = LockFile::take(&folder.0.join("no/such/folder")).unwrap_err();
+    assert!(
+        matches!(error, LockError::Io { doing: "open", .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_took_our_files_place_is_not_removed() {
+    let folder = Folder::new("replaced");
+    let lock = LockFile::take(&folder.file()).unwrap();
+    fs::remove_file(folder.file()).unwrap();
+    let other = LockFile::take(&folder.file()).unwrap();
+    lock.release().unwrap();
+    assert!(folder.file().exists());
+    other.release().unwrap();
+    assert!(!folder.file().exists());
+}
+
+#[test]
+fn instances_that_come_and_go_at_once_never_both_hold_it() {
+    let folder = Folder::new("race");
+    let holders = std::sync::atomic::AtomicU32::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                use std::sync::atomic::Ordering::SeqCst;
+                for _ in 0..200 {
+                    // Errors are "held" and, when the file goes all the time, "unsteady".
+                    if let Ok(lock) = LockFile::take(&folder.file()) {
+                        assert_eq!(holders.fetch_add(1, SeqCst), 0);
+                        holders.fetch_sub(1, SeqCst);
+                        lock.release().unwrap();
+                    }
+                }
+            });
+        }
+    });
+}

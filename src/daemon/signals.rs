@@ -1,0 +1,90 @@
+//! Signals as words: a thread that turns what the kernel sends into calls of one function.
+
+use std::io;
+use std::thread::{self, JoinHandle};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
+use signal_hook::iterator::{Handle, Signals};
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// INT, TERM, QUIT.
+    Stop,
+    /// HUP: open the log file anew, read the credentials again.
+    Reload,
+    /// USR1: say how things are.
+    Status,
+}
+
+/// The thread that waits for signals. It ends with this value.
+#[derive(Debug)]
+pub struct SignalWatch {
+    handle: Handle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Starts the thread `signals`. `on_signal` runs in it, so it may lock, allocate and send.
+///
+/// From here on these signals no longer end the process. After the watch has been dropped they do
+/// nothing at all.
+pub fn watch(on_signal: impl Fn(Signal) + Send + 'static) -> io::Result<SignalWatch> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1])?;
+    let handle = signals.handle();
+    let thread = thread::Builder::new()
+        .name("signals".to_string())
+        .spawn(move || {
+            for number in signals.forever() {
+                match number {
+                    SIGINT | SIGTERM | SIGQUIT => on_signal(Signal::Stop),
+                    SIGHUP => on_signal(Signal::Reload),
+                    SIGUSR1 => on_signal(Signal::Status),
+                    // None else was asked for.
+                    _ => {}
+                }
+            }
+        })?;
+    Ok(SignalWatch {
+        handle,
+        thread: Some(thread),
+    })
+}
+
+impl Drop for SignalWatch {
+    fn drop(&mut self) {
+        self.handle.close();
+        if let Some(thread) = self.thread.take() {
+            // A panic in it has already been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use nix::sys::signal::{kill, Signal as Sent};
+    use nix::unistd::Pid;
+
+    use super::*;
+
+    #[test]
+    fn each_signal_becomes_its_word() {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        let watch = watch(move |signal| sender.send(signal).unwrap()).unwrap();
+        for (sent, expected) in [
+            (Sent::SIGTERM, Signal::Stop),
+            (Sent::SIGINT, Signal::Stop),
+            (Sent::SIGQUIT, Signal::Stop),
+            (Sent::SIGHUP, Signal::Reload),
+            (Sent::SIGUSR1, Signal::Status),
+        ] {
+            kill(Pid::this(), sent).unwrap();
+            let heard = receiver.recv_timeout(Duration::from_secs(10));
+            assert_eq!(heard, Ok(expected), "{sent}");
+        }
+        drop(watch);
+        assert!(receiver.recv().is_err(), "the thread has ended");
+    }
+}
