@@ -9,6 +9,7 @@ pub mod config;
 pub mod daemon;
 pub mod director;
 pub mod ledger;
+pub mod logging;
 pub mod net;
 pub mod notices;
 pub mod outcome;

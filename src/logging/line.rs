@@ -1,0 +1,97 @@
+//! The form of a log line.
+
+use std::fmt::Write;
+
+use chrono::Local;
+use log::Level;
+
+/// How many bytes of text one record may have.
+const LONGEST: usize = 2048;
+
+/// The text as one line of bounded length: control characters escaped, the end cut off.
+pub fn single_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len().min(LONGEST));
+    for character in text.chars() {
+        let before = line.len();
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+        if line.len() > LONGEST {
+            line.truncate(before);
+            line.push_str("...");
+            break;
+        }
+    }
+    line
+}
+
+/// `Nov 22 00:34:13 LOG text` in local time, with its line feed. The day is padded with a space, as
+/// syslog and C's asctime do it.
+pub fn stamped(level: Level, text: &str) -> String {
+    let word = match level {
+        Level::Error => "ERR",
+        _ => "LOG",
+    };
+    let mut line = timestamp();
+    // Writing to a String cannot fail.
+    let _ = writeln!(line, " {word} {text}");
+    line
+}
+
+/// `Nov 22 00:34:13` in local time.
+pub fn timestamp() -> String {
+    Local::now().format("%b %e %H:%M:%S").to_string()
+}
+
+/// What is said of lines that could not be written.
+pub fn loss(lost: u64, cause: &str) -> String {
+    let lines = if lost == 1 { "line" } else { "lines" };
+    single_line(&format!("{lost} log {lines} lost: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_line_whatever_it_holds() {
+        for (text, expected) in [
+            ("plain text, \u{e4}\u{20ac}", "plain text, \u{e4}\u{20ac}"),
+            ("two\nlines\r\n", "two\\nlines\\r\\n"),
+            ("\u{1b}[2J\u{0}\u{7f}\t", "\\u{1b}[2J\\u{0}\\u{7f}\\t"),
+            ("\u{85}\u{9b}", "\\u{85}\\u{9b}"),
+            ("back\\slash", "back\\slash"),
+        ] {
+            assert_eq!(single_line(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_long_record_is_cut_between_characters() {
+        assert_eq!(single_line(&"x".repeat(LONGEST)), "x".repeat(LONGEST));
+        for text in ["x", "\u{20ac}", "\n"] {
+            let line = single_line(&text.repeat(100_000));
+            assert!(line.len() <= LONGEST + 3 && line.len() > LONGEST - 8);
+            assert!(line.ends_with("..."), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_has_poolmons_form() {
+        for (level, word) in [
+            (Level::Error, "ERR"),
+            (Level::Warn, "LOG"),
+            (Level::Info, "LOG"),
+            (Level::Debug, "LOG"),
+        ] {
+            let line = stamped(level, "192.0.2.1 disabled");
+            let (stamp, rest) = line.split_at("Nov 22 00:34:13".len());
+            assert_eq!(rest, format!(" {word} 192.0.2.1 disabled\n"));
+            let parts: Vec<&str> = stamp.split_whitespace().collect();
+            assert!(matches!(parts[..], [month, day, time]
+                if month.len() == 3 && day.parse::<u8>().is_ok() && time.len() == 8));
+        }
+    }
+}

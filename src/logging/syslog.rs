@@ -1,0 +1,175 @@
+//! The log in syslog: ident `poolmon`, facility user, with the PID of the process that logs.
+//!
+//! The syslog crate gives the wire format and its backends. Connecting is done here, because a
+//! crate's logger stays mute after syslogd has made its socket anew, and would wait for a syslogd
+//! that hangs. Its time stamps are in UTC, which syslogds take for local time; ours are local.
+
+use std::io::{self, BufWriter, Write};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::{Duration, Instant};
+
+use log::Level;
+use nix::errno::Errno;
+use socket2::{Domain, SockAddr, Socket, Type};
+use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
+
+use super::line::{loss, timestamp};
+
+/// Where systems have the socket, in the order of trying.
+const SOCKETS: [&str; 3] = ["/dev/log", "/var/run/syslog", "/var/run/log"];
+/// How long a message may wait for a syslogd that is busy.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// For how long a syslogd that kept a message waiting is not bothered again.
+const REST: Duration = Duration::from_secs(5);
+// It has no stable `ErrorKind` in Rust 1.63.
+const EPROTOTYPE: i32 = Errno::EPROTOTYPE as i32;
+
+pub struct Syslog {
+    sockets: Vec<PathBuf>,
+    connection: Option<Connection>,
+    lost: u64,
+    /// Why the last message was lost.
+    cause: String,
+    rests_until: Option<Instant>,
+}
+
+/// A connection belongs to the process that made it: after a fork the PID is another.
+struct Connection {
+    pid: u32,
+    logger: Logger<LoggerBackend, LocalTime>,
+}
+
+impl Syslog {
+    pub fn new() -> Syslog {
+        Syslog::at(SOCKETS.iter().map(PathBuf::from).collect())
+    }
+
+    fn at(sockets: Vec<PathBuf>) -> Syslog {
+        Syslog {
+            sockets,
+            connection: None,
+            lost: 0,
+            cause: String::new(),
+            rests_until: None,
+        }
+    }
+
+    /// Connects; says what is wrong if that is not possible now. Each message tries again.
+    pub fn trouble(&mut self) -> Option<String> {
+        self.connect()
+            .err()
+            .map(|cause| format!("syslog: {cause}; messages are lost until it answers"))
+    }
+
+    pub fn write(&mut self, level: Level, text: &str) {
+        if self.lost > 0 && self.put(Level::Error, &loss(self.lost, &self.cause)) {
+            self.lost = 0;
+        }
+        if self.lost > 0 || !self.put(level, text) {
+            self.lost = self.lost.saturating_add(1);
+        }
+    }
+
+    /// Sends one message, with a second try over a new connection.
+    fn put(&mut self, level: Level, text: &str) -> bool {
+        if self.rests_until.map_or(false, |end| Instant::now() < end) {
+            return false;
+        }
+        self.rests_until = None;
+        for _ in 0..2 {
+            let began = Instant::now();
+            match self.try_once(level, text) {
+                Ok(()) => return true,
+                Err(cause) => self.cause = cause,
+            }
+            self.connection = None;
+            if began.elapsed() >= PATIENCE {
+                self.rests_until = Some(Instant::now() + REST);
+                return false;
+            }
+        }
+        false
+    }
+
+    fn try_once(&mut self, level: Level, text: &str) -> Result<(), String> {
+        let connection = self.connect().map_err(|cause| cause.to_string())?;
+        let logger = &mut connection.logger;
+        match level {
+            Level::Error => logger.err(text),
+            Level::Warn => logger.warning(text),
+            Level::Info => logger.info(text),
+            Level::Debug | Level::Trace => logger.debug(text),
+        }
+        // The crate's error has another type in each of its generations; the text is in both.
+        .map_err(|cause| cause.to_string())
+    }
+
+    fn connect(&mut self) -> io::Result<&mut Connection> {
+        let pid = process::id();
+        let usable = self.connection.take().filter(|known| known.pid == pid);
+        let connection = match usable {
+            Some(connection) => connection,
+            None => Connection {
+                pid,
+                logger: Logger::new(backend(&self.sockets)?, LocalTime { pid }),
+            },
+        };
+        Ok(self.connection.insert(connection))
+    }
+}
+
+/// The first of the sockets that is there.
+fn backend(sockets: &[PathBuf]) -> io::Result<LoggerBackend> {
+    let mut missing = io::Error::from(io::ErrorKind::NotFound);
+    for path in sockets {
+        match connected(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing = error,
+            other => return other,
+        }
+    }
+    Err(missing)
+}
+
+fn connected(path: &Path) -> io::Result<LoggerBackend> {
+    let datagram = UnixDatagram::unbound()?;
+    match datagram.connect(path) {
+        Ok(()) => {
+            datagram.set_write_timeout(Some(PATIENCE))?;
+            Ok(LoggerBackend::Unix(datagram))
+        }
+        Err(error) if error.raw_os_error() == Some(EPROTOTYPE) => {
+            let stream = stream_to(path)?;
+            stream.set_write_timeout(Some(PATIENCE))?;
+            Ok(LoggerBackend::UnixStream(BufWriter::new(stream)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Fails at once where a plain connect would wait: when nobody accepts and the queue is full.
+fn stream_to(path: &Path) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    socket.set_nonblocking(false)?;
+    Ok(socket.into())
+}
+
+/// RFC 3164 as local syslogds read it: no host name, local time.
+struct LocalTime {
+    pid: u32,
+}
+
+impl LogFormat<&str> for LocalTime {
+    fn format<W: Write>(&self, out: &mut W, severity: Severity, text: &str) -> syslog::Result<()> {
+        let priority = Facility::LOG_USER as i32 | severity as i32;
+        let (time, pid) = (timestamp(), self.pid);
+        write!(out, "<{priority}>{time} poolmon[{pid}]: {text}")?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
