@@ -1,3 +1,7 @@
-//! The binary: hands its arguments to the library and its answer to the shell.
+//! The binary: the arguments in, the exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    poolmon::start::main(std::env::args_os().skip(1).collect())
+}

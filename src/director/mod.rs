@@ -3,4 +3,5 @@
 //! Nothing here decides anything or keeps state between two commands; that is the coordinator's.
 
 pub mod client;
+pub mod link;
 pub mod wire;

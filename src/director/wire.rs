@@ -27,7 +27,7 @@ pub const HOST_LIST: &str = "HOST-LIST";
 pub const DIRECTOR_LIST: &str = "DIRECTOR-LIST";
 
 /// Bytes of a line, without its end, that a director of ours never reaches.
-pub const LONGEST_LINE: usize = 1024;
+pub const LONGEST_LINE: usize = 8192;
 
 /// Whether the director speaks our protocol. Only name and major version have to agree.
 pub fn is_greeting(line: &[u8]) -> bool {
@@ -164,7 +164,7 @@ impl fmt::Display for Reply {
         match self {
             Reply::Ok => f.write_str("ok"),
             Reply::NotFound => f.write_str("no such backend"),
-            Reply::Busy => f.write_str("backend is already being updated"),
+            Reply::Busy => f.write_str("backend is already being updated, try again later"),
             Reply::RingSyncTimedOut => f.write_str("ring sync timed out"),
             Reply::TryAgain => f.write_str("try again later"),
             Reply::Refused(text) => write!(f, "refused {text}"),

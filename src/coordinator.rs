@@ -1,0 +1,313 @@
+//! The only owner of the fleet's state, and the only one who tells the director anything.
+//!
+//! Probe outcomes, what the director says, signals and timers all come in as one closed `Event`;
+//! each is taken in, the policy is asked, and what it decides is done. It never waits for another
+//! process: threads elsewhere do, each with a deadline.
+
+mod errands;
+mod lists;
+mod log_lines;
+mod memory;
+mod reload;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{select, unbounded, Receiver, Sender};
+use log::{debug, error, info};
+
+use crate::config::settings::{Deeds, Settings};
+use crate::daemon::Signal;
+use crate::director::link::Heard;
+use crate::ledger::Ledger;
+use crate::logging::LogHandle;
+use crate::notices::Notices;
+use crate::outcome::{Blame, Fault};
+use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
+use crate::schedule::Finding;
+use crate::worker::{Report, Task, Worker};
+
+use errands::Errands;
+use lists::Lists;
+
+/// All that can wake the coordinator.
+enum Event {
+    Report(Report),
+    Heard(Heard),
+    Signal(Signal),
+    /// A time it has set itself: the next reading of the lists, the end of a hold.
+    Timer,
+}
+
+/// What is worth an error line while it lasts, once and then each hour.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Notice {
+    /// The lists cannot be read.
+    DirectorSilent,
+    RingUnsynced,
+    /// The ring's status is a word that we do not know.
+    RingStatusUnknown,
+    MalformedLines,
+    LedgerUnwritable,
+    /// No thread can be started.
+    NoThread,
+    /// Probes fail for a reason of the monitor's own.
+    OwnFault,
+    Alarm(Alarm),
+}
+
+/// Watches the backends until a signal says stop.
+pub struct Coordinator {
+    settings: Settings,
+    /// What each worker is given.
+    task: Task,
+    log: LogHandle,
+    fleet: Fleet,
+    ledger: Ledger,
+    workers: BTreeMap<IpAddr, Worker>,
+    workers_started: u64,
+    lists: Lists,
+    errands: Errands,
+    /// The actions held back at present, so that a hold is logged when it begins.
+    holds: BTreeMap<IpAddr, Hold>,
+    notices: Notices<Notice>,
+    reports: (Sender<Report>, Receiver<Report>),
+    heard: (Sender<Heard>, Receiver<Heard>),
+    signals: Receiver<Signal>,
+}
+
+impl Coordinator {
+    pub fn new(
+        settings: Settings,
+        task: Task,
+        ledger: Ledger,
+        log: LogHandle,
+        signals: Receiver<Signal>,
+    ) -> Coordinator {
+        Coordinator {
+            fleet: Fleet::new(settings.rules),
+            lists: Lists::new(Instant::now()),
+            errands: Errands::default(),
+            workers: BTreeMap::new(),
+            workers_started: 0,
+            holds: BTreeMap::new(),
+            notices: Notices::new(),
+            reports: unbounded(),
+            heard: unbounded(),
+            settings,
+            task,
+            ledger,
+            log,
+            signals,
+        }
+    }
+
+    /// Runs until told to stop. Threads still in a probe are left to the end of the process: the
+    /// longest would keep it for a whole timeout.
+    pub fn run(mut self) {
+        loop {
+            self.read_lists_when_due();
+            match self.next_event() {
+                Event::Report(report) => self.on_report(&report),
+                Event::Heard(Heard::Lists { connection, result }) => {
+                    self.on_lists(connection, result)
+                }
+                Event::Heard(Heard::Answer {
+                    number,
+                    change,
+                    result,
+                }) => self.on_answer(number, change, result),
+                Event::Signal(Signal::Stop) => return,
+                Event::Signal(Signal::Reload) => self.reload(),
+                Event::Signal(Signal::Status) => self.log_status(),
+                Event::Timer => {}
+            }
+            self.review_holds_that_ended();
+        }
+    }
+
+    fn next_event(&self) -> Event {
+        let ends = self.holds.values().filter_map(|hold| hold.until);
+        let timer = ends.fold(self.lists.next_reading(), Instant::min);
+        let patience = timer.saturating_duration_since(Instant::now());
+        select! {
+            recv(self.signals) -> signal => match signal {
+                Ok(signal) => Event::Signal(signal),
+                // Without its sender no signal can stop the process any more.
+                Err(_) => Event::Signal(Signal::Stop),
+            },
+            recv(self.heard.1) -> heard => heard.map_or(Event::Timer, Event::Heard),
+            recv(self.reports.1) -> report => report.map_or(Event::Timer, Event::Report),
+            default(patience) => Event::Timer,
+        }
+    }
+
+    fn on_report(&mut self, report: &Report) {
+        let address = report.address;
+        match self.workers.get(&address) {
+            Some(worker) if worker.number() == report.worker => {}
+            _ => {
+                debug!("{address}: outcome of a stopped worker dropped");
+                return;
+            }
+        }
+        self.log_finding(address, &report.finding);
+        self.fleet.on_finding(address, &report.finding);
+        self.note_own_fault(&report.finding);
+        if report.finding.outcome.result.is_err() {
+            if let Some(control) = policy::control(&self.fleet, address) {
+                self.probe_now(control);
+            }
+        }
+        self.review(address);
+        if report.finding.verdict.is_some() {
+            self.review_held();
+        }
+    }
+
+    fn note_own_fault(&mut self, finding: &Finding) {
+        match &finding.outcome.result {
+            Err(failure) if failure.fault == Fault::NamePending => {}
+            Err(failure) if failure.fault.blame() == Blame::Own => {
+                if self.notices.raise(Notice::OwnFault, Instant::now()) {
+                    error!("probes cannot be made: {failure}; no backend is judged by that");
+                }
+            }
+            _ => {
+                self.notices.lower(&Notice::OwnFault);
+            }
+        }
+    }
+
+    /// Asks the policy about one backend and does what it says.
+    fn review(&mut self, address: IpAddr) {
+        match policy::decide(&mut self.fleet, address, Instant::now()) {
+            Decision::Act(action) => {
+                self.lift_hold(address);
+                match self.settings.deeds {
+                    Deeds::Done => self.send(address, action),
+                    Deeds::Told => self.tell(address, action),
+                }
+            }
+            Decision::Hold(hold) => self.hold_back(address, hold),
+            Decision::Nothing => {
+                self.lift_hold(address);
+                self.errands.forget_told(address);
+            }
+        }
+    }
+
+    fn review_all(&mut self) {
+        let addresses: Vec<IpAddr> = self.fleet.members().map(|(address, _)| address).collect();
+        for address in addresses {
+            self.review(address);
+        }
+    }
+
+    /// What was found out about one backend may be what another was held for.
+    fn review_held(&mut self) {
+        let held: Vec<IpAddr> = self.holds.keys().copied().collect();
+        for address in held {
+            self.review(address);
+        }
+    }
+
+    fn review_holds_that_ended(&mut self) {
+        let now = Instant::now();
+        let ended = |hold: &Hold| hold.until.map_or(false, |until| until <= now);
+        let addresses: Vec<IpAddr> = self
+            .holds
+            .iter()
+            .filter(|(_, hold)| ended(hold))
+            .map(|(address, _)| *address)
+            .collect();
+        for address in addresses {
+            self.review(address);
+        }
+    }
+
+    fn hold_back(&mut self, address: IpAddr, hold: Hold) {
+        match hold.need {
+            Some(Need::Probe(address)) => self.probe_now(address),
+            Some(Need::List) => self.want_lists(),
+            None => {}
+        }
+        let previous = self.holds.insert(address, hold.clone());
+        if previous.as_ref().map(|hold| &hold.reason) == Some(&hold.reason) {
+            return;
+        }
+        self.log_hold(address, &hold);
+        if let Some(alarm) = hold.reason.alarm() {
+            let notice = Notice::Alarm(alarm.clone());
+            if self.notices.raise(notice, Instant::now()) {
+                self.log_alarm(&alarm);
+            }
+        }
+        self.lower_alarm_of(previous);
+    }
+
+    fn lift_hold(&mut self, address: IpAddr) {
+        let lifted = self.holds.remove(&address);
+        self.lower_alarm_of(lifted);
+    }
+
+    /// An alarm is over when the last hold that raised it is.
+    fn lower_alarm_of(&mut self, hold: Option<Hold>) {
+        let alarm = match hold.and_then(|hold| hold.reason.alarm()) {
+            Some(alarm) => alarm,
+            None => return,
+        };
+        let mut alarms = self.holds.values().filter_map(|hold| hold.reason.alarm());
+        if alarms.any(|other| other == alarm) {
+            return;
+        }
+        if self.notices.lower(&Notice::Alarm(alarm.clone())) {
+            self.log_alarm_over(&alarm);
+        }
+    }
+
+    fn probe_now(&mut self, address: IpAddr) {
+        if self.fleet.ask(address, Instant::now()) {
+            if let Some(worker) = self.workers.get(&address) {
+                worker.probe_now();
+            }
+        }
+    }
+
+    /// Every listed backend has a worker; one whose thread could not be started is tried again.
+    fn start_workers(&mut self) {
+        let idle: Vec<IpAddr> = self
+            .fleet
+            .members()
+            .map(|(address, _)| address)
+            .filter(|address| !self.workers.contains_key(address))
+            .collect();
+        for address in idle {
+            self.workers_started += 1;
+            let reports = self.reports.0.clone();
+            match Worker::start(address, self.workers_started, self.task.clone(), reports) {
+                Ok(worker) => {
+                    self.workers.insert(address, worker);
+                    self.notices.lower(&Notice::NoThread);
+                }
+                Err(cause) => {
+                    if self.notices.raise(Notice::NoThread, Instant::now()) {
+                        error!("{address} is not watched: its thread cannot be started: {cause}");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn stop_worker(&mut self, address: IpAddr) {
+        self.workers.remove(&address);
+        self.errands.forget(address);
+        self.lift_hold(address);
+        info!("{address} is no longer listed");
+    }
+}
+
+/// How long a changing command may take: the director waits for the ring twice, 30 s each time.
+const CHANGE_PATIENCE: Duration = Duration::from_secs(65);

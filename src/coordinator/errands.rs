@@ -1,0 +1,178 @@
+//! Changing commands: first the ledger, then the command, then what its reply means.
+//!
+//! Each is sent over a connection of its own by a thread of its own (`director::link`). Whether it
+//! took effect is never concluded from the reply alone: the next list tells.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::time::Instant;
+
+use log::{debug, error, info};
+
+use super::{memory, Coordinator, Notice, CHANGE_PATIENCE};
+use crate::config::settings::{DrainMode, MoveLimit};
+use crate::director::client::DirectorError;
+use crate::director::link;
+use crate::director::wire::{Change, Reply};
+use crate::policy::{Action, Answer};
+
+/// The commands under way, and what is known of the director's ways.
+#[derive(Default)]
+pub(super) struct Errands {
+    sent: u64,
+    /// At most one a backend.
+    under_way: BTreeMap<IpAddr, Errand>,
+    /// What a dry run has said it would do.
+    told: BTreeMap<IpAddr, Action>,
+    reset: ResetWay,
+    /// The standing connection during which `reset` was learnt; another may be to a newer director.
+    connection: u64,
+}
+
+struct Errand {
+    number: u64,
+    action: Action,
+}
+
+/// How much of HOST-RESET-USERS the director knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum ResetWay {
+    /// Since 2.2.26: with a limit.
+    #[default]
+    WithLimit,
+    /// Since 2.2.19: a limit closes the connection.
+    WithoutLimit,
+    /// Not at all: HOST-FLUSH.
+    Unknown,
+}
+
+impl Errands {
+    pub(super) fn forget(&mut self, address: IpAddr) {
+        self.under_way.remove(&address);
+        self.told.remove(&address);
+    }
+
+    pub(super) fn forget_told(&mut self, address: IpAddr) {
+        self.told.remove(&address);
+    }
+
+    pub(super) fn on_connection(&mut self, connection: u64) {
+        if connection != self.connection {
+            self.connection = connection;
+            self.reset = ResetWay::WithLimit;
+        }
+    }
+
+    /// The connection was closed without a reply to a reset: the director may not know the form.
+    fn on_reset_closed(&mut self, limit: Option<NonZeroU32>) {
+        self.reset = match limit {
+            Some(_) => ResetWay::WithoutLimit,
+            None => ResetWay::Unknown,
+        };
+    }
+}
+
+impl Coordinator {
+    /// Does it: the ledger is written before the director hears of it.
+    pub(super) fn send(&mut self, address: IpAddr, action: Action) {
+        let change = match self.change(address, action) {
+            Some(change) => change,
+            None => return,
+        };
+        self.fleet
+            .on_sent(address, action, memory::this_second(), Instant::now());
+        self.remember();
+        self.errands.sent += 1;
+        let number = self.errands.sent;
+        self.errands
+            .under_way
+            .insert(address, Errand { number, action });
+        debug!("command {number}: {} {address}", change.name());
+        let socket = self.settings.socket.clone();
+        let heard = self.heard.0.clone();
+        match link::send_change(socket, number, change, CHANGE_PATIENCE, heard) {
+            Ok(()) => {
+                self.notices.lower(&Notice::NoThread);
+            }
+            Err(cause) => {
+                if self.notices.raise(Notice::NoThread, Instant::now()) {
+                    error!("{address}: no thread to send {}: {cause}", change.name());
+                }
+                self.finish(address, action, Answer::NotDone);
+            }
+        }
+    }
+
+    /// A dry run says what would be done, once.
+    pub(super) fn tell(&mut self, address: IpAddr, action: Action) {
+        if self.errands.told.insert(address, action) == Some(action) {
+            return;
+        }
+        match action {
+            Action::MarkDown => info!("DRY-RUN: {address} disabled"),
+            Action::MarkUp => info!("DRY-RUN: {address} enabled"),
+            Action::Drain => info!("DRY-RUN: {address} users moved"),
+        }
+    }
+
+    fn change(&self, address: IpAddr, action: Action) -> Option<Change> {
+        let limit = match (action, self.settings.rules.drain) {
+            (Action::MarkDown, _) => return Some(Change::HostDown(address)),
+            (Action::MarkUp, _) => return Some(Change::HostUp(address)),
+            (Action::Drain, DrainMode::Leave) => return None,
+            (Action::Drain, DrainMode::Drop) => return Some(Change::HostFlush(address)),
+            (Action::Drain, DrainMode::Move { limit }) => limit,
+        };
+        Some(match self.errands.reset {
+            ResetWay::WithLimit => Change::HostResetUsers {
+                address,
+                limit: match limit {
+                    // Without a limit it would be 100, that is 50 users a second.
+                    MoveLimit::All => NonZeroU32::new(u32::MAX),
+                    MoveLimit::AtMost(limit) => Some(limit),
+                },
+            },
+            ResetWay::WithoutLimit => Change::HostResetUsers {
+                address,
+                limit: None,
+            },
+            ResetWay::Unknown => Change::HostFlush(address),
+        })
+    }
+
+    pub(super) fn on_answer(
+        &mut self,
+        number: u64,
+        change: Change,
+        result: Result<Reply, DirectorError>,
+    ) {
+        let address = change.address();
+        let action = match self.errands.under_way.get(&address) {
+            Some(errand) if errand.number == number => errand.action,
+            _ => {
+                debug!("command {number}: answer dropped, {address} has left the list since");
+                return;
+            }
+        };
+        self.errands.under_way.remove(&address);
+        let answer = match &result {
+            Ok(Reply::Ok) => Answer::Done,
+            _ => Answer::NotDone,
+        };
+        self.log_answer(&change, &result);
+        if let (Change::HostResetUsers { limit, .. }, Err(cause)) = (change, &result) {
+            if cause.is_close_for_reply() {
+                self.errands.on_reset_closed(limit);
+            }
+        }
+        self.finish(address, action, answer);
+    }
+
+    fn finish(&mut self, address: IpAddr, action: Action, answer: Answer) {
+        self.errands.under_way.remove(&address);
+        self.fleet
+            .on_answer(address, action, answer, Instant::now());
+        self.want_lists();
+    }
+}

@@ -1,0 +1,143 @@
+//! What the coordinator says: one line a change, with its reason. It says and does nothing else.
+
+use std::net::IpAddr;
+
+use log::{debug, error, info};
+
+use super::Coordinator;
+use crate::backend::HostState;
+use crate::director::client::DirectorError;
+use crate::director::wire::{Change, Reply};
+use crate::outcome::Pass;
+use crate::policy::{Alarm, Hold, News};
+use crate::schedule::{Finding, Verdict};
+
+impl Coordinator {
+    /// Each probe is a debug line; a verdict is a line of its own when it is another than before.
+    pub(super) fn log_finding(&self, address: IpAddr, finding: &Finding) {
+        let service = self.task.services[finding.service];
+        let latency = finding.outcome.latency.as_millis();
+        match &finding.outcome.result {
+            Ok(pass) => debug!("{address} {service}: {pass} ({latency} ms)"),
+            Err(failure) => debug!("{address} {service}: {failure} ({latency} ms)"),
+        }
+        let before = self
+            .fleet
+            .member(address)
+            .and_then(|member| member.evidence.verdict());
+        match (&finding.verdict, before) {
+            (None, _) => {}
+            (Some(Verdict::Healthy(pass)), Some(Verdict::Healthy(same))) if pass == same => {}
+            (Some(Verdict::Healthy(Pass::Clean)), None) => debug!("{address} is healthy"),
+            (Some(Verdict::Healthy(Pass::Clean)), Some(_)) => info!("{address} is healthy"),
+            (Some(Verdict::Healthy(remark)), _) => error!("{address} is {remark}"),
+            (Some(Verdict::Failed { .. }), Some(Verdict::Failed { .. })) => {}
+            (Some(Verdict::Failed { failure, .. }), _) => {
+                error!("{address} has failed: {service} {failure}")
+            }
+        }
+    }
+
+    pub(super) fn log_hold(&self, address: IpAddr, hold: &Hold) {
+        let rule = hold.reason.rule();
+        debug!(
+            "{address}: {} held by rule {rule}: {}",
+            hold.action, hold.reason
+        );
+    }
+
+    pub(super) fn log_alarm(&self, alarm: &Alarm) {
+        match alarm {
+            Alarm::NoRefuge(tag) => error!(
+                "backends of {tag} have failed and no other one passes: they stay up, as their users \
+                 would have nowhere to go; is this monitor cut off from them?"
+            ),
+            Alarm::Shared { service, stage } => error!(
+                "no backend passes {} {stage}: none is taken down for it; check this monitor's \
+                 account, certificate settings and addresses",
+                self.task.services[*service]
+            ),
+            Alarm::MaxDown(tag) => error!(
+                "a backend of {tag} has failed and stays up: --max-down allows no more of them down"
+            ),
+            Alarm::NotOurs(address) => error!(
+                "{address} is healthy and down, and this monitor did not take it down; to bring it \
+                 up: doveadm director up {address}"
+            ),
+            Alarm::Contested(address) => error!(
+                "{address} passes here, but another monitor or an administrator has taken it down; \
+                 it is left so for a while: can that monitor reach all its ports?"
+            ),
+        }
+    }
+
+    pub(super) fn log_alarm_over(&self, alarm: &Alarm) {
+        match alarm {
+            Alarm::NoRefuge(tag) => info!("backends of {tag} are no longer without a refuge"),
+            Alarm::Shared { service, stage } => {
+                let service = self.task.services[*service];
+                info!("{service} {stage} no longer fails everywhere");
+            }
+            Alarm::MaxDown(tag) => info!("no failed backend of {tag} is kept up by --max-down"),
+            Alarm::NotOurs(_) | Alarm::Contested(_) => {}
+        }
+    }
+
+    pub(super) fn log_news(&self, news: &News) {
+        let News { address, from, to } = news;
+        if from == to {
+            info!("{address} was changed and is {to} again, not by this monitor");
+        } else {
+            info!("{address} went from {from} to {to}, not by this monitor");
+        }
+    }
+
+    /// poolmon's words `disabled` and `enabled`, but only once the director has said `OK`.
+    pub(super) fn log_answer(&self, change: &Change, result: &Result<Reply, DirectorError>) {
+        let address = change.address();
+        match (result, change) {
+            (Ok(Reply::Ok), Change::HostDown(_)) => info!("{address} disabled"),
+            (Ok(Reply::Ok), Change::HostUp(_)) => info!("{address} enabled"),
+            (Ok(Reply::Ok), Change::HostFlush(_)) => info!("{address} users forgotten"),
+            (Ok(Reply::Ok), Change::HostResetUsers { .. }) => info!("{address} users moved"),
+            (Ok(reply), _) => error!(
+                "{address}: {}: director says {reply}; its list will tell",
+                change.name()
+            ),
+            (Err(cause), _) => error!("{address}: {}: {cause}; its list will tell", change.name()),
+        }
+    }
+
+    /// SIGUSR1: every backend, one line.
+    pub(super) fn log_status(&self) {
+        let mut up = 0;
+        for (address, member) in self.fleet.members() {
+            let listed = &member.listed;
+            let verdict = match member.evidence.verdict() {
+                None => "not judged yet".to_owned(),
+                Some(Verdict::Healthy(pass)) => pass.to_string(),
+                Some(Verdict::Failed { service, failure }) => {
+                    format!("failed: {} {failure}", self.task.services[*service])
+                }
+            };
+            let held = match self.holds.get(&address) {
+                Some(hold) => format!(
+                    "; {} held by rule {}: {}",
+                    hold.action,
+                    hold.reason.rule(),
+                    hold.reason
+                ),
+                None => String::new(),
+            };
+            info!(
+                "{address} is {}, {} vhosts, {} users, {}: {verdict}{held}",
+                listed.state, listed.vhosts, listed.users, listed.tag
+            );
+            if listed.state == HostState::Up {
+                up += 1;
+            }
+        }
+        let all = self.fleet.members().count();
+        info!("{up} of {all} backends are up");
+    }
+}

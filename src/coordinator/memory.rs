@@ -1,0 +1,75 @@
+//! Between the fleet and the ledger: what has to outlive the process is written before the director
+//! hears of it, and read again when a backend joins.
+
+use std::net::IpAddr;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use log::error;
+
+use super::{Coordinator, Notice};
+use crate::backend::Stamp;
+use crate::config::settings::Deeds;
+use crate::ledger::{Drain, Entry, OwnDown, UnixSecond};
+use crate::policy::{self, Memory};
+
+/// The wall clock's second, which dates a HOST-DOWN for comparison with the director's stamps.
+pub(super) fn this_second() -> Stamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Stamp(since.map_or(0, |since| since.as_secs()))
+}
+
+impl Coordinator {
+    /// What the ledger holds of a backend that has just been listed.
+    pub(super) fn recall(&mut self, address: IpAddr) {
+        let entry = self.ledger.entry(address);
+        self.fleet
+            .on_remembered(address, memory(&entry), Instant::now());
+    }
+
+    /// Brings the ledger to what the fleet remembers of the listed backends; those that are not
+    /// listed at present keep their entries. Nothing is written where nothing changed.
+    ///
+    /// A ledger that cannot be written is kept in memory; the monitor acts all the same.
+    pub(super) fn remember(&mut self) {
+        if self.settings.deeds == Deeds::Told {
+            return;
+        }
+        let members = self.fleet.members();
+        let entries = members.map(|(address, member)| (address, entry(&member.memory())));
+        match self.ledger.record_all(entries) {
+            Ok(()) => {
+                self.notices.lower(&Notice::LedgerUnwritable);
+            }
+            Err(cause) => {
+                if self.notices.raise(Notice::LedgerUnwritable, Instant::now()) {
+                    error!("{cause}; kept in memory, a restart may forget what is owed");
+                }
+            }
+        }
+    }
+}
+
+fn memory(entry: &Entry) -> Memory {
+    Memory {
+        down: entry.down.map(|down| policy::OwnDown {
+            stamp_before: down.stamp_before,
+            sent: Stamp(down.sent.0),
+        }),
+        drain_owed: entry.drain == Drain::Owed,
+        contests: entry.contests,
+    }
+}
+
+fn entry(memory: &Memory) -> Entry {
+    Entry {
+        down: memory.down.map(|down| OwnDown {
+            stamp_before: down.stamp_before,
+            sent: UnixSecond(down.sent.0),
+        }),
+        drain: match memory.drain_owed {
+            true => Drain::Owed,
+            false => Drain::NotOwed,
+        },
+        contests: memory.contests,
+    }
+}

@@ -1,0 +1,29 @@
+//! SIGHUP: the log file is opened anew, the credentials are read again; bad ones change nothing.
+
+use std::sync::Arc;
+
+use log::{error, info};
+
+use super::Coordinator;
+use crate::config::credentials;
+
+impl Coordinator {
+    pub(super) fn reload(&mut self) {
+        if let Err(cause) = self.log.reopen() {
+            error!("{cause}; the old log stays open");
+        }
+        let probing = &self.settings.probing;
+        let account = match credentials::account(probing) {
+            Ok(account) => account,
+            Err(cause) => return error!("{cause}; the old credentials stay"),
+        };
+        match self.task.prober.renewed(probing, account) {
+            Ok(prober) => self.task.prober = Arc::new(prober),
+            Err(cause) => return error!("{cause}; the old certificates and credentials stay"),
+        }
+        for worker in self.workers.values() {
+            worker.probe_with(Arc::clone(&self.task.prober));
+        }
+        info!("reloaded");
+    }
+}

@@ -1,0 +1,165 @@
+//! The thread of one backend: ask the schedule, probe, report, wait.
+//!
+//! It shares nothing with other backends' threads and never speaks to the director. A probe that
+//! hangs delays this thread alone.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::net::IpAddr;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{unbounded, Receiver, RecvTimeoutError, Sender, TryRecvError};
+
+use crate::config::settings::Pace;
+use crate::outcome::{Failure, Fault, Outcome, Stage};
+use crate::probe::Prober;
+use crate::schedule::{Finding, Next, Schedule, Spread};
+use crate::service::Service;
+
+/// OpenSSL's handshake is the deepest call; measured, it needs less than a quarter of this.
+const STACK: usize = 256 * 1024;
+
+/// What every worker is given: what to check, how, and how often.
+#[derive(Clone)]
+pub struct Task {
+    pub pace: Pace,
+    pub services: Arc<[Service]>,
+    pub prober: Arc<Prober>,
+}
+
+/// A finding, and whose it is.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub address: IpAddr,
+    /// The worker's number, so that what a stopped worker still sends can be told and dropped.
+    pub worker: u64,
+    pub finding: Finding,
+}
+
+enum Order {
+    ProbeNow,
+    ProbeWith(Arc<Prober>),
+}
+
+/// A running worker. Dropping it stops the thread: at once if it waits, else when its attempt ends.
+pub struct Worker {
+    number: u64,
+    orders: Sender<Order>,
+}
+
+impl Worker {
+    /// Starts the thread; its first round begins at once.
+    pub fn start(
+        address: IpAddr,
+        number: u64,
+        task: Task,
+        reports: Sender<Report>,
+    ) -> io::Result<Worker> {
+        let (orders, inbox) = unbounded();
+        let thread = Thread {
+            address,
+            number,
+            task,
+            inbox,
+            reports,
+        };
+        thread::Builder::new()
+            .name(format!("backend {address}"))
+            .stack_size(STACK)
+            .spawn(move || thread.run())?;
+        Ok(Worker { number, orders })
+    }
+
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Asks for evidence younger than now.
+    pub fn probe_now(&self) {
+        self.order(Order::ProbeNow);
+    }
+
+    /// From the next attempt on, probe with this.
+    pub fn probe_with(&self, prober: Arc<Prober>) {
+        self.order(Order::ProbeWith(prober));
+    }
+
+    /// A thread that has ended can take no order, and needs none.
+    fn order(&self, order: Order) {
+        let _ = self.orders.send(order);
+    }
+}
+
+struct Thread {
+    address: IpAddr,
+    number: u64,
+    task: Task,
+    inbox: Receiver<Order>,
+    reports: Sender<Report>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let services = self.task.services.len();
+        let spread = Spread::new(random_seed());
+        let mut schedule = Schedule::new(self.task.pace, services, spread, Instant::now());
+        loop {
+            match self.inbox.try_recv() {
+                Ok(order) => {
+                    self.obey(order, &mut schedule);
+                    continue;
+                }
+                Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty) => {}
+            }
+            match schedule.next(Instant::now()) {
+                Next::Attempt { service } => {
+                    let finding = schedule.on_outcome(self.attempt(service));
+                    let report = Report {
+                        address: self.address,
+                        worker: self.number,
+                        finding,
+                    };
+                    if self.reports.send(report).is_err() {
+                        return;
+                    }
+                }
+                Next::Wait { until } => match self.inbox.recv_deadline(until) {
+                    Ok(order) => self.obey(order, &mut schedule),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                },
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order, schedule: &mut Schedule) {
+        match order {
+            Order::ProbeNow => schedule.on_demand(Instant::now()),
+            Order::ProbeWith(prober) => self.task.prober = prober,
+        }
+    }
+
+    /// A panic in a probe is an outcome like any other, so that this backend stays watched.
+    fn attempt(&self, service: usize) -> Outcome {
+        let service = &self.task.services[service];
+        let began = Instant::now();
+        let prober = &self.task.prober;
+        catch_unwind(AssertUnwindSafe(|| prober.attempt(self.address, service))).unwrap_or_else(
+            |_| Outcome {
+                began,
+                latency: began.elapsed().max(Duration::from_nanos(1)),
+                result: Err(Failure::new(Stage::Prepare, Fault::Panicked)),
+            },
+        )
+    }
+}
+
+/// Never zero. std's hasher keys are random for each process and differ from call to call.
+fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish() | 1
+}
