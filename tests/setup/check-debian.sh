@@ -1,0 +1,28 @@
+#!/bin/bash
+# `make check-debian`: the program as Debian would build it, and proof that this binary works: the
+# unit tests, and one scene in which it watches a real ring of Dovecot directors.
+set -euo pipefail
+# shellcheck source=tests/setup/toolchain.sh
+. "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
+
+scene=ring::a_stopped_backend
+
+TOOLCHAIN=debian
+choose_toolchain
+TOOLCHAIN=debian bash "$project/tests/setup/packages.sh" debian
+describe_toolchain
+lay_debian_tree
+
+say "== release build with Debian's compiler and crates"
+run_cargo build --release
+binary=$(built_in)/release/poolmon
+
+say "== unit tests with Debian's compiler and crates"
+run_cargo test --lib
+
+say "== $scene... with $binary"
+found=$(run_cargo test --test scenes -- --list "$scene" | grep -c ': test$') || true
+# A renamed test would otherwise be no test, and pass.
+[ "$found" != 0 ] || fail "no test is called $scene...; name another one at the top of $0"
+POOLMON_BIN=$binary run_cargo test --test scenes -- "$scene"
+say "check-debian passed, $(describe_toolchain)"
