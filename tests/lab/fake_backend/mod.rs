@@ -1,0 +1,266 @@
+//! A backend played by threads of the test: IMAP, POP3, LMTP and a port of unknown use.
+//!
+//! It owns ports on one address, can change its mood at any time, for one port or for all, and
+//! notes who connected when.
+
+mod talk;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{self, sleep, JoinHandle};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+
+pub const IMAP: u16 = 1143;
+pub const POP3: u16 = 1110;
+pub const LMTP: u16 = 1024;
+/// Sends a line and closes.
+pub const ANY_LINE: u16 = 1999;
+
+const GLANCE: Duration = Duration::from_millis(3);
+
+/// How a port behaves. A mood counts from the next step of every open connection on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Healthy,
+    /// Nobody listens.
+    Refusing,
+    /// Accepts and never says anything: a frozen server.
+    Silent,
+    /// Does not even accept, and the kernel's queue is full: a machine that is gone.
+    BlackHole,
+    /// Accepts and closes.
+    Closing,
+    /// Greets and closes at the first command.
+    ClosingLater,
+    /// Answers, with so long between two bytes.
+    Dribbling(Duration),
+    /// Says what no mail server says.
+    Junk,
+    /// Greets with a good-bye.
+    Bye,
+    /// Answers every login as if the password were wrong.
+    RefusingLogin,
+    /// Answers every login with a failure of its own.
+    Unavailable,
+}
+
+/// A connection or a line that came.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    pub at: Instant,
+    pub port: u16,
+    /// None: the connection itself.
+    pub line: Option<String>,
+}
+
+struct State {
+    mood: Mood,
+    password: String,
+    visits: Vec<Visit>,
+    is_over: bool,
+}
+
+/// What a port's threads share. The condition tells of a new mood and of the end.
+struct Shared {
+    port: u16,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct Port {
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+pub struct FakeBackend {
+    pub address: Ipv4Addr,
+    ports: Vec<Port>,
+}
+
+impl FakeBackend {
+    /// Healthy, with all four ports open.
+    pub fn start(address: Ipv4Addr, password: &str) -> FakeBackend {
+        let start = |port: u16| {
+            let shared = Arc::new(Shared {
+                port,
+                state: Mutex::new(State {
+                    mood: Mood::Healthy,
+                    password: password.to_string(),
+                    visits: Vec::new(),
+                    is_over: false,
+                }),
+                changed: Condvar::new(),
+            });
+            let socket = SocketAddr::from((address, port));
+            // Bound here, so that the port is open when this function returns.
+            let door = Door::open(socket, Mood::Healthy);
+            let told = Arc::clone(&shared);
+            let acceptor = thread::spawn(move || accept(socket, door, &told));
+            Port {
+                shared,
+                acceptor: Some(acceptor),
+            }
+        };
+        FakeBackend {
+            address,
+            ports: [IMAP, POP3, LMTP, ANY_LINE]
+                .into_iter()
+                .map(start)
+                .collect(),
+        }
+    }
+
+    /// For all ports.
+    pub fn set(&self, mood: Mood) {
+        for port in &self.ports {
+            port.shared.set(mood);
+        }
+    }
+
+    pub fn set_port(&self, number: u16, mood: Mood) {
+        self.port(number).shared.set(mood);
+    }
+
+    /// The only password that is accepted from now on.
+    pub fn set_password(&self, password: &str) {
+        for port in &self.ports {
+            port.shared.state().password = password.to_string();
+        }
+    }
+
+    /// Connections on all ports since the start.
+    pub fn connections(&self) -> usize {
+        let visits = self.visits();
+        visits.iter().filter(|visit| visit.line.is_none()).count()
+    }
+
+    /// All ports' visits in the order of time.
+    pub fn visits(&self) -> Vec<Visit> {
+        let mut visits: Vec<Visit> = Vec::new();
+        for port in &self.ports {
+            visits.extend(port.shared.state().visits.iter().cloned());
+        }
+        visits.sort_by_key(|visit| visit.at);
+        visits
+    }
+
+    fn port(&self, number: u16) -> &Port {
+        let same = |port: &&Port| port.shared.port == number;
+        self.ports.iter().find(same).expect("a port of the backend")
+    }
+}
+
+impl Drop for FakeBackend {
+    fn drop(&mut self) {
+        for port in &self.ports {
+            port.shared.state().is_over = true;
+            port.shared.changed.notify_all();
+        }
+        for port in &mut self.ports {
+            if let Some(acceptor) = port.acceptor.take() {
+                let _ = acceptor.join();
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Returns when the door is as the mood has it.
+    fn set(&self, mood: Mood) {
+        self.state().mood = mood;
+        self.changed.notify_all();
+        // The acceptor looks every few milliseconds; a test goes on with facts.
+        sleep(4 * GLANCE);
+    }
+
+    fn note(&self, line: Option<String>) {
+        let visit = Visit {
+            at: Instant::now(),
+            port: self.port,
+            line,
+        };
+        self.state().visits.push(visit);
+    }
+}
+
+/// What stands at the port.
+enum Door {
+    Open(TcpListener),
+    Closed,
+    /// A listener that accepts nobody, and what fills its queue.
+    Clogged(Vec<Socket>),
+}
+
+impl Door {
+    fn open(socket: SocketAddr, mood: Mood) -> Door {
+        match mood {
+            Mood::Refusing => Door::Closed,
+            Mood::BlackHole => Door::clogged(socket),
+            _ => {
+                let listener = TcpListener::bind(socket).expect("the port is free");
+                listener.set_nonblocking(true).unwrap();
+                Door::Open(listener)
+            }
+        }
+    }
+
+    fn clogged(socket: SocketAddr) -> Door {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.set_reuse_address(true).unwrap();
+        listener.bind(&socket.into()).expect("the port is free");
+        listener.listen(0).unwrap();
+        let mut sockets = vec![listener];
+        // The queue holds one more than asked for; what is beyond is dropped without an answer.
+        for _ in 0..3 {
+            let filler = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            filler.set_nonblocking(true).unwrap();
+            let _ = filler.connect(&socket.into());
+            sockets.push(filler);
+        }
+        Door::Clogged(sockets)
+    }
+
+    fn fits(&self, mood: Mood) -> bool {
+        match self {
+            Door::Closed => mood == Mood::Refusing,
+            Door::Clogged(_) => mood == Mood::BlackHole,
+            Door::Open(_) => !matches!(mood, Mood::Refusing | Mood::BlackHole),
+        }
+    }
+}
+
+fn accept(socket: SocketAddr, mut door: Door, shared: &Arc<Shared>) {
+    loop {
+        let mood = {
+            let state = shared.state();
+            if state.is_over {
+                return;
+            }
+            state.mood
+        };
+        if !door.fits(mood) {
+            // The old listener has to go before the new one can have the port.
+            drop(std::mem::replace(&mut door, Door::Closed));
+            door = Door::open(socket, mood);
+        }
+        let accepted = match &door {
+            Door::Open(listener) => listener.accept().ok(),
+            _ => None,
+        };
+        match accepted {
+            Some((stream, _)) => {
+                shared.note(None);
+                stream.set_nonblocking(false).unwrap();
+                let shared = Arc::clone(shared);
+                thread::spawn(move || talk::serve(stream, &shared));
+            }
+            None => sleep(GLANCE),
+        }
+    }
+}

@@ -1,0 +1,491 @@
+//! A director's admin socket, played by threads of the test.
+//!
+//! It keeps a host list as a director does, misbehaves on command, notes every command with its
+//! connection, and notes as violations what no monitor may do (director.md: two changing commands
+//! on a connection, bytes behind an unanswered command, commands without an address). A violation
+//! that no test takes with `take_violations` fails the test when the director is dropped.
+
+mod talk;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Shutdown};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, sleep, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::admin_socket::HostLine;
+
+/// How often the acceptor looks for a connection.
+const GLANCE: Duration = Duration::from_millis(3);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Command {
+    HostList,
+    DirectorList,
+    HostUp,
+    HostDown,
+    HostFlush,
+    HostResetUsers,
+    HostSet,
+    HostRemove,
+}
+
+impl Command {
+    fn from_word(word: &str) -> Option<Command> {
+        Some(match word {
+            "HOST-LIST" => Command::HostList,
+            "DIRECTOR-LIST" => Command::DirectorList,
+            "HOST-UP" => Command::HostUp,
+            "HOST-DOWN" => Command::HostDown,
+            "HOST-FLUSH" => Command::HostFlush,
+            "HOST-RESET-USERS" => Command::HostResetUsers,
+            "HOST-SET" => Command::HostSet,
+            "HOST-REMOVE" => Command::HostRemove,
+            _ => return None,
+        })
+    }
+
+    pub fn is_changing(self) -> bool {
+        !matches!(self, Command::HostList | Command::DirectorList)
+    }
+}
+
+/// Whether a command that is answered badly has done its work all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    Done,
+    Undone,
+}
+
+/// What a command is answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Done and `OK`; lists are lists.
+    Proper,
+    /// `OK`, and nothing was done: what a reset in an unsynced ring does.
+    Lie,
+    NotFound,
+    Busy,
+    SyncTimedOut(Deed),
+    TryAgain,
+    Text(String),
+    /// Done, and `OK` only after a time.
+    Late(Duration),
+    /// No answer for as long as the connection lasts.
+    Hang(Deed),
+    /// The connection closes without an answer.
+    Close(Deed),
+}
+
+/// What a connection gets to see first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Greeting {
+    Proper,
+    /// A newer minor version, which is fine.
+    NewerMinor,
+    /// Major version 2.
+    WrongMajor,
+    /// The greeting of another program.
+    Foreign,
+    /// Accepted and then nothing.
+    Never,
+    CloseAtOnce,
+    /// The kernel connects and nobody accepts.
+    NotAccepted,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RingState {
+    Synced,
+    Handshaking,
+    Syncing,
+    Other(String),
+}
+
+impl RingState {
+    fn text(&self) -> &str {
+        match self {
+            RingState::Synced => "ring synced",
+            RingState::Handshaking => "ring handshaking",
+            RingState::Syncing => "ring syncing - last sync 7 secs ago",
+            RingState::Other(text) => text,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WritePace {
+    Whole,
+    /// So long between two bytes.
+    Dribble(Duration),
+}
+
+/// How much of HOST-LIST is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListShape {
+    Whole,
+    /// Every host and no empty line; then the connection closes.
+    CutBeforeEnd,
+    /// The first hosts only and half of the next line; then the connection closes.
+    CutInside(usize),
+    /// These lines stand before the hosts.
+    Junk(Vec<String>),
+    /// No host at all.
+    Empty,
+}
+
+/// What HOST-RESET-USERS takes, by the director's age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetSupport {
+    WithLimit,
+    /// 2.2.19 to 2.2.25: a number closes the connection.
+    WithoutLimit,
+    None,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FakeHost {
+    pub address: IpAddr,
+    pub vhosts: u32,
+    pub users: u64,
+    pub tag: String,
+    /// `U` or `D`.
+    pub state: char,
+    pub stamp: u64,
+}
+
+impl FakeHost {
+    pub fn new(address: impl Into<IpAddr>) -> FakeHost {
+        FakeHost {
+            address: address.into(),
+            vhosts: 100,
+            users: 0,
+            tag: String::new(),
+            state: 'U',
+            stamp: 0,
+        }
+    }
+}
+
+/// A command as it came.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub at: Instant,
+    pub connection: u64,
+    pub command: Command,
+    /// Fields separated by one space.
+    pub line: String,
+    pub ring: RingState,
+}
+
+struct State {
+    hosts: Vec<FakeHost>,
+    ring: RingState,
+    /// Further lines of DIRECTOR-LIST.
+    peers: Vec<String>,
+    greeting: Greeting,
+    pace: WritePace,
+    list: ListShape,
+    reset: ResetSupport,
+    next: HashMap<Command, VecDeque<Answer>>,
+    always: HashMap<Command, Answer>,
+    /// Ahead of the real clock, or behind.
+    clock_ahead: i64,
+    records: Vec<Record>,
+    violations: Vec<String>,
+    connections: u64,
+    open: HashMap<u64, UnixStream>,
+}
+
+impl State {
+    fn now_stamp(&self) -> u64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        (now.as_secs() as i64 + self.clock_ahead) as u64
+    }
+
+    fn host(&mut self, address: IpAddr) -> Option<&mut FakeHost> {
+        self.hosts.iter_mut().find(|host| host.address == address)
+    }
+}
+
+pub struct FakeDirector {
+    socket: PathBuf,
+    shared: Arc<Mutex<State>>,
+    acceptor: Option<Acceptor>,
+    /// What fills the backlog.
+    clog: Vec<Socket>,
+}
+
+struct Acceptor {
+    stop: Arc<Mutex<bool>>,
+    thread: JoinHandle<()>,
+}
+
+impl FakeDirector {
+    pub fn start(socket: &Path, hosts: Vec<FakeHost>) -> FakeDirector {
+        let mut director = FakeDirector {
+            socket: socket.to_path_buf(),
+            shared: Arc::new(Mutex::new(State {
+                hosts,
+                ring: RingState::Synced,
+                peers: Vec::new(),
+                greeting: Greeting::Proper,
+                pace: WritePace::Whole,
+                list: ListShape::Whole,
+                reset: ResetSupport::WithLimit,
+                next: HashMap::new(),
+                always: HashMap::new(),
+                clock_ahead: 0,
+                records: Vec::new(),
+                violations: Vec::new(),
+                connections: 0,
+                open: HashMap::new(),
+            })),
+            acceptor: None,
+            clog: Vec::new(),
+        };
+        director.listen();
+        director
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.socket.clone()
+    }
+
+    // What it is to do.
+
+    pub fn set_ring(&self, ring: RingState) {
+        self.state().ring = ring;
+    }
+
+    /// Lines of DIRECTOR-LIST beside its own, tab-separated, sent after it.
+    pub fn set_peers(&self, lines: &[&str]) {
+        self.state().peers = lines.iter().map(|line| line.to_string()).collect();
+    }
+
+    pub fn set_greeting(&self, greeting: Greeting) {
+        self.state().greeting = greeting;
+    }
+
+    pub fn set_pace(&self, pace: WritePace) {
+        self.state().pace = pace;
+    }
+
+    pub fn set_list(&self, list: ListShape) {
+        self.state().list = list;
+    }
+
+    pub fn set_reset_support(&self, support: ResetSupport) {
+        self.state().reset = support;
+    }
+
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        self.state().clock_ahead = seconds;
+    }
+
+    /// The next time, and after those that were said before; then as before.
+    pub fn answer_next(&self, command: Command, answers: &[Answer]) {
+        let mut state = self.state();
+        let queue = state.next.entry(command).or_default();
+        queue.extend(answers.iter().cloned());
+    }
+
+    /// From now on; `Answer::Proper` to be well again.
+    pub fn answer_always(&self, command: Command, answer: Answer) {
+        let mut state = self.state();
+        state.next.remove(&command);
+        state.always.insert(command, answer);
+    }
+
+    // Its hosts.
+
+    pub fn host(&self, address: impl Into<IpAddr>) -> Option<FakeHost> {
+        let address = address.into();
+        self.state().host(address).cloned()
+    }
+
+    /// `U` or `D`; `-` if it is not listed.
+    pub fn state_of(&self, address: impl Into<IpAddr>) -> char {
+        self.host(address).map_or('-', |host| host.state)
+    }
+
+    pub fn users_of(&self, address: impl Into<IpAddr>) -> u64 {
+        self.host(address).map_or(0, |host| host.users)
+    }
+
+    /// The states in the list's order, for example `UDU`.
+    pub fn states(&self) -> String {
+        self.state().hosts.iter().map(|host| host.state).collect()
+    }
+
+    pub fn host_lines(&self) -> Vec<HostLine> {
+        let state = self.state();
+        let line = |host: &FakeHost| HostLine {
+            address: host.address,
+            vhosts: host.vhosts,
+            users: host.users,
+            tag: host.tag.clone(),
+            state: host.state,
+            stamp: host.stamp,
+        };
+        state.hosts.iter().map(line).collect()
+    }
+
+    /// Changes a host behind everybody's back.
+    pub fn edit(&self, address: impl Into<IpAddr>, change: impl FnOnce(&mut FakeHost)) {
+        let mut state = self.state();
+        change(state.host(address.into()).expect("the host is listed"));
+    }
+
+    /// Another's act: an administrator's or another monitor's, with a stamp of this second.
+    pub fn set_by_another(&self, address: impl Into<IpAddr>, to: char) {
+        let mut state = self.state();
+        let stamp = state.now_stamp();
+        let host = state.host(address.into()).expect("the host is listed");
+        host.state = to;
+        host.stamp = host.stamp.max(stamp);
+    }
+
+    pub fn add(&self, host: FakeHost) {
+        self.state().hosts.push(host);
+    }
+
+    pub fn remove(&self, address: impl Into<IpAddr>) {
+        let address = address.into();
+        self.state().hosts.retain(|host| host.address != address);
+    }
+
+    // What it has seen.
+
+    pub fn records(&self) -> Vec<Record> {
+        self.state().records.clone()
+    }
+
+    pub fn count(&self, command: Command) -> usize {
+        let state = self.state();
+        let same = |record: &&Record| record.command == command;
+        state.records.iter().filter(same).count()
+    }
+
+    /// The changing commands in the order of their coming, for example `HOST-DOWN 127.64.0.2`.
+    pub fn changes(&self) -> Vec<String> {
+        let state = self.state();
+        let changing = |record: &&Record| record.command.is_changing();
+        let lines = state.records.iter().filter(changing);
+        lines.map(|record| record.line.clone()).collect()
+    }
+
+    pub fn connections(&self) -> u64 {
+        self.state().connections
+    }
+
+    pub fn open_connections(&self) -> usize {
+        self.state().open.len()
+    }
+
+    pub fn take_violations(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().violations)
+    }
+
+    // Its life.
+
+    /// Ends as a crashed director does: all connections and the socket.
+    pub fn stop(&mut self) {
+        self.clog.clear();
+        if let Some(acceptor) = self.acceptor.take() {
+            *acceptor.stop.lock().unwrap() = true;
+            acceptor.thread.join().expect("the acceptor does not panic");
+        }
+        let mut state = self.state();
+        for (_, stream) in state.open.drain() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        drop(state);
+        let _ = std::fs::remove_file(&self.socket);
+    }
+
+    /// Listens again, after `stop` or `clog_backlog`.
+    pub fn listen(&mut self) {
+        self.clog.clear();
+        let _ = std::fs::remove_file(&self.socket);
+        let listener = UnixListener::bind(&self.socket).expect("the socket can be made");
+        listener.set_nonblocking(true).unwrap();
+        let stop = Arc::new(Mutex::new(false));
+        let shared = Arc::clone(&self.shared);
+        let told = Arc::clone(&stop);
+        let thread = thread::spawn(move || accept(&listener, &shared, &told));
+        self.acceptor = Some(Acceptor { stop, thread });
+    }
+
+    /// Dies and comes back: every host `U` and never changed, no users.
+    pub fn restart(&mut self) {
+        self.stop();
+        for host in &mut self.state().hosts {
+            host.state = 'U';
+            host.stamp = 0;
+            host.users = 0;
+        }
+        self.listen();
+    }
+
+    /// From now on a connect neither succeeds nor fails: the socket's queue is full.
+    pub fn clog_backlog(&mut self) {
+        self.stop();
+        let address = SockAddr::unix(&self.socket).unwrap();
+        let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        listener.bind(&address).unwrap();
+        listener.listen(0).unwrap();
+        self.clog.push(listener);
+        loop {
+            let filler = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+            filler.set_nonblocking(true).unwrap();
+            let is_full = filler.connect(&address).is_err();
+            self.clog.push(filler);
+            if is_full {
+                return;
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.lock().unwrap()
+    }
+}
+
+impl Drop for FakeDirector {
+    fn drop(&mut self) {
+        self.stop();
+        let violations = self.take_violations();
+        if !thread::panicking() {
+            assert!(violations.is_empty(), "violations: {violations:#?}");
+        }
+    }
+}
+
+fn accept(listener: &UnixListener, shared: &Arc<Mutex<State>>, stop: &Mutex<bool>) {
+    while !*stop.lock().unwrap() {
+        let greeting = shared.lock().unwrap().greeting;
+        if greeting == Greeting::NotAccepted {
+            sleep(GLANCE);
+            continue;
+        }
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false).unwrap();
+                let mut state = shared.lock().unwrap();
+                state.connections += 1;
+                let number = state.connections;
+                state.open.insert(number, stream.try_clone().unwrap());
+                drop(state);
+                let shared = Arc::clone(shared);
+                // Ends when its connection does; `stop` shuts down all of them.
+                thread::spawn(move || talk::serve(stream, number, &shared));
+            }
+            Err(_) => sleep(GLANCE),
+        }
+    }
+}

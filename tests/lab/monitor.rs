@@ -1,0 +1,223 @@
+//! The binary under test: started with flags, watched through its log, ended by its number.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::Pid;
+
+use super::command::{self, Ended};
+use super::patience::{show_on_failure, wait_for, wait_until};
+use super::place::Place;
+use super::warden::{Ward, Warden};
+
+static MONITORS: AtomicUsize = AtomicUsize::new(0);
+
+/// The program: another build if POOLMON_BIN names one, else the one that cargo built.
+pub fn binary() -> PathBuf {
+    env::var_os("POOLMON_BIN")
+        .map(PathBuf::from)
+        .or_else(|| option_env!("CARGO_BIN_EXE_poolmon").map(PathBuf::from))
+        .expect("POOLMON_BIN names the program, or cargo does")
+}
+
+/// Flags, and the files that keep monitors of one place apart.
+#[derive(Clone, Debug)]
+pub struct MonitorPlan {
+    folder: PathBuf,
+    log: PathBuf,
+    pub lock: PathBuf,
+    pub state: PathBuf,
+    flags: Vec<OsString>,
+}
+
+impl MonitorPlan {
+    /// In the foreground with debugging, its own lock and ledger, and no ports yet.
+    pub fn new(place: &Place, socket: &Path) -> MonitorPlan {
+        let number = MONITORS.fetch_add(1, Ordering::Relaxed);
+        let file = |suffix: &str| place.path(&format!("monitor{number}.{suffix}"));
+        let plan = MonitorPlan {
+            folder: place.folder().to_path_buf(),
+            log: file("log"),
+            lock: file("pid"),
+            state: file("state"),
+            flags: Vec::new(),
+        };
+        plan.flag("-S").flag(socket)
+    }
+
+    pub fn flag(mut self, flag: impl AsRef<OsStr>) -> MonitorPlan {
+        self.flags.push(flag.as_ref().to_os_string());
+        self
+    }
+
+    /// Words between blanks, each a flag or a value.
+    pub fn flags(mut self, words: &str) -> MonitorPlan {
+        self.flags
+            .extend(words.split_whitespace().map(OsString::from));
+        self
+    }
+
+    /// Writes user name and password into a file that only the owner reads.
+    pub fn credentials(self, user: &str, password: &str) -> MonitorPlan {
+        let file = self.log.with_extension("credentials");
+        fs::write(&file, format!("{user}\n{password}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        self.flag("-c").flag(file)
+    }
+
+    /// The same flags with files of its own: another monitor.
+    pub fn another(&self, place: &Place) -> MonitorPlan {
+        let mut other = MonitorPlan::new(place, Path::new("/nowhere"));
+        other.flags = self.flags.clone();
+        other
+    }
+
+    pub fn start(&self) -> Monitor {
+        show_on_failure(&self.log);
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .unwrap();
+        let before = fs::metadata(&self.log).unwrap().len();
+        let child = self
+            .command()
+            .arg("-d")
+            .arg("-f")
+            .arg("-k")
+            .arg(&self.lock)
+            // With -f, a log file means standard output and standard error.
+            .arg("-l")
+            .arg(&self.log)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{:?}: {error}", binary()));
+        let warden = Warden::over(Ward::Process(Pid::from_raw(child.id() as i32)));
+        Monitor {
+            log: self.log.clone(),
+            before,
+            child,
+            ended: None,
+            _warden: warden,
+        }
+    }
+
+    /// Runs to the end by itself: `--once`, `--help`, a refusal.
+    #[track_caller]
+    pub fn run(&self, words: &str, limit: Duration) -> Ended {
+        let mut command = self.command();
+        command
+            .args(words.split_whitespace())
+            .arg("-k")
+            .arg(&self.lock)
+            .arg("-l")
+            .arg(&self.log);
+        command::run(&mut command, &self.folder, limit)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .args(&self.flags)
+            .arg("--state-file")
+            .arg(&self.state);
+        command
+    }
+}
+
+pub struct Monitor {
+    log: PathBuf,
+    /// Size of the log at the start: what is before belongs to an earlier run.
+    before: u64,
+    child: Child,
+    ended: Option<ExitStatus>,
+    _warden: Warden,
+}
+
+impl Monitor {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What this run has logged so far.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&bytes[self.before as usize..]).into_owned()
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        self.log().lines().map(str::to_string).collect()
+    }
+
+    /// Lines that contain all of these.
+    pub fn lines_with(&self, words: &[&str]) -> Vec<String> {
+        let has_all = |line: &String| words.iter().all(|word| line.contains(word));
+        self.lines().into_iter().filter(has_all).collect()
+    }
+
+    pub fn errors(&self) -> Vec<String> {
+        self.lines_with(&[" ERR "])
+    }
+
+    /// Waits for a line that contains all of these.
+    #[track_caller]
+    pub fn wait_for_line(&self, words: &[&str], limit: Duration) -> String {
+        wait_for(&format!("a log line with {words:?}"), limit, || {
+            self.lines_with(words).into_iter().next()
+        })
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let _ = kill(Pid::from_raw(self.child.id() as i32), signal);
+    }
+
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().unwrap();
+        }
+        self.ended
+    }
+
+    #[track_caller]
+    pub fn wait_for_end(&mut self, limit: Duration) -> ExitStatus {
+        wait_until("the monitor's end", limit, || self.has_ended().is_some());
+        self.ended.expect("ended")
+    }
+
+    /// SIGTERM; how long it took to obey.
+    #[track_caller]
+    pub fn stop(&mut self, limit: Duration) -> (ExitStatus, Duration) {
+        let sent = Instant::now();
+        self.signal(Signal::SIGTERM);
+        let status = self.wait_for_end(limit);
+        (status, sent.elapsed())
+    }
+
+    /// SIGKILL: no time for any last word.
+    pub fn kill(&mut self) {
+        if self.has_ended().is_none() {
+            let _ = self.child.kill();
+            self.ended = self.child.wait().ok();
+        }
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// For a monitor whose log goes elsewhere.
+pub fn empty_file(path: &Path) -> File {
+    File::create(path).unwrap()
+}

@@ -1,0 +1,390 @@
+//! A real ring: Dovecot directors that know each other and Dovecot backends behind them.
+//!
+//! Everything has an address of its own, so ports are the same everywhere. A ring starts in about
+//! a second if all masters listen before the first director process starts, which a first
+//! connection to its admin socket does; if one calls and the other does not listen yet, it takes ten.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::unistd::{chown, User};
+
+use super::admin_socket::{self, HostLine};
+use super::authority::Authority;
+use super::dovecot::{Door, Dovecot};
+use super::mail_client::Session;
+use super::monitor::MonitorPlan;
+use super::patience::wait_until;
+use super::place::Place;
+
+pub const IMAP: u16 = 1143;
+pub const IMAPS: u16 = 1993;
+pub const POP3: u16 = 1110;
+pub const POP3S: u16 = 1995;
+pub const LMTP: u16 = 1024;
+pub const LMTPS: u16 = 1026;
+const RING_PORT: u16 = 9090;
+
+/// The name in every backend's certificate.
+pub const TLS_NAME: &str = "backend.lab.test";
+/// The account of the monitor's probes.
+pub const PROBE_USER: &str = "probe";
+pub const PASSWORD: &str = "open-sesame";
+/// Accounts `user1` to `user40` have the same password: enough for several on each backend.
+const USERS: usize = 40;
+
+/// director.md: a ring of two needs up to 10 s; a restarted one that waits for an absent peer 21 s.
+const SYNC_LIMIT: Duration = Duration::from_secs(25);
+
+/// Whether backends take passwords in clear text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plaintext {
+    Allowed,
+    Disabled,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct RingPlan {
+    pub directors: u8,
+    pub backends: u8,
+    pub plaintext: Plaintext,
+}
+
+impl Default for RingPlan {
+    fn default() -> RingPlan {
+        RingPlan {
+            directors: 2,
+            backends: 3,
+            plaintext: Plaintext::Allowed,
+        }
+    }
+}
+
+pub struct Ring {
+    pub directors: Vec<Director>,
+    pub backends: Vec<Backend>,
+    pub authority: Authority,
+    // Last, because the folder goes after what lives in it.
+    pub place: Place,
+}
+
+impl Ring {
+    /// Starts everything and waits until all directors say that the ring is synced.
+    #[track_caller]
+    pub fn start(plan: RingPlan) -> Ring {
+        let place = Place::new();
+        let authority = Authority::make(place.folder(), "lab-ca");
+        let members: Vec<Ipv4Addr> = (0..plan.directors)
+            .map(|k| place.address(101 + k))
+            .collect();
+        let pool: Vec<Ipv4Addr> = (0..plan.backends).map(|k| place.address(1 + k)).collect();
+        // One more than runs, so that a test can start a backend later.
+        let named: Vec<Ipv4Addr> = (0..=plan.backends).map(|k| place.address(1 + k)).collect();
+        let certificate = authority.issue(TLS_NAME, &named);
+        let tls = format!(
+            "ssl = yes\nssl_cert = <{}\nssl_key = <{}\n",
+            certificate.certificate.display(),
+            certificate.key.display()
+        );
+        let mut ring = Ring {
+            directors: members
+                .iter()
+                .enumerate()
+                .map(|(k, &address)| {
+                    let folder = place.path(&format!("director{}", k + 1));
+                    Director::write(folder, address, &members, &pool)
+                })
+                .collect(),
+            backends: named
+                .iter()
+                .enumerate()
+                .map(|(k, &address)| {
+                    let folder = place.path(&format!("backend{}", k + 1));
+                    Backend::write(folder, address, plan.plaintext, &tls)
+                })
+                .collect(),
+            authority,
+            place,
+        };
+        let running = usize::from(plan.backends);
+        ring.directors
+            .iter_mut()
+            .map(|director| &mut director.dovecot)
+            .chain(
+                ring.backends[..running]
+                    .iter_mut()
+                    .map(|backend| &mut backend.dovecot),
+            )
+            .for_each(Dovecot::launch);
+        for director in &mut ring.directors {
+            director.dovecot.wait_until_open();
+        }
+        for backend in &mut ring.backends[..running] {
+            backend.dovecot.wait_until_open();
+        }
+        ring.wait_until_synced();
+        ring
+    }
+
+    /// Waits until every running director says so.
+    #[track_caller]
+    pub fn wait_until_synced(&self) {
+        wait_until("all directors to be synced", SYNC_LIMIT, || {
+            // All are asked each time: the first question starts a director's process.
+            let statuses: Vec<bool> = self
+                .directors
+                .iter()
+                .filter(|director| director.dovecot.is_running())
+                .map(|director| matches!(director.ring_status(), Ok(status) if status == "ring synced"))
+                .collect();
+            statuses.iter().all(|&synced| synced)
+        });
+    }
+
+    /// A monitor that speaks to this director and checks IMAP, POP3 and LMTP with a login.
+    pub fn monitor(&self, director: usize) -> MonitorPlan {
+        MonitorPlan::new(&self.place, &self.directors[director].socket())
+    }
+
+    /// Fails if a director or backend logged that it broke.
+    #[track_caller]
+    pub fn assert_unbroken(&self) {
+        let dovecots = self
+            .directors
+            .iter()
+            .map(|director| &director.dovecot)
+            .chain(self.backends.iter().map(|backend| &backend.dovecot));
+        for dovecot in dovecots {
+            let panics = dovecot.panics();
+            assert!(panics.is_empty(), "{:?}: {panics:#?}", dovecot.folder());
+        }
+    }
+}
+
+pub struct Director {
+    pub address: Ipv4Addr,
+    pub dovecot: Dovecot,
+}
+
+impl Director {
+    fn write(
+        folder: PathBuf,
+        address: Ipv4Addr,
+        members: &[Ipv4Addr],
+        pool: &[Ipv4Addr],
+    ) -> Director {
+        let words = |addresses: &[Ipv4Addr]| {
+            let words: Vec<String> = addresses.iter().map(Ipv4Addr::to_string).collect();
+            words.join(" ")
+        };
+        let settings = format!(
+            "listen = {address}\n\
+             protocols = imap\n\
+             ssl = no\n\
+             disable_plaintext_auth = no\n\
+             auth_failure_delay = 0\n\
+             director_servers = {members}\n\
+             director_mail_servers = {pool}\n\
+             director_user_expire = 60 s\n\
+             service director {{\n\
+               unix_listener login/director {{\n mode = 0666\n }}\n\
+               unix_listener director-userdb {{\n mode = 0600\n }}\n\
+               unix_listener director-admin {{\n mode = 0600\n }}\n\
+               fifo_listener login/proxy-notify {{\n mode = 0666\n }}\n\
+               inet_listener {{\n address = {address}\n port = {RING_PORT}\n }}\n\
+             }}\n\
+             service imap-login {{\n\
+               executable = imap-login director\n\
+               inet_listener imap {{\n port = {IMAP}\n }}\n\
+               inet_listener imaps {{\n port = 0\n }}\n\
+             }}\n\
+             service ipc {{\n unix_listener ipc {{\n user = dovecot\n }}\n }}\n\
+             service anvil {{\n unix_listener anvil-auth-penalty {{\n mode = 0\n }}\n }}\n\
+             passdb {{\n driver = static\n args = proxy=y nopassword=y port={IMAP}\n }}\n",
+            members = words(members),
+            pool = words(pool),
+        );
+        // Not the admin socket or the login port: those would start the director's process, and
+        // its peers may not listen yet.
+        let door = Door::Socket(folder.join("run/dns-client"));
+        Director {
+            address,
+            dovecot: Dovecot::write(folder, &settings, door),
+        }
+    }
+
+    /// Crashes, starts again and waits until the admin socket answers.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        self.dovecot.kill();
+        self.dovecot.start();
+        wait_until("the admin socket's answer", SYNC_LIMIT, || {
+            self.ring_status().is_ok()
+        });
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.dovecot.run_path("director-admin")
+    }
+
+    /// As the director's users see it.
+    pub fn imap(&self) -> SocketAddr {
+        SocketAddr::from((self.address, IMAP))
+    }
+
+    pub fn ring_status(&self) -> io::Result<String> {
+        admin_socket::ring_status(&self.socket())
+    }
+
+    #[track_caller]
+    pub fn host_list(&self) -> Vec<HostLine> {
+        admin_socket::host_list(&self.socket()).expect("the director answers HOST-LIST")
+    }
+
+    /// A backend's line, if it is listed.
+    #[track_caller]
+    pub fn host(&self, backend: Ipv4Addr) -> Option<HostLine> {
+        self.host_list()
+            .into_iter()
+            .find(|line| line.address == IpAddr::V4(backend))
+    }
+
+    /// `U` or `D`; `-` if the backend is not listed.
+    #[track_caller]
+    pub fn state_of(&self, backend: Ipv4Addr) -> char {
+        self.host(backend).map_or('-', |line| line.state)
+    }
+
+    /// The states in the list's order, for example `UDU`.
+    #[track_caller]
+    pub fn states(&self) -> String {
+        self.host_list().iter().map(|line| line.state).collect()
+    }
+
+    /// `doveadm director WORDS`.
+    #[track_caller]
+    pub fn doveadm(&self, words: &[&str]) -> String {
+        let mut arguments = vec!["director"];
+        arguments.extend_from_slice(words);
+        self.dovecot.doveadm(&arguments).success()
+    }
+
+    /// The accounts that this director sends, or would send, to the backend at present.
+    ///
+    /// Tests choose users by where they go; a user moved by command would wait two seconds at the
+    /// next login, as director_user_kick_delay has it.
+    pub fn users_of(&self, backend: Ipv4Addr) -> Vec<String> {
+        let goes_there = |user: &String| {
+            let answer = admin_socket::ask(&self.socket(), &format!("USER-LOOKUP\t{user}"))
+                .expect("the director answers USER-LOOKUP");
+            // Where the user is, when that ends, where the user would be hashed to.
+            let fields: Vec<&str> = answer.split('\t').collect();
+            let host = if fields[0].is_empty() {
+                fields[2]
+            } else {
+                fields[0]
+            };
+            host == backend.to_string()
+        };
+        accounts().filter(goes_there).collect()
+    }
+
+    /// Logs a user in through this director.
+    pub fn log_in(&self, user: &str) -> io::Result<Session> {
+        Session::log_in(self.imap(), user, PASSWORD)
+    }
+
+    /// Logs so many users in who all go to this backend.
+    #[track_caller]
+    pub fn log_in_on(&self, backend: Ipv4Addr, count: usize) -> Vec<Session> {
+        let users = self.users_of(backend);
+        assert!(users.len() >= count, "only {users:?} go to {backend}");
+        users[..count]
+            .iter()
+            .map(|user| {
+                self.log_in(user)
+                    .unwrap_or_else(|error| panic!("{user}: {error}"))
+            })
+            .collect()
+    }
+}
+
+pub struct Backend {
+    pub address: Ipv4Addr,
+    pub dovecot: Dovecot,
+}
+
+impl Backend {
+    fn write(folder: PathBuf, address: Ipv4Addr, plaintext: Plaintext, tls: &str) -> Backend {
+        let mail = folder.join("mail");
+        fs::create_dir_all(&mail).unwrap();
+        let owner = User::from_name("mail")
+            .unwrap()
+            .expect("the system has a user mail");
+        chown(&mail, Some(owner.uid), Some(owner.gid)).expect("the lab runs as root");
+        let disable = match plaintext {
+            Plaintext::Allowed => "no",
+            Plaintext::Disabled => "yes",
+        };
+        let settings = format!(
+            "listen = {address}\n\
+             protocols = imap pop3 lmtp\n\
+             disable_plaintext_auth = {disable}\n\
+             auth_failure_delay = 0\n\
+             mail_max_userip_connections = 0\n\
+             mail_location = maildir:{mail}/%u\n\
+             first_valid_uid = 1\n\
+             first_valid_gid = 1\n\
+             {tls}\
+             service imap-login {{\n\
+               inet_listener imap {{\n port = {IMAP}\n }}\n\
+               inet_listener imaps {{\n port = {IMAPS}\n }}\n\
+             }}\n\
+             service pop3-login {{\n\
+               inet_listener pop3 {{\n port = {POP3}\n }}\n\
+               inet_listener pop3s {{\n port = {POP3S}\n }}\n\
+             }}\n\
+             service lmtp {{\n\
+               inet_listener lmtp {{\n port = {LMTP}\n }}\n\
+               inet_listener lmtps {{\n port = {LMTPS}\n ssl = yes\n }}\n\
+             }}\n\
+             service anvil {{\n unix_listener anvil-auth-penalty {{\n mode = 0\n }}\n }}\n\
+             passdb {{\n driver = passwd-file\n args = {folder}/users\n }}\n\
+             userdb {{\n driver = static\n args = uid=mail gid=mail home={mail}/%u\n }}\n",
+            mail = mail.display(),
+            folder = folder.display(),
+        );
+        let door = Door::Port(SocketAddr::from((address, LMTP)));
+        let backend = Backend {
+            address,
+            dovecot: Dovecot::write(folder, &settings, door),
+        };
+        backend.write_accounts(PASSWORD);
+        backend
+    }
+
+    /// Gives all accounts of this backend another password; returns when that counts.
+    pub fn set_password(&self, password: &str) {
+        self.write_accounts(password);
+        // Dovecot looks at the file's time and size, and at most once a second.
+        sleep(Duration::from_millis(1100));
+    }
+
+    fn write_accounts(&self, password: &str) {
+        let mut lines = format!("{PROBE_USER}:{{PLAIN}}{password}\n");
+        for user in accounts() {
+            lines.push_str(&format!("{user}:{{PLAIN}}{password}\n"));
+        }
+        let folder = self.dovecot.folder();
+        fs::write(folder.join("users.new"), lines).unwrap();
+        fs::rename(folder.join("users.new"), folder.join("users")).unwrap();
+    }
+}
+
+fn accounts() -> impl Iterator<Item = String> {
+    (1..=USERS).map(|number| format!("user{number}"))
+}
