@@ -1,15 +1,20 @@
 //! A fake director with fake backends, and a monitor's flags that fit them.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use super::fake_backend::{FakeBackend, IMAP};
+use super::fake_backend::{FakeBackend, Mood, IMAP};
 use super::fake_director::{FakeDirector, FakeHost};
 use super::monitor::MonitorPlan;
+use super::patience::wait_until;
 use super::place::Place;
 
 /// The account that fake backends let in.
 pub const USER: &str = "probe";
 pub const PASSWORD: &str = "open-sesame";
+
+/// Long enough for the slowest reaction at an interval of a second, on a busy machine.
+pub const REACTION: Duration = Duration::from_secs(12);
 
 pub struct FakePool {
     pub director: FakeDirector,
@@ -50,6 +55,50 @@ impl FakePool {
         self.director.users_of(self.address(backend))
     }
 
+    /// All backends at the same moment.
+    pub fn set_all(&self, mood: Mood) {
+        let backends: Vec<&FakeBackend> = self.backends.iter().collect();
+        FakeBackend::set_all(&backends, mood);
+    }
+
+    #[track_caller]
+    pub fn wait_for_state(&self, backend: usize, state: char) {
+        let what = format!("backend {backend} to be {state}");
+        wait_until(&what, REACTION, || self.state_of(backend) == state);
+    }
+
+    #[track_caller]
+    pub fn wait_for_no_users(&self, backend: usize) {
+        let what = format!("backend {backend} to have no users");
+        wait_until(&what, REACTION, || self.users_of(backend) == 0);
+    }
+
+    /// Waits until every backend has been visited: the monitor is at work.
+    #[track_caller]
+    pub fn wait_for_visits(&self) {
+        wait_until("a probe of every backend", REACTION, || {
+            let mut backends = self.backends.iter();
+            backends.all(|backend| backend.connections() > 0)
+        });
+    }
+
+    /// What the director was told, each command with the backend's number in place of its address.
+    pub fn changes(&self) -> Vec<String> {
+        let numbered = |line: &String| {
+            let words: Vec<String> = line.split(' ').map(|word| self.number(word)).collect();
+            words.join(" ")
+        };
+        self.director.changes().iter().map(numbered).collect()
+    }
+
+    fn number(&self, word: &str) -> String {
+        let same = |backend: &FakeBackend| backend.address.to_string() == word;
+        match self.backends.iter().position(same) {
+            Some(number) => format!("b{number}"),
+            None => word.to_string(),
+        }
+    }
+
     /// A backend more: it serves, and is not listed yet.
     pub fn add_backend(&mut self) -> Ipv4Addr {
         let address = self.place.address(1 + self.backends.len() as u8);
@@ -57,10 +106,10 @@ impl FakePool {
         address
     }
 
-    /// One probe of IMAP a second without login, one quick retry.
+    /// One probe of IMAP a second without login, no retry.
     pub fn monitor(&self) -> MonitorPlan {
         self.bare_monitor().flags(&format!(
-            "-i 1 -t 1 --retries=0 --retry-delay=1 -p IMAP:{IMAP}"
+            "-i 1 -t 1 --retries=0 --retry-delay=0.2 -p IMAP:{IMAP}"
         ))
     }
 

@@ -22,4 +22,5 @@ pub mod monitor;
 pub mod patience;
 pub mod place;
 pub mod ring;
+pub mod together;
 pub mod warden;

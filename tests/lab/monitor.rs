@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -64,9 +64,17 @@ impl MonitorPlan {
         self
     }
 
+    pub fn log_file(&self) -> PathBuf {
+        self.log.clone()
+    }
+
+    pub fn credentials_file(&self) -> PathBuf {
+        self.log.with_extension("credentials")
+    }
+
     /// Writes user name and password into a file that only the owner reads.
     pub fn credentials(self, user: &str, password: &str) -> MonitorPlan {
-        let file = self.log.with_extension("credentials");
+        let file = self.credentials_file();
         fs::write(&file, format!("{user}\n{password}\n")).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         self.flag("-c").flag(file)
@@ -215,9 +223,4 @@ impl Drop for Monitor {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// For a monitor whose log goes elsewhere.
-pub fn empty_file(path: &Path) -> File {
-    File::create(path).unwrap()
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::Duration;
 
 use nix::unistd::{chown, User};
@@ -150,17 +150,23 @@ impl Ring {
         MonitorPlan::new(&self.place, &self.directors[director].socket())
     }
 
-    /// Fails if a director or backend logged that it broke.
-    #[track_caller]
-    pub fn assert_unbroken(&self) {
-        let dovecots = self
-            .directors
-            .iter()
-            .map(|director| &director.dovecot)
-            .chain(self.backends.iter().map(|backend| &backend.dovecot));
-        for dovecot in dovecots {
-            let panics = dovecot.panics();
-            assert!(panics.is_empty(), "{:?}: {panics:#?}", dovecot.folder());
+    /// What directors and backends logged of being broken.
+    pub fn panics(&self) -> Vec<String> {
+        let directors = self.directors.iter().map(|director| &director.dovecot);
+        let backends = self.backends.iter().map(|backend| &backend.dovecot);
+        directors
+            .chain(backends)
+            .flat_map(Dovecot::panics)
+            .collect()
+    }
+}
+
+impl Drop for Ring {
+    /// No test may break a Dovecot, whatever it is about.
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            let panics = self.panics();
+            assert!(panics.is_empty(), "{panics:#?}");
         }
     }
 }

@@ -295,7 +295,6 @@ fn a_real_ring_syncs_and_its_users_meet_frozen_and_killed_backends() {
     ring.directors[1].restart();
     ring.wait_until_synced();
     assert_eq!(ring.directors[1].states(), "DUU");
-    ring.assert_unbroken();
 }
 
 #[test]
@@ -306,5 +305,4 @@ fn a_director_alone_is_a_synced_ring() {
         ..RingPlan::default()
     });
     assert_eq!(ring.directors[0].states(), "U");
-    ring.assert_unbroken();
 }

@@ -1,3 +1,6 @@
-//! The scenes. `lab_itself` proves the lab, the others the monitor.
+//! The scenes. `lab_itself` proves the lab, the others the monitor: `faults` against a fake director
+//! and fake backends, `ring` against real Dovecot.
 
+mod faults;
 mod lab_itself;
+mod ring;

@@ -114,13 +114,20 @@ impl FakeBackend {
 
     /// For all ports.
     pub fn set(&self, mood: Mood) {
-        for port in &self.ports {
+        FakeBackend::set_all(&[self], mood);
+    }
+
+    /// For several backends at the same moment, as far as threads allow.
+    pub fn set_all(backends: &[&FakeBackend], mood: Mood) {
+        for port in backends.iter().flat_map(|backend| &backend.ports) {
             port.shared.set(mood);
         }
+        settle();
     }
 
     pub fn set_port(&self, number: u16, mood: Mood) {
         self.port(number).shared.set(mood);
+        settle();
     }
 
     /// The only password that is accepted from now on.
@@ -171,12 +178,9 @@ impl Shared {
         self.state.lock().unwrap()
     }
 
-    /// Returns when the door is as the mood has it.
     fn set(&self, mood: Mood) {
         self.state().mood = mood;
         self.changed.notify_all();
-        // The acceptor looks every few milliseconds; a test goes on with facts.
-        sleep(4 * GLANCE);
     }
 
     fn note(&self, line: Option<String>) {
@@ -187,6 +191,11 @@ impl Shared {
         };
         self.state().visits.push(visit);
     }
+}
+
+/// The acceptors look every few milliseconds; a test is to go on with doors as the moods have them.
+fn settle() {
+    sleep(4 * GLANCE);
 }
 
 /// What stands at the port.

@@ -182,6 +182,9 @@ pub struct Record {
     pub ring: RingState,
 }
 
+/// A command, for one host or for any.
+type Subject = (Command, Option<IpAddr>);
+
 struct State {
     hosts: Vec<FakeHost>,
     ring: RingState,
@@ -191,8 +194,8 @@ struct State {
     pace: WritePace,
     list: ListShape,
     reset: ResetSupport,
-    next: HashMap<Command, VecDeque<Answer>>,
-    always: HashMap<Command, Answer>,
+    next: HashMap<Subject, VecDeque<Answer>>,
+    always: HashMap<Subject, Answer>,
     /// Ahead of the real clock, or behind.
     clock_ahead: i64,
     records: Vec<Record>,
@@ -289,16 +292,30 @@ impl FakeDirector {
 
     /// The next time, and after those that were said before; then as before.
     pub fn answer_next(&self, command: Command, answers: &[Answer]) {
-        let mut state = self.state();
-        let queue = state.next.entry(command).or_default();
-        queue.extend(answers.iter().cloned());
+        self.queue((command, None), answers);
+    }
+
+    /// The same for one host's commands; it goes before what is said for all.
+    pub fn answer_next_for(
+        &self,
+        command: Command,
+        address: impl Into<IpAddr>,
+        answers: &[Answer],
+    ) {
+        self.queue((command, Some(address.into())), answers);
     }
 
     /// From now on; `Answer::Proper` to be well again.
     pub fn answer_always(&self, command: Command, answer: Answer) {
         let mut state = self.state();
-        state.next.remove(&command);
-        state.always.insert(command, answer);
+        state.next.remove(&(command, None));
+        state.always.insert((command, None), answer);
+    }
+
+    fn queue(&self, subject: Subject, answers: &[Answer]) {
+        let mut state = self.state();
+        let queue = state.next.entry(subject).or_default();
+        queue.extend(answers.iter().cloned());
     }
 
     // Its hosts.

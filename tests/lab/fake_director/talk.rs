@@ -1,5 +1,6 @@
 //! One connection of the fake director: greeting, commands, answers, and the watch over the rules.
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
@@ -131,7 +132,7 @@ impl Talk<'_> {
 
     /// Whether the connection goes on.
     fn answer(&mut self, request: &Request) -> io::Result<bool> {
-        let answer = self.next_answer(request.command);
+        let answer = self.next_answer(request);
         let reply = match answer {
             Answer::Proper => match request.command {
                 Command::HostList => return self.host_list(),
@@ -170,19 +171,18 @@ impl Talk<'_> {
         Ok(true)
     }
 
-    fn next_answer(&self, command: Command) -> Answer {
+    fn next_answer(&self, request: &Request) -> Answer {
         let mut state = self.shared.lock().unwrap();
-        let queued = state
-            .next
-            .get_mut(&command)
-            .and_then(|queue| queue.pop_front());
-        queued.unwrap_or_else(|| {
-            state
-                .always
-                .get(&command)
-                .cloned()
-                .unwrap_or(Answer::Proper)
-        })
+        let subjects = [(request.command, request.address), (request.command, None)];
+        for subject in &subjects {
+            if let Some(answer) = state.next.get_mut(subject).and_then(VecDeque::pop_front) {
+                return answer;
+            }
+        }
+        let standing = subjects
+            .iter()
+            .find_map(|subject| state.always.get(subject));
+        standing.cloned().unwrap_or(Answer::Proper)
     }
 
     /// HOST-UP, HOST-DOWN and HOST-FLUSH wait for the ring; HOST-RESET-USERS does not.

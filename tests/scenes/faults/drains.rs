@@ -1,0 +1,163 @@
+//! Users are moved away from a down backend, whatever comes in between.
+
+use std::time::Duration;
+
+use super::{assert_no_more_changes, A_WHILE};
+use crate::lab::fake_backend::Mood;
+use crate::lab::fake_director::{Answer, Command, Deed, RingState};
+use crate::lab::fake_pool::{FakePool, REACTION};
+use crate::lab::patience::wait_until;
+use crate::lab::together::together;
+
+fn check_drain(flags: &str, drain: &[&str]) {
+    let pool = FakePool::start(2);
+    let _monitor = pool.monitor().flags(flags).start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    wait_until("what follows the down", REACTION, || {
+        pool.changes().len() > drain.len()
+    });
+    assert_no_more_changes(&pool, A_WHILE);
+    assert_eq!(pool.changes()[0], "HOST-DOWN b0");
+    assert_eq!(pool.changes()[1..], *drain, "{flags}");
+}
+
+#[test]
+fn the_drain_is_as_the_operator_wants_it() {
+    let ways = [
+        ("", &["HOST-RESET-USERS b0 4294967295"][..]),
+        ("--flush=move", &["HOST-RESET-USERS b0 4294967295"]),
+        ("--max-moves=7", &["HOST-RESET-USERS b0 7"]),
+        ("--flush=drop", &["HOST-FLUSH b0"]),
+        ("--flush=none", &[]),
+    ];
+    together(ways, |(flags, drain)| check_drain(flags, drain));
+}
+
+#[test]
+fn a_drain_is_repeated_until_ok_and_an_empty_backend_and_then_never() {
+    let pool = FakePool::start(2);
+    pool.director.answer_next(
+        Command::HostResetUsers,
+        &[
+            Answer::Busy,
+            Answer::Lie,
+            Answer::SyncTimedOut(Deed::Undone),
+        ],
+    );
+    let _monitor = pool.monitor().start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    // Pauses of 1, 2 and 4 seconds lie between.
+    wait_until("nobody on the backend", 2 * REACTION, || {
+        pool.users_of(0) == 0
+    });
+    assert_eq!(pool.director.count(Command::HostResetUsers), 4);
+
+    // Whoever comes now was sent by somebody, who may be trying out a repair.
+    assert_no_more_changes(&pool, Duration::from_secs(2));
+    pool.director.edit(pool.address(0), |host| host.users = 1);
+    assert_no_more_changes(&pool, A_WHILE);
+    assert_eq!(pool.users_of(0), 1);
+}
+
+#[test]
+fn a_drain_outlives_the_monitor_that_owed_it() {
+    let pool = FakePool::start(2);
+    pool.director
+        .answer_always(Command::HostResetUsers, Answer::Hang(Deed::Undone));
+    let plan = pool.monitor();
+    let mut first = plan.start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    wait_until("the drain to be under way", REACTION, || {
+        pool.director.count(Command::HostResetUsers) == 1
+    });
+    first.kill();
+    pool.director
+        .answer_always(Command::HostResetUsers, Answer::Proper);
+    assert_eq!(pool.users_of(0), 10);
+
+    let _second = plan.start();
+    pool.wait_for_no_users(0);
+    assert_eq!(
+        pool.changes(),
+        [
+            "HOST-DOWN b0",
+            "HOST-RESET-USERS b0 4294967295",
+            "HOST-RESET-USERS b0 4294967295"
+        ]
+    );
+}
+
+#[test]
+fn a_drain_is_owed_from_before_the_down_is_answered() {
+    let pool = FakePool::start(2);
+    pool.director
+        .answer_next(Command::HostDown, &[Answer::Hang(Deed::Done)]);
+    let plan = pool.monitor();
+    let mut first = plan.start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_state(0, 'D');
+    first.kill();
+    assert_eq!(pool.users_of(0), 10);
+
+    let _second = plan.start();
+    pool.wait_for_no_users(0);
+    assert_eq!(pool.state_of(0), 'D');
+}
+
+#[test]
+fn nothing_is_drained_for_a_down_that_was_another_ones() {
+    let pool = FakePool::start(2);
+    pool.backends[0].set(Mood::Refusing);
+    pool.director.set_by_another(pool.address(0), 'D');
+    let _monitor = pool.monitor().start();
+    wait_until("a probe of the other", REACTION, || {
+        pool.backends[1].connections() > 0
+    });
+    assert_no_more_changes(&pool, A_WHILE);
+    assert!(pool.changes().is_empty());
+}
+
+#[test]
+fn a_drain_waits_for_the_ring() {
+    let pool = FakePool::start(2);
+    pool.director
+        .answer_always(Command::HostResetUsers, Answer::Busy);
+    let _monitor = pool.monitor().start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    wait_until("a first try", REACTION, || {
+        pool.director.count(Command::HostResetUsers) > 0
+    });
+    pool.director.set_ring(RingState::Syncing);
+    // A reading or two later the monitor knows.
+    std::thread::sleep(Duration::from_secs(2));
+    assert_no_more_changes(&pool, A_WHILE);
+
+    pool.director
+        .answer_always(Command::HostResetUsers, Answer::Proper);
+    pool.director.set_ring(RingState::Synced);
+    pool.wait_for_no_users(0);
+}
+
+#[test]
+fn a_backend_that_recovers_before_its_drain_is_done_keeps_its_users() {
+    let pool = FakePool::start(2);
+    pool.director
+        .answer_always(Command::HostResetUsers, Answer::Busy);
+    let _monitor = pool.monitor().start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    wait_until("a first try", REACTION, || {
+        pool.director.count(Command::HostResetUsers) > 0
+    });
+    pool.backends[0].set(Mood::Healthy);
+    pool.wait_for_state(0, 'U');
+    pool.director
+        .answer_always(Command::HostResetUsers, Answer::Proper);
+    assert_no_more_changes(&pool, A_WHILE);
+    assert_eq!(pool.users_of(0), 10);
+}

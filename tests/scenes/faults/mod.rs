@@ -1,0 +1,24 @@
+//! The monitor among things that break on command. The fake director notes every breach of the
+//! rules in director.md, whatever a scene is about.
+
+mod backends;
+mod blame;
+mod director_life;
+mod drains;
+mod program;
+mod replies;
+
+use std::time::Duration;
+
+use crate::lab::fake_pool::FakePool;
+use crate::lab::patience::hold_for;
+
+/// How long a scene looks whether something happens that must not: some rounds, some readings.
+const A_WHILE: Duration = Duration::from_secs(4);
+
+/// A changing command that comes within the time fails the scene.
+#[track_caller]
+fn assert_no_more_changes(pool: &FakePool, time: Duration) {
+    let before = pool.changes();
+    hold_for("no changing command", time, || pool.changes() == before);
+}

@@ -1,0 +1,240 @@
+//! The program around the monitoring: dry run, one look, PID file, files, signals.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command as Program, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::Pid;
+
+use super::{assert_no_more_changes, A_WHILE};
+use crate::lab::fake_backend::{Mood, IMAP};
+use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
+use crate::lab::patience::wait_until;
+use crate::lab::warden::{Ward, Warden};
+
+#[test]
+fn a_dry_run_tells_and_changes_nothing() {
+    let pool = FakePool::start(3);
+    pool.director.edit(pool.address(1), |host| host.state = 'D');
+    let monitor = pool.monitor().flag("-n").start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    let disabled = format!("DRY-RUN: {} disabled", pool.address(0));
+    let enabled = format!("DRY-RUN: {} enabled", pool.address(1));
+    monitor.wait_for_line(&[&disabled], REACTION);
+    monitor.wait_for_line(&[&enabled], REACTION);
+    assert_no_more_changes(&pool, A_WHILE);
+    assert!(pool.changes().is_empty());
+    assert_eq!(monitor.lines_with(&["DRY-RUN", "abled"]).len(), 2);
+}
+
+#[test]
+fn one_look_tells_by_its_exit_code_and_changes_nothing() {
+    let mut pool = FakePool::start(3);
+    let plan = pool.monitor();
+    // Beside a running monitor: it takes no lock.
+    let running = plan.start();
+    pool.wait_for_visits();
+    let ended = plan.run("--once", REACTION);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
+    for backend in 0..3 {
+        let address = pool.address(backend).to_string();
+        assert!(ended.text.contains(&address), "{}", ended.text);
+    }
+    assert!(pool.changes().is_empty());
+    drop(running);
+
+    pool.backends[1].set(Mood::Closing);
+    pool.backends[2].set(Mood::Silent);
+    let ended = plan.run("--once", REACTION);
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.text);
+    assert_eq!(ended.text.matches("failed").count(), 2, "{}", ended.text);
+    assert!(pool.changes().is_empty());
+
+    pool.director.stop();
+    let ended = plan.run("--once", REACTION);
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
+    assert!(!ended.text.is_empty());
+}
+
+#[test]
+fn a_second_instance_names_the_first_and_ends_with_one() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor();
+    let mut first = plan.start();
+    pool.wait_for_visits();
+    for words in ["-f", ""] {
+        let ended = plan.run(words, REACTION);
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
+        let expected = format!("Already running as pid {}", first.pid());
+        assert!(ended.text.contains(&expected), "{words:?}: {}", ended.text);
+    }
+    assert!(first.has_ended().is_none());
+    first.stop(REACTION);
+    let _next = plan.start();
+    wait_until("the PID file of the next", REACTION, || plan.lock.exists());
+}
+
+/// Locks the file as a Perl poolmon does and says so; ends when its input does.
+const PERL_LOCK: &str = r#"
+use Fcntl qw(:flock); $| = 1;
+open(my $file, '+>>', $ARGV[0]) or die;
+if (flock($file, LOCK_EX | LOCK_NB)) {
+    truncate($file, 0); syswrite($file, "$$\n"); print "locked $$\n"; <STDIN>;
+} else { print "refused\n"; }
+"#;
+
+#[test]
+fn a_perl_poolmon_and_this_one_exclude_each_other() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor();
+    let start_perl = || {
+        Program::new("perl")
+            .arg("-e")
+            .arg(PERL_LOCK)
+            .arg(&plan.lock)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("perl is installed")
+    };
+    let said = |perl: &mut std::process::Child| {
+        let mut line = String::new();
+        let output = perl.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        line.trim_end().to_string()
+    };
+
+    let mut perl = start_perl();
+    assert_eq!(said(&mut perl), format!("locked {}", perl.id()));
+    let ended = plan.run("-f", REACTION);
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
+    let expected = format!("Already running as pid {}", perl.id());
+    assert!(ended.text.contains(&expected), "{}", ended.text);
+    drop(perl.stdin.take());
+    perl.wait().unwrap();
+
+    let _monitor = plan.start();
+    pool.wait_for_visits();
+    let mut perl = start_perl();
+    assert_eq!(said(&mut perl), "refused");
+    perl.wait().unwrap();
+}
+
+#[test]
+fn without_foreground_it_runs_on_behind_and_logs_to_the_file() {
+    let pool = FakePool::start(2);
+    let plan = pool.monitor();
+    let ended = plan.run("-d", REACTION);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
+    let text = fs::read_to_string(&plan.lock).unwrap();
+    let pid = Pid::from_raw(text.trim().parse().unwrap());
+    let warden = Warden::over(Ward::Process(pid));
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_state(0, 'D');
+    let log = || fs::read_to_string(plan.log_file()).unwrap_or_default();
+    wait_until("the log line", REACTION, || log().contains("disabled"));
+
+    // HUP: the file that was rotated away is let go.
+    fs::rename(plan.log_file(), pool.place.path("rotated")).unwrap();
+    kill(pid, Signal::SIGHUP).unwrap();
+    pool.backends[0].set(Mood::Healthy);
+    wait_until("a line in the new log", REACTION, || {
+        log().contains("enabled")
+    });
+    kill(pid, Signal::SIGTERM).unwrap();
+    wait_until("the PID file to go", REACTION, || !plan.lock.exists());
+    drop(warden);
+}
+
+#[test]
+fn the_ledgers_folder_is_made_and_without_one_the_monitor_acts_all_the_same() {
+    let pool = FakePool::start(3);
+    let mut plan = pool.monitor();
+    plan.state = pool.place.path("made/for/state");
+    let monitor = plan.start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_no_users(0);
+    assert!(plan.state.exists());
+    let made = plan.state.parent().unwrap();
+    let mode = fs::metadata(made).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    assert!(monitor.lines_with(&[" ERR ", "state"]).is_empty());
+    drop(monitor);
+
+    // Not even root can make a folder inside a file.
+    fs::write(pool.place.path("file"), "").unwrap();
+    plan.state = pool.place.path("file/state");
+    let monitor = plan.start();
+    pool.backends[1].set(Mood::Refusing);
+    pool.wait_for_state(1, 'D');
+    pool.wait_for_no_users(1);
+    monitor.wait_for_line(&[" ERR ", "file/state"], REACTION);
+}
+
+#[test]
+fn a_ledger_that_cannot_be_read_stops_nobody() {
+    let pool = FakePool::start(2);
+    let plan = pool.monitor();
+    fs::write(&plan.state, b"\xff\x00 this is not a ledger\n").unwrap();
+    let _monitor = plan.start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_no_users(0);
+}
+
+#[test]
+fn hup_reads_the_credentials_again_and_keeps_the_old_ones_if_the_file_is_bad() {
+    let pool = FakePool::start(2);
+    let plan = pool.monitor().credentials(USER, "old");
+    for backend in &pool.backends {
+        backend.set_password("old");
+    }
+    let monitor = plan.start();
+    pool.wait_for_visits();
+    let file = plan.credentials_file();
+
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(&file, format!("{USER}\nnew\n")).unwrap();
+    monitor.signal(Signal::SIGHUP);
+    monitor.wait_for_line(&[" ERR ", "credentials"], REACTION);
+    assert_no_more_changes(&pool, A_WHILE);
+    assert!(pool.changes().is_empty());
+
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    monitor.signal(Signal::SIGHUP);
+    pool.backends[0].set_password("new");
+    std::thread::sleep(Duration::from_secs(2));
+    // One backend takes the new password and stays up, the other only the old one.
+    pool.wait_for_state(1, 'D');
+    assert_eq!(pool.state_of(0), 'U');
+}
+
+#[test]
+fn bad_options_and_open_credentials_end_with_one() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor().credentials(USER, PASSWORD);
+    fs::set_permissions(plan.credentials_file(), fs::Permissions::from_mode(0o640)).unwrap();
+    let bare = || pool.bare_monitor();
+    for (plan, words) in [
+        (plan, "-f"),
+        (bare(), "-f --no-such-option"),
+        (bare(), "-f -i 0"),
+        (bare(), "-f -c /nonexistent/credentials"),
+        (bare(), "-f -p IMAP:0"),
+        (bare(), "-f --flush=sideways"),
+        (bare(), "-f --max-moves=0"),
+    ] {
+        let ended = plan.run(words, REACTION);
+        assert_eq!(ended.status.code(), Some(1), "{words}: {}", ended.text);
+        assert!(!ended.text.is_empty(), "{words}");
+        assert!(!plan.lock.exists(), "{words}");
+    }
+    let ended = bare().run(&format!("--help -p IMAP:{IMAP}"), REACTION);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
+}
