@@ -25,6 +25,7 @@ fn watch(ring: &Ring, director: usize) -> MonitorPlan {
     ring.monitor(director)
         .flags("-i 1 -t 1 --retries=1 --retry-delay=0.3")
         .flags(&format!("-p IMAP:{IMAP}"))
+        .flags(&trust(ring))
         .credentials(PROBE_USER, PASSWORD)
 }
 
@@ -36,13 +37,19 @@ fn wait_for_states(ring: &Ring, director: usize, states: &str) {
     });
 }
 
-/// Everything there is to check, with certificates checked too.
-fn all_services(ring: &Ring) -> String {
+/// What the backends' certificates are to be checked with.
+fn trust(ring: &Ring) -> String {
+    format!(
+        "--tls-name {TLS_NAME} --ca-file {}",
+        ring.authority.file().display()
+    )
+}
+
+/// Everything there is to check.
+fn all_services() -> String {
     format!(
         "-p IMAP:{IMAP} -p POP3:{POP3} -p LMTP:{LMTP} -s IMAP:{IMAPS} -s POP3:{POP3S} \
-         -s LMTP:{LMTPS} --lmtp-from probe@lab.test --lmtp-to {PROBE_USER} --tls-name {TLS_NAME} \
-         --ca-file {}",
-        ring.authority.file().display()
+         -s LMTP:{LMTPS} --lmtp-from probe@lab.test --lmtp-to {PROBE_USER}"
     )
 }
 
@@ -55,10 +62,7 @@ fn every_protocol_and_tls_mode_is_seen_as_it_is() {
             plaintext,
         });
         let other = Authority::make(ring.place.folder(), "other-ca");
-        let trusted = format!(
-            "--tls-name {TLS_NAME} --ca-file {}",
-            ring.authority.file().display()
-        );
+        let trusted = trust(&ring);
         let distrusted = format!("--tls-name {TLS_NAME} --ca-file {}", other.file().display());
         let misnamed = format!(
             "--tls-name wrong.lab.test --ca-file {}",
@@ -77,7 +81,7 @@ fn every_protocol_and_tls_mode_is_seen_as_it_is() {
             (format!("-s IMAP:{IMAPS}"), &trusted, 0),
             (format!("-s POP3:{POP3S}"), &trusted, 0),
             (format!("-s LMTP:{LMTPS}"), &trusted, 0),
-            (all_services(&ring), &trusted, 0),
+            (all_services(), &trusted, 0),
             (format!("-s IMAP:{IMAPS}"), &distrusted, 2),
             (format!("-s IMAP:{IMAPS}"), &misnamed, 2),
             (format!("-v 0 -s IMAP:{IMAPS}"), &distrusted, 0),
@@ -105,7 +109,7 @@ fn every_protocol_and_tls_mode_is_seen_as_it_is() {
         let wrong = ring
             .monitor(0)
             .credentials(PROBE_USER, "wrong")
-            .run(&format!("--once {}", all_services(&ring)), REACTION);
+            .run(&format!("--once {} {trusted}", all_services()), REACTION);
         assert_eq!(wrong.status.code(), Some(2), "{}", wrong.text);
         assert_eq!(ring.directors[0].states(), "UU");
     }
@@ -117,7 +121,8 @@ fn a_healthy_ring_is_left_alone() {
     let plan = ring
         .monitor(0)
         .flags("-i 1 -t 5 --retries=1 --retry-delay=0.3")
-        .flags(&all_services(&ring))
+        .flags(&all_services())
+        .flags(&trust(&ring))
         .credentials(PROBE_USER, PASSWORD);
     let monitors = [plan.start(), plan.another(&ring.place).start()];
     std::thread::sleep(A_WHILE);
@@ -296,6 +301,16 @@ fn backends_added_and_removed_with_doveadm_are_followed() {
     });
 }
 
+/// How often any director was told this of the backend, by its log.
+fn times_told(ring: &Ring, backend: &str, change: &str) -> usize {
+    let told = format!("doveadm: Host {backend} changed {change}");
+    let mentions = ring
+        .directors
+        .iter()
+        .map(|director| director.dovecot.log().matches(&told).count());
+    mentions.sum()
+}
+
 #[test]
 fn monitors_on_every_director_make_one_down_and_one_up_of_one_failure() {
     let mut ring = Ring::start(RingPlan {
@@ -306,7 +321,9 @@ fn monitors_on_every_director_make_one_down_and_one_up_of_one_failure() {
         .map(|director| watch(&ring, director).start())
         .collect();
     let dead = ring.backends[1].address.to_string();
-    monitors[2].wait_for_line(&[&dead, "healthy"], REACTION);
+    for monitor in &monitors {
+        monitor.wait_for_line(&[&dead, "healthy"], REACTION);
+    }
     ring.backends[1].dovecot.kill();
     for director in 0..3 {
         wait_for_states(&ring, director, "UDU");
@@ -321,4 +338,6 @@ fn monitors_on_every_director_make_one_down_and_one_up_of_one_failure() {
     hold_for("a steady ring", A_WHILE, || {
         ring.directors[0].states() == "UUU"
     });
+    assert_eq!(times_told(&ring, &dead, "down"), 1);
+    assert_eq!(times_told(&ring, &dead, "up"), 1);
 }

@@ -136,7 +136,7 @@ fn junk_in_the_lists_is_an_error_line_and_no_obstacle() {
         "mail.example\t100\t0\t\tU\t0".to_string(),
         "127.0.0.1\tmany\t0\t\tU\t0".to_string(),
         "127.0.0.1".to_string(),
-        format!("127.0.0.1\t100\t0\t{}\tX\t0", "x".repeat(5000)),
+        format!("127.0.0.1\t100\t0\t{}\tX\t0", "x".repeat(800)),
     ]));
     // A connection that has not said yet which director it is: seen with 2.3.19.
     pool.director.set_peers(&[

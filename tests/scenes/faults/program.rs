@@ -155,7 +155,7 @@ fn without_foreground_it_runs_on_behind_and_logs_to_the_file() {
 fn the_ledgers_folder_is_made_and_without_one_the_monitor_acts_all_the_same() {
     let pool = FakePool::start(3);
     let mut plan = pool.monitor();
-    plan.state = pool.place.path("made/for/state");
+    plan.state = pool.place.path("made/state");
     let monitor = plan.start();
     pool.wait_for_visits();
     pool.backends[0].set(Mood::Refusing);
@@ -174,7 +174,8 @@ fn the_ledgers_folder_is_made_and_without_one_the_monitor_acts_all_the_same() {
     pool.backends[1].set(Mood::Refusing);
     pool.wait_for_state(1, 'D');
     pool.wait_for_no_users(1);
-    monitor.wait_for_line(&[" ERR ", "file/state"], REACTION);
+    let file = pool.place.path("file").display().to_string();
+    monitor.wait_for_line(&[" ERR ", &file], REACTION);
 }
 
 #[test]

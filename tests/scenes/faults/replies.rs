@@ -104,7 +104,7 @@ fn disabled_is_said_only_after_ok_and_a_refusal_is_not_asked_for_every_second() 
     let monitor = pool.monitor().start();
     pool.wait_for_visits();
     pool.backends[0].set(Mood::Refusing);
-    monitor.wait_for_line(&[" ERR ", "try again later"], REACTION);
+    monitor.wait_for_line(&[" ERR ", "already being updated"], REACTION);
     std::thread::sleep(Duration::from_secs(6));
     assert!(monitor.lines_with(&["disabled"]).is_empty());
     // After 1, 2 and 4 seconds, not each time the list is read.
