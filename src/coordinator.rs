@@ -23,6 +23,7 @@ use crate::director::link::Heard;
 use crate::ledger::Ledger;
 use crate::logging::LogHandle;
 use crate::notices::Notices;
+use crate::notify::{self, ServiceManager};
 use crate::outcome::{Blame, Fault};
 use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
 use crate::schedule::Finding;
@@ -75,6 +76,7 @@ pub struct Coordinator {
     reports: (Sender<Report>, Receiver<Report>),
     heard: (Sender<Heard>, Receiver<Heard>),
     signals: Receiver<Signal>,
+    service_manager: ServiceManager,
 }
 
 impl Coordinator {
@@ -84,6 +86,7 @@ impl Coordinator {
         ledger: Ledger,
         log: LogHandle,
         signals: Receiver<Signal>,
+        service_manager: ServiceManager,
     ) -> Coordinator {
         Coordinator {
             fleet: Fleet::new(settings.rules),
@@ -100,13 +103,16 @@ impl Coordinator {
             ledger,
             log,
             signals,
+            service_manager,
         }
     }
 
     /// Runs until told to stop. Threads still in a probe are left to the end of the process: the
     /// longest would keep it for a whole timeout.
     pub fn run(mut self) {
+        self.service_manager.tell(&notify::Message::Ready);
         loop {
+            self.service_manager.keep_alive(Instant::now());
             self.read_lists_when_due();
             match self.next_event() {
                 Event::Report(report) => self.on_report(&report),
@@ -118,13 +124,14 @@ impl Coordinator {
                     change,
                     result,
                 }) => self.on_answer(number, change, result),
-                Event::Signal(Signal::Stop) => return,
+                Event::Signal(Signal::Stop) => break,
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Signal(Signal::Status) => self.log_status(),
                 Event::Timer => {}
             }
             self.review_holds_that_ended();
         }
+        self.service_manager.tell(&notify::Message::Stopping);
     }
 
     fn next_event(&self) -> Event {

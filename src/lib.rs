@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod logging;
 pub mod net;
 pub mod notices;
+pub mod notify;
 pub mod once;
 pub mod outcome;
 pub mod policy;

@@ -8,6 +8,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::{unbounded, Receiver};
 use log::{error, info};
@@ -19,6 +20,7 @@ use crate::coordinator::Coordinator;
 use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
 use crate::ledger::Ledger;
 use crate::logging::{self, LogError, LogHandle};
+use crate::notify::ServiceManager;
 use crate::once::{self, Health, OnceError};
 use crate::probe::{ProbeSetupError, Prober};
 use crate::worker::Task;
@@ -125,7 +127,8 @@ fn watch(mut settings: Settings) -> Result<ExitCode, StartError> {
     };
     info!("poolmon {} starts", env!("CARGO_PKG_VERSION"));
     let ledger = open_ledger(&settings);
-    Coordinator::new(settings, task, ledger, log, signals.inbox).run();
+    let manager = service_manager();
+    Coordinator::new(settings, task, ledger, log, signals.inbox, manager).run();
     drop(signals.watch);
     info!("poolmon stops");
     if let Err(cause) = lock.release() {
@@ -149,6 +152,14 @@ fn settle_in(log: &LogHandle) -> Result<Signals, StartError> {
     })
     .map_err(StartError::Signals)?;
     Ok(Signals { watch, inbox })
+}
+
+/// One that cannot be told anything will end this process by itself; that is worth a line.
+fn service_manager() -> ServiceManager {
+    ServiceManager::from_environment(Instant::now()).unwrap_or_else(|cause| {
+        error!("service manager cannot be told anything: {cause}");
+        ServiceManager::none()
+    })
 }
 
 /// A ledger that cannot be read is one error line, never a stop. A dry run leaves the file alone.

@@ -98,6 +98,7 @@ impl Coordinator {
     fn on_silence(&mut self, cause: &DirectorError) {
         self.fleet.on_sync(Sync::Silent);
         self.lists.unsynced_since = None;
+        self.service_manager.tell_status(format!("{cause}"));
         if self.notices.raise(Notice::DirectorSilent, Instant::now()) {
             error!("{cause}; nothing can be told to the director, trying again every second");
         }
@@ -115,6 +116,8 @@ impl Coordinator {
         self.on_changes(&changes);
         self.start_workers();
         self.remember();
+        let summary = self.summary();
+        self.service_manager.tell_status(summary);
     }
 
     fn note_malformed(&mut self, lists: &client::Lists) {

@@ -110,7 +110,6 @@ impl Coordinator {
 
     /// SIGUSR1: every backend, one line.
     pub(super) fn log_status(&self) {
-        let mut up = 0;
         for (address, member) in self.fleet.members() {
             let listed = &member.listed;
             let verdict = match member.evidence.verdict() {
@@ -133,11 +132,14 @@ impl Coordinator {
                 "{address} is {}, {} vhosts, {} users, {}: {verdict}{held}",
                 listed.state, listed.vhosts, listed.users, listed.tag
             );
-            if listed.state == HostState::Up {
-                up += 1;
-            }
         }
-        let all = self.fleet.members().count();
-        info!("{up} of {all} backends are up");
+        info!("{}", self.summary());
+    }
+
+    /// For the service manager and the end of the status.
+    pub(super) fn summary(&self) -> String {
+        let states = || self.fleet.members().map(|(_, member)| member.listed.state);
+        let up = states().filter(|state| *state == HostState::Up).count();
+        format!("{up} of {} backends are up", states().count())
     }
 }

@@ -6,9 +6,16 @@ use log::{error, info};
 
 use super::Coordinator;
 use crate::config::credentials;
+use crate::notify::Message;
 
 impl Coordinator {
     pub(super) fn reload(&mut self) {
+        self.service_manager.tell(&Message::Reloading);
+        self.reopen_and_reread();
+        self.service_manager.tell(&Message::Ready);
+    }
+
+    fn reopen_and_reread(&mut self) {
         if let Err(cause) = self.log.reopen() {
             error!("{cause}; the old log stays open");
         }

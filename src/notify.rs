@@ -1,0 +1,192 @@
+//! What the service manager is told over `$NOTIFY_SOCKET` (sd_notify(3)): ready, reloading,
+//! stopping, a status line, and that the coordinator is alive.
+//!
+//! Nothing here waits: a message that cannot be sent at once is dropped. Without a service manager
+//! nothing is sent.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// What is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message<'a> {
+    Ready,
+    Reloading,
+    Stopping,
+    /// One line for `systemctl status`.
+    Status(&'a str),
+    Alive,
+}
+
+impl Message<'_> {
+    fn text(&self) -> String {
+        match self {
+            Message::Ready => "READY=1".to_owned(),
+            Message::Reloading => "RELOADING=1".to_owned(),
+            Message::Stopping => "STOPPING=1".to_owned(),
+            Message::Status(text) => format!("STATUS={}", text.replace('\n', " ")),
+            Message::Alive => "WATCHDOG=1".to_owned(),
+        }
+    }
+}
+
+/// The service manager that started this process, if one did.
+#[derive(Debug)]
+pub struct ServiceManager {
+    link: Option<(Socket, SockAddr)>,
+    watchdog: Option<Watchdog>,
+    status: String,
+}
+
+/// It wants to hear from the process that often.
+#[derive(Debug)]
+struct Watchdog {
+    every: Duration,
+    due: Instant,
+}
+
+impl ServiceManager {
+    pub fn none() -> ServiceManager {
+        ServiceManager {
+            link: None,
+            watchdog: None,
+            status: String::new(),
+        }
+    }
+
+    /// From NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
+    pub fn from_environment(now: Instant) -> io::Result<ServiceManager> {
+        let socket = match env::var_os("NOTIFY_SOCKET") {
+            Some(socket) if !socket.is_empty() => socket,
+            _ => return Ok(ServiceManager::none()),
+        };
+        let ours =
+            env::var("WATCHDOG_PID").map_or(true, |pid| pid.parse() == Ok(std::process::id()));
+        let limit = env::var("WATCHDOG_USEC")
+            .ok()
+            .and_then(|limit| limit.parse().ok())
+            .filter(|_| ours)
+            .map(Duration::from_micros);
+        ServiceManager::at(socket, limit, now)
+    }
+
+    /// `limit`: the process counts as hung when it has said nothing for so long.
+    fn at(socket: OsString, limit: Option<Duration>, now: Instant) -> io::Result<ServiceManager> {
+        let link = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
+        link.set_nonblocking(true)?;
+        Ok(ServiceManager {
+            link: Some((link, SockAddr::unix(address(socket))?)),
+            // sd_watchdog_enabled(3): half of it.
+            watchdog: limit.map(|limit| Watchdog {
+                every: limit / 2,
+                due: now,
+            }),
+            status: String::new(),
+        })
+    }
+
+    pub fn tell(&self, message: &Message<'_>) {
+        if let Some((link, address)) = &self.link {
+            let _ = link.send_to(message.text().as_bytes(), address);
+        }
+    }
+
+    /// Tells a status that differs from the last one.
+    pub fn tell_status(&mut self, status: String) {
+        if status != self.status {
+            self.tell(&Message::Status(&status));
+            self.status = status;
+        }
+    }
+
+    /// To be called often: says that the process is alive when that is due.
+    pub fn keep_alive(&mut self, now: Instant) {
+        match &mut self.watchdog {
+            Some(watchdog) if now >= watchdog.due => watchdog.due = now + watchdog.every,
+            _ => return,
+        }
+        self.tell(&Message::Alive);
+    }
+}
+
+/// A leading `@` stands for the NUL byte of an abstract address.
+fn address(socket: OsString) -> OsString {
+    match socket.as_bytes().split_first() {
+        Some((b'@', name)) => OsString::from_vec([b"\0", name].concat()),
+        _ => socket,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixDatagram;
+
+    fn received(inbox: &UnixDatagram) -> Vec<String> {
+        inbox.set_nonblocking(true).unwrap();
+        let mut messages = Vec::new();
+        let mut buffer = [0; 512];
+        while let Ok(length) = inbox.recv(&mut buffer) {
+            messages.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+        }
+        messages
+    }
+
+    fn manager(limit: Option<Duration>, start: Instant) -> (ServiceManager, UnixDatagram) {
+        let path = env::temp_dir().join(format!(
+            "poolmon-notify-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        let inbox = UnixDatagram::bind(&path).unwrap();
+        let manager = ServiceManager::at(path.clone().into(), limit, start).unwrap();
+        (manager, inbox)
+    }
+
+    #[test]
+    fn each_message_is_one_message_of_one_line() {
+        let (mut manager, inbox) = manager(None, Instant::now());
+        manager.tell(&Message::Ready);
+        manager.tell(&Message::Reloading);
+        manager.tell_status("2 of 3\nup".to_owned());
+        manager.tell_status("2 of 3\nup".to_owned());
+        manager.tell(&Message::Stopping);
+        manager.keep_alive(Instant::now());
+        assert_eq!(
+            received(&inbox),
+            ["READY=1", "RELOADING=1", "STATUS=2 of 3 up", "STOPPING=1"]
+        );
+    }
+
+    #[test]
+    fn the_watchdog_hears_at_half_its_limit() {
+        let start = Instant::now();
+        let (mut manager, inbox) = manager(Some(Duration::from_secs(30)), start);
+        let told: Vec<u64> = (0..60)
+            .filter(|second| {
+                manager.keep_alive(start + Duration::from_secs(*second));
+                received(&inbox) == ["WATCHDOG=1"]
+            })
+            .collect();
+        assert_eq!(told, [0, 15, 30, 45]);
+    }
+
+    #[test]
+    fn a_manager_that_does_not_read_is_not_waited_for() {
+        let (manager, _inbox) = manager(None, Instant::now());
+        for _ in 0..10_000 {
+            manager.tell(&Message::Alive);
+        }
+    }
+
+    #[test]
+    fn an_at_sign_names_an_abstract_socket() {
+        assert_eq!(address("@x/y".into()).as_bytes(), b"\0x/y");
+        assert_eq!(address("/run/x".into()).as_bytes(), b"/run/x");
+    }
+}
