@@ -38,6 +38,9 @@ pub struct OwnDown {
     pub stamp_before: Stamp,
     /// When it was sent, by our own clock.
     pub sent: UnixSecond,
+    /// The vhost count in that list.
+    #[serde(default)]
+    pub vhosts: u32,
 }
 
 /// Whether the backend's users still have to be moved away.

@@ -14,7 +14,7 @@ use super::{memory, Coordinator, Notice, CHANGE_PATIENCE};
 use crate::config::settings::{DrainMode, MoveLimit};
 use crate::director::client::DirectorError;
 use crate::director::link;
-use crate::director::wire::{Change, Reply};
+use crate::director::wire::{Change, Generation, Reply};
 use crate::policy::{Action, Answer};
 
 /// The commands under way, and what is known of the director's ways.
@@ -25,6 +25,7 @@ pub(super) struct Errands {
     under_way: BTreeMap<IpAddr, Errand>,
     /// What a dry run has said it would do.
     told: BTreeMap<IpAddr, Action>,
+    generation: Generation,
     reset: ResetWay,
     /// The standing connection during which `reset` was learnt; another may be to a newer director.
     connection: u64,
@@ -57,7 +58,9 @@ impl Errands {
         self.told.remove(&address);
     }
 
-    pub(super) fn on_connection(&mut self, connection: u64) {
+    /// A list was read over this connection, from such a director.
+    pub(super) fn on_list(&mut self, connection: u64, generation: Generation) {
+        self.generation = generation;
         if connection != self.connection {
             self.connection = connection;
             self.reset = ResetWay::WithLimit;
@@ -117,15 +120,31 @@ impl Coordinator {
     }
 
     fn change(&self, address: IpAddr, action: Action) -> Option<Change> {
-        let limit = match (action, self.settings.rules.drain) {
-            (Action::MarkDown, _) => return Some(Change::HostDown(address)),
-            (Action::MarkUp, _) => return Some(Change::HostUp(address)),
-            (Action::Drain, DrainMode::Leave) => return None,
-            (Action::Drain, DrainMode::Drop) => return Some(Change::HostFlush(address)),
-            (Action::Drain, DrainMode::Move { limit }) => limit,
+        match (action, self.errands.generation) {
+            (Action::MarkDown, Generation::UpDown) => Some(Change::HostDown(address)),
+            (Action::MarkUp, Generation::UpDown) => Some(Change::HostUp(address)),
+            (Action::MarkDown, Generation::VhostCounts) => {
+                Some(Change::HostSet { address, vhosts: 0 })
+            }
+            (Action::MarkUp, Generation::VhostCounts) => {
+                let down = self.fleet.member(address)?.memory().down?;
+                Some(Change::HostSet {
+                    address,
+                    vhosts: down.vhosts,
+                })
+            }
+            (Action::Drain, _) => self.drain(address),
+        }
+    }
+
+    fn drain(&self, address: IpAddr) -> Option<Change> {
+        let limit = match self.settings.rules.drain {
+            DrainMode::Leave => return None,
+            DrainMode::Drop => return Some(Change::HostFlush(address)),
+            DrainMode::Move { limit } => limit,
         };
-        Some(match self.errands.reset {
-            ResetWay::WithLimit => Change::HostResetUsers {
+        Some(match (self.errands.generation, self.errands.reset) {
+            (Generation::UpDown, ResetWay::WithLimit) => Change::HostResetUsers {
                 address,
                 limit: match limit {
                     // Without a limit it would be 100, that is 50 users a second.
@@ -133,11 +152,13 @@ impl Coordinator {
                     MoveLimit::AtMost(limit) => Some(limit),
                 },
             },
-            ResetWay::WithoutLimit => Change::HostResetUsers {
+            (Generation::UpDown, ResetWay::WithoutLimit) => Change::HostResetUsers {
                 address,
                 limit: None,
             },
-            ResetWay::Unknown => Change::HostFlush(address),
+            (Generation::UpDown, ResetWay::Unknown) | (Generation::VhostCounts, _) => {
+                Change::HostFlush(address)
+            }
         })
     }
 

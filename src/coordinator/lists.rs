@@ -108,7 +108,8 @@ impl Coordinator {
         if self.notices.lower(&Notice::DirectorSilent) {
             info!("the director answers again");
         }
-        self.errands.on_connection(self.lists.connections);
+        self.errands
+            .on_list(self.lists.connections, lists.hosts.generation);
         self.note_malformed(&lists);
         self.on_ring(&lists.ring.state());
         self.fleet.on_turn_delay(policy::turn_delay(&lists.ring));

@@ -62,7 +62,8 @@ impl Coordinator {
             ),
             Alarm::NotOurs(address) => error!(
                 "{address} is healthy and down, and this monitor did not take it down; to bring it \
-                 up: doveadm director up {address}"
+                 up: doveadm director up {address} (before dovecot 2.2.19: doveadm director add \
+                 {address} COUNT)"
             ),
             Alarm::Contested(address) => error!(
                 "{address} passes here, but another monitor or an administrator has taken it down; \
@@ -96,8 +97,12 @@ impl Coordinator {
     pub(super) fn log_answer(&self, change: &Change, result: &Result<Reply, DirectorError>) {
         let address = change.address();
         match (result, change) {
-            (Ok(Reply::Ok), Change::HostDown(_)) => info!("{address} disabled"),
-            (Ok(Reply::Ok), Change::HostUp(_)) => info!("{address} enabled"),
+            (Ok(Reply::Ok), Change::HostDown(_) | Change::HostSet { vhosts: 0, .. }) => {
+                info!("{address} disabled")
+            }
+            (Ok(Reply::Ok), Change::HostUp(_) | Change::HostSet { .. }) => {
+                info!("{address} enabled")
+            }
             (Ok(Reply::Ok), Change::HostFlush(_)) => info!("{address} users forgotten"),
             (Ok(Reply::Ok), Change::HostResetUsers { .. }) => info!("{address} users moved"),
             (Ok(reply), _) => error!(

@@ -54,6 +54,7 @@ fn memory(entry: &Entry) -> Memory {
         down: entry.down.map(|down| policy::OwnDown {
             stamp_before: down.stamp_before,
             sent: Stamp(down.sent.0),
+            vhosts: down.vhosts,
         }),
         drain_owed: entry.drain == Drain::Owed,
         contests: entry.contests,
@@ -65,6 +66,7 @@ fn entry(memory: &Memory) -> Entry {
         down: memory.down.map(|down| OwnDown {
             stamp_before: down.stamp_before,
             sent: UnixSecond(down.sent.0),
+            vhosts: down.vhosts,
         }),
         drain: match memory.drain_owed {
             true => Drain::Owed,

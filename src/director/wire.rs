@@ -13,8 +13,8 @@ use std::num::NonZeroU32;
 use crate::quote::Quote;
 
 pub use lists::{
-    DirectorKind, DirectorStatus, HostList, HostListParser, ListError, ListParser, Malformed, Ring,
-    RingDirector, RingParser, RingState, MOST_LINES,
+    DirectorKind, DirectorStatus, Generation, HostList, HostListParser, ListError, ListParser,
+    Malformed, Ring, RingDirector, RingParser, RingState, MOST_LINES,
 };
 
 /// What both sides say first. A line without its end, as all in this file.
@@ -94,6 +94,11 @@ pub enum Change {
         address: IpAddr,
         limit: Option<NonZeroU32>,
     },
+    /// The vhost count: down and up for a director before 2.2.19.
+    HostSet {
+        address: IpAddr,
+        vhosts: u32,
+    },
 }
 
 impl Change {
@@ -102,7 +107,8 @@ impl Change {
             Change::HostDown(address)
             | Change::HostUp(address)
             | Change::HostFlush(address)
-            | Change::HostResetUsers { address, .. } => address,
+            | Change::HostResetUsers { address, .. }
+            | Change::HostSet { address, .. } => address,
         }
     }
 }
@@ -115,6 +121,7 @@ impl Change {
             Change::HostUp(_) => "HOST-UP",
             Change::HostFlush(_) => "HOST-FLUSH",
             Change::HostResetUsers { .. } => "HOST-RESET-USERS",
+            Change::HostSet { .. } => "HOST-SET",
         }
     }
 }
@@ -127,6 +134,7 @@ impl fmt::Display for Change {
             Change::HostResetUsers {
                 limit: Some(limit), ..
             } => write!(f, "\t{limit}"),
+            Change::HostSet { vhosts, .. } => write!(f, "\t{vhosts}"),
             _ => Ok(()),
         }
     }

@@ -52,6 +52,7 @@ fn entry(number: u64) -> Entry {
         down: Some(OwnDown {
             stamp_before: Stamp(number),
             sent: UnixSecond(number),
+            vhosts: 100,
         }),
         drain: Drain::Owed,
         contests: 0,
@@ -97,6 +98,7 @@ fn what_was_recorded_is_there_after_a_restart() {
         down: Some(OwnDown {
             stamp_before: Stamp(0),
             sent: UnixSecond(i64::MAX as u64),
+            vhosts: 100,
         }),
         drain: Drain::NotOwed,
         contests: 0,
@@ -122,12 +124,12 @@ fn what_was_recorded_is_there_after_a_restart() {
 #[test]
 fn files_of_every_generation_of_the_yaml_library_are_read() {
     for text in [
-        "version: 1\nbackends:\n  192.0.2.1:\n    down:\n      stamp_before: 7\n      sent: 7\n    \
-         drain: owed\n...\n",
+        "version: 1\nbackends:\n  192.0.2.1:\n    down:\n      stamp_before: 7\n      sent: 7\n      \
+         vhosts: 100\n    drain: owed\n...\n",
         "# comment\n---\nversion: 1\nbackends:\n  \"192.0.2.1\":\n    down:\n      \
-         stamp_before: 7\n      sent: 7\n    drain: owed\n...\n",
+         stamp_before: 7\n      sent: 7\n      vhosts: 100\n    drain: owed\n...\n",
         "{version: 1, later: [1, 2], backends: {'192.0.2.1': {drain: owed, contested: {until: 5}, \
-         down: {sent: 7, stamp_before: 7, stamp_after: 8}}}}\n...\n",
+         down: {sent: 7, stamp_before: 7, vhosts: 100, stamp_after: 8}}}}\n...\n",
     ] {
         let folder = Folder::new();
         fs::write(folder.state(), text).unwrap();

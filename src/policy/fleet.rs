@@ -239,6 +239,7 @@ impl Fleet {
                     let down = OwnDown {
                         stamp_before: member.listed.changed,
                         sent: second,
+                        vhosts: member.listed.vhosts,
                     };
                     member.ownership = Ownership::claim(down, now);
                     member.debt = (drain != DrainMode::Leave).then(|| Debt::new(now));

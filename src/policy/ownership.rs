@@ -16,6 +16,9 @@ use crate::config::settings::Restore;
 /// twice, 30 s each time. A list that shows the backend up before that does not prove that it will not.
 pub(super) const DOWN_MAY_LAST: Duration = Duration::from_secs(65);
 
+/// What a director before 2.2.19 gives for a stamp: with it, whoever remembers a down owns it.
+const NEVER_STAMPED: Stamp = Stamp(0);
+
 /// A HOST-DOWN of ours, as the ledger keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnDown {
@@ -23,6 +26,8 @@ pub struct OwnDown {
     pub stamp_before: Stamp,
     /// The second of the wall clock before it was sent.
     pub sent: Stamp,
+    /// The vhost count before: all that brings a backend up again on a director before 2.2.19.
+    pub vhosts: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,15 +101,21 @@ pub(super) enum Settled {
 }
 
 fn made_by(down: &OwnDown, changed: Stamp) -> bool {
+    if changed == NEVER_STAMPED {
+        return true;
+    }
     let latest = Stamp(down.sent.0.saturating_add(DOWN_MAY_LAST.as_secs()));
     (down.sent..=latest).contains(&changed)
 }
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
-    if question.action != Action::MarkUp
-        || question.fleet.rules().restore == Restore::Any
-        || question.member.ownership.is_ours()
-    {
+    let listed = &question.member.listed;
+    if question.action != Action::MarkUp || question.member.ownership.is_ours() {
+        return None;
+    }
+    // The vhost count that would bring it up is known only to who took it away.
+    let count_unknown = listed.vhosts == 0 && listed.changed == NEVER_STAMPED;
+    if question.fleet.rules().restore == Restore::Any && !count_unknown {
         return None;
     }
     Some(question.hold(Reason::NotOurs {

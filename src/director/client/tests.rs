@@ -468,10 +468,6 @@ fn what_is_no_list_is_told_by_stage_and_cause() {
     let asked = |answer: &str| vec![Hear(wire::HOST_LIST), say(answer), Hang];
     for (steps, cause) in [
         (
-            asked("192.0.2.1\t100\t0\n\n"),
-            "no up or down in the list: dovecot 2.2.19 or newer is needed",
-        ),
-        (
             asked(&"junk\n".repeat(wire::MOST_LINES + 1)),
             "more than 100000 lines",
         ),

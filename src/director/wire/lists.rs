@@ -36,8 +36,6 @@ impl Malformed {
 /// Why a list that was answered is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListError {
-    /// HOST-LIST without U or D: a director before 2.2.19, which knows no HOST-DOWN.
-    TooOld,
     /// More than `MOST_LINES`.
     TooManyLines,
 }
@@ -45,9 +43,6 @@ pub enum ListError {
 impl fmt::Display for ListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ListError::TooOld => {
-                f.write_str("no up or down in the list: dovecot 2.2.19 or newer is needed")
-            }
             ListError::TooManyLines => write!(f, "more than {MOST_LINES} lines"),
         }
     }
@@ -61,11 +56,22 @@ pub trait ListParser: Default {
     fn on_line(&mut self, line: &[u8]) -> Result<Option<Self::List>, ListError>;
 }
 
+/// What the director knows of up and down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Generation {
+    /// HOST-UP and HOST-DOWN, since 2.2.19.
+    #[default]
+    UpDown,
+    /// Only vhost counts, set with HOST-SET: zero is down, and no change is stamped.
+    VhostCounts,
+}
+
 /// A whole answer to HOST-LIST, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostList {
     /// Each address once.
     pub backends: Vec<Listed>,
+    pub generation: Generation,
     /// An address listed again is among them.
     pub malformed: Malformed,
 }
@@ -75,7 +81,8 @@ pub struct HostListParser {
     list: HostList,
     lines: usize,
     seen: HashSet<IpAddr>,
-    without_state: usize,
+    /// Lines without U or D, and what they are if no line has one.
+    without_state: Vec<(Vec<u8>, Listed)>,
 }
 
 impl ListParser for HostListParser {
@@ -83,52 +90,69 @@ impl ListParser for HostListParser {
 
     fn on_line(&mut self, line: &[u8]) -> Result<Option<HostList>, ListError> {
         if line.is_empty() {
-            if self.without_state > 0 && self.list.backends.is_empty() {
-                return Err(ListError::TooOld);
-            }
-            return Ok(Some(std::mem::take(self).list));
+            return Ok(Some(std::mem::take(self).finish()));
         }
         count_line(&mut self.lines)?;
         match parse_listed(line) {
-            Ok(listed) if self.seen.insert(listed.address) => self.list.backends.push(listed),
-            Ok(_) | Err(LineFault::Malformed) => self.list.malformed.add(line),
-            Err(LineFault::WithoutState) => {
-                self.without_state += 1;
-                self.list.malformed.add(line);
+            Ok(Line::Whole(listed)) if self.seen.insert(listed.address) => {
+                self.list.backends.push(listed);
             }
+            Ok(Line::WithoutState(listed)) if self.seen.insert(listed.address) => {
+                self.without_state.push((line.to_owned(), listed));
+            }
+            Ok(_) | Err(LineFault) => self.list.malformed.add(line),
         }
         Ok(None)
     }
 }
 
-enum LineFault {
-    Malformed,
-    WithoutState,
+impl HostListParser {
+    fn finish(mut self) -> HostList {
+        if self.list.backends.is_empty() && !self.without_state.is_empty() {
+            self.list.generation = Generation::VhostCounts;
+            let backends = self.without_state.into_iter().map(|(_, listed)| listed);
+            self.list.backends = backends.collect();
+        } else {
+            for (line, _) in &self.without_state {
+                self.list.malformed.add(line);
+            }
+        }
+        self.list
+    }
 }
 
-fn parse_listed(line: &[u8]) -> Result<Listed, LineFault> {
+enum Line {
+    Whole(Listed),
+    WithoutState(Listed),
+}
+
+struct LineFault;
+
+fn parse_listed(line: &[u8]) -> Result<Line, LineFault> {
     let mut fields = line.split(|&byte| byte == b'\t');
-    let mut field = || fields.next().ok_or(LineFault::Malformed);
-    let address = parsed(field()?)?;
-    let vhosts = number(field()?)?;
-    let users = number(field()?)?;
-    let tag = field().map_err(|_| LineFault::WithoutState)?;
-    let state = field().map_err(|_| LineFault::WithoutState)?;
-    let changed = number(field()?)?;
-    let tag = String::from_utf8(unescape(tag).into_owned()).map_err(|_| LineFault::Malformed)?;
-    let state = match state {
-        b"U" => HostState::Up,
-        b"D" => HostState::Down,
-        _ => return Err(LineFault::Malformed),
-    };
-    Ok(Listed {
+    let mut field = || fields.next();
+    let address = parsed(field().ok_or(LineFault)?)?;
+    let vhosts = number(field().ok_or(LineFault)?)?;
+    let users = number(field().ok_or(LineFault)?)?;
+    let tag = unescape(field().unwrap_or_default()).into_owned();
+    let tag = Tag::new(String::from_utf8(tag).map_err(|_| LineFault)?);
+    let listed = |state, changed| Listed {
         address,
         vhosts,
         users,
-        tag: Tag::new(tag),
+        tag,
         state,
-        changed: Stamp(changed),
-    })
+        changed,
+    };
+    let state = match field() {
+        None if vhosts == 0 => return Ok(Line::WithoutState(listed(HostState::Down, Stamp(0)))),
+        None => return Ok(Line::WithoutState(listed(HostState::Up, Stamp(0)))),
+        Some(b"U") => HostState::Up,
+        Some(b"D") => HostState::Down,
+        Some(_) => return Err(LineFault),
+    };
+    let changed = number(field().ok_or(LineFault)?)?;
+    Ok(Line::Whole(listed(state, Stamp(changed))))
 }
 
 /// What a director is to the one that was asked.
@@ -279,7 +303,7 @@ impl ListParser for RingParser {
 
 fn parse_ring_director(line: &[u8]) -> Result<RingDirector, LineFault> {
     let mut fields = line.split(|&byte| byte == b'\t');
-    let mut field = || fields.next().ok_or(LineFault::Malformed);
+    let mut field = || fields.next().ok_or(LineFault);
     let address = parsed(field()?)?;
     let port = number(field()?)?;
     let kind = DirectorKind::parse(field()?);
@@ -309,14 +333,14 @@ fn count_line(lines: &mut usize) -> Result<(), ListError> {
 }
 
 fn parsed<T: FromStr>(field: &[u8]) -> Result<T, LineFault> {
-    let text = str::from_utf8(field).map_err(|_| LineFault::Malformed)?;
-    text.parse().map_err(|_| LineFault::Malformed)
+    let text = str::from_utf8(field).map_err(|_| LineFault)?;
+    text.parse().map_err(|_| LineFault)
 }
 
 /// Digits only: Rust would also take a plus sign.
 fn number<T: FromStr>(field: &[u8]) -> Result<T, LineFault> {
     if field.first() == Some(&b'+') {
-        return Err(LineFault::Malformed);
+        return Err(LineFault);
     }
     parsed(field)
 }

@@ -213,15 +213,35 @@ fn only_the_first_malformed_lines_are_kept() {
 }
 
 #[test]
-fn a_list_without_states_is_of_a_director_too_old() {
+fn a_list_without_states_is_of_a_director_that_knows_only_vhost_counts() {
     for answer in [
-        "192.0.2.1\t100\t0\n192.0.2.2\t0\t0\n\n",
-        "192.0.2.1\t100\t0\tnorth\n\n",
-        "junk\n192.0.2.1\t100\t0\n\n",
+        "192.0.2.1\t100\t7\n192.0.2.2\t0\t0\n\n",
+        "192.0.2.1\t100\t7\tnorth\n192.0.2.2\t0\t0\tnorth\n\n",
+        "junk\n192.0.2.1\t100\t7\n192.0.2.2\t0\t0\n192.0.2.2\t9\t0\n\n",
     ] {
-        let result = check::<HostListParser>(answer.as_bytes());
-        assert_eq!(result, Err(ListError::TooOld), "{answer:?}");
+        let list = hosts(answer);
+        assert_eq!(list.generation, Generation::VhostCounts);
+        let seen: Vec<_> = list
+            .backends
+            .iter()
+            .map(|listed| (listed.vhosts, listed.users, listed.state, listed.changed))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (100, 7, HostState::Up, Stamp(0)),
+                (0, 0, HostState::Down, Stamp(0))
+            ],
+            "{answer:?}"
+        );
     }
+}
+
+#[test]
+fn a_line_without_a_state_among_others_is_malformed() {
+    let list = hosts("192.0.2.1\t100\t0\n192.0.2.2\t100\t0\t\tU\t0\n\n");
+    assert_eq!(list.generation, Generation::UpDown);
+    assert_eq!((list.backends.len(), list.malformed.count), (1, 1));
 }
 
 #[test]

@@ -74,6 +74,7 @@ fn after_a_restart_the_ledger_and_the_stamp_decide() {
         Some(OwnDown {
             stamp_before: Stamp(7),
             sent: Stamp(second),
+            vhosts: 100,
         })
     };
     for (down, stamp, ours) in [
@@ -116,4 +117,32 @@ fn a_claim_outlives_a_list_that_does_not_show_the_down_yet() {
     bench.pass_time(10_000);
     bench.passes(0);
     bench.check_acts(0, Action::MarkUp);
+}
+
+/// A director before 2.2.19: down is vhost count 0, and nothing is stamped.
+#[test]
+fn without_states_only_who_remembers_the_vhost_count_can_bring_it_up() {
+    let mut bench = Bench::new(3);
+    for listed in &mut bench.list {
+        listed.changed = Stamp(0);
+    }
+    let take_out = |bench: &mut Bench, number| {
+        let listed = bench.listed(number);
+        (listed.state, listed.vhosts) = (HostState::Down, 0);
+        bench.read_list();
+    };
+    bench.fails_while_passes(0, 1);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    take_out(&mut bench, 0);
+    assert_eq!(bench.memory(0).down.unwrap().vhosts, 100);
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+
+    take_out(&mut bench, 2);
+    bench.passes(2);
+    let reason = Reason::NotOurs {
+        address: address(2),
+    };
+    bench.check_held(2, &reason, None);
 }

@@ -134,6 +134,8 @@ pub enum ListShape {
     CutInside(usize),
     /// These lines stand before the hosts.
     Junk(Vec<String>),
+    /// As before 2.2.19: no tag, no state, no stamp, and no HOST-UP, HOST-DOWN, HOST-RESET-USERS.
+    WithoutStates,
     /// No host at all.
     Empty,
 }

@@ -187,6 +187,15 @@ impl Talk<'_> {
 
     /// HOST-UP, HOST-DOWN and HOST-FLUSH wait for the ring; HOST-RESET-USERS does not.
     fn act_in_ring(&mut self, request: &Request) -> io::Result<Option<String>> {
+        let is_old = self.shared.lock().unwrap().list == ListShape::WithoutStates;
+        if is_old
+            && matches!(
+                request.command,
+                Command::HostUp | Command::HostDown | Command::HostResetUsers
+            )
+        {
+            return Ok(None);
+        }
         if request.command == Command::HostResetUsers {
             let support = self.shared.lock().unwrap().reset;
             let is_refused = match support {
@@ -285,6 +294,12 @@ impl Talk<'_> {
         self.watch_for_pipelining()?;
         match shape {
             ListShape::Whole => self.write(&(lines.concat() + "\n"))?,
+            ListShape::WithoutStates => {
+                let lines = hosts
+                    .iter()
+                    .map(|host| format!("{}\t{}\t{}\n", host.address, host.vhosts, host.users));
+                self.write(&(lines.collect::<String>() + "\n"))?;
+            }
             ListShape::Empty => self.write("\n")?,
             ListShape::Junk(junk) => {
                 let mut text = String::new();
