@@ -28,7 +28,7 @@ impl Warden {
         };
         let shell = Command::new("sh")
             .arg("-c")
-            .arg(r#"trap '' INT TERM HUP; read word || kill -KILL -- "$0""#)
+            .arg(r#"trap '' INT TERM HUP; read word || kill -s KILL -- "$0""#)
             .arg(target)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -46,5 +46,34 @@ impl Drop for Warden {
             let _ = pipe.write_all(b"released\n");
         }
         let _ = self.shell.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::time::Duration;
+
+    use nix::sys::signal::{killpg, Signal};
+
+    use super::*;
+    use crate::lab::patience::{wait_for, wait_until};
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn a_warden_whose_pipe_ends_without_a_word_kills_its_ward() {
+        for ward in [Ward::Process, Ward::Group] {
+            let mut child = Command::new("setsid")
+                .args(["sleep", "60"])
+                .spawn()
+                .unwrap();
+            let pid = Pid::from_raw(child.id() as i32);
+            wait_until("a group of its own", SOON, || killpg(pid, None).is_ok());
+            let mut warden = Warden::over(ward(pid));
+            drop(warden.shell.stdin.take());
+            let status = wait_for("the ward's end", SOON, || child.try_wait().unwrap());
+            assert_eq!(status.signal(), Some(Signal::SIGKILL as i32));
+        }
     }
 }
