@@ -1,10 +1,11 @@
 #!/bin/bash
 # Installs what a build or the tests need and is not there yet. Nothing missing: does nothing.
 #
-#   packages.sh build | test | debian
+#   packages.sh build | demo | test | debian
 #
 # build:  a compiler, a linker and OpenSSL: what `make` needs
-# test:   these, and real Dovecot servers, formatter and linter: `make check` and `make demo`
+# demo:   these, and real Dovecot servers, which only root can run: `make demo`
+# test:   these, formatter and linter: `make check`
 # debian: Debian's own compiler and crates, and Dovecot: `make check-debian`
 #
 # Asks first on a terminal (YES=1: does not ask). The machine's own Dovecot, if it has one, is never
@@ -17,8 +18,8 @@ purpose=${1:-}
 missing=()
 no_director=
 case $purpose in
-build | test | debian) ;;
-*) fail "usage: packages.sh build | test | debian" ;;
+build | demo | test | debian) ;;
+*) fail "usage: packages.sh build | demo | test | debian" ;;
 esac
 
 # need PACKAGE TEST...: judged by what is used; package names differ between releases.
@@ -107,6 +108,7 @@ need_dovecot() {
     need dovecot-imapd dovecot_there imap
     need dovecot-pop3d dovecot_there pop3
     need dovecot-lmtpd dovecot_there lmtp
+    need openssl command_there openssl
 }
 
 collect() {
@@ -115,19 +117,23 @@ collect() {
     need_linker
     case $purpose in
     build) need_toolchain ;;
+    demo)
+        need_toolchain
+        [ "$(id -u)" != 0 ] || need_dovecot
+        ;;
     test)
         need_toolchain
         need_judges
-        ;;
-    debian) need_debian_toolchain ;;
-    esac
-    if [ "$purpose" != build ]; then
         need_dovecot
-        need openssl command_there openssl
         need perl command_there perl
         need iproute2 command_there ip
         need procps command_there ps
-    fi
+        ;;
+    debian)
+        need_debian_toolchain
+        need_dovecot
+        ;;
+    esac
 }
 
 end_if_complete() {
@@ -170,16 +176,28 @@ ask() {
 
 policy=/usr/sbin/policy-rc.d
 our_policy=
+dovecot_is_new=
 
-remove_policy() {
+# Runs at every end, interrupted or not.
+clean_up() {
     [ -z "$our_policy" ] || rm -f "$policy" "$our_policy"
+    if [ -n "$dovecot_is_new" ] && command_there dovecot >/dev/null; then
+        keep_new_dovecot_off
+    fi
+}
+
+# Debian enables it for the next boot.
+keep_new_dovecot_off() {
+    deb-systemd-helper disable dovecot.service dovecot.socket >/dev/null 2>&1 || true
+    update-rc.d dovecot disable >/dev/null 2>&1 || true
+    say "Dovecot was installed for its programs: not started, and not enabled at boot."
 }
 
 # Debian starts a mail server when its packages come. This file, asked before any start, says no.
 # A hard link fails on a name that exists: somebody else's file stays, and ours appears whole.
 forbid_starting_services() {
     local ours answer=0
-    trap remove_policy EXIT
+    trap clean_up EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     ours=$(mktemp "$policy.XXXXXX")
@@ -196,13 +214,6 @@ forbid_starting_services() {
             "so installing Dovecot would start a mail server. Let it answer 101, or install yourself:" \
             "    ${missing[*]}"
     fi
-}
-
-# Debian also enables it for the next boot. Only for one that was not there before.
-keep_new_dovecot_off() {
-    deb-systemd-helper disable dovecot.service dovecot.socket >/dev/null 2>&1 || true
-    update-rc.d dovecot disable >/dev/null 2>&1 || true
-    say "Dovecot was installed for its programs: not started, and not enabled at boot."
 }
 
 # Mirrors fail for moments, and another apt may hold the lock.
@@ -241,14 +252,12 @@ quietly apt update || fail "apt-get update failed"
 # Only now is it certain what can be had.
 collect
 end_if_complete
-dovecot_is_new=
 if missing_dovecot && ! command_there dovecot >/dev/null; then
     dovecot_is_new=yes
 fi
 forbid_starting_services
 say "installing ${#missing[@]} packages and what they depend on ..."
 quietly apt install --no-install-recommends "${missing[@]}" || fail "apt-get could not install: ${missing[*]}"
-[ -z "$dovecot_is_new" ] || keep_new_dovecot_off
 choose_toolchain
 collect
 end_if_complete
