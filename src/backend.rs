@@ -26,7 +26,7 @@ impl Tag {
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            f.write_str("no tag")
+            f.write_str("the empty tag")
         } else {
             write!(f, "tag {}", Quote::new(&self.0))
         }

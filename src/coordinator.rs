@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{select, unbounded, Receiver, Sender};
 use log::{debug, error, info};
 
+use crate::backend::Tag;
 use crate::config::settings::{Deeds, Settings};
 use crate::daemon::Signal;
 use crate::director::link::Heard;
@@ -55,6 +56,8 @@ enum Notice {
     NoThread,
     /// Probes fail for a reason of the monitor's own.
     OwnFault,
+    /// No backend of the tag is up, whoever did it.
+    WithoutService(Tag),
     Alarm(Alarm),
 }
 
@@ -73,6 +76,8 @@ pub struct Coordinator {
     /// The actions held back at present, so that a hold is logged when it begins.
     holds: BTreeMap<IpAddr, Hold>,
     notices: Notices<Notice>,
+    /// Commands answered with `OK` after which the list showed another state.
+    unobserved: u64,
     reports: (Sender<Report>, Receiver<Report>),
     heard: (Sender<Heard>, Receiver<Heard>),
     signals: Receiver<Signal>,
@@ -96,6 +101,7 @@ impl Coordinator {
             workers_started: 0,
             holds: BTreeMap::new(),
             notices: Notices::new(),
+            unobserved: 0,
             reports: unbounded(),
             heard: unbounded(),
             settings,

@@ -136,7 +136,7 @@ impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.path.display())?;
         match &self.problem {
-            Problem::System(error) => write!(f, " {error}"),
+            Problem::System(error) => write!(f, " credentials file: {error}"),
             Problem::NoFile => f.write_str(" expected a regular file"),
             Problem::OpenToOthers { mode } => write!(
                 f,

@@ -115,6 +115,7 @@ impl Coordinator {
         self.fleet.on_turn_delay(policy::turn_delay(&lists.ring));
         let changes = self.fleet.on_list(lists.hosts.backends, lists.began);
         self.on_changes(&changes);
+        self.note_tags_without_service();
         self.start_workers();
         self.remember();
         let summary = self.summary();
@@ -135,6 +136,31 @@ impl Coordinator {
             error!(
                 "director: {count} malformed lines in its lists are skipped, the first: {first}"
             );
+        }
+    }
+
+    /// Also where two monitors, each with a refuge on the list it read, took the last two down.
+    fn note_tags_without_service(&mut self) {
+        let without = self.fleet.tags_without_service();
+        let over: Vec<Notice> = self
+            .notices
+            .raised()
+            .filter(
+                |notice| matches!(notice, Notice::WithoutService(tag) if !without.contains(tag)),
+            )
+            .cloned()
+            .collect();
+        for notice in over {
+            self.notices.lower(&notice);
+            if let Notice::WithoutService(tag) = notice {
+                info!("a backend of {tag} is up again");
+            }
+        }
+        for tag in without {
+            let notice = Notice::WithoutService(tag.clone());
+            if self.notices.raise(notice, Instant::now()) {
+                error!("no backend of {tag} is up: its users cannot log in");
+            }
         }
     }
 
@@ -182,7 +208,11 @@ impl Coordinator {
             self.log_news(news);
         }
         for address in &changes.unobserved {
-            error!("{address}: the director said OK, but its list shows another state");
+            self.unobserved += 1;
+            error!(
+                "{address}: the director said OK, but its list shows another state ({} times so far)",
+                self.unobserved
+            );
         }
     }
 }

@@ -138,7 +138,11 @@ impl Coordinator {
                 listed.state, listed.vhosts, listed.users, listed.tag
             );
         }
-        info!("{}", self.summary());
+        info!(
+            "{}; {} commands were answered with OK and not observed",
+            self.summary(),
+            self.unobserved
+        );
     }
 
     /// For the service manager and the end of the status.

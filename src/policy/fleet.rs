@@ -143,6 +143,21 @@ impl Fleet {
             .map(|(address, member)| (*address, member))
     }
 
+    /// The tags whose users have nowhere to go: all of their backends are down.
+    pub fn tags_without_service(&self) -> BTreeSet<Tag> {
+        let tags_of = |state| {
+            self.members
+                .values()
+                .filter(move |member| member.listed.state == state)
+                .map(|member| &member.listed.tag)
+        };
+        let served: BTreeSet<&Tag> = tags_of(HostState::Up).collect();
+        tags_of(HostState::Down)
+            .filter(|tag| !served.contains(tag))
+            .cloned()
+            .collect()
+    }
+
     pub fn sync(&self) -> Sync {
         self.sync
     }
