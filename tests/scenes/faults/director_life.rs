@@ -293,18 +293,21 @@ fn the_lists_are_read_each_second_over_one_connection() {
     let pool = FakePool::start(2);
     let _monitor = pool.monitor().flags("-i 30").start();
     pool.wait_for_visits();
-    let before = (
-        pool.director.connections(),
-        pool.director.count(Command::HostList),
-        pool.director.count(Command::DirectorList),
-    );
+    let before = pool.director.connections();
+    let from = Instant::now();
     std::thread::sleep(Duration::from_secs(5));
-    assert_eq!(pool.director.connections(), before.0);
-    for read in [
-        pool.director.count(Command::HostList) - before.1,
-        pool.director.count(Command::DirectorList) - before.2,
-    ] {
-        assert!((3..=7).contains(&read), "read {read} times in 5 s");
+    assert_eq!(pool.director.connections(), before);
+    for command in [Command::HostList, Command::DirectorList] {
+        let mut times = vec![from];
+        let records = pool.director.records();
+        let same = records.iter().filter(|record| record.command == command);
+        times.extend(same.map(|record| record.at).filter(|at| *at > from));
+        times.push(Instant::now());
+        assert!((5..=9).contains(&times.len()), "{command:?}: {times:?}");
+        for pair in times.windows(2) {
+            let pause = pair[1] - pair[0];
+            assert!(pause < Duration::from_secs(2), "{command:?}: {pause:?}");
+        }
     }
     assert!(pool.changes().is_empty());
 }

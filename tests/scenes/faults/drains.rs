@@ -1,6 +1,6 @@
 //! Users are moved away from a down backend, whatever comes in between.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{assert_no_more_changes, A_WHILE};
 use crate::lab::fake_backend::Mood;
@@ -48,11 +48,21 @@ fn a_drain_is_repeated_until_ok_and_an_empty_backend_and_then_never() {
     let _monitor = pool.monitor().start();
     pool.wait_for_visits();
     pool.backends[0].set(Mood::Refusing);
-    // Pauses of 1, 2 and 4 seconds lie between.
     wait_until("nobody on the backend", 2 * REACTION, || {
         pool.users_of(0) == 0
     });
-    assert_eq!(pool.director.count(Command::HostResetUsers), 4);
+    let tries: Vec<Instant> = pool
+        .director
+        .records()
+        .iter()
+        .filter(|record| record.command == Command::HostResetUsers)
+        .map(|record| record.at)
+        .collect();
+    assert_eq!(tries.len(), 4);
+    for (pair, pause) in tries.windows(2).zip([900, 1900, 3900]) {
+        let passed = pair[1] - pair[0];
+        assert!(passed >= Duration::from_millis(pause), "{tries:?}");
+    }
 
     // Whoever comes now was sent by somebody, who may be trying out a repair.
     assert_no_more_changes(&pool, Duration::from_secs(2));

@@ -194,8 +194,8 @@ fn fall_and_rise_count_rounds_and_down_delay_counts_seconds() {
     let taken = failed.elapsed();
     assert!(taken >= Duration::from_secs(3), "{taken:?}");
 
-    pool.backends[0].set(Mood::Healthy);
     let recovered = Instant::now();
+    pool.backends[0].set(Mood::Healthy);
     pool.wait_for_state(0, 'U');
     let good: Vec<Instant> = pool.backends[0]
         .visits()
@@ -207,14 +207,35 @@ fn fall_and_rise_count_rounds_and_down_delay_counts_seconds() {
 }
 
 #[test]
+fn a_stale_failure_does_not_undo_what_another_saw_recover() {
+    let pool = FakePool::start(3);
+    let monitor = pool.monitor().flags("-i 20").start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    // A down that it does not agree with makes the monitor look at once.
+    pool.director.set_by_another(pool.address(0), 'D');
+    let address = pool.address(0).to_string();
+    monitor.wait_for_line(&[&address, "has failed"], REACTION);
+    pool.director.set_by_another(pool.address(0), 'U');
+    pool.wait_for_state(0, 'D');
+    pool.wait_for_no_users(0);
+    pool.backends[0].set(Mood::Healthy);
+    pool.director.set_by_another(pool.address(0), 'U');
+    pool.director.edit(pool.address(0), |host| host.stamp += 10);
+    assert_no_more_changes(&pool, A_WHILE);
+    assert_eq!(pool.state_of(0), 'U');
+}
+
+#[test]
 fn an_up_by_hand_during_our_down_is_heard() {
     let pool = FakePool::start(3);
-    let _monitor = pool.monitor().flags("-i 20").start();
+    let monitor = pool.monitor().flags("-i 20").start();
     pool.wait_for_visits();
     // Dead, and somebody takes it down before the monitor has noticed.
     pool.backends[0].set(Mood::Refusing);
     pool.director.set_by_another(pool.address(0), 'D');
-    std::thread::sleep(Duration::from_secs(3));
+    let address = pool.address(0).to_string();
+    monitor.wait_for_line(&[&address, "has failed"], REACTION);
     pool.director.set_by_another(pool.address(0), 'U');
     wait_until("a down", Duration::from_secs(4), || pool.state_of(0) == 'D');
     pool.wait_for_no_users(0);
