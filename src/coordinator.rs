@@ -12,7 +12,7 @@ mod reload;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{select, unbounded, Receiver, Sender};
 use log::{debug, error, info};
@@ -321,6 +321,3 @@ impl Coordinator {
         info!("{address} is no longer listed");
     }
 }
-
-/// How long a changing command may take: the director waits for the ring twice, 30 s each time.
-const CHANGE_PATIENCE: Duration = Duration::from_secs(65);

@@ -6,16 +6,22 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use log::{debug, error, info};
 
-use super::{memory, Coordinator, Notice, CHANGE_PATIENCE};
+use super::{memory, Coordinator, Notice};
 use crate::config::settings::{DrainMode, MoveLimit};
 use crate::director::client::DirectorError;
 use crate::director::link;
 use crate::director::wire::{Change, Generation, Reply};
 use crate::policy::{Action, Answer};
+
+/// The director waits for the ring twice, 30 s each time.
+const RING_PATIENCE: Duration = Duration::from_secs(65);
+
+/// Dovecot's `director_user_kick_delay`: what a limited number of moves at a time takes.
+const KICK_DELAY: Duration = Duration::from_secs(2);
 
 /// The commands under way, and what is known of the director's ways.
 #[derive(Default)]
@@ -94,7 +100,7 @@ impl Coordinator {
         debug!("command {number}: {} {address}", change.name());
         let socket = self.settings.socket.clone();
         let heard = self.heard.0.clone();
-        match link::send_change(socket, number, change, CHANGE_PATIENCE, heard) {
+        match link::send_change(socket, number, change, self.patience(change), heard) {
             Ok(()) => {
                 self.notices.lower(&Notice::NoThread);
             }
@@ -105,6 +111,20 @@ impl Coordinator {
                 self.finish(address, action, Answer::NotDone);
             }
         }
+    }
+
+    fn patience(&self, change: Change) -> Duration {
+        let batches = match change {
+            Change::HostResetUsers {
+                address,
+                limit: Some(limit),
+            } => {
+                let users = self.fleet.member(address).map_or(0, |m| m.listed.users);
+                u32::try_from(users).unwrap_or(u32::MAX) / limit
+            }
+            _ => 0,
+        };
+        RING_PATIENCE.saturating_add(KICK_DELAY.saturating_mul(batches))
     }
 
     /// A dry run says what would be done, once.
