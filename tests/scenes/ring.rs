@@ -15,13 +15,13 @@ use crate::lab::ring::{
 };
 
 /// Long enough for the slowest reaction on a busy machine.
-const REACTION: Duration = Duration::from_secs(15);
+pub const REACTION: Duration = Duration::from_secs(15);
 const A_WHILE: Duration = Duration::from_secs(4);
 /// For one answer of a living session.
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// A probe of IMAP a second, with a login and one quick retry.
-fn watch(ring: &Ring, director: usize) -> MonitorPlan {
+pub fn watch(ring: &Ring, director: usize) -> MonitorPlan {
     ring.monitor(director)
         .flags("-i 1 -t 1 --retries=1 --retry-delay=0.3")
         .flags(&format!("-p IMAP:{IMAP}"))
@@ -30,7 +30,7 @@ fn watch(ring: &Ring, director: usize) -> MonitorPlan {
 }
 
 #[track_caller]
-fn wait_for_states(ring: &Ring, director: usize, states: &str) {
+pub fn wait_for_states(ring: &Ring, director: usize, states: &str) {
     let what = format!("director {director} to list {states}");
     wait_until(&what, REACTION, || {
         ring.directors[director].states() == states
@@ -302,7 +302,7 @@ fn backends_added_and_removed_with_doveadm_are_followed() {
 }
 
 /// How often any director was told this of the backend, by its log.
-fn times_told(ring: &Ring, backend: &str, change: &str) -> usize {
+pub fn times_told(ring: &Ring, backend: &str, change: &str) -> usize {
     let told = format!("doveadm: Host {backend} changed {change}");
     let mentions = ring
         .directors
