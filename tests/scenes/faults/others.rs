@@ -207,6 +207,37 @@ fn fall_and_rise_count_rounds_and_down_delay_counts_seconds() {
 }
 
 #[test]
+fn a_monitor_of_a_later_director_leaves_the_first_move_to_the_others() {
+    let pool = FakePool::start(3);
+    // Five directors before ours: neighbours have a status, others none, removed ones no say.
+    pool.director.set_peers(&[
+        "10.0.0.1\t9090\tright\t0\tsynced\t0\t94\t383\t0\t141\t1795314818\t1795314818",
+        "10.0.0.2\t9090\t\t0\t",
+        "10.0.0.3\t9090\t\t0\t",
+        "10.0.0.4\t9090\t\t0\t",
+        "10.0.0.5\t9090\tleft\t0\tsynced\t0\t94\t383\t0\t141\t1795314818\t1795314818",
+        "10.0.0.6\t9090\tremoved\t0\t",
+    ]);
+    let monitor = pool.monitor().start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    let address = pool.address(0).to_string();
+    monitor.wait_for_line(&[&address, "rule rank"], REACTION);
+    let held = Instant::now();
+    pool.wait_for_state(0, 'D');
+    // 5 x 300 ms, less what the test took to see the line.
+    assert!(held.elapsed() > Duration::from_millis(1000));
+
+    pool.backends[1].set(Mood::Refusing);
+    let address = pool.address(1).to_string();
+    monitor.wait_for_line(&[&address, "rule rank"], REACTION);
+    pool.director.set_by_another(pool.address(1), 'D');
+    assert_no_more_changes(&pool, A_WHILE);
+    let about_the_second = pool.changes().concat().contains("b1");
+    assert!(!about_the_second, "{:?}", pool.changes());
+}
+
+#[test]
 fn a_stale_failure_does_not_undo_what_another_saw_recover() {
     let pool = FakePool::start(3);
     let monitor = pool.monitor().flags("-i 20").start();
