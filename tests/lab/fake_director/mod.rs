@@ -6,6 +6,7 @@
 //! that no test takes with `take_violations` fails the test when the director is dropped.
 
 mod talk;
+mod words;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Shutdown};
@@ -13,176 +14,19 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, sleep, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::admin_socket::HostLine;
 
+pub use words::{
+    Answer, Command, Deed, FakeHost, Greeting, ListShape, Record, ResetSupport, RingState,
+    WritePace,
+};
+
 /// How often the acceptor looks for a connection.
 const GLANCE: Duration = Duration::from_millis(3);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Command {
-    HostList,
-    DirectorList,
-    HostUp,
-    HostDown,
-    HostFlush,
-    HostResetUsers,
-    HostSet,
-    HostRemove,
-}
-
-impl Command {
-    fn from_word(word: &str) -> Option<Command> {
-        Some(match word {
-            "HOST-LIST" => Command::HostList,
-            "DIRECTOR-LIST" => Command::DirectorList,
-            "HOST-UP" => Command::HostUp,
-            "HOST-DOWN" => Command::HostDown,
-            "HOST-FLUSH" => Command::HostFlush,
-            "HOST-RESET-USERS" => Command::HostResetUsers,
-            "HOST-SET" => Command::HostSet,
-            "HOST-REMOVE" => Command::HostRemove,
-            _ => return None,
-        })
-    }
-
-    pub fn is_changing(self) -> bool {
-        !matches!(self, Command::HostList | Command::DirectorList)
-    }
-}
-
-/// Whether a command that is answered badly has done its work all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
-    Done,
-    Undone,
-}
-
-/// What a command is answered with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Done and `OK`; lists are lists.
-    Proper,
-    /// `OK`, and nothing was done: what a reset in an unsynced ring does.
-    Lie,
-    NotFound,
-    Busy,
-    SyncTimedOut(Deed),
-    TryAgain,
-    Text(String),
-    /// Done, and `OK` only after a time.
-    Late(Duration),
-    /// No answer for as long as the connection lasts.
-    Hang(Deed),
-    /// The connection closes without an answer.
-    Close(Deed),
-}
-
-/// What a connection gets to see first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Greeting {
-    Proper,
-    /// A newer minor version, which is fine.
-    NewerMinor,
-    /// Major version 2.
-    WrongMajor,
-    /// The greeting of another program.
-    Foreign,
-    /// Accepted and then nothing.
-    Never,
-    CloseAtOnce,
-    /// The kernel connects and nobody accepts.
-    NotAccepted,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RingState {
-    Synced,
-    Handshaking,
-    Syncing,
-    Other(String),
-}
-
-impl RingState {
-    fn text(&self) -> &str {
-        match self {
-            RingState::Synced => "ring synced",
-            RingState::Handshaking => "ring handshaking",
-            RingState::Syncing => "ring syncing - last sync 7 secs ago",
-            RingState::Other(text) => text,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WritePace {
-    Whole,
-    /// So long between two bytes.
-    Dribble(Duration),
-}
-
-/// How much of HOST-LIST is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ListShape {
-    Whole,
-    /// Every host and no empty line; then the connection closes.
-    CutBeforeEnd,
-    /// The first hosts only and half of the next line; then the connection closes.
-    CutInside(usize),
-    /// These lines stand before the hosts.
-    Junk(Vec<String>),
-    /// As before 2.2.19: no tag, no state, no stamp, and no HOST-UP, HOST-DOWN, HOST-RESET-USERS.
-    WithoutStates,
-    /// No host at all.
-    Empty,
-}
-
-/// What HOST-RESET-USERS takes, by the director's age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResetSupport {
-    WithLimit,
-    /// 2.2.19 to 2.2.25: a number closes the connection.
-    WithoutLimit,
-    None,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FakeHost {
-    pub address: IpAddr,
-    pub vhosts: u32,
-    pub users: u64,
-    pub tag: String,
-    /// `U` or `D`.
-    pub state: char,
-    pub stamp: u64,
-}
-
-impl FakeHost {
-    pub fn new(address: impl Into<IpAddr>) -> FakeHost {
-        FakeHost {
-            address: address.into(),
-            vhosts: 100,
-            users: 0,
-            tag: String::new(),
-            state: 'U',
-            stamp: 0,
-        }
-    }
-}
-
-/// A command as it came.
-#[derive(Clone, Debug)]
-pub struct Record {
-    pub at: Instant,
-    pub connection: u64,
-    pub command: Command,
-    /// Fields separated by one space.
-    pub line: String,
-    pub ring: RingState,
-}
 
 /// A command, for one host or for any.
 type Subject = (Command, Option<IpAddr>);
