@@ -25,7 +25,7 @@ pub struct Entry {
     pub down: Option<OwnDown>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub drain: Drain,
-    /// How often this monitor brought it up against another's view.
+    /// How often it was brought up against another monitor's view.
     #[serde(default, skip_serializing_if = "is_default")]
     pub contests: u32,
 }

@@ -14,6 +14,8 @@ pub struct Evidence {
     verdict: Option<Verdict>,
     /// When the verdict became `Failed`, while it is.
     failed_since: Option<Instant>,
+    /// When the healthy rounds began that no failed attempt has interrupted, while there are any.
+    healthy_since: Option<Instant>,
     doubt: Option<Doubt>,
     healthy: Option<HealthyRound>,
     /// When each service was last seen to pass, by its place in the settings.
@@ -48,6 +50,10 @@ impl Evidence {
         self.failed_since
     }
 
+    pub fn healthy_since(&self) -> Option<Instant> {
+        self.healthy_since
+    }
+
     pub fn doubt(&self) -> Option<&Doubt> {
         self.doubt.as_ref()
     }
@@ -80,22 +86,26 @@ impl Evidence {
                 self.passes[finding.service] = Some(outcome.ended());
             }
             Err(failure) if failure.fault.blame() == Blame::Own => {}
-            Err(_) => match &mut self.doubt {
-                Some(doubt) => doubt.latest_failure = outcome.began,
-                None => {
-                    self.doubt = Some(Doubt {
-                        since: outcome.ended(),
-                        latest_failure: outcome.began,
-                        refuges: BTreeMap::new(),
-                    })
+            Err(_) => {
+                self.healthy_since = None;
+                match &mut self.doubt {
+                    Some(doubt) => doubt.latest_failure = outcome.began,
+                    None => {
+                        self.doubt = Some(Doubt {
+                            since: outcome.ended(),
+                            latest_failure: outcome.began,
+                            refuges: BTreeMap::new(),
+                        })
+                    }
                 }
-            },
+            }
         }
         if let Some(verdict) = &finding.verdict {
             match verdict {
                 Verdict::Healthy(_) => {
                     self.doubt = None;
                     self.failed_since = None;
+                    self.healthy_since.get_or_insert(finding.round_began);
                     self.healthy = Some(HealthyRound {
                         began: finding.round_began,
                         ended: outcome.ended(),

@@ -80,7 +80,7 @@ pub struct Memory {
     /// The HOST-DOWN that made the down ours, while it is.
     pub down: Option<OwnDown>,
     pub drain_owed: bool,
-    /// How often we brought it up again after somebody else had taken it down.
+    /// How often it was brought up again after somebody else had taken it down, and passed here.
     pub contests: u32,
 }
 
@@ -180,7 +180,7 @@ impl Fleet {
             let address = listed.address;
             gone.remove(&address);
             match self.members.get_mut(&address) {
-                Some(member) => member.on_listed(listed, began, &mut changes),
+                Some(member) => member.on_listed(listed, began, self.rules.hold, &mut changes),
                 None => {
                     self.members.insert(address, Member::new(listed, began));
                     changes.joined.push(address);
@@ -260,7 +260,10 @@ impl Fleet {
                     member.debt = (drain != DrainMode::Leave).then(|| Debt::new(now));
                 }
                 Action::MarkUp if !member.ownership.is_ours() => {
-                    member.contest.on_foreign_down_undone(hold, now);
+                    let healthy_since = member.evidence.healthy_since();
+                    member
+                        .contest
+                        .on_foreign_down_undone(healthy_since, hold, now);
                 }
                 Action::MarkUp | Action::Drain => {}
             }
@@ -368,7 +371,7 @@ impl Member {
         expected.map_or(false, |expected| expected.state == state)
     }
 
-    fn on_listed(&mut self, listed: Listed, began: Instant, changes: &mut Changes) {
+    fn on_listed(&mut self, listed: Listed, began: Instant, hold: Duration, changes: &mut Changes) {
         let address = listed.address;
         let (from, to) = (self.listed.state, listed.state);
         let ours = self.expects(to);
@@ -376,6 +379,12 @@ impl Member {
         if changed && !ours {
             self.news = began;
             changes.news.push(News { address, from, to });
+        }
+        let brought_up = (from, to) == (HostState::Down, HostState::Up);
+        if brought_up && !ours && !self.ownership.is_ours() {
+            let healthy_since = self.evidence.healthy_since();
+            self.contest
+                .on_foreign_down_undone(healthy_since, hold, began);
         }
         self.listed = listed;
         match self.command {

@@ -1,8 +1,8 @@
 //! Quiet for backends that monitors see differently, and for those that fail again and again.
 //!
 //! Contested: healthy to us, down but not by us, and listed up not long ago. Our HOST-UP is held for
-//! `--hold`, doubled each time we have brought it up against another's view, up to an hour; an hour
-//! spent up forgets that. Unsteady: from its third down within an hour on, by whoever, a minute,
+//! `--hold`, doubled each time it has been brought up against another's view, by us or by one who
+//! sees it as we do, up to an hour; an hour spent up forgets that. Unsteady: from its third down within an hour on, by whoever, a minute,
 //! doubled with each further one. Service comes before quiet: where a tag has no backend listed up,
 //! one that is healthy goes up at once, the others stay held.
 
@@ -18,13 +18,16 @@ const HOUR: Duration = Duration::from_secs(3600);
 const UNSTEADY_FROM: usize = 3;
 const UNSTEADY_HOLD: Duration = Duration::from_secs(60);
 
+/// By how much two monitors can differ in when a backend was last listed up.
+const LIST_AGE: Duration = Duration::from_secs(2);
+
 /// With so many downs within an hour the hold has reached its longest.
 const MOST_DOWNS: usize = 10;
 
 /// What a backend has been through.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Contest {
-    /// How often we brought it up against another's view.
+    /// How often it was brought up against another's view.
     count: u32,
     up: Option<Up>,
     /// When it was seen to go down, within the last hour, oldest first.
@@ -88,14 +91,24 @@ impl Contest {
         }
     }
 
-    /// Our HOST-UP for a down that was not ours. It counts where it ended a hold; a first aid to a
-    /// tag without service, or to a backend that had been down for long, does not.
-    pub(super) fn on_foreign_down_undone(&mut self, base: Duration, now: Instant) {
+    /// A down that was not ours is being undone, by us or by another. It counts where it ends a hold
+    /// of ours and we have seen it pass all the time: a first aid to a tag without service, and a
+    /// failure that we saw too, do not. Another's counts as ours does, or each of several monitors
+    /// that see it pass would take its turn at the same hold.
+    pub(super) fn on_foreign_down_undone(
+        &mut self,
+        healthy_since: Option<Instant>,
+        base: Duration,
+        now: Instant,
+    ) {
+        let up = match self.up {
+            Some(up) => up,
+            None => return,
+        };
+        let down_for = now.saturating_duration_since(up.latest);
         let hold = self.contested_hold(base);
-        let down_for = self
-            .up
-            .map_or(Duration::MAX, |up| now.saturating_duration_since(up.latest));
-        if (hold..=hold.saturating_mul(2)).contains(&down_for) {
+        let ends_hold = (hold..=hold.saturating_mul(2)).contains(&(down_for + LIST_AGE));
+        if ends_hold && healthy_since.map_or(false, |since| since <= up.latest) {
             self.count = self.count.saturating_add(1);
         }
     }

@@ -8,6 +8,14 @@ fn contested() -> Reason {
     }
 }
 
+/// Backend 0 is up and passes.
+fn settled_bench() -> Bench {
+    let mut bench = Bench::new(2);
+    bench.passes(0);
+    bench.read_list();
+    bench
+}
+
 /// Somebody takes backend 0 down; it passes here.
 fn contest(bench: &mut Bench) {
     bench.set(0, HostState::Down);
@@ -24,7 +32,7 @@ fn bring_up(bench: &mut Bench, number: u8) {
 
 #[test]
 fn a_contested_backend_is_held_twice_as_long_each_time() {
-    let mut bench = Bench::new(2);
+    let mut bench = settled_bench();
     for seconds in [60, 120, 240, 480, 960, 1920, 3600, 3600] {
         contest(&mut bench);
         bench.check_held(0, &contested(), None);
@@ -32,6 +40,38 @@ fn a_contested_backend_is_held_twice_as_long_each_time() {
         bench.check_held(0, &contested(), None);
         bench.pass_time(1600);
         bring_up(&mut bench, 0);
+    }
+}
+
+#[test]
+fn a_contested_backend_that_another_brings_up_is_held_twice_as_long_too() {
+    let mut bench = settled_bench();
+    for seconds in [60, 120, 240] {
+        contest(&mut bench);
+        bench.pass_time(seconds * 1000 - 1500);
+        bench.check_held(0, &contested(), None);
+        bench.set(0, HostState::Up);
+        bench.read_list();
+    }
+    assert_eq!(bench.memory(0).contests, 3);
+}
+
+#[test]
+fn a_failure_that_we_have_seen_too_is_no_contest() {
+    let mut bench = Bench::new(2);
+    for brought_up_by_us in [true, false, true, false] {
+        bench.refuses(0, true);
+        bench.set(0, HostState::Down);
+        bench.read_list();
+        bench.pass_time(70_000);
+        bench.passes(0);
+        if brought_up_by_us {
+            bring_up(&mut bench, 0);
+        } else {
+            bench.set(0, HostState::Up);
+            bench.read_list();
+        }
+        assert_eq!(bench.memory(0).contests, 0);
     }
 }
 
@@ -97,7 +137,7 @@ fn one_backend_of_a_tag_without_service_goes_up_at_once() {
 
 #[test]
 fn the_ledger_keeps_the_contests_over_a_restart() {
-    let mut bench = Bench::new(2);
+    let mut bench = settled_bench();
     contest(&mut bench);
     bench.pass_time(60_000);
     bring_up(&mut bench, 0);
