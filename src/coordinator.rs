@@ -142,8 +142,9 @@ impl Coordinator {
 
     fn next_event(&self) -> Event {
         let ends = self.holds.values().filter_map(|hold| hold.until);
-        let timer = ends.fold(self.lists.next_reading(), Instant::min);
-        let patience = timer.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let timer = ends.fold(self.lists.next_reading(now), Instant::min);
+        let patience = timer.saturating_duration_since(now);
         select! {
             recv(self.signals) -> signal => match signal {
                 Ok(signal) => Event::Signal(signal),

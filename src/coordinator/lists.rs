@@ -36,10 +36,11 @@ impl Lists {
         }
     }
 
-    /// When to wake up for the next reading; one under way wakes by its answer.
-    pub(super) fn next_reading(&self) -> Instant {
+    /// When to wake up for the next reading; one under way wakes by its answer, however long the
+    /// director takes.
+    pub(super) fn next_reading(&self, now: Instant) -> Instant {
         if self.reading {
-            self.due + READING_INTERVAL
+            now + READING_INTERVAL
         } else {
             self.due
         }
