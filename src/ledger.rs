@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::Stamp;
 use crate::quote::Quote;
+use crate::read_only::Cause;
 
 /// What is remembered of one backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -308,6 +309,7 @@ impl fmt::Display for LedgerError {
                     LedgerStep::Sync => "sync",
                     LedgerStep::Rename => "rename",
                 };
+                let cause = Cause { path, cause };
                 write!(f, "{}: {step}: {cause}", path.display())
             }
         }

@@ -20,6 +20,7 @@ pub mod policy;
 pub mod probe;
 pub mod proto;
 pub mod quote;
+pub mod read_only;
 pub mod schedule;
 pub mod service;
 pub mod start;

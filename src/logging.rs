@@ -13,6 +13,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::config::settings::LogTarget;
 use crate::quote::Quote;
+use crate::read_only::Cause;
 
 mod file;
 mod line;
@@ -37,6 +38,7 @@ impl fmt::Display for LogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LogError::Open { path, cause } => {
+                let cause = Cause { path, cause };
                 let path = Quote::new(path.to_string_lossy().as_bytes());
                 write!(f, "log file {path}: open: {cause}")
             }

@@ -17,6 +17,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use crate::quote::Quote;
+use crate::read_only::Cause;
 
 /// How often a file that vanishes between opening and locking is tried again.
 const ATTEMPTS: u32 = 10;
@@ -72,6 +73,7 @@ impl fmt::Display for LockError {
                 write!(f, "lock file {}: replaced by others", quote(path))
             }
             LockError::Io { path, doing, cause } => {
+                let cause = Cause { path, cause };
                 write!(f, "lock file {}: {doing}: {cause}", quote(path))
             }
         }
