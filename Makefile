@@ -4,7 +4,26 @@
 # question). TOOLCHAIN=debian or TOOLCHAIN=current overrules the choice of compiler.
 
 SHELL = /bin/sh
-.PHONY: build check check-debian check-bare demo clean help
+.PHONY: build check check-debian check-bare demo install uninstall clean help
+
+# Where `make install` puts things; each can be set on the command line. DESTDIR goes before all of
+# them and into none of the files, as packagers want it.
+PREFIX = /usr/local
+SBINDIR = $(PREFIX)/sbin
+DATADIR = $(PREFIX)/share
+MANDIR = $(DATADIR)/man
+DOCDIR = $(DATADIR)/doc/poolmon
+BASHCOMPDIR = $(DATADIR)/bash-completion/completions
+ZSHCOMPDIR = $(DATADIR)/zsh/site-functions
+UNITDIR = $(PREFIX)/lib/systemd/system
+# What the installed files refer to.
+SYSCONFDIR = /etc
+RUNSTATEDIR = /var/run
+LOGDIR = /var/log
+SUBSYSDIR = /var/lock/subsys
+INSTALL = install
+# What to install as the program.
+BINARY = target/release/poolmon
 
 # The release binary, target/release/poolmon.
 build:
@@ -25,6 +44,56 @@ check-bare:
 # Two real directors, three real backends, one dies, one freezes: watch poolmon deal with it.
 demo:
 	@bash tests/setup/demo.sh
+
+# Puts program, man page, completions, unit, init scripts and examples below PREFIX; DESTDIR=DIR packs.
+install:
+	@test -x "$(BINARY)" || { echo "$(BINARY) is missing: run make first" >&2; exit 1; }
+	@$(INSTALL) -d "$(DESTDIR)$(SBINDIR)"
+	$(INSTALL) -m 755 "$(BINARY)" "$(DESTDIR)$(SBINDIR)/poolmon"
+	@set -e; $(each_text) do \
+		$(INSTALL) -d "$$(dirname "$(DESTDIR)$$to")"; \
+		echo "install -m $$mode $$from $(DESTDIR)$$to"; \
+		sed $(relocated) "$$from" >"$(DESTDIR)$$to.new"; \
+		chmod "$$mode" "$(DESTDIR)$$to.new"; \
+		mv "$(DESTDIR)$$to.new" "$(DESTDIR)$$to"; \
+	done
+
+# Removes what install has put there, given the same PREFIX and DESTDIR; configuration and logs stay.
+uninstall:
+	rm -f "$(DESTDIR)$(SBINDIR)/poolmon"
+	@set -e; $(each_text) do \
+		echo "rm -f $(DESTDIR)$$to"; rm -f "$(DESTDIR)$$to"; \
+	done
+	@for folder in /examples /init ""; do \
+		rmdir "$(DESTDIR)$(DOCDIR)$$folder" 2>/dev/null || true; \
+	done
+
+# One line a file: mode, source, place.
+define texts
+644 etc/man/poolmon.8 $(MANDIR)/man8/poolmon.8
+644 etc/completion/poolmon.bash $(BASHCOMPDIR)/poolmon
+644 etc/completion/poolmon.zsh $(ZSHCOMPDIR)/_poolmon
+644 init/poolmon.service $(UNITDIR)/poolmon.service
+755 init/poolmon.debian $(DOCDIR)/init/poolmon.debian
+755 init/poolmon.redhat $(DOCDIR)/init/poolmon.redhat
+644 init/poolmon.upstart $(DOCDIR)/init/poolmon.upstart
+644 init/unprivileged.conf $(DOCDIR)/init/unprivileged.conf
+644 etc/poolmon.conf $(DOCDIR)/examples/poolmon.conf
+644 etc/credentials $(DOCDIR)/examples/credentials
+644 etc/logrotate $(DOCDIR)/examples/logrotate
+644 etc/dovecot-listener.conf $(DOCDIR)/examples/dovecot-listener.conf
+endef
+export texts
+each_text = printf '%s\n' "$$texts" | while read -r mode from to;
+
+# The files name the default places; only what differs from them is replaced.
+relocated = \
+	-e 's|/usr/local/sbin/poolmon|$(SBINDIR)/poolmon|g' \
+	-e 's,/etc/\(dovecot\|default\|sysconfig\)/,$(SYSCONFDIR)/\1/,g' \
+	-e 's|/etc/init.d/functions|$(SYSCONFDIR)/init.d/functions|g' \
+	-e 's|/var/run/poolmon|$(RUNSTATEDIR)/poolmon|g' \
+	-e 's|/var/lock/subsys/|$(SUBSYSDIR)/|g' \
+	-e 's|/var/log/poolmon|$(LOGDIR)/poolmon|g'
 
 # Removes what was built.
 clean:

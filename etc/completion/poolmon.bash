@@ -1,0 +1,55 @@
+# bash completion for poolmon. A test compares its options with the program's.
+
+_poolmon() {
+    local current=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD - 1]} words=
+
+    # bash takes --flush=mo for three words.
+    if [[ $current == = ]]; then
+        current=
+    elif [[ $option == = && $COMP_CWORD -ge 2 ]]; then
+        option=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+
+    COMPREPLY=()
+    case $option in
+    -S | --socket | --ca-file | -c | --credfile | -k | --lockfile | --state-file)
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        compopt -o filenames 2>/dev/null
+        return
+        ;;
+    -l | --logfile)
+        mapfile -t COMPREPLY < <(compgen -W syslog -- "$current"; compgen -f -- "$current")
+        compopt -o filenames 2>/dev/null
+        return
+        ;;
+    --tls-name)
+        mapfile -t COMPREPLY < <(compgen -A hostname -- "$current")
+        return
+        ;;
+    # A colon parts words too; what comes after it is a number, which nobody completes.
+    -p | --port) words="110 143 24 IMAP POP3 LMTP" ;;
+    -s | --ssl) words="993 995 IMAP POP3 LMTP" ;;
+    -v | --ssl-verify) words="0 1" ;;
+    --flush) words="move drop none" ;;
+    --restore) words="any own" ;;
+    --max-down) words="all 1 50%" ;;
+    --max-moves) words=100 ;;
+    -i | --interval) words="5 10 30" ;;
+    -t | --timeout) words="2 5 10" ;;
+    --retries) words="0 4" ;;
+    --retry-delay) words="0.5 3" ;;
+    --rise | --fall) words="1 2 3" ;;
+    --down-delay) words="0 30" ;;
+    --hold) words="60 300" ;;
+    --lmtp-from | --lmtp-to) return ;;
+    *)
+        words="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
+            --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay --flush
+            --max-moves --rise --fall --restore --max-down --down-delay --hold -n --dry-run --once
+            -f --foreground -k --lockfile -l --logfile --state-file -d --debug -h --help --version"
+        ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+
+complete -F _poolmon poolmon

@@ -1,0 +1,34 @@
+#compdef poolmon
+# zsh completion for poolmon. A test compares its options with the program's.
+
+_arguments -s -S \
+    '(-S --socket)'{-S+,--socket=}'[the admin socket of the director]:socket:_files' \
+    '*'{-p+,--port=}'[check this port without TLS from the start]:port:(110 143 24 IMAP\: POP3\: LMTP\:)' \
+    '*'{-s+,--ssl=}'[check this port with TLS from the start]:port:(993 995 IMAP\: POP3\: LMTP\:)' \
+    '(-v --ssl-verify)'{-v+,--ssl-verify=}'[check certificates and the names in them]:switch:(0 1)' \
+    '--tls-name=[the name every certificate has to bear]:name:_hosts' \
+    '--ca-file=[certificates to trust beside those of the system]:PEM file:_files' \
+    '(-c --credfile)'{-c+,--credfile=}'[log in with the account of this file]:file:_files' \
+    '--lmtp-from=[the sender an LMTP check names]:address: ' \
+    '--lmtp-to=[the recipient an LMTP check asks for]:address: ' \
+    '(-i --interval)'{-i+,--interval=}'[pause between two checks of a backend]:seconds: ' \
+    '(-t --timeout)'{-t+,--timeout=}'[how long one attempt may take]:seconds: ' \
+    '--retries=[further attempts before a port has failed for good]:number: ' \
+    '--retry-delay=[pause before the first further attempt]:seconds: ' \
+    '--flush=[what happens to the users of a down backend]:way:(move drop none)' \
+    '--max-moves=[how many users are moved at a time]:number: ' \
+    '--rise=[healthy rounds before a backend counts as healthy]:number: ' \
+    '--fall=[failed rounds before a backend counts as failed]:number: ' \
+    '--restore=[which down backends are brought up again]:which:(any own)' \
+    '--max-down=[how many backends of a tag may be down]:number, share or all:(all)' \
+    '--down-delay=[how long failed before it is taken down]:seconds: ' \
+    '--hold=[how long a down by somebody else is respected]:seconds: ' \
+    '(-n --dry-run)'{-n,--dry-run}'[log what would be done, change nothing]' \
+    '--once[check once, print the result, change nothing]' \
+    '(-f --foreground)'{-f,--foreground}'[do not go to the background]' \
+    '(-k --lockfile)'{-k+,--lockfile=}'[the PID file]:file:_files' \
+    '(-l --logfile)'{-l+,--logfile=}'[where to log]:target:{_alternative "names\:target\:(syslog)" "files\:file\:_files"}' \
+    '--state-file=[what has to outlive a restart]:file:_files' \
+    '(-d --debug)'{-d,--debug}'[log each check too]' \
+    '(- *)'{-h,-\?,--help}'[print a help text]' \
+    '(- *)--version[print the version]'
