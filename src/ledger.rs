@@ -103,11 +103,17 @@ impl Ledger {
     pub fn open(path: &Path) -> (Ledger, Option<LedgerWarning>) {
         let mut entries = BTreeMap::new();
         let mut content = Content::Same;
-        let mut warning = None;
+        let warning;
         match file::read(path) {
-            Ok(read) => entries = read,
+            Ok(read) => {
+                entries = read;
+                warning = file::check_folder(path).err().map(LedgerWarning::Unusable);
+            }
             Err(file::Unread::NotThere) => {
-                warning = file::make_folder(path).err().map(LedgerWarning::Unusable);
+                warning = file::make_folder(path)
+                    .and_then(|()| file::check_folder(path))
+                    .err()
+                    .map(LedgerWarning::Unusable);
             }
             Err(file::Unread::Damaged(cause)) => {
                 warning = Some(LedgerWarning::Damaged {

@@ -26,6 +26,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::unistd::{access, AccessFlags};
 use serde::{Deserialize, Serialize};
 
 use super::{left_alone, Damage, Entry, LedgerError, LedgerStep, Untouched};
@@ -159,6 +160,12 @@ pub(super) fn make_folder(path: &Path) -> Result<(), LedgerError> {
         Err(_) if folder.is_dir() => Ok(()),
         Err(error) => Err(io_error(folder, LedgerStep::MakeFolder)(error)),
     }
+}
+
+/// Whether the file can be put into its folder, so that a start tells it and not the first failure.
+pub(super) fn check_folder(path: &Path) -> Result<(), LedgerError> {
+    access(folder_of(path), AccessFlags::W_OK | AccessFlags::X_OK)
+        .map_err(|errno| io_error(path, LedgerStep::Create)(errno.into()))
 }
 
 /// Gives a damaged file another name, in place of what had it before.
