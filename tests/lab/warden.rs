@@ -3,7 +3,9 @@
 //! A warden is a tiny shell that waits on a pipe which only the test process holds. If the pipe
 //! ends without a word, the test process is gone, and the warden kills its ward.
 
+use std::ffi::OsStr;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use nix::unistd::Pid;
@@ -26,10 +28,22 @@ impl Warden {
             Ward::Process(pid) => pid.to_string(),
             Ward::Group(pid) => format!("-{pid}"),
         };
+        Warden::start(r#"kill -s KILL -- "$0""#, &[OsStr::new(&target)])
+    }
+
+    /// Over whatever process the PID file names at that moment, if it runs this program: a daemon
+    /// that others start and replace.
+    pub fn over_pid_file(file: &Path, program: &Path) -> Warden {
+        let deed =
+            r#"pid=$(cat "$0"); [ "$(readlink "/proc/$pid/exe")" = "$1" ] && kill -KILL "$pid""#;
+        Warden::start(deed, &[file.as_os_str(), program.as_os_str()])
+    }
+
+    fn start(deed: &str, arguments: &[&OsStr]) -> Warden {
         let shell = Command::new("sh")
             .arg("-c")
-            .arg(r#"trap '' INT TERM HUP; read word || kill -s KILL -- "$0""#)
-            .arg(target)
+            .arg(format!("trap '' INT TERM HUP; read word || {{ {deed}; }}"))
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -51,6 +65,8 @@ impl Drop for Warden {
 
 #[cfg(test)]
 mod tests {
+    use std::env;
+    use std::fs;
     use std::os::unix::process::ExitStatusExt;
     use std::time::Duration;
 
@@ -75,5 +91,27 @@ mod tests {
             let status = wait_for("the ward's end", SOON, || child.try_wait().unwrap());
             assert_eq!(status.signal(), Some(Signal::SIGKILL as i32));
         }
+    }
+
+    #[test]
+    fn a_warden_over_a_pid_file_kills_only_the_program_it_was_told() {
+        let file = env::temp_dir().join(format!("pm-warden-{}", std::process::id()));
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        fs::write(&file, format!("{}\n", child.id())).unwrap();
+        let program = wait_for("the program", SOON, || {
+            let program = fs::read_link(format!("/proc/{}/exe", child.id())).ok()?;
+            (program != env::current_exe().unwrap()).then_some(program)
+        });
+        for (told, ends) in [(Path::new("/another/program"), false), (&program, true)] {
+            let mut warden = Warden::over_pid_file(&file, told);
+            drop(warden.shell.stdin.take());
+            warden.shell.wait().unwrap();
+            if ends {
+                wait_for("the ward's end", SOON, || child.try_wait().unwrap());
+            } else {
+                assert_eq!(child.try_wait().unwrap(), None);
+            }
+        }
+        fs::remove_file(file).unwrap();
     }
 }
