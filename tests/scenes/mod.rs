@@ -4,4 +4,6 @@
 mod disagreement;
 mod faults;
 mod lab_itself;
+mod maintenance;
+mod packaging;
 mod ring;

@@ -1,0 +1,312 @@
+//! The daemon's way to the background: what the terminal is told, and what is left of the terminal.
+
+use std::fs::{self, read_link};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::Pid;
+
+use super::installation::{is_running, mode_of, SOON};
+use crate::lab::command::{self, Ended};
+use crate::lab::fake_backend::{Mood, IMAP};
+use crate::lab::fake_pool::{FakePool, PASSWORD, USER};
+use crate::lab::monitor::{binary, MonitorPlan};
+use crate::lab::patience::{show_on_failure, wait_until};
+use crate::lab::warden::{Ward, Warden};
+
+struct Daemon {
+    pid: Pid,
+    _warden: Warden,
+}
+
+impl Daemon {
+    /// The one whose start has just returned.
+    #[track_caller]
+    fn of(lock: &Path) -> Daemon {
+        let text = fs::read_to_string(lock).expect("a PID file");
+        assert!(text.ends_with('\n'), "{text:?}");
+        let pid = Pid::from_raw(text.trim().parse().expect("a PID"));
+        Daemon {
+            pid,
+            _warden: Warden::over(Ward::Process(pid)),
+        }
+    }
+
+    #[track_caller]
+    fn start(plan: &MonitorPlan) -> Daemon {
+        let ended = plan.run("-d", SOON);
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
+        assert_eq!(ended.text, "");
+        Daemon::of(&plan.lock)
+    }
+
+    fn is_there(&self) -> bool {
+        is_running(self.pid)
+    }
+
+    fn send(&self, signal: Signal) {
+        kill(self.pid, signal).expect("it is there");
+    }
+
+    /// How long it took to end.
+    #[track_caller]
+    fn stop(&self, signal: Signal) -> Duration {
+        let sent = Instant::now();
+        self.send(signal);
+        wait_until("the daemon's end", SOON, || !self.is_there());
+        sent.elapsed()
+    }
+
+    fn proc(&self, name: &str) -> PathBuf {
+        Path::new("/proc").join(self.pid.to_string()).join(name)
+    }
+}
+
+/// Whether somebody holds the lock, as flock(1) sees it.
+fn is_locked(pool: &FakePool, lock: &Path) -> bool {
+    let mut flock = Command::new("flock");
+    flock.arg("--nonblock").arg(lock).arg("true");
+    let ended = command::run(&mut flock, pool.place.folder(), SOON);
+    !ended.status.success()
+}
+
+#[test]
+fn when_the_start_returns_the_daemon_holds_the_lock_and_its_pid_is_written() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT] {
+        let daemon = Daemon::start(&plan);
+        assert!(daemon.is_there());
+        assert!(is_locked(&pool, &plan.lock));
+        let again = plan.run("", SOON);
+        assert_eq!(again.status.code(), Some(1));
+        let expected = format!("poolmon: Already running as pid {}\n", daemon.pid);
+        assert_eq!(again.text, expected);
+        let taken = daemon.stop(signal);
+        assert!(taken < Duration::from_secs(1), "{signal}: {taken:?}");
+        assert!(!plan.lock.exists());
+    }
+}
+
+#[test]
+fn of_many_started_at_once_one_runs() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor();
+    let ended: Vec<Ended> = thread::scope(|scope| {
+        let starts: Vec<_> = (0..6).map(|_| scope.spawn(|| plan.run("", SOON))).collect();
+        starts
+            .into_iter()
+            .map(|start| start.join().unwrap())
+            .collect()
+    });
+    let daemon = Daemon::of(&plan.lock);
+    let well = ended.iter().filter(|ended| ended.status.success()).count();
+    assert_eq!(well, 1, "{ended:?}");
+    for refused in ended.iter().filter(|ended| !ended.status.success()) {
+        assert_eq!(refused.status.code(), Some(1));
+        // Before the fork the one that started it has the lock, and its PID stands there.
+        let text = &refused.text;
+        assert!(
+            text.starts_with("poolmon: Already running as pid "),
+            "{text}"
+        );
+    }
+    daemon.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn a_perl_poolmon_and_the_daemon_exclude_each_other() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor();
+    let perl = |script: &str| {
+        let mut perl = Command::new("perl");
+        perl.args(["-MFcntl=:flock", "-e", script]).arg(&plan.lock);
+        command::run(&mut perl, pool.place.folder(), SOON)
+    };
+    let daemon = Daemon::start(&plan);
+    let asks = "open my $f, '+>>', $ARGV[0] or die; exit(flock($f, LOCK_EX | LOCK_NB) ? 3 : 4);";
+    assert_eq!(perl(asks).status.code(), Some(4));
+    daemon.stop(Signal::SIGTERM);
+    assert_eq!(perl(asks).status.code(), Some(3));
+
+    // It forks, as the Perl poolmon does, and its child keeps the lock.
+    let holds = "open my $f, '+>>', $ARGV[0] or die; flock($f, LOCK_EX | LOCK_NB) or die; \
+                 exit 0 if fork; truncate $f, 0; syswrite $f, \"$$\\n\"; sleep 30;";
+    perl(holds).success();
+    wait_until("Perl's PID", SOON, || {
+        fs::read_to_string(&plan.lock).map_or(false, |text| text.ends_with('\n'))
+    });
+    let perl = Daemon::of(&plan.lock);
+    let refused = plan.run("", SOON);
+    assert_eq!(refused.status.code(), Some(1));
+    let expected = format!("poolmon: Already running as pid {}\n", perl.pid);
+    assert_eq!(refused.text, expected);
+    perl.stop(Signal::SIGKILL);
+    Daemon::start(&plan).stop(Signal::SIGTERM);
+}
+
+#[test]
+fn it_leaves_the_terminal_its_folder_and_its_umask_behind() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor();
+    for (umask, others_may) in [("000", 0o644), ("077", 0o600)] {
+        let start = format!(
+            "umask {umask}; exec {} -S {} -k {} -l {} --state-file {} -p IMAP:{IMAP}",
+            binary().display(),
+            pool.director.socket().display(),
+            plan.lock.display(),
+            plan.log_file().display(),
+            plan.state.display(),
+        );
+        let _ = fs::remove_file(plan.log_file());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &start]);
+        command::run(&mut shell, pool.place.folder(), SOON).success();
+        let daemon = Daemon::of(&plan.lock);
+        assert_eq!(mode_of(&plan.lock), others_may);
+        assert_eq!(mode_of(&plan.log_file()), others_may & 0o640);
+
+        assert_eq!(read_link(daemon.proc("cwd")).unwrap(), Path::new("/"));
+        assert_eq!(
+            read_link(daemon.proc("fd/0")).unwrap(),
+            Path::new("/dev/null")
+        );
+        for stream in ["fd/1", "fd/2"] {
+            assert_eq!(read_link(daemon.proc(stream)).unwrap(), plan.log_file());
+        }
+        let status = fs::read_to_string(daemon.proc("status")).unwrap();
+        assert!(status.contains("Umask:\t0022"), "{status}");
+        // A session of its own: fields 5, 6 and 7 of stat are group, session and terminal.
+        let stat = fs::read_to_string(daemon.proc("stat")).unwrap();
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+        let pid = daemon.pid.to_string();
+        assert_eq!((fields[2], fields[3], fields[4]), (&*pid, &*pid, "0"));
+        daemon.stop(Signal::SIGTERM);
+    }
+}
+
+#[test]
+fn whoever_reads_its_output_sees_the_end() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor();
+    let program = format!(
+        "{} -S {} -k {} -l {} --state-file {} -p IMAP:{IMAP}",
+        binary().display(),
+        pool.director.socket().display(),
+        plan.lock.display(),
+        plan.log_file().display(),
+        plan.state.display(),
+    );
+    for start in [
+        // Without the end of both streams this cat would go on for the daemon's whole life.
+        format!("{program} 2>&1 | cat"),
+        // No streams at all: a file opened later must not become one of them.
+        format!("{program} <&- >&- 2>&-"),
+    ] {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &start]);
+        let ended = command::run(&mut shell, pool.place.folder(), SOON);
+        assert_eq!(ended.success(), "");
+        let daemon = Daemon::of(&plan.lock);
+        assert_eq!(
+            read_link(daemon.proc("fd/0")).unwrap(),
+            Path::new("/dev/null")
+        );
+        assert_eq!(read_link(daemon.proc("fd/2")).unwrap(), plan.log_file());
+        pool.wait_for_visits();
+        daemon.stop(Signal::SIGTERM);
+        let text = fs::read_to_string(plan.log_file()).unwrap();
+        assert!(text.lines().all(|line| line.contains(" LOG ")), "{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_to_the_terminal() {
+    let pool = FakePool::start(1);
+    let refusals = |plan: &MonitorPlan, words: &str, expected: &str| {
+        let ended = plan.run(words, SOON);
+        assert_eq!(ended.status.code(), Some(1), "{words}: {}", ended.text);
+        assert!(ended.text.starts_with("poolmon: "), "{}", ended.text);
+        assert!(ended.text.contains(expected), "{words}: {}", ended.text);
+        assert!(!plan.lock.exists(), "{words}");
+    };
+    let plan = pool.monitor();
+    refusals(&plan, "--no-such-option", "no-such-option");
+    refusals(&plan, "-i 0", "interval");
+    refusals(
+        &plan,
+        "-c /nonexistent/credentials",
+        "/nonexistent/credentials",
+    );
+    refusals(&plan, "--ca-file /nonexistent/ca", "/nonexistent/ca");
+    let open = pool.monitor().credentials(USER, PASSWORD);
+    let mut chmod = Command::new("chmod");
+    chmod.arg("604").arg(open.credentials_file());
+    command::run(&mut chmod, pool.place.folder(), SOON).success();
+    refusals(&open, "", "credentials");
+
+    // Where even root cannot write: below a file.
+    fs::write(pool.place.path("file"), "").unwrap();
+    let run = |lock: &str, log: &str| {
+        let mut program = Command::new(binary());
+        program
+            .arg("-S")
+            .arg(pool.director.socket())
+            .args(["-k", lock, "-l", log])
+            .arg("--state-file")
+            .arg(&plan.state);
+        command::run(&mut program, pool.place.folder(), SOON)
+    };
+    for (lock, log, culprit) in [
+        ("x.pid", "file/log", "file/log"),
+        ("file/pid", "x.log", "file/pid"),
+        ("x.pid", ".", "log file"),
+        (".", "x.log", "lock file"),
+    ] {
+        let ended = run(lock, log);
+        assert_eq!(ended.status.code(), Some(1), "{lock} {log}: {}", ended.text);
+        assert!(ended.text.contains(culprit), "{}", ended.text);
+        assert_eq!(ended.text.lines().count(), 1, "{}", ended.text);
+        assert!(!pool.place.path("x.pid").exists());
+    }
+}
+
+#[test]
+fn relative_paths_are_those_of_the_folder_it_was_started_in() {
+    let pool = FakePool::start(2);
+    let folder = pool.place.folder();
+    show_on_failure(&pool.place.path("x.log"));
+    let plan = pool.monitor().credentials(USER, PASSWORD);
+    fs::rename(plan.credentials_file(), pool.place.path("x.credentials")).unwrap();
+    let mut program = Command::new(binary());
+    let socket = pool.director.socket();
+    program
+        .arg("-S")
+        .arg(socket.strip_prefix(folder).unwrap())
+        .args(["-k", "x.pid", "-l", "x.log", "--state-file", "x.state"])
+        .args(["-c", "x.credentials", "-i", "1", "-t", "1", "--retries=0"])
+        .arg(format!("-pIMAP:{IMAP}"));
+    command::run(&mut program, folder, SOON).success();
+    let daemon = Daemon::of(&pool.place.path("x.pid"));
+    let log = || fs::read_to_string(pool.place.path("x.log")).unwrap_or_default();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_state(0, 'D');
+    assert!(pool.place.path("x.state").exists());
+
+    fs::rename(pool.place.path("x.log"), pool.place.path("x.log.1")).unwrap();
+    daemon.send(Signal::SIGHUP);
+    wait_until("the reload in the new log", SOON, || {
+        log().contains("reloaded")
+    });
+    assert!(!log().contains(" ERR "), "{}", log());
+    daemon.send(Signal::SIGUSR1);
+    wait_until("the status", SOON, || {
+        log().contains("1 of 2 backends are up")
+    });
+    daemon.stop(Signal::SIGTERM);
+    assert!(!pool.place.path("x.pid").exists());
+}

@@ -1,0 +1,255 @@
+//! Man page and completions against the program: options, defaults, rules, log lines.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use poolmon::cli::options::{OptionRow, ValueKind, OPTIONS};
+use poolmon::policy::Rule;
+
+use super::installation::{project, text_of};
+use crate::lab::command;
+use crate::lab::monitor::binary;
+use crate::lab::place::Place;
+
+const SOON: Duration = Duration::from_secs(10);
+const MAN: &str = "etc/man/poolmon.8";
+const BASH: &str = "etc/completion/poolmon.bash";
+const ZSH: &str = "etc/completion/poolmon.zsh";
+
+/// Every word of the text that begins like a long option, without its dashes and its value.
+fn long_names(text: &str) -> BTreeSet<String> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+        .filter_map(|word| word.strip_prefix("--"))
+        .map(str::to_string)
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
+        .collect()
+}
+
+fn table_names() -> BTreeSet<String> {
+    OPTIONS.iter().map(|row| row.long.to_string()).collect()
+}
+
+/// The items of the man page's lists: what stands behind `.It`, and the text up to the next.
+fn items(section: &str) -> Vec<(String, String)> {
+    let text = text_of(MAN);
+    let start = text.find(&format!("\n.Sh {section}\n")).expect(section);
+    let rest = &text[start + 1..];
+    let end = rest[1..].find("\n.Sh ").map_or(rest.len(), |end| end + 1);
+    let mut items: Vec<(String, String)> = Vec::new();
+    for line in rest[..end].lines() {
+        match (line.strip_prefix(".It "), items.last_mut()) {
+            (Some(head), _) => items.push((head.to_string(), String::new())),
+            (None, Some((_, body))) => {
+                body.push_str(line);
+                body.push(' ');
+            }
+            (None, None) => {}
+        }
+    }
+    items
+}
+
+/// `Fl S , Fl -socket Ar PATH`.
+fn heading(row: &OptionRow) -> String {
+    let mut names: Vec<String> = row
+        .short
+        .chars()
+        .map(|short| match short {
+            '?' => "Fl \\&?".to_string(),
+            short => format!("Fl {short}"),
+        })
+        .collect();
+    names.push(format!("Fl -{}", row.long));
+    let names = names.join(" , ");
+    match row.value {
+        ValueKind::Flag => names,
+        ValueKind::Integer { hint } | ValueKind::Text { hint } => format!("{names} Ar {hint}"),
+    }
+}
+
+#[test]
+fn every_option_stands_in_help_man_page_and_completions_and_no_other() {
+    let place = Place::new();
+    let help = command::run(Command::new(binary()).arg("--help"), place.folder(), SOON).success();
+    for (what, names) in [
+        ("help", long_names(&help)),
+        ("bash completion", long_names(&text_of(BASH))),
+        ("zsh completion", long_names(&text_of(ZSH))),
+        ("man page", long_names(&text_of(MAN).replace("Fl -", "--"))),
+    ] {
+        assert_eq!(names, table_names(), "{what}");
+    }
+
+    let (bash, zsh) = (text_of(BASH), text_of(ZSH));
+    for row in OPTIONS {
+        for short in row.short.chars().filter(|short| *short != '?') {
+            let has = |text: &str| {
+                text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+                    .any(|word| word == format!("-{short}"))
+            };
+            assert!(has(&help) && has(&bash) && has(&zsh), "-{short}");
+        }
+    }
+}
+
+#[test]
+fn the_man_page_describes_each_option_once_with_its_default() {
+    let items = items("OPTIONS");
+    assert_eq!(items.len(), OPTIONS.len());
+    for row in OPTIONS {
+        let heading = heading(row);
+        let found: Vec<_> = items.iter().filter(|(head, _)| *head == heading).collect();
+        assert_eq!(found.len(), 1, "{heading}");
+        let body = &found[0].1;
+        match row.default {
+            "" => assert!(!body.contains("Default:"), "{heading}: {body}"),
+            default => {
+                let default = format!("Default: {default}. ");
+                assert!(body.contains(&default), "{heading}: {body}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_man_page_has_the_rules_in_the_order_in_which_they_are_asked() {
+    let rules = [
+        Rule::Settle,
+        Rule::Blame,
+        Rule::Fresh,
+        Rule::Ring,
+        Rule::Ownership,
+        Rule::Hold,
+        Rule::Refuge,
+        Rule::Brake,
+        Rule::Drain,
+        Rule::Rank,
+    ];
+    let expected: Vec<String> = rules.iter().map(|rule| format!("Cm {rule}")).collect();
+    let found: Vec<String> = items("RULES").into_iter().map(|(head, _)| head).collect();
+    assert_eq!(found, expected);
+}
+
+/// The source in one line, string literals over several lines put together.
+fn source(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text.push_str(&source(&path));
+        } else {
+            let file = fs::read_to_string(path).unwrap();
+            for line in file.lines() {
+                let line = line.trim_start();
+                match line.strip_suffix('\\') {
+                    Some(open) => text.push_str(open),
+                    None => {
+                        text.push_str(line);
+                        text.push('\n');
+                    }
+                }
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn the_log_lines_of_the_man_page_are_those_of_the_program() {
+    let source = source(&project("src"));
+    let placeholder = |word: &str| {
+        ["ADDRESS", "TAG", "STATE", "SERVICE", "STAGE", "SECONDS"]
+            .contains(&word.trim_end_matches(','))
+    };
+    let lines = items("LOG");
+    assert!(lines.len() > 10);
+    for (head, _) in lines {
+        let line = head.strip_prefix("Li ").expect("a literal line");
+        let words: Vec<&str> = line.split(' ').collect();
+        for fixed in words.split(|word| placeholder(word)) {
+            let fixed = fixed.join(" ");
+            assert!(source.contains(&fixed), "{line}: {fixed:?}");
+        }
+    }
+}
+
+#[test]
+fn the_man_page_has_no_fault_that_mandoc_finds() {
+    let place = Place::new();
+    let mut lint = Command::new("mandoc");
+    // Style is about the length of lines in the source and about other pages' presence.
+    lint.args(["-T", "lint", "-W", "warning"]).arg(project(MAN));
+    assert_eq!(command::run(&mut lint, place.folder(), SOON).success(), "");
+}
+
+#[test]
+fn bash_completes_options_their_values_and_files() {
+    let place = Place::new();
+    fs::write(place.path("some file"), "").unwrap();
+    let script = "source \"$0\"; COMP_WORDS=(poolmon \"$@\"); COMP_CWORD=$#; _poolmon; \
+                  printf '%s|' \"${COMPREPLY[@]}\"";
+    for (words, expected) in [
+        (&["--flu"][..], "--flush|"),
+        (
+            &["-f", "--once", "--r"],
+            "--retries|--retry-delay|--rise|--restore|",
+        ),
+        (&["--flush", ""], "move|drop|none|"),
+        // As bash cuts `--flush=` and `--flush=d`.
+        (&["--flush", "="], "move|drop|none|"),
+        (&["--flush", "=", "d"], "drop|"),
+        (&["--restore", "=", "o"], "own|"),
+        (&["-p", "IM"], "IMAP|"),
+        (&["-l", "sys"], "syslog|"),
+        (&["-c", "some"], "some file|"),
+        (&["--lmtp-to", "x"], "|"),
+    ] {
+        let mut bash = Command::new("bash");
+        bash.args(["--norc", "-c", script])
+            .arg(project(BASH))
+            .args(words);
+        let said = command::run(&mut bash, place.folder(), SOON).success();
+        assert_eq!(said, expected, "{words:?}");
+    }
+}
+
+/// Runs the completion inside a zsh on a terminal of its own, and shows what it offers.
+const ZSH_TYPES: &str = r#"
+zmodload zsh/zpty
+zpty inner zsh -f -i
+zpty -w inner "PS1=; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D"
+zpty -w inner "zstyle ':completion:*' list-colors ''; LISTMAX=0; stty columns 200; echo read''y"
+zpty -r -m inner seen '*ready*'
+zpty -w -n inner "poolmon $2"$'\t\t'
+sleep 1
+zpty -w -n inner $'\C-u'"echo do''ne"$'\n'
+zpty -r -m inner seen '*done*'
+print -r -- "$seen"
+zpty -d inner
+"#;
+
+#[test]
+fn zsh_completes_options_and_their_values() {
+    let place = Place::new();
+    let folder = place.path("functions");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(project(ZSH), folder.join("_poolmon")).unwrap();
+    for (typed, expected) in [
+        ("--flush=", &["move", "drop", "none"][..]),
+        ("--re", &["--retries", "--retry-delay", "--restore"]),
+        ("-f --onc", &["--once"]),
+    ] {
+        let mut zsh = Command::new("zsh");
+        zsh.args(["-f", "-c", ZSH_TYPES, "zsh"])
+            .arg(&folder)
+            .arg(typed)
+            .env("TERM", "dumb");
+        let said = command::run(&mut zsh, place.folder(), SOON).success();
+        for word in expected {
+            assert!(said.contains(word), "{typed}: {word}: {said}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What surrounds the program: what `make install` puts where, the init scripts and the unit, the
+//! daemon's start, log rotation, and that man page and completions tell what the program does.
+
+mod background;
+mod debian_script;
+mod documents;
+mod install;
+mod installation;
+mod red_hat_script;
+mod rotation;
+mod unit;
+mod upstart_job;
