@@ -31,7 +31,8 @@ judge() {
 judge format run_cargo_fmt
 judge lints run_cargo clippy --all-targets -- -D warnings
 say "== shell scripts"
-(cd "$project" && shellcheck -x -S warning .ci/run tests/setup/*.sh)
+(cd "$project" && shellcheck -x -S warning .ci/run tests/setup/*.sh init/poolmon.debian init/poolmon.redhat &&
+    shellcheck -s bash -S warning etc/completion/poolmon.bash)
 say "== tests"
 run_cargo test
 say "== documentation"

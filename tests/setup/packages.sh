@@ -5,7 +5,7 @@
 #
 # build:  a compiler, a linker and OpenSSL: what `make` needs
 # demo:   these, and real Dovecot servers, which only root can run: `make demo`
-# test:   these, formatter and linter: `make check`
+# test:   these, formatter and linter, and what judges the unit and documents: `make check`
 # debian: Debian's own compiler and crates, and Dovecot: `make check-debian`
 #
 # Asks first on a terminal (YES=1: does not ask). The machine's own Dovecot, if it has one, is never
@@ -91,6 +91,14 @@ need_judges() {
     need shellcheck command_there shellcheck
 }
 
+# What judges and uses the unit, the logs, the man page and the completions.
+need_what_installations_meet() {
+    need systemd command_there systemd-analyze
+    need logrotate command_there logrotate
+    need mandoc command_there mandoc
+    need zsh command_there zsh
+}
+
 # Dovecot 2.4 has no director; installing it would only look like help.
 need_dovecot() {
     local version
@@ -124,6 +132,7 @@ collect() {
     test)
         need_toolchain
         need_judges
+        need_what_installations_meet
         need_dovecot
         need perl command_there perl
         need iproute2 command_there ip
