@@ -21,6 +21,8 @@ done
 # every process in the new system are gone, and no rm can wander into a mounted /dev.
 if [ -z "${POOLMON_BARE:-}" ]; then
     root=$(mktemp -d /var/tmp/poolmon-bare.XXXXXX)
+    # It becomes the root folder of unprivileged processes.
+    chmod 755 "$root"
     trap '[ -n "${KEEP:-}" ] && say "kept: $root" || rm -rf --one-file-system "$root"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP

@@ -13,6 +13,9 @@ TOOLCHAIN=debian bash "$project/tests/setup/packages.sh" debian
 describe_toolchain
 lay_debian_tree
 
+# Everything is compiled twice here, as a release and for the tests; nobody debugs the latter.
+export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0
+
 say "== release build with Debian's compiler and crates"
 run_cargo build --release
 binary=$(built_in)/release/poolmon

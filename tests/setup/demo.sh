@@ -10,12 +10,25 @@ describe_toolchain
 [ "$toolchain" = current ] || lay_debian_tree
 run_cargo build --release --bin poolmon --example demo
 
-# What the demo leaves when it is interrupted goes with this folder. Dovecot's unprivileged processes
-# have to pass through it.
+# Dovecot's unprivileged processes have to pass through this folder. It goes with the demo, also with
+# an interrupted one; after a failure it stays, with the logs of all.
 folder=$(mktemp -d /tmp/pm-demo.XXXXXX)
 chmod 755 "$folder"
-# Dovecot's processes may take a moment to die, and write meanwhile.
-trap 'rm -rf "$folder" 2>/dev/null || { sleep 1; rm -rf "$folder"; }' EXIT
+clean_up() {
+    case $? in
+    0 | 130 | 143) ;;
+    *)
+        say "the logs are in $folder"
+        return
+        ;;
+    esac
+    # Killed processes may take a moment to die, and write meanwhile.
+    rm -rf "$folder" 2>/dev/null || {
+        sleep 1
+        rm -rf "$folder"
+    }
+}
+trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
