@@ -4,7 +4,7 @@
 # question). TOOLCHAIN=debian or TOOLCHAIN=current overrules the choice of compiler.
 
 SHELL = /bin/sh
-.PHONY: build check check-debian check-bare demo install uninstall clean help
+.PHONY: build check simulate check-argv check-debian check-bare demo install uninstall clean help
 
 # Where `make install` puts things; each can be set on the command line. DESTDIR goes before all of
 # them and into none of the files, as packagers want it.
@@ -32,6 +32,14 @@ build:
 # Format, lints, all tests, documentation.
 check:
 	@bash tests/setup/check.sh
+
+# 10,000 random days of rings and monitors in virtual time (make check lives 300).
+simulate:
+	@bash tests/setup/simulate.sh
+
+# Random command lines, read by Perl's Getopt::Long and by us, must mean the same. SEED=, COUNT=.
+check-argv:
+	@sh tests/check-argv $(SEED) $(COUNT)
 
 # The program built by Debian 12's own compiler and crates, offline, and tried on a real ring.
 check-debian:

@@ -35,6 +35,8 @@ say "== shell scripts"
     shellcheck -s bash -S warning etc/completion/poolmon.bash)
 say "== tests"
 run_cargo test
+say "== random days in virtual time"
+run_cargo test --release --test simulate -- --nocapture
 say "== documentation"
 RUSTDOCFLAGS="-D warnings" run_cargo doc --no-deps
 

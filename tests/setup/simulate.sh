@@ -1,0 +1,11 @@
+#!/bin/bash
+# `make simulate`: many random days in virtual time. DAYS=100000 for more than the usual 10,000.
+set -euo pipefail
+# shellcheck source=tests/setup/toolchain.sh
+. "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
+
+bash "$project/tests/setup/packages.sh" build
+choose_toolchain
+describe_toolchain
+[ "$toolchain" = current ] || lay_debian_tree
+POOLMON_DAYS=${DAYS:-10000} run_cargo test --release --test simulate random_days -- --nocapture

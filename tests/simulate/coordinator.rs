@@ -1,0 +1,347 @@
+//! The coordinator's shell in virtual time: what `src/coordinator.rs` does around the pure rooms,
+//! with orders handed to the world in place of sockets and threads.
+//!
+//! It decides nothing by itself, and must not know more of the world than the real one does.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use poolmon::backend::{Listed, Stamp};
+use poolmon::config::settings::{Pace, Rules};
+use poolmon::director::wire::{Ring, RingState};
+use poolmon::outcome::Outcome;
+use poolmon::policy::{self, Action, Answer, Decision, Fleet, Hold, Memory, Need, Sync};
+use poolmon::schedule::{Finding, Next, Schedule, Spread};
+
+use crate::chance::Chance;
+
+const READING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the operator has set.
+#[derive(Clone, Copy, Debug)]
+pub struct Habits {
+    pub pace: Pace,
+    /// For one attempt.
+    pub timeout: Duration,
+    pub rules: Rules,
+}
+
+/// What the world is to do for the coordinator.
+#[derive(Debug)]
+pub enum Order {
+    ReadLists,
+    Send {
+        number: u64,
+        address: IpAddr,
+        action: Action,
+    },
+    Attempt {
+        address: IpAddr,
+        worker: u64,
+        service: usize,
+    },
+    WakeWorker {
+        address: IpAddr,
+        worker: u64,
+        at: Instant,
+    },
+    Timer(Instant),
+}
+
+pub struct Coordinator {
+    pub fleet: Fleet,
+    services: usize,
+    habits: Habits,
+    ledger: BTreeMap<IpAddr, Memory>,
+    workers: BTreeMap<IpAddr, Worker>,
+    workers_started: u64,
+    reading: bool,
+    due: Instant,
+    sent: u64,
+    under_way: BTreeMap<IpAddr, (u64, Action)>,
+    pub holds: BTreeMap<IpAddr, Hold>,
+    timer: Option<Instant>,
+    /// The second of the wall clock at an instant.
+    clock: Clock,
+    chance: Chance,
+    orders: Vec<Order>,
+}
+
+/// The clock of a machine: that of its director, too.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    pub start: Instant,
+    pub at_start: Duration,
+}
+
+impl Clock {
+    pub fn second(&self, now: Instant) -> u64 {
+        (self.at_start + (now - self.start)).as_secs()
+    }
+}
+
+struct Worker {
+    number: u64,
+    schedule: Schedule,
+    attempting: bool,
+    demanded: bool,
+    wakes: Option<Instant>,
+}
+
+impl Coordinator {
+    pub fn new(
+        habits: Habits,
+        services: usize,
+        ledger: BTreeMap<IpAddr, Memory>,
+        clock: Clock,
+        seed: u64,
+        now: Instant,
+    ) -> Coordinator {
+        Coordinator {
+            fleet: Fleet::new(habits.rules),
+            services,
+            habits,
+            ledger,
+            workers: BTreeMap::new(),
+            workers_started: 0,
+            reading: false,
+            due: now,
+            sent: 0,
+            under_way: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            timer: None,
+            clock,
+            chance: Chance::new(seed),
+            orders: Vec::new(),
+        }
+    }
+
+    pub fn ledger(&self) -> &BTreeMap<IpAddr, Memory> {
+        &self.ledger
+    }
+
+    /// What follows every event: holds that have ended, lists that are due, the next timer.
+    pub fn turn(&mut self, now: Instant) -> Vec<Order> {
+        self.review_holds_that_ended(now);
+        self.read_lists_when_due(now);
+        let ends = self.holds.values().filter_map(|hold| hold.until);
+        let reading = match self.reading {
+            true => now + READING_INTERVAL,
+            false => self.due,
+        };
+        let next = ends.fold(reading, Instant::min);
+        if self
+            .timer
+            .map_or(true, |timer| timer <= now || next < timer)
+        {
+            assert!(next > now, "a hold that has ended and is held would spin");
+            self.timer = Some(next);
+            self.orders.push(Order::Timer(next));
+        }
+        std::mem::take(&mut self.orders)
+    }
+
+    pub fn on_finding(
+        &mut self,
+        address: IpAddr,
+        worker: u64,
+        outcome: Outcome,
+        now: Instant,
+    ) -> Option<Finding> {
+        let found = match self.workers.get_mut(&address) {
+            Some(found) if found.number == worker => found,
+            _ => return None,
+        };
+        found.attempting = false;
+        let finding = found.schedule.on_outcome(outcome);
+        if std::mem::take(&mut found.demanded) {
+            found.schedule.on_demand(now);
+        }
+        self.drive(address, now);
+        self.fleet.on_finding(address, &finding);
+        if finding.outcome.result.is_err() {
+            if let Some(control) = policy::control(&self.fleet, address) {
+                self.probe_now(control, now);
+            }
+        }
+        self.review(address, now);
+        if finding.verdict.is_some() {
+            let held: Vec<IpAddr> = self.holds.keys().copied().collect();
+            for address in held {
+                self.review(address, now);
+            }
+        }
+        Some(finding)
+    }
+
+    pub fn on_wake(&mut self, address: IpAddr, worker: u64, now: Instant) {
+        match self.workers.get(&address) {
+            Some(found) if found.number == worker && !found.attempting => self.drive(address, now),
+            _ => {}
+        }
+    }
+
+    /// Both lists, or that the director does not answer.
+    pub fn on_lists(&mut self, lists: Option<(Vec<Listed>, Ring)>, began: Instant, now: Instant) {
+        self.reading = false;
+        match lists {
+            None => self.fleet.on_sync(Sync::Silent),
+            Some((hosts, ring)) => {
+                self.fleet.on_sync(match ring.state() {
+                    RingState::Synced => Sync::Synced,
+                    _ => Sync::Unsynced,
+                });
+                self.fleet.on_turn_delay(policy::turn_delay(&ring));
+                let changes = self.fleet.on_list(hosts, began);
+                for address in &changes.joined {
+                    let memory = self.ledger.get(address).copied().unwrap_or_default();
+                    self.fleet.on_remembered(*address, memory, now);
+                    self.start_worker(*address, now);
+                }
+                self.remember();
+            }
+        }
+        let addresses: Vec<IpAddr> = self.fleet.members().map(|(address, _)| address).collect();
+        for address in addresses {
+            self.review(address, now);
+        }
+    }
+
+    pub fn on_answer(
+        &mut self,
+        number: u64,
+        address: IpAddr,
+        answer: Answer,
+        now: Instant,
+    ) -> bool {
+        let action = match self.under_way.get(&address) {
+            Some((sent, action)) if *sent == number => *action,
+            _ => return false,
+        };
+        self.under_way.remove(&address);
+        self.fleet.on_answer(address, action, answer, now);
+        self.due = now;
+        true
+    }
+
+    fn read_lists_when_due(&mut self, now: Instant) {
+        if self.reading || now < self.due {
+            return;
+        }
+        self.due = now + READING_INTERVAL;
+        self.reading = true;
+        self.orders.push(Order::ReadLists);
+    }
+
+    fn remember(&mut self) {
+        for (address, member) in self.fleet.members() {
+            let memory = member.memory();
+            if memory == Memory::default() {
+                self.ledger.remove(&address);
+            } else {
+                self.ledger.insert(address, memory);
+            }
+        }
+    }
+
+    fn review(&mut self, address: IpAddr, now: Instant) {
+        match policy::decide(&mut self.fleet, address, now) {
+            Decision::Act(action) => {
+                self.holds.remove(&address);
+                self.send(address, action, now);
+            }
+            Decision::Hold(hold) => {
+                match hold.need {
+                    Some(Need::Probe(address)) => self.probe_now(address, now),
+                    Some(Need::List) => self.due = now,
+                    None => {}
+                }
+                self.holds.insert(address, hold);
+            }
+            Decision::Nothing => {
+                self.holds.remove(&address);
+            }
+        }
+    }
+
+    fn review_holds_that_ended(&mut self, now: Instant) {
+        let ended = |hold: &Hold| hold.until.map_or(false, |until| until <= now);
+        let held = self.holds.iter().filter(|(_, hold)| ended(hold));
+        let addresses: Vec<IpAddr> = held.map(|(address, _)| *address).collect();
+        for address in addresses {
+            self.review(address, now);
+        }
+    }
+
+    fn send(&mut self, address: IpAddr, action: Action, now: Instant) {
+        let second = Stamp(self.clock.second(now));
+        self.fleet.on_sent(address, action, second, now);
+        self.remember();
+        self.sent += 1;
+        let number = self.sent;
+        self.under_way.insert(address, (number, action));
+        self.orders.push(Order::Send {
+            number,
+            address,
+            action,
+        });
+    }
+
+    fn probe_now(&mut self, address: IpAddr, now: Instant) {
+        if !self.fleet.ask(address, now) {
+            return;
+        }
+        if let Some(worker) = self.workers.get_mut(&address) {
+            if worker.attempting {
+                worker.demanded = true;
+            } else {
+                worker.schedule.on_demand(now);
+                self.drive(address, now);
+            }
+        }
+    }
+
+    fn start_worker(&mut self, address: IpAddr, now: Instant) {
+        self.workers_started += 1;
+        let spread = Spread::new(self.chance.roll() | 1);
+        let worker = Worker {
+            number: self.workers_started,
+            schedule: Schedule::new(self.habits.pace, self.services, spread, now),
+            attempting: false,
+            demanded: false,
+            wakes: None,
+        };
+        self.workers.insert(address, worker);
+        self.drive(address, now);
+    }
+
+    /// `src/worker.rs`: ask the schedule, probe or wait.
+    fn drive(&mut self, address: IpAddr, now: Instant) {
+        let worker = match self.workers.get_mut(&address) {
+            Some(worker) => worker,
+            None => return,
+        };
+        let number = worker.number;
+        match worker.schedule.next(now) {
+            Next::Attempt { service } => {
+                worker.attempting = true;
+                worker.wakes = None;
+                self.orders.push(Order::Attempt {
+                    address,
+                    worker: number,
+                    service,
+                });
+            }
+            Next::Wait { until } if worker.wakes != Some(until) => {
+                worker.wakes = Some(until);
+                self.orders.push(Order::WakeWorker {
+                    address,
+                    worker: number,
+                    at: until,
+                });
+            }
+            Next::Wait { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! A random world and a random day in it: storms of faults, and calms in between.
+//!
+//! A day is two to five hours: long enough for holds of an hour, and what a longer one would add is
+//! more of the same. Whatever happens is an event; seconds in which nothing does cost nothing but the
+//! monitors' reading of the lists.
+
+use std::time::Duration;
+
+use poolmon::backend::{HostState, Tag};
+use poolmon::config::settings::{Brake, DrainMode, MoveLimit, Pace, Restore, Rules};
+
+use crate::chance::Chance;
+use crate::coordinator::Habits;
+use crate::history::{History, Times, What};
+use crate::ring::{Condition, Entry};
+use crate::world::{Account, Disturbance, Health, Layout, Life, Link, Post, Program, World};
+
+/// Between two disturbances, for the time in between to be a calm.
+const CALM: Duration = Duration::from_secs(300);
+
+pub struct Day {
+    pub layout: Layout,
+    pub history: History,
+    /// When nothing new disturbed the world.
+    pub calms: Times,
+}
+
+impl Day {
+    pub fn live(seed: u64) -> Day {
+        let mut chance = Chance::new(seed);
+        let layout = random_layout(&mut chance);
+        let plan = random_plan(&mut chance, &layout);
+        let mut world = World::new(&layout, chance.roll());
+        for (at, disturbance) in plan.events {
+            world.disturb(at, disturbance);
+        }
+        world.run_to(plan.length);
+        let calms = calms(&world.history);
+        Day {
+            layout,
+            history: world.history,
+            calms,
+        }
+    }
+
+    /// The monitors of ours, with their settings.
+    pub fn ours(&self) -> impl Iterator<Item = (usize, &Habits)> + '_ {
+        let posts = self.layout.posts.iter().enumerate();
+        posts.filter_map(|(watcher, post)| match &post.program {
+            Program::Ours(habits) => Some((watcher, habits)),
+            Program::Perl { .. } => None,
+        })
+    }
+
+    pub fn is_ours_alone(&self) -> bool {
+        self.ours().count() == self.layout.posts.len()
+    }
+
+    pub fn backends(&self) -> std::ops::Range<usize> {
+        0..self.layout.entries.len()
+    }
+
+    pub fn watchers(&self) -> std::ops::Range<usize> {
+        0..self.layout.posts.len()
+    }
+}
+
+fn calms(history: &History) -> Times {
+    let disturbed = history
+        .records
+        .iter()
+        .filter_map(|record| match record.what {
+            What::Disturbed(_) => Some(record.at),
+            _ => None,
+        });
+    let mut spans = Vec::new();
+    let mut since = history.start;
+    for at in disturbed.chain([history.end]) {
+        if at - since >= CALM {
+            spans.push((since, at));
+        }
+        since = at;
+    }
+    Times(spans)
+}
+
+fn random_layout(chance: &mut Chance) -> Layout {
+    let directors = chance.pick(&[1, 1, 2, 2, 2, 3, 3, 4]);
+    let backends = 2 + chance.below(4);
+    let tags = if backends > 3 && chance.one_in(2) {
+        2
+    } else {
+        1
+    };
+    let restore = if chance.one_in(3) {
+        Restore::Own
+    } else {
+        Restore::Any
+    };
+    let entries = (0..backends)
+        .map(|backend| Entry {
+            tag: match backend % tags {
+                0 => Tag::default(),
+                _ => Tag::new("archive"),
+            },
+            vhosts: if chance.one_in(12) { 0 } else { 100 },
+        })
+        .collect();
+    let mut posts = Vec::new();
+    for director in 0..directors {
+        if director == 0 || !chance.one_in(6) {
+            let program = Program::Ours(random_habits(chance, restore));
+            posts.push(Post { director, program });
+        }
+    }
+    if chance.one_in(5) {
+        posts.push(Post {
+            director: chance.below(directors),
+            program: Program::Perl {
+                interval: chance.seconds(2, 30),
+                timeout: chance.seconds(2, 5),
+            },
+        });
+    }
+    Layout {
+        entries,
+        services: 1 + chance.below(2),
+        skews: (0..directors)
+            .map(|_| chance.milliseconds(0, 3000))
+            .collect(),
+        hop: chance.milliseconds(1, 60),
+        posts,
+    }
+}
+
+fn random_habits(chance: &mut Chance, restore: Restore) -> Habits {
+    let interval = Duration::from_secs(chance.pick(&[3, 4, 5, 10, 20, 30]));
+    Habits {
+        pace: Pace {
+            interval,
+            retries: chance.pick(&[0, 1, 4, 4, 4]),
+            retry_delay: chance.pick(&[Duration::from_secs(3), Duration::from_secs(1)]),
+            rise: chance.pick(&[1, 1, 1, 2]),
+            fall: chance.pick(&[1, 1, 1, 3]),
+        },
+        timeout: chance.seconds(2, 5),
+        rules: Rules {
+            drain: DrainMode::Move {
+                limit: MoveLimit::All,
+            },
+            restore,
+            brake: chance.pick(&[
+                Brake::Refuge,
+                Brake::Refuge,
+                Brake::Refuge,
+                Brake::Refuge,
+                Brake::AtMost(1),
+                Brake::Percent(50),
+            ]),
+            down_delay: Duration::from_secs(chance.pick(&[0, 0, 0, 20])),
+            hold: Rules::usual_hold(interval),
+        },
+    }
+}
+
+struct Plan {
+    events: Vec<(Duration, Disturbance)>,
+    length: Duration,
+}
+
+/// Draws the disturbances of a storm, one after the other.
+struct Storms<'a> {
+    chance: &'a mut Chance,
+    layout: &'a Layout,
+    now: Duration,
+    events: Vec<(Duration, Disturbance)>,
+}
+
+fn random_plan(chance: &mut Chance, layout: &Layout) -> Plan {
+    let mut storms = Storms {
+        now: chance.seconds(60, 400),
+        chance,
+        layout,
+        events: Vec::new(),
+    };
+    for _ in 0..6 {
+        storms.blow();
+        let (least, most) =
+            storms
+                .chance
+                .pick(&[(320, 500), (320, 900), (600, 1500), (3000, 5000)]);
+        storms.now += storms.chance.seconds(least, most);
+    }
+    storms.heal();
+    let length = storms.now + Duration::from_secs(4500);
+    Plan {
+        events: storms.events,
+        length,
+    }
+}
+
+impl Storms<'_> {
+    fn after(&mut self, least: u64, most: u64) {
+        self.now += self.chance.seconds(least, most);
+    }
+
+    fn disturb(&mut self, disturbance: Disturbance) {
+        self.events.push((self.now, disturbance));
+    }
+
+    fn backend(&mut self) -> usize {
+        self.chance.below(self.layout.entries.len())
+    }
+
+    fn watcher(&mut self) -> usize {
+        self.chance.below(self.layout.posts.len())
+    }
+
+    fn director(&mut self) -> usize {
+        self.chance.below(self.layout.skews.len())
+    }
+
+    fn illness(&mut self) -> Health {
+        self.chance
+            .pick(&[Health::Refusing, Health::Frozen, Health::HalfFrozen])
+    }
+
+    fn blow(&mut self) {
+        if self.chance.one_in(2) {
+            self.heal();
+            self.after(300, 500);
+        }
+        match self.chance.below(8) {
+            0 | 1 => self.one_failure(),
+            2 => self.everything_fails(),
+            3 => self.links_fail(),
+            4 => self.account_fails(),
+            5 => self.admin_acts(),
+            _ => {
+                for _ in 0..2 + self.chance.below(12) {
+                    self.anything();
+                    self.after(0, 30);
+                }
+            }
+        }
+    }
+
+    fn one_failure(&mut self) {
+        let (backend, illness) = (self.backend(), self.illness());
+        self.disturb(Disturbance::Backend(backend, illness));
+        self.after(1, 280);
+        self.disturb(Disturbance::Backend(backend, Health::Healthy));
+    }
+
+    fn everything_fails(&mut self) {
+        let illness = self.illness();
+        for backend in 0..self.layout.entries.len() {
+            self.disturb(Disturbance::Backend(backend, illness));
+        }
+        self.after(5, 280);
+        for backend in 0..self.layout.entries.len() {
+            self.disturb(Disturbance::Backend(backend, Health::Healthy));
+        }
+    }
+
+    /// Some ways are lost, and stay so.
+    fn links_fail(&mut self) {
+        let watcher = self.watcher();
+        let link = self.chance.pick(&[Link::Refused, Link::Lost]);
+        let spared = self.chance.below(self.layout.entries.len() + 1);
+        for backend in 0..self.layout.entries.len() {
+            if backend != spared {
+                self.disturb(Disturbance::Link(watcher, backend, link));
+            }
+        }
+    }
+
+    fn account_fails(&mut self) {
+        let watcher = self.watcher();
+        self.disturb(Disturbance::Account(watcher, Account::Refused));
+    }
+
+    fn admin_acts(&mut self) {
+        let (director, backend) = (self.director(), self.backend());
+        self.disturb(Disturbance::Admin(director, backend, HostState::Down));
+        if self.chance.one_in(2) {
+            self.after(1, 250);
+            self.disturb(Disturbance::Admin(director, backend, HostState::Up));
+        }
+    }
+
+    fn anything(&mut self) {
+        let (backend, watcher, director) = (self.backend(), self.watcher(), self.director());
+        let disturbance = match self.chance.below(13) {
+            0 | 1 => Disturbance::Backend(backend, self.illness()),
+            2 | 3 => Disturbance::Backend(backend, Health::Healthy),
+            4 => Disturbance::Link(watcher, backend, Link::Lost),
+            5 => Disturbance::Link(watcher, backend, Link::Whole),
+            6 => Disturbance::Director(director, Condition::Frozen),
+            7 => Disturbance::Director(director, Condition::Dead),
+            8 => Disturbance::Director(director, Condition::Running),
+            9 => Disturbance::Watcher(watcher, Life::Crash),
+            10 => {
+                let lives = [
+                    Life::Start,
+                    Life::Start,
+                    Life::Start,
+                    Life::StartWithoutLedger,
+                ];
+                Disturbance::Watcher(watcher, self.chance.pick(&lives))
+            }
+            11 => Disturbance::Admin(
+                director,
+                backend,
+                self.chance.pick(&[HostState::Up, HostState::Down]),
+            ),
+            _ => match self.chance.one_in(2) {
+                true => Disturbance::Stubborn(backend, 1 + self.chance.below(3) as u32),
+                false => Disturbance::UserMoved(backend),
+            },
+        };
+        self.disturb(disturbance);
+    }
+
+    /// All is well again, but for what an administrator took down.
+    fn heal(&mut self) {
+        for director in 0..self.layout.skews.len() {
+            self.disturb(Disturbance::Director(director, Condition::Running));
+        }
+        for backend in 0..self.layout.entries.len() {
+            self.disturb(Disturbance::Backend(backend, Health::Healthy));
+            for watcher in 0..self.layout.posts.len() {
+                self.disturb(Disturbance::Link(watcher, backend, Link::Whole));
+            }
+        }
+        for watcher in 0..self.layout.posts.len() {
+            self.disturb(Disturbance::Account(watcher, Account::Accepted));
+            self.disturb(Disturbance::Watcher(watcher, Life::Resume));
+        }
+    }
+}

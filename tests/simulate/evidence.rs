@@ -1,0 +1,131 @@
+//! What a monitor of ours can know, kept apart from its own bookkeeping so that this can be judged.
+
+use std::time::Instant;
+
+use poolmon::backend::HostState;
+use poolmon::outcome::Blame;
+use poolmon::policy::Action;
+use poolmon::schedule::{Finding, Verdict};
+
+use crate::history::Row;
+use crate::ring::Entry;
+
+/// More rounds than can pass elsewhere between the first failure and the latest that decides.
+const PASSES_KEPT: usize = 200;
+
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    pub list: Vec<Row>,
+    pub ring_synced: bool,
+    backends: Vec<Seen>,
+    unanswered: Vec<(u64, usize, Action)>,
+    /// HOST-DOWNs answered since the last list.
+    unlisted: Vec<usize>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    first_failure: Option<Instant>,
+    latest_failure: Option<Instant>,
+    /// Rounds that passed whole: when each began and ended, the last few.
+    passes: Vec<(Instant, Instant)>,
+}
+
+impl Evidence {
+    pub fn new(backends: usize) -> Evidence {
+        Evidence {
+            list: Vec::new(),
+            ring_synced: false,
+            backends: vec![Seen::default(); backends],
+            unanswered: Vec::new(),
+            unlisted: Vec::new(),
+        }
+    }
+
+    pub fn on_lists(&mut self, lists: Option<(Vec<Row>, bool)>) {
+        match lists {
+            Some((list, synced)) => {
+                self.list = list;
+                self.ring_synced = synced;
+                self.unlisted.clear();
+            }
+            None => self.ring_synced = false,
+        }
+    }
+
+    pub fn on_sent(&mut self, number: u64, backend: usize, action: Action) {
+        self.unanswered.push((number, backend, action));
+    }
+
+    pub fn on_answered(&mut self, number: u64, backend: usize) -> Option<Action> {
+        let place = self
+            .unanswered
+            .iter()
+            .position(|(sent, ..)| *sent == number)?;
+        let (_, _, action) = self.unanswered.remove(place);
+        if action == Action::MarkDown {
+            self.unlisted.push(backend);
+        }
+        Some(action)
+    }
+
+    pub fn in_flight(&self, backend: usize) -> usize {
+        let for_it = |(_, sent, _): &&(u64, usize, Action)| *sent == backend;
+        self.unanswered.iter().filter(for_it).count()
+    }
+
+    pub fn going_down(&self) -> Vec<usize> {
+        let downs = self
+            .unanswered
+            .iter()
+            .filter(|(_, _, action)| *action == Action::MarkDown);
+        let mut going: Vec<usize> = downs.map(|(_, backend, _)| *backend).collect();
+        going.extend(&self.unlisted);
+        going
+    }
+
+    pub fn on_finding(&mut self, backend: usize, finding: &Finding) {
+        let seen = &mut self.backends[backend];
+        match &finding.outcome.result {
+            Err(failure) if failure.fault.blame() == Blame::Own => {}
+            Err(_) => {
+                seen.first_failure.get_or_insert(finding.outcome.ended());
+                seen.latest_failure = Some(finding.outcome.began);
+            }
+            Ok(_) => {}
+        }
+        if let Some(Verdict::Healthy(_)) = finding.verdict {
+            seen.first_failure = None;
+            seen.passes
+                .push((finding.round_began, finding.outcome.ended()));
+            if seen.passes.len() > PASSES_KEPT {
+                seen.passes.remove(0);
+            }
+        }
+    }
+
+    /// A backend of the tag, listed up, that may have users, has passed between this one's first
+    /// failure and its latest, and has not failed since.
+    pub fn has_refuge(&self, backend: usize, entries: &[Entry]) -> bool {
+        let (first, latest) = match (
+            self.backends[backend].first_failure,
+            self.backends[backend].latest_failure,
+        ) {
+            (Some(first), Some(latest)) => (first, latest),
+            _ => return false,
+        };
+        self.list.iter().any(|row| {
+            let other = row.backend;
+            let seen = &self.backends[other];
+            other != backend
+                && row.state == HostState::Up
+                && entries[other].tag == entries[backend].tag
+                && entries[other].vhosts > 0
+                && seen.first_failure.is_none()
+                && seen
+                    .passes
+                    .iter()
+                    .any(|(began, ended)| *began >= first && *ended <= latest)
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! What must hold whatever happens; each is a function over the recorded history of a day.
+
+pub mod acting;
+pub mod contest;
+pub mod drains;
+pub mod ownership;
+pub mod recovery;
+pub mod service;
+mod terms;
+
+use std::time::Instant;
+
+use crate::day::Day;
+
+/// Where a property does not hold.
+pub struct Breach {
+    pub at: Instant,
+    pub text: String,
+}
+
+pub type Judgement = Result<(), Breach>;
+
+/// A property by its claim.
+pub struct Property {
+    pub claim: &'static str,
+    pub judge: fn(&Day) -> Judgement,
+}
+
+macro_rules! properties {
+    ($($place:ident :: $name:ident),* $(,)?) => {
+        &[$(Property { claim: stringify!($name), judge: $place::$name }),*]
+    };
+}
+
+pub const ALL: &[Property] = properties![
+    acting::nothing_is_sent_into_a_ring_that_the_list_shows_unsynced,
+    acting::at_most_one_command_a_backend_is_in_flight,
+    acting::every_down_has_a_refuge,
+    acting::no_down_exceeds_the_operators_limit,
+    acting::a_monitor_that_reaches_nothing_changes_nothing,
+    recovery::a_backend_dead_to_all_goes_down,
+    recovery::a_backend_healthy_to_all_goes_up,
+    recovery::a_backend_that_somebody_sees_healthy_goes_up,
+    recovery::one_failure_costs_one_down_and_one_up,
+    recovery::where_all_agree_all_is_quiet,
+    recovery::synced_directors_agree,
+    service::a_tag_with_a_healthy_backend_is_in_service,
+    contest::a_contested_backend_changes_less_and_less,
+    ownership::an_administrators_down_is_not_undone,
+    drains::every_owed_drain_is_done,
+];
+
+fn breach(at: Instant, text: impl Into<String>) -> Judgement {
+    Err(Breach {
+        at,
+        text: text.into(),
+    })
+}

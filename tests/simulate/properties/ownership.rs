@@ -1,0 +1,73 @@
+//! With `--restore=own` what an administrator took down stays down.
+
+use std::time::Duration;
+
+use poolmon::backend::HostState;
+use poolmon::config::settings::Restore;
+use poolmon::policy::Action;
+
+use super::{breach, Judgement};
+use crate::day::Day;
+use crate::history::{By, What};
+
+/// Monitors of ours that sent a HOST-DOWN of their own in the same second, or within the skew of the
+/// clocks, or had one under way, cannot tell whose it was.
+pub fn an_administrators_down_is_not_undone(day: &Day) -> Judgement {
+    for backend in day.backends() {
+        let changes = day.history.changes(backend);
+        for pair in changes.windows(2) {
+            let (down, up) = (&pair[0], &pair[1]);
+            let watcher = match (down, up) {
+                ((_, HostState::Down, By::Admin), (_, HostState::Up, By::Watcher(watcher))) => {
+                    *watcher
+                }
+                _ => continue,
+            };
+            let is_own = |(ours, habits): (usize, &crate::coordinator::Habits)| {
+                ours == watcher && habits.rules.restore == Restore::Own
+            };
+            if day.ours().any(is_own) && !was_downing(day, watcher, backend, down.0) {
+                return breach(
+                    day.history.start + up.0,
+                    format!("w{watcher} brought b{backend} up"),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn was_downing(day: &Day, watcher: usize, backend: usize, at: Duration) -> bool {
+    let skew = *day.layout.skews.iter().max().unwrap_or(&Duration::ZERO) + Duration::from_secs(2);
+    let mut since = None;
+    for record in &day.history.records {
+        let now = record.at - day.history.start;
+        match &record.what {
+            What::Sent {
+                watcher: w,
+                backend: b,
+                action: Action::MarkDown,
+                ..
+            } if (*w, *b) == (watcher, backend) => {
+                since = Some(now);
+                if now <= at + skew && at <= now + skew {
+                    return true;
+                }
+            }
+            What::Answered {
+                watcher: w,
+                backend: b,
+                action: Action::MarkDown,
+                ..
+            } if (*w, *b) == (watcher, backend) => {
+                if let Some(sent) = since.take() {
+                    if sent <= at + skew && at <= now + skew {
+                        return true;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}

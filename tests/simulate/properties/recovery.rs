@@ -1,0 +1,257 @@
+//! In a calm the lists come to what the monitors see, and stay so.
+
+use std::time::{Duration, Instant};
+
+use poolmon::backend::HostState;
+use poolmon::config::settings::{Brake, Restore};
+
+use super::terms::{
+    acts, downs, forgettings, listed, longest_hold, runs, sees, settling, slowest_settling, synced,
+    throughout, view, View,
+};
+use super::{breach, Judgement};
+use crate::day::Day;
+use crate::history::{By, What};
+use crate::world::{Disturbance, Health};
+
+pub fn a_backend_dead_to_all_goes_down(day: &Day) -> Judgement {
+    for &(start, end) in &day.calms.0 {
+        for (watcher, habits) in day.ours() {
+            let from = start + settling(habits, day);
+            if from >= end || habits.rules.brake != Brake::Refuge {
+                continue;
+            }
+            let director = day.layout.posts[watcher].director;
+            let half = start + settling(habits, day) / 3;
+            if !throughout(&acts(day, watcher), half, end) {
+                continue;
+            }
+            for backend in day.backends() {
+                if view(day, backend, start, end) != View::Dead {
+                    continue;
+                }
+                let is_refuge = |other: usize| {
+                    let (one, two) = (&day.layout.entries[backend], &day.layout.entries[other]);
+                    other != backend
+                        && one.tag == two.tag
+                        && two.vhosts > 0
+                        && throughout(&sees(day, watcher, other), start, end)
+                        && throughout(&listed(day, director, other, HostState::Up), half, end)
+                };
+                let down = listed(day, director, backend, HostState::Down);
+                if day.backends().any(is_refuge) && !throughout(&down, from, end) {
+                    return breach(from, format!("w{watcher} leaves dead b{backend} up"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+pub fn a_backend_healthy_to_all_goes_up(day: &Day) -> Judgement {
+    goes_up(day, &[View::Healthy])
+}
+
+/// Another may take it down again, but not for long is it left there.
+pub fn a_backend_that_somebody_sees_healthy_goes_up(day: &Day) -> Judgement {
+    for &(start, end) in &day.calms.0 {
+        for backend in day.backends() {
+            if view(day, backend, start, end) != View::Contested {
+                continue;
+            }
+            for (watcher, habits) in day.ours() {
+                let half = start + settling(habits, day) / 3;
+                let may = habits.rules.restore == Restore::Any
+                    && half < end
+                    && throughout(&acts(day, watcher), half, end)
+                    && throughout(&sees(day, watcher, backend), start, end);
+                let director = day.layout.posts[watcher].director;
+                let down = listed(day, director, backend, HostState::Down);
+                let longest = Duration::from_secs(3600) + settling(habits, day);
+                let calm = crate::history::Times(vec![(start, end)]);
+                if may && down.and(&calm).longest() > longest {
+                    return breach(
+                        end,
+                        format!("b{backend} passes at w{watcher} and stays down"),
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn goes_up(day: &Day, views: &[View]) -> Judgement {
+    for &(start, end) in &day.calms.0 {
+        for (watcher, habits) in day.ours() {
+            let half = start + settling(habits, day) / 3;
+            if half >= end || !throughout(&acts(day, watcher), half, end) {
+                continue;
+            }
+            let director = day.layout.posts[watcher].director;
+            for backend in day.backends() {
+                let hold = longest_hold(day, backend, start + settling(habits, day));
+                let from = start + settling(habits, day) + hold;
+                if from >= end
+                    || !views.contains(&view(day, backend, start, end))
+                    || !may_bring_up(day, watcher, backend, habits.rules.restore, from)
+                {
+                    continue;
+                }
+                let up = listed(day, director, backend, HostState::Up);
+                if !throughout(&up, from, end) {
+                    return breach(from, format!("w{watcher} leaves healthy b{backend} down"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// With `own`: if it was up, or the last down was its own and it has not forgotten.
+fn may_bring_up(day: &Day, watcher: usize, backend: usize, restore: Restore, at: Instant) -> bool {
+    if restore == Restore::Any {
+        return true;
+    }
+    let changes = day.history.changes(backend);
+    let before = at - day.history.start;
+    match changes.iter().rev().find(|(changed, ..)| *changed < before) {
+        Some((changed, HostState::Down, By::Watcher(by))) => {
+            let down = day.history.start + *changed;
+            *by == watcher
+                && forgettings(day, watcher)
+                    .iter()
+                    .all(|forgot| *forgot < down)
+        }
+        Some((_, HostState::Down, _)) => false,
+        Some((_, HostState::Up, _)) | None => true,
+    }
+}
+
+/// Between two calms nothing happened but that one backend failed and recovered.
+pub fn one_failure_costs_one_down_and_one_up(day: &Day) -> Judgement {
+    if !day.is_ours_alone() {
+        return Ok(());
+    }
+    for calms in day.calms.0.windows(2) {
+        let (before, after) = (calms[0], calms[1]);
+        let storm: Vec<Disturbance> = disturbances(day, before.1, after.0);
+        let backend = match storm[..] {
+            [Disturbance::Backend(failed, _), Disturbance::Backend(recovered, Health::Healthy)]
+                if failed == recovered =>
+            {
+                failed
+            }
+            _ => continue,
+        };
+        let from = before.0 + slowest_settling(day);
+        let undisturbed = from < before.1
+            && day.watchers().all(|watcher| {
+                throughout(&acts(day, watcher), from, after.1)
+                    && day.backends().all(|other| {
+                        other == backend || throughout(&sees(day, watcher, other), from, after.1)
+                    })
+                    && throughout(&sees(day, watcher, backend), from, before.1)
+            });
+        let hour = Duration::from_secs(3600);
+        let steady = downs(day, backend)
+            .iter()
+            .all(|at| *at + hour < before.1 || *at >= before.1);
+        if !undisturbed || !steady {
+            continue;
+        }
+        let changes = changes_in_turn(day, backend, before.1, after.1);
+        if !changes.is_empty() && changes != [HostState::Down, HostState::Up] {
+            return breach(before.1, format!("b{backend} went {changes:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// What two directors are told within the time that a change needs to go round counts once: neither
+/// monitor can know of the other.
+fn changes_in_turn(day: &Day, backend: usize, from: Instant, to: Instant) -> Vec<HostState> {
+    let round = day.layout.hop * day.layout.skews.len() as u32 + Duration::from_millis(10);
+    let mut in_turn: Vec<(Duration, HostState)> = Vec::new();
+    for (at, state, _) in day.history.changes(backend) {
+        let within = (from..to).contains(&(day.history.start + at));
+        let again =
+            matches!(in_turn.last(), Some((last, same)) if *same == state && at - *last <= round);
+        if within && !again {
+            in_turn.push((at, state));
+        }
+    }
+    in_turn.into_iter().map(|(_, state)| state).collect()
+}
+
+fn disturbances(day: &Day, from: Instant, to: Instant) -> Vec<Disturbance> {
+    let within = day
+        .history
+        .records
+        .iter()
+        .filter(|record| from <= record.at && record.at <= to);
+    within
+        .filter_map(|record| match record.what {
+            What::Disturbed(disturbance) => Some(disturbance),
+            _ => None,
+        })
+        .collect()
+}
+
+pub fn where_all_agree_all_is_quiet(day: &Day) -> Judgement {
+    for &(start, end) in &day.calms.0 {
+        for backend in day.backends() {
+            let hold = longest_hold(day, backend, start + slowest_settling(day));
+            let from = start + slowest_settling(day) + hold;
+            let others = day
+                .backends()
+                .filter(|other| day.layout.entries[*other].tag == day.layout.entries[backend].tag);
+            let mut views = others.map(|other| view(day, other, start, end));
+            if views.any(|view| view == View::Contested) {
+                continue;
+            }
+            let restarts = day.watchers().any(|watcher| {
+                !super::terms::never(&runs(day, watcher), start, end)
+                    && !throughout(&runs(day, watcher), start, end)
+            });
+            let changed = downs(day, backend)
+                .into_iter()
+                .find(|at| from <= *at && *at < end);
+            if let (Some(at), false) = (changed, restarts) {
+                return breach(at, format!("b{backend} went down in a calm"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Of the model rather than of the monitors: without it the other properties say little.
+pub fn synced_directors_agree(day: &Day) -> Judgement {
+    for &(start, end) in &day.calms.0 {
+        let from = end - Duration::from_secs(10);
+        for backend in day.backends() {
+            let changed =
+                |what: &What| matches!(what, What::Changed { backend: b, .. } if *b == backend);
+            let late = day
+                .history
+                .records
+                .iter()
+                .any(|record| from <= record.at && record.at <= end && changed(&record.what));
+            if late {
+                continue;
+            }
+            let states: Vec<bool> = (0..day.layout.skews.len())
+                .filter(|director| throughout(&synced(day, *director), from, end))
+                .map(|director| {
+                    throughout(&listed(day, director, backend, HostState::Up), from, end)
+                })
+                .collect();
+            if states.windows(2).any(|pair| pair[0] != pair[1])
+                && end - start > Duration::from_secs(200)
+            {
+                return breach(end, format!("b{backend}: {states:?}"));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! How long things may take, and what was the case when: the words that the properties are made of.
+
+use std::time::{Duration, Instant};
+
+use poolmon::backend::HostState;
+
+use crate::coordinator::Habits;
+use crate::day::Day;
+use crate::history::{Times, What};
+use crate::ring::Condition;
+use crate::world::{Disturbance, Life};
+
+/// The longest that a ring takes to come to rest: a frozen peer is given up after 75 s, a command
+/// waits twice 30 s, a starting director 21 s; then a pause of up to a minute before the next try.
+const RING_RESTS: Duration = Duration::from_secs(170);
+
+/// What a monitor needs at most to judge a backend anew and to act, in a ring at rest.
+pub fn reaction(habits: &Habits, day: &Day) -> Duration {
+    let pace = &habits.pace;
+    let services = day.layout.services as u32;
+    let retries = pace.retry_delay + pace.retry_delay / 6 * pace.retries;
+    let round = habits.timeout * (pace.retries + 1) + retries + habits.timeout * services;
+    let rounds = pace.rise.max(pace.fall) - 1;
+    let in_doubt = (pace.interval_in_doubt() + round) * rounds;
+    let controls = habits.timeout * day.layout.entries.len() as u32;
+    let rest = pace.interval.mul_f64(1.1);
+    (rest + round) * 2 + in_doubt + controls + habits.rules.down_delay + Duration::from_secs(10)
+}
+
+/// How long after the last disturbance a monitor has done what it can do at once.
+pub fn settling(habits: &Habits, day: &Day) -> Duration {
+    RING_RESTS + reaction(habits, day)
+}
+
+pub fn slowest_settling(day: &Day) -> Duration {
+    let ours = day.ours().map(|(_, habits)| settling(habits, day));
+    // poolmon's scan waits for the slowest of its backends, twice over.
+    ours.max()
+        .unwrap_or_default()
+        .max(RING_RESTS + Duration::from_secs(200))
+}
+
+pub fn listed(day: &Day, director: usize, backend: usize, state: HostState) -> Times {
+    super::service::listed(&day.history, director, backend, state)
+}
+
+pub fn sees(day: &Day, watcher: usize, backend: usize) -> Times {
+    day.history.times(true, |what| match what {
+        What::Sees {
+            watcher: w,
+            backend: b,
+            healthy,
+        } if (*w, *b) == (watcher, backend) => Some(*healthy),
+        _ => None,
+    })
+}
+
+pub fn misses(day: &Day, watcher: usize, backend: usize) -> Times {
+    sees(day, watcher, backend).not(day.history.start, day.history.end)
+}
+
+pub fn runs(day: &Day, watcher: usize) -> Times {
+    day.history.times(false, |what| match what {
+        What::Runs {
+            watcher: w,
+            running,
+        } if *w == watcher => Some(*running),
+        _ => None,
+    })
+}
+
+/// When the director answered and was synced.
+pub fn synced(day: &Day, director: usize) -> Times {
+    day.history.times(true, |what| match what {
+        What::Ring {
+            director: d,
+            synced,
+        } if *d == director => Some(*synced),
+        _ => None,
+    })
+}
+
+/// When a monitor of ours ran without interruption and could tell a synced director.
+pub fn acts(day: &Day, watcher: usize) -> Times {
+    runs(day, watcher).and(&synced(day, day.layout.posts[watcher].director))
+}
+
+/// Whether it was so from one time to the other.
+pub fn throughout(times: &Times, from: Instant, to: Instant) -> bool {
+    times.0.iter().any(|span| span.0 <= from && to <= span.1)
+}
+
+pub fn never(times: &Times, from: Instant, to: Instant) -> bool {
+    times.0.iter().all(|span| span.1 <= from || to <= span.0)
+}
+
+/// Whether all watchers that ran in a calm saw a backend alike.
+pub fn view(day: &Day, backend: usize, from: Instant, to: Instant) -> View {
+    let mut views = Vec::new();
+    for watcher in day.watchers() {
+        if !never(&runs(day, watcher), from, to) {
+            views.push(throughout(&sees(day, watcher, backend), from, to));
+        }
+    }
+    match (views.contains(&true), views.contains(&false)) {
+        (true, false) => View::Healthy,
+        (false, true) => View::Dead,
+        (true, true) => View::Contested,
+        (false, false) => View::Unwatched,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    Healthy,
+    Dead,
+    Contested,
+    Unwatched,
+}
+
+/// When a backend was taken down, by whomever.
+pub fn downs(day: &Day, backend: usize) -> Vec<Instant> {
+    let changes = day.history.changes(backend);
+    let downs = changes.iter().filter(|(_, to, _)| *to == HostState::Down);
+    downs.map(|(at, ..)| day.history.start + *at).collect()
+}
+
+/// The longest hold that a backend can have earned until then.
+pub fn longest_hold(day: &Day, backend: usize, until: Instant) -> Duration {
+    let hour = Duration::from_secs(3600);
+    let downs = downs(day, backend)
+        .iter()
+        .filter(|at| **at <= until)
+        .count() as u32;
+    let base = day.ours().map(|(_, habits)| habits.rules.hold).max();
+    match downs {
+        0 => Duration::ZERO,
+        _ => (base.unwrap_or(hour) * (1 << downs.min(10))).min(hour),
+    }
+}
+
+/// When a monitor's memory was lost, or its director's.
+pub fn forgettings(day: &Day, watcher: usize) -> Vec<Instant> {
+    let director = day.layout.posts[watcher].director;
+    let forgets = |what: &What| {
+        matches!(what,
+            What::Disturbed(Disturbance::Watcher(w, Life::StartWithoutLedger)) if *w == watcher)
+            || matches!(what,
+                What::Disturbed(Disturbance::Director(d, Condition::Dead)) if *d == director)
+    };
+    let records = day.history.records.iter();
+    records
+        .filter(|record| forgets(&record.what))
+        .map(|record| record.at)
+        .collect()
+}

@@ -1,0 +1,107 @@
+//! Properties over random days: fixed seeds, some fresh ones, and those that have failed before.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::time::{Duration, Instant};
+
+use crate::day::Day;
+use crate::properties;
+
+/// Seeds that broke a property once.
+const BROKEN_ONCE: [u64; 0] = [];
+
+/// A debug build is twenty times slower: it lives a few days only, and says so.
+const DAYS: u64 = if cfg!(debug_assertions) { 4 } else { 300 };
+/// Of these, so many are drawn anew each time.
+const FRESH_IN: u64 = 10;
+
+fn from_environment(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name}={value} is no number")),
+    )
+}
+
+/// What went wrong on a day: the claim, and the day as far as it matters.
+struct Failure {
+    seed: u64,
+    claim: String,
+    report: String,
+}
+
+fn judge(seed: u64) -> Option<Failure> {
+    let day = match std::panic::catch_unwind(|| Day::live(seed)) {
+        Ok(day) => day,
+        Err(_) => {
+            return Some(Failure {
+                seed,
+                claim: "nobody panics".to_owned(),
+                report: "see above".to_owned(),
+            })
+        }
+    };
+    let broken = properties::ALL
+        .iter()
+        .find_map(|property| Some((property.claim, (property.judge)(&day).err()?)));
+    let (claim, breach) = broken?;
+    let (before, after) = (Duration::from_secs(1000), Duration::from_secs(30));
+    let at = day.history.seconds(breach.at);
+    Some(Failure {
+        seed,
+        claim: format!("{claim}: {}, at {at:.3} s", breach.text),
+        report: format!(
+            "{:#?}\n{}",
+            day.layout,
+            day.history.around(breach.at, before, after)
+        ),
+    })
+}
+
+#[test]
+fn the_properties_hold_over_random_days() {
+    let began = Instant::now();
+    let seeds = match from_environment("POOLMON_SEED") {
+        Some(seed) => vec![seed],
+        None => all_seeds(from_environment("POOLMON_DAYS").unwrap_or(DAYS)),
+    };
+    let failures: Vec<Failure> = seeds.iter().filter_map(|seed| judge(*seed)).collect();
+    let time = began.elapsed().as_secs_f64();
+    println!(
+        "{} days in {time:.1} s, {} broken",
+        seeds.len(),
+        failures.len()
+    );
+    for failure in &failures {
+        println!("seed {}: {}", failure.seed, failure.claim);
+    }
+    if let Some(Failure {
+        seed,
+        report,
+        claim,
+    }) = failures.first()
+    {
+        panic!(
+            "{report}\n{claim}\nrun it again: POOLMON_SEED={seed} cargo test --release --test simulate \
+             random_days\nand add {seed} to BROKEN_ONCE"
+        );
+    }
+}
+
+fn all_seeds(days: u64) -> Vec<u64> {
+    let fresh = RandomState::new().build_hasher().finish() >> 16;
+    let fixed = days - days / FRESH_IN;
+    let build = match cfg!(debug_assertions) {
+        true => " (a debug build; a release build lives 300)",
+        false => "",
+    };
+    println!("{days} days{build}: seeds 1 to {fixed}, fresh ones from {fresh} on, and those that broke once");
+    let fixed_seeds = 1..=fixed;
+    let fresh_seeds = (0..days - fixed).map(|number| fresh + number);
+    BROKEN_ONCE
+        .into_iter()
+        .chain(fixed_seeds)
+        .chain(fresh_seeds)
+        .collect()
+}

@@ -1,0 +1,629 @@
+//! Directors of one ring: each with its own list, its own clock, and the time the ring takes.
+//!
+//! Facts are those of Dovecot 2.3.19: waits of 30 s for a ring that is not synced, a frozen peer that
+//! unsyncs the ring 30 s after the first change, a start that lists everything up until it has heard
+//! the ring. How equal stamps of one second are told apart inside the ring is our own choice: it
+//! only has to agree in the end.
+
+use std::time::{Duration, Instant};
+
+use poolmon::backend::{HostState, Listed, Stamp, Tag};
+use poolmon::director::wire::{self, DirectorKind, DirectorStatus, RingDirector};
+use poolmon::quote::Quote;
+
+use crate::coordinator::Clock;
+use crate::history::{By, History, What};
+use crate::world::{address, director_address};
+
+/// For a ring that is not synced, before and again after a change.
+const SYNC_WAIT: Duration = Duration::from_secs(30);
+/// After which a frozen peer's connection is given up.
+const PEER_PATIENCE: Duration = Duration::from_secs(75);
+const HANDSHAKE: Duration = Duration::from_secs(1);
+const HANDSHAKE_WITH_ABSENT_PEER: Duration = Duration::from_secs(21);
+const HANDOVER: Duration = Duration::from_millis(300);
+const USERS: u64 = 10;
+
+/// A backend as an administrator configured it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub tag: Tag,
+    pub vhosts: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    Running,
+    Frozen,
+    Dead,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    State(HostState),
+    Reset,
+    Flush,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Command {
+    pub by: By,
+    /// Which life of the watcher, and which command of it: for the reply.
+    pub life: u32,
+    pub number: u64,
+    pub backend: usize,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Reply {
+    pub command: Command,
+    pub done: bool,
+}
+
+/// What the ring has to be woken for.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    Hears {
+        director: usize,
+        backend: usize,
+        value: Value,
+    },
+    Review,
+    Joins {
+        director: usize,
+        life: u32,
+    },
+    GivenUp {
+        director: usize,
+        life: u32,
+    },
+    Merges,
+}
+
+/// A state and what decides between two: the stamp first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value {
+    state: HostState,
+    stamp: u64,
+    /// Changes within the stamp's second.
+    sequence: u32,
+    origin: usize,
+}
+
+impl Value {
+    fn is_newer_than(&self, other: &Value) -> bool {
+        let order = |value: &Value| (value.stamp, value.sequence, usize::MAX - value.origin);
+        order(self) > order(other)
+    }
+}
+
+const NEVER_CHANGED: Value = Value {
+    state: HostState::Up,
+    stamp: 0,
+    sequence: 0,
+    origin: 0,
+};
+
+#[derive(Clone, Debug)]
+struct Director {
+    condition: Condition,
+    life: u32,
+    clock: Clock,
+    hosts: Vec<Value>,
+    /// Until when an own change of each has not gone round yet.
+    changing_until: Vec<Instant>,
+    handshaking: bool,
+    /// Whether its peers hold a connection to it.
+    attached: bool,
+    waiting: Vec<Waiting>,
+    backlog: Vec<Command>,
+    shown_synced: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    command: Command,
+    /// When the change will have gone round; none before it is made.
+    round_ends: Option<Instant>,
+    deadline: Instant,
+}
+
+pub struct Ring {
+    entries: Vec<Entry>,
+    directors: Vec<Director>,
+    hop: Duration,
+    users: Vec<u64>,
+    /// So many resets will leave users.
+    stubborn: Vec<u32>,
+    unsynced_from: Option<Instant>,
+    trouble_until: Instant,
+    pub steps: Vec<(Instant, Step)>,
+    pub replies: Vec<Reply>,
+}
+
+impl Ring {
+    /// All running and synced; `skews` is by how much each clock is ahead.
+    pub fn new(entries: Vec<Entry>, skews: &[Duration], hop: Duration, now: Instant) -> Ring {
+        let director = |skew: &Duration| Director {
+            condition: Condition::Running,
+            life: 0,
+            clock: Clock {
+                start: now,
+                at_start: Duration::from_secs(1_800_000_000) + *skew,
+            },
+            hosts: vec![NEVER_CHANGED; entries.len()],
+            changing_until: vec![now; entries.len()],
+            handshaking: false,
+            attached: true,
+            waiting: Vec::new(),
+            backlog: Vec::new(),
+            shown_synced: true,
+        };
+        Ring {
+            directors: skews.iter().map(director).collect(),
+            users: vec![USERS; entries.len()],
+            stubborn: vec![0; entries.len()],
+            entries,
+            hop,
+            unsynced_from: None,
+            trouble_until: now,
+            steps: Vec::new(),
+            replies: Vec::new(),
+        }
+    }
+
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub fn clock(&self, director: usize) -> Clock {
+        self.directors[director].clock
+    }
+
+    pub fn condition(&self, director: usize) -> Condition {
+        self.directors[director].condition
+    }
+
+    pub fn leave_users(&mut self, backend: usize, resets: u32) {
+        self.stubborn[backend] = resets;
+    }
+
+    /// An administrator moves somebody there.
+    pub fn move_user_to(&mut self, backend: usize, now: Instant, history: &mut History) {
+        self.users[backend] += 1;
+        self.note_users(backend, now, history);
+    }
+
+    pub fn list(&self, director: usize) -> Vec<Listed> {
+        let hosts = self.directors[director].hosts.iter();
+        let listed = |(backend, value): (usize, &Value)| Listed {
+            address: address(backend),
+            vhosts: self.entries[backend].vhosts,
+            users: self.users[backend],
+            tag: self.entries[backend].tag.clone(),
+            state: value.state,
+            changed: Stamp(value.stamp),
+        };
+        hosts.enumerate().map(listed).collect()
+    }
+
+    pub fn director_list(&self, director: usize, now: Instant) -> wire::Ring {
+        let line = |other: usize, kind, status| RingDirector {
+            address: director_address(other),
+            port: 9090,
+            kind,
+            status,
+        };
+        let own = match self.is_synced(director, now) {
+            true => DirectorStatus::Synced,
+            false if self.directors[director].handshaking => DirectorStatus::Handshaking,
+            false => DirectorStatus::Syncing,
+        };
+        let mut lines = vec![line(director, DirectorKind::SelfHere, own)];
+        let count = self.directors.len();
+        let neighbour = |step: usize| {
+            (1..count)
+                .map(|distance| (director + distance * step) % count)
+                .find(|other| self.is_joined(*other))
+        };
+        let (right, left) = (neighbour(1), neighbour(count.max(1) - 1));
+        for other in (0..count).filter(|other| *other != director) {
+            for (side, kind) in [(right, DirectorKind::Right), (left, DirectorKind::Left)] {
+                if side == Some(other) {
+                    lines.push(line(other, kind, DirectorStatus::Synced));
+                }
+            }
+            if right != Some(other) && left != Some(other) {
+                let kind = DirectorKind::Unconnected;
+                lines.push(line(other, kind, DirectorStatus::NotConnected));
+            }
+        }
+        wire::Ring {
+            directors: lines,
+            ..wire::Ring::default()
+        }
+    }
+
+    fn is_joined(&self, director: usize) -> bool {
+        let director = &self.directors[director];
+        director.attached && !director.handshaking && director.condition != Condition::Dead
+    }
+
+    /// Somebody is part of the ring and passes nothing on.
+    fn is_blocked(&self) -> bool {
+        let blocks =
+            |director: &Director| director.attached && director.condition == Condition::Frozen;
+        self.directors.iter().any(blocks)
+    }
+
+    pub fn is_synced(&self, director: usize, now: Instant) -> bool {
+        let unsynced = self.unsynced_from.map_or(false, |from| from <= now);
+        !self.directors[director].handshaking && !unsynced && now >= self.trouble_until
+    }
+
+    pub fn on_command(
+        &mut self,
+        director: usize,
+        command: Command,
+        now: Instant,
+        history: &mut History,
+    ) {
+        match self.directors[director].condition {
+            Condition::Dead => self.reply(command, false),
+            Condition::Frozen => self.directors[director].backlog.push(command),
+            Condition::Running => self.run(director, command, now, history),
+        }
+    }
+
+    fn run(&mut self, director: usize, command: Command, now: Instant, history: &mut History) {
+        let backend = command.backend;
+        let here = &self.directors[director];
+        match command.kind {
+            Kind::State(state) if here.hosts[backend].state == state => self.reply(command, true),
+            Kind::State(_) if now < here.changing_until[backend] => self.reply(command, false),
+            Kind::State(_) | Kind::Flush => {
+                let deadline = now + SYNC_WAIT;
+                self.directors[director].waiting.push(Waiting {
+                    command,
+                    round_ends: None,
+                    deadline,
+                });
+                self.steps.push((deadline, Step::Review));
+                self.review(now, history);
+            }
+            Kind::Reset => {
+                self.reset(director, command, now, history);
+                self.reply(command, true);
+            }
+        }
+    }
+
+    fn reset(&mut self, director: usize, command: Command, now: Instant, history: &mut History) {
+        let backend = command.backend;
+        if !self.is_synced(director, now) {
+            if let By::Watcher(watcher) = command.by {
+                let what = What::FalseDrain { watcher };
+                history
+                    .records
+                    .push(crate::history::Record { at: now, what });
+            }
+            return;
+        }
+        match self.stubborn[backend].checked_sub(1) {
+            Some(less) => self.stubborn[backend] = less,
+            None => self.users[backend] = 0,
+        }
+        self.note_users(backend, now, history);
+    }
+
+    fn note_users(&self, backend: usize, now: Instant, history: &mut History) {
+        let left = self.users[backend];
+        note(history, now, What::Users { backend, left });
+    }
+
+    fn reply(&mut self, command: Command, done: bool) {
+        self.replies.push(Reply { command, done });
+    }
+
+    /// Commands that wait for the ring, and what the directors show of it.
+    fn review(&mut self, now: Instant, history: &mut History) {
+        if !self.is_blocked() {
+            self.unsynced_from = None;
+        }
+        for director in 0..self.directors.len() {
+            if self.directors[director].condition == Condition::Running {
+                let waiting = std::mem::take(&mut self.directors[director].waiting);
+                for one in waiting {
+                    if let Some(one) = self.wait_on(director, one, now, history) {
+                        self.directors[director].waiting.push(one);
+                    }
+                }
+            }
+        }
+        for director in 0..self.directors.len() {
+            let synced = self.is_synced(director, now)
+                && self.directors[director].condition == Condition::Running;
+            if synced != self.directors[director].shown_synced {
+                self.directors[director].shown_synced = synced;
+                note(history, now, What::Ring { director, synced });
+            }
+        }
+    }
+
+    fn wait_on(
+        &mut self,
+        director: usize,
+        mut one: Waiting,
+        now: Instant,
+        history: &mut History,
+    ) -> Option<Waiting> {
+        match one.round_ends {
+            None if self.is_synced(director, now) => {
+                let ends = now + self.hop * self.directors.len() as u32;
+                self.apply(director, one.command, ends, now, history);
+                one.round_ends = Some(ends);
+                one.deadline = now + SYNC_WAIT;
+                self.steps.push((ends, Step::Review));
+                self.steps.push((one.deadline, Step::Review));
+            }
+            Some(ends) if now >= ends && !self.is_blocked() && now >= self.trouble_until => {
+                self.reply(one.command, true);
+                return None;
+            }
+            _ if now >= one.deadline => {
+                self.reply(one.command, false);
+                return None;
+            }
+            _ => {}
+        }
+        Some(one)
+    }
+
+    fn apply(
+        &mut self,
+        director: usize,
+        command: Command,
+        ends: Instant,
+        now: Instant,
+        history: &mut History,
+    ) {
+        let backend = command.backend;
+        let state = match command.kind {
+            Kind::State(state) => state,
+            Kind::Flush | Kind::Reset => {
+                self.users[backend] = 0;
+                self.note_users(backend, now, history);
+                return;
+            }
+        };
+        let here = &mut self.directors[director];
+        let before = here.hosts[backend];
+        if before.state == state {
+            return;
+        }
+        let stamp = before.stamp.max(here.clock.second(now));
+        let value = Value {
+            state,
+            stamp,
+            sequence: if stamp == before.stamp {
+                before.sequence + 1
+            } else {
+                0
+            },
+            origin: director,
+        };
+        here.changing_until[backend] = ends;
+        let by = command.by;
+        note(
+            history,
+            now,
+            What::Changed {
+                backend,
+                to: state,
+                by,
+            },
+        );
+        self.adopt(director, backend, value, now, history);
+        if state == HostState::Up {
+            self.users[backend] = USERS;
+        }
+        let count = self.directors.len();
+        for other in (0..count).filter(|other| *other != director) {
+            let apart = (director + count - other) % count;
+            let hops = apart.min(count - apart) as u32;
+            self.steps.push((
+                now + self.hop * hops,
+                Step::Hears {
+                    director: other,
+                    backend,
+                    value,
+                },
+            ));
+        }
+        if self.is_blocked() && self.unsynced_from.is_none() {
+            self.unsynced_from = Some(now + SYNC_WAIT);
+            self.steps.push((now + SYNC_WAIT, Step::Review));
+        }
+    }
+
+    fn adopt(
+        &mut self,
+        director: usize,
+        backend: usize,
+        value: Value,
+        now: Instant,
+        history: &mut History,
+    ) {
+        let host = &mut self.directors[director].hosts[backend];
+        let changed = host.state != value.state;
+        *host = value;
+        if changed {
+            let state = value.state;
+            note(
+                history,
+                now,
+                What::Listed {
+                    director,
+                    backend,
+                    state,
+                },
+            );
+        }
+    }
+
+    pub fn on_step(&mut self, step: Step, now: Instant, history: &mut History) {
+        match step {
+            Step::Hears {
+                director,
+                backend,
+                value,
+            } => {
+                let here = &self.directors[director];
+                let hears = here.condition == Condition::Running && !here.handshaking;
+                if hears && value.is_newer_than(&here.hosts[backend]) {
+                    self.adopt(director, backend, value, now, history);
+                }
+            }
+            Step::Review => {}
+            Step::Joins { director, life } => {
+                let here = &mut self.directors[director];
+                if here.life == life && here.condition == Condition::Running {
+                    here.handshaking = false;
+                    here.attached = true;
+                    self.merge(now, history);
+                    self.be_troubled(now, HANDOVER);
+                }
+            }
+            Step::GivenUp { director, life } => {
+                let here = &mut self.directors[director];
+                if here.life == life && here.condition == Condition::Frozen {
+                    here.attached = false;
+                    self.be_troubled(now, HANDOVER);
+                }
+            }
+            Step::Merges => self.merge(now, history),
+        }
+        self.review(now, history);
+    }
+
+    fn be_troubled(&mut self, now: Instant, time: Duration) {
+        if self.directors.len() > 1 {
+            self.trouble_until = self.trouble_until.max(now + time);
+            self.steps.push((self.trouble_until, Step::Review));
+        }
+    }
+
+    /// Whoever is in the ring and runs has heard everything that the others know.
+    fn merge(&mut self, now: Instant, history: &mut History) {
+        let talking: Vec<usize> = (0..self.directors.len())
+            .filter(|director| self.is_joined(*director))
+            .filter(|director| self.directors[*director].condition == Condition::Running)
+            .collect();
+        for backend in 0..self.entries.len() {
+            let mut newest = NEVER_CHANGED;
+            for director in &talking {
+                let value = self.directors[*director].hosts[backend];
+                if value.is_newer_than(&newest) {
+                    newest = value;
+                }
+            }
+            for director in &talking {
+                self.adopt(*director, backend, newest, now, history);
+            }
+        }
+    }
+
+    pub fn set_condition(
+        &mut self,
+        director: usize,
+        condition: Condition,
+        now: Instant,
+        history: &mut History,
+    ) {
+        let before = self.directors[director].condition;
+        match (before, condition) {
+            (Condition::Running, Condition::Frozen) => {
+                let here = &mut self.directors[director];
+                here.condition = Condition::Frozen;
+                here.life += 1;
+                let life = here.life;
+                self.steps
+                    .push((now + PEER_PATIENCE, Step::GivenUp { director, life }));
+            }
+            (Condition::Frozen, Condition::Running) => self.thaw(director, now, history),
+            (Condition::Running | Condition::Frozen, Condition::Dead) => self.kill(director, now),
+            (Condition::Dead, Condition::Running) => self.start(director, now, history),
+            _ => {}
+        }
+        self.review(now, history);
+    }
+
+    fn kill(&mut self, director: usize, now: Instant) {
+        let here = &mut self.directors[director];
+        here.condition = Condition::Dead;
+        here.life += 1;
+        here.attached = false;
+        let mut lost: Vec<Command> = here.waiting.drain(..).map(|one| one.command).collect();
+        lost.append(&mut here.backlog);
+        for command in lost {
+            self.reply(command, false);
+        }
+        self.be_troubled(now, HANDOVER);
+    }
+
+    fn thaw(&mut self, director: usize, now: Instant, history: &mut History) {
+        let here = &mut self.directors[director];
+        here.condition = Condition::Running;
+        here.life += 1;
+        if here.attached {
+            self.steps.push((now + HANDOVER, Step::Merges));
+            self.be_troubled(now, HANDOVER * 2);
+        } else {
+            here.handshaking = true;
+            let life = here.life;
+            self.steps
+                .push((now + HANDSHAKE, Step::Joins { director, life }));
+        }
+        for command in std::mem::take(&mut self.directors[director].backlog) {
+            self.run(director, command, now, history);
+        }
+    }
+
+    fn start(&mut self, director: usize, now: Instant, history: &mut History) {
+        let count = self.directors.len();
+        let others = || (0..count).filter(|other| *other != director);
+        let absent = others().any(|other| self.directors[other].condition != Condition::Running);
+        let alone = !others().any(|other| self.directors[other].condition != Condition::Dead);
+        let here = &mut self.directors[director];
+        here.condition = Condition::Running;
+        here.life += 1;
+        here.attached = true;
+        let handshake = match (count, absent) {
+            (1, _) => Duration::from_millis(100),
+            (_, false) => HANDSHAKE,
+            (_, true) => HANDSHAKE_WITH_ABSENT_PEER,
+        };
+        here.handshaking = true;
+        let life = here.life;
+        self.steps
+            .push((now + handshake, Step::Joins { director, life }));
+        for backend in 0..self.entries.len() {
+            if alone && self.directors[director].hosts[backend].state == HostState::Down {
+                let (to, by) = (HostState::Up, By::Restart);
+                note(history, now, What::Changed { backend, to, by });
+                self.users[backend] = USERS;
+            }
+            self.adopt(director, backend, NEVER_CHANGED, now, history);
+        }
+    }
+}
+
+fn note(history: &mut History, at: Instant, what: What) {
+    history.records.push(crate::history::Record { at, what });
+}
+
+/// A server's words, which nothing depends on.
+pub fn words(text: &str) -> Quote {
+    Quote::new(text)
+}

@@ -1,0 +1,229 @@
+//! The numbers that the work on several directors is judged by, as far as a model can tell them.
+
+use poolmon::backend::HostState;
+use poolmon::policy::{Action, Alarm};
+
+use super::*;
+use crate::history::{By, What};
+use crate::ring::Condition;
+use crate::world::{Account, Life};
+
+fn monitor_and_poolmon() -> Layout {
+    layout(3, vec![ours(0, 2), perl(1, 2)])
+}
+
+fn downs_by_commands(story: &Story<'_>) -> usize {
+    let down = |record: &&crate::history::Record| {
+        let action = match record.what {
+            What::Sent { action, .. } => action,
+            _ => return false,
+        };
+        action == Action::MarkDown
+    };
+    story.world.history.records.iter().filter(down).count()
+}
+
+fn alarms(story: &Story<'_>, watcher: usize) -> Vec<Alarm> {
+    let ours = story.world.coordinator(watcher).unwrap();
+    let alarms = ours.holds.values().filter_map(|hold| hold.reason.alarm());
+    alarms.collect()
+}
+
+#[test]
+fn a_blind_second_monitor_changes_nothing_and_says_so() {
+    let events: Vec<_> = (0..3).map(|backend| (0, cut(1, backend))).collect();
+    tell("blind second", &two_monitors(), &events, 60, |story| {
+        story.check_changes(&[0, 0, 0]);
+        assert!(
+            matches!(alarms(story, 1)[..], [Alarm::NoRefuge(_), ..]),
+            "{story}"
+        );
+        assert!(alarms(story, 0).is_empty(), "{story}");
+    });
+}
+
+#[test]
+fn a_second_monitor_that_reaches_one_of_three_costs_three_changes_a_backend() {
+    let posts = vec![ours(0, 2), ours(1, 2)];
+    let events = [(0, cut(1, 1)), (0, cut(1, 2))];
+    tell(
+        "second reaches b0",
+        &layout(3, posts),
+        &events,
+        60,
+        |story| {
+            story.check_changes_at_most(&[0, 3, 3]);
+            assert_eq!(
+                story.longest_without_service(0, 3),
+                Duration::ZERO,
+                "{story}"
+            );
+            let contested = alarms(story, 0);
+            assert!(
+                matches!(contested[..], [Alarm::Contested(_), ..]),
+                "{story}"
+            );
+        },
+    );
+}
+
+/// poolmon takes down whatever it does not reach, the last one too, and brings nothing of it up.
+#[test]
+fn a_blind_poolmon_beside_ours_leaves_one_backend_in_service() {
+    let events: Vec<_> = (0..3).map(|backend| (0, cut(1, backend))).collect();
+    tell(
+        "blind poolmon",
+        &monitor_and_poolmon(),
+        &events,
+        60,
+        |story| {
+            let mut changes: Vec<usize> = (0..3).map(|backend| story.changes(backend)).collect();
+            changes.sort_unstable();
+            assert!(changes[1] <= 5, "{story}: {changes:?}\n{}", story.log());
+            let longest = story.longest_without_service(0, 3);
+            assert!(
+                longest <= Duration::from_millis(1500),
+                "{story}: {longest:?}"
+            );
+        },
+    );
+}
+
+#[test]
+fn a_poolmon_that_reaches_one_of_three_costs_five_changes_a_backend() {
+    let events = [(0, cut(1, 1)), (0, cut(1, 2))];
+    tell(
+        "poolmon reaches b0",
+        &monitor_and_poolmon(),
+        &events,
+        60,
+        |story| {
+            story.check_changes_at_most(&[0, 5, 5]);
+            assert_eq!(
+                story.longest_without_service(0, 3),
+                Duration::ZERO,
+                "{story}"
+            );
+        },
+    );
+}
+
+#[test]
+fn an_account_refused_everywhere_takes_nobody_down_and_says_so() {
+    let mut events: Vec<_> = vec![(100, Disturbance::Account(0, Account::Refused))];
+    events.push((200, Disturbance::Account(1, Account::Refused)));
+    events.push((2000, Disturbance::Account(0, Account::Accepted)));
+    events.push((2100, Disturbance::Account(1, Account::Accepted)));
+    tell(
+        "wrong password",
+        &two_monitors(),
+        &events[..2],
+        1900,
+        |story| {
+            assert_eq!(downs_by_commands(story), 0, "{story}");
+            for watcher in 0..2 {
+                assert!(
+                    matches!(alarms(story, watcher)[..], [Alarm::Shared { .. }, ..]),
+                    "{story}"
+                );
+            }
+        },
+    );
+    tell(
+        "password set right",
+        &two_monitors(),
+        &events,
+        2400,
+        |story| {
+            story.check_changes(&[0, 0, 0]);
+            assert!(alarms(story, 0).is_empty(), "{story}");
+        },
+    );
+}
+
+/// The director is killed after HOST-DOWN and before the drain has moved all, and so is the monitor.
+#[test]
+fn a_drain_that_is_lost_is_made_good_over_a_restart() {
+    let events = [
+        (0, Disturbance::Stubborn(1, 4)),
+        (60, dies(1)),
+        (72, Disturbance::Watcher(0, Life::Crash)),
+        (300, Disturbance::Watcher(0, Life::Start)),
+    ];
+    let posts = vec![ours(0, 3)];
+    tell("lost drain", &layout(3, posts), &events, 360, |story| {
+        story.check_changes(&[0, 1, 0]);
+        let left = story
+            .world
+            .history
+            .records
+            .iter()
+            .rev()
+            .find_map(|record| match record.what {
+                What::Users { backend: 1, left } => Some(left),
+                _ => None,
+            });
+        assert_eq!(left, Some(0), "{story}\n{}", story.log());
+    });
+}
+
+#[test]
+fn one_failure_seen_at_different_intervals_costs_one_down_and_one_up() {
+    for intervals in [[3, 4, 5], [2, 10, 30], [30, 10, 2], [5, 5, 5], [30, 30, 30]] {
+        let posts = (0..3)
+            .map(|director| ours(director, intervals[director]))
+            .collect();
+        let mut layout = layout(3, posts);
+        layout.skews = vec![seconds(0), seconds(2), seconds(1)];
+        let events = [(100, dies(1)), (400, recovers(1))];
+        tell("one failure", &layout, &events, 900, |story| {
+            story.check_changes(&[0, 2, 0]);
+        });
+    }
+}
+
+/// Not even by those who see it die while the ring is without a director.
+#[test]
+fn one_failure_while_a_director_is_frozen_costs_one_down_and_one_up() {
+    let events = [
+        (95, Disturbance::Director(0, Condition::Frozen)),
+        (100, dies(1)),
+        (400, recovers(1)),
+        (500, Disturbance::Director(0, Condition::Running)),
+    ];
+    tell(
+        "frozen director",
+        &three_monitors(),
+        &events,
+        900,
+        |story| {
+            story.check_changes_at_most(&[0, 2, 0]);
+            let last = story.world.history.changes(1).last().map(|(_, to, _)| *to);
+            assert_eq!(last, Some(HostState::Up), "{story}\n{}", story.log());
+        },
+    );
+}
+
+#[test]
+fn users_who_are_moved_to_a_drained_backend_are_left_alone() {
+    let events = [(60, dies(1)), (120, Disturbance::UserMoved(1))];
+    tell("user moved", &three_monitors(), &events, 400, |story| {
+        let drains = story.world.history.records.iter().filter(|record| {
+            matches!(
+                record.what,
+                What::Sent {
+                    action: Action::Drain,
+                    ..
+                }
+            )
+        });
+        assert_eq!(drains.count(), 1, "{story}\n{}", story.log());
+        let by_admin = |by: &By| *by == By::Admin;
+        assert!(!story
+            .world
+            .history
+            .changes(1)
+            .iter()
+            .any(|(.., by)| by_admin(by)));
+    });
+}
