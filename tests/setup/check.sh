@@ -33,8 +33,11 @@ judge lints run_cargo clippy --all-targets -- -D warnings
 say "== shell scripts"
 (cd "$project" && shellcheck -x -S warning .ci/run tests/setup/*.sh init/poolmon.debian init/poolmon.redhat &&
     shellcheck -s bash -S warning etc/completion/poolmon.bash)
-say "== tests"
-run_cargo test
+say "== unit tests"
+run_cargo test --lib --bins
+say "== scenes"
+# They wait more than they work.
+RUST_TEST_THREADS=8 run_cargo test --test scenes
 say "== random days in virtual time"
 run_cargo test --release --test simulate -- --nocapture
 say "== documentation"
