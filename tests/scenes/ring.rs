@@ -231,6 +231,37 @@ fn a_login_refused_by_one_backend_counts_and_one_refused_by_all_does_not() {
 }
 
 #[test]
+fn a_certificate_or_recipient_that_all_refuse_takes_nobody_down_and_says_what_to_check() {
+    let ring = Ring::start(RingPlan::default());
+    let other = Authority::make(ring.place.folder(), "expired-ca");
+    let other = other.file().display().to_string();
+    for (flags, stage) in [
+        (
+            format!("-s IMAP:{IMAPS} --tls-name {TLS_NAME} --ca-file {other}"),
+            "tls handshake",
+        ),
+        (
+            format!(
+                "-p LMTP:{LMTP} --lmtp-to nobody-of-this-name {}",
+                trust(&ring)
+            ),
+            "rcpt to",
+        ),
+    ] {
+        let monitor = ring
+            .monitor(0)
+            .flags("-i 1 -t 1 --retries=1 --retry-delay=0.3")
+            .flags(&flags)
+            .start();
+        let line = monitor.wait_for_line(&[" ERR ", "no backend passes", stage], REACTION);
+        assert!(line.contains("check this monitor's"), "{line}");
+        hold_for("nobody to be taken down", A_WHILE, || {
+            ring.directors[0].states() == "UUU"
+        });
+    }
+}
+
+#[test]
 fn a_restarted_director_of_a_ring_learns_and_keeps_what_the_monitor_did() {
     let mut ring = Ring::start(RingPlan::default());
     let _monitor = watch(&ring, 0).start();
