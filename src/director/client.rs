@@ -1,6 +1,6 @@
 //! Talking to the admin socket: connections, deadlines, one changing command a connection.
 //!
-//! Every call blocks until its deadline at the latest; the coordinator's helper threads make them.
+//! Every call blocks until its deadline at the latest; the threads in `link` make them.
 //! No thread is started here, no meaning given to a reply, and no command tried twice.
 
 use std::error::Error;

@@ -84,7 +84,7 @@ fn read_lists(
     }
 }
 
-/// Sends one changing command over a connection of its own (director.md, bite 1) and hears its reply,
+/// Sends one changing command over a connection of its own and hears its reply,
 /// or that there was none within `patience`.
 pub fn send_change(
     socket: PathBuf,

@@ -1,6 +1,25 @@
-//! The director's admin socket: `wire` is what is said there, `client` is how it is said in time.
+//! The director's admin socket: `wire` is what is said there, `client` is how it is said in time,
+//! `link` are the threads that wait for it.
 //!
 //! Nothing here decides anything or keeps state between two commands; that is the coordinator's.
+//!
+//! What a director does, in Dovecot 2.2.18 to 2.3.21 (`src/director/doveadm-connection.c`, and watched
+//! on 2.3.19), and what follows from it:
+//!
+//! - Two changing commands on one connection can abort it: after `Ring sync timed out`, the second
+//!   trips the assertion `conn->ring_sync_callback == NULL`. The new process lists every backend as up.
+//!   So each changing command has a connection of its own.
+//! - A line that comes before the reply to the last command can be swallowed. So nothing is pipelined.
+//! - An unknown command, or a bad argument, closes the connection without a reply.
+//! - `HOST-UP`, `HOST-DOWN` and `HOST-FLUSH` wait for a synced ring before and after, 30 s each time.
+//!   `Ring sync timed out` may or may not have changed the state; only the list tells.
+//! - `HOST-DOWN` for a backend that is down says `OK` and proves nothing. It does not move users.
+//! - `HOST-FLUSH` only forgets where users are; their open sessions go on. `HOST-RESET-USERS` kicks and
+//!   moves them, so many at a time every 2 s; the default of 100 means 50 users a second. In an unsynced
+//!   ring it says `OK` and its list shows no users, and then "move timed out".
+//! - `HOST-FLUSH` and `HOST-RESET-USERS` without an address act on every backend.
+//! - A director that has just started lists every backend as up until it has heard the ring.
+//! - Stamps are whole seconds of each director's own clock, and only ever raised.
 
 pub mod client;
 pub mod link;

@@ -1,8 +1,8 @@
 //! No changing command, drains included, unless the ring is synced.
 //!
 //! An unsynced director keeps HOST-UP and HOST-DOWN waiting for 30 s, and answers HOST-RESET-USERS
-//! with an `OK` that is not true (director.md, bite 7). A just started one lists every backend as up
-//! until it has heard the ring (bite 8).
+//! with an `OK` that is not true. A just started one lists every backend as up
+//! until it has heard the ring.
 
 use super::{Hold, Question, Reason};
 

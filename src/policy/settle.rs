@@ -1,6 +1,6 @@
 //! One changing command a backend at a time, and none before a list has shown what the last one did.
 //!
-//! "Ring sync timed out" may or may not have changed the state (director.md, bite 3); a reply is
+//! "Ring sync timed out" may or may not have changed the state; a reply is
 //! therefore never taken for the state. What the director did not do is tried again after a growing
 //! pause, so that a refusal is not asked for every second.
 

@@ -37,7 +37,7 @@ pub const PASSWORD: &str = "open-sesame";
 /// Accounts `user1` to `user40` have the same password: enough for several on each backend.
 const USERS: usize = 40;
 
-/// director.md: a ring of two needs up to 10 s; a restarted one that waits for an absent peer 21 s.
+/// A ring of two needs up to 10 s; a restarted one that waits for an absent peer 21 s.
 const SYNC_LIMIT: Duration = Duration::from_secs(25);
 
 /// Whether backends take passwords in clear text.

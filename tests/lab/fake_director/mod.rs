@@ -1,7 +1,7 @@
 //! A director's admin socket, played by threads of the test.
 //!
 //! It keeps a host list as a director does, misbehaves on command, notes every command with its
-//! connection, and notes as violations what no monitor may do (director.md: two changing commands
+//! connection, and notes as violations what no monitor may do (`poolmon::director`: two changing commands
 //! on a connection, bytes behind an unanswered command, commands without an address). A violation
 //! that no test takes with `take_violations` fails the test when the director is dropped.
 

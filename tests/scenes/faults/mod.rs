@@ -1,5 +1,5 @@
 //! The monitor among things that break on command. The fake director notes every breach of the
-//! rules in director.md, whatever a scene is about.
+//! rules in `poolmon::director`, whatever a scene is about.
 
 mod backends;
 mod blame;

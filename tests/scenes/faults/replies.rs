@@ -1,4 +1,4 @@
-//! Every reply of director.md to every command: what was to be done is done in the end.
+//! Every reply to every command: what was to be done is done in the end.
 
 use std::time::Duration;
 
