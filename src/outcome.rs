@@ -46,7 +46,7 @@ impl fmt::Display for Stage {
     }
 }
 
-/// Whose fault a failed attempt is (design: the `blame` rule).
+/// Whose fault a failed attempt is; what follows from it, `policy` decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
     /// The backend's.
