@@ -114,7 +114,8 @@ cargo_of_debian() (
     [ -e "$debian_home/config.toml" ] && [ -e "$debian_tree/Cargo.toml" ] || lay_debian_tree
     cd "$debian_tree" || exit
     passed=()
-    for name in POOLMON_BIN RUSTDOCFLAGS RUST_BACKTRACE RUST_TEST_THREADS TMPDIR CI CARGO_PROFILE_DEV_DEBUG CARGO_INCREMENTAL; do
+    for name in POOLMON_BIN POOLMON_DAYS RUST_TEST_THREADS RUST_BACKTRACE RUSTDOCFLAGS TMPDIR CI \
+        CARGO_PROFILE_DEV_DEBUG CARGO_INCREMENTAL; do
         [ -z "${!name+x}" ] || passed+=("$name=${!name}")
     done
     exec env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME="$debian_home" CARGO_HOME="$debian_home" \
