@@ -12,8 +12,11 @@ use poolmon::config::settings::{Brake, DrainMode, MoveLimit, Pace, Restore, Rule
 use crate::chance::Chance;
 use crate::coordinator::Habits;
 use crate::history::{History, Times, What};
+use crate::properties::terms::Timelines;
 use crate::ring::{Condition, Entry};
-use crate::world::{Account, Disturbance, Health, Layout, Life, Link, Post, Program, World};
+use crate::world::{
+    Account, Disturbance, Health, Layout, Life, Link, Moment, Post, Program, World,
+};
 
 /// Between two disturbances, for the time in between to be a calm.
 const CALM: Duration = Duration::from_secs(300);
@@ -23,6 +26,7 @@ pub struct Day {
     pub history: History,
     /// When nothing new disturbed the world.
     pub calms: Times,
+    pub times: Timelines,
 }
 
 impl Day {
@@ -37,6 +41,7 @@ impl Day {
         world.run_to(plan.length);
         let calms = calms(&world.history);
         Day {
+            times: Timelines::new(&layout, &world.history),
             layout,
             history: world.history,
             calms,
@@ -266,7 +271,7 @@ impl Storms<'_> {
     /// Some ways are lost, and stay so.
     fn links_fail(&mut self) {
         let watcher = self.watcher();
-        let link = self.chance.pick(&[Link::Refused, Link::Lost]);
+        let link = self.chance.pick(&[Link::Refused, Link::Lost, Link::Lossy]);
         let spared = self.chance.below(self.layout.entries.len() + 1);
         for backend in 0..self.layout.entries.len() {
             if backend != spared {
@@ -291,10 +296,14 @@ impl Storms<'_> {
 
     fn anything(&mut self) {
         let (backend, watcher, director) = (self.backend(), self.watcher(), self.director());
-        let disturbance = match self.chance.below(13) {
+        let disturbance = match self.chance.below(14) {
             0 | 1 => Disturbance::Backend(backend, self.illness()),
             2 | 3 => Disturbance::Backend(backend, Health::Healthy),
-            4 => Disturbance::Link(watcher, backend, Link::Lost),
+            4 => Disturbance::Link(
+                watcher,
+                backend,
+                self.chance.pick(&[Link::Lost, Link::Lossy]),
+            ),
             5 => Disturbance::Link(watcher, backend, Link::Whole),
             6 => Disturbance::Director(director, Condition::Frozen),
             7 => Disturbance::Director(director, Condition::Dead),
@@ -309,7 +318,11 @@ impl Storms<'_> {
                 ];
                 Disturbance::Watcher(watcher, self.chance.pick(&lives))
             }
-            11 => Disturbance::Admin(
+            11 => {
+                let moments = [Moment::Recorded, Moment::Sent, Moment::Answered];
+                Disturbance::KillAt(watcher, self.chance.pick(&moments))
+            }
+            12 => Disturbance::Admin(
                 director,
                 backend,
                 self.chance.pick(&[HostState::Up, HostState::Down]),

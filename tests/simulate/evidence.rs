@@ -19,8 +19,8 @@ pub struct Evidence {
     pub ring_synced: bool,
     backends: Vec<Seen>,
     unanswered: Vec<(u64, usize, Action)>,
-    /// HOST-DOWNs answered since the last list.
-    unlisted: Vec<usize>,
+    /// Commands answered since the last list was asked for, and when.
+    unlisted: Vec<(Instant, usize, Action)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -42,12 +42,12 @@ impl Evidence {
         }
     }
 
-    pub fn on_lists(&mut self, lists: Option<(Vec<Row>, bool)>) {
+    pub fn on_lists(&mut self, lists: Option<(Vec<Row>, bool)>, began: Instant) {
         match lists {
             Some((list, synced)) => {
                 self.list = list;
                 self.ring_synced = synced;
-                self.unlisted.clear();
+                self.unlisted.retain(|(answered, ..)| *answered > began);
             }
             None => self.ring_synced = false,
         }
@@ -57,15 +57,13 @@ impl Evidence {
         self.unanswered.push((number, backend, action));
     }
 
-    pub fn on_answered(&mut self, number: u64, backend: usize) -> Option<Action> {
+    pub fn on_answered(&mut self, number: u64, backend: usize, now: Instant) -> Option<Action> {
         let place = self
             .unanswered
             .iter()
             .position(|(sent, ..)| *sent == number)?;
         let (_, _, action) = self.unanswered.remove(place);
-        if action == Action::MarkDown {
-            self.unlisted.push(backend);
-        }
+        self.unlisted.push((now, backend, action));
         Some(action)
     }
 
@@ -74,14 +72,24 @@ impl Evidence {
         self.unanswered.iter().filter(for_it).count()
     }
 
+    /// Whether no list has shown yet what the last command came to.
+    pub fn is_unlisted(&self, backend: usize) -> bool {
+        self.unlisted.iter().any(|(_, sent, _)| *sent == backend)
+    }
+
     pub fn going_down(&self) -> Vec<usize> {
-        let downs = self
+        let unanswered = self
             .unanswered
             .iter()
-            .filter(|(_, _, action)| *action == Action::MarkDown);
-        let mut going: Vec<usize> = downs.map(|(_, backend, _)| *backend).collect();
-        going.extend(&self.unlisted);
-        going
+            .map(|(_, backend, action)| (backend, action));
+        let unlisted = self
+            .unlisted
+            .iter()
+            .map(|(_, backend, action)| (backend, action));
+        let downs = unanswered
+            .chain(unlisted)
+            .filter(|(_, action)| **action == Action::MarkDown);
+        downs.map(|(backend, _)| *backend).collect()
     }
 
     pub fn on_finding(&mut self, backend: usize, finding: &Finding) {

@@ -58,16 +58,24 @@ pub enum What {
         director: usize,
         synced: bool,
     },
-    /// Whether a watcher reaches and passes a backend.
+    /// Whether a backend passes at a watcher that probes it now.
     Sees {
         watcher: usize,
         backend: usize,
-        healthy: bool,
+        sight: Sight,
     },
     Runs {
         watcher: usize,
         running: bool,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    Passes,
+    Fails,
+    /// Some attempts are lost, others not.
+    Wavers,
 }
 
 /// The list that a monitor read last, and its probes, when it sent a command.
@@ -80,6 +88,8 @@ pub struct Known {
     pub refuge: bool,
     /// Commands of this monitor for this backend that are not answered.
     pub in_flight: usize,
+    /// No list asked for since has shown what its last command for this backend came to.
+    pub unlisted: bool,
     /// HOST-DOWNs of this monitor for backends of the tag that are not answered or not listed yet.
     pub going_down: Vec<usize>,
 }
@@ -195,8 +205,8 @@ impl fmt::Display for What {
             What::Sees {
                 watcher,
                 backend,
-                healthy,
-            } => write!(f, "w{watcher} passes b{backend}: {healthy}"),
+                sight,
+            } => write!(f, "b{backend} {sight:?} at w{watcher}"),
             What::Runs { watcher, running } => write!(f, "w{watcher} runs {running}"),
         }
     }
@@ -222,21 +232,6 @@ impl Times {
             }
         }
         Times(both)
-    }
-
-    pub fn not(&self, start: Instant, end: Instant) -> Times {
-        let mut gaps = Vec::new();
-        let mut from = start;
-        for span in &self.0 {
-            if from < span.0 {
-                gaps.push((from, span.0));
-            }
-            from = span.1;
-        }
-        if from < end {
-            gaps.push((from, end));
-        }
-        Times(gaps)
     }
 
     pub fn longest(&self) -> Duration {

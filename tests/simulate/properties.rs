@@ -6,7 +6,7 @@ pub mod drains;
 pub mod ownership;
 pub mod recovery;
 pub mod service;
-mod terms;
+pub mod terms;
 
 use std::time::Instant;
 
@@ -18,7 +18,8 @@ pub struct Breach {
     pub text: String,
 }
 
-pub type Judgement = Result<(), Breach>;
+/// How often it was put to the test.
+pub type Judgement = Result<usize, Breach>;
 
 /// A property by its claim.
 pub struct Property {
@@ -35,7 +36,9 @@ macro_rules! properties {
 pub const ALL: &[Property] = properties![
     acting::nothing_is_sent_into_a_ring_that_the_list_shows_unsynced,
     acting::at_most_one_command_a_backend_is_in_flight,
+    acting::nothing_is_sent_before_a_list_has_shown_the_last_command,
     acting::every_down_has_a_refuge,
+    acting::a_monitor_acts_on_what_it_has_seen_lately,
     acting::no_down_exceeds_the_operators_limit,
     acting::a_monitor_that_reaches_nothing_changes_nothing,
     recovery::a_backend_dead_to_all_goes_down,

@@ -8,7 +8,10 @@ use crate::day::Day;
 use crate::properties;
 
 /// Seeds that broke a property once.
-const BROKEN_ONCE: [u64; 0] = [];
+const BROKEN_ONCE: [u64; 1] = [
+    // An unsteady backend was judged by the bound for a contested one.
+    261_466_071_338_493,
+];
 
 /// A debug build is twenty times slower: it lives a few days only, and says so.
 const DAYS: u64 = if cfg!(debug_assertions) { 4 } else { 300 };
@@ -24,6 +27,10 @@ fn from_environment(name: &str) -> Option<u64> {
     )
 }
 
+/// What a report shows around the breach.
+const BEFORE: Duration = Duration::from_secs(1000);
+const AFTER: Duration = Duration::from_secs(30);
+
 /// What went wrong on a day: the claim, and the day as far as it matters.
 struct Failure {
     seed: u64,
@@ -31,7 +38,7 @@ struct Failure {
     report: String,
 }
 
-fn judge(seed: u64) -> Option<Failure> {
+fn judge(seed: u64, cases: &mut [usize]) -> Option<Failure> {
     let day = match std::panic::catch_unwind(|| Day::live(seed)) {
         Ok(day) => day,
         Err(_) => {
@@ -42,21 +49,21 @@ fn judge(seed: u64) -> Option<Failure> {
             })
         }
     };
-    let broken = properties::ALL
-        .iter()
-        .find_map(|property| Some((property.claim, (property.judge)(&day).err()?)));
-    let (claim, breach) = broken?;
-    let (before, after) = (Duration::from_secs(1000), Duration::from_secs(30));
-    let at = day.history.seconds(breach.at);
-    Some(Failure {
-        seed,
-        claim: format!("{claim}: {}, at {at:.3} s", breach.text),
-        report: format!(
-            "{:#?}\n{}",
-            day.layout,
-            day.history.around(breach.at, before, after)
-        ),
-    })
+    for (property, cases) in properties::ALL.iter().zip(cases) {
+        match (property.judge)(&day) {
+            Ok(count) => *cases += count,
+            Err(breach) => {
+                let at = day.history.seconds(breach.at);
+                let near = day.history.around(breach.at, BEFORE, AFTER);
+                return Some(Failure {
+                    seed,
+                    claim: format!("{}: {}, at {at:.3} s", property.claim, breach.text),
+                    report: format!("{:#?}\n{near}", day.layout),
+                });
+            }
+        }
+    }
+    None
 }
 
 #[test]
@@ -66,13 +73,24 @@ fn the_properties_hold_over_random_days() {
         Some(seed) => vec![seed],
         None => all_seeds(from_environment("POOLMON_DAYS").unwrap_or(DAYS)),
     };
-    let failures: Vec<Failure> = seeds.iter().filter_map(|seed| judge(*seed)).collect();
+    let mut cases = vec![0; properties::ALL.len()];
+    let judged = seeds.iter().filter_map(|seed| judge(*seed, &mut cases));
+    let failures: Vec<Failure> = judged.collect();
     let time = began.elapsed().as_secs_f64();
     println!(
         "{} days in {time:.1} s, {} broken",
         seeds.len(),
         failures.len()
     );
+    for (property, cases) in properties::ALL.iter().zip(&cases) {
+        println!("{cases:9} times: {}", property.claim);
+        let is_survey = seeds.len() as u64 >= DAYS && !cfg!(debug_assertions);
+        assert!(
+            *cases > 0 || !is_survey,
+            "{} was never put to the test",
+            property.claim
+        );
+    }
     for failure in &failures {
         println!("seed {}: {}", failure.seed, failure.claim);
     }

@@ -5,22 +5,18 @@
 //! the ring. How equal stamps of one second are told apart inside the ring is our own choice: it
 //! only has to agree in the end.
 
+mod life;
+mod lists;
+
 use std::time::{Duration, Instant};
 
-use poolmon::backend::{HostState, Listed, Stamp, Tag};
-use poolmon::director::wire::{self, DirectorKind, DirectorStatus, RingDirector};
-use poolmon::quote::Quote;
+use poolmon::backend::{HostState, Tag};
 
 use crate::coordinator::Clock;
 use crate::history::{By, History, What};
-use crate::world::{address, director_address};
 
 /// For a ring that is not synced, before and again after a change.
 const SYNC_WAIT: Duration = Duration::from_secs(30);
-/// After which a frozen peer's connection is given up.
-const PEER_PATIENCE: Duration = Duration::from_secs(75);
-const HANDSHAKE: Duration = Duration::from_secs(1);
-const HANDSHAKE_WITH_ABSENT_PEER: Duration = Duration::from_secs(21);
 const HANDOVER: Duration = Duration::from_millis(300);
 const USERS: u64 = 10;
 
@@ -193,56 +189,6 @@ impl Ring {
     pub fn move_user_to(&mut self, backend: usize, now: Instant, history: &mut History) {
         self.users[backend] += 1;
         self.note_users(backend, now, history);
-    }
-
-    pub fn list(&self, director: usize) -> Vec<Listed> {
-        let hosts = self.directors[director].hosts.iter();
-        let listed = |(backend, value): (usize, &Value)| Listed {
-            address: address(backend),
-            vhosts: self.entries[backend].vhosts,
-            users: self.users[backend],
-            tag: self.entries[backend].tag.clone(),
-            state: value.state,
-            changed: Stamp(value.stamp),
-        };
-        hosts.enumerate().map(listed).collect()
-    }
-
-    pub fn director_list(&self, director: usize, now: Instant) -> wire::Ring {
-        let line = |other: usize, kind, status| RingDirector {
-            address: director_address(other),
-            port: 9090,
-            kind,
-            status,
-        };
-        let own = match self.is_synced(director, now) {
-            true => DirectorStatus::Synced,
-            false if self.directors[director].handshaking => DirectorStatus::Handshaking,
-            false => DirectorStatus::Syncing,
-        };
-        let mut lines = vec![line(director, DirectorKind::SelfHere, own)];
-        let count = self.directors.len();
-        let neighbour = |step: usize| {
-            (1..count)
-                .map(|distance| (director + distance * step) % count)
-                .find(|other| self.is_joined(*other))
-        };
-        let (right, left) = (neighbour(1), neighbour(count.max(1) - 1));
-        for other in (0..count).filter(|other| *other != director) {
-            for (side, kind) in [(right, DirectorKind::Right), (left, DirectorKind::Left)] {
-                if side == Some(other) {
-                    lines.push(line(other, kind, DirectorStatus::Synced));
-                }
-            }
-            if right != Some(other) && left != Some(other) {
-                let kind = DirectorKind::Unconnected;
-                lines.push(line(other, kind, DirectorStatus::NotConnected));
-            }
-        }
-        wire::Ring {
-            directors: lines,
-            ..wire::Ring::default()
-        }
     }
 
     fn is_joined(&self, director: usize) -> bool {
@@ -506,124 +452,8 @@ impl Ring {
         }
         self.review(now, history);
     }
-
-    fn be_troubled(&mut self, now: Instant, time: Duration) {
-        if self.directors.len() > 1 {
-            self.trouble_until = self.trouble_until.max(now + time);
-            self.steps.push((self.trouble_until, Step::Review));
-        }
-    }
-
-    /// Whoever is in the ring and runs has heard everything that the others know.
-    fn merge(&mut self, now: Instant, history: &mut History) {
-        let talking: Vec<usize> = (0..self.directors.len())
-            .filter(|director| self.is_joined(*director))
-            .filter(|director| self.directors[*director].condition == Condition::Running)
-            .collect();
-        for backend in 0..self.entries.len() {
-            let mut newest = NEVER_CHANGED;
-            for director in &talking {
-                let value = self.directors[*director].hosts[backend];
-                if value.is_newer_than(&newest) {
-                    newest = value;
-                }
-            }
-            for director in &talking {
-                self.adopt(*director, backend, newest, now, history);
-            }
-        }
-    }
-
-    pub fn set_condition(
-        &mut self,
-        director: usize,
-        condition: Condition,
-        now: Instant,
-        history: &mut History,
-    ) {
-        let before = self.directors[director].condition;
-        match (before, condition) {
-            (Condition::Running, Condition::Frozen) => {
-                let here = &mut self.directors[director];
-                here.condition = Condition::Frozen;
-                here.life += 1;
-                let life = here.life;
-                self.steps
-                    .push((now + PEER_PATIENCE, Step::GivenUp { director, life }));
-            }
-            (Condition::Frozen, Condition::Running) => self.thaw(director, now, history),
-            (Condition::Running | Condition::Frozen, Condition::Dead) => self.kill(director, now),
-            (Condition::Dead, Condition::Running) => self.start(director, now, history),
-            _ => {}
-        }
-        self.review(now, history);
-    }
-
-    fn kill(&mut self, director: usize, now: Instant) {
-        let here = &mut self.directors[director];
-        here.condition = Condition::Dead;
-        here.life += 1;
-        here.attached = false;
-        let mut lost: Vec<Command> = here.waiting.drain(..).map(|one| one.command).collect();
-        lost.append(&mut here.backlog);
-        for command in lost {
-            self.reply(command, false);
-        }
-        self.be_troubled(now, HANDOVER);
-    }
-
-    fn thaw(&mut self, director: usize, now: Instant, history: &mut History) {
-        let here = &mut self.directors[director];
-        here.condition = Condition::Running;
-        here.life += 1;
-        if here.attached {
-            self.steps.push((now + HANDOVER, Step::Merges));
-            self.be_troubled(now, HANDOVER * 2);
-        } else {
-            here.handshaking = true;
-            let life = here.life;
-            self.steps
-                .push((now + HANDSHAKE, Step::Joins { director, life }));
-        }
-        for command in std::mem::take(&mut self.directors[director].backlog) {
-            self.run(director, command, now, history);
-        }
-    }
-
-    fn start(&mut self, director: usize, now: Instant, history: &mut History) {
-        let count = self.directors.len();
-        let others = || (0..count).filter(|other| *other != director);
-        let absent = others().any(|other| self.directors[other].condition != Condition::Running);
-        let alone = !others().any(|other| self.directors[other].condition != Condition::Dead);
-        let here = &mut self.directors[director];
-        here.condition = Condition::Running;
-        here.life += 1;
-        here.attached = true;
-        let handshake = match (count, absent) {
-            (1, _) => Duration::from_millis(100),
-            (_, false) => HANDSHAKE,
-            (_, true) => HANDSHAKE_WITH_ABSENT_PEER,
-        };
-        here.handshaking = true;
-        let life = here.life;
-        self.steps
-            .push((now + handshake, Step::Joins { director, life }));
-        for backend in 0..self.entries.len() {
-            if alone && self.directors[director].hosts[backend].state == HostState::Down {
-                let (to, by) = (HostState::Up, By::Restart);
-                note(history, now, What::Changed { backend, to, by });
-                self.users[backend] = USERS;
-            }
-            self.adopt(director, backend, NEVER_CHANGED, now, history);
-        }
-    }
 }
 
 fn note(history: &mut History, at: Instant, what: What) {
     history.records.push(crate::history::Record { at, what });
-}
-
-/// A server's words, which nothing depends on.
-pub fn words(text: &str) -> Quote {
-    Quote::new(text)
 }

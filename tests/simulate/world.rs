@@ -2,22 +2,27 @@
 //!
 //! Backends and ways to them, a ring of directors, and watchers: monitors of ours and poolmons.
 
-use std::cmp::Ordering;
+mod faults;
+mod monitors;
+mod poolmons;
+mod queue;
+
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use poolmon::backend::{HostState, Listed};
-use poolmon::director::wire;
-use poolmon::outcome::{Failure, Fault, Outcome, Pass, Stage};
-use poolmon::policy::{Action, Answer, Memory};
+use poolmon::policy::Memory;
 
 use crate::chance::Chance;
-use crate::coordinator::{Coordinator, Habits, Order};
+use crate::coordinator::{Coordinator, Habits};
 use crate::evidence::Evidence;
-use crate::history::{By, History, Known, Record, Row, What};
-use crate::perl::{Perl, Try};
-use crate::ring::{words, Command, Condition, Entry, Kind, Reply, Ring, Step};
+use crate::history::{By, History, Record, Sight, What};
+use crate::perl::Perl;
+use crate::ring::{Command, Entry, Kind, Reply, Ring};
+
+use queue::{Event, Scheduled};
+
+pub use faults::{Account, Disturbance, Health, Life, Link, Moment};
 
 /// A director that runs answers in a millisecond.
 const LOCAL_CALL: Duration = Duration::from_millis(1);
@@ -38,138 +43,6 @@ fn number_of(address: IpAddr) -> usize {
     match address {
         IpAddr::V4(address) => usize::from(address.octets()[3]),
         IpAddr::V6(_) => unreachable!("the world's addresses are IPv4"),
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
-    Healthy,
-    Refusing,
-    /// Accepts and never answers.
-    Frozen,
-    /// The last service hangs, the others answer.
-    HalfFrozen,
-}
-
-/// The way from one watcher to one backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Link {
-    Whole,
-    Refused,
-    Lost,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disturbance {
-    Backend(usize, Health),
-    Link(usize, usize, Link),
-    /// The watcher's account, authority or test address is refused everywhere, or no longer.
-    Account(usize, Account),
-    Director(usize, Condition),
-    Watcher(usize, Life),
-    /// An administrator tells this director about this backend.
-    Admin(usize, usize, HostState),
-    /// So many drains will leave users.
-    Stubborn(usize, u32),
-    UserMoved(usize),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Account {
-    Accepted,
-    Refused,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
-    Crash,
-    /// Also of one that runs, which is then a restart.
-    Start,
-    StartWithoutLedger,
-    /// Starts where it does not run.
-    Resume,
-}
-
-#[derive(Debug)]
-enum Event {
-    Disturb(Disturbance),
-    Ring(Step),
-    Wake {
-        watcher: usize,
-        life: u32,
-        address: IpAddr,
-        worker: u64,
-    },
-    Attempted {
-        watcher: usize,
-        life: u32,
-        address: IpAddr,
-        worker: u64,
-        outcome: Outcome,
-    },
-    Lists {
-        watcher: usize,
-        life: u32,
-        began: Instant,
-    },
-    Timer {
-        watcher: usize,
-        life: u32,
-    },
-    Arrives {
-        director: usize,
-        command: Command,
-    },
-    Answered {
-        watcher: usize,
-        life: u32,
-        number: u64,
-        backend: usize,
-        done: bool,
-    },
-    Scan {
-        watcher: usize,
-        life: u32,
-    },
-    Tried {
-        watcher: usize,
-        life: u32,
-        backend: usize,
-        attempt: Try,
-        passed: bool,
-    },
-    Retry {
-        watcher: usize,
-        life: u32,
-        backend: usize,
-        attempt: Try,
-    },
-}
-
-struct Scheduled {
-    at: Instant,
-    number: u64,
-    event: Event,
-}
-
-impl PartialEq for Scheduled {
-    fn eq(&self, other: &Scheduled) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Scheduled {}
-
-impl PartialOrd for Scheduled {
-    fn partial_cmp(&self, other: &Scheduled) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// The earliest first.
-impl Ord for Scheduled {
-    fn cmp(&self, other: &Scheduled) -> Ordering {
-        (other.at, other.number).cmp(&(self.at, self.number))
     }
 }
 
@@ -194,6 +67,7 @@ struct Watcher {
     director: usize,
     life: u32,
     runs: bool,
+    dies_at: Option<Moment>,
     links: Vec<Link>,
     account: Account,
     mind: Mind,
@@ -230,7 +104,7 @@ pub struct World {
     ring: Ring,
     backends: Vec<Health>,
     watchers: Vec<Watcher>,
-    sees: Vec<Vec<bool>>,
+    sees: Vec<Vec<Sight>>,
     pub history: History,
 }
 
@@ -244,6 +118,7 @@ impl World {
             director: post.director,
             life: 0,
             runs: false,
+            dies_at: None,
             links: vec![Link::Whole; backends],
             account: Account::Accepted,
             mind: match &post.program {
@@ -265,7 +140,7 @@ impl World {
             ring,
             backends: vec![Health::Healthy; backends],
             watchers: layout.posts.iter().map(watcher).collect(),
-            sees: vec![vec![true; backends]; layout.posts.len()],
+            sees: vec![vec![Sight::Passes; backends]; layout.posts.len()],
             history: History::new(start),
             chance: chance.clone(),
         };
@@ -417,6 +292,7 @@ impl World {
                     .set_condition(director, condition, self.now, &mut self.history)
             }
             Disturbance::Watcher(watcher, life) => self.on_life(watcher, life),
+            Disturbance::KillAt(watcher, moment) => self.watchers[watcher].dies_at = Some(moment),
             Disturbance::Admin(director, backend, state) => {
                 let command = Command {
                     by: By::Admin,
@@ -435,418 +311,4 @@ impl World {
         }
         self.note_views();
     }
-
-    fn note_views(&mut self) {
-        for watcher in 0..self.watchers.len() {
-            for backend in 0..self.backends.len() {
-                let healthy = (0..self.services)
-                    .all(|service| self.fault(watcher, backend, service).is_none());
-                if self.sees[watcher][backend] != healthy {
-                    self.sees[watcher][backend] = healthy;
-                    self.note(What::Sees {
-                        watcher,
-                        backend,
-                        healthy,
-                    });
-                }
-            }
-        }
-    }
-
-    fn on_life(&mut self, watcher: usize, life: Life) {
-        let now = self.now;
-        let (services, seed) = (self.services, self.chance.roll());
-        let here = &mut self.watchers[watcher];
-        if life == Life::Resume && here.runs {
-            return;
-        }
-        here.runs = life != Life::Crash;
-        let clock = self.ring.clock(here.director);
-        here.life += 1;
-        let alive = here.life;
-        match &mut here.mind {
-            Mind::Ours {
-                habits,
-                ledger,
-                running,
-                evidence,
-            } => {
-                if let Some(ended) = running.take() {
-                    *ledger = ended.ledger().clone();
-                }
-                if life == Life::StartWithoutLedger {
-                    ledger.clear();
-                }
-                *evidence = Evidence::new(self.backends.len());
-                if life != Life::Crash {
-                    let ledger = ledger.clone();
-                    let coordinator = Coordinator::new(*habits, services, ledger, clock, seed, now);
-                    *running = Some(Box::new(coordinator));
-                }
-            }
-            Mind::Perl(_) => {
-                if life != Life::Crash {
-                    self.after(
-                        Duration::ZERO,
-                        Event::Scan {
-                            watcher,
-                            life: alive,
-                        },
-                    );
-                }
-            }
-        }
-        self.note(What::Runs {
-            watcher,
-            running: life != Life::Crash,
-        });
-        self.tell(watcher, alive, |_| {});
-    }
-
-    /// An event for a monitor of ours that still lives, and what it orders then.
-    fn tell(&mut self, watcher: usize, life: u32, event: impl FnOnce(&mut Coordinator)) {
-        let now = self.now;
-        let here = &mut self.watchers[watcher];
-        let orders = match &mut here.mind {
-            Mind::Ours {
-                running: Some(ours),
-                ..
-            } if here.life == life => {
-                event(ours);
-                ours.turn(now)
-            }
-            _ => return,
-        };
-        for order in orders {
-            self.obey(watcher, life, order);
-        }
-    }
-
-    fn obey(&mut self, watcher: usize, life: u32, order: Order) {
-        let now = self.now;
-        match order {
-            Order::ReadLists => self.after(
-                LOCAL_CALL,
-                Event::Lists {
-                    watcher,
-                    life,
-                    began: now,
-                },
-            ),
-            Order::Timer(at) => self.at(at, Event::Timer { watcher, life }),
-            Order::WakeWorker {
-                address,
-                worker,
-                at,
-            } => self.at(
-                at,
-                Event::Wake {
-                    watcher,
-                    life,
-                    address,
-                    worker,
-                },
-            ),
-            Order::Attempt {
-                address,
-                worker,
-                service,
-            } => {
-                let outcome = self.attempt(watcher, number_of(address), service);
-                let ended = outcome.ended();
-                self.at(
-                    ended,
-                    Event::Attempted {
-                        watcher,
-                        life,
-                        address,
-                        worker,
-                        outcome,
-                    },
-                );
-            }
-            Order::Send {
-                number,
-                address,
-                action,
-            } => {
-                let backend = number_of(address);
-                self.note_sent(watcher, number, backend, action);
-                let kind = match action {
-                    Action::MarkDown => Kind::State(HostState::Down),
-                    Action::MarkUp => Kind::State(HostState::Up),
-                    Action::Drain => Kind::Reset,
-                };
-                self.send(watcher, number, backend, kind);
-                let done = false;
-                self.after(
-                    CHANGE_PATIENCE,
-                    Event::Answered {
-                        watcher,
-                        life,
-                        number,
-                        backend,
-                        done,
-                    },
-                );
-            }
-        }
-    }
-
-    fn send(&mut self, watcher: usize, number: u64, backend: usize, kind: Kind) {
-        let Watcher { director, life, .. } = self.watchers[watcher];
-        let command = Command {
-            by: By::Watcher(watcher),
-            life,
-            number,
-            backend,
-            kind,
-        };
-        self.after(LOCAL_CALL, Event::Arrives { director, command });
-    }
-
-    fn note_sent(&mut self, watcher: usize, number: u64, backend: usize, action: Action) {
-        let evidence = match &mut self.watchers[watcher].mind {
-            Mind::Ours { evidence, .. } => evidence,
-            Mind::Perl(_) => return,
-        };
-        let entries = self.ring.entries();
-        let known = Known {
-            list: evidence.list.clone(),
-            ring_synced: evidence.ring_synced,
-            refuge: evidence.has_refuge(backend, entries),
-            in_flight: evidence.in_flight(backend),
-            going_down: evidence.going_down(),
-        };
-        evidence.on_sent(number, backend, action);
-        self.note(What::Sent {
-            watcher,
-            backend,
-            action,
-            known,
-        });
-    }
-
-    /// What keeps a watcher from passing a service of a backend.
-    fn fault(&self, watcher: usize, backend: usize, service: usize) -> Option<(Stage, Fault)> {
-        let here = &self.watchers[watcher];
-        match here.links[backend] {
-            Link::Refused => return Some((Stage::Connect, Fault::Refused)),
-            Link::Lost => return Some((Stage::Connect, Fault::TimedOut)),
-            Link::Whole => {}
-        }
-        match self.backends[backend] {
-            Health::Refusing => return Some((Stage::Connect, Fault::Refused)),
-            Health::Frozen => return Some((Stage::Greeting, Fault::TimedOut)),
-            Health::HalfFrozen if service + 1 == self.services => {
-                return Some((Stage::Login, Fault::TimedOut))
-            }
-            Health::HalfFrozen | Health::Healthy => {}
-        }
-        match here.account {
-            Account::Accepted => None,
-            Account::Refused => Some((Stage::Login, Fault::CredentialsRefused(words("no")))),
-        }
-    }
-
-    fn attempt(&mut self, watcher: usize, backend: usize, service: usize) -> Outcome {
-        let timeout = match &self.watchers[watcher].mind {
-            Mind::Ours { habits, .. } => habits.timeout,
-            Mind::Perl(perl) => perl.timeout,
-        };
-        let short = self.chance.milliseconds(1, 40);
-        let (latency, result) = match self.fault(watcher, backend, service) {
-            None => (short, Ok(Pass::Clean)),
-            Some((stage, Fault::TimedOut)) => (timeout, Err(Failure::new(stage, Fault::TimedOut))),
-            Some((stage, fault)) => (short, Err(Failure::new(stage, fault))),
-        };
-        Outcome {
-            began: self.now,
-            latency,
-            result,
-        }
-    }
-
-    fn on_attempted(
-        &mut self,
-        watcher: usize,
-        life: u32,
-        address: IpAddr,
-        worker: u64,
-        outcome: Outcome,
-    ) {
-        let now = self.now;
-        let here = &mut self.watchers[watcher];
-        let orders = match &mut here.mind {
-            Mind::Ours {
-                running: Some(ours),
-                evidence,
-                ..
-            } if here.life == life => {
-                let backend = number_of(address);
-                if let Some(finding) = ours.on_finding(address, worker, outcome, now) {
-                    evidence.on_finding(backend, &finding);
-                }
-                ours.turn(now)
-            }
-            _ => return,
-        };
-        for order in orders {
-            self.obey(watcher, life, order);
-        }
-    }
-
-    fn on_lists(&mut self, watcher: usize, life: u32, began: Instant) {
-        let now = self.now;
-        let here = &mut self.watchers[watcher];
-        if here.life != life {
-            return;
-        }
-        let director = here.director;
-        let lists = match self.ring.condition(director) {
-            Condition::Running => {
-                let ring = self.ring.director_list(director, now);
-                Some((self.ring.list(director), ring))
-            }
-            Condition::Frozen if now < began + LISTS_DEADLINE => {
-                return self.after(
-                    FROZEN_POLL,
-                    Event::Lists {
-                        watcher,
-                        life,
-                        began,
-                    },
-                );
-            }
-            Condition::Frozen | Condition::Dead => None,
-        };
-        if let Mind::Ours { evidence, .. } = &mut here.mind {
-            evidence.on_lists(lists.as_ref().map(rows));
-        }
-        self.tell(watcher, life, |ours| ours.on_lists(lists, began, now));
-    }
-
-    fn on_answered(&mut self, watcher: usize, life: u32, number: u64, backend: usize, done: bool) {
-        let now = self.now;
-        let here = &mut self.watchers[watcher];
-        if here.life != life {
-            return;
-        }
-        match &mut here.mind {
-            Mind::Ours { evidence, .. } => {
-                let action = match evidence.on_answered(number, backend) {
-                    Some(action) => action,
-                    None => return,
-                };
-                self.note(What::Answered {
-                    watcher,
-                    backend,
-                    action,
-                    done,
-                });
-                let answer = if done { Answer::Done } else { Answer::NotDone };
-                self.tell(watcher, life, |ours| {
-                    ours.on_answer(number, address(backend), answer, now);
-                });
-            }
-            Mind::Perl(perl) => {
-                if let Some(kind) = perl.after_answer(backend, done) {
-                    self.send(watcher, 0, backend, kind);
-                } else {
-                    self.finish_perl(watcher);
-                }
-            }
-        }
-    }
-
-    fn on_scan(&mut self, watcher: usize, life: u32) {
-        let here = &mut self.watchers[watcher];
-        if here.life != life {
-            return;
-        }
-        let perl = match &mut here.mind {
-            Mind::Perl(perl) => perl,
-            Mind::Ours { .. } => return,
-        };
-        match self.ring.condition(here.director) {
-            Condition::Frozen => self.after(FROZEN_POLL, Event::Scan { watcher, life }),
-            Condition::Dead => {
-                let interval = perl.interval;
-                self.after(interval, Event::Scan { watcher, life });
-            }
-            Condition::Running => {
-                let states = self
-                    .ring
-                    .list(here.director)
-                    .iter()
-                    .map(|listed| listed.state)
-                    .collect();
-                perl.start_scan(states);
-                for backend in 0..self.backends.len() {
-                    self.try_once(watcher, backend, Try::default());
-                }
-            }
-        }
-    }
-
-    fn try_once(&mut self, watcher: usize, backend: usize, attempt: Try) {
-        let life = self.watchers[watcher].life;
-        let outcome = self.attempt(watcher, backend, attempt.service);
-        let passed = outcome.result.is_ok();
-        self.at(
-            outcome.ended(),
-            Event::Tried {
-                watcher,
-                life,
-                backend,
-                attempt,
-                passed,
-            },
-        );
-    }
-
-    fn on_tried(&mut self, watcher: usize, life: u32, backend: usize, attempt: Try, passed: bool) {
-        let services = self.services;
-        let here = &mut self.watchers[watcher];
-        let perl = match &mut here.mind {
-            Mind::Perl(perl) if here.life == life => perl,
-            _ => return,
-        };
-        match attempt.next(passed, services) {
-            Ok((pause, attempt)) => self.after(
-                pause,
-                Event::Retry {
-                    watcher,
-                    life,
-                    backend,
-                    attempt,
-                },
-            ),
-            Err(healthy) => match perl.judge(backend, healthy) {
-                Some(kind) => self.send(watcher, 0, backend, kind),
-                None => self.finish_perl(watcher),
-            },
-        }
-    }
-
-    fn finish_perl(&mut self, watcher: usize) {
-        let here = &mut self.watchers[watcher];
-        let life = here.life;
-        if let Mind::Perl(perl) = &mut here.mind {
-            if perl.finish_one() {
-                let interval = perl.interval;
-                self.after(interval, Event::Scan { watcher, life });
-            }
-        }
-    }
-}
-
-fn rows(lists: &(Vec<Listed>, wire::Ring)) -> (Vec<Row>, bool) {
-    let (hosts, ring) = lists;
-    let row = |listed: &Listed| Row {
-        backend: number_of(listed.address),
-        state: listed.state,
-    };
-    let synced = ring.state() == wire::RingState::Synced;
-    (hosts.iter().map(row).collect(), synced)
 }

@@ -6,7 +6,7 @@ use poolmon::backend::HostState;
 use poolmon::config::settings::Brake;
 use poolmon::policy::Action;
 
-use super::terms::{misses, reaction, runs};
+use super::terms::{misses, reaction, runs, sees, throughout};
 use super::{breach, Judgement};
 use crate::coordinator::Habits;
 use crate::day::Day;
@@ -53,28 +53,66 @@ fn habits<'a>(day: &'a Day, sent: &Sent<'_>) -> &'a Habits {
 pub fn nothing_is_sent_into_a_ring_that_the_list_shows_unsynced(day: &Day) -> Judgement {
     match all_sent(day).find(|sent| !sent.known.ring_synced) {
         Some(sent) => breach(sent.at, format!("w{} sent {}", sent.watcher, sent.action)),
-        None => Ok(()),
+        None => Ok(all_sent(day).count()),
     }
 }
 
+/// Each goes over a connection of its own (`director::link::send_change`), so that is one a connection.
 pub fn at_most_one_command_a_backend_is_in_flight(day: &Day) -> Judgement {
     match all_sent(day).find(|sent| sent.known.in_flight > 0) {
         Some(sent) => breach(sent.at, format!("w{} sent {}", sent.watcher, sent.action)),
-        None => Ok(()),
+        None => Ok(all_sent(day).count()),
+    }
+}
+
+pub fn nothing_is_sent_before_a_list_has_shown_the_last_command(day: &Day) -> Judgement {
+    match all_sent(day).find(|sent| sent.known.unlisted) {
+        Some(sent) => breach(sent.at, format!("w{} sent {}", sent.watcher, sent.action)),
+        None => Ok(all_sent(day).count()),
     }
 }
 
 pub fn every_down_has_a_refuge(day: &Day) -> Judgement {
+    let mut cases = 0;
     for sent in all_sent(day) {
         let needs_one = habits(day, &sent).rules.brake != Brake::Off;
-        if sent.action == Action::MarkDown && needs_one && !sent.known.refuge {
+        if sent.action != Action::MarkDown || !needs_one {
+            continue;
+        }
+        cases += 1;
+        if !sent.known.refuge {
             return breach(sent.at, format!("w{} b{}", sent.watcher, sent.backend));
         }
     }
-    Ok(())
+    Ok(cases)
+}
+
+/// Both for what it takes down and for what it brings up.
+pub fn a_monitor_acts_on_what_it_has_seen_lately(day: &Day) -> Judgement {
+    let mut cases = 0;
+    for (watcher, habits) in day.ours() {
+        let lately = reaction(habits, day);
+        for backend in day.backends() {
+            let (healthy, failed) = (sees(day, watcher, backend), misses(day, watcher, backend));
+            for sent in all_sent(day).filter(|s| (s.watcher, s.backend) == (watcher, backend)) {
+                let contrary = match sent.action {
+                    Action::MarkDown => healthy,
+                    Action::MarkUp => failed,
+                    Action::Drain => continue,
+                };
+                cases += 1;
+                let since = sent.at.checked_sub(lately).unwrap_or(day.history.start);
+                if throughout(contrary, since.max(day.history.start), sent.at) {
+                    return breach(sent.at, format!("w{watcher} {} b{backend}", sent.action));
+                }
+            }
+        }
+    }
+    Ok(cases)
 }
 
 pub fn no_down_exceeds_the_operators_limit(day: &Day) -> Judgement {
+    let mut cases = 0;
     for sent in all_sent(day) {
         if sent.action != Action::MarkDown {
             continue;
@@ -97,7 +135,7 @@ pub fn no_down_exceeds_the_operators_limit(day: &Day) -> Judgement {
             .filter(|b| of_tag(*b) && is_down(*b))
             .collect();
         let exceeded = match habits(day, &sent).rules.brake {
-            Brake::Refuge | Brake::Off => false,
+            Brake::Refuge | Brake::Off => continue,
             Brake::AtMost(most) => down.len() > most as usize,
             Brake::Percent(percent) => {
                 let weight = |backend: usize| entries[backend].vhosts;
@@ -106,6 +144,7 @@ pub fn no_down_exceeds_the_operators_limit(day: &Day) -> Judgement {
                 gone * 100 > all * u32::from(percent)
             }
         };
+        cases += 1;
         if exceeded {
             return breach(
                 sent.at,
@@ -113,17 +152,19 @@ pub fn no_down_exceeds_the_operators_limit(day: &Day) -> Judgement {
             );
         }
     }
-    Ok(())
+    Ok(cases)
 }
 
 /// What its last probes before have shown may still be acted on, until the next ones.
 pub fn a_monitor_that_reaches_nothing_changes_nothing(day: &Day) -> Judgement {
+    let mut cases = 0;
     for (watcher, habits) in day.ours() {
-        let mut blind = runs(day, watcher);
+        let mut blind = runs(day, watcher).clone();
         for backend in day.backends() {
-            blind = blind.and(&misses(day, watcher, backend));
+            blind = blind.and(misses(day, watcher, backend));
         }
         let blind = blind.settled(reaction(habits, day));
+        cases += blind.0.len();
         let sent = all_sent(day).find(|sent| {
             sent.watcher == watcher && sent.action != Action::Drain && blind.contains(sent.at)
         });
@@ -131,5 +172,5 @@ pub fn a_monitor_that_reaches_nothing_changes_nothing(day: &Day) -> Judgement {
             return breach(sent.at, format!("blind w{watcher} sent {}", sent.action));
         }
     }
-    Ok(())
+    Ok(cases)
 }

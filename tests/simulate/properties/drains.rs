@@ -9,6 +9,7 @@ use crate::history::{By, What};
 use crate::world::Disturbance;
 
 pub fn every_owed_drain_is_done(day: &Day) -> Judgement {
+    let mut cases = 0;
     for &(start, end) in &day.calms.0 {
         for backend in day.backends() {
             let changes = day.history.changes(backend);
@@ -32,19 +33,20 @@ pub fn every_owed_drain_is_done(day: &Day) -> Judgement {
             let may = from < end
                 && throughout(&acts(day, watcher), half, end)
                 && throughout(
-                    &listed(day, director, backend, HostState::Down),
+                    listed(day, director, backend, HostState::Down),
                     half.max(down),
                     end,
                 )
                 && forgettings(day, watcher)
                     .iter()
                     .all(|forgot| *forgot < down);
+            cases += usize::from(may);
             if may && users_left(day, backend, down, end) {
                 return breach(from, format!("w{watcher} left users on b{backend}"));
             }
         }
     }
-    Ok(())
+    Ok(cases)
 }
 
 /// Those whom an administrator moved there later do not count.

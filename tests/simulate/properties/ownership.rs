@@ -13,8 +13,18 @@ use crate::history::{By, What};
 /// Monitors of ours that sent a HOST-DOWN of their own in the same second, or within the skew of the
 /// clocks, or had one under way, cannot tell whose it was.
 pub fn an_administrators_down_is_not_undone(day: &Day) -> Judgement {
+    let mut cases = 0;
     for backend in day.backends() {
         let changes = day.history.changes(backend);
+        let by_admin = |change: &&(Duration, HostState, By)| {
+            (change.1, change.2) == (HostState::Down, By::Admin)
+        };
+        if day
+            .ours()
+            .any(|(_, habits)| habits.rules.restore == Restore::Own)
+        {
+            cases += changes.iter().filter(by_admin).count();
+        }
         for pair in changes.windows(2) {
             let (down, up) = (&pair[0], &pair[1]);
             let watcher = match (down, up) {
@@ -34,7 +44,7 @@ pub fn an_administrators_down_is_not_undone(day: &Day) -> Judgement {
             }
         }
     }
-    Ok(())
+    Ok(cases)
 }
 
 fn was_downing(day: &Day, watcher: usize, backend: usize, at: Duration) -> bool {

@@ -37,6 +37,7 @@ pub fn listed(history: &History, director: usize, backend: usize, state: HostSta
 
 /// As soon as a monitor sees one healthy and can tell its director.
 pub fn a_tag_with_a_healthy_backend_is_in_service(day: &Day) -> Judgement {
+    let mut cases = 0;
     for (watcher, habits) in day.ours() {
         if habits.rules.restore == Restore::Own {
             continue;
@@ -48,13 +49,14 @@ pub fn a_tag_with_a_healthy_backend_is_in_service(day: &Day) -> Judgement {
             if entry.vhosts == 0 {
                 continue;
             }
-            let mut gone = acts.and(&sees(day, watcher, backend));
+            let mut gone = acts.and(sees(day, watcher, backend));
             for other in day.backends() {
                 if day.layout.entries[other].tag == entry.tag {
-                    gone = gone.and(&terms::listed(day, director, other, HostState::Down));
+                    gone = gone.and(terms::listed(day, director, other, HostState::Down));
                 }
             }
             let bound = reaction(habits, day) + LONGEST_PAUSE;
+            cases += gone.0.len();
             let late = gone.settled(bound);
             if let Some((at, _)) = late.0.first() {
                 let text = format!("b{backend} passes at w{watcher}, its tag has none up");
@@ -62,5 +64,5 @@ pub fn a_tag_with_a_healthy_backend_is_in_service(day: &Day) -> Judgement {
             }
         }
     }
-    Ok(())
+    Ok(cases)
 }

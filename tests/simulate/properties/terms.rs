@@ -6,9 +6,9 @@ use poolmon::backend::HostState;
 
 use crate::coordinator::Habits;
 use crate::day::Day;
-use crate::history::{Times, What};
+use crate::history::{History, Sight, Times, What};
 use crate::ring::Condition;
-use crate::world::{Disturbance, Life};
+use crate::world::{Disturbance, Layout, Life};
 
 /// The longest that a ring takes to come to rest: a frozen peer is given up after 75 s, a command
 /// waits twice 30 s, a starting director 21 s; then a pause of up to a minute before the next try.
@@ -40,27 +40,58 @@ pub fn slowest_settling(day: &Day) -> Duration {
         .max(RING_RESTS + Duration::from_secs(200))
 }
 
-pub fn listed(day: &Day, director: usize, backend: usize, state: HostState) -> Times {
-    super::service::listed(&day.history, director, backend, state)
+/// When what was the case, drawn from the history once.
+pub struct Timelines {
+    passes: Vec<Vec<Times>>,
+    fails: Vec<Vec<Times>>,
+    runs: Vec<Times>,
+    synced: Vec<Times>,
+    up: Vec<Vec<Times>>,
+    down: Vec<Vec<Times>>,
 }
 
-pub fn sees(day: &Day, watcher: usize, backend: usize) -> Times {
-    day.history.times(true, |what| match what {
+impl Timelines {
+    pub fn new(layout: &Layout, history: &History) -> Timelines {
+        let (watchers, directors) = (layout.posts.len(), layout.skews.len());
+        let backends = layout.entries.len();
+        let seen = |sight| {
+            let of = |watcher| (0..backends).map(move |backend| (watcher, backend));
+            let times = |pair| seen_so(history, pair, sight);
+            (0..watchers).map(|w| of(w).map(times).collect()).collect()
+        };
+        let listed = |state| {
+            let of = |director| (0..backends).map(move |backend| (director, backend));
+            let times = |(d, b)| super::service::listed(history, d, b, state);
+            (0..directors).map(|d| of(d).map(times).collect()).collect()
+        };
+        Timelines {
+            passes: seen(Sight::Passes),
+            fails: seen(Sight::Fails),
+            runs: (0..watchers)
+                .map(|watcher| running(history, watcher))
+                .collect(),
+            synced: (0..directors)
+                .map(|director| in_sync(history, director))
+                .collect(),
+            up: listed(HostState::Up),
+            down: listed(HostState::Down),
+        }
+    }
+}
+
+fn seen_so(history: &History, pair: (usize, usize), wanted: Sight) -> Times {
+    history.times(wanted == Sight::Passes, |what| match what {
         What::Sees {
-            watcher: w,
-            backend: b,
-            healthy,
-        } if (*w, *b) == (watcher, backend) => Some(*healthy),
+            watcher,
+            backend,
+            sight,
+        } if (*watcher, *backend) == pair => Some(*sight == wanted),
         _ => None,
     })
 }
 
-pub fn misses(day: &Day, watcher: usize, backend: usize) -> Times {
-    sees(day, watcher, backend).not(day.history.start, day.history.end)
-}
-
-pub fn runs(day: &Day, watcher: usize) -> Times {
-    day.history.times(false, |what| match what {
+fn running(history: &History, watcher: usize) -> Times {
+    history.times(false, |what| match what {
         What::Runs {
             watcher: w,
             running,
@@ -69,9 +100,8 @@ pub fn runs(day: &Day, watcher: usize) -> Times {
     })
 }
 
-/// When the director answered and was synced.
-pub fn synced(day: &Day, director: usize) -> Times {
-    day.history.times(true, |what| match what {
+fn in_sync(history: &History, director: usize) -> Times {
+    history.times(true, |what| match what {
         What::Ring {
             director: d,
             synced,
@@ -80,9 +110,33 @@ pub fn synced(day: &Day, director: usize) -> Times {
     })
 }
 
+pub fn listed(day: &Day, director: usize, backend: usize, state: HostState) -> &Times {
+    match state {
+        HostState::Up => &day.times.up[director][backend],
+        HostState::Down => &day.times.down[director][backend],
+    }
+}
+
+pub fn sees(day: &Day, watcher: usize, backend: usize) -> &Times {
+    &day.times.passes[watcher][backend]
+}
+
+pub fn misses(day: &Day, watcher: usize, backend: usize) -> &Times {
+    &day.times.fails[watcher][backend]
+}
+
+pub fn runs(day: &Day, watcher: usize) -> &Times {
+    &day.times.runs[watcher]
+}
+
+/// When the director answered and was synced.
+pub fn synced(day: &Day, director: usize) -> &Times {
+    &day.times.synced[director]
+}
+
 /// When a monitor of ours ran without interruption and could tell a synced director.
 pub fn acts(day: &Day, watcher: usize) -> Times {
-    runs(day, watcher).and(&synced(day, day.layout.posts[watcher].director))
+    runs(day, watcher).and(synced(day, day.layout.posts[watcher].director))
 }
 
 /// Whether it was so from one time to the other.
@@ -96,17 +150,15 @@ pub fn never(times: &Times, from: Instant, to: Instant) -> bool {
 
 /// Whether all watchers that ran in a calm saw a backend alike.
 pub fn view(day: &Day, backend: usize, from: Instant, to: Instant) -> View {
-    let mut views = Vec::new();
-    for watcher in day.watchers() {
-        if !never(&runs(day, watcher), from, to) {
-            views.push(throughout(&sees(day, watcher, backend), from, to));
-        }
-    }
-    match (views.contains(&true), views.contains(&false)) {
-        (true, false) => View::Healthy,
-        (false, true) => View::Dead,
-        (true, true) => View::Contested,
-        (false, false) => View::Unwatched,
+    let watchers = || day.watchers().filter(|w| !never(runs(day, *w), from, to));
+    let all = |times: fn(&Day, usize, usize) -> &Times| {
+        watchers().all(|watcher| throughout(times(day, watcher, backend), from, to))
+    };
+    match (watchers().count(), all(sees), all(misses)) {
+        (0, _, _) => View::Unwatched,
+        (_, true, _) => View::Healthy,
+        (_, _, true) => View::Dead,
+        _ => View::Contested,
     }
 }
 

@@ -1,12 +1,13 @@
 //! The numbers that the work on several directors is judged by, as far as a model can tell them.
 
 use poolmon::backend::HostState;
+use poolmon::config::settings::Restore;
 use poolmon::policy::{Action, Alarm};
 
 use super::*;
 use crate::history::{By, What};
 use crate::ring::Condition;
-use crate::world::{Account, Life};
+use crate::world::{Account, Life, Moment};
 
 fn monitor_and_poolmon() -> Layout {
     layout(3, vec![ours(0, 2), perl(1, 2)])
@@ -165,6 +166,71 @@ fn a_drain_that_is_lost_is_made_good_over_a_restart() {
             });
         assert_eq!(left, Some(0), "{story}\n{}", story.log());
     });
+}
+
+/// With `own`, the ledger alone tells the next process what is ours and what is owed.
+#[test]
+fn a_monitor_killed_at_any_moment_of_a_command_ends_what_it_began() {
+    for moment in [Moment::Recorded, Moment::Sent, Moment::Answered] {
+        for second in [0, 61, 66] {
+            let mut post = ours(0, 3);
+            if let Program::Ours(habits) = &mut post.program {
+                habits.rules.restore = Restore::Own;
+            }
+            let events = [
+                (50, Disturbance::KillAt(0, moment)),
+                (60, dies(1)),
+                (second, Disturbance::KillAt(0, moment)),
+                (300, recovers(1)),
+            ];
+            tell(
+                "killed monitor",
+                &layout(2, vec![post]),
+                &events,
+                600,
+                |story| {
+                    story.check_changes(&[0, 2]);
+                    let drained = |record: &crate::history::Record| {
+                        matches!(
+                            record.what,
+                            What::Users {
+                                backend: 1,
+                                left: 0
+                            }
+                        )
+                    };
+                    let records = &story.world.history.records;
+                    assert!(records.iter().any(drained), "{story}\n{}", story.log());
+                },
+            );
+        }
+    }
+}
+
+/// The ledger's down was ours; what the list shows after the restart is another's.
+#[test]
+fn what_an_administrator_did_while_the_monitor_was_away_stands() {
+    let mut post = ours(0, 3);
+    if let Program::Ours(habits) = &mut post.program {
+        habits.rules.restore = Restore::Own;
+    }
+    let events = [
+        (60, dies(1)),
+        (100, Disturbance::Watcher(0, Life::Crash)),
+        (110, recovers(1)),
+        (120, Disturbance::Admin(0, 1, HostState::Up)),
+        (200, Disturbance::Admin(0, 1, HostState::Down)),
+        (300, Disturbance::Watcher(0, Life::Start)),
+    ];
+    tell(
+        "down while away",
+        &layout(3, vec![post]),
+        &events,
+        900,
+        |story| {
+            story.check_changes(&[0, 3, 0]);
+        },
+    );
 }
 
 #[test]

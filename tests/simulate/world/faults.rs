@@ -1,0 +1,144 @@
+//! What can go wrong in the world, and what a probe finds then.
+
+use poolmon::backend::HostState;
+use poolmon::outcome::{Failure, Fault, Outcome, Pass, Stage};
+use poolmon::quote::Quote;
+
+use super::{Mind, World};
+use crate::history::{Sight, What};
+use crate::ring::Condition;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disturbance {
+    Backend(usize, Health),
+    Link(usize, usize, Link),
+    /// The watcher's account, authority or test address is refused everywhere, or no longer.
+    Account(usize, Account),
+    Director(usize, Condition),
+    Watcher(usize, Life),
+    /// The watcher is killed at this moment of its next command, and started again 5 s later.
+    KillAt(usize, Moment),
+    /// An administrator tells this director about this backend.
+    Admin(usize, usize, HostState),
+    /// So many drains will leave users.
+    Stubborn(usize, u32),
+    UserMoved(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    Healthy,
+    Refusing,
+    /// Accepts and never answers.
+    Frozen,
+    /// The last service hangs, the others answer.
+    HalfFrozen,
+}
+
+/// The way from one watcher to one backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    Whole,
+    Refused,
+    Lost,
+    /// One attempt of four is lost.
+    Lossy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    Accepted,
+    Refused,
+}
+
+/// In the life of a changing command of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Written in the ledger, not sent.
+    Recorded,
+    Sent,
+    Answered,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    Crash,
+    /// Also of one that runs, which is then a restart.
+    Start,
+    StartWithoutLedger,
+    /// Starts where it does not run.
+    Resume,
+}
+
+impl World {
+    pub(super) fn note_views(&mut self) {
+        for watcher in 0..self.watchers.len() {
+            for backend in 0..self.backends.len() {
+                let faults = |service| self.fault(watcher, backend, service).is_some();
+                let sight = match (
+                    self.watchers[watcher].links[backend],
+                    (0..self.services).any(faults),
+                ) {
+                    (_, true) => Sight::Fails,
+                    (Link::Lossy, false) => Sight::Wavers,
+                    (_, false) => Sight::Passes,
+                };
+                if self.sees[watcher][backend] != sight {
+                    self.sees[watcher][backend] = sight;
+                    self.note(What::Sees {
+                        watcher,
+                        backend,
+                        sight,
+                    });
+                }
+            }
+        }
+    }
+
+    /// What keeps a watcher from passing a service of a backend.
+    pub(super) fn fault(
+        &self,
+        watcher: usize,
+        backend: usize,
+        service: usize,
+    ) -> Option<(Stage, Fault)> {
+        let here = &self.watchers[watcher];
+        match here.links[backend] {
+            Link::Refused => return Some((Stage::Connect, Fault::Refused)),
+            Link::Lost => return Some((Stage::Connect, Fault::TimedOut)),
+            Link::Whole | Link::Lossy => {}
+        }
+        match self.backends[backend] {
+            Health::Refusing => return Some((Stage::Connect, Fault::Refused)),
+            Health::Frozen => return Some((Stage::Greeting, Fault::TimedOut)),
+            Health::HalfFrozen if service + 1 == self.services => {
+                return Some((Stage::Login, Fault::TimedOut))
+            }
+            Health::HalfFrozen | Health::Healthy => {}
+        }
+        match here.account {
+            Account::Accepted => None,
+            Account::Refused => Some((Stage::Login, Fault::CredentialsRefused(Quote::new("no")))),
+        }
+    }
+
+    pub(super) fn attempt(&mut self, watcher: usize, backend: usize, service: usize) -> Outcome {
+        let timeout = match &self.watchers[watcher].mind {
+            Mind::Ours { habits, .. } => habits.timeout,
+            Mind::Perl(perl) => perl.timeout,
+        };
+        let short = self.chance.milliseconds(1, 40);
+        let is_lossy = self.watchers[watcher].links[backend] == Link::Lossy;
+        let lost = (is_lossy && self.chance.one_in(4)).then_some((Stage::Connect, Fault::TimedOut));
+        let (latency, result) = match lost.or_else(|| self.fault(watcher, backend, service)) {
+            None => (short, Ok(Pass::Clean)),
+            Some((stage, Fault::TimedOut)) => (timeout, Err(Failure::new(stage, Fault::TimedOut))),
+            Some((stage, fault)) => (short, Err(Failure::new(stage, fault))),
+        };
+        Outcome {
+            began: self.now,
+            latency,
+            result,
+        }
+    }
+}

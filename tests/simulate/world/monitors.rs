@@ -1,0 +1,328 @@
+//! Between the monitors of ours and the world: their orders, and what comes of them.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use poolmon::backend::{HostState, Listed};
+use poolmon::director::wire;
+use poolmon::outcome::Outcome;
+use poolmon::policy::{Action, Answer};
+
+use super::queue::Event;
+use super::{address, number_of, Disturbance, Life, Mind, Moment, Watcher, World};
+use super::{CHANGE_PATIENCE, FROZEN_POLL, LISTS_DEADLINE, LOCAL_CALL};
+use crate::coordinator::{Coordinator, Order};
+use crate::evidence::Evidence;
+use crate::history::{By, Known, Row, What};
+use crate::ring::{Command, Condition, Kind};
+
+impl World {
+    pub(super) fn on_life(&mut self, watcher: usize, life: Life) {
+        let now = self.now;
+        let (services, seed) = (self.services, self.chance.roll());
+        let here = &mut self.watchers[watcher];
+        if life == Life::Resume && here.runs {
+            return;
+        }
+        here.runs = life != Life::Crash;
+        let clock = self.ring.clock(here.director);
+        here.life += 1;
+        let alive = here.life;
+        match &mut here.mind {
+            Mind::Ours {
+                habits,
+                ledger,
+                running,
+                evidence,
+            } => {
+                if let Some(ended) = running.take() {
+                    *ledger = ended.ledger().clone();
+                }
+                if life == Life::StartWithoutLedger {
+                    ledger.clear();
+                }
+                *evidence = Evidence::new(self.backends.len());
+                if life != Life::Crash {
+                    let ledger = ledger.clone();
+                    let coordinator = Coordinator::new(*habits, services, ledger, clock, seed, now);
+                    *running = Some(Box::new(coordinator));
+                }
+            }
+            Mind::Perl(_) => {
+                if life != Life::Crash {
+                    self.after(
+                        Duration::ZERO,
+                        Event::Scan {
+                            watcher,
+                            life: alive,
+                        },
+                    );
+                }
+            }
+        }
+        self.note(What::Runs {
+            watcher,
+            running: life != Life::Crash,
+        });
+        self.tell(watcher, alive, |_| {});
+    }
+
+    /// An event for a monitor of ours that still lives, and what it orders then.
+    pub(super) fn tell(&mut self, watcher: usize, life: u32, event: impl FnOnce(&mut Coordinator)) {
+        let now = self.now;
+        let here = &mut self.watchers[watcher];
+        let orders = match &mut here.mind {
+            Mind::Ours {
+                running: Some(ours),
+                ..
+            } if here.life == life => {
+                event(ours);
+                ours.turn(now)
+            }
+            _ => return,
+        };
+        for order in orders {
+            self.obey(watcher, life, order);
+        }
+    }
+
+    pub(super) fn obey(&mut self, watcher: usize, life: u32, order: Order) {
+        let now = self.now;
+        if self.watchers[watcher].life != life {
+            return;
+        }
+        match order {
+            Order::ReadLists => self.after(
+                LOCAL_CALL,
+                Event::Lists {
+                    watcher,
+                    life,
+                    began: now,
+                },
+            ),
+            Order::Timer(at) => self.at(at, Event::Timer { watcher, life }),
+            Order::WakeWorker {
+                address,
+                worker,
+                at,
+            } => self.at(
+                at,
+                Event::Wake {
+                    watcher,
+                    life,
+                    address,
+                    worker,
+                },
+            ),
+            Order::Attempt {
+                address,
+                worker,
+                service,
+            } => {
+                let outcome = self.attempt(watcher, number_of(address), service);
+                let ended = outcome.ended();
+                self.at(
+                    ended,
+                    Event::Attempted {
+                        watcher,
+                        life,
+                        address,
+                        worker,
+                        outcome,
+                    },
+                );
+            }
+            Order::Send {
+                number,
+                address,
+                action,
+            } => {
+                let backend = number_of(address);
+                if self.dies_now(watcher, Moment::Recorded) {
+                    return;
+                }
+                self.note_sent(watcher, number, backend, action);
+                let kind = match action {
+                    Action::MarkDown => Kind::State(HostState::Down),
+                    Action::MarkUp => Kind::State(HostState::Up),
+                    Action::Drain => Kind::Reset,
+                };
+                self.send(watcher, number, backend, kind);
+                self.dies_now(watcher, Moment::Sent);
+                let done = false;
+                self.after(
+                    CHANGE_PATIENCE,
+                    Event::Answered {
+                        watcher,
+                        life,
+                        number,
+                        backend,
+                        done,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Whether it was to be killed at this moment, which is done then.
+    pub(super) fn dies_now(&mut self, watcher: usize, moment: Moment) -> bool {
+        if self.watchers[watcher].dies_at != Some(moment) {
+            return false;
+        }
+        self.watchers[watcher].dies_at = None;
+        self.on_disturbance(Disturbance::Watcher(watcher, Life::Crash));
+        let start = Disturbance::Watcher(watcher, Life::Resume);
+        self.after(Duration::from_secs(5), Event::Disturb(start));
+        true
+    }
+
+    pub(super) fn send(&mut self, watcher: usize, number: u64, backend: usize, kind: Kind) {
+        let Watcher { director, life, .. } = self.watchers[watcher];
+        let command = Command {
+            by: By::Watcher(watcher),
+            life,
+            number,
+            backend,
+            kind,
+        };
+        self.after(LOCAL_CALL, Event::Arrives { director, command });
+    }
+
+    pub(super) fn note_sent(
+        &mut self,
+        watcher: usize,
+        number: u64,
+        backend: usize,
+        action: Action,
+    ) {
+        let evidence = match &mut self.watchers[watcher].mind {
+            Mind::Ours { evidence, .. } => evidence,
+            Mind::Perl(_) => return,
+        };
+        let entries = self.ring.entries();
+        let known = Known {
+            list: evidence.list.clone(),
+            ring_synced: evidence.ring_synced,
+            refuge: evidence.has_refuge(backend, entries),
+            in_flight: evidence.in_flight(backend),
+            unlisted: evidence.is_unlisted(backend),
+            going_down: evidence.going_down(),
+        };
+        evidence.on_sent(number, backend, action);
+        self.note(What::Sent {
+            watcher,
+            backend,
+            action,
+            known,
+        });
+    }
+
+    pub(super) fn on_attempted(
+        &mut self,
+        watcher: usize,
+        life: u32,
+        address: IpAddr,
+        worker: u64,
+        outcome: Outcome,
+    ) {
+        let now = self.now;
+        let here = &mut self.watchers[watcher];
+        let orders = match &mut here.mind {
+            Mind::Ours {
+                running: Some(ours),
+                evidence,
+                ..
+            } if here.life == life => {
+                let backend = number_of(address);
+                if let Some(finding) = ours.on_finding(address, worker, outcome, now) {
+                    evidence.on_finding(backend, &finding);
+                }
+                ours.turn(now)
+            }
+            _ => return,
+        };
+        for order in orders {
+            self.obey(watcher, life, order);
+        }
+    }
+
+    pub(super) fn on_lists(&mut self, watcher: usize, life: u32, began: Instant) {
+        let now = self.now;
+        let here = &mut self.watchers[watcher];
+        if here.life != life {
+            return;
+        }
+        let director = here.director;
+        let lists = match self.ring.condition(director) {
+            Condition::Running => {
+                let ring = self.ring.director_list(director, now);
+                Some((self.ring.list(director), ring))
+            }
+            Condition::Frozen if now < began + LISTS_DEADLINE => {
+                return self.after(
+                    FROZEN_POLL,
+                    Event::Lists {
+                        watcher,
+                        life,
+                        began,
+                    },
+                );
+            }
+            Condition::Frozen | Condition::Dead => None,
+        };
+        if let Mind::Ours { evidence, .. } = &mut here.mind {
+            evidence.on_lists(lists.as_ref().map(rows), began);
+        }
+        self.tell(watcher, life, |ours| ours.on_lists(lists, began, now));
+    }
+
+    pub(super) fn on_answered(
+        &mut self,
+        watcher: usize,
+        life: u32,
+        number: u64,
+        backend: usize,
+        done: bool,
+    ) {
+        let now = self.now;
+        let here = &mut self.watchers[watcher];
+        if here.life != life || self.dies_now(watcher, Moment::Answered) {
+            return;
+        }
+        match &mut self.watchers[watcher].mind {
+            Mind::Ours { evidence, .. } => {
+                let action = match evidence.on_answered(number, backend, now) {
+                    Some(action) => action,
+                    None => return,
+                };
+                self.note(What::Answered {
+                    watcher,
+                    backend,
+                    action,
+                    done,
+                });
+                let answer = if done { Answer::Done } else { Answer::NotDone };
+                self.tell(watcher, life, |ours| {
+                    ours.on_answer(number, address(backend), answer, now);
+                });
+            }
+            Mind::Perl(perl) => {
+                if let Some(kind) = perl.after_answer(backend, done) {
+                    self.send(watcher, 0, backend, kind);
+                } else {
+                    self.finish_perl(watcher);
+                }
+            }
+        }
+    }
+}
+
+fn rows(lists: &(Vec<Listed>, wire::Ring)) -> (Vec<Row>, bool) {
+    let (hosts, ring) = lists;
+    let row = |listed: &Listed| Row {
+        backend: number_of(listed.address),
+        state: listed.state,
+    };
+    let synced = ring.state() == wire::RingState::Synced;
+    (hosts.iter().map(row).collect(), synced)
+}

@@ -1,0 +1,96 @@
+//! Between the poolmons and the world.
+
+use super::queue::Event;
+use super::{Mind, World, FROZEN_POLL};
+use crate::perl::Try;
+use crate::ring::Condition;
+
+impl World {
+    pub(super) fn on_scan(&mut self, watcher: usize, life: u32) {
+        let here = &mut self.watchers[watcher];
+        if here.life != life {
+            return;
+        }
+        let perl = match &mut here.mind {
+            Mind::Perl(perl) => perl,
+            Mind::Ours { .. } => return,
+        };
+        match self.ring.condition(here.director) {
+            Condition::Frozen => self.after(FROZEN_POLL, Event::Scan { watcher, life }),
+            Condition::Dead => {
+                let interval = perl.interval;
+                self.after(interval, Event::Scan { watcher, life });
+            }
+            Condition::Running => {
+                let states = self
+                    .ring
+                    .list(here.director)
+                    .iter()
+                    .map(|listed| listed.state)
+                    .collect();
+                perl.start_scan(states);
+                for backend in 0..self.backends.len() {
+                    self.try_once(watcher, backend, Try::default());
+                }
+            }
+        }
+    }
+
+    pub(super) fn try_once(&mut self, watcher: usize, backend: usize, attempt: Try) {
+        let life = self.watchers[watcher].life;
+        let outcome = self.attempt(watcher, backend, attempt.service);
+        let passed = outcome.result.is_ok();
+        self.at(
+            outcome.ended(),
+            Event::Tried {
+                watcher,
+                life,
+                backend,
+                attempt,
+                passed,
+            },
+        );
+    }
+
+    pub(super) fn on_tried(
+        &mut self,
+        watcher: usize,
+        life: u32,
+        backend: usize,
+        attempt: Try,
+        passed: bool,
+    ) {
+        let services = self.services;
+        let here = &mut self.watchers[watcher];
+        let perl = match &mut here.mind {
+            Mind::Perl(perl) if here.life == life => perl,
+            _ => return,
+        };
+        match attempt.next(passed, services) {
+            Ok((pause, attempt)) => self.after(
+                pause,
+                Event::Retry {
+                    watcher,
+                    life,
+                    backend,
+                    attempt,
+                },
+            ),
+            Err(healthy) => match perl.judge(backend, healthy) {
+                Some(kind) => self.send(watcher, 0, backend, kind),
+                None => self.finish_perl(watcher),
+            },
+        }
+    }
+
+    pub(super) fn finish_perl(&mut self, watcher: usize) {
+        let here = &mut self.watchers[watcher];
+        let life = here.life;
+        if let Mind::Perl(perl) = &mut here.mind {
+            if perl.finish_one() {
+                let interval = perl.interval;
+                self.after(interval, Event::Scan { watcher, life });
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The queue: what is to happen, the earliest first.
+
+use std::cmp::Ordering;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use poolmon::outcome::Outcome;
+
+use super::Disturbance;
+use crate::perl::Try;
+use crate::ring::{Command, Step};
+
+#[derive(Debug)]
+pub(super) enum Event {
+    Disturb(Disturbance),
+    Ring(Step),
+    Wake {
+        watcher: usize,
+        life: u32,
+        address: IpAddr,
+        worker: u64,
+    },
+    Attempted {
+        watcher: usize,
+        life: u32,
+        address: IpAddr,
+        worker: u64,
+        outcome: Outcome,
+    },
+    Lists {
+        watcher: usize,
+        life: u32,
+        began: Instant,
+    },
+    Timer {
+        watcher: usize,
+        life: u32,
+    },
+    Arrives {
+        director: usize,
+        command: Command,
+    },
+    Answered {
+        watcher: usize,
+        life: u32,
+        number: u64,
+        backend: usize,
+        done: bool,
+    },
+    Scan {
+        watcher: usize,
+        life: u32,
+    },
+    Tried {
+        watcher: usize,
+        life: u32,
+        backend: usize,
+        attempt: Try,
+        passed: bool,
+    },
+    Retry {
+        watcher: usize,
+        life: u32,
+        backend: usize,
+        attempt: Try,
+    },
+}
+
+pub(super) struct Scheduled {
+    pub(super) at: Instant,
+    pub(super) number: u64,
+    pub(super) event: Event,
+}
+
+impl PartialEq for Scheduled {
+    fn eq(&self, other: &Scheduled) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Scheduled {}
+
+impl PartialOrd for Scheduled {
+    fn partial_cmp(&self, other: &Scheduled) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The earliest first.
+impl Ord for Scheduled {
+    fn cmp(&self, other: &Scheduled) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
