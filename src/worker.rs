@@ -12,13 +12,17 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{unbounded, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use crossbeam_channel::Sender;
 
 use crate::config::settings::Pace;
 use crate::outcome::{Failure, Fault, Outcome, Stage};
 use crate::probe::Prober;
 use crate::schedule::{Finding, Next, Schedule, Spread};
 use crate::service::Service;
+
+mod inbox;
+
+use inbox::{Inbox, Mail};
 
 /// OpenSSL's handshake is the deepest call; measured, it needs less than a quarter of this.
 const STACK: usize = 256 * 1024;
@@ -48,7 +52,7 @@ enum Order {
 /// A running worker. Dropping it stops the thread: at once if it waits, else when its attempt ends.
 pub struct Worker {
     number: u64,
-    orders: Sender<Order>,
+    orders: inbox::Sender<Order>,
 }
 
 impl Worker {
@@ -59,7 +63,7 @@ impl Worker {
         task: Task,
         reports: Sender<Report>,
     ) -> io::Result<Worker> {
-        let (orders, inbox) = unbounded();
+        let (orders, inbox) = inbox::inbox();
         let thread = Thread {
             address,
             number,
@@ -80,17 +84,12 @@ impl Worker {
 
     /// Asks for evidence younger than now.
     pub fn probe_now(&self) {
-        self.order(Order::ProbeNow);
+        self.orders.send(Order::ProbeNow);
     }
 
     /// From the next attempt on, probe with this.
     pub fn probe_with(&self, prober: Arc<Prober>) {
-        self.order(Order::ProbeWith(prober));
-    }
-
-    /// A thread that has ended can take no order, and needs none.
-    fn order(&self, order: Order) {
-        let _ = self.orders.send(order);
+        self.orders.send(Order::ProbeWith(prober));
     }
 }
 
@@ -98,7 +97,7 @@ struct Thread {
     address: IpAddr,
     number: u64,
     task: Task,
-    inbox: Receiver<Order>,
+    inbox: Inbox<Order>,
     reports: Sender<Report>,
 }
 
@@ -108,13 +107,13 @@ impl Thread {
         let spread = Spread::new(random_seed());
         let mut schedule = Schedule::new(self.task.pace, services, spread, Instant::now());
         loop {
-            match self.inbox.try_recv() {
-                Ok(order) => {
+            match self.inbox.look() {
+                Mail::Order(order) => {
                     self.obey(order, &mut schedule);
                     continue;
                 }
-                Err(TryRecvError::Disconnected) => return,
-                Err(TryRecvError::Empty) => {}
+                Mail::Closed => return,
+                Mail::Nothing => {}
             }
             match schedule.next(Instant::now()) {
                 Next::Attempt { service } => {
@@ -128,10 +127,10 @@ impl Thread {
                         return;
                     }
                 }
-                Next::Wait { until } => match self.inbox.recv_deadline(until) {
-                    Ok(order) => self.obey(order, &mut schedule),
-                    Err(RecvTimeoutError::Timeout) => {}
-                    Err(RecvTimeoutError::Disconnected) => return,
+                Next::Wait { until } => match self.inbox.wait(until) {
+                    Mail::Order(order) => self.obey(order, &mut schedule),
+                    Mail::Closed => return,
+                    Mail::Nothing => {}
                 },
             }
         }
