@@ -4,7 +4,7 @@
 # question). TOOLCHAIN=debian or TOOLCHAIN=current overrules the choice of compiler.
 
 SHELL = /bin/sh
-.PHONY: build check simulate check-argv check-debian check-bare demo install uninstall clean help
+.PHONY: build check simulate check-argv check-debian check-bare demo bench install uninstall clean help
 
 # Where `make install` puts things; each can be set on the command line. DESTDIR goes before all of
 # them and into none of the files, as packagers want it.
@@ -52,6 +52,10 @@ check-bare:
 # Two real directors, three real backends, one dies, one freezes: watch poolmon deal with it.
 demo:
 	@bash tests/setup/demo.sh
+
+# What poolmon costs and how soon it acts, beside HAProxy. BENCH_QUICK=1: 250 backends only.
+bench:
+	@bash tests/setup/bench.sh
 
 # Puts program, man page, completions, unit, init scripts and examples below PREFIX; DESTDIR=DIR packs.
 install:

@@ -1,15 +1,16 @@
 #!/bin/bash
 # Installs what a build or the tests need and is not there yet. Nothing missing: does nothing.
 #
-#   packages.sh build | demo | test | debian
+#   packages.sh build | demo | test | bench | debian
 #
 # build:  a compiler, a linker and OpenSSL: what `make` needs
 # demo:   these, and real Dovecot servers, which only root can run: `make demo`
 # test:   these, formatter and linter, and what judges the unit and documents: `make check`
+# bench:  what a build needs, HAProxy to compare with and strace: `make bench`
 # debian: Debian's own compiler and crates, and Dovecot: `make check-debian`
 #
-# Asks first on a terminal (YES=1: does not ask). The machine's own Dovecot, if it has one, is never
-# started, enabled or changed; one that comes new with the packages stays off.
+# Asks first on a terminal (YES=1: does not ask). The machine's own Dovecot or HAProxy, if it has one, is
+# never started, enabled or changed; one that comes new with the packages stays off.
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
@@ -18,8 +19,8 @@ purpose=${1:-}
 missing=()
 no_director=
 case $purpose in
-build | demo | test | debian) ;;
-*) fail "usage: packages.sh build | demo | test | debian" ;;
+build | demo | test | bench | debian) ;;
+*) fail "usage: packages.sh build | demo | test | bench | debian" ;;
 esac
 
 # need PACKAGE TEST...: judged by what is used; package names differ between releases.
@@ -138,6 +139,13 @@ collect() {
         need iproute2 command_there ip
         need procps command_there ps
         ;;
+    bench)
+        need_toolchain
+        need haproxy command_there haproxy
+        need strace command_there strace
+        need util-linux command_there taskset
+        need openssl command_there openssl
+        ;;
     debian)
         need_debian_toolchain
         need_dovecot
@@ -154,9 +162,9 @@ end_if_complete() {
     exit 0
 }
 
-missing_dovecot() {
+missing_server() {
     case " ${missing[*]} " in
-    *" dovecot-"*) return 0 ;;
+    *" dovecot-"* | *" haproxy "*) return 0 ;;
     *) return 1 ;;
     esac
 }
@@ -164,8 +172,8 @@ missing_dovecot() {
 refuse_without_root() {
     local line="apt-get install --no-install-recommends ${missing[*]}"
     say "not installed, but needed: ${missing[*]}"
-    missing_dovecot || fail "Install them as root:" "    $line"
-    fail "Install them as root, without starting the mail server that comes along:" \
+    missing_server || fail "Install them as root:" "    $line"
+    fail "Install them as root, without starting the server that comes along:" \
         "    bash $project/tests/setup/packages.sh $purpose" \
         "or by hand, which may start it:" \
         "    $line"
@@ -185,24 +193,26 @@ ask() {
 
 policy=/usr/sbin/policy-rc.d
 our_policy=
-dovecot_is_new=
+new_servers=()
 
 # Runs at every end, interrupted or not.
 clean_up() {
     [ -z "$our_policy" ] || rm -f "$policy" "$our_policy"
-    if [ -n "$dovecot_is_new" ] && command_there dovecot >/dev/null; then
-        keep_new_dovecot_off
-    fi
+    local server
+    for server in "${new_servers[@]}"; do
+        command_there "$server" >/dev/null && keep_new_server_off "$server"
+    done
+    return 0
 }
 
 # Debian enables it for the next boot.
-keep_new_dovecot_off() {
-    deb-systemd-helper disable dovecot.service dovecot.socket >/dev/null 2>&1 || true
-    update-rc.d dovecot disable >/dev/null 2>&1 || true
-    say "Dovecot was installed for its programs: not started, and not enabled at boot."
+keep_new_server_off() {
+    deb-systemd-helper disable "$1.service" "$1.socket" >/dev/null 2>&1 || true
+    update-rc.d "$1" disable >/dev/null 2>&1 || true
+    say "$1 was installed for its programs: not started, and not enabled at boot."
 }
 
-# Debian starts a mail server when its packages come. This file, asked before any start, says no.
+# Debian starts a server when its packages come. This file, asked before any start, says no.
 # A hard link fails on a name that exists: somebody else's file stays, and ours appears whole.
 forbid_starting_services() {
     local ours answer=0
@@ -218,9 +228,9 @@ forbid_starting_services() {
     fi
     rm -f "$ours"
     "$policy" dovecot start >/dev/null 2>&1 || answer=$?
-    if [ "$answer" != 101 ] && missing_dovecot; then
+    if [ "$answer" != 101 ] && missing_server; then
         fail "$policy exists and lets services start (it answers $answer, not 101 for no)," \
-            "so installing Dovecot would start a mail server. Let it answer 101, or install yourself:" \
+            "so installing Dovecot or HAProxy would start a server. Let it answer 101, or install yourself:" \
             "    ${missing[*]}"
     fi
 }
@@ -261,9 +271,11 @@ quietly apt update || fail "apt-get update failed"
 # Only now is it certain what can be had.
 collect
 end_if_complete
-if missing_dovecot && ! command_there dovecot >/dev/null; then
-    dovecot_is_new=yes
-fi
+for server in dovecot haproxy; do
+    case " ${missing[*]} " in
+    *" $server"[-\ ]*) command_there "$server" >/dev/null || new_servers+=("$server") ;;
+    esac
+done
 forbid_starting_services
 say "installing ${#missing[@]} packages and what they depend on ..."
 quietly apt install --no-install-recommends "${missing[@]}" || fail "apt-get could not install: ${missing[*]}"

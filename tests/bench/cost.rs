@@ -1,0 +1,255 @@
+//! What watching costs: CPU a probe, memory, threads, wake-ups, system calls.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::programs::{self, Channel, Pool, Program};
+use crate::table::{heading, megabytes, milliseconds, row};
+use crate::watched::{Memory, Usage};
+use crate::{Bench, FIRST, PLAIN_PORT, TLS_PORT};
+
+const FLOOR_PROBES: u32 = 4000;
+
+/// One program on one pool.
+struct Cost {
+    cpu_a_probe: Duration,
+    switches_a_probe: f64,
+    memory: Memory,
+    threads: usize,
+}
+
+fn pool(count: u32, channel: Channel, interval: u32) -> Pool {
+    Pool {
+        first: FIRST,
+        count,
+        port: match channel {
+            Channel::Plain => PLAIN_PORT,
+            Channel::Tls => TLS_PORT,
+        },
+        channel,
+        interval,
+    }
+}
+
+/// A second for 250, in proportion above: the rate of probes stays in reach of one CPU.
+fn interval(count: u32) -> u32 {
+    match count {
+        0..=250 => 1,
+        251..=1000 => 2,
+        _ => 10,
+    }
+}
+
+pub fn cpu(bench: &mut Bench) {
+    for channel in [Channel::Plain, Channel::Tls] {
+        heading(&format!(
+            "{} probe: greeting, LOGOUT, end of session",
+            channel.name()
+        ));
+        println!(
+            "  {:>8} {:<14} {:>10} {:>9} {:>11} {:>9} {:>9} {:>8}",
+            "backends", "", "CPU", "of poolmon", "switches", "memory", "peak", "threads"
+        );
+        for count in bench.sizes.clone() {
+            let pool = pool(count, channel, interval(count));
+            bench.director.list(pool.first, pool.count);
+            let mut ours = None;
+            for program in bench.programs.clone() {
+                // It starts a process a backend and scan.
+                if matches!(program, Program::Perl(_)) && count > 250 {
+                    continue;
+                }
+                let cost = measure(bench, &program, &pool);
+                print_cost(
+                    count,
+                    program.name(),
+                    &cost,
+                    *ours.get_or_insert(cost.cpu_a_probe),
+                );
+            }
+            if channel == Channel::Plain {
+                let (microseconds, switches) = programs::floor(&bench.floor, &pool, FLOOR_PROBES);
+                let ours = ours.unwrap_or_default().as_secs_f64() * 1e6;
+                println!(
+                    "  {count:>8} {:<14} {:>7.3} ms {:>10.2} {switches:>12.1}",
+                    "floor",
+                    microseconds / 1e3,
+                    ours / microseconds
+                );
+            }
+        }
+    }
+}
+
+fn print_cost(count: u32, name: &str, cost: &Cost, ours: Duration) {
+    let cpu = cost.cpu_a_probe.as_secs_f64();
+    println!(
+        "  {count:>8} {name:<14} {:>7.3} ms {:>10.2} {:>12.1} {:>9} {:>9} {:>8}",
+        cpu * 1e3,
+        ours.as_secs_f64() / cpu,
+        cost.switches_a_probe,
+        megabytes(cost.memory.now),
+        megabytes(cost.memory.peak),
+        cost.threads,
+    );
+}
+
+/// Begins after the first two rounds, when the backends have drifted apart.
+fn measure(bench: &mut Bench, program: &Program, pool: &Pool) -> Cost {
+    let process = program.watch(pool, &bench.folder);
+    sleep(Duration::from_secs(u64::from(pool.interval) + 2));
+    let (usage, probes) = over(bench, Duration::from_secs(6), || process.usage());
+    assert!(probes > 0.0, "{} makes no probes", program.name());
+    Cost {
+        cpu_a_probe: usage.cpu.div_f64(probes),
+        switches_a_probe: usage.voluntary_switches as f64 / probes,
+        memory: process.memory(),
+        threads: process.thread_count(),
+    }
+}
+
+/// What was used meanwhile, and how many probes were made.
+fn over(bench: &mut Bench, time: Duration, usage: impl Fn() -> Usage) -> (Usage, f64) {
+    let probes_before = bench.backends.finished();
+    let before = usage();
+    sleep(time);
+    let used = usage().since(before);
+    (used, (bench.backends.finished() - probes_before) as f64)
+}
+
+/// Ten thousand backends at rest: the interval is the default.
+pub fn large(bench: &mut Bench) {
+    let largest = bench.largest;
+    heading(&format!("{largest} backends, interval 30"));
+    let mut memory_of_250 = 0;
+    for count in [250, largest] {
+        let pool = pool(count, Channel::Plain, 30);
+        bench.director.list(pool.first, pool.count);
+        bench.backends.await_sessions(count);
+        let began = Instant::now();
+        let program = bench.programs[0].clone();
+        let process = program.watch(&pool, &bench.folder);
+        let took = bench.backends.hear_of("reached") - began;
+        sleep(Duration::from_secs(3));
+        let lists_before = bench.director.lists_read();
+        let time = Duration::from_secs(5);
+        let (usage, _) = over(bench, time, || process.usage());
+        let lists = (bench.director.lists_read() - lists_before) as f64;
+        let memory = process.memory();
+        if count == 250 {
+            memory_of_250 = memory.now;
+            row("memory at 250", megabytes(memory.now));
+            continue;
+        }
+        row("first round of all", milliseconds(took));
+        row("memory at rest", megabytes(memory.now));
+        row("memory at its peak", megabytes(memory.peak));
+        let each = memory.now.saturating_sub(memory_of_250) as f64 / f64::from(count - 250);
+        row(
+            "memory of a further backend",
+            format!("{:.1} KB", each / 1e3),
+        );
+        row("threads", process.thread_count());
+        row(
+            "CPU of all threads a second",
+            milliseconds(usage.cpu.div_f64(time.as_secs_f64())),
+        );
+        row(
+            "CPU of the coordinator a list",
+            milliseconds(usage.main_cpu.div_f64(lists.max(1.0))),
+        );
+    }
+}
+
+/// Nothing to do but to read the lists each second.
+pub fn idle(bench: &mut Bench) {
+    heading("idle, interval 30");
+    for count in [1, 250] {
+        let pool = pool(count, Channel::Plain, 30);
+        bench.director.list(pool.first, pool.count);
+        let program = bench.programs[0].clone();
+        let process = program.watch(&pool, &bench.folder);
+        sleep(Duration::from_secs(3));
+        let time = Duration::from_secs(10);
+        let (usage, probes) = over(bench, time, || process.usage());
+        let switches = usage.voluntary_switches as f64 / time.as_secs_f64();
+        row(
+            &format!("{count} backends: voluntary context switches a second"),
+            format!(
+                "{switches:.1}, with {:.1} probes",
+                probes / time.as_secs_f64()
+            ),
+        );
+    }
+}
+
+/// What a probe asks of the kernel; it does not depend on the machine.
+pub fn system_calls(bench: &mut Bench) {
+    for channel in [Channel::Plain, Channel::Tls] {
+        let pool = pool(50, channel, 1);
+        bench.director.list(pool.first, pool.count);
+        let counts = bench.folder.join("calls");
+        // A short run is taken from a long one: what remains is probes and the reading of lists.
+        let mut runs = Vec::new();
+        for seconds in [2, 7] {
+            let before = bench.backends.finished();
+            let mut process = programs::straced(&bench.poolmon, &pool, &bench.folder, &counts);
+            sleep(Duration::from_secs(seconds));
+            stop_child_of(process.child.id());
+            let _ = process.child.wait();
+            drop(process);
+            let probes = bench.backends.finished() - before;
+            let text = fs::read_to_string(&counts).unwrap_or_default();
+            runs.push((probes, calls(&text)));
+        }
+        let (short, long) = (&runs[0], &runs[1]);
+        let probes = (long.0 - short.0) as f64;
+        heading(&format!(
+            "system calls a {} probe (strace -c -f, {probes} probes)",
+            channel.name()
+        ));
+        let mut rows: Vec<(f64, &String)> = long
+            .1
+            .iter()
+            .map(|(name, count)| {
+                let before = short.1.get(name).copied().unwrap_or(0);
+                (count.saturating_sub(before) as f64 / probes, name)
+            })
+            .filter(|(count, _)| *count >= 0.01)
+            .collect();
+        rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let all: f64 = rows.iter().map(|(count, _)| count).sum();
+        for (count, name) in rows {
+            row(name, format!("{count:.2}"));
+        }
+        row("all", format!("{all:.2}"));
+    }
+}
+
+/// strace passes no signal on.
+fn stop_child_of(parent: u32) {
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+    for child in children.unwrap_or_default().split_whitespace() {
+        if let Ok(pid) = child.parse() {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGTERM);
+        }
+    }
+}
+
+/// The counts of strace's table by name.
+fn calls(table: &str) -> BTreeMap<String, u64> {
+    let rows = table
+        .lines()
+        .skip_while(|line| !line.starts_with("---"))
+        .skip(1);
+    rows.take_while(|line| !line.starts_with("---"))
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            Some((words.last()?.to_string(), words.get(3)?.parse().ok()?))
+        })
+        .collect()
+}
