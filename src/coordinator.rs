@@ -28,14 +28,15 @@ use crate::notify::{self, ServiceManager};
 use crate::outcome::{Blame, Fault};
 use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
 use crate::schedule::Finding;
-use crate::worker::{Report, Task, Worker};
+use crate::worker::{Desk, Report, Task, Worker};
 
 use errands::Errands;
 use lists::Lists;
 
 /// All that can wake the coordinator.
 enum Event {
-    Report(Report),
+    /// Workers have put news on the desk.
+    News,
     Heard(Heard),
     Signal(Signal),
     /// A time it has set itself: the next reading of the lists, the end of a hold.
@@ -78,7 +79,7 @@ pub struct Coordinator {
     notices: Notices<Notice>,
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
-    reports: (Sender<Report>, Receiver<Report>),
+    desk: Desk,
     heard: (Sender<Heard>, Receiver<Heard>),
     signals: Receiver<Signal>,
     service_manager: ServiceManager,
@@ -102,7 +103,7 @@ impl Coordinator {
             holds: BTreeMap::new(),
             notices: Notices::new(),
             unobserved: 0,
-            reports: unbounded(),
+            desk: Desk::new(),
             heard: unbounded(),
             settings,
             task,
@@ -120,8 +121,10 @@ impl Coordinator {
         loop {
             self.service_manager.keep_alive(Instant::now());
             self.read_lists_when_due();
-            match self.next_event() {
-                Event::Report(report) => self.on_report(&report),
+            let event = self.next_event();
+            self.take_reports();
+            match event {
+                Event::News | Event::Timer => {}
                 Event::Heard(Heard::Lists { connection, result }) => {
                     self.on_lists(connection, result)
                 }
@@ -133,7 +136,6 @@ impl Coordinator {
                 Event::Signal(Signal::Stop) => break,
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Signal(Signal::Status) => self.log_status(),
-                Event::Timer => {}
             }
             self.review_holds_that_ended();
         }
@@ -152,8 +154,22 @@ impl Coordinator {
                 Err(_) => Event::Signal(Signal::Stop),
             },
             recv(self.heard.1) -> heard => heard.map_or(Event::Timer, Event::Heard),
-            recv(self.reports.1) -> report => report.map_or(Event::Timer, Event::Report),
+            recv(self.desk.bell()) -> _ => Event::News,
             default(patience) => Event::Timer,
+        }
+    }
+
+    /// Whatever woke the coordinator, what it knows is up to date.
+    fn take_reports(&mut self) {
+        let reports: Vec<Report> = self.desk.reports().collect();
+        for report in &reports {
+            self.on_report(report);
+        }
+        if reports
+            .iter()
+            .any(|report| report.finding.verdict.is_some())
+        {
+            self.review_held();
         }
     }
 
@@ -175,9 +191,6 @@ impl Coordinator {
             }
         }
         self.review(address);
-        if report.finding.verdict.is_some() {
-            self.review_held();
-        }
     }
 
     fn note_own_fault(&mut self, finding: &Finding) {
@@ -299,8 +312,8 @@ impl Coordinator {
             .collect();
         for address in idle {
             self.workers_started += 1;
-            let reports = self.reports.0.clone();
-            match Worker::start(address, self.workers_started, self.task.clone(), reports) {
+            let slot = self.desk.slot();
+            match Worker::start(address, self.workers_started, self.task.clone(), slot) {
                 Ok(worker) => {
                     self.workers.insert(address, worker);
                     self.notices.lower(&Notice::NoThread);

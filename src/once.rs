@@ -6,15 +6,13 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{unbounded, RecvTimeoutError};
-
 use crate::backend::Listed;
 use crate::config::settings::{Pace, Settings};
 use crate::director::client::{DirectorError, Standing};
 use crate::director::link::LISTS_DEADLINE;
 use crate::outcome::Failure;
 use crate::schedule::Verdict;
-use crate::worker::{Task, Worker};
+use crate::worker::{Desk, Task, Worker};
 
 /// How long a backend that gives no verdict for the monitor's own fault is waited for beyond the
 /// longest round.
@@ -51,36 +49,37 @@ impl std::error::Error for OnceError {}
 /// Prints a line for each backend as soon as its verdict is there.
 pub fn run(settings: &Settings, task: &Task, out: &mut impl Write) -> Result<Health, OnceError> {
     let listed = read_list(&settings.socket).map_err(OnceError::Director)?;
-    let (reports, inbox) = unbounded();
+    let desk = Desk::new();
     let mut waiting = BTreeMap::new();
     for (number, backend) in (0..).zip(&listed) {
-        let worker = Worker::start(backend.address, number, task.clone(), reports.clone())
+        let worker = Worker::start(backend.address, number, task.clone(), desk.slot())
             .map_err(OnceError::Thread)?;
         waiting.insert(backend.address, Waiting { worker, own: None });
     }
     let deadline = Instant::now() + longest_round(settings) + OWN_FAULT_PATIENCE;
     let mut health = Health::AllHealthy;
     while !waiting.is_empty() {
-        let report = match inbox.recv_deadline(deadline) {
-            Ok(report) => report,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-        };
-        let service = task.services[report.finding.service];
-        let line = match report.finding.verdict {
-            Some(Verdict::Healthy(pass)) => pass.to_string(),
-            Some(Verdict::Failed { failure, .. }) => {
-                health = Health::NotAll;
-                format!("failed: {service} {failure}")
-            }
-            None => {
-                if let Some(waiting) = waiting.get_mut(&report.address) {
-                    waiting.own = report.finding.outcome.result.err();
+        if desk.bell().recv_deadline(deadline).is_err() {
+            break;
+        }
+        for report in desk.reports() {
+            let service = task.services[report.finding.service];
+            let line = match report.finding.verdict {
+                Some(Verdict::Healthy(pass)) => pass.to_string(),
+                Some(Verdict::Failed { failure, .. }) => {
+                    health = Health::NotAll;
+                    format!("failed: {service} {failure}")
                 }
-                continue;
+                None => {
+                    if let Some(waiting) = waiting.get_mut(&report.address) {
+                        waiting.own = report.finding.outcome.result.err();
+                    }
+                    continue;
+                }
+            };
+            if waiting.remove(&report.address).is_some() {
+                print(out, report.address, &line)?;
             }
-        };
-        if waiting.remove(&report.address).is_some() {
-            print(out, report.address, &line)?;
         }
     }
     for (address, waiting) in waiting {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
+use log::{log_enabled, Level};
 
 use crate::config::settings::Pace;
 use crate::outcome::{Failure, Fault, Outcome, Stage};
@@ -20,8 +20,12 @@ use crate::probe::Prober;
 use crate::schedule::{Finding, Next, Schedule, Spread};
 use crate::service::Service;
 
+mod desk;
 mod inbox;
 
+pub use desk::{Desk, Slot};
+
+use desk::{Routine, Urgency};
 use inbox::{Inbox, Mail};
 
 /// OpenSSL's handshake is the deepest call; measured, it needs less than a quarter of this.
@@ -57,19 +61,15 @@ pub struct Worker {
 
 impl Worker {
     /// Starts the thread; its first round begins at once.
-    pub fn start(
-        address: IpAddr,
-        number: u64,
-        task: Task,
-        reports: Sender<Report>,
-    ) -> io::Result<Worker> {
+    pub fn start(address: IpAddr, number: u64, task: Task, slot: Slot) -> io::Result<Worker> {
         let (orders, inbox) = inbox::inbox();
         let thread = Thread {
             address,
             number,
             task,
             inbox,
-            reports,
+            slot,
+            routine: Routine::default(),
         };
         thread::Builder::new()
             .name(format!("backend {address}"))
@@ -98,7 +98,8 @@ struct Thread {
     number: u64,
     task: Task,
     inbox: Inbox<Order>,
-    reports: Sender<Report>,
+    slot: Slot,
+    routine: Routine,
 }
 
 impl Thread {
@@ -118,12 +119,17 @@ impl Thread {
             match schedule.next(Instant::now()) {
                 Next::Attempt { service } => {
                     let finding = schedule.on_outcome(self.attempt(service));
+                    // With each probe in the log, each has its time there.
+                    let urgency = match self.routine.urgency(&finding) {
+                        Urgency::Routine if log_enabled!(Level::Debug) => Urgency::News,
+                        urgency => urgency,
+                    };
                     let report = Report {
                         address: self.address,
                         worker: self.number,
                         finding,
                     };
-                    if self.reports.send(report).is_err() {
+                    if !self.slot.put(report, urgency) {
                         return;
                     }
                 }
@@ -138,7 +144,11 @@ impl Thread {
 
     fn obey(&mut self, order: Order, schedule: &mut Schedule) {
         match order {
-            Order::ProbeNow => schedule.on_demand(Instant::now()),
+            Order::ProbeNow => {
+                let now = Instant::now();
+                self.routine.on_asked(now);
+                schedule.on_demand(now);
+            }
             Order::ProbeWith(prober) => self.task.prober = prober,
         }
     }
