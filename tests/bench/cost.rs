@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::programs::{self, Channel, Pool, Program};
+use crate::programs::{self, Channel, Pool, Program, Sessions};
 use crate::table::{heading, megabytes, milliseconds, row};
 use crate::watched::{Memory, Usage};
 use crate::{Bench, FIRST, PLAIN_PORT, TLS_PORT};
@@ -59,8 +59,13 @@ pub fn cpu(bench: &mut Bench) {
             bench.director.list(pool.first, pool.count);
             let mut ours = None;
             for program in bench.programs.clone() {
-                // It starts a process a backend and scan.
-                if matches!(program, Program::Perl(_)) && count > 250 {
+                let worthwhile = match &program {
+                    // It starts a process a backend and scan.
+                    Program::Perl(_) => count <= 250,
+                    Program::Haproxy(Sessions::AllNew) => channel == Channel::Tls,
+                    Program::Haproxy(Sessions::Resumed) | Program::Poolmon(_) => true,
+                };
+                if !worthwhile {
                     continue;
                 }
                 let cost = measure(bench, &program, &pool);

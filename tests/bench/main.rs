@@ -23,7 +23,7 @@ use std::process::{Command, Stdio};
 
 use backends::Backends;
 use director::Director;
-use programs::Program;
+use programs::{Program, Sessions};
 
 /// 127.128.0.1 and up: outside the networks that the tests' lab claims.
 pub const FIRST: Ipv4Addr = Ipv4Addr::new(127, 200, 0, 1);
@@ -57,7 +57,8 @@ fn main() {
 
     let mut programs = vec![Program::Poolmon(poolmon.clone())];
     if is_there("haproxy") {
-        programs.push(Program::Haproxy);
+        programs.push(Program::Haproxy(Sessions::Resumed));
+        programs.push(Program::Haproxy(Sessions::AllNew));
     }
     programs.extend(path("POOLMON_PERL").map(Program::Perl));
 

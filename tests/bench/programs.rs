@@ -55,15 +55,23 @@ pub fn on_cpu(program: &Path, cpu: usize) -> Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
     Poolmon(PathBuf),
-    Haproxy,
+    Haproxy(Sessions),
     Perl(PathBuf),
+}
+
+/// Whether a TLS handshake may resume the session of the last one, which spares the certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sessions {
+    Resumed,
+    AllNew,
 }
 
 impl Program {
     pub fn name(&self) -> &'static str {
         match self {
             Program::Poolmon(_) => "poolmon",
-            Program::Haproxy => "HAProxy",
+            Program::Haproxy(Sessions::Resumed) => "HAProxy",
+            Program::Haproxy(Sessions::AllNew) => "no resumption",
             Program::Perl(_) => "Perl poolmon",
         }
     }
@@ -76,7 +84,7 @@ impl Program {
                 command.args(poolmon.get_args());
                 command
             }
-            Program::Haproxy => haproxy(pool, folder),
+            Program::Haproxy(sessions) => haproxy(*sessions, pool, folder),
             Program::Perl(program) => perl(program, pool, folder),
         };
         command.stdin(Stdio::null());
@@ -119,10 +127,11 @@ fn perl(program: &Path, pool: &Pool, folder: &Path) -> Command {
     command
 }
 
-fn haproxy(pool: &Pool, folder: &Path) -> Command {
-    let (connect, server) = match pool.channel {
-        Channel::Plain => ("", ""),
-        Channel::Tls => (" ssl", " ssl verify none"),
+fn haproxy(sessions: Sessions, pool: &Pool, folder: &Path) -> Command {
+    let (connect, server) = match (pool.channel, sessions) {
+        (Channel::Plain, _) => ("", ""),
+        (Channel::Tls, Sessions::Resumed) => (" ssl", " ssl verify none"),
+        (Channel::Tls, Sessions::AllNew) => (" ssl", " ssl verify none no-ssl-reuse"),
     };
     let mut text = format!(
         "global\n nbthread 1\n maxconn 100\n\
