@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,33 @@ use crate::net::stream::DeadlineStream;
 use crate::outcome::Fault;
 use crate::quote::Quote;
 
-pub type TlsStream = native_tls::TlsStream<DeadlineStream>;
+pub type TlsStream = native_tls::TlsStream<ReadAhead>;
+
+/// OpenSSL reads each record's head and body by themselves, twenty calls a handshake; this fetches
+/// what has come in one.
+#[derive(Debug)]
+pub struct ReadAhead(BufReader<DeadlineStream>);
+
+impl ReadAhead {
+    /// A flight of handshake messages with a usual certificate.
+    const CAPACITY: usize = 4096;
+}
+
+impl Read for ReadAhead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for ReadAhead {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.get_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.get_mut().flush()
+    }
+}
 
 /// The client's side of TLS as configured, shared by all threads.
 ///
@@ -70,6 +96,7 @@ impl Tls {
             Ok(_) => ServerName::Untold,
             Err(_) => ServerName::Told,
         })?;
+        let stream = ReadAhead(BufReader::with_capacity(ReadAhead::CAPACITY, stream));
         connector
             .connect(name, stream)
             .map_err(|error| match error {
