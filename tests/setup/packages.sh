@@ -52,6 +52,7 @@ need_linker() {
     need libc6-dev test -e /usr/include/stdio.h
     need pkg-config command_there pkg-config
     need libssl-dev pkg-config --exists openssl
+    need openssl command_there openssl
 }
 
 # Debian names its packages after the crates, so Cargo.toml stays the only list of them.
@@ -100,9 +101,10 @@ need_what_installations_meet() {
     need zsh command_there zsh
 }
 
-# Dovecot 2.4 has no director; installing it would only look like help.
+# Only root can run it. Dovecot 2.4 has no director; installing it would only look like help.
 need_dovecot() {
     local version
+    [ "$(id -u)" = 0 ] || return 0
     if ! command_there dovecot >/dev/null; then
         version=$(candidate dovecot-core)
         case $version in
@@ -117,7 +119,6 @@ need_dovecot() {
     need dovecot-imapd dovecot_there imap
     need dovecot-pop3d dovecot_there pop3
     need dovecot-lmtpd dovecot_there lmtp
-    need openssl command_there openssl
 }
 
 collect() {
@@ -128,7 +129,7 @@ collect() {
     build) need_toolchain ;;
     demo)
         need_toolchain
-        [ "$(id -u)" != 0 ] || need_dovecot
+        need_dovecot
         ;;
     test)
         need_toolchain
