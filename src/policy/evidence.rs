@@ -14,7 +14,7 @@ pub struct Evidence {
     verdict: Option<Verdict>,
     /// When the verdict became `Failed`, while it is.
     failed_since: Option<Instant>,
-    /// When the healthy rounds began that no failed attempt has interrupted, while there are any.
+    /// When the verdict became `Healthy`, while it is.
     healthy_since: Option<Instant>,
     doubt: Option<Doubt>,
     healthy: Option<HealthyRound>,
@@ -86,19 +86,16 @@ impl Evidence {
                 self.passes[finding.service] = Some(outcome.ended());
             }
             Err(failure) if failure.fault.blame() == Blame::Own => {}
-            Err(_) => {
-                self.healthy_since = None;
-                match &mut self.doubt {
-                    Some(doubt) => doubt.latest_failure = outcome.began,
-                    None => {
-                        self.doubt = Some(Doubt {
-                            since: outcome.ended(),
-                            latest_failure: outcome.began,
-                            refuges: BTreeMap::new(),
-                        })
-                    }
+            Err(_) => match &mut self.doubt {
+                Some(doubt) => doubt.latest_failure = outcome.began,
+                None => {
+                    self.doubt = Some(Doubt {
+                        since: outcome.ended(),
+                        latest_failure: outcome.began,
+                        refuges: BTreeMap::new(),
+                    })
                 }
-            }
+            },
         }
         if let Some(verdict) = &finding.verdict {
             match verdict {
@@ -112,6 +109,7 @@ impl Evidence {
                     });
                 }
                 Verdict::Failed { .. } => {
+                    self.healthy_since = None;
                     self.failed_since.get_or_insert(outcome.ended());
                 }
             }

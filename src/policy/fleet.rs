@@ -380,8 +380,10 @@ impl Member {
             self.news = began;
             changes.news.push(News { address, from, to });
         }
-        let brought_up = (from, to) == (HostState::Down, HostState::Up);
-        if brought_up && !ours && !self.ownership.is_ours() {
+        // Down and stamped anew: it was up for less than the time between two lists.
+        let was_up_unseen = (from, to) == (HostState::Down, HostState::Down) && changed && !ours;
+        let brought_up = (from, to) == (HostState::Down, HostState::Up) || was_up_unseen;
+        if brought_up && !self.is_coming_up() && !self.ownership.is_ours() {
             let healthy_since = self.evidence.healthy_since();
             self.contest
                 .on_foreign_down_undone(healthy_since, hold, began);
@@ -396,7 +398,11 @@ impl Member {
             Command::Sent | Command::Answered { .. } => Settled::No,
         };
         self.ownership.on_listed(&self.listed, settled, began);
-        self.contest.on_listed(from, to, began);
+        if was_up_unseen {
+            self.contest.on_up_unseen(began);
+        } else {
+            self.contest.on_listed(from, to, began);
+        }
         self.review_debt(settled, began);
     }
 

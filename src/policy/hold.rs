@@ -91,6 +91,16 @@ impl Contest {
         }
     }
 
+    /// It is down as before, but has been up in between. Two directors told of one down at a time may
+    /// stamp it twice.
+    pub(super) fn on_up_unseen(&mut self, began: Instant) {
+        let is_new = |up: Up| began.saturating_duration_since(up.latest) > LIST_AGE;
+        if self.up.map_or(true, is_new) {
+            self.on_listed(HostState::Down, HostState::Up, began);
+            self.on_listed(HostState::Up, HostState::Down, began);
+        }
+    }
+
     /// A down that was not ours is being undone, by us or by another. It counts where it ends a hold
     /// of ours and we have seen it pass all the time: a first aid to a tag without service, and a
     /// failure that we saw too, do not. Another's counts as ours does, or each of several monitors

@@ -56,6 +56,33 @@ fn a_contested_backend_that_another_brings_up_is_held_twice_as_long_too() {
     assert_eq!(bench.memory(0).contests, 3);
 }
 
+/// Another monitor brings it up and a third takes it down again, all within a second.
+#[test]
+fn an_up_that_no_list_has_shown_is_held_twice_as_long_too() {
+    let mut bench = settled_bench();
+    contest(&mut bench);
+    for seconds in [60, 120, 240] {
+        bench.check_held(0, &contested(), None);
+        bench.pass_time(seconds * 1000);
+        contest(&mut bench);
+    }
+    bench.check_held(0, &contested(), None);
+    assert_eq!(bench.memory(0).contests, 3);
+}
+
+#[test]
+fn attempts_lost_on_the_way_do_not_end_a_contest() {
+    let mut bench = settled_bench();
+    for seconds in [60, 120, 240] {
+        contest(&mut bench);
+        bench.refuses(0, false);
+        bench.passes(0);
+        bench.pass_time(seconds * 1000);
+        bring_up(&mut bench, 0);
+    }
+    assert_eq!(bench.memory(0).contests, 3);
+}
+
 #[test]
 fn a_failure_that_we_have_seen_too_is_no_contest() {
     let mut bench = Bench::new(2);
