@@ -115,9 +115,11 @@ impl Contest {
             Some(up) => up,
             None => return,
         };
-        let down_for = now.saturating_duration_since(up.latest);
-        let hold = self.contested_hold(base);
-        let ends_hold = (hold..=hold.saturating_mul(2)).contains(&(down_for + LIST_AGE));
+        let ends = (up.latest + self.contested_hold(base))
+            .max(self.unsteady_until(now).unwrap_or(up.latest));
+        let hold = ends.saturating_duration_since(up.latest);
+        let down_for = now.saturating_duration_since(up.latest) + LIST_AGE;
+        let ends_hold = (hold..=hold.saturating_mul(2)).contains(&down_for);
         if ends_hold && healthy_since.map_or(false, |since| since <= up.latest) {
             self.count = self.count.saturating_add(1);
         }

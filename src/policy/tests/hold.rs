@@ -70,6 +70,31 @@ fn an_up_that_no_list_has_shown_is_held_twice_as_long_too() {
     assert_eq!(bench.memory(0).contests, 3);
 }
 
+/// The hold of an unsteady backend may be the longer one; it is a hold all the same.
+#[test]
+fn a_contest_counts_for_an_unsteady_backend_too() {
+    let mut bench = settled_bench();
+    for seconds in [0, 0, 60, 120, 240] {
+        bench.take_down(0, 1);
+        bench.pass_time(seconds * 1000);
+        bench.passes(0);
+        bring_up(&mut bench, 0);
+        bench.read_list();
+    }
+    for contests in 0..3 {
+        assert_eq!(bench.memory(0).contests, contests);
+        contest(&mut bench);
+        for _ in 0..700 {
+            if bench.decide(0) == Decision::Act(Action::MarkUp) {
+                break;
+            }
+            bench.pass_time(10_000);
+            bench.read_list();
+        }
+        bring_up(&mut bench, 0);
+    }
+}
+
 #[test]
 fn attempts_lost_on_the_way_do_not_end_a_contest() {
     let mut bench = settled_bench();
