@@ -11,8 +11,8 @@ use super::{breach, Judgement};
 use crate::day::Day;
 use crate::history::Times;
 
-/// The first two downs of an unsteady backend are not held against it.
-const FREE_WHEN_UNSTEADY: usize = 4;
+/// The first two downs within an hour are not held against a backend, and older ones are forgotten.
+const FREE_WHEN_UNSTEADY: usize = 8;
 
 /// In a calm, a change each way in the first hold and at the end of each, which is twice as long as
 /// the one before. Not where the tag is left without service: that comes before quiet.

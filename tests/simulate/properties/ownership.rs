@@ -9,9 +9,13 @@ use poolmon::policy::Action;
 use super::{breach, Judgement};
 use crate::day::Day;
 use crate::history::{By, What};
+use crate::world::Disturbance;
+
+/// For as long after a crash a down is taken for the one that the ledger says was being sent.
+const DOWN_MAY_LAST: Duration = Duration::from_secs(68);
 
 /// Monitors of ours that sent a HOST-DOWN of their own in the same second, or within the skew of the
-/// clocks, or had one under way, cannot tell whose it was.
+/// clocks, or had one under way, or crashed with one, cannot tell whose it was.
 pub fn an_administrators_down_is_not_undone(day: &Day) -> Judgement {
     let mut cases = 0;
     for backend in day.backends() {
@@ -49,6 +53,13 @@ pub fn an_administrators_down_is_not_undone(day: &Day) -> Judgement {
 
 fn was_downing(day: &Day, watcher: usize, backend: usize, at: Duration) -> bool {
     let skew = *day.layout.skews.iter().max().unwrap_or(&Duration::ZERO) + Duration::from_secs(2);
+    let crashed = |record: &&crate::history::Record| matches!(record.what, What::Disturbed(Disturbance::Watcher(w, _)) if w == watcher);
+    for record in day.history.records.iter().filter(crashed) {
+        let crash = record.at - day.history.start;
+        if crash <= at && at <= crash + DOWN_MAY_LAST {
+            return true;
+        }
+    }
     let mut since = None;
     for record in &day.history.records {
         let now = record.at - day.history.start;

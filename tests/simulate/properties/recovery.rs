@@ -113,7 +113,8 @@ pub fn a_backend_healthy_to_all_goes_up(day: &Day) -> Judgement {
     Ok(cases)
 }
 
-/// With `own`: if it was up, or the last down was its own and it has not forgotten.
+/// With `own`: if it was up, or the last down was its own, and neither it nor its director has
+/// forgotten since. A ring may come back with an old down when the only one who knew better died.
 fn may_bring_up(day: &Day, watcher: usize, backend: usize, restore: Restore, at: Instant) -> bool {
     if restore == Restore::Any {
         return true;
@@ -121,15 +122,15 @@ fn may_bring_up(day: &Day, watcher: usize, backend: usize, restore: Restore, at:
     let changes = day.history.changes(backend);
     let before = at - day.history.start;
     match changes.iter().rev().find(|(changed, ..)| *changed < before) {
-        Some((changed, HostState::Down, By::Watcher(by))) => {
-            let down = day.history.start + *changed;
-            *by == watcher
-                && forgettings(day, watcher)
-                    .iter()
-                    .all(|forgot| *forgot < down)
+        Some((changed, state, by)) => {
+            let changed = day.history.start + *changed;
+            let forgotten = forgettings(day, watcher)
+                .iter()
+                .any(|forgot| *forgot >= changed);
+            let own = (*state, *by) == (HostState::Down, By::Watcher(watcher));
+            (*state == HostState::Up || own) && !forgotten
         }
-        Some((_, HostState::Down, _)) => false,
-        Some((_, HostState::Up, _)) | None => true,
+        None => true,
     }
 }
 
@@ -209,12 +210,16 @@ pub fn where_all_agree_all_is_quiet(day: &Day) -> Judgement {
     let mut cases = 0;
     for &(start, end) in &day.calms.0 {
         for backend in day.backends() {
-            let hold = longest_hold(day, backend, start + slowest_settling(day));
-            let from = start + slowest_settling(day) + hold;
-            let others = day
-                .backends()
-                .filter(|other| day.layout.entries[*other].tag == day.layout.entries[backend].tag);
-            let mut views = others.map(|other| view(day, other, start, end));
+            let others = || {
+                day.backends().filter(|other| {
+                    day.layout.entries[*other].tag == day.layout.entries[backend].tag
+                })
+            };
+            // A refuge that is held is one only then.
+            let until = start + slowest_settling(day);
+            let holds = others().map(|other| longest_hold(day, other, until));
+            let from = until + holds.max().unwrap_or_default();
+            let mut views = others().map(|other| view(day, other, start, end));
             if views.any(|view| view == View::Contested) {
                 continue;
             }

@@ -191,14 +191,15 @@ pub fn longest_hold(day: &Day, backend: usize, until: Instant) -> Duration {
     }
 }
 
-/// When a monitor's memory was lost, or its director's.
+/// When a monitor's memory was lost, or a director's: if it alone had heard of a change, the ring's.
 pub fn forgettings(day: &Day, watcher: usize) -> Vec<Instant> {
-    let director = day.layout.posts[watcher].director;
     let forgets = |what: &What| {
         matches!(what,
             What::Disturbed(Disturbance::Watcher(w, Life::StartWithoutLedger)) if *w == watcher)
-            || matches!(what,
-                What::Disturbed(Disturbance::Director(d, Condition::Dead)) if *d == director)
+            || matches!(
+                what,
+                What::Disturbed(Disturbance::Director(_, Condition::Dead))
+            )
     };
     let records = day.history.records.iter();
     records
