@@ -12,7 +12,7 @@ use poolmon::config::settings::{Pace, Rules};
 use poolmon::director::wire::{Ring, RingState};
 use poolmon::outcome::Outcome;
 use poolmon::policy::{self, Action, Answer, Decision, Fleet, Hold, Memory, Need, Sync};
-use poolmon::schedule::{Finding, Next, Schedule, Spread};
+use poolmon::schedule::{Finding, Next, Schedule, Spread, Verdict};
 
 use crate::chance::Chance;
 
@@ -56,6 +56,8 @@ pub struct Coordinator {
     ledger: BTreeMap<IpAddr, Memory>,
     workers: BTreeMap<IpAddr, Worker>,
     workers_started: u64,
+    /// Findings that nobody has taken up yet.
+    desk: Vec<(IpAddr, Finding)>,
     reading: bool,
     due: Instant,
     sent: u64,
@@ -87,6 +89,38 @@ struct Worker {
     attempting: bool,
     demanded: bool,
     wakes: Option<Instant>,
+    routine: Routine,
+}
+
+/// `src/worker/desk.rs`: a healthy round of a backend that was healthy before wakes nobody, unless
+/// it was asked for.
+#[derive(Default)]
+struct Routine {
+    verdict: Option<Verdict>,
+    asked: Option<Instant>,
+}
+
+impl Routine {
+    fn is_news(&mut self, finding: &Finding) -> bool {
+        let asked = self.asked.is_some();
+        let verdict = match (&finding.outcome.result, &finding.verdict) {
+            (Err(_), _) => {
+                self.verdict = None;
+                return true;
+            }
+            (Ok(_), None) => return asked || self.verdict.is_none(),
+            (Ok(_), Some(verdict)) => verdict,
+        };
+        if self
+            .asked
+            .map_or(false, |asked| asked <= finding.round_began)
+        {
+            self.asked = None;
+        }
+        let is_news = asked || self.verdict.as_ref() != Some(verdict);
+        self.verdict = Some(verdict.clone());
+        is_news
+    }
 }
 
 impl Coordinator {
@@ -105,6 +139,7 @@ impl Coordinator {
             ledger,
             workers: BTreeMap::new(),
             workers_started: 0,
+            desk: Vec::new(),
             reading: false,
             due: now,
             sent: 0,
@@ -142,7 +177,7 @@ impl Coordinator {
         std::mem::take(&mut self.orders)
     }
 
-    pub fn on_finding(
+    pub fn on_outcome(
         &mut self,
         address: IpAddr,
         worker: u64,
@@ -155,24 +190,44 @@ impl Coordinator {
         };
         found.attempting = false;
         let finding = found.schedule.on_outcome(outcome);
+        let is_news = found.routine.is_news(&finding);
         if std::mem::take(&mut found.demanded) {
+            found.routine.asked = Some(now);
             found.schedule.on_demand(now);
         }
         self.drive(address, now);
-        self.fleet.on_finding(address, &finding);
+        self.desk.push((address, finding.clone()));
+        if is_news {
+            self.take_reports(now);
+        }
+        Some(finding)
+    }
+
+    pub fn on_timer(&mut self, now: Instant) {
+        self.take_reports(now);
+    }
+
+    fn take_reports(&mut self, now: Instant) {
+        let reports = std::mem::take(&mut self.desk);
+        for (address, finding) in &reports {
+            self.on_report(*address, finding, now);
+        }
+        if reports.iter().any(|(_, finding)| finding.verdict.is_some()) {
+            let held: Vec<IpAddr> = self.holds.keys().copied().collect();
+            for address in held {
+                self.review(address, now);
+            }
+        }
+    }
+
+    fn on_report(&mut self, address: IpAddr, finding: &Finding, now: Instant) {
+        self.fleet.on_finding(address, finding);
         if finding.outcome.result.is_err() {
             if let Some(control) = policy::control(&self.fleet, address) {
                 self.probe_now(control, now);
             }
         }
         self.review(address, now);
-        if finding.verdict.is_some() {
-            let held: Vec<IpAddr> = self.holds.keys().copied().collect();
-            for address in held {
-                self.review(address, now);
-            }
-        }
-        Some(finding)
     }
 
     pub fn on_wake(&mut self, address: IpAddr, worker: u64, now: Instant) {
@@ -184,6 +239,7 @@ impl Coordinator {
 
     /// Both lists, or that the director does not answer.
     pub fn on_lists(&mut self, lists: Option<(Vec<Listed>, Ring)>, began: Instant, now: Instant) {
+        self.take_reports(now);
         self.reading = false;
         match lists {
             None => self.fleet.on_sync(Sync::Silent),
@@ -215,6 +271,7 @@ impl Coordinator {
         answer: Answer,
         now: Instant,
     ) -> bool {
+        self.take_reports(now);
         let action = match self.under_way.get(&address) {
             Some((sent, action)) if *sent == number => *action,
             _ => return false,
@@ -296,6 +353,7 @@ impl Coordinator {
             if worker.attempting {
                 worker.demanded = true;
             } else {
+                worker.routine.asked = Some(now);
                 worker.schedule.on_demand(now);
                 self.drive(address, now);
             }
@@ -311,6 +369,7 @@ impl Coordinator {
             attempting: false,
             demanded: false,
             wakes: None,
+            routine: Routine::default(),
         };
         self.workers.insert(address, worker);
         self.drive(address, now);

@@ -221,7 +221,10 @@ impl World {
                 life,
                 began,
             } => self.on_lists(watcher, life, began),
-            Event::Timer { watcher, life } => self.tell(watcher, life, |_| {}),
+            Event::Timer { watcher, life } => {
+                let now = self.now;
+                self.tell(watcher, life, |ours| ours.on_timer(now));
+            }
             Event::Arrives { director, command } => {
                 self.ring
                     .on_command(director, command, self.now, &mut self.history)

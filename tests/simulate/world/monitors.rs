@@ -234,7 +234,7 @@ impl World {
                 ..
             } if here.life == life => {
                 let backend = number_of(address);
-                if let Some(finding) = ours.on_finding(address, worker, outcome, now) {
+                if let Some(finding) = ours.on_outcome(address, worker, outcome, now) {
                     evidence.on_finding(backend, &finding);
                 }
                 ours.turn(now)
