@@ -35,6 +35,8 @@ enum mode { SERVES, FREEZES, HALF_FREEZES };
 
 struct end {
 	int fd;
+	/* Its socket may be closed, while it refuses. */
+	int is_listener;
 	int listens;
 	enum mode mode;
 	/* Of a listener: its sessions are encrypted. */
@@ -87,6 +89,7 @@ static void open_listener(struct end *end)
 		die("bind");
 	if (listen(end->fd, 65535) < 0)
 		die("listen");
+	end->is_listener = 1;
 	end->listens = 1;
 	watch(end);
 }
@@ -304,9 +307,9 @@ int main(int argc, char **argv)
 
 			if (end == &commands)
 				take_command();
-			else if (end->listens)
+			else if (end->is_listener && end->listens)
 				take_connections(end);
-			else
+			else if (!end->is_listener)
 				hear(end);
 		}
 	}

@@ -44,6 +44,8 @@ pub struct Bench {
     pub backends: Backends,
     pub sizes: Vec<u32>,
     pub largest: u32,
+    /// How many fail when a whole site does.
+    pub crowd: u32,
 }
 
 fn main() {
@@ -52,6 +54,7 @@ fn main() {
     let folder = needed("BENCH_FOLDER");
     let poolmon = needed("POOLMON_BIN");
     let quick = env::var_os("BENCH_QUICK").is_some();
+    let crowd = if quick { 1000 } else { 5000 };
     let only = env::var("BENCH_ONLY").unwrap_or_default();
     let wanted = |part: &str| only.is_empty() || only.split(',').any(|word| word == part);
 
@@ -67,7 +70,7 @@ fn main() {
     let mut backends = Backends::start(&needed("BENCH_BACKENDS"), &certificate, &key);
     backends.serve_any(PLAIN_PORT);
     backends.serve_any_tls(TLS_PORT);
-    backends.serve_each(EACH_PORT, FIRST, EACH_COUNT);
+    backends.serve_each(EACH_PORT, FIRST, crowd);
     let mut bench = Bench {
         director: Director::start(&folder.join("director")),
         backends,
@@ -80,6 +83,7 @@ fn main() {
         } else {
             vec![250, 1000, 5000]
         },
+        crowd,
         largest: if quick { 1000 } else { 10_000 },
     };
 
@@ -104,6 +108,9 @@ fn main() {
     }
     if wanted("many") {
         times::many_failures(&mut bench);
+    }
+    if wanted("crowd") {
+        times::crowd_failures(&mut bench);
     }
     let size = fs::metadata(&bench.poolmon).map_or(0, |metadata| metadata.len());
     table::heading("binary");

@@ -15,16 +15,16 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A poolmon whose log is read as it comes, each line with its time.
 struct Told {
-    _process: Watched,
+    process: Watched,
     lines: Receiver<(String, Instant)>,
     began: Instant,
 }
 
 impl Told {
-    fn start(bench: &Bench, interval: u32, more: &[&str]) -> Told {
+    fn start(bench: &Bench, count: u32, interval: u32, more: &[&str]) -> Told {
         let pool = Pool {
             first: FIRST,
-            count: EACH_COUNT,
+            count,
             port: EACH_PORT,
             channel: Channel::Plain,
             interval,
@@ -53,7 +53,7 @@ impl Told {
             }
         });
         Told {
-            _process: process,
+            process,
             lines,
             began,
         }
@@ -74,7 +74,7 @@ pub fn start(bench: &mut Bench) {
     for _ in 0..3 {
         bench.backends.await_first_connection();
         bench.backends.await_sessions(EACH_COUNT);
-        let told = Told::start(bench, 30, &["-d"]);
+        let told = Told::start(bench, EACH_COUNT, 30, &["-d"]);
         firsts.push(milliseconds(bench.backends.hear_of("first") - told.began));
         rounds.push(milliseconds(bench.backends.hear_of("reached") - told.began));
         sleep(Duration::from_millis(300));
@@ -98,7 +98,7 @@ pub fn failures(bench: &mut Bench) {
                 bench.backends.make("freeze", 7, 8);
             }
             let pace = ["-d", "-t", "1", "--retries", "2", "--retry-delay", "0.6"];
-            let told = Told::start(bench, 1, &pace);
+            let told = Told::start(bench, EACH_COUNT, 1, &pace);
             let quiet = if beside_hung { 6 } else { 2 };
             sleep(Duration::from_secs(quiet));
             let before = bench.director.downs().len();
@@ -139,7 +139,7 @@ pub fn many_failures(bench: &mut Bench) {
     heading("100 of 250 die at once: -i 1 -t 1 --retries 2 --retry-delay 0.6");
     for what in ["refuse", "freeze"] {
         let pace = ["-d", "-t", "1", "--retries", "2", "--retry-delay", "0.6"];
-        let told = Told::start(bench, 1, &pace);
+        let told = Told::start(bench, EACH_COUNT, 1, &pace);
         sleep(Duration::from_secs(2));
         let failed = bench.backends.make(what, 100, 200);
         let downs = bench.director.await_downs(100, PATIENCE);
@@ -175,5 +175,46 @@ pub fn many_failures(bench: &mut Bench) {
         );
         drop(told);
         bench.backends.make("serve", 0, EACH_COUNT);
+    }
+}
+
+/// A site dies, half of it or all of it: the coordinator has thousands of failed backends on its hands.
+pub fn crowd_failures(bench: &mut Bench) {
+    let count = bench.crowd;
+    heading(&format!("{count} backends of one tag: -i 5 --retries 0"));
+    for (name, failing) in [("half", count / 2), ("all", count)] {
+        let told = Told::start(bench, count, 5, &["--retries", "0"]);
+        sleep(Duration::from_secs(8));
+        let failed = bench.backends.make("refuse", 0, failing);
+        if failing < count {
+            let expected = usize::try_from(failing).expect("a small number");
+            let downs = bench.director.await_downs(expected, PATIENCE);
+            row(&format!("{name} fail: HOST-DOWNs"), downs.len());
+            if let Some(last) = downs.iter().map(|(_, when)| *when).max() {
+                row(
+                    &format!("{name} fail: last HOST-DOWN"),
+                    milliseconds(last.saturating_duration_since(failed)),
+                );
+            }
+        } else {
+            sleep(Duration::from_secs(8));
+            let downs = bench.director.downs().len();
+            row(&format!("{name} fail: HOST-DOWNs"), downs);
+        }
+        let time = Duration::from_secs(6);
+        let before = told.process.usage();
+        sleep(time);
+        let used = told.process.usage().since(before);
+        let a_second = |cpu: Duration| milliseconds(cpu.div_f64(time.as_secs_f64()));
+        row(
+            &format!("{name} fail: CPU a second afterwards"),
+            format!(
+                "{}, of it the coordinator {}",
+                a_second(used.cpu),
+                a_second(used.main_cpu)
+            ),
+        );
+        drop(told);
+        bench.backends.make("serve", 0, count);
     }
 }
