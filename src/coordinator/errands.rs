@@ -29,6 +29,8 @@ pub(super) struct Errands {
     sent: u64,
     /// At most one a backend.
     under_way: BTreeMap<IpAddr, Errand>,
+    /// Decided on and not sent yet, by their numbers.
+    decided: Vec<(u64, Change)>,
     /// What a dry run has said it would do.
     told: BTreeMap<IpAddr, Action>,
     generation: Generation,
@@ -36,6 +38,10 @@ pub(super) struct Errands {
     /// The standing connection during which `reset` was learnt; another may be to a newer director.
     connection: u64,
 }
+
+/// How many commands of a kind may be under way: each has a thread and a connection. The others are
+/// decided on anew when these are answered.
+const MOST_UNDER_WAY: usize = 100;
 
 struct Errand {
     number: u64,
@@ -55,6 +61,14 @@ enum ResetWay {
 }
 
 impl Errands {
+    /// A drain may take minutes, and must not keep the others waiting.
+    fn has_room_for(&self, action: Action) -> bool {
+        let is_drain = |action| action == Action::Drain;
+        let errands = self.under_way.values();
+        let alike = errands.filter(|errand| is_drain(errand.action) == is_drain(action));
+        alike.count() < MOST_UNDER_WAY
+    }
+
     pub(super) fn forget(&mut self, address: IpAddr) {
         self.under_way.remove(&address);
         self.told.remove(&address);
@@ -83,20 +97,43 @@ impl Errands {
 }
 
 impl Coordinator {
-    /// Does it: the ledger is written before the director hears of it.
-    pub(super) fn send(&mut self, address: IpAddr, action: Action) {
+    /// It will be sent with all that is decided on at this time.
+    pub(super) fn decide_on(&mut self, address: IpAddr, action: Action) {
+        if !self.errands.has_room_for(action) {
+            return;
+        }
         let change = match self.change(address, action) {
             Some(change) => change,
             None => return,
         };
         self.fleet
             .on_sent(address, action, memory::this_second(), Instant::now());
-        self.remember();
         self.errands.sent += 1;
         let number = self.errands.sent;
         self.errands
             .under_way
             .insert(address, Errand { number, action });
+        self.errands.decided.push((number, change));
+    }
+
+    /// The ledger is written before the director hears of anything, once for all: each writing waits
+    /// for the disk.
+    pub(super) fn send_decided(&mut self) {
+        if self.errands.decided.is_empty() {
+            return;
+        }
+        self.remember();
+        for (number, change) in std::mem::take(&mut self.errands.decided) {
+            let address = change.address();
+            match self.errands.under_way.get(&address) {
+                Some(errand) if errand.number == number => self.send(number, change, errand.action),
+                _ => debug!("command {number}: not sent, {address} has left the list since"),
+            }
+        }
+    }
+
+    fn send(&mut self, number: u64, change: Change, action: Action) {
+        let address = change.address();
         debug!("command {number}: {} {address}", change.name());
         let socket = self.settings.socket.clone();
         let heard = self.heard.0.clone();
