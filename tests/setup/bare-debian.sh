@@ -32,6 +32,8 @@ if [ -z "${POOLMON_BARE:-}" ]; then
     exit "$answer"
 fi
 root=$POOLMON_BARE
+# A root folder that is a mount of its own, as on any machine: some tests change its mounts.
+mount --bind "$root" "$root"
 
 mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] *\)\{0,1\}\([^ ]*\).*/\2/p' \
     /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1) || true
