@@ -137,15 +137,19 @@ mod tests {
         messages
     }
 
+    /// At an abstract address, which leaves no file.
     fn manager(limit: Option<Duration>, start: Instant) -> (ServiceManager, UnixDatagram) {
-        let path = env::temp_dir().join(format!(
-            "poolmon-notify-{}-{:?}",
+        let name = format!(
+            "@poolmon-notify-{}-{:?}",
             std::process::id(),
             std::thread::current().id()
-        ));
-        let inbox = UnixDatagram::bind(&path).unwrap();
-        let manager = ServiceManager::at(path.clone().into(), limit, start).unwrap();
-        (manager, inbox)
+        );
+        let inbox = Socket::new(Domain::UNIX, Type::DGRAM, None).unwrap();
+        inbox
+            .bind(&SockAddr::unix(address(name.clone().into())).unwrap())
+            .unwrap();
+        let manager = ServiceManager::at(name.into(), limit, start).unwrap();
+        (manager, UnixDatagram::from(inbox))
     }
 
     #[test]
