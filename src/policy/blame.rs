@@ -17,25 +17,17 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         return None;
     }
     let since = question.member.evidence.doubt()?.since;
-    let others = || {
-        question
-            .fleet
-            .members()
-            .filter(|(address, _)| *address != question.address)
-    };
-    let passes = |at: Option<std::time::Instant>| at.map_or(false, |at| at >= since);
-    if others().any(|(_, other)| passes(other.evidence.last_pass(service))) {
+    let standing = question.fleet.standing();
+    let passed = standing.pass_beside(question.address, service);
+    if passed.map_or(false, |at| at >= since) {
         return None;
     }
     let reason = Reason::Shared {
         service,
         stage: failure.stage,
     };
-    let peer = others()
-        .filter(|(_, other)| other.evidence.is_clear())
-        .max_by_key(|(_, other)| other.evidence.last_pass(service));
-    Some(match peer {
-        Some((peer, _)) => question.hold_for(reason, Need::Probe(peer)),
+    Some(match standing.clear_beside(question.address) {
+        Some(peer) => question.hold_for(reason, Need::Probe(peer)),
         None => question.hold(reason),
     })
 }

@@ -29,8 +29,8 @@ pub struct Doubt {
     pub since: Instant,
     /// When the latest failed attempt began.
     pub latest_failure: Instant,
-    /// The other backends that have been found healthy by a round begun since, and when the first
-    /// such round of each ended.
+    /// Other backends that have been found healthy by a round begun since, and when the first such
+    /// round of each ended: the first few, and whoever was asked after that.
     pub refuges: BTreeMap<IpAddr, Instant>,
 }
 
@@ -39,6 +39,16 @@ pub struct Doubt {
 pub struct HealthyRound {
     pub began: Instant,
     pub ended: Instant,
+}
+
+impl Doubt {
+    /// With so many refuges, others are only taken when one has been looked for: among thousands of
+    /// backends, all refuges of all would not fit into memory.
+    const ENOUGH: usize = 4;
+
+    pub(super) fn has_enough(&self) -> bool {
+        self.refuges.len() >= Doubt::ENOUGH
+    }
 }
 
 impl Evidence {

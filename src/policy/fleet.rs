@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::evidence::{Doubt, HealthyRound};
 use super::hold::Contest;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
 use super::settle::{Command, Setback};
+use super::standing::{Place, Standing};
 use super::{Action, Debt, Evidence, Sync};
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::settings::{DrainMode, Rules};
@@ -21,6 +23,9 @@ pub struct Fleet {
     members: BTreeMap<IpAddr, Member>,
     /// Those in doubt, so that a healthy round need not visit the whole fleet.
     doubted: BTreeSet<IpAddr>,
+    /// Those of them who have not enough refuges yet.
+    wanting: BTreeSet<IpAddr>,
+    standing: Standing,
     sync: Sync,
     /// How long our director leaves the first move to those before it in the ring.
     turn_delay: Duration,
@@ -46,6 +51,7 @@ pub struct Member {
     expected: Option<Expectation>,
     /// When a probe was asked for that has not come in yet.
     asked: Option<Instant>,
+    place: Option<Place>,
 }
 
 #[derive(Debug)]
@@ -97,6 +103,8 @@ impl Fleet {
         Fleet {
             members: BTreeMap::new(),
             doubted: BTreeSet::new(),
+            wanting: BTreeSet::new(),
+            standing: Standing::default(),
             sync: Sync::Silent,
             turn_delay: Duration::ZERO,
             list_began: None,
@@ -158,6 +166,10 @@ impl Fleet {
             .collect()
     }
 
+    pub(super) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
     pub fn sync(&self) -> Sync {
         self.sync
     }
@@ -186,10 +198,16 @@ impl Fleet {
                     changes.joined.push(address);
                 }
             }
+            self.put_in_place(address);
         }
         for address in gone {
-            self.members.remove(&address);
+            if let Some(member) = self.members.remove(&address) {
+                let place = member.place.as_ref();
+                self.standing.move_from(address, place, None);
+            }
+            self.standing.on_left(address);
             self.doubted.remove(&address);
+            self.wanting.remove(&address);
             changes.left.push(address);
         }
         changes
@@ -201,24 +219,60 @@ impl Fleet {
             None => return,
         };
         member.evidence.on_finding(finding);
-        if member.asked.map_or(false, |asked| answers(finding, asked)) {
+        let asked = member.asked.map_or(false, |asked| answers(finding, asked));
+        if asked {
             member.asked = None;
         }
-        if !member.evidence.is_clear() {
-            self.doubted.insert(address);
+        let (is_clear, round) = (member.evidence.is_clear(), member.evidence.healthy_round());
+        if finding.outcome.result.is_ok() {
+            let ended = finding.outcome.ended();
+            self.standing.on_pass(address, finding.service, ended);
+        }
+        self.put_in_place(address);
+        if !is_clear {
+            if self.doubted.insert(address) {
+                self.wanting.insert(address);
+            }
             return;
         }
         self.doubted.remove(&address);
-        let round = match (&finding.verdict, member.evidence.healthy_round()) {
-            (Some(_), Some(round)) => round,
-            _ => return,
-        };
-        let tag = member.listed.tag.clone();
-        for other in &self.doubted {
-            if let Some(other) = self.members.get_mut(other) {
-                if other.listed.tag == tag {
-                    other.evidence.on_healthy_round_elsewhere(address, round);
-                }
+        self.wanting.remove(&address);
+        if let (Some(_), Some(round)) = (&finding.verdict, round) {
+            self.offer_refuge(address, round, asked);
+        }
+    }
+
+    /// To those in doubt who want it, or to all of them where the round was asked for: then somebody
+    /// may have lost the refuges that were enough.
+    fn offer_refuge(&mut self, address: IpAddr, round: HealthyRound, asked: bool) {
+        let tag = self
+            .members
+            .get(&address)
+            .map(|member| member.listed.tag.clone());
+        let takers = if asked { &self.doubted } else { &self.wanting };
+        let mut have_enough = Vec::new();
+        for taker in takers {
+            let member = match self.members.get_mut(taker) {
+                Some(member) if Some(&member.listed.tag) == tag.as_ref() => member,
+                _ => continue,
+            };
+            member.evidence.on_healthy_round_elsewhere(address, round);
+            if member.evidence.doubt().map_or(true, Doubt::has_enough) {
+                have_enough.push(*taker);
+            }
+        }
+        for taker in have_enough {
+            self.wanting.remove(&taker);
+        }
+    }
+
+    fn put_in_place(&mut self, address: IpAddr) {
+        if let Some(member) = self.members.get_mut(&address) {
+            let place = member.standing();
+            if place != member.place {
+                self.standing
+                    .move_from(address, member.place.as_ref(), place.as_ref());
+                member.place = place;
             }
         }
     }
@@ -268,6 +322,7 @@ impl Fleet {
                 Action::MarkUp | Action::Drain => {}
             }
         }
+        self.put_in_place(address);
     }
 
     /// The command was answered, or will not be.
@@ -339,6 +394,7 @@ impl Member {
             turn: None,
             expected: None,
             asked: None,
+            place: None,
         }
     }
 
@@ -354,6 +410,18 @@ impl Member {
             drain_owed: self.debt.is_some(),
             contests: self.contest.count(),
         }
+    }
+
+    /// Whether the director sends it users, and will after what we have sent.
+    pub(super) fn may_take_users(&self) -> bool {
+        self.listed.state == HostState::Up && !self.is_going_down() && self.listed.vhosts > 0
+    }
+
+    fn standing(&self) -> Option<Place> {
+        self.evidence.is_clear().then(|| Place {
+            passed: self.evidence.healthy_round().map(|round| round.ended),
+            able: self.may_take_users().then(|| self.listed.tag.clone()),
+        })
     }
 
     /// Whether a HOST-DOWN of ours may still show in the list.

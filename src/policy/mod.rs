@@ -24,6 +24,7 @@ mod rank;
 mod refuge;
 mod ring;
 mod settle;
+mod standing;
 
 #[cfg(test)]
 mod tests;

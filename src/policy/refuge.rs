@@ -8,7 +8,6 @@
 use std::net::IpAddr;
 
 use super::{Action, Fleet, Hold, Member, Need, Question, Reason};
-use crate::backend::HostState;
 use crate::config::settings::Brake;
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
@@ -44,24 +43,16 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
 pub fn control(fleet: &Fleet, address: IpAddr) -> Option<IpAddr> {
     let member = fleet.member(address)?;
     let doubt = member.evidence.doubt()?;
-    let candidates = || {
-        fleet
-            .of_tag(&member.listed.tag)
-            .filter(|(other, _)| *other != address)
-            .filter(|(_, other)| may_take_users_of(member, other))
+    let stands = |other: &IpAddr| {
+        let other = fleet.member(*other);
+        other.map_or(false, |other| may_take_users_of(member, other))
     };
-    if candidates().any(|(other, _)| doubt.refuges.contains_key(&other)) {
+    if doubt.refuges.keys().any(stands) {
         return None;
     }
-    candidates()
-        .max_by_key(|(_, other)| other.evidence.healthy_round().map(|round| round.ended))
-        .map(|(other, _)| other)
+    fleet.standing().able_beside(address, &member.listed.tag)
 }
 
 fn may_take_users_of(member: &Member, other: &Member) -> bool {
-    other.listed.tag == member.listed.tag
-        && other.listed.state == HostState::Up
-        && !other.is_going_down()
-        && other.listed.vhosts > 0
-        && other.evidence.is_clear()
+    other.listed.tag == member.listed.tag && other.evidence.is_clear() && other.may_take_users()
 }

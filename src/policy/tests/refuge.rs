@@ -130,3 +130,31 @@ fn of_two_that_fail_together_the_second_stays_up() {
     bench.fails_while_passes(1, 0);
     bench.check_held(1, &Reason::NoRefuge(Tag::default()), None);
 }
+
+/// Not all of thousands are kept as refuges of each other.
+#[test]
+fn when_the_first_few_refuges_are_gone_another_is_looked_for() {
+    let mut bench = Bench::new(6);
+    bench.refuses(0, false);
+    for number in 1..6 {
+        bench.passes(number);
+    }
+    let kept = |bench: &Bench| {
+        let member = bench.fleet.member(address(0)).unwrap();
+        member.evidence.doubt().unwrap().refuges.len()
+    };
+    assert_eq!(kept(&bench), 4);
+    for number in 1..5 {
+        bench.refuses(number, false);
+    }
+    bench.refuses(0, true);
+    let candidate = address(5);
+    bench.check_held(0, &Reason::RefugeAwaited { candidate }, Some(5));
+    bench.passes(5);
+    assert_eq!(kept(&bench), 4, "nobody asked for it");
+    assert!(bench.fleet.ask(candidate, bench.now));
+    bench.passes(5);
+    assert_eq!(kept(&bench), 5);
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::MarkDown);
+}
