@@ -12,7 +12,7 @@ mod reload;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{select, unbounded, Receiver, Sender};
 use log::{debug, error, info};
@@ -35,13 +35,18 @@ use lists::Lists;
 
 /// All that can wake the coordinator.
 enum Event {
-    /// Workers have put news on the desk.
+    /// Workers have put news on the desk, or the lists' thread has.
     News,
+    /// The lists' thread has ended.
+    WatchEnded,
     Heard(Heard),
     Signal(Signal),
-    /// A time it has set itself: the next reading of the lists, the end of a hold.
+    /// A time it has set itself, such as the end of a hold.
     Timer,
 }
+
+/// Longer than any wait is worth a thought.
+const FAR: Duration = Duration::from_secs(24 * 3600);
 
 /// What is worth an error line while it lasts, once and then each hour.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,19 +152,14 @@ impl Coordinator {
         self.service_manager.tell(&notify::Message::Ready);
         loop {
             self.service_manager.keep_alive(Instant::now());
-            self.read_lists_when_due();
+            self.tend_watch();
             let event = self.next_event();
             self.take_reports();
+            self.take_readings();
             match event {
                 Event::News | Event::Timer => {}
-                Event::Heard(Heard::Lists { connection, result }) => {
-                    self.on_lists(connection, result)
-                }
-                Event::Heard(Heard::Answer {
-                    number,
-                    change,
-                    result,
-                }) => self.on_answer(number, change, result),
+                Event::WatchEnded => self.on_watch_ended(),
+                Event::Heard(heard) => self.on_answer(heard),
                 Event::Signal(Signal::Stop) => break,
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Signal(Signal::Status) => self.log_status(),
@@ -172,10 +172,15 @@ impl Coordinator {
     }
 
     fn next_event(&self) -> Event {
+        let timers = [
+            self.lists.next_try(),
+            self.held_review.due(),
+            self.service_manager.next_keep_alive(),
+        ];
         let ends = self.holds.values().filter_map(|hold| hold.until);
         let now = Instant::now();
-        let timer = ends.fold(self.lists.next_reading(now), Instant::min);
-        let patience = timer.saturating_duration_since(now);
+        let timer = timers.into_iter().flatten().chain(ends).min();
+        let patience = timer.map_or(FAR, |timer| timer.saturating_duration_since(now));
         select! {
             recv(self.signals) -> signal => match signal {
                 Ok(signal) => Event::Signal(signal),
@@ -184,6 +189,7 @@ impl Coordinator {
             },
             recv(self.heard.1) -> heard => heard.map_or(Event::Timer, Event::Heard),
             recv(self.desk.bell()) -> _ => Event::News,
+            recv(self.lists.bell()) -> rung => rung.map_or(Event::WatchEnded, |()| Event::News),
             default(patience) => Event::Timer,
         }
     }

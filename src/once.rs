@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::backend::Listed;
 use crate::config::settings::{Pace, Settings};
 use crate::director::client::{DirectorError, Standing};
-use crate::director::link::LISTS_DEADLINE;
+use crate::director::watch::LISTS_DEADLINE;
 use crate::outcome::Failure;
 use crate::schedule::Verdict;
 use crate::worker::{Desk, Task, Worker};

@@ -15,18 +15,17 @@ use std::time::{Duration, Instant};
 use log::{log_enabled, Level};
 
 use crate::config::settings::Pace;
+use crate::inbox::{self, Inbox, Mail};
 use crate::outcome::{Failure, Fault, Outcome, Stage};
 use crate::probe::Prober;
 use crate::schedule::{Finding, Next, Schedule, Spread};
 use crate::service::Service;
 
 mod desk;
-mod inbox;
 
 pub use desk::{Desk, Slot};
 
 use desk::{Routine, Urgency};
-use inbox::{Inbox, Mail};
 
 /// OpenSSL's handshake is the deepest call; measured, it needs less than a quarter of this.
 const STACK: usize = 256 * 1024;

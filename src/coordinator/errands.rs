@@ -12,8 +12,7 @@ use log::{debug, error, info};
 
 use super::{memory, Coordinator, Notice};
 use crate::config::settings::{DrainMode, MoveLimit};
-use crate::director::client::DirectorError;
-use crate::director::link;
+use crate::director::link::{self, Heard};
 use crate::director::wire::{Change, Generation, Reply};
 use crate::policy::{Action, Answer};
 
@@ -67,6 +66,10 @@ impl Errands {
         let errands = self.under_way.values();
         let alike = errands.filter(|errand| is_drain(errand.action) == is_drain(action));
         alike.count() < MOST_UNDER_WAY
+    }
+
+    pub(super) fn are_none(&self) -> bool {
+        self.under_way.is_empty()
     }
 
     pub(super) fn forget(&mut self, address: IpAddr) {
@@ -219,12 +222,12 @@ impl Coordinator {
         })
     }
 
-    pub(super) fn on_answer(
-        &mut self,
-        number: u64,
-        change: Change,
-        result: Result<Reply, DirectorError>,
-    ) {
+    pub(super) fn on_answer(&mut self, heard: Heard) {
+        let Heard {
+            number,
+            change,
+            result,
+        } = heard;
         let address = change.address();
         let action = match self.errands.under_way.get(&address) {
             Some(errand) if errand.number == number => errand.action,

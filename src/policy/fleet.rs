@@ -178,6 +178,12 @@ impl Fleet {
         self.sync = sync;
     }
 
+    /// Whether a list that shows what the last one did would change nothing here, however much later
+    /// it comes: no command, debt, claim or contest waits for one.
+    pub fn is_at_rest(&self) -> bool {
+        self.members.values().all(Member::is_at_rest)
+    }
+
     /// How long to leave the first move to others (`rank::turn_delay`).
     pub fn on_turn_delay(&mut self, delay: Duration) {
         self.turn_delay = delay;
@@ -401,6 +407,13 @@ impl Member {
     /// Whether no command of ours for it is under way or waits to be seen in a list.
     pub fn is_settled(&self) -> bool {
         self.command == Command::Settled
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.is_settled()
+            && self.debt.is_none()
+            && !self.ownership.is_claimed()
+            && self.contest.count() == 0
     }
 
     /// What has to outlive the process.
