@@ -18,6 +18,7 @@ use crossbeam_channel::{select, unbounded, Receiver, Sender};
 use log::{debug, error, info};
 
 use crate::backend::Tag;
+use crate::config::roster::Roster;
 use crate::config::settings::{Deeds, Settings};
 use crate::daemon::Signal;
 use crate::director::link::Heard;
@@ -67,6 +68,7 @@ pub struct Coordinator {
     settings: Settings,
     /// What each worker is given.
     task: Task,
+    roster: Roster,
     log: LogHandle,
     fleet: Fleet,
     ledger: Ledger,
@@ -115,6 +117,7 @@ impl Coordinator {
     pub fn new(
         settings: Settings,
         task: Task,
+        roster: Roster,
         ledger: Ledger,
         log: LogHandle,
         signals: Receiver<Signal>,
@@ -134,6 +137,7 @@ impl Coordinator {
             heard: unbounded(),
             settings,
             task,
+            roster,
             ledger,
             log,
             signals,
@@ -344,7 +348,8 @@ impl Coordinator {
         for address in idle {
             self.workers_started += 1;
             let slot = self.desk.slot();
-            match Worker::start(address, self.workers_started, self.task.clone(), slot) {
+            let target = self.roster.target(address);
+            match Worker::start(target, self.workers_started, self.task.clone(), slot) {
                 Ok(worker) => {
                     self.workers.insert(address, worker);
                     self.notices.lower(&Notice::NoThread);

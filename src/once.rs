@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::backend::Listed;
+use crate::config::roster::Roster;
 use crate::config::settings::{Pace, Settings};
 use crate::director::client::{DirectorError, Standing};
 use crate::director::link::LISTS_DEADLINE;
@@ -47,13 +48,19 @@ impl std::fmt::Display for OnceError {
 impl std::error::Error for OnceError {}
 
 /// Prints a line for each backend as soon as its verdict is there.
-pub fn run(settings: &Settings, task: &Task, out: &mut impl Write) -> Result<Health, OnceError> {
+pub fn run(
+    settings: &Settings,
+    task: &Task,
+    roster: &Roster,
+    out: &mut impl Write,
+) -> Result<Health, OnceError> {
     let listed = read_list(&settings.socket).map_err(OnceError::Director)?;
     let desk = Desk::new();
     let mut waiting = BTreeMap::new();
     for (number, backend) in (0..).zip(&listed) {
-        let worker = Worker::start(backend.address, number, task.clone(), desk.slot())
-            .map_err(OnceError::Thread)?;
+        let target = roster.target(backend.address);
+        let worker =
+            Worker::start(target, number, task.clone(), desk.slot()).map_err(OnceError::Thread)?;
         waiting.insert(backend.address, Waiting { worker, own: None });
     }
     let deadline = Instant::now() + longest_round(settings) + OWN_FAULT_PATIENCE;
@@ -63,7 +70,7 @@ pub fn run(settings: &Settings, task: &Task, out: &mut impl Write) -> Result<Hea
             break;
         }
         for report in desk.reports() {
-            let service = task.services[report.finding.service];
+            let service = roster.target(report.address).services[report.finding.service];
             let line = match report.finding.verdict {
                 Some(Verdict::Healthy(pass)) => pass.to_string(),
                 Some(Verdict::Failed { failure, .. }) => {
@@ -114,14 +121,12 @@ fn read_list(socket: &Path) -> Result<Vec<Listed>, DirectorError> {
 
 fn longest_round(settings: &Settings) -> Duration {
     let Pace {
+        timeout,
         retries,
         retry_delay,
         ..
     } = settings.pace;
-    let attempts = settings
-        .probing
-        .timeout
-        .saturating_mul(retries.saturating_add(1));
+    let attempts = timeout.saturating_mul(retries.saturating_add(1));
     let pauses = retry_delay.saturating_add((retry_delay / 6).saturating_mul(retries));
     let services = u32::try_from(settings.services.len()).unwrap_or(u32::MAX);
     attempts.saturating_add(pauses).saturating_mul(services)

@@ -15,9 +15,10 @@ const OWN_FAULT_PAUSE: Duration = Duration::from_secs(1);
 /// What the thread is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Try this service, by its place in the settings, now.
+    /// Try this service, by its place in the settings, now, and for no longer than this.
     Attempt {
         service: usize,
+        timeout: Duration,
     },
     Wait {
         until: Instant,
@@ -142,6 +143,7 @@ impl Schedule {
         match &self.phase {
             Phase::Checking(round) if now >= round.not_before => Next::Attempt {
                 service: round.service,
+                timeout: self.pace.timeout,
             },
             Phase::Checking(round) => Next::Wait {
                 until: round.not_before,

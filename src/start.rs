@@ -15,6 +15,7 @@ use log::{error, info};
 
 use crate::cli::{self, Command};
 use crate::config::credentials::{self, CredentialsError};
+use crate::config::roster::Roster;
 use crate::config::settings::{Deeds, RunMode, Settings};
 use crate::coordinator::Coordinator;
 use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
@@ -91,8 +92,8 @@ fn complain(text: &str) {
 
 fn run_once(settings: &Settings) -> Result<ExitCode, StartError> {
     start_log(settings)?;
-    let task = task(settings)?;
-    match once::run(settings, &task, &mut io::stdout()).map_err(StartError::Once)? {
+    let (task, roster) = preparations(settings)?;
+    match once::run(settings, &task, &roster, &mut io::stdout()).map_err(StartError::Once)? {
         Health::AllHealthy => Ok(ExitCode::SUCCESS),
         Health::NotAll => Ok(ExitCode::from(NOT_ALL_HEALTHY)),
     }
@@ -102,7 +103,7 @@ fn watch(mut settings: Settings) -> Result<ExitCode, StartError> {
     let folder = std::env::current_dir().map_err(StartError::Folder)?;
     settings.anchor(&folder);
     let log = start_log(&settings)?;
-    let task = task(&settings)?;
+    let (task, roster) = preparations(&settings)?;
     let take_lock = || LockFile::take(&settings.files.lock).map_err(StartError::Lock);
     let (lock, signals) = match settings.run {
         RunMode::Daemon => {
@@ -128,7 +129,7 @@ fn watch(mut settings: Settings) -> Result<ExitCode, StartError> {
     info!("poolmon {} starts", env!("CARGO_PKG_VERSION"));
     let ledger = open_ledger(&settings);
     let manager = service_manager();
-    Coordinator::new(settings, task, ledger, log, signals.inbox, manager).run();
+    Coordinator::new(settings, task, roster, ledger, log, signals.inbox, manager).run();
     drop(signals.watch);
     info!("poolmon stops");
     if let Err(cause) = lock.release() {
@@ -174,14 +175,15 @@ fn open_ledger(settings: &Settings) -> Ledger {
     ledger
 }
 
-fn task(settings: &Settings) -> Result<Task, StartError> {
+/// What the workers need, from files that can be wrong.
+fn preparations(settings: &Settings) -> Result<(Task, Roster), StartError> {
     let account = credentials::account(&settings.probing).map_err(StartError::Credentials)?;
-    let prober = Prober::new(&settings.probing, account).map_err(StartError::Probe)?;
-    Ok(Task {
+    let prober = Prober::new(&settings.probing).map_err(StartError::Probe)?;
+    let task = Task {
         pace: settings.pace,
-        services: settings.services.clone().into(),
         prober: Arc::new(prober),
-    })
+    };
+    Ok((task, Roster::uniform(settings, account)))
 }
 
 fn start_log(settings: &Settings) -> Result<LogHandle, StartError> {

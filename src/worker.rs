@@ -18,7 +18,7 @@ use crate::config::settings::Pace;
 use crate::outcome::{Failure, Fault, Outcome, Stage};
 use crate::probe::Prober;
 use crate::schedule::{Finding, Next, Schedule, Spread};
-use crate::service::Service;
+use crate::target::Target;
 
 mod desk;
 mod inbox;
@@ -31,11 +31,10 @@ use inbox::{Inbox, Mail};
 /// OpenSSL's handshake is the deepest call; measured, it needs less than a quarter of this.
 const STACK: usize = 256 * 1024;
 
-/// What every worker is given: what to check, how, and how often.
+/// What every worker is given: how to probe, and how often.
 #[derive(Clone)]
 pub struct Task {
     pub pace: Pace,
-    pub services: Arc<[Service]>,
     pub prober: Arc<Prober>,
 }
 
@@ -50,7 +49,7 @@ pub struct Report {
 
 enum Order {
     ProbeNow,
-    ProbeWith(Arc<Prober>),
+    ProbeWith(Target, Arc<Prober>),
 }
 
 /// A running worker. Dropping it stops the thread: at once if it waits, else when its attempt ends.
@@ -61,10 +60,11 @@ pub struct Worker {
 
 impl Worker {
     /// Starts the thread; its first round begins at once.
-    pub fn start(address: IpAddr, number: u64, task: Task, slot: Slot) -> io::Result<Worker> {
+    pub fn start(target: Target, number: u64, task: Task, slot: Slot) -> io::Result<Worker> {
         let (orders, inbox) = inbox::inbox();
+        let name = format!("backend {}", target.address);
         let thread = Thread {
-            address,
+            target,
             number,
             task,
             inbox,
@@ -72,7 +72,7 @@ impl Worker {
             routine: Routine::default(),
         };
         thread::Builder::new()
-            .name(format!("backend {address}"))
+            .name(name)
             .stack_size(STACK)
             .spawn(move || thread.run())?;
         Ok(Worker { number, orders })
@@ -87,14 +87,14 @@ impl Worker {
         self.orders.send(Order::ProbeNow);
     }
 
-    /// From the next attempt on, probe with this.
-    pub fn probe_with(&self, prober: Arc<Prober>) {
-        self.orders.send(Order::ProbeWith(prober));
+    /// From the next attempt on, probe this with that.
+    pub fn probe_with(&self, target: Target, prober: Arc<Prober>) {
+        self.orders.send(Order::ProbeWith(target, prober));
     }
 }
 
 struct Thread {
-    address: IpAddr,
+    target: Target,
     number: u64,
     task: Task,
     inbox: Inbox<Order>,
@@ -104,7 +104,7 @@ struct Thread {
 
 impl Thread {
     fn run(mut self) {
-        let services = self.task.services.len();
+        let services = self.target.services.len();
         let spread = Spread::new(random_seed());
         let mut schedule = Schedule::new(self.task.pace, services, spread, Instant::now());
         loop {
@@ -117,15 +117,15 @@ impl Thread {
                 Mail::Nothing => {}
             }
             match schedule.next(Instant::now()) {
-                Next::Attempt { service } => {
-                    let finding = schedule.on_outcome(self.attempt(service));
+                Next::Attempt { service, timeout } => {
+                    let finding = schedule.on_outcome(self.attempt(service, timeout));
                     // With each probe in the log, each has its time there.
                     let urgency = match self.routine.urgency(&finding) {
                         Urgency::Routine if log_enabled!(Level::Debug) => Urgency::News,
                         urgency => urgency,
                     };
                     let report = Report {
-                        address: self.address,
+                        address: self.target.address,
                         worker: self.number,
                         finding,
                     };
@@ -149,22 +149,23 @@ impl Thread {
                 self.routine.on_asked(now);
                 schedule.on_demand(now);
             }
-            Order::ProbeWith(prober) => self.task.prober = prober,
+            Order::ProbeWith(target, prober) => {
+                self.target = target;
+                self.task.prober = prober;
+            }
         }
     }
 
     /// A panic in a probe is an outcome like any other, so that this backend stays watched.
-    fn attempt(&self, service: usize) -> Outcome {
-        let service = &self.task.services[service];
+    fn attempt(&self, service: usize, timeout: Duration) -> Outcome {
+        let (target, prober) = (&self.target, &self.task.prober);
         let began = Instant::now();
-        let prober = &self.task.prober;
-        catch_unwind(AssertUnwindSafe(|| prober.attempt(self.address, service))).unwrap_or_else(
-            |_| Outcome {
-                began,
-                latency: began.elapsed().max(Duration::from_nanos(1)),
-                result: Err(Failure::new(Stage::Prepare, Fault::Panicked)),
-            },
-        )
+        let attempt = || prober.attempt(target, &target.services[service], timeout);
+        catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Outcome {
+            began,
+            latency: began.elapsed().max(Duration::from_nanos(1)),
+            result: Err(Failure::new(Stage::Prepare, Fault::Panicked)),
+        })
     }
 }
 

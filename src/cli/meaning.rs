@@ -88,13 +88,13 @@ impl Chosen {
             services: self.services()?,
             pace: Pace {
                 interval: self.seconds("interval")?,
+                timeout: self.seconds("timeout")?,
                 retries: self.retries()?,
                 retry_delay: self.decimal_seconds("retry-delay")?,
                 rise: self.rounds("rise")?,
                 fall: self.rounds("fall")?,
             },
             probing: Probing {
-                timeout: self.seconds("timeout")?,
                 verify: self.verify()?,
                 ca_file: self.optional_path("ca-file")?,
                 credentials_file: self.optional_path("credfile")?,

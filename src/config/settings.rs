@@ -49,6 +49,8 @@ impl Settings {
 pub struct Pace {
     /// From the end of a round to the start of the next.
     pub interval: Duration,
+    /// For a whole attempt: connect, TLS and talk.
+    pub timeout: Duration,
     /// Further attempts after a failed one, before the port has failed for good.
     pub retries: u32,
     /// Before the first retry; between the others passes a sixth of it.
@@ -71,8 +73,6 @@ impl Pace {
 /// How one attempt is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probing {
-    /// For a whole attempt: connect, TLS and talk.
-    pub timeout: Duration,
     pub verify: Verify,
     /// A PEM bundle to trust beside the system's.
     pub ca_file: Option<PathBuf>,

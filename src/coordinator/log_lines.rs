@@ -15,7 +15,7 @@ use crate::schedule::{Finding, Verdict};
 impl Coordinator {
     /// Each probe is a debug line; a verdict is a line of its own when it is another than before.
     pub(super) fn log_finding(&self, address: IpAddr, finding: &Finding) {
-        let service = self.task.services[finding.service];
+        let service = self.roster.target(address).services[finding.service];
         let latency = finding.outcome.latency.as_millis();
         match &finding.outcome.result {
             Ok(pass) => debug!("{address} {service}: {pass} ({latency} ms)"),
@@ -55,7 +55,7 @@ impl Coordinator {
             Alarm::Shared { service, stage } => error!(
                 "no backend passes {} {stage}: none is taken down for it; check this monitor's \
                  account, certificate settings and addresses",
-                self.task.services[*service]
+                self.settings.services[*service]
             ),
             Alarm::MaxDown(tag) => error!(
                 "a backend of {tag} has failed and stays up: --max-down allows no more of them down"
@@ -76,7 +76,7 @@ impl Coordinator {
         match alarm {
             Alarm::NoRefuge(tag) => info!("backends of {tag} are no longer without a refuge"),
             Alarm::Shared { service, stage } => {
-                let service = self.task.services[*service];
+                let service = self.settings.services[*service];
                 info!("{service} {stage} no longer fails everywhere");
             }
             Alarm::MaxDown(tag) => info!("no failed backend of {tag} is kept up by --max-down"),
@@ -121,7 +121,8 @@ impl Coordinator {
                 None => "not judged yet".to_owned(),
                 Some(Verdict::Healthy(pass)) => pass.to_string(),
                 Some(Verdict::Failed { service, failure }) => {
-                    format!("failed: {} {failure}", self.task.services[*service])
+                    let service = self.roster.target(address).services[*service];
+                    format!("failed: {service} {failure}")
                 }
             };
             let held = match self.holds.get(&address) {

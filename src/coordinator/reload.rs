@@ -6,6 +6,7 @@ use log::{error, info};
 
 use super::Coordinator;
 use crate::config::credentials;
+use crate::config::roster::Roster;
 use crate::notify::Message;
 
 impl Coordinator {
@@ -24,12 +25,13 @@ impl Coordinator {
             Ok(account) => account,
             Err(cause) => return error!("{cause}; the old credentials stay"),
         };
-        match self.task.prober.renewed(probing, account) {
+        match self.task.prober.renewed(probing) {
             Ok(prober) => self.task.prober = Arc::new(prober),
             Err(cause) => return error!("{cause}; the old certificates and credentials stay"),
         }
-        for worker in self.workers.values() {
-            worker.probe_with(Arc::clone(&self.task.prober));
+        self.roster = Roster::uniform(&self.settings, account);
+        for (address, worker) in &self.workers {
+            worker.probe_with(self.roster.target(*address), Arc::clone(&self.task.prober));
         }
         info!("reloaded");
     }

@@ -5,6 +5,7 @@ use crate::outcome::{Fault, Stage};
 
 const PACE: Pace = Pace {
     interval: Duration::from_secs(30),
+    timeout: Duration::from_secs(5),
     retries: 4,
     retry_delay: Duration::from_secs(3),
     rise: 1,
@@ -41,7 +42,7 @@ impl Bench {
     fn attempt(&mut self, reply: Reply) -> (u128, usize, Option<Verdict>) {
         let service = loop {
             match self.schedule.next(self.now) {
-                Next::Attempt { service } => break service,
+                Next::Attempt { service, .. } => break service,
                 Next::Wait { until } => {
                     assert!(until > self.now, "a wait must lie ahead");
                     self.now = until;

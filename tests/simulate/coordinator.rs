@@ -22,8 +22,6 @@ const READING_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 pub struct Habits {
     pub pace: Pace,
-    /// For one attempt.
-    pub timeout: Duration,
     pub rules: Rules,
 }
 
@@ -383,7 +381,7 @@ impl Coordinator {
         };
         let number = worker.number;
         match worker.schedule.next(now) {
-            Next::Attempt { service } => {
+            Next::Attempt { service, .. } => {
                 worker.attempting = true;
                 worker.wakes = None;
                 self.orders.push(Order::Attempt {

@@ -143,12 +143,12 @@ fn random_habits(chance: &mut Chance, restore: Restore) -> Habits {
     Habits {
         pace: Pace {
             interval,
+            timeout: chance.seconds(2, 5),
             retries: chance.pick(&[0, 1, 4, 4, 4]),
             retry_delay: chance.pick(&[Duration::from_secs(3), Duration::from_secs(1)]),
             rise: chance.pick(&[1, 1, 1, 2]),
             fall: chance.pick(&[1, 1, 1, 3]),
         },
-        timeout: chance.seconds(2, 5),
         rules: Rules {
             drain: DrainMode::Move {
                 limit: MoveLimit::All,

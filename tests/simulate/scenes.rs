@@ -24,12 +24,12 @@ pub fn habits(interval: u64) -> Habits {
     Habits {
         pace: Pace {
             interval,
+            timeout: seconds(5),
             retries: 4,
             retry_delay: seconds(3),
             rise: 1,
             fall: 1,
         },
-        timeout: seconds(5),
         rules: Rules {
             drain: DrainMode::Move {
                 limit: MoveLimit::All,

@@ -42,13 +42,13 @@ fn without_options_everything_is_as_poolmon_had_it() {
             ],
             pace: Pace {
                 interval: Duration::from_secs(30),
+                timeout: Duration::from_secs(5),
                 retries: 4,
                 retry_delay: Duration::from_secs(3),
                 rise: 1,
                 fall: 1,
             },
             probing: Probing {
-                timeout: Duration::from_secs(5),
                 verify: Verify::AddressName,
                 ca_file: None,
                 credentials_file: None,
@@ -104,7 +104,7 @@ fn values_are_understood() {
         settings(&["-i5", "-i", "6"]).pace.interval,
         Duration::from_secs(6)
     );
-    assert_eq!(settings(&["-t", "1"]).probing.timeout.as_secs(), 1);
+    assert_eq!(settings(&["-t", "1"]).pace.timeout.as_secs(), 1);
     assert_eq!(settings(&["--retries=0"]).pace.retries, 0);
     assert_eq!(settings(&["-v0"]).probing.verify, Verify::Off);
     assert_eq!(

@@ -19,10 +19,10 @@ pub fn reaction(habits: &Habits, day: &Day) -> Duration {
     let pace = &habits.pace;
     let services = day.layout.services as u32;
     let retries = pace.retry_delay + pace.retry_delay / 6 * pace.retries;
-    let round = habits.timeout * (pace.retries + 1) + retries + habits.timeout * services;
+    let round = pace.timeout * (pace.retries + 1) + retries + pace.timeout * services;
     let rounds = pace.rise.max(pace.fall) - 1;
     let in_doubt = (pace.interval_in_doubt() + round) * rounds;
-    let controls = habits.timeout * day.layout.entries.len() as u32;
+    let controls = pace.timeout * day.layout.entries.len() as u32;
     let rest = pace.interval.mul_f64(1.1);
     (rest + round) * 2 + in_doubt + controls + habits.rules.down_delay + Duration::from_secs(10)
 }

@@ -124,7 +124,7 @@ impl World {
 
     pub(super) fn attempt(&mut self, watcher: usize, backend: usize, service: usize) -> Outcome {
         let timeout = match &self.watchers[watcher].mind {
-            Mind::Ours { habits, .. } => habits.timeout,
+            Mind::Ours { habits, .. } => habits.pace.timeout,
             Mind::Perl(perl) => perl.timeout,
         };
         let short = self.chance.milliseconds(1, 40);
