@@ -22,7 +22,7 @@ use crate::config::roster::Roster;
 use crate::config::settings::{Deeds, Settings};
 use crate::daemon::Signal;
 use crate::director::link::Heard;
-use crate::ledger::Ledger;
+use crate::ledger::{Clerk, Recorded};
 use crate::logging::LogHandle;
 use crate::notices::Notices;
 use crate::notify::{self, ServiceManager};
@@ -39,6 +39,7 @@ enum Event {
     /// Workers have put news on the desk.
     News,
     Heard(Heard),
+    Recorded(Recorded),
     Signal(Signal),
     /// A time it has set itself: the next reading of the lists, the end of a hold.
     Timer,
@@ -54,6 +55,8 @@ enum Notice {
     RingStatusUnknown,
     MalformedLines,
     LedgerUnwritable,
+    /// Its disk keeps everybody waiting.
+    LedgerSlow,
     /// No thread can be started.
     NoThread,
     /// Probes fail for a reason of the monitor's own.
@@ -71,7 +74,7 @@ pub struct Coordinator {
     roster: Roster,
     log: LogHandle,
     fleet: Fleet,
-    ledger: Ledger,
+    clerk: Clerk,
     workers: BTreeMap<IpAddr, Worker>,
     workers_started: u64,
     lists: Lists,
@@ -118,7 +121,7 @@ impl Coordinator {
         settings: Settings,
         task: Task,
         roster: Roster,
-        ledger: Ledger,
+        clerk: Clerk,
         log: LogHandle,
         signals: Receiver<Signal>,
         service_manager: ServiceManager,
@@ -138,7 +141,7 @@ impl Coordinator {
             settings,
             task,
             roster,
-            ledger,
+            clerk,
             log,
             signals,
             service_manager,
@@ -164,6 +167,7 @@ impl Coordinator {
                     change,
                     result,
                 }) => self.on_answer(number, change, result),
+                Event::Recorded(recorded) => self.on_recorded(&recorded),
                 Event::Signal(Signal::Stop) => break,
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Signal(Signal::Status) => self.log_status(),
@@ -173,12 +177,15 @@ impl Coordinator {
             self.send_decided();
         }
         self.service_manager.tell(&notify::Message::Stopping);
+        self.clerk.finish(memory::DISK_PATIENCE);
     }
 
     fn next_event(&self) -> Event {
         let ends = self.holds.values().filter_map(|hold| hold.until);
         let now = Instant::now();
-        let timer = ends.fold(self.lists.next_reading(now), Instant::min);
+        let timer = ends
+            .chain(self.errands.sending_due())
+            .fold(self.lists.next_reading(now), Instant::min);
         let patience = timer.saturating_duration_since(now);
         select! {
             recv(self.signals) -> signal => match signal {
@@ -187,6 +194,9 @@ impl Coordinator {
                 Err(_) => Event::Signal(Signal::Stop),
             },
             recv(self.heard.1) -> heard => heard.map_or(Event::Timer, Event::Heard),
+            recv(self.clerk.recorded()) -> recorded => {
+                recorded.map_or(Event::Timer, Event::Recorded)
+            }
             recv(self.desk.bell()) -> _ => Event::News,
             default(patience) => Event::Timer,
         }
