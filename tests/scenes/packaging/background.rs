@@ -306,8 +306,9 @@ fn relative_paths_are_those_of_the_folder_it_was_started_in() {
         log().contains("reloaded")
     });
     assert!(!log().contains(" ERR "), "{}", log());
-    daemon.send(Signal::SIGUSR1);
+    // The monitor may not yet have read that the backend is down.
     wait_until("the status", SOON, || {
+        daemon.send(Signal::SIGUSR1);
         log().contains("1 of 2 backends are up")
     });
     daemon.stop(Signal::SIGTERM);
