@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::backend::Listed;
 use crate::config::roster::Roster;
-use crate::config::settings::{Pace, Settings};
+use crate::config::settings::{Pace, Plan, Retries, Settings};
 use crate::director::client::{DirectorError, Standing};
 use crate::director::link::LISTS_DEADLINE;
 use crate::outcome::Failure;
@@ -70,7 +70,8 @@ pub fn run(
             break;
         }
         for report in desk.reports() {
-            let service = roster.target(report.address).services[report.finding.service];
+            let target = roster.target(report.address);
+            let service = &target.services[report.finding.service];
             let line = match report.finding.verdict {
                 Some(Verdict::Healthy(pass)) => pass.to_string(),
                 Some(Verdict::Failed { failure, .. }) => {
@@ -120,14 +121,18 @@ fn read_list(socket: &Path) -> Result<Vec<Listed>, DirectorError> {
 }
 
 fn longest_round(settings: &Settings) -> Duration {
-    let Pace {
-        timeout,
-        retries,
-        retry_delay,
-        ..
-    } = settings.pace;
-    let attempts = timeout.saturating_mul(retries.saturating_add(1));
-    let pauses = retry_delay.saturating_add((retry_delay / 6).saturating_mul(retries));
+    let Pace { timeout, plan, .. } = settings.pace;
+    let of_one_service = match plan {
+        Plan::Retries(Retries {
+            retries,
+            retry_delay,
+        }) => {
+            let attempts = timeout.saturating_mul(retries.saturating_add(1));
+            let pauses = retry_delay.saturating_add((retry_delay / 6).saturating_mul(retries));
+            attempts.saturating_add(pauses)
+        }
+        Plan::Rapid(rapid) => timeout.saturating_mul(rapid.retry_count),
+    };
     let services = u32::try_from(settings.services.len()).unwrap_or(u32::MAX);
-    attempts.saturating_add(pauses).saturating_mul(services)
+    of_one_service.saturating_mul(services)
 }

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::settings::Pace;
+use crate::config::settings::{Pace, Plan, Retries};
 use crate::outcome::{Blame, Failure, Outcome, Pass};
 
 /// How long a thread waits after an attempt that failed for a reason of the monitor's own.
@@ -131,6 +131,25 @@ impl Schedule {
             disagreeing: 0,
             spread,
             demanded: None,
+        }
+    }
+
+    /// Changed settings. What was found out stands, and so does the time of the next round; a round
+    /// under way is begun anew where it could end in a verdict made of both the old and the new.
+    pub fn on_settings(&mut self, pace: Pace, services: usize) {
+        let other_round = services != self.services
+            || std::mem::discriminant(&pace.plan) != std::mem::discriminant(&self.pace.plan);
+        self.pace = pace;
+        self.services = services;
+        if let (Phase::Checking(round), true) = (&mut self.phase, other_round) {
+            *round = Round::new(round.not_before);
+        }
+    }
+
+    /// Other services than before are to be checked, also where there are as many.
+    pub fn on_other_services(&mut self) {
+        if let Phase::Checking(round) = &mut self.phase {
+            *round = Round::new(round.not_before);
         }
     }
 
@@ -260,16 +279,19 @@ impl Schedule {
         if self.standing == Standing::Failed {
             0
         } else {
-            self.pace.retries
+            match self.pace.plan {
+                Plan::Retries(Retries { retries, .. }) => retries,
+                Plan::Rapid(rapid) => rapid.retry_count.saturating_sub(1),
+            }
         }
     }
 
     /// poolmon: 3 s before the first retry, 0.5 s between the others.
     fn pause(&self, failures: u32) -> Duration {
-        if failures == 1 {
-            self.pace.retry_delay
-        } else {
-            self.pace.retry_delay / 6
+        match self.pace.plan {
+            Plan::Retries(Retries { retry_delay, .. }) if failures == 1 => retry_delay,
+            Plan::Retries(Retries { retry_delay, .. }) => retry_delay / 6,
+            Plan::Rapid(_) => Duration::ZERO,
         }
     }
 }

@@ -30,8 +30,9 @@ impl Coordinator {
             Err(cause) => return error!("{cause}; the old certificates and credentials stay"),
         }
         self.roster = Roster::uniform(&self.settings, account);
-        for (address, worker) in &self.workers {
-            worker.probe_with(self.roster.target(*address), Arc::clone(&self.task.prober));
+        for (address, worker) in &mut self.workers {
+            let target = self.roster.target(*address);
+            worker.take_up(target, self.task.clone(), worker.number());
         }
         info!("reloaded");
     }

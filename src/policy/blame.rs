@@ -4,7 +4,7 @@
 //! backend down for it would be the monitor's own doing. The check is the service with its account:
 //! a backend that passes the service has passed the step at which this one failed.
 
-use super::{Action, Hold, Need, Question, Reason};
+use super::{Action, Age, Hold, Need, Question, Reason};
 use crate::outcome::Blame;
 use crate::schedule::Verdict;
 
@@ -13,7 +13,8 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         (Action::MarkDown, Some(Verdict::Failed { service, failure })) => (*service, failure),
         _ => return None,
     };
-    if failure.fault.blame() != Blame::Shared {
+    let age = question.member.evidence.age();
+    if failure.fault.blame() != Blame::Shared || age == Age::OfFormerServices {
         return None;
     }
     let since = question.member.evidence.doubt()?.since;

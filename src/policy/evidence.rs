@@ -12,6 +12,7 @@ use crate::schedule::{Finding, Verdict};
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     verdict: Option<Verdict>,
+    age: Age,
     /// When the verdict became `Failed`, while it is.
     failed_since: Option<Instant>,
     /// When the verdict became `Healthy`, while it is.
@@ -20,6 +21,15 @@ pub struct Evidence {
     healthy: Option<HealthyRound>,
     /// When each service was last seen to pass, by its place in the settings.
     passes: Vec<Option<Instant>>,
+}
+
+/// Whether a verdict is of the services that are checked now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Age {
+    #[default]
+    OfTheseServices,
+    /// The place of a service in it says nothing any more.
+    OfFormerServices,
 }
 
 /// The time since the first failed attempt that no healthy round has followed yet.
@@ -54,6 +64,10 @@ impl Doubt {
 impl Evidence {
     pub fn verdict(&self) -> Option<&Verdict> {
         self.verdict.as_ref()
+    }
+
+    pub fn age(&self) -> Age {
+        self.age
     }
 
     pub fn failed_since(&self) -> Option<Instant> {
@@ -124,7 +138,13 @@ impl Evidence {
                 }
             }
             self.verdict = Some(verdict.clone());
+            self.age = Age::OfTheseServices;
         }
+    }
+
+    pub(super) fn on_other_services(&mut self) {
+        self.passes.clear();
+        self.age = Age::OfFormerServices;
     }
 
     pub(super) fn on_healthy_round_elsewhere(&mut self, other: IpAddr, round: HealthyRound) {

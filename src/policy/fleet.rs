@@ -178,6 +178,20 @@ impl Fleet {
         self.sync = sync;
     }
 
+    /// Other rules than before: they hold for what is decided from now on.
+    pub fn on_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
+    /// Other services than before are checked, and their places are not those of before. The verdicts
+    /// stand; none acts before an attempt on the new services agrees with it.
+    pub fn on_other_services(&mut self) {
+        self.standing.forget_passes();
+        for member in self.members.values_mut() {
+            member.evidence.on_other_services();
+        }
+    }
+
     /// How long to leave the first move to others (`rank::turn_delay`).
     pub fn on_turn_delay(&mut self, delay: Duration) {
         self.turn_delay = delay;

@@ -30,7 +30,7 @@ mod standing;
 mod tests;
 
 pub use drain::Debt;
-pub use evidence::Evidence;
+pub use evidence::{Age, Evidence};
 pub use fleet::{Answer, Changes, Fleet, Member, Memory, News};
 pub use ownership::OwnDown;
 pub use rank::turn_delay;

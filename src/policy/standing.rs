@@ -56,6 +56,10 @@ impl Standing {
         latest.truncate(2);
     }
 
+    pub(super) fn forget_passes(&mut self) {
+        self.passes.clear();
+    }
+
     pub(super) fn on_left(&mut self, address: IpAddr) {
         for latest in &mut self.passes {
             latest.retain(|(other, _)| *other != address);

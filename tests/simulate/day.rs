@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use poolmon::backend::{HostState, Tag};
-use poolmon::config::settings::{Brake, DrainMode, MoveLimit, Pace, Restore, Rules};
+use poolmon::config::settings::{self, Brake, DrainMode, MoveLimit, Pace, Restore, Rules};
 
 use crate::chance::Chance;
 use crate::coordinator::Habits;
@@ -144,8 +144,10 @@ fn random_habits(chance: &mut Chance, restore: Restore) -> Habits {
         pace: Pace {
             interval,
             timeout: chance.seconds(2, 5),
-            retries: chance.pick(&[0, 1, 4, 4, 4]),
-            retry_delay: chance.pick(&[Duration::from_secs(3), Duration::from_secs(1)]),
+            plan: settings::Plan::Retries(settings::Retries {
+                retries: chance.pick(&[0, 1, 4, 4, 4]),
+                retry_delay: chance.pick(&[Duration::from_secs(3), Duration::from_secs(1)]),
+            }),
             rise: chance.pick(&[1, 1, 1, 2]),
             fall: chance.pick(&[1, 1, 1, 3]),
         },
@@ -163,6 +165,7 @@ fn random_habits(chance: &mut Chance, restore: Restore) -> Habits {
                 Brake::Percent(50),
             ]),
             down_delay: Duration::from_secs(chance.pick(&[0, 0, 0, 20])),
+            down_delay_limit: None,
             hold: Rules::usual_hold(interval),
         },
     }

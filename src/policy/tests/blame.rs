@@ -42,3 +42,19 @@ fn a_fault_of_the_monitors_own_raises_no_doubt() {
     bench.check_nothing(0);
     assert_eq!(control(&bench.fleet, address(0)), None);
 }
+
+#[test]
+fn a_pass_of_a_service_checked_before_is_no_peer_of_one_checked_now() {
+    let mut bench = Bench::new(2);
+    bench.refuses_login(0);
+    bench.passes(1);
+    bench.refuses_login(0);
+    bench.check_acts(0, Action::MarkDown);
+    bench.fleet.on_other_services();
+    bench.refuses_login(0);
+    let reason = Reason::Shared {
+        service: 0,
+        stage: Stage::Login,
+    };
+    bench.check_held(0, &reason, Some(1));
+}
