@@ -7,6 +7,7 @@
 mod errands;
 mod lists;
 mod log_lines;
+mod logins;
 mod memory;
 mod reload;
 
@@ -33,6 +34,7 @@ use crate::worker::{Desk, Report, Task, Worker};
 
 use errands::Errands;
 use lists::Lists;
+use logins::Logins;
 
 /// All that can wake the coordinator.
 enum Event {
@@ -69,6 +71,7 @@ pub struct Coordinator {
     /// What each worker is given.
     task: Task,
     roster: Roster,
+    logins: Logins,
     log: LogHandle,
     fleet: Fleet,
     ledger: Ledger,
@@ -125,6 +128,7 @@ impl Coordinator {
     ) -> Coordinator {
         Coordinator {
             fleet: Fleet::new(settings.rules),
+            logins: Logins::default(),
             lists: Lists::new(Instant::now()),
             errands: Errands::default(),
             workers: BTreeMap::new(),
@@ -349,6 +353,9 @@ impl Coordinator {
             self.workers_started += 1;
             let slot = self.desk.slot();
             let target = self.roster.target(address);
+            let account = target.account.as_deref();
+            let login = account.map(|account| self.logins.number(account));
+            self.fleet.on_login(address, login);
             match Worker::start(target, self.workers_started, self.task.clone(), slot) {
                 Ok(worker) => {
                     self.workers.insert(address, worker);

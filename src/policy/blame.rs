@@ -1,11 +1,13 @@
 //! A fault of something shared counts against a backend only while another one passes the same check.
 //!
 //! A wrong password, an expired authority or a refused test address fails everywhere; taking every
-//! backend down for it would be the monitor's own doing. The check is the service with its account:
-//! a backend that passes the service has passed the step at which this one failed.
+//! backend down for it would be the monitor's own doing. The check is the service, and from the login
+//! on also the account: a backend that passes the service as the same user has passed the step at
+//! which this one failed. One that is probed without a login proves nothing about a login.
 
+use super::standing::Scope;
 use super::{Action, Age, Hold, Need, Question, Reason};
-use crate::outcome::Blame;
+use crate::outcome::{Blame, Stage};
 use crate::schedule::Verdict;
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
@@ -19,7 +21,11 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     }
     let since = question.member.evidence.doubt()?.since;
     let standing = question.fleet.standing();
-    let passed = standing.pass_beside(question.address, service);
+    let scope = match failure.stage < Stage::Login {
+        true => Scope::All,
+        false => Scope::SameLogin(question.member.login),
+    };
+    let passed = standing.pass_beside(question.address, scope, service);
     if passed.map_or(false, |at| at >= since) {
         return None;
     }
@@ -27,7 +33,7 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         service,
         stage: failure.stage,
     };
-    Some(match standing.clear_beside(question.address) {
+    Some(match standing.clear_beside(question.address, scope) {
         Some(peer) => question.hold_for(reason, Need::Probe(peer)),
         None => question.hold(reason),
     })

@@ -19,8 +19,6 @@ pub struct Evidence {
     healthy_since: Option<Instant>,
     doubt: Option<Doubt>,
     healthy: Option<HealthyRound>,
-    /// When each service was last seen to pass, by its place in the settings.
-    passes: Vec<Option<Instant>>,
 }
 
 /// Whether a verdict is of the services that are checked now.
@@ -86,10 +84,6 @@ impl Evidence {
         self.healthy
     }
 
-    pub fn last_pass(&self, service: usize) -> Option<Instant> {
-        self.passes.get(service).copied().flatten()
-    }
-
     /// Whether nothing speaks against the backend: it may be untried, or its last round was healthy.
     pub fn is_clear(&self) -> bool {
         self.doubt.is_none()
@@ -103,12 +97,7 @@ impl Evidence {
     pub(super) fn on_finding(&mut self, finding: &Finding) {
         let outcome = &finding.outcome;
         match &outcome.result {
-            Ok(_) => {
-                if self.passes.len() <= finding.service {
-                    self.passes.resize(finding.service + 1, None);
-                }
-                self.passes[finding.service] = Some(outcome.ended());
-            }
+            Ok(_) => {}
             Err(failure) if failure.fault.blame() == Blame::Own => {}
             Err(_) => match &mut self.doubt {
                 Some(doubt) => doubt.latest_failure = outcome.began,
@@ -143,7 +132,6 @@ impl Evidence {
     }
 
     pub(super) fn on_other_services(&mut self) {
-        self.passes.clear();
         self.age = Age::OfFormerServices;
     }
 

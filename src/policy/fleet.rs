@@ -11,7 +11,7 @@ use super::hold::Contest;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
 use super::settle::{Command, Setback};
-use super::standing::{Place, Standing};
+use super::standing::{Login, Place, Standing};
 use super::{Action, Debt, Evidence, Sync};
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::settings::{DrainMode, Rules};
@@ -51,6 +51,7 @@ pub struct Member {
     expected: Option<Expectation>,
     /// When a probe was asked for that has not come in yet.
     asked: Option<Instant>,
+    pub(super) login: Option<Login>,
     place: Option<Place>,
 }
 
@@ -183,6 +184,17 @@ impl Fleet {
         self.rules = rules;
     }
 
+    /// Whom it is probed as from now on. It is nobody for a backend that has just been listed.
+    pub fn on_login(&mut self, address: IpAddr, login: Option<Login>) {
+        if let Some(member) = self.members.get_mut(&address) {
+            if member.login != login {
+                self.standing.forget_passes_of(address, member.login);
+                member.login = login;
+            }
+        }
+        self.put_in_place(address);
+    }
+
     /// Other services than before are checked, and their places are not those of before. The verdicts
     /// stand; none acts before an attempt on the new services agrees with it.
     pub fn on_other_services(&mut self) {
@@ -218,8 +230,8 @@ impl Fleet {
             if let Some(member) = self.members.remove(&address) {
                 let place = member.place.as_ref();
                 self.standing.move_from(address, place, None);
+                self.standing.forget_passes_of(address, member.login);
             }
-            self.standing.on_left(address);
             self.doubted.remove(&address);
             self.wanting.remove(&address);
             changes.left.push(address);
@@ -238,9 +250,11 @@ impl Fleet {
             member.asked = None;
         }
         let (is_clear, round) = (member.evidence.is_clear(), member.evidence.healthy_round());
+        let login = member.login;
         if finding.outcome.result.is_ok() {
             let ended = finding.outcome.ended();
-            self.standing.on_pass(address, finding.service, ended);
+            self.standing
+                .on_pass(address, login, finding.service, ended);
         }
         self.put_in_place(address);
         if !is_clear {
@@ -408,6 +422,7 @@ impl Member {
             turn: None,
             expected: None,
             asked: None,
+            login: None,
             place: None,
         }
     }
@@ -435,6 +450,7 @@ impl Member {
         self.evidence.is_clear().then(|| Place {
             passed: self.evidence.healthy_round().map(|round| round.ended),
             able: self.may_take_users().then(|| self.listed.tag.clone()),
+            login: self.login,
         })
     }
 

@@ -36,6 +36,7 @@ pub use ownership::OwnDown;
 pub use rank::turn_delay;
 pub use refuge::control;
 pub use ring::Sync;
+pub use standing::Login;
 
 /// What the director can be told of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,7 +217,10 @@ impl fmt::Display for Reason {
             Reason::NotListedYet => f.write_str("the list is to show the last command's effect"),
             Reason::SetBack => f.write_str("the director did not do it; trying again later"),
             Reason::Shared { stage, .. } => {
-                write!(f, "no backend is known to pass {stage} at present")
+                write!(
+                    f,
+                    "no other backend is known to pass {stage} at present, as the same user"
+                )
             }
             Reason::Stale => f.write_str("its state is news; probing it again first"),
             Reason::Silent => f.write_str("the director does not answer"),
