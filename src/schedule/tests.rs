@@ -1,6 +1,9 @@
 //! The schedule over made-up time: tables of outcomes, and when which attempt follows.
 
+mod rapid;
+
 use super::*;
+use crate::config::settings::Retries;
 use crate::outcome::{Fault, Stage};
 
 const PACE: Pace = Pace {
@@ -46,9 +49,9 @@ impl Bench {
     /// Waits for the next attempt and gives it this reply. Returns the millisecond at which it
     /// began, its service, and the verdict.
     fn attempt(&mut self, reply: Reply) -> (u128, usize, Option<Verdict>) {
-        let service = loop {
+        let (service, timeout) = loop {
             match self.schedule.next(self.now) {
-                Next::Attempt { service, .. } => break service,
+                Next::Attempt { service, timeout } => break (service, timeout),
                 Next::Wait { until } => {
                     assert!(until > self.now, "a wait must lie ahead");
                     self.now = until;
@@ -57,12 +60,17 @@ impl Bench {
         };
         let began = self.now;
         let (latency, result) = match reply {
-            Reply::Passes => (10, Ok(Pass::Clean)),
-            Reply::Refuses => (0, Err(Failure::new(Stage::Connect, Fault::Refused))),
-            Reply::Hangs => (5000, Err(Failure::new(Stage::Greeting, Fault::TimedOut))),
-            Reply::LacksDescriptors => (0, Err(Failure::new(Stage::Prepare, Fault::NoDescriptors))),
+            Reply::Passes => (Duration::from_millis(10), Ok(Pass::Clean)),
+            Reply::Refuses => (
+                Duration::ZERO,
+                Err(Failure::new(Stage::Connect, Fault::Refused)),
+            ),
+            Reply::Hangs => (timeout, Err(Failure::new(Stage::Greeting, Fault::TimedOut))),
+            Reply::LacksDescriptors => (
+                Duration::ZERO,
+                Err(Failure::new(Stage::Prepare, Fault::NoDescriptors)),
+            ),
         };
-        let latency = Duration::from_millis(latency);
         self.now += latency;
         let finding = self.schedule.on_outcome(Outcome {
             began,
@@ -439,4 +447,18 @@ fn a_round_under_way_goes_on_where_only_the_pace_changes() {
             timeout
         }
     );
+}
+
+#[test]
+fn rounds_that_show_different_things_are_not_counted_together() {
+    let pace = Pace {
+        plan: retrying(0),
+        rise: 2,
+        fall: 2,
+        ..PACE
+    };
+    let mut bench = Bench::new(pace, 1);
+    assert_eq!(bench.attempt(Reply::Passes).2, None);
+    assert_eq!(bench.attempt(Reply::Refuses).2, None, "one of each");
+    assert!(failed(bench.attempt(Reply::Refuses).2));
 }
