@@ -19,14 +19,14 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     if failure.fault.blame() != Blame::Shared || age == Age::OfFormerServices {
         return None;
     }
-    let since = question.member.evidence.doubt()?.since;
     let standing = question.fleet.standing();
     let scope = match failure.stage < Stage::Login {
         true => Scope::All,
         false => Scope::SameLogin(question.member.login),
     };
     let passed = standing.pass_beside(question.address, scope, service);
-    if passed.map_or(false, |at| at >= since) {
+    let since = question.member.evidence.failing_since(service);
+    if since.map_or(false, |since| passed >= Some(since)) {
         return None;
     }
     let reason = Reason::Shared {

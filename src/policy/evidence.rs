@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use crate::outcome::Blame;
+use crate::outcome::{Blame, Outcome};
 use crate::schedule::{Finding, Verdict};
 
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Evidence {
     /// When the verdict became `Healthy`, while it is.
     healthy_since: Option<Instant>,
     doubt: Option<Doubt>,
+    /// The services that have failed and not passed since, and when the first such attempt ended.
+    failing: Vec<(usize, Instant)>,
     healthy: Option<HealthyRound>,
 }
 
@@ -30,7 +32,9 @@ pub enum Age {
     OfFormerServices,
 }
 
-/// The time since the first failed attempt that no healthy round has followed yet.
+/// The time since the first failed attempt that no healthy round has followed yet. Where every service
+/// has passed since without a round that was healthy as a whole, it begins anew with the next failure:
+/// what others have passed by then says nothing about that one.
 #[derive(Clone, Debug)]
 pub struct Doubt {
     /// When the first failed attempt ended.
@@ -80,6 +84,12 @@ impl Evidence {
         self.doubt.as_ref()
     }
 
+    /// Since when this service has failed without a pass in between.
+    pub fn failing_since(&self, service: usize) -> Option<Instant> {
+        let failing = self.failing.iter().find(|(other, _)| *other == service);
+        failing.map(|(_, since)| *since)
+    }
+
     pub fn healthy_round(&self) -> Option<HealthyRound> {
         self.healthy
     }
@@ -97,23 +107,17 @@ impl Evidence {
     pub(super) fn on_finding(&mut self, finding: &Finding) {
         let outcome = &finding.outcome;
         match &outcome.result {
-            Ok(_) => {}
+            Ok(_) => self
+                .failing
+                .retain(|(service, _)| *service != finding.service),
             Err(failure) if failure.fault.blame() == Blame::Own => {}
-            Err(_) => match &mut self.doubt {
-                Some(doubt) => doubt.latest_failure = outcome.began,
-                None => {
-                    self.doubt = Some(Doubt {
-                        since: outcome.ended(),
-                        latest_failure: outcome.began,
-                        refuges: BTreeMap::new(),
-                    })
-                }
-            },
+            Err(_) => self.on_failure(finding.service, outcome),
         }
         if let Some(verdict) = &finding.verdict {
             match verdict {
                 Verdict::Healthy(_) => {
                     self.doubt = None;
+                    self.failing.clear();
                     self.failed_since = None;
                     self.healthy_since.get_or_insert(finding.round_began);
                     self.healthy = Some(HealthyRound {
@@ -131,7 +135,24 @@ impl Evidence {
         }
     }
 
+    fn on_failure(&mut self, service: usize, outcome: &Outcome) {
+        match &mut self.doubt {
+            Some(doubt) if !self.failing.is_empty() => doubt.latest_failure = outcome.began,
+            doubt => {
+                *doubt = Some(Doubt {
+                    since: outcome.ended(),
+                    latest_failure: outcome.began,
+                    refuges: BTreeMap::new(),
+                })
+            }
+        }
+        if self.failing_since(service).is_none() {
+            self.failing.push((service, outcome.ended()));
+        }
+    }
+
     pub(super) fn on_other_services(&mut self) {
+        self.failing.clear();
         self.age = Age::OfFormerServices;
     }
 

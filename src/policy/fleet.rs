@@ -250,6 +250,7 @@ impl Fleet {
             member.asked = None;
         }
         let (is_clear, round) = (member.evidence.is_clear(), member.evidence.healthy_round());
+        let has_enough = member.evidence.doubt().map_or(true, Doubt::has_enough);
         let login = member.login;
         if finding.outcome.result.is_ok() {
             let ended = finding.outcome.ended();
@@ -258,7 +259,8 @@ impl Fleet {
         }
         self.put_in_place(address);
         if !is_clear {
-            if self.doubted.insert(address) {
+            self.doubted.insert(address);
+            if !has_enough {
                 self.wanting.insert(address);
             }
             return;

@@ -115,3 +115,17 @@ fn a_pass_from_before_a_backend_was_probed_as_another_proves_nothing() {
     };
     bench.check_held(0, &reason, Some(1));
 }
+
+#[test]
+fn a_peer_must_have_passed_since_this_check_failed_not_since_any_did() {
+    let mut bench = Bench::new(2);
+    bench.refuses(0, false);
+    bench.passes(1);
+    bench.finding(0, Ok(Pass::Clean), false);
+    bench.refuses_login(0);
+    let reason = Reason::Shared {
+        service: 0,
+        stage: Stage::Login,
+    };
+    bench.check_held(0, &reason, Some(1));
+}

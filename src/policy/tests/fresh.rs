@@ -61,7 +61,7 @@ fn a_verdict_on_former_services_stands_and_acts_only_once_the_new_ones_agree() {
     let evidence = &bench.fleet.member(address(0)).unwrap().evidence;
     assert!(matches!(evidence.verdict(), Some(Verdict::Failed { .. })));
     bench.check_held(0, &Reason::Stale, Some(0));
-    bench.refuses(0, true);
+    bench.fails_while_passes(0, 1);
     bench.check_acts(0, Action::MarkDown);
     bench.fleet.on_other_services();
     bench.passes(0);
