@@ -299,17 +299,18 @@ impl Coordinator {
             Some(Need::List) => self.want_lists(),
             None => {}
         }
-        let previous = self.holds.insert(address, hold.clone());
-        if previous.as_ref().map(|hold| &hold.reason) == Some(&hold.reason) {
-            return;
-        }
-        self.log_hold(address, &hold);
+        // What lasts is said again each hour.
         if let Some(alarm) = hold.reason.alarm() {
             let notice = Notice::Alarm(alarm.clone());
             if self.notices.raise(notice, Instant::now()) {
                 self.log_alarm(&alarm);
             }
         }
+        let previous = self.holds.insert(address, hold.clone());
+        if previous.as_ref().map(|hold| &hold.reason) == Some(&hold.reason) {
+            return;
+        }
+        self.log_hold(address, &hold);
         self.lower_alarm_of(previous);
     }
 

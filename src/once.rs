@@ -120,19 +120,32 @@ fn read_list(socket: &Path) -> Result<Vec<Listed>, DirectorError> {
     Ok(lists.hosts.backends)
 }
 
+/// Until a backend that gives an answer of some kind to every attempt, or none to any, is judged.
 fn longest_round(settings: &Settings) -> Duration {
-    let Pace { timeout, plan, .. } = settings.pace;
-    let of_one_service = match plan {
+    let Pace {
+        interval,
+        timeout,
+        plan,
+        ..
+    } = settings.pace;
+    let services = u32::try_from(settings.services.len()).unwrap_or(u32::MAX);
+    match plan {
         Plan::Retries(Retries {
             retries,
             retry_delay,
         }) => {
             let attempts = timeout.saturating_mul(retries.saturating_add(1));
             let pauses = retry_delay.saturating_add((retry_delay / 6).saturating_mul(retries));
-            attempts.saturating_add(pauses)
+            attempts.saturating_add(pauses).saturating_mul(services)
         }
-        Plan::Rapid(rapid) => timeout.saturating_mul(rapid.retry_count),
-    };
-    let services = u32::try_from(settings.services.len()).unwrap_or(u32::MAX);
-    of_one_service.saturating_mul(services)
+        Plan::Rapid(rapid) => {
+            let attempts = timeout.saturating_mul(rapid.retry_count);
+            let rapid_round = rapid.rapid_timeout.saturating_mul(rapid.rapid_rounds);
+            let poll = attempts
+                .saturating_add(rapid_round)
+                .saturating_mul(services);
+            let start_to_start = poll.saturating_add(interval);
+            start_to_start.saturating_mul(rapid.retry_count)
+        }
+    }
 }

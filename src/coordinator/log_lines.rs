@@ -69,6 +69,10 @@ impl Coordinator {
                  account, certificate settings and addresses",
                 at_place(&self.settings.services, *service)
             ),
+            Alarm::DownDelayLimit => error!(
+                "backends have failed for longer than the delay and stay up: with them more would be \
+                 down than delayed_down_limit allows; is something wrong that they have in common?"
+            ),
             Alarm::MaxDown(tag) => error!(
                 "a backend of {tag} has failed and stays up: --max-down allows no more of them down"
             ),
@@ -91,6 +95,7 @@ impl Coordinator {
                 let service = at_place(&self.settings.services, *service);
                 info!("{service} {stage} no longer fails everywhere");
             }
+            Alarm::DownDelayLimit => info!("no failed backend is kept up by delayed_down_limit"),
             Alarm::MaxDown(tag) => info!("no failed backend of {tag} is kept up by --max-down"),
             Alarm::NotOurs(_) | Alarm::Contested(_) => {}
         }

@@ -15,7 +15,7 @@ use super::standing::{Login, Place, Standing};
 use super::{Action, Debt, Evidence, Sync};
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::settings::{DrainMode, Rules};
-use crate::schedule::Finding;
+use crate::schedule::{Finding, Verdict};
 
 /// All listed backends.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Fleet {
     doubted: BTreeSet<IpAddr>,
     /// Those of them who have not enough refuges yet.
     wanting: BTreeSet<IpAddr>,
+    /// Those listed down, going down, or failed.
+    down_or_due: BTreeSet<IpAddr>,
     standing: Standing,
     sync: Sync,
     /// How long our director leaves the first move to those before it in the ring.
@@ -105,6 +107,7 @@ impl Fleet {
             members: BTreeMap::new(),
             doubted: BTreeSet::new(),
             wanting: BTreeSet::new(),
+            down_or_due: BTreeSet::new(),
             standing: Standing::default(),
             sync: Sync::Silent,
             turn_delay: Duration::ZERO,
@@ -165,6 +168,11 @@ impl Fleet {
             .filter(|tag| !served.contains(tag))
             .cloned()
             .collect()
+    }
+
+    /// How many are listed down, by whomever, going down, or failed and to be taken down.
+    pub(super) fn down_or_due(&self) -> usize {
+        self.down_or_due.len()
     }
 
     pub(super) fn standing(&self) -> &Standing {
@@ -234,6 +242,7 @@ impl Fleet {
             }
             self.doubted.remove(&address);
             self.wanting.remove(&address);
+            self.down_or_due.remove(&address);
             changes.left.push(address);
         }
         changes
@@ -303,6 +312,11 @@ impl Fleet {
                 self.standing
                     .move_from(address, member.place.as_ref(), place.as_ref());
                 member.place = place;
+            }
+            if member.is_down_or_due() {
+                self.down_or_due.insert(address);
+            } else {
+                self.down_or_due.remove(&address);
             }
         }
     }
@@ -446,6 +460,12 @@ impl Member {
     /// Whether the director sends it users, and will after what we have sent.
     pub(super) fn may_take_users(&self) -> bool {
         self.listed.state == HostState::Up && !self.is_going_down() && self.listed.vhosts > 0
+    }
+
+    fn is_down_or_due(&self) -> bool {
+        self.listed.state == HostState::Down
+            || self.is_going_down()
+            || matches!(self.evidence.verdict(), Some(Verdict::Failed { .. }))
     }
 
     fn standing(&self) -> Option<Place> {

@@ -157,6 +157,8 @@ pub enum Reason {
     NoRefuge(Tag),
     /// It has not been failed for as long as the operator wants.
     DownDelay,
+    /// It has been failed for long enough, but too many are down or due to be: dovemon's limit.
+    DownDelayLimit,
     /// As many of the tag are down as the operator allows.
     MaxDown(Tag),
     /// The last try left users, or was not done; the pause before the next grows.
@@ -177,7 +179,7 @@ impl Reason {
             }
             Reason::NotOurs { .. } => Rule::Ownership,
             Reason::Contested { .. } | Reason::Unsteady => Rule::Hold,
-            Reason::DownDelay | Reason::MaxDown(_) => Rule::Brake,
+            Reason::DownDelay | Reason::DownDelayLimit | Reason::MaxDown(_) => Rule::Brake,
             Reason::DrainPause => Rule::Drain,
             Reason::Turn => Rule::Rank,
         }
@@ -191,6 +193,7 @@ impl Reason {
                 stage: *stage,
             }),
             Reason::NoRefuge(tag) => Some(Alarm::NoRefuge(tag.clone())),
+            Reason::DownDelayLimit => Some(Alarm::DownDelayLimit),
             Reason::MaxDown(tag) => Some(Alarm::MaxDown(tag.clone())),
             Reason::NotOurs { address } => Some(Alarm::NotOurs(*address)),
             Reason::Contested { address } => Some(Alarm::Contested(*address)),
@@ -238,6 +241,7 @@ impl fmt::Display for Reason {
             Reason::Contested { .. } => f.write_str("somebody else takes it down"),
             Reason::Unsteady => f.write_str("it went down again and again within an hour"),
             Reason::DownDelay => f.write_str("it has not been failed for long enough"),
+            Reason::DownDelayLimit => f.write_str("too many are down or due to be taken down"),
             Reason::MaxDown(tag) => write!(f, "no more of {tag} may be down"),
             Reason::DrainPause => f.write_str("users are left; moving them again later"),
             Reason::Turn => f.write_str("monitors of directors before ours move first"),
@@ -252,6 +256,8 @@ pub enum Alarm {
     NoRefuge(Tag),
     /// Nobody passes this check: is the monitor's account, certificate or address wrong?
     Shared { service: usize, stage: Stage },
+    /// More are down or due to be taken down than the limit of delayed downs allows.
+    DownDelayLimit,
     /// `--max-down` keeps a failed backend of this tag up.
     MaxDown(Tag),
     /// Healthy, down, and only its owner or an administrator may bring it up.

@@ -27,7 +27,13 @@ pub fn reaction(habits: &Habits, day: &Day) -> Duration {
             let pauses = retry_delay + retry_delay / 6 * retries;
             pace.timeout * (retries + 1) + pauses + pace.timeout * services
         }
-        Plan::Rapid(_) => unreachable!("no day has it yet"),
+        Plan::Rapid(rapid) => {
+            // Each poll that is counted may take all that is added for the ones before, and rapid
+            // rounds that come to nothing.
+            let attempts = pace.timeout * rapid.retry_count;
+            let poll = (attempts + rapid.rapid_timeout * rapid.rapid_rounds) * services;
+            (pace.interval + poll) * rapid.retry_count
+        }
     };
     let rounds = pace.rise.max(pace.fall) - 1;
     let in_doubt = (pace.interval_in_doubt() + round) * rounds;
