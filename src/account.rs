@@ -1,6 +1,7 @@
 //! The account a probe logs in with, and the one type a password may be in.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use zeroize::Zeroizing;
 
@@ -19,6 +20,12 @@ impl Secret {
     }
 }
 
+impl Hash for Secret {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(secret)")
@@ -26,7 +33,7 @@ impl fmt::Debug for Secret {
 }
 
 /// User name and password, as bytes: Dovecot takes names that are not UTF-8.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account {
     pub user: Vec<u8>,
     pub password: Secret,

@@ -7,6 +7,7 @@
 mod errands;
 mod lists;
 mod log_lines;
+mod logins;
 mod memory;
 mod reload;
 
@@ -33,6 +34,7 @@ use crate::worker::{Desk, Report, Task, Worker};
 
 use errands::Errands;
 use lists::Lists;
+use logins::Logins;
 
 /// All that can wake the coordinator.
 enum Event {
@@ -72,6 +74,7 @@ pub struct Coordinator {
     /// What each worker is given.
     task: Task,
     roster: Roster,
+    logins: Logins,
     log: LogHandle,
     fleet: Fleet,
     clerk: Clerk,
@@ -128,6 +131,7 @@ impl Coordinator {
     ) -> Coordinator {
         Coordinator {
             fleet: Fleet::new(settings.rules),
+            logins: Logins::default(),
             lists: Lists::new(Instant::now()),
             errands: Errands::default(),
             workers: BTreeMap::new(),
@@ -305,17 +309,18 @@ impl Coordinator {
             Some(Need::List) => self.want_lists(),
             None => {}
         }
-        let previous = self.holds.insert(address, hold.clone());
-        if previous.as_ref().map(|hold| &hold.reason) == Some(&hold.reason) {
-            return;
-        }
-        self.log_hold(address, &hold);
+        // What lasts is said again each hour.
         if let Some(alarm) = hold.reason.alarm() {
             let notice = Notice::Alarm(alarm.clone());
             if self.notices.raise(notice, Instant::now()) {
                 self.log_alarm(&alarm);
             }
         }
+        let previous = self.holds.insert(address, hold.clone());
+        if previous.as_ref().map(|hold| &hold.reason) == Some(&hold.reason) {
+            return;
+        }
+        self.log_hold(address, &hold);
         self.lower_alarm_of(previous);
     }
 
@@ -359,6 +364,9 @@ impl Coordinator {
             self.workers_started += 1;
             let slot = self.desk.slot();
             let target = self.roster.target(address);
+            let account = target.account.as_deref();
+            let login = account.map(|account| self.logins.number(account));
+            self.fleet.on_login(address, login);
             match Worker::start(target, self.workers_started, self.task.clone(), slot) {
                 Ok(worker) => {
                     self.workers.insert(address, worker);

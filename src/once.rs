@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::backend::Listed;
 use crate::config::roster::Roster;
-use crate::config::settings::{Pace, Settings};
+use crate::config::settings::{Pace, Plan, Retries, Settings};
 use crate::director::client::{DirectorError, Standing};
 use crate::director::link::LISTS_DEADLINE;
 use crate::outcome::Failure;
@@ -70,7 +70,8 @@ pub fn run(
             break;
         }
         for report in desk.reports() {
-            let service = roster.target(report.address).services[report.finding.service];
+            let target = roster.target(report.address);
+            let service = &target.services[report.finding.service];
             let line = match report.finding.verdict {
                 Some(Verdict::Healthy(pass)) => pass.to_string(),
                 Some(Verdict::Failed { failure, .. }) => {
@@ -119,15 +120,32 @@ fn read_list(socket: &Path) -> Result<Vec<Listed>, DirectorError> {
     Ok(lists.hosts.backends)
 }
 
+/// Until a backend that gives an answer of some kind to every attempt, or none to any, is judged.
 fn longest_round(settings: &Settings) -> Duration {
     let Pace {
+        interval,
         timeout,
-        retries,
-        retry_delay,
+        plan,
         ..
     } = settings.pace;
-    let attempts = timeout.saturating_mul(retries.saturating_add(1));
-    let pauses = retry_delay.saturating_add((retry_delay / 6).saturating_mul(retries));
     let services = u32::try_from(settings.services.len()).unwrap_or(u32::MAX);
-    attempts.saturating_add(pauses).saturating_mul(services)
+    match plan {
+        Plan::Retries(Retries {
+            retries,
+            retry_delay,
+        }) => {
+            let attempts = timeout.saturating_mul(retries.saturating_add(1));
+            let pauses = retry_delay.saturating_add((retry_delay / 6).saturating_mul(retries));
+            attempts.saturating_add(pauses).saturating_mul(services)
+        }
+        Plan::Rapid(rapid) => {
+            let attempts = timeout.saturating_mul(rapid.retry_count);
+            let rapid_round = rapid.rapid_timeout.saturating_mul(rapid.rapid_rounds);
+            let poll = attempts
+                .saturating_add(rapid_round)
+                .saturating_mul(services);
+            let start_to_start = poll.saturating_add(interval);
+            start_to_start.saturating_mul(rapid.retry_count)
+        }
+    }
 }

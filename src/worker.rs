@@ -49,7 +49,7 @@ pub struct Report {
 
 enum Order {
     ProbeNow,
-    ProbeWith(Target, Arc<Prober>),
+    TakeUp(Box<(Target, Task, u64)>),
 }
 
 /// A running worker. Dropping it stops the thread: at once if it waits, else when its attempt ends.
@@ -87,9 +87,13 @@ impl Worker {
         self.orders.send(Order::ProbeNow);
     }
 
-    /// From the next attempt on, probe this with that.
-    pub fn probe_with(&self, target: Target, prober: Arc<Prober>) {
-        self.orders.send(Order::ProbeWith(target, prober));
+    /// From the next attempt on, probe this target, with this prober, at this pace. Nothing found out
+    /// so far is forgotten. The number is the old one, or a new one where what is still on its way
+    /// from before is not to be mixed up with what comes after.
+    pub fn take_up(&mut self, target: Target, task: Task, number: u64) {
+        self.number = number;
+        self.orders
+            .send(Order::TakeUp(Box::new((target, task, number))));
     }
 }
 
@@ -149,9 +153,14 @@ impl Thread {
                 self.routine.on_asked(now);
                 schedule.on_demand(now);
             }
-            Order::ProbeWith(target, prober) => {
-                self.target = target;
-                self.task.prober = prober;
+            Order::TakeUp(new) => {
+                let (target, task, number) = *new;
+                schedule.on_settings(task.pace, target.services.len());
+                if target.services != self.target.services {
+                    schedule.on_other_services();
+                    self.routine = Routine::default();
+                }
+                (self.target, self.task, self.number) = (target, task, number);
             }
         }
     }

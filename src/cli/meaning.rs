@@ -14,8 +14,8 @@ use super::options::OPTIONS;
 use super::{CliError, Command};
 use crate::account::Envelope;
 use crate::config::settings::{
-    Brake, Deeds, DrainMode, Files, LogTarget, MoveLimit, Pace, Probing, Restore, Rules, RunMode,
-    Settings, Verify,
+    Brake, Deeds, DrainMode, Files, LogTarget, MoveLimit, Pace, Plan, Probing, Restore, Retries,
+    Rules, RunMode, Settings, Verify,
 };
 use crate::quote::Quote;
 use crate::service::{Protocol, Security, Service};
@@ -89,8 +89,10 @@ impl Chosen {
             pace: Pace {
                 interval: self.seconds("interval")?,
                 timeout: self.seconds("timeout")?,
-                retries: self.retries()?,
-                retry_delay: self.decimal_seconds("retry-delay")?,
+                plan: Plan::Retries(Retries {
+                    retries: self.retries()?,
+                    retry_delay: self.decimal_seconds("retry-delay")?,
+                }),
                 rise: self.rounds("rise")?,
                 fall: self.rounds("fall")?,
             },
@@ -106,6 +108,7 @@ impl Chosen {
             } else {
                 Deeds::Done
             },
+            hook: None,
             files: Files {
                 lock: self.path("lockfile")?,
                 state: self.path("state-file")?,
@@ -189,6 +192,7 @@ impl Chosen {
             restore: self.restore()?,
             brake: self.brake()?,
             down_delay: self.decimal_seconds("down-delay")?,
+            down_delay_limit: None,
             hold: match self.last("hold") {
                 None => Rules::usual_hold(self.seconds("interval")?),
                 Some(_) => self.seconds("hold")?,

@@ -30,9 +30,18 @@ impl Coordinator {
             Err(cause) => return error!("{cause}; the old certificates and credentials stay"),
         }
         self.roster = Roster::uniform(&self.settings, account);
-        for (address, worker) in &self.workers {
-            worker.probe_with(self.roster.target(*address), Arc::clone(&self.task.prober));
-        }
+        self.hand_over();
         info!("reloaded");
+    }
+
+    /// Task and roster of now to every worker, and to the policy who is probed as the same user.
+    fn hand_over(&mut self) {
+        for (address, worker) in &mut self.workers {
+            let target = self.roster.target(*address);
+            let account = target.account.as_deref();
+            let login = account.map(|account| self.logins.number(account));
+            self.fleet.on_login(*address, login);
+            worker.take_up(target, self.task.clone(), worker.number());
+        }
     }
 }

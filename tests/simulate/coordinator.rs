@@ -38,6 +38,7 @@ pub enum Order {
         address: IpAddr,
         worker: u64,
         service: usize,
+        timeout: Duration,
     },
     WakeWorker {
         address: IpAddr,
@@ -381,13 +382,14 @@ impl Coordinator {
         };
         let number = worker.number;
         match worker.schedule.next(now) {
-            Next::Attempt { service, .. } => {
+            Next::Attempt { service, timeout } => {
                 worker.attempting = true;
                 worker.wakes = None;
                 self.orders.push(Order::Attempt {
                     address,
                     worker: number,
                     service,
+                    timeout,
                 });
             }
             Next::Wait { until } if worker.wakes != Some(until) => {

@@ -10,6 +10,13 @@ fn settings(words: &[&str]) -> Settings {
     }
 }
 
+fn retries(words: &[&str]) -> Retries {
+    match settings(words).pace.plan {
+        Plan::Retries(retries) => retries,
+        Plan::Rapid(rapid) => panic!("{words:?}: {rapid:?}"),
+    }
+}
+
 fn error(words: &[&str]) -> String {
     parse(words.iter().map(OsString::from).collect())
         .expect_err(words.join(" ").as_str())
@@ -43,8 +50,10 @@ fn without_options_everything_is_as_poolmon_had_it() {
             pace: Pace {
                 interval: Duration::from_secs(30),
                 timeout: Duration::from_secs(5),
-                retries: 4,
-                retry_delay: Duration::from_secs(3),
+                plan: Plan::Retries(Retries {
+                    retries: 4,
+                    retry_delay: Duration::from_secs(3),
+                }),
                 rise: 1,
                 fall: 1,
             },
@@ -61,9 +70,11 @@ fn without_options_everything_is_as_poolmon_had_it() {
                 restore: Restore::Any,
                 brake: Brake::Refuge,
                 down_delay: Duration::ZERO,
+                down_delay_limit: None,
                 hold: Duration::from_secs(300),
             },
             deeds: Deeds::Done,
+            hook: None,
             files: Files {
                 lock: "/var/run/poolmon.pid".into(),
                 state: "/var/lib/poolmon/state.yml".into(),
@@ -105,7 +116,7 @@ fn values_are_understood() {
         Duration::from_secs(6)
     );
     assert_eq!(settings(&["-t", "1"]).pace.timeout.as_secs(), 1);
-    assert_eq!(settings(&["--retries=0"]).pace.retries, 0);
+    assert_eq!(retries(&["--retries=0"]).retries, 0);
     assert_eq!(settings(&["-v0"]).probing.verify, Verify::Off);
     assert_eq!(
         settings(&["-v0", "--tls-name=x"]).probing.verify,
@@ -138,7 +149,7 @@ fn decimal_seconds_keep_their_fraction() {
         ("0.001", 1),
         ("31536000", 31_536_000_000),
     ] {
-        let delay = settings(&["--retry-delay", text]).pace.retry_delay;
+        let delay = retries(&["--retry-delay", text]).retry_delay;
         assert_eq!(delay, Duration::from_millis(millis), "{text}");
     }
 }
