@@ -86,6 +86,8 @@ pub enum Fault {
 
     /// User name or password.
     CredentialsRefused(Quote),
+    /// STARTTLS is required and not on offer, so nothing was sent that is worth hiding.
+    StartTlsMissing,
     /// The certificate is not trusted, has expired, or bears another name.
     CertificateRefused(Quote),
     SenderRefused(Quote),
@@ -148,7 +150,8 @@ impl Fault {
             | Fault::Unavailable(_)
             | Fault::TlsFailed(_)
             | Fault::System(_) => Blame::Service,
-            Fault::CredentialsRefused(_)
+            Fault::StartTlsMissing
+            | Fault::CredentialsRefused(_)
             | Fault::CertificateRefused(_)
             | Fault::SenderRefused(_)
             | Fault::RecipientRefused(_) => Blame::Shared,
@@ -178,6 +181,7 @@ impl fmt::Display for Fault {
             Fault::Unavailable(text) => write!(f, "server cannot serve {text}"),
             Fault::TlsFailed(text) => write!(f, "tls failed {text}"),
             Fault::System(text) => write!(f, "system error {text}"),
+            Fault::StartTlsMissing => f.write_str("required, and not on offer"),
             Fault::CredentialsRefused(text) => write!(f, "login refused {text}"),
             Fault::CertificateRefused(text) => write!(f, "certificate refused {text}"),
             Fault::SenderRefused(text) => write!(f, "sender refused {text}"),
