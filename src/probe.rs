@@ -60,6 +60,7 @@ impl Prober {
         Outcome {
             began,
             latency: began.elapsed(),
+            delivery: None,
             result,
         }
     }

@@ -127,6 +127,7 @@ impl Bench {
             outcome: Outcome {
                 began,
                 latency,
+                delivery: None,
                 result,
             },
             verdict,

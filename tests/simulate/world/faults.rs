@@ -138,6 +138,7 @@ impl World {
         Outcome {
             began: self.now,
             latency,
+            delivery: None,
             result,
         }
     }
