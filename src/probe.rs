@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::account::Envelope;
-use crate::config::settings::{Probing, Verify};
+use crate::config::settings::{Probing, StartTls, Verify};
 use crate::net::names::{Name, Names};
 use crate::net::stream::{DeadlineStream, Stream};
 use crate::net::tls::{Tls, TlsSetupError, TlsStream};
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::proto::line::Lines;
 use crate::proto::{self, Channel, Check, Progress};
-use crate::service::{Protocol, Security, Service};
+use crate::service::{Port, Protocol, Security, Service};
 use crate::target::Target;
 
 /// Why no probe can be made as configured.
@@ -27,6 +27,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 pub struct Prober {
     verify: Verify,
     envelope: Envelope,
+    starttls: StartTls,
     tls: Tls,
     names: Arc<Names>,
 }
@@ -45,6 +46,7 @@ impl Prober {
         Ok(Prober {
             verify: probing.verify.clone(),
             envelope: probing.envelope.clone(),
+            starttls: probing.starttls,
             tls: Tls::new(&probing.verify, probing.ca_file.as_deref())?,
             names,
         })
@@ -58,6 +60,7 @@ impl Prober {
         Outcome {
             began,
             latency: began.elapsed(),
+            delivery: None,
             result,
         }
     }
@@ -68,24 +71,34 @@ impl Prober {
         service: &Service,
         deadline: Instant,
     ) -> Result<Pass, Failure> {
+        match service {
+            Service::Port(port) => self.try_port(target, port, deadline),
+            Service::Delivery { deliver, read } => {
+                self.try_port(target, deliver, deadline)?;
+                self.try_port(target, read, deadline)
+            }
+        }
+    }
+
+    fn try_port(&self, target: &Target, port: &Port, deadline: Instant) -> Result<Pass, Failure> {
         let connect = || {
-            DeadlineStream::connect(target.address, service.port, deadline)
+            DeadlineStream::connect(target.address, port.number, deadline)
                 .map_err(|error| Failure::new(Stage::Connect, Fault::from_io(&error)))
         };
-        match service.security {
+        match port.security {
             Security::Tls => {
                 let subject = self
                     .subject(target)
                     .map_err(|fault| Failure::new(Stage::Prepare, fault))?;
                 let stream = self.upgrade(connect()?, &subject)?;
-                self.talk(target, service.protocol, Stream::Tls(stream))
+                self.talk(target, port.protocol, Stream::Tls(stream))
             }
             Security::Plain => {
-                if self.may_start_tls(target, service.protocol) {
+                if self.may_start_tls(target, port.protocol) {
                     // Only begins the lookup, so that the name is there once it is needed.
                     let _ = self.subject(target);
                 }
-                self.talk(target, service.protocol, Stream::Plain(connect()?))
+                self.talk(target, port.protocol, Stream::Plain(connect()?))
             }
         }
     }
@@ -94,6 +107,7 @@ impl Prober {
         let check = Check {
             account: target.account.as_deref(),
             envelope: &self.envelope,
+            starttls: self.starttls,
             channel: match stream {
                 Stream::Plain(_) => Channel::Clear,
                 Stream::Tls(_) => Channel::Encrypted,
@@ -132,6 +146,9 @@ impl Prober {
 
     /// Dialogues turn to TLS only for something worth hiding.
     fn may_start_tls(&self, target: &Target, protocol: Protocol) -> bool {
+        if self.starttls == StartTls::Never {
+            return false;
+        }
         match protocol {
             Protocol::Imap | Protocol::Pop3 => target.account.is_some(),
             Protocol::Lmtp => self.envelope.to.is_some(),

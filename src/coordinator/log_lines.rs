@@ -30,7 +30,13 @@ impl Coordinator {
         let service = at_place(&target.services, finding.service);
         let latency = finding.outcome.latency.as_millis();
         match &finding.outcome.result {
-            Ok(pass) => debug!("{address} {service}: {pass} ({latency} ms)"),
+            Ok(pass) => match finding.outcome.delivery {
+                Some(delivery) => debug!(
+                    "{address} {service}: {pass}, read {} ms after delivery ({latency} ms)",
+                    delivery.as_millis()
+                ),
+                None => debug!("{address} {service}: {pass} ({latency} ms)"),
+            },
             Err(failure) => debug!("{address} {service}: {failure} ({latency} ms)"),
         }
         let before = self

@@ -9,6 +9,7 @@ use native_tls::TlsAcceptor;
 
 use super::*;
 use crate::account::{Account, Secret};
+use crate::config::settings::{Auth, StartTls, Steps};
 use crate::net::names::Answer;
 use crate::net::stage::{self, Authority, Server, Validity};
 
@@ -22,6 +23,9 @@ fn probing(verify: Verify, ca_file: Option<PathBuf>) -> Probing {
         ca_file,
         credentials_file: None,
         envelope: Envelope::default(),
+        auth: Auth::Login,
+        starttls: StartTls::Offered,
+        steps: Steps::default(),
     }
 }
 
@@ -29,15 +33,16 @@ fn account() -> Option<Account> {
     Some(Account {
         user: b"probe".to_vec(),
         password: Secret::new(*b"hunter2"),
+        master: None,
     })
 }
 
 fn service(server: &Server, security: Security) -> Service {
-    Service {
+    Service::Port(Port {
         protocol: Protocol::Imap,
         security,
-        port: server.address.port(),
-    }
+        number: server.address.port(),
+    })
 }
 
 /// A prober, and what it is to probe with.
@@ -217,11 +222,11 @@ fn what_fails_is_told_with_its_stage() {
     check(&plain, Security::Tls, "tls handshake: tls failed");
     let address = closing.address;
     drop(closing);
-    let gone = Service {
+    let gone = Service::Port(Port {
         protocol: Protocol::Imap,
         security: Security::Plain,
-        port: address.port(),
-    };
+        number: address.port(),
+    });
     let result = rig.outcome(address.ip(), gone).result;
     check_failure(result, "connect: connection refused");
 }
