@@ -1,6 +1,7 @@
 //! The account a probe logs in with, and the one type a password may be in.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use zeroize::Zeroizing;
 
@@ -19,6 +20,12 @@ impl Secret {
     }
 }
 
+impl Hash for Secret {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(secret)")
@@ -26,10 +33,14 @@ impl fmt::Debug for Secret {
 }
 
 /// User name and password, as bytes: Dovecot takes names that are not UTF-8.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account {
+    /// Whose mail it is.
     pub user: Vec<u8>,
+    /// The user's, or the master user's where there is one.
     pub password: Secret,
+    /// The master user who logs in in the user's place. Only SASL can carry both names.
+    pub master: Option<Vec<u8>>,
 }
 
 /// The addresses an LMTP probe names. No message is ever sent.
@@ -50,6 +61,7 @@ mod tests {
         let account = Account {
             user: b"probe".to_vec(),
             password: Secret::new(*b"hunter2"),
+            master: None,
         };
         assert!(!format!("{account:?}").contains("hunter2"));
     }

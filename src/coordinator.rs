@@ -7,6 +7,7 @@
 mod errands;
 mod lists;
 mod log_lines;
+mod logins;
 mod memory;
 mod reload;
 
@@ -18,10 +19,11 @@ use crossbeam_channel::{select, unbounded, Receiver, Sender};
 use log::{debug, error, info};
 
 use crate::backend::Tag;
+use crate::config::roster::Roster;
 use crate::config::settings::{Deeds, Settings};
 use crate::daemon::Signal;
 use crate::director::link::Heard;
-use crate::ledger::Ledger;
+use crate::ledger::{Clerk, Recorded};
 use crate::logging::LogHandle;
 use crate::notices::Notices;
 use crate::notify::{self, ServiceManager};
@@ -32,6 +34,7 @@ use crate::worker::{Desk, Report, Task, Worker};
 
 use errands::Errands;
 use lists::Lists;
+use logins::Logins;
 
 /// All that can wake the coordinator.
 enum Event {
@@ -40,6 +43,7 @@ enum Event {
     /// The lists' thread has ended.
     WatchEnded,
     Heard(Heard),
+    Recorded(Recorded),
     Signal(Signal),
     /// A time it has set itself, such as the end of a hold.
     Timer,
@@ -58,6 +62,8 @@ enum Notice {
     RingStatusUnknown,
     MalformedLines,
     LedgerUnwritable,
+    /// Its disk keeps everybody waiting.
+    LedgerSlow,
     /// No thread can be started.
     NoThread,
     /// Probes fail for a reason of the monitor's own.
@@ -72,9 +78,11 @@ pub struct Coordinator {
     settings: Settings,
     /// What each worker is given.
     task: Task,
+    roster: Roster,
+    logins: Logins,
     log: LogHandle,
     fleet: Fleet,
-    ledger: Ledger,
+    clerk: Clerk,
     workers: BTreeMap<IpAddr, Worker>,
     workers_started: u64,
     lists: Lists,
@@ -120,13 +128,15 @@ impl Coordinator {
     pub fn new(
         settings: Settings,
         task: Task,
-        ledger: Ledger,
+        roster: Roster,
+        clerk: Clerk,
         log: LogHandle,
         signals: Receiver<Signal>,
         service_manager: ServiceManager,
     ) -> Coordinator {
         Coordinator {
             fleet: Fleet::new(settings.rules),
+            logins: Logins::default(),
             lists: Lists::new(Instant::now()),
             errands: Errands::default(),
             workers: BTreeMap::new(),
@@ -139,7 +149,8 @@ impl Coordinator {
             heard: unbounded(),
             settings,
             task,
-            ledger,
+            roster,
+            clerk,
             log,
             signals,
             service_manager,
@@ -160,6 +171,7 @@ impl Coordinator {
                 Event::News | Event::Timer => {}
                 Event::WatchEnded => self.on_watch_ended(),
                 Event::Heard(heard) => self.on_answer(heard),
+                Event::Recorded(recorded) => self.on_recorded(&recorded),
                 Event::Signal(Signal::Stop) => break,
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Signal(Signal::Status) => self.log_status(),
@@ -169,11 +181,13 @@ impl Coordinator {
             self.send_decided();
         }
         self.service_manager.tell(&notify::Message::Stopping);
+        self.clerk.finish(memory::DISK_PATIENCE);
     }
 
     fn next_event(&self) -> Event {
         let timers = [
             self.lists.next_try(),
+            self.errands.sending_due(),
             self.held_review.due(),
             self.service_manager.next_keep_alive(),
         ];
@@ -188,6 +202,9 @@ impl Coordinator {
                 Err(_) => Event::Signal(Signal::Stop),
             },
             recv(self.heard.1) -> heard => heard.map_or(Event::Timer, Event::Heard),
+            recv(self.clerk.recorded()) -> recorded => {
+                recorded.map_or(Event::Timer, Event::Recorded)
+            }
             recv(self.desk.bell()) -> _ => Event::News,
             recv(self.lists.bell()) -> rung => rung.map_or(Event::WatchEnded, |()| Event::News),
             default(patience) => Event::Timer,
@@ -297,17 +314,18 @@ impl Coordinator {
             Some(Need::List) => self.want_lists(),
             None => {}
         }
-        let previous = self.holds.insert(address, hold.clone());
-        if previous.as_ref().map(|hold| &hold.reason) == Some(&hold.reason) {
-            return;
-        }
-        self.log_hold(address, &hold);
+        // What lasts is said again each hour.
         if let Some(alarm) = hold.reason.alarm() {
             let notice = Notice::Alarm(alarm.clone());
             if self.notices.raise(notice, Instant::now()) {
                 self.log_alarm(&alarm);
             }
         }
+        let previous = self.holds.insert(address, hold.clone());
+        if previous.as_ref().map(|hold| &hold.reason) == Some(&hold.reason) {
+            return;
+        }
+        self.log_hold(address, &hold);
         self.lower_alarm_of(previous);
     }
 
@@ -350,7 +368,11 @@ impl Coordinator {
         for address in idle {
             self.workers_started += 1;
             let slot = self.desk.slot();
-            match Worker::start(address, self.workers_started, self.task.clone(), slot) {
+            let target = self.roster.target(address);
+            let account = target.account.as_deref();
+            let login = account.map(|account| self.logins.number(account));
+            self.fleet.on_login(address, login);
+            match Worker::start(target, self.workers_started, self.task.clone(), slot) {
                 Ok(worker) => {
                     self.workers.insert(address, worker);
                     self.notices.lower(&Notice::NoThread);

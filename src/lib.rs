@@ -25,4 +25,5 @@ pub mod read_only;
 pub mod schedule;
 pub mod service;
 pub mod start;
+pub mod target;
 pub mod worker;

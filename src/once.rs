@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::backend::Listed;
-use crate::config::settings::{Pace, Settings};
+use crate::config::roster::Roster;
+use crate::config::settings::{Pace, Plan, Retries, Settings};
 use crate::director::client::{DirectorError, Standing};
 use crate::director::watch::LISTS_DEADLINE;
 use crate::outcome::Failure;
@@ -47,13 +48,19 @@ impl std::fmt::Display for OnceError {
 impl std::error::Error for OnceError {}
 
 /// Prints a line for each backend as soon as its verdict is there.
-pub fn run(settings: &Settings, task: &Task, out: &mut impl Write) -> Result<Health, OnceError> {
+pub fn run(
+    settings: &Settings,
+    task: &Task,
+    roster: &Roster,
+    out: &mut impl Write,
+) -> Result<Health, OnceError> {
     let listed = read_list(&settings.socket).map_err(OnceError::Director)?;
     let desk = Desk::new();
     let mut waiting = BTreeMap::new();
     for (number, backend) in (0..).zip(&listed) {
-        let worker = Worker::start(backend.address, number, task.clone(), desk.slot())
-            .map_err(OnceError::Thread)?;
+        let target = roster.target(backend.address);
+        let worker =
+            Worker::start(target, number, task.clone(), desk.slot()).map_err(OnceError::Thread)?;
         waiting.insert(backend.address, Waiting { worker, own: None });
     }
     let deadline = Instant::now() + longest_round(settings) + OWN_FAULT_PATIENCE;
@@ -63,7 +70,8 @@ pub fn run(settings: &Settings, task: &Task, out: &mut impl Write) -> Result<Hea
             break;
         }
         for report in desk.reports() {
-            let service = task.services[report.finding.service];
+            let target = roster.target(report.address);
+            let service = &target.services[report.finding.service];
             let line = match report.finding.verdict {
                 Some(Verdict::Healthy(pass)) => pass.to_string(),
                 Some(Verdict::Failed { failure, .. }) => {
@@ -112,17 +120,32 @@ fn read_list(socket: &Path) -> Result<Vec<Listed>, DirectorError> {
     Ok(lists.hosts.backends)
 }
 
+/// Until a backend that gives an answer of some kind to every attempt, or none to any, is judged.
 fn longest_round(settings: &Settings) -> Duration {
     let Pace {
-        retries,
-        retry_delay,
+        interval,
+        timeout,
+        plan,
         ..
     } = settings.pace;
-    let attempts = settings
-        .probing
-        .timeout
-        .saturating_mul(retries.saturating_add(1));
-    let pauses = retry_delay.saturating_add((retry_delay / 6).saturating_mul(retries));
     let services = u32::try_from(settings.services.len()).unwrap_or(u32::MAX);
-    attempts.saturating_add(pauses).saturating_mul(services)
+    match plan {
+        Plan::Retries(Retries {
+            retries,
+            retry_delay,
+        }) => {
+            let attempts = timeout.saturating_mul(retries.saturating_add(1));
+            let pauses = retry_delay.saturating_add((retry_delay / 6).saturating_mul(retries));
+            attempts.saturating_add(pauses).saturating_mul(services)
+        }
+        Plan::Rapid(rapid) => {
+            let attempts = timeout.saturating_mul(rapid.retry_count);
+            let rapid_round = rapid.rapid_timeout.saturating_mul(rapid.rapid_rounds);
+            let poll = attempts
+                .saturating_add(rapid_round)
+                .saturating_mul(services);
+            let start_to_start = poll.saturating_add(interval);
+            start_to_start.saturating_mul(rapid.retry_count)
+        }
+    }
 }

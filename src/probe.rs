@@ -2,19 +2,19 @@
 //!
 //! It reports what happened. When to try and what follows is decided by `schedule` and `policy`.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::account::{Account, Envelope};
-use crate::config::settings::{Probing, Verify};
+use crate::account::Envelope;
+use crate::config::settings::{Probing, StartTls, Verify};
 use crate::net::names::{Name, Names};
 use crate::net::stream::{DeadlineStream, Stream};
 use crate::net::tls::{Tls, TlsSetupError, TlsStream};
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::proto::line::Lines;
 use crate::proto::{self, Channel, Check, Progress};
-use crate::service::{Protocol, Security, Service};
+use crate::service::{Port, Protocol, Security, Service};
+use crate::target::Target;
 
 /// Why no probe can be made as configured.
 pub type ProbeSetupError = TlsSetupError;
@@ -25,87 +25,89 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Makes attempts; shared by all threads.
 #[derive(Debug)]
 pub struct Prober {
-    timeout: Duration,
     verify: Verify,
     envelope: Envelope,
-    account: Option<Account>,
+    starttls: StartTls,
     tls: Tls,
     names: Arc<Names>,
 }
 
 impl Prober {
-    pub fn new(probing: &Probing, account: Option<Account>) -> Result<Prober, ProbeSetupError> {
-        Prober::with_names(probing, account, Arc::new(Names::from_system()))
+    pub fn new(probing: &Probing) -> Result<Prober, ProbeSetupError> {
+        Prober::with_names(probing, Arc::new(Names::from_system()))
     }
 
-    /// Another one for changed settings, an edited CA file or account, that keeps the names known.
-    pub fn renewed(
-        &self,
-        probing: &Probing,
-        account: Option<Account>,
-    ) -> Result<Prober, ProbeSetupError> {
-        Prober::with_names(probing, account, self.names.clone())
+    /// Another one for changed settings or an edited CA file, that keeps the names known.
+    pub fn renewed(&self, probing: &Probing) -> Result<Prober, ProbeSetupError> {
+        Prober::with_names(probing, self.names.clone())
     }
 
-    fn with_names(
-        probing: &Probing,
-        account: Option<Account>,
-        names: Arc<Names>,
-    ) -> Result<Prober, ProbeSetupError> {
+    fn with_names(probing: &Probing, names: Arc<Names>) -> Result<Prober, ProbeSetupError> {
         Ok(Prober {
-            timeout: probing.timeout.min(LONGEST),
             verify: probing.verify.clone(),
             envelope: probing.envelope.clone(),
-            account,
+            starttls: probing.starttls,
             tls: Tls::new(&probing.verify, probing.ca_file.as_deref())?,
             names,
         })
     }
 
-    /// Blocks, for at most the configured time.
-    pub fn attempt(&self, address: IpAddr, service: &Service) -> Outcome {
+    /// Blocks, for at most the time given.
+    pub fn attempt(&self, target: &Target, service: &Service, timeout: Duration) -> Outcome {
         let began = Instant::now();
-        let result = self.try_service(address, service, began);
+        let deadline = began + timeout.min(LONGEST);
+        let result = self.try_service(target, service, deadline);
         Outcome {
             began,
             latency: began.elapsed(),
+            delivery: None,
             result,
         }
     }
 
     fn try_service(
         &self,
-        address: IpAddr,
+        target: &Target,
         service: &Service,
-        began: Instant,
+        deadline: Instant,
     ) -> Result<Pass, Failure> {
-        let deadline = began + self.timeout;
-        let connect = || {
-            DeadlineStream::connect(address, service.port, deadline)
-                .map_err(|error| Failure::new(Stage::Connect, Fault::from_io(&error)))
-        };
-        match service.security {
-            Security::Tls => {
-                let subject = self
-                    .subject(address, began)
-                    .map_err(|fault| Failure::new(Stage::Prepare, fault))?;
-                let stream = self.upgrade(connect()?, &subject)?;
-                self.talk(address, service.protocol, Stream::Tls(stream))
-            }
-            Security::Plain => {
-                if self.may_start_tls(service.protocol) {
-                    // Only begins the lookup, so that the name is there once it is needed.
-                    let _ = self.subject(address, began);
-                }
-                self.talk(address, service.protocol, Stream::Plain(connect()?))
+        match service {
+            Service::Port(port) => self.try_port(target, port, deadline),
+            Service::Delivery { deliver, read } => {
+                self.try_port(target, deliver, deadline)?;
+                self.try_port(target, read, deadline)
             }
         }
     }
 
-    fn talk(&self, address: IpAddr, protocol: Protocol, stream: Stream) -> Result<Pass, Failure> {
+    fn try_port(&self, target: &Target, port: &Port, deadline: Instant) -> Result<Pass, Failure> {
+        let connect = || {
+            DeadlineStream::connect(target.address, port.number, deadline)
+                .map_err(|error| Failure::new(Stage::Connect, Fault::from_io(&error)))
+        };
+        match port.security {
+            Security::Tls => {
+                let subject = self
+                    .subject(target)
+                    .map_err(|fault| Failure::new(Stage::Prepare, fault))?;
+                let stream = self.upgrade(connect()?, &subject)?;
+                self.talk(target, port.protocol, Stream::Tls(stream))
+            }
+            Security::Plain => {
+                if self.may_start_tls(target, port.protocol) {
+                    // Only begins the lookup, so that the name is there once it is needed.
+                    let _ = self.subject(target);
+                }
+                self.talk(target, port.protocol, Stream::Plain(connect()?))
+            }
+        }
+    }
+
+    fn talk(&self, target: &Target, protocol: Protocol, stream: Stream) -> Result<Pass, Failure> {
         let check = Check {
-            account: self.account.as_ref(),
+            account: target.account.as_deref(),
             envelope: &self.envelope,
+            starttls: self.starttls,
             channel: match stream {
                 Stream::Plain(_) => Channel::Clear,
                 Stream::Tls(_) => Channel::Encrypted,
@@ -122,7 +124,7 @@ impl Prober {
         let stream = match stream {
             Stream::Plain(stream) => {
                 let subject = self
-                    .subject(address, Instant::now())
+                    .subject(target)
                     .map_err(|fault| Failure::new(Stage::Tls, fault))?;
                 Stream::Tls(self.upgrade(stream, &subject)?)
             }
@@ -143,19 +145,24 @@ impl Prober {
     }
 
     /// Dialogues turn to TLS only for something worth hiding.
-    fn may_start_tls(&self, protocol: Protocol) -> bool {
+    fn may_start_tls(&self, target: &Target, protocol: Protocol) -> bool {
+        if self.starttls == StartTls::Never {
+            return false;
+        }
         match protocol {
-            Protocol::Imap | Protocol::Pop3 => self.account.is_some(),
+            Protocol::Imap | Protocol::Pop3 => target.account.is_some(),
             Protocol::Lmtp => self.envelope.to.is_some(),
             Protocol::AnyLine => false,
         }
     }
 
-    fn subject(&self, address: IpAddr, now: Instant) -> Result<Subject, Fault> {
-        let (name, certainty) = match &self.verify {
-            Verify::Off => (address.to_string(), Certainty::Known),
-            Verify::Name(name) => (name.clone(), Certainty::Known),
-            Verify::AddressName => match self.names.name_of(address, now) {
+    fn subject(&self, target: &Target) -> Result<Subject, Fault> {
+        let address = target.address;
+        let (name, certainty) = match (&self.verify, &target.tls_name) {
+            (Verify::Off, _) => (address.to_string(), Certainty::Known),
+            (_, Some(name)) => (name.to_string(), Certainty::Known),
+            (Verify::Name(name), None) => (name.clone(), Certainty::Known),
+            (Verify::AddressName, None) => match self.names.name_of(address, Instant::now()) {
                 Name::Pending => return Err(Fault::NamePending),
                 Name::Known(name) => (name, Certainty::Known),
                 Name::Nameless => (address.to_string(), Certainty::Known),

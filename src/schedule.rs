@@ -1,13 +1,19 @@
-//! What a backend's thread does next, and when it has a verdict: poolmon's retries, rise and fall,
-//! one backend's own pace, rounds asked for by the coordinator.
+//! What a backend's thread does next, and when it has a verdict: rounds of attempts on all services
+//! by one of two plans, rise and fall, one backend's own pace, rounds asked for by the coordinator.
 //!
 //! Pure: it is told outcomes and the time, and answers what to do. It must not probe, wait, or know
 //! of other backends.
 
 use std::time::{Duration, Instant};
 
-use crate::config::settings::Pace;
+use crate::config::settings::{Pace, Plan};
 use crate::outcome::{Blame, Failure, Outcome, Pass};
+
+mod rapid;
+mod retries;
+
+use rapid::{Burst, Counts};
+use retries::Trying;
 
 /// How long a thread waits after an attempt that failed for a reason of the monitor's own.
 const OWN_FAULT_PAUSE: Duration = Duration::from_secs(1);
@@ -15,9 +21,10 @@ const OWN_FAULT_PAUSE: Duration = Duration::from_secs(1);
 /// What the thread is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Try this service, by its place in the settings, now.
+    /// Try this service, by its place in the settings, now, and for no longer than this.
     Attempt {
         service: usize,
+        timeout: Duration,
     },
     Wait {
         until: Instant,
@@ -29,7 +36,7 @@ pub enum Next {
 pub enum Verdict {
     /// Every service passed.
     Healthy(Pass),
-    /// This service failed for good: at the first try and at every retry.
+    /// This service failed for good: at the first try and at every retry, or in its rapid round.
     Failed { service: usize, failure: Failure },
 }
 
@@ -51,19 +58,36 @@ pub struct Schedule {
     services: usize,
     phase: Phase,
     standing: Standing,
-    /// Rounds in a row that disagreed with the standing verdict.
-    disagreeing: u32,
+    dissent: Dissent,
+    /// With rapid rounds: failures in a row.
+    counts: Counts,
     spread: Spread,
+    drift: Drift,
     /// A round begun at this time or later has been asked for.
     demanded: Option<Instant>,
 }
 
 /// The verdict so far, without its particulars.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Standing {
+    #[default]
     Open,
     Healthy,
     Failed,
+}
+
+/// The latest rounds in a row that showed another verdict than the standing one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Dissent {
+    shown: Standing,
+    rounds: u32,
+}
+
+/// Whether this schedule's place among the others has been drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drift {
+    Due,
+    Done,
 }
 
 /// Chance, from a seed: so that backends, and monitors on several directors, do not probe in step.
@@ -90,71 +114,147 @@ impl Spread {
 
 #[derive(Debug)]
 enum Phase {
-    Resting { until: Instant },
+    Resting {
+        until: Instant,
+        /// Before this not even one that was asked for begins.
+        not_before: Instant,
+    },
     Checking(Round),
 }
 
+/// Every service once, in the order of the settings, until one has failed for good.
 #[derive(Debug)]
 struct Round {
+    /// When it was to begin.
+    due: Instant,
     /// None until the first attempt has ended.
     began: Option<Instant>,
     service: usize,
-    /// Failed attempts on this service so far.
-    failures: u32,
     not_before: Instant,
     /// The worst that the services passed so far had to remark.
     pass: Pass,
+    /// When the latest failed attempt began.
+    missed: Option<Instant>,
+    course: Course,
+}
+
+/// How the service being tried has done so far.
+#[derive(Debug)]
+enum Course {
+    Retries(Trying),
+    Rapid(Burst),
+}
+
+/// What an attempt leads to in its round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// The same service is tried again, so long after this attempt.
+    Again {
+        after: Duration,
+    },
+    NextService,
+    /// The service has failed for good.
+    Failed,
+}
+
+/// What a round has shown.
+enum Shown {
+    Verdict(Verdict),
+    /// A service failed, and not for good: neither healthy nor failed. Only with rapid rounds.
+    Neither,
 }
 
 impl Round {
-    fn new(now: Instant) -> Round {
+    fn new(due: Instant, plan: &Plan) -> Round {
         Round {
+            due,
             began: None,
             service: 0,
-            failures: 0,
-            not_before: now,
+            not_before: due,
             pass: Pass::Clean,
+            missed: None,
+            course: match plan {
+                Plan::Retries(_) => Course::Retries(Trying::default()),
+                Plan::Rapid(_) => Course::Rapid(Burst::default()),
+            },
         }
     }
 }
 
 impl Schedule {
-    /// The first round begins at once, the second anywhere within the interval, and from then on
-    /// the interval varies by a sixteenth. `services` is how many there are to check, at least one.
+    /// The first round begins at once, the second anywhere within the interval. From then on the
+    /// interval varies by a sixteenth with retries, and not at all with rapid rounds. `services` is how
+    /// many there are to check, at least one.
     pub fn new(pace: Pace, services: usize, spread: Spread, now: Instant) -> Schedule {
         Schedule {
             pace,
             services,
-            phase: Phase::Checking(Round::new(now)),
+            phase: Phase::Checking(Round::new(now, &pace.plan)),
             standing: Standing::Open,
-            disagreeing: 0,
+            dissent: Dissent::default(),
+            counts: Counts::new(services),
             spread,
+            drift: Drift::Due,
             demanded: None,
+        }
+    }
+
+    /// Changed settings. What was found out stands, and so does the time of the next round; a round
+    /// under way is begun anew where it could end in a verdict made of both the old and the new.
+    pub fn on_settings(&mut self, pace: Pace, services: usize) {
+        let other_plan =
+            std::mem::discriminant(&pace.plan) != std::mem::discriminant(&self.pace.plan);
+        self.pace = pace;
+        if other_plan || services != self.services {
+            self.services = services;
+            self.on_other_services();
+        }
+    }
+
+    /// Other services than before are to be checked, also where there are as many.
+    pub fn on_other_services(&mut self) {
+        self.counts = Counts::new(self.services);
+        if let Phase::Checking(round) = &mut self.phase {
+            *round = Round::new(round.not_before, &self.pace.plan);
         }
     }
 
     pub fn next(&mut self, now: Instant) -> Next {
         match &self.phase {
-            Phase::Resting { until } if now < *until => return Next::Wait { until: *until },
-            Phase::Resting { .. } => self.phase = Phase::Checking(Round::new(now)),
+            Phase::Resting { until, .. } if now < *until => return Next::Wait { until: *until },
+            Phase::Resting { until, .. } => {
+                self.phase = Phase::Checking(Round::new(*until, &self.pace.plan));
+            }
             Phase::Checking(_) => {}
         }
         match &self.phase {
             Phase::Checking(round) if now >= round.not_before => Next::Attempt {
                 service: round.service,
+                timeout: self.timeout(round),
             },
             Phase::Checking(round) => Next::Wait {
                 until: round.not_before,
             },
-            Phase::Resting { until } => Next::Wait { until: *until },
+            Phase::Resting { until, .. } => Next::Wait { until: *until },
         }
     }
 
-    /// The coordinator wants evidence younger than now. Between rounds the next one begins at once;
-    /// a round under way goes on, and is followed by another where its attempts turn out too old.
+    fn timeout(&self, round: &Round) -> Duration {
+        let usual = self.pace.timeout;
+        match (&self.pace.plan, &round.course) {
+            (Plan::Rapid(rapid), Course::Rapid(burst)) => {
+                rapid::timeout(rapid, usual, &self.counts, round.service, burst)
+            }
+            _ => usual,
+        }
+    }
+
+    /// The coordinator wants evidence younger than now. Between rounds the next one begins at once,
+    /// after one that showed nothing soon; a round under way goes on, and is followed by another where
+    /// its attempts turn out too old.
     pub fn on_demand(&mut self, now: Instant) {
-        match &self.phase {
-            Phase::Resting { .. } => self.phase = Phase::Checking(Round::new(now)),
+        match &mut self.phase {
+            Phase::Resting { until, not_before } => *until = (*until).min(now.max(*not_before)),
             Phase::Checking(_) => self.demanded = Some(now),
         }
     }
@@ -162,45 +262,23 @@ impl Schedule {
     /// The outcome of the attempt that `next` asked for.
     pub fn on_outcome(&mut self, outcome: Outcome) -> Finding {
         let ended = outcome.ended();
-        let mut round = match std::mem::replace(&mut self.phase, Phase::Resting { until: ended }) {
+        let resting = Phase::Resting {
+            until: ended,
+            not_before: ended,
+        };
+        let mut round = match std::mem::replace(&mut self.phase, resting) {
             Phase::Checking(round) => round,
-            Phase::Resting { .. } => Round::new(outcome.began),
+            Phase::Resting { .. } => Round::new(outcome.began, &self.pace.plan),
         };
         let round_began = *round.began.get_or_insert(outcome.began);
         let service = round.service;
-        let mut whole_round = None;
-        match &outcome.result {
-            Ok(pass) => {
-                if *pass != Pass::Clean {
-                    round.pass = *pass;
-                }
-                round.service += 1;
-                round.failures = 0;
-                round.not_before = ended;
-                if round.service == self.services {
-                    whole_round = Some(Verdict::Healthy(round.pass));
-                }
-            }
-            Err(failure) if failure.fault.blame() == Blame::Own => {
-                round.not_before = ended + OWN_FAULT_PAUSE;
-            }
-            Err(failure) => {
-                round.failures += 1;
-                round.not_before = ended + self.pause(round.failures);
-                if round.failures > self.retries() {
-                    whole_round = Some(Verdict::Failed {
-                        service,
-                        failure: failure.clone(),
-                    });
-                }
-            }
-        }
-        let verdict = match whole_round {
+        let shown = self.take_in(&mut round, &outcome);
+        let verdict = match shown {
             None => {
                 self.phase = Phase::Checking(round);
                 None
             }
-            Some(verdict) => self.end_round(verdict, round_began, &outcome),
+            Some(shown) => self.end_round(shown, &round, &outcome),
         };
         Finding {
             round_began,
@@ -210,64 +288,134 @@ impl Schedule {
         }
     }
 
+    /// What the outcome means in the round; what the round has shown if that was its end.
+    fn take_in(&mut self, round: &mut Round, outcome: &Outcome) -> Option<Shown> {
+        let result = match &outcome.result {
+            Err(failure) if failure.fault.blame() == Blame::Own => {
+                round.not_before = outcome.ended() + OWN_FAULT_PAUSE;
+                return None;
+            }
+            Err(failure) => {
+                round.missed = Some(outcome.began);
+                Err(failure)
+            }
+            Ok(pass) => {
+                if *pass != Pass::Clean {
+                    round.pass = *pass;
+                }
+                Ok(*pass)
+            }
+        };
+        let service = round.service;
+        let step = match (&self.pace.plan, &mut round.course) {
+            (Plan::Retries(retries), Course::Retries(trying)) => {
+                trying.on_result(retries, self.standing, result)
+            }
+            (Plan::Rapid(rapid), Course::Rapid(burst)) => {
+                let count = (&mut self.counts, service);
+                rapid::on_result(rapid, self.standing, count, burst, result)
+            }
+            _ => unreachable!("a round is begun anew with another plan"),
+        };
+        round.not_before = outcome.ended();
+        match (step, result) {
+            (Step::Again { after }, _) => round.not_before += after,
+            (Step::NextService, _) => {
+                round.service += 1;
+                if round.service == self.services {
+                    return Some(match (round.missed, &round.course) {
+                        (Some(_), Course::Rapid(_)) => Shown::Neither,
+                        _ => Shown::Verdict(Verdict::Healthy(round.pass)),
+                    });
+                }
+            }
+            (Step::Failed, Err(failure)) => {
+                return Some(Shown::Verdict(Verdict::Failed {
+                    service,
+                    failure: failure.clone(),
+                }))
+            }
+            (Step::Failed, Ok(_)) => unreachable!("only a failure fails for good"),
+        }
+        None
+    }
+
     /// Returns the verdict if the round settles the matter, and arranges for the next round.
-    fn end_round(&mut self, verdict: Verdict, began: Instant, last: &Outcome) -> Option<Verdict> {
-        let (shown, needed, oldest_evidence) = match verdict {
-            Verdict::Healthy(_) => (Standing::Healthy, self.pace.rise, began),
-            Verdict::Failed { .. } => (Standing::Failed, self.pace.fall, last.began),
+    fn end_round(&mut self, shown: Shown, round: &Round, last: &Outcome) -> Option<Verdict> {
+        let (verdict, oldest_evidence) = match shown {
+            Shown::Verdict(verdict @ Verdict::Healthy(_)) => (Some(verdict), round.began),
+            Shown::Verdict(verdict) => (Some(verdict), Some(last.began)),
+            Shown::Neither => (None, round.missed),
         };
-        let first = self.standing == Standing::Open;
-        self.disagreeing = if shown == self.standing {
-            0
-        } else {
-            self.disagreeing + 1
+        let ended = last.ended();
+        // Or one that fails every other time would be asked for evidence without a pause.
+        let not_before = match &verdict {
+            Some(_) => ended,
+            None => ended.max(round.due + self.pace.interval_in_doubt()),
         };
-        let settled = shown == self.standing || self.disagreeing >= needed;
+        let settled = match &verdict {
+            Some(verdict) => self.settles(verdict),
+            None => self.dissent.rounds == 0,
+        };
+        let until = match self.demanded.take() {
+            Some(demanded) if oldest_evidence.map_or(true, |oldest| oldest < demanded) => {
+                not_before
+            }
+            _ if settled => self.rest(round.due, ended),
+            _ => self.rest_in_doubt(round.due, ended),
+        };
+        self.phase = Phase::Resting { until, not_before };
+        verdict.filter(|_| settled)
+    }
+
+    /// Whether this verdict now stands, with rise and fall.
+    fn settles(&mut self, verdict: &Verdict) -> bool {
+        let (shown, needed) = match verdict {
+            Verdict::Healthy(_) => (Standing::Healthy, self.pace.rise),
+            Verdict::Failed { .. } => (Standing::Failed, self.pace.fall),
+        };
+        if self.dissent.shown != shown {
+            self.dissent = Dissent { shown, rounds: 0 };
+        }
+        self.dissent.rounds += 1;
+        let settled = shown == self.standing || self.dissent.rounds >= needed;
         if settled {
             self.standing = shown;
-            self.disagreeing = 0;
+            self.dissent.rounds = 0;
         }
-        let rest = if settled {
-            self.rest(first)
-        } else {
-            self.pace.interval_in_doubt()
-        };
-        self.phase = match self.demanded.take() {
-            Some(demanded) if oldest_evidence < demanded => {
-                Phase::Checking(Round::new(last.ended()))
-            }
-            _ => Phase::Resting {
-                until: last.ended() + rest,
-            },
-        };
-        settled.then_some(verdict)
+        settled
     }
 
-    fn rest(&mut self, first: bool) -> Duration {
+    /// Until the next round starts. A round started at `due` and has ended.
+    fn rest(&mut self, due: Instant, ended: Instant) -> Instant {
         let interval = self.pace.interval;
-        match self.spread.roll() {
-            None => interval,
-            Some(part) if first => interval.mul_f64(part),
-            Some(part) => interval.mul_f64(1.0 + (part - 0.5) / 8.0),
+        let first = std::mem::replace(&mut self.drift, Drift::Done) == Drift::Due;
+        match self.pace.plan {
+            Plan::Retries(_) => {
+                let part = self.spread.roll();
+                ended
+                    + match part {
+                        None => interval,
+                        Some(part) if first => interval.mul_f64(part),
+                        Some(part) => interval.mul_f64(1.0 + (part - 0.5) / 8.0),
+                    }
+            }
+            Plan::Rapid(_) => {
+                let next = rapid::next_start(due, ended, interval);
+                match self.spread.roll().filter(|_| first) {
+                    None => next,
+                    Some(part) => ended + (next - ended).mul_f64(part),
+                }
+            }
         }
     }
 
-    /// Retries protect a healthy backend from one bad moment. One that has failed already is tried
-    /// once a round: poolmon tries it five times, and learns nothing that the next round would not tell.
-    fn retries(&self) -> u32 {
-        if self.standing == Standing::Failed {
-            0
-        } else {
-            self.pace.retries
-        }
-    }
-
-    /// poolmon: 3 s before the first retry, 0.5 s between the others.
-    fn pause(&self, failures: u32) -> Duration {
-        if failures == 1 {
-            self.pace.retry_delay
-        } else {
-            self.pace.retry_delay / 6
+    /// Until the next round starts while rise or fall is being counted.
+    fn rest_in_doubt(&self, due: Instant, ended: Instant) -> Instant {
+        let interval = self.pace.interval_in_doubt();
+        match self.pace.plan {
+            Plan::Retries(_) => ended + interval,
+            Plan::Rapid(_) => rapid::next_start(due, ended, interval),
         }
     }
 }

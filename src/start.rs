@@ -15,10 +15,11 @@ use log::{error, info};
 
 use crate::cli::{self, Command};
 use crate::config::credentials::{self, CredentialsError};
+use crate::config::roster::Roster;
 use crate::config::settings::{Deeds, RunMode, Settings};
 use crate::coordinator::Coordinator;
 use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
-use crate::ledger::Ledger;
+use crate::ledger::{Clerk, Ledger};
 use crate::logging::{self, LogError, LogHandle};
 use crate::notify::ServiceManager;
 use crate::once::{self, Health, OnceError};
@@ -57,6 +58,7 @@ enum StartError {
     /// The working folder.
     Folder(io::Error),
     Signals(io::Error),
+    Clerk(io::Error),
     Once(OnceError),
     Output(io::Error),
 }
@@ -71,6 +73,7 @@ impl fmt::Display for StartError {
             StartError::Fork(cause) => cause.fmt(f),
             StartError::Folder(cause) => write!(f, "working folder: {cause}"),
             StartError::Signals(cause) => write!(f, "signals cannot be watched: {cause}"),
+            StartError::Clerk(cause) => write!(f, "no thread to write the ledger: {cause}"),
             StartError::Once(cause) => cause.fmt(f),
             StartError::Output(cause) => write!(f, "standard output: {cause}"),
         }
@@ -91,8 +94,8 @@ fn complain(text: &str) {
 
 fn run_once(settings: &Settings) -> Result<ExitCode, StartError> {
     start_log(settings)?;
-    let task = task(settings)?;
-    match once::run(settings, &task, &mut io::stdout()).map_err(StartError::Once)? {
+    let (task, roster) = preparations(settings)?;
+    match once::run(settings, &task, &roster, &mut io::stdout()).map_err(StartError::Once)? {
         Health::AllHealthy => Ok(ExitCode::SUCCESS),
         Health::NotAll => Ok(ExitCode::from(NOT_ALL_HEALTHY)),
     }
@@ -102,7 +105,7 @@ fn watch(mut settings: Settings) -> Result<ExitCode, StartError> {
     let folder = std::env::current_dir().map_err(StartError::Folder)?;
     settings.anchor(&folder);
     let log = start_log(&settings)?;
-    let task = task(&settings)?;
+    let (task, roster) = preparations(&settings)?;
     let take_lock = || LockFile::take(&settings.files.lock).map_err(StartError::Lock);
     let (lock, signals) = match settings.run {
         RunMode::Daemon => {
@@ -126,9 +129,9 @@ fn watch(mut settings: Settings) -> Result<ExitCode, StartError> {
         }
     };
     info!("poolmon {} starts", env!("CARGO_PKG_VERSION"));
-    let ledger = open_ledger(&settings);
+    let clerk = Clerk::start(open_ledger(&settings)).map_err(StartError::Clerk)?;
     let manager = service_manager();
-    Coordinator::new(settings, task, ledger, log, signals.inbox, manager).run();
+    Coordinator::new(settings, task, roster, clerk, log, signals.inbox, manager).run();
     drop(signals.watch);
     info!("poolmon stops");
     if let Err(cause) = lock.release() {
@@ -174,14 +177,15 @@ fn open_ledger(settings: &Settings) -> Ledger {
     ledger
 }
 
-fn task(settings: &Settings) -> Result<Task, StartError> {
+/// What the workers need, from files that can be wrong.
+fn preparations(settings: &Settings) -> Result<(Task, Roster), StartError> {
     let account = credentials::account(&settings.probing).map_err(StartError::Credentials)?;
-    let prober = Prober::new(&settings.probing, account).map_err(StartError::Probe)?;
-    Ok(Task {
+    let prober = Prober::new(&settings.probing).map_err(StartError::Probe)?;
+    let task = Task {
         pace: settings.pace,
-        services: settings.services.clone().into(),
         prober: Arc::new(prober),
-    })
+    };
+    Ok((task, Roster::uniform(settings, account)))
 }
 
 fn start_log(settings: &Settings) -> Result<LogHandle, StartError> {

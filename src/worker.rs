@@ -19,7 +19,7 @@ use crate::inbox::{self, Inbox, Mail};
 use crate::outcome::{Failure, Fault, Outcome, Stage};
 use crate::probe::Prober;
 use crate::schedule::{Finding, Next, Schedule, Spread};
-use crate::service::Service;
+use crate::target::Target;
 
 mod desk;
 
@@ -30,11 +30,10 @@ use desk::{Routine, Urgency};
 /// OpenSSL's handshake is the deepest call; measured, it needs less than a quarter of this.
 const STACK: usize = 256 * 1024;
 
-/// What every worker is given: what to check, how, and how often.
+/// What every worker is given: how to probe, and how often.
 #[derive(Clone)]
 pub struct Task {
     pub pace: Pace,
-    pub services: Arc<[Service]>,
     pub prober: Arc<Prober>,
 }
 
@@ -49,7 +48,7 @@ pub struct Report {
 
 enum Order {
     ProbeNow,
-    ProbeWith(Arc<Prober>),
+    TakeUp(Box<(Target, Task, u64)>),
 }
 
 /// A running worker. Dropping it stops the thread: at once if it waits, else when its attempt ends.
@@ -60,10 +59,11 @@ pub struct Worker {
 
 impl Worker {
     /// Starts the thread; its first round begins at once.
-    pub fn start(address: IpAddr, number: u64, task: Task, slot: Slot) -> io::Result<Worker> {
+    pub fn start(target: Target, number: u64, task: Task, slot: Slot) -> io::Result<Worker> {
         let (orders, inbox) = inbox::inbox();
+        let name = format!("backend {}", target.address);
         let thread = Thread {
-            address,
+            target,
             number,
             task,
             inbox,
@@ -71,7 +71,7 @@ impl Worker {
             routine: Routine::default(),
         };
         thread::Builder::new()
-            .name(format!("backend {address}"))
+            .name(name)
             .stack_size(STACK)
             .spawn(move || thread.run())?;
         Ok(Worker { number, orders })
@@ -86,14 +86,18 @@ impl Worker {
         self.orders.send(Order::ProbeNow);
     }
 
-    /// From the next attempt on, probe with this.
-    pub fn probe_with(&self, prober: Arc<Prober>) {
-        self.orders.send(Order::ProbeWith(prober));
+    /// From the next attempt on, probe this target, with this prober, at this pace. Nothing found out
+    /// so far is forgotten. The number is the old one, or a new one where what is still on its way
+    /// from before is not to be mixed up with what comes after.
+    pub fn take_up(&mut self, target: Target, task: Task, number: u64) {
+        self.number = number;
+        self.orders
+            .send(Order::TakeUp(Box::new((target, task, number))));
     }
 }
 
 struct Thread {
-    address: IpAddr,
+    target: Target,
     number: u64,
     task: Task,
     inbox: Inbox<Order>,
@@ -103,7 +107,7 @@ struct Thread {
 
 impl Thread {
     fn run(mut self) {
-        let services = self.task.services.len();
+        let services = self.target.services.len();
         let spread = Spread::new(random_seed());
         let mut schedule = Schedule::new(self.task.pace, services, spread, Instant::now());
         loop {
@@ -116,15 +120,15 @@ impl Thread {
                 Mail::Nothing => {}
             }
             match schedule.next(Instant::now()) {
-                Next::Attempt { service } => {
-                    let finding = schedule.on_outcome(self.attempt(service));
+                Next::Attempt { service, timeout } => {
+                    let finding = schedule.on_outcome(self.attempt(service, timeout));
                     // With each probe in the log, each has its time there.
                     let urgency = match self.routine.urgency(&finding) {
                         Urgency::Routine if log_enabled!(Level::Debug) => Urgency::News,
                         urgency => urgency,
                     };
                     let report = Report {
-                        address: self.address,
+                        address: self.target.address,
                         worker: self.number,
                         finding,
                     };
@@ -148,22 +152,29 @@ impl Thread {
                 self.routine.on_asked(now);
                 schedule.on_demand(now);
             }
-            Order::ProbeWith(prober) => self.task.prober = prober,
+            Order::TakeUp(new) => {
+                let (target, task, number) = *new;
+                schedule.on_settings(task.pace, target.services.len());
+                if target.services != self.target.services {
+                    schedule.on_other_services();
+                    self.routine = Routine::default();
+                }
+                (self.target, self.task, self.number) = (target, task, number);
+            }
         }
     }
 
     /// A panic in a probe is an outcome like any other, so that this backend stays watched.
-    fn attempt(&self, service: usize) -> Outcome {
-        let service = &self.task.services[service];
+    fn attempt(&self, service: usize, timeout: Duration) -> Outcome {
+        let (target, prober) = (&self.target, &self.task.prober);
         let began = Instant::now();
-        let prober = &self.task.prober;
-        catch_unwind(AssertUnwindSafe(|| prober.attempt(self.address, service))).unwrap_or_else(
-            |_| Outcome {
-                began,
-                latency: began.elapsed().max(Duration::from_nanos(1)),
-                result: Err(Failure::new(Stage::Prepare, Fault::Panicked)),
-            },
-        )
+        let attempt = || prober.attempt(target, &target.services[service], timeout);
+        catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Outcome {
+            began,
+            latency: began.elapsed().max(Duration::from_nanos(1)),
+            delivery: None,
+            result: Err(Failure::new(Stage::Prepare, Fault::Panicked)),
+        })
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Settings {
     pub probing: Probing,
     pub rules: Rules,
     pub deeds: Deeds,
+    /// What is run at each change of ours.
+    pub hook: Option<Hook>,
     pub files: Files,
     pub run: RunMode,
     /// Log each probe too.
@@ -35,6 +37,9 @@ impl Settings {
         if let LogTarget::File(log) = &mut self.files.log {
             anchor(log);
         }
+        if let Some(hook) = &mut self.hook {
+            anchor(&mut hook.script);
+        }
         for path in [
             &mut self.probing.ca_file,
             &mut self.probing.credentials_file,
@@ -47,16 +52,45 @@ impl Settings {
 /// When a backend is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// From the end of a round to the start of the next.
+    /// With retries from the end of a round to the start of the next, with rapid rounds from the
+    /// start of a poll to the start of the next.
     pub interval: Duration,
-    /// Further attempts after a failed one, before the port has failed for good.
-    pub retries: u32,
-    /// Before the first retry; between the others passes a sixth of it.
-    pub retry_delay: Duration,
+    /// For a whole attempt: connect, TLS and talk.
+    pub timeout: Duration,
+    pub plan: Plan,
     /// Healthy rounds in a row before a backend counts as healthy, at least one.
     pub rise: u32,
     /// Failed rounds in a row before a backend counts as failed, at least one.
     pub fall: u32,
+}
+
+/// What is done about a failed attempt before it is a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    Retries(Retries),
+    Rapid(Rapid),
+}
+
+/// poolmon's plan: tried again at once, service by service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// Further attempts after a failed one, before the port has failed for good.
+    pub retries: u32,
+    /// Before the first retry; between the others passes a sixth of it.
+    pub retry_delay: Duration,
+}
+
+/// dovemon's plan: failed polls are counted for each service, then it is tried without a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rapid {
+    /// Failed polls in a row of one service before its rapid round.
+    pub retry_count: u32,
+    /// Attempts of a rapid round; with none, `retry_count` failures mean that it has failed.
+    pub rapid_rounds: u32,
+    /// Failed attempts of a rapid round that mean that it has failed.
+    pub rapid_fails_needed: u32,
+    /// For an attempt of a rapid round; one that exceeds it means that it has failed.
+    pub rapid_timeout: Duration,
 }
 
 impl Pace {
@@ -71,14 +105,70 @@ impl Pace {
 /// How one attempt is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probing {
-    /// For a whole attempt: connect, TLS and talk.
-    pub timeout: Duration,
     pub verify: Verify,
     /// A PEM bundle to trust beside the system's.
     pub ca_file: Option<PathBuf>,
     /// Two lines: user name, password. Without it no probe logs in.
     pub credentials_file: Option<PathBuf>,
     pub envelope: Envelope,
+    pub auth: Auth,
+    pub starttls: StartTls,
+    pub steps: Steps,
+}
+
+/// How an account logs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Auth {
+    /// LOGIN of IMAP, USER and PASS of POP3. They know no master user.
+    #[default]
+    Login,
+    /// SASL PLAIN (RFC 4616).
+    SaslPlain,
+}
+
+/// When a connection that began in clear turns to TLS for a password or a recipient. Without either
+/// it never does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartTls {
+    /// Where the server offers it.
+    #[default]
+    Offered,
+    /// Always: where it is not offered, neither is sent.
+    Required,
+    Never,
+}
+
+/// What is done after the login or the greeting; nothing by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Steps {
+    pub imap: ImapSteps,
+    pub pop3: Pop3Steps,
+    pub lmtp: LmtpSteps,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImapSteps {
+    /// LIST of the top level.
+    pub list: bool,
+    /// SELECT of the INBOX.
+    pub select: bool,
+    /// APPEND of a test message to the INBOX.
+    pub append: bool,
+    /// Expunge of the test messages in the INBOX; implies `select`.
+    pub expunge: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pop3Steps {
+    pub stat: bool,
+    /// DELE of the test messages; implies `stat`.
+    pub delete: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LmtpSteps {
+    /// Delivery of a test message.
+    pub deliver: bool,
 }
 
 /// What a certificate is checked for.
@@ -99,6 +189,8 @@ pub struct Rules {
     pub brake: Brake,
     /// How long a backend must have been failed before it is taken down.
     pub down_delay: Duration,
+    /// After that delay: how many may be down, or due to be taken down, for it to be done at all.
+    pub down_delay_limit: Option<u32>,
     /// How long a contested backend is first held, doubling from then on.
     pub hold: Duration,
 }
@@ -158,6 +250,12 @@ pub enum Deeds {
     Done,
     /// `--dry-run`: only logged.
     Told,
+}
+
+/// A program that is run as `SCRIPT down|up ADDRESS` at each change of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    pub script: PathBuf,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

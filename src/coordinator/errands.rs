@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use log::{debug, error, info};
 
-use super::{memory, Coordinator, Notice};
+use super::memory::{this_second, DISK_PATIENCE};
+use super::{Coordinator, Notice};
 use crate::config::settings::{DrainMode, MoveLimit};
 use crate::director::link::{self, Heard};
 use crate::director::wire::{Change, Generation, Reply};
@@ -30,6 +31,8 @@ pub(super) struct Errands {
     under_way: BTreeMap<IpAddr, Errand>,
     /// Decided on and not sent yet, by their numbers.
     decided: Vec<(u64, Change)>,
+    /// Since when the first of them waits for the ledger.
+    waiting_since: Option<Instant>,
     /// What a dry run has said it would do.
     told: BTreeMap<IpAddr, Action>,
     generation: Generation,
@@ -72,6 +75,11 @@ impl Errands {
         self.under_way.is_empty()
     }
 
+    /// When what was decided on is sent, even if the ledger is not on disk by then.
+    pub(super) fn sending_due(&self) -> Option<Instant> {
+        self.waiting_since.map(|since| since + DISK_PATIENCE)
+    }
+
     pub(super) fn forget(&mut self, address: IpAddr) {
         self.under_way.remove(&address);
         self.told.remove(&address);
@@ -110,7 +118,7 @@ impl Coordinator {
             None => return,
         };
         self.fleet
-            .on_sent(address, action, memory::this_second(), Instant::now());
+            .on_sent(address, action, this_second(), Instant::now());
         self.errands.sent += 1;
         let number = self.errands.sent;
         self.errands
@@ -119,13 +127,17 @@ impl Coordinator {
         self.errands.decided.push((number, change));
     }
 
-    /// The ledger is written before the director hears of anything, once for all: each writing waits
-    /// for the disk.
+    /// The ledger is written before the director hears of anything, once for all.
     pub(super) fn send_decided(&mut self) {
         if self.errands.decided.is_empty() {
             return;
         }
         self.remember();
+        let since = *self.errands.waiting_since.get_or_insert_with(Instant::now);
+        if self.waits_for_ledger(since) {
+            return;
+        }
+        self.errands.waiting_since = None;
         for (number, change) in std::mem::take(&mut self.errands.decided) {
             let address = change.address();
             match self.errands.under_way.get(&address) {

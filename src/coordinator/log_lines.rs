@@ -1,5 +1,6 @@
 //! What the coordinator says: one line a change, with its reason. It says and does nothing else.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 
 use log::{debug, error, info};
@@ -9,16 +10,33 @@ use crate::backend::HostState;
 use crate::director::client::DirectorError;
 use crate::director::wire::{Change, Reply};
 use crate::outcome::Pass;
-use crate::policy::{Alarm, Hold, News};
+use crate::policy::{Age, Alarm, Hold, News};
 use crate::schedule::{Finding, Verdict};
+use crate::service::Service;
+
+/// Where the settings have changed since.
+const FORMER_SERVICE: &str = "a service checked before";
+
+fn at_place(services: &[Service], place: usize) -> &dyn Display {
+    services
+        .get(place)
+        .map_or(&FORMER_SERVICE, |service| service)
+}
 
 impl Coordinator {
     /// Each probe is a debug line; a verdict is a line of its own when it is another than before.
     pub(super) fn log_finding(&self, address: IpAddr, finding: &Finding) {
-        let service = self.task.services[finding.service];
+        let target = self.roster.target(address);
+        let service = at_place(&target.services, finding.service);
         let latency = finding.outcome.latency.as_millis();
         match &finding.outcome.result {
-            Ok(pass) => debug!("{address} {service}: {pass} ({latency} ms)"),
+            Ok(pass) => match finding.outcome.delivery {
+                Some(delivery) => debug!(
+                    "{address} {service}: {pass}, read {} ms after delivery ({latency} ms)",
+                    delivery.as_millis()
+                ),
+                None => debug!("{address} {service}: {pass} ({latency} ms)"),
+            },
             Err(failure) => debug!("{address} {service}: {failure} ({latency} ms)"),
         }
         let before = self
@@ -55,7 +73,11 @@ impl Coordinator {
             Alarm::Shared { service, stage } => error!(
                 "no backend passes {} {stage}: none is taken down for it; check this monitor's \
                  account, certificate settings and addresses",
-                self.task.services[*service]
+                at_place(&self.settings.services, *service)
+            ),
+            Alarm::DownDelayLimit => error!(
+                "backends have failed for longer than the delay and stay up: with them more would be \
+                 down than delayed_down_limit allows; is something wrong that they have in common?"
             ),
             Alarm::MaxDown(tag) => error!(
                 "a backend of {tag} has failed and stays up: --max-down allows no more of them down"
@@ -76,9 +98,10 @@ impl Coordinator {
         match alarm {
             Alarm::NoRefuge(tag) => info!("backends of {tag} are no longer without a refuge"),
             Alarm::Shared { service, stage } => {
-                let service = self.task.services[*service];
+                let service = at_place(&self.settings.services, *service);
                 info!("{service} {stage} no longer fails everywhere");
             }
+            Alarm::DownDelayLimit => info!("no failed backend is kept up by delayed_down_limit"),
             Alarm::MaxDown(tag) => info!("no failed backend of {tag} is kept up by --max-down"),
             Alarm::NotOurs(_) | Alarm::Contested(_) => {}
         }
@@ -121,7 +144,12 @@ impl Coordinator {
                 None => "not judged yet".to_owned(),
                 Some(Verdict::Healthy(pass)) => pass.to_string(),
                 Some(Verdict::Failed { service, failure }) => {
-                    format!("failed: {} {failure}", self.task.services[*service])
+                    let target = self.roster.target(address);
+                    let service = match member.evidence.age() {
+                        Age::OfTheseServices => at_place(&target.services, *service),
+                        Age::OfFormerServices => &FORMER_SERVICE,
+                    };
+                    format!("failed: {service} {failure}")
                 }
             };
             let held = match self.holds.get(&address) {

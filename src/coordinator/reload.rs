@@ -6,6 +6,7 @@ use log::{error, info};
 
 use super::Coordinator;
 use crate::config::credentials;
+use crate::config::roster::Roster;
 use crate::notify::Message;
 
 impl Coordinator {
@@ -24,13 +25,23 @@ impl Coordinator {
             Ok(account) => account,
             Err(cause) => return error!("{cause}; the old credentials stay"),
         };
-        match self.task.prober.renewed(probing, account) {
+        match self.task.prober.renewed(probing) {
             Ok(prober) => self.task.prober = Arc::new(prober),
             Err(cause) => return error!("{cause}; the old certificates and credentials stay"),
         }
-        for worker in self.workers.values() {
-            worker.probe_with(Arc::clone(&self.task.prober));
-        }
+        self.roster = Roster::uniform(&self.settings, account);
+        self.hand_over();
         info!("reloaded");
+    }
+
+    /// Task and roster of now to every worker, and to the policy who is probed as the same user.
+    fn hand_over(&mut self) {
+        for (address, worker) in &mut self.workers {
+            let target = self.roster.target(*address);
+            let account = target.account.as_deref();
+            let login = account.map(|account| self.logins.number(account));
+            self.fleet.on_login(*address, login);
+            worker.take_up(target, self.task.clone(), worker.number());
+        }
     }
 }

@@ -19,7 +19,7 @@ use super::line::{loss, timestamp};
 
 /// Where systems have the socket, in the order of trying.
 const SOCKETS: [&str; 3] = ["/dev/log", "/var/run/syslog", "/var/run/log"];
-/// How long a message may wait for a syslogd that is busy.
+/// How long each of a message's two tries may wait for a syslogd that is busy.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// For how long a syslogd that kept a message waiting is not bothered again.
 const REST: Duration = Duration::from_secs(5);
@@ -72,23 +72,24 @@ impl Syslog {
         }
     }
 
-    /// Sends one message, with a second try over a new connection.
+    /// Sends one message, with a second try over a new connection: also where the first one took long,
+    /// since on a busy machine that alone does not tell a syslogd that hangs from one that is gone.
     fn put(&mut self, level: Level, text: &str) -> bool {
         if self.rests_until.map_or(false, |end| Instant::now() < end) {
             return false;
         }
         self.rests_until = None;
+        let mut began = Instant::now();
         for _ in 0..2 {
-            let began = Instant::now();
+            began = Instant::now();
             match self.try_once(level, text) {
                 Ok(()) => return true,
                 Err(cause) => self.cause = cause,
             }
             self.connection = None;
-            if began.elapsed() >= PATIENCE {
-                self.rests_until = Some(Instant::now() + REST);
-                return false;
-            }
+        }
+        if began.elapsed() >= PATIENCE {
+            self.rests_until = Some(Instant::now() + REST);
         }
         false
     }

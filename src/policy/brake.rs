@@ -1,5 +1,6 @@
 //! The operator's own limits on taking down: so many of a tag (`--max-down`), not before so long
-//! (`--down-delay`).
+//! (`--down-delay`), and after that delay only while not too many are down or due to be (dovemon's
+//! `delayed_down_limit`).
 //!
 //! They come on top of the refuge, except `--max-down=all`, which is poolmon's way and does without.
 
@@ -15,6 +16,10 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     let due = question.member.evidence.failed_since()? + delay;
     if question.now < due {
         return Some(question.hold_until(Reason::DownDelay, due));
+    }
+    let limit = question.fleet.rules().down_delay_limit;
+    if limit.map_or(false, |limit| question.fleet.down_or_due() > limit as usize) {
+        return Some(question.hold(Reason::DownDelayLimit));
     }
     if would_exceed(question) {
         let tag = question.member.listed.tag.clone();

@@ -6,23 +6,35 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use crate::outcome::Blame;
+use crate::outcome::{Blame, Outcome};
 use crate::schedule::{Finding, Verdict};
 
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     verdict: Option<Verdict>,
+    age: Age,
     /// When the verdict became `Failed`, while it is.
     failed_since: Option<Instant>,
     /// When the verdict became `Healthy`, while it is.
     healthy_since: Option<Instant>,
     doubt: Option<Doubt>,
+    /// The services that have failed and not passed since, and when the first such attempt ended.
+    failing: Vec<(usize, Instant)>,
     healthy: Option<HealthyRound>,
-    /// When each service was last seen to pass, by its place in the settings.
-    passes: Vec<Option<Instant>>,
 }
 
-/// The time since the first failed attempt that no healthy round has followed yet.
+/// Whether a verdict is of the services that are checked now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Age {
+    #[default]
+    OfTheseServices,
+    /// The place of a service in it says nothing any more.
+    OfFormerServices,
+}
+
+/// The time since the first failed attempt that no healthy round has followed yet. Where every service
+/// has passed since without a round that was healthy as a whole, it begins anew with the next failure:
+/// what others have passed by then says nothing about that one.
 #[derive(Clone, Debug)]
 pub struct Doubt {
     /// When the first failed attempt ended.
@@ -56,6 +68,10 @@ impl Evidence {
         self.verdict.as_ref()
     }
 
+    pub fn age(&self) -> Age {
+        self.age
+    }
+
     pub fn failed_since(&self) -> Option<Instant> {
         self.failed_since
     }
@@ -68,12 +84,14 @@ impl Evidence {
         self.doubt.as_ref()
     }
 
-    pub fn healthy_round(&self) -> Option<HealthyRound> {
-        self.healthy
+    /// Since when this service has failed without a pass in between.
+    pub fn failing_since(&self, service: usize) -> Option<Instant> {
+        let failing = self.failing.iter().find(|(other, _)| *other == service);
+        failing.map(|(_, since)| *since)
     }
 
-    pub fn last_pass(&self, service: usize) -> Option<Instant> {
-        self.passes.get(service).copied().flatten()
+    pub fn healthy_round(&self) -> Option<HealthyRound> {
+        self.healthy
     }
 
     /// Whether nothing speaks against the backend: it may be untried, or its last round was healthy.
@@ -89,28 +107,17 @@ impl Evidence {
     pub(super) fn on_finding(&mut self, finding: &Finding) {
         let outcome = &finding.outcome;
         match &outcome.result {
-            Ok(_) => {
-                if self.passes.len() <= finding.service {
-                    self.passes.resize(finding.service + 1, None);
-                }
-                self.passes[finding.service] = Some(outcome.ended());
-            }
+            Ok(_) => self
+                .failing
+                .retain(|(service, _)| *service != finding.service),
             Err(failure) if failure.fault.blame() == Blame::Own => {}
-            Err(_) => match &mut self.doubt {
-                Some(doubt) => doubt.latest_failure = outcome.began,
-                None => {
-                    self.doubt = Some(Doubt {
-                        since: outcome.ended(),
-                        latest_failure: outcome.began,
-                        refuges: BTreeMap::new(),
-                    })
-                }
-            },
+            Err(_) => self.on_failure(finding.service, outcome),
         }
         if let Some(verdict) = &finding.verdict {
             match verdict {
                 Verdict::Healthy(_) => {
                     self.doubt = None;
+                    self.failing.clear();
                     self.failed_since = None;
                     self.healthy_since.get_or_insert(finding.round_began);
                     self.healthy = Some(HealthyRound {
@@ -124,7 +131,29 @@ impl Evidence {
                 }
             }
             self.verdict = Some(verdict.clone());
+            self.age = Age::OfTheseServices;
         }
+    }
+
+    fn on_failure(&mut self, service: usize, outcome: &Outcome) {
+        match &mut self.doubt {
+            Some(doubt) if !self.failing.is_empty() => doubt.latest_failure = outcome.began,
+            doubt => {
+                *doubt = Some(Doubt {
+                    since: outcome.ended(),
+                    latest_failure: outcome.began,
+                    refuges: BTreeMap::new(),
+                })
+            }
+        }
+        if self.failing_since(service).is_none() {
+            self.failing.push((service, outcome.ended()));
+        }
+    }
+
+    pub(super) fn on_other_services(&mut self) {
+        self.failing.clear();
+        self.age = Age::OfFormerServices;
     }
 
     pub(super) fn on_healthy_round_elsewhere(&mut self, other: IpAddr, round: HealthyRound) {

@@ -11,11 +11,11 @@ use super::hold::Contest;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
 use super::settle::{Command, Setback};
-use super::standing::{Place, Standing};
+use super::standing::{Login, Place, Standing};
 use super::{Action, Debt, Evidence, Sync};
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::settings::{DrainMode, Rules};
-use crate::schedule::Finding;
+use crate::schedule::{Finding, Verdict};
 
 /// All listed backends.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Fleet {
     doubted: BTreeSet<IpAddr>,
     /// Those of them who have not enough refuges yet.
     wanting: BTreeSet<IpAddr>,
+    /// Those listed down, going down, or failed.
+    down_or_due: BTreeSet<IpAddr>,
     standing: Standing,
     sync: Sync,
     /// How long our director leaves the first move to those before it in the ring.
@@ -51,6 +53,7 @@ pub struct Member {
     expected: Option<Expectation>,
     /// When a probe was asked for that has not come in yet.
     asked: Option<Instant>,
+    pub(super) login: Option<Login>,
     place: Option<Place>,
 }
 
@@ -104,6 +107,7 @@ impl Fleet {
             members: BTreeMap::new(),
             doubted: BTreeSet::new(),
             wanting: BTreeSet::new(),
+            down_or_due: BTreeSet::new(),
             standing: Standing::default(),
             sync: Sync::Silent,
             turn_delay: Duration::ZERO,
@@ -166,6 +170,11 @@ impl Fleet {
             .collect()
     }
 
+    /// How many are listed down, by whomever, going down, or failed and to be taken down.
+    pub(super) fn down_or_due(&self) -> usize {
+        self.down_or_due.len()
+    }
+
     pub(super) fn standing(&self) -> &Standing {
         &self.standing
     }
@@ -182,6 +191,31 @@ impl Fleet {
     /// it comes: no command, debt, claim or contest waits for one.
     pub fn is_at_rest(&self) -> bool {
         self.members.values().all(Member::is_at_rest)
+    }
+
+    /// Other rules than before: they hold for what is decided from now on.
+    pub fn on_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
+    /// Whom it is probed as from now on. It is nobody for a backend that has just been listed.
+    pub fn on_login(&mut self, address: IpAddr, login: Option<Login>) {
+        if let Some(member) = self.members.get_mut(&address) {
+            if member.login != login {
+                self.standing.forget_passes_of(address, member.login);
+                member.login = login;
+            }
+        }
+        self.put_in_place(address);
+    }
+
+    /// Other services than before are checked, and their places are not those of before. The verdicts
+    /// stand; none acts before an attempt on the new services agrees with it.
+    pub fn on_other_services(&mut self) {
+        self.standing.forget_passes();
+        for member in self.members.values_mut() {
+            member.evidence.on_other_services();
+        }
     }
 
     /// How long to leave the first move to others (`rank::turn_delay`).
@@ -210,10 +244,11 @@ impl Fleet {
             if let Some(member) = self.members.remove(&address) {
                 let place = member.place.as_ref();
                 self.standing.move_from(address, place, None);
+                self.standing.forget_passes_of(address, member.login);
             }
-            self.standing.on_left(address);
             self.doubted.remove(&address);
             self.wanting.remove(&address);
+            self.down_or_due.remove(&address);
             changes.left.push(address);
         }
         changes
@@ -230,13 +265,17 @@ impl Fleet {
             member.asked = None;
         }
         let (is_clear, round) = (member.evidence.is_clear(), member.evidence.healthy_round());
+        let has_enough = member.evidence.doubt().map_or(true, Doubt::has_enough);
+        let login = member.login;
         if finding.outcome.result.is_ok() {
             let ended = finding.outcome.ended();
-            self.standing.on_pass(address, finding.service, ended);
+            self.standing
+                .on_pass(address, login, finding.service, ended);
         }
         self.put_in_place(address);
         if !is_clear {
-            if self.doubted.insert(address) {
+            self.doubted.insert(address);
+            if !has_enough {
                 self.wanting.insert(address);
             }
             return;
@@ -279,6 +318,11 @@ impl Fleet {
                 self.standing
                     .move_from(address, member.place.as_ref(), place.as_ref());
                 member.place = place;
+            }
+            if member.is_down_or_due() {
+                self.down_or_due.insert(address);
+            } else {
+                self.down_or_due.remove(&address);
             }
         }
     }
@@ -400,6 +444,7 @@ impl Member {
             turn: None,
             expected: None,
             asked: None,
+            login: None,
             place: None,
         }
     }
@@ -430,10 +475,17 @@ impl Member {
         self.listed.state == HostState::Up && !self.is_going_down() && self.listed.vhosts > 0
     }
 
+    fn is_down_or_due(&self) -> bool {
+        self.listed.state == HostState::Down
+            || self.is_going_down()
+            || matches!(self.evidence.verdict(), Some(Verdict::Failed { .. }))
+    }
+
     fn standing(&self) -> Option<Place> {
         self.evidence.is_clear().then(|| Place {
             passed: self.evidence.healthy_round().map(|round| round.ended),
             able: self.may_take_users().then(|| self.listed.tag.clone()),
+            login: self.login,
         })
     }
 

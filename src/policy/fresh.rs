@@ -3,9 +3,9 @@
 //! When the list shows a state that is news and not our doing (another monitor's act, an
 //! administrator's, a restarted director's), one attempt begun after that must agree first. Without
 //! this rule, comparing levels turns a stale verdict into an extra down of a backend that another
-//! monitor has just seen recover.
+//! monitor has just seen recover. The same holds for a verdict on other services than are checked now.
 
-use super::{Action, Hold, Need, Question, Reason};
+use super::{Action, Age, Hold, Need, Question, Reason};
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     let evidence = &question.member.evidence;
@@ -15,7 +15,8 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         // The debt says that this monitor made the state.
         Action::Drain => return None,
     };
-    if newest.map_or(false, |began| began >= question.member.news) {
+    let of_these = evidence.age() == Age::OfTheseServices;
+    if of_these && newest.map_or(false, |began| began >= question.member.news) {
         return None;
     }
     Some(question.hold_for(Reason::Stale, Need::Probe(question.address)))

@@ -30,12 +30,13 @@ mod standing;
 mod tests;
 
 pub use drain::Debt;
-pub use evidence::Evidence;
+pub use evidence::{Age, Evidence};
 pub use fleet::{Answer, Changes, Fleet, Member, Memory, News};
 pub use ownership::OwnDown;
 pub use rank::turn_delay;
 pub use refuge::control;
 pub use ring::Sync;
+pub use standing::Login;
 
 /// What the director can be told of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +157,8 @@ pub enum Reason {
     NoRefuge(Tag),
     /// It has not been failed for as long as the operator wants.
     DownDelay,
+    /// It has been failed for long enough, but too many are down or due to be: dovemon's limit.
+    DownDelayLimit,
     /// As many of the tag are down as the operator allows.
     MaxDown(Tag),
     /// The last try left users, or was not done; the pause before the next grows.
@@ -176,7 +179,7 @@ impl Reason {
             }
             Reason::NotOurs { .. } => Rule::Ownership,
             Reason::Contested { .. } | Reason::Unsteady => Rule::Hold,
-            Reason::DownDelay | Reason::MaxDown(_) => Rule::Brake,
+            Reason::DownDelay | Reason::DownDelayLimit | Reason::MaxDown(_) => Rule::Brake,
             Reason::DrainPause => Rule::Drain,
             Reason::Turn => Rule::Rank,
         }
@@ -190,6 +193,7 @@ impl Reason {
                 stage: *stage,
             }),
             Reason::NoRefuge(tag) => Some(Alarm::NoRefuge(tag.clone())),
+            Reason::DownDelayLimit => Some(Alarm::DownDelayLimit),
             Reason::MaxDown(tag) => Some(Alarm::MaxDown(tag.clone())),
             Reason::NotOurs { address } => Some(Alarm::NotOurs(*address)),
             Reason::Contested { address } => Some(Alarm::Contested(*address)),
@@ -216,7 +220,10 @@ impl fmt::Display for Reason {
             Reason::NotListedYet => f.write_str("the list is to show the last command's effect"),
             Reason::SetBack => f.write_str("the director did not do it; trying again later"),
             Reason::Shared { stage, .. } => {
-                write!(f, "no backend is known to pass {stage} at present")
+                write!(
+                    f,
+                    "no other backend is known to pass {stage} at present, as the same user"
+                )
             }
             Reason::Stale => f.write_str("its state is news; probing it again first"),
             Reason::Silent => f.write_str("the director does not answer"),
@@ -234,6 +241,7 @@ impl fmt::Display for Reason {
             Reason::Contested { .. } => f.write_str("somebody else takes it down"),
             Reason::Unsteady => f.write_str("it went down again and again within an hour"),
             Reason::DownDelay => f.write_str("it has not been failed for long enough"),
+            Reason::DownDelayLimit => f.write_str("too many are down or due to be taken down"),
             Reason::MaxDown(tag) => write!(f, "no more of {tag} may be down"),
             Reason::DrainPause => f.write_str("users are left; moving them again later"),
             Reason::Turn => f.write_str("monitors of directors before ours move first"),
@@ -248,6 +256,8 @@ pub enum Alarm {
     NoRefuge(Tag),
     /// Nobody passes this check: is the monitor's account, certificate or address wrong?
     Shared { service: usize, stage: Stage },
+    /// More are down or due to be taken down than the limit of delayed downs allows.
+    DownDelayLimit,
     /// `--max-down` keeps a failed backend of this tag up.
     MaxDown(Tag),
     /// Healthy, down, and only its owner or an administrator may bring it up.

@@ -28,6 +28,7 @@ const RULES: Rules = Rules {
     restore: Restore::Any,
     brake: Brake::Refuge,
     down_delay: Duration::ZERO,
+    down_delay_limit: None,
     hold: Duration::from_secs(60),
 };
 
@@ -127,6 +128,7 @@ impl Bench {
             outcome: Outcome {
                 began,
                 latency,
+                delivery: None,
                 result,
             },
             verdict,

@@ -1,4 +1,5 @@
 use std::io::{Read, Write};
+use std::net::IpAddr;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::{mpsc, Mutex};
@@ -7,20 +8,24 @@ use std::thread;
 use native_tls::TlsAcceptor;
 
 use super::*;
-use crate::account::Secret;
+use crate::account::{Account, Secret};
+use crate::config::settings::{Auth, StartTls, Steps};
 use crate::net::names::Answer;
 use crate::net::stage::{self, Authority, Server, Validity};
 
 const TIMEOUT: Duration = Duration::from_millis(400);
+/// Room for a busy machine; only the tests of time itself make it short.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn probing(verify: Verify, ca_file: Option<PathBuf>) -> Probing {
     Probing {
-        // Room for a busy machine; only the tests of time itself make it short.
-        timeout: Duration::from_secs(5),
         verify,
         ca_file,
         credentials_file: None,
         envelope: Envelope::default(),
+        auth: Auth::Login,
+        starttls: StartTls::Offered,
+        steps: Steps::default(),
     }
 }
 
@@ -28,39 +33,67 @@ fn account() -> Option<Account> {
     Some(Account {
         user: b"probe".to_vec(),
         password: Secret::new(*b"hunter2"),
+        master: None,
     })
 }
 
 fn service(server: &Server, security: Security) -> Service {
-    Service {
+    Service::Port(Port {
         protocol: Protocol::Imap,
         security,
-        port: server.address.port(),
+        number: server.address.port(),
+    })
+}
+
+/// A prober, and what it is to probe with.
+struct Rig {
+    prober: Prober,
+    account: Option<Account>,
+    timeout: Duration,
+}
+
+impl Rig {
+    fn outcome(&self, address: IpAddr, service: Service) -> Outcome {
+        let target = Target {
+            address,
+            services: [service].into(),
+            account: self.account.clone().map(Arc::new),
+            tls_name: None,
+        };
+        self.prober.attempt(&target, &service, self.timeout)
     }
 }
 
-fn attempt(prober: &Prober, server: &Server, security: Security) -> Result<Pass, Failure> {
-    let outcome = prober.attempt(server.address.ip(), &service(server, security));
+fn attempt(rig: &Rig, server: &Server, security: Security) -> Result<Pass, Failure> {
+    let outcome = rig.outcome(server.address.ip(), service(server, security));
     outcome.result
 }
 
 /// A prober whose names are settled: the lookup of loopback is over.
-fn prober_with(authority: &Authority, account: Option<Account>, answer: Answer) -> Prober {
+fn rig_with(authority: &Authority, account: Option<Account>, answer: Answer) -> Rig {
     let names = Arc::new(Names::new(move |_| answer.clone()));
     let loopback = [127, 0, 0, 1].into();
     while names.name_of(loopback, Instant::now()) == Name::Pending {
         thread::sleep(Duration::from_millis(5));
     }
-    let probing = probing(Verify::AddressName, Some(authority.certificate()));
-    Prober::with_names(&probing, account, names).unwrap()
+    rig_with_names(authority, account, names)
 }
 
-fn without_tls(timeout: Duration) -> Prober {
-    let probing = Probing {
+fn rig_with_names(authority: &Authority, account: Option<Account>, names: Arc<Names>) -> Rig {
+    let probing = probing(Verify::AddressName, Some(authority.certificate()));
+    Rig {
+        prober: Prober::with_names(&probing, names).unwrap(),
+        account,
+        timeout: PATIENCE,
+    }
+}
+
+fn without_tls(timeout: Duration) -> Rig {
+    Rig {
+        prober: Prober::new(&probing(Verify::Off, None)).unwrap(),
+        account: None,
         timeout,
-        ..probing(Verify::Off, None)
-    };
-    Prober::new(&probing, None).unwrap()
+    }
 }
 
 fn named(name: &str) -> Answer {
@@ -164,8 +197,8 @@ fn a_plain_server_that_greets_is_healthy() {
         greet(&mut socket, "IMAP4rev1");
         talk_imap(&mut socket, "IMAP4rev1", &heard);
     });
-    let prober = without_tls(Duration::from_secs(5));
-    let result = attempt(&prober, &server, Security::Plain);
+    let rig = without_tls(PATIENCE);
+    let result = attempt(&rig, &server, Security::Plain);
     assert_eq!(result, Ok(Pass::Clean));
     let farewell = receiver.recv_timeout(Duration::from_secs(5)).unwrap();
     assert!(farewell.ends_with("LOGOUT"), "{farewell}");
@@ -173,9 +206,9 @@ fn a_plain_server_that_greets_is_healthy() {
 
 #[test]
 fn what_fails_is_told_with_its_stage() {
-    let prober = without_tls(TIMEOUT);
+    let rig = without_tls(TIMEOUT);
     let check = |server: &Server, security, expected| {
-        check_failure(attempt(&prober, server, security), expected);
+        check_failure(attempt(&rig, server, security), expected);
     };
     check(&stage::silent(), Security::Plain, "greeting: timed out");
     check(&stage::silent(), Security::Tls, "tls handshake: timed out");
@@ -189,12 +222,12 @@ fn what_fails_is_told_with_its_stage() {
     check(&plain, Security::Tls, "tls handshake: tls failed");
     let address = closing.address;
     drop(closing);
-    let gone = Service {
+    let gone = Service::Port(Port {
         protocol: Protocol::Imap,
         security: Security::Plain,
-        port: address.port(),
-    };
-    let result = prober.attempt(address.ip(), &gone).result;
+        number: address.port(),
+    });
+    let result = rig.outcome(address.ip(), gone).result;
     check_failure(result, "connect: connection refused");
 }
 
@@ -206,10 +239,10 @@ fn a_server_that_dribbles_is_given_up_in_time() {
         }
     });
     let outcome =
-        without_tls(TIMEOUT).attempt(server.address.ip(), &service(&server, Security::Plain));
+        without_tls(TIMEOUT).outcome(server.address.ip(), service(&server, Security::Plain));
     check_failure(outcome.result, "greeting: timed out");
     assert!(outcome.latency >= TIMEOUT, "{:?}", outcome.latency);
-    assert!(outcome.latency < TIMEOUT * 3, "{:?}", outcome.latency);
+    assert!(outcome.latency < PATIENCE, "{:?}", outcome.latency);
 }
 
 #[test]
@@ -226,12 +259,12 @@ fn the_certificate_is_checked_against_the_addresss_name_or_the_address() {
         (Answer::Failed, Err(unknown), Ok(())),
     ];
     for (answer, expected_by_name, expected_by_address) in cases {
-        let prober = prober_with(&authority, account(), answer);
+        let rig = rig_with(&authority, account(), answer);
         for (server, expected) in [
             (&by_name, expected_by_name),
             (&by_address, expected_by_address),
         ] {
-            let result = attempt(&prober, server, Security::Tls);
+            let result = attempt(&rig, server, Security::Tls);
             match expected {
                 Ok(()) => assert_eq!(result, Ok(Pass::Clean)),
                 Err(expected) => check_failure(result, expected),
@@ -255,8 +288,12 @@ fn a_configured_name_needs_no_dns_and_no_check_needs_no_name() {
         (Verify::Off, Ok(Pass::Clean)),
     ] {
         let probing = probing(verify, Some(authority.certificate()));
-        let prober = Prober::with_names(&probing, account(), names.clone()).unwrap();
-        let result = attempt(&prober, &server, Security::Tls);
+        let rig = Rig {
+            prober: Prober::with_names(&probing, names.clone()).unwrap(),
+            account: account(),
+            timeout: PATIENCE,
+        };
+        let result = attempt(&rig, &server, Security::Tls);
         assert_eq!(result.map_err(drop), expected);
     }
     thread::sleep(Duration::from_millis(50));
@@ -272,12 +309,11 @@ fn while_the_name_is_pending_tls_ports_are_not_even_connected_to() {
         Answer::Failed
     }));
     let authority = Authority::new();
-    let probing = probing(Verify::AddressName, Some(authority.certificate()));
-    let prober = Prober::with_names(&probing, account(), names).unwrap();
+    let rig = rig_with_names(&authority, account(), names);
 
     let (heard, connections) = Heard::new();
     let server = Server::start(move |_| heard.note("connected"));
-    let result = attempt(&prober, &server, Security::Tls);
+    let result = attempt(&rig, &server, Security::Tls);
     check_failure(result, "preparation: waiting for the address's name");
     assert!(connections
         .recv_timeout(Duration::from_millis(100))
@@ -285,7 +321,7 @@ fn while_the_name_is_pending_tls_ports_are_not_even_connected_to() {
 
     let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
     let (server, _heard) = imap_with_starttls(acceptor);
-    let result = attempt(&prober, &server, Security::Plain);
+    let result = attempt(&rig, &server, Security::Plain);
     check_failure(result, "tls handshake: waiting for the address's name");
 }
 
@@ -295,8 +331,8 @@ fn after_starttls_the_login_goes_over_the_checked_channel_only() {
     let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
     let (server, heard) = imap_with_starttls(acceptor);
 
-    let prober = prober_with(&authority, account(), named("mail.example"));
-    let result = attempt(&prober, &server, Security::Plain);
+    let rig = rig_with(&authority, account(), named("mail.example"));
+    let result = attempt(&rig, &server, Security::Plain);
     assert_eq!(result, Ok(Pass::Clean));
     let mut lines = Vec::new();
     while lines
@@ -309,8 +345,8 @@ fn after_starttls_the_login_goes_over_the_checked_channel_only() {
     assert!(place("STARTTLS") < place("(handshake)"), "{lines:?}");
     assert!(place("(handshake)") < place("hunter2"), "{lines:?}");
 
-    let prober = prober_with(&authority, account(), named("other.example"));
-    let result = attempt(&prober, &server, Security::Plain);
+    let rig = rig_with(&authority, account(), named("other.example"));
+    let result = attempt(&rig, &server, Security::Plain);
     check_failure(result, "tls handshake: certificate refused");
     thread::sleep(Duration::from_millis(50));
     assert!(heard.try_iter().all(|line| !line.contains("hunter2")));
@@ -326,8 +362,8 @@ fn text_behind_the_reply_to_starttls_is_an_attack() {
         read_line(&mut socket);
     });
     let authority = Authority::new();
-    let prober = prober_with(&authority, account(), Answer::Nameless);
-    let result = attempt(&prober, &server, Security::Plain);
+    let rig = rig_with(&authority, account(), Answer::Nameless);
+    let result = attempt(&rig, &server, Security::Plain);
     check_failure(result, "starttls: clear text behind the reply to starttls");
 }
 
@@ -335,9 +371,12 @@ fn text_behind_the_reply_to_starttls_is_an_attack() {
 fn a_renewed_prober_still_knows_the_names() {
     let authority = Authority::new();
     let server = imaps(authority.acceptor("DNS:mail.example", Validity::Current));
-    let prober = prober_with(&authority, None, named("mail.example"));
+    let rig = rig_with(&authority, None, named("mail.example"));
     let probing = probing(Verify::AddressName, Some(authority.certificate()));
-    let renewed = prober.renewed(&probing, account()).unwrap();
+    let renewed = Rig {
+        prober: rig.prober.renewed(&probing).unwrap(),
+        ..rig
+    };
     let result = attempt(&renewed, &server, Security::Tls);
     assert_eq!(result, Ok(Pass::Clean));
 }

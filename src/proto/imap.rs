@@ -12,7 +12,7 @@ use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
 use crate::proto::{
     after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
-    refuses_plaintext, response_code, Channel, Check, Progress,
+    refuses_plaintext, response_code, Check, Progress, Way,
 };
 use crate::quote::Quote;
 
@@ -29,12 +29,19 @@ pub(super) fn begin<S: Read + Write>(
 ) -> Result<Progress, Failure> {
     let greeting = greet(lines).map_err(|fault| Failure::new(Stage::Greeting, fault))?;
     let announced = match greeting {
-        Greeting::LoggedIn => return Ok(Progress::Done(Pass::Clean)),
+        // No STARTTLS can follow a PREAUTH (RFC 3501 6.2.1), so one that was put in place of another
+        // greeting must not get past a requirement.
+        Greeting::LoggedIn => {
+            if check.account.is_some() {
+                check.way(false)?;
+            }
+            return Ok(Progress::Done(Pass::Clean));
+        }
         Greeting::Ready(announced) => announced,
     };
     let account = match (check.account, announced) {
         (Some(account), _) => account,
-        (None, Some(announced)) if announced.lets_nobody_in(check.channel) => {
+        (None, Some(announced)) if announced.lets_nobody_in(check) => {
             return Ok(Progress::Done(Pass::PlaintextDisabled));
         }
         (None, _) => return Ok(Progress::Done(Pass::Clean)),
@@ -43,11 +50,11 @@ pub(super) fn begin<S: Read + Write>(
         Some(capabilities) => capabilities,
         None => ask_capabilities(lines, CAPABILITY)?,
     };
-    if check.channel == Channel::Clear && capabilities.starttls {
+    if check.way(capabilities.starttls)? == Way::StartTls {
         start_tls(lines)?;
         return Ok(Progress::StartTls);
     }
-    if capabilities.lets_nobody_in(check.channel) {
+    if capabilities.login_disabled {
         return Ok(Progress::Done(Pass::PlaintextDisabled));
     }
     log_in(lines, account).map(Progress::Done)
@@ -62,7 +69,8 @@ pub(super) fn resume<S: Read + Write>(
         Some(account) => account,
         None => return Ok(Pass::Clean),
     };
-    if ask_capabilities(lines, CAPABILITY_UNDER_TLS)?.lets_nobody_in(Channel::Encrypted) {
+    // An encrypted channel can still be one in clear to the server, behind a TLS terminator.
+    if ask_capabilities(lines, CAPABILITY_UNDER_TLS)?.login_disabled {
         return Ok(Pass::PlaintextDisabled);
     }
     log_in(lines, account)
@@ -122,10 +130,8 @@ impl Capabilities {
         Capabilities::parse(response_code(text)?)
     }
 
-    /// An encrypted channel can still be one in clear to the server, behind a TLS terminator.
-    fn lets_nobody_in(self, channel: Channel) -> bool {
-        let tls_ahead = channel == Channel::Clear && self.starttls;
-        self.login_disabled && !tls_ahead
+    fn lets_nobody_in(self, check: &Check<'_>) -> bool {
+        self.login_disabled && check.way(self.starttls) != Ok(Way::StartTls)
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
-use crate::proto::{after_word, Channel, Check, Progress};
+use crate::proto::{after_word, Check, Progress, Way};
 use crate::quote::Quote;
 
 /// A name that is valid everywhere and never looked up (RFC 6761 6.3). The machine's own would have
@@ -35,7 +35,7 @@ pub(super) fn begin<S: Read + Write>(
         .and_then(Reply::success)
         .map_err(|fault| Failure::new(Stage::Greeting, fault))?;
     let offers_tls = say_hello(lines)?;
-    if offers_tls && check.channel == Channel::Clear && check.envelope.to.is_some() {
+    if check.envelope.to.is_some() && check.way(offers_tls)? == Way::StartTls {
         exchange(lines, b"STARTTLS\r\n")
             .and_then(Reply::success)
             .map_err(|fault| Failure::new(Stage::StartTls, fault))?;

@@ -15,7 +15,8 @@ mod tests;
 use std::io::{Read, Write};
 
 use crate::account::{Account, Envelope};
-use crate::outcome::{Failure, Fault, Pass};
+use crate::config::settings::StartTls;
+use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
 use crate::quote::Quote;
 use crate::service::Protocol;
@@ -33,8 +34,32 @@ pub struct Check<'a> {
     /// Without one, nobody logs in.
     pub account: Option<&'a Account>,
     pub envelope: &'a Envelope,
+    pub starttls: StartTls,
     /// The channel that the dialogue begins on.
     pub channel: Channel,
+}
+
+/// How far the way to a password or a recipient is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Say it here.
+    Clear,
+    /// Ask for TLS first.
+    StartTls,
+}
+
+impl Check<'_> {
+    /// What has to come before something worth hiding, on a server that offers STARTTLS or not.
+    fn way(&self, offers_tls: bool) -> Result<Way, Failure> {
+        match (self.channel, self.starttls, offers_tls) {
+            (Channel::Encrypted, _, _) | (_, StartTls::Never, _) => Ok(Way::Clear),
+            (Channel::Clear, _, true) => Ok(Way::StartTls),
+            (Channel::Clear, StartTls::Offered, false) => Ok(Way::Clear),
+            (Channel::Clear, StartTls::Required, false) => {
+                Err(Failure::new(Stage::StartTls, Fault::StartTlsMissing))
+            }
+        }
+    }
 }
 
 /// How far [`begin`] came.
@@ -94,6 +119,7 @@ fn take_leave<S: Read + Write>(
         Some(failure) => matches!(
             failure.fault,
             Fault::Unavailable(_)
+                | Fault::StartTlsMissing
                 | Fault::CredentialsRefused(_)
                 | Fault::SenderRefused(_)
                 | Fault::RecipientRefused(_)

@@ -11,7 +11,7 @@ use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
 use crate::proto::{
     after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
-    refuses_plaintext, response_code, Channel, Check, Progress,
+    refuses_plaintext, response_code, Check, Progress, Way,
 };
 use crate::quote::Quote;
 
@@ -24,7 +24,8 @@ pub(super) fn begin<S: Read + Write>(
         Some(account) => account,
         None => return Ok(Progress::Done(Pass::Clean)),
     };
-    if check.channel == Channel::Clear && offers_tls(lines)? {
+    let may_start_tls = check.way(true)? == Way::StartTls;
+    if may_start_tls && check.way(offers_tls(lines)?)? == Way::StartTls {
         lines
             .send(b"STLS\r\n")
             .and_then(|()| expect_ok(lines))

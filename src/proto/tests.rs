@@ -314,6 +314,7 @@ fn junk_neither_panics_nor_keeps_a_dialogue_for_ever() {
     let account = Account {
         user: b"probe".to_vec(),
         password: Secret::new(*b"secret"),
+        master: None,
     };
     let envelope = Envelope {
         from: String::new(),
@@ -336,6 +337,7 @@ fn junk_neither_panics_nor_keeps_a_dialogue_for_ever() {
             let check = Check {
                 account: Some(&account),
                 envelope: &envelope,
+                starttls: StartTls::Offered,
                 channel: Channel::Clear,
             };
             let result = talk(protocol, &mut junk, &check, |_| {});

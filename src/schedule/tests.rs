@@ -1,15 +1,25 @@
 //! The schedule over made-up time: tables of outcomes, and when which attempt follows.
 
+mod rapid;
+
 use super::*;
+use crate::config::settings::Retries;
 use crate::outcome::{Fault, Stage};
 
 const PACE: Pace = Pace {
     interval: Duration::from_secs(30),
-    retries: 4,
-    retry_delay: Duration::from_secs(3),
+    timeout: Duration::from_secs(5),
+    plan: retrying(4),
     rise: 1,
     fall: 1,
 };
+
+const fn retrying(retries: u32) -> Plan {
+    Plan::Retries(Retries {
+        retries,
+        retry_delay: Duration::from_secs(3),
+    })
+}
 
 /// A backend in a table: how long each attempt takes and what it gives.
 #[derive(Clone, Copy)]
@@ -39,9 +49,9 @@ impl Bench {
     /// Waits for the next attempt and gives it this reply. Returns the millisecond at which it
     /// began, its service, and the verdict.
     fn attempt(&mut self, reply: Reply) -> (u128, usize, Option<Verdict>) {
-        let service = loop {
+        let (service, timeout) = loop {
             match self.schedule.next(self.now) {
-                Next::Attempt { service } => break service,
+                Next::Attempt { service, timeout } => break (service, timeout),
                 Next::Wait { until } => {
                     assert!(until > self.now, "a wait must lie ahead");
                     self.now = until;
@@ -50,16 +60,22 @@ impl Bench {
         };
         let began = self.now;
         let (latency, result) = match reply {
-            Reply::Passes => (10, Ok(Pass::Clean)),
-            Reply::Refuses => (0, Err(Failure::new(Stage::Connect, Fault::Refused))),
-            Reply::Hangs => (5000, Err(Failure::new(Stage::Greeting, Fault::TimedOut))),
-            Reply::LacksDescriptors => (0, Err(Failure::new(Stage::Prepare, Fault::NoDescriptors))),
+            Reply::Passes => (Duration::from_millis(10), Ok(Pass::Clean)),
+            Reply::Refuses => (
+                Duration::ZERO,
+                Err(Failure::new(Stage::Connect, Fault::Refused)),
+            ),
+            Reply::Hangs => (timeout, Err(Failure::new(Stage::Greeting, Fault::TimedOut))),
+            Reply::LacksDescriptors => (
+                Duration::ZERO,
+                Err(Failure::new(Stage::Prepare, Fault::NoDescriptors)),
+            ),
         };
-        let latency = Duration::from_millis(latency);
         self.now += latency;
         let finding = self.schedule.on_outcome(Outcome {
             began,
             latency,
+            delivery: None,
             result,
         });
         assert_eq!(finding.service, service);
@@ -136,7 +152,13 @@ fn all_services_are_checked_in_order_and_the_interval_counts_from_the_end() {
 
 #[test]
 fn the_first_failed_port_decides() {
-    let mut bench = Bench::new(Pace { retries: 0, ..PACE }, 3);
+    let mut bench = Bench::new(
+        Pace {
+            plan: retrying(0),
+            ..PACE
+        },
+        3,
+    );
     let verdict = bench.check(&[Reply::Passes, Reply::Refuses], &[(0, 0), (10, 1)]);
     assert!(failed(verdict));
     assert_eq!(bench.attempt(Reply::Passes).0, 30010);
@@ -174,7 +196,13 @@ fn a_backend_that_has_failed_is_tried_once_a_round() {
 
 #[test]
 fn a_fault_of_the_monitors_own_counts_for_nothing() {
-    let mut bench = Bench::new(Pace { retries: 0, ..PACE }, 1);
+    let mut bench = Bench::new(
+        Pace {
+            plan: retrying(0),
+            ..PACE
+        },
+        1,
+    );
     let verdict = bench.check(
         &[
             Reply::LacksDescriptors,
@@ -245,7 +273,7 @@ fn a_demand_on_a_failed_backend_costs_one_attempt() {
 fn fall_counts_rounds_in_a_row_at_a_faster_pace() {
     let mut bench = Bench::new(
         Pace {
-            retries: 0,
+            plan: retrying(0),
             fall: 3,
             ..PACE
         },
@@ -269,7 +297,7 @@ fn fall_counts_rounds_in_a_row_at_a_faster_pace() {
 fn rise_counts_rounds_in_a_row_at_a_faster_pace() {
     let mut bench = Bench::new(
         Pace {
-            retries: 0,
+            plan: retrying(0),
             rise: 2,
             ..PACE
         },
@@ -318,7 +346,13 @@ fn any_list_of_replies_and_demands_keeps_time_and_order() {
     for _ in 0..300 {
         let services = 1 + dice(4) as usize;
         let retries = dice(5) as u32;
-        let mut bench = Bench::new(Pace { retries, ..PACE }, services);
+        let mut bench = Bench::new(
+            Pace {
+                plan: retrying(retries),
+                ..PACE
+            },
+            services,
+        );
         let (mut expected_service, mut failures, mut passes) = (0, 0, 0);
         for _ in 0..200 {
             if dice(5) == 0 {
@@ -356,4 +390,76 @@ fn any_list_of_replies_and_demands_keeps_time_and_order() {
             (expected_service, failures, passes) = (0, 0, 0);
         }
     }
+}
+
+#[test]
+fn changed_settings_keep_the_verdict_and_the_place_in_the_interval() {
+    let mut bench = Bench::new(PACE, 1);
+    let fails = [Reply::Refuses; 5];
+    let times = [(0, 0), (3000, 0), (3500, 0), (4000, 0), (4500, 0)];
+    assert!(failed(bench.check(&fails, &times)));
+    bench.schedule.on_settings(
+        Pace {
+            interval: Duration::from_secs(10),
+            ..PACE
+        },
+        2,
+    );
+    let (began, service, verdict) = bench.attempt(Reply::Refuses);
+    assert_eq!((began, service), (34_500, 0), "the rest is the old one");
+    assert!(failed(verdict), "one that has failed is tried once");
+    let (began, ..) = bench.attempt(Reply::Passes);
+    assert_eq!(began, 44_500, "the next rest is the new one");
+}
+
+#[test]
+fn a_round_under_way_is_begun_anew_where_the_services_are_others() {
+    for as_many in [false, true] {
+        let mut bench = Bench::new(PACE, 2);
+        assert_eq!(bench.attempt(Reply::Passes), (0, 0, None));
+        match as_many {
+            true => bench.schedule.on_other_services(),
+            false => bench.schedule.on_settings(PACE, 3),
+        }
+        let services = if as_many { 2 } else { 3 };
+        for service in 0..services {
+            let (_, tried, verdict) = bench.attempt(Reply::Passes);
+            assert_eq!(tried, service);
+            assert_eq!(healthy(verdict), service + 1 == services);
+        }
+    }
+}
+
+#[test]
+fn a_round_under_way_goes_on_where_only_the_pace_changes() {
+    let mut bench = Bench::new(PACE, 2);
+    assert_eq!(bench.attempt(Reply::Passes), (0, 0, None));
+    let patient = Pace {
+        timeout: Duration::from_secs(9),
+        ..PACE
+    };
+    bench.schedule.on_settings(patient, 2);
+    let next = bench.schedule.next(bench.now);
+    let timeout = patient.timeout;
+    assert_eq!(
+        next,
+        Next::Attempt {
+            service: 1,
+            timeout
+        }
+    );
+}
+
+#[test]
+fn rounds_that_show_different_things_are_not_counted_together() {
+    let pace = Pace {
+        plan: retrying(0),
+        rise: 2,
+        fall: 2,
+        ..PACE
+    };
+    let mut bench = Bench::new(pace, 1);
+    assert_eq!(bench.attempt(Reply::Passes).2, None);
+    assert_eq!(bench.attempt(Reply::Refuses).2, None, "one of each");
+    assert!(failed(bench.attempt(Reply::Refuses).2));
 }

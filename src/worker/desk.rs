@@ -172,6 +172,7 @@ mod tests {
                 outcome: Outcome {
                     began: second(began),
                     latency: Duration::from_millis(1),
+                    delivery: None,
                     result,
                 },
                 verdict,
@@ -228,6 +229,7 @@ mod tests {
                     outcome: Outcome {
                         began: now,
                         latency: Duration::ZERO,
+                        delivery: None,
                         result: Ok(Pass::Clean),
                     },
                     verdict: None,

@@ -139,6 +139,7 @@ collect() {
         need perl command_there perl
         need iproute2 command_there ip
         need procps command_there ps
+        need strace command_there strace
         ;;
     bench)
         need_toolchain

@@ -23,8 +23,6 @@ const READING_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 pub struct Habits {
     pub pace: Pace,
-    /// For one attempt.
-    pub timeout: Duration,
     pub rules: Rules,
 }
 
@@ -41,6 +39,7 @@ pub enum Order {
         address: IpAddr,
         worker: u64,
         service: usize,
+        timeout: Duration,
     },
     WakeWorker {
         address: IpAddr,
@@ -421,13 +420,14 @@ impl Coordinator {
         };
         let number = worker.number;
         match worker.schedule.next(now) {
-            Next::Attempt { service } => {
+            Next::Attempt { service, timeout } => {
                 worker.attempting = true;
                 worker.wakes = None;
                 self.orders.push(Order::Attempt {
                     address,
                     worker: number,
                     service,
+                    timeout,
                 });
             }
             Next::Wait { until } if worker.wakes != Some(until) => {

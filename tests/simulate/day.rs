@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use poolmon::backend::{HostState, Tag};
-use poolmon::config::settings::{Brake, DrainMode, MoveLimit, Pace, Restore, Rules};
+use poolmon::config::settings::{self, Brake, DrainMode, MoveLimit, Pace, Restore, Rules};
 
 use crate::chance::Chance;
 use crate::coordinator::Habits;
@@ -29,10 +29,14 @@ pub struct Day {
     pub times: Timelines,
 }
 
+/// What sets this stream of chance apart.
+const RAPID_ROUNDS: u64 = 0x7261_7069_6400;
+
 impl Day {
     pub fn live(seed: u64) -> Day {
         let mut chance = Chance::new(seed);
-        let layout = random_layout(&mut chance);
+        let mut layout = random_layout(&mut chance);
+        give_rapid_rounds(&mut layout, seed);
         let plan = random_plan(&mut chance, &layout);
         let mut world = World::new(&layout, chance.roll());
         for (at, disturbance) in plan.events {
@@ -143,12 +147,14 @@ fn random_habits(chance: &mut Chance, restore: Restore) -> Habits {
     Habits {
         pace: Pace {
             interval,
-            retries: chance.pick(&[0, 1, 4, 4, 4]),
-            retry_delay: chance.pick(&[Duration::from_secs(3), Duration::from_secs(1)]),
+            timeout: chance.seconds(2, 5),
+            plan: settings::Plan::Retries(settings::Retries {
+                retries: chance.pick(&[0, 1, 4, 4, 4]),
+                retry_delay: chance.pick(&[Duration::from_secs(3), Duration::from_secs(1)]),
+            }),
             rise: chance.pick(&[1, 1, 1, 2]),
             fall: chance.pick(&[1, 1, 1, 3]),
         },
-        timeout: chance.seconds(2, 5),
         rules: Rules {
             drain: DrainMode::Move {
                 limit: MoveLimit::All,
@@ -163,8 +169,30 @@ fn random_habits(chance: &mut Chance, restore: Restore) -> Habits {
                 Brake::Percent(50),
             ]),
             down_delay: Duration::from_secs(chance.pick(&[0, 0, 0, 20])),
+            down_delay_limit: None,
             hold: Rules::usual_hold(interval),
         },
+    }
+}
+
+/// Some monitors count polls as dovemon does. Drawn apart, so that all else of a seed's day is the
+/// same with them and without.
+fn give_rapid_rounds(layout: &mut Layout, seed: u64) {
+    let mut chance = Chance::new(seed ^ RAPID_ROUNDS);
+    for post in &mut layout.posts {
+        let rapid_rounds = chance.pick(&[0, 3, 10, 10]);
+        let rapid = settings::Rapid {
+            retry_count: chance.pick(&[1, 2, 3, 3]),
+            rapid_rounds,
+            rapid_fails_needed: chance.pick(&[2, 7, 7]).min(rapid_rounds),
+            rapid_timeout: chance.seconds(1, 3),
+        };
+        match &mut post.program {
+            Program::Ours(habits) if chance.one_in(3) => {
+                habits.pace.plan = settings::Plan::Rapid(rapid);
+            }
+            _ => {}
+        }
     }
 }
 

@@ -6,7 +6,7 @@ mod table;
 use std::time::Duration;
 
 use poolmon::backend::Tag;
-use poolmon::config::settings::{Brake, DrainMode, MoveLimit, Pace, Restore, Rules};
+use poolmon::config::settings::{Brake, DrainMode, MoveLimit, Pace, Plan, Restore, Retries, Rules};
 
 use crate::coordinator::Habits;
 use crate::ring::Entry;
@@ -24,12 +24,14 @@ pub fn habits(interval: u64) -> Habits {
     Habits {
         pace: Pace {
             interval,
-            retries: 4,
-            retry_delay: seconds(3),
+            timeout: seconds(5),
+            plan: Plan::Retries(Retries {
+                retries: 4,
+                retry_delay: seconds(3),
+            }),
             rise: 1,
             fall: 1,
         },
-        timeout: seconds(5),
         rules: Rules {
             drain: DrainMode::Move {
                 limit: MoveLimit::All,
@@ -37,6 +39,7 @@ pub fn habits(interval: u64) -> Habits {
             restore: Restore::Any,
             brake: Brake::Refuge,
             down_delay: Duration::ZERO,
+            down_delay_limit: None,
             hold: Rules::usual_hold(interval),
         },
     }

@@ -10,6 +10,13 @@ fn settings(words: &[&str]) -> Settings {
     }
 }
 
+fn retries(words: &[&str]) -> Retries {
+    match settings(words).pace.plan {
+        Plan::Retries(retries) => retries,
+        Plan::Rapid(rapid) => panic!("{words:?}: {rapid:?}"),
+    }
+}
+
 fn error(words: &[&str]) -> String {
     parse(words.iter().map(OsString::from).collect())
         .expect_err(words.join(" ").as_str())
@@ -29,30 +36,35 @@ fn without_options_everything_is_as_poolmon_had_it() {
         Settings {
             socket: "/var/run/dovecot/director-admin".into(),
             services: vec![
-                Service {
+                Service::Port(Port {
                     protocol: Protocol::Pop3,
                     security: Security::Plain,
-                    port: 110
-                },
-                Service {
+                    number: 110
+                }),
+                Service::Port(Port {
                     protocol: Protocol::Imap,
                     security: Security::Plain,
-                    port: 143
-                },
+                    number: 143
+                }),
             ],
             pace: Pace {
                 interval: Duration::from_secs(30),
-                retries: 4,
-                retry_delay: Duration::from_secs(3),
+                timeout: Duration::from_secs(5),
+                plan: Plan::Retries(Retries {
+                    retries: 4,
+                    retry_delay: Duration::from_secs(3),
+                }),
                 rise: 1,
                 fall: 1,
             },
             probing: Probing {
-                timeout: Duration::from_secs(5),
                 verify: Verify::AddressName,
                 ca_file: None,
                 credentials_file: None,
                 envelope: Envelope::default(),
+                auth: Auth::Login,
+                starttls: StartTls::Offered,
+                steps: Steps::default(),
             },
             rules: Rules {
                 drain: DrainMode::Move {
@@ -61,9 +73,11 @@ fn without_options_everything_is_as_poolmon_had_it() {
                 restore: Restore::Any,
                 brake: Brake::Refuge,
                 down_delay: Duration::ZERO,
+                down_delay_limit: None,
                 hold: Duration::from_secs(300),
             },
             deeds: Deeds::Done,
+            hook: None,
             files: Files {
                 lock: "/var/run/poolmon.pid".into(),
                 state: "/var/lib/poolmon/state.yml".into(),
@@ -104,8 +118,8 @@ fn values_are_understood() {
         settings(&["-i5", "-i", "6"]).pace.interval,
         Duration::from_secs(6)
     );
-    assert_eq!(settings(&["-t", "1"]).probing.timeout.as_secs(), 1);
-    assert_eq!(settings(&["--retries=0"]).pace.retries, 0);
+    assert_eq!(settings(&["-t", "1"]).pace.timeout.as_secs(), 1);
+    assert_eq!(retries(&["--retries=0"]).retries, 0);
     assert_eq!(settings(&["-v0"]).probing.verify, Verify::Off);
     assert_eq!(
         settings(&["-v0", "--tls-name=x"]).probing.verify,
@@ -138,7 +152,7 @@ fn decimal_seconds_keep_their_fraction() {
         ("0.001", 1),
         ("31536000", 31_536_000_000),
     ] {
-        let delay = settings(&["--retry-delay", text]).pace.retry_delay;
+        let delay = retries(&["--retry-delay", text]).retry_delay;
         assert_eq!(delay, Duration::from_millis(millis), "{text}");
     }
 }
@@ -263,6 +277,10 @@ fn what_cannot_be_meant_is_refused_with_option_value_and_expectation() {
             "--flush: \"Move\": expected move, drop or none".to_string(),
         ),
         (
+            &["--starttls=yes"],
+            "--starttls: \"yes\": expected auto, require or no".to_string(),
+        ),
+        (
             &["--lockfile", ""],
             "--lockfile: \"\": expected a path".to_string(),
         ),
@@ -310,6 +328,18 @@ fn help_and_version_need_nothing_else_to_be_right() {
         );
     }
     assert_eq!(error(&["--help", "--bogus"]), "unknown option \"--bogus\"");
+}
+
+#[test]
+fn starttls_is_used_where_offered_unless_told_otherwise() {
+    for (words, expected) in [
+        (&[][..], StartTls::Offered),
+        (&["--starttls=auto"], StartTls::Offered),
+        (&["--starttls", "require"], StartTls::Required),
+        (&["--starttls=no"], StartTls::Never),
+    ] {
+        assert_eq!(settings(words).probing.starttls, expected, "{words:?}");
+    }
 }
 
 #[test]

@@ -66,3 +66,101 @@ fn a_delay_counts_from_the_verdict_and_a_recovery_ends_it() {
     bench.fails_while_passes(0, 1);
     bench.check_held(0, &Reason::DownDelay, None);
 }
+
+#[test]
+fn new_rules_hold_from_then_on() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    bench.check_acts(0, Action::MarkDown);
+    bench.fleet.on_rules(Rules {
+        down_delay: Duration::from_secs(120),
+        ..RULES
+    });
+    bench.check_held(0, &Reason::DownDelay, None);
+    bench.fleet.on_rules(RULES);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+const DELAYED: Rules = Rules {
+    down_delay: Duration::from_secs(120),
+    down_delay_limit: Some(2),
+    ..RULES
+};
+
+/// Backends fail at once, and another passes, until the delay is over.
+fn fail_for_the_delay(bench: &mut Bench, failing: &[u8], passing: u8) {
+    for number in failing {
+        bench.refuses(*number, true);
+    }
+    bench.pass_time(120_000);
+    bench.passes(passing);
+    for number in failing {
+        bench.refuses(*number, true);
+    }
+}
+
+#[test]
+fn as_many_as_the_limit_go_down_after_the_delay() {
+    let mut bench = Bench::with(4, DELAYED);
+    fail_for_the_delay(&mut bench, &[0, 1], 3);
+    for number in [0, 1] {
+        bench.check_acts(number, Action::MarkDown);
+        bench.send(number, Action::MarkDown, Answer::Done);
+        bench.set(number, HostState::Down);
+        bench.read_list();
+    }
+}
+
+#[test]
+fn beyond_the_limit_none_goes_down_until_one_has_recovered() {
+    let mut bench = Bench::with(4, DELAYED);
+    fail_for_the_delay(&mut bench, &[0, 1, 2], 3);
+    for number in [0, 1, 2] {
+        bench.check_held(number, &Reason::DownDelayLimit, None);
+    }
+    assert_eq!(Reason::DownDelayLimit.alarm(), Some(Alarm::DownDelayLimit));
+    bench.passes(2);
+    bench.check_nothing(2);
+    bench.check_acts(0, Action::MarkDown);
+    bench.check_acts(1, Action::MarkDown);
+}
+
+#[test]
+fn the_limit_counts_those_that_others_have_taken_down() {
+    let mut bench = Bench::with(5, DELAYED);
+    bench.set(2, HostState::Down);
+    bench.set(3, HostState::Down);
+    bench.read_list();
+    fail_for_the_delay(&mut bench, &[0], 4);
+    bench.check_held(0, &Reason::DownDelayLimit, None);
+    bench.set(3, HostState::Up);
+    bench.read_list();
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn a_down_under_way_counts_before_the_list_shows_it() {
+    let rules = Rules {
+        down_delay_limit: Some(1),
+        ..DELAYED
+    };
+    let mut bench = Bench::with(3, rules);
+    fail_for_the_delay(&mut bench, &[0], 2);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.passes(0);
+    fail_for_the_delay(&mut bench, &[1], 2);
+    bench.check_held(1, &Reason::DownDelayLimit, None);
+    bench.read_list();
+    bench.check_acts(1, Action::MarkDown);
+}
+
+#[test]
+fn who_leaves_the_list_no_longer_counts() {
+    let mut bench = Bench::with(4, DELAYED);
+    fail_for_the_delay(&mut bench, &[0, 1, 2], 3);
+    bench.check_held(0, &Reason::DownDelayLimit, None);
+    bench.list.retain(|listed| listed.address != address(2));
+    bench.read_list();
+    bench.check_acts(0, Action::MarkDown);
+}

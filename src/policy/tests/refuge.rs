@@ -158,3 +158,19 @@ fn when_the_first_few_refuges_are_gone_another_is_looked_for() {
     bench.refuses(0, true);
     bench.check_acts(0, Action::MarkDown);
 }
+
+#[test]
+fn a_refuge_from_before_a_pass_in_between_says_nothing_about_the_next_failure() {
+    let mut bench = Bench::new(2);
+    bench.refuses(0, false);
+    bench.passes(1);
+    bench.finding(0, Ok(Pass::Clean), false);
+    bench.refuses(0, true);
+    let reason = Reason::RefugeAwaited {
+        candidate: address(1),
+    };
+    bench.check_held(0, &reason, Some(1));
+    bench.passes(1);
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::MarkDown);
+}

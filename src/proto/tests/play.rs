@@ -18,6 +18,7 @@ pub(super) struct Scene {
     channel: Channel,
     pub(super) account: Option<Account>,
     envelope: Envelope,
+    starttls: StartTls,
     /// What the outcome prints: the name of a pass, or a failure's text.
     pub(super) expect: String,
     pub(super) steps: Vec<Step>,
@@ -50,6 +51,7 @@ impl Scene {
             channel: Channel::Clear,
             account: None,
             envelope: Envelope::default(),
+            starttls: StartTls::Offered,
             expect: String::new(),
             steps: Vec::new(),
         };
@@ -68,8 +70,11 @@ impl Scene {
                     scene.account = Some(Account {
                         user: unescape(user),
                         password: Secret::new(unescape(password)),
+                        master: None,
                     })
                 }
+                ("starttls", ["require"]) => scene.starttls = StartTls::Required,
+                ("starttls", ["no"]) => scene.starttls = StartTls::Never,
                 ("from", _) => scene.envelope.from = address(value),
                 ("to", _) => scene.envelope.to = Some(address(value)),
                 ("expect", _) => scene.expect = value.to_string(),
@@ -117,6 +122,7 @@ impl Scene {
         let check = Check {
             account: self.account.as_ref(),
             envelope: &self.envelope,
+            starttls: self.starttls,
             channel: self.channel,
         };
         let result = talk(self.protocol, &mut stream, &check, |play| {

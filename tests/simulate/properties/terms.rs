@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use poolmon::backend::HostState;
+use poolmon::config::settings::{Plan, Retries};
 
 use crate::coordinator::Habits;
 use crate::day::Day;
@@ -18,11 +19,25 @@ const RING_RESTS: Duration = Duration::from_secs(170);
 pub fn reaction(habits: &Habits, day: &Day) -> Duration {
     let pace = &habits.pace;
     let services = day.layout.services as u32;
-    let retries = pace.retry_delay + pace.retry_delay / 6 * pace.retries;
-    let round = habits.timeout * (pace.retries + 1) + retries + habits.timeout * services;
+    let round = match pace.plan {
+        Plan::Retries(Retries {
+            retries,
+            retry_delay,
+        }) => {
+            let pauses = retry_delay + retry_delay / 6 * retries;
+            pace.timeout * (retries + 1) + pauses + pace.timeout * services
+        }
+        Plan::Rapid(rapid) => {
+            // Each poll that is counted may take all that is added for the ones before, and rapid
+            // rounds that come to nothing.
+            let attempts = pace.timeout * rapid.retry_count;
+            let poll = (attempts + rapid.rapid_timeout * rapid.rapid_rounds) * services;
+            (pace.interval + poll) * rapid.retry_count
+        }
+    };
     let rounds = pace.rise.max(pace.fall) - 1;
     let in_doubt = (pace.interval_in_doubt() + round) * rounds;
-    let controls = habits.timeout * day.layout.entries.len() as u32;
+    let controls = pace.timeout * day.layout.entries.len() as u32;
     let rest = pace.interval.mul_f64(1.1);
     (rest + round) * 2 + in_doubt + controls + habits.rules.down_delay + Duration::from_secs(10)
 }

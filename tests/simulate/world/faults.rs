@@ -1,10 +1,12 @@
 //! What can go wrong in the world, and what a probe finds then.
 
+use std::time::Duration;
+
 use poolmon::backend::HostState;
 use poolmon::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use poolmon::quote::Quote;
 
-use super::{Mind, World};
+use super::World;
 use crate::history::{Sight, What};
 use crate::ring::Condition;
 
@@ -122,11 +124,13 @@ impl World {
         }
     }
 
-    pub(super) fn attempt(&mut self, watcher: usize, backend: usize, service: usize) -> Outcome {
-        let timeout = match &self.watchers[watcher].mind {
-            Mind::Ours { habits, .. } => habits.timeout,
-            Mind::Perl(perl) => perl.timeout,
-        };
+    pub(super) fn attempt(
+        &mut self,
+        watcher: usize,
+        backend: usize,
+        service: usize,
+        timeout: Duration,
+    ) -> Outcome {
         let short = self.chance.milliseconds(1, 40);
         let is_lossy = self.watchers[watcher].links[backend] == Link::Lossy;
         let lost = (is_lossy && self.chance.one_in(4)).then_some((Stage::Connect, Fault::TimedOut));
@@ -138,6 +142,7 @@ impl World {
         Outcome {
             began: self.now,
             latency,
+            delivery: None,
             result,
         }
     }

@@ -118,8 +118,9 @@ impl World {
                 address,
                 worker,
                 service,
+                timeout,
             } => {
-                let outcome = self.attempt(watcher, number_of(address), service);
+                let outcome = self.attempt(watcher, number_of(address), service, timeout);
                 let ended = outcome.ended();
                 self.at(
                     ended,

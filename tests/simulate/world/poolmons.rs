@@ -38,7 +38,11 @@ impl World {
 
     pub(super) fn try_once(&mut self, watcher: usize, backend: usize, attempt: Try) {
         let life = self.watchers[watcher].life;
-        let outcome = self.attempt(watcher, backend, attempt.service);
+        let timeout = match &self.watchers[watcher].mind {
+            Mind::Perl(perl) => perl.timeout,
+            Mind::Ours { .. } => return,
+        };
+        let outcome = self.attempt(watcher, backend, attempt.service, timeout);
         let passed = outcome.result.is_ok();
         self.at(
             outcome.ended(),

@@ -1,0 +1,439 @@
+//! dovemon's plan: its documented defaults, 10 s between polls, 3 s for one, and rapid rounds.
+
+use super::*;
+use crate::config::settings::Rapid;
+
+const RAPID: Rapid = Rapid {
+    retry_count: 3,
+    rapid_rounds: 10,
+    rapid_fails_needed: 7,
+    rapid_timeout: Duration::from_secs(2),
+};
+
+const PACE: Pace = Pace {
+    interval: Duration::from_secs(10),
+    timeout: Duration::from_secs(3),
+    plan: Plan::Rapid(RAPID),
+    rise: 1,
+    fall: 1,
+};
+
+fn with(rapid: Rapid) -> Pace {
+    Pace {
+        plan: Plan::Rapid(rapid),
+        ..PACE
+    }
+}
+
+/// A bench whose backend has failed for good, within its first poll.
+fn dead(services: usize) -> Bench {
+    let mut bench = Bench::new(PACE, services);
+    for _ in 0..2 {
+        bench.attempt(Reply::Refuses);
+        for _ in 1..services {
+            bench.attempt(Reply::Passes);
+        }
+    }
+    for _ in 0..7 {
+        assert_eq!(bench.attempt(Reply::Refuses).2, None);
+    }
+    assert!(failed(bench.attempt(Reply::Refuses).2));
+    bench
+}
+
+#[test]
+fn polls_start_an_interval_after_one_another_however_long_they_take() {
+    let mut bench = Bench::new(PACE, 2);
+    for poll in 0..5 {
+        assert_eq!(bench.attempt(Reply::Passes), (poll * 10_000, 0, None));
+        let (began, service, verdict) = bench.attempt(Reply::Passes);
+        assert_eq!((began, service), (poll * 10_000 + 10, 1));
+        assert!(healthy(verdict));
+    }
+}
+
+#[test]
+fn a_refusing_service_has_failed_after_three_polls_and_seven_rapid_attempts() {
+    let mut bench = Bench::new(PACE, 1);
+    let mut expected = vec![(0, 0), (10_000, 0), (20_000, 0)];
+    expected.extend([(20_000, 0); 7]);
+    assert!(failed(bench.check(&[Reply::Refuses; 10], &expected)));
+}
+
+#[test]
+fn each_failure_in_a_row_adds_a_time_out_and_one_in_the_rapid_round_is_enough() {
+    let mut bench = Bench::new(PACE, 1);
+    let verdict = bench.check(
+        &[Reply::Hangs; 4],
+        &[(0, 0), (10_000, 0), (20_000, 0), (29_000, 0)],
+    );
+    assert!(failed(verdict));
+    assert_eq!(bench.now - bench.start, Duration::from_secs(31));
+}
+
+#[test]
+fn a_pass_takes_the_added_time_outs_back() {
+    let mut bench = Bench::new(PACE, 1);
+    for (reply, seconds) in [
+        (Reply::Hangs, 3),
+        (Reply::Hangs, 6),
+        (Reply::Passes, 9),
+        (Reply::Hangs, 3),
+        (Reply::Passes, 6),
+    ] {
+        let timeout = Duration::from_secs(seconds);
+        let next = bench.schedule.next(bench.now);
+        let at = match next {
+            Next::Wait { until } => until,
+            Next::Attempt { .. } => bench.now,
+        };
+        let service = 0;
+        assert_eq!(
+            bench.schedule.next(at),
+            Next::Attempt { service, timeout },
+            "{seconds}"
+        );
+        bench.attempt(reply);
+    }
+}
+
+#[test]
+fn without_rapid_rounds_the_third_failure_in_a_row_is_enough() {
+    let rapid = Rapid {
+        rapid_rounds: 0,
+        ..RAPID
+    };
+    let mut bench = Bench::new(with(rapid), 1);
+    let verdict = bench.check(&[Reply::Refuses; 3], &[(0, 0), (10_000, 0), (20_000, 0)]);
+    assert!(failed(verdict));
+}
+
+#[test]
+fn a_rapid_round_without_enough_failures_starts_the_count_again() {
+    let mut bench = Bench::new(PACE, 2);
+    for _ in 0..2 {
+        bench.attempt(Reply::Refuses);
+        bench.attempt(Reply::Passes);
+    }
+    bench.attempt(Reply::Refuses);
+    for attempt in 0..10 {
+        let reply = match attempt {
+            0..=5 => Reply::Refuses,
+            _ => Reply::Passes,
+        };
+        assert_eq!(bench.attempt(reply).1, 0, "of that service alone");
+        assert_eq!(bench.schedule.standing, Standing::Open);
+    }
+    let (_, service, verdict) = bench.attempt(Reply::Passes);
+    assert_eq!((service, verdict), (1, None), "not a good poll either");
+    for poll in 3..5 {
+        let began = poll * 10_000;
+        assert_eq!(bench.attempt(Reply::Refuses), (began, 0, None));
+        assert_eq!(bench.attempt(Reply::Passes), (began, 1, None));
+    }
+    assert_eq!(bench.attempt(Reply::Refuses), (50_000, 0, None));
+    assert_eq!(bench.attempt(Reply::Refuses), (50_000, 0, None), "rapid");
+}
+
+#[test]
+fn failures_are_counted_for_each_service_and_keep_none_from_being_tried() {
+    let mut bench = Bench::new(PACE, 2);
+    let (passes, refuses) = (Reply::Passes, Reply::Refuses);
+    let polls = [[refuses, refuses], [refuses, refuses], [passes, refuses]];
+    for [first, second] in polls {
+        assert_eq!(bench.attempt(first).1, 0);
+        assert_eq!(bench.attempt(second).1, 1);
+    }
+    for _ in 0..7 {
+        let (began, service, verdict) = bench.attempt(Reply::Refuses);
+        assert_eq!((began, service), (20_010, 1), "its rapid round");
+        if failed(verdict) {
+            return;
+        }
+    }
+    panic!("seven failed rapid attempts are enough");
+}
+
+#[test]
+fn a_poll_longer_than_the_interval_is_followed_at_the_next_multiple() {
+    let mut bench = Bench::new(PACE, 3);
+    let hangs = |bench: &mut Bench| bench.attempt(Reply::Hangs).0;
+    assert_eq!([0; 3].map(|_| hangs(&mut bench)), [0, 3000, 6000]);
+    assert_eq!([0; 3].map(|_| hangs(&mut bench)), [10_000, 16_000, 22_000]);
+    assert_eq!(hangs(&mut bench), 30_000, "28 s are over 20 s");
+}
+
+#[test]
+fn a_poll_as_long_as_the_interval_is_followed_at_once() {
+    let pace = Pace {
+        interval: Duration::from_secs(3),
+        ..PACE
+    };
+    let mut bench = Bench::new(pace, 1);
+    let verdict = bench.check(
+        &[Reply::Hangs, Reply::Hangs, Reply::Passes],
+        &[(0, 0), (3000, 0), (9000, 0)],
+    );
+    assert!(healthy(verdict));
+}
+
+#[test]
+fn a_failed_backend_is_polled_once_an_interval_and_up_after_the_first_good_poll() {
+    let mut bench = dead(2);
+    for poll in [30_000, 40_000] {
+        let (began, service, verdict) = bench.attempt(Reply::Hangs);
+        assert_eq!((began, service), (poll, 0));
+        assert!(failed(verdict));
+        assert_eq!(
+            (bench.now - bench.start).as_millis() - poll,
+            3000,
+            "no time-out is added any more"
+        );
+    }
+    assert_eq!(bench.attempt(Reply::Passes), (50_000, 0, None));
+    assert!(failed(bench.attempt(Reply::Refuses).2), "all must pass");
+    assert_eq!(bench.attempt(Reply::Passes), (60_000, 0, None));
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+    assert_eq!(bench.attempt(Reply::Refuses), (70_000, 0, None), "counted");
+}
+
+#[test]
+fn faults_of_the_monitors_own_count_neither_in_a_poll_nor_in_a_rapid_round() {
+    let mut bench = Bench::new(PACE, 1);
+    let own = Reply::LacksDescriptors;
+    assert_eq!(bench.attempt(own), (0, 0, None));
+    assert_eq!(bench.attempt(Reply::Refuses), (1000, 0, None));
+    assert_eq!(bench.attempt(Reply::Refuses), (10_000, 0, None));
+    assert_eq!(bench.attempt(own), (20_000, 0, None));
+    assert_eq!(bench.attempt(Reply::Refuses), (21_000, 0, None));
+    for _ in 0..6 {
+        assert_eq!(bench.attempt(Reply::Refuses), (21_000, 0, None));
+    }
+    assert_eq!(bench.attempt(own), (21_000, 0, None));
+    let (began, _, verdict) = bench.attempt(Reply::Refuses);
+    assert_eq!(began, 22_000);
+    assert!(failed(verdict));
+}
+
+#[test]
+fn a_demand_between_polls_starts_one_at_once_and_the_interval_anew() {
+    let mut bench = Bench::new(PACE, 1);
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+    bench.now += Duration::from_secs(4);
+    bench.schedule.on_demand(bench.now);
+    assert_eq!(bench.attempt(Reply::Passes).0, 4010);
+    assert_eq!(bench.attempt(Reply::Passes).0, 14_010);
+}
+
+#[test]
+fn a_demand_after_a_poll_that_showed_nothing_waits_a_second_from_its_start() {
+    let mut bench = Bench::new(PACE, 1);
+    assert_eq!(bench.attempt(Reply::Refuses), (0, 0, None));
+    bench.schedule.on_demand(bench.now);
+    assert_eq!(bench.attempt(Reply::Refuses), (1000, 0, None));
+    bench.schedule.on_demand(bench.now);
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+    bench.schedule.on_demand(bench.now);
+    assert_eq!(
+        bench.attempt(Reply::Passes).0,
+        2010,
+        "and after a verdict not at all"
+    );
+}
+
+#[test]
+fn a_demand_within_a_poll_is_met_by_a_failure_begun_since() {
+    let mut bench = Bench::new(PACE, 2);
+    assert_eq!(bench.attempt(Reply::Passes), (0, 0, None));
+    bench.schedule.on_demand(bench.now);
+    assert_eq!(bench.attempt(Reply::Refuses), (10, 1, None));
+    assert_eq!(bench.attempt(Reply::Passes), (10_000, 0, None));
+    bench.schedule.on_demand(bench.now);
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+    assert_eq!(
+        bench.attempt(Reply::Passes).0,
+        10_020,
+        "the poll began before"
+    );
+}
+
+#[test]
+fn fall_counts_rounds_that_failed_and_a_rapid_round_each() {
+    let pace = Pace {
+        fall: 2,
+        ..with(Rapid {
+            rapid_fails_needed: 1,
+            ..RAPID
+        })
+    };
+    let mut bench = Bench::new(pace, 1);
+    let replies = [Reply::Refuses; 7];
+    let times = [0, 10, 20, 20, 21, 22, 23].map(|second| (second * 1000, 0));
+    assert_eq!(bench.check(&replies, &times), None, "the first of two");
+    assert!(failed(bench.attempt(Reply::Refuses).2));
+    assert_eq!(bench.attempt(Reply::Passes).0, 33_000);
+}
+
+#[test]
+fn rise_counts_good_polls_at_a_faster_pace() {
+    let mut bench = dead(1);
+    bench.schedule.pace.rise = 3;
+    assert_eq!(bench.attempt(Reply::Passes), (30_000, 0, None));
+    assert_eq!(bench.attempt(Reply::Passes), (31_000, 0, None));
+    let (began, _, verdict) = bench.attempt(Reply::Passes);
+    assert_eq!(began, 32_000);
+    assert!(healthy(verdict));
+    assert_eq!(bench.attempt(Reply::Passes).0, 42_000);
+}
+
+#[test]
+fn only_the_first_rest_is_spread() {
+    let mut seconds = Vec::new();
+    for seed in 1..=200_u64 {
+        let mut bench = Bench::new(PACE, 1);
+        bench.schedule.spread = Spread::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        assert_eq!(bench.attempt(Reply::Refuses).0, 0);
+        let second = bench.attempt(Reply::Passes).0;
+        for poll in 1..4 {
+            assert_eq!(bench.attempt(Reply::Passes).0, second + poll * 10_000);
+        }
+        seconds.push(second);
+    }
+    for quarter in 0..4 {
+        let range = quarter * 2500..(quarter + 1) * 2500;
+        let within = seconds.iter().filter(|at| range.contains(*at)).count();
+        assert!((25..=80).contains(&within), "{within} of 200 in {range:?}");
+    }
+}
+
+#[test]
+fn another_plan_begins_the_round_anew_and_keeps_the_verdict() {
+    let mut bench = dead(1);
+    bench.schedule.on_settings(super::PACE, 1);
+    let (began, _, verdict) = bench.attempt(Reply::Refuses);
+    assert_eq!(began, 30_000);
+    assert!(failed(verdict));
+    bench.schedule.on_settings(PACE, 1);
+    assert_eq!(bench.attempt(Reply::Passes).0, 60_000);
+    bench.attempt(Reply::Refuses);
+    bench.attempt(Reply::Refuses);
+    bench.schedule.on_settings(super::PACE, 1);
+    bench.schedule.on_settings(PACE, 1);
+    for _ in 0..3 {
+        assert_eq!(bench.attempt(Reply::Refuses).2, None, "counted anew");
+    }
+}
+
+/// What the plan says, in other words than the schedule has for it.
+struct Model {
+    rapid: Rapid,
+    counts: Vec<u32>,
+    /// Attempts and failures of the rapid round under way.
+    burst: Option<(u32, u32)>,
+    service: usize,
+    /// Of the poll under way.
+    failures: u32,
+    has_failed: bool,
+}
+
+impl Model {
+    fn on_reply(&mut self, reply: Reply) -> Option<bool> {
+        let fails = match reply {
+            Reply::LacksDescriptors => return None,
+            Reply::Passes => false,
+            Reply::Refuses | Reply::Hangs => true,
+        };
+        self.failures += u32::from(fails);
+        let mut for_good = fails && self.has_failed;
+        let mut goes_on = false;
+        match (&mut self.burst, fails) {
+            (Some((attempts, failures)), _) => {
+                *attempts += 1;
+                *failures += u32::from(fails);
+                let hangs = matches!(reply, Reply::Hangs);
+                for_good = hangs || *failures == self.rapid.rapid_fails_needed;
+                goes_on = *attempts < self.rapid.rapid_rounds;
+            }
+            (None, true) if !for_good => {
+                self.counts[self.service] += 1;
+                let enough = self.counts[self.service] == self.rapid.retry_count;
+                goes_on = enough && self.rapid.rapid_rounds > 0;
+                for_good = enough && !goes_on;
+                if goes_on {
+                    self.burst = Some((0, 0));
+                }
+            }
+            _ => {}
+        }
+        if !for_good && goes_on {
+            return None;
+        }
+        let of_burst = self.burst.take().is_some();
+        if of_burst || !fails {
+            self.counts[self.service] = 0;
+        }
+        self.service += 1;
+        if !for_good && self.service < self.counts.len() {
+            return None;
+        }
+        let good = self.failures == 0;
+        self.service = 0;
+        self.failures = 0;
+        if for_good {
+            self.counts.fill(0);
+        }
+        self.has_failed = for_good || (self.has_failed && !good);
+        (for_good || good).then_some(good)
+    }
+}
+
+#[test]
+fn any_list_of_replies_and_demands_follows_the_plan() {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut dice = move |sides: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % sides
+    };
+    let mut verdicts = [0; 2];
+    for _ in 0..300 {
+        let services = 1 + dice(3) as usize;
+        let rapid = Rapid {
+            retry_count: 1 + dice(3) as u32,
+            rapid_rounds: dice(5) as u32,
+            rapid_fails_needed: 1 + dice(5) as u32,
+            rapid_timeout: Duration::from_secs(2),
+        };
+        let mut bench = Bench::new(with(rapid), services);
+        let mut model = Model {
+            rapid,
+            counts: vec![0; services],
+            burst: None,
+            service: 0,
+            failures: 0,
+            has_failed: false,
+        };
+        let badness = 1 + dice(4);
+        for _ in 0..200 {
+            if dice(8) == 0 {
+                bench.schedule.on_demand(bench.now);
+            }
+            let reply = match dice(5) {
+                roll if roll >= badness => Reply::Passes,
+                0 => Reply::Hangs,
+                1 => Reply::LacksDescriptors,
+                _ => Reply::Refuses,
+            };
+            let expected = model.service;
+            let (_, service, verdict) = bench.attempt(reply);
+            assert_eq!(service, expected);
+            let verdict = verdict.map(|verdict| matches!(verdict, Verdict::Healthy(_)));
+            assert_eq!(verdict, model.on_reply(reply));
+            if let Some(healthy) = verdict {
+                verdicts[usize::from(healthy)] += 1;
+            }
+        }
+    }
+    assert!(verdicts.iter().all(|count| *count > 1000), "{verdicts:?}");
+}

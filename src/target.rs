@@ -1,0 +1,18 @@
+//! A backend as it is probed: where, what, as whom, under which name.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::account::Account;
+use crate::service::Service;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub address: IpAddr,
+    /// In the order of checking; every backend has as many, for the same protocols.
+    pub services: Arc<[Service]>,
+    /// Whom to log in as; nobody without it.
+    pub account: Option<Arc<Account>>,
+    /// The name its certificate has to bear, where it is another than `Verify` says.
+    pub tls_name: Option<Arc<str>>,
+}
