@@ -56,7 +56,7 @@ impl Rig {
     fn outcome(&self, address: IpAddr, service: Service) -> Outcome {
         let target = Target {
             address,
-            services: [service].into(),
+            services: vec![service].into(),
             account: self.account.clone().map(Arc::new),
             tls_name: None,
         };
