@@ -23,6 +23,7 @@ use crate::config::roster::Roster;
 use crate::config::settings::{Deeds, Settings};
 use crate::daemon::Signal;
 use crate::director::link::Heard;
+use crate::hook::Hooks;
 use crate::ledger::Ledger;
 use crate::logging::LogHandle;
 use crate::notices::Notices;
@@ -85,6 +86,7 @@ pub struct Coordinator {
     notices: Notices<Notice>,
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
+    hooks: Hooks,
     desk: Desk,
     heard: (Sender<Heard>, Receiver<Heard>),
     signals: Receiver<Signal>,
@@ -137,6 +139,7 @@ impl Coordinator {
             holds: BTreeMap::new(),
             notices: Notices::new(),
             unobserved: 0,
+            hooks: Hooks::default(),
             desk: Desk::new(),
             heard: unbounded(),
             settings,
@@ -177,6 +180,7 @@ impl Coordinator {
             self.send_decided();
         }
         self.service_manager.tell(&notify::Message::Stopping);
+        self.hooks.stop();
     }
 
     fn next_event(&self) -> Event {

@@ -14,8 +14,8 @@ use super::options::OPTIONS;
 use super::{CliError, Command};
 use crate::account::Envelope;
 use crate::config::settings::{
-    Brake, Deeds, DrainMode, Files, LogTarget, MoveLimit, Pace, Plan, Probing, Restore, Retries,
-    Rules, RunMode, Settings, Verify,
+    Brake, Deeds, DrainMode, Files, Hook, LogTarget, MoveLimit, Pace, Plan, Probing, Restore,
+    Retries, Rules, RunMode, Settings, Verify,
 };
 use crate::quote::Quote;
 use crate::service::{Protocol, Security, Service};
@@ -108,7 +108,9 @@ impl Chosen {
             } else {
                 Deeds::Done
             },
-            hook: None,
+            hook: self
+                .optional_path("on-change")?
+                .map(|script| Hook { script }),
             files: Files {
                 lock: self.path("lockfile")?,
                 state: self.path("state-file")?,

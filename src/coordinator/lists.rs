@@ -1,13 +1,16 @@
 //! The standing connection: reads both lists every second, and takes in what they show.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use log::{error, info};
 
 use super::{Coordinator, Notice};
+use crate::backend::HostState;
 use crate::director::client::{self, DirectorError};
 use crate::director::link::Reader;
 use crate::director::wire::RingState;
+use crate::hook::Change;
 use crate::policy::{self, Changes, Sync};
 
 /// A local call of a fraction of a millisecond: so that another's act, a new backend or a restarted
@@ -123,6 +126,16 @@ impl Coordinator {
         self.service_manager.tell_status(summary);
     }
 
+    fn run_hook(&mut self, address: IpAddr, to: HostState) {
+        let hook = match &self.settings.hook {
+            Some(hook) => hook,
+            None => return,
+        };
+        if let Err(cause) = self.hooks.run(hook, Change { address, to }) {
+            error!("{address}: no thread to run the script for its change: {cause}");
+        }
+    }
+
     fn note_malformed(&mut self, lists: &client::Lists) {
         let malformed = [&lists.hosts.malformed, &lists.ring.malformed];
         let first = match malformed.iter().find_map(|lines| lines.shown.first()) {
@@ -207,6 +220,9 @@ impl Coordinator {
         }
         for news in &changes.news {
             self.log_news(news);
+        }
+        for (address, to) in &changes.observed {
+            self.run_hook(*address, *to);
         }
         for address in &changes.unobserved {
             self.unobserved += 1;
