@@ -23,6 +23,7 @@ use crate::config::roster::Roster;
 use crate::config::settings::{Deeds, Settings};
 use crate::daemon::Signal;
 use crate::director::link::Heard;
+use crate::history::History;
 use crate::hook::Hooks;
 use crate::ledger::Ledger;
 use crate::logging::LogHandle;
@@ -86,6 +87,7 @@ pub struct Coordinator {
     notices: Notices<Notice>,
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
+    history: History,
     hooks: Hooks,
     desk: Desk,
     heard: (Sender<Heard>, Receiver<Heard>),
@@ -139,6 +141,7 @@ impl Coordinator {
             holds: BTreeMap::new(),
             notices: Notices::new(),
             unobserved: 0,
+            history: History::default(),
             hooks: Hooks::default(),
             desk: Desk::new(),
             heard: unbounded(),
@@ -222,6 +225,7 @@ impl Coordinator {
         }
         self.log_finding(address, &report.finding);
         self.fleet.on_finding(address, &report.finding);
+        self.history.on_finding(address, &report.finding);
         self.note_own_fault(&report.finding);
         if report.finding.outcome.result.is_err() {
             if let Some(control) = policy::control(&self.fleet, address) {
@@ -378,6 +382,7 @@ impl Coordinator {
 
     fn stop_worker(&mut self, address: IpAddr) {
         self.workers.remove(&address);
+        self.history.forget(address);
         self.errands.forget(address);
         self.lift_hold(address);
         info!("{address} is no longer listed");

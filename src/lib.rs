@@ -9,6 +9,7 @@ pub mod config;
 pub mod coordinator;
 pub mod daemon;
 pub mod director;
+pub mod history;
 pub mod hook;
 pub mod ledger;
 pub mod logging;
