@@ -225,7 +225,8 @@ impl Coordinator {
         }
         self.log_finding(address, &report.finding);
         self.fleet.on_finding(address, &report.finding);
-        self.history.on_finding(address, &report.finding);
+        self.history
+            .on_finding(address, report.worker, &report.finding);
         self.note_own_fault(&report.finding);
         if report.finding.outcome.result.is_err() {
             if let Some(control) = policy::control(&self.fleet, address) {

@@ -53,23 +53,28 @@ pub struct History {
 /// A ring: once it is full, the next one takes the place of the oldest.
 #[derive(Debug, Default)]
 struct Recent {
+    worker: u64,
     polls: Vec<Poll>,
     oldest: usize,
 }
 
 impl History {
-    pub fn on_finding(&mut self, address: IpAddr, finding: &Finding) {
-        self.of.entry(address).or_default().add(finding);
+    /// With the number of the worker that found it. Another number means another worker, or other
+    /// services: the places of the former ones say nothing any more, and their polls are forgotten.
+    pub fn on_finding(&mut self, address: IpAddr, worker: u64, finding: &Finding) {
+        let recent = self.of.entry(address).or_default();
+        if recent.worker != worker {
+            *recent = Recent {
+                worker,
+                ..Recent::default()
+            };
+        }
+        recent.add(finding);
     }
 
     /// It has left the list.
     pub fn forget(&mut self, address: IpAddr) {
         self.of.remove(&address);
-    }
-
-    /// Other services are checked from now on: the places of the former ones say nothing any more.
-    pub fn on_other_services(&mut self) {
-        self.of.clear();
     }
 
     /// The oldest first.
@@ -151,7 +156,7 @@ mod tests {
         assert_eq!(history.of(ADDRESS).count(), 0);
         for second in 0..27 {
             let began = start + Duration::from_secs(second);
-            history.on_finding(ADDRESS, &finding(began, Ok(Pass::Clean)));
+            history.on_finding(ADDRESS, 1, &finding(began, Ok(Pass::Clean)));
             let kept: Vec<u64> = history
                 .of(ADDRESS)
                 .map(|poll| (poll.began - start).as_secs())
@@ -162,6 +167,8 @@ mod tests {
         let poll = history.of(ADDRESS).next().unwrap();
         assert_eq!((poll.service(), poll.result()), (1, "ok"));
         assert_eq!(poll.latency(), Duration::from_micros(1234));
+        history.on_finding(ADDRESS, 2, &finding(start, Ok(Pass::Clean)));
+        assert_eq!(history.of(ADDRESS).count(), 1, "of the new worker alone");
         history.forget(ADDRESS);
         assert_eq!(history.of(ADDRESS).count(), 0);
     }
@@ -173,7 +180,7 @@ mod tests {
         let fault = Fault::Unavailable(Quote::new([0xff; 160]));
         let failure = Failure::new(Stage::Login, fault);
         for _ in 0..20 {
-            history.on_finding(ADDRESS, &finding(now, Err(failure.clone())));
+            history.on_finding(ADDRESS, 1, &finding(now, Err(failure.clone())));
         }
         let remarks: Vec<&Poll> = history.of(ADDRESS).collect();
         assert_eq!(remarks[0].result().len(), LONGEST);

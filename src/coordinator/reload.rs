@@ -8,10 +8,7 @@ use log::{error, info};
 use super::Coordinator;
 use crate::config::credentials;
 use crate::config::roster::Roster;
-use crate::config::settings::Settings;
 use crate::notify::Message;
-use crate::probe::Prober;
-use crate::worker::Task;
 
 impl Coordinator {
     pub(super) fn reload(&mut self) {
@@ -30,42 +27,23 @@ impl Coordinator {
             Ok(account) => account,
             Err(cause) => return error!("{cause}; the old credentials stay"),
         };
-        let prober = match self.task.prober.renewed(probing) {
-            Ok(prober) => Arc::new(prober),
+        match self.task.prober.renewed(probing) {
+            Ok(prober) => self.task.prober = Arc::new(prober),
             Err(cause) => return error!("{cause}; the old certificates and credentials stay"),
-        };
-        let roster = Roster::uniform(&self.settings, account);
-        self.take_up(self.settings.clone(), prober, roster);
+        }
+        self.roster = Roster::uniform(&self.settings, account);
+        self.hand_over();
         info!("reloaded");
     }
 
-    /// Settings read whole and found good. No verdict is forgotten. What is on its way from the workers
-    /// about services that are checked no longer is dropped when it comes.
-    fn take_up(&mut self, settings: Settings, prober: Arc<Prober>, roster: Roster) {
-        let other_services = settings.services != self.settings.services;
-        self.settings = settings;
-        self.roster = roster;
-        self.task = Task {
-            pace: self.settings.pace,
-            prober,
-        };
-        self.fleet.on_rules(self.settings.rules);
-        if other_services {
-            self.fleet.on_other_services();
-            self.history.on_other_services();
-        }
+    /// Task and roster of now to every worker, and to the policy who is probed as the same user.
+    fn hand_over(&mut self) {
         for (address, worker) in &mut self.workers {
             let target = self.roster.target(*address);
             let account = target.account.as_deref();
             let login = account.map(|account| self.logins.number(account));
             self.fleet.on_login(*address, login);
-            let number = if other_services {
-                self.workers_started += 1;
-                self.workers_started
-            } else {
-                worker.number()
-            };
-            worker.take_up(target, self.task.clone(), number);
+            worker.take_up(target, self.task.clone(), worker.number());
         }
     }
 }
