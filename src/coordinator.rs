@@ -23,6 +23,8 @@ use crate::config::roster::Roster;
 use crate::config::settings::{Deeds, Settings};
 use crate::daemon::Signal;
 use crate::director::link::Heard;
+use crate::history::History;
+use crate::hook::Hooks;
 use crate::ledger::{Clerk, Recorded};
 use crate::logging::LogHandle;
 use crate::notices::Notices;
@@ -93,6 +95,8 @@ pub struct Coordinator {
     notices: Notices<Notice>,
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
+    history: History,
+    hooks: Hooks,
     desk: Desk,
     heard: (Sender<Heard>, Receiver<Heard>),
     signals: Receiver<Signal>,
@@ -145,6 +149,8 @@ impl Coordinator {
             holds: BTreeMap::new(),
             notices: Notices::new(),
             unobserved: 0,
+            history: History::default(),
+            hooks: Hooks::default(),
             desk: Desk::new(),
             heard: unbounded(),
             settings,
@@ -182,6 +188,7 @@ impl Coordinator {
         }
         self.service_manager.tell(&notify::Message::Stopping);
         self.clerk.finish(memory::DISK_PATIENCE);
+        self.hooks.stop();
     }
 
     fn next_event(&self) -> Event {
@@ -233,6 +240,8 @@ impl Coordinator {
         }
         self.log_finding(address, &report.finding);
         self.fleet.on_finding(address, &report.finding);
+        self.history
+            .on_finding(address, report.worker, &report.finding);
         self.note_own_fault(&report.finding);
         if report.finding.outcome.result.is_err() {
             if let Some(control) = policy::control(&self.fleet, address) {
@@ -389,6 +398,7 @@ impl Coordinator {
 
     fn stop_worker(&mut self, address: IpAddr) {
         self.workers.remove(&address);
+        self.history.forget(address);
         self.errands.forget(address);
         self.lift_hold(address);
         info!("{address} is no longer listed");

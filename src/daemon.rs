@@ -1,12 +1,14 @@
-//! What makes a program a daemon: the PID file, the fork, the signals.
+//! What makes a program a daemon: the PID file, the fork, the signals, children in groups of their own.
 //!
 //! Nothing here knows what the daemon does. The order at start is: open the log, take the lock,
 //! fork, and only then start threads, `signals::watch` among them.
 
 pub mod fork;
+pub mod group;
 pub mod lock;
 pub mod signals;
 
 pub use fork::{daemonize, ForkError, Started};
+pub use group::lead;
 pub use lock::{LockError, LockFile};
 pub use signals::{watch, Signal, SignalWatch};

@@ -9,6 +9,8 @@ pub mod config;
 pub mod coordinator;
 pub mod daemon;
 pub mod director;
+pub mod history;
+pub mod hook;
 mod inbox;
 pub mod ledger;
 pub mod logging;

@@ -115,6 +115,8 @@ impl Spread {
 #[derive(Debug)]
 enum Phase {
     Resting {
+        /// What the interval is counted from.
+        since: Instant,
         until: Instant,
         /// Before this not even one that was asked for begins.
         not_before: Instant,
@@ -199,12 +201,16 @@ impl Schedule {
         }
     }
 
-    /// Changed settings. What was found out stands, and so does the time of the next round; a round
-    /// under way is begun anew where it could end in a verdict made of both the old and the new.
+    /// Changed settings. What was found out stands, and so does the time of the next round, unless a
+    /// shorter interval asks for it sooner; a round under way is begun anew where it could end in a
+    /// verdict made of both the old and the new.
     pub fn on_settings(&mut self, pace: Pace, services: usize) {
         let other_plan =
             std::mem::discriminant(&pace.plan) != std::mem::discriminant(&self.pace.plan);
         self.pace = pace;
+        if let Phase::Resting { since, until, .. } = &mut self.phase {
+            *until = (*until).min(*since + pace.interval);
+        }
         if other_plan || services != self.services {
             self.services = services;
             self.on_other_services();
@@ -254,7 +260,9 @@ impl Schedule {
     /// its attempts turn out too old.
     pub fn on_demand(&mut self, now: Instant) {
         match &mut self.phase {
-            Phase::Resting { until, not_before } => *until = (*until).min(now.max(*not_before)),
+            Phase::Resting {
+                until, not_before, ..
+            } => *until = (*until).min(now.max(*not_before)),
             Phase::Checking(_) => self.demanded = Some(now),
         }
     }
@@ -263,6 +271,7 @@ impl Schedule {
     pub fn on_outcome(&mut self, outcome: Outcome) -> Finding {
         let ended = outcome.ended();
         let resting = Phase::Resting {
+            since: ended,
             until: ended,
             not_before: ended,
         };
@@ -364,7 +373,15 @@ impl Schedule {
             _ if settled => self.rest(round.due, ended),
             _ => self.rest_in_doubt(round.due, ended),
         };
-        self.phase = Phase::Resting { until, not_before };
+        let since = match self.pace.plan {
+            Plan::Retries(_) => ended,
+            Plan::Rapid(_) => round.due,
+        };
+        self.phase = Phase::Resting {
+            since,
+            until,
+            not_before,
+        };
         verdict.filter(|_| settled)
     }
 

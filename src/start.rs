@@ -19,6 +19,7 @@ use crate::config::roster::Roster;
 use crate::config::settings::{Deeds, RunMode, Settings};
 use crate::coordinator::Coordinator;
 use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
+use crate::hook::{self, HookError};
 use crate::ledger::{Clerk, Ledger};
 use crate::logging::{self, LogError, LogHandle};
 use crate::notify::ServiceManager;
@@ -52,6 +53,7 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
 enum StartError {
     Credentials(CredentialsError),
     Probe(ProbeSetupError),
+    Hook(HookError),
     Log(LogError),
     Lock(LockError),
     Fork(ForkError),
@@ -68,6 +70,7 @@ impl fmt::Display for StartError {
         match self {
             StartError::Credentials(cause) => cause.fmt(f),
             StartError::Probe(cause) => cause.fmt(f),
+            StartError::Hook(cause) => cause.fmt(f),
             StartError::Log(cause) => cause.fmt(f),
             StartError::Lock(cause) => cause.fmt(f),
             StartError::Fork(cause) => cause.fmt(f),
@@ -106,6 +109,9 @@ fn watch(mut settings: Settings) -> Result<ExitCode, StartError> {
     settings.anchor(&folder);
     let log = start_log(&settings)?;
     let (task, roster) = preparations(&settings)?;
+    if let Some(hook) = &settings.hook {
+        hook::check(hook).map_err(StartError::Hook)?;
+    }
     let take_lock = || LockFile::take(&settings.files.lock).map_err(StartError::Lock);
     let (lock, signals) = match settings.run {
         RunMode::Daemon => {

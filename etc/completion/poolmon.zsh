@@ -24,6 +24,7 @@ _arguments -s -S \
     '--max-down=[how many backends of a tag may be down]:number, share or all:(all)' \
     '--down-delay=[how long failed before it is taken down]:seconds: ' \
     '--hold=[how long a down by somebody else is respected]:seconds: ' \
+    '--on-change=[run this program at each change]:program:_files' \
     '(-n --dry-run)'{-n,--dry-run}'[log what would be done, change nothing]' \
     '--once[check once, print the result, change nothing]' \
     '(-f --foreground)'{-f,--foreground}'[do not go to the background]' \

@@ -14,7 +14,7 @@ use super::options::OPTIONS;
 use super::{CliError, Command};
 use crate::account::Envelope;
 use crate::config::settings::{
-    Auth, Brake, Deeds, DrainMode, Files, LogTarget, MoveLimit, Pace, Plan, Probing, Restore,
+    Auth, Brake, Deeds, DrainMode, Files, Hook, LogTarget, MoveLimit, Pace, Plan, Probing, Restore,
     Retries, Rules, RunMode, Settings, StartTls, Steps, Verify,
 };
 use crate::quote::Quote;
@@ -111,7 +111,9 @@ impl Chosen {
             } else {
                 Deeds::Done
             },
-            hook: None,
+            hook: self
+                .optional_path("on-change")?
+                .map(|script| Hook { script }),
             files: Files {
                 lock: self.path("lockfile")?,
                 state: self.path("state-file")?,

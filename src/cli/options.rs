@@ -229,6 +229,13 @@ pub const OPTIONS: &[OptionRow] = &[
         "how long a backend that somebody else takes down, though it is healthy here, is left so \
          at first; doubled each time, up to an hour",
     ),
+    added(
+        "on-change",
+        PATH,
+        "",
+        "run this program, without a shell, as PATH down|up ADDRESS each time that this monitor has \
+         taken a backend down or brought it up",
+    ),
     row(
         "dry-run",
         "n",

@@ -1,14 +1,17 @@
 //! The standing connection: opens it, asks it for a reading, and takes in what the lists show.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{never, Receiver};
 use log::{error, info};
 
 use super::{Coordinator, Notice};
+use crate::backend::HostState;
 use crate::director::client;
 use crate::director::watch::{Reading, Wanted, Watch};
 use crate::director::wire::RingState;
+use crate::hook::Change;
 use crate::policy::{self, Changes, Sync};
 
 /// Between two tries to open the connection.
@@ -160,6 +163,16 @@ impl Coordinator {
         self.service_manager.tell_status(summary);
     }
 
+    fn run_hook(&mut self, address: IpAddr, to: HostState) {
+        let hook = match &self.settings.hook {
+            Some(hook) => hook,
+            None => return,
+        };
+        if let Err(cause) = self.hooks.run(hook, Change { address, to }) {
+            error!("{address}: no thread to run the script for its change: {cause}");
+        }
+    }
+
     fn note_malformed(&mut self, lists: &client::Lists) {
         let malformed = [&lists.hosts.malformed, &lists.ring.malformed];
         let first = match malformed.iter().find_map(|lines| lines.shown.first()) {
@@ -244,6 +257,9 @@ impl Coordinator {
         }
         for news in &changes.news {
             self.log_news(news);
+        }
+        for (address, to) in &changes.observed {
+            self.run_hook(*address, *to);
         }
         for address in &changes.unobserved {
             self.unobserved += 1;

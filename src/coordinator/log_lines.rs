@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 use std::net::IpAddr;
+use std::time::Instant;
 
+use chrono::Local;
 use log::{debug, error, info};
 
 use super::Coordinator;
@@ -171,6 +173,33 @@ impl Coordinator {
             self.summary(),
             self.unobserved
         );
+    }
+
+    /// SIGHUP: the last polls of every backend, one line each, the oldest first.
+    pub(super) fn log_history(&self) {
+        let (now, clock) = (Instant::now(), Local::now());
+        for (address, _) in self.fleet.members() {
+            let target = self.roster.target(address);
+            let polls: Vec<String> = self
+                .history
+                .of(address)
+                .map(|poll| {
+                    let ago = chrono::Duration::from_std(now.saturating_duration_since(poll.began));
+                    let at = ago.map_or(clock, |ago| clock - ago);
+                    format!(
+                        "{} {} {} {} ms",
+                        at.format("%H:%M:%S"),
+                        at_place(&target.services, poll.service()),
+                        poll.result(),
+                        poll.latency().as_millis()
+                    )
+                })
+                .collect();
+            match polls.is_empty() {
+                true => info!("{address} last polls: none"),
+                false => info!("{address} last polls: {}", polls.join("; ")),
+            }
+        }
     }
 
     /// For the service manager and the end of the status.

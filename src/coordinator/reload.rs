@@ -1,4 +1,5 @@
-//! SIGHUP: the log file is opened anew, the credentials are read again; bad ones change nothing.
+//! SIGHUP: the log file is opened anew, the last polls are logged, the credentials are read again; bad
+//! ones change nothing.
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ impl Coordinator {
         if let Err(cause) = self.log.reopen() {
             error!("{cause}; the old log stays open");
         }
+        self.log_history();
         let probing = &self.settings.probing;
         let account = match credentials::account(probing) {
             Ok(account) => account,

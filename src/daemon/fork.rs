@@ -2,7 +2,7 @@
 //!
 //! The process that was started waits for the one in the background: it exits 0 only when that one
 //! holds the lock, has written its PID and says so, and it shows what went wrong otherwise. The
-//! only unsafe code of the program is here: fork.
+//! only unsafe code of the program is here, fork, and in `group`.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};

@@ -81,6 +81,8 @@ pub struct Changes {
     pub news: Vec<News>,
     /// Backends whose state is not what a command answered with `OK` should have made of it.
     pub unobserved: Vec<IpAddr>,
+    /// States that a command answered with `OK` has made: our changes.
+    pub observed: Vec<(IpAddr, HostState)>,
 }
 
 /// What of a backend has to outlive the process: the ledger keeps it.
@@ -544,6 +546,9 @@ impl Member {
         if let Some(expected) = self.expected.take() {
             if expected.state == state {
                 self.setback = None;
+                if expected.answer == Some(Answer::Done) {
+                    changes.observed.push((self.listed.address, state));
+                }
             } else if expected.answer == Some(Answer::Done) {
                 changes.unobserved.push(self.listed.address);
             }

@@ -398,18 +398,17 @@ fn changed_settings_keep_the_verdict_and_the_place_in_the_interval() {
     let fails = [Reply::Refuses; 5];
     let times = [(0, 0), (3000, 0), (3500, 0), (4000, 0), (4500, 0)];
     assert!(failed(bench.check(&fails, &times)));
-    bench.schedule.on_settings(
-        Pace {
-            interval: Duration::from_secs(10),
-            ..PACE
-        },
-        2,
-    );
+    let every = |seconds| Pace {
+        interval: Duration::from_secs(seconds),
+        ..PACE
+    };
+    bench.schedule.on_settings(every(50), 2);
     let (began, service, verdict) = bench.attempt(Reply::Refuses);
     assert_eq!((began, service), (34_500, 0), "the rest is the old one");
     assert!(failed(verdict), "one that has failed is tried once");
+    bench.schedule.on_settings(every(10), 2);
     let (began, ..) = bench.attempt(Reply::Passes);
-    assert_eq!(began, 44_500, "the next rest is the new one");
+    assert_eq!(began, 44_500, "a shorter one takes effect at once");
 }
 
 #[test]

@@ -372,3 +372,16 @@ fn the_rules_options_say_how_far_the_policy_may_go() {
     assert!(error(&["--fall=0"]).contains("at least 1"));
     assert!(error(&["--restore=all"]).contains("any or own"));
 }
+
+#[test]
+fn a_program_for_changes_is_a_path() {
+    assert_eq!(settings(&[]).hook, None);
+    let script = PathBuf::from("bin/tell");
+    let hook = settings(&["--on-change=bin/tell"]).hook;
+    assert_eq!(hook, Some(Hook { script }));
+    let mut settings = settings(&["--on-change", "bin/tell"]);
+    settings.anchor(std::path::Path::new("/etc"));
+    let script = PathBuf::from("/etc/bin/tell");
+    assert_eq!(settings.hook, Some(Hook { script }));
+    assert_eq!(error(&["--on-change="]), "--on-change: a value is missing");
+}

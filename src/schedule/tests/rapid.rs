@@ -314,7 +314,7 @@ fn another_plan_begins_the_round_anew_and_keeps_the_verdict() {
     assert_eq!(began, 30_000);
     assert!(failed(verdict));
     bench.schedule.on_settings(PACE, 1);
-    assert_eq!(bench.attempt(Reply::Passes).0, 60_000);
+    assert_eq!(bench.attempt(Reply::Passes).0, 40_000, "10 s, not 30");
     bench.attempt(Reply::Refuses);
     bench.attempt(Reply::Refuses);
     bench.schedule.on_settings(super::PACE, 1);
@@ -436,4 +436,14 @@ fn any_list_of_replies_and_demands_follows_the_plan() {
         }
     }
     assert!(verdicts.iter().all(|count| *count > 1000), "{verdicts:?}");
+}
+
+#[test]
+fn a_shorter_interval_takes_effect_at_once() {
+    let mut bench = Bench::new(PACE, 1);
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+    let interval = Duration::from_secs(4);
+    bench.schedule.on_settings(Pace { interval, ..PACE }, 1);
+    assert_eq!(bench.attempt(Reply::Passes).0, 4000);
+    assert_eq!(bench.attempt(Reply::Passes).0, 8000);
 }

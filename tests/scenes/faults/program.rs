@@ -271,3 +271,33 @@ fn bad_options_and_open_credentials_end_with_one() {
     let ended = bare().run(&format!("--help -p IMAP:{IMAP}"), REACTION);
     assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
 }
+
+#[test]
+fn hup_logs_the_last_ten_polls_of_every_backend() {
+    let pool = FakePool::start(2);
+    let monitor = pool.monitor().start();
+    let visits = |backend: usize| pool.backends[backend].connections();
+    let patience = 3 * REACTION;
+    wait_until("a dozen probes", patience, || visits(0).min(visits(1)) > 12);
+    pool.backends[1].set(Mood::Refusing);
+    pool.wait_for_state(1, 'D');
+    monitor.signal(Signal::SIGHUP);
+    let polls = |backend: usize| {
+        let address = pool.address(backend).to_string();
+        let line = monitor.wait_for_line(&[&address, " last polls: "], REACTION);
+        let polls = line.split(" last polls: ").nth(1).unwrap().to_string();
+        polls.split("; ").map(str::to_string).collect::<Vec<_>>()
+    };
+    for backend in 0..2 {
+        let polls = polls(backend);
+        assert_eq!(polls.len(), 10, "{polls:?}");
+        for poll in &polls {
+            let words: Vec<&str> = poll.split(' ').collect();
+            assert_eq!(words[0].len(), "12:34:56".len(), "{poll}");
+            assert!(words[1].starts_with("imap:"), "{poll}");
+            assert!(poll.ends_with(" ms"), "{poll}");
+        }
+        let last = ["ok", "connect: connection refused"][backend];
+        assert!(polls[9].contains(&format!(" {last} ")), "{polls:?}");
+    }
+}

@@ -1,0 +1,199 @@
+//! The last polls of each backend, for the log at SIGHUP: dovemon's way to ask how a backend has done.
+//!
+//! Small, as it is kept for thousands of backends: a poll that passed is a few numbers, and failures
+//! in a row share their text. Pure; it logs nothing and knows no clock.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::outcome::{Outcome, Pass};
+use crate::schedule::Finding;
+
+/// How many of a backend's are kept: as many as dovemon logs.
+const KEPT: usize = 10;
+
+/// How many bytes of a failure's text are kept.
+const LONGEST: usize = 60;
+
+/// One attempt, as it is told later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    pub began: Instant,
+    /// In microseconds; an hour and more is an hour and more.
+    latency: u32,
+    /// Its place in the settings.
+    service: u16,
+    /// What went wrong, or is to be remarked.
+    remark: Option<Arc<str>>,
+}
+
+impl Poll {
+    pub fn latency(&self) -> Duration {
+        Duration::from_micros(self.latency.into())
+    }
+
+    pub fn service(&self) -> usize {
+        self.service.into()
+    }
+
+    /// One or a few words.
+    pub fn result(&self) -> &str {
+        self.remark.as_deref().unwrap_or("ok")
+    }
+}
+
+/// All backends' last polls.
+#[derive(Debug, Default)]
+pub struct History {
+    of: BTreeMap<IpAddr, Recent>,
+}
+
+/// A ring: once it is full, the next one takes the place of the oldest.
+#[derive(Debug, Default)]
+struct Recent {
+    worker: u64,
+    polls: Vec<Poll>,
+    oldest: usize,
+}
+
+impl History {
+    /// With the number of the worker that found it. Another number means another worker, or other
+    /// services: the places of the former ones say nothing any more, and their polls are forgotten.
+    pub fn on_finding(&mut self, address: IpAddr, worker: u64, finding: &Finding) {
+        let recent = self.of.entry(address).or_default();
+        if recent.worker != worker {
+            *recent = Recent {
+                worker,
+                ..Recent::default()
+            };
+        }
+        recent.add(finding);
+    }
+
+    /// It has left the list.
+    pub fn forget(&mut self, address: IpAddr) {
+        self.of.remove(&address);
+    }
+
+    /// The oldest first.
+    pub fn of(&self, address: IpAddr) -> impl Iterator<Item = &Poll> + '_ {
+        self.of.get(&address).into_iter().flat_map(|recent| {
+            let (newer, older) = recent.polls.split_at(recent.oldest);
+            older.iter().chain(newer)
+        })
+    }
+}
+
+impl Recent {
+    fn add(&mut self, finding: &Finding) {
+        let Outcome {
+            began,
+            latency,
+            result,
+            ..
+        } = &finding.outcome;
+        let remark = match result {
+            Ok(Pass::Clean) => None,
+            Ok(remark) => Some(self.share(&remark.to_string())),
+            Err(failure) => Some(self.share(&failure.to_string())),
+        };
+        let poll = Poll {
+            began: *began,
+            latency: u32::try_from(latency.as_micros()).unwrap_or(u32::MAX),
+            service: u16::try_from(finding.service).unwrap_or(u16::MAX),
+            remark,
+        };
+        if self.polls.len() < KEPT {
+            self.polls.reserve_exact(KEPT - self.polls.len());
+            self.polls.push(poll);
+            return;
+        }
+        self.polls[self.oldest] = poll;
+        self.oldest = (self.oldest + 1) % KEPT;
+    }
+
+    /// Cut, and with the text of an earlier poll where it is the same.
+    fn share(&self, text: &str) -> Arc<str> {
+        // What a server said is escaped already; our own words are ASCII.
+        let mut end = text.len().min(LONGEST);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let cut = &text[..end];
+        let mut kept = self.polls.iter().filter_map(|poll| poll.remark.as_ref());
+        let same = kept.find(|remark| remark.as_ref() == cut);
+        same.map_or_else(|| Arc::from(cut), Arc::clone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{Failure, Fault, Stage};
+    use crate::quote::Quote;
+
+    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    fn finding(began: Instant, result: Result<Pass, Failure>) -> Finding {
+        Finding {
+            round_began: began,
+            service: 1,
+            outcome: Outcome {
+                began,
+                latency: Duration::from_micros(1234),
+                result,
+                delivery: None,
+            },
+            verdict: None,
+        }
+    }
+
+    #[test]
+    fn the_last_ten_are_kept_the_oldest_first() {
+        let start = Instant::now();
+        let mut history = History::default();
+        assert_eq!(history.of(ADDRESS).count(), 0);
+        for second in 0..27 {
+            let began = start + Duration::from_secs(second);
+            history.on_finding(ADDRESS, 1, &finding(began, Ok(Pass::Clean)));
+            let kept: Vec<u64> = history
+                .of(ADDRESS)
+                .map(|poll| (poll.began - start).as_secs())
+                .collect();
+            let expected: Vec<u64> = (0..=second).rev().take(KEPT).collect();
+            assert!(kept.iter().eq(expected.iter().rev()), "{kept:?}");
+        }
+        let poll = history.of(ADDRESS).next().unwrap();
+        assert_eq!((poll.service(), poll.result()), (1, "ok"));
+        assert_eq!(poll.latency(), Duration::from_micros(1234));
+        history.on_finding(ADDRESS, 2, &finding(start, Ok(Pass::Clean)));
+        assert_eq!(history.of(ADDRESS).count(), 1, "of the new worker alone");
+        history.forget(ADDRESS);
+        assert_eq!(history.of(ADDRESS).count(), 0);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_shared() {
+        let now = Instant::now();
+        let mut history = History::default();
+        let fault = Fault::Unavailable(Quote::new([0xff; 160]));
+        let failure = Failure::new(Stage::Login, fault);
+        for _ in 0..20 {
+            history.on_finding(ADDRESS, 1, &finding(now, Err(failure.clone())));
+        }
+        let remarks: Vec<&Poll> = history.of(ADDRESS).collect();
+        assert_eq!(remarks[0].result().len(), LONGEST);
+        let texts = remarks.iter().filter_map(|poll| poll.remark.as_ref());
+        assert!(texts
+            .clone()
+            .all(|text| Arc::ptr_eq(text, remarks[0].remark.as_ref().unwrap())));
+        assert_eq!(texts.count(), KEPT);
+    }
+
+    #[test]
+    fn a_backend_costs_less_than_half_a_kilobyte() {
+        assert!(std::mem::size_of::<Poll>() * KEPT + std::mem::size_of::<Recent>() <= 480);
+    }
+}

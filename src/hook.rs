@@ -1,0 +1,199 @@
+//! The operator's program, run as `SCRIPT down|up ADDRESS` once for each change that this monitor made
+//! and the director's list then showed: dovemon's `beupdatescript`.
+//!
+//! It is in nobody's way: a thread of its own keeps the order for each backend and starts a few
+//! scripts at a time, each with a deadline. What comes of them is only logged.
+
+mod queue;
+mod script;
+
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{bounded, unbounded, Receiver, Sender};
+use log::{error, info};
+use nix::errno::Errno;
+use nix::unistd::{access, AccessFlags};
+
+use crate::backend::HostState;
+use crate::config::settings::Hook;
+
+use queue::{Queue, Room};
+use script::Limits;
+
+/// How long the process waits for scripts that still run when it stops, before they are killed.
+const BRIEFLY: Duration = Duration::from_secs(2);
+
+/// A change that was made and seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub address: IpAddr,
+    /// What it is now.
+    pub to: HostState,
+}
+
+impl Change {
+    fn word(&self) -> &'static str {
+        match self.to {
+            HostState::Up => "up",
+            HostState::Down => "down",
+        }
+    }
+}
+
+/// A script that cannot be run.
+#[derive(Debug)]
+pub struct HookError {
+    script: PathBuf,
+    cause: Unfit,
+}
+
+#[derive(Debug)]
+enum Unfit {
+    Unreadable(io::Error),
+    NotAFile,
+    NotExecutable(Errno),
+}
+
+impl fmt::Display for HookError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "script {}: ", self.script.display())?;
+        match &self.cause {
+            Unfit::Unreadable(cause) => cause.fmt(f),
+            Unfit::NotAFile => f.write_str("not a file"),
+            Unfit::NotExecutable(cause) => write!(f, "not executable: {}", cause.desc()),
+        }
+    }
+}
+
+impl std::error::Error for HookError {}
+
+/// Whether there is a script that this process may run. It may be another by the time it is run.
+pub fn check(hook: &Hook) -> Result<(), HookError> {
+    let unfit = |cause| HookError {
+        script: hook.script.clone(),
+        cause,
+    };
+    let about = hook.script.metadata();
+    let about = about.map_err(|cause| unfit(Unfit::Unreadable(cause)))?;
+    if !about.is_file() {
+        return Err(unfit(Unfit::NotAFile));
+    }
+    access(&hook.script, AccessFlags::X_OK).map_err(|cause| unfit(Unfit::NotExecutable(cause)))
+}
+
+/// Takes changes and has the script run for each. Its thread is started by the first.
+#[derive(Default)]
+pub struct Hooks {
+    dispatcher: Option<Dispatcher>,
+}
+
+struct Dispatcher {
+    events: Sender<Event>,
+    /// Closed when the dispatcher and all scripts have ended.
+    ended: Receiver<()>,
+}
+
+enum Event {
+    Change(Arc<Path>, Change),
+    Ended(IpAddr),
+    Stop,
+}
+
+impl Hooks {
+    /// Returns at once. An error is that of starting the thread.
+    pub fn run(&mut self, hook: &Hook, change: Change) -> io::Result<()> {
+        let dispatcher = match &self.dispatcher {
+            Some(dispatcher) => dispatcher,
+            None => self.dispatcher.insert(Dispatcher::start(Limits::USUAL)?),
+        };
+        let script = Arc::from(hook.script.as_path());
+        // It ends only after `Stop`.
+        let _ = dispatcher.events.send(Event::Change(script, change));
+        Ok(())
+    }
+
+    /// Waits briefly for scripts that run; those that are waiting are not run any more.
+    pub fn stop(self) {
+        if let Some(dispatcher) = self.dispatcher {
+            let _ = dispatcher.events.send(Event::Stop);
+            let patience = BRIEFLY + script::DYING;
+            let _ = dispatcher.ended.recv_timeout(patience);
+        }
+    }
+}
+
+impl Dispatcher {
+    fn start(limits: Limits) -> io::Result<Dispatcher> {
+        let (events, inbox) = unbounded();
+        let (alive, ended) = bounded(0);
+        let own = events.clone();
+        let run = move || dispatch(&inbox, &own, limits, &alive);
+        thread::Builder::new().name("hook".into()).spawn(run)?;
+        Ok(Dispatcher { events, ended })
+    }
+}
+
+/// Until `Stop`. Scripts that still run then hold `alive` for themselves.
+fn dispatch(inbox: &Receiver<Event>, own: &Sender<Event>, limits: Limits, alive: &Sender<()>) {
+    let (go_on, stop) = bounded::<()>(0);
+    let mut queue = Queue::default();
+    let mut dropped = 0_u64;
+    for event in inbox {
+        match event {
+            Event::Change(script, change) => {
+                if queue.on_change(script, change) == Room::None {
+                    if dropped == 0 {
+                        error!(
+                            "{}: its script is not run: too many changes wait for theirs",
+                            change.address
+                        );
+                    }
+                    dropped += 1;
+                }
+            }
+            Event::Ended(address) => queue.on_ended(address),
+            Event::Stop => break,
+        }
+        while let Some((script, change)) = queue.next() {
+            let (own, stop, alive) = (own.clone(), stop.clone(), alive.clone());
+            let address = change.address;
+            let run = move || {
+                let ended = script::run(&script, change, limits, &stop);
+                log_end(&script, change, &ended);
+                // Nobody waits for it any more after `Stop`.
+                let _ = own.send(Event::Ended(address));
+                drop(alive);
+            };
+            if let Err(cause) = thread::Builder::new().name("script".into()).spawn(run) {
+                error!("{address}: no thread to run its script: {cause}");
+                queue.on_ended(address);
+            }
+        }
+        if dropped > 0 && queue.is_empty() {
+            error!("the script was not run for {dropped} changes: too many at a time");
+            dropped = 0;
+        }
+    }
+    if !queue.is_empty() {
+        info!("{} changes are left without their script", queue.waiting());
+    }
+    drop(go_on);
+}
+
+fn log_end(script: &Path, change: Change, ended: &script::Ended) {
+    let Change { address, .. } = change;
+    let line = format!("{address}: {} {}: {ended}", script.display(), change.word());
+    match ended.is_well() {
+        true => info!("{line}"),
+        false => error!("{line}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
