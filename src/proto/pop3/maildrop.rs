@@ -11,7 +11,7 @@ use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
 use crate::proto::message::HeaderReader;
 use crate::proto::token::Token;
-use crate::proto::{Check, Milestone, Work};
+use crate::proto::{contains_ignoring_case, Check, Milestone, Work};
 use crate::quote::Quote;
 
 /// How many of the newest messages are looked at. Each takes two questions.
@@ -59,8 +59,10 @@ struct Session<'l, S> {
 impl<S: Read + Write> Session<'_, S> {
     /// How many messages there are.
     fn stat(&mut self) -> Result<u32, Fault> {
-        let (count, _) = self.numbers("STAT")?;
-        Ok(count)
+        match self.ask("STAT", two_numbers)? {
+            Answer::Told((count, _)) => Ok(count),
+            Answer::Gone(text) => Err(Fault::MailboxRefused(text)),
+        }
     }
 
     /// Looks for test messages and deletes those that this attempt may delete.
@@ -76,10 +78,10 @@ impl<S: Read + Write> Session<'_, S> {
         let mut is_found = false;
         let mut left = MOST_TEXT;
         for message in places(count, token) {
-            let (_, size) = self.numbers(&format!("LIST {message}"))?;
-            if size > LARGEST || size > left {
-                continue;
-            }
+            let size = match self.ask(&format!("LIST {message}"), two_numbers)? {
+                Answer::Told((_, size)) if size <= LARGEST.min(left) => size,
+                Answer::Told(_) | Answer::Gone(_) => continue,
+            };
             left -= size;
             let found = match self.token_of(message)? {
                 Some(found) => found,
@@ -100,7 +102,9 @@ impl<S: Read + Write> Session<'_, S> {
     }
 
     fn token_of(&mut self, message: u32) -> Result<Option<Token>, Fault> {
-        self.run(&format!("TOP {message} 0"), |_| Some(()))?;
+        if let Answer::Gone(_) = self.ask(&format!("TOP {message} 0"), |_| Some(()))? {
+            return Ok(None);
+        }
         let mut reader = HeaderReader::default();
         let mut is_header = true;
         loop {
@@ -125,36 +129,50 @@ impl<S: Read + Write> Session<'_, S> {
             return Ok(());
         }
         for message in messages {
-            self.run(&format!("DELE {message}"), |_| Some(()))?;
+            self.ask(&format!("DELE {message}"), |_| Some(()))?;
         }
-        let result = self.run("QUIT", |_| Some(()));
+        let answer = self.ask("QUIT", |_| Some(()));
         self.lines.end();
-        result
+        match answer? {
+            Answer::Told(()) => Ok(()),
+            Answer::Gone(text) => Err(Fault::MailboxRefused(text)),
+        }
     }
 
-    /// The two numbers of a reply such as `+OK 3 1200`.
-    fn numbers(&mut self, command: &str) -> Result<(u32, u32), Fault> {
-        self.run(command, |text| {
-            let text = std::str::from_utf8(text).ok()?;
-            let mut words = text.split(' ');
-            let first = words.next()?.parse().ok()?;
-            // Sizes may be too large for a number here; such a message is not ours.
-            let second = words.next()?.parse::<u64>().ok()?;
-            Some((first, u32::try_from(second).unwrap_or(u32::MAX)))
-        })
-    }
-
-    fn run<T>(&mut self, command: &str, read: impl Fn(&[u8]) -> Option<T>) -> Result<T, Fault> {
+    fn ask<T>(
+        &mut self,
+        command: &str,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Answer<T>, Fault> {
         self.lines.send(format!("{command}\r\n").as_bytes())?;
         let line = self.lines.read()?;
         let malformed = || Fault::Malformed(Quote::new(line));
         match Reply::parse(line) {
-            Reply::Ok(text) => read(text).ok_or_else(malformed),
+            Reply::Ok(text) => read(text).map(Answer::Told).ok_or_else(malformed),
             Reply::Err(text) if is_trouble(text) => Err(Fault::Unavailable(Quote::new(text))),
+            Reply::Err(text) if contains_ignoring_case(text, b"expunged") => {
+                Ok(Answer::Gone(Quote::new(text)))
+            }
             Reply::Err(text) => Err(Fault::MailboxRefused(Quote::new(text))),
             Reply::Other(_) => Err(malformed()),
         }
     }
+}
+
+/// What the server says of a message.
+enum Answer<T> {
+    Told(T),
+    /// Another session has deleted it meanwhile, in Dovecot's words: `Message 7 expunged.`
+    Gone(Quote),
+}
+
+/// Those of a reply such as `+OK 3 1200`.
+fn two_numbers(text: &[u8]) -> Option<(u32, u32)> {
+    let mut words = std::str::from_utf8(text).ok()?.split(' ');
+    let first = words.next()?.parse().ok()?;
+    // A size may be too large for a number here; such a message is not ours.
+    let second = words.next()?.parse::<u64>().ok()?;
+    Some((first, u32::try_from(second).unwrap_or(u32::MAX)))
 }
 
 /// The numbers of the messages to look at: the newest first, then, in a larger maildrop, others at a
