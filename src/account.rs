@@ -43,12 +43,13 @@ pub struct Account {
     pub master: Option<Vec<u8>>,
 }
 
-/// The addresses an LMTP probe names. No message is ever sent.
+/// The addresses an LMTP probe names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// MAIL FROM; empty is the null sender `<>`.
     pub from: String,
-    /// RCPT TO; without it the probe ends after LHLO.
+    /// RCPT TO; without it the probe ends after LHLO, unless it delivers a message: then the account's
+    /// user is the recipient.
     pub to: Option<String>,
 }
 
