@@ -63,7 +63,9 @@ pub fn run(
             Worker::start(target, number, task.clone(), desk.slot()).map_err(OnceError::Thread)?;
         waiting.insert(backend.address, Waiting { worker, own: None });
     }
-    let deadline = Instant::now() + longest_round(settings) + OWN_FAULT_PATIENCE;
+    let deadline = Instant::now()
+        + longest_round(&settings.pace, settings.services.len())
+        + OWN_FAULT_PATIENCE;
     let mut health = Health::AllHealthy;
     while !waiting.is_empty() {
         if desk.bell().recv_deadline(deadline).is_err() {
@@ -121,14 +123,14 @@ fn read_list(socket: &Path) -> Result<Vec<Listed>, DirectorError> {
 }
 
 /// Until a backend that gives an answer of some kind to every attempt, or none to any, is judged.
-fn longest_round(settings: &Settings) -> Duration {
+fn longest_round(pace: &Pace, services: usize) -> Duration {
     let Pace {
         interval,
         timeout,
         plan,
         ..
-    } = settings.pace;
-    let services = u32::try_from(settings.services.len()).unwrap_or(u32::MAX);
+    } = *pace;
+    let services = u32::try_from(services).unwrap_or(u32::MAX);
     match plan {
         Plan::Retries(Retries {
             retries,
@@ -146,6 +148,86 @@ fn longest_round(settings: &Settings) -> Duration {
                 .saturating_mul(services);
             let start_to_start = poll.saturating_add(interval);
             start_to_start.saturating_mul(rapid.retry_count)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::Rapid;
+    use crate::outcome::{Fault, Outcome, Pass, Stage};
+    use crate::schedule::{Next, Schedule, Spread};
+
+    /// How long until a backend is judged of which one service, or all, hang.
+    fn judged_after(pace: Pace, services: usize, hangs: impl Fn(usize) -> bool) -> Duration {
+        let start = Instant::now();
+        let mut now = start;
+        let mut schedule = Schedule::new(pace, services, Spread::new(7), start);
+        loop {
+            let (service, timeout) = match schedule.next(now) {
+                Next::Wait { until } => {
+                    now = until;
+                    continue;
+                }
+                Next::Attempt { service, timeout } => (service, timeout),
+            };
+            let result = match hangs(service) {
+                true => Err(Failure::new(Stage::Greeting, Fault::TimedOut)),
+                false => Ok(Pass::Clean),
+            };
+            let outcome = Outcome {
+                began: now,
+                latency: timeout,
+                result,
+            };
+            now = outcome.ended();
+            if schedule.on_outcome(outcome).verdict.is_some() {
+                return now - start;
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_round_is_waited_for_with_either_plan() {
+        let seconds = Duration::from_secs;
+        let rapid = |retry_count, rapid_rounds| {
+            Plan::Rapid(Rapid {
+                retry_count,
+                rapid_rounds,
+                rapid_fails_needed: 7,
+                rapid_timeout: seconds(2),
+            })
+        };
+        let retries = |retries| {
+            Plan::Retries(Retries {
+                retries,
+                retry_delay: seconds(3),
+            })
+        };
+        for plan in [
+            retries(0),
+            retries(4),
+            rapid(1, 0),
+            rapid(3, 10),
+            rapid(5, 0),
+        ] {
+            for services in 1..4 {
+                let pace = Pace {
+                    interval: seconds(10),
+                    timeout: seconds(3),
+                    plan,
+                    rise: 1,
+                    fall: 1,
+                };
+                let longest = longest_round(&pace, services);
+                for hanging in 0..services {
+                    let took = judged_after(pace, services, |service| service == hanging);
+                    assert!(took <= longest, "{plan:?}: {took:?}, not {longest:?}");
+                }
+                let took = judged_after(pace, services, |_| true);
+                assert!(took <= longest, "{plan:?}: {took:?}, not {longest:?}");
+            }
         }
     }
 }

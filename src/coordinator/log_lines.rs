@@ -11,7 +11,7 @@ use super::Coordinator;
 use crate::backend::HostState;
 use crate::director::client::DirectorError;
 use crate::director::wire::{Change, Reply};
-use crate::outcome::Pass;
+use crate::outcome::{Pass, Stage};
 use crate::policy::{Age, Alarm, Hold, News};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Service;
@@ -72,11 +72,17 @@ impl Coordinator {
                 "backends of {tag} have failed and no other one passes: they stay up, as their users \
                  would have nowhere to go; is this monitor cut off from them?"
             ),
-            Alarm::Shared { service, stage } => error!(
-                "no backend passes {} {stage}: none is taken down for it; check this monitor's \
-                 account, certificate settings and addresses",
-                at_place(&self.settings.services, *service)
-            ),
+            Alarm::Shared { service, stage } => {
+                let service = at_place(&self.settings.services, *service);
+                let with = match *stage < Stage::Login {
+                    true => "",
+                    false => " with the account that failed",
+                };
+                error!(
+                    "no backend passes {service} {stage}{with}: none is taken down for it; check \
+                     this monitor's account, certificate settings and addresses"
+                )
+            }
             Alarm::DownDelayLimit => error!(
                 "backends have failed for longer than the delay and stay up: with them more would be \
                  down than delayed_down_limit allows; is something wrong that they have in common?"

@@ -11,6 +11,8 @@ use super::hold::Contest;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
 use super::settle::{Command, Setback};
+#[cfg(test)]
+use super::standing::Scope;
 use super::standing::{Login, Place, Standing};
 use super::{Action, Debt, Evidence, Sync};
 use crate::backend::{HostState, Listed, Stamp, Tag};
@@ -566,5 +568,36 @@ impl Member {
         if paid {
             self.debt = None;
         }
+    }
+}
+
+#[cfg(test)]
+impl Fleet {
+    /// What is kept in order is what the members say.
+    pub(super) fn check_indexes(&self) {
+        let latest = |of: &dyn Fn(&Member) -> bool, beside: IpAddr| {
+            let members = self.members().filter(|(other, _)| *other != beside);
+            let clear = members.filter(|(_, member)| member.evidence.is_clear() && of(member));
+            let passed = |member: &Member| member.evidence.healthy_round().map(|round| round.ended);
+            clear
+                .map(|(other, member)| (passed(member), other))
+                .max()
+                .map(|(_, other)| other)
+        };
+        for (address, member) in self.members() {
+            let tag = &member.listed.tag;
+            let able = latest(
+                &|other| other.listed.tag == *tag && other.may_take_users(),
+                address,
+            );
+            assert_eq!(self.standing.able_beside(address, tag), able);
+            let clear = self.standing.clear_beside(address, Scope::All);
+            assert_eq!(clear, latest(&|_| true, address));
+            let same = Scope::SameLogin(member.login);
+            let clear = self.standing.clear_beside(address, same);
+            assert_eq!(clear, latest(&|other| other.login == member.login, address));
+        }
+        let due = self.members().filter(|(_, member)| member.is_down_or_due());
+        assert_eq!(self.down_or_due(), due.count());
     }
 }

@@ -222,7 +222,7 @@ impl fmt::Display for Reason {
             Reason::Shared { stage, .. } => {
                 write!(
                     f,
-                    "no other backend is known to pass {stage} at present, as the same user"
+                    "no other backend is known to pass {stage} at present with its account"
                 )
             }
             Reason::Stale => f.write_str("its state is news; probing it again first"),

@@ -303,7 +303,19 @@ fn no_list_of_events_breaks_the_rules() {
         let mut acts = 0;
         for _ in 0..500 {
             let number = dice(3) as u8;
-            match dice(9) {
+            match dice(10) {
+                9 => match dice(12) {
+                    0 => bench.fleet.on_other_services(),
+                    1 => bench.fleet.on_rules(Rules {
+                        down_delay: Duration::from_secs(dice(2) * 30),
+                        ..RULES
+                    }),
+                    2 | 3 => {
+                        let login = (dice(3) > 0).then(|| Login(dice(2)));
+                        bench.fleet.on_login(address(number), login);
+                    }
+                    _ => bench.finding(number, Ok(Pass::Clean), false),
+                },
                 0 => bench.passes(number),
                 1 => bench.refuses(number, false),
                 2 | 3 => bench.refuses(number, true),
@@ -321,6 +333,7 @@ fn no_list_of_events_breaks_the_rules() {
                     bench.read_list();
                 }
             }
+            bench.fleet.check_indexes();
             let action = match bench.decide(number) {
                 Decision::Act(action) => action,
                 _ => continue,
