@@ -180,6 +180,7 @@ mod tests {
                 began: now,
                 latency: timeout,
                 result,
+                delivery: None,
             };
             now = outcome.ended();
             if schedule.on_outcome(outcome).verdict.is_some() {

@@ -192,8 +192,11 @@ impl Coordinator {
                 .map(|poll| {
                     let ago = chrono::Duration::from_std(now.saturating_duration_since(poll.began));
                     let at = ago.map_or(clock, |ago| clock - ago);
+                    let delivery = poll.delivery().map_or(String::new(), |delivery| {
+                        format!(", read {} ms after delivery", delivery.as_millis())
+                    });
                     format!(
-                        "{} {} {} {} ms",
+                        "{} {} {} {} ms{delivery}",
                         at.format("%H:%M:%S"),
                         at_place(&target.services, poll.service()),
                         poll.result(),
