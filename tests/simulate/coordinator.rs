@@ -26,6 +26,14 @@ pub struct Habits {
     pub rules: Rules,
 }
 
+/// What a reload brings.
+#[derive(Clone, Copy, Debug)]
+pub enum Reload {
+    Pace(Pace),
+    /// As many as before, and to the world they are alike.
+    OtherServices,
+}
+
 /// What the world is to do for the coordinator.
 #[derive(Debug)]
 pub enum Order {
@@ -90,11 +98,28 @@ fn has_ended(hold: &Hold, now: Instant) -> bool {
 
 struct Worker {
     number: u64,
+    services: usize,
     schedule: Schedule,
     attempting: bool,
     demanded: bool,
+    /// Orders that wait for the end of an attempt.
+    reloads: Vec<Reload>,
+    /// What its attempt finds is of services that are checked no longer.
+    outdated: bool,
     wakes: Option<Instant>,
     routine: Routine,
+}
+
+impl Worker {
+    fn on_reload(&mut self, reload: Reload) {
+        match reload {
+            Reload::Pace(pace) => self.schedule.on_settings(pace, self.services),
+            Reload::OtherServices => {
+                self.schedule.on_other_services();
+                self.routine = Routine::default();
+            }
+        }
+    }
 }
 
 /// `src/worker/desk.rs`: a healthy round of a backend that was healthy before wakes nobody, unless
@@ -197,16 +222,46 @@ impl Coordinator {
         found.attempting = false;
         let finding = found.schedule.on_outcome(outcome);
         let is_news = found.routine.is_news(&finding);
+        for reload in std::mem::take(&mut found.reloads) {
+            found.on_reload(reload);
+        }
         if std::mem::take(&mut found.demanded) {
             found.routine.asked = Some(now);
             found.schedule.on_demand(now);
         }
+        let is_dropped = std::mem::take(&mut found.outdated);
         self.drive(address, now);
+        if is_dropped {
+            return None;
+        }
         self.desk.push((address, finding.clone()));
         if is_news {
             self.wake(now);
         }
         Some(finding)
+    }
+
+    pub fn on_reload(&mut self, reload: Reload, now: Instant) {
+        self.wake(now);
+        match reload {
+            Reload::Pace(pace) => self.habits.pace = pace,
+            Reload::OtherServices => self.fleet.on_other_services(),
+        }
+        let addresses: Vec<IpAddr> = self.workers.keys().copied().collect();
+        for address in addresses {
+            let worker = match self.workers.get_mut(&address) {
+                Some(worker) => worker,
+                None => continue,
+            };
+            if worker.attempting {
+                worker.outdated |= matches!(reload, Reload::OtherServices);
+                worker.reloads.push(reload);
+            } else {
+                worker.on_reload(reload);
+                self.drive(address, now);
+            }
+            self.review(address, now);
+        }
     }
 
     /// The pace of the readings is the watch's, and wakes nobody.
@@ -402,9 +457,12 @@ impl Coordinator {
         let spread = Spread::new(self.chance.roll() | 1);
         let worker = Worker {
             number: self.workers_started,
+            services: self.services,
             schedule: Schedule::new(self.habits.pace, self.services, spread, now),
             attempting: false,
             demanded: false,
+            reloads: Vec::new(),
+            outdated: false,
             wakes: None,
             routine: Routine::default(),
         };

@@ -10,7 +10,7 @@ use poolmon::backend::{HostState, Tag};
 use poolmon::config::settings::{self, Brake, DrainMode, MoveLimit, Pace, Restore, Rules};
 
 use crate::chance::Chance;
-use crate::coordinator::Habits;
+use crate::coordinator::{Habits, Reload};
 use crate::history::{History, Times, What};
 use crate::properties::terms::Timelines;
 use crate::ring::{Condition, Entry};
@@ -29,8 +29,9 @@ pub struct Day {
     pub times: Timelines,
 }
 
-/// What sets this stream of chance apart.
+/// What sets these streams of chance apart.
 const RAPID_ROUNDS: u64 = 0x7261_7069_6400;
+const RELOADS: u64 = 0x7265_6c6f_6164;
 
 impl Day {
     pub fn live(seed: u64) -> Day {
@@ -42,6 +43,7 @@ impl Day {
         for (at, disturbance) in plan.events {
             world.disturb(at, disturbance);
         }
+        give_reloads(&mut world, &layout, seed, plan.length);
         world.run_to(plan.length);
         let calms = calms(&world.history);
         Day {
@@ -192,6 +194,36 @@ fn give_rapid_rounds(layout: &mut Layout, seed: u64) {
                 habits.pace.plan = settings::Plan::Rapid(rapid);
             }
             _ => {}
+        }
+    }
+}
+
+/// On some days the monitors are told to read their settings again, and find a quicker pace, their old
+/// one, or other services. Drawn apart, too.
+fn give_reloads(world: &mut World, layout: &Layout, seed: u64, length: Duration) {
+    let mut chance = Chance::new(seed ^ RELOADS);
+    if chance.one_in(2) {
+        return;
+    }
+    for (watcher, post) in layout.posts.iter().enumerate() {
+        let pace = match &post.program {
+            Program::Ours(habits) => habits.pace,
+            Program::Perl { .. } => continue,
+        };
+        let quick = Pace {
+            interval: pace.interval / 2,
+            timeout: pace.timeout / 2,
+            ..pace
+        };
+        let mut at = chance.seconds(10, 2000);
+        while at < length {
+            let reload = chance.pick(&[
+                Reload::Pace(quick),
+                Reload::Pace(pace),
+                Reload::OtherServices,
+            ]);
+            world.reload(at, watcher, reload);
+            at += chance.seconds(600, 3000);
         }
     }
 }

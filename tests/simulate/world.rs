@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use poolmon::policy::Memory;
 
 use crate::chance::Chance;
-use crate::coordinator::{Coordinator, Habits};
+use crate::coordinator::{Coordinator, Habits, Reload};
 use crate::evidence::Evidence;
 use crate::history::{By, History, Record, Sight, What};
 use crate::perl::Perl;
@@ -160,6 +160,12 @@ impl World {
         self.at(at, Event::Disturb(disturbance));
     }
 
+    /// Nothing is disturbed by that.
+    pub fn reload(&mut self, after: Duration, watcher: usize, reload: Reload) {
+        let at = self.start + after;
+        self.at(at, Event::Reload { watcher, reload });
+    }
+
     /// Runs until this long after the start.
     pub fn run_to(&mut self, end: Duration) {
         let end = self.start + end;
@@ -199,6 +205,10 @@ impl World {
     fn on(&mut self, event: Event) {
         match event {
             Event::Disturb(disturbance) => self.on_disturbance(disturbance),
+            Event::Reload { watcher, reload } => {
+                let (life, now) = (self.watchers[watcher].life, self.now);
+                self.tell(watcher, life, |ours| ours.on_reload(reload, now));
+            }
             Event::Ring(step) => self.ring.on_step(step, self.now, &mut self.history),
             Event::Wake {
                 watcher,

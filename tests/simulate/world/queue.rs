@@ -7,12 +7,18 @@ use std::time::Instant;
 use poolmon::outcome::Outcome;
 
 use super::Disturbance;
+use crate::coordinator::Reload;
 use crate::perl::Try;
 use crate::ring::{Command, Step};
 
 #[derive(Debug)]
 pub(super) enum Event {
     Disturb(Disturbance),
+    /// The operator has set something else, or other services, while the monitor runs.
+    Reload {
+        watcher: usize,
+        reload: Reload,
+    },
     Ring(Step),
     Wake {
         watcher: usize,
