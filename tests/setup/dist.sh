@@ -28,4 +28,7 @@ if [ "$toolchain" = current ]; then
 else
     say_loudly "no bill of materials: it takes cargo $current_from or newer"
 fi
-(cd "$folder" && sha256sum ./* | sed 's, \./, ,' >SHA256SUMS && sha256sum --quiet --check SHA256SUMS && cat SHA256SUMS)
+cd "$folder"
+files=(poolmon-*)
+sha256sum "${files[@]}" >SHA256SUMS
+cat SHA256SUMS
