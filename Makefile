@@ -74,8 +74,7 @@ deb-debian:
 rpm:
 	@bash tests/setup/rpm.sh
 
-# Builds compared bit for bit; installed over a Perl poolmon in a fresh Debian 12, used, upgraded,
-# removed. Needs root and debootstrap, takes long.
+# The .deb in a fresh Debian 12: built twice and compared, then lived with. Needs root, takes long.
 check-packages:
 	@bash tests/setup/check-packages.sh
 

@@ -22,10 +22,13 @@ if [ "$toolchain" = current ]; then
     tar -x -C "$folder" -f "$archive"
     (cd "$folder/$name" && SOURCE_DATE_EPOCH=$(source_date) cargo cyclonedx --quiet --format json \
         --spec-version 1.5 --target x86_64-unknown-linux-gnu --override-filename bill)
-    sed "s,path+file://$folder/$name,path+file:///$name,g" "$folder/$name/bill.json" >"$folder/$name.cdx.json"
+    # The one package that is a folder is this one.
+    sed "s,path+file://[^#\"]*,path+file:///$name,g" "$folder/$name/bill.json" >"$folder/$name.cdx.json"
     rm -rf "${folder:?}/$name"
-    ! grep -q "$folder" "$folder/$name.cdx.json" || fail "the bill of materials names a folder of this machine"
 else
     say_loudly "no bill of materials: it takes cargo $current_from or newer"
 fi
-(cd "$folder" && sha256sum ./* | sed 's, \./, ,' >SHA256SUMS && sha256sum --quiet --check SHA256SUMS && cat SHA256SUMS)
+cd "$folder"
+files=(poolmon-*)
+sha256sum "${files[@]}" >SHA256SUMS
+cat SHA256SUMS
