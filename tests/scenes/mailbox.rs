@@ -403,6 +403,37 @@ fn a_required_starttls_is_used_and_where_it_is_not_offered_no_password_is_sent()
     }
 }
 
+#[test]
+fn a_full_mailbox_is_nobodys_fault() {
+    let place = Place::new();
+    let mut backend = Backend::alone(&place);
+    backend.dovecot.stop();
+    let config = backend.dovecot.config();
+    let with_quota = fs::read_to_string(&config).unwrap()
+        + "mail_plugins = quota\nplugin {\n quota = maildir:mail\n quota_rule = *:bytes=10\n }\n";
+    fs::write(&config, with_quota).unwrap();
+    backend.dovecot.start();
+    let append = imap_steps(ImapSteps {
+        append: true,
+        ..ImapSteps::default()
+    });
+    let deliver = plan(Steps {
+        lmtp: LmtpSteps { deliver: true },
+        ..Steps::default()
+    });
+    for (plan, service, beginning) in [
+        (&append, imap(), "append: mailbox refused \"[OVERQUOTA]"),
+        (&deliver, lmtp(), "data: message refused \"552 5.2.2"),
+    ] {
+        let failure = plan
+            .probe(&backend, Service::Port(service))
+            .result
+            .unwrap_err();
+        assert!(failure.to_string().starts_with(beginning), "{failure}");
+        assert_eq!(failure.fault.blame(), Blame::Shared);
+    }
+}
+
 /// Puts a file into the INBOX; `flags` as Maildir has them. The text comes back as it lies there.
 fn seed(backend: &Backend, name: &str, flags: &str, text: &str) -> String {
     let maildir = backend.maildir(PROBE_USER);
