@@ -35,16 +35,21 @@ impl fmt::Debug for Secret {
 /// User name and password, as bytes: Dovecot takes names that are not UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account {
+    /// Whose mail it is.
     pub user: Vec<u8>,
+    /// The user's, or the master user's where there is one.
     pub password: Secret,
+    /// The master user who logs in in the user's place. Only SASL can carry both names.
+    pub master: Option<Vec<u8>>,
 }
 
-/// The addresses an LMTP probe names. No message is ever sent.
+/// The addresses an LMTP probe names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// MAIL FROM; empty is the null sender `<>`.
     pub from: String,
-    /// RCPT TO; without it the probe ends after LHLO.
+    /// RCPT TO; without it the probe ends after LHLO, unless it delivers a message: then the account's
+    /// user is the recipient.
     pub to: Option<String>,
 }
 
@@ -57,6 +62,7 @@ mod tests {
         let account = Account {
             user: b"probe".to_vec(),
             password: Secret::new(*b"hunter2"),
+            master: None,
         };
         assert!(!format!("{account:?}").contains("hunter2"));
     }

@@ -25,8 +25,22 @@ pub enum Stage {
     /// LHLO.
     Hello,
     Login,
+    /// IMAP LIST.
+    List,
+    /// IMAP APPEND.
+    Append,
+    /// IMAP SELECT.
+    Select,
+    /// POP3 STAT.
+    Stat,
+    /// The look for test messages: IMAP SEARCH and FETCH, POP3 LIST and TOP.
+    Search,
+    /// The deletion of test messages: IMAP STORE and EXPUNGE, POP3 DELE and QUIT.
+    Delete,
     Sender,
     Recipient,
+    /// LMTP DATA and the message.
+    Data,
 }
 
 impl fmt::Display for Stage {
@@ -40,8 +54,15 @@ impl fmt::Display for Stage {
             Stage::StartTls => "starttls",
             Stage::Hello => "lhlo",
             Stage::Login => "login",
+            Stage::List => "list",
+            Stage::Append => "append",
+            Stage::Select => "select",
+            Stage::Stat => "stat",
+            Stage::Search => "search",
+            Stage::Delete => "delete",
             Stage::Sender => "mail from",
             Stage::Recipient => "rcpt to",
+            Stage::Data => "data",
         })
     }
 }
@@ -79,6 +100,8 @@ pub enum Fault {
     Bye(Quote),
     /// The server says that it cannot serve at present, or refuses something that every healthy one grants.
     Unavailable(Quote),
+    /// A message was delivered and cannot be found where it ought to be.
+    MessageMissing,
     /// TLS could not be agreed on, for another reason than the certificate.
     TlsFailed(Quote),
     /// Any other error of the system, by its text.
@@ -86,10 +109,23 @@ pub enum Fault {
 
     /// User name or password.
     CredentialsRefused(Quote),
+    /// The server offers no SASL PLAIN, which is to be used.
+    SaslPlainMissing,
+    /// Another session holds the maildrop, so it cannot be looked into.
+    MaildropInUse(Quote),
+    /// The server does not do what is asked with this mailbox: permissions, quota, a missing one.
+    MailboxRefused(Quote),
+    /// The server has no UIDPLUS (RFC 4315), so nothing could be deleted but what others have marked
+    /// too.
+    UidPlusMissing,
+    /// STARTTLS is required and not on offer, so nothing was sent that is worth hiding.
+    StartTlsMissing,
     /// The certificate is not trusted, has expired, or bears another name.
     CertificateRefused(Quote),
     SenderRefused(Quote),
     RecipientRefused(Quote),
+    /// The server does not take the test message for this recipient.
+    MessageRefused(Quote),
 
     /// The address's name, against which the certificate is to be checked, is still being asked for.
     NamePending,
@@ -146,12 +182,19 @@ impl Fault {
             | Fault::InjectedText
             | Fault::Bye(_)
             | Fault::Unavailable(_)
+            | Fault::MessageMissing
             | Fault::TlsFailed(_)
             | Fault::System(_) => Blame::Service,
-            Fault::CredentialsRefused(_)
+            Fault::StartTlsMissing
+            | Fault::CredentialsRefused(_)
+            | Fault::SaslPlainMissing
+            | Fault::MaildropInUse(_)
+            | Fault::MailboxRefused(_)
+            | Fault::UidPlusMissing
             | Fault::CertificateRefused(_)
             | Fault::SenderRefused(_)
-            | Fault::RecipientRefused(_) => Blame::Shared,
+            | Fault::RecipientRefused(_)
+            | Fault::MessageRefused(_) => Blame::Shared,
             Fault::NamePending
             | Fault::NameUnknown
             | Fault::NoDescriptors
@@ -176,12 +219,21 @@ impl fmt::Display for Fault {
             Fault::InjectedText => f.write_str("clear text behind the reply to starttls"),
             Fault::Bye(text) => write!(f, "server says good-bye {text}"),
             Fault::Unavailable(text) => write!(f, "server cannot serve {text}"),
+            Fault::MessageMissing => f.write_str("the delivered message is not there"),
             Fault::TlsFailed(text) => write!(f, "tls failed {text}"),
             Fault::System(text) => write!(f, "system error {text}"),
+            Fault::StartTlsMissing => f.write_str("required, and not on offer"),
             Fault::CredentialsRefused(text) => write!(f, "login refused {text}"),
+            Fault::SaslPlainMissing => f.write_str("the server offers no sasl plain"),
+            Fault::MaildropInUse(text) => write!(f, "maildrop in use {text}"),
+            Fault::MailboxRefused(text) => write!(f, "mailbox refused {text}"),
+            Fault::UidPlusMissing => {
+                f.write_str("the server has no uidplus, so nothing is deleted")
+            }
             Fault::CertificateRefused(text) => write!(f, "certificate refused {text}"),
             Fault::SenderRefused(text) => write!(f, "sender refused {text}"),
             Fault::RecipientRefused(text) => write!(f, "recipient refused {text}"),
+            Fault::MessageRefused(text) => write!(f, "message refused {text}"),
             Fault::NamePending => f.write_str("waiting for the address's name"),
             Fault::NameUnknown => f.write_str("dns did not give the address's name"),
             Fault::NoDescriptors => f.write_str("no file descriptor left"),
@@ -237,6 +289,8 @@ impl fmt::Display for Pass {
 pub struct Outcome {
     pub began: Instant,
     pub latency: Duration,
+    /// Of a deep probe: from the server's word that it has the message to the reading of it.
+    pub delivery: Option<Duration>,
     pub result: Result<Pass, Failure>,
 }
 

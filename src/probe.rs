@@ -1,19 +1,26 @@
-//! One attempt on one port of a backend: name, connection, TLS, dialogue, under one deadline.
+//! One attempt on a service of a backend: name, connection, TLS, dialogue, under one deadline.
 //!
 //! It reports what happened. When to try and what follows is decided by `schedule` and `policy`.
 
+use std::cell::Cell;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::unistd::gethostname;
 
 use crate::account::Envelope;
-use crate::config::settings::{Probing, Verify};
+use crate::config::settings::{Auth, Probing, StartTls, Steps, Verify};
 use crate::net::names::{Name, Names};
 use crate::net::stream::{DeadlineStream, Stream};
 use crate::net::tls::{Tls, TlsSetupError, TlsStream};
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::proto::line::Lines;
-use crate::proto::{self, Channel, Check, Progress};
-use crate::service::{Protocol, Security, Service};
+use crate::proto::token::{Purpose, Token};
+use crate::proto::{self, Channel, Check, Milestone, Progress, Work};
+use crate::service::{Port, Protocol, Security, Service};
 use crate::target::Target;
 
 /// Why no probe can be made as configured.
@@ -22,11 +29,21 @@ pub type ProbeSetupError = TlsSetupError;
 /// A time limit beyond this is none; the clock's arithmetic has an end.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
+/// Between two looks for a delivered message, doubled from look to look. LMTP says that it has one
+/// only when it lies in the mailbox (RFC 2033 5), so the first look usually finds it.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// Makes attempts; shared by all threads.
 #[derive(Debug)]
 pub struct Prober {
     verify: Verify,
     envelope: Envelope,
+    auth: Auth,
+    starttls: StartTls,
+    steps: Steps,
+    /// This machine's name, for the marks of test messages.
+    host: String,
     tls: Tls,
     names: Arc<Names>,
 }
@@ -45,6 +62,10 @@ impl Prober {
         Ok(Prober {
             verify: probing.verify.clone(),
             envelope: probing.envelope.clone(),
+            auth: probing.auth,
+            starttls: probing.starttls,
+            steps: probing.steps,
+            host: host_name(),
             tls: Tls::new(&probing.verify, probing.ca_file.as_deref())?,
             names,
         })
@@ -54,70 +75,37 @@ impl Prober {
     pub fn attempt(&self, target: &Target, service: &Service, timeout: Duration) -> Outcome {
         let began = Instant::now();
         let deadline = began + timeout.min(LONGEST);
-        let result = self.try_service(target, service, deadline);
+        let attempt = Attempt {
+            prober: self,
+            target,
+            token: self.token(service),
+            deadline,
+            delivered: Cell::new(None),
+            found: Cell::new(None),
+        };
+        let result = match service {
+            Service::Port(port) => attempt.talk(port, Work::Steps(self.steps)),
+            Service::Delivery { deliver, read } => attempt.deliver_and_read(deliver, read),
+        };
         Outcome {
             began,
             latency: began.elapsed(),
+            delivery: attempt.delivery(),
             result,
         }
     }
 
-    fn try_service(
-        &self,
-        target: &Target,
-        service: &Service,
-        deadline: Instant,
-    ) -> Result<Pass, Failure> {
-        let connect = || {
-            DeadlineStream::connect(target.address, service.port, deadline)
-                .map_err(|error| Failure::new(Stage::Connect, Fault::from_io(&error)))
+    /// The mark of one attempt's messages, unlike any other's.
+    fn token(&self, service: &Service) -> Token {
+        let purpose = match service {
+            Service::Port(_) => Purpose::Step,
+            Service::Delivery { .. } => Purpose::Deep,
         };
-        match service.security {
-            Security::Tls => {
-                let subject = self
-                    .subject(target)
-                    .map_err(|fault| Failure::new(Stage::Prepare, fault))?;
-                let stream = self.upgrade(connect()?, &subject)?;
-                self.talk(target, service.protocol, Stream::Tls(stream))
-            }
-            Security::Plain => {
-                if self.may_start_tls(target, service.protocol) {
-                    // Only begins the lookup, so that the name is there once it is needed.
-                    let _ = self.subject(target);
-                }
-                self.talk(target, service.protocol, Stream::Plain(connect()?))
-            }
-        }
-    }
-
-    fn talk(&self, target: &Target, protocol: Protocol, stream: Stream) -> Result<Pass, Failure> {
-        let check = Check {
-            account: target.account.as_deref(),
-            envelope: &self.envelope,
-            channel: match stream {
-                Stream::Plain(_) => Channel::Clear,
-                Stream::Tls(_) => Channel::Encrypted,
-            },
-        };
-        let mut lines = Lines::new(stream);
-        match proto::begin(protocol, &mut lines, &check)? {
-            Progress::Done(pass) => return Ok(pass),
-            Progress::StartTls => {}
-        }
-        let (stream, budget) = lines
-            .into_stream()
-            .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
-        let stream = match stream {
-            Stream::Plain(stream) => {
-                let subject = self
-                    .subject(target)
-                    .map_err(|fault| Failure::new(Stage::Tls, fault))?;
-                Stream::Tls(self.upgrade(stream, &subject)?)
-            }
-            // A dialogue on an encrypted channel never asks for TLS.
-            Stream::Tls(stream) => Stream::Tls(stream),
-        };
-        proto::resume(protocol, &mut Lines::resume(stream, budget), &check)
+        // Before 1970 no clock is right, and nothing is old enough to be cleaned.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        // std's hasher keys are random for each process and differ from call to call.
+        let number = RandomState::new().build_hasher().finish();
+        Token::new(purpose, now.unwrap_or_default(), number, &self.host)
     }
 
     fn upgrade(&self, stream: DeadlineStream, subject: &Subject) -> Result<TlsStream, Failure> {
@@ -131,10 +119,20 @@ impl Prober {
     }
 
     /// Dialogues turn to TLS only for something worth hiding.
-    fn may_start_tls(&self, target: &Target, protocol: Protocol) -> bool {
+    fn may_start_tls(&self, target: &Target, protocol: Protocol, work: Work) -> bool {
+        if self.starttls == StartTls::Never {
+            return false;
+        }
         match protocol {
             Protocol::Imap | Protocol::Pop3 => target.account.is_some(),
-            Protocol::Lmtp => self.envelope.to.is_some(),
+            Protocol::Lmtp => {
+                let delivers = match work {
+                    Work::Steps(steps) => steps.lmtp.deliver,
+                    Work::Deliver => true,
+                    Work::Collect => false,
+                };
+                self.envelope.to.is_some() || (delivers && target.account.is_some())
+            }
             Protocol::AnyLine => false,
         }
     }
@@ -154,6 +152,138 @@ impl Prober {
         };
         Ok(Subject { name, certainty })
     }
+}
+
+/// One attempt while it lasts.
+struct Attempt<'a> {
+    prober: &'a Prober,
+    target: &'a Target,
+    token: Token,
+    deadline: Instant,
+    /// When the server said that it has the message.
+    delivered: Cell<Option<Instant>>,
+    /// When the message was read.
+    found: Cell<Option<Instant>>,
+}
+
+impl Attempt<'_> {
+    /// Without an account there is neither a recipient nor a mailbox: then both ports have to greet.
+    fn deliver_and_read(&self, deliver: &Port, read: &Port) -> Result<Pass, Failure> {
+        if self.target.account.is_none() {
+            let greeted = self.talk(deliver, Work::Steps(Steps::default()))?;
+            return match self.talk(read, Work::Steps(Steps::default()))? {
+                Pass::Clean => Ok(greeted),
+                remark => Ok(remark),
+            };
+        }
+        self.talk(deliver, Work::Deliver)?;
+        let mut pause = FIRST_PAUSE;
+        let mut waiting = None;
+        loop {
+            match (self.talk(read, Work::Collect), waiting) {
+                (Err(failure), _) if may_pass(&failure.fault) => {
+                    let left = self.deadline.saturating_duration_since(Instant::now());
+                    if left <= pause {
+                        return Err(failure);
+                    }
+                    thread::sleep(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    waiting = Some(failure);
+                }
+                // The last look did not come to its end; what the one before saw is the reason.
+                (Err(failure), Some(before)) if failure.fault == Fault::TimedOut => {
+                    return Err(before);
+                }
+                (result, _) => return result,
+            }
+        }
+    }
+
+    fn delivery(&self) -> Option<Duration> {
+        let (delivered, found) = (self.delivered.get()?, self.found.get()?);
+        Some(found.saturating_duration_since(delivered))
+    }
+
+    fn note(&self, milestone: Milestone) {
+        let place = match milestone {
+            Milestone::Delivered => &self.delivered,
+            Milestone::Found => &self.found,
+        };
+        place.set(Some(Instant::now()));
+    }
+
+    fn connect(&self, port: &Port) -> Result<DeadlineStream, Failure> {
+        DeadlineStream::connect(self.target.address, port.number, self.deadline)
+            .map_err(|error| Failure::new(Stage::Connect, Fault::from_io(&error)))
+    }
+
+    /// One connection.
+    fn talk(&self, port: &Port, work: Work) -> Result<Pass, Failure> {
+        let (prober, target) = (self.prober, self.target);
+        match port.security {
+            Security::Tls => {
+                let subject = prober
+                    .subject(target)
+                    .map_err(|fault| Failure::new(Stage::Prepare, fault))?;
+                let stream = prober.upgrade(self.connect(port)?, &subject)?;
+                self.talk_over(port.protocol, work, Stream::Tls(stream))
+            }
+            Security::Plain => {
+                if prober.may_start_tls(target, port.protocol, work) {
+                    // Only begins the lookup, so that the name is there once it is needed.
+                    let _ = prober.subject(target);
+                }
+                self.talk_over(port.protocol, work, Stream::Plain(self.connect(port)?))
+            }
+        }
+    }
+
+    fn talk_over(&self, protocol: Protocol, work: Work, stream: Stream) -> Result<Pass, Failure> {
+        let (prober, target) = (self.prober, self.target);
+        let check = Check {
+            account: target.account.as_deref(),
+            auth: prober.auth,
+            envelope: &prober.envelope,
+            starttls: prober.starttls,
+            work,
+            token: &self.token,
+            milestone: &|milestone| self.note(milestone),
+            channel: match stream {
+                Stream::Plain(_) => Channel::Clear,
+                Stream::Tls(_) => Channel::Encrypted,
+            },
+        };
+        let mut lines = Lines::new(stream);
+        match proto::begin(protocol, &mut lines, &check)? {
+            Progress::Done(pass) => return Ok(pass),
+            Progress::StartTls => {}
+        }
+        let (stream, budget) = lines
+            .into_stream()
+            .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
+        let stream = match stream {
+            Stream::Plain(stream) => {
+                let subject = prober
+                    .subject(target)
+                    .map_err(|fault| Failure::new(Stage::Tls, fault))?;
+                Stream::Tls(prober.upgrade(stream, &subject)?)
+            }
+            // A dialogue on an encrypted channel never asks for TLS.
+            Stream::Tls(stream) => Stream::Tls(stream),
+        };
+        proto::resume(protocol, &mut Lines::resume(stream, budget), &check)
+    }
+}
+
+/// A machine without a name is as good: the number in a token is unlike any other.
+fn host_name() -> String {
+    let name = gethostname().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// Whether the next look into the mailbox may find what this one did not.
+fn may_pass(fault: &Fault) -> bool {
+    matches!(fault, Fault::MessageMissing | Fault::MaildropInUse(_))
 }
 
 /// Whom the certificate must be for.

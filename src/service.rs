@@ -1,4 +1,4 @@
-//! What is checked on a backend: a port, what is spoken there, and whether TLS comes first.
+//! What is checked on a backend: ports, what is spoken there, and whether TLS comes first.
 
 use std::fmt;
 
@@ -31,20 +31,62 @@ pub enum Security {
     Tls,
 }
 
-/// One port to check on every backend.
+/// One thing to check on every backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Service {
-    pub protocol: Protocol,
-    pub security: Security,
-    pub port: u16,
+pub enum Service {
+    Port(Port),
+    /// The deep probe: a message is delivered to one port and read from another.
+    Delivery {
+        deliver: Port,
+        read: Port,
+    },
 }
 
 impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Service::Port(port) => port.fmt(f),
+            Service::Delivery { deliver, read } => write!(f, "delivery {deliver} to {read}"),
+        }
+    }
+}
+
+/// A port, and how to speak there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Port {
+    pub protocol: Protocol,
+    pub security: Security,
+    pub number: u16,
+}
+
+impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tls = match self.security {
             Security::Plain => "",
             Security::Tls => "+tls",
         };
-        write!(f, "{}{tls}:{}", self.protocol, self.port)
+        write!(f, "{}{tls}:{}", self.protocol, self.number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_shown_by_its_ports() {
+        let port = |protocol, security, number| Port {
+            protocol,
+            security,
+            number,
+        };
+        let imaps = port(Protocol::Imap, Security::Tls, 993);
+        let lmtp = port(Protocol::Lmtp, Security::Plain, 24);
+        assert_eq!(Service::Port(imaps).to_string(), "imap+tls:993");
+        let delivery = Service::Delivery {
+            deliver: lmtp,
+            read: imaps,
+        };
+        assert_eq!(delivery.to_string(), "delivery lmtp:24 to imap+tls:993");
     }
 }

@@ -173,6 +173,7 @@ impl Thread {
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Outcome {
             began,
             latency: began.elapsed().max(Duration::from_nanos(1)),
+            delivery: None,
             result: Err(Failure::new(Stage::Prepare, Fault::Panicked)),
         })
     }

@@ -31,6 +31,7 @@ _poolmon() {
     -s | --ssl) words="993 995 IMAP POP3 LMTP" ;;
     -v | --ssl-verify) words="0 1" ;;
     --flush) words="move drop none" ;;
+    --starttls) words="auto require no" ;;
     --restore) words="any own" ;;
     --max-down) words="all 1 50%" ;;
     --max-moves) words=100 ;;
@@ -44,9 +45,10 @@ _poolmon() {
     --lmtp-from | --lmtp-to) return ;;
     *)
         words="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
-            --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay --flush
-            --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
-            -n --dry-run --once -f --foreground -k --lockfile -l --logfile --state-file -d --debug -h --help --version"
+            --starttls --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
+            --flush --max-moves --rise --fall --restore --max-down --down-delay --hold
+            --on-change -n --dry-run --once -f --foreground -k --lockfile -l --logfile --state-file -d --debug -h --help
+            --version"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

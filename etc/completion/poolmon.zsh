@@ -8,6 +8,7 @@ _arguments -s -S \
     '(-v --ssl-verify)'{-v+,--ssl-verify=}'[check certificates and the names in them]:switch:(0 1)' \
     '--tls-name=[the name every certificate has to bear]:name:_hosts' \
     '--ca-file=[certificates to trust beside those of the system]:PEM file:_files' \
+    '--starttls=[when a clear port turns to TLS]:when:(auto require no)' \
     '(-c --credfile)'{-c+,--credfile=}'[log in with the account of this file]:file:_files' \
     '--lmtp-from=[the sender an LMTP check names]:address: ' \
     '--lmtp-to=[the recipient an LMTP check asks for]:address: ' \

@@ -14,11 +14,11 @@ use super::options::OPTIONS;
 use super::{CliError, Command};
 use crate::account::Envelope;
 use crate::config::settings::{
-    Brake, Deeds, DrainMode, Files, Hook, LogTarget, MoveLimit, Pace, Plan, Probing, Restore,
-    Retries, Rules, RunMode, Settings, Verify,
+    Auth, Brake, Deeds, DrainMode, Files, Hook, LogTarget, MoveLimit, Pace, Plan, Probing, Restore,
+    Retries, Rules, RunMode, Settings, StartTls, Steps, Verify,
 };
 use crate::quote::Quote;
-use crate::service::{Protocol, Security, Service};
+use crate::service::{Port, Protocol, Security, Service};
 
 /// A year. Beyond it nobody means it, and clocks may overflow.
 const LONGEST_SECONDS: i64 = 365 * 24 * 60 * 60;
@@ -101,6 +101,9 @@ impl Chosen {
                 ca_file: self.optional_path("ca-file")?,
                 credentials_file: self.optional_path("credfile")?,
                 envelope: self.envelope()?,
+                auth: Auth::Login,
+                starttls: self.starttls()?,
+                steps: Steps::default(),
             },
             rules: self.rules()?,
             deeds: if self.has("dry-run") || run == RunMode::Once {
@@ -140,11 +143,11 @@ impl Chosen {
         }
         if services.is_empty() {
             for port in [110, 143] {
-                services.push(Service {
+                services.push(Service::Port(Port {
                     protocol: usual_protocol(port),
                     security: Security::Plain,
-                    port,
-                });
+                    number: port,
+                }));
             }
         }
         Ok(services)
@@ -163,6 +166,16 @@ impl Chosen {
                 }
                 _ => Err(refusal("tls-name", &name, "a host name")),
             },
+        }
+    }
+
+    fn starttls(&self) -> Result<StartTls, CliError> {
+        let value = self.last_or_default("starttls");
+        match value.to_str() {
+            Some("auto") => Ok(StartTls::Offered),
+            Some("require") => Ok(StartTls::Required),
+            Some("no") => Ok(StartTls::Never),
+            _ => Err(refusal("starttls", &value, "auto, require or no")),
         }
     }
 
@@ -361,19 +374,19 @@ fn service(security: Security, value: &OsString) -> Option<Service> {
     if !port.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let port = port.parse::<u16>().ok().filter(|port| *port > 0)?;
+    let number = port.parse::<u16>().ok().filter(|number| *number > 0)?;
     let protocol = match protocol.map(str::to_ascii_lowercase).as_deref() {
-        None => usual_protocol(port),
+        None => usual_protocol(number),
         Some("imap") => Protocol::Imap,
         Some("pop3") => Protocol::Pop3,
         Some("lmtp") => Protocol::Lmtp,
         Some(_) => return None,
     };
-    Some(Service {
+    Some(Service::Port(Port {
         protocol,
         security,
-        port,
-    })
+        number,
+    }))
 }
 
 fn usual_protocol(port: u16) -> Protocol {

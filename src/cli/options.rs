@@ -117,6 +117,15 @@ pub const OPTIONS: &[OptionRow] = &[
         "",
         "certificates (PEM) to trust beside the system's",
     ),
+    added(
+        "starttls",
+        ValueKind::Text {
+            hint: "auto|require|no",
+        },
+        "auto",
+        "when a port without TLS from the start turns to TLS (STARTTLS, STLS) before a password or \
+         a recipient is sent: auto where the server offers it, require always, no never",
+    ),
     row(
         "credfile",
         "c",
@@ -137,7 +146,7 @@ pub const OPTIONS: &[OptionRow] = &[
         "",
         ADDRESS,
         "",
-        "the recipient an LMTP check asks for; no mail is sent",
+        "the recipient an LMTP check asks for; no mail is sent unless a delivery is to be checked",
     ),
     row(
         "interval",

@@ -104,6 +104,7 @@ fn parse(text: &[u8]) -> Result<Option<Account>, Problem> {
     Ok(Some(Account {
         user: user.to_vec(),
         password: Secret::new(password),
+        master: None,
     }))
 }
 
@@ -184,6 +185,7 @@ mod tests {
         let expected = expected.map(|(user, password)| Account {
             user: user.to_vec(),
             password: Secret::new(password),
+            master: None,
         });
         assert_eq!(read(text).unwrap(), expected);
         assert_eq!(read(Slow(text)).unwrap(), expected);

@@ -111,6 +111,64 @@ pub struct Probing {
     /// Two lines: user name, password. Without it no probe logs in.
     pub credentials_file: Option<PathBuf>,
     pub envelope: Envelope,
+    pub auth: Auth,
+    pub starttls: StartTls,
+    pub steps: Steps,
+}
+
+/// How an account logs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Auth {
+    /// LOGIN of IMAP, USER and PASS of POP3. They know no master user.
+    #[default]
+    Login,
+    /// SASL PLAIN (RFC 4616).
+    SaslPlain,
+}
+
+/// When a connection that began in clear turns to TLS for a password or a recipient. Without either
+/// it never does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartTls {
+    /// Where the server offers it.
+    #[default]
+    Offered,
+    /// Always: where it is not offered, neither is sent.
+    Required,
+    Never,
+}
+
+/// What is done after the login or the greeting; nothing by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Steps {
+    pub imap: ImapSteps,
+    pub pop3: Pop3Steps,
+    pub lmtp: LmtpSteps,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImapSteps {
+    /// LIST of the top level.
+    pub list: bool,
+    /// SELECT of the INBOX.
+    pub select: bool,
+    /// APPEND of a test message to the INBOX.
+    pub append: bool,
+    /// Expunge of the test messages in the INBOX; implies `select`.
+    pub expunge: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pop3Steps {
+    pub stat: bool,
+    /// DELE of the test messages; implies `stat`.
+    pub delete: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LmtpSteps {
+    /// Delivery of a test message.
+    pub deliver: bool,
 }
 
 /// What a certificate is checked for.

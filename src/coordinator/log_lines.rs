@@ -32,7 +32,13 @@ impl Coordinator {
         let service = at_place(&target.services, finding.service);
         let latency = finding.outcome.latency.as_millis();
         match &finding.outcome.result {
-            Ok(pass) => debug!("{address} {service}: {pass} ({latency} ms)"),
+            Ok(pass) => match finding.outcome.delivery {
+                Some(delivery) => debug!(
+                    "{address} {service}: {pass}, read {} ms after delivery ({latency} ms)",
+                    delivery.as_millis()
+                ),
+                None => debug!("{address} {service}: {pass} ({latency} ms)"),
+            },
             Err(failure) => debug!("{address} {service}: {failure} ({latency} ms)"),
         }
         let before = self
@@ -186,8 +192,12 @@ impl Coordinator {
                 .map(|poll| {
                     let ago = chrono::Duration::from_std(now.saturating_duration_since(poll.began));
                     let at = ago.map_or(clock, |ago| clock - ago);
+                    let delivery = match poll.delivery() {
+                        Some(delivery) => format!(", delivered in {} ms", delivery.as_millis()),
+                        None => String::new(),
+                    };
                     format!(
-                        "{} {} {} {} ms",
+                        "{} {} {} {} ms{delivery}",
                         at.format("%H:%M:%S"),
                         at_place(&target.services, poll.service()),
                         poll.result(),

@@ -32,6 +32,7 @@ mod tests {
         let account = |user: &[u8], password: &[u8]| Account {
             user: user.to_vec(),
             password: Secret::new(password),
+            master: None,
         };
         let logins = Logins::default();
         let number = |user, password| logins.number(&account(user, password));

@@ -128,6 +128,7 @@ impl Bench {
             outcome: Outcome {
                 began,
                 latency,
+                delivery: None,
                 result,
             },
             verdict,

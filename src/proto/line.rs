@@ -23,6 +23,13 @@ pub struct Budget {
     left: usize,
 }
 
+/// Whether anything may still be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Talk {
+    Open,
+    Over,
+}
+
 /// A stream of lines that end in LF or CRLF; every other byte is just a byte.
 pub struct Lines<S> {
     stream: S,
@@ -31,6 +38,7 @@ pub struct Lines<S> {
     start: usize,
     end: usize,
     line: Vec<u8>,
+    talk: Talk,
 }
 
 impl<S: Read + Write> Lines<S> {
@@ -47,6 +55,7 @@ impl<S: Read + Write> Lines<S> {
             start: 0,
             end: 0,
             line: Vec::new(),
+            talk: Talk::Open,
         }
     }
 
@@ -79,8 +88,33 @@ impl<S: Read + Write> Lines<S> {
         }
     }
 
+    /// The next bytes, so many, whatever they are; of them the first `keep`.
+    pub fn read_bytes(&mut self, count: usize, keep: usize) -> Result<Vec<u8>, Fault> {
+        let mut kept = Vec::with_capacity(count.min(keep));
+        let mut left = count;
+        while left > 0 {
+            if self.start == self.end {
+                self.fill()?;
+            }
+            let unread = &self.buffer[self.start..self.end];
+            let part = &unread[..unread.len().min(left)];
+            kept.extend_from_slice(&part[..part.len().min(keep - kept.len())]);
+            self.start += part.len();
+            left -= part.len();
+        }
+        Ok(kept)
+    }
+
+    /// The dialogue has said good-bye; nothing more is sent.
+    pub fn end(&mut self) {
+        self.talk = Talk::Over;
+    }
+
     /// Sends bytes whole. A reply must be awaited before the next call.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        if self.talk == Talk::Over {
+            return Err(Fault::Closed);
+        }
         self.stream
             .write_all(bytes)
             .and_then(|()| self.stream.flush())
@@ -203,6 +237,30 @@ mod tests {
         };
         assert_eq!(fault, Fault::TooMuch);
         assert_eq!(lines.stream.0[0].len(), endless.len() - (MOST_TEXT - 5));
+    }
+
+    #[test]
+    fn counted_bytes_are_read_whatever_they_are_and_only_the_first_are_kept() {
+        let mut lines = Lines::new(Chunks(vec![
+            b"one\r\n\r\n* BYE".to_vec(),
+            b"\r\n\0".to_vec(),
+            b"two\r\n".to_vec(),
+        ]));
+        assert_eq!(lines.read(), Ok(&b"one"[..]));
+        assert_eq!(lines.read_bytes(10, 4), Ok(b"\r\n* ".to_vec()));
+        assert_eq!(lines.read_bytes(0, 4), Ok(Vec::new()));
+        assert_eq!(lines.read(), Ok(&b"two"[..]));
+        assert_eq!(lines.read_bytes(1, 4), Err(Fault::Closed));
+        let mut lines = Lines::new(Chunks(vec![vec![b'x'; 2 * MOST_TEXT]]));
+        assert_eq!(lines.read_bytes(usize::MAX, 4), Err(Fault::TooMuch));
+    }
+
+    #[test]
+    fn nothing_is_sent_after_the_end() {
+        let mut lines = Lines::new(io::Cursor::new(Vec::new()));
+        lines.end();
+        assert_eq!(lines.send(b"QUIT\r\n"), Err(Fault::Closed));
+        assert!(lines.stream.get_ref().is_empty());
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! LMTP (RFC 2033): greeting, LHLO, STARTTLS, and the two addresses of a delivery.
+//! LMTP (RFC 2033): greeting, LHLO, STARTTLS, the two addresses of a delivery, and a message.
 //!
-//! It decides what each reply means. DATA is never sent, so no mail is ever delivered.
+//! It decides what each reply means. No message but the test message is ever sent.
 
 use std::io::{Read, Write};
 
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
-use crate::proto::{after_word, Channel, Check, Progress};
+use crate::proto::{after_word, message, Check, Milestone, Progress, Way, Work};
 use crate::quote::Quote;
 
 /// A name that is valid everywhere and never looked up (RFC 6761 6.3). The machine's own would have
@@ -35,13 +35,13 @@ pub(super) fn begin<S: Read + Write>(
         .and_then(Reply::success)
         .map_err(|fault| Failure::new(Stage::Greeting, fault))?;
     let offers_tls = say_hello(lines)?;
-    if offers_tls && check.channel == Channel::Clear && check.envelope.to.is_some() {
+    if Delivery::of(check).is_some() && check.way(offers_tls)? == Way::StartTls {
         exchange(lines, b"STARTTLS\r\n")
             .and_then(Reply::success)
             .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
         return Ok(Progress::StartTls);
     }
-    name_addresses(lines, check).map(Progress::Done)
+    deliver(lines, check).map(Progress::Done)
 }
 
 /// Says LHLO anew, for the server has forgotten the first (RFC 3207 4.2).
@@ -50,7 +50,7 @@ pub(super) fn resume<S: Read + Write>(
     check: &Check<'_>,
 ) -> Result<Pass, Failure> {
     say_hello(lines)?;
-    name_addresses(lines, check)
+    deliver(lines, check)
 }
 
 pub(super) fn take_leave<S: Read + Write>(lines: &mut Lines<S>) -> Result<(), Fault> {
@@ -70,40 +70,78 @@ fn say_hello<S: Read + Write>(lines: &mut Lines<S>) -> Result<bool, Failure> {
     Ok(offers_tls)
 }
 
-fn name_addresses<S: Read + Write>(
-    lines: &mut Lines<S>,
-    check: &Check<'_>,
-) -> Result<Pass, Failure> {
-    let to = match &check.envelope.to {
-        Some(to) => to,
+/// What is sent after LHLO, to whom.
+#[derive(Clone, Copy)]
+enum Delivery<'a> {
+    /// The addresses, and no more.
+    Named {
+        to: &'a [u8],
+    },
+    Whole {
+        to: &'a [u8],
+    },
+}
+
+impl<'a> Delivery<'a> {
+    /// Nothing without a recipient. A deep probe's is the user in whose mailbox it is going to look.
+    fn of(check: &Check<'a>) -> Option<Delivery<'a>> {
+        let user = check.account.map(|account| &account.user[..]);
+        let address = check.envelope.to.as_ref().map(|to| to.as_bytes());
+        match check.work {
+            Work::Deliver => user.map(|to| Delivery::Whole { to }),
+            Work::Steps(steps) if steps.lmtp.deliver => {
+                address.or(user).map(|to| Delivery::Whole { to })
+            }
+            Work::Steps(_) | Work::Collect => address.map(|to| Delivery::Named { to }),
+        }
+    }
+}
+
+fn deliver<S: Read + Write>(lines: &mut Lines<S>, check: &Check<'_>) -> Result<Pass, Failure> {
+    let delivery = match Delivery::of(check) {
+        Some(delivery) => delivery,
         None => return Ok(Pass::Clean),
     };
-    send_address(
-        lines,
-        "MAIL FROM",
-        &check.envelope.from,
-        Fault::SenderRefused,
-    )
-    .map_err(|fault| Failure::new(Stage::Sender, fault))?;
+    let from = check.envelope.from.as_bytes();
+    send_address(lines, "MAIL FROM", from, Fault::SenderRefused)
+        .map_err(|fault| Failure::new(Stage::Sender, fault))?;
+    let (Delivery::Named { to } | Delivery::Whole { to }) = delivery;
     send_address(lines, "RCPT TO", to, Fault::RecipientRefused)
         .map_err(|fault| Failure::new(Stage::Recipient, fault))?;
+    if let Delivery::Whole { .. } = delivery {
+        send_message(lines, check).map_err(|fault| Failure::new(Stage::Data, fault))?;
+    }
     Ok(Pass::Clean)
+}
+
+/// After the message there is one reply for each recipient that was taken (RFC 2033 4.2), and there is
+/// one.
+fn send_message<S: Read + Write>(lines: &mut Lines<S>, check: &Check<'_>) -> Result<(), Fault> {
+    let go_ahead = exchange(lines, b"DATA\r\n")?;
+    if !matches!(go_ahead.class, Class::GoAhead) {
+        return match go_ahead.class {
+            // Said before there was any message.
+            Class::Success => Err(Fault::Malformed(go_ahead.last)),
+            _ => go_ahead.success_or(Fault::MessageRefused),
+        };
+    }
+    let message = message::text(check.token);
+    exchange(lines, format!("{message}.\r\n").as_bytes())?.success_or(Fault::MessageRefused)?;
+    (check.milestone)(Milestone::Delivered);
+    Ok(())
 }
 
 fn send_address<S: Read + Write>(
     lines: &mut Lines<S>,
     verb: &str,
-    address: &str,
+    address: &[u8],
     refused: fn(Quote) -> Fault,
 ) -> Result<(), Fault> {
-    if !is_address(address) {
-        return Err(refused(Quote::new("not an address, and not sent")));
-    }
-    let reply = exchange(lines, format!("{verb}:<{address}>\r\n").as_bytes())?;
-    match reply.class {
-        Class::Permanent | Class::MailboxFull => Err(refused(reply.last)),
-        _ => reply.success(),
-    }
+    let address = match std::str::from_utf8(address) {
+        Ok(address) if is_address(address) => address,
+        _ => return Err(refused(Quote::new("not an address, and not sent"))),
+    };
+    exchange(lines, format!("{verb}:<{address}>\r\n").as_bytes())?.success_or(refused)
 }
 
 fn exchange<S: Read + Write>(lines: &mut Lines<S>, command: &[u8]) -> Result<Reply, Fault> {
@@ -162,6 +200,8 @@ struct Reply {
 
 enum Class {
     Success,
+    /// 354: the message may come.
+    GoAhead,
     /// 421: the server is about to close.
     Closing,
     /// 4.2.2 (RFC 3463): the test mailbox is full, which says nothing of the server.
@@ -176,6 +216,7 @@ impl Class {
     fn of(code: [u8; 3], text: &[u8]) -> Class {
         match code {
             [b'2', ..] => Class::Success,
+            [b'3', b'5', b'4'] => Class::GoAhead,
             [b'4', b'2', b'1'] => Class::Closing,
             [b'4', ..] if after_word(text, "4.2.2").is_some() => Class::MailboxFull,
             [b'4', ..] => Class::Temporary,
@@ -193,7 +234,15 @@ impl Reply {
             Class::MailboxFull | Class::Temporary | Class::Permanent => {
                 Err(Fault::Unavailable(self.last))
             }
-            Class::Other => Err(Fault::Malformed(self.last)),
+            Class::GoAhead | Class::Other => Err(Fault::Malformed(self.last)),
+        }
+    }
+
+    /// A refusal for good is that of an address or a message, not of the server.
+    fn success_or(self, refused: fn(Quote) -> Fault) -> Result<(), Fault> {
+        match self.class {
+            Class::Permanent | Class::MailboxFull => Err(refused(self.last)),
+            _ => self.success(),
         }
     }
 }

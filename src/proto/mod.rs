@@ -8,15 +8,20 @@ mod any_line;
 mod imap;
 pub mod line;
 pub mod lmtp;
+mod message;
 mod pop3;
+mod sasl;
 #[cfg(test)]
 mod tests;
+pub mod token;
 
 use std::io::{Read, Write};
 
 use crate::account::{Account, Envelope};
-use crate::outcome::{Failure, Fault, Pass};
+use crate::config::settings::{Auth, StartTls, Steps};
+use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
+use crate::proto::token::Token;
 use crate::quote::Quote;
 use crate::service::Protocol;
 
@@ -28,13 +33,92 @@ pub enum Channel {
 }
 
 /// What to check beyond the greeting.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Check<'a> {
     /// Without one, nobody logs in.
     pub account: Option<&'a Account>,
+    pub auth: Auth,
     pub envelope: &'a Envelope,
+    pub starttls: StartTls,
+    pub work: Work,
+    /// The mark of this attempt's test messages.
+    pub token: &'a Token,
+    /// Called as soon as a milestone is reached, so that whoever has a clock can look at it.
+    pub milestone: &'a dyn Fn(Milestone),
     /// The channel that the dialogue begins on.
     pub channel: Channel,
+}
+
+/// What is to be done on a server that lets one in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// What a poll does.
+    Steps(Steps),
+    /// The first half of a deep probe, over LMTP: delivers a message to the account's user.
+    Deliver,
+    /// Its second half, over IMAP or POP3: finds that message, deletes it and what earlier runs have
+    /// left. [`Fault::MessageMissing`] if it is not there: it may come yet.
+    Collect,
+}
+
+/// A moment of a deep probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Milestone {
+    /// The server has said that it has the message.
+    Delivered,
+    /// The message has been read.
+    Found,
+}
+
+/// How far the way to a password or a recipient is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Say it here.
+    Clear,
+    /// Ask for TLS first.
+    StartTls,
+}
+
+/// What a login comes to, if it is not refused.
+#[derive(Debug, PartialEq, Eq)]
+enum Entry {
+    In,
+    /// The server takes no password here; that is a remark, and the end of the dialogue.
+    PlaintextDisabled,
+    /// The password was accepted, but somebody else has the maildrop.
+    InUse(Quote),
+}
+
+impl Entry {
+    /// The result where nobody came in. A deep probe has nothing to say for the server then, since
+    /// its message lies there unread.
+    fn without_work(self, work: Work) -> Result<Pass, Fault> {
+        match (self, work) {
+            (Entry::In | Entry::InUse(_), Work::Steps(_) | Work::Deliver) => Ok(Pass::Clean),
+            (Entry::PlaintextDisabled, Work::Steps(_) | Work::Deliver) => {
+                Ok(Pass::PlaintextDisabled)
+            }
+            (Entry::PlaintextDisabled, Work::Collect) => Err(Fault::CredentialsRefused(
+                Quote::new("plaintext login disabled, so the message cannot be read"),
+            )),
+            (Entry::InUse(text), Work::Collect) => Err(Fault::MaildropInUse(text)),
+            (Entry::In, Work::Collect) => Err(Fault::MessageMissing),
+        }
+    }
+}
+
+impl Check<'_> {
+    /// What has to come before something worth hiding, on a server that offers STARTTLS or not.
+    fn way(&self, offers_tls: bool) -> Result<Way, Failure> {
+        match (self.channel, self.starttls, offers_tls) {
+            (Channel::Encrypted, _, _) | (_, StartTls::Never, _) => Ok(Way::Clear),
+            (Channel::Clear, _, true) => Ok(Way::StartTls),
+            (Channel::Clear, StartTls::Offered, false) => Ok(Way::Clear),
+            (Channel::Clear, StartTls::Required, false) => {
+                Err(Failure::new(Stage::StartTls, Fault::StartTlsMissing))
+            }
+        }
+    }
 }
 
 /// How far [`begin`] came.
@@ -94,9 +178,16 @@ fn take_leave<S: Read + Write>(
         Some(failure) => matches!(
             failure.fault,
             Fault::Unavailable(_)
+                | Fault::StartTlsMissing
                 | Fault::CredentialsRefused(_)
+                | Fault::SaslPlainMissing
+                | Fault::MaildropInUse(_)
+                | Fault::MailboxRefused(_)
+                | Fault::UidPlusMissing
+                | Fault::MessageMissing
                 | Fault::SenderRefused(_)
                 | Fault::RecipientRefused(_)
+                | Fault::MessageRefused(_)
         ),
     };
     if !in_step {
@@ -110,14 +201,26 @@ fn take_leave<S: Read + Write>(
     };
 }
 
-/// A reply to a login, fit to be shown: withheld if it repeats the password, or one line of it.
+/// How others than SASL take two names is each site's own business (Dovecot's
+/// `auth_master_user_separator`).
+const MASTER_NEEDS_SASL: &str = "a master user can log in by SASL alone";
+
+/// A reply to a login, fit to be shown: withheld if it repeats the password, one line of it, or
+/// enough of a SASL response to read the password from.
 fn quote_without_password(reply: &[u8], account: &Account) -> Quote {
     let repeats = account
         .password
         .reveal()
         .split(|byte| matches!(byte, b'\r' | b'\n'))
         .any(|part| contains_ignoring_case(reply, part));
-    if repeats {
+    let repeats_response = || {
+        sasl::plain(account).map_or(false, |response| {
+            response
+                .windows(8)
+                .any(|part| contains_ignoring_case(reply, part))
+        })
+    };
+    if repeats || repeats_response() {
         Quote::new("(reply withheld, it repeats the password)")
     } else {
         Quote::new(reply)

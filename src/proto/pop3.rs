@@ -1,19 +1,26 @@
-//! POP3 (RFC 1939): greeting, CAPA, STLS, USER and PASS.
+//! POP3 (RFC 1939): greeting, CAPA, STLS, USER and PASS or AUTH; then `maildrop` for the work inside.
 //!
-//! It decides what each reply means. The maildrop is not its business.
+//! It decides what each reply means.
+
+mod maildrop;
 
 use std::io::{Read, Write};
 
 use zeroize::Zeroizing;
 
 use crate::account::Account;
+use crate::config::settings::Auth;
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
 use crate::proto::{
     after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
-    refuses_plaintext, response_code, Channel, Check, Progress,
+    refuses_plaintext, response_code, sasl, Channel, Check, Entry, Progress, Way,
+    MASTER_NEEDS_SASL,
 };
 use crate::quote::Quote;
+
+/// The longest AUTH command, its line end counted (RFC 5034 4).
+const LONGEST_AUTH: usize = 255;
 
 pub(super) fn begin<S: Read + Write>(
     lines: &mut Lines<S>,
@@ -24,23 +31,54 @@ pub(super) fn begin<S: Read + Write>(
         Some(account) => account,
         None => return Ok(Progress::Done(Pass::Clean)),
     };
-    if check.channel == Channel::Clear && offers_tls(lines)? {
-        lines
-            .send(b"STLS\r\n")
-            .and_then(|()| expect_ok(lines))
-            .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
-        return Ok(Progress::StartTls);
+    let mut capabilities = None;
+    if check.way(true)? == Way::StartTls {
+        let told = ask_capabilities(lines)?;
+        if check.way(told.stls)? == Way::StartTls {
+            lines
+                .send(b"STLS\r\n")
+                .and_then(|()| expect_ok(lines))
+                .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
+            return Ok(Progress::StartTls);
+        }
+        capabilities = Some(told);
     }
-    log_in(lines, account).map(Progress::Done)
+    enter(lines, check, account, capabilities, check.channel).map(Progress::Done)
 }
 
+/// Nothing that was told before TLS counts any more (RFC 2595 4).
 pub(super) fn resume<S: Read + Write>(
     lines: &mut Lines<S>,
     check: &Check<'_>,
 ) -> Result<Pass, Failure> {
     match check.account {
-        Some(account) => log_in(lines, account),
+        Some(account) => enter(lines, check, account, None, Channel::Encrypted),
         None => Ok(Pass::Clean),
+    }
+}
+
+/// Logs in, and does there what is to be done.
+fn enter<S: Read + Write>(
+    lines: &mut Lines<S>,
+    check: &Check<'_>,
+    account: &Account,
+    capabilities: Option<Capabilities>,
+    channel: Channel,
+) -> Result<Pass, Failure> {
+    let failed = |fault| Failure::new(Stage::Login, fault);
+    let entry = match check.auth {
+        Auth::Login => log_in(lines, account).map_err(failed)?,
+        Auth::SaslPlain => {
+            let capabilities = match capabilities {
+                Some(capabilities) => capabilities,
+                None => ask_capabilities(lines)?,
+            };
+            authenticate(lines, account, capabilities, channel).map_err(failed)?
+        }
+    };
+    match entry {
+        Entry::In => maildrop::work(lines, check),
+        entry => entry.without_work(check.work).map_err(failed),
     }
 }
 
@@ -51,73 +89,147 @@ pub(super) fn take_leave<S: Read + Write>(lines: &mut Lines<S>) -> Result<(), Fa
 
 fn expect_ok<S: Read + Write>(lines: &mut Lines<S>) -> Result<(), Fault> {
     match Reply::parse(lines.read()?) {
-        Reply::Ok => Ok(()),
+        Reply::Ok(_) => Ok(()),
         Reply::Err(text) => Err(Fault::Unavailable(Quote::new(text))),
         Reply::Other(line) => Err(Fault::Malformed(Quote::new(line))),
     }
 }
 
-/// Asks for the capabilities, for POP3's greeting has none. A server without CAPA has no STLS.
-fn offers_tls<S: Read + Write>(lines: &mut Lines<S>) -> Result<bool, Failure> {
+/// The capabilities that matter here (RFC 2449).
+#[derive(Clone, Copy, Default)]
+struct Capabilities {
+    stls: bool,
+    user: bool,
+    sasl_plain: bool,
+}
+
+/// Asks, for POP3's greeting has none. A server without CAPA has nothing of all that.
+fn ask_capabilities<S: Read + Write>(lines: &mut Lines<S>) -> Result<Capabilities, Failure> {
     let failed = |fault| Failure::new(Stage::Capability, fault);
+    let mut told = Capabilities::default();
     lines.send(b"CAPA\r\n").map_err(failed)?;
     match Reply::parse(lines.read().map_err(failed)?) {
-        Reply::Ok => {}
-        Reply::Err(_) => return Ok(false),
+        Reply::Ok(_) => {}
+        Reply::Err(_) => return Ok(told),
         Reply::Other(line) => return Err(failed(Fault::Malformed(Quote::new(line)))),
     }
-    let mut offered = false;
     loop {
         let line = lines.read().map_err(failed)?;
         if line == b"." {
-            return Ok(offered);
+            return Ok(told);
         }
-        offered |= after_word(line, "STLS").is_some();
+        told.stls |= after_word(line, "STLS").is_some();
+        told.user |= after_word(line, "USER").is_some();
+        told.sasl_plain |= after_word(line, "SASL").map_or(false, |mechanisms| {
+            mechanisms
+                .split(|&byte| byte == b' ')
+                .any(|name| name.eq_ignore_ascii_case(b"PLAIN"))
+        });
     }
 }
 
 /// USER, then PASS once USER was answered: a server that takes no password in clear says so to USER.
-fn log_in<S: Read + Write>(lines: &mut Lines<S>, account: &Account) -> Result<Pass, Failure> {
-    let failed = |fault| Failure::new(Stage::Login, fault);
+fn log_in<S: Read + Write>(lines: &mut Lines<S>, account: &Account) -> Result<Entry, Fault> {
+    if account.master.is_some() {
+        return Err(Fault::CredentialsRefused(Quote::new(MASTER_NEEDS_SASL)));
+    }
     let password = account.password.reveal();
     // A line end would begin a command of its own. Said to be refused, so that an account which
     // cannot be sent takes no backend down.
     let unfit = |byte: &u8| matches!(byte, b'\0' | b'\r' | b'\n');
     if account.user.iter().any(unfit) || password.iter().any(unfit) {
-        return Err(failed(Fault::CredentialsRefused(Quote::new(
+        return Err(Fault::CredentialsRefused(Quote::new(
             "user name or password has a NUL or a line end, which POP3 cannot carry",
-        ))));
+        )));
     }
     let user = [b"USER ", &account.user[..], b"\r\n"].concat();
-    // Made at its full size: growing would leave unwiped copies of the password behind.
-    let mut pass = Zeroizing::new(Vec::with_capacity("PASS \r\n".len() + password.len()));
-    for part in [b"PASS ", password, b"\r\n"] {
-        pass.extend_from_slice(part);
-    }
-
+    let pass = secret_line(&[b"PASS ", password]);
     for line in [&user, &*pass] {
-        lines.send(line).map_err(failed)?;
-        if let Some(pass) = login_answer(lines, account).map_err(failed)? {
-            return Ok(pass);
+        lines.send(line)?;
+        match login_answer(lines, account)? {
+            Answer::Over(Entry::In) => {}
+            Answer::Over(entry) => return Ok(entry),
+            Answer::GoOn(line) => return Err(Fault::Malformed(line)),
         }
     }
-    Ok(Pass::Clean)
+    Ok(Entry::In)
 }
 
-/// What an answer to USER or PASS ends the login with; nothing if it is `+OK`.
-fn login_answer<S: Read + Write>(
+/// The response goes with the command if they fit into a line of it, else when the server asks (RFC
+/// 5034 4).
+fn authenticate<S: Read + Write>(
     lines: &mut Lines<S>,
     account: &Account,
-) -> Result<Option<Pass>, Fault> {
-    match Reply::parse(lines.read()?) {
-        Reply::Ok => Ok(None),
-        Reply::Err(text) => refusal(text, account).map(Some),
-        Reply::Other(line) => Err(Fault::Malformed(quote_without_password(line, account))),
+    capabilities: Capabilities,
+    channel: Channel,
+) -> Result<Entry, Fault> {
+    if !capabilities.sasl_plain {
+        // Dovecot withdraws both where it takes no password in clear.
+        return match channel {
+            Channel::Clear if !capabilities.user => Ok(Entry::PlaintextDisabled),
+            _ => Err(Fault::SaslPlainMissing),
+        };
+    }
+    let response = sasl::plain(account)?;
+    let at_once = secret_line(&[b"AUTH PLAIN ", &response]);
+    if at_once.len() <= LONGEST_AUTH {
+        lines.send(&at_once)?;
+    } else {
+        lines.send(b"AUTH PLAIN\r\n")?;
+        match login_answer(lines, account)? {
+            Answer::GoOn(_) => {}
+            // An OK to half a command is none.
+            Answer::Over(Entry::In) => {
+                return Err(Fault::Malformed(Quote::new(
+                    "logged in before the password was sent",
+                )));
+            }
+            Answer::Over(entry) => return Ok(entry),
+        }
+        lines.send(&secret_line(&[&response]))?;
+    }
+    match login_answer(lines, account)? {
+        Answer::Over(entry) => Ok(entry),
+        Answer::GoOn(_) => Err(Fault::Malformed(Quote::new(
+            "asks for more after the password",
+        ))),
     }
 }
 
-/// What an `-ERR` to USER or PASS means, by its code (RFC 2449 8.1, RFC 3206).
-fn refusal(text: &[u8], account: &Account) -> Result<Pass, Fault> {
+/// Made at its full size: growing would leave unwiped copies of the password behind.
+fn secret_line(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>() + b"\r\n".len();
+    let mut line = Zeroizing::new(Vec::with_capacity(length));
+    for part in parts {
+        line.extend_from_slice(part);
+    }
+    line.extend_from_slice(b"\r\n");
+    line
+}
+
+/// What the server says to a part of a login.
+enum Answer {
+    Over(Entry),
+    /// It asks for a SASL response; with the line, in case that nobody offered one.
+    GoOn(Quote),
+}
+
+fn login_answer<S: Read + Write>(lines: &mut Lines<S>, account: &Account) -> Result<Answer, Fault> {
+    match Reply::parse(lines.read()?) {
+        Reply::Ok(_) => Ok(Answer::Over(Entry::In)),
+        Reply::Err(text) => refusal(text, account).map(Answer::Over),
+        Reply::Other(line) => {
+            let quote = quote_without_password(line, account);
+            match after_word(line, "+") {
+                Some(_) => Ok(Answer::GoOn(quote)),
+                None => Err(Fault::Malformed(quote)),
+            }
+        }
+    }
+}
+
+/// What an `-ERR` to a login means, by its code (RFC 2449 8.1, RFC 3206).
+fn refusal(text: &[u8], account: &Account) -> Result<Entry, Fault> {
     let code = response_code(text).unwrap_or_default();
     let quote = quote_without_password(text, account);
     let is = |wanted: &str| code.eq_ignore_ascii_case(wanted.as_bytes());
@@ -125,15 +237,23 @@ fn refusal(text: &[u8], account: &Account) -> Result<Pass, Fault> {
     if is_over_session_limit(text) {
         Err(Fault::CredentialsRefused(quote))
     } else if refuses_plaintext(text) {
-        Ok(Pass::PlaintextDisabled)
-    } else if is("SYS/TEMP") || is("SYS/PERM") || is_old_dovecot_failing(text) {
+        Ok(Entry::PlaintextDisabled)
+    } else if is_trouble(text) {
         Err(Fault::Unavailable(quote))
     } else if is("IN-USE") || is("LOGIN-DELAY") {
         // The login was accepted; another monitor has the maildrop, or had it a moment ago.
-        Ok(Pass::Clean)
+        Ok(Entry::InUse(quote))
     } else {
         Err(Fault::CredentialsRefused(quote))
     }
+}
+
+/// Whether the server says that it has troubles of its own.
+fn is_trouble(text: &[u8]) -> bool {
+    let code = response_code(text).unwrap_or_default();
+    code.eq_ignore_ascii_case(b"SYS/TEMP")
+        || code.eq_ignore_ascii_case(b"SYS/PERM")
+        || is_old_dovecot_failing(text)
 }
 
 /// Dovecot before 2.3 gives its own troubles the code IN-USE, and only the words tell.
@@ -144,7 +264,8 @@ fn is_old_dovecot_failing(text: &[u8]) -> bool {
 }
 
 enum Reply<'l> {
-    Ok,
+    /// With the text behind `+OK`.
+    Ok(&'l [u8]),
     /// With the text behind `-ERR`.
     Err(&'l [u8]),
     /// The whole line.
@@ -153,8 +274,8 @@ enum Reply<'l> {
 
 impl<'l> Reply<'l> {
     fn parse(line: &'l [u8]) -> Reply<'l> {
-        if after_word(line, "+OK").is_some() {
-            Reply::Ok
+        if let Some(text) = after_word(line, "+OK") {
+            Reply::Ok(text)
         } else if let Some(text) = after_word(line, "-ERR") {
             Reply::Err(text)
         } else {

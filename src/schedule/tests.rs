@@ -75,6 +75,7 @@ impl Bench {
         let finding = self.schedule.on_outcome(Outcome {
             began,
             latency,
+            delivery: None,
             result,
         });
         assert_eq!(finding.service, service);

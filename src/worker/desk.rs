@@ -169,6 +169,7 @@ mod tests {
                 outcome: Outcome {
                     began: second(began),
                     latency: Duration::from_millis(1),
+                    delivery: None,
                     result,
                 },
                 verdict,
@@ -225,6 +226,7 @@ mod tests {
                     outcome: Outcome {
                         began: now,
                         latency: Duration::ZERO,
+                        delivery: None,
                         result: Ok(Pass::Clean),
                     },
                     verdict: None,

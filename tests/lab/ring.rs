@@ -6,8 +6,8 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
@@ -34,6 +34,9 @@ pub const TLS_NAME: &str = "backend.lab.test";
 /// The account of the monitor's probes.
 pub const PROBE_USER: &str = "probe";
 pub const PASSWORD: &str = "open-sesame";
+/// May log in as any account, with a password of its own.
+pub const MASTER_USER: &str = "keeper";
+pub const MASTER_PASSWORD: &str = "all-keys";
 /// Accounts `user1` to `user40` have the same password: enough for several on each backend.
 const USERS: usize = 40;
 
@@ -325,13 +328,53 @@ pub struct Backend {
 }
 
 impl Backend {
+    /// One without a ring, started.
+    #[track_caller]
+    pub fn alone(place: &Place) -> Backend {
+        let authority = Authority::make(place.folder(), "lab-ca");
+        let address = place.address(1);
+        let certificate = authority.issue(TLS_NAME, &[address]);
+        let tls = format!(
+            "ssl = yes\nssl_cert = <{}\nssl_key = <{}\n",
+            certificate.certificate.display(),
+            certificate.key.display()
+        );
+        let folder = place.path("backend1");
+        let mut backend = Backend::write(folder, address, Plaintext::Allowed, &tls);
+        backend.start();
+        backend
+    }
+
+    /// Starts it and waits until it listens everywhere.
+    #[track_caller]
+    pub fn start(&mut self) {
+        self.dovecot.start();
+        for port in [IMAP, IMAPS, POP3, POP3S, LMTP, LMTPS] {
+            wait_until(&format!("port {port} to open"), SYNC_LIMIT, || {
+                TcpStream::connect((self.address, port)).is_ok()
+            });
+        }
+    }
+
+    /// Where the mail of this account lies: a maildir, once there is any.
+    pub fn maildir(&self, user: &str) -> PathBuf {
+        self.dovecot.folder().join("mail").join(user)
+    }
+
+    /// A folder that takes what is said on the wire inside a session of this account: a file of each
+    /// direction.
+    pub fn record(&self, user: &str) -> PathBuf {
+        let folder = self.maildir(user).join("dovecot.rawlog");
+        fs::create_dir_all(&folder).unwrap();
+        give_to_mail(&self.maildir(user));
+        give_to_mail(&folder);
+        folder
+    }
+
     fn write(folder: PathBuf, address: Ipv4Addr, plaintext: Plaintext, tls: &str) -> Backend {
         let mail = folder.join("mail");
         fs::create_dir_all(&mail).unwrap();
-        let owner = User::from_name("mail")
-            .unwrap()
-            .expect("the system has a user mail");
-        chown(&mail, Some(owner.uid), Some(owner.gid)).expect("the lab runs as root");
+        give_to_mail(&mail);
         let disable = match plaintext {
             Plaintext::Allowed => "no",
             Plaintext::Disabled => "yes",
@@ -343,6 +386,7 @@ impl Backend {
              auth_failure_delay = 0\n\
              mail_max_userip_connections = 0\n\
              mail_location = maildir:{mail}/%u\n\
+             rawlog_dir = {mail}/%u/dovecot.rawlog\n\
              first_valid_uid = 1\n\
              first_valid_gid = 1\n\
              {tls}\
@@ -359,6 +403,8 @@ impl Backend {
                inet_listener lmtps {{\n port = {LMTPS}\n ssl = yes\n }}\n\
              }}\n\
              service anvil {{\n unix_listener anvil-auth-penalty {{\n mode = 0\n }}\n }}\n\
+             passdb {{\n driver = passwd-file\n args = {folder}/masters\n master = yes\n \
+               result_success = continue\n }}\n\
              passdb {{\n driver = passwd-file\n args = {folder}/users\n }}\n\
              userdb {{\n driver = static\n args = uid=mail gid=mail home={mail}/%u\n }}\n",
             mail = mail.display(),
@@ -370,6 +416,8 @@ impl Backend {
             dovecot: Dovecot::write(folder, &settings, door),
         };
         backend.write_accounts(PASSWORD);
+        let masters = format!("{MASTER_USER}:{{PLAIN}}{MASTER_PASSWORD}\n");
+        fs::write(backend.dovecot.folder().join("masters"), masters).unwrap();
         backend
     }
 
@@ -389,6 +437,14 @@ impl Backend {
         fs::write(folder.join("users.new"), lines).unwrap();
         fs::rename(folder.join("users.new"), folder.join("users")).unwrap();
     }
+}
+
+/// The backends' processes read and write mail as this user.
+pub fn give_to_mail(path: &Path) {
+    let owner = User::from_name("mail")
+        .unwrap()
+        .expect("the system has a user mail");
+    chown(path, Some(owner.uid), Some(owner.gid)).expect("the lab runs as root");
 }
 
 fn accounts() -> impl Iterator<Item = String> {

@@ -4,6 +4,7 @@
 mod disagreement;
 mod faults;
 mod lab_itself;
+mod mailbox;
 mod maintenance;
 mod packaging;
 mod ring;

@@ -7,6 +7,7 @@ real_ring_scenes=(
     scenes::ring::
     scenes::disagreement::
     scenes::maintenance::
+    scenes::mailbox::
     a_real_ring_syncs_and_its_users
     a_director_alone_is_a_synced_ring
 )

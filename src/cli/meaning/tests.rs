@@ -36,16 +36,16 @@ fn without_options_everything_is_as_poolmon_had_it() {
         Settings {
             socket: "/var/run/dovecot/director-admin".into(),
             services: vec![
-                Service {
+                Service::Port(Port {
                     protocol: Protocol::Pop3,
                     security: Security::Plain,
-                    port: 110
-                },
-                Service {
+                    number: 110
+                }),
+                Service::Port(Port {
                     protocol: Protocol::Imap,
                     security: Security::Plain,
-                    port: 143
-                },
+                    number: 143
+                }),
             ],
             pace: Pace {
                 interval: Duration::from_secs(30),
@@ -62,6 +62,9 @@ fn without_options_everything_is_as_poolmon_had_it() {
                 ca_file: None,
                 credentials_file: None,
                 envelope: Envelope::default(),
+                auth: Auth::Login,
+                starttls: StartTls::Offered,
+                steps: Steps::default(),
             },
             rules: Rules {
                 drain: DrainMode::Move {
@@ -274,6 +277,10 @@ fn what_cannot_be_meant_is_refused_with_option_value_and_expectation() {
             "--flush: \"Move\": expected move, drop or none".to_string(),
         ),
         (
+            &["--starttls=yes"],
+            "--starttls: \"yes\": expected auto, require or no".to_string(),
+        ),
+        (
             &["--lockfile", ""],
             "--lockfile: \"\": expected a path".to_string(),
         ),
@@ -321,6 +328,18 @@ fn help_and_version_need_nothing_else_to_be_right() {
         );
     }
     assert_eq!(error(&["--help", "--bogus"]), "unknown option \"--bogus\"");
+}
+
+#[test]
+fn starttls_is_used_where_offered_unless_told_otherwise() {
+    for (words, expected) in [
+        (&[][..], StartTls::Offered),
+        (&["--starttls=auto"], StartTls::Offered),
+        (&["--starttls", "require"], StartTls::Required),
+        (&["--starttls=no"], StartTls::Never),
+    ] {
+        assert_eq!(settings(words).probing.starttls, expected, "{words:?}");
+    }
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! A transcript as a stream: the server's side of a dialogue, strict about turns.
 //!
 //! A transcript begins with `key: value` lines and an empty line. Then `S:` is a line of the
-//! server's and `C:` one that the client must send, CRLF added to both; `TLS` is a handshake. In
-//! all of it `\xNN`, `\r`, `\n` and `\\` are escapes, and a line that begins with `#` is a remark.
+//! server's and `C:` one that the client must send, CRLF added to both; `C+` is one more line of the
+//! same command, and `TLS` is a handshake. In all of it `\xNN`, `\r`, `\n` and `\\` are escapes, and a line that begins with `#` is a remark.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
+use std::rc::Rc;
+use std::time::Duration;
 
 use super::super::line::Lines;
+use super::super::token::Purpose;
 use super::super::*;
 use crate::account::Secret;
 use crate::outcome::Stage;
@@ -18,6 +22,13 @@ pub(super) struct Scene {
     channel: Channel,
     pub(super) account: Option<Account>,
     envelope: Envelope,
+    starttls: StartTls,
+    auth: Auth,
+    work: Work,
+    /// Whether the answer to QUIT is part of the result.
+    quit_counts: bool,
+    /// The milestones that are to be reached, in order.
+    pub(super) milestones: String,
     /// What the outcome prints: the name of a pass, or a failure's text.
     pub(super) expect: String,
     pub(super) steps: Vec<Step>,
@@ -50,6 +61,11 @@ impl Scene {
             channel: Channel::Clear,
             account: None,
             envelope: Envelope::default(),
+            starttls: StartTls::Offered,
+            auth: Auth::Login,
+            work: Work::Steps(Steps::default()),
+            quit_counts: false,
+            milestones: String::new(),
             expect: String::new(),
             steps: Vec::new(),
         };
@@ -68,8 +84,21 @@ impl Scene {
                     scene.account = Some(Account {
                         user: unescape(user),
                         password: Secret::new(unescape(password)),
+                        master: None,
                     })
                 }
+                ("starttls", ["require"]) => scene.starttls = StartTls::Required,
+                ("starttls", ["no"]) => scene.starttls = StartTls::Never,
+                ("master", [master]) => {
+                    let account = scene.account.as_mut().expect("an account first");
+                    account.master = Some(unescape(master));
+                }
+                ("auth", ["sasl"]) => scene.auth = Auth::SaslPlain,
+                ("steps", names) => scene.work = Work::Steps(steps(names)),
+                ("work", ["deliver"]) => scene.work = Work::Deliver,
+                ("work", ["collect"]) => scene.work = Work::Collect,
+                ("quit", ["counts"]) => scene.quit_counts = true,
+                ("milestones", _) => scene.milestones = value.to_string(),
                 ("from", _) => scene.envelope.from = address(value),
                 ("to", _) => scene.envelope.to = Some(address(value)),
                 ("expect", _) => scene.expect = value.to_string(),
@@ -86,6 +115,7 @@ impl Scene {
             match (side, scene.steps.last_mut()) {
                 ("S:", Some(Step::Server(before))) => before.extend_from_slice(&text),
                 ("S:", _) => scene.steps.push(Step::Server(text)),
+                ("C+", Some(Step::Client(before))) => before.extend_from_slice(&text),
                 ("C:", _) => scene.steps.push(Step::Client(text)),
                 _ => panic!("{name}: {line}"),
             }
@@ -103,7 +133,10 @@ impl Scene {
         let leave = self.steps.iter().position(|step| {
             matches!(step, Step::Client(line) if line == b"QUIT\r\n" || line.ends_with(b" LOGOUT\r\n"))
         });
-        said(&self.steps[..leave.unwrap_or(self.steps.len())])
+        match leave {
+            Some(leave) if !self.quit_counts => said(&self.steps[..leave]),
+            _ => said(&self.steps),
+        }
     }
 
     pub(super) fn play(&self, manner: Manner) -> (Result<Pass, Failure>, Play) {
@@ -113,10 +146,21 @@ impl Scene {
             manner,
             given: 0,
             writes: 0,
+            milestones: Rc::default(),
         };
+        let milestones = Rc::clone(&stream.milestones);
+        let token = token(match self.work {
+            Work::Steps(_) => Purpose::Step,
+            Work::Deliver | Work::Collect => Purpose::Deep,
+        });
         let check = Check {
             account: self.account.as_ref(),
             envelope: &self.envelope,
+            starttls: self.starttls,
+            auth: self.auth,
+            work: self.work,
+            token: &token,
+            milestone: &|milestone| milestones.borrow_mut().push(milestone),
             channel: self.channel,
         };
         let result = talk(self.protocol, &mut stream, &check, |play| {
@@ -134,6 +178,34 @@ fn said(steps: &[Step]) -> usize {
             _ => 0,
         })
         .sum()
+}
+
+/// The mark of the attempt in every transcript, `poolmon.PURPOSE.1795326013.0000000000000007.mon1`.
+pub(super) fn token(purpose: Purpose) -> Token {
+    Token::new(purpose, Duration::from_secs(1_795_326_013), 7, "mon1")
+}
+
+fn steps(names: &[&str]) -> Steps {
+    let mut steps = Steps::default();
+    for name in names {
+        *match *name {
+            "list" => &mut steps.imap.list,
+            "select" => &mut steps.imap.select,
+            "append" => &mut steps.imap.append,
+            "expunge" => &mut steps.imap.expunge,
+            "stat" => &mut steps.pop3.stat,
+            "delete" => &mut steps.pop3.delete,
+            "deliver" => &mut steps.lmtp.deliver,
+            other => panic!("no step {other}"),
+        } = true;
+    }
+    steps
+}
+
+pub(super) fn all_steps() -> Steps {
+    steps(&[
+        "list", "select", "append", "expunge", "stat", "delete", "deliver",
+    ])
 }
 
 fn address(text: &str) -> String {
@@ -211,9 +283,23 @@ pub(super) struct Play {
     manner: Manner,
     given: usize,
     pub(super) writes: usize,
+    milestones: Rc<RefCell<Vec<Milestone>>>,
 }
 
 impl Play {
+    pub(super) fn milestones(&self) -> String {
+        let words: Vec<&str> = self
+            .milestones
+            .borrow()
+            .iter()
+            .map(|milestone| match milestone {
+                Milestone::Delivered => "delivered",
+                Milestone::Found => "found",
+            })
+            .collect();
+        words.join(" ")
+    }
+
     fn shake_hands(&mut self) {
         assert_eq!(self.steps.first(), Some(&Step::Tls), "{}", self.name);
         self.steps.remove(0);

@@ -142,6 +142,7 @@ impl World {
         Outcome {
             began: self.now,
             latency,
+            delivery: None,
             result,
         }
     }
