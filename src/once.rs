@@ -179,6 +179,7 @@ mod tests {
             let outcome = Outcome {
                 began: now,
                 latency: timeout,
+                delivery: None,
                 result,
                 delivery: None,
             };

@@ -146,7 +146,7 @@ pub const OPTIONS: &[OptionRow] = &[
         "",
         ADDRESS,
         "",
-        "the recipient an LMTP check asks for; no mail is sent",
+        "the recipient an LMTP check asks for; no mail is sent unless a delivery is to be checked",
     ),
     row(
         "interval",

@@ -87,7 +87,7 @@ pub struct Rapid {
     pub retry_count: u32,
     /// Attempts of a rapid round; with none, `retry_count` failures mean that it has failed.
     pub rapid_rounds: u32,
-    /// Failed attempts of a rapid round that mean that it has failed.
+    /// Failed attempts of a rapid round that mean that it has failed; all where it has fewer.
     pub rapid_fails_needed: u32,
     /// For an attempt of a rapid round; one that exceeds it means that it has failed.
     pub rapid_timeout: Duration,

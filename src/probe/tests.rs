@@ -380,3 +380,176 @@ fn a_renewed_prober_still_knows_the_names() {
     let result = attempt(&renewed, &server, Security::Tls);
     assert_eq!(result, Ok(Pass::Clean));
 }
+
+/// The LMTP side of a deep probe: takes the message and passes on the mark in it.
+fn lmtp_that_takes_all() -> (Server, mpsc::Receiver<String>) {
+    let (sender, receiver) = mpsc::channel();
+    let sender = Mutex::new(sender);
+    let server = Server::start(move |mut socket: TcpStream| {
+        let _ = socket.write_all(b"220 ready\r\n");
+        let mut in_message = false;
+        loop {
+            let line = read_line(&mut socket);
+            let answer = match line.split(' ').next().unwrap_or_default() {
+                "." => {
+                    in_message = false;
+                    "250 saved"
+                }
+                "X-Poolmon-Probe:" => {
+                    let token = line.split(' ').nth(1).unwrap_or_default();
+                    let _ = sender.lock().unwrap().send(token.to_owned());
+                    continue;
+                }
+                _ if in_message => continue,
+                "DATA" => {
+                    in_message = true;
+                    "354 go ahead"
+                }
+                "QUIT" | "" => return,
+                _ => "250 ok",
+            };
+            let _ = socket.write_all(format!("{answer}\r\n").as_bytes());
+        }
+    });
+    (server, receiver)
+}
+
+/// What a look into the mailbox finds.
+#[derive(Clone, Copy)]
+enum Look {
+    Nothing,
+    Message,
+    /// Nothing is answered.
+    Silence,
+}
+
+/// The IMAP side: in each session the next of the looks, and the last for ever.
+fn imap_with_mail(looks: &'static [Look], marks: mpsc::Receiver<String>) -> Server {
+    let next = Mutex::new((0, String::new(), marks));
+    Server::start(move |mut socket: TcpStream| {
+        let (look, mark) = {
+            let mut next = next.lock().unwrap();
+            if let Ok(mark) = next.2.try_recv() {
+                next.1 = mark;
+            }
+            let look = looks[next.0.min(looks.len() - 1)];
+            next.0 += 1;
+            (look, next.1.clone())
+        };
+        greet(&mut socket, "IMAP4rev1");
+        loop {
+            let line = read_line(&mut socket);
+            let (tag, command) = line.split_once(' ').unwrap_or_default();
+            let untagged = match (command.split(' ').next().unwrap_or_default(), look) {
+                ("", _) => return,
+                ("LOGIN", _) => {
+                    for _ in 0..2 {
+                        let _ = socket.write_all(b"+ go on\r\n");
+                        read_line(&mut socket);
+                    }
+                    "* CAPABILITY IMAP4rev1 UIDPLUS\r\n".to_owned()
+                }
+                ("SELECT", _) => "* 1 EXISTS\r\n".to_owned(),
+                ("UID", Look::Silence) => {
+                    thread::sleep(PATIENCE);
+                    return;
+                }
+                ("UID", Look::Message) if command.starts_with("UID SEARCH") => {
+                    "* SEARCH 5\r\n".to_owned()
+                }
+                ("UID", Look::Message) if command.starts_with("UID FETCH") => {
+                    let fields = format!("X-Poolmon-Probe: {mark}\r\n\r\n");
+                    let name = "BODY[HEADER.FIELDS (X-POOLMON-PROBE)]<0>";
+                    format!(
+                        "* 1 FETCH (UID 5 {name} {{{}}}\r\n{fields})\r\n",
+                        fields.len()
+                    )
+                }
+                _ => String::new(),
+            };
+            let _ = socket.write_all(format!("{untagged}{tag} OK done\r\n").as_bytes());
+        }
+    })
+}
+
+fn port_of(server: &Server, protocol: Protocol) -> Port {
+    Port {
+        protocol,
+        security: Security::Plain,
+        number: server.address.port(),
+    }
+}
+
+fn deep_probe(rig: &Rig, deliver: &Server, read: &Server) -> Outcome {
+    let service = Service::Delivery {
+        deliver: port_of(deliver, Protocol::Lmtp),
+        read: port_of(read, Protocol::Imap),
+    };
+    rig.outcome(deliver.address.ip(), service)
+}
+
+fn with_account(timeout: Duration) -> Rig {
+    Rig {
+        account: account(),
+        ..without_tls(timeout)
+    }
+}
+
+#[test]
+fn a_delivered_message_is_looked_for_until_it_is_there() {
+    let (lmtp, marks) = lmtp_that_takes_all();
+    let imap = imap_with_mail(&[Look::Nothing, Look::Nothing, Look::Message], marks);
+    let outcome = deep_probe(&with_account(PATIENCE), &lmtp, &imap);
+    assert_eq!(outcome.result, Ok(Pass::Clean));
+    let delivery = outcome.delivery.unwrap();
+    assert!(delivery >= FIRST_PAUSE * 3, "{delivery:?}");
+    assert!(delivery <= outcome.latency);
+}
+
+#[test]
+fn a_message_that_does_not_come_in_time_is_missing() {
+    const CASES: [&[Look]; 2] = [
+        &[Look::Nothing],
+        // The time ends in the second look, and the first one has seen why.
+        &[Look::Nothing, Look::Silence],
+    ];
+    for looks in CASES {
+        let (lmtp, marks) = lmtp_that_takes_all();
+        let imap = imap_with_mail(looks, marks);
+        // Room for what comes before the first look, also on a busy machine.
+        let outcome = deep_probe(&with_account(Duration::from_secs(4)), &lmtp, &imap);
+        check_failure(outcome.result, "search: the delivered message is not there");
+        assert_eq!(outcome.delivery, None);
+        assert!(outcome.latency < PATIENCE, "{:?}", outcome.latency);
+    }
+}
+
+#[test]
+fn what_is_not_delivered_is_not_looked_for() {
+    let lmtp = Server::start(|mut socket: TcpStream| {
+        let _ = socket.write_all(b"220 ready\r\n");
+        read_line(&mut socket);
+        let _ = socket.write_all(b"451 later\r\n");
+        read_line(&mut socket);
+    });
+    let (heard, connections) = Heard::new();
+    let imap = Server::start(move |_| heard.note("connected"));
+    let outcome = deep_probe(&with_account(PATIENCE), &lmtp, &imap);
+    check_failure(outcome.result, "lhlo: server cannot serve \"451 later\"");
+    assert_eq!(connections.try_iter().count(), 0);
+}
+
+#[test]
+fn a_deep_probe_without_an_account_is_content_with_two_greetings() {
+    let (lmtp, marks) = lmtp_that_takes_all();
+    let imap = Server::start(|mut socket: TcpStream| {
+        greet(&mut socket, "IMAP4rev1");
+        read_line(&mut socket);
+    });
+    let outcome = deep_probe(&without_tls(PATIENCE), &lmtp, &imap);
+    assert_eq!((outcome.result, outcome.delivery), (Ok(Pass::Clean), None));
+    assert_eq!(marks.try_iter().count(), 0);
+    let closed = Server::start(drop);
+    let outcome = deep_probe(&without_tls(PATIENCE), &lmtp, &closed);
+    check_failure(outcome.result, "greeting: connection closed");
+}

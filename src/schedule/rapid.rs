@@ -98,7 +98,9 @@ impl Progress {
         self.attempts += 1;
         if let Err(failure) = result {
             self.failures += 1;
-            if failure.fault == Fault::TimedOut || self.failures >= rapid.rapid_fails_needed {
+            // Where fewer attempts are made than are to fail, all have to.
+            let needed = rapid.rapid_fails_needed.min(rapid.rapid_rounds);
+            if failure.fault == Fault::TimedOut || self.failures >= needed {
                 return Step::Failed;
             }
         }

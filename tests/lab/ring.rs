@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::thread::{self, sleep};
 use std::time::Duration;
@@ -341,8 +341,19 @@ impl Backend {
         );
         let folder = place.path("backend1");
         let mut backend = Backend::write(folder, address, Plaintext::Allowed, &tls);
-        backend.dovecot.start();
+        backend.start();
         backend
+    }
+
+    /// Starts it and waits until it listens everywhere.
+    #[track_caller]
+    pub fn start(&mut self) {
+        self.dovecot.start();
+        for port in [IMAP, IMAPS, POP3, POP3S, LMTP, LMTPS] {
+            wait_until(&format!("port {port} to open"), SYNC_LIMIT, || {
+                TcpStream::connect((self.address, port)).is_ok()
+            });
+        }
     }
 
     /// Where the mail of this account lies: a maildir, once there is any.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -364,7 +365,7 @@ fn a_master_user_reads_the_users_mail_by_sasl_and_not_otherwise() {
 #[test]
 fn a_required_starttls_is_used_and_where_it_is_not_offered_no_password_is_sent() {
     let place = Place::new();
-    let backend = Backend::alone(&place);
+    let mut backend = Backend::alone(&place);
     let required = Plan {
         starttls: StartTls::Required,
         ..plan(Steps {
@@ -380,12 +381,17 @@ fn a_required_starttls_is_used_and_where_it_is_not_offered_no_password_is_sent()
         assert!(login.contains("TLS"), "{login}");
     }
 
-    let mut backend = backend;
     backend.dovecot.stop();
     let config = backend.dovecot.config();
     let without_tls = fs::read_to_string(&config).unwrap() + "ssl = no\n";
     fs::write(&config, without_tls).unwrap();
+    // Not all its ports open any more.
     backend.dovecot.start();
+    for port in [IMAP, POP3, LMTP] {
+        wait_until("the ports to open", PATIENCE, || {
+            TcpStream::connect((backend.address, port)).is_ok()
+        });
+    }
     for service in [imap(), pop3(), lmtp()] {
         let before = backend.dovecot.log().matches("Login: user=").count();
         let failure = required
@@ -400,6 +406,37 @@ fn a_required_starttls_is_used_and_where_it_is_not_offered_no_password_is_sent()
         assert_eq!(failure.fault.blame(), Blame::Shared);
         let after = backend.dovecot.log().matches("Login: user=").count();
         assert_eq!(before, after);
+    }
+}
+
+#[test]
+fn a_full_mailbox_is_nobodys_fault() {
+    let place = Place::new();
+    let mut backend = Backend::alone(&place);
+    backend.dovecot.stop();
+    let config = backend.dovecot.config();
+    let with_quota = fs::read_to_string(&config).unwrap()
+        + "mail_plugins = quota\nplugin {\n quota = maildir:mail\n quota_rule = *:bytes=10\n }\n";
+    fs::write(&config, with_quota).unwrap();
+    backend.start();
+    let append = imap_steps(ImapSteps {
+        append: true,
+        ..ImapSteps::default()
+    });
+    let deliver = plan(Steps {
+        lmtp: LmtpSteps { deliver: true },
+        ..Steps::default()
+    });
+    for (plan, service, beginning) in [
+        (&append, imap(), "append: mailbox refused \"[OVERQUOTA]"),
+        (&deliver, lmtp(), "data: message refused \"552 5.2.2"),
+    ] {
+        let failure = plan
+            .probe(&backend, Service::Port(service))
+            .result
+            .unwrap_err();
+        assert!(failure.to_string().starts_with(beginning), "{failure}");
+        assert_eq!(failure.fault.blame(), Blame::Shared);
     }
 }
 

@@ -351,7 +351,8 @@ impl Model {
                 *attempts += 1;
                 *failures += u32::from(fails);
                 let hangs = matches!(reply, Reply::Hangs);
-                for_good = hangs || *failures == self.rapid.rapid_fails_needed;
+                for_good = hangs
+                    || *failures == self.rapid.rapid_fails_needed.min(self.rapid.rapid_rounds);
                 goes_on = *attempts < self.rapid.rapid_rounds;
             }
             (None, true) if !for_good => {
@@ -446,4 +447,15 @@ fn a_shorter_interval_takes_effect_at_once() {
     bench.schedule.on_settings(Pace { interval, ..PACE }, 1);
     assert_eq!(bench.attempt(Reply::Passes).0, 4000);
     assert_eq!(bench.attempt(Reply::Passes).0, 8000);
+}
+
+#[test]
+fn where_fewer_attempts_are_made_than_are_to_fail_all_have_to() {
+    let rapid = Rapid {
+        rapid_rounds: 2,
+        ..RAPID
+    };
+    let mut bench = Bench::new(with(rapid), 1);
+    let times = [0, 10, 20, 20, 20].map(|second| (second * 1000, 0));
+    assert!(failed(bench.check(&[Reply::Refuses; 5], &times)));
 }
