@@ -525,6 +525,18 @@ fn a_message_that_does_not_come_in_time_is_missing() {
 }
 
 #[test]
+fn a_port_that_shows_no_mail_proves_no_delivery() {
+    let (lmtp, _marks) = lmtp_that_takes_all();
+    let greeter = Server::start(|mut socket: TcpStream| greet(&mut socket, "IMAP4rev1"));
+    let service = Service::Delivery {
+        deliver: port_of(&lmtp, Protocol::Lmtp),
+        read: port_of(&greeter, Protocol::AnyLine),
+    };
+    let outcome = with_account(PATIENCE).outcome(lmtp.address.ip(), service);
+    check_failure(outcome.result, "search: the delivered message is not there");
+}
+
+#[test]
 fn what_is_not_delivered_is_not_looked_for() {
     let lmtp = Server::start(|mut socket: TcpStream| {
         let _ = socket.write_all(b"220 ready\r\n");
