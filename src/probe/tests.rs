@@ -56,7 +56,7 @@ impl Rig {
     fn outcome(&self, address: IpAddr, service: Service) -> Outcome {
         let target = Target {
             address,
-            services: [service].into(),
+            services: Arc::from(&[service][..]),
             account: self.account.clone().map(Arc::new),
             tls_name: None,
         };
