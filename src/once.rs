@@ -181,7 +181,6 @@ mod tests {
                 latency: timeout,
                 delivery: None,
                 result,
-                delivery: None,
             };
             now = outcome.ended();
             if schedule.on_outcome(outcome).verdict.is_some() {
