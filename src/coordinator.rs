@@ -30,7 +30,7 @@ use crate::notify::{self, ServiceManager};
 use crate::outcome::{Blame, Fault};
 use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
 use crate::schedule::Finding;
-use crate::worker::{Desk, Report, Task, Worker};
+use crate::worker::{Beat, Desk, Report, Task, Worker};
 
 use errands::Errands;
 use lists::Lists;
@@ -94,6 +94,7 @@ pub struct Coordinator {
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
     desk: Desk,
+    beat: Beat,
     heard: (Sender<Heard>, Receiver<Heard>),
     signals: Receiver<Signal>,
     service_manager: ServiceManager,
@@ -146,6 +147,7 @@ impl Coordinator {
             notices: Notices::new(),
             unobserved: 0,
             desk: Desk::new(),
+            beat: Beat::new(Instant::now()),
             heard: unbounded(),
             settings,
             task,
@@ -372,7 +374,8 @@ impl Coordinator {
             let account = target.account.as_deref();
             let login = account.map(|account| self.logins.number(account));
             self.fleet.on_login(address, login);
-            match Worker::start(target, self.workers_started, self.task.clone(), slot) {
+            let task = self.task.clone();
+            match Worker::start(target, self.workers_started, task, slot, self.beat) {
                 Ok(worker) => {
                     self.workers.insert(address, worker);
                     self.notices.lower(&Notice::NoThread);
