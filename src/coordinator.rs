@@ -32,7 +32,7 @@ use crate::notify::{self, ServiceManager};
 use crate::outcome::{Blame, Fault};
 use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
 use crate::schedule::Finding;
-use crate::worker::{Desk, Report, Task, Worker};
+use crate::worker::{Beat, Desk, Report, Task, Worker};
 
 use errands::Errands;
 use lists::Lists;
@@ -98,6 +98,7 @@ pub struct Coordinator {
     history: History,
     hooks: Hooks,
     desk: Desk,
+    beat: Beat,
     heard: (Sender<Heard>, Receiver<Heard>),
     signals: Receiver<Signal>,
     service_manager: ServiceManager,
@@ -152,6 +153,7 @@ impl Coordinator {
             history: History::default(),
             hooks: Hooks::default(),
             desk: Desk::new(),
+            beat: Beat::new(Instant::now()),
             heard: unbounded(),
             settings,
             task,
@@ -381,7 +383,8 @@ impl Coordinator {
             let account = target.account.as_deref();
             let login = account.map(|account| self.logins.number(account));
             self.fleet.on_login(address, login);
-            match Worker::start(target, self.workers_started, self.task.clone(), slot) {
+            let task = self.task.clone();
+            match Worker::start(target, self.workers_started, task, slot, self.beat) {
                 Ok(worker) => {
                     self.workers.insert(address, worker);
                     self.notices.lower(&Notice::NoThread);

@@ -21,8 +21,10 @@ use crate::probe::Prober;
 use crate::schedule::{Finding, Next, Schedule, Spread};
 use crate::target::Target;
 
+mod beat;
 mod desk;
 
+pub use beat::Beat;
 pub use desk::{Desk, Slot};
 
 use desk::{Routine, Urgency};
@@ -59,7 +61,13 @@ pub struct Worker {
 
 impl Worker {
     /// Starts the thread; its first round begins at once.
-    pub fn start(target: Target, number: u64, task: Task, slot: Slot) -> io::Result<Worker> {
+    pub fn start(
+        target: Target,
+        number: u64,
+        task: Task,
+        slot: Slot,
+        beat: Beat,
+    ) -> io::Result<Worker> {
         let (orders, inbox) = inbox::inbox();
         let name = format!("backend {}", target.address);
         let thread = Thread {
@@ -68,6 +76,7 @@ impl Worker {
             task,
             inbox,
             slot,
+            beat,
             routine: Routine::default(),
         };
         thread::Builder::new()
@@ -102,6 +111,7 @@ struct Thread {
     task: Task,
     inbox: Inbox<Order>,
     slot: Slot,
+    beat: Beat,
     routine: Routine,
 }
 
@@ -136,7 +146,7 @@ impl Thread {
                         return;
                     }
                 }
-                Next::Wait { until } => match self.inbox.wait(until) {
+                Next::Wait { until } => match self.inbox.wait(self.beat.from(until)) {
                     Mail::Order(order) => self.obey(order, &mut schedule),
                     Mail::Closed => return,
                     Mail::Nothing => {}
