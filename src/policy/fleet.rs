@@ -173,6 +173,23 @@ impl Fleet {
         }
     }
 
+    /// It is not probed, or not any more: nothing counts but what the list says of it.
+    pub fn on_left_alone(&mut self, address: IpAddr) {
+        match self.members.get_mut(&address) {
+            Some(member) if !member.left_alone => {
+                member.left_alone = true;
+                member.evidence = Default::default();
+                member.asked = None;
+                self.standing.forget_passes_of(address, member.login);
+                member.login = None;
+            }
+            _ => return,
+        }
+        self.doubted.remove(&address);
+        self.wanting.remove(&address);
+        self.put_in_place(address);
+    }
+
     /// How long to leave the first move to others (`rank::turn_delay`).
     pub fn on_turn_delay(&mut self, delay: Duration) {
         self.turn_delay = delay;
@@ -214,6 +231,7 @@ impl Fleet {
             Some(member) => member,
             None => return,
         };
+        member.left_alone = false;
         member.evidence.on_finding(finding);
         let asked = member.asked.map_or(false, |asked| answers(finding, asked));
         if asked {

@@ -34,6 +34,8 @@ pub struct Member {
     pub(super) asked: Option<Instant>,
     pub(super) login: Option<Login>,
     pub(super) place: Option<Place>,
+    /// Nobody probes it.
+    pub(super) left_alone: bool,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl Member {
             asked: None,
             login: None,
             place: None,
+            left_alone: false,
         }
     }
 
@@ -114,7 +117,8 @@ impl Member {
     }
 
     pub(super) fn standing(&self) -> Option<Place> {
-        self.evidence.is_clear().then(|| Place {
+        let stands = self.evidence.is_clear() && !self.left_alone;
+        stands.then(|| Place {
             passed: self.evidence.healthy_round().map(|round| round.ended),
             able: self.may_take_users().then(|| self.listed.tag.clone()),
             login: self.login,

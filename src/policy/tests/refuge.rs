@@ -174,3 +174,21 @@ fn a_refuge_from_before_a_pass_in_between_says_nothing_about_the_next_failure() 
     bench.refuses(0, true);
     bench.check_acts(0, Action::MarkDown);
 }
+
+#[test]
+fn a_backend_left_alone_is_nobodys_refuge_and_has_no_verdict() {
+    let mut bench = Bench::new(3);
+    bench.refuses(1, true);
+    for number in [1, 2] {
+        bench.fleet.on_left_alone(address(number));
+        bench.check_nothing(number);
+    }
+    bench.refuses(0, true);
+    bench.check_held(0, &Reason::NoRefuge(Tag::default()), None);
+    assert_eq!(control(&bench.fleet, address(0)), None);
+
+    // Whoever is probed again counts again.
+    bench.passes(1);
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::MarkDown);
+}
