@@ -5,8 +5,9 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 
-use crate::config::settings::Settings;
+use crate::program::Program;
 use crate::quote::Quote;
 
 pub mod grammar;
@@ -17,19 +18,48 @@ pub mod options;
 
 pub use grammar::GrammarError;
 pub use help::{help, version};
+pub use meaning::Choices;
 
 /// What the program is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    Run(Box<Settings>),
+    Run(Box<Order>),
     /// `help()` to standard output.
     Help,
     /// `version()` to standard output.
     Version,
 }
 
+/// What is to be done, and by which settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub deed: Deed,
+    pub files: WhereFrom,
+    pub choices: Choices,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    Watch,
+    /// `--once`: one round, printed.
+    Once,
+    /// `--check-config`: say what would be done.
+    CheckConfig,
+}
+
+/// The files that settings are read from, beside the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WhereFrom {
+    pub config: Option<PathBuf>,
+    pub accounts: Option<PathBuf>,
+    /// A configuration that is not there is written, with the defaults.
+    pub write_missing: bool,
+}
+
 /// Printed below every error of the command line.
-pub const HINT: &str = "try poolmon --help";
+pub fn hint(called: Program) -> String {
+    format!("try {called} --help")
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CliError {

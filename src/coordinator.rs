@@ -32,6 +32,7 @@ use crate::notify::{self, ServiceManager};
 use crate::outcome::{Blame, Fault};
 use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
 use crate::schedule::Finding;
+use crate::source::Source;
 use crate::worker::{Beat, Desk, Report, Task, Worker};
 
 use errands::Errands;
@@ -75,12 +76,22 @@ enum Notice {
     Alarm(Alarm),
 }
 
+/// What is to be done, and where that was read.
+pub struct Configuration {
+    pub source: Source,
+    pub settings: Settings,
+    pub task: Task,
+    pub roster: Roster,
+}
+
 /// Watches the backends until a signal says stop.
 pub struct Coordinator {
     settings: Settings,
     /// What each worker is given.
     task: Task,
     roster: Roster,
+    /// What the settings are read from again.
+    source: Source,
     logins: Logins,
     log: LogHandle,
     fleet: Fleet,
@@ -131,14 +142,18 @@ impl HeldReview {
 
 impl Coordinator {
     pub fn new(
-        settings: Settings,
-        task: Task,
-        roster: Roster,
+        configuration: Configuration,
         clerk: Clerk,
         log: LogHandle,
         signals: Receiver<Signal>,
         service_manager: ServiceManager,
     ) -> Coordinator {
+        let Configuration {
+            source,
+            settings,
+            task,
+            roster,
+        } = configuration;
         Coordinator {
             fleet: Fleet::new(settings.rules),
             logins: Logins::default(),
@@ -158,6 +173,7 @@ impl Coordinator {
             settings,
             task,
             roster,
+            source,
             clerk,
             log,
             signals,
@@ -368,7 +384,8 @@ impl Coordinator {
         }
     }
 
-    /// Every listed backend has a worker; one whose thread could not be started is tried again.
+    /// Every listed backend has a worker, but for those that the roster leaves alone; one whose thread
+    /// could not be started is tried again.
     fn start_workers(&mut self) {
         let idle: Vec<IpAddr> = self
             .fleet
@@ -377,9 +394,15 @@ impl Coordinator {
             .filter(|address| !self.workers.contains_key(address))
             .collect();
         for address in idle {
+            let target = match self.roster.target(address) {
+                Some(target) => target,
+                None => {
+                    self.fleet.on_left_alone(address);
+                    continue;
+                }
+            };
             self.workers_started += 1;
             let slot = self.desk.slot();
-            let target = self.roster.target(address);
             let account = target.account.as_deref();
             let login = account.map(|account| self.logins.number(account));
             self.fleet.on_login(address, login);

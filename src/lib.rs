@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod backend;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod coordinator;
@@ -21,11 +22,13 @@ pub mod once;
 pub mod outcome;
 pub mod policy;
 pub mod probe;
+pub mod program;
 pub mod proto;
 pub mod quote;
 pub mod read_only;
 pub mod schedule;
 pub mod service;
+pub mod source;
 pub mod start;
 pub mod target;
 pub mod worker;

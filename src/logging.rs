@@ -58,18 +58,14 @@ impl std::error::Error for LogError {
 }
 
 /// Opens `target` and makes it the program's log: to be called once, before the fork, while an
-/// error can still be shown. With `debug`, debug records are logged too.
+/// error can still be shown. Records above `level` are not logged.
 ///
 /// The log works on both sides of a fork; syslog is told the PID of the process that logs.
-pub fn start(target: &LogTarget, debug: bool) -> Result<LogHandle, LogError> {
+pub fn start(target: &LogTarget, level: LevelFilter) -> Result<LogHandle, LogError> {
     let (logger, warning) = Logger::open(target)?;
     let logger = Arc::new(logger);
     log::set_boxed_logger(Box::new(Shared(Arc::clone(&logger)))).map_err(|_| LogError::Started)?;
-    log::set_max_level(if debug {
-        LevelFilter::Debug
-    } else {
-        LevelFilter::Info
-    });
+    log::set_max_level(level);
     Ok(LogHandle { logger, warning })
 }
 
@@ -95,6 +91,25 @@ impl LogHandle {
         }
     }
 
+    /// From now on logs to this target, in place of the one before, which stays in use if the new one
+    /// cannot be opened. Says what is to be warned of.
+    pub fn switch(&self, target: &LogTarget) -> Result<Option<String>, LogError> {
+        let (mut new, warning) = Sink::open(target)?;
+        let mut sink = self.logger.sink();
+        if let (Sink::File(old), Sink::File(new)) = (&*sink, &mut new) {
+            if old.has_standard_streams() {
+                new.take_standard_streams()?;
+            }
+        }
+        *sink = new;
+        Ok(warning)
+    }
+
+    /// Records above `level` are not logged any more.
+    pub fn set_level(&self, level: LevelFilter) {
+        log::set_max_level(level);
+    }
+
     /// Sends standard output and standard error to the log file too, now and after each `reopen`,
     /// so that nothing a daemon prints (a panic) is lost. Leaves them alone for other targets.
     pub fn take_standard_streams(&self) -> Result<(), LogError> {
@@ -111,6 +126,20 @@ enum Sink {
     Terminal,
 }
 
+impl Sink {
+    fn open(target: &LogTarget) -> Result<(Sink, Option<String>), LogError> {
+        Ok(match target {
+            LogTarget::File(path) => (Sink::File(LogFile::open(path)?), None),
+            LogTarget::Terminal => (Sink::Terminal, None),
+            LogTarget::Syslog(how) => {
+                let mut syslog = Syslog::new(how);
+                let warning = syslog.trouble();
+                (Sink::Syslog(syslog), warning)
+            }
+        })
+    }
+}
+
 struct Logger {
     sink: Mutex<Sink>,
 }
@@ -118,15 +147,7 @@ struct Logger {
 impl Logger {
     /// The logger, and what is to be warned of.
     fn open(target: &LogTarget) -> Result<(Logger, Option<String>), LogError> {
-        let (sink, warning) = match target {
-            LogTarget::File(path) => (Sink::File(LogFile::open(path)?), None),
-            LogTarget::Terminal => (Sink::Terminal, None),
-            LogTarget::Syslog => {
-                let mut syslog = Syslog::new();
-                let warning = syslog.trouble();
-                (Sink::Syslog(syslog), warning)
-            }
-        };
+        let (sink, warning) = Sink::open(target)?;
         let sink = Mutex::new(sink);
         Ok((Logger { sink }, warning))
     }

@@ -1,7 +1,11 @@
-//! The binary: the arguments in, the exit code out.
+//! The binary: its name and the arguments in, the exit code out.
 
 use std::process::ExitCode;
 
+use poolmon::program::Program;
+
 fn main() -> ExitCode {
-    poolmon::start::main(std::env::args_os().skip(1).collect())
+    let mut arguments = std::env::args_os();
+    let called = Program::called(arguments.next().as_deref());
+    poolmon::start::main(called, arguments.collect())
 }

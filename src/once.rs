@@ -59,7 +59,17 @@ pub fn run(
     let beat = Beat::new(Instant::now());
     let mut waiting = BTreeMap::new();
     for (number, backend) in (0..).zip(&listed) {
-        let target = roster.target(backend.address);
+        let target = match roster.target(backend.address) {
+            Some(target) => target,
+            None => {
+                print(
+                    out,
+                    backend.address,
+                    "not polled: the accounts file does not name it",
+                )?;
+                continue;
+            }
+        };
         let worker = Worker::start(target, number, task.clone(), desk.slot(), beat)
             .map_err(OnceError::Thread)?;
         waiting.insert(backend.address, Waiting { worker, own: None });
@@ -73,7 +83,10 @@ pub fn run(
             break;
         }
         for report in desk.reports() {
-            let target = roster.target(report.address);
+            let target = match roster.target(report.address) {
+                Some(target) => target,
+                None => continue,
+            };
             let service = &target.services[report.finding.service];
             let line = match report.finding.verdict {
                 Some(Verdict::Healthy(pass)) => pass.to_string(),

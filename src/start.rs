@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,11 +14,10 @@ use std::time::Instant;
 use crossbeam_channel::{unbounded, Receiver};
 use log::{error, info};
 
-use crate::cli::{self, Command};
-use crate::config::credentials::{self, CredentialsError};
-use crate::config::roster::Roster;
-use crate::config::settings::{Deeds, RunMode, Settings};
-use crate::coordinator::Coordinator;
+use crate::check;
+use crate::cli::{self, Command, Deed, Order};
+use crate::config::settings::{Deeds, LogTarget, RunMode, Settings};
+use crate::coordinator::{Configuration, Coordinator};
 use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
 use crate::hook::{self, HookError};
 use crate::ledger::{Clerk, Ledger};
@@ -25,33 +25,79 @@ use crate::logging::{self, LogError, LogHandle};
 use crate::notify::ServiceManager;
 use crate::once::{self, Health, OnceError};
 use crate::probe::{ProbeSetupError, Prober};
+use crate::program::Program;
+use crate::source::{Loaded, Source, SourceError};
 use crate::worker::Task;
 
 /// `--once`: not all backends are healthy.
 const NOT_ALL_HEALTHY: u8 = 2;
 
+/// dovemon's exit codes, where it is dovemon's configuration that is followed.
+const LOCK_HELD: u8 = 255;
+const DEFAULTS_NOT_WRITTEN: u8 = 2;
+const CONFIG_UNREADABLE: u8 = 3;
+const NO_CONFIG: u8 = 4;
+
 /// The whole program; `arguments` without its name.
-pub fn main(arguments: Vec<OsString>) -> ExitCode {
+pub fn main(called: Program, arguments: Vec<OsString>) -> ExitCode {
     let result = match cli::parse(arguments) {
-        Ok(Command::Help) => show(&cli::help()),
+        Ok(Command::Help) => show(&cli::help(called)),
         Ok(Command::Version) => show(&cli::version()),
-        Ok(Command::Run(settings)) if settings.run == RunMode::Once => run_once(&settings),
-        Ok(Command::Run(settings)) => watch(*settings),
+        Ok(Command::Run(order)) => {
+            let as_dovemon = called == Program::Dovemon || order.files.config.is_some();
+            let result = obey(called, &order);
+            return result.unwrap_or_else(|cause| {
+                complain(called, &cause.to_string());
+                match as_dovemon {
+                    true => ExitCode::from(dovemons_code(&cause)),
+                    false => ExitCode::FAILURE,
+                }
+            });
+        }
         Err(cause) => {
-            complain(&format!("{cause}\n{}", cli::HINT));
+            complain(called, &format!("{cause}\n{}", cli::hint(called)));
             return ExitCode::FAILURE;
         }
     };
     result.unwrap_or_else(|cause| {
-        complain(&cause.to_string());
+        complain(called, &cause.to_string());
         ExitCode::FAILURE
     })
+}
+
+fn dovemons_code(cause: &StartError) -> u8 {
+    match cause {
+        StartError::Lock(LockError::Held { .. }) => LOCK_HELD,
+        StartError::Source(SourceError::Write { .. }) => DEFAULTS_NOT_WRITTEN,
+        StartError::Source(SourceError::NoConfig { .. }) => NO_CONFIG,
+        StartError::Source(
+            SourceError::Config(_) | SourceError::Nothing(..) | SourceError::NobodyKnown,
+        ) => CONFIG_UNREADABLE,
+        _ => 1,
+    }
+}
+
+fn obey(called: Program, order: &Order) -> Result<ExitCode, StartError> {
+    let folder = std::env::current_dir().map_err(StartError::Folder)?;
+    let (source, written) = Source::find(called, order, &folder).map_err(StartError::Source)?;
+    if let Some(path) = &written {
+        complain(
+            called,
+            &format!("{}: written with the defaults", path.display()),
+        );
+    }
+    let loaded = source.load().map_err(StartError::Source)?;
+    match order.deed {
+        Deed::CheckConfig => check_config(called, &source, &loaded),
+        Deed::Once => run_once(called, &loaded),
+        Deed::Watch => watch(called, source, loaded),
+    }
 }
 
 /// Why the program does not start.
 #[derive(Debug)]
 enum StartError {
-    Credentials(CredentialsError),
+    Source(SourceError),
     Probe(ProbeSetupError),
     Hook(HookError),
     Log(LogError),
@@ -68,7 +114,7 @@ enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StartError::Credentials(cause) => cause.fmt(f),
+            StartError::Source(cause) => cause.fmt(f),
             StartError::Probe(cause) => cause.fmt(f),
             StartError::Hook(cause) => cause.fmt(f),
             StartError::Log(cause) => cause.fmt(f),
@@ -91,26 +137,43 @@ fn show(text: &str) -> Result<ExitCode, StartError> {
 }
 
 /// The last resort: a terminal that is gone cannot be told anything either.
-fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "poolmon: {text}");
+fn complain(called: Program, text: &str) {
+    let _ = writeln!(io::stderr(), "{called}: {text}");
 }
 
-fn run_once(settings: &Settings) -> Result<ExitCode, StartError> {
-    start_log(settings)?;
-    let (task, roster) = preparations(settings)?;
-    match once::run(settings, &task, &roster, &mut io::stdout()).map_err(StartError::Once)? {
+fn check_config(called: Program, source: &Source, loaded: &Loaded) -> Result<ExitCode, StartError> {
+    for remark in &loaded.remarks {
+        complain(called, remark);
+    }
+    Prober::new(&loaded.settings.probing).map_err(StartError::Probe)?;
+    if let Some(hook) = &loaded.settings.hook {
+        hook::check(hook).map_err(StartError::Hook)?;
+    }
+    show(&check::report(source, loaded))
+}
+
+fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
+    let settings = &loaded.settings;
+    start_log(called, loaded)?;
+    let task = task(settings)?;
+    let health = once::run(settings, &task, &loaded.roster, &mut io::stdout());
+    match health.map_err(StartError::Once)? {
         Health::AllHealthy => Ok(ExitCode::SUCCESS),
         Health::NotAll => Ok(ExitCode::from(NOT_ALL_HEALTHY)),
     }
 }
 
-fn watch(mut settings: Settings) -> Result<ExitCode, StartError> {
-    let folder = std::env::current_dir().map_err(StartError::Folder)?;
-    settings.anchor(&folder);
-    let log = start_log(&settings)?;
-    let (task, roster) = preparations(&settings)?;
+fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, StartError> {
+    let log = start_log(called, &loaded)?;
+    let Loaded {
+        settings, roster, ..
+    } = loaded;
+    let task = task(&settings)?;
     if let Some(hook) = &settings.hook {
         hook::check(hook).map_err(StartError::Hook)?;
+    }
+    if source.config().is_some() {
+        make_lock_folder(&settings.files.lock);
     }
     let take_lock = || LockFile::take(&settings.files.lock).map_err(StartError::Lock);
     let (lock, signals) = match settings.run {
@@ -134,12 +197,18 @@ fn watch(mut settings: Settings) -> Result<ExitCode, StartError> {
             (take_lock()?, signals)
         }
     };
-    info!("poolmon {} starts", env!("CARGO_PKG_VERSION"));
+    info!("{called} {} starts", env!("CARGO_PKG_VERSION"));
     let clerk = Clerk::start(open_ledger(&settings)).map_err(StartError::Clerk)?;
     let manager = service_manager();
-    Coordinator::new(settings, task, roster, clerk, log, signals.inbox, manager).run();
+    let configuration = Configuration {
+        source,
+        settings,
+        task,
+        roster,
+    };
+    Coordinator::new(configuration, clerk, log, signals.inbox, manager).run();
     drop(signals.watch);
-    info!("poolmon stops");
+    info!("{called} stops");
     if let Err(cause) = lock.release() {
         error!("PID file cannot be removed: {cause}");
     }
@@ -183,21 +252,35 @@ fn open_ledger(settings: &Settings) -> Ledger {
     ledger
 }
 
-/// What the workers need, from files that can be wrong.
-fn preparations(settings: &Settings) -> Result<(Task, Roster), StartError> {
-    let account = credentials::account(&settings.probing).map_err(StartError::Credentials)?;
-    let prober = Prober::new(&settings.probing).map_err(StartError::Probe)?;
-    let task = Task {
-        pace: settings.pace,
-        prober: Arc::new(prober),
-    };
-    Ok((task, Roster::uniform(settings, account)))
+/// dovemon's own place, /var/lock/subsys, is Red Hat's; elsewhere nobody makes it. Where it cannot be
+/// made either, taking the lock says so.
+fn make_lock_folder(lock: &Path) {
+    if let Some(folder) = lock.parent() {
+        let _ = std::fs::create_dir(folder);
+    }
 }
 
-fn start_log(settings: &Settings) -> Result<LogHandle, StartError> {
-    let log = logging::start(&settings.files.log, settings.debug).map_err(StartError::Log)?;
+/// What the workers need.
+fn task(settings: &Settings) -> Result<Task, StartError> {
+    let prober = Prober::new(&settings.probing).map_err(StartError::Probe)?;
+    Ok(Task {
+        pace: settings.pace,
+        prober: Arc::new(prober),
+    })
+}
+
+/// What is odd about the files is for the log and, where that is elsewhere, for the terminal.
+fn start_log(called: Program, loaded: &Loaded) -> Result<LogHandle, StartError> {
+    let settings = &loaded.settings;
+    let log = logging::start(&settings.files.log, settings.log_level).map_err(StartError::Log)?;
     if let Some(warning) = log.warning() {
-        complain(warning);
+        complain(called, warning);
+    }
+    for remark in &loaded.remarks {
+        error!("{remark}");
+        if settings.files.log != LogTarget::Terminal {
+            complain(called, remark);
+        }
     }
     Ok(log)
 }

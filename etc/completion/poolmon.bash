@@ -12,7 +12,8 @@ _poolmon() {
 
     COMPREPLY=()
     case $option in
-    -S | --socket | --ca-file | -c | --credfile | -k | --lockfile | --state-file | --on-change)
+    -S | --socket | --ca-file | -c | --credfile | -k | --lockfile | --state-file | --on-change | \
+        --config | --accounts)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         compopt -o filenames 2>/dev/null
         return
@@ -47,11 +48,11 @@ _poolmon() {
         words="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
             --starttls --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
-            -n --dry-run --once -f --foreground -k --lockfile -l --logfile --state-file -d --debug
-            -h --help --version"
+            -n --dry-run --config --accounts --write-missing-config --check-config --once
+            -f --foreground -k --lockfile -l --logfile --state-file -d --debug -h --help --version"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }
 
-complete -F _poolmon poolmon
+complete -F _poolmon poolmon dovemon

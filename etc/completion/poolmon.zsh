@@ -1,4 +1,4 @@
-#compdef poolmon
+#compdef poolmon dovemon
 # zsh completion for poolmon. A test compares its options with the program's.
 
 _arguments -s -S \
@@ -26,6 +26,10 @@ _arguments -s -S \
     '--hold=[how long a down by somebody else is respected]:seconds: ' \
     '--on-change=[run this program at each change]:program:_files' \
     '(-n --dry-run)'{-n,--dry-run}'[log what would be done, change nothing]' \
+    '--config=[the configuration of dovemon]:YAML file:_files' \
+    '--accounts=[the test accounts of dovemon]:YAML file:_files' \
+    '--write-missing-config[write the defaults if there is no configuration]' \
+    '--check-config[say what would be checked, and end]' \
     '--once[check once, print the result, change nothing]' \
     '(-f --foreground)'{-f,--foreground}'[do not go to the background]' \
     '(-k --lockfile)'{-k+,--lockfile=}'[the PID file]:file:_files' \

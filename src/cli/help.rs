@@ -1,6 +1,7 @@
 //! What `--help` and `--version` say, and the option table as getopts wants it.
 
 use super::options::{ValueKind, OPTIONS};
+use crate::program::Program;
 
 /// Every option of the table, declared to getopts. All may be repeated.
 pub(super) fn declared() -> getopts::Options {
@@ -22,12 +23,12 @@ pub(super) fn declared() -> getopts::Options {
 }
 
 /// The text of `--help`, with a line feed at its end.
-pub fn help() -> String {
-    declared().usage(
-        "Usage: poolmon [options]\n\n\
+pub fn help(called: Program) -> String {
+    declared().usage(&format!(
+        "Usage: {called} [options]\n\n\
          Watches the backends of a Dovecot director, takes those that fail out of service and \
          brings\nthem back when they work again.",
-    )
+    ))
 }
 
 /// The text of `--version`, with a line feed at its end.
@@ -41,7 +42,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_option_with_its_default() {
-        let help = help();
+        let help = help(Program::Poolmon);
         let words: Vec<&str> = help.split_whitespace().collect();
         let text = words.join(" ");
         for row in OPTIONS {

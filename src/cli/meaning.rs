@@ -1,4 +1,4 @@
-//! What each option's value means: from options as given to `Settings`.
+//! What each option's value means: from options as given to choices of a `Draft`.
 //!
 //! Bounds are checked here and nowhere else: what comes out needs no further look.
 
@@ -8,22 +8,20 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use log::LevelFilter;
+
 use super::grammar::Given;
 use super::help::declared;
 use super::options::OPTIONS;
-use super::{CliError, Command};
-use crate::account::Envelope;
-use crate::config::settings::{
-    Auth, Brake, Deeds, DrainMode, Files, Hook, LogTarget, MoveLimit, Pace, Plan, Probing, Restore,
-    Retries, Rules, RunMode, Settings, StartTls, Steps, Verify,
-};
+use super::{CliError, Command, Deed, Order, WhereFrom};
+use crate::config::draft::{Draft, LogChoice, PlanKind};
+use crate::config::values;
 use crate::quote::Quote;
 use crate::service::{Port, Protocol, Security, Service};
 
-/// A year. Beyond it nobody means it, and clocks may overflow.
-const LONGEST_SECONDS: i64 = 365 * 24 * 60 * 60;
-const MOST_RETRIES: i64 = 1000;
-const MOST_ROUNDS: i64 = 1000;
+const LONGEST_SECONDS: i64 = values::LONGEST_SECONDS as i64;
+const MOST_RETRIES: i64 = values::MOST_RETRIES as i64;
+const MOST_ROUNDS: i64 = values::MOST_ROUNDS as i64;
 
 pub fn command(options: Vec<Given>) -> Result<Command, CliError> {
     let chosen = Chosen::new(options);
@@ -33,10 +31,38 @@ pub fn command(options: Vec<Given>) -> Result<Command, CliError> {
     if chosen.has("version") {
         return Ok(Command::Version);
     }
-    chosen.settings().map(Box::new).map(Command::Run)
+    let order = Order {
+        deed: match (chosen.has("check-config"), chosen.has("once")) {
+            (true, _) => Deed::CheckConfig,
+            (false, true) => Deed::Once,
+            (false, false) => Deed::Watch,
+        },
+        files: WhereFrom {
+            config: chosen.optional_path("config")?,
+            accounts: chosen.optional_path("accounts")?,
+            write_missing: chosen.has("write-missing-config"),
+        },
+        choices: Choices(chosen),
+    };
+    // Whether a value is good depends on no other.
+    order.choices.0.apply(&mut Draft::poolmon())?;
+    Ok(Command::Run(Box::new(order)))
+}
+
+/// What the command line says of the settings, found good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choices(Chosen);
+
+impl Choices {
+    /// Writes what was given over the draft, and nothing else.
+    pub fn apply(&self, draft: &mut Draft) {
+        let applied = self.0.apply(draft);
+        applied.expect("every value was found good when the command line was read");
+    }
 }
 
 /// The options by name: getopts keeps and counts them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Chosen(getopts::Matches);
 
 impl Chosen {
@@ -65,67 +91,100 @@ impl Chosen {
 
     /// The last one wins.
     fn last(&self, option: &str) -> Option<OsString> {
+        debug_assert!(OPTIONS.iter().any(|row| row.long == option));
         self.all(option).pop()
     }
 
-    fn last_or_default(&self, option: &str) -> OsString {
-        self.last(option).unwrap_or_else(|| {
-            let row = OPTIONS.iter().find(|row| row.long == option);
-            row.expect("only options of the table are asked for")
-                .default
-                .into()
-        })
+    fn apply(&self, draft: &mut Draft) -> Result<(), CliError> {
+        self.apply_checks(draft)?;
+        self.apply_pace(draft)?;
+        self.apply_rules(draft)?;
+        set(&mut draft.socket, self.optional_path("socket")?);
+        set(&mut draft.lock, self.optional_path("lockfile")?);
+        set(&mut draft.state, self.optional_path("state-file")?);
+        if let Some(path) = self.optional_path("logfile")? {
+            draft.log = match path.as_os_str() == "syslog" {
+                true => LogChoice::Syslog,
+                false => LogChoice::File(path),
+            };
+        }
+        if self.has("debug") {
+            draft.log_level = LevelFilter::Debug;
+        }
+        draft.hook = self
+            .optional_path("on-change")?
+            .or_else(|| draft.hook.take());
+        draft.dry_run |= self.has("dry-run");
+        draft.once |= self.has("once");
+        draft.foreground |= self.has("foreground");
+        Ok(())
     }
 
-    fn settings(&self) -> Result<Settings, CliError> {
-        let run = match (self.has("once"), self.has("foreground")) {
-            (true, _) => RunMode::Once,
-            (false, true) => RunMode::Foreground,
-            (false, false) => RunMode::Daemon,
-        };
-        Ok(Settings {
-            socket: self.path("socket")?,
-            services: self.services()?,
-            pace: Pace {
-                interval: self.seconds("interval")?,
-                timeout: self.seconds("timeout")?,
-                plan: Plan::Retries(Retries {
-                    retries: self.retries()?,
-                    retry_delay: self.decimal_seconds("retry-delay")?,
-                }),
-                rise: self.rounds("rise")?,
-                fall: self.rounds("fall")?,
-            },
-            probing: Probing {
-                verify: self.verify()?,
-                ca_file: self.optional_path("ca-file")?,
-                credentials_file: self.optional_path("credfile")?,
-                envelope: self.envelope()?,
-                auth: Auth::Login,
-                starttls: self.starttls()?,
-                steps: Steps::default(),
-            },
-            rules: self.rules()?,
-            deeds: if self.has("dry-run") || run == RunMode::Once {
-                Deeds::Told
-            } else {
-                Deeds::Done
-            },
-            hook: self
-                .optional_path("on-change")?
-                .map(|script| Hook { script }),
-            files: Files {
-                lock: self.path("lockfile")?,
-                state: self.path("state-file")?,
-                log: self.log(run)?,
-            },
-            run,
-            debug: self.has("debug"),
-        })
+    fn apply_checks(&self, draft: &mut Draft) -> Result<(), CliError> {
+        if let Some(ports) = self.ports()? {
+            draft.ports = Some(ports);
+        }
+        if let Some(value) = self.last("ssl-verify") {
+            // Any other number is on, also one too large for us.
+            draft.verify = value != "0";
+        }
+        let tls_name = self.word("tls-name", values::HOST_NAME, values::host_name)?;
+        draft.tls_name = tls_name.or_else(|| draft.tls_name.take());
+        let ca_file = self.optional_path("ca-file")?;
+        draft.ca_file = ca_file.or_else(|| draft.ca_file.take());
+        let credentials = self.optional_path("credfile")?;
+        draft.credentials = credentials.or_else(|| draft.credentials.take());
+        let starttls = self.word("starttls", values::STARTTLS, values::starttls)?;
+        set(&mut draft.starttls, starttls);
+        let from = self.word("lmtp-from", values::ADDRESS, values::address)?;
+        set(&mut draft.envelope.from, from);
+        if let Some(to) = self.word("lmtp-to", values::ADDRESS, values::address)? {
+            draft.envelope.to = Some(to).filter(|to| !to.is_empty());
+        }
+        Ok(())
     }
 
-    /// Plain ports, then TLS ports, each once.
-    fn services(&self) -> Result<Vec<Service>, CliError> {
+    fn apply_pace(&self, draft: &mut Draft) -> Result<(), CliError> {
+        set(&mut draft.interval, self.seconds("interval")?);
+        set(&mut draft.timeout, self.seconds("timeout")?);
+        // poolmon's plan is not dovemon's: who asks for the one does not want the other.
+        if self.has("retries") || self.has("retry-delay") {
+            draft.plan = PlanKind::Retries;
+        }
+        let retries = self.count("retries", "a number", 0, MOST_RETRIES)?;
+        set(&mut draft.retries.retries, retries);
+        let delay = self.decimal_seconds("retry-delay")?;
+        set(&mut draft.retries.retry_delay, delay);
+        let rounds = |option| self.count(option, "a number of rounds", 1, MOST_ROUNDS);
+        set(&mut draft.rise, rounds("rise")?);
+        set(&mut draft.fall, rounds("fall")?);
+        Ok(())
+    }
+
+    fn apply_rules(&self, draft: &mut Draft) -> Result<(), CliError> {
+        let restore = self.word("restore", values::RESTORE, values::restore)?;
+        set(&mut draft.restore, restore);
+        let brake = self.word("max-down", values::BRAKE, values::brake)?;
+        set(&mut draft.brake, brake);
+        let flush = self.word("flush", values::FLUSH, values::flush)?;
+        draft.flush = flush.or(draft.flush);
+        if let Some(most) = self.count("max-moves", "a number", 1, i64::from(u32::MAX))? {
+            draft.max_moves = NonZeroU32::new(most);
+        }
+        if let Some(delay) = self.decimal_seconds("down-delay")? {
+            // A limit belongs to the delay of the file that has it.
+            if !draft.delayed_down {
+                draft.down_delay_limit = None;
+            }
+            draft.delayed_down = true;
+            draft.down_delay = delay;
+        }
+        draft.hold = self.seconds("hold")?.or(draft.hold);
+        Ok(())
+    }
+
+    /// Plain ports, then TLS ports, each once; none if none is given.
+    fn ports(&self) -> Result<Option<Vec<Service>>, CliError> {
         let mut services = Vec::new();
         for (option, security) in [("port", Security::Plain), ("ssl", Security::Tls)] {
             for value in self.all(option) {
@@ -141,198 +200,70 @@ impl Chosen {
                 }
             }
         }
-        if services.is_empty() {
-            for port in [110, 143] {
-                services.push(Service::Port(Port {
-                    protocol: usual_protocol(port),
-                    security: Security::Plain,
-                    number: port,
-                }));
-            }
-        }
-        Ok(services)
+        Ok(Some(services).filter(|services| !services.is_empty()))
     }
 
-    fn verify(&self) -> Result<Verify, CliError> {
-        // Any other number is on, also one too large for us.
-        if self.last_or_default("ssl-verify") == "0" {
-            return Ok(Verify::Off);
-        }
-        match self.last("tls-name") {
-            None => Ok(Verify::AddressName),
-            Some(name) => match name.to_str() {
-                Some(name) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic()) => {
-                    Ok(Verify::Name(name.to_string()))
-                }
-                _ => Err(refusal("tls-name", &name, "a host name")),
-            },
-        }
-    }
-
-    fn starttls(&self) -> Result<StartTls, CliError> {
-        let value = self.last_or_default("starttls");
-        match value.to_str() {
-            Some("auto") => Ok(StartTls::Offered),
-            Some("require") => Ok(StartTls::Required),
-            Some("no") => Ok(StartTls::Never),
-            _ => Err(refusal("starttls", &value, "auto, require or no")),
-        }
-    }
-
-    fn envelope(&self) -> Result<Envelope, CliError> {
-        let to = self.address("lmtp-to")?;
-        Ok(Envelope {
-            from: self.address("lmtp-from")?,
-            to: Some(to).filter(|to| !to.is_empty()),
-        })
-    }
-
-    /// It is sent between `<` and `>`; nothing in it may end that or the line.
-    fn address(&self, option: &'static str) -> Result<String, CliError> {
-        let value = self.last(option).unwrap_or_default();
-        let harmful = |c: char| c.is_control() || c.is_whitespace() || c == '<' || c == '>';
-        match value.to_str() {
-            Some(address) if !address.contains(harmful) => Ok(address.to_string()),
-            _ => Err(refusal(
-                option,
-                &value,
-                "an address without spaces, control characters, < and >",
-            )),
-        }
-    }
-
-    fn rules(&self) -> Result<Rules, CliError> {
-        Ok(Rules {
-            drain: self.drain()?,
-            restore: self.restore()?,
-            brake: self.brake()?,
-            down_delay: self.decimal_seconds("down-delay")?,
-            down_delay_limit: None,
-            hold: match self.last("hold") {
-                None => Rules::usual_hold(self.seconds("interval")?),
-                Some(_) => self.seconds("hold")?,
-            },
-        })
-    }
-
-    fn restore(&self) -> Result<Restore, CliError> {
-        let value = self.last_or_default("restore");
-        match value.to_str() {
-            Some("any") => Ok(Restore::Any),
-            Some("own") => Ok(Restore::Own),
-            _ => Err(refusal("restore", &value, "any or own")),
-        }
-    }
-
-    fn brake(&self) -> Result<Brake, CliError> {
-        let value = match self.last("max-down") {
-            None => return Ok(Brake::Refuge),
-            Some(value) => value,
-        };
-        let text = value.to_str().unwrap_or_default();
-        let brake = match text.strip_suffix('%') {
-            _ if text == "all" => Some(Brake::Off),
-            Some(percent) => percent
-                .parse()
-                .ok()
-                .filter(|percent| *percent <= 100)
-                .map(Brake::Percent),
-            None => text.parse().ok().map(Brake::AtMost),
-        };
-        brake.ok_or_else(|| {
-            refusal(
-                "max-down",
-                &value,
-                "a number of backends, a percentage such as 50%, or all",
-            )
-        })
-    }
-
-    fn drain(&self) -> Result<DrainMode, CliError> {
-        let limit = match self.last("max-moves") {
-            None => MoveLimit::All,
-            Some(_) => {
-                let most = self.integer("max-moves", "a number", 1, i64::from(u32::MAX))?;
-                u32::try_from(most)
-                    .ok()
-                    .and_then(NonZeroU32::new)
-                    .map_or(MoveLimit::All, MoveLimit::AtMost)
-            }
-        };
-        let mode = self.last_or_default("flush");
-        match mode.to_str() {
-            Some("move") => Ok(DrainMode::Move { limit }),
-            Some("drop") => Ok(DrainMode::Drop),
-            Some("none") => Ok(DrainMode::Leave),
-            _ => Err(refusal("flush", &mode, "move, drop or none")),
-        }
-    }
-
-    fn log(&self, run: RunMode) -> Result<LogTarget, CliError> {
-        let path = self.path("logfile")?;
-        Ok(match run {
-            _ if path.as_os_str() == "syslog" => LogTarget::Syslog,
-            RunMode::Daemon => LogTarget::File(path),
-            RunMode::Foreground | RunMode::Once => LogTarget::Terminal,
-        })
-    }
-
-    fn path(&self, option: &'static str) -> Result<PathBuf, CliError> {
-        let value = self.last_or_default(option);
-        if value.is_empty() {
-            return Err(refusal(option, &value, "a path"));
-        }
-        Ok(PathBuf::from(value))
+    /// A value that one of `values` understands.
+    fn word<T>(
+        &self,
+        option: &'static str,
+        expected: &str,
+        meaning: fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, CliError> {
+        self.last(option)
+            .map(|value| {
+                let meant = value.to_str().and_then(meaning);
+                meant.ok_or_else(|| refusal(option, &value, expected))
+            })
+            .transpose()
     }
 
     fn optional_path(&self, option: &'static str) -> Result<Option<PathBuf>, CliError> {
         match self.last(option) {
-            None => Ok(None),
-            Some(_) => self.path(option).map(Some),
+            Some(value) if value.is_empty() => Err(refusal(option, &value, "a path")),
+            value => Ok(value.map(PathBuf::from)),
         }
     }
 
-    fn retries(&self) -> Result<u32, CliError> {
-        let retries = self.integer("retries", "a number", 0, MOST_RETRIES)?;
-        Ok(u32::try_from(retries).expect("the bounds are those of a u32"))
+    fn seconds(&self, option: &'static str) -> Result<Option<Duration>, CliError> {
+        let seconds = self.count(option, "seconds", 1, LONGEST_SECONDS)?;
+        Ok(seconds.map(|seconds| Duration::from_secs(seconds.into())))
     }
 
-    fn rounds(&self, option: &'static str) -> Result<u32, CliError> {
-        let rounds = self.integer(option, "a number of rounds", 1, MOST_ROUNDS)?;
-        Ok(u32::try_from(rounds).expect("the bounds are those of a u32"))
-    }
-
-    fn seconds(&self, option: &'static str) -> Result<Duration, CliError> {
-        let seconds = self.integer(option, "seconds", 1, LONGEST_SECONDS)?;
-        let seconds = u64::try_from(seconds).expect("at least one");
-        Ok(Duration::from_secs(seconds))
-    }
-
-    fn decimal_seconds(&self, option: &'static str) -> Result<Duration, CliError> {
-        let value = self.last_or_default(option);
-        let longest = Duration::from_secs(LONGEST_SECONDS.unsigned_abs());
-        value
-            .to_str()
-            .and_then(decimal)
-            .filter(|seconds| *seconds <= longest)
-            .ok_or_else(|| {
+    fn decimal_seconds(&self, option: &'static str) -> Result<Option<Duration>, CliError> {
+        let longest = Duration::from_secs(values::LONGEST_SECONDS.into());
+        let value = match self.last(option) {
+            None => return Ok(None),
+            Some(value) => value,
+        };
+        let seconds = value.to_str().and_then(values::decimal_seconds);
+        match seconds.filter(|seconds| *seconds <= longest) {
+            Some(seconds) => Ok(Some(seconds)),
+            None => {
                 let expected =
                     format!("seconds such as 3 or 0.5, at least 0, at most {LONGEST_SECONDS}");
-                refusal(option, &value, expected)
-            })
+                Err(refusal(option, &value, expected))
+            }
+        }
     }
 
-    fn integer(
+    /// The bounds are those of a u32 or narrower.
+    fn count(
         &self,
         option: &'static str,
         what: &str,
         least: i64,
         most: i64,
-    ) -> Result<i64, CliError> {
-        let value = self.last_or_default(option);
+    ) -> Result<Option<u32>, CliError> {
+        let value = match self.last(option) {
+            None => return Ok(None),
+            Some(value) => value,
+        };
         let text = value.to_str().unwrap_or_default();
         match text.parse::<i64>() {
-            Ok(number) if (least..=most).contains(&number) => Ok(number),
+            Ok(number) if (least..=most).contains(&number) => {
+                Ok(Some(u32::try_from(number).expect("within the bounds")))
+            }
             Ok(number) if number < least => {
                 Err(refusal(option, &value, format!("{what}, at least {least}")))
             }
@@ -341,6 +272,13 @@ impl Chosen {
             }
             _ => Err(refusal(option, &value, format!("{what}, at most {most}"))),
         }
+    }
+}
+
+/// Only what was given.
+fn set<T>(choice: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *choice = given;
     }
 }
 
@@ -396,25 +334,6 @@ fn usual_protocol(port: u16) -> Protocol {
         24 => Protocol::Lmtp,
         _ => Protocol::AnyLine,
     }
-}
-
-/// Digits, or digits with a point in or before them, to the nanosecond.
-fn decimal(text: &str) -> Option<Duration> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = whole.bytes().chain(fraction.bytes());
-    if text.len() > 20 || (whole.is_empty() && fraction.is_empty()) {
-        return None;
-    }
-    if !digits.into_iter().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let seconds = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
-    let nanos = format!("{fraction:0<9.9}").parse().ok()?;
-    Some(Duration::new(seconds, nanos))
 }
 
 #[cfg(test)]

@@ -244,6 +244,32 @@ pub const OPTIONS: &[OptionRow] = &[
         "log what would be done, change nothing",
     ),
     added(
+        "config",
+        PATH,
+        "",
+        "read dovemon's configuration from this file; options given beside it count more. Called as \
+         dovemon, the default is /etc/dovecot/dovemon.config.yml",
+    ),
+    added(
+        "accounts",
+        PATH,
+        "",
+        "read dovemon's test accounts from this file, which only its owner may read. Called as \
+         dovemon, the default is /etc/dovecot/dovemon.testaccounts.yml",
+    ),
+    added(
+        "write-missing-config",
+        ValueKind::Flag,
+        "",
+        "write the defaults to the configuration file if there is none, and go on",
+    ),
+    added(
+        "check-config",
+        ValueKind::Flag,
+        "",
+        "say what would be checked, how and how often, and end",
+    ),
+    added(
         "once",
         ValueKind::Flag,
         "",

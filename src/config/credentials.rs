@@ -4,36 +4,21 @@
 
 use std::error::Error;
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use log::error;
-use nix::libc::O_NONBLOCK;
-use zeroize::Zeroizing;
-
+use super::file::{self, FileProblem, Readers};
 use crate::account::{Account, Secret};
-use crate::config::settings::Probing;
+use crate::config::settings::Accounts;
 
 /// No user name and password are longer than this in all; a file that is, is another file.
 const LONGEST: usize = 4096;
 
-/// Bits of group and others: none of them may be set (poolmon's rule).
-const OPEN_TO_OTHERS: u32 = 0o077;
-
-/// The account to log in with, if there is a credentials file. poolmon: an empty one is an error
-/// line, and probes without login.
-pub fn account(probing: &Probing) -> Result<Option<Account>, CredentialsError> {
-    let path = match &probing.credentials_file {
-        Some(path) => path,
-        None => return Ok(None),
-    };
-    let account = read_account(path)?;
-    if account.is_none() {
-        error!("{}: empty, probes do not log in", path.display());
+/// The account to log in with, if there is a file of it and something in it.
+pub fn account(accounts: &Accounts) -> Result<Option<Account>, CredentialsError> {
+    match &accounts.credentials {
+        Some(path) => read_account(path),
+        None => Ok(None),
     }
-    Ok(account)
 }
 
 /// Reads the account from the first two lines. `None`: nothing is written there, which poolmon
@@ -43,45 +28,9 @@ pub fn read_account(path: &Path) -> Result<Option<Account>, CredentialsError> {
         path: path.to_owned(),
         problem,
     };
-    let file = open(path).map_err(fail)?;
-    read(file).map_err(fail)
-}
-
-fn open(path: &Path) -> Result<File, Problem> {
-    // Without O_NONBLOCK a FIFO in the file's place would hold the monitor up for ever.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(O_NONBLOCK)
-        .open(path)
-        .map_err(Problem::System)?;
-    // Of the opened file, not of the path: it may be replaced in between.
-    let metadata = file.metadata().map_err(Problem::System)?;
-    if !metadata.is_file() {
-        return Err(Problem::NoFile);
-    }
-    let mode = metadata.mode() & 0o7777;
-    if mode & OPEN_TO_OTHERS != 0 {
-        return Err(Problem::OpenToOthers { mode });
-    }
-    Ok(file)
-}
-
-fn read(mut reader: impl Read) -> Result<Option<Account>, Problem> {
-    // Of its full length from the start: a buffer that grows leaves copies behind.
-    let mut buffer = Zeroizing::new(vec![0; LONGEST + 1]);
-    let mut length = 0;
-    while length < buffer.len() {
-        match reader.read(&mut buffer[length..]) {
-            Ok(0) => break,
-            Ok(more) => length += more,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(Problem::System(error)),
-        }
-    }
-    if length > LONGEST {
-        return Err(Problem::TooLong);
-    }
-    parse(&buffer[..length])
+    let text = file::read(path, Readers::OwnerAlone, LONGEST)
+        .map_err(|problem| fail(Problem::File(problem)))?;
+    parse(&text).map_err(fail)
 }
 
 fn parse(text: &[u8]) -> Result<Option<Account>, Problem> {
@@ -117,12 +66,7 @@ pub struct CredentialsError {
 
 #[derive(Debug)]
 enum Problem {
-    System(io::Error),
-    NoFile,
-    OpenToOthers {
-        mode: u32,
-    },
-    TooLong,
+    File(FileProblem),
     Missing {
         number: usize,
         expected: &'static str,
@@ -137,13 +81,8 @@ impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.path.display())?;
         match &self.problem {
-            Problem::System(error) => write!(f, " credentials file: {error}"),
-            Problem::NoFile => f.write_str(" expected a regular file"),
-            Problem::OpenToOthers { mode } => write!(
-                f,
-                " mode {mode:04o} lets group or others in, expected 0600 or less"
-            ),
-            Problem::TooLong => write!(f, " expected at most {LONGEST} bytes"),
+            Problem::File(FileProblem::System(error)) => write!(f, " credentials file: {error}"),
+            Problem::File(problem) => write!(f, " {problem}"),
             Problem::Missing { number, expected } => write!(f, "{number}: expected the {expected}"),
             Problem::BadByte { number, expected } => write!(
                 f,
@@ -156,7 +95,7 @@ impl fmt::Display for CredentialsError {
 impl Error for CredentialsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.problem {
-            Problem::System(error) => Some(error),
+            Problem::File(FileProblem::System(error)) => Some(error),
             _ => None,
         }
     }
@@ -164,10 +103,7 @@ impl Error for CredentialsError {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
-    use nix::sys::stat::Mode;
+    use std::io::{self, Read};
 
     use super::*;
 
@@ -179,6 +115,10 @@ mod tests {
             let length = self.0.len().min(1).min(buffer.len());
             self.0.read(&mut buffer[..length])
         }
+    }
+
+    fn read(reader: impl Read) -> Result<Option<Account>, Problem> {
+        parse(&file::take(reader, LONGEST).map_err(Problem::File)?)
     }
 
     fn check(text: &[u8], expected: Option<(&[u8], &[u8])>) {
@@ -237,33 +177,5 @@ mod tests {
             assert_eq!(error.to_string(), expected);
             assert!(!format!("{error:?}").contains("hunter2"));
         }
-    }
-
-    #[test]
-    fn only_a_regular_file_closed_to_group_and_others_is_opened() {
-        let folder =
-            std::env::temp_dir().join(format!("poolmon-credentials-{}", std::process::id()));
-        fs::create_dir(&folder).unwrap();
-        let path = folder.join("credentials");
-        let message = || read_account(&path).unwrap_err().to_string();
-
-        assert!(message().contains("No such file"));
-
-        fs::write(&path, "probe\nhunter2\n").unwrap();
-        for mode in [0o644, 0o640, 0o620, 0o610, 0o604, 0o602, 0o601] {
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let message = message();
-            assert!(message.contains(&format!("mode {mode:04o}")), "{message}");
-        }
-        for mode in [0o600, 0o400] {
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let account = read_account(&path).unwrap().unwrap();
-            assert_eq!(account.user, b"probe");
-        }
-
-        fs::remove_file(&path).unwrap();
-        nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
-        assert!(message().ends_with("expected a regular file"));
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -1,7 +1,17 @@
-//! From what the operator wrote to what the program understands: `settings` is the one type all
-//! others read, `credentials` reads the file of user name and password, `roster` says who is probed as
-//! whom.
+//! From what the operator wrote to what the program understands.
+//!
+//! `settings` is the one type that all others read; it is put together from a `draft`, in which every
+//! choice stands alone. `keys` is the table of the configuration file that `dovemon` reads, `accounts`
+//! and `credentials` read whom to log in as, `roster` says who is probed as whom.
 
+pub mod accounts;
 pub mod credentials;
+pub mod dovemon;
+pub mod draft;
+pub mod error;
+pub mod file;
+pub mod keys;
 pub mod roster;
 pub mod settings;
+pub mod values;
+mod yaml;

@@ -1,36 +1,135 @@
-//! Which backend is probed where and as whom.
+//! Which backend is probed where and as whom, if at all.
 //!
 //! It answers for every address the director may list; it reads no file and asks nobody.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::accounts::{Backends, Particulars};
+use super::settings::{Settings, Unknown};
 use crate::account::Account;
-use crate::config::settings::Settings;
 use crate::service::Service;
 use crate::target::Target;
 
 #[derive(Clone, Debug)]
 pub struct Roster {
     services: Arc<[Service]>,
+    /// For those that are not known.
     account: Option<Arc<Account>>,
+    known: Backends,
+    unknown: Unknown,
 }
 
 impl Roster {
-    /// Every backend alike: poolmon's way.
-    pub fn uniform(settings: &Settings, account: Option<Account>) -> Roster {
+    /// `account` is for every backend that has none of its own.
+    pub fn new(settings: &Settings, account: Option<Account>, known: Backends) -> Roster {
         Roster {
             services: settings.services.clone().into(),
             account: account.map(Arc::new),
+            known,
+            unknown: settings.accounts.unknown,
         }
     }
 
-    pub fn target(&self, address: IpAddr) -> Target {
-        Target {
-            address,
-            services: Arc::clone(&self.services),
-            account: self.account.clone(),
-            tls_name: None,
+    /// None: this backend is neither probed nor judged.
+    pub fn target(&self, address: IpAddr) -> Option<Target> {
+        match (self.known.get(&address), self.unknown) {
+            (Some(backend), _) => Some(Target {
+                address,
+                services: self.services_of(backend),
+                account: backend.account.clone().or_else(|| self.account.clone()),
+                tls_name: backend.tls_name.clone(),
+            }),
+            (None, Unknown::Probed) => Some(Target {
+                address,
+                services: Arc::clone(&self.services),
+                account: self.account.clone(),
+                tls_name: None,
+            }),
+            (None, Unknown::LeftAlone) => None,
         }
+    }
+
+    /// How many backends have something of their own.
+    pub fn known(&self) -> usize {
+        self.known.len()
+    }
+
+    fn services_of(&self, backend: &Particulars) -> Arc<[Service]> {
+        let own = self.services.iter().map(|service| match *service {
+            Service::Port(port) => Service::Port(backend.port(port)),
+            Service::Delivery { deliver, read } => Service::Delivery {
+                deliver: backend.port(deliver),
+                read: backend.port(read),
+            },
+        });
+        let own: Vec<Service> = own.collect();
+        if own == *self.services {
+            Arc::clone(&self.services)
+        } else {
+            own.into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::accounts;
+    use crate::config::draft::Draft;
+    use crate::program::Program;
+
+    const TEXT: &[u8] =
+        b"192.0.2.1: {username: u, password: p, imap_port: 1143, tls_name: x.test}\n\
+                          192.0.2.2: {lmtp_port: 1024}\n";
+
+    fn target(unknown: Unknown, address: &str) -> Option<(String, Option<Vec<u8>>)> {
+        let mut draft = Draft::dovemon(Program::Dovemon);
+        draft.polls.lmtp.on = true;
+        draft.polls.deep = Some(crate::service::Protocol::Imap);
+        draft.unknown = unknown;
+        let settings = draft.settled().unwrap();
+        let account = Account {
+            user: b"everybody".to_vec(),
+            password: crate::account::Secret::new("p"),
+            master: None,
+        };
+        let known = accounts::parse(TEXT).unwrap().backends;
+        let roster = Roster::new(&settings, Some(account), known);
+        let target = roster.target(address.parse().unwrap())?;
+        let services: Vec<String> = target.services.iter().map(Service::to_string).collect();
+        let user = target.account.as_ref().map(|account| account.user.clone());
+        Some((services.join(" "), user))
+    }
+
+    #[test]
+    fn a_backend_has_its_own_account_and_ports_or_those_of_all() {
+        let everybody = || Some(b"everybody".to_vec());
+        assert_eq!(
+            target(Unknown::Probed, "192.0.2.1").unwrap(),
+            (
+                "imap:1143 lmtp:24 delivery lmtp:24 to imap:1143".into(),
+                Some(b"u".to_vec())
+            )
+        );
+        assert_eq!(
+            target(Unknown::LeftAlone, "192.0.2.2").unwrap(),
+            (
+                "imap:143 lmtp:1024 delivery lmtp:1024 to imap:143".into(),
+                everybody()
+            )
+        );
+        assert_eq!(
+            target(Unknown::Probed, "192.0.2.3").unwrap(),
+            (
+                "imap:143 lmtp:24 delivery lmtp:24 to imap:143".into(),
+                everybody()
+            )
+        );
+    }
+
+    #[test]
+    fn an_unknown_backend_is_left_alone_if_told_so() {
+        assert_eq!(target(Unknown::LeftAlone, "192.0.2.3"), None);
     }
 }

@@ -1,12 +1,15 @@
 //! The checked configuration: the one type that all other rooms read.
 //!
 //! Nothing in it is optional in the sense of "perhaps set": every value is final, every time a
-//! `Duration`. It is made by `cli` (flags) and must not read files or arguments itself.
+//! `Duration`. It is made from a `Draft` and must not read files or arguments itself.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use log::LevelFilter;
+
 use crate::account::Envelope;
+use crate::program::Program;
 use crate::service::Service;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,14 +20,15 @@ pub struct Settings {
     pub services: Vec<Service>,
     pub pace: Pace,
     pub probing: Probing,
+    pub accounts: Accounts,
     pub rules: Rules,
     pub deeds: Deeds,
     /// What is run at each change of ours.
     pub hook: Option<Hook>,
     pub files: Files,
     pub run: RunMode,
-    /// Log each probe too.
-    pub debug: bool,
+    /// What is logged; with debug lines, each probe.
+    pub log_level: LevelFilter,
 }
 
 impl Settings {
@@ -34,16 +38,15 @@ impl Settings {
         anchor(&mut self.socket);
         anchor(&mut self.files.lock);
         anchor(&mut self.files.state);
-        if let LogTarget::File(log) = &mut self.files.log {
-            anchor(log);
+        match &mut self.files.log {
+            LogTarget::File(log) => anchor(log),
+            LogTarget::Syslog(syslog) => syslog.socket.iter_mut().for_each(anchor),
+            LogTarget::Terminal => {}
         }
         if let Some(hook) = &mut self.hook {
             anchor(&mut hook.script);
         }
-        for path in [
-            &mut self.probing.ca_file,
-            &mut self.probing.credentials_file,
-        ] {
+        for path in [&mut self.probing.ca_file, &mut self.accounts.credentials] {
             path.iter_mut().for_each(anchor);
         }
     }
@@ -108,12 +111,27 @@ pub struct Probing {
     pub verify: Verify,
     /// A PEM bundle to trust beside the system's.
     pub ca_file: Option<PathBuf>,
-    /// Two lines: user name, password. Without it no probe logs in.
-    pub credentials_file: Option<PathBuf>,
     pub envelope: Envelope,
     pub auth: Auth,
     pub starttls: StartTls,
     pub steps: Steps,
+}
+
+/// Whom probes log in as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accounts {
+    /// Two lines, user name and password, for every backend that has no account of its own. Without it
+    /// probes of these do not log in.
+    pub credentials: Option<PathBuf>,
+    pub unknown: Unknown,
+}
+
+/// What becomes of backends that the file of accounts does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    Probed,
+    /// Neither probed nor judged.
+    LeftAlone,
 }
 
 /// How an account logs in.
@@ -269,9 +287,37 @@ pub struct Files {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
     File(PathBuf),
-    Syslog,
+    Syslog(Syslog),
     /// `--foreground` with a log file: standard output and standard error.
     Terminal,
+}
+
+/// How syslog is spoken to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Syslog {
+    /// Its socket; where none is named, the first that there is of the places that systems have.
+    pub socket: Option<PathBuf>,
+    pub facility: Facility,
+    pub ident: Program,
+}
+
+/// What kind of program a message is from: RFC 3164's number, times eight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facility(i32);
+
+impl Facility {
+    pub const USER: Facility = Facility(1 << 3);
+    pub const MAIL: Facility = Facility(2 << 3);
+
+    /// By its name, in any case.
+    pub fn named(name: &str) -> Option<Facility> {
+        let facility: syslog::Facility = name.parse().ok()?;
+        Some(Facility(facility as i32))
+    }
+
+    pub fn code(self) -> i32 {
+        self.0
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -58,6 +58,15 @@ impl Lists {
 }
 
 impl Coordinator {
+    /// The settings name another socket: what is known of the director behind the one before does not
+    /// count any more.
+    pub(super) fn turn_to_other_socket(&mut self) {
+        self.lists.watch = None;
+        self.lists.due = Instant::now();
+        self.lists.unsynced_since = None;
+        self.fleet.on_sync(Sync::Silent);
+    }
+
     /// Asks for the lists at once, for instance to see what a command came to.
     pub(super) fn want_lists(&mut self) {
         self.lists.wanted = true;

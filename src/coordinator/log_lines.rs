@@ -15,9 +15,16 @@ use crate::outcome::{Pass, Stage};
 use crate::policy::{Age, Alarm, Hold, News};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Service;
+use crate::target::Target;
 
 /// Where the settings have changed since.
 const FORMER_SERVICE: &str = "a service checked before";
+
+/// Of a backend that is not probed any more there is no target.
+fn service_of(target: &Option<Target>, place: usize) -> &dyn Display {
+    let services = target.as_ref().map_or(&[][..], |target| &*target.services);
+    at_place(services, place)
+}
 
 fn at_place(services: &[Service], place: usize) -> &dyn Display {
     services
@@ -29,7 +36,7 @@ impl Coordinator {
     /// Each probe is a debug line; a verdict is a line of its own when it is another than before.
     pub(super) fn log_finding(&self, address: IpAddr, finding: &Finding) {
         let target = self.roster.target(address);
-        let service = at_place(&target.services, finding.service);
+        let service = service_of(&target, finding.service);
         let latency = finding.outcome.latency.as_millis();
         match &finding.outcome.result {
             Ok(pass) => match finding.outcome.delivery {
@@ -154,7 +161,7 @@ impl Coordinator {
                 Some(Verdict::Failed { service, failure }) => {
                     let target = self.roster.target(address);
                     let service = match member.evidence.age() {
-                        Age::OfTheseServices => at_place(&target.services, *service),
+                        Age::OfTheseServices => service_of(&target, *service),
                         Age::OfFormerServices => &FORMER_SERVICE,
                     };
                     format!("failed: {service} {failure}")
@@ -198,7 +205,7 @@ impl Coordinator {
                     format!(
                         "{} {} {} {} ms{delivery}",
                         at.format("%H:%M:%S"),
-                        at_place(&target.services, poll.service()),
+                        service_of(&target, poll.service()),
                         poll.result(),
                         poll.latency().as_millis()
                     )

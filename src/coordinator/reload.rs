@@ -1,14 +1,18 @@
-//! SIGHUP: the log file is opened anew, the last polls are logged, the credentials are read again; bad
-//! ones change nothing.
+//! SIGHUP: the log is opened anew, the last polls are logged; configuration, accounts, credentials and
+//! certificates are read again, all of them or nothing. What has been found out stays.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use log::{error, info};
+use log::{error, info, warn};
 
 use super::Coordinator;
-use crate::config::credentials;
 use crate::config::roster::Roster;
+use crate::config::settings::{RunMode, Settings};
+use crate::hook;
 use crate::notify::Message;
+use crate::source::SourceError;
+use crate::worker::Task;
 
 impl Coordinator {
     pub(super) fn reload(&mut self) {
@@ -22,28 +26,110 @@ impl Coordinator {
             error!("{cause}; the old log stays open");
         }
         self.log_history();
-        let probing = &self.settings.probing;
-        let account = match credentials::account(probing) {
-            Ok(account) => account,
-            Err(cause) => return error!("{cause}; the old credentials stay"),
+        let loaded = match self.source.load() {
+            Ok(loaded) => loaded,
+            Err(SourceError::Credentials(cause)) => {
+                return error!("{cause}; the old credentials stay")
+            }
+            Err(cause) => return error!("{cause}; the old configuration stays"),
         };
-        match self.task.prober.renewed(probing) {
-            Ok(prober) => self.task.prober = Arc::new(prober),
+        let mut settings = loaded.settings;
+        let prober = match self.task.prober.renewed(&settings.probing) {
+            Ok(prober) => Arc::new(prober),
             Err(cause) => return error!("{cause}; the old certificates and credentials stay"),
+        };
+        if let Some(Err(cause)) = settings.hook.as_ref().map(hook::check) {
+            return error!("{cause}; the old configuration stays");
         }
-        self.roster = Roster::uniform(&self.settings, account);
-        self.hand_over();
+        for remark in &loaded.remarks {
+            error!("{remark}");
+        }
+        self.keep_what_cannot_change(&mut settings);
+        self.take_up_log(&mut settings);
+        if settings.socket != self.settings.socket {
+            self.turn_to_other_socket();
+        }
+        let other_services = settings.services != self.settings.services;
+        self.fleet.on_rules(settings.rules);
+        if other_services {
+            self.fleet.on_other_services();
+        }
+        self.task = Task {
+            pace: settings.pace,
+            prober,
+        };
+        self.settings = settings;
+        let before = std::mem::replace(&mut self.roster, loaded.roster);
+        self.set_workers_to_work(&before);
+        self.review_all();
+        self.want_lists();
         info!("reloaded");
     }
 
-    /// Task and roster of now to every worker, and to the policy who is probed as the same user.
-    fn hand_over(&mut self) {
+    fn keep_what_cannot_change(&self, settings: &mut Settings) {
+        let (old, new) = (&self.settings.files, &mut settings.files);
+        if new.lock != old.lock {
+            warn!("another lock file takes a restart; the old one stays");
+            new.lock = old.lock.clone();
+        }
+        if new.state != old.state {
+            warn!("another state file takes a restart; the old one stays");
+            new.state = old.state.clone();
+        }
+        if settings.run != self.settings.run {
+            let where_it_is = match self.settings.run {
+                RunMode::Daemon => "background",
+                RunMode::Foreground | RunMode::Once => "foreground",
+            };
+            warn!("debug takes a restart; the monitor and its log stay in the {where_it_is}");
+            settings.run = self.settings.run;
+            settings.files.log = self.settings.files.log.clone();
+        }
+    }
+
+    fn take_up_log(&self, settings: &mut Settings) {
+        if settings.files.log != self.settings.files.log {
+            match self.log.switch(&settings.files.log) {
+                Ok(None) => {}
+                Ok(Some(warning)) => error!("{warning}"),
+                Err(cause) => {
+                    error!("{cause}; the old log stays");
+                    settings.files.log = self.settings.files.log.clone();
+                }
+            }
+        }
+        self.log.set_level(settings.log_level);
+    }
+
+    /// Reports on the services of before are told by the worker's number from those that come.
+    fn set_workers_to_work(&mut self, before: &Roster) {
+        let mut left_alone: Vec<IpAddr> = Vec::new();
         for (address, worker) in &mut self.workers {
-            let target = self.roster.target(*address);
+            let target = match self.roster.target(*address) {
+                Some(target) => target,
+                None => {
+                    left_alone.push(*address);
+                    continue;
+                }
+            };
+            let services = before.target(*address).map(|target| target.services);
+            let number = if services.as_ref() == Some(&target.services) {
+                worker.number()
+            } else {
+                self.workers_started += 1;
+                self.workers_started
+            };
             let account = target.account.as_deref();
             let login = account.map(|account| self.logins.number(account));
             self.fleet.on_login(*address, login);
-            worker.take_up(target, self.task.clone(), worker.number());
+            worker.take_up(target, self.task.clone(), number);
         }
+        for address in left_alone {
+            self.workers.remove(&address);
+            self.history.forget(address);
+            self.fleet.on_left_alone(address);
+            self.lift_hold(address);
+        }
+        self.start_workers();
     }
 }

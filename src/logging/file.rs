@@ -48,6 +48,10 @@ impl LogFile {
         Ok(())
     }
 
+    pub fn has_standard_streams(&self) -> bool {
+        self.has_standard_streams
+    }
+
     pub fn take_standard_streams(&mut self) -> Result<(), LogError> {
         self.has_standard_streams = true;
         for stream in [1, 2] {

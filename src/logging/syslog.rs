@@ -1,4 +1,4 @@
-//! The log in syslog: ident `poolmon`, facility user, with the PID of the process that logs.
+//! The log in syslog: with an ident, a facility, and the PID of the process that logs.
 //!
 //! The syslog crate gives the wire format and its backends. Connecting is done here, because a
 //! crate's logger stays mute after syslogd has made its socket anew, and would wait for a syslogd
@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 use log::Level;
 use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
-use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
+use syslog::{LogFormat, Logger, LoggerBackend, Severity};
 
 use super::line::{loss, timestamp};
+use crate::config::settings::{self, Facility};
+use crate::program::Program;
 
 /// Where systems have the socket, in the order of trying.
 const SOCKETS: [&str; 3] = ["/dev/log", "/var/run/syslog", "/var/run/log"];
@@ -28,6 +30,8 @@ const EPROTOTYPE: i32 = Errno::EPROTOTYPE as i32;
 
 pub struct Syslog {
     sockets: Vec<PathBuf>,
+    facility: Facility,
+    ident: Program,
     connection: Option<Connection>,
     lost: u64,
     /// Why the last message was lost.
@@ -42,13 +46,19 @@ struct Connection {
 }
 
 impl Syslog {
-    pub fn new() -> Syslog {
-        Syslog::at(SOCKETS.iter().map(PathBuf::from).collect())
+    pub fn new(how: &settings::Syslog) -> Syslog {
+        let sockets = match &how.socket {
+            Some(socket) => vec![socket.clone()],
+            None => SOCKETS.iter().map(PathBuf::from).collect(),
+        };
+        Syslog::at(sockets, how.facility, how.ident)
     }
 
-    fn at(sockets: Vec<PathBuf>) -> Syslog {
+    fn at(sockets: Vec<PathBuf>, facility: Facility, ident: Program) -> Syslog {
         Syslog {
             sockets,
+            facility,
+            ident,
             connection: None,
             lost: 0,
             cause: String::new(),
@@ -114,7 +124,14 @@ impl Syslog {
             Some(connection) => connection,
             None => Connection {
                 pid,
-                logger: Logger::new(backend(&self.sockets)?, LocalTime { pid }),
+                logger: Logger::new(
+                    backend(&self.sockets)?,
+                    LocalTime {
+                        pid,
+                        facility: self.facility,
+                        ident: self.ident,
+                    },
+                ),
             },
         };
         Ok(self.connection.insert(connection))
@@ -161,13 +178,15 @@ fn stream_to(path: &Path) -> io::Result<UnixStream> {
 /// RFC 3164 as local syslogds read it: no host name, local time.
 struct LocalTime {
     pid: u32,
+    facility: Facility,
+    ident: Program,
 }
 
 impl LogFormat<&str> for LocalTime {
     fn format<W: Write>(&self, out: &mut W, severity: Severity, text: &str) -> syslog::Result<()> {
-        let priority = Facility::LOG_USER as i32 | severity as i32;
-        let (time, pid) = (timestamp(), self.pid);
-        write!(out, "<{priority}>{time} poolmon[{pid}]: {text}")?;
+        let priority = self.facility.code() | severity as i32;
+        let (time, pid, ident) = (timestamp(), self.pid, self.ident);
+        write!(out, "<{priority}>{time} {ident}[{pid}]: {text}")?;
         Ok(())
     }
 }

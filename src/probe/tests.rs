@@ -21,7 +21,6 @@ fn probing(verify: Verify, ca_file: Option<PathBuf>) -> Probing {
     Probing {
         verify,
         ca_file,
-        credentials_file: None,
         envelope: Envelope::default(),
         auth: Auth::Login,
         starttls: StartTls::Offered,

@@ -70,7 +70,6 @@ impl Plan {
         let probing = Probing {
             verify: Verify::Off,
             ca_file: None,
-            credentials_file: None,
             envelope: Envelope::default(),
             auth: self.auth,
             starttls: self.starttls,

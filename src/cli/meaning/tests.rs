@@ -2,10 +2,17 @@
 
 use super::super::parse;
 use super::*;
+use crate::account::Envelope;
+use crate::config::settings::{
+    Accounts, Auth, Brake, Deeds, DrainMode, Facility, Files, Hook, LogTarget, MoveLimit, Pace,
+    Plan, Probing, Restore, Retries, Rules, RunMode, Settings, StartTls, Steps, Syslog, Unknown,
+    Verify,
+};
+use crate::program::Program;
 
 fn settings(words: &[&str]) -> Settings {
     match parse(words.iter().map(OsString::from).collect()) {
-        Ok(Command::Run(settings)) => *settings,
+        Ok(Command::Run(order)) => settled(&order),
         other => panic!("{words:?}: {other:?}"),
     }
 }
@@ -15,6 +22,12 @@ fn retries(words: &[&str]) -> Retries {
         Plan::Retries(retries) => retries,
         Plan::Rapid(rapid) => panic!("{words:?}: {rapid:?}"),
     }
+}
+
+fn settled(order: &Order) -> Settings {
+    let mut draft = Draft::poolmon();
+    order.choices.apply(&mut draft);
+    draft.settled().unwrap()
 }
 
 fn error(words: &[&str]) -> String {
@@ -60,11 +73,14 @@ fn without_options_everything_is_as_poolmon_had_it() {
             probing: Probing {
                 verify: Verify::AddressName,
                 ca_file: None,
-                credentials_file: None,
                 envelope: Envelope::default(),
                 auth: Auth::Login,
                 starttls: StartTls::Offered,
                 steps: Steps::default(),
+            },
+            accounts: Accounts {
+                credentials: None,
+                unknown: Unknown::Probed,
             },
             rules: Rules {
                 drain: DrainMode::Move {
@@ -84,7 +100,7 @@ fn without_options_everything_is_as_poolmon_had_it() {
                 log: LogTarget::File("/var/log/poolmon.log".into()),
             },
             run: RunMode::Daemon,
-            debug: false,
+            log_level: LevelFilter::Info,
         }
     );
 }
@@ -132,14 +148,14 @@ fn values_are_understood() {
         settings(&["--tls-name", "mail.example.org"]).probing.verify,
         Verify::Name("mail.example.org".into())
     );
-    let probing = settings(&["-c", "cred", "--ca-file", "ca.pem"]).probing;
-    assert_eq!(probing.credentials_file, Some("cred".into()));
-    assert_eq!(probing.ca_file, Some("ca.pem".into()));
+    let both = settings(&["-c", "cred", "--ca-file", "ca.pem"]);
+    assert_eq!(both.accounts.credentials, Some("cred".into()));
+    assert_eq!(both.probing.ca_file, Some("ca.pem".into()));
     let files = settings(&["-k", "a", "-k", "b", "--state-file=c"]).files;
     assert_eq!((files.lock, files.state), ("b".into(), "c".into()));
     assert_eq!(settings(&["-S", "s"]).socket, PathBuf::from("s"));
     assert_eq!(settings(&["-n"]).deeds, Deeds::Told);
-    assert!(settings(&["-d"]).debug);
+    assert_eq!(settings(&["-d"]).log_level, LevelFilter::Debug);
 }
 
 #[test]
@@ -179,11 +195,18 @@ fn the_drain_follows_flush_and_max_moves() {
 #[test]
 fn the_run_mode_decides_where_a_log_file_goes() {
     let file = |path: &str| LogTarget::File(path.into());
+    let syslog = || {
+        LogTarget::Syslog(Syslog {
+            socket: None,
+            facility: Facility::USER,
+            ident: Program::Poolmon,
+        })
+    };
     for (words, run, log) in [
         (&["-l", "x"][..], RunMode::Daemon, file("x")),
         (&["-l", "Syslog"], RunMode::Daemon, file("Syslog")),
-        (&["-l", "syslog"], RunMode::Daemon, LogTarget::Syslog),
-        (&["-fl", "syslog"], RunMode::Foreground, LogTarget::Syslog),
+        (&["-l", "syslog"], RunMode::Daemon, syslog()),
+        (&["-fl", "syslog"], RunMode::Foreground, syslog()),
         (&["-fl", "x"], RunMode::Foreground, LogTarget::Terminal),
         (&["-f"], RunMode::Foreground, LogTarget::Terminal),
         (&["--once"], RunMode::Once, LogTarget::Terminal),
@@ -202,7 +225,7 @@ fn paths_need_not_be_utf_8() {
         vec!["-l".into(), OsString::from_vec(b"/\xff\xc3=\xa4".to_vec())],
     ] {
         let log = match parse(args).unwrap() {
-            Command::Run(settings) => settings.files.log,
+            Command::Run(order) => settled(&order).files.log,
             other => panic!("{other:?}"),
         };
         let path = OsString::from_vec(b"/\xff\xc3=\xa4".to_vec());
@@ -384,4 +407,67 @@ fn a_program_for_changes_is_a_path() {
     let script = PathBuf::from("/etc/bin/tell");
     assert_eq!(settings.hook, Some(Hook { script }));
     assert_eq!(error(&["--on-change="]), "--on-change: a value is missing");
+}
+
+#[test]
+fn only_what_was_given_is_written_over_a_draft() {
+    let dovemon = || Draft::dovemon(Program::Dovemon);
+    let over = |words: &[&str]| {
+        let mut draft = dovemon();
+        match parse(words.iter().map(OsString::from).collect()) {
+            Ok(Command::Run(order)) => order.choices.apply(&mut draft),
+            other => panic!("{words:?}: {other:?}"),
+        }
+        draft
+    };
+    assert_eq!(over(&[]), dovemon());
+    let interval = Duration::from_secs(7);
+    assert_eq!(
+        over(&["-i7"]),
+        Draft {
+            interval,
+            ..dovemon()
+        }
+    );
+    assert_eq!(over(&["--retries=1"]).plan, PlanKind::Retries);
+    assert_eq!(over(&["-l", "syslog"]), dovemon());
+    let ports = over(&["-p", "IMAP:1143"]).settled().unwrap().services;
+    assert_eq!(ports.len(), 1);
+}
+
+#[test]
+fn the_defaults_of_the_table_are_what_no_option_means() {
+    for row in OPTIONS {
+        if row.value == super::super::options::ValueKind::Flag || row.default.is_empty() {
+            continue;
+        }
+        let given = format!("--{}={}", row.long, row.default);
+        match parse(vec![given.into()]) {
+            Ok(Command::Run(order)) => assert_eq!(settled(&order), settings(&[]), "{}", row.long),
+            // Those whose default is a sentence.
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => assert!(
+                row.default.contains(' ') || row.default == "all",
+                "{}",
+                row.long
+            ),
+        }
+    }
+}
+
+#[test]
+fn the_files_and_the_deed_are_told_apart_from_the_settings() {
+    let order = |words: &[&str]| match parse(words.iter().map(OsString::from).collect()) {
+        Ok(Command::Run(order)) => *order,
+        other => panic!("{words:?}: {other:?}"),
+    };
+    assert_eq!(order(&[]).deed, Deed::Watch);
+    assert_eq!(order(&["--once"]).deed, Deed::Once);
+    assert_eq!(order(&["--check", "--once"]).deed, Deed::CheckConfig);
+    let files = order(&["--con", "a", "--acc=b", "--write"]).files;
+    assert_eq!(files.config, Some("a".into()));
+    assert_eq!(files.accounts, Some("b".into()));
+    assert!(files.write_missing);
+    // poolmon's own: -c is the file of credentials, in any spelling that it had.
+    assert_eq!(order(&["--c=x"]).files, WhereFrom::default());
 }

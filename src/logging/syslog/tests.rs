@@ -27,7 +27,8 @@ impl Place {
     }
 
     fn syslog(&self) -> Syslog {
-        Syslog::at(vec![PathBuf::from("/nonexistent/log"), self.0.clone()])
+        let sockets = vec![PathBuf::from("/nonexistent/log"), self.0.clone()];
+        Syslog::at(sockets, Facility::USER, Program::Poolmon)
     }
 }
 

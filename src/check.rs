@@ -1,0 +1,218 @@
+//! `--check-config`: what would be checked, how and how often, in words. It checks nothing itself.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::config::settings::{
+    Auth, DrainMode, LogTarget, Plan, Rapid, Restore, Retries, Settings, StartTls, Unknown, Verify,
+};
+use crate::service::{Port, Protocol, Security, Service};
+use crate::source::{Loaded, Source};
+
+/// One line a subject, each with a line feed.
+pub fn report(source: &Source, loaded: &Loaded) -> String {
+    let settings = &loaded.settings;
+    let mut lines = Lines(String::new());
+    match source.config() {
+        Some(path) => lines.add("configuration", path.display()),
+        None => lines.add("configuration", "none, only options"),
+    }
+    if !loaded.keys.is_empty() {
+        lines.add("keys given", loaded.keys.join(", "));
+    }
+    lines.add("director", settings.socket.display());
+    for service in &settings.services {
+        lines.add(&service.to_string(), steps(settings, service));
+    }
+    lines.add("how often", pace(settings));
+    lines.add("accounts", accounts(source, loaded));
+    lines.add("certificates", certificates(settings));
+    lines.add("when one fails", deeds(settings));
+    lines.add("log", log(settings));
+    lines.add("lock file", settings.files.lock.display());
+    lines.add("state file", settings.files.state.display());
+    lines.0
+}
+
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, subject: &str, text: impl std::fmt::Display) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "{subject}: {text}");
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
+}
+
+fn steps(settings: &Settings, service: &Service) -> String {
+    let port = match service {
+        Service::Port(port) => port,
+        Service::Delivery { deliver, read } => {
+            return format!("a message is delivered to {deliver}, found by {read} and deleted")
+        }
+    };
+    let steps = &settings.probing.steps;
+    let mut said = vec![match port.protocol {
+        Protocol::AnyLine => "a line is awaited",
+        _ => "greeting",
+    }
+    .to_owned()];
+    said.extend(tls(settings, port).map(str::to_owned));
+    match port.protocol {
+        Protocol::Imap | Protocol::Pop3 => {
+            said.push(
+                match settings.probing.auth {
+                    Auth::Login => "login where there is an account",
+                    Auth::SaslPlain => "login by SASL PLAIN where there is an account",
+                }
+                .to_owned(),
+            );
+        }
+        Protocol::Lmtp => {
+            said.push("LHLO".to_owned());
+            if let Some(to) = &settings.probing.envelope.to {
+                said.push(format!("MAIL FROM:<{}>", settings.probing.envelope.from));
+                said.push(format!("RCPT TO:<{to}>"));
+            }
+        }
+        Protocol::AnyLine => {}
+    }
+    let (imap, pop3, lmtp) = (steps.imap, steps.pop3, steps.lmtp);
+    let further: Vec<(bool, &str)> = match port.protocol {
+        Protocol::Imap => vec![
+            (imap.list, "LIST"),
+            (imap.select || imap.expunge, "SELECT"),
+            (imap.append, "APPEND"),
+            (imap.expunge, "EXPUNGE of test messages"),
+        ],
+        Protocol::Pop3 => vec![
+            (pop3.stat || pop3.delete, "STAT"),
+            (pop3.delete, "DELE of test messages"),
+        ],
+        Protocol::Lmtp => vec![(lmtp.deliver, "delivery of a test message")],
+        Protocol::AnyLine => vec![],
+    };
+    let wanted = further.iter().filter(|(wanted, _)| *wanted);
+    said.extend(wanted.map(|(_, step)| (*step).to_owned()));
+    said.join(", ")
+}
+
+fn tls(settings: &Settings, port: &Port) -> Option<&'static str> {
+    match (port.security, port.protocol, settings.probing.starttls) {
+        (Security::Tls, ..) | (_, Protocol::AnyLine, _) | (.., StartTls::Never) => None,
+        (.., StartTls::Offered) => Some("STARTTLS where offered"),
+        (.., StartTls::Required) => Some("STARTTLS"),
+    }
+}
+
+fn pace(settings: &Settings) -> String {
+    let pace = &settings.pace;
+    let (interval, timeout) = (seconds(pace.interval), seconds(pace.timeout));
+    let plan = match pace.plan {
+        Plan::Retries(Retries {
+            retries,
+            retry_delay,
+        }) => format!(
+            "{interval} from the end of a round to the next, each attempt at most {timeout}, \
+             {retries} retries, the first after {}",
+            seconds(retry_delay)
+        ),
+        Plan::Rapid(rapid) => format!(
+            "{interval} from the start of a poll to the next, each at most {timeout} and as much \
+             more after each failure; {}",
+            rapid_round(&rapid)
+        ),
+    };
+    format!("{plan}; rise {}, fall {}", pace.rise, pace.fall)
+}
+
+fn rapid_round(rapid: &Rapid) -> String {
+    let Rapid {
+        retry_count,
+        rapid_rounds,
+        rapid_fails_needed,
+        rapid_timeout,
+    } = *rapid;
+    if rapid_rounds == 0 {
+        return format!("failed after {retry_count} in a row");
+    }
+    format!(
+        "failures in a row before a rapid round: {retry_count}; polls of it: {rapid_rounds}, of at most {}; \
+         failed by {rapid_fails_needed} of them, or by one time-out",
+        seconds(rapid_timeout)
+    )
+}
+
+fn accounts(source: &Source, loaded: &Loaded) -> String {
+    let by_backend = match source.accounts() {
+        Some(path) => format!("{}, {} backends", path.display(), loaded.roster.known()),
+        None => "no file of accounts".to_owned(),
+    };
+    let others = match &loaded.settings.accounts.credentials {
+        Some(path) => format!("logged in to by {}", path.display()),
+        None => "checked without login".to_owned(),
+    };
+    match loaded.settings.accounts.unknown {
+        Unknown::Probed => format!("{by_backend}; other backends are {others}"),
+        Unknown::LeftAlone => format!("{by_backend}; other backends are left alone"),
+    }
+}
+
+fn certificates(settings: &Settings) -> String {
+    let name = match &settings.probing.verify {
+        Verify::Off => return "not checked".to_owned(),
+        Verify::AddressName => "the name that DNS gives for the address".to_owned(),
+        Verify::Name(name) => name.clone(),
+    };
+    match &settings.probing.ca_file {
+        Some(path) => format!(
+            "for {name}, by the system's authorities and {}",
+            path.display()
+        ),
+        None => format!("for {name}, by the system's authorities"),
+    }
+}
+
+fn deeds(settings: &Settings) -> String {
+    let rules = &settings.rules;
+    let users = match rules.drain {
+        DrainMode::Move { .. } => "its users are moved",
+        DrainMode::Drop => "its users are forgotten (HOST-FLUSH)",
+        DrainMode::Leave => "its users are left",
+    };
+    let delay = match (rules.down_delay, rules.down_delay_limit) {
+        (Duration::ZERO, _) => "it is taken down".to_owned(),
+        (delay, None) => format!("it is taken down after {}", seconds(delay)),
+        (delay, Some(limit)) => format!(
+            "it is taken down after {}, unless more than {limit} are or wait",
+            seconds(delay)
+        ),
+    };
+    let restore = match rules.restore {
+        Restore::Any => "whatever is healthy comes up again",
+        Restore::Own => "only what this monitor took down comes up again",
+    };
+    let script = match &settings.hook {
+        Some(hook) => format!("; {} is run at each change", hook.script.display()),
+        None => String::new(),
+    };
+    format!("{delay}, {users}, {restore}{script}")
+}
+
+fn log(settings: &Settings) -> String {
+    let target = match &settings.files.log {
+        LogTarget::File(path) => path.display().to_string(),
+        LogTarget::Terminal => "standard output".to_owned(),
+        LogTarget::Syslog(how) => match &how.socket {
+            Some(socket) => format!("syslog by {}", socket.display()),
+            None => "syslog".to_owned(),
+        },
+    };
+    format!(
+        "{target}, {} and above",
+        settings.log_level.as_str().to_lowercase()
+    )
+}

@@ -1,0 +1,318 @@
+//! dovemon's file of accounts: whom to log in as, and what else is special, on each backend.
+//!
+//! A map from a backend's address to its fields. Passwords never get into an error, and what this
+//! file holds is wiped; the YAML parser makes copies of its own that are not.
+
+use std::collections::btree_map::Entry as Slot;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::{Complaint, ConfigError};
+use super::file::{self, Readers};
+use super::keys::{self, Origin};
+use super::values;
+use super::yaml::{Document, Entry, Malformed, Place, Scalar, Section};
+use crate::account::{Account, Secret};
+use crate::service::{Port, Protocol, Security};
+
+/// Room for ten thousand backends.
+const LONGEST: usize = 2 * 1024 * 1024;
+
+const MOST_REMARKS: usize = 20;
+
+/// What is special on one backend.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Particulars {
+    pub account: Option<Arc<Account>>,
+    pub tls_name: Option<Arc<str>>,
+    imap_port: Option<u16>,
+    imaps_port: Option<u16>,
+    pop3_port: Option<u16>,
+    pop3s_port: Option<u16>,
+    lmtp_port: Option<u16>,
+}
+
+impl Particulars {
+    /// The port of this backend in place of what all have.
+    pub fn port(&self, usual: Port) -> Port {
+        let own = match (usual.protocol, usual.security) {
+            (Protocol::Imap, Security::Plain) => self.imap_port,
+            (Protocol::Imap, Security::Tls) => self.imaps_port,
+            (Protocol::Pop3, Security::Plain) => self.pop3_port,
+            (Protocol::Pop3, Security::Tls) => self.pop3s_port,
+            (Protocol::Lmtp, _) => self.lmtp_port,
+            (Protocol::AnyLine, _) => None,
+        };
+        Port {
+            number: own.unwrap_or(usual.number),
+            ..usual
+        }
+    }
+}
+
+pub type Backends = BTreeMap<IpAddr, Particulars>;
+
+/// What a file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub backends: Backends,
+    /// What is odd about it, and no reason to refuse it.
+    pub remarks: Vec<Complaint>,
+}
+
+/// What a backend's field is.
+#[derive(Clone, Copy)]
+enum Field {
+    User,
+    Password,
+    Master,
+    TlsName,
+    Port(fn(&mut Particulars) -> &mut Option<u16>),
+}
+
+pub struct FieldRow {
+    pub name: &'static str,
+    pub help: &'static str,
+    pub origin: Origin,
+    field: Field,
+}
+
+const fn field(name: &'static str, field: Field, help: &'static str) -> FieldRow {
+    FieldRow {
+        name,
+        help,
+        origin: Origin::Dovemon,
+        field,
+    }
+}
+
+const fn added(name: &'static str, field: Field, help: &'static str) -> FieldRow {
+    FieldRow {
+        name,
+        help,
+        origin: Origin::Added,
+        field,
+    }
+}
+
+/// All fields; the man page and the example have them too.
+pub const FIELDS: &[FieldRow] = &[
+    field("username", Field::User, "whose mail is looked at"),
+    field(
+        "password",
+        Field::Password,
+        "the user's password, or the master user's where there is one",
+    ),
+    field(
+        "masteruser",
+        Field::Master,
+        "who logs in in the user's place; takes auth: sasl",
+    ),
+    added(
+        "imap_port",
+        Field::Port(|backend| &mut backend.imap_port),
+        "this backend's imap_port",
+    ),
+    added(
+        "imaps_port",
+        Field::Port(|backend| &mut backend.imaps_port),
+        "this backend's imaps_port",
+    ),
+    added(
+        "pop3_port",
+        Field::Port(|backend| &mut backend.pop3_port),
+        "this backend's pop3_port",
+    ),
+    added(
+        "pop3s_port",
+        Field::Port(|backend| &mut backend.pop3s_port),
+        "this backend's pop3s_port",
+    ),
+    added(
+        "lmtp_port",
+        Field::Port(|backend| &mut backend.lmtp_port),
+        "this backend's lmtp_port",
+    ),
+    added(
+        "tls_name",
+        Field::TlsName,
+        "the name this backend's certificate has to bear",
+    ),
+];
+
+fn find(name: &str) -> Option<&'static FieldRow> {
+    FIELDS.iter().find(|row| row.name == name)
+}
+
+pub fn read(path: &Path) -> Result<Written, ConfigError> {
+    let bytes = file::read(path, Readers::OwnerAlone, LONGEST)
+        .map_err(|problem| ConfigError::file(path, problem))?;
+    parse(&bytes).map_err(|complaint| ConfigError::text(path, complaint))
+}
+
+pub fn parse(bytes: &[u8]) -> Result<Written, Complaint> {
+    let document = Document::new(bytes, |name| find(name).is_some()).map_err(nameless)?;
+    let sections = document.sections().map_err(nameless)?;
+    let mut reading = Reading {
+        document,
+        backends: BTreeMap::new(),
+        remarks: Vec::new(),
+    };
+    for entry in sections {
+        reading.on_backend(entry)?;
+    }
+    Ok(Written {
+        backends: reading.backends,
+        remarks: reading.remarks,
+    })
+}
+
+/// In a file that is not what it should be, even what looks like a key may be a password.
+fn nameless(malformed: Malformed) -> Complaint {
+    let key = malformed.key.as_deref().and_then(|key| {
+        let (backend, field) = match key.split_once(": ") {
+            Some((backend, field)) => (backend, Some(field)),
+            None => (key, None),
+        };
+        let address = address(backend)?;
+        Some(match field.and_then(find) {
+            Some(row) => format!("{address}: {}", row.name),
+            None => address.to_string(),
+        })
+    });
+    Complaint {
+        key,
+        ..Complaint::from(malformed)
+    }
+}
+
+/// In whatever spelling.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    bare.unwrap_or(text).parse().ok()
+}
+
+struct Reading {
+    document: Document,
+    backends: Backends,
+    remarks: Vec<Complaint>,
+}
+
+impl Reading {
+    fn on_backend(&mut self, entry: Entry<Section>) -> Result<(), Complaint> {
+        let line = |place| self.document.line_in_sections(place);
+        let address = address(&entry.key).ok_or_else(|| {
+            let text = "expected the address of a backend, as doveadm director status prints it";
+            Complaint::keyless(line(entry.place), text)
+        })?;
+        let fields = entry.value.unwrap_or_default();
+        let backend = self.particulars(address, entry.place, fields)?;
+        match self.backends.entry(address) {
+            Slot::Vacant(slot) => {
+                slot.insert(backend);
+                Ok(())
+            }
+            Slot::Occupied(_) => {
+                let line = self.document.line_in_sections(entry.place);
+                Err(Complaint::new(
+                    line,
+                    address.to_string(),
+                    "expected once, it is there already",
+                ))
+            }
+        }
+    }
+
+    fn particulars(
+        &mut self,
+        address: IpAddr,
+        place: Place,
+        fields: Section,
+    ) -> Result<Particulars, Complaint> {
+        let mut backend = Particulars::default();
+        let (mut user, mut password, mut master) = (None, None, None);
+        let no_fields = fields.is_empty();
+        for Entry { key, place, value } in fields {
+            let row = match find(&key) {
+                Some(row) => row,
+                None => {
+                    self.remark_unknown(address, place, &key);
+                    continue;
+                }
+            };
+            let value = match value {
+                Some(value) => value,
+                None => continue,
+            };
+            let expected = |what: &str| {
+                let key = format!("{address}: {}", row.name);
+                let line = self.document.line_in_sections(place);
+                Complaint::new(line, key, format!("expected {what}"))
+            };
+            let credential = match row.field {
+                Field::User => &mut user,
+                Field::Password => &mut password,
+                Field::Master => &mut master,
+                Field::TlsName => {
+                    let name = values::host_name(&value);
+                    backend.tls_name =
+                        Some(name.ok_or_else(|| expected(values::HOST_NAME))?.into());
+                    continue;
+                }
+                Field::Port(slot) => {
+                    let port = keys::port(&value).ok_or_else(|| expected(keys::PORT))?;
+                    *slot(&mut backend) = Some(port);
+                    continue;
+                }
+            };
+            // None of these can be sent in any dialogue; CR and LF would end the line.
+            if value.is_empty() || value.contains(&['\0', '\r', '\n'][..]) {
+                return Err(expected("one line of text without NUL"));
+            }
+            if credential.replace(value).is_some() {
+                return Err(expected("it once"));
+            }
+        }
+        let missing = |name: &str, why: &str| {
+            let line = self.document.line_in_sections(place);
+            Complaint::new(line, address.to_string(), format!("expected a {name}{why}"))
+        };
+        let bytes = |text: Scalar| text.as_bytes().to_vec();
+        backend.account = match (user, password) {
+            (Some(user), Some(password)) => Some(Arc::new(Account {
+                user: bytes(user),
+                password: Secret::new(password.as_bytes()),
+                master: master.map(bytes),
+            })),
+            (Some(_), None) => return Err(missing("password", ", as it has a username")),
+            (None, Some(_)) => return Err(missing("username", ", as it has a password")),
+            (None, None) if master.is_some() => {
+                return Err(missing("username", ", as it has a masteruser"))
+            }
+            (None, None) if no_fields => return Err(missing("username", "")),
+            (None, None) => None,
+        };
+        Ok(backend)
+    }
+
+    fn remark_unknown(&mut self, address: IpAddr, place: Place, name: &str) {
+        if self.remarks.len() >= MOST_REMARKS {
+            return;
+        }
+        // Its own name is not shown: in a file gone wrong it may be a password.
+        let text = match keys::nearest(name, FIELDS.iter().map(|row| row.name)) {
+            Some(near) => format!("unknown field, ignored; is {near} meant?"),
+            None => "unknown field, ignored".to_owned(),
+        };
+        let line = self.document.line_in_sections(place);
+        self.remarks
+            .push(Complaint::new(line, address.to_string(), text));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,301 @@
+//! Files of accounts, tidy and not.
+
+use super::*;
+
+fn backends(text: &str) -> Backends {
+    let written = parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text:?}{error}"));
+    assert_eq!(written.remarks, [], "{text:?}");
+    written.backends
+}
+
+fn complaint(text: &str) -> String {
+    let complaint = match parse(text.as_bytes()) {
+        Ok(_) => panic!("{text:?} is accepted"),
+        Err(complaint) => complaint.to_string(),
+    };
+    assert!(!complaint.contains("hunter"), "{complaint}");
+    complaint
+}
+
+fn account(user: &str, password: &str, master: Option<&str>) -> Account {
+    Account {
+        user: user.into(),
+        password: Secret::new(password),
+        master: master.map(Vec::from),
+    }
+}
+
+#[test]
+fn each_backend_has_its_account() {
+    let backends = backends(
+        "192.0.2.1:\n  username: probe\n  password: hunter2\n\
+         '192.0.2.2': {username: probe2, password: 'hunter: 3', masteruser: master}\n\
+         2001:DB8:0:0::1: {username: u, password: hunter4}\n\
+         \"[::1]\": {username: u, password: hunter5}\n",
+    );
+    let of = |address: &str| {
+        let backend = &backends[&address.parse::<IpAddr>().unwrap()];
+        backend.account.as_deref().cloned().unwrap()
+    };
+    assert_eq!(of("192.0.2.1"), account("probe", "hunter2", None));
+    assert_eq!(
+        of("192.0.2.2"),
+        account("probe2", "hunter: 3", Some("master"))
+    );
+    assert_eq!(of("2001:db8::1"), account("u", "hunter4", None));
+    assert_eq!(of("::1"), account("u", "hunter5", None));
+}
+
+#[test]
+fn passwords_are_the_text_as_written() {
+    for (written, expected) in [
+        ("0123", "0123"),
+        ("1e5", "1e5"),
+        ("1_000", "1_000"),
+        ("0x10", "0x10"),
+        ("True", "True"),
+        ("yes", "yes"),
+        ("12:30:00", "12:30:00"),
+        ("2026-11-22", "2026-11-22"),
+        ("'#hunter'", "#hunter"),
+        ("\"hun\\\"ter\"", "hun\"ter"),
+        ("hunter # comment", "hunter"),
+        ("p\u{e4}ss", "p\u{e4}ss"),
+        ("'~'", "~"),
+    ] {
+        let text = format!("192.0.2.1: \n  username: u\n  password: {written}\n");
+        let backends = backends(&text);
+        let backend = backends.values().next().unwrap();
+        let account = backend.account.as_ref().unwrap();
+        assert_eq!(account.password.reveal(), expected.as_bytes(), "{written}");
+    }
+}
+
+#[test]
+fn backends_may_share_an_account() {
+    let backends = backends("192.0.2.1: &all\n  username: u\n  password: p\n192.0.2.2: *all\n");
+    assert_eq!(backends.len(), 2);
+    assert!(backends
+        .values()
+        .all(|backend| backend.account.as_deref() == Some(&account("u", "p", None))));
+}
+
+#[test]
+fn ports_and_the_name_can_be_a_backends_own() {
+    let backends = backends(
+        "192.0.2.1:\n  imap_port: 1143\n  imaps_port: 1993\n  pop3_port: 1110\n  pop3s_port: 1995\n  \
+         lmtp_port: 1024\n  tls_name: mail.example.org\n192.0.2.2:\n  username: u\n  password: p\n",
+    );
+    let backend = &backends[&"192.0.2.1".parse::<IpAddr>().unwrap()];
+    assert_eq!(backend.tls_name.as_deref(), Some("mail.example.org"));
+    assert_eq!(backend.account, None);
+    let other = &backends[&"192.0.2.2".parse::<IpAddr>().unwrap()];
+    for (protocol, security, number, expected) in [
+        (Protocol::Imap, Security::Plain, 143, 1143),
+        (Protocol::Imap, Security::Tls, 993, 1993),
+        (Protocol::Pop3, Security::Plain, 110, 1110),
+        (Protocol::Pop3, Security::Tls, 995, 1995),
+        (Protocol::Lmtp, Security::Plain, 24, 1024),
+        (Protocol::Lmtp, Security::Tls, 24, 1024),
+        (Protocol::AnyLine, Security::Plain, 4190, 4190),
+    ] {
+        let usual = Port {
+            protocol,
+            security,
+            number,
+        };
+        assert_eq!(backend.port(usual).number, expected, "{usual}");
+        assert_eq!(other.port(usual), usual);
+    }
+}
+
+#[test]
+fn a_file_without_backends_is_empty() {
+    for text in ["", "# nobody\n", "---\n", "{}\n", "~\n", "\u{feff}\r\n"] {
+        assert!(backends(text).is_empty(), "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named_by_line_and_backend_and_never_shown() {
+    for (text, expected) in [
+        (
+            "192.0.2.1:\n  username: u\n  password: p\n\n192.0.2.2:\n  username: hunter\n",
+            ":5: 192.0.2.2: expected a password, as it has a username",
+        ),
+        (
+            "192.0.2.1:\n  password: hunter2\n",
+            ":1: 192.0.2.1: expected a username, as it has a password",
+        ),
+        (
+            "192.0.2.1:\n  masteruser: hunter2\n",
+            ":1: 192.0.2.1: expected a username, as it has a masteruser",
+        ),
+        (
+            "192.0.2.1:\n  username: u\n  password:\n",
+            ":1: 192.0.2.1: expected a password, as it has a username",
+        ),
+        (
+            "192.0.2.1:\n  username: u\n  password: ''\n",
+            ":3: 192.0.2.1: password: expected one line of text without NUL",
+        ),
+        (
+            "192.0.2.1:\n  username: u\n  password: \"hun\\nter2\"\n",
+            ":3: 192.0.2.1: password: expected one line of text without NUL",
+        ),
+        (
+            "192.0.2.1:\n  username: u\n  password: hunter2\n  password: hunter3\n",
+            ":4: 192.0.2.1: password: expected it once",
+        ),
+        ("192.0.2.1:\n", ":1: 192.0.2.1: expected a username"),
+        (
+            "::1: {username: u, password: hunter2}\n0:0::1: {username: u, password: hunter2}\n",
+            ":2: ::1: expected once, it is there already",
+        ),
+        (
+            "192.0.2.1:\n  imap_port: hunter2\n",
+            ":2: 192.0.2.1: imap_port: expected a port from 1 to 65535",
+        ),
+        (
+            "192.0.2.1:\n  tls_name: 'a hunter2'\n",
+            ":2: 192.0.2.1: tls_name: expected a host name",
+        ),
+        (
+            "backend1:\n  username: u\n  password: hunter2\n",
+            ":1: expected the address of a backend, as doveadm director status prints it",
+        ),
+        (
+            "username: u\npassword: hunter2\n",
+            ":1: expected a map of keys and values below this one",
+        ),
+        (
+            "192.0.2.1: hunter2\n",
+            ":1: 192.0.2.1: expected a map of keys and values below this one",
+        ),
+        (
+            "192.0.2.1:\n  - username: u\n  - password: hunter2\n",
+            ":2: 192.0.2.1: expected a map of keys and values below this one",
+        ),
+        (
+            "- 192.0.2.1\n- hunter2\n",
+            ":1: expected a map of keys and values",
+        ),
+        ("probe\nhunter2\n", ":1: expected a map of keys and values"),
+        (
+            "192.0.2.1:\n  username: u\n  password: [hunter2]\n",
+            ":3: 192.0.2.1: password: expected a single value",
+        ),
+        (
+            "192.0.2.1:\n  username: u\n  password:\n    hunter2: x\n",
+            ":4: 192.0.2.1: password: expected a single value",
+        ),
+        (
+            "192.0.2.1:\n\tusername: u\n\tpassword: hunter2\n",
+            ":2: expected spaces before the key, not a tab",
+        ),
+        (
+            "192.0.2.1: {username: u, password: p}\n---\n192.0.2.1: {password: hunter2}\n",
+            ":2: expected one document, a second begins here",
+        ),
+    ] {
+        assert_eq!(complaint(text), expected, "{text:?}");
+    }
+    for text in [
+        "192.0.2.1:\n  username: u\n  password: @hunter2\n",
+        "192.0.2.1:\n  username: u\n  password: %hunter2\n",
+        "192.0.2.1:\n  username: u\n  password: 'hunter2\n",
+        "192.0.2.1:\n  username: u\n  password: *hunter2\n",
+        "192.0.2.1:\n  username: u\n  password: !!int hunter2: x\n",
+        "192.0.2.1:\n  username: u\n password: hunter2\n",
+        "192.0.2.1:\n  username: u\n  password: !!null hunter2\n",
+    ] {
+        assert!(complaint(text).starts_with(':'), "{text:?}");
+    }
+}
+
+#[test]
+fn an_unknown_field_is_ignored_with_the_nearest_known_name() {
+    let text = "192.0.2.1:\n  user: u\n  username: u\n  pasword: hunter2\n  password: p\n";
+    let written = parse(text.as_bytes()).unwrap();
+    let remarks: Vec<_> = written.remarks.iter().map(Complaint::to_string).collect();
+    assert_eq!(
+        remarks,
+        [
+            ":2: 192.0.2.1: unknown field, ignored",
+            ":4: 192.0.2.1: unknown field, ignored; is password meant?"
+        ]
+    );
+    assert_eq!(written.backends.len(), 1);
+}
+
+#[test]
+fn ten_thousand_backends_are_read_within_seconds() {
+    let text: String = (0..10_000)
+        .map(|n| {
+            let (high, low) = (n / 256, n % 256);
+            format!("10.1.{high}.{low}:\n  username: probe{n}\n  password: secret{n}\n")
+        })
+        .collect();
+    assert!(text.len() < LONGEST);
+    let began = std::time::Instant::now();
+    assert_eq!(backends(&text).len(), 10_000);
+    assert!(began.elapsed().as_secs() < 30);
+}
+
+#[test]
+fn no_text_makes_it_panic_or_show_a_password() {
+    const PARTS: [&str; 34] = [
+        "192.0.2.1:",
+        "192.0.2.2",
+        "::1:",
+        "username:",
+        "password:",
+        "masteruser:",
+        "imap_port:",
+        "tls_name:",
+        "hunter2",
+        "\"hunter2",
+        "'hunter2'",
+        "*hunter2",
+        "&hunter2",
+        "!!int",
+        "!hunter2",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "\t",
+        "- ",
+        "? ",
+        ": ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        "# ",
+        "|",
+        ">",
+        "---\n",
+        "...\n",
+        "%hunter2",
+        "\r\n",
+    ];
+    // xorshift64
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut roll = |most: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % most as u64) as usize
+    };
+    for _ in 0..20_000 {
+        let text: String = (0..1 + roll(20))
+            .map(|_| PARTS[roll(PARTS.len())].to_owned() + [" ", ""][roll(2)])
+            .collect();
+        let said = match parse(text.as_bytes()) {
+            Ok(written) => written.remarks.iter().map(Complaint::to_string).collect(),
+            Err(complaint) => complaint.to_string(),
+        };
+        assert!(!said.contains("hunter"), "{text:?}: {said}");
+    }
+}

@@ -1,0 +1,118 @@
+//! The keys of the configuration file: what a key takes, how a value is read, and the choice of the
+//! draft that it makes. Which keys there are stands in `table`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::draft::Draft;
+use super::values;
+
+mod nearest;
+mod table;
+
+pub use nearest::nearest;
+pub use table::KEYS;
+
+/// Since when a key is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Dovemon,
+    Added,
+}
+
+/// What a key takes, and the choice it is.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    Truth(fn(&mut Draft, bool)),
+    /// Digits with or without a point, at least one second.
+    Seconds(fn(&mut Draft, Duration)),
+    /// The same, and nothing at all.
+    Delay(fn(&mut Draft, Duration)),
+    /// Between two bounds.
+    Count(u32, u32, fn(&mut Draft, u32)),
+    Port(fn(&mut Draft, u16)),
+    Path(fn(&mut Draft, PathBuf)),
+    /// Anything else: what is expected, and what gives None for a text that has no meaning.
+    Words(&'static str, fn(&mut Draft, &str) -> Option<()>),
+}
+
+pub struct KeyRow {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// As written in the file; empty if there is none.
+    pub default: &'static str,
+    pub help: &'static str,
+    /// The option of the command line that says the same.
+    pub option: &'static str,
+    pub origin: Origin,
+}
+
+impl Kind {
+    /// What stands for the value in the man page.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Kind::Truth(_) => "True|False",
+            Kind::Seconds(_) | Kind::Delay(_) => "seconds",
+            Kind::Count(..) => "number",
+            Kind::Port(_) => "port",
+            Kind::Path(_) => "path",
+            Kind::Words(..) => "word",
+        }
+    }
+
+    /// Makes the choice, or says what was expected.
+    pub fn choose(&self, draft: &mut Draft, text: &str) -> Result<(), String> {
+        match *self {
+            Kind::Truth(choose) => {
+                let on = values::truth(text).ok_or(values::TRUTH)?;
+                choose(draft, on);
+            }
+            Kind::Seconds(choose) => choose(draft, seconds(text, 1)?),
+            Kind::Delay(choose) => choose(draft, seconds(text, 0)?),
+            Kind::Count(least, most, choose) => {
+                let count = whole(text)
+                    .filter(|count| (least..=most).contains(count))
+                    .ok_or_else(|| format!("a number, at least {least}, at most {most}"))?;
+                choose(draft, count);
+            }
+            Kind::Port(choose) => choose(draft, port(text).ok_or(PORT)?),
+            Kind::Path(choose) => {
+                if text.is_empty() || text.contains('\0') {
+                    return Err("a path".to_owned());
+                }
+                choose(draft, PathBuf::from(text));
+            }
+            Kind::Words(expected, choose) => choose(draft, text).ok_or(expected)?,
+        }
+        Ok(())
+    }
+}
+
+fn seconds(text: &str, least: u64) -> Result<Duration, String> {
+    let most = values::LONGEST_SECONDS;
+    let bounds = Duration::from_secs(least)..=Duration::from_secs(most.into());
+    values::decimal_seconds(text)
+        .filter(|seconds| bounds.contains(seconds))
+        .ok_or_else(|| format!("seconds, at least {least}, at most {most}"))
+}
+
+pub const PORT: &str = "a port from 1 to 65535";
+
+pub fn port(text: &str) -> Option<u16> {
+    let number = u16::try_from(whole(text)?).ok()?;
+    Some(number).filter(|number| *number > 0)
+}
+
+/// Digits alone: no sign, which `parse` would take.
+fn whole(text: &str) -> Option<u32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
+}
+
+/// The row of this name.
+pub fn find(name: &str) -> Option<&'static KeyRow> {
+    KEYS.iter().find(|row| row.name == name)
+}
+
+#[cfg(test)]
+mod tests;

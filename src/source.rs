@@ -1,0 +1,241 @@
+//! Where the settings come from: the configuration file, the file of accounts, the command line over
+//! both. It reads them at the start and again at each reload, all of them or nothing.
+
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use crate::account::Account;
+use crate::cli::{Choices, Order};
+use crate::config::accounts::{self, Backends};
+use crate::config::credentials::{self, CredentialsError};
+use crate::config::dovemon;
+use crate::config::draft::{Draft, NothingToCheck};
+use crate::config::error::{Complaint, ConfigError};
+use crate::config::roster::Roster;
+use crate::config::settings::{Auth, Settings, Unknown};
+use crate::program::Program;
+use crate::quote::Quote;
+
+/// What to read, with absolute paths: a daemon's folder is not the one it was started in.
+#[derive(Clone, Debug)]
+pub struct Source {
+    called: Program,
+    folder: PathBuf,
+    choices: Choices,
+    config: Option<PathBuf>,
+    accounts: Option<PathBuf>,
+}
+
+/// What was read.
+pub struct Loaded {
+    pub settings: Settings,
+    pub roster: Roster,
+    /// The keys that have a value in the configuration.
+    pub keys: Vec<&'static str>,
+    /// What is odd about the files, each a line of its own.
+    pub remarks: Vec<String>,
+}
+
+#[derive(Debug)]
+pub enum SourceError {
+    /// There is no configuration, and none was to be written.
+    NoConfig {
+        looked_at: Vec<PathBuf>,
+    },
+    /// The default configuration cannot be written.
+    Write {
+        path: PathBuf,
+        cause: io::Error,
+    },
+    /// The configuration or the file of accounts cannot be used.
+    Config(ConfigError),
+    Nothing(PathBuf, NothingToCheck),
+    /// Unknown backends are left alone, and none is known.
+    NobodyKnown,
+    Credentials(CredentialsError),
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SourceError::NoConfig { looked_at } => {
+                f.write_str("no configuration:")?;
+                for path in looked_at {
+                    write!(f, " {}", shown(path))?;
+                }
+                f.write_str(" not found; --write-missing-config writes the defaults")
+            }
+            SourceError::Write { path, cause } => write!(
+                f,
+                "default configuration {}: cannot be written: {cause}",
+                shown(path)
+            ),
+            SourceError::Config(cause) => cause.fmt(f),
+            SourceError::Nothing(path, cause) => write!(f, "{}: {cause}", path.display()),
+            SourceError::NobodyKnown => f.write_str(
+                "no backend would be polled: poll_unknown_backends is False, and the file of \
+                 accounts names none or is missing",
+            ),
+            SourceError::Credentials(cause) => cause.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SourceError {}
+
+fn shown(path: &Path) -> Quote {
+    Quote::new(path.to_string_lossy().as_bytes())
+}
+
+impl Source {
+    /// Looks for the files that the order does not name, and writes the configuration if it is
+    /// missing and that was asked for. Says so by returning the path written.
+    pub fn find(
+        called: Program,
+        order: &Order,
+        folder: &Path,
+    ) -> Result<(Source, Option<PathBuf>), SourceError> {
+        let files = &order.files;
+        let named = files.config.as_ref().map(|path| vec![folder.join(path)]);
+        let places = named.unwrap_or_else(|| paths(called.configurations()));
+        let there = places.iter().find(|path| is_there(path)).cloned();
+        let (config, written) = match (there, places.first()) {
+            (Some(path), _) => (Some(path), None),
+            (None, None) => (None, None),
+            (None, Some(path)) if files.write_missing => {
+                write_defaults(path).map_err(|cause| SourceError::Write {
+                    path: path.clone(),
+                    cause,
+                })?;
+                (Some(path.clone()), Some(path.clone()))
+            }
+            (None, Some(_)) => return Err(SourceError::NoConfig { looked_at: places }),
+        };
+        let accounts = match &files.accounts {
+            Some(path) => Some(folder.join(path)),
+            None => paths(called.accounts())
+                .into_iter()
+                .find(|path| is_there(path)),
+        };
+        let source = Source {
+            called,
+            folder: folder.to_owned(),
+            choices: order.choices.clone(),
+            config,
+            accounts,
+        };
+        Ok((source, written))
+    }
+
+    /// Whether there is a configuration file, which makes this a dovemon by any name.
+    pub fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
+    pub fn accounts(&self) -> Option<&Path> {
+        self.accounts.as_deref()
+    }
+
+    /// Everything, anew.
+    pub fn load(&self) -> Result<Loaded, SourceError> {
+        let mut remarks = Vec::new();
+        let mut keys = Vec::new();
+        let mut draft = match &self.config {
+            None => Draft::poolmon(),
+            Some(path) => {
+                let written = dovemon::read(path, self.called).map_err(SourceError::Config)?;
+                remarks.extend(about(path, &written.remarks));
+                keys = written.keys;
+                written.draft
+            }
+        };
+        self.choices.apply(&mut draft);
+        let mut settings = draft.settled().map_err(|cause| {
+            let path = self.config.clone().unwrap_or_default();
+            SourceError::Nothing(path, cause)
+        })?;
+        settings.anchor(&self.folder);
+        let known = self.known(&settings, &mut remarks)?;
+        let account = self.everybody(&settings, &mut remarks)?;
+        let roster = Roster::new(&settings, account, known);
+        if settings.accounts.unknown == Unknown::LeftAlone && roster.known() == 0 {
+            return Err(SourceError::NobodyKnown);
+        }
+        Ok(Loaded {
+            settings,
+            roster,
+            keys,
+            remarks,
+        })
+    }
+
+    fn known(
+        &self,
+        settings: &Settings,
+        remarks: &mut Vec<String>,
+    ) -> Result<Backends, SourceError> {
+        let path = match &self.accounts {
+            Some(path) => path,
+            None => return Ok(Backends::new()),
+        };
+        let written = accounts::read(path).map_err(SourceError::Config)?;
+        remarks.extend(about(path, &written.remarks));
+        let has_master = |account: &Account| account.master.is_some();
+        let mut accounts = written.backends.values().flat_map(|known| &known.account);
+        if settings.probing.auth != Auth::SaslPlain && accounts.any(|account| has_master(account)) {
+            remarks.push(format!(
+                "{}: a masteruser logs in only with auth: sasl in the configuration",
+                path.display()
+            ));
+        }
+        Ok(written.backends)
+    }
+
+    /// The account of those that have none of their own.
+    fn everybody(
+        &self,
+        settings: &Settings,
+        remarks: &mut Vec<String>,
+    ) -> Result<Option<Account>, SourceError> {
+        let account = credentials::account(&settings.accounts).map_err(SourceError::Credentials)?;
+        if let (Some(path), None) = (&settings.accounts.credentials, &account) {
+            remarks.push(format!("{}: empty, probes do not log in", path.display()));
+        }
+        Ok(account)
+    }
+}
+
+fn about<'a>(path: &'a Path, remarks: &'a [Complaint]) -> impl Iterator<Item = String> + 'a {
+    remarks.iter().map(move |remark| remark.about(path))
+}
+
+fn paths(names: &[&str]) -> Vec<PathBuf> {
+    names.iter().map(PathBuf::from).collect()
+}
+
+/// One that cannot be looked at is there, so that reading it says why.
+fn is_there(path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(_) => true,
+        // Below a file there is nothing either; that has no stable `ErrorKind` in Rust 1.63.
+        Err(error) => {
+            error.kind() != ErrorKind::NotFound
+                && error.raw_os_error() != Some(Errno::ENOTDIR as i32)
+        }
+    }
+}
+
+/// Makes the file, but no folder; one that has appeared in the meantime is left alone.
+fn write_defaults(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let written = file.write_all(dovemon::EXAMPLE.as_bytes());
+    if written.is_err() {
+        // The front part would be taken for a configuration the next time.
+        let _ = fs::remove_file(path);
+    }
+    written
+}
