@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{symlink, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,7 +34,18 @@ pub struct MonitorPlan {
     log: PathBuf,
     pub lock: PathBuf,
     pub state: PathBuf,
+    program: PathBuf,
     flags: Vec<OsString>,
+    scope: Scope,
+}
+
+/// What of a run is the plan's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// The foreground, the log, the lock and the ledger.
+    Usual,
+    /// Nothing but the flags: configuration files say the rest.
+    FlagsAlone,
 }
 
 impl MonitorPlan {
@@ -47,9 +58,26 @@ impl MonitorPlan {
             log: file("log"),
             lock: file("pid"),
             state: file("state"),
+            program: binary(),
             flags: Vec::new(),
+            scope: Scope::Usual,
         };
         plan.flag("-S").flag(socket)
+    }
+
+    /// Called as dovemon, with no flags but these two files: what else there is stands in them.
+    pub fn dovemon(place: &Place, config: &Path, accounts: &Path) -> MonitorPlan {
+        let mut plan = MonitorPlan::new(place, Path::new(""));
+        plan.flags.clear();
+        plan.scope = Scope::FlagsAlone;
+        plan.program = place.path("dovemon");
+        if !plan.program.exists() {
+            symlink(binary(), &plan.program).unwrap();
+        }
+        plan.flag("--config")
+            .flag(config)
+            .flag("--accounts")
+            .flag(accounts)
     }
 
     pub fn flag(mut self, flag: impl AsRef<OsStr>) -> MonitorPlan {
@@ -95,15 +123,13 @@ impl MonitorPlan {
             .open(&self.log)
             .unwrap();
         let before = fs::metadata(&self.log).unwrap().len();
-        let child = self
-            .command()
-            .arg("-d")
-            .arg("-f")
-            .arg("-k")
-            .arg(&self.lock)
+        let mut command = self.command();
+        if self.scope == Scope::Usual {
             // With -f, a log file means standard output and standard error.
-            .arg("-l")
-            .arg(&self.log)
+            command.arg("-d").arg("-f").arg("-l").arg(&self.log);
+            command.arg("-k").arg(&self.lock);
+        }
+        let child = command
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -123,21 +149,19 @@ impl MonitorPlan {
     #[track_caller]
     pub fn run(&self, words: &str, limit: Duration) -> Ended {
         let mut command = self.command();
-        command
-            .args(words.split_whitespace())
-            .arg("-k")
-            .arg(&self.lock)
-            .arg("-l")
-            .arg(&self.log);
+        command.args(words.split_whitespace());
+        if self.scope == Scope::Usual {
+            command.arg("-k").arg(&self.lock).arg("-l").arg(&self.log);
+        }
         command::run(&mut command, &self.folder, limit)
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(binary());
-        command
-            .args(&self.flags)
-            .arg("--state-file")
-            .arg(&self.state);
+        let mut command = Command::new(&self.program);
+        command.args(&self.flags);
+        if self.scope == Scope::Usual {
+            command.arg("--state-file").arg(&self.state);
+        }
         command
     }
 }

@@ -1,6 +1,7 @@
 //! The scenes. `lab_itself` proves the lab, the others the monitor: `faults` against a fake director
 //! and fake backends, `ring` against real Dovecot.
 
+mod configuration;
 mod disagreement;
 mod faults;
 mod lab_itself;

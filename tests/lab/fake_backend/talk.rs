@@ -44,7 +44,7 @@ enum Verdict {
 
 impl Talk<'_> {
     fn imap(&mut self) -> io::Result<()> {
-        let greeting = "* OK [CAPABILITY IMAP4rev1 LITERAL+] ready\r\n";
+        let greeting = "* OK [CAPABILITY IMAP4rev1 LITERAL+ UIDPLUS AUTH=PLAIN SASL-IR] ready\r\n";
         if !self.greet(greeting, "* BYE full\r\n")? {
             return Ok(());
         }
@@ -53,9 +53,9 @@ impl Talk<'_> {
             let tag = words.next().unwrap_or("*").to_string();
             let name = words.next().unwrap_or_default().to_ascii_uppercase();
             match name.as_str() {
-                "CAPABILITY" => {
-                    self.say(&format!("* CAPABILITY IMAP4rev1\r\n{tag} OK done\r\n"))?
-                }
+                "CAPABILITY" => self.say(&format!(
+                    "* CAPABILITY IMAP4rev1 UIDPLUS\r\n{tag} OK done\r\n"
+                ))?,
                 "LOGIN" => {
                     let password = words.next_back().unwrap_or_default().trim_matches('"');
                     match self.judge(password) {
@@ -73,6 +73,10 @@ impl Talk<'_> {
                     return Ok(());
                 }
                 "NOOP" => self.say(&format!("{tag} OK done\r\n"))?,
+                "LIST" => self.say(&format!("* LIST () \"/\" INBOX\r\n{tag} OK listed\r\n"))?,
+                "SELECT" => self.say(&format!(
+                    "* FLAGS ()\r\n* 0 EXISTS\r\n* 0 RECENT\r\n{tag} OK [READ-WRITE] selected\r\n"
+                ))?,
                 _ => self.say(&format!("{tag} BAD unknown\r\n"))?,
             }
         }
@@ -124,6 +128,7 @@ impl Talk<'_> {
                         self.say("-ERR [SYS/TEMP] Temporary authentication failure.\r\n")?
                     }
                 },
+                "STAT" => self.say("+OK 0 0\r\n")?,
                 "QUIT" => {
                     self.say("+OK bye\r\n")?;
                     return Ok(());

@@ -8,7 +8,7 @@ mod debian_script;
 mod distribution;
 mod documents;
 mod install;
-mod installation;
+pub mod installation;
 mod red_hat_script;
 mod rotation;
 mod unit;
