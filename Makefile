@@ -87,6 +87,7 @@ install:
 	@test -x "$(BINARY)" || { echo "$(BINARY) is missing: run make first" >&2; exit 1; }
 	@$(INSTALL) -d "$(DESTDIR)$(SBINDIR)"
 	$(INSTALL) -m 755 "$(BINARY)" "$(DESTDIR)$(SBINDIR)/poolmon"
+	@$(call second_name,poolmon,$(DESTDIR)$(SBINDIR)/dovemon)
 	@set -e; $(each_text) do \
 		$(INSTALL) -d "$$(dirname "$(DESTDIR)$$to")"; \
 		echo "install -m $$mode $$from $(DESTDIR)$$to"; \
@@ -94,10 +95,13 @@ install:
 		chmod "$$mode" "$(DESTDIR)$$to.new"; \
 		mv "$(DESTDIR)$$to.new" "$(DESTDIR)$$to"; \
 	done
+	@$(call second_name,poolmon.8,$(DESTDIR)$(MANDIR)/man8/dovemon.8)
 
 # Removes what install has put there, given the same PREFIX and DESTDIR; configuration and logs stay.
 uninstall:
 	rm -f "$(DESTDIR)$(SBINDIR)/poolmon"
+	@$(call no_second_name,poolmon,$(DESTDIR)$(SBINDIR)/dovemon)
+	@$(call no_second_name,poolmon.8,$(DESTDIR)$(MANDIR)/man8/dovemon.8)
 	@set -e; $(each_text) do \
 		echo "rm -f $(DESTDIR)$$to"; rm -f "$(DESTDIR)$$to"; \
 	done
@@ -108,6 +112,8 @@ uninstall:
 # One line a file: mode, source, place.
 define texts
 644 etc/man/poolmon.8 $(MANDIR)/man8/poolmon.8
+644 etc/man/dovemon.config.yml.5 $(MANDIR)/man5/dovemon.config.yml.5
+644 etc/man/dovemon.testaccounts.yml.5 $(MANDIR)/man5/dovemon.testaccounts.yml.5
 644 etc/completion/poolmon.bash $(BASHCOMPDIR)/poolmon
 644 etc/completion/poolmon.zsh $(ZSHCOMPDIR)/_poolmon
 644 init/poolmon.service $(UNITDIR)/poolmon.service
@@ -116,12 +122,22 @@ define texts
 644 init/poolmon.upstart $(DOCDIR)/init/poolmon.upstart
 644 init/unprivileged.conf $(DOCDIR)/init/unprivileged.conf
 644 etc/poolmon.conf $(DOCDIR)/examples/poolmon.conf
+644 etc/dovemon.config.yml $(DOCDIR)/examples/dovemon.config.yml
+644 etc/dovemon.testaccounts.yml $(DOCDIR)/examples/dovemon.testaccounts.yml
 644 etc/credentials $(DOCDIR)/examples/credentials
 644 etc/logrotate $(DOCDIR)/examples/logrotate
 644 etc/dovecot-listener.conf $(DOCDIR)/examples/dovecot-listener.conf
 endef
 export texts
 each_text = printf '%s\n' "$$texts" | while read -r mode from to;
+
+# A link dovemon beside the file of ours, unless somebody else has something of that name there:
+# Dovecot Pro has a program so called.
+second_name = if [ -e "$(2)" ] && [ "$$(readlink "$(2)")" != "$(1)" ]; \
+	then echo "$(2) is somebody else's: left as it is" >&2; \
+	else echo 'ln -s $(1) $(2)'; ln -sf "$(1)" "$(2)"; fi
+no_second_name = if [ "$$(readlink "$(2)")" = "$(1)" ]; \
+	then echo 'rm -f $(2)'; rm -f "$(2)"; fi
 
 # The files name the default places; only what differs from them is replaced.
 relocated = \

@@ -7,6 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use poolmon::cli::options::{OptionRow, ValueKind, OPTIONS};
+use poolmon::config::accounts::FIELDS;
+use poolmon::config::keys::{Origin, KEYS};
 use poolmon::policy::Rule;
 
 use super::installation::{project, text_of};
@@ -16,6 +18,7 @@ use crate::lab::place::Place;
 
 const SOON: Duration = Duration::from_secs(40);
 const MAN: &str = "etc/man/poolmon.8";
+const CONFIG_MAN: &str = "etc/man/dovemon.config.yml.5";
 const BASH: &str = "etc/completion/poolmon.bash";
 const ZSH: &str = "etc/completion/poolmon.zsh";
 
@@ -34,7 +37,11 @@ fn table_names() -> BTreeSet<String> {
 
 /// The items of the man page's lists: what stands behind `.It`, and the text up to the next.
 fn items(section: &str) -> Vec<(String, String)> {
-    let text = text_of(MAN);
+    items_of(MAN, section)
+}
+
+fn items_of(page: &str, section: &str) -> Vec<(String, String)> {
+    let text = text_of(page);
     let start = text.find(&format!("\n.Sh {section}\n")).expect(section);
     let rest = &text[start + 1..];
     let end = rest[1..].find("\n.Sh ").map_or(rest.len(), |end| end + 1);
@@ -115,6 +122,59 @@ fn the_man_page_describes_each_option_once_with_its_default() {
 }
 
 #[test]
+fn the_man_page_of_the_configuration_describes_each_key_once_with_its_default() {
+    let items = items_of(CONFIG_MAN, "KEYS");
+    let headings: Vec<String> = items.iter().map(|(head, _)| head.clone()).collect();
+    let expected: Vec<String> = KEYS
+        .iter()
+        .map(|row| format!("Cm {} Ar {}", row.name, row.kind.hint()))
+        .collect();
+    assert_eq!(headings, expected);
+    for (row, (_, body)) in KEYS.iter().zip(&items) {
+        let default = match row.default {
+            "" => "Default: none. ".to_owned(),
+            default => format!("Default: {default}. "),
+        };
+        assert!(body.contains(&default), "{}: {body}", row.name);
+        let option = format!("On the command line: .Fl -{} . ", row.option);
+        let has_option = !row.option.is_empty();
+        assert_eq!(body.contains(&option), has_option, "{}: {body}", row.name);
+        let is_added = row.origin == Origin::Added;
+        assert_eq!(body.contains("Not in dovemon."), is_added, "{}", row.name);
+        let help = &row.help[1..];
+        assert!(body.contains(help), "{}: {body}", row.name);
+    }
+}
+
+#[test]
+fn every_field_of_an_account_stands_in_man_page_and_example() {
+    let items = items_of(CONFIG_MAN, "ACCOUNTS");
+    let headings: Vec<String> = items.iter().map(|(head, _)| head.clone()).collect();
+    let expected: Vec<String> = FIELDS
+        .iter()
+        .map(|row| format!("Cm {}", row.name))
+        .collect();
+    assert_eq!(headings, expected);
+    let example = text_of("etc/dovemon.testaccounts.yml");
+    for (row, (_, body)) in FIELDS.iter().zip(&items) {
+        assert!(body.contains(&row.help[1..]), "{}: {body}", row.name);
+        assert!(
+            example.contains(&format!("  {}: ", row.name)),
+            "{}",
+            row.name
+        );
+    }
+}
+
+#[test]
+fn the_example_of_the_accounts_is_one() {
+    let example = text_of("etc/dovemon.testaccounts.yml");
+    let written = poolmon::config::accounts::parse(example.as_bytes()).unwrap();
+    assert_eq!(written.backends.len(), 5);
+    assert_eq!(written.remarks, []);
+}
+
+#[test]
 fn the_man_page_has_the_rules_in_the_order_in_which_they_are_asked() {
     let rules = [
         Rule::Settle,
@@ -179,10 +239,13 @@ fn the_log_lines_of_the_man_page_are_those_of_the_program() {
 #[test]
 fn the_man_page_has_no_fault_that_mandoc_finds() {
     let place = Place::new();
-    let mut lint = Command::new("mandoc");
-    // Style is about the length of lines in the source and about other pages' presence.
-    lint.args(["-T", "lint", "-W", "warning"]).arg(project(MAN));
-    assert_eq!(command::run(&mut lint, place.folder(), SOON).success(), "");
+    for page in [MAN, CONFIG_MAN] {
+        let mut lint = Command::new("mandoc");
+        // Style is about the length of lines in the source and about other pages' presence.
+        lint.args(["-T", "lint", "-W", "warning"])
+            .arg(project(page));
+        assert_eq!(command::run(&mut lint, place.folder(), SOON).success(), "");
+    }
 }
 
 #[test]

@@ -20,18 +20,27 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-const INSTALLED: [(&str, u32); 13] = [
+/// The mode that every symbolic link has.
+const LINK: u32 = 0o777;
+
+const INSTALLED: [(&str, u32); 19] = [
     ("lib/systemd/system/poolmon.service", 0o644),
+    ("sbin/dovemon", LINK),
     ("sbin/poolmon", 0o755),
     ("share/bash-completion/completions/poolmon", 0o644),
     ("share/doc/poolmon/examples/credentials", 0o644),
     ("share/doc/poolmon/examples/dovecot-listener.conf", 0o644),
+    ("share/doc/poolmon/examples/dovemon.config.yml", 0o644),
+    ("share/doc/poolmon/examples/dovemon.testaccounts.yml", 0o644),
     ("share/doc/poolmon/examples/logrotate", 0o644),
     ("share/doc/poolmon/examples/poolmon.conf", 0o644),
     ("share/doc/poolmon/init/poolmon.debian", 0o755),
     ("share/doc/poolmon/init/poolmon.redhat", 0o755),
     ("share/doc/poolmon/init/poolmon.upstart", 0o644),
     ("share/doc/poolmon/init/unprivileged.conf", 0o644),
+    ("share/man/man5/dovemon.config.yml.5", 0o644),
+    ("share/man/man5/dovemon.testaccounts.yml.5", 0o644),
+    ("share/man/man8/dovemon.8", LINK),
     ("share/man/man8/poolmon.8", 0o644),
     ("share/zsh/site-functions/_poolmon", 0o644),
 ];
@@ -62,6 +71,20 @@ fn uninstall_removes_what_install_put_there_and_nothing_else() {
     assert!(!usr.join("share/doc/poolmon").exists());
     // Nothing there any more: no error either.
     make(&place, "uninstall", &destination).success();
+}
+
+#[test]
+fn a_dovemon_of_somebody_elses_is_left_alone() {
+    let place = Place::new();
+    let root = place.path("root");
+    let destination = [("DESTDIR", root.display().to_string())];
+    let foreign = root.join("usr/local/sbin/dovemon");
+    fs::create_dir_all(foreign.parent().unwrap()).unwrap();
+    fs::write(&foreign, "theirs").unwrap();
+    let said = make(&place, "install", &destination).success();
+    assert!(said.contains("somebody else's"), "{said}");
+    make(&place, "uninstall", &destination).success();
+    assert_eq!(fs::read_to_string(&foreign).unwrap(), "theirs");
 }
 
 #[test]
@@ -98,7 +121,8 @@ fn the_chosen_folders_stand_in_the_files() {
     let folder = there.path("").display().to_string();
     let mut all = String::new();
     for path in files_below(&there.path("usr")) {
-        if path != there.program() {
+        // The links have no text of their own, and one is to the program.
+        if path != there.program() && !path.is_symlink() {
             all.push_str(&fs::read_to_string(path).unwrap());
         }
     }
