@@ -46,6 +46,8 @@ pub enum SourceError {
     NoConfig {
         looked_at: Vec<PathBuf>,
     },
+    /// A configuration is to be written, and nobody says where.
+    NoPlace,
     /// The default configuration cannot be written.
     Write {
         path: PathBuf,
@@ -68,6 +70,9 @@ impl fmt::Display for SourceError {
                     write!(f, " {}", shown(path))?;
                 }
                 f.write_str(" not found; --write-missing-config writes the defaults")
+            }
+            SourceError::NoPlace => {
+                f.write_str("--write-missing-config: expected --config beside it, which says where")
             }
             SourceError::Write { path, cause } => write!(
                 f,
@@ -105,6 +110,7 @@ impl Source {
         let there = places.iter().find(|path| is_there(path)).cloned();
         let (config, written) = match (there, places.first()) {
             (Some(path), _) => (Some(path), None),
+            (None, None) if files.write_missing => return Err(SourceError::NoPlace),
             (None, None) => (None, None),
             (None, Some(path)) if files.write_missing => {
                 write_defaults(path).map_err(|cause| SourceError::Write {
@@ -115,18 +121,12 @@ impl Source {
             }
             (None, Some(_)) => return Err(SourceError::NoConfig { looked_at: places }),
         };
-        let accounts = match &files.accounts {
-            Some(path) => Some(folder.join(path)),
-            None => paths(called.accounts())
-                .into_iter()
-                .find(|path| is_there(path)),
-        };
         let source = Source {
             called,
             folder: folder.to_owned(),
             choices: order.choices.clone(),
             config,
-            accounts,
+            accounts: files.accounts.as_ref().map(|path| folder.join(path)),
         };
         Ok((source, written))
     }
@@ -136,12 +136,18 @@ impl Source {
         self.config.as_deref()
     }
 
+    /// The file of accounts that was read.
     pub fn accounts(&self) -> Option<&Path> {
         self.accounts.as_deref()
     }
 
-    /// Everything, anew.
-    pub fn load(&self) -> Result<Loaded, SourceError> {
+    /// Everything, anew. A file of accounts that was not named may have appeared in the meantime; one
+    /// that has been read once must not vanish.
+    pub fn load(&mut self) -> Result<Loaded, SourceError> {
+        if self.accounts.is_none() {
+            let mut places = paths(self.called.accounts()).into_iter();
+            self.accounts = places.find(|path| is_there(path));
+        }
         let mut remarks = Vec::new();
         let mut keys = Vec::new();
         let mut draft = match &self.config {
@@ -180,7 +186,13 @@ impl Source {
     ) -> Result<Backends, SourceError> {
         let path = match &self.accounts {
             Some(path) => path,
-            None => return Ok(Backends::new()),
+            None => {
+                if self.called == Program::Dovemon && settings.accounts.credentials.is_none() {
+                    let text = "no file of accounts is there, probes do not log in";
+                    remarks.push(format!("{}: {text}", self.called.accounts()[0]));
+                }
+                return Ok(Backends::new());
+            }
         };
         let written = accounts::read(path).map_err(SourceError::Config)?;
         remarks.extend(about(path, &written.remarks));

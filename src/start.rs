@@ -79,7 +79,7 @@ fn dovemons_code(cause: &StartError) -> u8 {
 
 fn obey(called: Program, order: &Order) -> Result<ExitCode, StartError> {
     let folder = std::env::current_dir().map_err(StartError::Folder)?;
-    let (source, written) = Source::find(called, order, &folder).map_err(StartError::Source)?;
+    let (mut source, written) = Source::find(called, order, &folder).map_err(StartError::Source)?;
     if let Some(path) = &written {
         complain(
             called,

@@ -115,6 +115,11 @@ impl MonitorPlan {
         other
     }
 
+    /// The file that is run, by the name that it is called by.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     pub fn start(&self) -> Monitor {
         show_on_failure(&self.log);
         let log = fs::OpenOptions::new()

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use super::files::Files;
+use crate::lab::command::{self, Ended};
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION};
 use crate::lab::patience::wait_until;
 use crate::scenes::packaging::installation::text_of;
@@ -175,4 +177,68 @@ fn an_unknown_key_is_named_with_the_nearest_known_one_and_ignored() {
     ];
     monitor.wait_for_line(&words, REACTION);
     pool.wait_for_visits();
+}
+
+/// Runs dovemon with these words where /etc/dovecot is empty but for what `prepare` makes in it.
+fn in_an_empty_etc_dovecot(pool: &FakePool, prepare: &str, words: &str) -> Ended {
+    let files = Files::of_pool(pool);
+    let mut unshare = Command::new("unshare");
+    unshare
+        .args(["--mount", "sh", "-ec"])
+        .arg(format!(
+            "mount -t tmpfs tmpfs /etc/dovecot; cd /etc/dovecot; {prepare}; exec \"$@\""
+        ))
+        .arg("sh")
+        .arg(files.plan(&pool.place).program())
+        .args(words.split_whitespace());
+    command::run(&mut unshare, pool.place.folder(), REACTION)
+}
+
+#[test]
+fn without_words_dovemons_own_places_are_looked_at_the_newer_ones_first() {
+    let pool = FakePool::start(1);
+    let older = "mkdir dovemon; echo 'interval: 77' >dovemon/config.yml; \
+                 touch dovemon/test.accounts.yml; chmod 600 dovemon/test.accounts.yml";
+    let newer = "echo 'interval: 66' >dovemon.config.yml; touch dovemon.testaccounts.yml; \
+                 chmod 600 dovemon.testaccounts.yml";
+    for (prepare, code, expected) in [
+        (
+            older,
+            0,
+            &["dovemon/config.yml", "77 s", "/dovemon/test.accounts.yml"][..],
+        ),
+        (
+            &format!("{older}; {newer}"),
+            0,
+            &["dovemon.config.yml", "66 s", "/dovemon.testaccounts.yml"],
+        ),
+        (
+            ":",
+            4,
+            &["no configuration", "/etc/dovecot/dovemon.config.yml"],
+        ),
+    ] {
+        let ended = in_an_empty_etc_dovecot(&pool, prepare, "--check-config");
+        assert_eq!(ended.status.code(), Some(code), "{}", ended.text);
+        for said in expected {
+            assert!(ended.text.contains(said), "{said}: {}", ended.text);
+        }
+    }
+    let words = "--write-missing-config --check-config";
+    let written = in_an_empty_etc_dovecot(&pool, ":", words).success();
+    for said in [
+        "/etc/dovecot/dovemon.config.yml: written with the defaults",
+        "/etc/dovecot/dovemon.testaccounts.yml: no file of accounts is there",
+        "10 s from the start",
+    ] {
+        assert!(written.contains(said), "{said}: {written}");
+    }
+}
+
+#[test]
+fn a_configuration_is_written_only_where_a_place_is_named() {
+    let pool = FakePool::start(1);
+    let ended = pool.bare_monitor().run("--write-missing-config", REACTION);
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
+    assert!(ended.text.contains("expected --config"), "{}", ended.text);
 }
