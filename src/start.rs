@@ -32,7 +32,7 @@ use crate::worker::Task;
 /// `--once`: not all backends are healthy.
 const NOT_ALL_HEALTHY: u8 = 2;
 
-/// dovemon's exit codes, where it is dovemon's configuration that is followed.
+/// dovemon's exit codes.
 const LOCK_HELD: u8 = 255;
 const DEFAULTS_NOT_WRITTEN: u8 = 2;
 const CONFIG_UNREADABLE: u8 = 3;
@@ -40,20 +40,10 @@ const NO_CONFIG: u8 = 4;
 
 /// The whole program; `arguments` without its name.
 pub fn main(called: Program, arguments: Vec<OsString>) -> ExitCode {
-    let result = match cli::parse(arguments) {
-        Ok(Command::Help) => show(&cli::help(called)),
-        Ok(Command::Version) => show(&cli::version()),
-        Ok(Command::Run(order)) => {
-            let as_dovemon = called == Program::Dovemon || order.files.config.is_some();
-            let result = obey(called, &order);
-            return result.unwrap_or_else(|cause| {
-                complain(called, &cause.to_string());
-                match as_dovemon {
-                    true => ExitCode::from(dovemons_code(&cause)),
-                    false => ExitCode::FAILURE,
-                }
-            });
-        }
+    let (result, codes) = match cli::parse(arguments) {
+        Ok(Command::Help) => (show(&cli::help(called)), Codes::Poolmons),
+        Ok(Command::Version) => (show(&cli::version()), Codes::Poolmons),
+        Ok(Command::Run(order)) => (obey(called, &order), Codes::to_follow(called, &order)),
         Err(cause) => {
             complain(called, &format!("{cause}\n{}", cli::hint(called)));
             return ExitCode::FAILURE;
@@ -61,19 +51,41 @@ pub fn main(called: Program, arguments: Vec<OsString>) -> ExitCode {
     };
     result.unwrap_or_else(|cause| {
         complain(called, &cause.to_string());
-        ExitCode::FAILURE
+        ExitCode::from(codes.code(&cause))
     })
 }
 
-fn dovemons_code(cause: &StartError) -> u8 {
-    match cause {
-        StartError::Lock(LockError::Held { .. }) => LOCK_HELD,
-        StartError::Source(SourceError::Write { .. }) => DEFAULTS_NOT_WRITTEN,
-        StartError::Source(SourceError::NoConfig { .. }) => NO_CONFIG,
-        StartError::Source(
-            SourceError::Config(_) | SourceError::Nothing(..) | SourceError::NobodyKnown,
-        ) => CONFIG_UNREADABLE,
-        _ => 1,
+/// Whose exit codes say why it does not start.
+#[derive(Clone, Copy)]
+enum Codes {
+    /// One for everything.
+    Poolmons,
+    Dovemons,
+}
+
+impl Codes {
+    fn to_follow(called: Program, order: &Order) -> Codes {
+        if called == Program::Dovemon || order.files.config.is_some() {
+            Codes::Dovemons
+        } else {
+            Codes::Poolmons
+        }
+    }
+
+    fn code(self, cause: &StartError) -> u8 {
+        match (self, cause) {
+            (Codes::Poolmons, _) => 1,
+            (_, StartError::Lock(LockError::Held { .. })) => LOCK_HELD,
+            (_, StartError::Source(SourceError::Write { .. })) => DEFAULTS_NOT_WRITTEN,
+            (_, StartError::Source(SourceError::NoConfig { .. })) => NO_CONFIG,
+            (
+                _,
+                StartError::Source(
+                    SourceError::Config(_) | SourceError::Nothing(..) | SourceError::NobodyKnown,
+                ),
+            ) => CONFIG_UNREADABLE,
+            _ => 1,
+        }
     }
 }
 

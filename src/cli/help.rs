@@ -27,7 +27,8 @@ pub fn help(called: Program) -> String {
     declared().usage(&format!(
         "Usage: {called} [options]\n\n\
          Watches the backends of a Dovecot director, takes those that fail out of service and \
-         brings\nthem back when they work again.",
+         brings\nthem back when they work again. With --config, or called as dovemon, the defaults are \
+         dovemon's.",
     ))
 }
 
