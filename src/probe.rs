@@ -194,6 +194,10 @@ impl Attempt<'_> {
                 (Err(failure), Some(before)) if failure.fault == Fault::TimedOut => {
                     return Err(before);
                 }
+                // Only a message that was read proves anything, whatever else has passed.
+                (Ok(_), _) if self.found.get().is_none() => {
+                    return Err(Failure::new(Stage::Search, Fault::MessageMissing));
+                }
                 (result, _) => return result,
             }
         }

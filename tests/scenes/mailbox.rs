@@ -82,7 +82,7 @@ impl Plan {
     fn target(&self, backend: &Backend, service: Service) -> Target {
         Target {
             address: backend.address.into(),
-            services: [service].into(),
+            services: Arc::from(&[service][..]),
             account: Some(Arc::new(self.account.clone())),
             tls_name: None,
         }

@@ -126,7 +126,7 @@ impl<S: Read + Write> Session<'_, S> {
     /// Opens the INBOX, looks for test messages and deletes those that this attempt may delete.
     fn clean(&mut self, check: &Check<'_>) -> Result<(), Failure> {
         let (inbox, text) = self.select().map_err(at(Stage::Select))?;
-        if response_code(&text).map_or(false, |code| code.eq_ignore_ascii_case(b"READ-ONLY")) {
+        if has_code(&text, "READ-ONLY") {
             let fault = Fault::MailboxRefused(Quote::new(text));
             return Err(Failure::new(Stage::Select, fault));
         }
@@ -250,6 +250,10 @@ impl<S: Read + Write> Session<'_, S> {
                 Reply::Untagged(_) => on_response(&response),
                 Reply::Continue => return Ok(Completion::GoOn),
                 Reply::Ok(text) => return Ok(Completion::Ok(text.to_vec())),
+                // Others have deleted some of the messages meanwhile (RFC 5530); that is all.
+                Reply::No(text) if has_code(text, "EXPUNGEISSUED") => {
+                    return Ok(Completion::Ok(text.to_vec()));
+                }
                 Reply::No(text) => return Err(refusal(text)),
                 Reply::Bad(text) => return Err(Fault::Unavailable(Quote::new(text))),
                 Reply::Bye(text) => return Err(Fault::Bye(Quote::new(text))),
@@ -267,10 +271,11 @@ enum Completion {
 }
 
 impl Inbox {
-    /// The sequence numbers of the newest messages; nothing if there are none.
+    /// The sequence numbers of the newest messages; nothing if there are none. Others may delete some
+    /// meanwhile, and a number beyond the last would be an error: so up to whatever is the last.
     fn newest(&self) -> Option<String> {
         let first = self.exists.saturating_sub(NEWEST - 1).max(1);
-        (self.exists > 0).then(|| format!("{first}:{}", self.exists))
+        (self.exists > 0).then(|| format!("{first}:*"))
     }
 
     /// The newest and, in a larger mailbox, others at a place that changes with the token, so that in
@@ -292,13 +297,17 @@ fn set(uids: &[u32]) -> String {
     uids.join(",")
 }
 
+fn has_code(text: &[u8], code: &str) -> bool {
+    let told = response_code(text).unwrap_or_default();
+    after_word(told, code).is_some()
+}
+
 /// What a NO means here. Only what RFC 5530 gives as trouble of the server's counts against it; a
 /// quota, permissions, a missing mailbox are the account's.
 fn refusal(text: &[u8]) -> Fault {
-    let code = response_code(text).unwrap_or_default();
     let is_trouble = ["UNAVAILABLE", "SERVERBUG", "INUSE", "CORRUPTION"]
         .iter()
-        .any(|known| after_word(code, known).is_some());
+        .any(|code| has_code(text, code));
     match is_trouble {
         true => Fault::Unavailable(Quote::new(text)),
         false => Fault::MailboxRefused(Quote::new(text)),
