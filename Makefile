@@ -4,7 +4,8 @@
 # question). TOOLCHAIN=debian or TOOLCHAIN=current overrules the choice of compiler.
 
 SHELL = /bin/sh
-.PHONY: build check simulate check-argv check-debian check-bare demo bench install uninstall clean help
+.PHONY: build check simulate check-argv check-debian check-bare demo bench install uninstall \
+	dist deb deb-debian rpm check-packages check-licences clean help
 
 # Where `make install` puts things; each can be set on the command line. DESTDIR goes before all of
 # them and into none of the files, as packagers want it.
@@ -56,6 +57,30 @@ demo:
 # What poolmon costs and how soon it acts, beside HAProxy. BENCH_QUICK=1: 250 backends only.
 bench:
 	@bash tests/setup/bench.sh
+
+# The source as one archive, a bill of materials and SHA256SUMS, in target/dist; always the same bits.
+dist:
+	@bash tests/setup/dist.sh
+
+# The Debian package, judged by lintian, in target/deb.
+deb:
+	@bash tests/setup/deb.sh
+
+# The same from Debian 12's own compiler and crates, offline, as Debian would; in target/deb-debian.
+deb-debian:
+	@bash tests/setup/deb.sh debian
+
+# The package for RHEL and its relatives, judged by rpmlint, in target/rpm.
+rpm:
+	@bash tests/setup/rpm.sh
+
+# The .deb in a fresh Debian 12: built twice and compared, then lived with. Needs root, takes long.
+check-packages:
+	@bash tests/setup/check-packages.sh
+
+# Licences, origins and duplicates of all crates, and what is known against them, by cargo-deny.
+check-licences:
+	@bash tests/setup/check-licences.sh
 
 # Puts program, man page, completions, unit, init scripts and examples below PREFIX; DESTDIR=DIR packs.
 install:

@@ -65,3 +65,25 @@ pub struct Listed {
     pub state: HostState,
     pub changed: Stamp,
 }
+
+impl Listed {
+    /// Whether both lines say the same but for the number of users, which never rests.
+    pub fn is_same_but_for_users(&self, other: &Listed) -> bool {
+        let Listed {
+            address,
+            vhosts,
+            users: _,
+            tag,
+            state,
+            changed,
+        } = self;
+        (address, vhosts, tag, state, changed)
+            == (
+                &other.address,
+                &other.vhosts,
+                &other.tag,
+                &other.state,
+                &other.changed,
+            )
+    }
+}

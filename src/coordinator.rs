@@ -13,7 +13,7 @@ mod reload;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{select, unbounded, Receiver, Sender};
 use log::{debug, error, info};
@@ -25,14 +25,14 @@ use crate::daemon::Signal;
 use crate::director::link::Heard;
 use crate::history::History;
 use crate::hook::Hooks;
-use crate::ledger::Ledger;
+use crate::ledger::{Clerk, Recorded};
 use crate::logging::LogHandle;
 use crate::notices::Notices;
 use crate::notify::{self, ServiceManager};
 use crate::outcome::{Blame, Fault};
 use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
 use crate::schedule::Finding;
-use crate::worker::{Desk, Report, Task, Worker};
+use crate::worker::{Beat, Desk, Report, Task, Worker};
 
 use errands::Errands;
 use lists::Lists;
@@ -40,13 +40,19 @@ use logins::Logins;
 
 /// All that can wake the coordinator.
 enum Event {
-    /// Workers have put news on the desk.
+    /// Workers have put news on the desk, or the lists' thread has.
     News,
+    /// The lists' thread has ended.
+    WatchEnded,
     Heard(Heard),
+    Recorded(Recorded),
     Signal(Signal),
-    /// A time it has set itself: the next reading of the lists, the end of a hold.
+    /// A time it has set itself, such as the end of a hold.
     Timer,
 }
+
+/// Longer than any wait is worth a thought.
+const FAR: Duration = Duration::from_secs(24 * 3600);
 
 /// What is worth an error line while it lasts, once and then each hour.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +64,8 @@ enum Notice {
     RingStatusUnknown,
     MalformedLines,
     LedgerUnwritable,
+    /// Its disk keeps everybody waiting.
+    LedgerSlow,
     /// No thread can be started.
     NoThread,
     /// Probes fail for a reason of the monitor's own.
@@ -76,7 +84,7 @@ pub struct Coordinator {
     logins: Logins,
     log: LogHandle,
     fleet: Fleet,
-    ledger: Ledger,
+    clerk: Clerk,
     workers: BTreeMap<IpAddr, Worker>,
     workers_started: u64,
     lists: Lists,
@@ -90,6 +98,7 @@ pub struct Coordinator {
     history: History,
     hooks: Hooks,
     desk: Desk,
+    beat: Beat,
     heard: (Sender<Heard>, Receiver<Heard>),
     signals: Receiver<Signal>,
     service_manager: ServiceManager,
@@ -125,7 +134,7 @@ impl Coordinator {
         settings: Settings,
         task: Task,
         roster: Roster,
-        ledger: Ledger,
+        clerk: Clerk,
         log: LogHandle,
         signals: Receiver<Signal>,
         service_manager: ServiceManager,
@@ -144,11 +153,12 @@ impl Coordinator {
             history: History::default(),
             hooks: Hooks::default(),
             desk: Desk::new(),
+            beat: Beat::new(Instant::now()),
             heard: unbounded(),
             settings,
             task,
             roster,
-            ledger,
+            clerk,
             log,
             signals,
             service_manager,
@@ -161,19 +171,15 @@ impl Coordinator {
         self.service_manager.tell(&notify::Message::Ready);
         loop {
             self.service_manager.keep_alive(Instant::now());
-            self.read_lists_when_due();
+            self.tend_watch();
             let event = self.next_event();
             self.take_reports();
+            self.take_readings();
             match event {
                 Event::News | Event::Timer => {}
-                Event::Heard(Heard::Lists { connection, result }) => {
-                    self.on_lists(connection, result)
-                }
-                Event::Heard(Heard::Answer {
-                    number,
-                    change,
-                    result,
-                }) => self.on_answer(number, change, result),
+                Event::WatchEnded => self.on_watch_ended(),
+                Event::Heard(heard) => self.on_answer(heard),
+                Event::Recorded(recorded) => self.on_recorded(&recorded),
                 Event::Signal(Signal::Stop) => break,
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Signal(Signal::Status) => self.log_status(),
@@ -183,14 +189,21 @@ impl Coordinator {
             self.send_decided();
         }
         self.service_manager.tell(&notify::Message::Stopping);
+        self.clerk.finish(memory::DISK_PATIENCE);
         self.hooks.stop();
     }
 
     fn next_event(&self) -> Event {
+        let timers = [
+            self.lists.next_try(),
+            self.errands.sending_due(),
+            self.held_review.due(),
+            self.service_manager.next_keep_alive(),
+        ];
         let ends = self.holds.values().filter_map(|hold| hold.until);
         let now = Instant::now();
-        let timer = ends.fold(self.lists.next_reading(now), Instant::min);
-        let patience = timer.saturating_duration_since(now);
+        let timer = timers.into_iter().flatten().chain(ends).min();
+        let patience = timer.map_or(FAR, |timer| timer.saturating_duration_since(now));
         select! {
             recv(self.signals) -> signal => match signal {
                 Ok(signal) => Event::Signal(signal),
@@ -198,7 +211,11 @@ impl Coordinator {
                 Err(_) => Event::Signal(Signal::Stop),
             },
             recv(self.heard.1) -> heard => heard.map_or(Event::Timer, Event::Heard),
+            recv(self.clerk.recorded()) -> recorded => {
+                recorded.map_or(Event::Timer, Event::Recorded)
+            }
             recv(self.desk.bell()) -> _ => Event::News,
+            recv(self.lists.bell()) -> rung => rung.map_or(Event::WatchEnded, |()| Event::News),
             default(patience) => Event::Timer,
         }
     }
@@ -366,7 +383,8 @@ impl Coordinator {
             let account = target.account.as_deref();
             let login = account.map(|account| self.logins.number(account));
             self.fleet.on_login(address, login);
-            match Worker::start(target, self.workers_started, self.task.clone(), slot) {
+            let task = self.task.clone();
+            match Worker::start(target, self.workers_started, task, slot, self.beat) {
                 Ok(worker) => {
                     self.workers.insert(address, worker);
                     self.notices.lower(&Notice::NoThread);

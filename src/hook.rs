@@ -27,7 +27,7 @@ use queue::{Queue, Room};
 use script::Limits;
 
 /// How long the process waits for scripts that still run when it stops, before they are killed.
-const BRIEFLY: Duration = Duration::from_secs(2);
+const BRIEFLY: Duration = Duration::from_millis(300);
 
 /// A change that was made and seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,8 +122,7 @@ impl Hooks {
     pub fn stop(self) {
         if let Some(dispatcher) = self.dispatcher {
             let _ = dispatcher.events.send(Event::Stop);
-            let patience = BRIEFLY + script::DYING;
-            let _ = dispatcher.ended.recv_timeout(patience);
+            let _ = dispatcher.ended.recv_timeout(2 * BRIEFLY);
         }
     }
 }

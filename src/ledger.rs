@@ -1,9 +1,11 @@
 //! What outlives the process: which downs are ours, which drains are owed.
 //!
-//! The ledger is read once and then kept in memory; `file` writes it whole or not at all. Nothing
+//! The ledger is read once and then kept in memory; `file` writes it whole or not at all, `clerk` does
+//! so in a thread of its own. Nothing
 //! is decided or logged here: what could not be read or written comes back as a warning or an
 //! error, and the monitor goes on with what it has in memory.
 
+mod clerk;
 mod file;
 
 use std::collections::BTreeMap;
@@ -18,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use crate::backend::Stamp;
 use crate::quote::Quote;
 use crate::read_only::Cause;
+
+pub use clerk::{Clerk, Recorded};
 
 /// What is remembered of one backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

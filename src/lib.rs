@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod director;
 pub mod history;
 pub mod hook;
+mod inbox;
 pub mod ledger;
 pub mod logging;
 pub mod net;

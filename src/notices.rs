@@ -40,6 +40,10 @@ impl<Kind: Ord> Notices<Kind> {
         self.said.remove(kind).is_some()
     }
 
+    pub fn is_raised(&self, kind: &Kind) -> bool {
+        self.said.contains_key(kind)
+    }
+
     /// All that is raised, in order.
     pub fn raised(&self) -> impl Iterator<Item = &Kind> {
         self.said.keys()

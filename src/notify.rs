@@ -104,7 +104,12 @@ impl ServiceManager {
         }
     }
 
-    /// To be called often: says that the process is alive when that is due.
+    /// When it next wants to hear that the process is alive, if it wants to.
+    pub fn next_keep_alive(&self) -> Option<Instant> {
+        self.watchdog.as_ref().map(|watchdog| watchdog.due)
+    }
+
+    /// Says that the process is alive when that is due.
     pub fn keep_alive(&mut self, now: Instant) {
         match &mut self.watchdog {
             Some(watchdog) if now >= watchdog.due => watchdog.due = now + watchdog.every,

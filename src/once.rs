@@ -10,10 +10,10 @@ use crate::backend::Listed;
 use crate::config::roster::Roster;
 use crate::config::settings::{Pace, Plan, Retries, Settings};
 use crate::director::client::{DirectorError, Standing};
-use crate::director::link::LISTS_DEADLINE;
+use crate::director::watch::LISTS_DEADLINE;
 use crate::outcome::Failure;
 use crate::schedule::Verdict;
-use crate::worker::{Desk, Task, Worker};
+use crate::worker::{Beat, Desk, Task, Worker};
 
 /// How long a backend that gives no verdict for the monitor's own fault is waited for beyond the
 /// longest round.
@@ -56,11 +56,12 @@ pub fn run(
 ) -> Result<Health, OnceError> {
     let listed = read_list(&settings.socket).map_err(OnceError::Director)?;
     let desk = Desk::new();
+    let beat = Beat::new(Instant::now());
     let mut waiting = BTreeMap::new();
     for (number, backend) in (0..).zip(&listed) {
         let target = roster.target(backend.address);
-        let worker =
-            Worker::start(target, number, task.clone(), desk.slot()).map_err(OnceError::Thread)?;
+        let worker = Worker::start(target, number, task.clone(), desk.slot(), beat)
+            .map_err(OnceError::Thread)?;
         waiting.insert(backend.address, Waiting { worker, own: None });
     }
     let deadline = Instant::now()

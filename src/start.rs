@@ -20,7 +20,7 @@ use crate::config::settings::{Deeds, RunMode, Settings};
 use crate::coordinator::Coordinator;
 use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
 use crate::hook::{self, HookError};
-use crate::ledger::Ledger;
+use crate::ledger::{Clerk, Ledger};
 use crate::logging::{self, LogError, LogHandle};
 use crate::notify::ServiceManager;
 use crate::once::{self, Health, OnceError};
@@ -60,6 +60,7 @@ enum StartError {
     /// The working folder.
     Folder(io::Error),
     Signals(io::Error),
+    Clerk(io::Error),
     Once(OnceError),
     Output(io::Error),
 }
@@ -75,6 +76,7 @@ impl fmt::Display for StartError {
             StartError::Fork(cause) => cause.fmt(f),
             StartError::Folder(cause) => write!(f, "working folder: {cause}"),
             StartError::Signals(cause) => write!(f, "signals cannot be watched: {cause}"),
+            StartError::Clerk(cause) => write!(f, "no thread to write the ledger: {cause}"),
             StartError::Once(cause) => cause.fmt(f),
             StartError::Output(cause) => write!(f, "standard output: {cause}"),
         }
@@ -133,9 +135,9 @@ fn watch(mut settings: Settings) -> Result<ExitCode, StartError> {
         }
     };
     info!("poolmon {} starts", env!("CARGO_PKG_VERSION"));
-    let ledger = open_ledger(&settings);
+    let clerk = Clerk::start(open_ledger(&settings)).map_err(StartError::Clerk)?;
     let manager = service_manager();
-    Coordinator::new(settings, task, roster, ledger, log, signals.inbox, manager).run();
+    Coordinator::new(settings, task, roster, clerk, log, signals.inbox, manager).run();
     drop(signals.watch);
     info!("poolmon stops");
     if let Err(cause) = lock.release() {

@@ -15,18 +15,19 @@ use std::time::{Duration, Instant};
 use log::{log_enabled, Level};
 
 use crate::config::settings::Pace;
+use crate::inbox::{self, Inbox, Mail};
 use crate::outcome::{Failure, Fault, Outcome, Stage};
 use crate::probe::Prober;
 use crate::schedule::{Finding, Next, Schedule, Spread};
 use crate::target::Target;
 
+mod beat;
 mod desk;
-mod inbox;
 
+pub use beat::Beat;
 pub use desk::{Desk, Slot};
 
 use desk::{Routine, Urgency};
-use inbox::{Inbox, Mail};
 
 /// OpenSSL's handshake is the deepest call; measured, it needs less than a quarter of this.
 const STACK: usize = 256 * 1024;
@@ -60,7 +61,13 @@ pub struct Worker {
 
 impl Worker {
     /// Starts the thread; its first round begins at once.
-    pub fn start(target: Target, number: u64, task: Task, slot: Slot) -> io::Result<Worker> {
+    pub fn start(
+        target: Target,
+        number: u64,
+        task: Task,
+        slot: Slot,
+        beat: Beat,
+    ) -> io::Result<Worker> {
         let (orders, inbox) = inbox::inbox();
         let name = format!("backend {}", target.address);
         let thread = Thread {
@@ -69,6 +76,7 @@ impl Worker {
             task,
             inbox,
             slot,
+            beat,
             routine: Routine::default(),
         };
         thread::Builder::new()
@@ -103,6 +111,7 @@ struct Thread {
     task: Task,
     inbox: Inbox<Order>,
     slot: Slot,
+    beat: Beat,
     routine: Routine,
 }
 
@@ -137,7 +146,7 @@ impl Thread {
                         return;
                     }
                 }
-                Next::Wait { until } => match self.inbox.wait(until) {
+                Next::Wait { until } => match self.inbox.wait(self.beat.from(until)) {
                     Mail::Order(order) => self.obey(order, &mut schedule),
                     Mail::Closed => return,
                     Mail::Nothing => {}

@@ -46,9 +46,9 @@ _poolmon() {
     *)
         words="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
             --starttls --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
-            --flush --max-moves --rise --fall --restore --max-down --down-delay --hold
-            --on-change -n --dry-run --once -f --foreground -k --lockfile -l --logfile --state-file -d --debug -h --help
-            --version"
+            --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
+            -n --dry-run --once -f --foreground -k --lockfile -l --logfile --state-file -d --debug
+            -h --help --version"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

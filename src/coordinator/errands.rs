@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use log::{debug, error, info};
 
-use super::{memory, Coordinator, Notice};
+use super::memory::{this_second, DISK_PATIENCE};
+use super::{Coordinator, Notice};
 use crate::config::settings::{DrainMode, MoveLimit};
-use crate::director::client::DirectorError;
-use crate::director::link;
+use crate::director::link::{self, Heard};
 use crate::director::wire::{Change, Generation, Reply};
 use crate::policy::{Action, Answer};
 
@@ -31,6 +31,8 @@ pub(super) struct Errands {
     under_way: BTreeMap<IpAddr, Errand>,
     /// Decided on and not sent yet, by their numbers.
     decided: Vec<(u64, Change)>,
+    /// Since when the first of them waits for the ledger.
+    waiting_since: Option<Instant>,
     /// What a dry run has said it would do.
     told: BTreeMap<IpAddr, Action>,
     generation: Generation,
@@ -67,6 +69,15 @@ impl Errands {
         let errands = self.under_way.values();
         let alike = errands.filter(|errand| is_drain(errand.action) == is_drain(action));
         alike.count() < MOST_UNDER_WAY
+    }
+
+    pub(super) fn are_none(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// When what was decided on is sent, even if the ledger is not on disk by then.
+    pub(super) fn sending_due(&self) -> Option<Instant> {
+        self.waiting_since.map(|since| since + DISK_PATIENCE)
     }
 
     pub(super) fn forget(&mut self, address: IpAddr) {
@@ -107,7 +118,7 @@ impl Coordinator {
             None => return,
         };
         self.fleet
-            .on_sent(address, action, memory::this_second(), Instant::now());
+            .on_sent(address, action, this_second(), Instant::now());
         self.errands.sent += 1;
         let number = self.errands.sent;
         self.errands
@@ -116,13 +127,17 @@ impl Coordinator {
         self.errands.decided.push((number, change));
     }
 
-    /// The ledger is written before the director hears of anything, once for all: each writing waits
-    /// for the disk.
+    /// The ledger is written before the director hears of anything, once for all.
     pub(super) fn send_decided(&mut self) {
         if self.errands.decided.is_empty() {
             return;
         }
         self.remember();
+        let since = *self.errands.waiting_since.get_or_insert_with(Instant::now);
+        if self.waits_for_ledger(since) {
+            return;
+        }
+        self.errands.waiting_since = None;
         for (number, change) in std::mem::take(&mut self.errands.decided) {
             let address = change.address();
             match self.errands.under_way.get(&address) {
@@ -219,12 +234,12 @@ impl Coordinator {
         })
     }
 
-    pub(super) fn on_answer(
-        &mut self,
-        number: u64,
-        change: Change,
-        result: Result<Reply, DirectorError>,
-    ) {
+    pub(super) fn on_answer(&mut self, heard: Heard) {
+        let Heard {
+            number,
+            change,
+            result,
+        } = heard;
         let address = change.address();
         let action = match self.errands.under_way.get(&address) {
             Some(errand) if errand.number == number => errand.action,

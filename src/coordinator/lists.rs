@@ -1,108 +1,145 @@
-//! The standing connection: reads both lists every second, and takes in what they show.
+//! The standing connection: opens it, asks it for a reading, and takes in what the lists show.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{never, Receiver};
 use log::{error, info};
 
 use super::{Coordinator, Notice};
 use crate::backend::HostState;
-use crate::director::client::{self, DirectorError};
-use crate::director::link::Reader;
+use crate::director::client;
+use crate::director::watch::{Reading, Wanted, Watch};
 use crate::director::wire::RingState;
 use crate::hook::Change;
 use crate::policy::{self, Changes, Sync};
 
-/// A local call of a fraction of a millisecond: so that another's act, a new backend or a restarted
-/// director is seen within a second, whatever the interval of the probes.
-const READING_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two tries to open the connection.
+const TRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A ring that is unsynced for longer than any hand-over takes.
 const UNSYNCED_TOO_LONG: Duration = Duration::from_secs(60);
 
 pub(super) struct Lists {
-    reader: Option<Reader>,
+    watch: Option<Watch>,
     connections: u64,
-    reading: bool,
+    /// A reading has to be asked for.
+    wanted: bool,
+    /// When to open the connection, if there is none.
     due: Instant,
     unsynced_since: Option<Instant>,
+    /// Receives nothing, while there is no connection.
+    silence: Receiver<()>,
 }
 
 impl Lists {
     pub(super) fn new(now: Instant) -> Lists {
         Lists {
-            reader: None,
+            watch: None,
             connections: 0,
-            reading: false,
+            wanted: false,
             due: now,
             unsynced_since: None,
+            silence: never(),
         }
     }
 
-    /// When to wake up for the next reading; one under way wakes by its answer, however long the
-    /// director takes.
-    pub(super) fn next_reading(&self, now: Instant) -> Instant {
-        if self.reading {
-            now + READING_INTERVAL
-        } else {
-            self.due
+    /// When to wake up to open the connection.
+    pub(super) fn next_try(&self) -> Option<Instant> {
+        match self.watch {
+            Some(_) => None,
+            None => Some(self.due),
         }
+    }
+
+    pub(super) fn bell(&self) -> &Receiver<()> {
+        self.watch.as_ref().map_or(&self.silence, Watch::bell)
     }
 }
 
 impl Coordinator {
     /// Asks for the lists at once, for instance to see what a command came to.
     pub(super) fn want_lists(&mut self) {
-        self.lists.due = Instant::now();
+        self.lists.wanted = true;
     }
 
-    pub(super) fn read_lists_when_due(&mut self) {
-        let now = Instant::now();
-        if self.lists.reading || now < self.lists.due {
+    /// There is a connection, or one is opened when that is due; what is wanted is asked for, once
+    /// for all that want it.
+    pub(super) fn tend_watch(&mut self) {
+        let wanted = std::mem::take(&mut self.lists.wanted);
+        if let Some(watch) = &self.lists.watch {
+            if wanted {
+                watch.read_now();
+            }
             return;
         }
-        self.lists.due = now + READING_INTERVAL;
-        if self.lists.reader.is_none() {
-            self.lists.connections += 1;
-            let socket = self.settings.socket.clone();
-            match Reader::open(socket, self.lists.connections, self.heard.0.clone()) {
-                Ok(reader) => self.lists.reader = Some(reader),
-                Err(cause) => {
-                    if self.notices.raise(Notice::NoThread, now) {
-                        error!("director: no thread to read its lists: {cause}");
-                    }
+        let now = Instant::now();
+        if now < self.lists.due {
+            return;
+        }
+        self.lists.due = now + TRY_INTERVAL;
+        self.lists.connections += 1;
+        let socket = self.settings.socket.clone();
+        match Watch::open(socket, self.lists.connections) {
+            Ok(watch) => self.lists.watch = Some(watch),
+            Err(cause) => {
+                if self.notices.raise(Notice::NoThread, now) {
+                    error!("director: no thread to read its lists: {cause}");
                 }
             }
         }
-        if let Some(reader) = &self.lists.reader {
-            reader.read();
-            self.lists.reading = true;
+    }
+
+    /// Whatever woke the coordinator, what it knows of the lists is up to date.
+    pub(super) fn take_readings(&mut self) {
+        let readings = match &self.lists.watch {
+            Some(watch) => watch.take(),
+            None => return,
+        };
+        for reading in readings {
+            self.on_reading(reading);
         }
     }
 
-    pub(super) fn on_lists(
-        &mut self,
-        connection: u64,
-        result: Result<client::Lists, DirectorError>,
-    ) {
-        if self.lists.reader.as_ref().map(Reader::connection) != Some(connection) {
-            return;
-        }
-        self.lists.reading = false;
-        match result {
+    fn on_reading(&mut self, reading: Reading) {
+        match reading {
             Ok(lists) => self.take_in(lists),
-            Err(error) => {
-                self.lists.reader = None;
-                self.on_silence(&error);
+            Err(cause) => {
+                self.lists.watch = None;
+                self.on_silence(&cause.to_string());
             }
         }
         self.review_all();
+        self.say_what_is_news();
     }
 
-    fn on_silence(&mut self, cause: &DirectorError) {
+    /// It says why before it ends, so this is a defect of ours; a new one is opened all the same.
+    pub(super) fn on_watch_ended(&mut self) {
+        if self.lists.watch.take().is_some() {
+            self.on_silence("director: the thread that reads its lists has died");
+            self.review_all();
+        }
+    }
+
+    /// An unchanged list tells something only while something of ours is under way: a command
+    /// or a debt to be settled, an action held back, a notice to be said again.
+    fn say_what_is_news(&mut self) {
+        let at_rest = self.holds.is_empty()
+            && self.errands.are_none()
+            && self.notices.raised().next().is_none()
+            && self.fleet.is_at_rest();
+        if let Some(watch) = &mut self.lists.watch {
+            watch.report(match at_rest {
+                true => Wanted::Changes,
+                false => Wanted::All,
+            });
+        }
+    }
+
+    fn on_silence(&mut self, cause: &str) {
         self.fleet.on_sync(Sync::Silent);
         self.lists.unsynced_since = None;
-        self.service_manager.tell_status(format!("{cause}"));
+        self.service_manager.tell_status(cause.to_owned());
         if self.notices.raise(Notice::DirectorSilent, Instant::now()) {
             error!("{cause}; nothing can be told to the director, trying again every second");
         }

@@ -192,10 +192,9 @@ impl Coordinator {
                 .map(|poll| {
                     let ago = chrono::Duration::from_std(now.saturating_duration_since(poll.began));
                     let at = ago.map_or(clock, |ago| clock - ago);
-                    let delivery = match poll.delivery() {
-                        Some(delivery) => format!(", delivered in {} ms", delivery.as_millis()),
-                        None => String::new(),
-                    };
+                    let delivery = poll.delivery().map_or(String::new(), |delivery| {
+                        format!(", read {} ms after delivery", delivery.as_millis())
+                    });
                     format!(
                         "{} {} {} {} ms{delivery}",
                         at.format("%H:%M:%S"),

@@ -1,6 +1,6 @@
 //! Talking to the admin socket: connections, deadlines, one changing command a connection.
 //!
-//! Every call blocks until its deadline at the latest; the threads in `link` make them.
+//! Every call blocks until its deadline at the latest; the threads in `link` and `watch` make them.
 //! No thread is started here, no meaning given to a reply, and no command tried twice.
 
 use std::error::Error;
@@ -166,37 +166,102 @@ pub struct Lists {
     pub ring: Ring,
 }
 
+impl Lists {
+    /// Whether both readings show the same but for the numbers of users.
+    pub fn show_the_same(&self, other: &Lists) -> bool {
+        self.ring == other.ring && self.hosts.is_same_but_for_users(&other.hosts)
+    }
+}
+
 /// The connection over which the lists are read again and again. It never carries a change.
 #[derive(Debug)]
-pub struct Standing(Connection);
+pub struct Standing {
+    connection: Connection,
+    /// DIRECTOR-LIST has been sent and its answer not been read.
+    ring_asked: bool,
+}
 
 impl Standing {
     pub fn open(socket: &Path, deadline: Instant) -> Result<Standing, DirectorError> {
-        Connection::open(socket, deadline).map(Standing)
+        let connection = Connection::open(socket, deadline)?;
+        Ok(Standing {
+            connection,
+            ring_asked: false,
+        })
     }
 
     /// Reads both lists whole, one after the other. After an error the connection is useless,
     /// because a late answer would be taken for the next one's: every further read says `Closed`.
     pub fn read(&mut self, deadline: Instant) -> Result<Lists, DirectorError> {
-        let began = Instant::now();
-        let lists = self.read_both(deadline);
-        if lists.is_err() {
-            self.0.end();
-        }
-        let (hosts, ring) = lists?;
-        Ok(Lists { began, hosts, ring })
+        self.or_end(|standing| {
+            standing.take_ring(deadline)?;
+            let (began, hosts) = standing.read_hosts(deadline)?;
+            standing.ask_for_ring(deadline)?;
+            let ring = standing.read_ring(deadline)?;
+            Ok(Lists { began, hosts, ring })
+        })
     }
 
-    fn read_both(&mut self, deadline: Instant) -> Result<(HostList, Ring), DirectorError> {
-        let connection = &mut self.0;
+    /// As `read`, but while all is as at the last reading, nobody waits for the answer to
+    /// DIRECTOR-LIST: it is read when the next reading begins. So what is shown of the ring is
+    /// one reading old, unless something has changed.
+    pub fn read_again(&mut self, last: &Lists, deadline: Instant) -> Result<Lists, DirectorError> {
+        self.or_end(|standing| {
+            let ring = standing.take_ring(deadline)?;
+            let ring = ring.unwrap_or_else(|| last.ring.clone());
+            let (began, hosts) = standing.read_hosts(deadline)?;
+            standing.ask_for_ring(deadline)?;
+            let lists = Lists { began, hosts, ring };
+            if lists.show_the_same(last) {
+                return Ok(lists);
+            }
+            let ring = standing.read_ring(deadline)?;
+            Ok(Lists { ring, ..lists })
+        })
+    }
+
+    fn or_end<T>(
+        &mut self,
+        read: impl FnOnce(&mut Standing) -> Result<T, DirectorError>,
+    ) -> Result<T, DirectorError> {
+        let result = read(self);
+        if result.is_err() {
+            self.ring_asked = false;
+            self.connection.end();
+        }
+        result
+    }
+
+    fn read_hosts(&mut self, deadline: Instant) -> Result<(Instant, HostList), DirectorError> {
         let stage = DirectorStage::HostList;
-        connection.write(wire::HOST_LIST, stage, deadline)?;
-        let hosts = connection.list::<HostListParser>(stage, deadline)?;
-        // Only now: a command sent before the previous one is answered may get lost.
+        let began = Instant::now();
+        self.connection.write(wire::HOST_LIST, stage, deadline)?;
+        let hosts = self.connection.list::<HostListParser>(stage, deadline)?;
+        Ok((began, hosts))
+    }
+
+    /// Only after the host list: a command sent before the previous one is answered may get lost.
+    fn ask_for_ring(&mut self, deadline: Instant) -> Result<(), DirectorError> {
         let stage = DirectorStage::DirectorList;
-        connection.write(wire::DIRECTOR_LIST, stage, deadline)?;
-        let ring = connection.list::<RingParser>(stage, deadline)?;
-        Ok((hosts, ring))
+        self.connection
+            .write(wire::DIRECTOR_LIST, stage, deadline)?;
+        self.ring_asked = true;
+        Ok(())
+    }
+
+    fn read_ring(&mut self, deadline: Instant) -> Result<Ring, DirectorError> {
+        let stage = DirectorStage::DirectorList;
+        let ring = self.connection.list::<RingParser>(stage, deadline)?;
+        self.ring_asked = false;
+        Ok(ring)
+    }
+
+    /// The answer that the last reading did not wait for.
+    fn take_ring(&mut self, deadline: Instant) -> Result<Option<Ring>, DirectorError> {
+        match self.ring_asked {
+            true => self.read_ring(deadline).map(Some),
+            false => Ok(None),
+        }
     }
 }
 

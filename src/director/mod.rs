@@ -1,5 +1,5 @@
 //! The director's admin socket: `wire` is what is said there, `client` is how it is said in time,
-//! `link` are the threads that wait for it.
+//! `link` are the threads that wait for a change's reply, `watch` is the one that reads the lists.
 //!
 //! Nothing here decides anything or keeps state between two commands; that is the coordinator's.
 //!
@@ -23,4 +23,5 @@
 
 pub mod client;
 pub mod link;
+pub mod watch;
 pub mod wire;

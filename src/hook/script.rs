@@ -22,7 +22,7 @@ use crate::daemon;
 use crate::quote::Quote;
 
 /// How long a killed script may take to be gone.
-pub(super) const DYING: Duration = Duration::from_secs(1);
+const DYING: Duration = Duration::from_secs(1);
 
 /// How often a running script is looked after.
 const GLANCE: Duration = Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! What is known of all backends: the last list, the evidence, our commands and debts.
+//! What is known of all backends, and who of them stands how: the indexes that the rules ask.
 //!
 //! It takes in what happened (`on_*`) and answers nothing but what changed; the rules read it.
 
@@ -7,17 +7,15 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::evidence::{Doubt, HealthyRound};
-use super::hold::Contest;
-use super::ownership::{OwnDown, Ownership, Settled};
+use super::member::{Answer, Member, Memory};
 use super::rank::Turn;
-use super::settle::{Command, Setback};
 #[cfg(test)]
 use super::standing::Scope;
-use super::standing::{Login, Place, Standing};
-use super::{Action, Debt, Evidence, Sync};
+use super::standing::{Login, Standing};
+use super::{Action, Sync};
 use crate::backend::{HostState, Listed, Stamp, Tag};
-use crate::config::settings::{DrainMode, Rules};
-use crate::schedule::{Finding, Verdict};
+use crate::config::settings::Rules;
+use crate::schedule::Finding;
 
 /// All listed backends.
 #[derive(Debug)]
@@ -37,43 +35,6 @@ pub struct Fleet {
     rules: Rules,
 }
 
-/// One listed backend.
-#[derive(Debug)]
-pub struct Member {
-    pub listed: Listed,
-    pub evidence: Evidence,
-    /// A drain owed to its users.
-    pub debt: Option<Debt>,
-    /// When the list first showed its present state, unless that was our doing.
-    pub(super) news: Instant,
-    pub(super) command: Command,
-    pub(super) setback: Option<Setback>,
-    pub(super) ownership: Ownership,
-    pub(super) contest: Contest,
-    pub(super) turn: Option<Turn>,
-    /// The state that our last command is to bring about, until it is settled.
-    expected: Option<Expectation>,
-    /// When a probe was asked for that has not come in yet.
-    asked: Option<Instant>,
-    pub(super) login: Option<Login>,
-    place: Option<Place>,
-}
-
-#[derive(Debug)]
-struct Expectation {
-    state: HostState,
-    answer: Option<Answer>,
-}
-
-/// What a command came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The director said `OK`.
-    Done,
-    /// It said something else, or nothing in time: it may or may not have been done.
-    NotDone,
-}
-
 /// What a list brought.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -85,16 +46,6 @@ pub struct Changes {
     pub unobserved: Vec<IpAddr>,
     /// States that a command answered with `OK` has made: our changes.
     pub observed: Vec<(IpAddr, HostState)>,
-}
-
-/// What of a backend has to outlive the process: the ledger keeps it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// The HOST-DOWN that made the down ours, while it is.
-    pub down: Option<OwnDown>,
-    pub drain_owed: bool,
-    /// How often it was brought up again after somebody else had taken it down, and passed here.
-    pub contests: u32,
 }
 
 /// A state that somebody else changed.
@@ -189,6 +140,12 @@ impl Fleet {
 
     pub fn on_sync(&mut self, sync: Sync) {
         self.sync = sync;
+    }
+
+    /// Whether a list that shows what the last one did would change nothing here, however much later
+    /// it comes: no command, debt, claim or contest waits for one.
+    pub fn is_at_rest(&self) -> bool {
+        self.members.values().all(Member::is_at_rest)
     }
 
     /// Other rules than before: they hold for what is decided from now on.
@@ -328,81 +285,22 @@ impl Fleet {
     /// What the ledger still holds of a backend that has just joined.
     pub fn on_remembered(&mut self, address: IpAddr, memory: Memory, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {
-            member.ownership = Ownership::remembered(memory.down, &member.listed, now);
-            member.contest.on_remembered(memory.contests, now);
-            if memory.drain_owed {
-                member.debt.get_or_insert_with(|| Debt::new(now));
-            }
+            member.on_remembered(memory, now);
         }
     }
 
     /// A command is about to be sent, in this second of the wall clock.
     pub fn on_sent(&mut self, address: IpAddr, action: Action, second: Stamp, now: Instant) {
-        let Rules { drain, hold, .. } = self.rules;
         if let Some(member) = self.members.get_mut(&address) {
-            member.command = Command::Sent;
-            member.turn = None;
-            member.expected = match action {
-                Action::MarkDown => Some(HostState::Down),
-                Action::MarkUp => Some(HostState::Up),
-                Action::Drain => None,
-            }
-            .map(|state| Expectation {
-                state,
-                answer: None,
-            });
-            match action {
-                Action::MarkDown => {
-                    let down = OwnDown {
-                        stamp_before: member.listed.changed,
-                        sent: second,
-                        vhosts: member.listed.vhosts,
-                    };
-                    member.ownership = Ownership::claim(down, now);
-                    member.debt = (drain != DrainMode::Leave).then(|| Debt::new(now));
-                }
-                Action::MarkUp if !member.ownership.is_ours() => {
-                    let healthy_since = member.evidence.healthy_since();
-                    member
-                        .contest
-                        .on_foreign_down_undone(healthy_since, hold, now);
-                }
-                Action::MarkUp | Action::Drain => {}
-            }
+            member.on_sent(action, second, &self.rules, now);
         }
         self.put_in_place(address);
     }
 
     /// The command was answered, or will not be.
     pub fn on_answer(&mut self, address: IpAddr, action: Action, answer: Answer, now: Instant) {
-        let member = match self.members.get_mut(&address) {
-            Some(member) => member,
-            None => return,
-        };
-        member.command = Command::Answered { at: now };
-        if let Some(expected) = &mut member.expected {
-            expected.answer = Some(answer);
-        }
-        match (action, answer) {
-            (Action::Drain, Answer::Done) => {
-                if let Some(debt) = &mut member.debt {
-                    debt.on_done(now);
-                }
-            }
-            (Action::Drain, Answer::NotDone) => {
-                if let Some(debt) = &mut member.debt {
-                    debt.on_not_done(now);
-                }
-            }
-            (Action::MarkUp, Answer::Done) => {
-                member.setback = None;
-                member.debt = None;
-                member.ownership = Ownership::Foreign;
-            }
-            (Action::MarkDown, Answer::Done) => member.setback = None,
-            (Action::MarkDown | Action::MarkUp, Answer::NotDone) => {
-                member.setback = Some(Setback::after(member.setback.as_ref(), now));
-            }
+        if let Some(member) = self.members.get_mut(&address) {
+            member.on_answer(action, answer, now);
         }
     }
 
@@ -424,137 +322,6 @@ fn answers(finding: &Finding, asked: Instant) -> bool {
     match &finding.outcome.result {
         Ok(_) => finding.verdict.is_some() && finding.round_began >= asked,
         Err(_) => finding.outcome.began >= asked,
-    }
-}
-
-impl Member {
-    fn new(listed: Listed, began: Instant) -> Member {
-        let contest = Contest::new(listed.state, began);
-        Member {
-            listed,
-            evidence: Evidence::default(),
-            debt: None,
-            news: began,
-            command: Command::Settled,
-            setback: None,
-            ownership: Ownership::Foreign,
-            contest,
-            turn: None,
-            expected: None,
-            asked: None,
-            login: None,
-            place: None,
-        }
-    }
-
-    /// Whether no command of ours for it is under way or waits to be seen in a list.
-    pub fn is_settled(&self) -> bool {
-        self.command == Command::Settled
-    }
-
-    /// What has to outlive the process.
-    pub fn memory(&self) -> Memory {
-        Memory {
-            down: self.ownership.down(),
-            drain_owed: self.debt.is_some(),
-            contests: self.contest.count(),
-        }
-    }
-
-    /// Whether the director sends it users, and will after what we have sent.
-    pub(super) fn may_take_users(&self) -> bool {
-        self.listed.state == HostState::Up && !self.is_going_down() && self.listed.vhosts > 0
-    }
-
-    fn is_down_or_due(&self) -> bool {
-        self.listed.state == HostState::Down
-            || self.is_going_down()
-            || matches!(self.evidence.verdict(), Some(Verdict::Failed { .. }))
-    }
-
-    fn standing(&self) -> Option<Place> {
-        self.evidence.is_clear().then(|| Place {
-            passed: self.evidence.healthy_round().map(|round| round.ended),
-            able: self.may_take_users().then(|| self.listed.tag.clone()),
-            login: self.login,
-        })
-    }
-
-    /// Whether a HOST-DOWN of ours may still show in the list.
-    pub(super) fn is_going_down(&self) -> bool {
-        self.expects(HostState::Down)
-    }
-
-    /// Whether a HOST-UP of ours may still show in the list.
-    pub(super) fn is_coming_up(&self) -> bool {
-        self.expects(HostState::Up)
-    }
-
-    fn expects(&self, state: HostState) -> bool {
-        let expected = self.expected.as_ref();
-        expected.map_or(false, |expected| expected.state == state)
-    }
-
-    fn on_listed(&mut self, listed: Listed, began: Instant, hold: Duration, changes: &mut Changes) {
-        let address = listed.address;
-        let (from, to) = (self.listed.state, listed.state);
-        let ours = self.expects(to);
-        let changed = (from, self.listed.changed) != (to, listed.changed);
-        if changed && !ours {
-            self.news = began;
-            changes.news.push(News { address, from, to });
-        }
-        // Down and stamped anew: it was up for less than the time between two lists.
-        let was_up_unseen = (from, to) == (HostState::Down, HostState::Down) && changed && !ours;
-        let brought_up = (from, to) == (HostState::Down, HostState::Up) || was_up_unseen;
-        if brought_up && !self.is_coming_up() && !self.ownership.is_ours() {
-            let healthy_since = self.evidence.healthy_since();
-            self.contest
-                .on_foreign_down_undone(healthy_since, hold, began);
-        }
-        self.listed = listed;
-        match self.command {
-            Command::Answered { at } if began >= at => self.settle(to, changes),
-            _ => {}
-        }
-        let settled = match self.command {
-            Command::Settled => Settled::Yes,
-            Command::Sent | Command::Answered { .. } => Settled::No,
-        };
-        self.ownership.on_listed(&self.listed, settled, began);
-        if was_up_unseen {
-            self.contest.on_up_unseen(began);
-        } else {
-            self.contest.on_listed(from, to, began);
-        }
-        self.review_debt(settled, began);
-    }
-
-    fn settle(&mut self, state: HostState, changes: &mut Changes) {
-        self.command = Command::Settled;
-        if let Some(expected) = self.expected.take() {
-            if expected.state == state {
-                self.setback = None;
-                if expected.answer == Some(Answer::Done) {
-                    changes.observed.push((self.listed.address, state));
-                }
-            } else if expected.answer == Some(Answer::Done) {
-                changes.unobserved.push(self.listed.address);
-            }
-        }
-    }
-
-    fn review_debt(&mut self, settled: Settled, began: Instant) {
-        let paid = self
-            .debt
-            .as_mut()
-            .map_or(false, |debt| match self.listed.state {
-                HostState::Down => debt.on_list(began, self.listed.users),
-                HostState::Up => settled == Settled::Yes && debt.ends_when_up(began),
-            });
-        if paid {
-            self.debt = None;
-        }
     }
 }
 

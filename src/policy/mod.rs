@@ -19,6 +19,7 @@ mod evidence;
 mod fleet;
 mod fresh;
 mod hold;
+mod member;
 mod ownership;
 mod rank;
 mod refuge;
@@ -31,7 +32,8 @@ mod tests;
 
 pub use drain::Debt;
 pub use evidence::{Age, Evidence};
-pub use fleet::{Answer, Changes, Fleet, Member, Memory, News};
+pub use fleet::{Changes, Fleet, News};
+pub use member::{Answer, Member, Memory};
 pub use ownership::OwnDown;
 pub use rank::turn_delay;
 pub use refuge::control;

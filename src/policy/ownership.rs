@@ -64,6 +64,11 @@ impl Ownership {
         matches!(self, Ownership::Ours { .. })
     }
 
+    /// Whether a list has still to show it as ours, or time to pass without one that does.
+    pub(super) fn is_claimed(&self) -> bool {
+        matches!(self, Ownership::Claimed { .. })
+    }
+
     pub(super) fn down(&self) -> Option<OwnDown> {
         match self {
             Ownership::Foreign => None,

@@ -9,10 +9,13 @@ use crossbeam_channel::{bounded, unbounded, Receiver, Sender};
 use super::Report;
 use crate::schedule::{Finding, Verdict};
 
+/// So many reports are worth waking somebody, whatever they say: they take memory.
+const MOST_UNREAD: usize = 256;
+
 /// Where the workers' reports come in, in the order of sending.
 ///
-/// Only news rings the bell: who waits for it sleeps through the healthy rounds of healthy backends,
-/// which come in with the next news or when it looks for another reason.
+/// Only news rings the bell, or many reports: who waits for it sleeps through the healthy rounds of
+/// healthy backends, which come in with the next news or when it looks for another reason.
 pub struct Desk {
     reports: Receiver<Report>,
     bell: Receiver<()>,
@@ -69,7 +72,7 @@ impl Slot {
         if self.reports.send(report).is_err() {
             return false;
         }
-        if urgency == Urgency::News {
+        if urgency == Urgency::News || self.reports.len() >= MOST_UNREAD {
             // A bell that is ringing needs no second stroke.
             let _ = self.bell.try_send(());
         }

@@ -19,7 +19,7 @@ use super::command::{run, Ended};
 use super::patience::{show_on_failure, wait_until};
 use super::warden::{Ward, Warden};
 
-const START_LIMIT: Duration = Duration::from_secs(15);
+const START_LIMIT: Duration = Duration::from_secs(40);
 /// Dovecot's master lets its processes finish; what is left after this is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 const END_LIMIT: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// For a login: a director makes users who are being moved wait for about two seconds.
-const LOGIN_LIMIT: Duration = Duration::from_secs(15);
+const LOGIN_LIMIT: Duration = Duration::from_secs(40);
 
 pub struct Session {
     pub user: String,

@@ -17,6 +17,7 @@ pub mod dovecot;
 pub mod fake_backend;
 pub mod fake_director;
 pub mod fake_pool;
+pub mod hung_disk;
 pub mod mail_client;
 pub mod monitor;
 pub mod patience;

@@ -11,6 +11,8 @@ use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use nix::unistd::{access, AccessFlags};
+
 /// Whoever has bound this UDP port on a network's address 254 has claimed the network. The kernel
 /// ends the claim with the process, however that ends.
 const CLAIM_PORT: u16 = 4999;
@@ -30,7 +32,7 @@ impl Place {
     pub fn new() -> Place {
         let number = PLACES.fetch_add(1, Ordering::Relaxed);
         // Short, because the paths of Unix sockets are limited to 107 bytes.
-        let folder = env::temp_dir().join(format!("pm-{}-{number}", process::id()));
+        let folder = root().join(format!("pm-{}-{number}", process::id()));
         let _ = fs::remove_dir_all(&folder);
         DirBuilder::new()
             .mode(0o755)
@@ -57,6 +59,17 @@ impl Place {
     /// 127.x.y.`last`; 254 is taken by the claim.
     pub fn address(&self, last: u8) -> Ipv4Addr {
         Ipv4Addr::new(127, self.network[0], self.network[1], last)
+    }
+}
+
+/// In memory if that is possible: on the disk of a busy machine one fsync may take ten seconds, for
+/// the ledger and for Dovecot. TMPDIR overrules.
+fn root() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if env::var_os("TMPDIR").is_none() && access(memory, AccessFlags::W_OK).is_ok() {
+        memory.to_path_buf()
+    } else {
+        env::temp_dir()
     }
 }
 

@@ -86,7 +86,7 @@ fn a_director_frozen_by_the_side_of_ours_delays_the_drain_and_breaks_nothing() {
     wait_for_states(&ring, 0, "DUU");
 
     // Dovecot waits 30 s for the frozen one before it says so.
-    let answer = Duration::from_secs(40);
+    let answer = Duration::from_secs(90);
     monitor.wait_for_line(&[&address, "HOST-DOWN", "ring sync timed out"], answer);
     assert!(monitor.lines_with(&[&address, "users moved"]).is_empty());
 

@@ -12,11 +12,11 @@ use crate::lab::fake_director::{
 };
 use crate::lab::fake_pool::{FakePool, PASSWORD};
 use crate::lab::mail_client::{Session, SessionState};
-use crate::lab::patience::wait_until;
+use crate::lab::patience::{wait_for, wait_until};
 use crate::lab::place::Place;
 use crate::lab::ring::{Ring, RingPlan};
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(40);
 
 /// Sends raw bytes to the fake director and reads until it closes or is silent for a moment.
 fn raw(director: &FakeDirector, text: &str) -> String {
@@ -236,7 +236,12 @@ fn the_fake_backend_has_its_moods() {
 
     backend.set(Mood::BlackHole);
     let address = std::net::SocketAddr::from((backend.address, IMAP));
-    let error = TcpStream::connect_timeout(&address, Duration::from_millis(200)).unwrap_err();
+    // Until its queue is full, it takes one or two.
+    let mut taken = Vec::new();
+    let error = wait_for("a connection that is not taken", SOON, || {
+        let connection = TcpStream::connect_timeout(&address, Duration::from_millis(200));
+        connection.map(|stream| taken.push(stream)).err()
+    });
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
 
     backend.set(Mood::Healthy);

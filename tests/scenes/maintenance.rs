@@ -6,7 +6,7 @@ use crate::lab::monitor::MonitorPlan;
 use crate::lab::patience::{hold_for, wait_until};
 use crate::lab::ring::{Ring, RingPlan, IMAP, PASSWORD, PROBE_USER};
 
-const REACTION: Duration = Duration::from_secs(15);
+const REACTION: Duration = Duration::from_secs(40);
 const A_WHILE: Duration = Duration::from_secs(4);
 
 fn watch(ring: &Ring, director: usize) -> MonitorPlan {

@@ -8,61 +8,15 @@
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
+# shellcheck source=tests/setup/fresh-root.sh
+. "$(dirname "${BASH_SOURCE[0]}")/fresh-root.sh"
 
-suite=${SUITE:-bookworm}
 [ $# != 0 ] || set -- check demo
-
-[ "$(id -u)" = 0 ] || fail "check-bare: must be root to make a system of its own"
-for program in debootstrap unshare; do
-    command -v "$program" >/dev/null || fail "check-bare: needs $program (apt-get install debootstrap util-linux)"
-done
-
-# In a mount and process namespace of its own: when this script ends, however it ends, its mounts and
-# every process in the new system are gone, and no rm can wander into a mounted /dev.
-if [ -z "${POOLMON_BARE:-}" ]; then
-    root=$(mktemp -d /var/tmp/poolmon-bare.XXXXXX)
-    # It becomes the root folder of unprivileged processes.
-    chmod 755 "$root"
-    trap '[ -n "${KEEP:-}" ] && say "kept: $root" || rm -rf --one-file-system "$root"' EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
-    answer=0
-    POOLMON_BARE=$root unshare --mount --pid --fork --kill-child --propagation private \
-        bash "${BASH_SOURCE[0]}" "$@" || answer=$?
-    exit "$answer"
-fi
-root=$POOLMON_BARE
-# A root folder that is a mount of its own, as on any machine: some tests change its mounts.
-mount --bind "$root" "$root"
-
-mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] *\)\{0,1\}\([^ ]*\).*/\2/p' \
-    /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1) || true
-mirror=${mirror:-http://deb.debian.org/debian}
+enter_fresh_root check-bare "${BASH_SOURCE[0]}" "$@"
 
 say "== a fresh $suite with nothing but make, in $root"
-debootstrap --variant=minbase --include=make "$suite" "$root" "$mirror" >"$root.log" 2>&1 || {
-    tail -n 30 "$root.log"
-    rm -f "$root.log"
-    fail "debootstrap failed"
-}
-rm -f "$root.log"
-
-# The way to the mirrors is the machine's own: proxies, keys, date checks.
-apt-config dump | grep -E '^(Acquire)::' >"$root/etc/apt/apt.conf.d/99machine" || true
-cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
-if [ "$suite" = bookworm ] && [ -e /etc/apt/sources.list.d/debian.sources ]; then
-    rm -f "$root/etc/apt/sources.list"
-    cp /etc/apt/sources.list.d/debian.sources "$root/etc/apt/sources.list.d/"
-fi
-cp -a /etc/apt/trusted.gpg.d/. "$root/etc/apt/trusted.gpg.d/"
-if [ -d /usr/local/share/ca-certificates ]; then
-    mkdir -p "$root/usr/local/share/ca-certificates"
-    cp -a /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/"
-fi
-
-mount -t proc proc "$root/proc"
-mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
-mount -t tmpfs tmpfs "$root/dev/shm"
+fill_fresh_root make
+mount_systems "$root"
 
 # As git clone would leave it: what is tracked, with the changes not yet committed.
 mkdir "$root/root/poolmon"
@@ -71,9 +25,7 @@ mkdir "$root/root/poolmon"
 play() {
     local started=$SECONDS
     say "== make $1"
-    # A newcomer's environment: nothing of this machine's toolchain is inherited.
-    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" \
-        chroot "$root" make -C /root/poolmon "$1" </dev/null
+    run_in "$root" make -C /root/poolmon "$1"
     say "== make $1: $((SECONDS - started)) s"
 }
 

@@ -8,6 +8,7 @@ bash "$project/tests/setup/packages.sh" build
 choose_toolchain
 describe_toolchain
 [ "$toolchain" = current ] || lay_debian_tree
+prepare_package_build
 run_cargo build --release
 if [ "$toolchain" = debian ]; then
     install -D "$(built_in)/release/poolmon" "$target/release/poolmon"

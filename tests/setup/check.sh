@@ -33,7 +33,8 @@ judge() {
 judge format run_cargo_fmt
 judge lints run_cargo clippy --all-targets -- -D warnings
 say "== shell scripts"
-(cd "$project" && shellcheck -x -S warning .ci/run tests/setup/*.sh init/poolmon.debian init/poolmon.redhat &&
+(cd "$project" && shellcheck -x -S warning .ci/run tests/setup/*.sh init/poolmon.debian init/poolmon.redhat \
+    init/container-entry init/debian/poolmon.p* &&
     shellcheck -s bash -S warning etc/completion/poolmon.bash)
 say "== unit tests"
 run_cargo test --lib --bins

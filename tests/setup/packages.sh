@@ -1,13 +1,15 @@
 #!/bin/bash
 # Installs what a build or the tests need and is not there yet. Nothing missing: does nothing.
 #
-#   packages.sh build | demo | test | bench | debian
+#   packages.sh build | demo | test | bench | debian | package | rpm
 #
 # build:  a compiler, a linker and OpenSSL: what `make` needs
 # demo:   these, and real Dovecot servers, which only root can run: `make demo`
 # test:   these, formatter and linter, and what judges the unit and documents: `make check`
 # bench:  what a build needs, HAProxy to compare with and strace: `make bench`
 # debian: Debian's own compiler and crates, and Dovecot: `make check-debian`
+# package: what a build needs, and debhelper and lintian: `make deb`
+# rpm:    what a build needs, and rpmbuild and rpmlint: `make rpm`
 #
 # Asks first on a terminal (YES=1: does not ask). The machine's own Dovecot or HAProxy, if it has one, is
 # never started, enabled or changed; one that comes new with the packages stays off.
@@ -19,8 +21,8 @@ purpose=${1:-}
 missing=()
 no_director=
 case $purpose in
-build | demo | test | bench | debian) ;;
-*) fail "usage: packages.sh build | demo | test | bench | debian" ;;
+build | demo | test | bench | debian | package | rpm) ;;
+*) fail "usage: packages.sh build | demo | test | bench | debian | package | rpm" ;;
 esac
 
 # need PACKAGE TEST...: judged by what is used; package names differ between releases.
@@ -139,6 +141,7 @@ collect() {
         need perl command_there perl
         need iproute2 command_there ip
         need procps command_there ps
+        need strace command_there strace
         ;;
     bench)
         need_toolchain
@@ -150,6 +153,17 @@ collect() {
     debian)
         need_debian_toolchain
         need_dovecot
+        ;;
+    package)
+        need_toolchain
+        need dpkg-dev command_there dpkg-buildpackage
+        need debhelper command_there dh
+        need lintian command_there lintian
+        ;;
+    rpm)
+        need_toolchain
+        need rpm command_there rpmbuild
+        need rpmlint command_there rpmlint
         ;;
     esac
 }
@@ -261,6 +275,7 @@ quietly() {
 choose_toolchain
 collect
 end_if_complete
+[ "${PACKAGE_BUILD:-}" != yes ] || fail "needed for the build and not found: ${missing[*]}"
 if ! command_there apt-get >/dev/null; then
     fail "needed, by Debian's package names, and not found: ${missing[*]}" \
         "There is no apt-get here. For rustc and cargo, any of $current_from or newer will do."

@@ -29,6 +29,16 @@ fail() {
     exit 1
 }
 
+version_of_source() {
+    sed -n '1,/^version = /s/^version = "\(.*\)"/\1/p' "$project/Cargo.toml"
+}
+
+# Seconds since 1970 of the last entry in the package's changelog: the time of all that is built from
+# this source for others.
+source_date() {
+    date -u +%s -d "$(sed -n '/^ -- /{s/.*>  //p;q;}' "$project/init/debian/changelog")"
+}
+
 # at_least 1.88 "cargo 1.95.0 (f2d3ce0bd 2026-03-21)"
 at_least() {
     local wanted=$1 have
@@ -108,6 +118,23 @@ rustc = "/usr/bin/rustc"
 END
 }
 
+# PACKAGE_BUILD=yes, for those who build a package: the folders of the builder stand in no binary, so
+# that two builds in two folders are the same bit for bit. packages.sh installs nothing then.
+prepare_package_build() {
+    local folder flags=
+    [ "${PACKAGE_BUILD:-}" = yes ] || return 0
+    # Which folders these are is known once the crates are there.
+    [ "$toolchain" = debian ] || (cd "$project" && cargo fetch --locked)
+    for folder in "${CARGO_HOME:-${HOME:-/root}/.cargo}"/registry/src/*; do
+        [ ! -d "$folder" ] || flags+=$'\x1f'"--remap-path-prefix=$folder=/crates"
+    done
+    for folder in "$debian_tree" "$project"; do
+        flags+=$'\x1f'"--remap-path-prefix=$folder=/build/poolmon"
+    done
+    # Parted as cargo wants it, because folders may have blanks.
+    export CARGO_ENCODED_RUSTFLAGS=${flags#?} CARGO_INCREMENTAL=0
+}
+
 # The environment is emptied so that no RUSTFLAGS or RUSTC_WRAPPER of the caller has a say.
 # Only what the tests and our own scripts use is let through.
 cargo_of_debian() (
@@ -115,7 +142,8 @@ cargo_of_debian() (
     cd "$debian_tree" || exit
     passed=()
     for name in POOLMON_BIN POOLMON_DAYS RUST_TEST_THREADS RUST_BACKTRACE RUSTDOCFLAGS TMPDIR CI \
-        CARGO_PROFILE_DEV_DEBUG CARGO_INCREMENTAL; do
+        CARGO_PROFILE_DEV_DEBUG CARGO_PROFILE_RELEASE_DEBUG CARGO_PROFILE_RELEASE_STRIP \
+        CARGO_ENCODED_RUSTFLAGS CARGO_INCREMENTAL; do
         [ -z "${!name+x}" ] || passed+=("$name=${!name}")
     done
     exec env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME="$debian_home" CARGO_HOME="$debian_home" \

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use poolmon::backend::{Listed, Stamp};
+use poolmon::backend::Stamp;
 use poolmon::config::settings::{Pace, Rules};
-use poolmon::director::wire::{Ring, RingState};
+use poolmon::director::wire::RingState;
 use poolmon::outcome::Outcome;
 use poolmon::policy::{self, Action, Answer, Decision, Fleet, Hold, Login, Memory, Need, Sync};
 use poolmon::schedule::{Finding, Next, Schedule, Spread, Verdict};
 
 use crate::chance::Chance;
+use crate::watch::{Lists, Reading, Watch};
 use crate::world::number_of;
 
 const READING_INTERVAL: Duration = Duration::from_secs(1);
@@ -68,6 +69,7 @@ pub struct Coordinator {
     workers_started: u64,
     /// Findings that nobody has taken up yet.
     desk: Vec<(IpAddr, Finding)>,
+    watch: Watch,
     reading: bool,
     due: Instant,
     sent: u64,
@@ -91,6 +93,10 @@ impl Clock {
     pub fn second(&self, now: Instant) -> u64 {
         (self.at_start + (now - self.start)).as_secs()
     }
+}
+
+fn has_ended(hold: &Hold, now: Instant) -> bool {
+    hold.until.map_or(false, |until| until <= now)
 }
 
 struct Worker {
@@ -168,6 +174,7 @@ impl Coordinator {
             workers: BTreeMap::new(),
             workers_started: 0,
             desk: Vec::new(),
+            watch: Watch::default(),
             reading: false,
             due: now,
             sent: 0,
@@ -233,13 +240,13 @@ impl Coordinator {
         }
         self.desk.push((address, finding.clone()));
         if is_news {
-            self.take_reports(now);
+            self.wake(now);
         }
         Some(finding)
     }
 
     pub fn on_reload(&mut self, reload: Reload, now: Instant) {
-        self.take_reports(now);
+        self.wake(now);
         match reload {
             Reload::Pace(pace) => self.habits.pace = pace,
             Reload::OtherServices => self.fleet.on_other_services(),
@@ -261,8 +268,19 @@ impl Coordinator {
         }
     }
 
+    /// The pace of the readings is the watch's, and wakes nobody.
     pub fn on_timer(&mut self, now: Instant) {
+        if self.holds.values().any(|hold| has_ended(hold, now)) {
+            self.wake(now);
+        }
+    }
+
+    /// Whatever wakes it, what it knows is up to date.
+    fn wake(&mut self, now: Instant) {
         self.take_reports(now);
+        if let Some(reading) = self.watch.take() {
+            self.on_reading(reading, now);
+        }
     }
 
     fn take_reports(&mut self, now: Instant) {
@@ -296,9 +314,19 @@ impl Coordinator {
     }
 
     /// Both lists, or that the director does not answer.
-    pub fn on_lists(&mut self, lists: Option<(Vec<Listed>, Ring)>, began: Instant, now: Instant) {
-        self.take_reports(now);
+    pub fn on_lists(&mut self, lists: Option<Lists>, began: Instant, now: Instant) {
         self.reading = false;
+        let readings = self.watch.on_lists(lists, began);
+        if readings.is_empty() {
+            return;
+        }
+        self.take_reports(now);
+        for reading in readings {
+            self.on_reading(reading, now);
+        }
+    }
+
+    fn on_reading(&mut self, (lists, began): Reading, now: Instant) {
         match lists {
             None => self.fleet.on_sync(Sync::Silent),
             Some((hosts, ring)) => {
@@ -320,6 +348,16 @@ impl Coordinator {
         for address in addresses {
             self.review(address, now);
         }
+        self.watch.changes_only = self.holds.is_empty()
+            && self.under_way.is_empty()
+            && self.fleet.sync() == Sync::Synced
+            && self.fleet.tags_without_service().is_empty()
+            && self.fleet.is_at_rest();
+    }
+
+    fn want_lists(&mut self, now: Instant) {
+        self.due = now;
+        self.watch.ask();
     }
 
     pub fn on_answer(
@@ -329,14 +367,14 @@ impl Coordinator {
         answer: Answer,
         now: Instant,
     ) -> bool {
-        self.take_reports(now);
+        self.wake(now);
         let action = match self.under_way.get(&address) {
             Some((sent, action)) if *sent == number => *action,
             _ => return false,
         };
         self.under_way.remove(&address);
         self.fleet.on_answer(address, action, answer, now);
-        self.due = now;
+        self.want_lists(now);
         true
     }
 
@@ -346,6 +384,7 @@ impl Coordinator {
         }
         self.due = now + READING_INTERVAL;
         self.reading = true;
+        self.watch.on_begun();
         self.orders.push(Order::ReadLists);
     }
 
@@ -369,7 +408,7 @@ impl Coordinator {
             Decision::Hold(hold) => {
                 match hold.need {
                     Some(Need::Probe(address)) => self.probe_now(address, now),
-                    Some(Need::List) => self.due = now,
+                    Some(Need::List) => self.want_lists(now),
                     None => {}
                 }
                 self.holds.insert(address, hold);
@@ -381,8 +420,7 @@ impl Coordinator {
     }
 
     fn review_holds_that_ended(&mut self, now: Instant) {
-        let ended = |hold: &Hold| hold.until.map_or(false, |until| until <= now);
-        let held = self.holds.iter().filter(|(_, hold)| ended(hold));
+        let held = self.holds.iter().filter(|(_, hold)| has_ended(hold, now));
         let addresses: Vec<IpAddr> = held.map(|(address, _)| *address).collect();
         for address in addresses {
             self.review(address, now);

@@ -11,4 +11,5 @@ mod properties;
 mod random_days;
 mod ring;
 mod scenes;
+mod watch;
 mod world;

@@ -520,3 +520,104 @@ fn a_director_that_goes_between_two_readings_is_closed() {
         (DirectorStage::HostList, "connection closed".to_owned())
     );
 }
+
+/// The standing connection once the script's first two answers, both lists, have been read.
+fn read_once(folder: &Folder) -> (Standing, Lists) {
+    let mut standing = Standing::open(&folder.socket(), soon()).unwrap();
+    let lists = standing.read(soon()).unwrap();
+    (standing, lists)
+}
+
+fn both_lists() -> Vec<Step> {
+    vec![
+        Hear(wire::HOST_LIST),
+        say(HOSTS),
+        Hear(wire::DIRECTOR_LIST),
+        say(RING),
+    ]
+}
+
+#[test]
+fn while_nothing_changes_nobody_waits_for_the_ring() {
+    let folder = Folder::new();
+    let more_users = HOSTS.replace("\t3\t", "\t4\t");
+    let handshaking = RING.replace("synced", "handshaking");
+    let syncing = RING.replace("synced", "syncing");
+    let late = [
+        Hear(wire::HOST_LIST),
+        Say(more_users),
+        Hear(wire::DIRECTOR_LIST),
+        // Answered only when the next reading waits for it: the first has returned without.
+        Hear("go on"),
+        say(&handshaking),
+        Hear(wire::HOST_LIST),
+        say(HOSTS),
+        Hear(wire::DIRECTOR_LIST),
+        say(&syncing),
+        Hang,
+    ];
+    let script = then(then(greeting(), &both_lists()), &late);
+    let director = director(&folder, vec![script]);
+    let (mut standing, first) = read_once(&folder);
+    let second = standing.read_again(&first, soon()).unwrap();
+    assert!(second.show_the_same(&first));
+    assert_eq!(second.hosts.backends[0].users, 4);
+    // Behind the request for the ring, in the place of a word that only this test knows.
+    standing.connection.stream.write_all(b"go on\n").unwrap();
+    let third = standing.read_again(&second, soon()).unwrap();
+    assert!(second.began < third.began);
+    // The answer that was left tells of a change, so the next is waited for.
+    assert_eq!(third.ring.state(), wire::RingState::Syncing);
+    drop(standing);
+    assert_eq!(director.join().unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_changed_host_list_is_followed_by_the_ring_of_the_same_time() {
+    let folder = Folder::new();
+    let rest = [
+        Hear(wire::HOST_LIST),
+        Say(HOSTS.replace("U\t0", "D\t18")),
+        Hear(wire::DIRECTOR_LIST),
+        Say(RING.replace("synced", "syncing")),
+        Hang,
+    ];
+    let director = director(&folder, vec![then(then(greeting(), &both_lists()), &rest)]);
+    let (mut standing, first) = read_once(&folder);
+    let second = standing.read_again(&first, soon()).unwrap();
+    assert!(!second.show_the_same(&first));
+    assert_eq!(second.ring.state(), wire::RingState::Syncing);
+    drop(standing);
+    assert_eq!(director.join().unwrap(), [""; 0]);
+}
+
+#[test]
+fn an_answer_that_was_left_is_read_before_anything_is_sent() {
+    let folder = Folder::new();
+    let round = both_lists();
+    let script = then(then(then(greeting(), &round), &round), &round);
+    let director = director(&folder, vec![then(script, &[Hang])]);
+    let (mut standing, first) = read_once(&folder);
+    let second = standing.read_again(&first, soon()).unwrap();
+    let third = standing.read(soon()).unwrap();
+    assert!(second.show_the_same(&first) && third.show_the_same(&first));
+    drop(standing);
+    assert_eq!(director.join().unwrap(), [""; 0]);
+}
+
+#[test]
+fn an_answer_that_is_left_and_never_comes_ends_the_next_reading() {
+    let folder = Folder::new();
+    let rest = [Hear(wire::HOST_LIST), say(HOSTS), Hang];
+    let director = director(&folder, vec![then(then(greeting(), &both_lists()), &rest)]);
+    let (mut standing, first) = read_once(&folder);
+    standing.read_again(&first, soon()).unwrap();
+    let error = standing.read_again(&first, too_soon()).unwrap_err();
+    assert_eq!(
+        told(error),
+        (DirectorStage::DirectorList, "timed out".to_owned())
+    );
+    assert!(matches!(standing.read(soon()).unwrap_err().fault, Closed));
+    drop(standing);
+    assert_eq!(director.join().unwrap(), [wire::DIRECTOR_LIST]);
+}

@@ -8,7 +8,7 @@ use super::{assert_no_more_changes, A_WHILE};
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_director::{Answer, Command, Deed, Greeting, ListShape, RingState, WritePace};
 use crate::lab::fake_pool::{FakePool, REACTION};
-use crate::lab::patience::{hold_for, wait_until};
+use crate::lab::patience::{hold_for, promised, wait_until};
 use crate::lab::together::together;
 
 const DEADLINE_FOR_SIGNALS: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ fn check_stop(
         monitor.signal(signal);
         let status = monitor.wait_for_end(REACTION);
         let taken = sent.elapsed();
-        assert!(taken < DEADLINE_FOR_SIGNALS, "{what}: {taken:?}");
+        assert!(taken < promised(DEADLINE_FOR_SIGNALS), "{what}: {taken:?}");
         assert_eq!(status.code(), Some(0), "{what}");
         assert!(!plan.lock.exists(), "{what}: the PID file is left");
     });
@@ -101,7 +101,7 @@ fn a_stop_is_obeyed_while_backends_hang() {
     let mut monitor = pool.monitor().flags("-t 30").start();
     wait_until("probes", REACTION, || pool.backends[0].connections() > 0);
     let (status, taken) = monitor.stop(REACTION);
-    assert!(taken < DEADLINE_FOR_SIGNALS, "{taken:?}");
+    assert!(taken < promised(DEADLINE_FOR_SIGNALS), "{taken:?}");
     assert_eq!(status.code(), Some(0));
 }
 
@@ -175,7 +175,7 @@ fn a_restarted_director_hears_of_the_dead_backend_within_three_seconds() {
     pool.director.edit(pool.address(0), |host| host.users = 5);
     pool.wait_for_state(0, 'D');
     let taken = restarted.elapsed();
-    assert!(taken < Duration::from_secs(3), "{taken:?}");
+    assert!(taken < promised(Duration::from_secs(3)), "{taken:?}");
     pool.wait_for_no_users(0);
 }
 
@@ -303,10 +303,13 @@ fn the_lists_are_read_each_second_over_one_connection() {
         let same = records.iter().filter(|record| record.command == command);
         times.extend(same.map(|record| record.at).filter(|at| *at > from));
         times.push(Instant::now());
-        assert!((5..=9).contains(&times.len()), "{command:?}: {times:?}");
+        assert!((3..=9).contains(&times.len()), "{command:?}: {times:?}");
         for pair in times.windows(2) {
             let pause = pair[1] - pair[0];
-            assert!(pause < Duration::from_secs(2), "{command:?}: {pause:?}");
+            assert!(
+                pause < promised(Duration::from_secs(2)),
+                "{command:?}: {pause:?}"
+            );
         }
     }
     assert!(pool.changes().is_empty());

@@ -12,7 +12,8 @@ use nix::unistd::Pid;
 use super::{assert_no_more_changes, A_WHILE};
 use crate::lab::fake_backend::{Mood, IMAP};
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
-use crate::lab::patience::wait_until;
+use crate::lab::hung_disk::HungDisk;
+use crate::lab::patience::{promised, wait_until};
 use crate::lab::warden::{Ward, Warden};
 
 #[test]
@@ -176,6 +177,37 @@ fn the_ledgers_folder_is_made_and_without_one_the_monitor_acts_all_the_same() {
     pool.wait_for_no_users(1);
     let file = pool.place.path("file").display().to_string();
     monitor.wait_for_line(&[" ERR ", &file], REACTION);
+}
+
+#[test]
+fn a_disk_that_hangs_stops_nobody() {
+    let pool = FakePool::start(3);
+    let plan = pool.monitor();
+    let mut monitor = plan.start();
+    pool.wait_for_visits();
+    let disk = HungDisk::of(monitor.pid());
+    for backend in [0, 1] {
+        pool.backends[backend].set(Mood::Refusing);
+        pool.wait_for_state(backend, 'D');
+        pool.wait_for_no_users(backend);
+    }
+    let state = plan.state.display().to_string();
+    monitor.wait_for_line(&[" ERR ", &state, "does not answer"], REACTION);
+    assert!(!plan.state.exists());
+
+    drop(disk);
+    monitor.wait_for_line(&["the disk of the ledger answers again"], REACTION);
+    let ledger = fs::read_to_string(&plan.state).unwrap();
+    assert!(ledger.contains(&pool.address(1).to_string()), "{ledger}");
+
+    let disk = HungDisk::of(monitor.pid());
+    pool.backends[0].set(Mood::Healthy);
+    pool.wait_for_state(0, 'U');
+    monitor.signal(Signal::SIGTERM);
+    monitor.wait_for_line(&["poolmon stops"], promised(Duration::from_secs(1)));
+    // No process ends while one of its threads waits for a disk.
+    drop(disk);
+    assert_eq!(monitor.wait_for_end(REACTION).code(), Some(0));
 }
 
 #[test]

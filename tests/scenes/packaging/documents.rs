@@ -14,7 +14,7 @@ use crate::lab::command;
 use crate::lab::monitor::binary;
 use crate::lab::place::Place;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(40);
 const MAN: &str = "etc/man/poolmon.8";
 const BASH: &str = "etc/completion/poolmon.bash";
 const ZSH: &str = "etc/completion/poolmon.zsh";

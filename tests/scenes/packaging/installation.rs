@@ -18,7 +18,7 @@ use crate::lab::patience::show_on_failure;
 use crate::lab::place::Place;
 use crate::lab::warden::Warden;
 
-pub const SOON: Duration = Duration::from_secs(15);
+pub const SOON: Duration = Duration::from_secs(40);
 
 /// A file of the project.
 pub fn project(name: &str) -> PathBuf {

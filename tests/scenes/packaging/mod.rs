@@ -1,8 +1,11 @@
 //! What surrounds the program: what `make install` puts where, the init scripts and the unit, the
-//! daemon's start, log rotation, and that man page and completions tell what the program does.
+//! daemon's start, log rotation, what packages and the container add, and that man page and
+//! completions tell what the program does.
 
 mod background;
+mod container_entry;
 mod debian_script;
+mod distribution;
 mod documents;
 mod install;
 mod installation;

@@ -140,14 +140,14 @@ fn options(pool: &FakePool, folder: &Path) -> Vec<String> {
     text.split(' ').map(str::to_string).collect()
 }
 
-struct Service {
-    child: Child,
+pub struct Service {
+    pub child: Child,
     log: PathBuf,
     _warden: Warden,
 }
 
 impl Service {
-    fn start(command: &mut Command, log: PathBuf) -> Service {
+    pub fn start(command: &mut Command, log: PathBuf) -> Service {
         show_on_failure(&log);
         let output = fs::File::create(&log).unwrap();
         let child = command
@@ -164,11 +164,11 @@ impl Service {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 

@@ -1,4 +1,4 @@
-//! The orders to one worker, and its sleep between rounds.
+//! The orders to one thread that keeps a pace of its own, and its sleep until the next thing to do.
 //!
 //! Not a channel: crossbeam's receiver yields the CPU eight times before it sleeps, a thousand times a
 //! second with many backends, and std's `recv_timeout` could panic before Rust 1.67.
@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// Both ends of an empty inbox.
-pub(super) fn inbox<Order>() -> (Sender<Order>, Inbox<Order>) {
+pub(crate) fn inbox<Order>() -> (Sender<Order>, Inbox<Order>) {
     let shared = Arc::new(Shared {
         state: Mutex::new(State {
             orders: VecDeque::new(),
@@ -19,14 +19,14 @@ pub(super) fn inbox<Order>() -> (Sender<Order>, Inbox<Order>) {
     (Sender(Arc::clone(&shared)), Inbox(shared))
 }
 
-/// Dropping it closes the inbox, which ends the worker.
-pub(super) struct Sender<Order>(Arc<Shared<Order>>);
+/// Dropping it closes the inbox, which ends the thread.
+pub(crate) struct Sender<Order>(Arc<Shared<Order>>);
 
-pub(super) struct Inbox<Order>(Arc<Shared<Order>>);
+pub(crate) struct Inbox<Order>(Arc<Shared<Order>>);
 
-/// What the worker finds.
+/// What the thread finds.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Mail<Order> {
+pub(crate) enum Mail<Order> {
     Order(Order),
     Nothing,
     /// Nobody will order anything any more; orders before that count no longer.
@@ -51,7 +51,7 @@ impl<Order> Shared<Order> {
 }
 
 impl<Order> Sender<Order> {
-    pub(super) fn send(&self, order: Order) {
+    pub(crate) fn send(&self, order: Order) {
         self.0.lock().orders.push_back(order);
         self.0.changed.notify_one();
     }
@@ -66,12 +66,12 @@ impl<Order> Drop for Sender<Order> {
 
 impl<Order> Inbox<Order> {
     /// What is there now.
-    pub(super) fn look(&self) -> Mail<Order> {
+    pub(crate) fn look(&self) -> Mail<Order> {
         self.0.lock().take()
     }
 
     /// What comes before `until`.
-    pub(super) fn wait(&self, until: Instant) -> Mail<Order> {
+    pub(crate) fn wait(&self, until: Instant) -> Mail<Order> {
         let mut state = self.0.lock();
         loop {
             let mail = state.take();

@@ -1,0 +1,273 @@
+//! What is known of one backend: as it was last listed, the evidence, our command and debt.
+//!
+//! It takes in what happened to it (`on_*`); the rules read it. Other backends are not its business.
+
+use std::time::{Duration, Instant};
+
+use super::hold::Contest;
+use super::ownership::{OwnDown, Ownership, Settled};
+use super::rank::Turn;
+use super::settle::{Command, Setback};
+use super::standing::{Login, Place};
+use super::{Action, Changes, Debt, Evidence, News};
+use crate::backend::{HostState, Listed, Stamp};
+use crate::config::settings::{DrainMode, Rules};
+use crate::schedule::Verdict;
+
+/// One listed backend.
+#[derive(Debug)]
+pub struct Member {
+    pub listed: Listed,
+    pub evidence: Evidence,
+    /// A drain owed to its users.
+    pub debt: Option<Debt>,
+    /// When the list first showed its present state, unless that was our doing.
+    pub(super) news: Instant,
+    pub(super) command: Command,
+    pub(super) setback: Option<Setback>,
+    pub(super) ownership: Ownership,
+    pub(super) contest: Contest,
+    pub(super) turn: Option<Turn>,
+    /// The state that our last command is to bring about, until it is settled.
+    expected: Option<Expectation>,
+    /// When a probe was asked for that has not come in yet.
+    pub(super) asked: Option<Instant>,
+    pub(super) login: Option<Login>,
+    pub(super) place: Option<Place>,
+}
+
+#[derive(Debug)]
+struct Expectation {
+    state: HostState,
+    answer: Option<Answer>,
+}
+
+/// What a command came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The director said `OK`.
+    Done,
+    /// It said something else, or nothing in time: it may or may not have been done.
+    NotDone,
+}
+
+/// What of a backend has to outlive the process: the ledger keeps it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The HOST-DOWN that made the down ours, while it is.
+    pub down: Option<OwnDown>,
+    pub drain_owed: bool,
+    /// How often it was brought up again after somebody else had taken it down, and passed here.
+    pub contests: u32,
+}
+
+impl Member {
+    pub(super) fn new(listed: Listed, began: Instant) -> Member {
+        let contest = Contest::new(listed.state, began);
+        Member {
+            listed,
+            evidence: Evidence::default(),
+            debt: None,
+            news: began,
+            command: Command::Settled,
+            setback: None,
+            ownership: Ownership::Foreign,
+            contest,
+            turn: None,
+            expected: None,
+            asked: None,
+            login: None,
+            place: None,
+        }
+    }
+
+    /// Whether no command of ours for it is under way or waits to be seen in a list.
+    pub fn is_settled(&self) -> bool {
+        self.command == Command::Settled
+    }
+
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.is_settled()
+            && self.debt.is_none()
+            && !self.ownership.is_claimed()
+            && self.contest.count() == 0
+    }
+
+    /// What has to outlive the process.
+    pub fn memory(&self) -> Memory {
+        Memory {
+            down: self.ownership.down(),
+            drain_owed: self.debt.is_some(),
+            contests: self.contest.count(),
+        }
+    }
+
+    /// Whether the director sends it users, and will after what we have sent.
+    pub(super) fn may_take_users(&self) -> bool {
+        self.listed.state == HostState::Up && !self.is_going_down() && self.listed.vhosts > 0
+    }
+
+    pub(super) fn is_down_or_due(&self) -> bool {
+        self.listed.state == HostState::Down
+            || self.is_going_down()
+            || matches!(self.evidence.verdict(), Some(Verdict::Failed { .. }))
+    }
+
+    pub(super) fn standing(&self) -> Option<Place> {
+        self.evidence.is_clear().then(|| Place {
+            passed: self.evidence.healthy_round().map(|round| round.ended),
+            able: self.may_take_users().then(|| self.listed.tag.clone()),
+            login: self.login,
+        })
+    }
+
+    /// Whether a HOST-DOWN of ours may still show in the list.
+    pub(super) fn is_going_down(&self) -> bool {
+        self.expects(HostState::Down)
+    }
+
+    /// Whether a HOST-UP of ours may still show in the list.
+    pub(super) fn is_coming_up(&self) -> bool {
+        self.expects(HostState::Up)
+    }
+
+    fn expects(&self, state: HostState) -> bool {
+        let expected = self.expected.as_ref();
+        expected.map_or(false, |expected| expected.state == state)
+    }
+
+    pub(super) fn on_remembered(&mut self, memory: Memory, now: Instant) {
+        self.ownership = Ownership::remembered(memory.down, &self.listed, now);
+        self.contest.on_remembered(memory.contests, now);
+        if memory.drain_owed {
+            self.debt.get_or_insert_with(|| Debt::new(now));
+        }
+    }
+
+    pub(super) fn on_sent(&mut self, action: Action, second: Stamp, rules: &Rules, now: Instant) {
+        self.command = Command::Sent;
+        self.turn = None;
+        self.expected = match action {
+            Action::MarkDown => Some(HostState::Down),
+            Action::MarkUp => Some(HostState::Up),
+            Action::Drain => None,
+        }
+        .map(|state| Expectation {
+            state,
+            answer: None,
+        });
+        match action {
+            Action::MarkDown => {
+                let down = OwnDown {
+                    stamp_before: self.listed.changed,
+                    sent: second,
+                    vhosts: self.listed.vhosts,
+                };
+                self.ownership = Ownership::claim(down, now);
+                self.debt = (rules.drain != DrainMode::Leave).then(|| Debt::new(now));
+            }
+            Action::MarkUp if !self.ownership.is_ours() => {
+                let healthy_since = self.evidence.healthy_since();
+                self.contest
+                    .on_foreign_down_undone(healthy_since, rules.hold, now);
+            }
+            Action::MarkUp | Action::Drain => {}
+        }
+    }
+
+    pub(super) fn on_answer(&mut self, action: Action, answer: Answer, now: Instant) {
+        self.command = Command::Answered { at: now };
+        if let Some(expected) = &mut self.expected {
+            expected.answer = Some(answer);
+        }
+        match (action, answer) {
+            (Action::Drain, Answer::Done) => {
+                if let Some(debt) = &mut self.debt {
+                    debt.on_done(now);
+                }
+            }
+            (Action::Drain, Answer::NotDone) => {
+                if let Some(debt) = &mut self.debt {
+                    debt.on_not_done(now);
+                }
+            }
+            (Action::MarkUp, Answer::Done) => {
+                self.setback = None;
+                self.debt = None;
+                self.ownership = Ownership::Foreign;
+            }
+            (Action::MarkDown, Answer::Done) => self.setback = None,
+            (Action::MarkDown | Action::MarkUp, Answer::NotDone) => {
+                self.setback = Some(Setback::after(self.setback.as_ref(), now));
+            }
+        }
+    }
+
+    pub(super) fn on_listed(
+        &mut self,
+        listed: Listed,
+        began: Instant,
+        hold: Duration,
+        changes: &mut Changes,
+    ) {
+        let address = listed.address;
+        let (from, to) = (self.listed.state, listed.state);
+        let ours = self.expects(to);
+        let changed = (from, self.listed.changed) != (to, listed.changed);
+        if changed && !ours {
+            self.news = began;
+            changes.news.push(News { address, from, to });
+        }
+        // Down and stamped anew: it was up for less than the time between two lists.
+        let was_up_unseen = (from, to) == (HostState::Down, HostState::Down) && changed && !ours;
+        let brought_up = (from, to) == (HostState::Down, HostState::Up) || was_up_unseen;
+        if brought_up && !self.is_coming_up() && !self.ownership.is_ours() {
+            let healthy_since = self.evidence.healthy_since();
+            self.contest
+                .on_foreign_down_undone(healthy_since, hold, began);
+        }
+        self.listed = listed;
+        match self.command {
+            Command::Answered { at } if began >= at => self.settle(to, changes),
+            _ => {}
+        }
+        let settled = match self.command {
+            Command::Settled => Settled::Yes,
+            Command::Sent | Command::Answered { .. } => Settled::No,
+        };
+        self.ownership.on_listed(&self.listed, settled, began);
+        if was_up_unseen {
+            self.contest.on_up_unseen(began);
+        } else {
+            self.contest.on_listed(from, to, began);
+        }
+        self.review_debt(settled, began);
+    }
+
+    fn settle(&mut self, state: HostState, changes: &mut Changes) {
+        self.command = Command::Settled;
+        if let Some(expected) = self.expected.take() {
+            if expected.state == state {
+                self.setback = None;
+                if expected.answer == Some(Answer::Done) {
+                    changes.observed.push((self.listed.address, state));
+                }
+            } else if expected.answer == Some(Answer::Done) {
+                changes.unobserved.push(self.listed.address);
+            }
+        }
+    }
+
+    fn review_debt(&mut self, settled: Settled, began: Instant) {
+        let paid = self
+            .debt
+            .as_mut()
+            .map_or(false, |debt| match self.listed.state {
+                HostState::Down => debt.on_list(began, self.listed.users),
+                HostState::Up => settled == Settled::Yes && debt.ends_when_up(began),
+            });
+        if paid {
+            self.debt = None;
+        }
+    }
+}
