@@ -11,11 +11,12 @@ use poolmon::backend::Stamp;
 use poolmon::config::settings::{Pace, Rules};
 use poolmon::director::wire::RingState;
 use poolmon::outcome::Outcome;
-use poolmon::policy::{self, Action, Answer, Decision, Fleet, Hold, Memory, Need, Sync};
+use poolmon::policy::{self, Action, Answer, Decision, Fleet, Hold, Login, Memory, Need, Sync};
 use poolmon::schedule::{Finding, Next, Schedule, Spread, Verdict};
 
 use crate::chance::Chance;
 use crate::watch::{Lists, Reading, Watch};
+use crate::world::number_of;
 
 const READING_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -60,6 +61,8 @@ pub enum Order {
 pub struct Coordinator {
     pub fleet: Fleet,
     services: usize,
+    /// By the backend's number.
+    pub logins: Vec<Option<Login>>,
     habits: Habits,
     ledger: BTreeMap<IpAddr, Memory>,
     workers: BTreeMap<IpAddr, Worker>,
@@ -165,6 +168,7 @@ impl Coordinator {
         Coordinator {
             fleet: Fleet::new(habits.rules),
             services,
+            logins: Vec::new(),
             habits,
             ledger,
             workers: BTreeMap::new(),
@@ -454,6 +458,8 @@ impl Coordinator {
 
     fn start_worker(&mut self, address: IpAddr, now: Instant) {
         self.workers_started += 1;
+        let login = self.logins.get(number_of(address)).copied().flatten();
+        self.fleet.on_login(address, login);
         let spread = Spread::new(self.chance.roll() | 1);
         let worker = Worker {
             number: self.workers_started,

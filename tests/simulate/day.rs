@@ -9,6 +9,8 @@ use std::time::Duration;
 use poolmon::backend::{HostState, Tag};
 use poolmon::config::settings::{self, Brake, DrainMode, MoveLimit, Pace, Restore, Rules};
 
+use poolmon::policy::Login;
+
 use crate::chance::Chance;
 use crate::coordinator::{Habits, Reload};
 use crate::history::{History, Times, What};
@@ -31,6 +33,7 @@ pub struct Day {
 
 /// What sets these streams of chance apart.
 const RAPID_ROUNDS: u64 = 0x7261_7069_6400;
+const LOGINS: u64 = 0x6c6f_6769_6e73;
 const RELOADS: u64 = 0x7265_6c6f_6164;
 
 impl Day {
@@ -38,7 +41,8 @@ impl Day {
         let mut chance = Chance::new(seed);
         let mut layout = random_layout(&mut chance);
         give_rapid_rounds(&mut layout, seed);
-        let plan = random_plan(&mut chance, &layout);
+        let mut plan = random_plan(&mut chance, &layout);
+        give_logins(&mut layout, &mut plan, seed);
         let mut world = World::new(&layout, chance.roll());
         for (at, disturbance) in plan.events {
             world.disturb(at, disturbance);
@@ -134,6 +138,7 @@ fn random_layout(chance: &mut Chance) -> Layout {
         });
     }
     Layout {
+        logins: vec![None; backends],
         entries,
         services: 1 + chance.below(2),
         skews: (0..directors)
@@ -194,6 +199,24 @@ fn give_rapid_rounds(layout: &mut Layout, seed: u64) {
                 habits.pace.plan = settings::Plan::Rapid(rapid);
             }
             _ => {}
+        }
+    }
+}
+
+/// On some days the backends have accounts of several, or none, and what is refused is one of these.
+/// Drawn apart, too.
+fn give_logins(layout: &mut Layout, plan: &mut Plan, seed: u64) {
+    let mut chance = Chance::new(seed ^ LOGINS);
+    if !chance.one_in(3) {
+        return;
+    }
+    for login in &mut layout.logins {
+        *login = chance.pick(&[None, Some(Login(1)), Some(Login(2))]);
+    }
+    for (_, disturbance) in &mut plan.events {
+        if let Disturbance::Account(_, account @ Account::Refused) = disturbance {
+            let one = Account::RefusedAs(Login(chance.pick(&[1, 2])));
+            *account = chance.pick(&[Account::Refused, one, one]);
         }
     }
 }

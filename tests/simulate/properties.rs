@@ -41,6 +41,7 @@ pub const ALL: &[Property] = properties![
     acting::a_monitor_acts_on_what_it_has_seen_lately,
     acting::no_down_exceeds_the_operators_limit,
     acting::a_monitor_that_reaches_nothing_changes_nothing,
+    acting::a_login_refused_wherever_it_is_used_takes_nobody_down,
     recovery::a_backend_dead_to_all_goes_down,
     recovery::a_backend_healthy_to_all_goes_up,
     recovery::a_backend_that_somebody_sees_healthy_goes_up,

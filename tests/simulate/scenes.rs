@@ -71,6 +71,7 @@ pub fn layout(backends: usize, posts: Vec<Post>) -> Layout {
         vhosts: 100,
     };
     Layout {
+        logins: vec![None; backends],
         entries: vec![entry; backends],
         services: 1,
         skews: vec![Duration::ZERO; directors],

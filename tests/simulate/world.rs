@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use poolmon::policy::Memory;
+use poolmon::policy::{Login, Memory};
 
 use crate::chance::Chance;
 use crate::coordinator::{Coordinator, Habits, Reload};
@@ -39,7 +39,7 @@ pub fn director_address(director: usize) -> IpAddr {
     Ipv4Addr::new(198, 51, 100, director as u8).into()
 }
 
-fn number_of(address: IpAddr) -> usize {
+pub fn number_of(address: IpAddr) -> usize {
     match address {
         IpAddr::V4(address) => usize::from(address.octets()[3]),
         IpAddr::V6(_) => unreachable!("the world's addresses are IPv4"),
@@ -87,6 +87,8 @@ enum Mind {
 #[derive(Clone, Debug)]
 pub struct Layout {
     pub entries: Vec<Entry>,
+    /// Whom our monitors probe each backend as; poolmons have one account for all.
+    pub logins: Vec<Option<Login>>,
     pub services: usize,
     /// By how much each director's clock is ahead.
     pub skews: Vec<Duration>,
@@ -101,6 +103,7 @@ pub struct World {
     scheduled: u64,
     chance: Chance,
     services: usize,
+    logins: Vec<Option<Login>>,
     ring: Ring,
     backends: Vec<Health>,
     watchers: Vec<Watcher>,
@@ -137,6 +140,7 @@ impl World {
             queue: BinaryHeap::new(),
             scheduled: 0,
             services: layout.services,
+            logins: layout.logins.clone(),
             ring,
             backends: vec![Health::Healthy; backends],
             watchers: layout.posts.iter().map(watcher).collect(),

@@ -10,8 +10,8 @@ use super::terms::{misses, reaction, runs, sees, throughout};
 use super::{breach, Judgement};
 use crate::coordinator::Habits;
 use crate::day::Day;
-use crate::history::{Known, What};
-use crate::world::Program;
+use crate::history::{Known, Times, What};
+use crate::world::{Account, Disturbance, Health, Link, Program};
 
 struct Sent<'a> {
     at: Instant,
@@ -173,4 +173,49 @@ pub fn a_monitor_that_reaches_nothing_changes_nothing(day: &Day) -> Judgement {
         }
     }
     Ok(cases)
+}
+
+/// Not where the backend has failed otherwise shortly before: that may still be acted on.
+pub fn a_login_refused_wherever_it_is_used_takes_nobody_down(day: &Day) -> Judgement {
+    let mut cases = 0;
+    for (watcher, habits) in day.ours() {
+        let lately = reaction(habits, day);
+        for backend in day.backends() {
+            let refused = only_its_login_refused(day, watcher, backend).settled(lately);
+            cases += refused.0.len();
+            let sent = all_sent(day).find(|sent| {
+                (sent.watcher, sent.backend) == (watcher, backend)
+                    && sent.action == Action::MarkDown
+                    && refused.contains(sent.at)
+            });
+            if let Some(sent) = sent {
+                return breach(sent.at, format!("w{watcher} took b{backend} down"));
+            }
+        }
+    }
+    Ok(cases)
+}
+
+/// When nothing else spoke against the backend.
+fn only_its_login_refused(day: &Day, watcher: usize, backend: usize) -> Times {
+    let refused_as = day.layout.logins[backend].map(Account::RefusedAs);
+    let account = day.history.times(false, |what| match what {
+        What::Disturbed(Disturbance::Account(w, account)) if *w == watcher => {
+            Some(Some(*account) == refused_as)
+        }
+        _ => None,
+    });
+    let health = day.history.times(true, |what| match what {
+        What::Disturbed(Disturbance::Backend(b, health)) if *b == backend => {
+            Some(*health == Health::Healthy)
+        }
+        _ => None,
+    });
+    let link = day.history.times(true, |what| match what {
+        What::Disturbed(Disturbance::Link(w, b, link)) if (*w, *b) == (watcher, backend) => {
+            Some(*link == Link::Whole)
+        }
+        _ => None,
+    });
+    account.and(&health).and(&link)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use poolmon::backend::HostState;
 use poolmon::outcome::{Failure, Fault, Outcome, Pass, Stage};
+use poolmon::policy::Login;
 use poolmon::quote::Quote;
 
 use super::World;
@@ -51,6 +52,8 @@ pub enum Link {
 pub enum Account {
     Accepted,
     Refused,
+    /// On all backends that are probed as this one.
+    RefusedAs(Login),
 }
 
 /// In the life of a changing command of ours.
@@ -76,14 +79,21 @@ impl World {
     pub(super) fn note_views(&mut self) {
         for watcher in 0..self.watchers.len() {
             for backend in 0..self.backends.len() {
-                let faults = |service| self.fault(watcher, backend, service).is_some();
-                let sight = match (
-                    self.watchers[watcher].links[backend],
-                    (0..self.services).any(faults),
-                ) {
-                    (_, true) => Sight::Fails,
-                    (Link::Lossy, false) => Sight::Wavers,
-                    (_, false) => Sight::Passes,
+                let services = 0..self.services;
+                let mut faults = services.filter_map(|s| self.fault(watcher, backend, s));
+                let here = &self.watchers[watcher];
+                // Where others pass as another user, it is nobody's to judge.
+                let of_its_own = |(_, fault): &(_, Fault)| {
+                    matches!(
+                        (here.account, fault),
+                        (Account::RefusedAs(_), Fault::CredentialsRefused(_))
+                    )
+                };
+                let sight = match (here.links[backend], faults.next()) {
+                    (_, Some(fault)) if of_its_own(&fault) => Sight::Wavers,
+                    (_, Some(_)) => Sight::Fails,
+                    (Link::Lossy, None) => Sight::Wavers,
+                    (_, None) => Sight::Passes,
                 };
                 if self.sees[watcher][backend] != sight {
                     self.sees[watcher][backend] = sight;
@@ -119,8 +129,11 @@ impl World {
             Health::HalfFrozen | Health::Healthy => {}
         }
         match here.account {
+            Account::RefusedAs(login) if self.logins[backend] != Some(login) => None,
             Account::Accepted => None,
-            Account::Refused => Some((Stage::Login, Fault::CredentialsRefused(Quote::new("no")))),
+            Account::Refused | Account::RefusedAs(_) => {
+                Some((Stage::Login, Fault::CredentialsRefused(Quote::new("no"))))
+            }
         }
     }
 

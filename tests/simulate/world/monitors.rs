@@ -44,7 +44,9 @@ impl World {
                 *evidence = Evidence::new(self.backends.len());
                 if life != Life::Crash {
                     let ledger = ledger.clone();
-                    let coordinator = Coordinator::new(*habits, services, ledger, clock, seed, now);
+                    let mut coordinator =
+                        Coordinator::new(*habits, services, ledger, clock, seed, now);
+                    coordinator.logins = self.logins.clone();
                     *running = Some(Box::new(coordinator));
                 }
             }
