@@ -28,6 +28,8 @@ pub struct Source {
     choices: Choices,
     config: Option<PathBuf>,
     accounts: Option<PathBuf>,
+    /// Where to look for the file of accounts until there is one.
+    account_places: Vec<PathBuf>,
 }
 
 /// What was read.
@@ -127,6 +129,7 @@ impl Source {
             choices: order.choices.clone(),
             config,
             accounts: files.accounts.as_ref().map(|path| folder.join(path)),
+            account_places: paths(called.accounts()),
         };
         Ok((source, written))
     }
@@ -145,8 +148,8 @@ impl Source {
     /// that has been read once must not vanish.
     pub fn load(&mut self) -> Result<Loaded, SourceError> {
         if self.accounts.is_none() {
-            let mut places = paths(self.called.accounts()).into_iter();
-            self.accounts = places.find(|path| is_there(path));
+            let mut places = self.account_places.iter();
+            self.accounts = places.find(|path| is_there(path)).cloned();
         }
         let mut remarks = Vec::new();
         let mut keys = Vec::new();
@@ -187,9 +190,10 @@ impl Source {
         let path = match &self.accounts {
             Some(path) => path,
             None => {
-                if self.called == Program::Dovemon && settings.accounts.credentials.is_none() {
+                let nobody = settings.accounts.credentials.is_none();
+                if let (Some(place), true) = (self.account_places.first(), nobody) {
                     let text = "no file of accounts is there, probes do not log in";
-                    remarks.push(format!("{}: {text}", self.called.accounts()[0]));
+                    remarks.push(format!("{}: {text}", place.display()));
                 }
                 return Ok(Backends::new());
             }
@@ -250,4 +254,42 @@ fn write_defaults(path: &Path) -> io::Result<()> {
         let _ = fs::remove_file(path);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::cli::{self, Command};
+
+    #[test]
+    fn accounts_that_appear_are_read_and_must_not_vanish_again() {
+        let folder = std::env::temp_dir().join(format!("poolmon-source-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let order = match cli::parse(Vec::new()) {
+            Ok(Command::Run(order)) => order,
+            other => panic!("{other:?}"),
+        };
+        let (source, written) = Source::find(Program::Poolmon, &order, &folder).unwrap();
+        assert_eq!(written, None);
+        let places = vec![folder.join("newer"), folder.join("older")];
+        let mut source = Source {
+            account_places: places.clone(),
+            ..source
+        };
+        let known = |source: &mut Source| source.load().map(|loaded| loaded.roster.known());
+        assert_eq!(known(&mut source).unwrap(), 0);
+        assert_eq!(source.load().unwrap().remarks.len(), 1);
+        for (place, text) in [(1, "192.0.2.1: {lmtp_port: 1}\n"), (0, "")] {
+            fs::write(&places[place], text).unwrap();
+            fs::set_permissions(&places[place], fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        // The newer one comes first, and stays the one.
+        assert_eq!(known(&mut source).unwrap(), 0);
+        assert_eq!(source.accounts(), Some(&*places[0]));
+        fs::remove_file(&places[0]).unwrap();
+        assert!(matches!(known(&mut source), Err(SourceError::Config(_))));
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }
