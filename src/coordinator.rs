@@ -12,6 +12,7 @@ mod memory;
 mod reload;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ use crate::notify::{self, ServiceManager};
 use crate::outcome::{Blame, Fault};
 use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
 use crate::schedule::Finding;
-use crate::worker::{Beat, Desk, Report, Task, Worker};
+use crate::worker::{Desk, Entry, Report, Task, Traffic, Worker};
 
 use errands::Errands;
 use lists::Lists;
@@ -49,6 +50,13 @@ enum Event {
     Timer,
 }
 
+/// Between two tries to watch those backends for which there was no thread.
+const FULL_CREW_PAUSE: Duration = Duration::from_secs(10);
+
+/// How many threads are left to others where there are not enough.
+const SPARE_THREADS: usize = 8;
+const MOST_SPARE_THREADS: usize = 200;
+
 /// Longer than any wait is worth a thought.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
@@ -64,8 +72,12 @@ enum Notice {
     LedgerUnwritable,
     /// Its disk keeps everybody waiting.
     LedgerSlow,
-    /// No thread can be started.
+    /// No thread can be started to read the lists or to send a command.
     NoThread,
+    /// Some backends have no thread.
+    Unwatched,
+    /// Not all backends can be probed at once.
+    FewDescriptors,
     /// Probes fail for a reason of the monitor's own.
     OwnFault,
     /// No backend of the tag is up, whoever did it.
@@ -85,6 +97,8 @@ pub struct Coordinator {
     clerk: Clerk,
     workers: BTreeMap<IpAddr, Worker>,
     workers_started: u64,
+    /// No thread could be started; it is not tried again before.
+    crew_is_full_until: Option<Instant>,
     lists: Lists,
     errands: Errands,
     held_review: HeldReview,
@@ -94,7 +108,7 @@ pub struct Coordinator {
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
     desk: Desk,
-    beat: Beat,
+    traffic: Traffic,
     heard: (Sender<Heard>, Receiver<Heard>),
     signals: Receiver<Signal>,
     service_manager: ServiceManager,
@@ -142,12 +156,13 @@ impl Coordinator {
             errands: Errands::default(),
             workers: BTreeMap::new(),
             workers_started: 0,
+            crew_is_full_until: None,
             held_review: HeldReview::new(Instant::now()),
             holds: BTreeMap::new(),
             notices: Notices::new(),
             unobserved: 0,
             desk: Desk::new(),
-            beat: Beat::new(Instant::now()),
+            traffic: Traffic::new(Instant::now()),
             heard: unbounded(),
             settings,
             task,
@@ -359,34 +374,74 @@ impl Coordinator {
         }
     }
 
-    /// Every listed backend has a worker; one whose thread could not be started is tried again.
+    /// Every listed backend has a worker, as far as there are threads; the others are tried again.
     fn start_workers(&mut self) {
-        let idle: Vec<IpAddr> = self
-            .fleet
-            .members()
-            .map(|(address, _)| address)
-            .filter(|address| !self.workers.contains_key(address))
-            .collect();
-        for address in idle {
-            self.workers_started += 1;
-            let slot = self.desk.slot();
-            let target = self.roster.target(address);
-            let account = target.account.as_deref();
-            let login = account.map(|account| self.logins.number(account));
-            self.fleet.on_login(address, login);
-            let task = self.task.clone();
-            match Worker::start(target, self.workers_started, task, slot, self.beat) {
-                Ok(worker) => {
-                    self.workers.insert(address, worker);
-                    self.notices.lower(&Notice::NoThread);
-                }
-                Err(cause) => {
-                    if self.notices.raise(Notice::NoThread, Instant::now()) {
-                        error!("{address} is not watched: its thread cannot be started: {cause}");
-                    }
+        let now = Instant::now();
+        if self.crew_is_full_until.map_or(true, |until| now >= until) {
+            self.crew_is_full_until = None;
+            for (number, address) in self.unwatched().into_iter().enumerate() {
+                if let Err(cause) = self.start_worker(address, self.traffic.entry(now, number)) {
+                    self.on_full_crew(&cause, now);
                     return;
                 }
             }
+            if self.notices.lower(&Notice::Unwatched) {
+                info!("all backends are watched again");
+            }
+        }
+        self.note_few_descriptors(now);
+    }
+
+    fn unwatched(&self) -> Vec<IpAddr> {
+        let members = self.fleet.members().map(|(address, _)| address);
+        members
+            .filter(|address| !self.workers.contains_key(address))
+            .collect()
+    }
+
+    fn start_worker(&mut self, address: IpAddr, entry: Entry) -> io::Result<()> {
+        self.workers_started += 1;
+        let target = self.roster.target(address);
+        let account = target.account.as_deref();
+        let login = account.map(|account| self.logins.number(account));
+        self.fleet.on_login(address, login);
+        let (task, slot) = (self.task.clone(), self.desk.slot());
+        let worker = Worker::start(target, self.workers_started, task, slot, entry)?;
+        self.workers.insert(address, worker);
+        Ok(())
+    }
+
+    /// Some of those started last are stopped again: who tells the director, and reads its lists,
+    /// needs threads and memory too.
+    fn on_full_crew(&mut self, cause: &io::Error, now: Instant) {
+        let spare = (self.workers.len() / 16).clamp(SPARE_THREADS, MOST_SPARE_THREADS);
+        let mut numbers: Vec<u64> = self.workers.values().map(Worker::number).collect();
+        numbers.sort_unstable();
+        let first_spared = numbers.len().saturating_sub(spare);
+        if let Some(first) = numbers.get(first_spared).copied() {
+            self.workers.retain(|_, worker| worker.number() < first);
+        }
+        self.crew_is_full_until = Some(now + FULL_CREW_PAUSE);
+        if self.notices.raise(Notice::Unwatched, now) {
+            error!(
+                "{} of {} backends are not watched: no more threads can be started: {cause}; see \
+                 the limits of processes, tasks and memory (ulimit -u, TasksMax=, ulimit -v)",
+                self.unwatched().len(),
+                self.fleet.members().count()
+            );
+        }
+    }
+
+    fn note_few_descriptors(&mut self, now: Instant) {
+        let most = self.traffic.most();
+        if self.workers.len() <= most {
+            self.notices.lower(&Notice::FewDescriptors);
+        } else if self.notices.raise(Notice::FewDescriptors, now) {
+            error!(
+                "no more than {most} of {} backends can be probed at once, the others wait meanwhile: \
+                 too few file descriptors (ulimit -n, LimitNOFILE=)",
+                self.workers.len()
+            );
         }
     }
 

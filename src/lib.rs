@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod coordinator;
 pub mod daemon;
+mod descriptors;
 pub mod director;
 mod inbox;
 pub mod ledger;

@@ -35,6 +35,8 @@ pub struct MonitorPlan {
     pub lock: PathBuf,
     pub state: PathBuf,
     flags: Vec<OsString>,
+    /// Soft and hard.
+    most_descriptors: Option<u32>,
 }
 
 impl MonitorPlan {
@@ -48,6 +50,7 @@ impl MonitorPlan {
             lock: file("pid"),
             state: file("state"),
             flags: Vec::new(),
+            most_descriptors: None,
         };
         plan.flag("-S").flag(socket)
     }
@@ -61,6 +64,12 @@ impl MonitorPlan {
     pub fn flags(mut self, words: &str) -> MonitorPlan {
         self.flags
             .extend(words.split_whitespace().map(OsString::from));
+        self
+    }
+
+    /// It may have so many files and connections open.
+    pub fn most_descriptors(mut self, most: u32) -> MonitorPlan {
+        self.most_descriptors = Some(most);
         self
     }
 
@@ -133,7 +142,15 @@ impl MonitorPlan {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = match self.most_descriptors {
+            None => Command::new(binary()),
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                let text = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+                shell.arg("-c").arg(text).arg(binary());
+                shell
+            }
+        };
         command
             .args(&self.flags)
             .arg("--state-file")

@@ -5,6 +5,7 @@ mod backends;
 mod blame;
 mod director_life;
 mod drains;
+mod limits;
 mod others;
 mod program;
 mod replies;
