@@ -4,6 +4,7 @@
 //! each is taken in, the policy is asked, and what it decides is done. It never waits for another
 //! process: threads elsewhere do, each with a deadline.
 
+mod crew;
 mod errands;
 mod lists;
 mod log_lines;
@@ -16,7 +17,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{select, unbounded, Receiver, Sender};
-use log::{debug, error, info};
+use log::{debug, error};
 
 use crate::backend::Tag;
 use crate::config::roster::Roster;
@@ -33,7 +34,7 @@ use crate::outcome::{Blame, Fault};
 use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
 use crate::schedule::Finding;
 use crate::source::Source;
-use crate::worker::{Beat, Desk, Report, Task, Worker};
+use crate::worker::{Desk, Report, Task, Traffic, Worker};
 
 use errands::Errands;
 use lists::Lists;
@@ -67,8 +68,12 @@ enum Notice {
     LedgerUnwritable,
     /// Its disk keeps everybody waiting.
     LedgerSlow,
-    /// No thread can be started.
+    /// No thread can be started to read the lists or to send a command.
     NoThread,
+    /// Some backends have no thread.
+    Unwatched,
+    /// Not all backends can be probed at once.
+    FewDescriptors,
     /// Probes fail for a reason of the monitor's own.
     OwnFault,
     /// No backend of the tag is up, whoever did it.
@@ -98,6 +103,8 @@ pub struct Coordinator {
     clerk: Clerk,
     workers: BTreeMap<IpAddr, Worker>,
     workers_started: u64,
+    /// No thread could be started; it is not tried again before.
+    crew_is_full_until: Option<Instant>,
     lists: Lists,
     errands: Errands,
     held_review: HeldReview,
@@ -109,7 +116,7 @@ pub struct Coordinator {
     history: History,
     hooks: Hooks,
     desk: Desk,
-    beat: Beat,
+    traffic: Traffic,
     heard: (Sender<Heard>, Receiver<Heard>),
     signals: Receiver<Signal>,
     service_manager: ServiceManager,
@@ -161,6 +168,7 @@ impl Coordinator {
             errands: Errands::default(),
             workers: BTreeMap::new(),
             workers_started: 0,
+            crew_is_full_until: None,
             held_review: HeldReview::new(Instant::now()),
             holds: BTreeMap::new(),
             notices: Notices::new(),
@@ -168,7 +176,7 @@ impl Coordinator {
             history: History::default(),
             hooks: Hooks::default(),
             desk: Desk::new(),
-            beat: Beat::new(Instant::now()),
+            traffic: Traffic::new(Instant::now()),
             heard: unbounded(),
             settings,
             task,
@@ -382,51 +390,5 @@ impl Coordinator {
                 worker.probe_now();
             }
         }
-    }
-
-    /// Every listed backend has a worker, but for those that the roster leaves alone; one whose thread
-    /// could not be started is tried again.
-    fn start_workers(&mut self) {
-        let idle: Vec<IpAddr> = self
-            .fleet
-            .members()
-            .map(|(address, _)| address)
-            .filter(|address| !self.workers.contains_key(address))
-            .collect();
-        for address in idle {
-            let target = match self.roster.target(address) {
-                Some(target) => target,
-                None => {
-                    self.fleet.on_left_alone(address);
-                    continue;
-                }
-            };
-            self.workers_started += 1;
-            let slot = self.desk.slot();
-            let account = target.account.as_deref();
-            let login = account.map(|account| self.logins.number(account));
-            self.fleet.on_login(address, login);
-            let task = self.task.clone();
-            match Worker::start(target, self.workers_started, task, slot, self.beat) {
-                Ok(worker) => {
-                    self.workers.insert(address, worker);
-                    self.notices.lower(&Notice::NoThread);
-                }
-                Err(cause) => {
-                    if self.notices.raise(Notice::NoThread, Instant::now()) {
-                        error!("{address} is not watched: its thread cannot be started: {cause}");
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    fn stop_worker(&mut self, address: IpAddr) {
-        self.workers.remove(&address);
-        self.history.forget(address);
-        self.errands.forget(address);
-        self.lift_hold(address);
-        info!("{address} is no longer listed");
     }
 }

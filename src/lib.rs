@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod coordinator;
 pub mod daemon;
+mod descriptors;
 pub mod director;
 pub mod history;
 pub mod hook;

@@ -13,7 +13,7 @@ use crate::director::client::{DirectorError, Standing};
 use crate::director::watch::LISTS_DEADLINE;
 use crate::outcome::Failure;
 use crate::schedule::Verdict;
-use crate::worker::{Beat, Desk, Task, Worker};
+use crate::worker::{Desk, Task, Traffic, Worker};
 
 /// How long a backend that gives no verdict for the monitor's own fault is waited for beyond the
 /// longest round.
@@ -56,7 +56,8 @@ pub fn run(
 ) -> Result<Health, OnceError> {
     let listed = read_list(&settings.socket).map_err(OnceError::Director)?;
     let desk = Desk::new();
-    let beat = Beat::new(Instant::now());
+    let began = Instant::now();
+    let traffic = Traffic::new(began);
     let mut waiting = BTreeMap::new();
     for (number, backend) in (0..).zip(&listed) {
         let target = match roster.target(backend.address) {
@@ -70,13 +71,16 @@ pub fn run(
                 continue;
             }
         };
-        let worker = Worker::start(target, number, task.clone(), desk.slot(), beat)
+        let entry = traffic.entry(began, waiting.len());
+        let worker = Worker::start(target, number, task.clone(), desk.slot(), entry)
             .map_err(OnceError::Thread)?;
         waiting.insert(backend.address, Waiting { worker, own: None });
     }
-    let deadline = Instant::now()
-        + longest_round(&settings.pace, settings.services.len())
-        + OWN_FAULT_PATIENCE;
+    // One after the other where they cannot all be probed at once.
+    let turns = u32::try_from(waiting.len() / traffic.most()).unwrap_or(u32::MAX);
+    let round = longest_round(&settings.pace, settings.services.len());
+    let patience = round.saturating_mul(turns.saturating_add(1));
+    let deadline = Instant::now() + patience + OWN_FAULT_PATIENCE;
     let mut health = Health::AllHealthy;
     while !waiting.is_empty() {
         if desk.bell().recv_deadline(deadline).is_err() {

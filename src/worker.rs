@@ -1,7 +1,7 @@
 //! The thread of one backend: ask the schedule, probe, report, wait.
 //!
-//! It shares nothing with other backends' threads and never speaks to the director. A probe that
-//! hangs delays this thread alone.
+//! It shares nothing with other backends' threads but their number at the gate, and never speaks to
+//! the director. A probe that hangs delays this thread alone.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use log::{log_enabled, Level};
 
 use crate::config::settings::Pace;
+use crate::descriptors;
 use crate::inbox::{self, Inbox, Mail};
 use crate::outcome::{Failure, Fault, Outcome, Stage};
 use crate::probe::Prober;
@@ -23,11 +24,13 @@ use crate::target::Target;
 
 mod beat;
 mod desk;
+mod gate;
 
-pub use beat::Beat;
 pub use desk::{Desk, Slot};
 
+use beat::Beat;
 use desk::{Routine, Urgency};
+use gate::Gate;
 
 /// OpenSSL's handshake is the deepest call; measured, it needs less than a quarter of this.
 const STACK: usize = 256 * 1024;
@@ -37,6 +40,45 @@ const STACK: usize = 256 * 1024;
 pub struct Task {
     pub pace: Pace,
     pub prober: Arc<Prober>,
+}
+
+/// What keeps all workers together from asking for too much at a time.
+#[derive(Clone)]
+pub struct Traffic {
+    beat: Beat,
+    gate: Gate,
+}
+
+/// So many first rounds begin at a beat. They end within it, where all is well.
+const FIRST_ROUNDS: usize = 250;
+
+impl Traffic {
+    pub fn new(now: Instant) -> Traffic {
+        Traffic {
+            beat: Beat::new(now),
+            gate: Gate::new(descriptors::for_probes()),
+        }
+    }
+
+    /// How many attempts there can be at once.
+    pub fn most(&self) -> usize {
+        self.gate.most()
+    }
+
+    /// For that one, counted from zero, of the workers that are started now.
+    pub fn entry(&self, now: Instant, number: usize) -> Entry {
+        let beats = u32::try_from(number / FIRST_ROUNDS).unwrap_or(u32::MAX);
+        Entry {
+            first: Beat::later(now, beats),
+            traffic: self.clone(),
+        }
+    }
+}
+
+/// When a worker begins, and how it goes on.
+pub struct Entry {
+    first: Instant,
+    traffic: Traffic,
 }
 
 /// A finding, and whose it is.
@@ -60,13 +102,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread; its first round begins at once.
+    /// Starts the thread; its first round begins when its entry says.
     pub fn start(
         target: Target,
         number: u64,
         task: Task,
         slot: Slot,
-        beat: Beat,
+        entry: Entry,
     ) -> io::Result<Worker> {
         let (orders, inbox) = inbox::inbox();
         let name = format!("backend {}", target.address);
@@ -76,7 +118,7 @@ impl Worker {
             task,
             inbox,
             slot,
-            beat,
+            entry,
             routine: Routine::default(),
         };
         thread::Builder::new()
@@ -111,7 +153,7 @@ struct Thread {
     task: Task,
     inbox: Inbox<Order>,
     slot: Slot,
-    beat: Beat,
+    entry: Entry,
     routine: Routine,
 }
 
@@ -119,7 +161,7 @@ impl Thread {
     fn run(mut self) {
         let services = self.target.services.len();
         let spread = Spread::new(random_seed());
-        let mut schedule = Schedule::new(self.task.pace, services, spread, Instant::now());
+        let mut schedule = Schedule::new(self.task.pace, services, spread, self.entry.first);
         loop {
             match self.inbox.look() {
                 Mail::Order(order) => {
@@ -146,11 +188,13 @@ impl Thread {
                         return;
                     }
                 }
-                Next::Wait { until } => match self.inbox.wait(self.beat.from(until)) {
-                    Mail::Order(order) => self.obey(order, &mut schedule),
-                    Mail::Closed => return,
-                    Mail::Nothing => {}
-                },
+                Next::Wait { until } => {
+                    match self.inbox.wait(self.entry.traffic.beat.from(until)) {
+                        Mail::Order(order) => self.obey(order, &mut schedule),
+                        Mail::Closed => return,
+                        Mail::Nothing => {}
+                    }
+                }
             }
         }
     }
@@ -177,6 +221,7 @@ impl Thread {
     /// A panic in a probe is an outcome like any other, so that this backend stays watched.
     fn attempt(&self, service: usize, timeout: Duration) -> Outcome {
         let (target, prober) = (&self.target, &self.task.prober);
+        let _inside = self.entry.traffic.gate.enter();
         let began = Instant::now();
         let attempt = || prober.attempt(target, &target.services[service], timeout);
         catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Outcome {

@@ -55,13 +55,19 @@ impl DeadlineStream {
                 },
             }
         }
-        socket.set_nodelay(true)?;
         Ok(DeadlineStream {
             socket: socket.into(),
             deadline,
             reading: Timer::default(),
             writing,
         })
+    }
+
+    /// Sends what follows without waiting for what went before to be acknowledged. In clear each
+    /// command waits for a reply, which acknowledges it; under TLS the first one may come right
+    /// behind the handshake's last message.
+    pub fn send_at_once(&self) -> io::Result<()> {
+        self.socket.set_nodelay(true)
     }
 }
 

@@ -96,6 +96,9 @@ impl Tls {
             Ok(_) => ServerName::Untold,
             Err(_) => ServerName::Told,
         })?;
+        stream
+            .send_at_once()
+            .map_err(|error| Fault::from_io(&error))?;
         let stream = ReadAhead(BufReader::with_capacity(ReadAhead::CAPACITY, stream));
         connector
             .connect(name, stream)

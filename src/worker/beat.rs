@@ -13,13 +13,18 @@ const PERIOD: Duration = Duration::from_millis(20);
 
 /// A moment from which the beats count.
 #[derive(Clone, Copy, Debug)]
-pub struct Beat {
+pub(super) struct Beat {
     start: Instant,
 }
 
 impl Beat {
-    pub fn new(start: Instant) -> Beat {
+    pub(super) fn new(start: Instant) -> Beat {
         Beat { start }
+    }
+
+    /// So many beats after this time.
+    pub(super) fn later(time: Instant, beats: u32) -> Instant {
+        time + PERIOD * beats
     }
 
     /// The first beat that is not before this time.

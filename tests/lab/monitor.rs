@@ -37,6 +37,8 @@ pub struct MonitorPlan {
     program: PathBuf,
     flags: Vec<OsString>,
     scope: Scope,
+    /// Soft and hard.
+    most_descriptors: Option<u32>,
 }
 
 /// What of a run is the plan's.
@@ -61,6 +63,7 @@ impl MonitorPlan {
             program: binary(),
             flags: Vec::new(),
             scope: Scope::Usual,
+            most_descriptors: None,
         };
         plan.flag("-S").flag(socket)
     }
@@ -89,6 +92,12 @@ impl MonitorPlan {
     pub fn flags(mut self, words: &str) -> MonitorPlan {
         self.flags
             .extend(words.split_whitespace().map(OsString::from));
+        self
+    }
+
+    /// It may have so many files and connections open.
+    pub fn most_descriptors(mut self, most: u32) -> MonitorPlan {
+        self.most_descriptors = Some(most);
         self
     }
 
@@ -162,7 +171,15 @@ impl MonitorPlan {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match self.most_descriptors {
+            None => Command::new(&self.program),
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                let text = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+                shell.arg("-c").arg(text).arg(&self.program);
+                shell
+            }
+        };
         command.args(&self.flags);
         if self.scope == Scope::Usual {
             command.arg("--state-file").arg(&self.state);

@@ -158,6 +158,8 @@ collect() {
         need_toolchain
         need dpkg-dev command_there dpkg-buildpackage
         need debhelper command_there dh
+        # Which dpkg-buildpackage asks the package database for.
+        [ "$toolchain" = current ] || need build-essential dpkg -s build-essential
         need lintian command_there lintian
         ;;
     rpm)

@@ -12,14 +12,22 @@ folder=$target/rpm
 rm -rf "$folder"
 mkdir -p "$folder/build"
 bash "$project/tests/setup/tarball.sh" "$folder" >/dev/null
-# What is needed comes from elsewhere than from RPMs; what the caller builds with says nothing here.
-env -u CARGO_TARGET_DIR TOOLCHAIN="$toolchain" rpmbuild -ba --nodeps --define "_topdir $folder/build" \
-    --define "_sourcedir $folder" --define "_rpmdir $folder" --define "_srcrpmdir $folder" \
-    --define "_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm" \
-    "$project/init/poolmon.spec" >"$folder/build.log" 2>&1 || {
-    tail -n 40 "$folder/build.log" >&2
-    fail "the package could not be built; all that was said: $folder/build.log"
+
+# build OPTION...: what is needed comes from elsewhere than from RPMs, and what the caller builds with
+# says nothing here.
+build() {
+    env -u CARGO_TARGET_DIR TOOLCHAIN="$toolchain" rpmbuild --nodeps --define "_topdir $folder/build" \
+        --define "_sourcedir $folder" --define "_rpmdir $folder" --define "_srcrpmdir $folder" \
+        --define "_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm" \
+        "$@" "$project/init/poolmon.spec" >>"$folder/build.log" 2>&1 || {
+        tail -n 40 "$folder/build.log" >&2
+        fail "the package could not be built; all that was said: $folder/build.log"
+    }
 }
+
+build -bb
+# Apart from the other, because a source package names the folder that it would be built in.
+build -bs --define "_builddir /builddir/build/BUILD"
 rm -rf "$folder/build" "$folder"/*.tar.gz
 
 say "== what it needs"

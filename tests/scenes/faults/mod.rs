@@ -6,6 +6,7 @@ mod blame;
 mod director_life;
 mod drains;
 mod hook;
+mod limits;
 mod others;
 mod program;
 mod replies;

@@ -1,0 +1,115 @@
+//! The workers: one thread for each backend that is to be probed, as far as there are threads.
+//!
+//! It starts and stops them; what they report is not its business.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use log::{error, info};
+
+use super::{Coordinator, Notice};
+use crate::target::Target;
+use crate::worker::{Entry, Worker};
+
+/// Between two tries to watch those backends for which there was no thread.
+const FULL_CREW_PAUSE: Duration = Duration::from_secs(10);
+
+/// How many threads are left to others where there are not enough.
+const SPARE_THREADS: usize = 8;
+const MOST_SPARE_THREADS: usize = 200;
+
+impl Coordinator {
+    /// Every listed backend has a worker, but for those that the roster leaves alone, as far as there are
+    /// threads; the others are tried again.
+    pub(super) fn start_workers(&mut self) {
+        let now = Instant::now();
+        for address in self.left_alone() {
+            self.fleet.on_left_alone(address);
+        }
+        if self.crew_is_full_until.map_or(true, |until| now >= until) {
+            self.crew_is_full_until = None;
+            for (number, target) in self.unwatched().into_iter().enumerate() {
+                if let Err(cause) = self.start_worker(target, self.traffic.entry(now, number)) {
+                    self.on_full_crew(&cause, now);
+                    return;
+                }
+            }
+            if self.notices.lower(&Notice::Unwatched) {
+                info!("all backends are watched again");
+            }
+        }
+        self.note_few_descriptors(now);
+    }
+
+    fn without_worker(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let members = self.fleet.members().map(|(address, _)| address);
+        members.filter(|address| !self.workers.contains_key(address))
+    }
+
+    fn left_alone(&self) -> Vec<IpAddr> {
+        self.without_worker()
+            .filter(|address| self.roster.target(*address).is_none())
+            .collect()
+    }
+
+    fn unwatched(&self) -> Vec<Target> {
+        self.without_worker()
+            .filter_map(|address| self.roster.target(address))
+            .collect()
+    }
+
+    fn start_worker(&mut self, target: Target, entry: Entry) -> io::Result<()> {
+        self.workers_started += 1;
+        let address = target.address;
+        let account = target.account.as_deref();
+        let login = account.map(|account| self.logins.number(account));
+        self.fleet.on_login(address, login);
+        let (task, slot) = (self.task.clone(), self.desk.slot());
+        let worker = Worker::start(target, self.workers_started, task, slot, entry)?;
+        self.workers.insert(address, worker);
+        Ok(())
+    }
+
+    /// Some of those started last are stopped again: who tells the director, and reads its lists,
+    /// needs threads and memory too.
+    fn on_full_crew(&mut self, cause: &io::Error, now: Instant) {
+        let spare = (self.workers.len() / 16).clamp(SPARE_THREADS, MOST_SPARE_THREADS);
+        let mut numbers: Vec<u64> = self.workers.values().map(Worker::number).collect();
+        numbers.sort_unstable();
+        let first_spared = numbers.len().saturating_sub(spare);
+        if let Some(first) = numbers.get(first_spared).copied() {
+            self.workers.retain(|_, worker| worker.number() < first);
+        }
+        self.crew_is_full_until = Some(now + FULL_CREW_PAUSE);
+        if self.notices.raise(Notice::Unwatched, now) {
+            error!(
+                "{} of {} backends are not watched: no more threads can be started: {cause}; see \
+                 the limits of processes, tasks and memory (ulimit -u, TasksMax=, ulimit -v)",
+                self.unwatched().len(),
+                self.fleet.members().count()
+            );
+        }
+    }
+
+    fn note_few_descriptors(&mut self, now: Instant) {
+        let most = self.traffic.most();
+        if self.workers.len() <= most {
+            self.notices.lower(&Notice::FewDescriptors);
+        } else if self.notices.raise(Notice::FewDescriptors, now) {
+            error!(
+                "no more than {most} of {} backends can be probed at once, the others wait meanwhile: \
+                 too few file descriptors (ulimit -n, LimitNOFILE=)",
+                self.workers.len()
+            );
+        }
+    }
+
+    pub(super) fn stop_worker(&mut self, address: IpAddr) {
+        self.workers.remove(&address);
+        self.history.forget(address);
+        self.errands.forget(address);
+        self.lift_hold(address);
+        info!("{address} is no longer listed");
+    }
+}
