@@ -31,7 +31,7 @@ use crate::notify::{self, ServiceManager};
 use crate::outcome::{Blame, Fault};
 use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
 use crate::schedule::Finding;
-use crate::worker::{Desk, Entry, Report, Task, Traffic, Worker};
+use crate::worker::{Desk, Report, Task, Traffic, Worker};
 
 use errands::Errands;
 use lists::Lists;
@@ -380,7 +380,7 @@ impl Coordinator {
         if self.crew_is_full_until.map_or(true, |until| now >= until) {
             self.crew_is_full_until = None;
             for (number, address) in self.unwatched().into_iter().enumerate() {
-                if let Err(cause) = self.start_worker(address, self.traffic.entry(now, number)) {
+                if let Err(cause) = self.start_worker(address, number, now) {
                     self.on_full_crew(&cause, now);
                     return;
                 }
@@ -399,12 +399,14 @@ impl Coordinator {
             .collect()
     }
 
-    fn start_worker(&mut self, address: IpAddr, entry: Entry) -> io::Result<()> {
+    /// The one of that number of those started now.
+    fn start_worker(&mut self, address: IpAddr, number: usize, now: Instant) -> io::Result<()> {
         self.workers_started += 1;
         let target = self.roster.target(address);
         let account = target.account.as_deref();
         let login = account.map(|account| self.logins.number(account));
         self.fleet.on_login(address, login);
+        let entry = self.traffic.entry(now, number, &target);
         let (task, slot) = (self.task.clone(), self.desk.slot());
         let worker = Worker::start(target, self.workers_started, task, slot, entry)?;
         self.workers.insert(address, worker);

@@ -61,7 +61,7 @@ pub fn run(
     let mut waiting = BTreeMap::new();
     for (number, backend) in (0..).zip(&listed) {
         let target = roster.target(backend.address);
-        let entry = traffic.entry(began, waiting.len());
+        let entry = traffic.entry(began, waiting.len(), &target);
         let worker = Worker::start(target, number, task.clone(), desk.slot(), entry)
             .map_err(OnceError::Thread)?;
         waiting.insert(backend.address, Waiting { worker, own: None });
