@@ -71,7 +71,7 @@ pub fn run(
                 continue;
             }
         };
-        let entry = traffic.entry(began, waiting.len());
+        let entry = traffic.entry(began, waiting.len(), &target);
         let worker = Worker::start(target, number, task.clone(), desk.slot(), entry)
             .map_err(OnceError::Thread)?;
         waiting.insert(backend.address, Waiting { worker, own: None });

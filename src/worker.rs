@@ -20,6 +20,7 @@ use crate::inbox::{self, Inbox, Mail};
 use crate::outcome::{Failure, Fault, Outcome, Stage};
 use crate::probe::Prober;
 use crate::schedule::{Finding, Next, Schedule, Spread};
+use crate::service::{Security, Service};
 use crate::target::Target;
 
 mod beat;
@@ -49,8 +50,10 @@ pub struct Traffic {
     gate: Gate,
 }
 
-/// So many first rounds begin at a beat. They end within it, where all is well.
+/// So many first rounds begin at a beat; where all is well, they end within it. Those with TLS cost
+/// eight times as much, here and there: more would only keep each other, and memory, waiting.
 const FIRST_ROUNDS: usize = 250;
+const FIRST_ROUNDS_WITH_TLS: usize = 20;
 
 impl Traffic {
     pub fn new(now: Instant) -> Traffic {
@@ -66,8 +69,18 @@ impl Traffic {
     }
 
     /// For that one, counted from zero, of the workers that are started now.
-    pub fn entry(&self, now: Instant, number: usize) -> Entry {
-        let beats = u32::try_from(number / FIRST_ROUNDS).unwrap_or(u32::MAX);
+    pub fn entry(&self, now: Instant, number: usize, target: &Target) -> Entry {
+        let mut services = target.services.iter();
+        let is_plain = services.all(|service| match service {
+            Service::Port(port) => port.security == Security::Plain,
+            Service::Delivery { .. } => false,
+        });
+        let at_a_beat = match is_plain && target.account.is_none() {
+            true => FIRST_ROUNDS,
+            // A login is worth TLS to most servers.
+            false => FIRST_ROUNDS_WITH_TLS,
+        };
+        let beats = u32::try_from(number / at_a_beat).unwrap_or(u32::MAX);
         Entry {
             first: Beat::later(now, beats),
             traffic: self.clone(),

@@ -10,7 +10,7 @@ use log::{error, info};
 
 use super::{Coordinator, Notice};
 use crate::target::Target;
-use crate::worker::{Entry, Worker};
+use crate::worker::Worker;
 
 /// Between two tries to watch those backends for which there was no thread.
 const FULL_CREW_PAUSE: Duration = Duration::from_secs(10);
@@ -30,7 +30,7 @@ impl Coordinator {
         if self.crew_is_full_until.map_or(true, |until| now >= until) {
             self.crew_is_full_until = None;
             for (number, target) in self.unwatched().into_iter().enumerate() {
-                if let Err(cause) = self.start_worker(target, self.traffic.entry(now, number)) {
+                if let Err(cause) = self.start_worker(target, number, now) {
                     self.on_full_crew(&cause, now);
                     return;
                 }
@@ -59,12 +59,14 @@ impl Coordinator {
             .collect()
     }
 
-    fn start_worker(&mut self, target: Target, entry: Entry) -> io::Result<()> {
+    /// The one of that number of those started now.
+    fn start_worker(&mut self, target: Target, number: usize, now: Instant) -> io::Result<()> {
         self.workers_started += 1;
         let address = target.address;
         let account = target.account.as_deref();
         let login = account.map(|account| self.logins.number(account));
         self.fleet.on_login(address, login);
+        let entry = self.traffic.entry(now, number, &target);
         let (task, slot) = (self.task.clone(), self.desk.slot());
         let worker = Worker::start(target, self.workers_started, task, slot, entry)?;
         self.workers.insert(address, worker);

@@ -2,6 +2,7 @@
 //!
 //! One that waits here has not begun, so its time does not run. It knows nothing of probes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Clone)]
@@ -9,19 +10,25 @@ pub(super) struct Gate(Arc<Shared>);
 
 struct Shared {
     most: usize,
-    inside: Mutex<usize>,
+    /// Counted without the lock: nobody waits for it while there is room.
+    inside: AtomicUsize,
+    /// Those who found no room, or are about to find out whether there is any by now.
+    waiting: AtomicUsize,
+    queue: Mutex<()>,
     left: Condvar,
 }
 
 /// Dropping it lets the next one in.
-pub(super) struct Inside<'g>(&'g Gate);
+pub(super) struct Inside<'g>(&'g Shared);
 
 impl Gate {
     /// For at least one at a time.
     pub(super) fn new(most: usize) -> Gate {
         Gate(Arc::new(Shared {
             most: most.max(1),
-            inside: Mutex::new(0),
+            inside: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            queue: Mutex::new(()),
             left: Condvar::new(),
         }))
     }
@@ -32,32 +39,51 @@ impl Gate {
 
     /// Waits until there is room.
     pub(super) fn enter(&self) -> Inside<'_> {
-        let mut inside = self.lock();
-        while *inside >= self.0.most {
-            let woken = self.0.left.wait(inside);
-            inside = woken.unwrap_or_else(PoisonError::into_inner);
+        if !self.0.try_enter() {
+            self.0.wait_and_enter();
         }
-        *inside += 1;
-        Inside(self)
+        Inside(&self.0)
+    }
+}
+
+impl Shared {
+    fn try_enter(&self) -> bool {
+        let one_more = |inside| (inside < self.most).then_some(inside + 1);
+        self.inside
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more)
+            .is_ok()
+    }
+
+    fn wait_and_enter(&self) {
+        let mut queue = self.lock();
+        // Before the next look: whoever leaves after it sees that somebody waits.
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        while !self.try_enter() {
+            let woken = self.left.wait(queue);
+            queue = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// No code that holds the lock can panic.
-    fn lock(&self) -> MutexGuard<'_, usize> {
-        let inside = self.0.inside.lock();
-        inside.unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        *self.0.lock() -= 1;
-        self.0 .0.left.notify_one();
+        self.0.inside.fetch_sub(1, Ordering::SeqCst);
+        if self.0.waiting.load(Ordering::SeqCst) > 0 {
+            // With the lock: who has looked in vain is asleep by now, and can be woken.
+            let _queue = self.0.lock();
+            self.0.left.notify_one();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
     use std::time::Duration;
 
@@ -82,6 +108,7 @@ mod tests {
         });
         assert_eq!(done.into_inner(), 20);
         assert!(peak.into_inner() <= 3);
-        assert_eq!(*gate.lock(), 0);
+        assert_eq!(gate.0.inside.load(Ordering::SeqCst), 0);
+        assert_eq!(gate.0.waiting.load(Ordering::SeqCst), 0);
     }
 }

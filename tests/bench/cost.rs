@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::programs::{self, Channel, Pool, Program, Sessions};
+use crate::programs::{self, Channel, Floor, Pool, Program, Sessions};
 use crate::table::{heading, megabytes, milliseconds, row};
 use crate::watched::{Memory, Usage};
 use crate::{Bench, FIRST, PLAIN_PORT, TLS_PORT};
 
 const FLOOR_PROBES: u32 = 4000;
+
+/// Of the paced floor.
+const FLOOR_SECONDS: u32 = 6;
 
 /// One program on one pool.
 struct Cost {
@@ -77,17 +80,26 @@ pub fn cpu(bench: &mut Bench) {
                 );
             }
             if channel == Channel::Plain {
-                let (microseconds, switches) = programs::floor(&bench.floor, &pool, FLOOR_PROBES);
-                let ours = ours.unwrap_or_default().as_secs_f64() * 1e6;
-                println!(
-                    "  {count:>8} {:<14} {:>7.3} ms {:>10.2} {switches:>12.1}",
-                    "floor",
-                    microseconds / 1e3,
-                    ours / microseconds
-                );
+                for (name, how) in [("floor", Floor::InARow), ("floor, paced", Floor::Paced)] {
+                    print_floor(bench, &pool, (name, how), ours.unwrap_or_default());
+                }
             }
         }
     }
+}
+
+fn print_floor(bench: &Bench, pool: &Pool, (name, how): (&str, Floor), ours: Duration) {
+    let probes = match how {
+        Floor::InARow => FLOOR_PROBES,
+        Floor::Paced => FLOOR_SECONDS * pool.count / pool.interval,
+    };
+    let (microseconds, switches) = programs::floor(&bench.floor, pool, probes, how);
+    println!(
+        "  {:>8} {name:<14} {:>7.3} ms {:>10.2} {switches:>12.1}",
+        pool.count,
+        microseconds / 1e3,
+        ours.as_secs_f64() * 1e6 / microseconds
+    );
 }
 
 fn print_cost(count: u32, name: &str, cost: &Cost, ours: Duration) {
@@ -170,23 +182,26 @@ pub fn large(bench: &mut Bench) {
     }
 }
 
-/// Nothing to do but to read the lists each second.
+/// Nothing to do but to read the lists each second. Wake-ups are voluntary context switches of all
+/// threads; the process's own are those of all but the backends' threads.
 pub fn idle(bench: &mut Bench) {
-    heading("idle, interval 30");
+    heading("idle, interval 30: wake-ups a second");
     for count in [1, 250] {
         let pool = pool(count, Channel::Plain, 30);
         bench.director.list(pool.first, pool.count);
         let program = bench.programs[0].clone();
         let process = program.watch(&pool, &bench.folder);
         sleep(Duration::from_secs(3));
-        let time = Duration::from_secs(10);
+        let time = Duration::from_secs(20);
         let (usage, probes) = over(bench, time, || process.usage());
-        let switches = usage.voluntary_switches as f64 / time.as_secs_f64();
+        let a_second = |number: f64| number / time.as_secs_f64();
         row(
-            &format!("{count} backends: voluntary context switches a second"),
+            &format!("{count} backends"),
             format!(
-                "{switches:.1}, with {:.1} probes",
-                probes / time.as_secs_f64()
+                "{:.1} of its own; {:.1} for {:.1} probes",
+                a_second(usage.own_switches as f64),
+                a_second((usage.voluntary_switches - usage.own_switches) as f64),
+                a_second(probes)
             ),
         );
     }

@@ -157,11 +157,24 @@ fn haproxy(sessions: Sessions, pool: &Pool, folder: &Path) -> Command {
     command
 }
 
+/// How the floor's probes follow each other.
+#[derive(Clone, Copy)]
+pub enum Floor {
+    /// One right after the other.
+    InARow,
+    /// As many a second as a program with this pool makes.
+    Paced,
+}
+
 /// What one floor probe costs, in microseconds of CPU and voluntary context switches.
-pub fn floor(program: &Path, pool: &Pool, probes: u32) -> (f64, f64) {
+pub fn floor(program: &Path, pool: &Pool, probes: u32, how: Floor) -> (f64, f64) {
     let output = apart(program)
         .args([pool.port.to_string(), pool.first.to_string()])
         .args([pool.count.to_string(), probes.to_string()])
+        .args(match how {
+            Floor::InARow => None,
+            Floor::Paced => Some((pool.count / pool.interval).to_string()),
+        })
         .output()
         .expect("the floor runs");
     let text = String::from_utf8_lossy(&output.stdout);

@@ -24,6 +24,8 @@ pub struct Usage {
     /// Of its main thread alone.
     pub main_cpu: Duration,
     pub voluntary_switches: u64,
+    /// Those of all threads but poolmon's of the backends.
+    pub own_switches: u64,
 }
 
 /// Bytes.
@@ -41,6 +43,7 @@ impl Usage {
             voluntary_switches: self
                 .voluntary_switches
                 .saturating_sub(before.voluntary_switches),
+            own_switches: self.own_switches.saturating_sub(before.own_switches),
         }
     }
 }
@@ -68,7 +71,11 @@ impl Watched {
                 usage.main_cpu = on_cpu;
             }
             let status = fs::read_to_string(thread.join("status")).unwrap_or_default();
-            usage.voluntary_switches += field(&status, "voluntary_ctxt_switches:");
+            let switches = field(&status, "voluntary_ctxt_switches:");
+            usage.voluntary_switches += switches;
+            if !status.starts_with("Name:\tbackend ") {
+                usage.own_switches += switches;
+            }
         }
         usage.cpu += self.cpu_of_ended_children();
         usage
