@@ -19,6 +19,7 @@ use crate::lab::place::Place;
 const SOON: Duration = Duration::from_secs(40);
 const MAN: &str = "etc/man/poolmon.8";
 const CONFIG_MAN: &str = "etc/man/dovemon.config.yml.5";
+const OPTIONS_MAN: &str = "etc/man/poolmon.conf.5";
 const BASH: &str = "etc/completion/poolmon.bash";
 const ZSH: &str = "etc/completion/poolmon.zsh";
 
@@ -237,9 +238,9 @@ fn the_log_lines_of_the_man_page_are_those_of_the_program() {
 }
 
 #[test]
-fn the_man_page_has_no_fault_that_mandoc_finds() {
+fn no_man_page_has_a_fault_that_mandoc_finds() {
     let place = Place::new();
-    for page in [MAN, CONFIG_MAN] {
+    for page in [MAN, CONFIG_MAN, OPTIONS_MAN] {
         let mut lint = Command::new("mandoc");
         // Style is about the length of lines in the source and about other pages' presence.
         lint.args(["-T", "lint", "-W", "warning"])
