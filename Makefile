@@ -40,7 +40,7 @@ simulate:
 
 # Random command lines, read by Perl's Getopt::Long and by us, must mean the same. SEED=, COUNT=.
 check-argv:
-	@sh tests/check-argv $(SEED) $(COUNT)
+	@SEED=$(SEED) COUNT=$(COUNT) sh tests/check-argv
 
 # The program built by Debian 12's own compiler and crates, offline, and tried on a real ring.
 check-debian:

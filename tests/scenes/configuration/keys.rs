@@ -200,6 +200,34 @@ fn flags_count_more_than_the_file() {
 }
 
 #[test]
+fn as_many_polls_fail_as_the_file_asks_for_before_a_backend_has_failed() {
+    for (keys, least) in [
+        ("retry_count: 5\nrapid_rounds: 0\n", 5),
+        (
+            "retry_count: 2\nrapid_rounds: 10\nrapid_fails_needed: 7\n",
+            9,
+        ),
+        (
+            "retry_count: 1\nrapid_rounds: 2\nrapid_fails_needed: 1\n",
+            2,
+        ),
+    ] {
+        let pool = FakePool::start(2);
+        let files = Files::of_pool(&pool);
+        files.write(keys);
+        let monitor = files.plan(&pool.place).start();
+        pool.wait_for_visits();
+        pool.backends[0].set(Mood::Closing);
+        let before = pool.backends[0].connections();
+        let address = pool.address(0).to_string();
+        monitor.wait_for_line(&[&address, "has failed"], REACTION);
+        let polls = pool.backends[0].connections() - before;
+        assert!(polls >= least, "{keys:?}: {polls}");
+        pool.wait_for_state(0, 'D');
+    }
+}
+
+#[test]
 fn a_delayed_down_over_its_limit_is_only_logged() {
     for (limit, goes_down) in [(0, false), (1, true)] {
         let pool = FakePool::start(3);
