@@ -39,6 +39,7 @@ pub struct MonitorPlan {
     scope: Scope,
     /// Soft and hard.
     most_descriptors: Option<u32>,
+    user: Option<u32>,
 }
 
 /// What of a run is the plan's.
@@ -64,6 +65,7 @@ impl MonitorPlan {
             flags: Vec::new(),
             scope: Scope::Usual,
             most_descriptors: None,
+            user: None,
         };
         plan.flag("-S").flag(socket)
     }
@@ -96,6 +98,12 @@ impl MonitorPlan {
     }
 
     /// It may have so many files and connections open.
+    /// It runs as this user, with no right of root's but to open all files.
+    pub fn user(mut self, user: u32) -> MonitorPlan {
+        self.user = Some(user);
+        self
+    }
+
     pub fn most_descriptors(mut self, most: u32) -> MonitorPlan {
         self.most_descriptors = Some(most);
         self
@@ -171,9 +179,17 @@ impl MonitorPlan {
     }
 
     fn command(&self) -> Command {
-        let mut command = match self.most_descriptors {
-            None => Command::new(&self.program),
-            Some(most) => {
+        let mut command = match (self.most_descriptors, self.user) {
+            (None, None) => Command::new(&self.program),
+            (None, Some(user)) => {
+                let mut command = Command::new("setpriv");
+                command
+                    .arg(format!("--reuid={user}"))
+                    .args(["--inh-caps=+dac_override", "--ambient-caps=+dac_override"])
+                    .arg(&self.program);
+                command
+            }
+            (Some(most), _) => {
                 let mut shell = Command::new("sh");
                 let text = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
                 shell.arg("-c").arg(text).arg(&self.program);

@@ -57,21 +57,23 @@ fn with_few_descriptors_fewer_are_probed_at_once_and_none_is_judged_wrongly() {
     }
 }
 
-/// Kilobytes of the monitor's address space.
-fn size(monitor: &Monitor) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", monitor.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmSize:"));
-    let number = line.and_then(|line| line.split_whitespace().nth(1));
-    number.unwrap().parse().unwrap()
+fn threads(monitor: &Monitor) -> usize {
+    let threads = fs::read_dir(format!("/proc/{}/task", monitor.pid()));
+    threads.unwrap().count()
 }
 
+/// Nobody's: so only the monitor's own threads count.
+const USER: u32 = 61_234;
+
 /// The soft limit, which can be raised again.
-fn limit_address_space(monitor: &Monitor, limit: &str) {
-    let status = Command::new("prlimit")
+fn limit_threads(monitor: &Monitor, limit: usize) {
+    let status = Command::new("setpriv")
+        .arg(format!("--reuid={USER}"))
+        .arg("prlimit")
         .arg(format!("--pid={}", monitor.pid()))
-        .arg(format!("--as={limit}:"))
+        .arg(format!("--nproc={limit}:"))
         .status()
-        .expect("util-linux has prlimit");
+        .expect("util-linux has setpriv and prlimit");
     assert!(status.success());
 }
 
@@ -85,13 +87,12 @@ fn without_room_for_all_threads_the_others_are_watched_and_the_director_is_told(
     for host in &later {
         pool.director.remove(host.address);
     }
-    let mut monitor = pool.monitor().start();
+    let mut monitor = pool.monitor().user(USER).start();
     wait_until("a probe of every listed backend", REACTION, || {
         let mut backends = pool.backends[..FIRST].iter();
         backends.all(|backend| backend.connections() > 1)
     });
-    // Each thread has a stack of 256 KB.
-    limit_address_space(&monitor, &((size(&monitor) + 6000) * 1024).to_string());
+    limit_threads(&monitor, threads(&monitor) + 20);
     for host in later {
         pool.director.add(host);
     }
@@ -103,7 +104,7 @@ fn without_room_for_all_threads_the_others_are_watched_and_the_director_is_told(
     for backend in 1..60 {
         assert_eq!(pool.state_of(backend), 'U');
     }
-    limit_address_space(&monitor, "unlimited");
+    limit_threads(&monitor, 500);
     monitor.wait_for_line(&["all backends are watched again"], REACTION);
     pool.wait_for_visits();
 }
