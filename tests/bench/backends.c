@@ -3,10 +3,14 @@
  *
  *     backends CERTIFICATE KEY
  *
+ * Each session new is what a Dovecot 2.3 gives by default: each connection has a login process of its
+ * own, and none can open the tickets of another. With `service_count = 0` sessions are resumed.
+ *
  * Commands come by lines on standard input, and each is answered by one line:
  *
  *     any PORT                    plain, on every address           -> ok
- *     any-tls PORT                the same under TLS                -> ok
+ *     any-tls PORT                the same under TLS, each session new -> ok
+ *     any-tls-resuming PORT       the same, and sessions are resumed  -> ok
  *     each PORT FIRST COUNT       COUNT addresses with a socket each -> ok
  *     refuse FROM TO              of `each`, by number: nobody listens -> ok
  *     freeze FROM TO              accepted and never answered       -> ok
@@ -21,6 +25,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,8 +44,8 @@ struct end {
 	int is_listener;
 	int listens;
 	enum mode mode;
-	/* Of a listener: its sessions are encrypted. */
-	int tls;
+	/* Of a listener whose sessions are encrypted. */
+	SSL_CTX *tls;
 	SSL *ssl;
 	int greeted;
 	struct sockaddr_in address;
@@ -50,7 +55,8 @@ static const char greeting[] = "* OK ready\r\n";
 static const char half_greeting[] = "* OK re";
 
 static int epoll;
-static SSL_CTX *tls_context;
+/* Whether a session can be resumed by a later connection. */
+static SSL_CTX *each_new, *resuming;
 static struct end *each;
 static int each_count;
 static long finished, reach, first_wanted;
@@ -94,7 +100,7 @@ static void open_listener(struct end *end)
 	watch(end);
 }
 
-static void open_any(int port, int tls)
+static void open_any(int port, SSL_CTX *tls)
 {
 	struct end *end = calloc(1, sizeof(*end));
 
@@ -144,6 +150,16 @@ static void greet(struct end *end)
 		send_text(end, greeting, sizeof(greeting) - 1);
 }
 
+/* No ticket given so far will be known any more. */
+static void forget_tickets(SSL_CTX *context)
+{
+	unsigned char keys[80];
+
+	if (RAND_bytes(keys, sizeof(keys)) != 1 ||
+	    SSL_CTX_set_tlsext_ticket_keys(context, keys, sizeof(keys)) != 1)
+		die("ticket keys");
+}
+
 static void take_connections(struct end *listener)
 {
 	for (;;) {
@@ -160,7 +176,9 @@ static void take_connections(struct end *listener)
 		end->fd = fd;
 		end->mode = listener->mode;
 		if (listener->tls) {
-			end->ssl = SSL_new(tls_context);
+			if (listener->tls == each_new)
+				forget_tickets(each_new);
+			end->ssl = SSL_new(listener->tls);
 			SSL_set_fd(end->ssl, fd);
 			SSL_set_accept_state(end->ssl);
 		} else if (end->mode != FREEZES) {
@@ -238,9 +256,11 @@ static void obey(char *line)
 	long a, b;
 
 	if (sscanf(line, "any-tls %ld", &a) == 1) {
-		open_any(a, 1);
+		open_any(a, each_new);
+	} else if (sscanf(line, "any-tls-resuming %ld", &a) == 1) {
+		open_any(a, resuming);
 	} else if (sscanf(line, "any %ld", &a) == 1) {
-		open_any(a, 0);
+		open_any(a, NULL);
 	} else if (sscanf(line, "each %ld %63s %ld", &a, address, &b) == 3) {
 		open_each(a, ntohl(inet_addr(address)), b);
 	} else if (sscanf(line, "refuse %ld %ld", &a, &b) == 2) {
@@ -279,6 +299,18 @@ static void take_command(void)
 	obey(line);
 }
 
+static SSL_CTX *server_context(const char *certificate, const char *key)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+
+	if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) {
+		fprintf(stderr, "backends: no certificate\n");
+		exit(1);
+	}
+	return context;
+}
+
 int main(int argc, char **argv)
 {
 	struct end commands = { .fd = 0 };
@@ -290,12 +322,8 @@ int main(int argc, char **argv)
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
-	tls_context = SSL_CTX_new(TLS_server_method());
-	if (SSL_CTX_use_certificate_chain_file(tls_context, argv[1]) != 1 ||
-	    SSL_CTX_use_PrivateKey_file(tls_context, argv[2], SSL_FILETYPE_PEM) != 1) {
-		fprintf(stderr, "backends: no certificate\n");
-		return 1;
-	}
+	each_new = server_context(argv[1], argv[2]);
+	resuming = server_context(argv[1], argv[2]);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	watch(&commands);
 	for (;;) {

@@ -8,7 +8,7 @@ use std::sync::mpsc::{channel, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::programs::on_cpu;
+use crate::programs::{on_cpu, Sessions};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -49,8 +49,12 @@ impl Backends {
         self.order(&format!("any {port}"));
     }
 
-    pub fn serve_any_tls(&mut self, port: u16) {
-        self.order(&format!("any-tls {port}"));
+    pub fn serve_any_tls(&mut self, port: u16, sessions: Sessions) {
+        let command = match sessions {
+            Sessions::EachNew => "any-tls",
+            Sessions::Resumed => "any-tls-resuming",
+        };
+        self.order(&format!("{command} {port}"));
     }
 
     /// So many addresses with a listening socket each, which can fail one by one.

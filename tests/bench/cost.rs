@@ -1,16 +1,12 @@
-//! What watching costs: CPU a probe, memory, threads, wake-ups, system calls.
+//! What watching costs: CPU a probe, memory, threads, wake-ups.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-
-use crate::programs::{self, Channel, Floor, Pool, Program, Sessions};
+use crate::programs::{self, Channel, Floor, Pool, Program, Reuse, Sessions};
 use crate::table::{heading, megabytes, milliseconds, row};
 use crate::watched::{Memory, Usage};
-use crate::{Bench, FIRST, PLAIN_PORT, TLS_PORT};
+use crate::{Bench, FIRST};
 
 const FLOOR_PROBES: u32 = 4000;
 
@@ -25,14 +21,11 @@ struct Cost {
     threads: usize,
 }
 
-fn pool(count: u32, channel: Channel, interval: u32) -> Pool {
+pub fn pool(count: u32, channel: Channel, interval: u32) -> Pool {
     Pool {
         first: FIRST,
         count,
-        port: match channel {
-            Channel::Plain => PLAIN_PORT,
-            Channel::Tls => TLS_PORT,
-        },
+        port: channel.port(),
         channel,
         interval,
     }
@@ -48,7 +41,11 @@ fn interval(count: u32) -> u32 {
 }
 
 pub fn cpu(bench: &mut Bench) {
-    for channel in [Channel::Plain, Channel::Tls] {
+    for channel in [
+        Channel::Plain,
+        Channel::Tls(Sessions::EachNew),
+        Channel::Tls(Sessions::Resumed),
+    ] {
         heading(&format!(
             "{} probe: greeting, LOGOUT, end of session",
             channel.name()
@@ -65,8 +62,8 @@ pub fn cpu(bench: &mut Bench) {
                 let worthwhile = match &program {
                     // It starts a process a backend and scan.
                     Program::Perl(_) => count <= 250,
-                    Program::Haproxy(Sessions::AllNew) => channel == Channel::Tls,
-                    Program::Haproxy(Sessions::Resumed) | Program::Poolmon(_) => true,
+                    Program::Haproxy(Reuse::Off) => channel == Channel::Tls(Sessions::EachNew),
+                    Program::Haproxy(Reuse::Tried) | Program::Poolmon(_) => true,
                 };
                 if !worthwhile {
                     continue;
@@ -79,7 +76,7 @@ pub fn cpu(bench: &mut Bench) {
                     *ours.get_or_insert(cost.cpu_a_probe),
                 );
             }
-            if channel == Channel::Plain {
+            if channel != Channel::Tls(Sessions::Resumed) {
                 for (name, how) in [("floor", Floor::InARow), ("floor, paced", Floor::Paced)] {
                     print_floor(bench, &pool, (name, how), ours.unwrap_or_default());
                 }
@@ -93,7 +90,7 @@ fn print_floor(bench: &Bench, pool: &Pool, (name, how): (&str, Floor), ours: Dur
         Floor::InARow => FLOOR_PROBES,
         Floor::Paced => FLOOR_SECONDS * pool.count / pool.interval,
     };
-    let (microseconds, switches) = programs::floor(&bench.floor, pool, probes, how);
+    let (microseconds, switches) = programs::floor(&bench.floor, pool, &bench.folder, probes, how);
     println!(
         "  {:>8} {name:<14} {:>7.3} ms {:>10.2} {switches:>12.1}",
         pool.count,
@@ -205,71 +202,4 @@ pub fn idle(bench: &mut Bench) {
             ),
         );
     }
-}
-
-/// What a probe asks of the kernel; it does not depend on the machine.
-pub fn system_calls(bench: &mut Bench) {
-    for channel in [Channel::Plain, Channel::Tls] {
-        let pool = pool(50, channel, 1);
-        bench.director.list(pool.first, pool.count);
-        let counts = bench.folder.join("calls");
-        // A short run is taken from a long one: what remains is probes and the reading of lists.
-        let mut runs = Vec::new();
-        for seconds in [2, 7] {
-            let before = bench.backends.finished();
-            let mut process = programs::straced(&bench.poolmon, &pool, &bench.folder, &counts);
-            sleep(Duration::from_secs(seconds));
-            stop_child_of(process.child.id());
-            let _ = process.child.wait();
-            drop(process);
-            let probes = bench.backends.finished() - before;
-            let text = fs::read_to_string(&counts).unwrap_or_default();
-            runs.push((probes, calls(&text)));
-        }
-        let (short, long) = (&runs[0], &runs[1]);
-        let probes = (long.0 - short.0) as f64;
-        heading(&format!(
-            "system calls a {} probe (strace -c -f, {probes} probes)",
-            channel.name()
-        ));
-        let mut rows: Vec<(f64, &String)> = long
-            .1
-            .iter()
-            .map(|(name, count)| {
-                let before = short.1.get(name).copied().unwrap_or(0);
-                (count.saturating_sub(before) as f64 / probes, name)
-            })
-            .filter(|(count, _)| *count >= 0.01)
-            .collect();
-        rows.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let all: f64 = rows.iter().map(|(count, _)| count).sum();
-        for (count, name) in rows {
-            row(name, format!("{count:.2}"));
-        }
-        row("all", format!("{all:.2}"));
-    }
-}
-
-/// strace passes no signal on.
-fn stop_child_of(parent: u32) {
-    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
-    for child in children.unwrap_or_default().split_whitespace() {
-        if let Ok(pid) = child.parse() {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGTERM);
-        }
-    }
-}
-
-/// The counts of strace's table by name.
-fn calls(table: &str) -> BTreeMap<String, u64> {
-    let rows = table
-        .lines()
-        .skip_while(|line| !line.starts_with("---"))
-        .skip(1);
-    rows.take_while(|line| !line.starts_with("---"))
-        .filter_map(|line| {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            Some((words.last()?.to_string(), words.get(3)?.parse().ok()?))
-        })
-        .collect()
 }

@@ -6,6 +6,7 @@
 
 mod backends;
 mod cost;
+mod counts;
 mod director;
 mod programs;
 mod table;
@@ -23,12 +24,13 @@ use std::process::{Command, Stdio};
 
 use backends::Backends;
 use director::Director;
-use programs::{Program, Sessions};
+use programs::{Program, Reuse, Sessions};
 
 /// 127.128.0.1 and up: outside the networks that the tests' lab claims.
 pub const FIRST: Ipv4Addr = Ipv4Addr::new(127, 200, 0, 1);
 pub const PLAIN_PORT: u16 = 28143;
 pub const TLS_PORT: u16 = 28993;
+pub const RESUMING_PORT: u16 = 28994;
 /// With a socket for each address, so that they can fail one by one.
 pub const EACH_PORT: u16 = 28144;
 pub const EACH_COUNT: u32 = 250;
@@ -60,8 +62,8 @@ fn main() {
 
     let mut programs = vec![Program::Poolmon(poolmon.clone())];
     if is_there("haproxy") {
-        programs.push(Program::Haproxy(Sessions::Resumed));
-        programs.push(Program::Haproxy(Sessions::AllNew));
+        programs.push(Program::Haproxy(Reuse::Tried));
+        programs.push(Program::Haproxy(Reuse::Off));
     }
     programs.extend(path("POOLMON_PERL").map(Program::Perl));
 
@@ -69,7 +71,8 @@ fn main() {
     let key = folder.join("key.pem");
     let mut backends = Backends::start(&needed("BENCH_BACKENDS"), &certificate, &key);
     backends.serve_any(PLAIN_PORT);
-    backends.serve_any_tls(TLS_PORT);
+    backends.serve_any_tls(TLS_PORT, Sessions::EachNew);
+    backends.serve_any_tls(RESUMING_PORT, Sessions::Resumed);
     backends.serve_each(EACH_PORT, FIRST, crowd);
     let mut bench = Bench {
         director: Director::start(&folder.join("director")),
@@ -98,7 +101,7 @@ fn main() {
         cost::idle(&mut bench);
     }
     if wanted("calls") {
-        cost::system_calls(&mut bench);
+        counts::system_calls(&mut bench);
     }
     if wanted("start") {
         times::start(&mut bench);

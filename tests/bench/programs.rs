@@ -2,6 +2,7 @@
 //!
 //! How each is told to check the same backends in the same way.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,11 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use crate::watched::Watched;
+use crate::{PLAIN_PORT, RESUMING_PORT, TLS_PORT};
+
+/// Who has signed the backends' certificate, in the bench's folder, and the name in it.
+const AUTHORITY: &str = "authority.pem";
+const NAME: &str = "bench";
 
 /// What is checked: so many backends from an address on, one port, each so often.
 #[derive(Clone, Copy)]
@@ -21,17 +27,37 @@ pub struct Pool {
     pub interval: u32,
 }
 
+/// How the backends speak. Under TLS their certificate is checked, by all but the Perl poolmon.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
     Plain,
-    Tls,
+    Tls(Sessions),
+}
+
+/// Whether the backends let a TLS handshake resume the session of an earlier one, which spares the
+/// certificate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Sessions {
+    /// As Dovecot does by default.
+    EachNew,
+    /// As Dovecot does with `service_count = 0`.
+    Resumed,
 }
 
 impl Channel {
     pub fn name(self) -> &'static str {
         match self {
             Channel::Plain => "plain",
-            Channel::Tls => "tls",
+            Channel::Tls(Sessions::EachNew) => "tls",
+            Channel::Tls(Sessions::Resumed) => "tls (service_count = 0)",
+        }
+    }
+
+    pub fn port(self) -> u16 {
+        match self {
+            Channel::Plain => PLAIN_PORT,
+            Channel::Tls(Sessions::EachNew) => TLS_PORT,
+            Channel::Tls(Sessions::Resumed) => RESUMING_PORT,
         }
     }
 }
@@ -55,52 +81,57 @@ pub fn on_cpu(program: &Path, cpu: usize) -> Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
     Poolmon(PathBuf),
-    Haproxy(Sessions),
+    Haproxy(Reuse),
     Perl(PathBuf),
 }
 
-/// Whether a TLS handshake may resume the session of the last one, which spares the certificate.
+/// Whether HAProxy tries to resume sessions, as it does unless told otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sessions {
-    Resumed,
-    AllNew,
+pub enum Reuse {
+    Tried,
+    Off,
 }
 
 impl Program {
     pub fn name(&self) -> &'static str {
         match self {
             Program::Poolmon(_) => "poolmon",
-            Program::Haproxy(Sessions::Resumed) => "HAProxy",
-            Program::Haproxy(Sessions::AllNew) => "no resumption",
+            Program::Haproxy(Reuse::Tried) => "HAProxy",
+            Program::Haproxy(Reuse::Off) => "no-ssl-reuse",
             Program::Perl(_) => "Perl poolmon",
         }
     }
 
     pub fn watch(&self, pool: &Pool, folder: &Path) -> Watched {
-        let mut command = match self {
-            Program::Poolmon(program) => {
-                let poolmon = poolmon(program, pool, folder);
-                let mut command = apart(program);
-                command.args(poolmon.get_args());
-                command
-            }
-            Program::Haproxy(sessions) => haproxy(*sessions, pool, folder),
-            Program::Perl(program) => perl(program, pool, folder),
-        };
-        command.stdin(Stdio::null());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        Watched::start(&mut command)
+        let command = self.command(pool, folder);
+        let mut apart = apart(Path::new(command.get_program()));
+        apart.args(command.get_args());
+        quietly(apart)
     }
+
+    fn command(&self, pool: &Pool, folder: &Path) -> Command {
+        match self {
+            Program::Poolmon(program) => poolmon(program, pool, folder),
+            Program::Haproxy(reuse) => haproxy(*reuse, pool, folder),
+            Program::Perl(program) => perl(program, pool, folder),
+        }
+    }
+}
+
+fn quietly(mut command: Command) -> Watched {
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    Watched::start(&mut command)
 }
 
 /// The flags that both poolmons know.
 fn flags(command: &mut Command, pool: &Pool, folder: &Path) {
     let port = match pool.channel {
         Channel::Plain => "-p",
-        Channel::Tls => "-s",
+        Channel::Tls(_) => "-s",
     };
     command
-        .args(["-f", "-v", "0", "-l"])
+        .args(["-f", "-l"])
         .arg(folder.join("log"))
         .arg("-k")
         .arg(folder.join("lock"))
@@ -117,21 +148,35 @@ pub fn poolmon(program: &Path, pool: &Pool, folder: &Path) -> Command {
     let ledger = folder.join("ledger");
     let _ = fs::remove_file(&ledger);
     command.arg("--state-file").arg(ledger);
+    if pool.channel != Channel::Plain {
+        command.arg("--ca-file").arg(folder.join(AUTHORITY));
+        command.args(["--tls-name", NAME]);
+    }
     command
 }
 
 fn perl(program: &Path, pool: &Pool, folder: &Path) -> Command {
-    let mut command = apart(Path::new("perl"));
-    command.arg(program);
+    let mut command = Command::new("perl");
+    command.arg(program).args(["-v", "0"]);
     flags(&mut command, pool, folder);
     command
 }
 
-fn haproxy(sessions: Sessions, pool: &Pool, folder: &Path) -> Command {
-    let (connect, server) = match (pool.channel, sessions) {
-        (Channel::Plain, _) => ("", ""),
-        (Channel::Tls, Sessions::Resumed) => (" ssl", " ssl verify none"),
-        (Channel::Tls, Sessions::AllNew) => (" ssl", " ssl verify none no-ssl-reuse"),
+fn haproxy(reuse: Reuse, pool: &Pool, folder: &Path) -> Command {
+    let (connect, server) = match pool.channel {
+        Channel::Plain => ("", String::new()),
+        Channel::Tls(_) => {
+            let authority = folder.join(AUTHORITY);
+            let reuse = match reuse {
+                Reuse::Tried => "",
+                Reuse::Off => " no-ssl-reuse",
+            };
+            let verify = format!(
+                " ssl verify required ca-file {} verifyhost {NAME} check-sni {NAME}{reuse}",
+                authority.display()
+            );
+            (" ssl", verify)
+        }
     };
     let mut text = format!(
         "global\n nbthread 1\n maxconn 100\n\
@@ -152,7 +197,7 @@ fn haproxy(sessions: Sessions, pool: &Pool, folder: &Path) -> Command {
     }
     let config = folder.join("haproxy.cfg");
     fs::write(&config, text).expect("the folder can be written");
-    let mut command = apart(Path::new("haproxy"));
+    let mut command = Command::new("haproxy");
     command.args(["-db", "-f"]).arg(config);
     command
 }
@@ -167,14 +212,13 @@ pub enum Floor {
 }
 
 /// What one floor probe costs, in microseconds of CPU and voluntary context switches.
-pub fn floor(program: &Path, pool: &Pool, probes: u32, how: Floor) -> (f64, f64) {
+pub fn floor(program: &Path, pool: &Pool, folder: &Path, probes: u32, how: Floor) -> (f64, f64) {
+    let a_second = match how {
+        Floor::InARow => 0,
+        Floor::Paced => pool.count / pool.interval,
+    };
     let output = apart(program)
-        .args([pool.port.to_string(), pool.first.to_string()])
-        .args([pool.count.to_string(), probes.to_string()])
-        .args(match how {
-            Floor::InARow => None,
-            Floor::Paced => Some((pool.count / pool.interval).to_string()),
-        })
+        .args(floor_arguments(pool, folder, probes, a_second))
         .output()
         .expect("the floor runs");
     let text = String::from_utf8_lossy(&output.stdout);
@@ -186,13 +230,33 @@ pub fn floor(program: &Path, pool: &Pool, probes: u32, how: Floor) -> (f64, f64)
     (next(), next())
 }
 
-/// The system calls of a poolmon, counted by strace over the given file.
-pub fn straced(program: &Path, pool: &Pool, folder: &Path, counts: &Path) -> Watched {
+fn floor_arguments(pool: &Pool, folder: &Path, probes: u32, a_second: u32) -> Vec<OsString> {
+    let mut arguments = vec![
+        pool.port.to_string().into(),
+        pool.first.to_string().into(),
+        pool.count.to_string().into(),
+        probes.to_string().into(),
+        a_second.to_string().into(),
+    ];
+    if pool.channel != Channel::Plain {
+        arguments.push(folder.join(AUTHORITY).into());
+        arguments.push(NAME.into());
+    }
+    arguments
+}
+
+/// Where strace puts what it has counted.
+pub fn counter_report(folder: &Path) -> PathBuf {
+    folder.join("counts")
+}
+
+/// A poolmon whose system calls strace counts.
+pub fn straced(program: &Path, pool: &Pool, folder: &Path) -> Watched {
     let poolmon = poolmon(program, pool, folder);
     let mut command = Command::new("strace");
     command
         .args(["-f", "-c", "-o"])
-        .arg(counts)
+        .arg(counter_report(folder))
         .arg(poolmon.get_program())
         .args(poolmon.get_args())
         .stdin(Stdio::null())

@@ -6,7 +6,8 @@ use std::sync::mpsc::{channel, Receiver};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use crate::programs::{poolmon, Channel, Pool};
+use crate::cost::pool;
+use crate::programs::{poolmon, Channel, Pool, Sessions};
 use crate::table::{heading, milliseconds, row};
 use crate::watched::Watched;
 use crate::{Bench, EACH_COUNT, EACH_PORT, FIRST};
@@ -21,6 +22,7 @@ struct Told {
 }
 
 impl Told {
+    /// On backends that can fail one by one.
     fn start(bench: &Bench, count: u32, interval: u32, more: &[&str]) -> Told {
         let pool = Pool {
             first: FIRST,
@@ -29,8 +31,12 @@ impl Told {
             channel: Channel::Plain,
             interval,
         };
+        Told::over(bench, &pool, more)
+    }
+
+    fn over(bench: &Bench, pool: &Pool, more: &[&str]) -> Told {
         bench.director.list(pool.first, pool.count);
-        let mut command = poolmon(&bench.poolmon, &pool, &bench.folder);
+        let mut command = poolmon(&bench.poolmon, pool, &bench.folder);
         command
             .args(more)
             .stdin(Stdio::null())
@@ -67,26 +73,29 @@ impl Told {
 
 /// All backends healthy: exec to the first connection, and to the end of the first round.
 pub fn start(bench: &mut Bench) {
-    heading("start, 250 healthy backends");
-    let mut firsts = Vec::new();
-    let mut rounds = Vec::new();
-    let mut verdicts = Vec::new();
-    for _ in 0..3 {
-        bench.backends.await_first_connection();
-        bench.backends.await_sessions(EACH_COUNT);
-        let told = Told::start(bench, EACH_COUNT, 30, &["-d"]);
-        firsts.push(milliseconds(bench.backends.hear_of("first") - told.began));
-        rounds.push(milliseconds(bench.backends.hear_of("reached") - told.began));
-        sleep(Duration::from_millis(300));
-        let lines = told.lines();
-        let verdict = lines.iter().find(|(line, _)| line.ends_with("is healthy"));
-        verdicts.push(verdict.map_or("none".to_owned(), |(_, when)| {
-            milliseconds(*when - told.began)
-        }));
+    for channel in [Channel::Plain, Channel::Tls(Sessions::EachNew)] {
+        heading(&format!("start, 250 healthy backends, {}", channel.name()));
+        let pool = pool(EACH_COUNT, channel, 30);
+        let mut firsts = Vec::new();
+        let mut rounds = Vec::new();
+        let mut verdicts = Vec::new();
+        for _ in 0..3 {
+            bench.backends.await_first_connection();
+            bench.backends.await_sessions(EACH_COUNT);
+            let told = Told::over(bench, &pool, &["-d"]);
+            firsts.push(milliseconds(bench.backends.hear_of("first") - told.began));
+            rounds.push(milliseconds(bench.backends.hear_of("reached") - told.began));
+            sleep(Duration::from_millis(300));
+            let lines = told.lines();
+            let verdict = lines.iter().find(|(line, _)| line.ends_with("is healthy"));
+            verdicts.push(verdict.map_or("none".to_owned(), |(_, when)| {
+                milliseconds(*when - told.began)
+            }));
+        }
+        row("to the first probe", firsts.join(", "));
+        row("to the first verdict", verdicts.join(", "));
+        row("to the end of the first round", rounds.join(", "));
     }
-    row("to the first probe", firsts.join(", "));
-    row("to the first verdict", verdicts.join(", "));
-    row("to the end of the first round", rounds.join(", "));
 }
 
 /// One backend fails, alone or beside another that has hung all along.
