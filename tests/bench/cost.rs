@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::programs::{self, Channel, Floor, Pool, Program, Reuse, Sessions};
+use crate::programs::{self, Channel, Floor, Pool, Program, Sessions};
 use crate::table::{heading, megabytes, milliseconds, row};
 use crate::watched::{Memory, Usage};
 use crate::{Bench, FIRST};
@@ -41,11 +41,7 @@ fn interval(count: u32) -> u32 {
 }
 
 pub fn cpu(bench: &mut Bench) {
-    for channel in [
-        Channel::Plain,
-        Channel::Tls(Sessions::EachNew),
-        Channel::Tls(Sessions::Resumed),
-    ] {
+    for channel in Channel::ALL {
         heading(&format!(
             "{} probe: greeting, LOGOUT, end of session",
             channel.name()
@@ -59,13 +55,9 @@ pub fn cpu(bench: &mut Bench) {
             bench.director.list(pool.first, pool.count);
             let mut ours = None;
             for program in bench.programs.clone() {
-                let worthwhile = match &program {
-                    // It starts a process a backend and scan.
-                    Program::Perl(_) => count <= 250,
-                    Program::Haproxy(Reuse::Off) => channel == Channel::Tls(Sessions::EachNew),
-                    Program::Haproxy(Reuse::Tried) | Program::Poolmon(_) => true,
-                };
-                if !worthwhile {
+                // A Perl poolmon starts a process a backend and scan.
+                let is_too_much = matches!(program, Program::Perl(_)) && count > 250;
+                if is_too_much || !program.is_of_interest_on(channel) {
                     continue;
                 }
                 let cost = measure(bench, &program, &pool);

@@ -103,6 +103,9 @@ fn main() {
     if wanted("calls") {
         counts::system_calls(&mut bench);
     }
+    if wanted("instructions") {
+        counts::instructions(&mut bench);
+    }
     if wanted("start") {
         times::start(&mut bench);
     }

@@ -2,7 +2,7 @@
 //!
 //! How each is told to check the same backends in the same way.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,12 @@ pub enum Sessions {
 }
 
 impl Channel {
+    pub const ALL: [Channel; 3] = [
+        Channel::Plain,
+        Channel::Tls(Sessions::EachNew),
+        Channel::Tls(Sessions::Resumed),
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Channel::Plain => "plain",
@@ -100,6 +106,12 @@ impl Program {
             Program::Haproxy(Reuse::Off) => "no-ssl-reuse",
             Program::Perl(_) => "Perl poolmon",
         }
+    }
+
+    /// HAProxy does not differ from itself where there are no sessions; where they can be resumed, it
+    /// is measured as it comes.
+    pub fn is_of_interest_on(&self, channel: Channel) -> bool {
+        *self != Program::Haproxy(Reuse::Off) || channel == Channel::Tls(Sessions::EachNew)
     }
 
     pub fn watch(&self, pool: &Pool, folder: &Path) -> Watched {
@@ -245,7 +257,7 @@ fn floor_arguments(pool: &Pool, folder: &Path, probes: u32, a_second: u32) -> Ve
     arguments
 }
 
-/// Where strace puts what it has counted.
+/// Where strace and callgrind put what they have counted.
 pub fn counter_report(folder: &Path) -> PathBuf {
     folder.join("counts")
 }
@@ -263,4 +275,32 @@ pub fn straced(program: &Path, pool: &Pool, folder: &Path) -> Watched {
         .stdout(Stdio::null())
         .stderr(File::create(folder.join("strace.err")).expect("the folder can be written"));
     Watched::start(&mut command)
+}
+
+/// A program whose instructions callgrind counts.
+pub fn counted(program: &Program, pool: &Pool, folder: &Path) -> Watched {
+    let command = program.command(pool, folder);
+    let mut valgrind = valgrind(command.get_program(), folder);
+    valgrind.args(command.get_args());
+    quietly(valgrind)
+}
+
+/// So many probes of the floor, to their end.
+pub fn counted_floor(program: &Path, pool: &Pool, folder: &Path, probes: u32) {
+    let status = valgrind(program.as_os_str(), folder)
+        .args(floor_arguments(pool, folder, probes, 0))
+        .stdout(Stdio::null())
+        .status();
+    assert!(status.map_or(false, |status| status.success()), "the floor");
+}
+
+fn valgrind(program: &OsStr, folder: &Path) -> Command {
+    let mut log = OsString::from("--log-file=");
+    log.push(counter_report(folder));
+    let mut command = apart(Path::new("valgrind"));
+    command
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(log)
+        .arg(program);
+    command
 }

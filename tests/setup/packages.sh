@@ -6,7 +6,7 @@
 # build:  a compiler, a linker and OpenSSL: what `make` needs
 # demo:   these, and real Dovecot servers, which only root can run: `make demo`
 # test:   these, formatter and linter, and what judges the unit and documents: `make check`
-# bench:  what a build needs, HAProxy to compare with and strace: `make bench`
+# bench:  what a build needs, HAProxy to compare with, strace and valgrind: `make bench`
 # debian: Debian's own compiler and crates, and Dovecot: `make check-debian`
 # package: what a build needs, and debhelper and lintian: `make deb`
 # rpm:    what a build needs, and rpmbuild and rpmlint: `make rpm`
@@ -147,6 +147,7 @@ collect() {
         need_toolchain
         need haproxy command_there haproxy
         need strace command_there strace
+        need valgrind command_there valgrind
         need util-linux command_there taskset
         need openssl command_there openssl
         ;;
