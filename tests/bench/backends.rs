@@ -8,7 +8,7 @@ use std::sync::mpsc::{channel, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::programs::{on_cpu, Sessions};
+use crate::programs::{taskset, Sessions};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -22,8 +22,8 @@ pub struct Backends {
 
 impl Backends {
     pub fn start(program: &Path, certificate: &Path, key: &Path) -> Backends {
-        let mut child = on_cpu(program, 0)
-            .args([certificate, key])
+        let mut child = taskset(0)
+            .args([program, certificate, key])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -2,8 +2,8 @@
 //!
 //! How each is told to check the same backends in the same way.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -68,19 +68,23 @@ impl Channel {
     }
 }
 
-/// Confines a command to the last CPU, as the backends are to the first. Where both share one, the
-/// kernel now and then lets them take turns so well that the floor falls to a third.
-pub fn apart(program: &Path) -> Command {
-    on_cpu(
-        program,
-        thread::available_parallelism().map_or(1, usize::from) - 1,
-    )
+/// A command that runs what is added to it on the last CPU alone, as the backends run on the first.
+/// Where both share one, the kernel now and then lets them take turns so well that the floor falls to a
+/// third.
+fn apart() -> Command {
+    taskset(thread::available_parallelism().map_or(1, usize::from) - 1)
 }
 
-pub fn on_cpu(program: &Path, cpu: usize) -> Command {
+pub fn taskset(cpu: usize) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["-c", &cpu.to_string()]).arg(program);
+    command.args(["-c", &cpu.to_string()]);
     command
+}
+
+/// Adds a command to one that runs it.
+fn under(mut wrapper: Command, command: &Command) -> Command {
+    wrapper.arg(command.get_program()).args(command.get_args());
+    wrapper
 }
 
 /// A program that watches a pool until it is stopped.
@@ -115,10 +119,7 @@ impl Program {
     }
 
     pub fn watch(&self, pool: &Pool, folder: &Path) -> Watched {
-        let command = self.command(pool, folder);
-        let mut apart = apart(Path::new(command.get_program()));
-        apart.args(command.get_args());
-        quietly(apart)
+        quietly(under(apart(), &self.command(pool, folder)))
     }
 
     fn command(&self, pool: &Pool, folder: &Path) -> Command {
@@ -229,7 +230,8 @@ pub fn floor(program: &Path, pool: &Pool, folder: &Path, probes: u32, how: Floor
         Floor::InARow => 0,
         Floor::Paced => pool.count / pool.interval,
     };
-    let output = apart(program)
+    let output = apart()
+        .arg(program)
         .args(floor_arguments(pool, folder, probes, a_second))
         .output()
         .expect("the floor runs");
@@ -264,43 +266,31 @@ pub fn counter_report(folder: &Path) -> PathBuf {
 
 /// A poolmon whose system calls strace counts.
 pub fn straced(program: &Path, pool: &Pool, folder: &Path) -> Watched {
-    let poolmon = poolmon(program, pool, folder);
-    let mut command = Command::new("strace");
-    command
-        .args(["-f", "-c", "-o"])
-        .arg(counter_report(folder))
-        .arg(poolmon.get_program())
-        .args(poolmon.get_args())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(File::create(folder.join("strace.err")).expect("the folder can be written"));
-    Watched::start(&mut command)
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-c", "-o"]).arg(counter_report(folder));
+    quietly(under(strace, &poolmon(program, pool, folder)))
 }
 
 /// A program whose instructions callgrind counts.
 pub fn counted(program: &Program, pool: &Pool, folder: &Path) -> Watched {
-    let command = program.command(pool, folder);
-    let mut valgrind = valgrind(command.get_program(), folder);
-    valgrind.args(command.get_args());
-    quietly(valgrind)
+    quietly(under(valgrind(folder), &program.command(pool, folder)))
 }
 
 /// So many probes of the floor, to their end.
 pub fn counted_floor(program: &Path, pool: &Pool, folder: &Path, probes: u32) {
-    let status = valgrind(program.as_os_str(), folder)
+    let status = valgrind(folder)
+        .arg(program)
         .args(floor_arguments(pool, folder, probes, 0))
         .stdout(Stdio::null())
         .status();
     assert!(status.map_or(false, |status| status.success()), "the floor");
 }
 
-fn valgrind(program: &OsStr, folder: &Path) -> Command {
+fn valgrind(folder: &Path) -> Command {
     let mut log = OsString::from("--log-file=");
     log.push(counter_report(folder));
-    let mut command = apart(Path::new("valgrind"));
-    command
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(log)
-        .arg(program);
+    let mut command = apart();
+    command.args(["valgrind", "--tool=callgrind"]);
+    command.arg("--callgrind-out-file=/dev/null").arg(log);
     command
 }
