@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use crate::quote::Quote;
+use crate::service::Port;
 
 /// Where in an attempt something happened, in the order of an attempt's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -248,18 +249,34 @@ impl fmt::Display for Fault {
 /// A failed attempt: where and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
+    /// Which of the service's ports, where it has several.
+    pub port: Option<Port>,
     pub stage: Stage,
     pub fault: Fault,
 }
 
 impl Failure {
     pub fn new(stage: Stage, fault: Fault) -> Failure {
-        Failure { stage, fault }
+        Failure {
+            port: None,
+            stage,
+            fault,
+        }
+    }
+
+    pub fn at(self, port: Port) -> Failure {
+        Failure {
+            port: Some(port),
+            ..self
+        }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(port) = &self.port {
+            write!(f, "at {port} ")?;
+        }
         write!(f, "{}: {}", self.stage, self.fault)
     }
 }

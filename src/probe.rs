@@ -170,17 +170,17 @@ impl Attempt<'_> {
     /// Without an account there is neither a recipient nor a mailbox: then both ports have to greet.
     fn deliver_and_read(&self, deliver: &Port, read: &Port) -> Result<Pass, Failure> {
         if self.target.account.is_none() {
-            let greeted = self.talk(deliver, Work::Steps(Steps::default()))?;
-            return match self.talk(read, Work::Steps(Steps::default()))? {
+            let greeted = self.talk_at(deliver, Work::Steps(Steps::default()))?;
+            return match self.talk_at(read, Work::Steps(Steps::default()))? {
                 Pass::Clean => Ok(greeted),
                 remark => Ok(remark),
             };
         }
-        self.talk(deliver, Work::Deliver)?;
+        self.talk_at(deliver, Work::Deliver)?;
         let mut pause = FIRST_PAUSE;
         let mut waiting = None;
         loop {
-            match (self.talk(read, Work::Collect), waiting) {
+            match (self.talk_at(read, Work::Collect), waiting) {
                 (Err(failure), _) if may_pass(&failure.fault) => {
                     let left = self.deadline.saturating_duration_since(Instant::now());
                     if left <= pause {
@@ -196,7 +196,7 @@ impl Attempt<'_> {
                 }
                 // Only a message that was read proves anything, whatever else has passed.
                 (Ok(_), _) if self.found.get().is_none() => {
-                    return Err(Failure::new(Stage::Search, Fault::MessageMissing));
+                    return Err(Failure::new(Stage::Search, Fault::MessageMissing).at(*read));
                 }
                 (result, _) => return result,
             }
@@ -219,6 +219,11 @@ impl Attempt<'_> {
     fn connect(&self, port: &Port) -> Result<DeadlineStream, Failure> {
         DeadlineStream::connect(self.target.address, port.number, self.deadline)
             .map_err(|error| Failure::new(Stage::Connect, Fault::from_io(&error)))
+    }
+
+    /// One of two connections; what fails there says at which.
+    fn talk_at(&self, port: &Port, work: Work) -> Result<Pass, Failure> {
+        self.talk(port, work).map_err(|failure| failure.at(*port))
     }
 
     /// One connection.

@@ -517,7 +517,11 @@ fn a_message_that_does_not_come_in_time_is_missing() {
         let imap = imap_with_mail(looks, marks);
         // Room for what comes before the first look, also on a busy machine.
         let outcome = deep_probe(&with_account(Duration::from_secs(4)), &lmtp, &imap);
-        check_failure(outcome.result, "search: the delivered message is not there");
+        let port = port_of(&imap, Protocol::Imap);
+        check_failure(
+            outcome.result,
+            &format!("at {port} search: the delivered message is not there"),
+        );
         assert_eq!(outcome.delivery, None);
         assert!(outcome.latency < PATIENCE, "{:?}", outcome.latency);
     }
@@ -534,7 +538,11 @@ fn what_is_not_delivered_is_not_looked_for() {
     let (heard, connections) = Heard::new();
     let imap = Server::start(move |_| heard.note("connected"));
     let outcome = deep_probe(&with_account(PATIENCE), &lmtp, &imap);
-    check_failure(outcome.result, "lhlo: server cannot serve \"451 later\"");
+    let port = port_of(&lmtp, Protocol::Lmtp);
+    check_failure(
+        outcome.result,
+        &format!("at {port} lhlo: server cannot serve \"451 later\""),
+    );
     assert_eq!(connections.try_iter().count(), 0);
 }
 
@@ -550,5 +558,9 @@ fn a_deep_probe_without_an_account_is_content_with_two_greetings() {
     assert_eq!(marks.try_iter().count(), 0);
     let closed = Server::start(drop);
     let outcome = deep_probe(&without_tls(PATIENCE), &lmtp, &closed);
-    check_failure(outcome.result, "greeting: connection closed");
+    let port = port_of(&closed, Protocol::Imap);
+    check_failure(
+        outcome.result,
+        &format!("at {port} greeting: connection closed"),
+    );
 }

@@ -366,7 +366,7 @@ fn junk_neither_panics_nor_keeps_a_dialogue_for_ever() {
             let result = talk(protocol, &mut junk, &check, |_| {});
             assert!(junk.given <= MOST_TEXT, "{protocol}, seed {seed}");
             assert!(junk.taken <= 4096, "{protocol}, seed {seed}");
-            if let Err(Failure { stage, fault }) = &result {
+            if let Err(Failure { stage, fault, .. }) = &result {
                 let login_told = *stage == Stage::Login && fault.to_string().contains("secret");
                 assert!(!login_told, "{protocol}, seed {seed}");
             }
