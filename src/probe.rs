@@ -264,9 +264,21 @@ impl Attempt<'_> {
         };
         let mut lines = Lines::new(stream);
         match proto::begin(protocol, &mut lines, &check)? {
-            Progress::Done(pass) => return Ok(pass),
-            Progress::StartTls => {}
+            Progress::Done(pass) => Ok(pass),
+            Progress::StartTls => self.go_on_with_tls(protocol, lines, &check),
         }
+    }
+
+    /// The server waits for the handshake. A function of its own, and not inlined: else the buffers of
+    /// its lines would be stack, and memory, of every thread that never comes here.
+    #[inline(never)]
+    fn go_on_with_tls(
+        &self,
+        protocol: Protocol,
+        lines: Lines<Stream>,
+        check: &Check<'_>,
+    ) -> Result<Pass, Failure> {
+        let (prober, target) = (self.prober, self.target);
         let (stream, budget) = lines
             .into_stream()
             .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
@@ -280,7 +292,7 @@ impl Attempt<'_> {
             // A dialogue on an encrypted channel never asks for TLS.
             Stream::Tls(stream) => Stream::Tls(stream),
         };
-        proto::resume(protocol, &mut Lines::resume(stream, budget), &check)
+        proto::resume(protocol, &mut Lines::resume(stream, budget), check)
     }
 }
 
