@@ -17,15 +17,15 @@ use crate::Bench;
 /// Of the floor's two runs.
 const FLOOR_PROBES: [u32; 2] = [100, 300];
 
-/// A run and its count of probes. A short run is taken from a long one: what remains is probes and
-/// the reading of lists.
+/// The probes of a run, and its counter's report. A short run is taken from a long one: what remains
+/// is probes and the reading of lists.
 type Run = (u64, String);
 
 /// How long the two last. Under valgrind everything takes forty times as long.
 const SECONDS: [u64; 2] = [2, 7];
 const SECONDS_IN_VALGRIND: [u64; 2] = [6, 21];
 
-/// Runs a program twice; `report` is what its counter has written.
+/// Runs a program twice, for so long each; with its probes goes what its counter has written.
 fn runs(
     bench: &mut Bench,
     seconds: [u64; 2],

@@ -1,5 +1,5 @@
 #!/bin/bash
-# `make bench`: poolmon beside the floor and HAProxy, in one table. About ten minutes.
+# `make bench`: poolmon beside the floor and HAProxy, in one table. About twelve minutes.
 # BENCH_QUICK=1: 250 backends only. POOLMON_PERL: a Perl poolmon to measure too.
 # BENCH_ONLY: some of cpu,large,idle,calls,instructions,start,failures,many,crowd.
 set -euo pipefail
