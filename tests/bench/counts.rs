@@ -38,10 +38,13 @@ fn runs(
         sleep(Duration::from_secs(seconds));
         stop(&process);
         let _ = process.child.wait();
-        let probes = bench.backends.finished() - before;
-        let report = fs::read_to_string(programs::counter_report(&bench.folder));
-        (probes, report.unwrap_or_default())
+        (bench.backends.finished() - before, report(bench))
     })
+}
+
+fn report(bench: &Bench) -> String {
+    let report = programs::counter_report(&bench.folder);
+    fs::read_to_string(report).unwrap_or_default()
 }
 
 pub fn system_calls(bench: &mut Bench) {
@@ -107,8 +110,7 @@ pub fn instructions(bench: &mut Bench) {
 fn floor_instructions(bench: &Bench, pool: &Pool) -> f64 {
     let [short, long] = FLOOR_PROBES.map(|probes| {
         programs::counted_floor(&bench.floor, pool, &bench.folder, probes);
-        let report = fs::read_to_string(programs::counter_report(&bench.folder));
-        references(&report.unwrap_or_default())
+        references(&report(bench))
     });
     (long - short) / f64::from(FLOOR_PROBES[1] - FLOOR_PROBES[0])
 }
