@@ -270,7 +270,7 @@ impl Coordinator {
             .on_finding(address, report.worker, &report.finding);
         self.note_own_fault(&report.finding);
         if report.finding.outcome.result.is_err() {
-            if let Some(control) = policy::control(&self.fleet, address) {
+            if let Some(control) = policy::control(&mut self.fleet, address) {
                 self.probe_now(control);
             }
         }
@@ -344,8 +344,12 @@ impl Coordinator {
     }
 
     fn hold_back(&mut self, address: IpAddr, hold: Hold) {
-        match hold.need {
-            Some(Need::Probe(address)) => self.probe_now(address),
+        match &hold.need {
+            Some(Need::Probe(addresses)) => {
+                for address in addresses {
+                    self.probe_now(*address);
+                }
+            }
             Some(Need::List) => self.want_lists(),
             None => {}
         }

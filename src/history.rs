@@ -102,6 +102,7 @@ impl Recent {
             latency,
             delivery,
             result,
+            ..
         } = &finding.outcome;
         let remark = match result {
             Ok(Pass::Clean) => None,
@@ -158,8 +159,10 @@ mod tests {
                 began,
                 latency: Duration::from_micros(1234),
                 delivery: Some(Duration::from_micros(234)),
+                logged_in: false,
                 result,
             },
+            for_good: false,
             verdict: None,
         }
     }

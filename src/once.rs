@@ -198,6 +198,7 @@ mod tests {
                 began: now,
                 latency: timeout,
                 delivery: None,
+                logged_in: false,
                 result,
             };
             now = outcome.ended();

@@ -17,14 +17,17 @@ pub enum Stage {
     /// Before the connection: descriptors, the name for the certificate.
     Prepare,
     Connect,
+    /// The handshake with which a connection begins.
     Tls,
     Greeting,
     /// CAPABILITY, CAPA.
     Capability,
-    /// STARTTLS, STLS: the command; the handshake after it is `Tls`.
-    StartTls,
     /// LHLO.
     Hello,
+    /// STARTTLS, STLS: the command.
+    StartTls,
+    /// The handshake after it.
+    Upgrade,
     Login,
     /// IMAP LIST.
     List,
@@ -49,7 +52,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Stage::Prepare => "preparation",
             Stage::Connect => "connect",
-            Stage::Tls => "tls handshake",
+            Stage::Tls | Stage::Upgrade => "tls handshake",
             Stage::Greeting => "greeting",
             Stage::Capability => "capabilities",
             Stage::StartTls => "starttls",
@@ -114,6 +117,11 @@ pub enum Fault {
     SaslPlainMissing,
     /// Another session holds the maildrop, so it cannot be looked into.
     MaildropInUse(Quote),
+    /// The login timed out, and the last definite answer to it here was a refusal: Dovecot delays each
+    /// further refusal, by up to 17 s (`auth_failure_delay` and the penalty of its anvil process).
+    RefusalDelayed,
+    /// The login timed out, and this account has had no answer here yet.
+    LoginUnanswered,
     /// The server does not do what is asked with this mailbox: permissions, quota, a missing one.
     MailboxRefused(Quote),
     /// The server has no UIDPLUS (RFC 4315), so nothing could be deleted but what others have marked
@@ -188,6 +196,8 @@ impl Fault {
             | Fault::System(_) => Blame::Service,
             Fault::StartTlsMissing
             | Fault::CredentialsRefused(_)
+            | Fault::RefusalDelayed
+            | Fault::LoginUnanswered
             | Fault::SaslPlainMissing
             | Fault::MaildropInUse(_)
             | Fault::MailboxRefused(_)
@@ -225,6 +235,10 @@ impl fmt::Display for Fault {
             Fault::System(text) => write!(f, "system error {text}"),
             Fault::StartTlsMissing => f.write_str("required, and not on offer"),
             Fault::CredentialsRefused(text) => write!(f, "login refused {text}"),
+            Fault::RefusalDelayed => f.write_str("timed out; this login was refused here before"),
+            Fault::LoginUnanswered => {
+                f.write_str("timed out; this login has not been answered here yet")
+            }
             Fault::SaslPlainMissing => f.write_str("the server offers no sasl plain"),
             Fault::MaildropInUse(text) => write!(f, "maildrop in use {text}"),
             Fault::MailboxRefused(text) => write!(f, "mailbox refused {text}"),
@@ -308,6 +322,8 @@ pub struct Outcome {
     pub latency: Duration,
     /// Of a deep probe: from the server's word that it has the message to the reading of it.
     pub delivery: Option<Duration>,
+    /// Whether the server accepted a login.
+    pub logged_in: bool,
     pub result: Result<Pass, Failure>,
 }
 

@@ -91,6 +91,7 @@ impl Prober {
             began,
             latency: began.elapsed(),
             delivery: attempt.delivery(),
+            logged_in: target.account.is_some() && has_logged_in(service, &result),
             result,
         }
     }
@@ -108,13 +109,18 @@ impl Prober {
         Token::new(purpose, now.unwrap_or_default(), number, &self.host)
     }
 
-    fn upgrade(&self, stream: DeadlineStream, subject: &Subject) -> Result<TlsStream, Failure> {
+    fn upgrade(
+        &self,
+        stream: DeadlineStream,
+        subject: &Subject,
+        stage: Stage,
+    ) -> Result<TlsStream, Failure> {
         self.tls.upgrade(stream, &subject.name).map_err(|fault| {
             let fault = match (fault, subject.certainty) {
                 (Fault::CertificateRefused(_), Certainty::Guessed) => Fault::NameUnknown,
                 (fault, _) => fault,
             };
-            Failure::new(Stage::Tls, fault)
+            Failure::new(stage, fault)
         })
     }
 
@@ -152,6 +158,21 @@ impl Prober {
         };
         Ok(Subject { name, certainty })
     }
+}
+
+/// Whether the server has accepted the login of an attempt with an account.
+fn has_logged_in(service: &Service, result: &Result<Pass, Failure>) -> bool {
+    let logs_in = match service {
+        Service::Port(port) => matches!(port.protocol, Protocol::Imap | Protocol::Pop3),
+        Service::Delivery { .. } => true,
+    };
+    logs_in
+        && match (service, result) {
+            (_, Ok(pass)) => *pass == Pass::Clean,
+            (Service::Port(_), Err(failure)) => failure.stage > Stage::Login,
+            // Of LMTP's stages, too.
+            (Service::Delivery { .. }, Err(_)) => false,
+        }
 }
 
 /// One attempt while it lasts.
@@ -234,7 +255,7 @@ impl Attempt<'_> {
                 let subject = prober
                     .subject(target)
                     .map_err(|fault| Failure::new(Stage::Prepare, fault))?;
-                let stream = prober.upgrade(self.connect(port)?, &subject)?;
+                let stream = prober.upgrade(self.connect(port)?, &subject, Stage::Tls)?;
                 self.talk_over(port.protocol, work, Stream::Tls(stream))
             }
             Security::Plain => {
@@ -286,8 +307,8 @@ impl Attempt<'_> {
             Stream::Plain(stream) => {
                 let subject = prober
                     .subject(target)
-                    .map_err(|fault| Failure::new(Stage::Tls, fault))?;
-                Stream::Tls(prober.upgrade(stream, &subject)?)
+                    .map_err(|fault| Failure::new(Stage::Upgrade, fault))?;
+                Stream::Tls(prober.upgrade(stream, &subject, Stage::Upgrade)?)
             }
             // A dialogue on an encrypted channel never asks for TLS.
             Stream::Tls(stream) => Stream::Tls(stream),

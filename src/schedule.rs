@@ -7,11 +7,13 @@
 use std::time::{Duration, Instant};
 
 use crate::config::settings::{Pace, Plan};
-use crate::outcome::{Blame, Failure, Outcome, Pass};
+use crate::outcome::{Blame, Failure, Outcome, Pass, Stage};
 
+mod login;
 mod rapid;
 mod retries;
 
+use login::LastAnswer;
 use rapid::{Burst, Counts};
 use retries::Trying;
 
@@ -36,8 +38,19 @@ pub enum Next {
 pub enum Verdict {
     /// Every service passed.
     Healthy(Pass),
-    /// This service failed for good: at the first try and at every retry, or in its rapid round.
+    /// This service failed for good: at the first try and at every retry, or in its rapid round. Of
+    /// several, the first by a fault of its own; of shared faults, the first.
     Failed { service: usize, failure: Failure },
+}
+
+impl Verdict {
+    /// Whose fault a failure is.
+    pub fn blame(&self) -> Option<Blame> {
+        match self {
+            Verdict::Healthy(_) => None,
+            Verdict::Failed { failure, .. } => Some(failure.fault.blame()),
+        }
+    }
 }
 
 /// One outcome and what it means in its round.
@@ -47,6 +60,8 @@ pub struct Finding {
     pub round_began: Instant,
     pub service: usize,
     pub outcome: Outcome,
+    /// Whether with this outcome the service has failed for good, by a series of faults of one blame.
+    pub for_good: bool,
     /// Present when this outcome ended a round that settles the matter.
     pub verdict: Option<Verdict>,
 }
@@ -59,6 +74,9 @@ pub struct Schedule {
     phase: Phase,
     standing: Standing,
     dissent: Dissent,
+    /// By service: how it failed for good, until it passes.
+    failed: Vec<Option<Failure>>,
+    login: LastAnswer,
     /// With rapid rounds: failures in a row.
     counts: Counts,
     spread: Spread,
@@ -67,13 +85,16 @@ pub struct Schedule {
     demanded: Option<Instant>,
 }
 
-/// The verdict so far, without its particulars.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The verdict so far, without its particulars, from bad to good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
+    /// By a fault of a service's own.
+    Failed,
+    /// By shared faults alone.
+    Shared,
     #[default]
     Open,
     Healthy,
-    Failed,
 }
 
 /// The latest rounds in a row that showed another verdict than the standing one.
@@ -135,6 +156,9 @@ struct Round {
     not_before: Instant,
     /// The worst that the services passed so far had to remark.
     pass: Pass,
+    /// The first service that has failed for good by a shared fault. The round goes on: such a fault
+    /// may be everybody's, and the other services are to be judged all the same.
+    shared: Option<(usize, Failure)>,
     /// When the latest failed attempt began.
     missed: Option<Instant>,
     course: Course,
@@ -145,6 +169,19 @@ struct Round {
 enum Course {
     Retries(Trying),
     Rapid(Burst),
+}
+
+/// A failed attempt, and whether its failure is nothing new.
+#[derive(Clone, Copy, Debug)]
+struct Failed<'a> {
+    failure: &'a Failure,
+    known: bool,
+}
+
+impl Failed<'_> {
+    fn blame(&self) -> Blame {
+        self.failure.fault.blame()
+    }
 }
 
 /// What an attempt leads to in its round.
@@ -166,6 +203,16 @@ enum Shown {
     Neither,
 }
 
+impl Course {
+    /// What the service before has come to is not the next one's.
+    fn on_next_service(&mut self) {
+        match self {
+            Course::Retries(trying) => *trying = Trying::default(),
+            Course::Rapid(burst) => *burst = Burst::default(),
+        }
+    }
+}
+
 impl Round {
     fn new(due: Instant, plan: &Plan) -> Round {
         Round {
@@ -174,6 +221,7 @@ impl Round {
             service: 0,
             not_before: due,
             pass: Pass::Clean,
+            shared: None,
             missed: None,
             course: match plan {
                 Plan::Retries(_) => Course::Retries(Trying::default()),
@@ -194,6 +242,8 @@ impl Schedule {
             phase: Phase::Checking(Round::new(now, &pace.plan)),
             standing: Standing::Open,
             dissent: Dissent::default(),
+            failed: vec![None; services],
+            login: LastAnswer::default(),
             counts: Counts::new(services),
             spread,
             drift: Drift::Due,
@@ -220,8 +270,41 @@ impl Schedule {
     /// Other services than before are to be checked, also where there are as many.
     pub fn on_other_services(&mut self) {
         self.counts = Counts::new(self.services);
+        self.failed = vec![None; self.services];
         if let Phase::Checking(round) = &mut self.phase {
             *round = Round::new(round.not_before, &self.pace.plan);
+        }
+    }
+
+    /// It is probed as somebody else from now on. What came of logins before says nothing about this
+    /// one: whatever failed at the login or after it needs a whole series of failures again.
+    pub fn on_other_login(&mut self) {
+        self.login = LastAnswer::default();
+        self.dissent = Dissent::default();
+        self.counts = Counts::new(self.services);
+        for failed in &mut self.failed {
+            *failed = failed.take().filter(|failure| failure.stage < Stage::Login);
+        }
+        if self.standing < Standing::Open && self.failed.iter().all(Option::is_none) {
+            self.standing = Standing::Open;
+        }
+        if let Phase::Checking(round) = &mut self.phase {
+            *round = Round::new(round.not_before, &self.pace.plan);
+        }
+    }
+
+    /// Whether a failure by a fault of this blame is nothing new at a service, so that no series is needed
+    /// for it. A backend that has failed learns nothing from one. But one that stopped at a shared fault
+    /// has not failed by a fault of its own yet.
+    fn is_known(&self, service: usize, blame: Blame) -> bool {
+        match self.standing {
+            Standing::Failed => true,
+            Standing::Shared => {
+                let before = self.failed[service].as_ref();
+                let before = before.map(|failure| failure.fault.blame());
+                blame == Blame::Shared && before == Some(Blame::Shared)
+            }
+            Standing::Open | Standing::Healthy => false,
         }
     }
 
@@ -268,7 +351,8 @@ impl Schedule {
     }
 
     /// The outcome of the attempt that `next` asked for.
-    pub fn on_outcome(&mut self, outcome: Outcome) -> Finding {
+    pub fn on_outcome(&mut self, mut outcome: Outcome) -> Finding {
+        self.login.interpret(&mut outcome);
         let ended = outcome.ended();
         let resting = Phase::Resting {
             since: ended,
@@ -281,7 +365,8 @@ impl Schedule {
         };
         let round_began = *round.began.get_or_insert(outcome.began);
         let service = round.service;
-        let shown = self.take_in(&mut round, &outcome);
+        let step = self.take_in(&mut round, &mut outcome);
+        let shown = step.and_then(|step| self.go_on(step, &mut round, &outcome));
         let verdict = match shown {
             None => {
                 self.phase = Phase::Checking(round);
@@ -293,12 +378,13 @@ impl Schedule {
             round_began,
             service,
             outcome,
+            for_good: step == Some(Step::Failed),
             verdict,
         }
     }
 
-    /// What the outcome means in the round; what the round has shown if that was its end.
-    fn take_in(&mut self, round: &mut Round, outcome: &Outcome) -> Option<Shown> {
+    /// What the outcome means for its service.
+    fn take_in(&mut self, round: &mut Round, outcome: &mut Outcome) -> Option<Step> {
         let result = match &outcome.result {
             Err(failure) if failure.fault.blame() == Blame::Own => {
                 round.not_before = outcome.ended() + OWN_FAULT_PAUSE;
@@ -316,44 +402,67 @@ impl Schedule {
             }
         };
         let service = round.service;
+        let result = result.map_err(|failure| Failed {
+            failure,
+            known: self.is_known(service, failure.fault.blame()),
+        });
         let step = match (&self.pace.plan, &mut round.course) {
-            (Plan::Retries(retries), Course::Retries(trying)) => {
-                trying.on_result(retries, self.standing, result)
-            }
+            (Plan::Retries(retries), Course::Retries(trying)) => trying.on_result(retries, result),
             (Plan::Rapid(rapid), Course::Rapid(burst)) => {
                 let count = (&mut self.counts, service);
-                rapid::on_result(rapid, self.standing, count, burst, result)
+                rapid::on_result(rapid, count, burst, result)
             }
             _ => unreachable!("a round is begun anew with another plan"),
         };
         round.not_before = outcome.ended();
-        match (step, result) {
-            (Step::Again { after }, _) => round.not_before += after,
-            (Step::NextService, _) => {
-                round.service += 1;
-                if round.service == self.services {
-                    return Some(match (round.missed, &round.course) {
-                        (Some(_), Course::Rapid(_)) => Shown::Neither,
-                        _ => Shown::Verdict(Verdict::Healthy(round.pass)),
-                    });
+        Some(step)
+    }
+
+    /// What the round has shown, if the step ends it.
+    fn go_on(&mut self, step: Step, round: &mut Round, outcome: &Outcome) -> Option<Shown> {
+        let service = round.service;
+        match (step, &outcome.result) {
+            (Step::Again { after }, _) => {
+                round.not_before += after;
+                return None;
+            }
+            (Step::NextService, result) => {
+                if result.is_ok() {
+                    self.failed[service] = None;
                 }
             }
             (Step::Failed, Err(failure)) => {
-                return Some(Shown::Verdict(Verdict::Failed {
-                    service,
-                    failure: failure.clone(),
-                }))
+                let blame = failure.fault.blame();
+                self.failed[service] = Some(failure.clone());
+                if blame != Blame::Shared {
+                    let failure = failure.clone();
+                    return Some(Shown::Verdict(Verdict::Failed { service, failure }));
+                }
+                round
+                    .shared
+                    .get_or_insert_with(|| (service, failure.clone()));
             }
             (Step::Failed, Ok(_)) => unreachable!("only a failure fails for good"),
         }
-        None
+        round.service += 1;
+        round.course.on_next_service();
+        if round.service < self.services {
+            return None;
+        }
+        Some(match (round.shared.take(), round.missed, &round.course) {
+            (Some((service, failure)), ..) => Shown::Verdict(Verdict::Failed { service, failure }),
+            (None, Some(_), Course::Rapid(_)) => Shown::Neither,
+            (None, ..) => Shown::Verdict(Verdict::Healthy(round.pass)),
+        })
     }
 
     /// Returns the verdict if the round settles the matter, and arranges for the next round.
     fn end_round(&mut self, shown: Shown, round: &Round, last: &Outcome) -> Option<Verdict> {
         let (verdict, oldest_evidence) = match shown {
-            Shown::Verdict(verdict @ Verdict::Healthy(_)) => (Some(verdict), round.began),
-            Shown::Verdict(verdict) => (Some(verdict), Some(last.began)),
+            Shown::Verdict(verdict) => match verdict.blame() {
+                Some(Blame::Service) => (Some(verdict), Some(last.began)),
+                _ => (Some(verdict), round.began),
+            },
             Shown::Neither => (None, round.missed),
         };
         let ended = last.ended();
@@ -387,9 +496,14 @@ impl Schedule {
 
     /// Whether this verdict now stands, with rise and fall.
     fn settles(&mut self, verdict: &Verdict) -> bool {
-        let (shown, needed) = match verdict {
-            Verdict::Healthy(_) => (Standing::Healthy, self.pace.rise),
-            Verdict::Failed { .. } => (Standing::Failed, self.pace.fall),
+        let shown = match verdict.blame() {
+            None => Standing::Healthy,
+            Some(Blame::Service) => Standing::Failed,
+            Some(_) => Standing::Shared,
+        };
+        let needed = match shown > self.standing {
+            true => self.pace.rise,
+            false => self.pace.fall,
         };
         if self.dissent.shown != shown {
             self.dissent = Dissent { shown, rounds: 0 };

@@ -222,6 +222,9 @@ impl Thread {
             Order::TakeUp(new) => {
                 let (target, task, number) = *new;
                 schedule.on_settings(task.pace, target.services.len());
+                if target.account != self.target.account {
+                    schedule.on_other_login();
+                }
                 if target.services != self.target.services {
                     schedule.on_other_services();
                     self.routine = Routine::default();
@@ -241,6 +244,7 @@ impl Thread {
             began,
             latency: began.elapsed().max(Duration::from_nanos(1)),
             delivery: None,
+            logged_in: false,
             result: Err(Failure::new(Stage::Prepare, Fault::Panicked)),
         })
     }

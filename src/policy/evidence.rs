@@ -1,26 +1,32 @@
 //! What the probes have found out about one backend, with the times that the rules compare.
 //!
-//! It remembers; it judges nothing.
+//! It remembers, service by service, what fails and how far attempts got. It judges nothing: what
+//! other backends got to is `bar`'s to compare.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use crate::outcome::{Blame, Outcome};
+use crate::outcome::{Blame, Failure, Outcome, Stage};
 use crate::schedule::{Finding, Verdict};
+use crate::service::Protocol;
 
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     verdict: Option<Verdict>,
     age: Age,
-    /// When the verdict became `Failed`, while it is.
-    failed_since: Option<Instant>,
-    /// When the verdict became `Healthy`, while it is.
-    healthy_since: Option<Instant>,
-    doubt: Option<Doubt>,
-    /// The services that have failed and not passed since, and when the first such attempt ended.
-    failing: Vec<(usize, Instant)>,
-    healthy: Option<HealthyRound>,
+    /// When the verdict became `Failed`, by faults of this blame, while it is.
+    failed_since: Option<(Blame, Instant)>,
+    /// Since when no verdict has been `Failed` by a fault of the service's own.
+    sound_since: Option<Instant>,
+    /// How far the latest attempt got on each service that does not fail.
+    reached: BTreeMap<usize, Reach>,
+    failing: Vec<Failing>,
+    /// When the latest attempt began, of those that say something about the backend.
+    latest_attempt: Option<Instant>,
+    /// A fault of the service's own has been seen, and no whole round since was free of such faults.
+    suspect: bool,
+    sound: Option<Round>,
 }
 
 /// Whether a verdict is of the services that are checked now.
@@ -32,34 +38,74 @@ pub enum Age {
     OfFormerServices,
 }
 
-/// The time since the first failed attempt that no healthy round has followed yet. Where every service
-/// has passed since without a round that was healthy as a whole, it begins anew with the next failure:
-/// what others have passed by then says nothing about that one.
+/// A service whose latest attempts failed, all by faults of one blame.
 #[derive(Clone, Debug)]
-pub struct Doubt {
-    /// When the first failed attempt ended.
+pub struct Failing {
+    pub service: usize,
+    /// When the first of them ended.
     pub since: Instant,
-    /// When the latest failed attempt began.
-    pub latest_failure: Instant,
-    /// Other backends that have been found healthy by a round begun since, and when the first such
-    /// round of each ended: the first few, and whoever was asked after that.
+    /// When the latest of them began, and what it came to.
+    pub latest_began: Instant,
+    pub failure: Failure,
+    /// Whether the schedule has seen enough of them.
+    pub for_good: bool,
+    /// Other backends that have had a sound round begun since, and when the first such round of each
+    /// ended: the first few, and each backend that was asked for a round after that.
     pub refuges: BTreeMap<IpAddr, Instant>,
+    /// Of a shared fault: other backends that have got further at this service since, and do, and when the
+    /// first such attempt of each ended.
+    pub outdone_by: BTreeMap<IpAddr, Instant>,
 }
 
-/// The latest round in which every service passed.
+/// A round of all services.
 #[derive(Clone, Copy, Debug)]
-pub struct HealthyRound {
+pub struct Round {
     pub began: Instant,
     pub ended: Instant,
 }
 
-impl Doubt {
-    /// With so many refuges, others are only taken when one has been looked for: among thousands of
-    /// backends, all refuges of all would not fit into memory.
-    const ENOUGH: usize = 4;
+/// How far an attempt got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    Stopped(Leg, Stage),
+    Passed,
+}
 
-    pub(super) fn has_enough(&self) -> bool {
-        self.refuges.len() >= Doubt::ENOUGH
+/// A deep probe delivers at one port and then reads at another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leg {
+    First,
+    Second,
+}
+
+/// With so many refuges, others are only taken when one has been looked for: among thousands of
+/// backends, all refuges of all would not fit into memory.
+const ENOUGH_REFUGES: usize = 4;
+
+impl Reach {
+    fn of(outcome: &Outcome) -> Reach {
+        match &outcome.result {
+            Ok(_) => Reach::Passed,
+            Err(failure) => Reach::of_failure(failure),
+        }
+    }
+
+    fn of_failure(failure: &Failure) -> Reach {
+        let leg = match failure.port {
+            Some(port) if port.protocol != Protocol::Lmtp => Leg::Second,
+            _ => Leg::First,
+        };
+        Reach::Stopped(leg, failure.stage)
+    }
+}
+
+impl Failing {
+    pub fn blame(&self) -> Blame {
+        self.failure.fault.blame()
+    }
+
+    pub(super) fn reach(&self) -> Reach {
+        Reach::of_failure(&self.failure)
     }
 }
 
@@ -73,94 +119,224 @@ impl Evidence {
     }
 
     pub fn failed_since(&self) -> Option<Instant> {
-        self.failed_since
+        self.failed_since.map(|(_, since)| since)
     }
 
-    pub fn healthy_since(&self) -> Option<Instant> {
-        self.healthy_since
+    pub fn sound_since(&self) -> Option<Instant> {
+        self.sound_since
     }
 
-    pub fn doubt(&self) -> Option<&Doubt> {
-        self.doubt.as_ref()
+    pub fn failing(&self) -> &[Failing] {
+        &self.failing
     }
 
-    /// Since when this service has failed without a pass in between.
-    pub fn failing_since(&self, service: usize) -> Option<Instant> {
-        let failing = self.failing.iter().find(|(other, _)| *other == service);
-        failing.map(|(_, since)| *since)
+    /// When the latest failed attempt began, of the services that fail.
+    pub fn latest_failure(&self) -> Option<Instant> {
+        let latest = self.failing.iter().map(|failing| failing.latest_began);
+        latest.max()
     }
 
-    pub fn healthy_round(&self) -> Option<HealthyRound> {
-        self.healthy
+    /// The latest round that no fault of the service's own has spoiled.
+    pub fn sound_round(&self) -> Option<Round> {
+        self.sound
     }
 
-    /// Whether nothing speaks against the backend: it may be untried, or its last round was healthy.
-    pub fn is_clear(&self) -> bool {
-        self.doubt.is_none()
+    /// When the latest attempt began that says how the backend is. While a fault of its own speaks
+    /// against it, a pass at one service says nothing before the round has ended.
+    pub(super) fn latest_sign(&self) -> Option<Instant> {
+        match self.is_suspect() {
+            true => self.latest_failure(),
+            false => self.latest_attempt,
+        }
     }
 
-    /// Whether its last round was healthy and nothing has failed since.
-    pub fn is_healthy(&self) -> bool {
-        self.is_clear() && matches!(self.verdict, Some(Verdict::Healthy(_)))
+    /// Whether a fault of the service's own speaks against the backend.
+    pub(super) fn is_suspect(&self) -> bool {
+        let by_own_fault = |failing: &Failing| failing.blame() == Blame::Service;
+        self.suspect || self.failing.iter().any(by_own_fault)
     }
 
-    pub(super) fn on_finding(&mut self, finding: &Finding) {
+    /// Whether nothing is known of the services that are checked now.
+    pub(super) fn is_untried(&self) -> bool {
+        let unjudged = self.verdict.is_none() || self.age == Age::OfFormerServices;
+        unjudged && !self.is_suspect() && self.failing.is_empty()
+    }
+
+    /// How far the latest attempt on this service got. While a fault of the service's own is seen at one
+    /// service, what others passed before says nothing.
+    pub(super) fn reach(&self, service: usize) -> Option<Reach> {
+        if let Some(failing) = self.failing_at(service) {
+            return Some(failing.reach());
+        }
+        if self.is_suspect() {
+            return None;
+        }
+        self.reached.get(&service).copied()
+    }
+
+    /// The services that have been tried.
+    pub(super) fn tried(&self) -> impl Iterator<Item = usize> + '_ {
+        let passed = self.reached.keys().copied();
+        passed.chain(self.failing.iter().map(|failing| failing.service))
+    }
+
+    fn failing_at(&self, service: usize) -> Option<&Failing> {
+        self.failing
+            .iter()
+            .find(|failing| failing.service == service)
+    }
+
+    /// Returns the round that this finding has ended, if it was a sound one.
+    pub(super) fn on_finding(&mut self, finding: &Finding) -> Option<Round> {
         let outcome = &finding.outcome;
+        let is_own = |failure: &Failure| failure.fault.blame() == Blame::Own;
+        if !matches!(&outcome.result, Err(failure) if is_own(failure)) {
+            self.latest_attempt = Some(outcome.began);
+        }
         match &outcome.result {
-            Ok(_) => self
-                .failing
-                .retain(|(service, _)| *service != finding.service),
+            Ok(_) => {
+                self.stop_failing(finding.service);
+                self.reached.insert(finding.service, Reach::Passed);
+            }
             Err(failure) if failure.fault.blame() == Blame::Own => {}
-            Err(_) => self.on_failure(finding.service, outcome),
-        }
-        if let Some(verdict) = &finding.verdict {
-            match verdict {
-                Verdict::Healthy(_) => {
-                    self.doubt = None;
-                    self.failing.clear();
-                    self.failed_since = None;
-                    self.healthy_since.get_or_insert(finding.round_began);
-                    self.healthy = Some(HealthyRound {
-                        began: finding.round_began,
-                        ended: outcome.ended(),
-                    });
-                }
-                Verdict::Failed { .. } => {
-                    self.healthy_since = None;
-                    self.failed_since.get_or_insert(outcome.ended());
-                }
+            Err(failure) => {
+                self.reached.remove(&finding.service);
+                self.on_failure(finding, failure);
             }
-            self.verdict = Some(verdict.clone());
-            self.age = Age::OfTheseServices;
+        }
+        let verdict = finding.verdict.as_ref()?;
+        self.on_verdict(verdict, finding)
+    }
+
+    fn on_failure(&mut self, finding: &Finding, failure: &Failure) {
+        let outcome = &finding.outcome;
+        let blame = failure.fault.blame();
+        self.suspect |= blame == Blame::Service;
+        let failing = self
+            .failing
+            .iter_mut()
+            .find(|failing| failing.service == finding.service && failing.blame() == blame);
+        match failing {
+            Some(failing) => {
+                failing.latest_began = outcome.began;
+                failing.failure = failure.clone();
+                failing.for_good |= finding.for_good;
+            }
+            None => {
+                self.stop_failing(finding.service);
+                self.failing.push(Failing::new(finding, outcome, failure));
+            }
         }
     }
 
-    fn on_failure(&mut self, service: usize, outcome: &Outcome) {
-        match &mut self.doubt {
-            Some(doubt) if !self.failing.is_empty() => doubt.latest_failure = outcome.began,
-            doubt => {
-                *doubt = Some(Doubt {
-                    since: outcome.ended(),
-                    latest_failure: outcome.began,
-                    refuges: BTreeMap::new(),
-                })
-            }
-        }
-        if self.failing_since(service).is_none() {
-            self.failing.push((service, outcome.ended()));
-        }
+    fn stop_failing(&mut self, service: usize) {
+        self.failing.retain(|failing| failing.service != service);
     }
 
+    fn on_verdict(&mut self, verdict: &Verdict, finding: &Finding) -> Option<Round> {
+        let ended = finding.outcome.ended();
+        let blame = verdict.blame();
+        if blame.is_none() {
+            self.failing.clear();
+        }
+        match (blame, self.failed_since) {
+            (None, _) => self.failed_since = None,
+            (Some(blame), Some((before, _))) if before == blame => {}
+            (Some(blame), _) => self.failed_since = Some((blame, ended)),
+        }
+        self.verdict = Some(verdict.clone());
+        self.age = Age::OfTheseServices;
+        self.suspect = blame == Some(Blame::Service);
+        if self.suspect {
+            self.sound_since = None;
+        }
+        if self.is_suspect() {
+            return None;
+        }
+        let round = Round {
+            began: finding.round_began,
+            ended,
+        };
+        self.sound_since.get_or_insert(round.began);
+        self.sound = Some(round);
+        Some(round)
+    }
+
+    /// Other services than before are checked, and their places are not those of before.
     pub(super) fn on_other_services(&mut self) {
         self.failing.clear();
+        self.reached.clear();
         self.age = Age::OfFormerServices;
     }
 
-    pub(super) fn on_healthy_round_elsewhere(&mut self, other: IpAddr, round: HealthyRound) {
-        if let Some(doubt) = &mut self.doubt {
-            if round.began >= doubt.since {
-                doubt.refuges.entry(other).or_insert(round.ended);
+    /// It is probed as somebody else from now on: what an account came to says nothing about another.
+    /// That a login was tried shows that the backend gets there.
+    pub(super) fn on_other_login(&mut self) {
+        let at_login = Reach::Stopped(Leg::First, Stage::Login);
+        for reach in self.reached.values_mut() {
+            *reach = at_login.min(*reach);
+        }
+        for failing in &self.failing {
+            if failing.failure.stage >= Stage::Login {
+                self.reached.insert(failing.service, at_login);
             }
+        }
+        self.failing
+            .retain(|failing| failing.failure.stage < Stage::Login);
+        let of_the_account = |failure: &Failure| failure.stage >= Stage::Login;
+        if matches!(&self.verdict, Some(Verdict::Failed { failure, .. }) if of_the_account(failure))
+        {
+            self.verdict = None;
+            self.failed_since = None;
+        }
+    }
+
+    /// An attempt on another backend has got that far.
+    pub(super) fn on_attempt_elsewhere(&mut self, other: IpAddr, finding: &Finding) {
+        let (service, outcome) = (finding.service, &finding.outcome);
+        if matches!(&outcome.result, Err(failure) if failure.fault.blame() == Blame::Own) {
+            return;
+        }
+        let of_service = |failing: &&mut Failing| failing.service == service;
+        let failing = match self.failing.iter_mut().find(of_service) {
+            Some(failing) if failing.blame() == Blame::Shared => failing,
+            _ => return,
+        };
+        if Reach::of(outcome) <= failing.reach() {
+            failing.outdone_by.remove(&other);
+        } else if outcome.began >= failing.since {
+            failing.outdone_by.entry(other).or_insert(outcome.ended());
+        }
+    }
+
+    /// Another backend of the tag has had a sound round, which was asked for or not.
+    pub(super) fn on_sound_round_elsewhere(&mut self, other: IpAddr, round: Round, asked: Asked) {
+        for failing in &mut self.failing {
+            let wanted = asked == Asked::Yes || failing.refuges.len() < ENOUGH_REFUGES;
+            if wanted && round.began >= failing.since {
+                failing.refuges.entry(other).or_insert(round.ended);
+            }
+        }
+    }
+}
+
+/// Whether a round was asked for: then some backend may have lost the refuges that were enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    No,
+    Yes,
+}
+
+impl Failing {
+    fn new(finding: &Finding, outcome: &Outcome, failure: &Failure) -> Failing {
+        Failing {
+            service: finding.service,
+            since: outcome.ended(),
+            latest_began: outcome.began,
+            failure: failure.clone(),
+            for_good: finding.for_good,
+            refuges: BTreeMap::new(),
+            outdone_by: BTreeMap::new(),
         }
     }
 }

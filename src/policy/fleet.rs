@@ -1,4 +1,4 @@
-//! What is known of all backends, and who of them stands how: the indexes that the rules ask.
+//! What is known of all backends.
 //!
 //! It takes in what happened (`on_*`) and answers nothing but what changed; the rules read it.
 
@@ -6,28 +6,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::evidence::{Doubt, HealthyRound};
+use super::bar::{Bar, Login};
+use super::evidence::{Asked, Round};
 use super::member::{Answer, Member, Memory};
 use super::rank::Turn;
-#[cfg(test)]
-use super::standing::Scope;
-use super::standing::{Login, Standing};
 use super::{Action, Sync};
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::settings::Rules;
+use crate::outcome::Blame;
 use crate::schedule::Finding;
 
 /// All listed backends.
 #[derive(Debug)]
 pub struct Fleet {
     members: BTreeMap<IpAddr, Member>,
-    /// Those in doubt, so that a healthy round need not visit the whole fleet.
-    doubted: BTreeSet<IpAddr>,
-    /// Those of them who have not enough refuges yet.
-    wanting: BTreeSet<IpAddr>,
-    /// Those listed down, going down, or failed.
-    down_or_due: BTreeSet<IpAddr>,
-    standing: Standing,
+    /// How far the backends get, once it is asked for; none while that may have changed.
+    bar: Option<Bar>,
     sync: Sync,
     /// How long our director leaves the first move to those before it in the ring.
     turn_delay: Duration,
@@ -60,10 +54,7 @@ impl Fleet {
     pub fn new(rules: Rules) -> Fleet {
         Fleet {
             members: BTreeMap::new(),
-            doubted: BTreeSet::new(),
-            wanting: BTreeSet::new(),
-            down_or_due: BTreeSet::new(),
-            standing: Standing::default(),
+            bar: None,
             sync: Sync::Silent,
             turn_delay: Duration::ZERO,
             list_began: None,
@@ -127,11 +118,23 @@ impl Fleet {
 
     /// How many are listed down, by whomever, going down, or failed and to be taken down.
     pub(super) fn down_or_due(&self) -> usize {
-        self.down_or_due.len()
+        let bar = self.bar();
+        let is_due = |member: &&Member| member.is_down_or_going() || bar.has_failed(member);
+        self.members.values().filter(is_due).count()
     }
 
-    pub(super) fn standing(&self) -> &Standing {
-        &self.standing
+    /// Compares the backends with each other, unless nothing has changed since.
+    pub(super) fn measure(&mut self) {
+        if self.bar.is_none() {
+            self.bar = Some(Bar::measure(self.members.values()));
+        }
+    }
+
+    /// What `measure` has found. It is called before any rule is asked.
+    pub(super) fn bar(&self) -> &Bar {
+        self.bar
+            .as_ref()
+            .expect("the rules are asked after `measure`")
     }
 
     pub fn sync(&self) -> Sync {
@@ -157,17 +160,17 @@ impl Fleet {
     pub fn on_login(&mut self, address: IpAddr, login: Option<Login>) {
         if let Some(member) = self.members.get_mut(&address) {
             if member.login != login {
-                self.standing.forget_passes_of(address, member.login);
                 member.login = login;
+                member.evidence.on_other_login();
+                self.bar = None;
             }
         }
-        self.put_in_place(address);
     }
 
     /// Other services than before are checked, and their places are not those of before. The verdicts
     /// stand; none acts before an attempt on the new services agrees with it.
     pub fn on_other_services(&mut self) {
-        self.standing.forget_passes();
+        self.bar = None;
         for member in self.members.values_mut() {
             member.evidence.on_other_services();
         }
@@ -180,14 +183,11 @@ impl Fleet {
                 member.left_alone = true;
                 member.evidence = Default::default();
                 member.asked = None;
-                self.standing.forget_passes_of(address, member.login);
                 member.login = None;
+                self.bar = None;
             }
-            _ => return,
+            _ => {}
         }
-        self.doubted.remove(&address);
-        self.wanting.remove(&address);
-        self.put_in_place(address);
     }
 
     /// How long to leave the first move to others (`rank::turn_delay`).
@@ -210,18 +210,13 @@ impl Fleet {
                     changes.joined.push(address);
                 }
             }
-            self.put_in_place(address);
         }
         for address in gone {
-            if let Some(member) = self.members.remove(&address) {
-                let place = member.place.as_ref();
-                self.standing.move_from(address, place, None);
-                self.standing.forget_passes_of(address, member.login);
-            }
-            self.doubted.remove(&address);
-            self.wanting.remove(&address);
-            self.down_or_due.remove(&address);
+            self.members.remove(&address);
             changes.left.push(address);
+        }
+        if !changes.joined.is_empty() || !changes.left.is_empty() {
+            self.bar = None;
         }
         changes
     }
@@ -232,70 +227,39 @@ impl Fleet {
             None => return,
         };
         member.left_alone = false;
-        member.evidence.on_finding(finding);
+        let sound = member.evidence.on_finding(finding);
         let asked = member.asked.map_or(false, |asked| answers(finding, asked));
         if asked {
             member.asked = None;
         }
-        let (is_clear, round) = (member.evidence.is_clear(), member.evidence.healthy_round());
-        let has_enough = member.evidence.doubt().map_or(true, Doubt::has_enough);
-        let login = member.login;
-        if finding.outcome.result.is_ok() {
-            let ended = finding.outcome.ended();
-            self.standing
-                .on_pass(address, login, finding.service, ended);
-        }
-        self.put_in_place(address);
-        if !is_clear {
-            self.doubted.insert(address);
-            if !has_enough {
-                self.wanting.insert(address);
-            }
-            return;
-        }
-        self.doubted.remove(&address);
-        self.wanting.remove(&address);
-        if let (Some(_), Some(round)) = (&finding.verdict, round) {
+        self.compare(address, finding);
+        if let Some(round) = sound {
+            let asked = if asked { Asked::Yes } else { Asked::No };
             self.offer_refuge(address, round, asked);
         }
+        self.bar = None;
     }
 
-    /// To those in doubt who want it, or to all of them where the round was asked for: then somebody
-    /// may have lost the refuges that were enough.
-    fn offer_refuge(&mut self, address: IpAddr, round: HealthyRound, asked: bool) {
-        let tag = self
-            .members
-            .get(&address)
-            .map(|member| member.listed.tag.clone());
-        let takers = if asked { &self.doubted } else { &self.wanting };
-        let mut have_enough = Vec::new();
-        for taker in takers {
-            let member = match self.members.get_mut(taker) {
-                Some(member) if Some(&member.listed.tag) == tag.as_ref() => member,
-                _ => continue,
-            };
-            member.evidence.on_healthy_round_elsewhere(address, round);
-            if member.evidence.doubt().map_or(true, Doubt::has_enough) {
-                have_enough.push(*taker);
+    /// With those that fail at the same service.
+    fn compare(&mut self, address: IpAddr, finding: &Finding) {
+        for (other, member) in &mut self.members {
+            if *other != address {
+                member.evidence.on_attempt_elsewhere(address, finding);
             }
-        }
-        for taker in have_enough {
-            self.wanting.remove(&taker);
         }
     }
 
-    fn put_in_place(&mut self, address: IpAddr) {
-        if let Some(member) = self.members.get_mut(&address) {
-            let place = member.standing();
-            if place != member.place {
-                self.standing
-                    .move_from(address, member.place.as_ref(), place.as_ref());
-                member.place = place;
-            }
-            if member.is_down_or_due() {
-                self.down_or_due.insert(address);
-            } else {
-                self.down_or_due.remove(&address);
+    /// To those of the tag that fail at present.
+    fn offer_refuge(&mut self, address: IpAddr, round: Round, asked: Asked) {
+        let tag = match self.members.get(&address) {
+            Some(member) => member.listed.tag.clone(),
+            None => return,
+        };
+        for (taker, member) in &mut self.members {
+            if *taker != address && member.listed.tag == tag {
+                member
+                    .evidence
+                    .on_sound_round_elsewhere(address, round, asked);
             }
         }
     }
@@ -312,7 +276,6 @@ impl Fleet {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_sent(action, second, &self.rules, now);
         }
-        self.put_in_place(address);
     }
 
     /// The command was answered, or will not be.
@@ -339,37 +302,9 @@ impl Fleet {
 fn answers(finding: &Finding, asked: Instant) -> bool {
     match &finding.outcome.result {
         Ok(_) => finding.verdict.is_some() && finding.round_began >= asked,
-        Err(_) => finding.outcome.began >= asked,
-    }
-}
-
-#[cfg(test)]
-impl Fleet {
-    /// What is kept in order is what the members say.
-    pub(super) fn check_indexes(&self) {
-        let latest = |of: &dyn Fn(&Member) -> bool, beside: IpAddr| {
-            let members = self.members().filter(|(other, _)| *other != beside);
-            let clear = members.filter(|(_, member)| member.evidence.is_clear() && of(member));
-            let passed = |member: &Member| member.evidence.healthy_round().map(|round| round.ended);
-            clear
-                .map(|(other, member)| (passed(member), other))
-                .max()
-                .map(|(_, other)| other)
-        };
-        for (address, member) in self.members() {
-            let tag = &member.listed.tag;
-            let able = latest(
-                &|other| other.listed.tag == *tag && other.may_take_users(),
-                address,
-            );
-            assert_eq!(self.standing.able_beside(address, tag), able);
-            let clear = self.standing.clear_beside(address, Scope::All);
-            assert_eq!(clear, latest(&|_| true, address));
-            let same = Scope::SameLogin(member.login);
-            let clear = self.standing.clear_beside(address, same);
-            assert_eq!(clear, latest(&|other| other.login == member.login, address));
+        Err(failure) if failure.fault.blame() == Blame::Shared => {
+            finding.verdict.is_some() && finding.round_began >= asked
         }
-        let due = self.members().filter(|(_, member)| member.is_down_or_due());
-        assert_eq!(self.down_or_due(), due.count());
+        Err(_) => finding.outcome.began >= asked,
     }
 }

@@ -10,8 +10,8 @@ use super::{Action, Age, Hold, Need, Question, Reason};
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     let evidence = &question.member.evidence;
     let newest = match question.action {
-        Action::MarkDown => evidence.doubt().map(|doubt| doubt.latest_failure),
-        Action::MarkUp => evidence.healthy_round().map(|round| round.began),
+        Action::MarkDown => evidence.latest_failure(),
+        Action::MarkUp => evidence.sound_round().map(|round| round.began),
         // The debt says that this monitor made the state.
         Action::Drain => return None,
     };
@@ -19,5 +19,5 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     if of_these && newest.map_or(false, |began| began >= question.member.news) {
         return None;
     }
-    Some(question.hold_for(Reason::Stale, Need::Probe(question.address)))
+    Some(question.hold_for(Reason::Stale, Need::Probe(vec![question.address])))
 }

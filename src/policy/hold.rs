@@ -107,7 +107,7 @@ impl Contest {
     /// that see it pass would take its turn at the same hold.
     pub(super) fn on_foreign_down_undone(
         &mut self,
-        healthy_since: Option<Instant>,
+        sound_since: Option<Instant>,
         base: Duration,
         now: Instant,
     ) {
@@ -120,7 +120,7 @@ impl Contest {
         let hold = ends.saturating_duration_since(up.latest);
         let down_for = now.saturating_duration_since(up.latest) + LIST_AGE;
         let ends_hold = (hold..=hold.saturating_mul(2)).contains(&down_for);
-        if ends_hold && healthy_since.map_or(false, |since| since <= up.latest) {
+        if ends_hold && sound_since.map_or(false, |since| since <= up.latest) {
             self.count = self.count.saturating_add(1);
         }
     }
@@ -182,7 +182,7 @@ fn first_aid(fleet: &Fleet, tag: &Tag) -> Option<IpAddr> {
         if member.listed.state == HostState::Up || member.is_coming_up() {
             return None;
         }
-        if first.is_none() && member.evidence.is_healthy() && member.listed.vhosts > 0 {
+        if first.is_none() && fleet.bar().stands(member) && member.listed.vhosts > 0 {
             first = Some(address);
         }
     }

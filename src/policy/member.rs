@@ -4,15 +4,14 @@
 
 use std::time::{Duration, Instant};
 
+use super::bar::Login;
 use super::hold::Contest;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
 use super::settle::{Command, Setback};
-use super::standing::{Login, Place};
 use super::{Action, Changes, Debt, Evidence, News};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::{DrainMode, Rules};
-use crate::schedule::Verdict;
 
 /// One listed backend.
 #[derive(Debug)]
@@ -33,7 +32,6 @@ pub struct Member {
     /// When a probe was asked for that has not come in yet.
     pub(super) asked: Option<Instant>,
     pub(super) login: Option<Login>,
-    pub(super) place: Option<Place>,
     /// Nobody probes it.
     pub(super) left_alone: bool,
 }
@@ -79,7 +77,6 @@ impl Member {
             expected: None,
             asked: None,
             login: None,
-            place: None,
             left_alone: false,
         }
     }
@@ -110,19 +107,9 @@ impl Member {
         self.listed.state == HostState::Up && !self.is_going_down() && self.listed.vhosts > 0
     }
 
-    pub(super) fn is_down_or_due(&self) -> bool {
-        self.listed.state == HostState::Down
-            || self.is_going_down()
-            || matches!(self.evidence.verdict(), Some(Verdict::Failed { .. }))
-    }
-
-    pub(super) fn standing(&self) -> Option<Place> {
-        let stands = self.evidence.is_clear() && !self.left_alone;
-        stands.then(|| Place {
-            passed: self.evidence.healthy_round().map(|round| round.ended),
-            able: self.may_take_users().then(|| self.listed.tag.clone()),
-            login: self.login,
-        })
+    /// Whether it is down, or a HOST-DOWN of ours may make it so.
+    pub(super) fn is_down_or_going(&self) -> bool {
+        self.listed.state == HostState::Down || self.is_going_down()
     }
 
     /// Whether a HOST-DOWN of ours may still show in the list.
@@ -171,9 +158,9 @@ impl Member {
                 self.debt = (rules.drain != DrainMode::Leave).then(|| Debt::new(now));
             }
             Action::MarkUp if !self.ownership.is_ours() => {
-                let healthy_since = self.evidence.healthy_since();
+                let sound_since = self.evidence.sound_since();
                 self.contest
-                    .on_foreign_down_undone(healthy_since, rules.hold, now);
+                    .on_foreign_down_undone(sound_since, rules.hold, now);
             }
             Action::MarkUp | Action::Drain => {}
         }
@@ -226,9 +213,9 @@ impl Member {
         let was_up_unseen = (from, to) == (HostState::Down, HostState::Down) && changed && !ours;
         let brought_up = (from, to) == (HostState::Down, HostState::Up) || was_up_unseen;
         if brought_up && !self.is_coming_up() && !self.ownership.is_ours() {
-            let healthy_since = self.evidence.healthy_since();
+            let sound_since = self.evidence.sound_since();
             self.contest
-                .on_foreign_down_undone(healthy_since, hold, began);
+                .on_foreign_down_undone(sound_since, hold, began);
         }
         self.listed = listed;
         match self.command {

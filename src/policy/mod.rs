@@ -12,7 +12,7 @@ use crate::backend::{HostState, Tag};
 use crate::outcome::Stage;
 use crate::schedule::Verdict;
 
-mod blame;
+mod bar;
 mod brake;
 mod drain;
 mod evidence;
@@ -22,23 +22,20 @@ mod hold;
 mod member;
 mod ownership;
 mod rank;
-mod refuge;
 mod ring;
 mod settle;
-mod standing;
 
 #[cfg(test)]
 mod tests;
 
+pub use bar::{control, Login};
 pub use drain::Debt;
-pub use evidence::{Age, Evidence};
+pub use evidence::{Age, Evidence, Failing};
 pub use fleet::{Changes, Fleet, News};
 pub use member::{Answer, Member, Memory};
 pub use ownership::OwnDown;
 pub use rank::turn_delay;
-pub use refuge::control;
 pub use ring::Sync;
-pub use standing::Login;
 
 /// What the director can be told of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +75,10 @@ pub struct Hold {
     pub need: Option<Need>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Probe this backend.
-    Probe(IpAddr),
+    /// Probe these backends.
+    Probe(Vec<IpAddr>),
     /// Read the list.
     List,
 }
@@ -90,11 +87,11 @@ pub enum Need {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     Settle,
-    Blame,
     Fresh,
     Ring,
     Ownership,
     Hold,
+    Bar,
     Refuge,
     Brake,
     Drain,
@@ -105,11 +102,11 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Rule::Settle => "settle",
-            Rule::Blame => "blame",
             Rule::Fresh => "fresh",
             Rule::Ring => "ring",
             Rule::Ownership => "ownership",
             Rule::Hold => "hold",
+            Rule::Bar => "bar",
             Rule::Refuge => "refuge",
             Rule::Brake => "brake",
             Rule::Drain => "drain",
@@ -127,8 +124,13 @@ pub enum Reason {
     NotListedYet,
     /// The director did not do it; the pause before the next try grows.
     SetBack,
-    /// What failed is shared by all backends, and none is known to pass the same check.
+    /// Too few others get further at this check.
     Shared {
+        service: usize,
+        stage: Stage,
+    },
+    /// Enough others got further before; whether they still do is being probed.
+    PeersAwaited {
         service: usize,
         stage: Stage,
     },
@@ -173,7 +175,7 @@ impl Reason {
     pub fn rule(&self) -> Rule {
         match self {
             Reason::InFlight | Reason::NotListedYet | Reason::SetBack => Rule::Settle,
-            Reason::Shared { .. } => Rule::Blame,
+            Reason::Shared { .. } | Reason::PeersAwaited { .. } => Rule::Bar,
             Reason::Stale => Rule::Fresh,
             Reason::Silent | Reason::RingUnsynced => Rule::Ring,
             Reason::RefugeAwaited { .. } | Reason::FailureAwaited { .. } | Reason::NoRefuge(_) => {
@@ -203,6 +205,7 @@ impl Reason {
             | Reason::NotListedYet
             | Reason::SetBack
             | Reason::Stale
+            | Reason::PeersAwaited { .. }
             | Reason::Silent
             | Reason::RingUnsynced
             | Reason::Unsteady
@@ -222,9 +225,12 @@ impl fmt::Display for Reason {
             Reason::NotListedYet => f.write_str("the list is to show the last command's effect"),
             Reason::SetBack => f.write_str("the director did not do it; trying again later"),
             Reason::Shared { stage, .. } => {
+                write!(f, "it stops at {stage}, and too few others get further")
+            }
+            Reason::PeersAwaited { stage, .. } => {
                 write!(
                     f,
-                    "no other backend is known to pass {stage} at present with its account"
+                    "it stops at {stage}; probing whether others still get further"
                 )
             }
             Reason::Stale => f.write_str("its state is news; probing it again first"),
@@ -256,7 +262,7 @@ impl fmt::Display for Reason {
 pub enum Alarm {
     /// Nobody of this tag passes: is the monitor itself cut off?
     NoRefuge(Tag),
-    /// Nobody passes this check: is the monitor's account, certificate or address wrong?
+    /// Too few pass this check: is the monitor's account, certificate or address wrong?
     Shared { service: usize, stage: Stage },
     /// More are down or due to be taken down than the limit of delayed downs allows.
     DownDelayLimit,
@@ -303,14 +309,13 @@ impl Question<'_> {
 }
 
 /// In the order asked: the first that holds, holds. Rank comes after all of them.
-const RULES: [fn(&Question<'_>) -> Option<Hold>; 9] = [
+const RULES: [fn(&Question<'_>) -> Option<Hold>; 8] = [
     settle::hold,
-    blame::hold,
     fresh::hold,
     ring::hold,
     ownership::hold,
     hold::hold,
-    refuge::hold,
+    bar::hold,
     brake::hold,
     drain::hold,
 ];
@@ -320,6 +325,9 @@ const RULES: [fn(&Question<'_>) -> Option<Hold>; 9] = [
 /// The fleet remembers since when an action is past all other rules, which is what rank counts from.
 #[must_use]
 pub fn decide(fleet: &mut Fleet, address: IpAddr, now: Instant) -> Decision {
+    if fleet.member(address).map_or(false, needs_comparison) {
+        fleet.measure();
+    }
     let decision = judge(fleet, address, now);
     let turn = match decision {
         Decision::Act(action) if action != Action::Drain => Some(fleet.turn(address, action, now)),
@@ -353,16 +361,24 @@ fn question(fleet: &Fleet, address: IpAddr, now: Instant) -> Option<Question<'_>
         fleet,
         address,
         member,
-        action: wanted(member)?,
+        action: wanted(fleet, member)?,
         now,
     })
 }
 
-/// The difference between what the probes say and what the list shows.
-fn wanted(member: &Member) -> Option<Action> {
+/// Whether the other backends have to be looked at to say what is wanted of this one.
+fn needs_comparison(member: &Member) -> bool {
+    let failed = matches!(member.evidence.verdict(), Some(Verdict::Failed { .. }));
+    failed || member.listed.state == HostState::Down
+}
+
+/// The difference between what the probes say and what the list shows. What only shared faults speak
+/// against is wanted up where it gets as far as the others.
+fn wanted(fleet: &Fleet, member: &Member) -> Option<Action> {
     match (member.listed.state, member.evidence.verdict()) {
         (HostState::Up, Some(Verdict::Failed { .. })) => Some(Action::MarkDown),
         (HostState::Down, Some(Verdict::Healthy(_))) => Some(Action::MarkUp),
+        (HostState::Down, Some(_)) if fleet.bar().stands(member) => Some(Action::MarkUp),
         (HostState::Down, _) if member.debt.as_ref().map_or(false, Debt::is_due) => {
             Some(Action::Drain)
         }

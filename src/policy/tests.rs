@@ -1,6 +1,6 @@
 //! The rules over made-up time: small fleets, tables of what happens, and random event lists.
 
-mod blame;
+mod bar;
 mod brake;
 mod drain;
 mod fresh;
@@ -40,6 +40,17 @@ const OWES: Memory = Memory {
 
 fn address(number: u8) -> IpAddr {
     Ipv4Addr::new(192, 0, 2, number).into()
+}
+
+/// What an attempt ends.
+enum Ends {
+    Nothing,
+    /// The tries of its service: it has failed for good.
+    Service,
+    /// A round in which every service passed.
+    Whole,
+    /// A round that is failed for this.
+    Round(Failure),
 }
 
 /// A fleet, a clock, and the list that the director would give.
@@ -112,29 +123,50 @@ impl Bench {
 
     /// One attempt of 2 ms that is a round of its own.
     fn finding(&mut self, number: u8, result: Result<Pass, Failure>, last: bool) {
+        let ends = match (&result, last) {
+            (_, false) => Ends::Nothing,
+            (Ok(_), true) => Ends::Whole,
+            (Err(failure), true) => Ends::Round(failure.clone()),
+        };
+        self.finding_at(0, number, result, ends);
+    }
+
+    fn finding_at(
+        &mut self,
+        service: usize,
+        number: u8,
+        result: Result<Pass, Failure>,
+        ends: Ends,
+    ) {
         let began = self.now;
         let latency = Duration::from_millis(2);
         self.now += latency;
-        let verdict = last.then(|| match &result {
-            Ok(pass) => Verdict::Healthy(*pass),
-            Err(failure) => Verdict::Failed {
-                service: 0,
-                failure: failure.clone(),
-            },
-        });
+        let for_good = result.is_err() && !matches!(ends, Ends::Nothing);
+        let verdict = match ends {
+            Ends::Nothing | Ends::Service => None,
+            Ends::Whole => Some(Verdict::Healthy(Pass::Clean)),
+            Ends::Round(failure) => Some(Verdict::Failed { service, failure }),
+        };
         let finding = Finding {
             round_began: began,
-            service: 0,
+            service,
             outcome: Outcome {
                 began,
                 latency,
                 delivery: None,
+                logged_in: false,
                 result,
             },
+            for_good,
             verdict,
         };
         self.fleet.on_finding(address(number), &finding);
         self.pass_time(1);
+    }
+
+    fn refuses_at(&mut self, service: usize, number: u8) {
+        let failure = Failure::new(Stage::Connect, Fault::Refused);
+        self.finding_at(service, number, Err(failure.clone()), Ends::Round(failure));
     }
 
     fn passes(&mut self, number: u8) {
@@ -180,7 +212,10 @@ impl Bench {
         match self.decide(number) {
             Decision::Hold(hold) => {
                 assert_eq!(&hold.reason, reason);
-                assert_eq!(hold.need, probe.map(address).map(Need::Probe));
+                assert_eq!(
+                    hold.need,
+                    probe.map(|probe| Need::Probe(vec![address(probe)]))
+                );
             }
             decision => panic!("expected a hold, {decision:?}"),
         }
@@ -333,7 +368,6 @@ fn no_list_of_events_breaks_the_rules() {
                     bench.read_list();
                 }
             }
-            bench.fleet.check_indexes();
             let action = match bench.decide(number) {
                 Decision::Act(action) => action,
                 _ => continue,

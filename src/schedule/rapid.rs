@@ -2,36 +2,61 @@
 //! rapid round of that service alone, which decides.
 //!
 //! In a poll every service is tried once, also after another has failed. A service that has failed so
-//! often in a row is given so many more time-outs. Once a backend has failed for good, a poll ends at
-//! its first failure, and nothing is counted until a poll has passed.
+//! often in a row is given so many more time-outs. Once it has failed for good, one failure more is
+//! enough, and nothing is counted until it has passed.
+//!
+//! Only failures of one blame are counted together: neither a refused login that then times out, nor a
+//! login refused by a backend that then dies, is a series.
 
 use std::time::{Duration, Instant};
 
-use super::{Standing, Step};
+use super::{Failed, Step};
 use crate::config::settings::Rapid;
-use crate::outcome::{Failure, Fault, Pass};
+use crate::outcome::{Blame, Fault, Pass};
 
 /// Failures in a row in past polls, by service.
 #[derive(Debug)]
-pub(super) struct Counts(Vec<u32>);
+pub(super) struct Counts(Vec<Count>);
+
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    failures: u32,
+    blame: Blame,
+}
+
+const NONE: Count = Count {
+    failures: 0,
+    blame: Blame::Service,
+};
 
 /// The rapid round under way, if one is.
 #[derive(Debug, Default)]
 pub(super) struct Burst(Option<Progress>);
 
-#[derive(Debug, Default)]
+/// How a rapid round goes that failures of this blame have led to.
+#[derive(Debug)]
 struct Progress {
+    blame: Blame,
     attempts: u32,
     failures: u32,
 }
 
 impl Counts {
     pub(super) fn new(services: usize) -> Counts {
-        Counts(vec![0; services])
+        Counts(vec![NONE; services])
     }
 
-    pub(super) fn forget(&mut self) {
-        self.0.fill(0);
+    fn forget(&mut self) {
+        self.0.fill(NONE);
+    }
+}
+
+impl Count {
+    fn on_failure(&mut self, blame: Blame) {
+        if self.blame != blame {
+            *self = Count { failures: 0, blame };
+        }
+        self.failures = self.failures.saturating_add(1);
     }
 }
 
@@ -45,62 +70,79 @@ pub(super) fn timeout(
 ) -> Duration {
     match burst.0 {
         Some(_) => rapid.rapid_timeout,
-        None => usual.saturating_mul(counts.0[service].saturating_add(1)),
+        None => usual.saturating_mul(counts.0[service].failures.saturating_add(1)),
     }
 }
 
 pub(super) fn on_result(
     rapid: &Rapid,
-    standing: Standing,
     count: (&mut Counts, usize),
     burst: &mut Burst,
-    result: Result<Pass, &Failure>,
+    result: Result<Pass, Failed<'_>>,
 ) -> Step {
     let (counts, service) = count;
     let step = match burst.0.take() {
-        Some(progress) => progress.on_result(rapid, burst, result),
-        None => {
-            let count = &mut counts.0[service];
-            match result {
-                Ok(_) => Step::NextService,
-                Err(_) if standing == Standing::Failed => Step::Failed,
-                Err(_) => {
-                    *count = count.saturating_add(1);
-                    if *count < rapid.retry_count {
-                        return Step::NextService;
-                    }
-                    if rapid.rapid_rounds > 0 {
-                        burst.0 = Some(Progress::default());
-                        return Step::Again {
-                            after: Duration::ZERO,
-                        };
-                    }
-                    Step::Failed
-                }
+        Some(progress) => match result {
+            // Not of this series, but perhaps the first of its own.
+            Err(failed) if failed.blame() == Blame::Service && progress.blame == Blame::Shared => {
+                counts.0[service].on_failure(Blame::Service);
+                return Step::NextService;
             }
-        }
+            _ => progress.on_result(rapid, burst, result),
+        },
+        None => match result {
+            Ok(_) => Step::NextService,
+            Err(failed) if failed.known => Step::Failed,
+            Err(failed) => {
+                let count = &mut counts.0[service];
+                count.on_failure(failed.blame());
+                if count.failures < rapid.retry_count {
+                    return Step::NextService;
+                }
+                if rapid.rapid_rounds > 0 {
+                    burst.0 = Some(Progress::new(failed.blame()));
+                    return Step::Again {
+                        after: Duration::ZERO,
+                    };
+                }
+                Step::Failed
+            }
+        },
     };
     match step {
         Step::Again { .. } => {}
-        Step::NextService => counts.0[service] = 0,
-        Step::Failed => counts.forget(),
+        Step::NextService => counts.0[service] = NONE,
+        Step::Failed => match result {
+            // The poll goes on, and so does the counting of the other services.
+            Err(failed) if failed.blame() == Blame::Shared => counts.0[service] = NONE,
+            _ => counts.forget(),
+        },
     }
     step
 }
 
 impl Progress {
+    fn new(blame: Blame) -> Progress {
+        Progress {
+            blame,
+            attempts: 0,
+            failures: 0,
+        }
+    }
+
     fn on_result(
         mut self,
         rapid: &Rapid,
         burst: &mut Burst,
-        result: Result<Pass, &Failure>,
+        result: Result<Pass, Failed<'_>>,
     ) -> Step {
         self.attempts += 1;
-        if let Err(failure) = result {
-            self.failures += 1;
+        if let Err(failed) = result {
+            // One that got as far as a shared fault has not failed by a fault of its own.
+            self.failures += u32::from(failed.blame() == self.blame);
             // Where fewer attempts are made than are to fail, all have to.
             let needed = rapid.rapid_fails_needed.min(rapid.rapid_rounds);
-            if failure.fault == Fault::TimedOut || self.failures >= needed {
+            if failed.failure.fault == Fault::TimedOut || self.failures >= needed {
                 return Step::Failed;
             }
         }

@@ -3,33 +3,46 @@
 
 use std::time::Duration;
 
-use super::{Standing, Step};
+use super::{Failed, Step};
 use crate::config::settings::Retries;
-use crate::outcome::{Failure, Pass};
+use crate::outcome::{Blame, Pass};
 
 /// The service being tried.
 #[derive(Debug, Default)]
 pub(super) struct Trying {
     /// Failed attempts so far.
     failures: u32,
+    /// The latest of them in a row that failed by a fault of the service's own.
+    own_in_row: u32,
 }
 
 impl Trying {
     pub(super) fn on_result(
         &mut self,
         retries: &Retries,
-        standing: Standing,
-        result: Result<Pass, &Failure>,
+        result: Result<Pass, Failed<'_>>,
     ) -> Step {
-        if result.is_ok() {
-            self.failures = 0;
-            return Step::NextService;
-        }
+        let failed = match result {
+            Ok(_) => return Step::NextService,
+            Err(failed) => failed,
+        };
         self.failures += 1;
+        // An attempt that got as far as a shared fault is to a fault of the service's own what a pass
+        // is: one is enough, and the series begins anew.
+        let in_row = match failed.blame() {
+            Blame::Shared => {
+                self.own_in_row = 0;
+                self.failures
+            }
+            Blame::Service | Blame::Own => {
+                self.own_in_row += 1;
+                self.own_in_row
+            }
+        };
         // Retries protect a healthy backend from one bad moment. One that has failed already is tried
         // once a round: poolmon tries it five times, and learns nothing that the next round would not
         // tell.
-        if standing == Standing::Failed || self.failures > retries.retries {
+        if failed.known || in_row > retries.retries {
             return Step::Failed;
         }
         Step::Again {

@@ -76,6 +76,7 @@ impl Bench {
             began,
             latency,
             delivery: None,
+            logged_in: false,
             result,
         });
         assert_eq!(finding.service, service);

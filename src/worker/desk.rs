@@ -173,8 +173,10 @@ mod tests {
                     began: second(began),
                     latency: Duration::from_millis(1),
                     delivery: None,
+                    logged_in: false,
                     result,
                 },
+                for_good: false,
                 verdict,
             };
             assert_eq!(Some(routine.urgency(&finding)), *expected, "step {number}");
@@ -230,8 +232,10 @@ mod tests {
                         began: now,
                         latency: Duration::ZERO,
                         delivery: None,
+                        logged_in: false,
                         result: Ok(Pass::Clean),
                     },
+                    for_good: false,
                     verdict: None,
                 },
             };

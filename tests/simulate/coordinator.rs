@@ -299,7 +299,7 @@ impl Coordinator {
     fn on_report(&mut self, address: IpAddr, finding: &Finding, now: Instant) {
         self.fleet.on_finding(address, finding);
         if finding.outcome.result.is_err() {
-            if let Some(control) = policy::control(&self.fleet, address) {
+            if let Some(control) = policy::control(&mut self.fleet, address) {
                 self.probe_now(control, now);
             }
         }
@@ -406,8 +406,12 @@ impl Coordinator {
                 self.send(address, action, now);
             }
             Decision::Hold(hold) => {
-                match hold.need {
-                    Some(Need::Probe(address)) => self.probe_now(address, now),
+                match &hold.need {
+                    Some(Need::Probe(addresses)) => {
+                        for address in addresses {
+                            self.probe_now(*address, now);
+                        }
+                    }
                     Some(Need::List) => self.want_lists(now),
                     None => {}
                 }

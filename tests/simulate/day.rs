@@ -9,6 +9,7 @@ use std::time::Duration;
 use poolmon::backend::{HostState, Tag};
 use poolmon::config::settings::{self, Brake, DrainMode, MoveLimit, Pace, Restore, Rules};
 
+use poolmon::outcome::Stage;
 use poolmon::policy::Login;
 
 use crate::chance::Chance;
@@ -34,6 +35,7 @@ pub struct Day {
 /// What sets these streams of chance apart.
 const RAPID_ROUNDS: u64 = 0x7261_7069_6400;
 const LOGINS: u64 = 0x6c6f_6769_6e73;
+const SHARED_FAULTS: u64 = 0x7368_6172_6564;
 const RELOADS: u64 = 0x7265_6c6f_6164;
 
 impl Day {
@@ -43,6 +45,7 @@ impl Day {
         give_rapid_rounds(&mut layout, seed);
         let mut plan = random_plan(&mut chance, &layout);
         give_logins(&mut layout, &mut plan, seed);
+        give_shared_faults(&layout, &mut plan, seed);
         let mut world = World::new(&layout, chance.roll());
         for (at, disturbance) in plan.events {
             world.disturb(at, disturbance);
@@ -218,6 +221,34 @@ fn give_logins(layout: &mut Layout, plan: &mut Plan, seed: u64) {
             let one = Account::RefusedAs(Login(chance.pick(&[1, 2])));
             *account = chance.pick(&[Account::Refused, one, one]);
         }
+    }
+}
+
+/// On some days something that backends have in common is refused at some of them, or at all, for a
+/// while. Drawn apart, too.
+fn give_shared_faults(layout: &Layout, plan: &mut Plan, seed: u64) {
+    let mut chance = Chance::new(seed ^ SHARED_FAULTS);
+    if chance.one_in(2) {
+        return;
+    }
+    let mut at = chance.seconds(60, 1200);
+    while at + Duration::from_secs(4500) < plan.length {
+        let stage = chance.pick(&[Stage::Tls, Stage::Login, Stage::Select]);
+        let spared = chance.pick(&[0, 0, 1, 2]);
+        let ends = at + chance.seconds(100, 2500);
+        for watcher in 0..layout.posts.len() {
+            if chance.one_in(4) {
+                continue;
+            }
+            for backend in spared..layout.entries.len() {
+                let shared = |stage| Disturbance::Shared(watcher, backend, stage);
+                let one_after_the_other = chance.milliseconds(0, 20_000);
+                plan.events
+                    .push((at + one_after_the_other, shared(Some(stage))));
+                plan.events.push((ends + one_after_the_other, shared(None)));
+            }
+        }
+        at = ends + chance.seconds(100, 2000);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use poolmon::backend::HostState;
-use poolmon::outcome::Blame;
+use poolmon::outcome::{Blame, Outcome};
 use poolmon::policy::Action;
 use poolmon::schedule::{Finding, Verdict};
 
@@ -11,7 +11,7 @@ use crate::history::Row;
 use crate::ring::Entry;
 
 /// More rounds than can pass elsewhere between the first failure and the latest that decides.
-const PASSES_KEPT: usize = 200;
+const ROUNDS_KEPT: usize = 200;
 
 #[derive(Clone, Debug)]
 pub struct Evidence {
@@ -25,10 +25,24 @@ pub struct Evidence {
 
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    first_failure: Option<Instant>,
-    latest_failure: Option<Instant>,
-    /// Rounds that passed whole: when each began and ended, the last few.
-    passes: Vec<(Instant, Instant)>,
+    own: Series,
+    shared: Series,
+    /// Rounds without a fault of the backend's own: when each began and ended, the last few.
+    sound: Vec<(Instant, Instant)>,
+}
+
+/// Failures by faults of one blame.
+#[derive(Clone, Copy, Debug, Default)]
+struct Series {
+    first: Option<Instant>,
+    latest: Option<Instant>,
+}
+
+impl Series {
+    fn on_failure(&mut self, outcome: &Outcome) {
+        self.first.get_or_insert(outcome.ended());
+        self.latest = Some(outcome.began);
+    }
 }
 
 impl Evidence {
@@ -95,32 +109,36 @@ impl Evidence {
     pub fn on_finding(&mut self, backend: usize, finding: &Finding) {
         let seen = &mut self.backends[backend];
         match &finding.outcome.result {
-            Err(failure) if failure.fault.blame() == Blame::Own => {}
-            Err(_) => {
-                seen.first_failure.get_or_insert(finding.outcome.ended());
-                seen.latest_failure = Some(finding.outcome.began);
-            }
+            Err(failure) => match failure.fault.blame() {
+                Blame::Own => {}
+                Blame::Service => seen.own.on_failure(&finding.outcome),
+                Blame::Shared => seen.shared.on_failure(&finding.outcome),
+            },
             Ok(_) => {}
         }
-        if let Some(Verdict::Healthy(_)) = finding.verdict {
-            seen.first_failure = None;
-            seen.passes
-                .push((finding.round_began, finding.outcome.ended()));
-            if seen.passes.len() > PASSES_KEPT {
-                seen.passes.remove(0);
-            }
+        match finding.verdict.as_ref().map(Verdict::blame) {
+            None | Some(Some(Blame::Service)) => return,
+            Some(None) => seen.shared = Series::default(),
+            Some(Some(_)) => {}
+        }
+        seen.own = Series::default();
+        let round = (finding.round_began, finding.outcome.ended());
+        seen.sound.push(round);
+        if seen.sound.len() > ROUNDS_KEPT {
+            seen.sound.remove(0);
         }
     }
 
-    /// A backend of the tag, listed up, that may have users, has passed between this one's first
-    /// failure and its latest, and has not failed since.
+    /// A backend of the tag, listed up, that may have users, has had a sound round between this one's
+    /// first failure and its latest, and has not failed by a fault of its own since.
     pub fn has_refuge(&self, backend: usize, entries: &[Entry]) -> bool {
-        let (first, latest) = match (
-            self.backends[backend].first_failure,
-            self.backends[backend].latest_failure,
-        ) {
-            (Some(first), Some(latest)) => (first, latest),
-            _ => return false,
+        let failed = &self.backends[backend];
+        let within = |series: Series, (began, ended): (Instant, Instant)| match series {
+            Series {
+                first: Some(first),
+                latest: Some(latest),
+            } => began >= first && ended <= latest,
+            _ => false,
         };
         self.list.iter().any(|row| {
             let other = row.backend;
@@ -129,11 +147,11 @@ impl Evidence {
                 && row.state == HostState::Up
                 && entries[other].tag == entries[backend].tag
                 && entries[other].vhosts > 0
-                && seen.first_failure.is_none()
+                && seen.own.first.is_none()
                 && seen
-                    .passes
+                    .sound
                     .iter()
-                    .any(|(began, ended)| *began >= first && *ended <= latest)
+                    .any(|round| within(failed.own, *round) || within(failed.shared, *round))
         })
     }
 }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use poolmon::outcome::Stage;
 use poolmon::policy::{Login, Memory};
 
 use crate::chance::Chance;
@@ -70,6 +71,7 @@ struct Watcher {
     dies_at: Option<Moment>,
     links: Vec<Link>,
     account: Account,
+    shared: Vec<Option<Stage>>,
     mind: Mind,
 }
 
@@ -124,6 +126,7 @@ impl World {
             dies_at: None,
             links: vec![Link::Whole; backends],
             account: Account::Accepted,
+            shared: vec![None; backends],
             mind: match &post.program {
                 Program::Ours(habits) => Mind::Ours {
                     habits: *habits,
@@ -304,6 +307,9 @@ impl World {
                 self.watchers[watcher].links[backend] = link
             }
             Disturbance::Account(watcher, account) => self.watchers[watcher].account = account,
+            Disturbance::Shared(watcher, backend, stage) => {
+                self.watchers[watcher].shared[backend] = stage
+            }
             Disturbance::Director(director, condition) => {
                 self.ring
                     .set_condition(director, condition, self.now, &mut self.history)

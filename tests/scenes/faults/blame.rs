@@ -107,9 +107,53 @@ fn a_password_that_stops_working_everywhere_takes_nobody_down() {
     assert_no_more_changes(&pool, A_WHILE);
     assert!(pool.director.states().contains('U'));
 
-    // As soon as one passes, it is the others' own fault.
+    // One that passes does not condemn the others.
     pool.backends[0].set(Mood::Healthy);
     pool.wait_for_state(0, 'U');
+    assert_no_more_changes(&pool, A_WHILE);
+    pool.set_all(Mood::Healthy);
+    for backend in 0..3 {
+        pool.wait_for_state(backend, 'U');
+    }
+}
+
+#[test]
+fn a_backend_that_dies_while_all_refuse_the_login_goes_down_and_comes_up_when_it_refuses_it_too() {
+    let pool = FakePool::start(3);
+    let monitor = pool.monitor().credentials(USER, "forgotten").start();
+    monitor.wait_for_line(&[" ERR ", "no backend passes"], REACTION);
+    pool.backends[1].set(Mood::Refusing);
     pool.wait_for_state(1, 'D');
+    assert_eq!(pool.director.states(), "UDU");
+    pool.backends[1].set(Mood::Healthy);
+    pool.wait_for_state(1, 'U');
+    assert_no_more_changes(&pool, A_WHILE);
+    assert_eq!(pool.director.states(), "UUU");
+}
+
+#[test]
+fn one_backend_that_takes_the_password_does_not_condemn_the_others_and_two_do() {
+    let pool = FakePool::start(3);
+    let monitor = pool.monitor().credentials(USER, "changed").start();
+    monitor.wait_for_line(&[" ERR ", "no backend passes"], REACTION);
+    pool.backends[0].set_password("changed");
+    assert_no_more_changes(&pool, A_WHILE);
+    assert!(pool.changes().is_empty());
+    pool.backends[1].set_password("changed");
     pool.wait_for_state(2, 'D');
+    assert_eq!(pool.director.states(), "UUD");
+}
+
+#[test]
+fn a_password_that_works_again_on_two_of_three_condemns_the_third() {
+    let pool = FakePool::start(3);
+    let monitor = pool.monitor().credentials(USER, PASSWORD).start();
+    pool.wait_for_visits();
+    pool.set_all(Mood::RefusingLogin);
+    monitor.wait_for_line(&[" ERR ", "login"], REACTION);
+    pool.backends[0].set(Mood::Healthy);
+    pool.backends[1].set(Mood::Healthy);
+    pool.wait_for_state(2, 'D');
+    pool.backends[2].set(Mood::Healthy);
+    pool.wait_for_state(2, 'U');
 }

@@ -179,11 +179,11 @@ fn the_example_of_the_accounts_is_one() {
 fn the_man_page_has_the_rules_in_the_order_in_which_they_are_asked() {
     let rules = [
         Rule::Settle,
-        Rule::Blame,
         Rule::Fresh,
         Rule::Ring,
         Rule::Ownership,
         Rule::Hold,
+        Rule::Bar,
         Rule::Refuge,
         Rule::Brake,
         Rule::Drain,

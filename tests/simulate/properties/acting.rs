@@ -217,5 +217,11 @@ fn only_its_login_refused(day: &Day, watcher: usize, backend: usize) -> Times {
         }
         _ => None,
     });
-    account.and(&health).and(&link)
+    let shared = day.history.times(true, |what| match what {
+        What::Disturbed(Disturbance::Shared(w, b, stage)) if (*w, *b) == (watcher, backend) => {
+            Some(stage.is_none())
+        }
+        _ => None,
+    });
+    account.and(&health).and(&link).and(&shared)
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use poolmon::backend::HostState;
-use poolmon::outcome::{Failure, Fault, Outcome, Pass, Stage};
+use poolmon::outcome::{Blame, Failure, Fault, Outcome, Pass, Stage};
 use poolmon::policy::Login;
 use poolmon::quote::Quote;
 
-use super::World;
+use super::{Mind, World};
 use crate::history::{Sight, What};
 use crate::ring::Condition;
 
@@ -15,8 +15,11 @@ use crate::ring::Condition;
 pub enum Disturbance {
     Backend(usize, Health),
     Link(usize, usize, Link),
-    /// The watcher's account, authority or test address is refused everywhere, or no longer.
+    /// The watcher's account is refused everywhere, or no longer.
     Account(usize, Account),
+    /// This backend refuses this watcher something that backends have in common, at this stage: its
+    /// certificate is of another authority, its mailbox or test address is not there.
+    Shared(usize, usize, Option<Stage>),
     Director(usize, Condition),
     Watcher(usize, Life),
     /// The watcher is killed at this moment of its next command, and started again 5 s later.
@@ -79,21 +82,9 @@ impl World {
     pub(super) fn note_views(&mut self) {
         for watcher in 0..self.watchers.len() {
             for backend in 0..self.backends.len() {
-                let services = 0..self.services;
-                let mut faults = services.filter_map(|s| self.fault(watcher, backend, s));
-                let here = &self.watchers[watcher];
-                // Where others pass as another user, it is nobody's to judge.
-                let of_its_own = |(_, fault): &(_, Fault)| {
-                    matches!(
-                        (here.account, fault),
-                        (Account::RefusedAs(_), Fault::CredentialsRefused(_))
-                    )
-                };
-                let sight = match (here.links[backend], faults.next()) {
-                    (_, Some(fault)) if of_its_own(&fault) => Sight::Wavers,
-                    (_, Some(_)) => Sight::Fails,
-                    (Link::Lossy, None) => Sight::Wavers,
-                    (_, None) => Sight::Passes,
+                let sight = match self.watchers[watcher].mind {
+                    Mind::Ours { .. } => self.sight(watcher, backend),
+                    Mind::Perl(_) => self.sight_of_poolmon(watcher, backend),
                 };
                 if self.sees[watcher][backend] != sight {
                     self.sees[watcher][backend] = sight;
@@ -105,6 +96,71 @@ impl World {
                 }
             }
         }
+    }
+
+    /// poolmon compares nobody with anybody.
+    fn sight_of_poolmon(&self, watcher: usize, backend: usize) -> Sight {
+        let mut faults = (0..self.services).filter_map(|s| self.fault(watcher, backend, s));
+        match (self.watchers[watcher].links[backend], faults.next()) {
+            (_, Some(_)) => Sight::Fails,
+            (Link::Lossy, None) => Sight::Wavers,
+            (_, None) => Sight::Passes,
+        }
+    }
+
+    /// What is true of a backend by the bar: whether it gets as far as the others. Where that depends on
+    /// attempts that are lost now and then, or on what a login came to before, it wavers.
+    fn sight(&self, watcher: usize, backend: usize) -> Sight {
+        let mut sight = match self.watchers[watcher].links[backend] {
+            Link::Lossy => Sight::Wavers,
+            _ => Sight::Passes,
+        };
+        for service in 0..self.services {
+            let (stage, fault) = match self.fault(watcher, backend, service) {
+                Some(found) => found,
+                None => continue,
+            };
+            // A time-out at the login is the backend's, or a refusal's other face, or nobody's.
+            let hangs_at_login = stage == Stage::Login && fault == Fault::TimedOut;
+            if fault.blame() == Blame::Service && !hangs_at_login {
+                return Sight::Fails;
+            }
+            let of_the_account = stage >= Stage::Login && !hangs_at_login;
+            let others: Vec<(bool, bool)> = (0..self.backends.len())
+                .filter(|other| {
+                    *other != backend
+                        && (!of_the_account || self.logins[*other] == self.logins[backend])
+                })
+                .map(|other| self.gets_further(watcher, other, service, stage))
+                .collect();
+            let surely = others.iter().filter(|(surely, _)| *surely).count();
+            let perhaps = others.iter().filter(|(_, perhaps)| *perhaps).count();
+            if surely * 2 > others.len() {
+                return Sight::Fails;
+            }
+            if perhaps * 2 > others.len() || hangs_at_login {
+                sight = Sight::Wavers;
+            }
+        }
+        sight
+    }
+
+    /// Whether a backend gets further than this stage surely, and whether perhaps.
+    fn gets_further(
+        &self,
+        watcher: usize,
+        backend: usize,
+        service: usize,
+        stage: Stage,
+    ) -> (bool, bool) {
+        let faults = || (0..self.services).filter_map(|s| self.fault(watcher, backend, s));
+        let further = match self.fault(watcher, backend, service) {
+            Some((reached, _)) => reached > stage,
+            None => true,
+        };
+        let lossy = self.watchers[watcher].links[backend] == Link::Lossy;
+        let ill = faults().any(|(_, fault)| fault.blame() == Blame::Service);
+        (further && !lossy && !ill, further)
     }
 
     /// What keeps a watcher from passing a service of a backend.
@@ -128,13 +184,18 @@ impl World {
             }
             Health::HalfFrozen | Health::Healthy => {}
         }
-        match here.account {
+        let shared = here.shared[backend];
+        if let Some(stage) = shared.filter(|stage| *stage < Stage::Login) {
+            return Some((stage, shared_fault(stage)));
+        }
+        let refused = match here.account {
             Account::RefusedAs(login) if self.logins[backend] != Some(login) => None,
             Account::Accepted => None,
             Account::Refused | Account::RefusedAs(_) => {
                 Some((Stage::Login, Fault::CredentialsRefused(Quote::new("no"))))
             }
-        }
+        };
+        refused.or_else(|| shared.map(|stage| (stage, shared_fault(stage))))
     }
 
     pub(super) fn attempt(
@@ -156,7 +217,20 @@ impl World {
             began: self.now,
             latency,
             delivery: None,
+            logged_in: match &result {
+                Ok(_) => true,
+                Err(failure) => failure.stage > Stage::Login,
+            },
             result,
         }
+    }
+}
+
+fn shared_fault(stage: Stage) -> Fault {
+    let text = Quote::new("no");
+    match stage {
+        Stage::Upgrade => Fault::CertificateRefused(text),
+        Stage::Login => Fault::CredentialsRefused(text),
+        _ => Fault::MailboxRefused(text),
     }
 }

@@ -1,0 +1,355 @@
+//! Backends are measured against each other, service by service: a fault that all have in common
+//! lowers the bar for all, and does not end judging.
+//!
+//! How far a backend gets at a service is the stage at which its latest attempt stopped. A backend
+//! *stands* if nothing speaks against it, or only shared faults do and not more than half of the
+//! others get further at those checks. It *has failed* where it stops short of others: for a fault of
+//! its own one that stands and gets further is enough; for a shared fault (a wrong password, an expired
+//! authority) it takes more than half of the others, or one renewed certificate would condemn all the
+//! rest. From the login on, the others are those probed with the same account.
+//!
+//! A down also needs a refuge: another backend of the tag, listed up, with a vhost count above zero,
+//! that stands by a round begun after this one's first failure and ended before its latest. The order
+//! matters: when everything comes back at once, a pass elsewhere must not confirm a stale failure here.
+//! A monitor that is cut off finds no refuge, and so does nothing.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::evidence::{Failing, Reach};
+use super::{Action, Age, Fleet, Hold, Member, Need, Question, Reason};
+use crate::config::settings::Brake;
+use crate::outcome::{Blame, Fault, Stage};
+use crate::schedule::Verdict;
+
+/// Whom a backend is probed as: a number, the same for the same account. It tells nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Login(pub u64);
+
+/// For which backends a check is the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    All,
+    /// Those probed with the same account, or all without one.
+    SameLogin(Option<Login>),
+}
+
+impl Scope {
+    fn of(failing: &Failing, login: Option<Login>) -> Scope {
+        let failure = &failing.failure;
+        // A login that nobody has answered yet is compared with all: it says nothing of its account.
+        if failure.stage < Stage::Login || failure.fault == Fault::LoginUnanswered {
+            Scope::All
+        } else {
+            Scope::SameLogin(login)
+        }
+    }
+
+    fn holds(self, member: &Member) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::SameLogin(login) => member.login == login,
+        }
+    }
+}
+
+/// How far the backends get, counted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bar {
+    backends: BTreeMap<Scope, usize>,
+    /// By service, how many backends got how far.
+    reached: BTreeMap<(Scope, usize), BTreeMap<Reach, usize>>,
+    /// By service, how far those that stand get.
+    standing: BTreeMap<usize, Reach>,
+}
+
+impl Bar {
+    pub(super) fn measure<'a>(members: impl Iterator<Item = &'a Member> + Clone) -> Bar {
+        let mut bar = Bar::default();
+        for member in members.clone().filter(|member| !member.left_alone) {
+            for scope in [Scope::All, Scope::SameLogin(member.login)] {
+                *bar.backends.entry(scope).or_default() += 1;
+                for service in member.evidence.tried() {
+                    if let Some(reach) = member.evidence.reach(service) {
+                        let reached = bar.reached.entry((scope, service)).or_default();
+                        *reached.entry(reach).or_default() += 1;
+                    }
+                }
+            }
+        }
+        for member in members {
+            if !bar.stands(member) {
+                continue;
+            }
+            for service in member.evidence.tried() {
+                if let Some(reach) = member.evidence.reach(service) {
+                    let highest = bar.standing.entry(service).or_insert(reach);
+                    *highest = reach.max(*highest);
+                }
+            }
+        }
+        bar
+    }
+
+    /// Whether nothing speaks against this backend but what not more than half of the others are
+    /// spared. One that has not been probed yet does not stand.
+    pub(super) fn stands(&self, member: &Member) -> bool {
+        let evidence = &member.evidence;
+        let judged = match evidence.verdict() {
+            Some(verdict) => verdict.blame() != Some(Blame::Service),
+            None => false,
+        };
+        let failing = evidence.failing();
+        judged
+            && !member.left_alone
+            && !evidence.is_suspect()
+            && evidence.age() == Age::OfTheseServices
+            && !failing.iter().any(|failing| self.condemns(member, failing))
+    }
+
+    /// Whether more than half of the others get further at this check.
+    fn condemns(&self, member: &Member, failing: &Failing) -> bool {
+        let scope = Scope::of(failing, member.login);
+        is_majority(self.further(failing, scope), self.others(scope))
+    }
+
+    fn further(&self, failing: &Failing, scope: Scope) -> usize {
+        let reached = match self.reached.get(&(scope, failing.service)) {
+            Some(reached) => reached,
+            None => return 0,
+        };
+        let further = reached
+            .iter()
+            .filter(|(reach, _)| **reach > failing.reach());
+        further.map(|(_, count)| count).sum()
+    }
+
+    /// How many backends there are in this scope beside one of them.
+    fn others(&self, scope: Scope) -> usize {
+        let all = self.backends.get(&scope).copied().unwrap_or(0);
+        all.saturating_sub(1)
+    }
+
+    /// Whether a backend that stands gets further at this service.
+    fn is_below(&self, failing: &Failing) -> bool {
+        let standing = self.standing.get(&failing.service);
+        standing.map_or(false, |reach| *reach > failing.reach())
+    }
+
+    /// Whether this backend stops short of where others stand.
+    pub(super) fn has_failed(&self, member: &Member) -> bool {
+        let evidence = &member.evidence;
+        let failed = matches!(evidence.verdict(), Some(Verdict::Failed { .. }));
+        let falls_short = |failing: &Failing| match failing.blame() {
+            Blame::Service => self.is_below(failing),
+            Blame::Shared => self.condemns(member, failing),
+            Blame::Own => false,
+        };
+        failed
+            && evidence
+                .failing()
+                .iter()
+                .any(|f| f.for_good && falls_short(f))
+    }
+}
+
+fn is_majority(part: usize, whole: usize) -> bool {
+    part * 2 > whole
+}
+
+pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
+    match question.action {
+        Action::MarkDown => hold_down(question),
+        Action::MarkUp => hold_up(question),
+        Action::Drain => None,
+    }
+}
+
+/// What only shared faults speak against comes up once the others have been probed since they began: most
+/// of them may have got further meanwhile.
+fn hold_up(question: &Question<'_>) -> Option<Hold> {
+    let member = question.member;
+    for failing in member.evidence.failing() {
+        let scope = Scope::of(failing, member.login);
+        let probed = |other: &Member| {
+            let latest = other.evidence.latest_sign();
+            latest.map_or(false, |began| began >= failing.since)
+        };
+        let others = question.fleet.members().filter(|(address, other)| {
+            *address != question.address && !other.left_alone && scope.holds(other)
+        });
+        let stale: Vec<IpAddr> = others
+            .filter(|(_, other)| !probed(other))
+            .map(|(address, _)| address)
+            .collect();
+        let bar = question.fleet.bar();
+        let further = bar.further(failing, scope);
+        if is_majority(further + stale.len(), bar.others(scope)) {
+            let reason = Reason::PeersAwaited {
+                service: failing.service,
+                stage: failing.failure.stage,
+            };
+            return Some(question.hold_for(reason, Need::Probe(stale)));
+        }
+    }
+    None
+}
+
+fn hold_down(question: &Question<'_>) -> Option<Hold> {
+    let mut first = None;
+    for failing in question.member.evidence.failing() {
+        if !failing.for_good {
+            continue;
+        }
+        let hold = hold_for(question, failing)?;
+        first.get_or_insert(hold);
+    }
+    // A verdict of other services, or of a series that has begun anew: the next one tells.
+    first.or_else(|| Some(question.hold(Reason::Stale)))
+}
+
+/// What holds a down for this service.
+fn hold_for(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
+    let bar = question.fleet.bar();
+    let refuge_needed = question.fleet.rules().brake != Brake::Off;
+    let shared = Reason::Shared {
+        service: failing.service,
+        stage: failing.failure.stage,
+    };
+    match failing.blame() {
+        Blame::Own => return Some(question.hold(shared)),
+        Blame::Service if !refuge_needed => return None,
+        Blame::Service => {}
+        Blame::Shared => {
+            if !bar.condemns(question.member, failing) {
+                return Some(question.hold(shared));
+            }
+            if let Some(hold) = peers_awaited(question, failing) {
+                return Some(hold);
+            }
+            if !refuge_needed {
+                return None;
+            }
+        }
+    }
+    let refuge = refuge_awaited(question, failing);
+    match failing.blame() {
+        Blame::Service if refuge.is_none() && !bar.is_below(failing) => Some(question.hold(shared)),
+        _ => refuge,
+    }
+}
+
+/// What is awaited where too few of the others have got further between this one's first failure and its
+/// latest: those who did before are probed again, and then this one. The order matters here, too.
+fn peers_awaited(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
+    let scope = Scope::of(failing, question.member.login);
+    let is_further = |other: &Member| match other.evidence.reach(failing.service) {
+        Some(reach) => reach > failing.reach() && !other.left_alone && scope.holds(other),
+        None => false,
+    };
+    let (mut before, mut after, mut stale) = (0, 0, Vec::new());
+    for (address, _) in question
+        .fleet
+        .members()
+        .filter(|(address, other)| *address != question.address && is_further(other))
+    {
+        match failing.outdone_by.get(&address) {
+            Some(at) if *at <= failing.latest_began => before += 1,
+            Some(_) => after += 1,
+            None => stale.push(address),
+        }
+    }
+    let others = question.fleet.bar().others(scope);
+    if is_majority(before, others) {
+        return None;
+    }
+    let reason = Reason::PeersAwaited {
+        service: failing.service,
+        stage: failing.failure.stage,
+    };
+    let probe = match is_majority(before + after, others) {
+        true => vec![question.address],
+        false => stale,
+    };
+    Some(question.hold_for(reason, Need::Probe(probe)))
+}
+
+fn refuge_awaited(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
+    let standing = || standing_refuges(question.fleet, question.member, failing);
+    if standing().any(|(_, passed)| passed <= failing.latest_began) {
+        return None;
+    }
+    if let Some((refuge, _)) = standing().next() {
+        let reason = Reason::FailureAwaited { refuge };
+        return Some(question.hold_for(reason, Need::Probe(vec![question.address])));
+    }
+    Some(match candidate(question.fleet, question.address) {
+        Some(candidate) => question.hold_for(
+            Reason::RefugeAwaited { candidate },
+            Need::Probe(vec![candidate]),
+        ),
+        None => question.hold(Reason::NoRefuge(question.member.listed.tag.clone())),
+    })
+}
+
+/// Those that had a sound round since this service fails, and still stand.
+fn standing_refuges<'a>(
+    fleet: &'a Fleet,
+    member: &'a Member,
+    failing: &'a Failing,
+) -> impl Iterator<Item = (IpAddr, Instant)> + 'a {
+    let refuges = failing.refuges.iter();
+    refuges
+        .map(|(address, passed)| (*address, *passed))
+        .filter(move |(address, _)| {
+            let other = fleet.member(*address);
+            other.map_or(false, |other| {
+                may_take_users_of(member, other) && fleet.bar().stands(other)
+            })
+        })
+}
+
+/// The backend to probe at once when an attempt on this one has failed: of those that could take its
+/// users the one with the latest sound round. None where the failure has no consequence, or while a
+/// round begun since has been sound.
+pub fn control(fleet: &mut Fleet, address: IpAddr) -> Option<IpAddr> {
+    fleet.measure();
+    let fleet = &*fleet;
+    let member = fleet.member(address)?;
+    let bar = fleet.bar();
+    let mut judged = member
+        .evidence
+        .failing()
+        .iter()
+        .filter(|failing| match failing.blame() {
+            Blame::Service => true,
+            Blame::Shared => bar.condemns(member, failing),
+            Blame::Own => false,
+        })
+        .peekable();
+    judged.peek()?;
+    if judged.any(|failing| standing_refuges(fleet, member, failing).next().is_some()) {
+        return None;
+    }
+    candidate(fleet, address)
+}
+
+fn candidate(fleet: &Fleet, address: IpAddr) -> Option<IpAddr> {
+    let member = fleet.member(address)?;
+    let bar = fleet.bar();
+    let could = |other: &Member| {
+        may_take_users_of(member, other)
+            && !other.left_alone
+            && (bar.stands(other) || other.evidence.is_untried())
+    };
+    fleet
+        .members()
+        .filter(|(other, with)| *other != address && could(with))
+        .max_by_key(|(other, with)| (with.evidence.sound_round().map(|round| round.ended), *other))
+        .map(|(other, _)| other)
+}
+
+fn may_take_users_of(member: &Member, other: &Member) -> bool {
+    other.listed.tag == member.listed.tag && other.may_take_users()
+}

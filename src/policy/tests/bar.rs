@@ -1,0 +1,315 @@
+//! A fault shared by all lowers the bar for all: nobody is taken down for it, and judging goes on.
+
+use super::*;
+
+const AT_LOGIN: Reason = Reason::Shared {
+    service: 0,
+    stage: Stage::Login,
+};
+
+const PEERS_AWAITED: Reason = Reason::PeersAwaited {
+    service: 0,
+    stage: Stage::Login,
+};
+
+fn expired() -> Failure {
+    let fault = Fault::CertificateRefused(Quote::new("expired"));
+    Failure::new(Stage::Tls, fault)
+}
+
+impl Bench {
+    fn logins(&mut self, logins: &[Option<u64>]) {
+        for (number, login) in (0..).zip(logins) {
+            self.fleet.on_login(address(number), login.map(Login));
+        }
+    }
+
+    fn check_held_for(&mut self, number: u8, reason: &Reason, probes: &[u8]) {
+        match self.decide(number) {
+            Decision::Hold(hold) => {
+                assert_eq!(&hold.reason, reason);
+                let addresses = probes.iter().map(|number| address(*number)).collect();
+                assert_eq!(hold.need, Some(Need::Probe(addresses)));
+            }
+            decision => panic!("expected a hold, {decision:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_login_refused_everywhere_takes_nobody_down() {
+    let mut bench = Bench::new(3);
+    for number in 0..3 {
+        bench.refuses_login(number);
+    }
+    for number in 0..3 {
+        bench.check_held(number, &AT_LOGIN, None);
+    }
+    assert!(AT_LOGIN.alarm().is_some());
+}
+
+#[test]
+fn a_dead_backend_goes_down_while_the_others_refuse_the_login_and_comes_up_when_it_refuses_it_too()
+{
+    let mut bench = Bench::new(3);
+    for number in 0..3 {
+        bench.refuses_login(number);
+    }
+    bench.refuses(0, false);
+    bench.check_held(0, &Reason::Stale, None);
+    bench.refuses_login(1);
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    bench.set(0, HostState::Down);
+    bench.listed(0).users = 0;
+    bench.read_list();
+    for other in [1, 2] {
+        bench.refuses_login(other);
+        bench.check_held(other, &AT_LOGIN, None);
+    }
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::Drain);
+    bench.send(0, Action::Drain, Answer::Done);
+    bench.read_list();
+    bench.check_nothing(0);
+
+    bench.refuses_login(0);
+    bench.check_held_for(
+        0,
+        &Reason::PeersAwaited {
+            service: 0,
+            stage: Stage::Login,
+        },
+        &[1, 2],
+    );
+    bench.refuses_login(1);
+    bench.refuses_login(2);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn a_backend_that_hangs_where_the_others_refuse_gets_as_far_as_they_do() {
+    let mut bench = Bench::new(3);
+    for number in 1..3 {
+        bench.refuses_login(number);
+    }
+    let hangs = || Failure::new(Stage::Login, Fault::TimedOut);
+    bench.finding(0, Err(hangs()), true);
+    bench.refuses_login(1);
+    bench.finding(0, Err(hangs()), true);
+    bench.check_held(0, &AT_LOGIN, None);
+}
+
+#[test]
+fn one_renewed_certificate_does_not_condemn_the_rest_and_two_do() {
+    let mut bench = Bench::new(3);
+    for number in 0..3 {
+        bench.finding(number, Err(expired()), true);
+    }
+    for _ in 0..2 {
+        bench.passes(1);
+        for number in [0, 2] {
+            bench.finding(number, Err(expired()), true);
+        }
+    }
+    let reason = Reason::Shared {
+        service: 0,
+        stage: Stage::Tls,
+    };
+    for number in [0, 2] {
+        bench.check_held(number, &reason, None);
+    }
+    bench.passes(2);
+    bench.finding(0, Err(expired()), true);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn a_login_refused_by_one_counts_once_enough_others_have_passed_it_since() {
+    let mut bench = Bench::new(4);
+    for number in 1..4 {
+        bench.passes(number);
+    }
+    bench.refuses_login(0);
+    bench.check_held_for(0, &PEERS_AWAITED, &[1, 2, 3]);
+    bench.passes(1);
+    bench.check_held_for(0, &PEERS_AWAITED, &[2, 3]);
+    bench.passes(2);
+    bench.refuses_login(0);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn where_a_login_is_changed_on_one_after_the_other_the_rest_is_probed_before_the_first_is_judged() {
+    let mut bench = Bench::new(4);
+    for number in 1..4 {
+        bench.passes(number);
+    }
+    bench.refuses_login(0);
+    bench.check_held_for(0, &PEERS_AWAITED, &[1, 2, 3]);
+    bench.passes(1);
+    bench.refuses_login(2);
+    bench.refuses_login(3);
+    bench.refuses_login(0);
+    bench.check_held(0, &AT_LOGIN, None);
+}
+
+#[test]
+fn a_fault_of_the_monitors_own_speaks_against_nobody() {
+    let mut bench = Bench::new(2);
+    bench.passes(0);
+    let failure = Failure::new(Stage::Prepare, Fault::NoDescriptors);
+    bench.finding(0, Err(failure), false);
+    bench.check_nothing(0);
+    assert_eq!(control(&mut bench.fleet, address(0)), None);
+}
+
+#[test]
+fn a_pass_of_a_service_checked_before_is_no_peer_of_one_checked_now() {
+    let mut bench = Bench::new(2);
+    bench.refuses_login(0);
+    bench.passes(1);
+    bench.refuses_login(0);
+    bench.check_acts(0, Action::MarkDown);
+    bench.fleet.on_other_services();
+    bench.refuses_login(0);
+    bench.check_held(0, &AT_LOGIN, None);
+}
+
+#[test]
+fn a_login_counts_against_a_backend_only_while_another_passes_it_as_the_same_user() {
+    for (logins, peer) in [
+        ([Some(1), Some(2), None], None),
+        ([Some(1), Some(1), Some(2)], Some(1)),
+        ([Some(1), None, Some(1)], Some(2)),
+    ] {
+        let mut bench = Bench::new(3);
+        bench.logins(&logins);
+        bench.passes(1);
+        bench.passes(2);
+        bench.refuses_login(0);
+        match peer {
+            Some(peer) => bench.check_held_for(0, &PEERS_AWAITED, &[peer]),
+            None => bench.check_held(0, &AT_LOGIN, None),
+        }
+        bench.passes(1);
+        bench.passes(2);
+        bench.refuses_login(0);
+        match peer {
+            Some(_) => bench.check_acts(0, Action::MarkDown),
+            None => bench.check_held(0, &AT_LOGIN, None),
+        }
+    }
+}
+
+#[test]
+fn a_login_that_nobody_has_answered_is_compared_with_all_others() {
+    let mut bench = Bench::new(3);
+    bench.logins(&[Some(1), Some(2), Some(3)]);
+    let unanswered = || Failure::new(Stage::Login, Fault::LoginUnanswered);
+    bench.finding(0, Err(unanswered()), true);
+    bench.passes(1);
+    bench.passes(2);
+    bench.finding(0, Err(unanswered()), true);
+    bench.check_acts(0, Action::MarkDown);
+    bench.finding(1, Err(unanswered()), true);
+    bench.check_held(0, &AT_LOGIN, None);
+}
+
+#[test]
+fn a_certificate_counts_whoever_the_others_are_probed_as() {
+    let mut bench = Bench::new(2);
+    bench.logins(&[Some(1), Some(2)]);
+    for _ in 0..2 {
+        bench.passes(1);
+        bench.finding(0, Err(expired()), true);
+    }
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn a_refused_login_of_before_is_no_verdict_on_another_account() {
+    let mut bench = Bench::new(2);
+    bench.refuses_login(0);
+    bench.passes(1);
+    bench.refuses_login(0);
+    bench.logins(&[Some(7), Some(7)]);
+    bench.check_nothing(0);
+    bench.finding(
+        0,
+        Err(Failure::new(Stage::Login, Fault::LoginUnanswered)),
+        false,
+    );
+    bench.passes(1);
+    bench.check_nothing(0);
+}
+
+#[test]
+fn a_dead_backend_stays_judged_when_the_account_changes() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    bench.logins(&[Some(7), Some(7)]);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn a_peer_must_have_passed_since_this_check_failed_not_since_any_did() {
+    let mut bench = Bench::new(2);
+    bench.refuses(0, false);
+    bench.passes(1);
+    bench.refuses_login(0);
+    bench.check_held_for(0, &PEERS_AWAITED, &[1]);
+    bench.passes(1);
+    bench.refuses_login(0);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn all_may_be_taken_down_for_a_fault_of_their_own_but_not_for_a_shared_one() {
+    let rules = Rules {
+        brake: Brake::Off,
+        ..RULES
+    };
+    let mut bench = Bench::with(2, rules);
+    for number in 0..2 {
+        bench.refuses_login(number);
+        bench.check_held(number, &AT_LOGIN, None);
+    }
+    for number in 0..2 {
+        bench.refuses(number, true);
+        bench.check_acts(number, Action::MarkDown);
+    }
+}
+
+#[test]
+fn a_shared_fault_at_one_service_does_not_hide_a_dead_one() {
+    let mut bench = Bench::new(3);
+    let round = |bench: &mut Bench, number, dead| {
+        bench.finding_at(0, number, Err(expired()), Ends::Service);
+        match dead {
+            false => bench.finding_at(1, number, Ok(Pass::Clean), Ends::Round(expired())),
+            true => bench.refuses_at(1, number),
+        }
+    };
+    for dead in [false, true] {
+        for number in 0..3 {
+            round(&mut bench, number, dead && number == 0);
+        }
+    }
+    round(&mut bench, 1, false);
+    round(&mut bench, 0, true);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn many_that_share_a_fault_do_not_ask_for_each_other_without_end() {
+    let mut bench = Bench::new(20);
+    for number in 0..20 {
+        bench.refuses_login(number);
+    }
+    for number in 0..20 {
+        bench.refuses_login(number);
+        assert_eq!(control(&mut bench.fleet, address(number)), None);
+    }
+}
