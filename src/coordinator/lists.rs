@@ -227,7 +227,8 @@ impl Coordinator {
     fn on_ring(&mut self, state: &RingState) {
         let now = Instant::now();
         self.fleet.on_sync(match state {
-            RingState::Synced => Sync::Synced,
+            // A status that an old director does not tell holds nothing back.
+            RingState::Synced | RingState::NotTold => Sync::Synced,
             RingState::Handshaking | RingState::Syncing | RingState::Unknown(_) => Sync::Unsynced,
         });
         match state {
@@ -240,7 +241,7 @@ impl Coordinator {
                 self.notices.lower(&Notice::RingStatusUnknown);
             }
         }
-        if *state == RingState::Synced {
+        if matches!(state, RingState::Synced | RingState::NotTold) {
             self.lists.unsynced_since = None;
             if self.notices.lower(&Notice::RingUnsynced) {
                 info!("the ring is synced again");

@@ -21,7 +21,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::admin_socket::HostLine;
 
 pub use words::{
-    Answer, Command, Deed, FakeHost, Greeting, ListShape, Record, ResetSupport, RingState,
+    Answer, Command, Deed, FakeHost, Greeting, ListShape, Record, ResetSupport, RingState, Version,
     WritePace,
 };
 
@@ -38,6 +38,7 @@ struct State {
     peers: Vec<String>,
     greeting: Greeting,
     pace: WritePace,
+    version: Version,
     list: ListShape,
     reset: ResetSupport,
     next: HashMap<Subject, VecDeque<Answer>>,
@@ -84,6 +85,7 @@ impl FakeDirector {
                 peers: Vec::new(),
                 greeting: Greeting::Proper,
                 pace: WritePace::Whole,
+                version: Version::V2_2_19,
                 list: ListShape::Whole,
                 reset: ResetSupport::WithLimit,
                 next: HashMap::new(),
@@ -122,6 +124,10 @@ impl FakeDirector {
 
     pub fn set_pace(&self, pace: WritePace) {
         self.state().pace = pace;
+    }
+
+    pub fn set_version(&self, version: Version) {
+        self.state().version = version;
     }
 
     pub fn set_list(&self, list: ListShape) {
