@@ -199,11 +199,8 @@ impl Coordinator {
                 Some(Change::HostSet { address, vhosts: 0 })
             }
             (Action::MarkUp, Generation::VhostCounts) => {
-                let down = self.fleet.member(address)?.memory().down?;
-                Some(Change::HostSet {
-                    address,
-                    vhosts: down.vhosts,
-                })
+                let vhosts = self.fleet.member(address)?.vhosts_to_give_back()?;
+                Some(Change::HostSet { address, vhosts })
             }
             (Action::Drain, _) => self.drain(address),
         }

@@ -305,6 +305,7 @@ impl Fleet {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_remembered(memory, now);
         }
+        self.put_in_place(address);
     }
 
     /// A command is about to be sent, in this second of the wall clock.

@@ -14,10 +14,15 @@ use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::{DrainMode, Rules};
 use crate::schedule::Verdict;
 
+/// Dovecot's default vhost count.
+const DEFAULT_VHOSTS: u32 = 100;
+
 /// One listed backend.
 #[derive(Debug)]
 pub struct Member {
     pub listed: Listed,
+    /// The last vhost count above 0 that it was listed with, or that the ledger remembers.
+    vhosts_before: Option<u32>,
     pub evidence: Evidence,
     /// A drain owed to its users.
     pub debt: Option<Debt>,
@@ -67,6 +72,7 @@ impl Member {
     pub(super) fn new(listed: Listed, began: Instant) -> Member {
         let contest = Contest::new(listed.state, began);
         Member {
+            vhosts_before: above_zero(listed.vhosts),
             listed,
             evidence: Evidence::default(),
             debt: None,
@@ -102,6 +108,28 @@ impl Member {
             down: self.ownership.down(),
             drain_owed: self.debt.is_some(),
             contests: self.contest.count(),
+        }
+    }
+
+    /// Its vhost count in every weighing. A director before 2.2.19 lists a down backend with 0: there it
+    /// is what the backend had before, or Dovecot's default where nobody here has seen it up.
+    pub(super) fn weight(&self) -> u64 {
+        u64::from(match self.listed.is_down_by_vhost_count() {
+            true => self.vhosts_before.unwrap_or(DEFAULT_VHOSTS),
+            false => self.listed.vhosts,
+        })
+    }
+
+    /// What brings it up again where it is down by its vhost count: known only to who took it down.
+    pub fn vhosts_to_give_back(&self) -> Option<u32> {
+        above_zero(self.ownership.down()?.vhosts)
+    }
+
+    /// Whether it would take users if it were brought up now.
+    pub(super) fn would_take_users(&self) -> bool {
+        match self.listed.is_down_by_vhost_count() {
+            true => self.vhosts_to_give_back().is_some(),
+            false => self.listed.vhosts > 0,
         }
     }
 
@@ -142,6 +170,8 @@ impl Member {
 
     pub(super) fn on_remembered(&mut self, memory: Memory, now: Instant) {
         self.ownership = Ownership::remembered(memory.down, &self.listed, now);
+        let remembered = memory.down.and_then(|down| above_zero(down.vhosts));
+        self.vhosts_before = self.vhosts_before.or(remembered);
         self.contest.on_remembered(memory.contests, now);
         if memory.drain_owed {
             self.debt.get_or_insert_with(|| Debt::new(now));
@@ -230,6 +260,7 @@ impl Member {
             self.contest
                 .on_foreign_down_undone(healthy_since, hold, began);
         }
+        self.vhosts_before = above_zero(listed.vhosts).or(self.vhosts_before);
         self.listed = listed;
         match self.command {
             Command::Answered { at } if began >= at => self.settle(to, changes),
@@ -274,4 +305,8 @@ impl Member {
             self.debt = None;
         }
     }
+}
+
+fn above_zero(vhosts: u32) -> Option<u32> {
+    (vhosts > 0).then_some(vhosts)
 }

@@ -87,3 +87,55 @@ fn monitors_of_old_directors_take_turns_without_a_status() {
     monitor.wait_for_line(&["held by rule rank"], REACTION);
     assert_eq!(complaints(&monitor), Vec::<String>::new());
 }
+
+/// A backend that is down is listed with vhost count 0 there: it counts as what it had.
+#[test]
+fn a_share_of_the_vhost_counts_is_one_of_what_they_were() {
+    together(OLD, |version| {
+        let pool = FakePool::start(5);
+        pool.director.set_version(version);
+        let plan = pool.monitor().flag("--max-down=50%");
+        let mut monitor = plan.start();
+        pool.wait_for_visits();
+        let down = || {
+            (0..5)
+                .filter(|&backend| vhosts(&pool, backend) == 0)
+                .count()
+        };
+        for backend in &pool.backends[..4] {
+            backend.set(Mood::Refusing);
+        }
+        wait_until("two to be down", REACTION, || down() == 2);
+        monitor.wait_for_line(&[" ERR ", "--max-down"], REACTION);
+        wait_until("no users on them", REACTION, || {
+            (0..4).all(|backend| vhosts(&pool, backend) > 0 || pool.users_of(backend) == 0)
+        });
+        assert_no_more_changes(&pool, A_WHILE);
+
+        monitor.kill();
+        let monitor = plan.start();
+        monitor.wait_for_line(&[" ERR ", "--max-down"], REACTION);
+        assert_no_more_changes(&pool, A_WHILE);
+        assert_eq!(down(), 2, "{version:?}");
+    });
+}
+
+/// Others have taken two down before this monitor started: their counts are not known, and taken for
+/// Dovecot's default.
+#[test]
+fn those_that_were_down_before_count_in_a_share_too() {
+    let pool = FakePool::start(5);
+    pool.director.set_version(Version::V2_0_14);
+    for backend in [3, 4] {
+        pool.director
+            .edit(pool.address(backend), |host: &mut FakeHost| host.vhosts = 0);
+    }
+    let monitor = pool.monitor().flag("--max-down=50%").start();
+    pool.wait_for_visits();
+    for backend in [0, 3, 4] {
+        pool.backends[backend].set(Mood::Refusing);
+    }
+    monitor.wait_for_line(&[" ERR ", "--max-down"], REACTION);
+    assert_no_more_changes(&pool, A_WHILE);
+    assert_eq!(vhosts(&pool, 0), 100);
+}
