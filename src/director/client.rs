@@ -3,8 +3,6 @@
 //! Every call blocks until its deadline at the latest; the threads in `link` and `watch` make them.
 //! No thread is started here, no meaning given to a reply, and no command tried twice.
 
-use std::error::Error;
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::ops::Range;
@@ -14,136 +12,10 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::wire::{self, Change, HostList, HostListParser, ListError, ListParser, Reply};
+use super::error::{DirectorError, DirectorFault, DirectorStage};
+use super::wire::{self, Change, HostList, HostListParser, ListParser, Reply};
 use super::wire::{Ring, RingParser};
 use crate::quote::Quote;
-
-/// Where in a connection's life something happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DirectorStage {
-    Connect,
-    Greeting,
-    /// Writing a changing command.
-    Command,
-    /// Waiting for the answer to a changing command.
-    Reply,
-    HostList,
-    DirectorList,
-}
-
-impl fmt::Display for DirectorStage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            DirectorStage::Connect => "connect",
-            DirectorStage::Greeting => "greeting",
-            DirectorStage::Command => "command",
-            DirectorStage::Reply => "reply",
-            DirectorStage::HostList => "host list",
-            DirectorStage::DirectorList => "director list",
-        })
-    }
-}
-
-/// What went wrong with the director.
-#[derive(Debug)]
-pub enum DirectorFault {
-    /// There is no such socket: Dovecot does not run here, or not as a director.
-    NotThere,
-    /// The socket is left over, nobody listens.
-    Refused,
-    TimedOut,
-    /// The connection ended before the first line of an answer: so the director rejects commands
-    /// and arguments that it does not know, and versions.
-    Closed,
-    /// The connection ended within a list.
-    CutList,
-    List(ListError),
-    /// The first line was another protocol's, or another major version's.
-    WrongGreeting(Quote),
-    /// Longer than `wire::LONGEST_LINE`.
-    LineTooLong(Quote),
-    /// Text behind the end of an answer: whose answer is whose cannot be told any more.
-    Unasked(Quote),
-    Io(io::Error),
-}
-
-impl From<io::Error> for DirectorFault {
-    fn from(error: io::Error) -> DirectorFault {
-        use io::ErrorKind::*;
-        match error.kind() {
-            // A read, write or connect whose time-out passed reports `WouldBlock`.
-            WouldBlock | TimedOut => DirectorFault::TimedOut,
-            UnexpectedEof | BrokenPipe | ConnectionReset | NotConnected => DirectorFault::Closed,
-            _ => DirectorFault::Io(error),
-        }
-    }
-}
-
-impl fmt::Display for DirectorFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DirectorFault::NotThere => f.write_str("no such socket"),
-            DirectorFault::Refused => f.write_str("nobody listens"),
-            DirectorFault::TimedOut => f.write_str("timed out"),
-            DirectorFault::Closed => f.write_str("connection closed"),
-            DirectorFault::CutList => f.write_str("connection closed within the list"),
-            DirectorFault::List(error) => error.fmt(f),
-            DirectorFault::WrongGreeting(text) => write!(f, "not a director's greeting {text}"),
-            DirectorFault::LineTooLong(text) => write!(f, "line too long {text}"),
-            DirectorFault::Unasked(text) => write!(f, "text nobody asked for {text}"),
-            DirectorFault::Io(error) => error.fmt(f),
-        }
-    }
-}
-
-/// Which director, at which stage, what.
-#[derive(Debug)]
-pub struct DirectorError {
-    pub socket: PathBuf,
-    pub stage: DirectorStage,
-    pub fault: DirectorFault,
-}
-
-impl DirectorError {
-    /// Whether the director may have carried out the change all the same. If not, it has certainly
-    /// not seen the command.
-    pub fn leaves_doubt(&self) -> bool {
-        match self.stage {
-            DirectorStage::Command | DirectorStage::Reply => true,
-            DirectorStage::Connect
-            | DirectorStage::Greeting
-            | DirectorStage::HostList
-            | DirectorStage::DirectorList => false,
-        }
-    }
-}
-
-impl DirectorError {
-    /// Whether the director closed the connection where a reply was due: its way to say that it
-    /// does not know the command, or this form of it.
-    pub fn is_close_for_reply(&self) -> bool {
-        matches!(
-            (self.stage, &self.fault),
-            (DirectorStage::Reply, DirectorFault::Closed)
-        )
-    }
-}
-
-impl fmt::Display for DirectorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let socket = self.socket.display();
-        write!(f, "director {socket}: {}: {}", self.stage, self.fault)
-    }
-}
-
-impl Error for DirectorError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.fault {
-            DirectorFault::Io(error) => Some(error),
-            _ => None,
-        }
-    }
-}
 
 /// Sends one change over a connection of its own and waits for the reply.
 ///

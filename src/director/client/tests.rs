@@ -1,5 +1,6 @@
 //! A director that does what the script says, on a socket in a folder of its own.
 
+use std::error::Error;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixListener;
