@@ -39,7 +39,7 @@ pub enum OnceError {
 impl std::fmt::Display for OnceError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            OnceError::Director(cause) => cause.fmt(f),
+            OnceError::Director(cause) => write!(f, "{cause}; {}", cause.advice()),
             OnceError::Thread(cause) => write!(f, "a probe's thread cannot be started: {cause}"),
             OnceError::Output(cause) => write!(f, "standard output: {cause}"),
         }

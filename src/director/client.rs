@@ -3,19 +3,26 @@
 //! Every call blocks until its deadline at the latest; the threads in `link` and `watch` make them.
 //! No thread is started here, no meaning given to a reply, and no command tried twice.
 
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::ops::Range;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::error::{DirectorError, DirectorFault, DirectorStage};
+use super::socket_file::SocketFile;
 use super::wire::{self, Change, HostList, HostListParser, ListParser, Reply};
 use super::wire::{Ring, RingParser};
 use crate::quote::Quote;
+
+/// Until a director that runs has accepted a connection and greeted; it takes a millisecond.
+const GREETING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sends one change over a connection of its own and waits for the reply.
 ///
@@ -23,7 +30,8 @@ use crate::quote::Quote;
 /// `conn->ring_sync_callback == NULL`), hence the new one each time. A connection closed without
 /// a reply is `Closed` at `Reply`: the director does not know the command or an argument.
 pub fn change(socket: &Path, change: &Change, deadline: Instant) -> Result<Reply, DirectorError> {
-    let mut connection = Connection::open(socket, deadline)?;
+    let soon = Instant::now() + GREETING_PATIENCE;
+    let mut connection = Connection::open(socket, deadline.min(soon))?;
     connection.write(&change.to_string(), DirectorStage::Command, deadline)?;
     let reply = connection.line(DirectorStage::Reply, deadline)?;
     Ok(Reply::parse(&connection.buffer[reply]))
@@ -49,23 +57,48 @@ impl Lists {
 #[derive(Debug)]
 pub struct Standing {
     connection: Connection,
+    /// What it was opened through.
+    file: SocketFile,
     /// DIRECTOR-LIST has been sent and its answer not been read.
     ring_asked: bool,
 }
 
 impl Standing {
     pub fn open(socket: &Path, deadline: Instant) -> Result<Standing, DirectorError> {
-        let connection = Connection::open(socket, deadline)?;
-        Ok(Standing {
-            connection,
-            ring_asked: false,
-        })
+        let before = SocketFile::at(socket).ok();
+        let mut connection = Connection::open(socket, deadline)?;
+        match SocketFile::at(socket).ok() {
+            Some(file) if before == Some(file) => Ok(Standing {
+                connection,
+                file,
+                ring_asked: false,
+            }),
+            // Which of the two was it opened through?
+            _ => {
+                connection.end();
+                Err(connection.error(DirectorStage::SocketFile, DirectorFault::Changed))
+            }
+        }
     }
 
-    /// Reads both lists whole, one after the other. After an error the connection is useless,
+    /// Whether a command would go where the lists come from.
+    fn check_file(&self) -> Result<(), DirectorError> {
+        let fault = match SocketFile::at(&self.connection.socket) {
+            Ok(file) if file == self.file => return Ok(()),
+            Ok(_) => DirectorFault::Changed,
+            Err(error) => match unconnected(&self.connection.socket, error) {
+                DirectorFault::NotThere => DirectorFault::Gone,
+                fault => fault,
+            },
+        };
+        Err(self.connection.error(DirectorStage::SocketFile, fault))
+    }
+
+    /// Reads both lists whole, one after the other, if the path still leads here. After an error the connection is useless,
     /// because a late answer would be taken for the next one's: every further read says `Closed`.
     pub fn read(&mut self, deadline: Instant) -> Result<Lists, DirectorError> {
         self.or_end(|standing| {
+            standing.check_file()?;
             standing.take_ring(deadline)?;
             let (began, hosts) = standing.read_hosts(deadline)?;
             standing.ask_for_ring(deadline)?;
@@ -79,6 +112,7 @@ impl Standing {
     /// one reading old, unless something has changed.
     pub fn read_again(&mut self, last: &Lists, deadline: Instant) -> Result<Lists, DirectorError> {
         self.or_end(|standing| {
+            standing.check_file()?;
             let ring = standing.take_ring(deadline)?;
             let ring = ring.unwrap_or_else(|| last.ring.clone());
             let (began, hosts) = standing.read_hosts(deadline)?;
@@ -308,14 +342,26 @@ fn connect(path: &Path, deadline: Instant) -> Result<UnixStream, DirectorFault> 
             Ok(()) => return Ok(socket.into()),
             // Not restarted by the kernel, because a time-out is set.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                return Err(match error.kind() {
-                    io::ErrorKind::NotFound => DirectorFault::NotThere,
-                    io::ErrorKind::ConnectionRefused => DirectorFault::Refused,
-                    _ => error.into(),
-                })
-            }
+            Err(error) => return Err(unconnected(path, error)),
         }
+    }
+}
+
+fn unconnected(path: &Path, error: io::Error) -> DirectorFault {
+    let is = |errno: Errno| error.raw_os_error() == Some(errno as i32);
+    if is(Errno::ENOENT) || is(Errno::ENOTDIR) {
+        // Where a part of the path is no folder there is no such socket either.
+        DirectorFault::NotThere
+    } else if is(Errno::EPROTOTYPE) {
+        DirectorFault::WrongType
+    } else if is(Errno::ECONNREFUSED) {
+        // A file that is no socket refuses, too.
+        match fs::metadata(path) {
+            Ok(file) if !file.file_type().is_socket() => DirectorFault::NotASocket,
+            _ => DirectorFault::Refused,
+        }
+    } else {
+        error.into()
     }
 }
 

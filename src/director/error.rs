@@ -7,13 +7,23 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use nix::unistd::geteuid;
+
 use super::wire::ListError;
 use crate::quote::Quote;
+
+/// Where the operator says which socket it is: poolmon's option and dovemon's key.
+const OPTION: &str = "-S (director_admin_socket)";
+
+/// As Dovecot's configuration has it.
+const LISTENER: &str = "unix_listener director-admin";
 
 /// Where in a connection's life something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DirectorStage {
     Connect,
+    /// Looking whether the path still leads to the socket that the connection was made through.
+    SocketFile,
     Greeting,
     /// Writing a changing command.
     Command,
@@ -27,6 +37,7 @@ impl fmt::Display for DirectorStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             DirectorStage::Connect => "connect",
+            DirectorStage::SocketFile => "socket file",
             DirectorStage::Greeting => "greeting",
             DirectorStage::Command => "command",
             DirectorStage::Reply => "reply",
@@ -43,6 +54,16 @@ pub enum DirectorFault {
     NotThere,
     /// The socket is left over, nobody listens.
     Refused,
+    /// The path leads to a file or folder.
+    NotASocket,
+    /// The path leads to a socket for datagrams.
+    WrongType,
+    /// The socket or a folder above it is closed to this process.
+    Denied,
+    /// The path leads nowhere any more: no command of ours would find the director.
+    Gone,
+    /// Another socket has taken the place, or somebody has changed who may use this one.
+    Changed,
     TimedOut,
     /// The connection ended before the first line of an answer: so the director rejects commands
     /// and arguments that it does not know, and versions.
@@ -66,6 +87,7 @@ impl From<io::Error> for DirectorFault {
             // A read, write or connect whose time-out passed reports `WouldBlock`.
             WouldBlock | TimedOut => DirectorFault::TimedOut,
             UnexpectedEof | BrokenPipe | ConnectionReset | NotConnected => DirectorFault::Closed,
+            PermissionDenied => DirectorFault::Denied,
             _ => DirectorFault::Io(error),
         }
     }
@@ -76,6 +98,11 @@ impl fmt::Display for DirectorFault {
         match self {
             DirectorFault::NotThere => f.write_str("no such socket"),
             DirectorFault::Refused => f.write_str("nobody listens"),
+            DirectorFault::NotASocket => f.write_str("not a socket"),
+            DirectorFault::WrongType => f.write_str("not a stream socket"),
+            DirectorFault::Denied => f.write_str("permission denied"),
+            DirectorFault::Gone => f.write_str("gone since the connection was opened"),
+            DirectorFault::Changed => f.write_str("changed since the connection was opened"),
             DirectorFault::TimedOut => f.write_str("timed out"),
             DirectorFault::Closed => f.write_str("connection closed"),
             DirectorFault::CutList => f.write_str("connection closed within the list"),
@@ -103,6 +130,7 @@ impl DirectorError {
         match self.stage {
             DirectorStage::Command | DirectorStage::Reply => true,
             DirectorStage::Connect
+            | DirectorStage::SocketFile
             | DirectorStage::Greeting
             | DirectorStage::HostList
             | DirectorStage::DirectorList => false,
@@ -118,6 +146,42 @@ impl DirectorError {
             (self.stage, &self.fault),
             (DirectorStage::Reply, DirectorFault::Closed)
         )
+    }
+}
+
+impl DirectorError {
+    /// What an operator has to check, as a question.
+    pub fn advice(&self) -> String {
+        match (&self.fault, self.stage) {
+            (DirectorFault::NotThere | DirectorFault::Refused | DirectorFault::Gone, _) => format!(
+                "is Dovecot running, is this the socket that {OPTION} should name, and has its \
+                 service director a {LISTENER}?"
+            ),
+            (DirectorFault::NotASocket | DirectorFault::WrongType, _)
+            | (
+                DirectorFault::WrongGreeting(_) | DirectorFault::LineTooLong(_),
+                DirectorStage::Greeting,
+            ) => format!("does {OPTION} name the {LISTENER} of Dovecot's service director?"),
+            (DirectorFault::Denied, _) => format!(
+                "may user {} write to this socket and enter its folders? see mode, user and group of \
+                 the {LISTENER} in Dovecot's service director, and SELinux or AppArmor",
+                geteuid()
+            ),
+            (DirectorFault::TimedOut, _) => {
+                "does Dovecot's director process hang? see Dovecot's log and doveadm director status"
+                    .to_owned()
+            }
+            (DirectorFault::Closed, DirectorStage::Connect | DirectorStage::Greeting) => format!(
+                "does {OPTION} name the {LISTENER} of Dovecot's service director? see Dovecot's log, too"
+            ),
+            (DirectorFault::Io(_), DirectorStage::Connect) => {
+                format!(
+                    "is this the path that {OPTION} should name, and can this machine open more \
+                     connections?"
+                )
+            }
+            _ => "see Dovecot's log and doveadm director status".to_owned(),
+        }
     }
 }
 
