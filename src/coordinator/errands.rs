@@ -248,9 +248,13 @@ impl Coordinator {
         self.errands.under_way.remove(&address);
         let answer = match &result {
             Ok(Reply::Ok) => Answer::Done,
+            Err(cause) if !cause.leaves_doubt() => Answer::NotSent,
             _ => Answer::NotDone,
         };
-        self.log_answer(&change, &result);
+        match &result {
+            Err(cause) if answer == Answer::NotSent => self.on_unsent(&change, cause),
+            _ => self.log_answer(&change, &result),
+        }
         if let (Change::HostResetUsers { limit, .. }, Err(cause)) = (change, &result) {
             if cause.is_close_for_reply() {
                 self.errands.on_reset_closed(limit);

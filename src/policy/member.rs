@@ -30,6 +30,8 @@ pub struct Member {
     pub(super) news: Instant,
     pub(super) command: Command,
     pub(super) setback: Option<Setback>,
+    /// Our last command has not reached the director.
+    unsent: bool,
     pub(super) ownership: Ownership,
     pub(super) contest: Contest,
     pub(super) turn: Option<Turn>,
@@ -56,6 +58,8 @@ pub enum Answer {
     Done,
     /// It said something else, or nothing in time: it may or may not have been done.
     NotDone,
+    /// It has never seen the command: no connection to it could be opened.
+    NotSent,
 }
 
 /// What of a backend has to outlive the process: the ledger keeps it.
@@ -79,6 +83,7 @@ impl Member {
             news: began,
             command: Command::Settled,
             setback: None,
+            unsent: false,
             ownership: Ownership::Foreign,
             contest,
             turn: None,
@@ -211,6 +216,7 @@ impl Member {
 
     pub(super) fn on_answer(&mut self, action: Action, answer: Answer, now: Instant) {
         self.command = Command::Answered { at: now };
+        self.unsent = answer == Answer::NotSent;
         if let Some(expected) = &mut self.expected {
             expected.answer = Some(answer);
         }
@@ -220,7 +226,7 @@ impl Member {
                     debt.on_done(now);
                 }
             }
-            (Action::Drain, Answer::NotDone) => {
+            (Action::Drain, Answer::NotDone | Answer::NotSent) => {
                 if let Some(debt) = &mut self.debt {
                     debt.on_not_done(now);
                 }
@@ -231,9 +237,21 @@ impl Member {
                 self.ownership = Ownership::Foreign;
             }
             (Action::MarkDown, Answer::Done) => self.setback = None,
-            (Action::MarkDown | Action::MarkUp, Answer::NotDone) => {
+            (Action::MarkDown | Action::MarkUp, Answer::NotDone | Answer::NotSent) => {
                 self.setback = Some(Setback::after(self.setback.as_ref(), now));
             }
+        }
+    }
+
+    /// The director can be told something again: what did not reach it is due at once. What it
+    /// refused keeps its pause, or a director that dies of a command would be sent it again at once.
+    pub(super) fn on_director_back(&mut self) {
+        if !std::mem::take(&mut self.unsent) {
+            return;
+        }
+        self.setback = None;
+        if let Some(debt) = &mut self.debt {
+            debt.on_director_back();
         }
     }
 

@@ -1,6 +1,7 @@
 //! The monitor among things that break on command. The fake director notes every breach of the
 //! rules in `poolmon::director`, whatever a scene is about.
 
+mod admin_socket;
 mod backends;
 mod blame;
 mod director_life;
