@@ -60,6 +60,19 @@ fn a_backend_goes_down_and_comes_up_by_its_vhost_count() {
 }
 
 #[test]
+fn one_round_is_made_of_what_an_old_director_lists() {
+    together(OLD, |version| {
+        let pool = FakePool::start(2);
+        pool.director.set_version(version);
+        let text = pool.monitor().run("--once", REACTION).success();
+        for backend in 0..2 {
+            let line = format!("{} healthy", pool.address(backend));
+            assert!(text.contains(&line), "{text}");
+        }
+    });
+}
+
+#[test]
 fn what_somebody_else_set_to_0_has_no_count_to_give_back() {
     together(OLD, |version| {
         let pool = FakePool::start(3);
