@@ -67,6 +67,12 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// Whether it is down by its vhost count alone, which is how a director before 2.2.19 has it: there
+    /// is no state, and no change is stamped. A newer one stamps whatever takes a backend down.
+    pub fn is_down_by_vhost_count(&self) -> bool {
+        self.state == HostState::Down && self.vhosts == 0 && self.changed == Stamp(0)
+    }
+
     /// Whether both lines say the same but for the number of users, which never rests.
     pub fn is_same_but_for_users(&self, other: &Listed) -> bool {
         let Listed {

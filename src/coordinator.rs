@@ -59,7 +59,7 @@ const FAR: Duration = Duration::from_secs(24 * 3600);
 /// What is worth an error line while it lasts, once and then each hour.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Notice {
-    /// The lists cannot be read.
+    /// Nothing can be told to the director: failover is off.
     DirectorSilent,
     RingUnsynced,
     /// The ring's status is a word that we do not know.
@@ -219,7 +219,7 @@ impl Coordinator {
 
     fn next_event(&self) -> Event {
         let timers = [
-            self.lists.next_try(),
+            self.lists.next_look(),
             self.errands.sending_due(),
             self.held_review.due(),
             self.service_manager.next_keep_alive(),

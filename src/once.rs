@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use crate::backend::Listed;
 use crate::config::roster::Roster;
 use crate::config::settings::{Pace, Plan, Retries, Settings};
-use crate::director::client::{DirectorError, Standing};
+use crate::director::client::Standing;
+use crate::director::error::DirectorError;
 use crate::director::watch::LISTS_DEADLINE;
 use crate::outcome::Failure;
 use crate::schedule::Verdict;
@@ -38,7 +39,7 @@ pub enum OnceError {
 impl std::fmt::Display for OnceError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            OnceError::Director(cause) => cause.fmt(f),
+            OnceError::Director(cause) => write!(f, "{cause}; {}", cause.advice()),
             OnceError::Thread(cause) => write!(f, "a probe's thread cannot be started: {cause}"),
             OnceError::Output(cause) => write!(f, "standard output: {cause}"),
         }

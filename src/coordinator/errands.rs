@@ -199,11 +199,8 @@ impl Coordinator {
                 Some(Change::HostSet { address, vhosts: 0 })
             }
             (Action::MarkUp, Generation::VhostCounts) => {
-                let down = self.fleet.member(address)?.memory().down?;
-                Some(Change::HostSet {
-                    address,
-                    vhosts: down.vhosts,
-                })
+                let vhosts = self.fleet.member(address)?.vhosts_to_give_back()?;
+                Some(Change::HostSet { address, vhosts })
             }
             (Action::Drain, _) => self.drain(address),
         }
@@ -251,9 +248,13 @@ impl Coordinator {
         self.errands.under_way.remove(&address);
         let answer = match &result {
             Ok(Reply::Ok) => Answer::Done,
+            Err(cause) if !cause.leaves_doubt() => Answer::NotSent,
             _ => Answer::NotDone,
         };
-        self.log_answer(&change, &result);
+        match &result {
+            Err(cause) if answer == Answer::NotSent => self.on_unsent(&change, cause),
+            _ => self.log_answer(&change, &result),
+        }
         if let (Change::HostResetUsers { limit, .. }, Err(cause)) = (change, &result) {
             if cause.is_close_for_reply() {
                 self.errands.on_reset_closed(limit);

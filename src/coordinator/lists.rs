@@ -1,21 +1,34 @@
-//! The standing connection: opens it, asks it for a reading, and takes in what the lists show.
+//! The standing connection: opens it, asks it for a reading, and takes in what the lists show. Where
+//! it cannot be opened, or does not answer, failover is off, which is one alarm.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use chrono::Local;
 use crossbeam_channel::{never, Receiver};
-use log::{error, info};
+use log::{debug, error, info};
 
 use super::{Coordinator, Notice};
 use crate::backend::HostState;
 use crate::director::client;
-use crate::director::watch::{Reading, Wanted, Watch};
-use crate::director::wire::RingState;
+use crate::director::error::{DirectorError, DirectorFault};
+use crate::director::watch::{Reading, Wanted, Watch, LISTS_DEADLINE};
+use crate::director::wire::{self, RingState};
 use crate::hook::Change;
 use crate::policy::{self, Changes, Sync};
 
 /// Between two tries to open the connection.
 const TRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A connection that has stood for so long and ends is opened again at once: most often the director
+/// was restarted. One that ends sooner is a director that does not stay.
+const LONG_STANDING: Duration = Duration::from_secs(10);
+
+/// A reading a second is due; after so long without one its thread is asked for one.
+const OVERDUE: Duration = Duration::from_secs(10);
+
+/// How long it may take then, beyond the deadline of the reading that it may be at.
+const OVERDUE_PATIENCE: Duration = Duration::from_secs(7);
 
 /// A ring that is unsynced for longer than any hand-over takes.
 const UNSYNCED_TOO_LONG: Duration = Duration::from_secs(60);
@@ -27,6 +40,17 @@ pub(super) struct Lists {
     wanted: bool,
     /// When to open the connection, if there is none.
     due: Instant,
+    opened: Instant,
+    /// When the last reading began, over whichever connection to this socket; before the first one,
+    /// since when it is tried.
+    heard: Instant,
+    /// When the thread was asked for a reading because none had come for too long.
+    overdue: Option<Instant>,
+    /// Why the last connection ended, if nothing is amiss until the next one has been tried.
+    ended: Option<DirectorError>,
+    /// Commands that did not reach the director, in words. They are worth a line each only if the
+    /// director can be reached otherwise.
+    unsent: Vec<String>,
     unsynced_since: Option<Instant>,
     /// Receives nothing, while there is no connection.
     silence: Receiver<()>,
@@ -39,21 +63,42 @@ impl Lists {
             connections: 0,
             wanted: false,
             due: now,
+            opened: now,
+            heard: now,
+            overdue: None,
+            ended: None,
+            unsent: Vec::new(),
             unsynced_since: None,
             silence: never(),
         }
     }
 
-    /// When to wake up to open the connection.
-    pub(super) fn next_try(&self) -> Option<Instant> {
-        match self.watch {
-            Some(_) => None,
-            None => Some(self.due),
-        }
+    /// When to wake up to open the connection, or to see whether its thread still reads.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        Some(match (&self.watch, self.overdue) {
+            (None, _) => self.due,
+            (Some(_), None) => self.heard.max(self.opened) + OVERDUE,
+            (Some(_), Some(asked)) => asked + LISTS_DEADLINE + OVERDUE_PATIENCE,
+        })
     }
 
     pub(super) fn bell(&self) -> &Receiver<()> {
         self.watch.as_ref().map_or(&self.silence, Watch::bell)
+    }
+
+    /// Whether a connection that ends so is worth a try at once, before anybody is alarmed.
+    fn is_to_be_opened_again(&self, cause: &DirectorError, now: Instant) -> bool {
+        let has_stood = self.heard >= self.opened && now >= self.opened + LONG_STANDING;
+        match cause.fault {
+            DirectorFault::Gone | DirectorFault::Changed => true,
+            DirectorFault::Closed | DirectorFault::CutList => has_stood,
+            _ => false,
+        }
+    }
+
+    fn open_again_at_once(&mut self, now: Instant) {
+        self.watch = None;
+        self.due = now;
     }
 }
 
@@ -61,10 +106,19 @@ impl Coordinator {
     /// The settings name another socket: what is known of the director behind the one before does not
     /// count any more.
     pub(super) fn turn_to_other_socket(&mut self) {
-        self.lists.watch = None;
-        self.lists.due = Instant::now();
-        self.lists.unsynced_since = None;
+        let now = Instant::now();
+        self.lists = Lists {
+            connections: self.lists.connections,
+            ..Lists::new(now)
+        };
         self.fleet.on_sync(Sync::Silent);
+        // If the new one does not answer either, that is an alarm of its own.
+        if self.notices.lower(&Notice::DirectorSilent) {
+            info!(
+                "director {} is no longer used",
+                self.settings.socket.display()
+            );
+        }
     }
 
     /// Asks for the lists at once, for instance to see what a command came to.
@@ -76,17 +130,23 @@ impl Coordinator {
     /// for all that want it.
     pub(super) fn tend_watch(&mut self) {
         let wanted = std::mem::take(&mut self.lists.wanted);
+        let now = Instant::now();
+        let is_due = self.lists.next_look().map_or(false, |due| due <= now);
         if let Some(watch) = &self.lists.watch {
-            if wanted {
+            if wanted || is_due {
                 watch.read_now();
+            }
+            if is_due {
+                self.on_overdue(now);
             }
             return;
         }
-        let now = Instant::now();
-        if now < self.lists.due {
+        if !is_due {
             return;
         }
         self.lists.due = now + TRY_INTERVAL;
+        self.lists.opened = now;
+        self.lists.overdue = None;
         self.lists.connections += 1;
         let socket = self.settings.socket.clone();
         match Watch::open(socket, self.lists.connections) {
@@ -111,11 +171,17 @@ impl Coordinator {
     }
 
     fn on_reading(&mut self, reading: Reading) {
+        let now = Instant::now();
         match reading {
             Ok(lists) => self.take_in(lists),
+            Err(cause) if self.lists.is_to_be_opened_again(&cause, now) => {
+                self.lists.open_again_at_once(now);
+                self.lists.ended = Some(cause);
+                self.fleet.on_sync(Sync::Silent);
+            }
             Err(cause) => {
                 self.lists.watch = None;
-                self.on_silence(&cause.to_string());
+                self.on_silence(&cause.to_string(), &cause.advice());
             }
         }
         self.review_all();
@@ -125,8 +191,37 @@ impl Coordinator {
     /// It says why before it ends, so this is a defect of ours; a new one is opened all the same.
     pub(super) fn on_watch_ended(&mut self) {
         if self.lists.watch.take().is_some() {
-            self.on_silence("director: the thread that reads its lists has died");
+            let cause = "the thread that reads the director's lists has died";
+            self.on_silence(cause, "this is a defect of the monitor");
             self.review_all();
+        }
+    }
+
+    /// The thread that reads the lists waits for no director longer than its deadline. But the kernel
+    /// may keep it, where the socket's path is on a file system that hangs.
+    fn on_overdue(&mut self, now: Instant) {
+        if self.lists.overdue.replace(now).is_some() {
+            let socket = self.settings.socket.display();
+            let cause = format!("director {socket}: the thread that reads its lists hangs");
+            self.on_silence(&cause, "does the file system of this path answer?");
+            self.review_all();
+        }
+    }
+
+    /// A command has not reached the director: no connection to it could be opened. If the lists
+    /// cannot be read over a new one either, that is one alarm, and no line for each command.
+    pub(super) fn on_unsent(&mut self, change: &wire::Change, cause: &DirectorError) {
+        let address = change.address();
+        let line = format!("{address}: {} was not sent: {cause}", change.name());
+        if self.notices.is_raised(&Notice::DirectorSilent) {
+            debug!("{line}");
+        } else if let DirectorFault::Io(_) = cause.fault {
+            // Such as a lack of descriptors: another connection would be no better.
+            error!("{line}; trying again later");
+        } else {
+            self.lists.unsent.push(line);
+            self.lists.open_again_at_once(Instant::now());
+            self.fleet.on_sync(Sync::Silent);
         }
     }
 
@@ -145,19 +240,50 @@ impl Coordinator {
         }
     }
 
-    fn on_silence(&mut self, cause: &str) {
+    fn on_silence(&mut self, cause: &str, advice: &str) {
         self.fleet.on_sync(Sync::Silent);
         self.lists.unsynced_since = None;
-        self.service_manager.tell_status(cause.to_owned());
-        if self.notices.raise(Notice::DirectorSilent, Instant::now()) {
-            error!("{cause}; nothing can be told to the director, trying again every second");
+        self.lists.ended = None;
+        for line in self.lists.unsent.drain(..) {
+            debug!("{line}");
+        }
+        let now = Instant::now();
+        let silent = now.saturating_duration_since(self.lists.heard);
+        let since =
+            chrono::Duration::from_std(silent).map_or(Local::now(), |silent| Local::now() - silent);
+        let since = since.format("%Y-%m-%d %H:%M:%S");
+        self.service_manager
+            .tell_status(format!("failover is off since {since}: {cause}"));
+        if self.notices.raise(Notice::DirectorSilent, now) {
+            error!(
+                "failover is off since {since}: {cause}; no backend is taken down or brought up; \
+                 {advice} (trying again every second)"
+            );
+        }
+    }
+
+    /// The director has answered, and what is told to it would reach it.
+    fn on_heard(&mut self, began: Instant) {
+        let silent = began.saturating_duration_since(self.lists.heard);
+        self.lists.heard = began;
+        self.lists.overdue = None;
+        if self.notices.lower(&Notice::DirectorSilent) {
+            info!(
+                "failover is on again: director {} answers after {} s",
+                self.settings.socket.display(),
+                silent.as_secs()
+            );
+            self.fleet.on_director_back();
+        } else if let Some(cause) = self.lists.ended.take() {
+            info!("{cause}; connected again");
+        }
+        for line in std::mem::take(&mut self.lists.unsent) {
+            error!("{line}; trying again later");
         }
     }
 
     fn take_in(&mut self, lists: client::Lists) {
-        if self.notices.lower(&Notice::DirectorSilent) {
-            info!("the director answers again");
-        }
+        self.on_heard(lists.began);
         self.errands
             .on_list(self.lists.connections, lists.hosts.generation);
         self.note_malformed(&lists);
@@ -227,7 +353,8 @@ impl Coordinator {
     fn on_ring(&mut self, state: &RingState) {
         let now = Instant::now();
         self.fleet.on_sync(match state {
-            RingState::Synced => Sync::Synced,
+            // A status that an old director does not tell holds nothing back.
+            RingState::Synced | RingState::NotTold => Sync::Synced,
             RingState::Handshaking | RingState::Syncing | RingState::Unknown(_) => Sync::Unsynced,
         });
         match state {
@@ -240,7 +367,7 @@ impl Coordinator {
                 self.notices.lower(&Notice::RingStatusUnknown);
             }
         }
-        if *state == RingState::Synced {
+        if matches!(state, RingState::Synced | RingState::NotTold) {
             self.lists.unsynced_since = None;
             if self.notices.lower(&Notice::RingUnsynced) {
                 info!("the ring is synced again");

@@ -9,7 +9,7 @@ use log::{debug, error, info};
 
 use super::Coordinator;
 use crate::backend::HostState;
-use crate::director::client::DirectorError;
+use crate::director::error::DirectorError;
 use crate::director::wire::{Change, Reply};
 use crate::outcome::{Pass, Stage};
 use crate::policy::{Age, Alarm, Hold, News};

@@ -3,147 +3,26 @@
 //! Every call blocks until its deadline at the latest; the threads in `link` and `watch` make them.
 //! No thread is started here, no meaning given to a reply, and no command tried twice.
 
-use std::error::Error;
-use std::fmt;
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::ops::Range;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::wire::{self, Change, HostList, HostListParser, ListError, ListParser, Reply};
+use super::error::{DirectorError, DirectorFault, DirectorStage};
+use super::socket_file::SocketFile;
+use super::wire::{self, Change, HostList, HostListParser, ListParser, Reply};
 use super::wire::{Ring, RingParser};
 use crate::quote::Quote;
 
-/// Where in a connection's life something happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DirectorStage {
-    Connect,
-    Greeting,
-    /// Writing a changing command.
-    Command,
-    /// Waiting for the answer to a changing command.
-    Reply,
-    HostList,
-    DirectorList,
-}
-
-impl fmt::Display for DirectorStage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            DirectorStage::Connect => "connect",
-            DirectorStage::Greeting => "greeting",
-            DirectorStage::Command => "command",
-            DirectorStage::Reply => "reply",
-            DirectorStage::HostList => "host list",
-            DirectorStage::DirectorList => "director list",
-        })
-    }
-}
-
-/// What went wrong with the director.
-#[derive(Debug)]
-pub enum DirectorFault {
-    /// There is no such socket: Dovecot does not run here, or not as a director.
-    NotThere,
-    /// The socket is left over, nobody listens.
-    Refused,
-    TimedOut,
-    /// The connection ended before the first line of an answer: so the director rejects commands
-    /// and arguments that it does not know, and versions.
-    Closed,
-    /// The connection ended within a list.
-    CutList,
-    List(ListError),
-    /// The first line was another protocol's, or another major version's.
-    WrongGreeting(Quote),
-    /// Longer than `wire::LONGEST_LINE`.
-    LineTooLong(Quote),
-    /// Text behind the end of an answer: whose answer is whose cannot be told any more.
-    Unasked(Quote),
-    Io(io::Error),
-}
-
-impl From<io::Error> for DirectorFault {
-    fn from(error: io::Error) -> DirectorFault {
-        use io::ErrorKind::*;
-        match error.kind() {
-            // A read, write or connect whose time-out passed reports `WouldBlock`.
-            WouldBlock | TimedOut => DirectorFault::TimedOut,
-            UnexpectedEof | BrokenPipe | ConnectionReset | NotConnected => DirectorFault::Closed,
-            _ => DirectorFault::Io(error),
-        }
-    }
-}
-
-impl fmt::Display for DirectorFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DirectorFault::NotThere => f.write_str("no such socket"),
-            DirectorFault::Refused => f.write_str("nobody listens"),
-            DirectorFault::TimedOut => f.write_str("timed out"),
-            DirectorFault::Closed => f.write_str("connection closed"),
-            DirectorFault::CutList => f.write_str("connection closed within the list"),
-            DirectorFault::List(error) => error.fmt(f),
-            DirectorFault::WrongGreeting(text) => write!(f, "not a director's greeting {text}"),
-            DirectorFault::LineTooLong(text) => write!(f, "line too long {text}"),
-            DirectorFault::Unasked(text) => write!(f, "text nobody asked for {text}"),
-            DirectorFault::Io(error) => error.fmt(f),
-        }
-    }
-}
-
-/// Which director, at which stage, what.
-#[derive(Debug)]
-pub struct DirectorError {
-    pub socket: PathBuf,
-    pub stage: DirectorStage,
-    pub fault: DirectorFault,
-}
-
-impl DirectorError {
-    /// Whether the director may have carried out the change all the same. If not, it has certainly
-    /// not seen the command.
-    pub fn leaves_doubt(&self) -> bool {
-        match self.stage {
-            DirectorStage::Command | DirectorStage::Reply => true,
-            DirectorStage::Connect
-            | DirectorStage::Greeting
-            | DirectorStage::HostList
-            | DirectorStage::DirectorList => false,
-        }
-    }
-}
-
-impl DirectorError {
-    /// Whether the director closed the connection where a reply was due: its way to say that it
-    /// does not know the command, or this form of it.
-    pub fn is_close_for_reply(&self) -> bool {
-        matches!(
-            (self.stage, &self.fault),
-            (DirectorStage::Reply, DirectorFault::Closed)
-        )
-    }
-}
-
-impl fmt::Display for DirectorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let socket = self.socket.display();
-        write!(f, "director {socket}: {}: {}", self.stage, self.fault)
-    }
-}
-
-impl Error for DirectorError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.fault {
-            DirectorFault::Io(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+/// Until a director that runs has accepted a connection and greeted; it takes a millisecond.
+const GREETING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sends one change over a connection of its own and waits for the reply.
 ///
@@ -151,7 +30,8 @@ impl Error for DirectorError {
 /// `conn->ring_sync_callback == NULL`), hence the new one each time. A connection closed without
 /// a reply is `Closed` at `Reply`: the director does not know the command or an argument.
 pub fn change(socket: &Path, change: &Change, deadline: Instant) -> Result<Reply, DirectorError> {
-    let mut connection = Connection::open(socket, deadline)?;
+    let soon = Instant::now() + GREETING_PATIENCE;
+    let mut connection = Connection::open(socket, deadline.min(soon))?;
     connection.write(&change.to_string(), DirectorStage::Command, deadline)?;
     let reply = connection.line(DirectorStage::Reply, deadline)?;
     Ok(Reply::parse(&connection.buffer[reply]))
@@ -177,23 +57,48 @@ impl Lists {
 #[derive(Debug)]
 pub struct Standing {
     connection: Connection,
+    /// What it was opened through.
+    file: SocketFile,
     /// DIRECTOR-LIST has been sent and its answer not been read.
     ring_asked: bool,
 }
 
 impl Standing {
     pub fn open(socket: &Path, deadline: Instant) -> Result<Standing, DirectorError> {
-        let connection = Connection::open(socket, deadline)?;
-        Ok(Standing {
-            connection,
-            ring_asked: false,
-        })
+        let before = SocketFile::at(socket).ok();
+        let mut connection = Connection::open(socket, deadline)?;
+        match SocketFile::at(socket).ok() {
+            Some(file) if before == Some(file) => Ok(Standing {
+                connection,
+                file,
+                ring_asked: false,
+            }),
+            // Which of the two was it opened through?
+            _ => {
+                connection.end();
+                Err(connection.error(DirectorStage::SocketFile, DirectorFault::Changed))
+            }
+        }
     }
 
-    /// Reads both lists whole, one after the other. After an error the connection is useless,
+    /// Whether a command would go where the lists come from.
+    fn check_file(&self) -> Result<(), DirectorError> {
+        let fault = match SocketFile::at(&self.connection.socket) {
+            Ok(file) if file == self.file => return Ok(()),
+            Ok(_) => DirectorFault::Changed,
+            Err(error) => match unconnected(&self.connection.socket, error) {
+                DirectorFault::NotThere => DirectorFault::Gone,
+                fault => fault,
+            },
+        };
+        Err(self.connection.error(DirectorStage::SocketFile, fault))
+    }
+
+    /// Reads both lists whole, one after the other, if the path still leads here. After an error the connection is useless,
     /// because a late answer would be taken for the next one's: every further read says `Closed`.
     pub fn read(&mut self, deadline: Instant) -> Result<Lists, DirectorError> {
         self.or_end(|standing| {
+            standing.check_file()?;
             standing.take_ring(deadline)?;
             let (began, hosts) = standing.read_hosts(deadline)?;
             standing.ask_for_ring(deadline)?;
@@ -207,6 +112,7 @@ impl Standing {
     /// one reading old, unless something has changed.
     pub fn read_again(&mut self, last: &Lists, deadline: Instant) -> Result<Lists, DirectorError> {
         self.or_end(|standing| {
+            standing.check_file()?;
             let ring = standing.take_ring(deadline)?;
             let ring = ring.unwrap_or_else(|| last.ring.clone());
             let (began, hosts) = standing.read_hosts(deadline)?;
@@ -436,14 +342,26 @@ fn connect(path: &Path, deadline: Instant) -> Result<UnixStream, DirectorFault> 
             Ok(()) => return Ok(socket.into()),
             // Not restarted by the kernel, because a time-out is set.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                return Err(match error.kind() {
-                    io::ErrorKind::NotFound => DirectorFault::NotThere,
-                    io::ErrorKind::ConnectionRefused => DirectorFault::Refused,
-                    _ => error.into(),
-                })
-            }
+            Err(error) => return Err(unconnected(path, error)),
         }
+    }
+}
+
+fn unconnected(path: &Path, error: io::Error) -> DirectorFault {
+    let is = |errno: Errno| error.raw_os_error() == Some(errno as i32);
+    if is(Errno::ENOENT) || is(Errno::ENOTDIR) {
+        // Where a part of the path is no folder there is no such socket either.
+        DirectorFault::NotThere
+    } else if is(Errno::EPROTOTYPE) {
+        DirectorFault::WrongType
+    } else if is(Errno::ECONNREFUSED) {
+        // A file that is no socket refuses, too.
+        match fs::metadata(path) {
+            Ok(file) if !file.file_type().is_socket() => DirectorFault::NotASocket,
+            _ => DirectorFault::Refused,
+        }
+    } else {
+        error.into()
     }
 }
 

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
-use super::client::{self, DirectorError};
+use super::client;
+use super::error::DirectorError;
 use super::wire::{Change, Reply};
 
 const STACK: usize = 256 * 1024;

@@ -1,5 +1,6 @@
 //! The director's admin socket: `wire` is what is said there, `client` is how it is said in time,
-//! `link` are the threads that wait for a change's reply, `watch` is the one that reads the lists.
+//! `link` are the threads that wait for a change's reply, `watch` is the one that reads the lists,
+//! `error` is what can go wrong, `socket_file` tells whether the path still leads to the same socket.
 //!
 //! Nothing here decides anything or keeps state between two commands; that is the coordinator's.
 //!
@@ -22,6 +23,8 @@
 //! - Stamps are whole seconds of each director's own clock, and only ever raised.
 
 pub mod client;
+pub mod error;
 pub mod link;
+mod socket_file;
 pub mod watch;
 pub mod wire;

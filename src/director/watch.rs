@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, Receiver, Sender};
 
-use super::client::{DirectorError, Lists, Standing};
+use super::client::{Lists, Standing};
+use super::error::DirectorError;
 use crate::inbox::{self, Inbox, Mail};
 
 /// Both lists of one reading. A director that runs answers in a millisecond.
@@ -222,7 +223,7 @@ mod tests {
     use crossbeam_channel::TryRecvError;
 
     use super::*;
-    use crate::director::client::{DirectorFault, DirectorStage};
+    use crate::director::error::{DirectorFault, DirectorStage};
     use crate::director::wire::{HostList, Ring};
 
     fn lists(began: Instant) -> Lists {

@@ -1,7 +1,7 @@
 //! The admin protocol as text: greeting, commands, replies; the two lists are in `lists`.
 //!
 //! Pure: bytes in, values out. It must not open a socket, read a clock or write a log. Facts are
-//! from Dovecot 2.2.18 to 2.3.21, `src/director/doveadm-connection.c`.
+//! from Dovecot 2.0.0 to 2.3.21, `src/director/doveadm-connection.c`.
 
 mod lists;
 

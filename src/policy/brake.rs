@@ -41,11 +41,9 @@ fn would_exceed(question: &Question<'_>) -> bool {
         Brake::AtMost(most) => down().count() >= usize::try_from(most).unwrap_or(usize::MAX),
         Brake::Percent(percent) => {
             let all = question.fleet.of_tag(tag).map(|(_, member)| member);
-            let whole: u64 = all.map(|member| u64::from(member.listed.vhosts)).sum();
-            let gone: u64 = down()
-                .map(|(_, member)| u64::from(member.listed.vhosts))
-                .sum();
-            let own = u64::from(question.member.listed.vhosts);
+            let whole: u64 = all.map(|member| member.weight()).sum();
+            let gone: u64 = down().map(|(_, member)| member.weight()).sum();
+            let own = question.member.weight();
             (gone + own) * 100 > whole * u64::from(percent)
         }
     }

@@ -60,6 +60,13 @@ impl Debt {
         };
     }
 
+    /// The last try has not reached the director, which answers again.
+    pub(super) fn on_director_back(&mut self) {
+        if self.is_due() {
+            self.phase = Phase::Due { not_before: None };
+        }
+    }
+
     /// Whether this list, read from `began` on, shows the debt paid.
     pub(super) fn on_list(&mut self, began: Instant, users: u64) -> bool {
         match self.phase {

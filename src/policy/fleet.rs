@@ -285,6 +285,13 @@ impl Fleet {
         }
     }
 
+    /// The director answers again after it could not be told anything.
+    pub fn on_director_back(&mut self) {
+        for member in self.members.values_mut() {
+            member.on_director_back();
+        }
+    }
+
     /// Whether a probe at once has still to be asked for; it counts as asked for from now on.
     pub fn ask(&mut self, address: IpAddr, now: Instant) -> bool {
         match self.members.get_mut(&address) {

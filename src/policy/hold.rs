@@ -182,7 +182,7 @@ fn first_aid(fleet: &Fleet, tag: &Tag) -> Option<IpAddr> {
         if member.listed.state == HostState::Up || member.is_coming_up() {
             return None;
         }
-        if first.is_none() && fleet.bar().stands(member) && member.listed.vhosts > 0 {
+        if first.is_none() && fleet.bar().stands(member) && member.would_take_users() {
             first = Some(address);
         }
     }

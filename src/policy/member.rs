@@ -13,10 +13,15 @@ use super::{Action, Changes, Debt, Evidence, News};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::{DrainMode, Rules};
 
+/// Dovecot's default vhost count.
+const DEFAULT_VHOSTS: u32 = 100;
+
 /// One listed backend.
 #[derive(Debug)]
 pub struct Member {
     pub listed: Listed,
+    /// The last vhost count above 0 that it was listed with, or that the ledger remembers.
+    vhosts_before: Option<u32>,
     pub evidence: Evidence,
     /// A drain owed to its users.
     pub debt: Option<Debt>,
@@ -24,6 +29,8 @@ pub struct Member {
     pub(super) news: Instant,
     pub(super) command: Command,
     pub(super) setback: Option<Setback>,
+    /// Our last command has not reached the director.
+    unsent: bool,
     pub(super) ownership: Ownership,
     pub(super) contest: Contest,
     pub(super) turn: Option<Turn>,
@@ -49,6 +56,8 @@ pub enum Answer {
     Done,
     /// It said something else, or nothing in time: it may or may not have been done.
     NotDone,
+    /// It has never seen the command: no connection to it could be opened.
+    NotSent,
 }
 
 /// What of a backend has to outlive the process: the ledger keeps it.
@@ -65,12 +74,14 @@ impl Member {
     pub(super) fn new(listed: Listed, began: Instant) -> Member {
         let contest = Contest::new(listed.state, began);
         Member {
+            vhosts_before: above_zero(listed.vhosts),
             listed,
             evidence: Evidence::default(),
             debt: None,
             news: began,
             command: Command::Settled,
             setback: None,
+            unsent: false,
             ownership: Ownership::Foreign,
             contest,
             turn: None,
@@ -102,6 +113,28 @@ impl Member {
         }
     }
 
+    /// Its vhost count in every weighing. A director before 2.2.19 lists a down backend with 0: there it
+    /// is what the backend had before, or Dovecot's default where nobody here has seen it up.
+    pub(super) fn weight(&self) -> u64 {
+        u64::from(match self.listed.is_down_by_vhost_count() {
+            true => self.vhosts_before.unwrap_or(DEFAULT_VHOSTS),
+            false => self.listed.vhosts,
+        })
+    }
+
+    /// What brings it up again where it is down by its vhost count: known only to who took it down.
+    pub fn vhosts_to_give_back(&self) -> Option<u32> {
+        above_zero(self.ownership.down()?.vhosts)
+    }
+
+    /// Whether it would take users if it were brought up now.
+    pub(super) fn would_take_users(&self) -> bool {
+        match self.listed.is_down_by_vhost_count() {
+            true => self.vhosts_to_give_back().is_some(),
+            false => self.listed.vhosts > 0,
+        }
+    }
+
     /// Whether the director sends it users, and will after what we have sent.
     pub(super) fn may_take_users(&self) -> bool {
         self.listed.state == HostState::Up && !self.is_going_down() && self.listed.vhosts > 0
@@ -129,6 +162,8 @@ impl Member {
 
     pub(super) fn on_remembered(&mut self, memory: Memory, now: Instant) {
         self.ownership = Ownership::remembered(memory.down, &self.listed, now);
+        let remembered = memory.down.and_then(|down| above_zero(down.vhosts));
+        self.vhosts_before = self.vhosts_before.or(remembered);
         self.contest.on_remembered(memory.contests, now);
         if memory.drain_owed {
             self.debt.get_or_insert_with(|| Debt::new(now));
@@ -168,6 +203,7 @@ impl Member {
 
     pub(super) fn on_answer(&mut self, action: Action, answer: Answer, now: Instant) {
         self.command = Command::Answered { at: now };
+        self.unsent = answer == Answer::NotSent;
         if let Some(expected) = &mut self.expected {
             expected.answer = Some(answer);
         }
@@ -177,7 +213,7 @@ impl Member {
                     debt.on_done(now);
                 }
             }
-            (Action::Drain, Answer::NotDone) => {
+            (Action::Drain, Answer::NotDone | Answer::NotSent) => {
                 if let Some(debt) = &mut self.debt {
                     debt.on_not_done(now);
                 }
@@ -188,9 +224,21 @@ impl Member {
                 self.ownership = Ownership::Foreign;
             }
             (Action::MarkDown, Answer::Done) => self.setback = None,
-            (Action::MarkDown | Action::MarkUp, Answer::NotDone) => {
+            (Action::MarkDown | Action::MarkUp, Answer::NotDone | Answer::NotSent) => {
                 self.setback = Some(Setback::after(self.setback.as_ref(), now));
             }
+        }
+    }
+
+    /// The director can be told something again: what did not reach it is due at once. What it
+    /// refused keeps its pause, or a director that dies of a command would be sent it again at once.
+    pub(super) fn on_director_back(&mut self) {
+        if !std::mem::take(&mut self.unsent) {
+            return;
+        }
+        self.setback = None;
+        if let Some(debt) = &mut self.debt {
+            debt.on_director_back();
         }
     }
 
@@ -217,6 +265,7 @@ impl Member {
             self.contest
                 .on_foreign_down_undone(sound_since, hold, began);
         }
+        self.vhosts_before = above_zero(listed.vhosts).or(self.vhosts_before);
         self.listed = listed;
         match self.command {
             Command::Answered { at } if began >= at => self.settle(to, changes),
@@ -261,4 +310,8 @@ impl Member {
             self.debt = None;
         }
     }
+}
+
+fn above_zero(vhosts: u32) -> Option<u32> {
+    (vhosts > 0).then_some(vhosts)
 }

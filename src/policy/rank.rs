@@ -37,7 +37,7 @@ fn may_move(director: &RingDirector) -> bool {
     director.kind != DirectorKind::Removed
         && matches!(
             director.status,
-            DirectorStatus::Synced | DirectorStatus::NotConnected
+            DirectorStatus::Synced | DirectorStatus::NotConnected | DirectorStatus::NotTold
         )
 }
 

@@ -1,5 +1,7 @@
-//! A disk that hangs, as one process sees it: strace keeps its fsync calls waiting.
+//! A disk that hangs, as one process sees it: strace keeps some of its system calls waiting.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::patience::wait_until;
@@ -10,17 +12,29 @@ use std::time::Duration;
 
 const ATTACH_LIMIT: Duration = Duration::from_secs(40);
 
-/// While it lives, each fsync of the process takes ten minutes.
+/// While it lives, each such call of the process takes ten minutes.
 pub struct HungDisk {
     strace: Child,
     _warden: Warden,
 }
 
 impl HungDisk {
+    /// Its fsync calls.
     pub fn of(process: u32) -> HungDisk {
+        HungDisk::with(process, "fsync", &[])
+    }
+
+    /// Its looks at who owns this path and what is there.
+    pub fn below(process: u32, path: &Path) -> HungDisk {
+        let filter = [OsStr::new("-P"), path.as_os_str()];
+        HungDisk::with(process, "?statx,?stat,?newfstatat", &filter)
+    }
+
+    fn with(process: u32, calls: &str, filter: &[&OsStr]) -> HungDisk {
         let strace = Command::new("strace")
-            .args(["-f", "-qq", "-e", "trace=fsync"])
-            .args(["-e", "inject=fsync:delay_enter=600000000"])
+            .args(filter)
+            .args(["-f", "-qq", "-e", &format!("trace={calls}")])
+            .args(["-e", &format!("inject={calls}:delay_enter=600000000")])
             .args(["-p", &process.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())

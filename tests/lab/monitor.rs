@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{kill, Signal};
-use nix::unistd::Pid;
+use nix::unistd::{chown, Pid, Uid};
 
 use super::command::{self, Ended};
 use super::patience::{show_on_failure, wait_for, wait_until};
@@ -39,7 +39,14 @@ pub struct MonitorPlan {
     scope: Scope,
     /// Soft and hard.
     most_descriptors: Option<u32>,
-    user: Option<u32>,
+    user: Option<(u32, Rights)>,
+}
+
+/// What a user who is not root may do all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rights {
+    None,
+    OpenAllFiles,
 }
 
 /// What of a run is the plan's.
@@ -97,13 +104,25 @@ impl MonitorPlan {
         self
     }
 
-    /// It may have so many files and connections open.
     /// It runs as this user, with no right of root's but to open all files.
     pub fn user(mut self, user: u32) -> MonitorPlan {
-        self.user = Some(user);
+        self.user = Some((user, Rights::OpenAllFiles));
         self
     }
 
+    /// It runs as this user, to whom the place's folder is given, with no right of root's. The program
+    /// is copied there, as the build's folder may be closed to others.
+    pub fn stranger(mut self, place: &Place, user: u32) -> MonitorPlan {
+        chown(place.folder(), Some(Uid::from_raw(user)), None).unwrap();
+        self.program = place.path("poolmon");
+        if !self.program.exists() {
+            fs::copy(binary(), &self.program).unwrap();
+        }
+        self.user = Some((user, Rights::None));
+        self
+    }
+
+    /// It may have so many files and connections open.
     pub fn most_descriptors(mut self, most: u32) -> MonitorPlan {
         self.most_descriptors = Some(most);
         self
@@ -181,12 +200,15 @@ impl MonitorPlan {
     fn command(&self) -> Command {
         let mut command = match (self.most_descriptors, self.user) {
             (None, None) => Command::new(&self.program),
-            (None, Some(user)) => {
+            (None, Some((user, rights))) => {
                 let mut command = Command::new("setpriv");
-                command
-                    .arg(format!("--reuid={user}"))
-                    .args(["--inh-caps=+dac_override", "--ambient-caps=+dac_override"])
-                    .arg(&self.program);
+                command.arg(format!("--reuid={user}")).args(match rights {
+                    Rights::OpenAllFiles => {
+                        ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+                    }
+                    Rights::None => ["--clear-groups", "--no-new-privs"],
+                });
+                command.arg(&self.program);
                 command
             }
             (Some(most), _) => {

@@ -1,6 +1,8 @@
 //! The monitor at a real ring: Dovecot directors and backends. No scene may make one of them panic;
 //! the lab looks into their logs at the end of each.
 
+use std::fs;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -291,6 +293,32 @@ fn a_director_alone_that_restarts_hears_of_the_dead_backend_again() {
     wait_for_states(&ring, 0, "DUU");
     let taken = restarted.elapsed();
     assert!(taken < promised(Duration::from_secs(3)), "{taken:?}");
+}
+
+/// Somebody cleans the folder of Dovecot's sockets; Dovecot itself makes them at its start only.
+#[test]
+fn a_directors_socket_that_goes_is_one_alarm_until_it_is_back() {
+    let mut ring = Ring::start(RingPlan {
+        directors: 1,
+        ..RingPlan::default()
+    });
+    let monitor = watch(&ring, 0).start();
+    monitor.wait_for_line(&["is healthy"], REACTION);
+    fs::remove_file(ring.directors[0].socket()).unwrap();
+    let alarm = [" ERR ", "failover is off since", "no such socket"];
+    monitor.wait_for_line(&alarm, promised(Duration::from_secs(2)));
+    ring.backends[0].dovecot.kill();
+    monitor.wait_for_line(&["has failed"], REACTION);
+    sleep(Duration::from_secs(5));
+    assert_eq!(monitor.errors().len(), 2, "{:#?}", monitor.errors());
+
+    ring.directors[0].restart();
+    let restarted = Instant::now();
+    wait_for_states(&ring, 0, "DUU");
+    let taken = restarted.elapsed();
+    assert!(taken < promised(Duration::from_secs(3)), "{taken:?}");
+    monitor.wait_for_line(&["failover is on again"], REACTION);
+    assert_eq!(monitor.errors().len(), 2, "{:#?}", monitor.errors());
 }
 
 #[test]

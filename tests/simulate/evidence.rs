@@ -108,13 +108,12 @@ impl Evidence {
 
     pub fn on_finding(&mut self, backend: usize, finding: &Finding) {
         let seen = &mut self.backends[backend];
-        match &finding.outcome.result {
-            Err(failure) => match failure.fault.blame() {
+        if let Err(failure) = &finding.outcome.result {
+            match failure.fault.blame() {
                 Blame::Own => {}
                 Blame::Service => seen.own.on_failure(&finding.outcome),
                 Blame::Shared => seen.shared.on_failure(&finding.outcome),
-            },
-            Ok(_) => {}
+            }
         }
         match finding.verdict.as_ref().map(Verdict::blame) {
             None | Some(Some(Blame::Service)) => return,

@@ -1,8 +1,10 @@
 //! A director that does what the script says, on a socket in a folder of its own.
 
+use std::error::Error;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::net::UnixListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 
@@ -329,21 +331,45 @@ fn a_socket_that_cannot_be_connected_to_says_why() {
     let left_over = folder.0.join("left-over");
     drop(UnixListener::bind(&left_over).unwrap());
     let under_a_file = left_over.join("admin");
+    let file = folder.0.join("file");
+    fs::write(&file, "").unwrap();
+    let datagrams = folder.0.join("datagrams");
+    let _datagrams = UnixDatagram::bind(&datagrams).unwrap();
     let too_long = folder.0.join("x".repeat(200));
-    for (path, cause) in [
-        (&gone, "no such socket"),
-        (&left_over, "nobody listens"),
-        (&under_a_file, "Not a directory"),
-        (&too_long, "path must be"),
+    for (path, cause, advice) in [
+        (&gone, "no such socket", "is Dovecot running"),
+        (&left_over, "nobody listens", "is Dovecot running"),
+        (&under_a_file, "no such socket", "is Dovecot running"),
+        (&file, "not a socket", "does -S "),
+        (&folder.0, "not a socket", "does -S "),
+        (&datagrams, "not a stream socket", "does -S "),
+        (&too_long, "path must be", "is this the path that -S "),
     ] {
         let error = change(path, &down(), soon()).unwrap_err();
         assert!(!error.leaves_doubt());
+        assert!(error.advice().starts_with(advice), "{}", error.advice());
         let is_io = matches!(error.fault, Io(_));
         assert_eq!(error.source().is_some(), is_io);
         let (stage, told_cause) = told(error);
         assert_eq!(stage, DirectorStage::Connect);
         assert!(told_cause.starts_with(cause), "{told_cause}");
     }
+}
+
+#[test]
+fn who_may_not_connect_is_told_as_whom_it_tried() {
+    let fault = DirectorFault::from(io::Error::from_raw_os_error(Errno::EACCES as i32));
+    let error = DirectorError {
+        socket: PathBuf::from("/run/dovecot/director-admin"),
+        stage: DirectorStage::Connect,
+        fault,
+    };
+    assert_eq!(
+        error.to_string(),
+        "director /run/dovecot/director-admin: connect: permission denied"
+    );
+    let user = nix::unistd::geteuid();
+    assert!(error.advice().starts_with(&format!("may user {user} ")));
 }
 
 #[test]
@@ -620,4 +646,41 @@ fn an_answer_that_is_left_and_never_comes_ends_the_next_reading() {
     assert!(matches!(standing.read(soon()).unwrap_err().fault, Closed));
     drop(standing);
     assert_eq!(director.join().unwrap(), [wire::DIRECTOR_LIST]);
+}
+
+/// What comes of the next reading after this was done to the socket's file.
+fn check_after(happens: impl Fn(&Path), expected: Option<&str>) {
+    let folder = Folder::new();
+    let next = match expected {
+        Some(_) => vec![Hang],
+        None => both_lists(),
+    };
+    let script = then(then(greeting(), &both_lists()), &next);
+    let director = director(&folder, vec![script]);
+    let (mut standing, _) = read_once(&folder);
+    happens(&folder.socket());
+    let told = standing.read(soon()).err().map(told);
+    let expected = expected.map(|cause| (DirectorStage::SocketFile, cause.to_owned()));
+    assert_eq!(told, expected);
+    drop(standing);
+    assert_eq!(director.join().unwrap(), [""; 0], "nothing is sent");
+}
+
+#[test]
+fn a_path_that_leads_elsewhere_is_an_error_while_the_connection_stands() {
+    let gone = Some("gone since the connection was opened");
+    let changed = Some("changed since the connection was opened");
+    check_after(|_| {}, None);
+    check_after(|socket| fs::remove_file(socket).unwrap(), gone);
+    check_after(
+        |socket| {
+            fs::remove_file(socket).unwrap();
+            drop(UnixListener::bind(socket).unwrap());
+        },
+        changed,
+    );
+    check_after(
+        |socket| fs::set_permissions(socket, fs::Permissions::from_mode(0o600)).unwrap(),
+        changed,
+    );
 }

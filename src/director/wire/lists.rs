@@ -137,6 +137,7 @@ enum Line {
 
 struct LineFault;
 
+/// Three fields before 2.2.16, without the tag; four before 2.2.19, without state and stamp.
 fn parse_listed(line: &[u8]) -> Result<Line, LineFault> {
     let mut fields = line.split(|&byte| byte == b'\t');
     let mut field = || fields.next();
@@ -180,6 +181,8 @@ pub enum DirectorKind {
     Removed,
     /// No neighbour: whether it lives cannot be seen from here.
     Unconnected,
+    /// The line has no such column: a director before 2.0.14.
+    NotTold,
     Unknown(Quote),
 }
 
@@ -207,6 +210,8 @@ pub enum DirectorStatus {
     Syncing,
     /// Empty: no connection to it, so nothing known.
     NotConnected,
+    /// The line has no such column: a director before 2.2.16 tells nobody's status.
+    NotTold,
     Unknown(Quote),
 }
 
@@ -249,12 +254,15 @@ pub struct Ring {
     pub malformed: Malformed,
 }
 
-/// How the ring is to the director that was asked. Only a synced one may be changed.
+/// How the ring is to the director that was asked. One that is known not to be synced may not be
+/// changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RingState {
     Synced,
     Handshaking,
     Syncing,
+    /// A director before 2.2.16 does not say. That is no bad news.
+    NotTold,
     /// Empty if the director does not list itself, or lists itself without a status.
     Unknown(Quote),
 }
@@ -265,14 +273,19 @@ impl fmt::Display for RingState {
             RingState::Synced => f.write_str("synced"),
             RingState::Handshaking => f.write_str("handshaking"),
             RingState::Syncing => f.write_str("syncing"),
+            RingState::NotTold => f.write_str("not told (director before dovecot 2.2.16)"),
             RingState::Unknown(text) => write!(f, "unknown {text}"),
         }
     }
 }
 
 impl Ring {
-    /// The ring's state, from the `self` line.
+    /// The ring's state, from the `self` line. Directors before 2.0.14 do not even say which line
+    /// that is.
     pub fn state(&self) -> RingState {
+        if self.tells_no_status() {
+            return RingState::NotTold;
+        }
         let asked = self
             .directors
             .iter()
@@ -282,8 +295,15 @@ impl Ring {
             Some(DirectorStatus::Handshaking) => RingState::Handshaking,
             Some(DirectorStatus::Syncing) => RingState::Syncing,
             Some(DirectorStatus::Unknown(text)) => RingState::Unknown(text.clone()),
-            Some(DirectorStatus::NotConnected) | None => RingState::Unknown(Quote::new("")),
+            Some(DirectorStatus::NotTold | DirectorStatus::NotConnected) | None => {
+                RingState::Unknown(Quote::new(""))
+            }
         }
+    }
+
+    fn tells_no_status(&self) -> bool {
+        let mut statuses = self.directors.iter().map(|director| &director.status);
+        !self.directors.is_empty() && statuses.all(|status| *status == DirectorStatus::NotTold)
     }
 }
 
@@ -291,6 +311,8 @@ impl Ring {
 pub struct RingParser {
     ring: Ring,
     lines: usize,
+    /// Lines without a status, and what they are if no line has one.
+    without_status: Vec<(Vec<u8>, RingDirector)>,
 }
 
 impl ListParser for RingParser {
@@ -298,10 +320,13 @@ impl ListParser for RingParser {
 
     fn on_line(&mut self, line: &[u8]) -> Result<Option<Ring>, ListError> {
         if line.is_empty() {
-            return Ok(Some(std::mem::take(self).ring));
+            return Ok(Some(std::mem::take(self).finish()));
         }
         count_line(&mut self.lines)?;
         match parse_ring_director(line) {
+            Ok(director) if director.status == DirectorStatus::NotTold => {
+                self.without_status.push((line.to_owned(), director));
+            }
             Ok(director) => self.ring.directors.push(director),
             Err(_) if is_nameless(line) => {}
             Err(_) => self.ring.malformed.add(line),
@@ -310,14 +335,37 @@ impl ListParser for RingParser {
     }
 }
 
+impl RingParser {
+    fn finish(mut self) -> Ring {
+        if self.ring.directors.is_empty() {
+            let directors = self
+                .without_status
+                .into_iter()
+                .map(|(_, director)| director);
+            self.ring.directors = directors.collect();
+        } else {
+            for (line, _) in &self.without_status {
+                self.ring.malformed.add(line);
+            }
+        }
+        self.ring
+    }
+}
+
+/// Two fields before 2.0.14, address and port; four before 2.2.16, without the status.
 fn parse_ring_director(line: &[u8]) -> Result<RingDirector, LineFault> {
     let mut fields = line.split(|&byte| byte == b'\t');
-    let mut field = || fields.next().ok_or(LineFault);
-    let address = parsed(field()?)?;
-    let port = number(field()?)?;
-    let kind = DirectorKind::parse(field()?);
-    let _last_failed = field()?;
-    let status = DirectorStatus::parse(field()?);
+    let address = parsed(fields.next().ok_or(LineFault)?)?;
+    let port = number(fields.next().ok_or(LineFault)?)?;
+    let (kind, status) = match fields.next() {
+        None => (DirectorKind::NotTold, DirectorStatus::NotTold),
+        Some(kind) => {
+            let _last_failed = fields.next().ok_or(LineFault)?;
+            let status = fields.next();
+            let status = status.map_or(DirectorStatus::NotTold, DirectorStatus::parse);
+            (DirectorKind::parse(kind), status)
+        }
+    };
     Ok(RingDirector {
         address,
         port,

@@ -354,7 +354,7 @@ fn without_a_self_line_the_rings_state_is_unknown() {
         "\n",
         "192.0.2.2\t9090\tleft\t0\tsynced\n\n",
         "192.0.2.1\t9090\tremoved\t0\tring synced\n\n",
-        "192.0.2.1\t9090\n\n",
+        "north\t9090\n\n",
     ] {
         assert_eq!(ring(answer).state(), RingState::Unknown(Quote::new("")));
     }
@@ -388,12 +388,39 @@ fn directors_kinds_are_told_apart_and_unknown_ones_kept() {
 #[test]
 fn malformed_directors_are_quoted() {
     for line in [
-        "192.0.2.1\t9090\tself\t0",
+        "192.0.2.1",
+        "192.0.2.1\t9090\tself",
+        "192.0.2.1\t70000\tself\t0",
         "192.0.2.1\t70000\tself\t0\tsynced",
         "north\t9090\tself\t0\tsynced",
     ] {
         let ring = ring(&format!("{line}\n\n"));
         assert_eq!(ring.directors, []);
+        assert_eq!(ring.malformed.shown, [Quote::new(line)]);
+    }
+}
+
+/// Read in Dovecot's sources: four fields from 2.0.14, two before.
+#[test]
+fn a_ring_status_that_an_old_director_does_not_tell_is_not_told() {
+    for answer in [
+        "127.0.1.1\t9090\tself\t0\n\n",
+        "127.0.1.1\t9090\tself\t0\n127.0.1.2\t9090\tl+r\t1400000000\n127.0.1.3\t9090\t\t0\n\n",
+        "127.0.1.1\t9090\n127.0.1.2\t9090\n\n",
+        "127.0.1.2\t9090\tleft\t0\n\n",
+    ] {
+        let ring = ring(answer);
+        assert_eq!(ring.state(), RingState::NotTold, "{answer:?}");
+        assert_eq!(ring.malformed, Malformed::default(), "{answer:?}");
+        assert_eq!(ring.directors.len(), answer.lines().count() - 1);
+    }
+}
+
+#[test]
+fn a_director_without_a_status_among_others_is_malformed() {
+    for line in ["192.0.2.1\t9090\tself\t0", "192.0.2.1\t9090"] {
+        let ring = ring(&format!("{line}\n192.0.2.2\t9090\tleft\t0\tsynced\n\n"));
+        assert_eq!(ring.state(), RingState::Unknown(Quote::new("")));
         assert_eq!(ring.malformed.shown, [Quote::new(line)]);
     }
 }

@@ -22,6 +22,83 @@ fn a_number_and_a_share_of_the_vhost_count_are_not_exceeded() {
     }
 }
 
+/// A director before 2.2.19 lists a down backend with vhost count 0.
+fn count_0(bench: &mut Bench, number: u8) {
+    let listed = bench.listed(number);
+    (listed.state, listed.vhosts, listed.changed) = (HostState::Down, 0, Stamp(0));
+    bench.read_list();
+}
+
+#[test]
+fn a_backend_that_is_down_by_its_vhost_count_weighs_what_it_did_before() {
+    for (percent, vhosts, held) in [(50, 100, true), (60, 100, false), (50, 10, false)] {
+        let mut bench = Bench::with(
+            5,
+            Rules {
+                brake: Brake::Percent(percent),
+                ..RULES
+            },
+        );
+        for number in [0, 1] {
+            bench.listed(number).vhosts = vhosts;
+            bench.read_list();
+            count_0(&mut bench, number);
+        }
+        bench.fails_while_passes(2, 4);
+        match held {
+            true => bench.check_held(2, &Reason::MaxDown(Tag::default()), None),
+            false => bench.check_acts(2, Action::MarkDown),
+        }
+    }
+}
+
+/// One that was down already when this monitor started weighs what the state file remembers, or
+/// Dovecot's default. Where there are states, a vhost count of 0 is none.
+#[test]
+fn what_it_weighed_before_is_remembered_or_taken_for_the_default() {
+    let down = |vhosts| OwnDown {
+        stamp_before: Stamp(0),
+        sent: Stamp(1_800_000_000),
+        vhosts,
+    };
+    for (memory, stamp, held) in [
+        (None, Stamp(0), true),
+        (Some(down(100)), Stamp(0), true),
+        (Some(down(10)), Stamp(0), false),
+        (None, Stamp(1_700_000_000), false),
+    ] {
+        let rules = Rules {
+            brake: Brake::Percent(60),
+            ..RULES
+        };
+        let mut bench = Bench::with(4, rules);
+        bench.list.truncate(2);
+        bench.read_list();
+        for number in [2, 3] {
+            bench.list.push(Listed {
+                address: address(number),
+                vhosts: 0,
+                state: HostState::Down,
+                changed: stamp,
+                ..bench.list[0].clone()
+            });
+        }
+        bench.read_list();
+        for number in [2, 3] {
+            let memory = Memory {
+                down: memory,
+                ..Memory::default()
+            };
+            bench.remember(number, memory);
+        }
+        bench.fails_while_passes(0, 1);
+        match held {
+            true => bench.check_held(0, &Reason::MaxDown(Tag::default()), None),
+            false => bench.check_acts(0, Action::MarkDown),
+        }
+    }
+}
+
 #[test]
 fn a_down_that_is_under_way_counts() {
     let mut bench = bench(Brake::AtMost(1));

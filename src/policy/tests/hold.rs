@@ -187,6 +187,36 @@ fn one_backend_of_a_tag_without_service_goes_up_at_once() {
     bring_up(&mut bench, 1);
 }
 
+/// On a director before 2.2.19 a down backend is listed with vhost count 0; one that this monitor can
+/// give its count back is first aid all the same.
+#[test]
+fn a_tag_without_service_gets_one_that_is_down_by_its_vhost_count() {
+    let mut bench = Bench::new(2);
+    let count_0 = |bench: &mut Bench, number| {
+        let listed = bench.listed(number);
+        (listed.state, listed.vhosts) = (HostState::Down, 0);
+        bench.read_list();
+    };
+    for _ in 0..3 {
+        bench.fails_while_passes(0, 1);
+        bench.check_acts(0, Action::MarkDown);
+        bench.send(0, Action::MarkDown, Answer::Done);
+        count_0(&mut bench, 0);
+        bench.passes(0);
+        if let Decision::Hold(hold) = bench.decide(0) {
+            assert_eq!(hold.reason, Reason::Unsteady);
+            break;
+        }
+        bench.send(0, Action::MarkUp, Answer::Done);
+        let listed = bench.listed(0);
+        (listed.state, listed.vhosts) = (HostState::Up, 100);
+        bench.read_list();
+    }
+    bench.check_held(0, &Reason::Unsteady, None);
+    count_0(&mut bench, 1);
+    bench.check_acts(0, Action::MarkUp);
+}
+
 #[test]
 fn the_ledger_keeps_the_contests_over_a_restart() {
     let mut bench = settled_bench();

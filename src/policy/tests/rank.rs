@@ -37,6 +37,19 @@ fn who_is_removed_or_known_unsynced_or_listed_twice_is_not_waited_for_more_than_
     assert_eq!(delay(list), 300);
 }
 
+/// Before 2.2.16 no line has a status, before 2.0.14 none says which director was asked.
+#[test]
+fn a_director_whose_status_is_not_told_is_waited_for() {
+    let list = "192.0.2.9\t9090\tself\t0
+                192.0.2.1\t9090\tright\t0
+                192.0.2.2\t9090\t\t0
+                192.0.2.3\t9090\tremoved\t0
+
+                ";
+    assert_eq!(delay(list), 600);
+    assert_eq!(delay("192.0.2.9\t9090\n192.0.2.1\t9090\n\n"), 0);
+}
+
 #[test]
 fn after_its_turn_the_list_is_read_again_before_acting() {
     let mut bench = Bench::new(2);

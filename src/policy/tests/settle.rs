@@ -52,6 +52,34 @@ fn what_was_not_done_is_tried_again_after_a_growing_pause() {
 }
 
 #[test]
+fn what_did_not_reach_the_director_is_due_as_soon_as_it_is_back() {
+    for (answer, is_due) in [(Answer::NotSent, true), (Answer::NotDone, false)] {
+        let mut bench = Bench::new(3);
+        bench.take_down(1, 2);
+        bench.fails_while_passes(0, 2);
+        for pause in [1000, 2000, 4000] {
+            bench.send(0, Action::MarkDown, answer);
+            bench.send(1, Action::Drain, answer);
+            bench.read_list();
+            bench.check_held(0, &Reason::SetBack, None);
+            bench.check_held(1, &Reason::DrainPause, None);
+            bench.pass_time(pause);
+        }
+        bench.send(0, Action::MarkDown, answer);
+        bench.send(1, Action::Drain, answer);
+        bench.fleet.on_director_back();
+        bench.read_list();
+        if is_due {
+            bench.check_acts(0, Action::MarkDown);
+            bench.check_acts(1, Action::Drain);
+        } else {
+            bench.check_held(0, &Reason::SetBack, None);
+            bench.check_held(1, &Reason::DrainPause, None);
+        }
+    }
+}
+
+#[test]
 fn an_ok_without_effect_is_reported() {
     let mut bench = Bench::new(2);
     bench.fails_while_passes(0, 1);

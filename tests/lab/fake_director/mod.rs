@@ -21,7 +21,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::admin_socket::HostLine;
 
 pub use words::{
-    Answer, Command, Deed, FakeHost, Greeting, ListShape, Record, ResetSupport, RingState,
+    Answer, Command, Deed, FakeHost, Greeting, ListShape, Record, ResetSupport, RingState, Version,
     WritePace,
 };
 
@@ -38,6 +38,7 @@ struct State {
     peers: Vec<String>,
     greeting: Greeting,
     pace: WritePace,
+    version: Version,
     list: ListShape,
     reset: ResetSupport,
     next: HashMap<Subject, VecDeque<Answer>>,
@@ -84,6 +85,7 @@ impl FakeDirector {
                 peers: Vec::new(),
                 greeting: Greeting::Proper,
                 pace: WritePace::Whole,
+                version: Version::V2_2_19,
                 list: ListShape::Whole,
                 reset: ResetSupport::WithLimit,
                 next: HashMap::new(),
@@ -122,6 +124,10 @@ impl FakeDirector {
 
     pub fn set_pace(&self, pace: WritePace) {
         self.state().pace = pace;
+    }
+
+    pub fn set_version(&self, version: Version) {
+        self.state().version = version;
     }
 
     pub fn set_list(&self, list: ListShape) {
@@ -258,22 +264,33 @@ impl FakeDirector {
 
     /// Ends as a crashed director does: all connections and the socket.
     pub fn stop(&mut self) {
+        self.stop_accepting();
+        self.close_connections();
+        self.take_socket_away();
+    }
+
+    /// Nothing but the file: connections stand, and commands on them are answered.
+    pub fn take_socket_away(&self) {
+        let _ = std::fs::remove_file(&self.socket);
+    }
+
+    pub fn close_connections(&self) {
+        for (_, stream) in self.state().open.drain() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn stop_accepting(&mut self) {
         self.clog.clear();
         if let Some(acceptor) = self.acceptor.take() {
             *acceptor.stop.lock().unwrap() = true;
             acceptor.thread.join().expect("the acceptor does not panic");
         }
-        let mut state = self.state();
-        for (_, stream) in state.open.drain() {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-        drop(state);
-        let _ = std::fs::remove_file(&self.socket);
     }
 
-    /// Listens again, after `stop` or `clog_backlog`.
+    /// Listens again, after `stop`, `take_socket_away` or `clog_backlog`.
     pub fn listen(&mut self) {
-        self.clog.clear();
+        self.stop_accepting();
         let _ = std::fs::remove_file(&self.socket);
         let listener = UnixListener::bind(&self.socket).expect("the socket can be made");
         listener.set_nonblocking(true).unwrap();

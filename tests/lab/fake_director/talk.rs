@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Answer, Command, Deed, FakeHost, Greeting, ListShape, Record, ResetSupport, RingState, State,
-    WritePace,
+    Version, WritePace,
 };
 
 /// As long a real director waits for its ring before a change.
@@ -187,8 +187,8 @@ impl Talk<'_> {
 
     /// HOST-UP, HOST-DOWN and HOST-FLUSH wait for the ring; HOST-RESET-USERS does not.
     fn act_in_ring(&mut self, request: &Request) -> io::Result<Option<String>> {
-        let is_old = self.shared.lock().unwrap().list == ListShape::WithoutStates;
-        if is_old
+        let version = self.shared.lock().unwrap().version;
+        if !version.knows_up_and_down()
             && matches!(
                 request.command,
                 Command::HostUp | Command::HostDown | Command::HostResetUsers
@@ -278,28 +278,14 @@ impl Talk<'_> {
     }
 
     fn host_list(&mut self) -> io::Result<bool> {
-        let (shape, hosts) = {
+        let (version, shape, hosts) = {
             let state = self.shared.lock().unwrap();
-            (state.list.clone(), state.hosts.clone())
+            (state.version, state.list.clone(), state.hosts.clone())
         };
-        let lines: Vec<String> = hosts
-            .iter()
-            .map(|host| {
-                format!(
-                    "{}\t{}\t{}\t{}\t{}\t{}\n",
-                    host.address, host.vhosts, host.users, host.tag, host.state, host.stamp
-                )
-            })
-            .collect();
+        let lines: Vec<String> = hosts.iter().map(|host| host_line(version, host)).collect();
         self.watch_for_pipelining()?;
         match shape {
             ListShape::Whole => self.write(&(lines.concat() + "\n"))?,
-            ListShape::WithoutStates => {
-                let lines = hosts
-                    .iter()
-                    .map(|host| format!("{}\t{}\t{}\n", host.address, host.vhosts, host.users));
-                self.write(&(lines.collect::<String>() + "\n"))?;
-            }
             ListShape::Empty => self.write("\n")?,
             ListShape::Junk(junk) => {
                 let mut text = String::new();
@@ -325,7 +311,13 @@ impl Talk<'_> {
     fn director_list(&self) -> String {
         let state = self.shared.lock().unwrap();
         let status = state.ring.text();
-        let mut text = format!("127.0.0.1\t9090\tself\t0\t{status}\t0\n");
+        let mut text = match state.version {
+            Version::V2_0_0 => "127.0.0.1\t9090\n".to_string(),
+            Version::V2_0_14 => "127.0.0.1\t9090\tself\t0\n".to_string(),
+            Version::V2_2_16 | Version::V2_2_19 => {
+                format!("127.0.0.1\t9090\tself\t0\t{status}\t0\n")
+            }
+        };
         for peer in &state.peers {
             text.push_str(peer);
             text.push('\n');
@@ -412,5 +404,23 @@ impl Talk<'_> {
         let number = self.number;
         let violation = format!("connection {number}: {text}");
         self.shared.lock().unwrap().violations.push(violation);
+    }
+}
+
+fn host_line(version: Version, host: &FakeHost) -> String {
+    let FakeHost {
+        address,
+        vhosts,
+        users,
+        tag,
+        state,
+        stamp,
+    } = host;
+    match version {
+        Version::V2_0_0 | Version::V2_0_14 => format!("{address}\t{vhosts}\t{users}\n"),
+        Version::V2_2_16 => format!("{address}\t{vhosts}\t{users}\t{tag}\n"),
+        Version::V2_2_19 => {
+            format!("{address}\t{vhosts}\t{users}\t{tag}\t{state}\t{stamp}\n")
+        }
     }
 }

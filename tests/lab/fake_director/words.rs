@@ -115,10 +115,29 @@ pub enum ListShape {
     CutInside(usize),
     /// These lines stand before the hosts.
     Junk(Vec<String>),
-    /// As before 2.2.19: no tag, no state, no stamp, and no HOST-UP, HOST-DOWN, HOST-RESET-USERS.
-    WithoutStates,
     /// No host at all.
     Empty,
+}
+
+/// Whose director it plays, by what its lists tell and which commands it knows: the first Dovecot that
+/// was so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// HOST-LIST tells address, vhost count and users; DIRECTOR-LIST address and port.
+    V2_0_0,
+    /// DIRECTOR-LIST tells type and last failure, too.
+    V2_0_14,
+    /// HOST-LIST tells the tag, and DIRECTOR-LIST the status.
+    V2_2_16,
+    /// HOST-LIST tells state and stamp; there are HOST-UP, HOST-DOWN and HOST-RESET-USERS.
+    V2_2_19,
+}
+
+impl Version {
+    /// Before, a vhost count of 0 is down.
+    pub(super) fn knows_up_and_down(self) -> bool {
+        self >= Version::V2_2_19
+    }
 }
 
 /// What HOST-RESET-USERS takes, by the director's age.

@@ -206,6 +206,35 @@ fn syslog_is_spoken_to_at_the_socket_and_with_the_facility_of_the_file() {
 }
 
 #[test]
+fn another_director_that_does_not_answer_is_an_alarm_of_its_own() {
+    let pool = FakePool::start(2);
+    let files = Files::of_pool(&pool);
+    let director = pool.director.socket().display().to_string();
+    let text = fs::read_to_string(&files.config).unwrap();
+    let name = |socket: &str| files.write_bare(&text.replace(&director, socket));
+    let off = |monitor: &Monitor, socket: &str| {
+        let words = [" ERR ", "failover is off since", socket];
+        monitor.wait_for_line(&words, REACTION);
+    };
+    name("/nowhere/first");
+    let monitor = files.plan(&pool.place).start();
+    off(&monitor, "/nowhere/first");
+
+    name("/nowhere/second");
+    reload(&monitor);
+    monitor.wait_for_line(&["/nowhere/first is no longer used"], REACTION);
+    off(&monitor, "/nowhere/second");
+
+    name(&director);
+    reload(&monitor);
+    pool.wait_for_visits();
+    monitor.wait_for_line(&["/nowhere/second is no longer used"], REACTION);
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_state(0, 'D');
+    assert_eq!(monitor.lines_with(&["failover is off"]).len(), 2);
+}
+
+#[test]
 fn in_the_background_a_reload_moves_the_log_to_another_file() {
     let pool = FakePool::start(2);
     let files = Files::of_pool(&pool);

@@ -1,12 +1,14 @@
 //! The monitor among things that break on command. The fake director notes every breach of the
 //! rules in `poolmon::director`, whatever a scene is about.
 
+mod admin_socket;
 mod backends;
 mod blame;
 mod director_life;
 mod drains;
 mod hook;
 mod limits;
+mod old_directors;
 mod others;
 mod program;
 mod replies;

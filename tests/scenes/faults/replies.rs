@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{assert_no_more_changes, A_WHILE};
 use crate::lab::fake_backend::Mood;
-use crate::lab::fake_director::{Answer, Command, Deed, FakeHost, ListShape, ResetSupport};
+use crate::lab::fake_director::{Answer, Command, Deed, FakeHost, ResetSupport};
 use crate::lab::fake_pool::{FakePool, REACTION};
 use crate::lab::patience::wait_until;
 use crate::lab::together::together;
@@ -186,34 +186,4 @@ fn nothing_is_sent_twice_while_an_answer_is_awaited() {
     wait_until("the down", REACTION, || !pool.changes().is_empty());
     assert_no_more_changes(&pool, A_WHILE);
     assert_eq!(pool.changes(), ["HOST-DOWN b0"]);
-}
-
-#[test]
-fn a_director_that_knows_only_vhost_counts_is_served_with_them() {
-    let pool = FakePool::start(3);
-    pool.director.set_list(ListShape::WithoutStates);
-    pool.director
-        .edit(pool.address(0), |host: &mut FakeHost| host.vhosts = 70);
-    pool.director
-        .edit(pool.address(2), |host: &mut FakeHost| host.vhosts = 0);
-    let vhosts = |backend: usize| pool.director.host(pool.address(backend)).unwrap().vhosts;
-    let plan = pool.monitor();
-    let mut monitor = plan.start();
-    pool.wait_for_visits();
-    pool.backends[0].set(Mood::Refusing);
-    wait_until("vhost count 0", REACTION, || vhosts(0) == 0);
-    pool.wait_for_no_users(0);
-    monitor.wait_for_line(&["disabled"], REACTION);
-    assert_eq!(pool.changes(), ["HOST-SET b0 0", "HOST-FLUSH b0"]);
-
-    // The count is in the ledger, so another process can give it back.
-    monitor.kill();
-    pool.backends[0].set(Mood::Healthy);
-    let monitor = plan.start();
-    wait_until("the old vhost count", REACTION, || vhosts(0) == 70);
-    monitor.wait_for_line(&["enabled"], REACTION);
-
-    // What an administrator took out of rotation has no count to give back.
-    monitor.wait_for_line(&[" ERR ", "did not take it down"], REACTION);
-    assert_eq!(vhosts(2), 0);
 }

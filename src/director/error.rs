@@ -1,0 +1,202 @@
+//! What can go wrong with the admin socket: where in a connection's life, what, and how it is said.
+//!
+//! Values and words only. It opens nothing.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use nix::unistd::geteuid;
+
+use super::wire::ListError;
+use crate::quote::Quote;
+
+/// Where the operator says which socket it is: poolmon's option and dovemon's key.
+const OPTION: &str = "-S (director_admin_socket)";
+
+/// As Dovecot's configuration has it.
+const LISTENER: &str = "unix_listener director-admin";
+
+/// Where in a connection's life something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectorStage {
+    Connect,
+    /// Looking whether the path still leads to the socket that the connection was made through.
+    SocketFile,
+    Greeting,
+    /// Writing a changing command.
+    Command,
+    /// Waiting for the answer to a changing command.
+    Reply,
+    HostList,
+    DirectorList,
+}
+
+impl fmt::Display for DirectorStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DirectorStage::Connect => "connect",
+            DirectorStage::SocketFile => "socket file",
+            DirectorStage::Greeting => "greeting",
+            DirectorStage::Command => "command",
+            DirectorStage::Reply => "reply",
+            DirectorStage::HostList => "host list",
+            DirectorStage::DirectorList => "director list",
+        })
+    }
+}
+
+/// What went wrong with the director.
+#[derive(Debug)]
+pub enum DirectorFault {
+    /// There is no such socket: Dovecot does not run here, or not as a director.
+    NotThere,
+    /// The socket is left over, nobody listens.
+    Refused,
+    /// The path leads to a file or folder.
+    NotASocket,
+    /// The path leads to a socket for datagrams.
+    WrongType,
+    /// The socket or a folder above it is closed to this process.
+    Denied,
+    /// The path leads nowhere any more: no command of ours would find the director.
+    Gone,
+    /// Another socket has taken the place, or somebody has changed who may use this one.
+    Changed,
+    TimedOut,
+    /// The connection ended before the first line of an answer: so the director rejects commands
+    /// and arguments that it does not know, and versions.
+    Closed,
+    /// The connection ended within a list.
+    CutList,
+    List(ListError),
+    /// The first line was another protocol's, or another major version's.
+    WrongGreeting(Quote),
+    /// Longer than `wire::LONGEST_LINE`.
+    LineTooLong(Quote),
+    /// Text behind the end of an answer: whose answer is whose cannot be told any more.
+    Unasked(Quote),
+    Io(io::Error),
+}
+
+impl From<io::Error> for DirectorFault {
+    fn from(error: io::Error) -> DirectorFault {
+        use io::ErrorKind::*;
+        match error.kind() {
+            // A read, write or connect whose time-out passed reports `WouldBlock`.
+            WouldBlock | TimedOut => DirectorFault::TimedOut,
+            UnexpectedEof | BrokenPipe | ConnectionReset | NotConnected => DirectorFault::Closed,
+            PermissionDenied => DirectorFault::Denied,
+            _ => DirectorFault::Io(error),
+        }
+    }
+}
+
+impl fmt::Display for DirectorFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DirectorFault::NotThere => f.write_str("no such socket"),
+            DirectorFault::Refused => f.write_str("nobody listens"),
+            DirectorFault::NotASocket => f.write_str("not a socket"),
+            DirectorFault::WrongType => f.write_str("not a stream socket"),
+            DirectorFault::Denied => f.write_str("permission denied"),
+            DirectorFault::Gone => f.write_str("gone since the connection was opened"),
+            DirectorFault::Changed => f.write_str("changed since the connection was opened"),
+            DirectorFault::TimedOut => f.write_str("timed out"),
+            DirectorFault::Closed => f.write_str("connection closed"),
+            DirectorFault::CutList => f.write_str("connection closed within the list"),
+            DirectorFault::List(error) => error.fmt(f),
+            DirectorFault::WrongGreeting(text) => write!(f, "not a director's greeting {text}"),
+            DirectorFault::LineTooLong(text) => write!(f, "line too long {text}"),
+            DirectorFault::Unasked(text) => write!(f, "text nobody asked for {text}"),
+            DirectorFault::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Which director, at which stage, what.
+#[derive(Debug)]
+pub struct DirectorError {
+    pub socket: PathBuf,
+    pub stage: DirectorStage,
+    pub fault: DirectorFault,
+}
+
+impl DirectorError {
+    /// Whether the director may have carried out the change all the same. If not, it has certainly
+    /// not seen the command.
+    pub fn leaves_doubt(&self) -> bool {
+        match self.stage {
+            DirectorStage::Command | DirectorStage::Reply => true,
+            DirectorStage::Connect
+            | DirectorStage::SocketFile
+            | DirectorStage::Greeting
+            | DirectorStage::HostList
+            | DirectorStage::DirectorList => false,
+        }
+    }
+}
+
+impl DirectorError {
+    /// Whether the director closed the connection where a reply was due: its way to say that it
+    /// does not know the command, or this form of it.
+    pub fn is_close_for_reply(&self) -> bool {
+        matches!(
+            (self.stage, &self.fault),
+            (DirectorStage::Reply, DirectorFault::Closed)
+        )
+    }
+}
+
+impl DirectorError {
+    /// What an operator has to check, as a question.
+    pub fn advice(&self) -> String {
+        match (&self.fault, self.stage) {
+            (DirectorFault::NotThere | DirectorFault::Refused | DirectorFault::Gone, _) => format!(
+                "is Dovecot running, is this the socket that {OPTION} should name, and has its \
+                 service director a {LISTENER}?"
+            ),
+            (DirectorFault::NotASocket | DirectorFault::WrongType, _)
+            | (
+                DirectorFault::WrongGreeting(_) | DirectorFault::LineTooLong(_),
+                DirectorStage::Greeting,
+            ) => format!("does {OPTION} name the {LISTENER} of Dovecot's service director?"),
+            (DirectorFault::Denied, _) => format!(
+                "may user {} write to this socket and enter its folders? see mode, user and group of \
+                 the {LISTENER} in Dovecot's service director, and SELinux or AppArmor",
+                geteuid()
+            ),
+            (DirectorFault::TimedOut, _) => {
+                "does Dovecot's director process hang? see Dovecot's log and doveadm director status"
+                    .to_owned()
+            }
+            (DirectorFault::Closed, DirectorStage::Connect | DirectorStage::Greeting) => format!(
+                "does {OPTION} name the {LISTENER} of Dovecot's service director? see Dovecot's log, too"
+            ),
+            (DirectorFault::Io(_), DirectorStage::Connect) => {
+                format!(
+                    "is this the path that {OPTION} should name, and can this machine open more \
+                     connections?"
+                )
+            }
+            _ => "see Dovecot's log and doveadm director status".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for DirectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let socket = self.socket.display();
+        write!(f, "director {socket}: {}: {}", self.stage, self.fault)
+    }
+}
+
+impl Error for DirectorError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.fault {
+            DirectorFault::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
