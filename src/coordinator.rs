@@ -280,7 +280,7 @@ impl Coordinator {
     fn note_own_fault(&mut self, finding: &Finding) {
         match &finding.outcome.result {
             Err(failure) if failure.fault == Fault::NamePending => {}
-            Err(failure) if failure.fault.blame() == Blame::Own => {
+            Err(failure) if failure.fault.blame() == Blame::Local => {
                 if self.notices.raise(Notice::OwnFault, Instant::now()) {
                     error!("probes cannot be made: {failure}; no backend is judged by that");
                 }

@@ -76,8 +76,8 @@ pub enum Blame {
     /// Of something that many backends have in common with this monitor: an account, a certificate
     /// authority, a test address. Counts against one only while another passes the same check.
     Shared,
-    /// The monitor's own; never counts.
-    Own,
+    /// This machine's; never counts.
+    Local,
 }
 
 /// What went wrong in an attempt.
@@ -202,7 +202,7 @@ impl Fault {
             | Fault::NoMemory
             | Fault::NoAddress
             | Fault::Panicked
-            | Fault::NoTls(_) => Blame::Own,
+            | Fault::NoTls(_) => Blame::Local,
         }
     }
 }
@@ -331,7 +331,7 @@ mod tests {
             Errno::EADDRNOTAVAIL,
         ] {
             let fault = Fault::from_io(&io::Error::from_raw_os_error(errno as i32));
-            assert_eq!(fault.blame(), Blame::Own, "{errno}");
+            assert_eq!(fault.blame(), Blame::Local, "{errno}");
         }
     }
 

@@ -300,7 +300,7 @@ impl Schedule {
     /// What the outcome means in the round; what the round has shown if that was its end.
     fn take_in(&mut self, round: &mut Round, outcome: &Outcome) -> Option<Shown> {
         let result = match &outcome.result {
-            Err(failure) if failure.fault.blame() == Blame::Own => {
+            Err(failure) if failure.fault.blame() == Blame::Local => {
                 round.not_before = outcome.ended() + OWN_FAULT_PAUSE;
                 return None;
             }

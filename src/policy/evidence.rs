@@ -110,7 +110,7 @@ impl Evidence {
             Ok(_) => self
                 .failing
                 .retain(|(service, _)| *service != finding.service),
-            Err(failure) if failure.fault.blame() == Blame::Own => {}
+            Err(failure) if failure.fault.blame() == Blame::Local => {}
             Err(_) => self.on_failure(finding.service, outcome),
         }
         if let Some(verdict) = &finding.verdict {

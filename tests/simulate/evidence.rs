@@ -95,7 +95,7 @@ impl Evidence {
     pub fn on_finding(&mut self, backend: usize, finding: &Finding) {
         let seen = &mut self.backends[backend];
         match &finding.outcome.result {
-            Err(failure) if failure.fault.blame() == Blame::Own => {}
+            Err(failure) if failure.fault.blame() == Blame::Local => {}
             Err(_) => {
                 seen.first_failure.get_or_insert(finding.outcome.ended());
                 seen.latest_failure = Some(finding.outcome.began);
