@@ -9,14 +9,13 @@ use std::time::{Duration, Instant};
 use crate::config::settings::{Pace, Plan};
 use crate::outcome::{Blame, Failure, Outcome, Pass};
 
+mod local;
 mod rapid;
 mod retries;
 
+use local::LocalFaults;
 use rapid::{Burst, Counts};
 use retries::Trying;
-
-/// How long a thread waits after an attempt that failed for a reason of the monitor's own.
-const OWN_FAULT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the thread is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +33,8 @@ pub enum Next {
 /// What the rounds say of a backend: the last one, or with rise and fall so many in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every service passed.
+    /// Every service passed that was checked: those that meet lasting faults of this machine are left
+    /// out, and at least one is not.
     Healthy(Pass),
     /// This service failed for good: at the first try and at every retry, or in its rapid round.
     Failed { service: usize, failure: Failure },
@@ -61,6 +61,7 @@ pub struct Schedule {
     dissent: Dissent,
     /// With rapid rounds: failures in a row.
     counts: Counts,
+    local: LocalFaults,
     spread: Spread,
     drift: Drift,
     /// A round begun at this time or later has been asked for.
@@ -133,10 +134,13 @@ struct Round {
     began: Option<Instant>,
     service: usize,
     not_before: Instant,
-    /// The worst that the services passed so far had to remark.
-    pass: Pass,
+    /// The worst that the services passed so far had to remark; none before one has passed.
+    pass: Option<Pass>,
     /// When the latest failed attempt began.
     missed: Option<Instant>,
+    /// A service has failed, though not for good, and the round goes on: it cannot be healthy any more.
+    /// With retries only where a local fault kept the retries from deciding.
+    undecided: bool,
     course: Course,
 }
 
@@ -155,6 +159,8 @@ enum Step {
         after: Duration,
     },
     NextService,
+    /// The service meets lasting faults of this machine: the round goes on without it.
+    LeaveOut,
     /// The service has failed for good.
     Failed,
 }
@@ -162,8 +168,19 @@ enum Step {
 /// What a round has shown.
 enum Shown {
     Verdict(Verdict),
-    /// A service failed, and not for good: neither healthy nor failed. Only with rapid rounds.
+    /// A service failed, and not for good: neither healthy nor failed.
     Neither,
+    /// Every service was left out.
+    Nothing,
+}
+
+impl Course {
+    fn new(plan: &Plan) -> Course {
+        match plan {
+            Plan::Retries(_) => Course::Retries(Trying::default()),
+            Plan::Rapid(_) => Course::Rapid(Burst::default()),
+        }
+    }
 }
 
 impl Round {
@@ -173,12 +190,33 @@ impl Round {
             began: None,
             service: 0,
             not_before: due,
-            pass: Pass::Clean,
+            pass: None,
             missed: None,
-            course: match plan {
-                Plan::Retries(_) => Course::Retries(Trying::default()),
-                Plan::Rapid(_) => Course::Rapid(Burst::default()),
-            },
+            undecided: false,
+            course: Course::new(plan),
+        }
+    }
+
+    fn on_pass(&mut self, pass: Pass) {
+        if self.pass.is_none() || pass != Pass::Clean {
+            self.pass = Some(pass);
+        }
+    }
+
+    /// The service being tried says nothing in this round, whatever has been tried of it.
+    fn leave_out(&mut self, plan: &Plan) {
+        if let Course::Retries(trying) = &self.course {
+            self.undecided |= trying.has_failed();
+        }
+        self.course = Course::new(plan);
+    }
+
+    /// Every service has had its turn.
+    fn shown(&self) -> Shown {
+        match self.pass {
+            _ if self.undecided => Shown::Neither,
+            Some(pass) => Shown::Verdict(Verdict::Healthy(pass)),
+            None => Shown::Nothing,
         }
     }
 }
@@ -195,6 +233,7 @@ impl Schedule {
             standing: Standing::Open,
             dissent: Dissent::default(),
             counts: Counts::new(services),
+            local: LocalFaults::new(services),
             spread,
             drift: Drift::Due,
             demanded: None,
@@ -220,6 +259,7 @@ impl Schedule {
     /// Other services than before are to be checked, also where there are as many.
     pub fn on_other_services(&mut self) {
         self.counts = Counts::new(self.services);
+        self.local = LocalFaults::new(self.services);
         if let Phase::Checking(round) = &mut self.phase {
             *round = Round::new(round.not_before, &self.pace.plan);
         }
@@ -299,44 +339,27 @@ impl Schedule {
 
     /// What the outcome means in the round; what the round has shown if that was its end.
     fn take_in(&mut self, round: &mut Round, outcome: &Outcome) -> Option<Shown> {
-        let result = match &outcome.result {
+        let service = round.service;
+        let step = match &outcome.result {
             Err(failure) if failure.fault.blame() == Blame::Local => {
-                round.not_before = outcome.ended() + OWN_FAULT_PAUSE;
-                return None;
+                self.local.on_fault(service, outcome)
             }
             Err(failure) => {
                 round.missed = Some(outcome.began);
-                Err(failure)
+                self.local.on_answer(service);
+                self.step(round, Err(failure))
             }
             Ok(pass) => {
-                if *pass != Pass::Clean {
-                    round.pass = *pass;
-                }
-                Ok(*pass)
+                round.on_pass(*pass);
+                self.local.on_answer(service);
+                self.step(round, Ok(*pass))
             }
-        };
-        let service = round.service;
-        let step = match (&self.pace.plan, &mut round.course) {
-            (Plan::Retries(retries), Course::Retries(trying)) => {
-                trying.on_result(retries, self.standing, result)
-            }
-            (Plan::Rapid(rapid), Course::Rapid(burst)) => {
-                let count = (&mut self.counts, service);
-                rapid::on_result(rapid, self.standing, count, burst, result)
-            }
-            _ => unreachable!("a round is begun anew with another plan"),
         };
         round.not_before = outcome.ended();
-        match (step, result) {
-            (Step::Again { after }, _) => round.not_before += after,
-            (Step::NextService, _) => {
-                round.service += 1;
-                if round.service == self.services {
-                    return Some(match (round.missed, &round.course) {
-                        (Some(_), Course::Rapid(_)) => Shown::Neither,
-                        _ => Shown::Verdict(Verdict::Healthy(round.pass)),
-                    });
-                }
+        match (step, &outcome.result) {
+            (Step::Again { after }, _) => {
+                round.not_before += after;
+                return None;
             }
             (Step::Failed, Err(failure)) => {
                 return Some(Shown::Verdict(Verdict::Failed {
@@ -345,8 +368,26 @@ impl Schedule {
                 }))
             }
             (Step::Failed, Ok(_)) => unreachable!("only a failure fails for good"),
+            (Step::LeaveOut, _) => round.leave_out(&self.pace.plan),
+            (Step::NextService, _) => {}
         }
-        None
+        round.service += 1;
+        (round.service == self.services).then(|| round.shown())
+    }
+
+    /// What the service's own answer leads to, by the plan.
+    fn step(&mut self, round: &mut Round, result: Result<Pass, &Failure>) -> Step {
+        match (&self.pace.plan, &mut round.course) {
+            (Plan::Retries(retries), Course::Retries(trying)) => {
+                trying.on_result(retries, self.standing, result)
+            }
+            (Plan::Rapid(rapid), Course::Rapid(burst)) => {
+                round.undecided |= result.is_err();
+                let count = (&mut self.counts, round.service);
+                rapid::on_result(rapid, self.standing, count, burst, result)
+            }
+            _ => unreachable!("a round is begun anew with another plan"),
+        }
     }
 
     /// Returns the verdict if the round settles the matter, and arranges for the next round.
@@ -355,6 +396,10 @@ impl Schedule {
             Shown::Verdict(verdict @ Verdict::Healthy(_)) => (Some(verdict), round.began),
             Shown::Verdict(verdict) => (Some(verdict), Some(last.began)),
             Shown::Neither => (None, round.missed),
+            Shown::Nothing => {
+                self.rest_after_nothing(last.ended());
+                return None;
+            }
         };
         let ended = last.ended();
         // Or one that fails every other time would be asked for evidence without a pause.
@@ -383,6 +428,17 @@ impl Schedule {
             not_before,
         };
         verdict.filter(|_| settled)
+    }
+
+    /// The next round is soon, whoever asks for it, and never sooner. It is younger than any demand.
+    fn rest_after_nothing(&mut self, ended: Instant) {
+        let next = ended + self.pace.interval_in_doubt().max(local::PAUSE);
+        self.demanded = None;
+        self.phase = Phase::Resting {
+            since: ended,
+            until: next,
+            not_before: next,
+        };
     }
 
     /// Whether this verdict now stands, with rise and fall.

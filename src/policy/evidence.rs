@@ -46,7 +46,8 @@ pub struct Doubt {
     pub refuges: BTreeMap<IpAddr, Instant>,
 }
 
-/// The latest round in which every service passed.
+/// The latest round in which every service passed that could be checked from this machine. Those that
+/// were left out for its faults have not passed; what passes a service is told attempt by attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct HealthyRound {
     pub began: Instant,

@@ -15,6 +15,7 @@ use super::standing::{Login, Standing};
 use super::{Action, Sync};
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::settings::Rules;
+use crate::outcome::Blame;
 use crate::schedule::Finding;
 
 /// All listed backends.
@@ -335,11 +336,11 @@ impl Fleet {
 }
 
 /// Whether this finding is the evidence asked for at that time: a whole round begun since, or a
-/// failure begun since.
+/// failure begun since. A fault of this machine is no evidence; a round may end with one.
 fn answers(finding: &Finding, asked: Instant) -> bool {
     match &finding.outcome.result {
-        Ok(_) => finding.verdict.is_some() && finding.round_began >= asked,
-        Err(_) => finding.outcome.began >= asked,
+        Err(failure) if failure.fault.blame() != Blame::Local => finding.outcome.began >= asked,
+        _ => finding.verdict.is_some() && finding.round_began >= asked,
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) fn on_result(
         }
     };
     match step {
-        Step::Again { .. } => {}
+        Step::Again { .. } | Step::LeaveOut => {}
         Step::NextService => counts.0[service] = 0,
         Step::Failed => counts.forget(),
     }

@@ -37,6 +37,10 @@ impl Trying {
         }
     }
 
+    pub(super) fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
     /// poolmon: 3 s before the first retry, 0.5 s between the others.
     fn pause(&self, first: Duration) -> Duration {
         match self.failures {
