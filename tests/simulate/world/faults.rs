@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use poolmon::backend::HostState;
-use poolmon::outcome::{Failure, Fault, Outcome, Pass, Stage};
+use poolmon::outcome::{Blame, Failure, Fault, Outcome, Pass, Stage};
 use poolmon::policy::Login;
 use poolmon::quote::Quote;
 
@@ -46,6 +46,10 @@ pub enum Link {
     Lost,
     /// One attempt of four is lost.
     Lossy,
+    /// The watcher's own machine lets no attempt go out.
+    Prohibited,
+    /// None to the last service.
+    HalfProhibited,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +84,10 @@ impl World {
         for watcher in 0..self.watchers.len() {
             for backend in 0..self.backends.len() {
                 let services = 0..self.services;
-                let mut faults = services.filter_map(|s| self.fault(watcher, backend, s));
+                let all = services.filter_map(|s| self.fault(watcher, backend, s));
+                let (local, mut faults): (Vec<_>, Vec<_>) =
+                    all.partition(|(_, fault)| fault.blame() == Blame::Local);
+                let nothing_seen = local.len() == self.services;
                 let here = &self.watchers[watcher];
                 // Where others pass as another user, it is nobody's to judge.
                 let of_its_own = |(_, fault): &(_, Fault)| {
@@ -89,7 +96,8 @@ impl World {
                         (Account::RefusedAs(_), Fault::CredentialsRefused(_))
                     )
                 };
-                let sight = match (here.links[backend], faults.next()) {
+                let sight = match (here.links[backend], faults.pop()) {
+                    _ if nothing_seen => Sight::Wavers,
                     (_, Some(fault)) if of_its_own(&fault) => Sight::Wavers,
                     (_, Some(_)) => Sight::Fails,
                     (Link::Lossy, None) => Sight::Wavers,
@@ -118,7 +126,11 @@ impl World {
         match here.links[backend] {
             Link::Refused => return Some((Stage::Connect, Fault::Refused)),
             Link::Lost => return Some((Stage::Connect, Fault::TimedOut)),
-            Link::Whole | Link::Lossy => {}
+            Link::Prohibited => return Some((Stage::Connect, Fault::Forbidden)),
+            Link::HalfProhibited if service + 1 == self.services => {
+                return Some((Stage::Connect, Fault::Forbidden))
+            }
+            Link::Whole | Link::Lossy | Link::HalfProhibited => {}
         }
         match self.backends[backend] {
             Health::Refusing => return Some((Stage::Connect, Fault::Refused)),
