@@ -21,7 +21,7 @@ use crate::target::Target;
 const FORMER_SERVICE: &str = "a service checked before";
 
 /// Of a backend that is not probed any more there is no target.
-fn service_of(target: &Option<Target>, place: usize) -> &dyn Display {
+pub(super) fn service_of(target: &Option<Target>, place: usize) -> &dyn Display {
     let services = target.as_ref().map_or(&[][..], |target| &*target.services);
     at_place(services, place)
 }
