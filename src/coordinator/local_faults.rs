@@ -60,15 +60,18 @@ impl Cause {
             },
         }
     }
+
+    fn with_advice(&self) -> String {
+        match self.advice {
+            Some(advice) => format!("{self}; {advice}"),
+            None => self.to_string(),
+        }
+    }
 }
 
 impl Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)?;
-        match self.advice {
-            Some(advice) => write!(f, "; {advice}"),
-            None => Ok(()),
-        }
+        f.write_str(&self.text)
     }
 }
 
@@ -190,6 +193,13 @@ impl LocalFaults {
         }
     }
 
+    /// The services of the backend that cannot be checked at present.
+    pub(super) fn of(&self, address: IpAddr) -> impl Iterator<Item = (usize, &Cause)> + '_ {
+        let of_it = (address, 0)..=(address, usize::MAX);
+        let met = self.met.range(of_it);
+        met.map(|((_, service), cause)| (*service, cause))
+    }
+
     /// When there is something to tell.
     pub(super) fn due(&self) -> Option<Instant> {
         self.alarms.values().map(Alarm::due).min()
@@ -240,10 +250,11 @@ impl Coordinator {
                         })
                         .collect();
                     error!(
-                        "{} of {} cannot be checked from this machine: {cause}; no backend is taken \
-                         down for that: it is judged by its other services, and not at all without any",
+                        "{} of {} cannot be checked from this machine: {}; no backend is taken down \
+                         for that: it is judged by its other services, and not at all without any",
                         listed(services.iter(), services.len()),
-                        listed(addresses.iter(), addresses.len())
+                        listed(addresses.iter(), addresses.len()),
+                        cause.with_advice()
                     );
                 }
                 News::Over(cause) => {
@@ -425,7 +436,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_says_how_to_give_it() {
-        let cause = Cause::of(&Fault::NameUnknown).to_string();
+        let cause = Cause::of(&Fault::NameUnknown).with_advice();
         assert!(cause.contains("--tls-name"), "{cause}");
     }
 

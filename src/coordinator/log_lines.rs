@@ -176,8 +176,17 @@ impl Coordinator {
                 ),
                 None => String::new(),
             };
+            let target = self.roster.target(address);
+            let unchecked: String = self
+                .local_faults
+                .of(address)
+                .map(|(service, cause)| {
+                    let service = service_of(&target, service);
+                    format!("; {service} cannot be checked from this machine: {cause}")
+                })
+                .collect();
             info!(
-                "{address} is {}, {} vhosts, {} users, {}: {verdict}{held}",
+                "{address} is {}, {} vhosts, {} users, {}: {verdict}{unchecked}{held}",
                 listed.state, listed.vhosts, listed.users, listed.tag
             );
         }

@@ -4,6 +4,8 @@
 use std::fs;
 use std::net::Ipv6Addr;
 
+use nix::sys::signal::Signal;
+
 use super::{assert_no_more_changes, A_WHILE};
 use crate::lab::authority::Authority;
 use crate::lab::fake_backend::Mood;
@@ -162,6 +164,12 @@ fn without_names_the_other_ports_are_watched_as_if_no_certificate_were_checked()
             .filter(|line| !line.contains(" has failed"))
             .collect();
         assert_eq!(others.len(), 1, "{errors:#?}");
+
+        monitor.signal(Signal::SIGUSR1);
+        let status = format!(
+            "healthy; imap+tls:{IMAPS} cannot be checked from this machine: dns did not give"
+        );
+        monitor.wait_for_line(&[&pool.address(1).to_string(), &status], REACTION);
 
         let ended = plan.run("--once", REACTION);
         assert_eq!(ended.status.code(), Some(2), "{}", ended.text);
