@@ -7,6 +7,7 @@
 mod crew;
 mod errands;
 mod lists;
+mod local_faults;
 mod log_lines;
 mod logins;
 mod memory;
@@ -17,7 +18,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{select, unbounded, Receiver, Sender};
-use log::{debug, error};
+use log::debug;
 
 use crate::backend::Tag;
 use crate::config::roster::Roster;
@@ -30,14 +31,13 @@ use crate::ledger::{Clerk, Recorded};
 use crate::logging::LogHandle;
 use crate::notices::Notices;
 use crate::notify::{self, ServiceManager};
-use crate::outcome::{Blame, Fault};
 use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
-use crate::schedule::Finding;
 use crate::source::Source;
 use crate::worker::{Desk, Report, Task, Traffic, Worker};
 
 use errands::Errands;
 use lists::Lists;
+use local_faults::LocalFaults;
 use logins::Logins;
 
 /// All that can wake the coordinator.
@@ -74,8 +74,6 @@ enum Notice {
     Unwatched,
     /// Not all backends can be probed at once.
     FewDescriptors,
-    /// Probes fail for a reason of the monitor's own.
-    OwnFault,
     /// No backend of the tag is up, whoever did it.
     WithoutService(Tag),
     Alarm(Alarm),
@@ -111,6 +109,7 @@ pub struct Coordinator {
     /// The actions held back at present, so that a hold is logged when it begins.
     holds: BTreeMap<IpAddr, Hold>,
     notices: Notices<Notice>,
+    local_faults: LocalFaults,
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
     history: History,
@@ -172,6 +171,7 @@ impl Coordinator {
             held_review: HeldReview::new(Instant::now()),
             holds: BTreeMap::new(),
             notices: Notices::new(),
+            local_faults: LocalFaults::default(),
             unobserved: 0,
             history: History::default(),
             hooks: Hooks::default(),
@@ -210,6 +210,7 @@ impl Coordinator {
             }
             self.review_holds_that_ended();
             self.review_held_when_due();
+            self.tell_local_faults();
             self.send_decided();
         }
         self.service_manager.tell(&notify::Message::Stopping);
@@ -222,6 +223,7 @@ impl Coordinator {
             self.lists.next_look(),
             self.errands.sending_due(),
             self.held_review.due(),
+            self.local_faults.due(),
             self.service_manager.next_keep_alive(),
         ];
         let ends = self.holds.values().filter_map(|hold| hold.until);
@@ -268,27 +270,14 @@ impl Coordinator {
         self.fleet.on_finding(address, &report.finding);
         self.history
             .on_finding(address, report.worker, &report.finding);
-        self.note_own_fault(&report.finding);
+        self.local_faults
+            .on_finding(address, report.worker, &report.finding, Instant::now());
         if report.finding.outcome.result.is_err() {
             if let Some(control) = policy::control(&mut self.fleet, address) {
                 self.probe_now(control);
             }
         }
         self.review(address);
-    }
-
-    fn note_own_fault(&mut self, finding: &Finding) {
-        match &finding.outcome.result {
-            Err(failure) if failure.fault == Fault::NamePending => {}
-            Err(failure) if failure.fault.blame() == Blame::Own => {
-                if self.notices.raise(Notice::OwnFault, Instant::now()) {
-                    error!("probes cannot be made: {failure}; no backend is judged by that");
-                }
-            }
-            _ => {
-                self.notices.lower(&Notice::OwnFault);
-            }
-        }
     }
 
     /// Asks the policy about one backend and does what it says.

@@ -12,13 +12,13 @@ use crate::config::settings::{Pace, Plan, Retries, Settings};
 use crate::director::client::Standing;
 use crate::director::error::DirectorError;
 use crate::director::watch::LISTS_DEADLINE;
-use crate::outcome::Failure;
-use crate::schedule::Verdict;
+use crate::outcome::{Blame, Failure, Pass};
+use crate::schedule::{Finding, Verdict};
 use crate::worker::{Desk, Task, Traffic, Worker};
 
-/// How long a backend that gives no verdict for the monitor's own fault is waited for beyond the
+/// How long a backend that gives no verdict for a fault of this machine is waited for beyond the
 /// longest round.
-const OWN_FAULT_PATIENCE: Duration = Duration::from_secs(10);
+const LOCAL_FAULT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the round showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,13 +75,13 @@ pub fn run(
         let entry = traffic.entry(began, waiting.len(), &target);
         let worker = Worker::start(target, number, task.clone(), desk.slot(), entry)
             .map_err(OnceError::Thread)?;
-        waiting.insert(backend.address, Waiting { worker, own: None });
+        waiting.insert(backend.address, Waiting::new(worker));
     }
     // One after the other where they cannot all be probed at once.
     let turns = u32::try_from(waiting.len() / traffic.most()).unwrap_or(u32::MAX);
     let round = longest_round(&settings.pace, settings.services.len());
     let patience = round.saturating_mul(turns.saturating_add(1));
-    let deadline = Instant::now() + patience + OWN_FAULT_PATIENCE;
+    let deadline = Instant::now() + patience + LOCAL_FAULT_PATIENCE;
     let mut health = Health::AllHealthy;
     while !waiting.is_empty() {
         if desk.bell().recv_deadline(deadline).is_err() {
@@ -92,19 +92,31 @@ pub fn run(
                 Some(target) => target,
                 None => continue,
             };
-            let service = &target.services[report.finding.service];
-            let line = match report.finding.verdict {
-                Some(Verdict::Healthy(pass)) => pass.to_string(),
-                Some(Verdict::Failed { failure, .. }) => {
-                    health = Health::NotAll;
-                    format!("failed: {service} {failure}")
-                }
-                None => {
-                    if let Some(waiting) = waiting.get_mut(&report.address) {
-                        waiting.own = report.finding.outcome.result.err();
+            let backend = match waiting.get_mut(&report.address) {
+                Some(backend) => backend,
+                None => continue,
+            };
+            let Finding {
+                service,
+                outcome,
+                verdict,
+                ..
+            } = report.finding;
+            backend.on_result(service, outcome.result);
+            let line = match verdict {
+                Some(Verdict::Healthy(pass)) => match backend.unchecked.iter().next() {
+                    None => pass.to_string(),
+                    Some((service, failure)) => {
+                        health = Health::NotAll;
+                        let service = &target.services[*service];
+                        format!("{pass}, but {service} cannot be checked from here: {failure}")
                     }
-                    continue;
+                },
+                Some(Verdict::Failed { failure, service }) => {
+                    health = Health::NotAll;
+                    format!("failed: {} {failure}", target.services[service])
                 }
+                None => continue,
             };
             if waiting.remove(&report.address).is_some() {
                 print(out, report.address, &line)?;
@@ -114,7 +126,7 @@ pub fn run(
     for (address, waiting) in waiting {
         health = Health::NotAll;
         drop(waiting.worker);
-        let line = match waiting.own {
+        let line = match waiting.last_failure {
             Some(failure) => format!("not judged: {failure}"),
             None => "not judged in time".to_owned(),
         };
@@ -125,8 +137,30 @@ pub fn run(
 
 struct Waiting {
     worker: Worker,
-    /// The last failure that gave no verdict.
-    own: Option<Failure>,
+    /// The last failure.
+    last_failure: Option<Failure>,
+    /// The services that met a fault of this machine at their last attempt.
+    unchecked: BTreeMap<usize, Failure>,
+}
+
+impl Waiting {
+    fn new(worker: Worker) -> Waiting {
+        Waiting {
+            worker,
+            last_failure: None,
+            unchecked: BTreeMap::new(),
+        }
+    }
+
+    fn on_result(&mut self, service: usize, result: Result<Pass, Failure>) {
+        self.unchecked.remove(&service);
+        if let Err(failure) = result {
+            if failure.fault.blame() == Blame::Local {
+                self.unchecked.insert(service, failure.clone());
+            }
+            self.last_failure = Some(failure);
+        }
+    }
 }
 
 fn print(out: &mut impl Write, address: IpAddr, line: &str) -> Result<(), OnceError> {
@@ -175,7 +209,7 @@ fn longest_round(pace: &Pace, services: usize) -> Duration {
 mod tests {
     use super::*;
     use crate::config::settings::Rapid;
-    use crate::outcome::{Fault, Outcome, Pass, Stage};
+    use crate::outcome::{Fault, Outcome, Stage};
     use crate::schedule::{Next, Schedule, Spread};
 
     /// How long until a backend is judged of which one service, or all, hang.

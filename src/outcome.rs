@@ -14,7 +14,7 @@ use crate::service::Port;
 /// Where in an attempt something happened, in the order of an attempt's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// Before the connection: descriptors, the name for the certificate.
+    /// Before the connection.
     Prepare,
     Connect,
     /// The handshake with which a connection begins.
@@ -79,8 +79,8 @@ pub enum Blame {
     /// Of something that many backends have in common with this monitor: an account, a certificate
     /// authority, a test address. Counts against one only while another passes the same check.
     Shared,
-    /// The monitor's own; never counts.
-    Own,
+    /// This machine's; never counts.
+    Local,
 }
 
 /// What went wrong in an attempt.
@@ -90,7 +90,8 @@ pub enum Fault {
     TimedOut,
     /// The connection ended, in order or by a reset, before the answer was whole.
     Closed,
-    /// The network says there is no way to the backend.
+    /// The network says there is no way to the backend. This machine's own lack of a route has the
+    /// same error: backends of the same network tell the two apart.
     Unreachable,
     /// A line longer than the dialogue accepts.
     LineTooLong,
@@ -108,7 +109,7 @@ pub enum Fault {
     MessageMissing,
     /// TLS could not be agreed on, for another reason than the certificate.
     TlsFailed(Quote),
-    /// Any other error of the system, by its text.
+    /// Any other error that the peer or the path has caused, by its text: of the TLS library, EPROTO.
     System(Quote),
 
     /// User name or password.
@@ -142,8 +143,14 @@ pub enum Fault {
     NameUnknown,
     NoDescriptors,
     NoMemory,
-    /// No local address or port is left to connect from.
+    /// This machine has no address of the backend's family, or no port is left to connect from.
     NoAddress,
+    /// This machine has no such address family, or may not use it.
+    NoFamily,
+    /// EACCES, EPERM: a route that prohibits, a firewall, SELinux.
+    Forbidden,
+    /// Any other error that is not known to come from the peer or the path, by its text.
+    Local(Quote),
     /// The probe itself broke: a bug of the monitor.
     Panicked,
     /// The TLS library cannot be set up here.
@@ -151,29 +158,54 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// What an error of a socket means.
+    /// What an error of a socket means. Only errors that are known to come from the peer or from the
+    /// path count against a backend; whatever else the system says is of this machine.
     pub fn from_io(error: &io::Error) -> Fault {
-        use io::ErrorKind::*;
-        // These have no stable `ErrorKind` in Rust 1.63.
-        const EMFILE: i32 = Errno::EMFILE as i32;
-        const ENFILE: i32 = Errno::ENFILE as i32;
-        const ENOMEM: i32 = Errno::ENOMEM as i32;
-        const ENOBUFS: i32 = Errno::ENOBUFS as i32;
-        const EHOSTUNREACH: i32 = Errno::EHOSTUNREACH as i32;
-        const ENETUNREACH: i32 = Errno::ENETUNREACH as i32;
         match error.raw_os_error() {
-            Some(EMFILE | ENFILE) => return Fault::NoDescriptors,
-            Some(ENOMEM | ENOBUFS) => return Fault::NoMemory,
-            Some(EHOSTUNREACH | ENETUNREACH) => return Fault::Unreachable,
-            _ => {}
+            Some(code) => Fault::from_errno(code, error),
+            None => Fault::from_kind(error),
         }
+    }
+
+    fn from_errno(code: i32, error: &io::Error) -> Fault {
+        use Errno::*;
+        let is_one_of = |errnos: &[Errno]| errnos.iter().any(|errno| *errno as i32 == code);
+        if is_one_of(&[ECONNREFUSED]) {
+            Fault::Refused
+        } else if is_one_of(&[EAGAIN, ETIMEDOUT]) {
+            // What a socket's own timer gives, and TCP when it gives the peer up.
+            Fault::TimedOut
+        } else if is_one_of(&[ECONNRESET, ECONNABORTED, EPIPE]) {
+            Fault::Closed
+        } else if is_one_of(&[EHOSTUNREACH, EHOSTDOWN, ENETUNREACH]) {
+            Fault::Unreachable
+        } else if is_one_of(&[EPROTO]) {
+            Fault::System(Quote::new(error.to_string()))
+        } else if is_one_of(&[EMFILE, ENFILE]) {
+            Fault::NoDescriptors
+        } else if is_one_of(&[ENOMEM, ENOBUFS]) {
+            Fault::NoMemory
+        } else if is_one_of(&[EADDRNOTAVAIL]) {
+            Fault::NoAddress
+        } else if is_one_of(&[EAFNOSUPPORT]) {
+            Fault::NoFamily
+        } else if is_one_of(&[EACCES, EPERM]) {
+            Fault::Forbidden
+        } else {
+            Fault::Local(Quote::new(error.to_string()))
+        }
+    }
+
+    /// Errors that no system call gave: the end of the stream, a deadline, and what the TLS library
+    /// says of the peer's bytes.
+    fn from_kind(error: &io::Error) -> Fault {
+        use io::ErrorKind::*;
         match error.kind() {
             ConnectionRefused => Fault::Refused,
             TimedOut | WouldBlock => Fault::TimedOut,
-            UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected => {
+            UnexpectedEof | WriteZero | ConnectionReset | ConnectionAborted | BrokenPipe => {
                 Fault::Closed
             }
-            AddrNotAvailable => Fault::NoAddress,
             OutOfMemory => Fault::NoMemory,
             _ => Fault::System(Quote::new(error.to_string())),
         }
@@ -211,8 +243,11 @@ impl Fault {
             | Fault::NoDescriptors
             | Fault::NoMemory
             | Fault::NoAddress
+            | Fault::NoFamily
+            | Fault::Forbidden
+            | Fault::Local(_)
             | Fault::Panicked
-            | Fault::NoTls(_) => Blame::Own,
+            | Fault::NoTls(_) => Blame::Local,
         }
     }
 }
@@ -253,7 +288,16 @@ impl fmt::Display for Fault {
             Fault::NameUnknown => f.write_str("dns did not give the address's name"),
             Fault::NoDescriptors => f.write_str("no file descriptor left"),
             Fault::NoMemory => f.write_str("no memory left"),
-            Fault::NoAddress => f.write_str("no local address or port left"),
+            Fault::NoAddress => f.write_str(
+                "no address: this machine has none of this family to connect from, or no port is left",
+            ),
+            Fault::NoFamily => f.write_str(
+                "no address family: this machine has no ipv6, or its service manager forbids it",
+            ),
+            Fault::Forbidden => {
+                f.write_str("forbidden by this machine's firewall, routing or security policy")
+            }
+            Fault::Local(text) => write!(f, "this machine's system error {text}"),
             Fault::Panicked => f.write_str("the probe broke off; this is a bug in poolmon"),
             Fault::NoTls(text) => write!(f, "tls library unusable {text}"),
         }
@@ -337,34 +381,70 @@ impl Outcome {
 mod tests {
     use super::*;
 
-    #[test]
-    fn errors_of_the_machine_itself_are_never_the_backends_fault() {
-        for errno in [
-            Errno::EMFILE,
-            Errno::ENFILE,
-            Errno::ENOMEM,
-            Errno::ENOBUFS,
-            Errno::EADDRNOTAVAIL,
-        ] {
-            let fault = Fault::from_io(&io::Error::from_raw_os_error(errno as i32));
-            assert_eq!(fault.blame(), Blame::Own, "{errno}");
-        }
+    fn of(errno: Errno) -> Fault {
+        Fault::from_io(&io::Error::from_raw_os_error(errno as i32))
     }
 
     #[test]
-    fn errors_of_the_way_to_the_backend_are_its_fault() {
-        for (errno, expected) in [
+    fn only_errors_known_to_come_from_the_peer_or_the_path_are_the_backends() {
+        let known = [
             (Errno::ECONNREFUSED, Fault::Refused),
             (Errno::ETIMEDOUT, Fault::TimedOut),
             (Errno::EAGAIN, Fault::TimedOut),
             (Errno::ECONNRESET, Fault::Closed),
+            (Errno::ECONNABORTED, Fault::Closed),
             (Errno::EPIPE, Fault::Closed),
             (Errno::EHOSTUNREACH, Fault::Unreachable),
+            (Errno::EHOSTDOWN, Fault::Unreachable),
             (Errno::ENETUNREACH, Fault::Unreachable),
+        ];
+        for (errno, expected) in &known {
+            assert_eq!(of(*errno), *expected);
+            assert_eq!(of(*errno).blame(), Blame::Service, "{errno}");
+        }
+        assert_eq!(of(Errno::EPROTO).blame(), Blame::Service);
+        // Every other number that a system may give.
+        for code in 1..=200 {
+            let fault = Fault::from_io(&io::Error::from_raw_os_error(code));
+            let mut errnos = known.iter().map(|(errno, _)| *errno as i32);
+            if code != Errno::EPROTO as i32 && errnos.all(|errno| errno != code) {
+                assert_eq!(fault.blame(), Blame::Local, "{code}: {fault}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fault_of_this_machine_says_what_its_errno_means() {
+        for (errno, expected) in [
+            (Errno::EACCES, "forbidden by this machine's firewall"),
+            (Errno::EPERM, "forbidden by this machine's firewall"),
+            (
+                Errno::EAFNOSUPPORT,
+                "no address family: this machine has no ipv6",
+            ),
+            (Errno::EADDRNOTAVAIL, "no address: this machine"),
+            (Errno::EMFILE, "no file descriptor left"),
+            (Errno::ENFILE, "no file descriptor left"),
+            (Errno::ENOMEM, "no memory left"),
+            (Errno::ENOBUFS, "no memory left"),
+            (Errno::EINVAL, "this machine's system error \"Invalid arg"),
         ] {
-            let fault = Fault::from_io(&io::Error::from_raw_os_error(errno as i32));
-            assert_eq!(fault, expected);
-            assert_eq!(fault.blame(), Blame::Service);
+            let text = of(errno).to_string();
+            assert!(text.starts_with(expected), "{errno}: {text}");
+        }
+    }
+
+    #[test]
+    fn errors_that_no_system_call_gave_are_the_peers() {
+        let library = io::Error::new(io::ErrorKind::Other, "bad record mac");
+        for (error, expected) in [
+            (io::ErrorKind::UnexpectedEof.into(), Fault::Closed),
+            (io::ErrorKind::WriteZero.into(), Fault::Closed),
+            (io::ErrorKind::TimedOut.into(), Fault::TimedOut),
+            (library, Fault::System(Quote::new("bad record mac"))),
+        ] {
+            assert_eq!(Fault::from_io(&error), expected);
+            assert_eq!(expected.blame(), Blame::Service);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One attempt on a service of a backend: name, connection, TLS, dialogue, under one deadline.
+//! One attempt on a service of a backend: connection, name, TLS, dialogue, under one deadline.
 //!
 //! It reports what happened. When to try and what follows is decided by `schedule` and `policy`.
 
@@ -13,6 +13,7 @@ use nix::unistd::gethostname;
 
 use crate::account::Envelope;
 use crate::config::settings::{Auth, Probing, StartTls, Steps, Verify};
+use crate::net::family;
 use crate::net::names::{Name, Names};
 use crate::net::stream::{DeadlineStream, Stream};
 use crate::net::tls::{Tls, TlsSetupError, TlsStream};
@@ -238,8 +239,17 @@ impl Attempt<'_> {
     }
 
     fn connect(&self, port: &Port) -> Result<DeadlineStream, Failure> {
-        DeadlineStream::connect(self.target.address, port.number, self.deadline)
-            .map_err(|error| Failure::new(Stage::Connect, Fault::from_io(&error)))
+        let address = self.target.address;
+        DeadlineStream::connect(address, port.number, self.deadline).map_err(|error| {
+            let fault = match Fault::from_io(&error) {
+                // An administrator of a network without IPv6 never meant to reach this one from here.
+                Fault::Unreachable if address.is_ipv6() && family::is_without_ipv6() => {
+                    Fault::NoFamily
+                }
+                fault => fault,
+            };
+            Failure::new(Stage::Connect, fault)
+        })
     }
 
     /// One of two connections; what fails there says at which.
@@ -252,20 +262,32 @@ impl Attempt<'_> {
         let (prober, target) = (self.prober, self.target);
         match port.security {
             Security::Tls => {
-                let subject = prober
-                    .subject(target)
-                    .map_err(|fault| Failure::new(Stage::Prepare, fault))?;
-                let stream = prober.upgrade(self.connect(port)?, &subject, Stage::Tls)?;
+                // Connected first: a backend that refuses has failed whatever its name is.
+                self.begin_lookup();
+                let stream = self.connect(port)?;
+                let stream = self.shake_hands(stream, Stage::Tls)?;
                 self.talk_over(port.protocol, work, Stream::Tls(stream))
             }
             Security::Plain => {
                 if prober.may_start_tls(target, port.protocol, work) {
-                    // Only begins the lookup, so that the name is there once it is needed.
-                    let _ = prober.subject(target);
+                    self.begin_lookup();
                 }
                 self.talk_over(port.protocol, work, Stream::Plain(self.connect(port)?))
             }
         }
+    }
+
+    /// So that the name is there once it is needed. It waits for nothing.
+    fn begin_lookup(&self) {
+        let _ = self.prober.subject(self.target);
+    }
+
+    fn shake_hands(&self, stream: DeadlineStream, stage: Stage) -> Result<TlsStream, Failure> {
+        let subject = self
+            .prober
+            .subject(self.target)
+            .map_err(|fault| Failure::new(stage, fault))?;
+        self.prober.upgrade(stream, &subject, stage)
     }
 
     fn talk_over(&self, protocol: Protocol, work: Work, stream: Stream) -> Result<Pass, Failure> {
@@ -299,17 +321,11 @@ impl Attempt<'_> {
         lines: Lines<Stream>,
         check: &Check<'_>,
     ) -> Result<Pass, Failure> {
-        let (prober, target) = (self.prober, self.target);
         let (stream, budget) = lines
             .into_stream()
             .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
         let stream = match stream {
-            Stream::Plain(stream) => {
-                let subject = prober
-                    .subject(target)
-                    .map_err(|fault| Failure::new(Stage::Upgrade, fault))?;
-                Stream::Tls(prober.upgrade(stream, &subject, Stage::Upgrade)?)
-            }
+            Stream::Plain(stream) => Stream::Tls(self.shake_hands(stream, Stage::Upgrade)?),
             // A dialogue on an encrypted channel never asks for TLS.
             Stream::Tls(stream) => Stream::Tls(stream),
         };

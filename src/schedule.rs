@@ -9,16 +9,15 @@ use std::time::{Duration, Instant};
 use crate::config::settings::{Pace, Plan};
 use crate::outcome::{Blame, Failure, Outcome, Pass, Stage};
 
+mod local;
 mod login;
 mod rapid;
 mod retries;
 
+use local::LocalFaults;
 use login::LastAnswer;
 use rapid::{Burst, Counts};
 use retries::Trying;
-
-/// How long a thread waits after an attempt that failed for a reason of the monitor's own.
-const OWN_FAULT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the thread is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +35,8 @@ pub enum Next {
 /// What the rounds say of a backend: the last one, or with rise and fall so many in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every service passed.
+    /// Every service passed that was checked: those that meet lasting faults of this machine are left
+    /// out, and at least one is not.
     Healthy(Pass),
     /// This service failed for good: at the first try and at every retry, or in its rapid round. Of
     /// several, the first by a fault of its own; of shared faults, the first.
@@ -79,6 +79,7 @@ pub struct Schedule {
     login: LastAnswer,
     /// With rapid rounds: failures in a row.
     counts: Counts,
+    local: LocalFaults,
     spread: Spread,
     drift: Drift,
     /// A round begun at this time or later has been asked for.
@@ -154,13 +155,16 @@ struct Round {
     began: Option<Instant>,
     service: usize,
     not_before: Instant,
-    /// The worst that the services passed so far had to remark.
-    pass: Pass,
+    /// The worst that the services passed so far had to remark; none before one has passed.
+    pass: Option<Pass>,
     /// The first service that has failed for good by a shared fault. The round goes on: such a fault
     /// may be everybody's, and the other services are to be judged all the same.
     shared: Option<(usize, Failure)>,
     /// When the latest failed attempt began.
     missed: Option<Instant>,
+    /// A service has failed, though not for good, and the round goes on: it cannot be healthy any more.
+    /// With retries only where a local fault kept the retries from deciding.
+    undecided: bool,
     course: Course,
 }
 
@@ -192,6 +196,8 @@ enum Step {
         after: Duration,
     },
     NextService,
+    /// The service meets lasting faults of this machine: the round goes on without it.
+    LeaveOut,
     /// The service has failed for good.
     Failed,
 }
@@ -199,16 +205,17 @@ enum Step {
 /// What a round has shown.
 enum Shown {
     Verdict(Verdict),
-    /// A service failed, and not for good: neither healthy nor failed. Only with rapid rounds.
+    /// A service failed, and not for good: neither healthy nor failed.
     Neither,
+    /// Every service was left out.
+    Nothing,
 }
 
 impl Course {
-    /// What the service before has come to is not the next one's.
-    fn on_next_service(&mut self) {
-        match self {
-            Course::Retries(trying) => *trying = Trying::default(),
-            Course::Rapid(burst) => *burst = Burst::default(),
+    fn new(plan: &Plan) -> Course {
+        match plan {
+            Plan::Retries(_) => Course::Retries(Trying::default()),
+            Plan::Rapid(_) => Course::Rapid(Burst::default()),
         }
     }
 }
@@ -220,13 +227,34 @@ impl Round {
             began: None,
             service: 0,
             not_before: due,
-            pass: Pass::Clean,
+            pass: None,
             shared: None,
             missed: None,
-            course: match plan {
-                Plan::Retries(_) => Course::Retries(Trying::default()),
-                Plan::Rapid(_) => Course::Rapid(Burst::default()),
-            },
+            undecided: false,
+            course: Course::new(plan),
+        }
+    }
+
+    fn on_pass(&mut self, pass: Pass) {
+        if self.pass.is_none() || pass != Pass::Clean {
+            self.pass = Some(pass);
+        }
+    }
+
+    /// The service being tried says nothing in this round, whatever has been tried of it.
+    fn on_left_out(&mut self) {
+        if let Course::Retries(trying) = &self.course {
+            self.undecided |= trying.has_failed();
+        }
+    }
+
+    /// Every service has had its turn.
+    fn shown(&mut self) -> Shown {
+        match (self.shared.take(), self.pass) {
+            (Some((service, failure)), _) => Shown::Verdict(Verdict::Failed { service, failure }),
+            (None, _) if self.undecided => Shown::Neither,
+            (None, Some(pass)) => Shown::Verdict(Verdict::Healthy(pass)),
+            (None, None) => Shown::Nothing,
         }
     }
 }
@@ -245,6 +273,7 @@ impl Schedule {
             failed: vec![None; services],
             login: LastAnswer::default(),
             counts: Counts::new(services),
+            local: LocalFaults::new(services),
             spread,
             drift: Drift::Due,
             demanded: None,
@@ -271,6 +300,7 @@ impl Schedule {
     pub fn on_other_services(&mut self) {
         self.counts = Counts::new(self.services);
         self.failed = vec![None; self.services];
+        self.local = LocalFaults::new(self.services);
         if let Phase::Checking(round) = &mut self.phase {
             *round = Round::new(round.not_before, &self.pace.plan);
         }
@@ -365,8 +395,8 @@ impl Schedule {
         };
         let round_began = *round.began.get_or_insert(outcome.began);
         let service = round.service;
-        let step = self.take_in(&mut round, &mut outcome);
-        let shown = step.and_then(|step| self.go_on(step, &mut round, &outcome));
+        let step = self.take_in(&mut round, &outcome);
+        let shown = self.go_on(step, &mut round, &outcome);
         let verdict = match shown {
             None => {
                 self.phase = Phase::Checking(round);
@@ -378,58 +408,39 @@ impl Schedule {
             round_began,
             service,
             outcome,
-            for_good: step == Some(Step::Failed),
+            for_good: step == Step::Failed,
             verdict,
         }
     }
 
     /// What the outcome means for its service.
-    fn take_in(&mut self, round: &mut Round, outcome: &mut Outcome) -> Option<Step> {
-        let result = match &outcome.result {
-            Err(failure) if failure.fault.blame() == Blame::Own => {
-                round.not_before = outcome.ended() + OWN_FAULT_PAUSE;
-                return None;
+    fn take_in(&mut self, round: &mut Round, outcome: &Outcome) -> Step {
+        let service = round.service;
+        match &outcome.result {
+            Err(failure) if failure.fault.blame() == Blame::Local => {
+                self.local.on_fault(service, outcome)
             }
             Err(failure) => {
                 round.missed = Some(outcome.began);
-                Err(failure)
+                self.local.on_answer(service);
+                self.step(round, Err(failure))
             }
             Ok(pass) => {
-                if *pass != Pass::Clean {
-                    round.pass = *pass;
-                }
-                Ok(*pass)
+                round.on_pass(*pass);
+                self.local.on_answer(service);
+                self.step(round, Ok(*pass))
             }
-        };
-        let service = round.service;
-        let result = result.map_err(|failure| Failed {
-            failure,
-            known: self.is_known(service, failure.fault.blame()),
-        });
-        let step = match (&self.pace.plan, &mut round.course) {
-            (Plan::Retries(retries), Course::Retries(trying)) => trying.on_result(retries, result),
-            (Plan::Rapid(rapid), Course::Rapid(burst)) => {
-                let count = (&mut self.counts, service);
-                rapid::on_result(rapid, count, burst, result)
-            }
-            _ => unreachable!("a round is begun anew with another plan"),
-        };
-        round.not_before = outcome.ended();
-        Some(step)
+        }
     }
 
     /// What the round has shown, if the step ends it.
     fn go_on(&mut self, step: Step, round: &mut Round, outcome: &Outcome) -> Option<Shown> {
         let service = round.service;
+        round.not_before = outcome.ended();
         match (step, &outcome.result) {
             (Step::Again { after }, _) => {
                 round.not_before += after;
                 return None;
-            }
-            (Step::NextService, result) => {
-                if result.is_ok() {
-                    self.failed[service] = None;
-                }
             }
             (Step::Failed, Err(failure)) => {
                 let blame = failure.fault.blame();
@@ -443,17 +454,31 @@ impl Schedule {
                     .get_or_insert_with(|| (service, failure.clone()));
             }
             (Step::Failed, Ok(_)) => unreachable!("only a failure fails for good"),
+            (Step::LeaveOut, _) => round.on_left_out(),
+            (Step::NextService, Ok(_)) => self.failed[service] = None,
+            (Step::NextService, Err(_)) => {}
         }
         round.service += 1;
-        round.course.on_next_service();
-        if round.service < self.services {
-            return None;
+        round.course = Course::new(&self.pace.plan);
+        (round.service == self.services).then(|| round.shown())
+    }
+
+    /// What the service's own answer leads to, by the plan.
+    fn step(&mut self, round: &mut Round, result: Result<Pass, &Failure>) -> Step {
+        let service = round.service;
+        let result = result.map_err(|failure| Failed {
+            failure,
+            known: self.is_known(service, failure.fault.blame()),
+        });
+        match (&self.pace.plan, &mut round.course) {
+            (Plan::Retries(retries), Course::Retries(trying)) => trying.on_result(retries, result),
+            (Plan::Rapid(rapid), Course::Rapid(burst)) => {
+                round.undecided |= result.is_err();
+                let count = (&mut self.counts, service);
+                rapid::on_result(rapid, count, burst, result)
+            }
+            _ => unreachable!("a round is begun anew with another plan"),
         }
-        Some(match (round.shared.take(), round.missed, &round.course) {
-            (Some((service, failure)), ..) => Shown::Verdict(Verdict::Failed { service, failure }),
-            (None, Some(_), Course::Rapid(_)) => Shown::Neither,
-            (None, ..) => Shown::Verdict(Verdict::Healthy(round.pass)),
-        })
     }
 
     /// Returns the verdict if the round settles the matter, and arranges for the next round.
@@ -464,6 +489,10 @@ impl Schedule {
                 _ => (Some(verdict), round.began),
             },
             Shown::Neither => (None, round.missed),
+            Shown::Nothing => {
+                self.rest_after_nothing(last.ended());
+                return None;
+            }
         };
         let ended = last.ended();
         // Or one that fails every other time would be asked for evidence without a pause.
@@ -492,6 +521,17 @@ impl Schedule {
             not_before,
         };
         verdict.filter(|_| settled)
+    }
+
+    /// The next round is soon, whoever asks for it, and never sooner. It is younger than any demand.
+    fn rest_after_nothing(&mut self, ended: Instant) {
+        let next = ended + self.pace.interval_in_doubt().max(local::PAUSE);
+        self.demanded = None;
+        self.phase = Phase::Resting {
+            since: ended,
+            until: next,
+            not_before: next,
+        };
     }
 
     /// Whether this verdict now stands, with rise and fall.

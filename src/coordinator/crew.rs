@@ -110,6 +110,7 @@ impl Coordinator {
     pub(super) fn stop_worker(&mut self, address: IpAddr) {
         self.workers.remove(&address);
         self.history.forget(address);
+        self.local_faults.forget(address, Instant::now());
         self.errands.forget(address);
         self.lift_hold(address);
         info!("{address} is no longer listed");

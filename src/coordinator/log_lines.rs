@@ -21,7 +21,7 @@ use crate::target::Target;
 const FORMER_SERVICE: &str = "a service checked before";
 
 /// Of a backend that is not probed any more there is no target.
-fn service_of(target: &Option<Target>, place: usize) -> &dyn Display {
+pub(super) fn service_of(target: &Option<Target>, place: usize) -> &dyn Display {
     let services = target.as_ref().map_or(&[][..], |target| &*target.services);
     at_place(services, place)
 }
@@ -176,8 +176,17 @@ impl Coordinator {
                 ),
                 None => String::new(),
             };
+            let target = self.roster.target(address);
+            let unchecked: String = self
+                .local_faults
+                .of(address)
+                .map(|(service, cause)| {
+                    let service = service_of(&target, service);
+                    format!("; {service} cannot be checked from this machine: {cause}")
+                })
+                .collect();
             info!(
-                "{address} is {}, {} vhosts, {} users, {}: {verdict}{held}",
+                "{address} is {}, {} vhosts, {} users, {}: {verdict}{unchecked}{held}",
                 listed.state, listed.vhosts, listed.users, listed.tag
             );
         }

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use log::{error, info, warn};
 
@@ -127,6 +128,7 @@ impl Coordinator {
         for address in left_alone {
             self.workers.remove(&address);
             self.history.forget(address);
+            self.local_faults.forget(address, Instant::now());
             self.fleet.on_left_alone(address);
             self.lift_hold(address);
         }

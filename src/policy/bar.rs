@@ -144,7 +144,7 @@ impl Bar {
         let falls_short = |failing: &Failing| match failing.blame() {
             Blame::Service => self.is_below(failing),
             Blame::Shared => self.condemns(member, failing),
-            Blame::Own => false,
+            Blame::Local => false,
         };
         failed
             && evidence
@@ -218,7 +218,7 @@ fn hold_for(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
         stage: failing.failure.stage,
     };
     match failing.blame() {
-        Blame::Own => return Some(question.hold(shared)),
+        Blame::Local => return Some(question.hold(shared)),
         Blame::Service if !refuge_needed => return None,
         Blame::Service => {}
         Blame::Shared => {
@@ -325,7 +325,7 @@ pub fn control(fleet: &mut Fleet, address: IpAddr) -> Option<IpAddr> {
         .filter(|failing| match failing.blame() {
             Blame::Service => true,
             Blame::Shared => bar.condemns(member, failing),
-            Blame::Own => false,
+            Blame::Local => false,
         })
         .peekable();
     judged.peek()?;

@@ -57,7 +57,8 @@ pub struct Failing {
     pub outdone_by: BTreeMap<IpAddr, Instant>,
 }
 
-/// A round of all services.
+/// A round of all services that could be checked from this machine. Those that were left out for its
+/// faults have neither passed nor failed.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
     pub began: Instant,
@@ -189,7 +190,7 @@ impl Evidence {
     /// Returns the round that this finding has ended, if it was a sound one.
     pub(super) fn on_finding(&mut self, finding: &Finding) -> Option<Round> {
         let outcome = &finding.outcome;
-        let is_own = |failure: &Failure| failure.fault.blame() == Blame::Own;
+        let is_own = |failure: &Failure| failure.fault.blame() == Blame::Local;
         if !matches!(&outcome.result, Err(failure) if is_own(failure)) {
             self.latest_attempt = Some(outcome.began);
         }
@@ -198,7 +199,9 @@ impl Evidence {
                 self.stop_failing(finding.service);
                 self.reached.insert(finding.service, Reach::Passed);
             }
-            Err(failure) if failure.fault.blame() == Blame::Own => {}
+            Err(failure) if failure.fault.blame() == Blame::Local => {
+                self.reached.remove(&finding.service);
+            }
             Err(failure) => {
                 self.reached.remove(&finding.service);
                 self.on_failure(finding, failure);
@@ -294,7 +297,7 @@ impl Evidence {
     /// An attempt on another backend has got that far.
     pub(super) fn on_attempt_elsewhere(&mut self, other: IpAddr, finding: &Finding) {
         let (service, outcome) = (finding.service, &finding.outcome);
-        if matches!(&outcome.result, Err(failure) if failure.fault.blame() == Blame::Own) {
+        if matches!(&outcome.result, Err(failure) if failure.fault.blame() == Blame::Local) {
             return;
         }
         let of_service = |failing: &&mut Failing| failing.service == service;

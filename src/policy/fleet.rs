@@ -305,13 +305,10 @@ impl Fleet {
 }
 
 /// Whether this finding is the evidence asked for at that time: a whole round begun since, or a
-/// failure begun since.
+/// failure begun since. A fault of this machine is no evidence; a round may end with one.
 fn answers(finding: &Finding, asked: Instant) -> bool {
     match &finding.outcome.result {
-        Ok(_) => finding.verdict.is_some() && finding.round_began >= asked,
-        Err(failure) if failure.fault.blame() == Blame::Shared => {
-            finding.verdict.is_some() && finding.round_began >= asked
-        }
-        Err(_) => finding.outcome.began >= asked,
+        Err(failure) if failure.fault.blame() == Blame::Service => finding.outcome.began >= asked,
+        _ => finding.verdict.is_some() && finding.round_began >= asked,
     }
 }

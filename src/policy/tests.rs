@@ -5,6 +5,7 @@ mod brake;
 mod drain;
 mod fresh;
 mod hold;
+mod local;
 mod ownership;
 mod rank;
 mod refuge;

@@ -300,7 +300,7 @@ fn a_configured_name_needs_no_dns_and_no_check_needs_no_name() {
 }
 
 #[test]
-fn while_the_name_is_pending_tls_ports_are_not_even_connected_to() {
+fn while_the_name_is_pending_the_connection_is_judged_and_no_handshake_begins() {
     let (_hold, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
     let names = Arc::new(Names::new(move |_| {
@@ -310,13 +310,20 @@ fn while_the_name_is_pending_tls_ports_are_not_even_connected_to() {
     let authority = Authority::new();
     let rig = rig_with_names(&authority, account(), names);
 
-    let (heard, connections) = Heard::new();
-    let server = Server::start(move |_| heard.note("connected"));
+    let (heard, bytes) = Heard::new();
+    let server = Server::start(move |mut socket: TcpStream| {
+        let said = socket.read(&mut [0]).unwrap();
+        heard.note(&format!("{said} bytes"));
+    });
     let result = attempt(&rig, &server, Security::Tls);
-    check_failure(result, "preparation: waiting for the address's name");
-    assert!(connections
-        .recv_timeout(Duration::from_millis(100))
-        .is_err());
+    check_failure(result, "tls handshake: waiting for the address's name");
+    let said = bytes.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(said, "0 bytes", "no handshake was begun");
+    let service = service(&server, Security::Tls);
+    let address = server.address.ip();
+    drop(server);
+    let result = rig.outcome(address, service).result;
+    check_failure(result, "connect: connection refused");
 
     let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
     let (server, _heard) = imap_with_starttls(acceptor);

@@ -110,7 +110,7 @@ pub(super) fn on_result(
         },
     };
     match step {
-        Step::Again { .. } => {}
+        Step::Again { .. } | Step::LeaveOut => {}
         Step::NextService => counts.0[service] = NONE,
         Step::Failed => match result {
             // The poll goes on, and so does the counting of the other services.

@@ -34,7 +34,7 @@ impl Trying {
                 self.own_in_row = 0;
                 self.failures
             }
-            Blame::Service | Blame::Own => {
+            Blame::Service | Blame::Local => {
                 self.own_in_row += 1;
                 self.own_in_row
             }
@@ -48,6 +48,10 @@ impl Trying {
         Step::Again {
             after: self.pause(retries.retry_delay),
         }
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failures > 0
     }
 
     /// poolmon: 3 s before the first retry, 0.5 s between the others.

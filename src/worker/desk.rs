@@ -7,6 +7,7 @@ use std::time::Instant;
 use crossbeam_channel::{bounded, unbounded, Receiver, Sender};
 
 use super::Report;
+use crate::outcome::Blame;
 use crate::schedule::{Finding, Verdict};
 
 /// So many reports are worth waking somebody, whatever they say: they take memory.
@@ -103,9 +104,13 @@ impl Routine {
 
     pub(super) fn urgency(&mut self, finding: &Finding) -> Urgency {
         let asked = self.asked.is_some();
-        if finding.outcome.result.is_err() {
+        if let Err(failure) = &finding.outcome.result {
+            // A round may end with a fault of this machine, and be healthy by the other services.
+            if failure.fault.blame() != Blame::Local || finding.verdict.is_none() {
+                self.verdict = None;
+                return Urgency::News;
+            }
             self.verdict = None;
-            return Urgency::News;
         }
         let verdict = match &finding.verdict {
             Some(verdict) => verdict,
@@ -141,6 +146,8 @@ mod tests {
         Healthy(u64, Pass),
         Refused,
         Failed,
+        /// A fault of this machine, and the verdict of the round that it ends.
+        Local(u64, Option<Pass>),
     }
 
     fn check(steps: &[(Step, Option<Urgency>)]) {
@@ -158,6 +165,10 @@ mod tests {
                 Step::Passed => (0, Ok(Pass::Clean), None),
                 Step::Healthy(began, pass) => (*began, Ok(*pass), Some(Verdict::Healthy(*pass))),
                 Step::Refused => (0, Err(refused()), None),
+                Step::Local(began, pass) => {
+                    let failure = Failure::new(Stage::Connect, Fault::Forbidden);
+                    (*began, Err(failure), pass.map(Verdict::Healthy))
+                }
                 Step::Failed => {
                     let verdict = Verdict::Failed {
                         service: 0,
@@ -213,6 +224,22 @@ mod tests {
             (Step::Passed, NEWS),
             (Step::Healthy(2, Pass::Clean), NEWS),
             (Step::Healthy(3, Pass::Clean), ROUTINE),
+        ]);
+    }
+
+    #[test]
+    fn a_fault_of_this_machine_is_news_and_may_end_the_round_that_was_asked_for() {
+        let end = |began| Step::Local(began, Some(Pass::Clean));
+        check(&[
+            (Step::Passed, NEWS),
+            (end(0), NEWS),
+            (Step::Local(0, None), NEWS),
+            (Step::Healthy(0, Pass::Clean), NEWS),
+            (Step::Asked, None),
+            (end(4), NEWS),
+            (Step::Passed, ROUTINE),
+            (end(6), NEWS),
+            (Step::Healthy(7, Pass::Clean), ROUTINE),
         ]);
     }
 

@@ -385,7 +385,21 @@ impl Storms<'_> {
     /// Some ways are lost, and stay so.
     fn links_fail(&mut self) {
         let watcher = self.watcher();
-        let link = self.chance.pick(&[Link::Refused, Link::Lost, Link::Lossy]);
+        let links = [
+            Link::Refused,
+            Link::Lost,
+            Link::Lossy,
+            Link::Prohibited,
+            Link::HalfProhibited,
+        ];
+        let link = match (
+            &self.layout.posts[watcher].program,
+            self.chance.pick(&links),
+        ) {
+            // poolmon takes every failure for the backend's.
+            (Program::Perl { .. }, Link::Prohibited | Link::HalfProhibited) => Link::Refused,
+            (_, link) => link,
+        };
         let spared = self.chance.below(self.layout.entries.len() + 1);
         for backend in 0..self.layout.entries.len() {
             if backend != spared {

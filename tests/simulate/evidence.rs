@@ -110,7 +110,7 @@ impl Evidence {
         let seen = &mut self.backends[backend];
         if let Err(failure) = &finding.outcome.result {
             match failure.fault.blame() {
-                Blame::Own => {}
+                Blame::Local => {}
                 Blame::Service => seen.own.on_failure(&finding.outcome),
                 Blame::Shared => seen.shared.on_failure(&finding.outcome),
             }

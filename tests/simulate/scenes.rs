@@ -1,6 +1,7 @@
 //! Small worlds with one story each, and what the story may cost.
 
 mod judged;
+mod local;
 mod rapid;
 mod table;
 

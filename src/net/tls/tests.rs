@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use native_tls::TlsAcceptor;
+use nix::errno::Errno;
 
 use super::*;
 use crate::net::stage::{self, Authority, Folder, Server, Validity};
@@ -129,6 +130,43 @@ fn a_configured_name_that_would_not_be_checked_is_refused() {
             error.ends_with("expected a dns name or an address"),
             "{error}"
         );
+    }
+}
+
+/// A stream of which every read gives this error.
+#[derive(Debug)]
+struct Failing(i32);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::from_raw_os_error(self.0))
+    }
+}
+
+impl Write for Failing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_error_of_the_system_within_the_handshake_keeps_its_meaning() {
+    let tls = Tls::new(&Verify::Off, None).unwrap();
+    let connector = tls.connector(ServerName::Told).unwrap();
+    for (errno, expected) in [
+        (Errno::EACCES, Fault::Forbidden),
+        (Errno::ENOBUFS, Fault::NoMemory),
+        (Errno::ECONNRESET, Fault::Closed),
+        (Errno::ETIMEDOUT, Fault::TimedOut),
+    ] {
+        match connector.connect("a.example", Failing(errno as i32)) {
+            Err(HandshakeError::Failure(error)) => assert_eq!(fault(&error), expected),
+            other => panic!("{errno}: {other:?}"),
+        }
     }
 }
 

@@ -216,6 +216,51 @@ fn faults_of_the_monitors_own_count_neither_in_a_poll_nor_in_a_rapid_round() {
 }
 
 #[test]
+fn a_lasting_fault_of_this_machine_leaves_a_service_out_of_polls_and_rapid_rounds() {
+    let mut bench = Bench::new(PACE, 2);
+    let refuses = Reply::Refuses;
+    for poll in [0, 10_000] {
+        assert_eq!(bench.attempt(refuses), (poll, 0, None));
+        assert_eq!(bench.attempt(Reply::Passes), (poll, 1, None));
+    }
+    assert_eq!(bench.attempt(refuses), (20_000, 0, None));
+    assert_eq!(bench.attempt(refuses), (20_000, 0, None), "rapid");
+    for began in [20_000, 21_000, 22_000, 23_000] {
+        assert_eq!(bench.attempt(LOCAL), (began, 0, None));
+    }
+    let (began, service, verdict) = bench.attempt(Reply::Passes);
+    assert_eq!(
+        (began, service, verdict),
+        (23_000, 1, None),
+        "it had failed"
+    );
+    // What was counted stands, and says nothing: the next poll is judged by the other service.
+    assert_eq!(bench.attempt(LOCAL), (30_000, 0, None));
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+    assert_eq!(bench.attempt(refuses), (40_000, 0, None));
+    assert_eq!(bench.attempt(refuses), (40_000, 0, None), "rapid at once");
+}
+
+#[test]
+fn a_failed_backend_comes_up_by_the_services_that_are_not_left_out() {
+    let mut bench = dead(2);
+    for _ in 0..3 {
+        assert_eq!(
+            bench.attempt(LOCAL),
+            ((bench.now - bench.start).as_millis().max(30_000), 0, None)
+        );
+        bench.now += Duration::from_secs(1);
+    }
+    assert_eq!(bench.attempt(LOCAL).2, None);
+    assert!(
+        failed(bench.attempt(Reply::Refuses).2),
+        "by its other service"
+    );
+    assert_eq!(bench.attempt(LOCAL).2, None);
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+}
+
+#[test]
 fn a_demand_between_polls_starts_one_at_once_and_the_interval_anew() {
     let mut bench = Bench::new(PACE, 1);
     assert!(healthy(bench.attempt(Reply::Passes).2));
@@ -333,17 +378,25 @@ struct Model {
     service: usize,
     /// Of the poll under way.
     failures: u32,
+    passes: u32,
     has_failed: bool,
+    left_out: LeftOut,
 }
 
 impl Model {
-    fn on_reply(&mut self, reply: Reply) -> Option<bool> {
+    fn on_reply(&mut self, reply: Reply, now: Instant) -> Option<bool> {
+        let is_left_out = self.left_out.on_reply(self.service, reply, now);
         let fails = match reply {
+            Reply::LacksDescriptors if is_left_out => {
+                self.burst = None;
+                return self.go_on(false);
+            }
             Reply::LacksDescriptors => return None,
             Reply::Passes => false,
             Reply::Refuses | Reply::Hangs => true,
         };
         self.failures += u32::from(fails);
+        self.passes += u32::from(!fails);
         let mut for_good = fails && self.has_failed;
         let mut goes_on = false;
         match (&mut self.burst, fails) {
@@ -373,13 +426,18 @@ impl Model {
         if of_burst || !fails {
             self.counts[self.service] = 0;
         }
+        self.go_on(for_good)
+    }
+
+    fn go_on(&mut self, for_good: bool) -> Option<bool> {
         self.service += 1;
         if !for_good && self.service < self.counts.len() {
             return None;
         }
-        let good = self.failures == 0;
+        let good = self.failures == 0 && self.passes > 0;
         self.service = 0;
         self.failures = 0;
+        self.passes = 0;
         if for_good {
             self.counts.fill(0);
         }
@@ -413,7 +471,9 @@ fn any_list_of_replies_and_demands_follows_the_plan() {
             burst: None,
             service: 0,
             failures: 0,
+            passes: 0,
             has_failed: false,
+            left_out: LeftOut::new(services),
         };
         let badness = 1 + dice(4);
         for _ in 0..200 {
@@ -430,7 +490,7 @@ fn any_list_of_replies_and_demands_follows_the_plan() {
             let (_, service, verdict) = bench.attempt(reply);
             assert_eq!(service, expected);
             let verdict = verdict.map(|verdict| matches!(verdict, Verdict::Healthy(_)));
-            assert_eq!(verdict, model.on_reply(reply));
+            assert_eq!(verdict, model.on_reply(reply, bench.now));
             if let Some(healthy) = verdict {
                 verdicts[usize::from(healthy)] += 1;
             }

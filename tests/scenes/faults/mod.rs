@@ -8,6 +8,7 @@ mod director_life;
 mod drains;
 mod hook;
 mod limits;
+mod local;
 mod old_directors;
 mod others;
 mod program;

@@ -159,6 +159,8 @@ pub fn one_failure_costs_one_down_and_one_up(day: &Day) -> Judgement {
                         other == backend || throughout(sees(day, watcher, other), from, after.1)
                     })
                     && throughout(sees(day, watcher, backend), from, before.1)
+                    // Whose own machine hides the failure disagrees, and brings it up once.
+                    && !throughout(sees(day, watcher, backend), before.1, after.0)
             });
         let hour = Duration::from_secs(3600);
         let steady = downs(day, backend)

@@ -7,7 +7,15 @@ use super::*;
 use crate::world::Program;
 
 fn dovemons() -> Layout {
-    let mut layout = three_monitors();
+    as_dovemon(three_monitors())
+}
+
+/// One monitor on three backends.
+pub fn dovemon() -> Layout {
+    as_dovemon(layout(3, vec![ours(0, 10)]))
+}
+
+fn as_dovemon(mut layout: Layout) -> Layout {
     for post in &mut layout.posts {
         if let Program::Ours(habits) = &mut post.program {
             habits.pace = Pace {

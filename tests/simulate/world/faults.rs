@@ -49,6 +49,10 @@ pub enum Link {
     Lost,
     /// One attempt of four is lost.
     Lossy,
+    /// The watcher's own machine lets no attempt go out.
+    Prohibited,
+    /// None to the last service.
+    HalfProhibited,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,11 +119,16 @@ impl World {
             Link::Lossy => Sight::Wavers,
             _ => Sight::Passes,
         };
+        let mut unchecked = 0;
         for service in 0..self.services {
             let (stage, fault) = match self.fault(watcher, backend, service) {
                 Some(found) => found,
                 None => continue,
             };
+            if fault.blame() == Blame::Local {
+                unchecked += 1;
+                continue;
+            }
             // A time-out at the login is the backend's, or a refusal's other face, or nobody's.
             let hangs_at_login = stage == Stage::Login && fault == Fault::TimedOut;
             if fault.blame() == Blame::Service && !hangs_at_login {
@@ -142,7 +151,10 @@ impl World {
                 sight = Sight::Wavers;
             }
         }
-        sight
+        match unchecked == self.services {
+            true => Sight::Wavers,
+            false => sight,
+        }
     }
 
     /// Whether a backend gets further than this stage surely, and whether perhaps.
@@ -155,6 +167,7 @@ impl World {
     ) -> (bool, bool) {
         let faults = || (0..self.services).filter_map(|s| self.fault(watcher, backend, s));
         let further = match self.fault(watcher, backend, service) {
+            Some((_, fault)) if fault.blame() == Blame::Local => return (false, true),
             Some((reached, _)) => reached > stage,
             None => true,
         };
@@ -174,7 +187,11 @@ impl World {
         match here.links[backend] {
             Link::Refused => return Some((Stage::Connect, Fault::Refused)),
             Link::Lost => return Some((Stage::Connect, Fault::TimedOut)),
-            Link::Whole | Link::Lossy => {}
+            Link::Prohibited => return Some((Stage::Connect, Fault::Forbidden)),
+            Link::HalfProhibited if service + 1 == self.services => {
+                return Some((Stage::Connect, Fault::Forbidden))
+            }
+            Link::Whole | Link::Lossy | Link::HalfProhibited => {}
         }
         match self.backends[backend] {
             Health::Refusing => return Some((Stage::Connect, Fault::Refused)),

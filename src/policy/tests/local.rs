@@ -1,0 +1,85 @@
+//! Faults of this machine say nothing about the backends.
+
+use super::*;
+
+/// The round's last attempt, on the second service.
+fn last_attempt(bench: &mut Bench, number: u8, result: Result<Pass, Failure>, verdict: Verdict) {
+    let began = bench.now;
+    bench.pass_time(2);
+    let finding = Finding {
+        round_began: began,
+        service: 1,
+        outcome: Outcome {
+            began,
+            latency: Duration::from_millis(2),
+            delivery: None,
+            logged_in: false,
+            result,
+        },
+        for_good: matches!(&verdict, Verdict::Failed { .. }),
+        verdict: Some(verdict),
+    };
+    bench.fleet.on_finding(address(number), &finding);
+    bench.pass_time(1);
+}
+
+/// A round that is healthy by its first service; its second one was left out.
+fn passes_without_its_second(bench: &mut Bench, number: u8) {
+    bench.finding(number, Ok(Pass::Clean), false);
+    let failure = Failure::new(Stage::Tls, Fault::NameUnknown);
+    let healthy = Verdict::Healthy(Pass::Clean);
+    last_attempt(bench, number, Err(failure), healthy);
+}
+
+fn is_refused_at_the_second(bench: &mut Bench, number: u8) {
+    let fault = Fault::CertificateRefused(Quote::new("expired"));
+    let failure = Failure::new(Stage::Tls, fault);
+    let failed = Verdict::Failed {
+        service: 1,
+        failure: failure.clone(),
+    };
+    last_attempt(bench, number, Err(failure), failed);
+}
+
+#[test]
+fn a_round_without_a_service_is_no_pass_of_that_service() {
+    let mut bench = Bench::new(3);
+    is_refused_at_the_second(&mut bench, 0);
+    for number in [1, 2] {
+        passes_without_its_second(&mut bench, number);
+    }
+    is_refused_at_the_second(&mut bench, 0);
+    match bench.decide(0) {
+        Decision::Hold(hold) => assert_eq!(
+            hold.reason,
+            Reason::Shared {
+                service: 1,
+                stage: Stage::Tls
+            }
+        ),
+        decision => panic!("{decision:?}"),
+    }
+}
+
+#[test]
+fn a_backend_of_which_a_service_is_left_out_takes_the_users_of_a_dead_one() {
+    let mut bench = Bench::new(2);
+    bench.refuses(0, false);
+    passes_without_its_second(&mut bench, 1);
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn only_a_round_or_the_backends_own_failure_answers_who_asked() {
+    let mut bench = Bench::new(2);
+    let ask = |bench: &mut Bench| bench.fleet.ask(address(1), bench.now);
+    assert!(ask(&mut bench));
+    let failure = Failure::new(Stage::Connect, Fault::Forbidden);
+    bench.finding(1, Err(failure), false);
+    assert!(!ask(&mut bench), "it is still being asked");
+    passes_without_its_second(&mut bench, 1);
+    assert!(ask(&mut bench), "answered by a round that ended with one");
+    bench.refuses(1, false);
+    assert!(ask(&mut bench));
+}

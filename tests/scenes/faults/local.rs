@@ -1,0 +1,221 @@
+//! Faults of the monitor's own machine: no backend is taken down for them, one line says what is wrong,
+//! and whatever can still be checked is judged as ever.
+
+use std::fs;
+use std::net::Ipv6Addr;
+
+use nix::sys::signal::Signal;
+
+use super::{assert_no_more_changes, A_WHILE};
+use crate::lab::authority::Authority;
+use crate::lab::fake_backend::Mood;
+use crate::lab::fake_director::FakeHost;
+use crate::lab::fake_pool::{FakePool, REACTION};
+use crate::lab::monitor::Monitor;
+use crate::lab::own_network::{self, run, Dns};
+use crate::lab::patience::wait_until;
+use crate::lab::tls_port::TlsPort;
+
+/// The one line about it, with these words.
+fn alarm(monitor: &Monitor, words: &[&str]) -> String {
+    let words: Vec<&str> = ["cannot be checked"].iter().chain(words).copied().collect();
+    let line = monitor.wait_for_line(&words, REACTION);
+    let lines = monitor.lines_with(&["cannot be checked"]);
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    line
+}
+
+/// Taken down when it refuses, brought up when it answers again.
+fn check_judged(pool: &FakePool, backend: usize) {
+    pool.backends[backend].set(Mood::Refusing);
+    pool.wait_for_state(backend, 'D');
+    pool.backends[backend].set(Mood::Healthy);
+    pool.wait_for_state(backend, 'U');
+}
+
+#[test]
+fn a_route_that_prohibits_takes_nobody_down_and_is_named() {
+    own_network::within(|| {
+        let pool = FakePool::start(3);
+        let monitor = pool.monitor().start();
+        pool.wait_for_visits();
+        let route = format!("prohibit {} table local", pool.address(1));
+        run(&format!("ip route add {route}"));
+        let line = alarm(
+            &monitor,
+            &[
+                " ERR ",
+                &pool.address(1).to_string(),
+                "forbidden by this machine's firewall, routing or security policy",
+            ],
+        );
+        assert!(!line.contains(&pool.address(0).to_string()), "{line}");
+        assert_no_more_changes(&pool, A_WHILE);
+        assert!(pool.changes().is_empty());
+        check_judged(&pool, 0);
+        assert_eq!(pool.state_of(1), 'U');
+        assert_eq!(monitor.lines_with(&["cannot be checked"]).len(), 1);
+
+        run(&format!("ip route del {route}"));
+        monitor.wait_for_line(
+            &["no backend is kept from being checked any more"],
+            REACTION,
+        );
+        check_judged(&pool, 1);
+    });
+}
+
+#[test]
+fn a_route_that_prohibits_all_takes_nobody_down_and_one_line_names_them() {
+    own_network::within(|| {
+        let pool = FakePool::start(3);
+        let monitor = pool.monitor().start();
+        pool.wait_for_visits();
+        for backend in 0..3 {
+            run(&format!(
+                "ip route add prohibit {} table local",
+                pool.address(backend)
+            ));
+        }
+        let line = alarm(&monitor, &["forbidden by this machine's firewall"]);
+        for backend in 0..3 {
+            assert!(line.contains(&pool.address(backend).to_string()), "{line}");
+        }
+        assert_no_more_changes(&pool, A_WHILE);
+        assert!(pool.changes().is_empty());
+        assert_eq!(monitor.lines_with(&["cut off"]), Vec::<String>::new());
+    });
+}
+
+/// The kernel has one error for no address of the family, and another for none but loopback's.
+#[test]
+fn an_ipv6_backend_stays_up_where_this_machine_has_no_ipv6() {
+    for (switch, words) in [
+        (
+            Some("/proc/sys/net/ipv6/conf/all/disable_ipv6"),
+            "no address: this machine has none of this family",
+        ),
+        (None, "no address family: this machine has no ipv6"),
+    ] {
+        own_network::within(move || {
+            if let Some(switch) = switch {
+                fs::write(switch, "1").unwrap();
+            }
+            let pool = FakePool::start(2);
+            let far = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7);
+            pool.director.add(FakeHost {
+                users: 10,
+                ..FakeHost::new(far)
+            });
+            let monitor = pool.monitor().start();
+            pool.wait_for_visits();
+            alarm(&monitor, &["2001:db8::7", words]);
+            check_judged(&pool, 0);
+            assert_no_more_changes(&pool, A_WHILE);
+            assert_eq!(pool.director.state_of(far), 'U');
+            assert_eq!(pool.director.users_of(far), 10);
+        });
+    }
+}
+
+const IMAPS: u16 = 1993;
+
+/// A pool with a TLS port each, whose certificates bear nothing but these names.
+fn with_tls_ports(names: &[&str]) -> (FakePool, Vec<TlsPort>, Authority) {
+    let pool = FakePool::start(names.len() as u8);
+    let authority = Authority::make(pool.place.folder(), "ca");
+    let port = |(backend, name): (usize, &&str)| {
+        TlsPort::start(pool.address(backend), IMAPS, &authority.issue(name, &[]))
+    };
+    let ports = names.iter().enumerate().map(port).collect();
+    (pool, ports, authority)
+}
+
+fn connections(pool: &FakePool, backend: usize) -> usize {
+    pool.backends[backend].connections()
+}
+
+#[test]
+fn without_names_the_other_ports_are_watched_as_if_no_certificate_were_checked() {
+    own_network::within(|| {
+        let (pool, _ports, authority) = with_tls_ports(&["one.test", "two.test", "three.test"]);
+        let _dns = Dns::start(&pool.place, &[]);
+        let plan = pool
+            .monitor()
+            .flags(&format!("-s IMAP:{IMAPS} --ca-file"))
+            .flag(authority.file());
+        let monitor = plan.start();
+        let line = alarm(
+            &monitor,
+            &[" ERR ", "dns did not give the address's name", "--tls-name"],
+        );
+        for backend in 0..3 {
+            assert!(line.contains(&pool.address(backend).to_string()), "{line}");
+        }
+        let before = connections(&pool, 0);
+        wait_until("a probe a second of the plain port", REACTION, || {
+            connections(&pool, 0) > before + 5
+        });
+        check_judged(&pool, 0);
+        check_judged(&pool, 2);
+        let errors = monitor.errors();
+        let others: Vec<_> = errors
+            .iter()
+            .filter(|line| !line.contains(" has failed"))
+            .collect();
+        assert_eq!(others.len(), 1, "{errors:#?}");
+
+        monitor.signal(Signal::SIGUSR1);
+        let status = format!(
+            "healthy; imap+tls:{IMAPS} cannot be checked from this machine: dns did not give"
+        );
+        monitor.wait_for_line(&[&pool.address(1).to_string(), &status], REACTION);
+
+        let ended = plan.run("--once", REACTION);
+        assert_eq!(ended.status.code(), Some(2), "{}", ended.text);
+        let expected = format!(
+            "{} healthy, but imap+tls:{IMAPS} cannot be checked from here: tls handshake: dns did not",
+            pool.address(0)
+        );
+        assert!(ended.text.contains(&expected), "{}", ended.text);
+    });
+}
+
+#[test]
+fn one_backend_without_a_name_is_a_refuge_and_is_judged_by_its_other_port() {
+    own_network::within(|| {
+        let (pool, _ports, authority) = with_tls_ports(&["one.test", "two.test"]);
+        let _dns = Dns::start(&pool.place, &[(pool.address(0), "one.test")]);
+        let monitor = pool
+            .monitor()
+            .flags(&format!("-s IMAP:{IMAPS} --ca-file"))
+            .flag(authority.file())
+            .start();
+        let line = alarm(&monitor, &[&pool.address(1).to_string(), "--tls-name"]);
+        assert!(!line.contains(&pool.address(0).to_string()), "{line}");
+        check_judged(&pool, 0);
+        check_judged(&pool, 1);
+    });
+}
+
+#[test]
+fn with_tls_ports_alone_a_backend_that_refuses_goes_down_whatever_its_name() {
+    own_network::within(|| {
+        let (pool, mut ports, authority) = with_tls_ports(&["one.test", "two.test", "three.test"]);
+        let _dns = Dns::start(&pool.place, &[(pool.address(0), "one.test")]);
+        let monitor = pool
+            .bare_monitor()
+            .flags(&format!(
+                "-i 1 -t 1 --retries=0 --retry-delay=0.2 -s IMAP:{IMAPS} --ca-file"
+            ))
+            .flag(authority.file())
+            .start();
+        alarm(&monitor, &["--tls-name"]);
+        assert!(pool.changes().is_empty());
+        drop(ports.remove(1));
+        pool.wait_for_state(1, 'D');
+        pool.wait_for_no_users(1);
+        assert_no_more_changes(&pool, A_WHILE);
+        assert_eq!(pool.director.states(), "UDU");
+    });
+}
