@@ -1,7 +1,7 @@
 //! From the arguments to an exit code: what to do, and in which order things are started.
 //!
 //! All that can fail and that the operator has to see is tried before the fork: options, files,
-//! certificates, the log, the lock. Threads come after it.
+//! certificates, the log, the lock. Threads come after it: the log's first.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -21,7 +21,7 @@ use crate::coordinator::{Configuration, Coordinator};
 use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
 use crate::hook::{self, HookError};
 use crate::ledger::{Clerk, Ledger};
-use crate::logging::{self, LogError, LogHandle};
+use crate::logging::{self, Log, LogError, Untaken};
 use crate::notify::ServiceManager;
 use crate::once::{self, Health, OnceError};
 use crate::probe::{ProbeSetupError, Prober};
@@ -166,7 +166,7 @@ fn check_config(called: Program, source: &Source, loaded: &Loaded) -> Result<Exi
 
 fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
     let settings = &loaded.settings;
-    start_log(called, loaded)?;
+    let _log = start_log(called, loaded)?;
     let task = task(settings)?;
     let health = once::run(settings, &task, &loaded.roster, &mut io::stdout());
     match health.map_err(StartError::Once)? {
@@ -176,7 +176,7 @@ fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
 }
 
 fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, StartError> {
-    let log = start_log(called, &loaded)?;
+    let mut log = start_log(called, &loaded)?;
     let Loaded {
         settings, roster, ..
     } = loaded;
@@ -191,8 +191,9 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
     let (lock, signals) = match settings.run {
         RunMode::Daemon => {
             let mut lock = take_lock()?;
+            log.write_out();
             let started = daemon::daemonize(&mut lock).map_err(StartError::Fork)?;
-            match settle_in(&log) {
+            match settle_in(&mut log) {
                 Ok(signals) => {
                     started.tell();
                     (lock, signals)
@@ -205,7 +206,7 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
         }
         // Whoever reads the PID file may send a signal at once.
         RunMode::Foreground | RunMode::Once => {
-            let signals = settle_in(&log)?;
+            let signals = settle_in(&mut log)?;
             (take_lock()?, signals)
         }
     };
@@ -218,7 +219,7 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
         task,
         roster,
     };
-    Coordinator::new(configuration, clerk, log, signals.inbox, manager).run();
+    Coordinator::new(configuration, clerk, log.handle(), signals.inbox, manager).run();
     drop(signals.watch);
     info!("{called} stops");
     if let Err(cause) = lock.release() {
@@ -233,8 +234,9 @@ struct Signals {
 }
 
 /// What the process that stays does first.
-fn settle_in(log: &LogHandle) -> Result<Signals, StartError> {
+fn settle_in(log: &mut Log) -> Result<Signals, StartError> {
     log.take_standard_streams().map_err(StartError::Log)?;
+    log.start_writer().map_err(StartError::Log)?;
     let (sender, inbox) = unbounded();
     let watch = daemon::watch(move |signal| {
         // Without a coordinator there is nobody left to tell.
@@ -282,16 +284,33 @@ fn task(settings: &Settings) -> Result<Task, StartError> {
 }
 
 /// What is odd about the files is for the log and, where that is elsewhere, for the terminal.
-fn start_log(called: Program, loaded: &Loaded) -> Result<LogHandle, StartError> {
+///
+/// In the foreground nothing waits for the terminal from here on; before a fork there can be no
+/// thread that does.
+fn start_log(called: Program, loaded: &Loaded) -> Result<Log, StartError> {
     let settings = &loaded.settings;
-    let log = logging::start(&settings.files.log, settings.log_level).map_err(StartError::Log)?;
+    let stays_here = settings.run != RunMode::Daemon;
+    let untaken = match stays_here {
+        true => Untaken::ToStandardError,
+        false => Untaken::Lost,
+    };
+    let mut log =
+        logging::open(&settings.files.log, settings.log_level, untaken).map_err(StartError::Log)?;
+    if stays_here {
+        log.start_writer().map_err(StartError::Log)?;
+    }
+    let handle = log.handle();
+    let tell_terminal = |text: &str| match stays_here {
+        true => handle.say_on_standard_error(&format!("{called}: {text}")),
+        false => complain(called, text),
+    };
     if let Some(warning) = log.warning() {
-        complain(called, warning);
+        tell_terminal(warning);
     }
     for remark in &loaded.remarks {
         error!("{remark}");
         if settings.files.log != LogTarget::Terminal {
-            complain(called, remark);
+            tell_terminal(remark);
         }
     }
     Ok(log)

@@ -22,9 +22,7 @@ impl Coordinator {
     }
 
     fn reopen_and_reread(&mut self) {
-        if let Err(cause) = self.log.reopen() {
-            error!("{cause}; the old log stays open");
-        }
+        self.log.reopen();
         self.log_history();
         let loaded = match self.source.load() {
             Ok(loaded) => loaded,
@@ -45,7 +43,8 @@ impl Coordinator {
             error!("{remark}");
         }
         self.keep_what_cannot_change(&mut settings);
-        self.take_up_log(&mut settings);
+        self.log.switch(&settings.files.log);
+        self.log.set_level(settings.log_level);
         if settings.socket != self.settings.socket {
             self.turn_to_other_socket();
         }
@@ -85,20 +84,6 @@ impl Coordinator {
             settings.run = self.settings.run;
             settings.files.log = self.settings.files.log.clone();
         }
-    }
-
-    fn take_up_log(&self, settings: &mut Settings) {
-        if settings.files.log != self.settings.files.log {
-            match self.log.switch(&settings.files.log) {
-                Ok(None) => {}
-                Ok(Some(warning)) => error!("{warning}"),
-                Err(cause) => {
-                    error!("{cause}; the old log stays");
-                    settings.files.log = self.settings.files.log.clone();
-                }
-            }
-        }
-        self.log.set_level(settings.log_level);
     }
 
     /// Reports on the services of before are told by the worker's number from those that come.

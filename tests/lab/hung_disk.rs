@@ -1,5 +1,6 @@
-//! A disk that hangs, as one process sees it: strace keeps its fsync calls waiting.
+//! A disk that hangs, as one process sees it: strace keeps its calls waiting.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::patience::wait_until;
@@ -10,17 +11,32 @@ use std::time::Duration;
 
 const ATTACH_LIMIT: Duration = Duration::from_secs(40);
 
-/// While it lives, each fsync of the process takes ten minutes.
+/// While it lives, the calls that it is about take ten minutes.
 pub struct HungDisk {
     strace: Child,
     _warden: Warden,
 }
 
 impl HungDisk {
+    /// Each fsync of the process hangs.
     pub fn of(process: u32) -> HungDisk {
-        let strace = Command::new("strace")
-            .args(["-f", "-qq", "-e", "trace=fsync"])
-            .args(["-e", "inject=fsync:delay_enter=600000000"])
+        HungDisk::hold(process, "fsync", None)
+    }
+
+    /// Each open of this file, and each write to it, hangs.
+    pub fn under(file: &Path, process: u32) -> HungDisk {
+        HungDisk::hold(process, "write,openat", Some(file))
+    }
+
+    fn hold(process: u32, calls: &str, file: Option<&Path>) -> HungDisk {
+        let mut strace = Command::new("strace");
+        strace
+            .args(["-f", "-qq", "-e", &format!("trace={calls}")])
+            .args(["-e", &format!("inject={calls}:delay_enter=600000000")]);
+        if let Some(file) = file {
+            strace.arg("-P").arg(file);
+        }
+        let strace = strace
             .args(["-p", &process.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -36,6 +36,7 @@ pub struct MonitorPlan {
     pub state: PathBuf,
     program: PathBuf,
     flags: Vec<OsString>,
+    variables: Vec<(OsString, OsString)>,
     scope: Scope,
     /// Soft and hard.
     most_descriptors: Option<u32>,
@@ -63,6 +64,7 @@ impl MonitorPlan {
             state: file("state"),
             program: binary(),
             flags: Vec::new(),
+            variables: Vec::new(),
             scope: Scope::Usual,
             most_descriptors: None,
             user: None,
@@ -90,6 +92,13 @@ impl MonitorPlan {
         self
     }
 
+    /// In the environment.
+    pub fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> MonitorPlan {
+        let value = value.as_ref().to_os_string();
+        self.variables.push((name.into(), value));
+        self
+    }
+
     /// Words between blanks, each a flag or a value.
     pub fn flags(mut self, words: &str) -> MonitorPlan {
         self.flags
@@ -97,13 +106,13 @@ impl MonitorPlan {
         self
     }
 
-    /// It may have so many files and connections open.
     /// It runs as this user, with no right of root's but to open all files.
     pub fn user(mut self, user: u32) -> MonitorPlan {
         self.user = Some(user);
         self
     }
 
+    /// It may have so many files and connections open.
     pub fn most_descriptors(mut self, most: u32) -> MonitorPlan {
         self.most_descriptors = Some(most);
         self
@@ -144,7 +153,12 @@ impl MonitorPlan {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let before = fs::metadata(&self.log).unwrap().len();
+        self.start_into(log.try_clone().unwrap(), log)
+    }
+
+    /// Standard output and standard error go there. A `Monitor` reads them only if that is its log.
+    pub fn start_into(&self, output: impl Into<Stdio>, error: impl Into<Stdio>) -> Monitor {
+        let before = fs::metadata(&self.log).map_or(0, |data| data.len());
         let mut command = self.command();
         if self.scope == Scope::Usual {
             // With -f, a log file means standard output and standard error.
@@ -153,8 +167,8 @@ impl MonitorPlan {
         }
         let child = command
             .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
+            .stdout(output)
+            .stderr(error)
             .spawn()
             .unwrap_or_else(|error| panic!("{:?}: {error}", binary()));
         let warden = Warden::over(Ward::Process(Pid::from_raw(child.id() as i32)));
@@ -196,7 +210,7 @@ impl MonitorPlan {
                 shell
             }
         };
-        command.args(&self.flags);
+        command.args(&self.flags).envs(self.variables.clone());
         if self.scope == Scope::Usual {
             command.arg("--state-file").arg(&self.state);
         }

@@ -7,6 +7,7 @@ mod director_life;
 mod drains;
 mod hook;
 mod limits;
+mod logs;
 mod others;
 mod program;
 mod replies;

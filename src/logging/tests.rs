@@ -1,0 +1,1 @@
+//! The log as the rest of the program sees it.
