@@ -7,6 +7,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -96,9 +97,12 @@ pub enum Untaken {
 /// What is logged lies in memory until `start_writer` or `write_out`: no thread survives a fork.
 pub fn open(target: &LogTarget, level: LevelFilter, untaken: Untaken) -> Result<Log, LogError> {
     let (writer, warning) = Writer::open(target, untaken)?;
-    let queue = Arc::new(Queue::new());
-    log::set_boxed_logger(Box::new(Logger(Arc::clone(&queue)))).map_err(|_| LogError::Opened)?;
-    let handle = LogHandle(queue);
+    let shared = Arc::new(Shared {
+        queue: Queue::new(),
+        level: AtomicUsize::new(level as usize),
+    });
+    log::set_boxed_logger(Box::new(Logger(Arc::clone(&shared)))).map_err(|_| LogError::Opened)?;
+    let handle = LogHandle(shared);
     handle.set_level(level);
     Ok(Log {
         handle,
@@ -130,7 +134,7 @@ impl Log {
     /// a fork, so that nothing is written twice.
     pub fn write_out(&mut self) {
         if let Some(writer) = &mut self.writer {
-            while let Some(order) = self.handle.0.try_next() {
+            while let Some(order) = self.handle.0.queue.try_next() {
                 writer.carry_out(order);
             }
         }
@@ -151,11 +155,11 @@ impl Log {
             Some(writer) => writer,
             None => return Ok(()),
         };
-        let queue = Arc::clone(&self.handle.0);
+        let shared = Arc::clone(&self.handle.0);
         thread::Builder::new()
             .name("log".to_owned())
             .stack_size(STACK)
-            .spawn(move || writer.run(&queue))
+            .spawn(move || writer.run(&shared.queue))
             .map_err(LogError::Thread)?;
         Ok(())
     }
@@ -166,7 +170,7 @@ impl Drop for Log {
         if self.writer.is_some() {
             self.write_out();
         } else {
-            self.handle.0.wait_until_written(LAST_LINES);
+            self.handle.0.queue.wait_until_written(LAST_LINES);
         }
     }
 }
@@ -174,47 +178,68 @@ impl Drop for Log {
 /// The log as the running daemon knows it. Nothing here waits: what is asked for is done by the thread
 /// that writes, in its place between the lines, and what goes wrong there is an error line.
 #[derive(Clone)]
-pub struct LogHandle(Arc<Queue>);
+pub struct LogHandle(Arc<Shared>);
 
 impl LogHandle {
     /// Opens the log file anew, after it was renamed. Nothing to do for the other targets: syslog
     /// is connected anew whenever that is needed.
     pub fn reopen(&self) {
-        self.0.push_reopen();
+        self.0.queue.push_reopen();
     }
 
     /// From now on logs to this target, if it is another than the one in use. If it cannot be opened,
     /// the one in use stays.
     pub fn switch(&self, target: &LogTarget) {
-        self.0.push_switch(target);
+        self.0.queue.push_switch(target);
     }
 
     /// A line for standard error alone.
     pub fn say_on_standard_error(&self, text: &str) {
-        self.0.push(Order::Aside(format!("{text}\n")));
+        self.0.queue.push(Order::Aside(format!("{text}\n")));
     }
 
-    /// Records above `level` are not logged any more.
+    /// Records above `level` are not logged any more, but for those that are `ALWAYS` logged.
     pub fn set_level(&self, level: LevelFilter) {
-        log::set_max_level(level);
+        self.0.level.store(level as usize, Ordering::Relaxed);
+        // The log crate's macros ask this one first.
+        log::set_max_level(level.max(LevelFilter::Info));
     }
 }
 
-struct Logger(Arc<Queue>);
+/// The target of records that are logged whatever the level: changes, and what was asked for.
+pub const ALWAYS: &str = "always";
+
+/// Logs a change, or what was asked for: `info!`, whatever the level of the log.
+macro_rules! always {
+    ($($words:tt)+) => { ::log::info!(target: $crate::logging::ALWAYS, $($words)+) };
+}
+pub(crate) use always;
+
+struct Shared {
+    queue: Queue,
+    /// A `LevelFilter`.
+    level: AtomicUsize,
+}
+
+struct Logger(Arc<Shared>);
 
 impl Facade for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= log::max_level()
+        metadata.target() == ALWAYS
+            || metadata.level() as usize <= self.0.level.load(Ordering::Relaxed)
     }
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             // Made before the queue is locked: an argument's Display might log.
             let line = Line::now(record.level(), &record.args().to_string());
-            self.0.push(Order::Line(line));
+            self.0.queue.push(Order::Line(line));
         }
     }
 
     /// Nobody who logs waits.
     fn flush(&self) {}
 }
+
+#[cfg(test)]
+mod tests;

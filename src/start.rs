@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{unbounded, Receiver};
-use log::{error, info};
+use log::error;
 
 use crate::check;
 use crate::cli::{self, Command, Deed, Order};
@@ -21,7 +21,7 @@ use crate::coordinator::{Configuration, Coordinator};
 use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
 use crate::hook::{self, HookError};
 use crate::ledger::{Clerk, Ledger};
-use crate::logging::{self, Log, LogError, Untaken};
+use crate::logging::{self, always, Log, LogError, Untaken};
 use crate::notify::ServiceManager;
 use crate::once::{self, Health, OnceError};
 use crate::probe::{ProbeSetupError, Prober};
@@ -210,7 +210,7 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
             (take_lock()?, signals)
         }
     };
-    info!("{called} {} starts", env!("CARGO_PKG_VERSION"));
+    always!("{called} {} starts", env!("CARGO_PKG_VERSION"));
     let clerk = Clerk::start(open_ledger(&settings)).map_err(StartError::Clerk)?;
     let manager = service_manager();
     let configuration = Configuration {
@@ -221,7 +221,7 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
     };
     Coordinator::new(configuration, clerk, log.handle(), signals.inbox, manager).run();
     drop(signals.watch);
-    info!("{called} stops");
+    always!("{called} stops");
     if let Err(cause) = lock.release() {
         error!("PID file cannot be removed: {cause}");
     }

@@ -6,9 +6,10 @@ use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use log::{error, info};
+use log::error;
 
 use super::{Coordinator, Notice};
+use crate::logging::always;
 use crate::target::Target;
 use crate::worker::Worker;
 
@@ -36,7 +37,7 @@ impl Coordinator {
                 }
             }
             if self.notices.lower(&Notice::Unwatched) {
-                info!("all backends are watched again");
+                always!("all backends are watched again");
             }
         }
         self.note_few_descriptors(now);
@@ -112,6 +113,6 @@ impl Coordinator {
         self.history.forget(address);
         self.errands.forget(address);
         self.lift_hold(address);
-        info!("{address} is no longer listed");
+        always!("{address} is no longer listed");
     }
 }

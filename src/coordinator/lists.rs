@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{never, Receiver};
-use log::{error, info};
+use log::error;
 
 use super::{Coordinator, Notice};
 use crate::backend::HostState;
@@ -12,6 +12,7 @@ use crate::director::client;
 use crate::director::watch::{Reading, Wanted, Watch};
 use crate::director::wire::RingState;
 use crate::hook::Change;
+use crate::logging::always;
 use crate::policy::{self, Changes, Sync};
 
 /// Between two tries to open the connection.
@@ -156,7 +157,7 @@ impl Coordinator {
 
     fn take_in(&mut self, lists: client::Lists) {
         if self.notices.lower(&Notice::DirectorSilent) {
-            info!("the director answers again");
+            always!("the director answers again");
         }
         self.errands
             .on_list(self.lists.connections, lists.hosts.generation);
@@ -213,7 +214,7 @@ impl Coordinator {
         for notice in over {
             self.notices.lower(&notice);
             if let Notice::WithoutService(tag) = notice {
-                info!("a backend of {tag} is up again");
+                always!("a backend of {tag} is up again");
             }
         }
         for tag in without {
@@ -243,7 +244,7 @@ impl Coordinator {
         if *state == RingState::Synced {
             self.lists.unsynced_since = None;
             if self.notices.lower(&Notice::RingUnsynced) {
-                info!("the ring is synced again");
+                always!("the ring is synced again");
             }
             return;
         }
@@ -261,7 +262,7 @@ impl Coordinator {
             self.stop_worker(*address);
         }
         for address in &changes.joined {
-            info!("{address} is listed");
+            always!("{address} is listed");
             self.recall(*address);
         }
         for news in &changes.news {

@@ -4,12 +4,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use log::{error, info, warn};
+use log::{error, warn};
 
 use super::Coordinator;
 use crate::config::roster::Roster;
 use crate::config::settings::{RunMode, Settings};
 use crate::hook;
+use crate::logging::{always, ALWAYS};
 use crate::notify::Message;
 use crate::source::SourceError;
 use crate::worker::Task;
@@ -62,17 +63,17 @@ impl Coordinator {
         self.set_workers_to_work(&before);
         self.review_all();
         self.want_lists();
-        info!("reloaded");
+        always!("reloaded");
     }
 
     fn keep_what_cannot_change(&self, settings: &mut Settings) {
         let (old, new) = (&self.settings.files, &mut settings.files);
         if new.lock != old.lock {
-            warn!("another lock file takes a restart; the old one stays");
+            warn!(target: ALWAYS, "another lock file takes a restart; the old one stays");
             new.lock = old.lock.clone();
         }
         if new.state != old.state {
-            warn!("another state file takes a restart; the old one stays");
+            warn!(target: ALWAYS, "another state file takes a restart; the old one stays");
             new.state = old.state.clone();
         }
         if settings.run != self.settings.run {
@@ -80,7 +81,7 @@ impl Coordinator {
                 RunMode::Daemon => "background",
                 RunMode::Foreground | RunMode::Once => "foreground",
             };
-            warn!("debug takes a restart; the monitor and its log stay in the {where_it_is}");
+            warn!(target: ALWAYS, "debug takes a restart; the monitor and its log stay in the {where_it_is}");
             settings.run = self.settings.run;
             settings.files.log = self.settings.files.log.clone();
         }

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::files::Files;
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_pool::{FakePool, REACTION};
@@ -62,4 +64,43 @@ fn in_the_foreground_what_syslog_does_not_take_goes_to_standard_error() {
     wait_until("the second word about it", REACTION, || {
         monitor.lines_with(&["lines go to standard error"]).len() == 2
     });
+}
+
+#[test]
+fn at_any_level_changes_and_what_was_asked_for_are_logged() {
+    for level in [1, 2] {
+        let pool = FakePool::start(2);
+        let files = Files::of_pool(&pool);
+        files.write(&format!("loglevel: {level}\n"));
+        let monitor = files.plan(&pool.place).start();
+        pool.wait_for_visits();
+        let address = pool.address(0).to_string();
+        let wait_for = |words: &[&str]| monitor.wait_for_line(words, REACTION);
+        pool.backends[0].set(Mood::Refusing);
+        for change in ["has failed: ", "disabled", "users moved"] {
+            wait_for(&[&address, change]);
+        }
+        pool.backends[0].set(Mood::Healthy);
+        for change in ["is healthy", "enabled"] {
+            wait_for(&[" LOG ", &address, change]);
+        }
+        let address = pool.address(1).to_string();
+        pool.director.edit(pool.address(1), |host| host.state = 'D');
+        wait_for(&[&address, " not by this monitor"]);
+        monitor.signal(Signal::SIGUSR1);
+        wait_for(&[&address, " vhosts, "]);
+        wait_for(&[" of 2 backends are up"]);
+        // The lock is one of what a reload leaves as it was.
+        let lock = pool.place.path("other.pid");
+        files.write(&format!(
+            "loglevel: {level}\nlockfile: {}\n",
+            lock.display()
+        ));
+        monitor.signal(Signal::SIGHUP);
+        for answer in [" last polls: ", "lock file takes a restart", "reloaded"] {
+            wait_for(&[answer]);
+        }
+        let probes = monitor.lines_with(&[&address, " ok ("]);
+        assert!(probes.is_empty(), "{probes:?}");
+    }
 }
