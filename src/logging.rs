@@ -21,6 +21,7 @@ use crate::read_only::Cause;
 mod file;
 mod line;
 mod lines;
+mod panics;
 mod queue;
 mod stream;
 mod syslog;
@@ -92,7 +93,7 @@ pub enum Untaken {
 }
 
 /// Opens `target` and makes it the program's log: to be called once, while an error can still be
-/// shown. Records above `level` are not logged.
+/// shown. Records above `level` are not logged. Panics are, from now on.
 ///
 /// What is logged lies in memory until `start_writer` or `write_out`: no thread survives a fork.
 pub fn open(target: &LogTarget, level: LevelFilter, untaken: Untaken) -> Result<Log, LogError> {
@@ -104,6 +105,7 @@ pub fn open(target: &LogTarget, level: LevelFilter, untaken: Untaken) -> Result<
     log::set_boxed_logger(Box::new(Logger(Arc::clone(&shared)))).map_err(|_| LogError::Opened)?;
     let handle = LogHandle(shared);
     handle.set_level(level);
+    panics::log_panics();
     Ok(Log {
         handle,
         writer: Some(writer),

@@ -6,12 +6,14 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{unbounded, Receiver};
+use crossbeam_channel::{bounded, unbounded, Receiver};
 use log::error;
 
 use crate::check;
@@ -29,8 +31,14 @@ use crate::program::Program;
 use crate::source::{Loaded, Source, SourceError};
 use crate::worker::Task;
 
+/// How long the end waits for a terminal to take the last error.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
 /// `--once`: not all backends are healthy.
 const NOT_ALL_HEALTHY: u8 = 2;
+
+/// Rust's own for a panic.
+const DEFECT: u8 = 101;
 
 /// dovemon's exit codes.
 const LOCK_HELD: u8 = 255;
@@ -50,9 +58,21 @@ pub fn main(called: Program, arguments: Vec<OsString>) -> ExitCode {
         }
     };
     result.unwrap_or_else(|cause| {
-        complain(called, &cause.to_string());
+        complain_at_the_end(called, cause.to_string());
         ExitCode::from(codes.code(&cause))
     })
+}
+
+/// The log may have said it already, and a terminal or pipe that hangs must not keep the end away.
+fn complain_at_the_end(called: Program, text: String) {
+    let (done, is_done) = bounded::<()>(0);
+    let said = thread::Builder::new().spawn(move || {
+        complain(called, &text);
+        drop(done);
+    });
+    if said.is_ok() {
+        let _ = is_done.recv_timeout(LAST_WORD);
+    }
 }
 
 /// Whose exit codes say why it does not start.
@@ -74,6 +94,7 @@ impl Codes {
 
     fn code(self, cause: &StartError) -> u8 {
         match (self, cause) {
+            (_, StartError::Defect) => DEFECT,
             (Codes::Poolmons, _) => 1,
             (_, StartError::Lock(LockError::Held { .. })) => LOCK_HELD,
             (_, StartError::Source(SourceError::Write { .. })) => DEFAULTS_NOT_WRITTEN,
@@ -121,6 +142,8 @@ enum StartError {
     Clerk(io::Error),
     Once(OnceError),
     Output(io::Error),
+    /// A panic.
+    Defect,
 }
 
 impl fmt::Display for StartError {
@@ -137,6 +160,7 @@ impl fmt::Display for StartError {
             StartError::Clerk(cause) => write!(f, "no thread to write the ledger: {cause}"),
             StartError::Once(cause) => cause.fmt(f),
             StartError::Output(cause) => write!(f, "standard output: {cause}"),
+            StartError::Defect => f.write_str("ended by a defect of its own; the log says where"),
         }
     }
 }
@@ -175,8 +199,23 @@ fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
     }
 }
 
+/// A panic of this thread, which has been logged, ends the program at once: lock file, state file and
+/// the director's list stay as they are for the next start.
 fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, StartError> {
     let mut log = start_log(called, &loaded)?;
+    let watching = AssertUnwindSafe(|| watch_with(&mut log, called, source, loaded));
+    catch_unwind(watching).unwrap_or_else(|_| {
+        error!("{called} ends by the defect logged before; all backends stay as they are");
+        Err(StartError::Defect)
+    })
+}
+
+fn watch_with(
+    log: &mut Log,
+    called: Program,
+    source: Source,
+    loaded: Loaded,
+) -> Result<ExitCode, StartError> {
     let Loaded {
         settings, roster, ..
     } = loaded;
@@ -193,7 +232,7 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
             let mut lock = take_lock()?;
             log.write_out();
             let started = daemon::daemonize(&mut lock).map_err(StartError::Fork)?;
-            match settle_in(&mut log) {
+            match settle_in(log) {
                 Ok(signals) => {
                     started.tell();
                     (lock, signals)
@@ -206,7 +245,7 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
         }
         // Whoever reads the PID file may send a signal at once.
         RunMode::Foreground | RunMode::Once => {
-            let signals = settle_in(&mut log)?;
+            let signals = settle_in(log)?;
             (take_lock()?, signals)
         }
     };

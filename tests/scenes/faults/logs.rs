@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_pool::{FakePool, REACTION};
 use crate::lab::hung_disk::HungDisk;
-use crate::lab::patience::{promised, wait_until};
+use crate::lab::patience::{in_order, promised, wait_until};
 use crate::lab::warden::{Ward, Warden};
 
 /// A pipe of 4096 bytes, full, that nobody reads until the test does.
@@ -63,18 +63,6 @@ impl FullPipe {
         }
         &self.read
     }
-}
-
-/// Whether these stand in the text in this order.
-fn in_order(text: &str, words: &[&str]) -> bool {
-    let mut rest = text;
-    words.iter().all(|word| match rest.split_once(word) {
-        Some((_, behind)) => {
-            rest = behind;
-            true
-        }
-        None => false,
-    })
 }
 
 #[test]
