@@ -1,7 +1,8 @@
 //! From the arguments to an exit code: what to do, and in which order things are started.
 //!
 //! All that can fail and that the operator has to see is tried before the fork: options, files,
-//! certificates, the log, the lock. Threads come after it: the log's first.
+//! certificates, the log, the lock. Threads come after it, the log's first; the process that was started
+//! exits 0 when all of them that the process in the background cannot do without run there.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -66,12 +67,16 @@ pub fn main(called: Program, arguments: Vec<OsString>) -> ExitCode {
 /// The log may have said it already, and a terminal or pipe that hangs must not keep the end away.
 fn complain_at_the_end(called: Program, text: String) {
     let (done, is_done) = bounded::<()>(0);
+    let for_thread = text.clone();
     let said = thread::Builder::new().spawn(move || {
-        complain(called, &text);
+        complain(called, &for_thread);
         drop(done);
     });
-    if said.is_ok() {
-        let _ = is_done.recv_timeout(LAST_WORD);
+    match said {
+        Ok(_) => {
+            let _ = is_done.recv_timeout(LAST_WORD);
+        }
+        Err(_) => complain(called, &text),
     }
 }
 
@@ -227,17 +232,20 @@ fn watch_with(
         make_lock_folder(&settings.files.lock);
     }
     let take_lock = || LockFile::take(&settings.files.lock).map_err(StartError::Lock);
-    let (lock, signals) = match settings.run {
+    let (lock, signals, clerk) = match settings.run {
         RunMode::Daemon => {
             let mut lock = take_lock()?;
             log.write_out();
             let started = daemon::daemonize(&mut lock).map_err(StartError::Fork)?;
-            match settle_in(log) {
-                Ok(signals) => {
+            let settled = settle_in(log).and_then(|signals| Ok((signals, start_clerk(&settings)?)));
+            match settled {
+                Ok((signals, clerk)) => {
                     started.tell();
-                    (lock, signals)
+                    (lock, signals, clerk)
                 }
                 Err(cause) => {
+                    // Gone before the foreground process says that there is no daemon.
+                    let _ = lock.release();
                     started.tell_failure(&cause.to_string());
                     return Ok(ExitCode::FAILURE);
                 }
@@ -246,11 +254,17 @@ fn watch_with(
         // Whoever reads the PID file may send a signal at once.
         RunMode::Foreground | RunMode::Once => {
             let signals = settle_in(log)?;
-            (take_lock()?, signals)
+            let lock = take_lock()?;
+            match start_clerk(&settings) {
+                Ok(clerk) => (lock, signals, clerk),
+                Err(cause) => {
+                    let _ = lock.release();
+                    return Err(cause);
+                }
+            }
         }
     };
     always!("{called} {} starts", env!("CARGO_PKG_VERSION"));
-    let clerk = Clerk::start(open_ledger(&settings)).map_err(StartError::Clerk)?;
     let manager = service_manager();
     let configuration = Configuration {
         source,
@@ -291,6 +305,11 @@ fn service_manager() -> ServiceManager {
         error!("service manager cannot be told anything: {cause}");
         ServiceManager::none()
     })
+}
+
+/// To be called with the lock held: who has it writes the state file.
+fn start_clerk(settings: &Settings) -> Result<Clerk, StartError> {
+    Clerk::start(open_ledger(settings)).map_err(StartError::Clerk)
 }
 
 /// A ledger that cannot be read is one error line, never a stop. A dry run leaves the file alone.
