@@ -15,8 +15,8 @@ use nix::unistd::Pid;
 
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_pool::{FakePool, REACTION};
-use crate::lab::hung_disk::HungDisk;
 use crate::lab::patience::{in_order, promised, wait_until};
+use crate::lab::tampering::HungDisk;
 use crate::lab::warden::{Ward, Warden};
 
 /// A pipe of 4096 bytes, full, that nobody reads until the test does.

@@ -1,4 +1,4 @@
-//! A disk that hangs, as one process sees it: strace keeps its calls waiting.
+//! System calls that hang or fail, as one process sees them: strace tampers with them.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,10 +11,9 @@ use std::time::Duration;
 
 const ATTACH_LIMIT: Duration = Duration::from_secs(40);
 
-/// While it lives, the calls that it is about take ten minutes.
+/// A disk that hangs: while it lives, the calls that it is about take ten minutes.
 pub struct HungDisk {
-    strace: Child,
-    _warden: Warden,
+    _strace: Strace,
 }
 
 impl HungDisk {
@@ -29,35 +28,62 @@ impl HungDisk {
     }
 
     fn hold(process: u32, calls: &str, file: Option<&Path>) -> HungDisk {
+        HungDisk {
+            _strace: Strace::attach(process, calls, "delay_enter=600000000", file),
+        }
+    }
+}
+
+/// While it lives, the process gets no random numbers. For those of its threads that have none yet and
+/// need a hash table that is a panic.
+pub struct NoRandomNumbers {
+    _strace: Strace,
+}
+
+impl NoRandomNumbers {
+    pub fn of(process: u32) -> NoRandomNumbers {
+        NoRandomNumbers {
+            _strace: Strace::attach(process, "getrandom", "error=EIO", None),
+        }
+    }
+}
+
+struct Strace {
+    child: Child,
+    _warden: Warden,
+}
+
+impl Strace {
+    fn attach(process: u32, calls: &str, tampering: &str, file: Option<&Path>) -> Strace {
         let mut strace = Command::new("strace");
         strace
             .args(["-f", "-qq", "-e", &format!("trace={calls}")])
-            .args(["-e", &format!("inject={calls}:delay_enter=600000000")]);
+            .args(["-e", &format!("inject={calls}:{tampering}")]);
         if let Some(file) = file {
             strace.arg("-P").arg(file);
         }
-        let strace = strace
+        let child = strace
             .args(["-p", &process.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("strace runs");
-        let warden = Warden::over(Ward::Process(Pid::from_raw(strace.id() as i32)));
+        let warden = Warden::over(Ward::Process(Pid::from_raw(child.id() as i32)));
         wait_until("strace to hold every thread", ATTACH_LIMIT, || {
             all_traced(process)
         });
-        HungDisk {
-            strace,
+        Strace {
+            child,
             _warden: warden,
         }
     }
 }
 
-impl Drop for HungDisk {
+impl Drop for Strace {
     fn drop(&mut self) {
-        let _ = self.strace.kill();
-        let _ = self.strace.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
