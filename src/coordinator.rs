@@ -240,8 +240,9 @@ impl Coordinator {
         select! {
             recv(self.signals) -> signal => match signal {
                 Ok(signal) => Event::Signal(signal),
-                // Without its sender no signal can stop the process any more.
-                Err(_) => Event::Signal(Signal::Stop),
+                // No signal could stop the process any more. It ends with a line that says so, and not
+                // as if somebody had asked for it.
+                Err(_) => panic!("the thread that waits for signals has ended"),
             },
             recv(self.heard.1) -> heard => heard.map_or(Event::Timer, Event::Heard),
             recv(self.clerk.recorded()) -> recorded => {
