@@ -15,6 +15,9 @@ use crate::config::settings::LogTarget;
 /// How many bytes may wait: the last polls of a few thousand backends, which SIGHUP logs at once.
 const LIMIT: usize = 4 * 1024 * 1024;
 
+/// For so many lines memory is kept.
+const USUAL_BACKLOG: usize = 64;
+
 /// What a line takes beside its text.
 const OVERHEAD: usize = 64;
 
@@ -161,8 +164,8 @@ impl State {
                 Some(order)
             }
             None => {
-                // After the largest backlog ever the memory is given back.
-                self.orders = VecDeque::new();
+                // After a large backlog the memory is given back.
+                self.orders.shrink_to(USUAL_BACKLOG);
                 self.take_loss()
             }
         }
