@@ -212,7 +212,7 @@ fn log(settings: &Settings) -> String {
         },
     };
     format!(
-        "{target}, {} and above",
+        "{target}, {} and above, and all changes",
         settings.log_level.as_str().to_lowercase()
     )
 }

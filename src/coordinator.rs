@@ -12,6 +12,7 @@ mod log_lines;
 mod logins;
 mod memory;
 mod reload;
+mod restarts;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -33,17 +34,20 @@ use crate::notices::Notices;
 use crate::notify::{self, ServiceManager};
 use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
 use crate::source::Source;
-use crate::worker::{Desk, Report, Task, Traffic, Worker};
+use crate::worker::{Desk, Ended, Report, Task, Traffic, Worker};
 
 use errands::Errands;
 use lists::Lists;
 use local_faults::LocalFaults;
 use logins::Logins;
+use restarts::Restarts;
 
 /// All that can wake the coordinator.
 enum Event {
     /// Workers have put news on the desk, or the lists' thread has.
     News,
+    /// A worker's thread has ended by a defect.
+    WorkerEnded(Ended),
     /// The lists' thread has ended.
     WatchEnded,
     Heard(Heard),
@@ -103,6 +107,7 @@ pub struct Coordinator {
     workers_started: u64,
     /// No thread could be started; it is not tried again before.
     crew_is_full_until: Option<Instant>,
+    restarts: Restarts,
     lists: Lists,
     errands: Errands,
     held_review: HeldReview,
@@ -168,6 +173,7 @@ impl Coordinator {
             workers: BTreeMap::new(),
             workers_started: 0,
             crew_is_full_until: None,
+            restarts: Restarts::default(),
             held_review: HeldReview::new(Instant::now()),
             holds: BTreeMap::new(),
             notices: Notices::new(),
@@ -201,6 +207,7 @@ impl Coordinator {
             self.take_readings();
             match event {
                 Event::News | Event::Timer => {}
+                Event::WorkerEnded(ended) => self.on_worker_ended(ended),
                 Event::WatchEnded => self.on_watch_ended(),
                 Event::Heard(heard) => self.on_answer(heard),
                 Event::Recorded(recorded) => self.on_recorded(&recorded),
@@ -208,6 +215,7 @@ impl Coordinator {
                 Event::Signal(Signal::Reload) => self.reload(),
                 Event::Signal(Signal::Status) => self.log_status(),
             }
+            self.restart_workers_when_due();
             self.review_holds_that_ended();
             self.review_held_when_due();
             self.tell_local_faults();
@@ -222,6 +230,7 @@ impl Coordinator {
         let timers = [
             self.lists.next_look(),
             self.errands.sending_due(),
+            self.restarts.due(),
             self.held_review.due(),
             self.local_faults.due(),
             self.service_manager.next_keep_alive(),
@@ -233,14 +242,16 @@ impl Coordinator {
         select! {
             recv(self.signals) -> signal => match signal {
                 Ok(signal) => Event::Signal(signal),
-                // Without its sender no signal can stop the process any more.
-                Err(_) => Event::Signal(Signal::Stop),
+                // No signal could stop the process any more. It ends with a line that says so, and not
+                // as if somebody had asked for it.
+                Err(_) => panic!("the thread that waits for signals has ended"),
             },
             recv(self.heard.1) -> heard => heard.map_or(Event::Timer, Event::Heard),
             recv(self.clerk.recorded()) -> recorded => {
                 recorded.map_or(Event::Timer, Event::Recorded)
             }
             recv(self.desk.bell()) -> _ => Event::News,
+            recv(self.desk.ended()) -> ended => ended.map_or(Event::Timer, Event::WorkerEnded),
             recv(self.lists.bell()) -> rung => rung.map_or(Event::WatchEnded, |()| Event::News),
             default(patience) => Event::Timer,
         }

@@ -10,6 +10,7 @@ mod script;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -108,13 +109,16 @@ enum Event {
 impl Hooks {
     /// Returns at once. An error is that of starting the thread.
     pub fn run(&mut self, hook: &Hook, change: Change) -> io::Result<()> {
-        let dispatcher = match &self.dispatcher {
-            Some(dispatcher) => dispatcher,
-            None => self.dispatcher.insert(Dispatcher::start(Limits::USUAL)?),
-        };
-        let script = Arc::from(hook.script.as_path());
-        // It ends only after `Stop`.
-        let _ = dispatcher.events.send(Event::Change(script, change));
+        let mut event = Event::Change(Arc::from(hook.script.as_path()), change);
+        if let Some(dispatcher) = &self.dispatcher {
+            match dispatcher.events.send(event) {
+                Ok(()) => return Ok(()),
+                // It has ended by a defect.
+                Err(unsent) => event = unsent.into_inner(),
+            }
+        }
+        let dispatcher = self.dispatcher.insert(Dispatcher::start(Limits::USUAL)?);
+        let _ = dispatcher.events.send(event);
         Ok(())
     }
 
@@ -163,8 +167,11 @@ fn dispatch(inbox: &Receiver<Event>, own: &Sender<Event>, limits: Limits, alive:
             let (own, stop, alive) = (own.clone(), stop.clone(), alive.clone());
             let address = change.address;
             let run = move || {
-                let ended = script::run(&script, change, limits, &stop);
-                log_end(&script, change, &ended);
+                // After a panic too the next change of this backend has its turn.
+                let _ = catch_unwind(AssertUnwindSafe(|| {
+                    let ended = script::run(&script, change, limits, &stop);
+                    log_end(&script, change, &ended);
+                }));
                 // Nobody waits for it any more after `Stop`.
                 let _ = own.send(Event::Ended(address));
                 drop(alive);

@@ -270,6 +270,8 @@ pub enum LedgerError {
         step: LedgerStep,
         cause: io::Error,
     },
+    /// The writing has panicked.
+    Defect,
 }
 
 /// Why a file is neither read nor written over.
@@ -322,6 +324,9 @@ impl fmt::Display for LedgerError {
                 let cause = Cause { path, cause };
                 write!(f, "{}: {step}: {cause}", path.display())
             }
+            LedgerError::Defect => {
+                f.write_str("state file: its writing ended by the defect logged before")
+            }
         }
     }
 }
@@ -330,7 +335,7 @@ impl Error for LedgerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             LedgerError::Io { cause, .. } => Some(cause),
-            LedgerError::LeftAlone { .. } => None,
+            LedgerError::LeftAlone { .. } | LedgerError::Defect => None,
         }
     }
 }

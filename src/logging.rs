@@ -1,15 +1,18 @@
-//! Where log records go: the log file, the terminal, or syslog.
+//! Where log records go: the log file, the terminal, the journal, or syslog.
 //!
-//! It owns the form of a line and what happens when a line cannot be written: it is counted, never
-//! waited for, and the next line that can be written says how many are missing. Every record is one
-//! line. What is logged, and when, is for the others to say through the `log` crate.
+//! Whoever logs puts a line into a bounded queue and goes on; one thread writes what lies there. A
+//! target that hangs costs lines, which are counted and told of, and never anybody's time. What is
+//! logged, and when, is for the others to say through the `log` crate.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::{LevelFilter, Log as Facade, Metadata, Record};
 
 use crate::config::settings::LogTarget;
 use crate::quote::Quote;
@@ -17,12 +20,21 @@ use crate::read_only::Cause;
 
 mod file;
 mod line;
+mod lines;
+mod panics;
+mod queue;
+mod stream;
 mod syslog;
-mod terminal;
+mod writer;
 
-use self::file::LogFile;
-use self::line::{single_line, stamped};
-use self::syslog::Syslog;
+use self::line::Line;
+use self::queue::{Order, Queue};
+use self::writer::Writer;
+
+/// How long the end of the program waits for the last lines to be written.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+const STACK: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub enum LogError {
@@ -30,8 +42,12 @@ pub enum LogError {
     Open { path: PathBuf, cause: io::Error },
     /// Standard output and standard error cannot be moved to the log file.
     Streams(io::Error),
-    /// `start` was called twice.
-    Started,
+    /// Standard output and standard error cannot be used.
+    Terminal(io::Error),
+    /// No thread to write the log.
+    Thread(io::Error),
+    /// `open` was called twice.
+    Opened,
 }
 
 impl fmt::Display for LogError {
@@ -42,8 +58,15 @@ impl fmt::Display for LogError {
                 let path = Quote::new(path.to_string_lossy().as_bytes());
                 write!(f, "log file {path}: open: {cause}")
             }
-            LogError::Streams(cause) => write!(f, "log file: standard output: {cause}"),
-            LogError::Started => f.write_str("log: started already"),
+            LogError::Streams(cause) => write!(
+                f,
+                "standard output and standard error cannot be moved to the log file: {cause}"
+            ),
+            LogError::Terminal(cause) => {
+                write!(f, "log to standard output and standard error: {cause}")
+            }
+            LogError::Thread(cause) => write!(f, "no thread to write the log: {cause}"),
+            LogError::Opened => f.write_str("log: opened already"),
         }
     }
 }
@@ -51,137 +74,174 @@ impl fmt::Display for LogError {
 impl std::error::Error for LogError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            LogError::Open { cause, .. } | LogError::Streams(cause) => Some(cause),
-            LogError::Started => None,
+            LogError::Open { cause, .. }
+            | LogError::Streams(cause)
+            | LogError::Terminal(cause)
+            | LogError::Thread(cause) => Some(cause),
+            LogError::Opened => None,
         }
     }
 }
 
-/// Opens `target` and makes it the program's log: to be called once, before the fork, while an
-/// error can still be shown. Records above `level` are not logged.
-///
-/// The log works on both sides of a fork; syslog is told the PID of the process that logs.
-pub fn start(target: &LogTarget, level: LevelFilter) -> Result<LogHandle, LogError> {
-    let (logger, warning) = Logger::open(target)?;
-    let logger = Arc::new(logger);
-    log::set_boxed_logger(Box::new(Shared(Arc::clone(&logger)))).map_err(|_| LogError::Started)?;
-    log::set_max_level(level);
-    Ok(LogHandle { logger, warning })
+/// What becomes of lines that syslog does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untaken {
+    /// They are counted, and syslog is told how many once it answers.
+    Lost,
+    /// In the foreground somebody may read them there.
+    ToStandardError,
 }
 
-/// The hold that the daemon keeps on its log.
-#[derive(Clone)]
-pub struct LogHandle {
-    logger: Arc<Logger>,
+/// Opens `target` and makes it the program's log: to be called once, while an error can still be
+/// shown. Records above `level` are not logged. Panics are, from now on.
+///
+/// What is logged lies in memory until `start_writer` or `write_out`: no thread survives a fork.
+pub fn open(target: &LogTarget, level: LevelFilter, untaken: Untaken) -> Result<Log, LogError> {
+    let (writer, warning) = Writer::open(target, untaken)?;
+    let shared = Arc::new(Shared {
+        queue: Queue::new(),
+        level: AtomicUsize::new(level as usize),
+    });
+    log::set_boxed_logger(Box::new(Logger(Arc::clone(&shared)))).map_err(|_| LogError::Opened)?;
+    let handle = LogHandle(shared);
+    handle.set_level(level);
+    panics::log_panics();
+    Ok(Log {
+        handle,
+        writer: Some(writer),
+        warning,
+    })
+}
+
+/// The log as the one who started it holds it. Dropping it writes what has been logged: all of it
+/// while no thread does that, else as much as the thread can in a moment.
+pub struct Log {
+    handle: LogHandle,
+    /// Until its thread is started.
+    writer: Option<Writer>,
     warning: Option<String>,
 }
 
-impl LogHandle {
+impl Log {
+    pub fn handle(&self) -> LogHandle {
+        self.handle.clone()
+    }
+
     /// Why nothing may be logged at present, though that is no reason to stop: no syslogd yet.
     pub fn warning(&self) -> Option<&str> {
         self.warning.as_deref()
     }
 
-    /// Opens the log file anew, after it was renamed. Nothing to do for the other targets: syslog
-    /// is connected anew whenever that is needed.
-    pub fn reopen(&self) -> Result<(), LogError> {
-        match &mut *self.logger.sink() {
-            Sink::File(file) => file.reopen(),
-            Sink::Syslog(_) | Sink::Terminal => Ok(()),
-        }
-    }
-
-    /// From now on logs to this target, in place of the one before, which stays in use if the new one
-    /// cannot be opened. Says what is to be warned of.
-    pub fn switch(&self, target: &LogTarget) -> Result<Option<String>, LogError> {
-        let (mut new, warning) = Sink::open(target)?;
-        let mut sink = self.logger.sink();
-        if let (Sink::File(old), Sink::File(new)) = (&*sink, &mut new) {
-            if old.has_standard_streams() {
-                new.take_standard_streams()?;
+    /// Writes on this thread what has been logged so far, unless there is a thread that does: before
+    /// a fork, so that nothing is written twice.
+    pub fn write_out(&mut self) {
+        if let Some(writer) = &mut self.writer {
+            while let Some(order) = self.handle.0.queue.try_next() {
+                writer.carry_out(order);
             }
         }
-        *sink = new;
-        Ok(warning)
-    }
-
-    /// Records above `level` are not logged any more.
-    pub fn set_level(&self, level: LevelFilter) {
-        log::set_max_level(level);
     }
 
     /// Sends standard output and standard error to the log file too, now and after each `reopen`,
-    /// so that nothing a daemon prints (a panic) is lost. Leaves them alone for other targets.
-    pub fn take_standard_streams(&self) -> Result<(), LogError> {
-        match &mut *self.logger.sink() {
-            Sink::File(file) => file.take_standard_streams(),
-            Sink::Syslog(_) | Sink::Terminal => Ok(()),
+    /// so that nothing that a library prints is lost. Leaves them alone for other targets.
+    pub fn take_standard_streams(&mut self) -> Result<(), LogError> {
+        match &mut self.writer {
+            Some(writer) => writer.take_standard_streams(),
+            None => Ok(()),
+        }
+    }
+
+    /// From here on a thread writes. To be called in the process that stays.
+    pub fn start_writer(&mut self) -> Result<(), LogError> {
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => return Ok(()),
+        };
+        let shared = Arc::clone(&self.handle.0);
+        thread::Builder::new()
+            .name("log".to_owned())
+            .stack_size(STACK)
+            .spawn(move || writer.run(&shared.queue))
+            .map_err(LogError::Thread)?;
+        Ok(())
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if self.writer.is_some() {
+            self.write_out();
+        } else {
+            self.handle.0.queue.wait_until_written(LAST_LINES);
         }
     }
 }
 
-enum Sink {
-    File(LogFile),
-    Syslog(Syslog),
-    Terminal,
-}
+/// The log as the running daemon knows it. Nothing here waits: what is asked for is done by the thread
+/// that writes, in its place between the lines, and what goes wrong there is an error line.
+#[derive(Clone)]
+pub struct LogHandle(Arc<Shared>);
 
-impl Sink {
-    fn open(target: &LogTarget) -> Result<(Sink, Option<String>), LogError> {
-        Ok(match target {
-            LogTarget::File(path) => (Sink::File(LogFile::open(path)?), None),
-            LogTarget::Terminal => (Sink::Terminal, None),
-            LogTarget::Syslog(how) => {
-                let mut syslog = Syslog::new(how);
-                let warning = syslog.trouble();
-                (Sink::Syslog(syslog), warning)
-            }
-        })
+impl LogHandle {
+    /// Opens the log file anew, after it was renamed. Nothing to do for the other targets: syslog
+    /// is connected anew whenever that is needed.
+    pub fn reopen(&self) {
+        self.0.queue.push_reopen();
+    }
+
+    /// From now on logs to this target, if it is another than the one in use. If it cannot be opened,
+    /// the one in use stays.
+    pub fn switch(&self, target: &LogTarget) {
+        self.0.queue.push_switch(target);
+    }
+
+    /// A line for standard error alone.
+    pub fn say_on_standard_error(&self, text: &str) {
+        self.0.queue.push(Order::Aside(format!("{text}\n")));
+    }
+
+    /// Records above `level` are not logged any more, but for those that are `ALWAYS` logged.
+    pub fn set_level(&self, level: LevelFilter) {
+        self.0.level.store(level as usize, Ordering::Relaxed);
+        // The log crate's macros ask this one first.
+        log::set_max_level(level.max(LevelFilter::Info));
     }
 }
 
-struct Logger {
-    sink: Mutex<Sink>,
+/// The target of records that are logged whatever the level: changes, and what was asked for.
+pub const ALWAYS: &str = "always";
+
+/// Logs a change, or what was asked for: `info!`, whatever the level of the log.
+macro_rules! always {
+    ($($words:tt)+) => { ::log::info!(target: $crate::logging::ALWAYS, $($words)+) };
+}
+pub(crate) use always;
+
+struct Shared {
+    queue: Queue,
+    /// A `LevelFilter`.
+    level: AtomicUsize,
 }
 
-impl Logger {
-    /// The logger, and what is to be warned of.
-    fn open(target: &LogTarget) -> Result<(Logger, Option<String>), LogError> {
-        let (sink, warning) = Sink::open(target)?;
-        let sink = Mutex::new(sink);
-        Ok((Logger { sink }, warning))
-    }
+struct Logger(Arc<Shared>);
 
-    /// A panic while logging must not silence all others.
-    fn sink(&self) -> MutexGuard<'_, Sink> {
-        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self, level: Level, text: &str) {
-        let text = single_line(text);
-        match &mut *self.sink() {
-            Sink::File(file) => file.write(&stamped(level, &text)),
-            Sink::Terminal => terminal::write(level, &stamped(level, &text)),
-            Sink::Syslog(syslog) => syslog.write(level, &text),
-        }
-    }
-}
-
-struct Shared(Arc<Logger>);
-
-impl Log for Shared {
+impl Facade for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= log::max_level()
+        metadata.target() == ALWAYS
+            || metadata.level() as usize <= self.0.level.load(Ordering::Relaxed)
     }
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            // Made before the lock is taken: an argument's Display might log.
-            let text = record.args().to_string();
-            self.0.write(record.level(), &text);
+            // Made before the queue is locked: an argument's Display might log.
+            let line = Line::now(record.level(), &record.args().to_string());
+            self.0.queue.push(Order::Line(line));
         }
     }
 
-    /// Nothing is held back.
+    /// Nobody who logs waits.
     fn flush(&self) {}
 }
+
+#[cfg(test)]
+mod tests;

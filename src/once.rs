@@ -87,6 +87,16 @@ pub fn run(
         if desk.bell().recv_deadline(deadline).is_err() {
             break;
         }
+        for ended in desk.ended().try_iter() {
+            if waiting.remove(&ended.address).is_some() {
+                health = Health::NotAll;
+                print(
+                    out,
+                    ended.address,
+                    "not judged: its probe ended by a defect, see the error",
+                )?;
+            }
+        }
         for report in desk.reports() {
             let target = match roster.target(report.address) {
                 Some(target) => target,

@@ -1,18 +1,21 @@
 //! From the arguments to an exit code: what to do, and in which order things are started.
 //!
 //! All that can fail and that the operator has to see is tried before the fork: options, files,
-//! certificates, the log, the lock. Threads come after it.
+//! certificates, the log, the lock. Threads come after it, the log's first; the process that was started
+//! exits 0 when all of them that the process in the background cannot do without run there.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{unbounded, Receiver};
-use log::{error, info};
+use crossbeam_channel::{bounded, unbounded, Receiver};
+use log::error;
 
 use crate::check;
 use crate::cli::{self, Command, Deed, Order};
@@ -21,7 +24,7 @@ use crate::coordinator::{Configuration, Coordinator};
 use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
 use crate::hook::{self, HookError};
 use crate::ledger::{Clerk, Ledger};
-use crate::logging::{self, LogError, LogHandle};
+use crate::logging::{self, always, Log, LogError, Untaken};
 use crate::notify::ServiceManager;
 use crate::once::{self, Health, OnceError};
 use crate::probe::{ProbeSetupError, Prober};
@@ -29,8 +32,14 @@ use crate::program::Program;
 use crate::source::{Loaded, Source, SourceError};
 use crate::worker::Task;
 
+/// How long the end waits for a terminal to take the last error.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
 /// `--once`: not all backends are healthy.
 const NOT_ALL_HEALTHY: u8 = 2;
+
+/// Rust's own for a panic.
+const DEFECT: u8 = 101;
 
 /// dovemon's exit codes.
 const LOCK_HELD: u8 = 255;
@@ -50,9 +59,25 @@ pub fn main(called: Program, arguments: Vec<OsString>) -> ExitCode {
         }
     };
     result.unwrap_or_else(|cause| {
-        complain(called, &cause.to_string());
+        complain_at_the_end(called, cause.to_string());
         ExitCode::from(codes.code(&cause))
     })
+}
+
+/// The log may have said it already, and a terminal or pipe that hangs must not keep the end away.
+fn complain_at_the_end(called: Program, text: String) {
+    let (done, is_done) = bounded::<()>(0);
+    let for_thread = text.clone();
+    let said = thread::Builder::new().spawn(move || {
+        complain(called, &for_thread);
+        drop(done);
+    });
+    match said {
+        Ok(_) => {
+            let _ = is_done.recv_timeout(LAST_WORD);
+        }
+        Err(_) => complain(called, &text),
+    }
 }
 
 /// Whose exit codes say why it does not start.
@@ -74,6 +99,7 @@ impl Codes {
 
     fn code(self, cause: &StartError) -> u8 {
         match (self, cause) {
+            (_, StartError::Defect) => DEFECT,
             (Codes::Poolmons, _) => 1,
             (_, StartError::Lock(LockError::Held { .. })) => LOCK_HELD,
             (_, StartError::Source(SourceError::Write { .. })) => DEFAULTS_NOT_WRITTEN,
@@ -121,6 +147,8 @@ enum StartError {
     Clerk(io::Error),
     Once(OnceError),
     Output(io::Error),
+    /// A panic.
+    Defect,
 }
 
 impl fmt::Display for StartError {
@@ -137,6 +165,7 @@ impl fmt::Display for StartError {
             StartError::Clerk(cause) => write!(f, "no thread to write the ledger: {cause}"),
             StartError::Once(cause) => cause.fmt(f),
             StartError::Output(cause) => write!(f, "standard output: {cause}"),
+            StartError::Defect => f.write_str("ended by a defect of its own; the log says where"),
         }
     }
 }
@@ -166,7 +195,7 @@ fn check_config(called: Program, source: &Source, loaded: &Loaded) -> Result<Exi
 
 fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
     let settings = &loaded.settings;
-    start_log(called, loaded)?;
+    let _log = start_log(called, loaded)?;
     let task = task(settings)?;
     let health = once::run(settings, &task, &loaded.roster, &mut io::stdout());
     match health.map_err(StartError::Once)? {
@@ -175,8 +204,23 @@ fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
     }
 }
 
+/// A panic of this thread, which has been logged, ends the program at once: lock file, state file and
+/// the director's list stay as they are for the next start.
 fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, StartError> {
-    let log = start_log(called, &loaded)?;
+    let mut log = start_log(called, &loaded)?;
+    let watching = AssertUnwindSafe(|| watch_with(&mut log, called, source, loaded));
+    catch_unwind(watching).unwrap_or_else(|_| {
+        error!("{called} ends by the defect logged before; all backends stay as they are");
+        Err(StartError::Defect)
+    })
+}
+
+fn watch_with(
+    log: &mut Log,
+    called: Program,
+    source: Source,
+    loaded: Loaded,
+) -> Result<ExitCode, StartError> {
     let Loaded {
         settings, roster, ..
     } = loaded;
@@ -188,16 +232,20 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
         make_lock_folder(&settings.files.lock);
     }
     let take_lock = || LockFile::take(&settings.files.lock).map_err(StartError::Lock);
-    let (lock, signals) = match settings.run {
+    let (lock, signals, clerk) = match settings.run {
         RunMode::Daemon => {
             let mut lock = take_lock()?;
+            log.write_out();
             let started = daemon::daemonize(&mut lock).map_err(StartError::Fork)?;
-            match settle_in(&log) {
-                Ok(signals) => {
+            let settled = settle_in(log).and_then(|signals| Ok((signals, start_clerk(&settings)?)));
+            match settled {
+                Ok((signals, clerk)) => {
                     started.tell();
-                    (lock, signals)
+                    (lock, signals, clerk)
                 }
                 Err(cause) => {
+                    // Gone before the foreground process says that there is no daemon.
+                    let _ = lock.release();
                     started.tell_failure(&cause.to_string());
                     return Ok(ExitCode::FAILURE);
                 }
@@ -205,12 +253,18 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
         }
         // Whoever reads the PID file may send a signal at once.
         RunMode::Foreground | RunMode::Once => {
-            let signals = settle_in(&log)?;
-            (take_lock()?, signals)
+            let signals = settle_in(log)?;
+            let lock = take_lock()?;
+            match start_clerk(&settings) {
+                Ok(clerk) => (lock, signals, clerk),
+                Err(cause) => {
+                    let _ = lock.release();
+                    return Err(cause);
+                }
+            }
         }
     };
-    info!("{called} {} starts", env!("CARGO_PKG_VERSION"));
-    let clerk = Clerk::start(open_ledger(&settings)).map_err(StartError::Clerk)?;
+    always!("{called} {} starts", env!("CARGO_PKG_VERSION"));
     let manager = service_manager();
     let configuration = Configuration {
         source,
@@ -218,9 +272,9 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
         task,
         roster,
     };
-    Coordinator::new(configuration, clerk, log, signals.inbox, manager).run();
+    Coordinator::new(configuration, clerk, log.handle(), signals.inbox, manager).run();
     drop(signals.watch);
-    info!("{called} stops");
+    always!("{called} stops");
     if let Err(cause) = lock.release() {
         error!("PID file cannot be removed: {cause}");
     }
@@ -233,8 +287,9 @@ struct Signals {
 }
 
 /// What the process that stays does first.
-fn settle_in(log: &LogHandle) -> Result<Signals, StartError> {
+fn settle_in(log: &mut Log) -> Result<Signals, StartError> {
     log.take_standard_streams().map_err(StartError::Log)?;
+    log.start_writer().map_err(StartError::Log)?;
     let (sender, inbox) = unbounded();
     let watch = daemon::watch(move |signal| {
         // Without a coordinator there is nobody left to tell.
@@ -250,6 +305,11 @@ fn service_manager() -> ServiceManager {
         error!("service manager cannot be told anything: {cause}");
         ServiceManager::none()
     })
+}
+
+/// To be called with the lock held: who has it writes the state file.
+fn start_clerk(settings: &Settings) -> Result<Clerk, StartError> {
+    Clerk::start(open_ledger(settings)).map_err(StartError::Clerk)
 }
 
 /// A ledger that cannot be read is one error line, never a stop. A dry run leaves the file alone.
@@ -282,16 +342,33 @@ fn task(settings: &Settings) -> Result<Task, StartError> {
 }
 
 /// What is odd about the files is for the log and, where that is elsewhere, for the terminal.
-fn start_log(called: Program, loaded: &Loaded) -> Result<LogHandle, StartError> {
+///
+/// In the foreground nothing waits for the terminal from here on; before a fork there can be no
+/// thread that does.
+fn start_log(called: Program, loaded: &Loaded) -> Result<Log, StartError> {
     let settings = &loaded.settings;
-    let log = logging::start(&settings.files.log, settings.log_level).map_err(StartError::Log)?;
+    let stays_here = settings.run != RunMode::Daemon;
+    let untaken = match stays_here {
+        true => Untaken::ToStandardError,
+        false => Untaken::Lost,
+    };
+    let mut log =
+        logging::open(&settings.files.log, settings.log_level, untaken).map_err(StartError::Log)?;
+    if stays_here {
+        log.start_writer().map_err(StartError::Log)?;
+    }
+    let handle = log.handle();
+    let tell_terminal = |text: &str| match stays_here {
+        true => handle.say_on_standard_error(&format!("{called}: {text}")),
+        false => complain(called, text),
+    };
     if let Some(warning) = log.warning() {
-        complain(called, warning);
+        tell_terminal(warning);
     }
     for remark in &loaded.remarks {
         error!("{remark}");
         if settings.files.log != LogTarget::Terminal {
-            complain(called, remark);
+            tell_terminal(remark);
         }
     }
     Ok(log)

@@ -103,6 +103,13 @@ pub struct Report {
     pub finding: Finding,
 }
 
+/// A worker whose thread has ended by a defect: nothing more will come from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    pub address: IpAddr,
+    born_as: u64,
+}
+
 enum Order {
     ProbeNow,
     TakeUp(Box<(Target, Task, u64)>),
@@ -111,6 +118,8 @@ enum Order {
 /// A running worker. Dropping it stops the thread: at once if it waits, else when its attempt ends.
 pub struct Worker {
     number: u64,
+    /// Its first number, which it keeps.
+    born_as: u64,
     orders: inbox::Sender<Order>,
 }
 
@@ -125,6 +134,11 @@ impl Worker {
     ) -> io::Result<Worker> {
         let (orders, inbox) = inbox::inbox();
         let name = format!("backend {}", target.address);
+        let ended = Ended {
+            address: target.address,
+            born_as: number,
+        };
+        let last_word = slot.clone();
         let thread = Thread {
             target,
             number,
@@ -137,8 +151,17 @@ impl Worker {
         thread::Builder::new()
             .name(name)
             .stack_size(STACK)
-            .spawn(move || thread.run())?;
-        Ok(Worker { number, orders })
+            .spawn(move || guard(move || thread.run(), || last_word.tell_ended(ended)))?;
+        Ok(Worker {
+            number,
+            born_as: number,
+            orders,
+        })
+    }
+
+    /// Whether it is this one that has ended.
+    pub fn is(&self, ended: &Ended) -> bool {
+        self.born_as == ended.born_as
     }
 
     pub fn number(&self) -> u64 {
@@ -157,6 +180,13 @@ impl Worker {
         self.number = number;
         self.orders
             .send(Order::TakeUp(Box::new((target, task, number))));
+    }
+}
+
+/// A panic ends the thread, and is told of; the log has it already.
+fn guard(run: impl FnOnce(), on_panic: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(run)).is_err() {
+        on_panic();
     }
 }
 
@@ -253,4 +283,24 @@ impl Thread {
 /// Never zero. std's hasher keys are random for each process and differ from call to call.
 fn random_seed() -> u64 {
     RandomState::new().build_hasher().finish() | 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_leaves_word_and_one_that_ends_does_not() {
+        let desk = Desk::new();
+        let ended = Ended {
+            address: [192, 0, 2, 1].into(),
+            born_as: 7,
+        };
+        let slot = desk.slot();
+        guard(|| {}, || slot.tell_ended(ended));
+        assert!(desk.ended().is_empty() && desk.bell().is_empty());
+        guard(|| panic!("a test"), || slot.tell_ended(ended));
+        assert_eq!(desk.ended().try_recv(), Ok(ended));
+        assert!(!desk.bell().is_empty());
+    }
 }

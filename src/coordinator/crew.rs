@@ -6,11 +6,12 @@ use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use log::{error, info};
+use log::error;
 
 use super::{Coordinator, Notice};
+use crate::logging::always;
 use crate::target::Target;
-use crate::worker::Worker;
+use crate::worker::{Ended, Worker};
 
 /// Between two tries to watch those backends for which there was no thread.
 const FULL_CREW_PAUSE: Duration = Duration::from_secs(10);
@@ -36,7 +37,7 @@ impl Coordinator {
                 }
             }
             if self.notices.lower(&Notice::Unwatched) {
-                info!("all backends are watched again");
+                always!("all backends are watched again");
             }
         }
         self.note_few_descriptors(now);
@@ -55,8 +56,35 @@ impl Coordinator {
 
     fn unwatched(&self) -> Vec<Target> {
         self.without_worker()
+            .filter(|address| !self.restarts.is_pausing(*address))
             .filter_map(|address| self.roster.target(address))
             .collect()
+    }
+
+    /// Nothing that it found out counts any more: its backend is unknown until another worker has
+    /// judged it anew.
+    pub(super) fn on_worker_ended(&mut self, ended: Ended) {
+        let address = ended.address;
+        match self.workers.get(&address) {
+            Some(worker) if worker.is(&ended) => {}
+            _ => return,
+        }
+        self.workers.remove(&address);
+        self.history.forget(address);
+        self.fleet.on_left_alone(address);
+        let pause = self.restarts.on_ended(address, Instant::now());
+        error!(
+            "{address}: the thread that probes it has ended by the defect logged before; its state is \
+             unknown until the thread is started again, in {} s",
+            pause.as_secs()
+        );
+        self.review_all();
+    }
+
+    pub(super) fn restart_workers_when_due(&mut self) {
+        if self.restarts.on_time(Instant::now()) {
+            self.start_workers();
+        }
     }
 
     /// The one of that number of those started now.
@@ -70,6 +98,9 @@ impl Coordinator {
         let (task, slot) = (self.task.clone(), self.desk.slot());
         let worker = Worker::start(target, self.workers_started, task, slot, entry)?;
         self.workers.insert(address, worker);
+        if self.restarts.on_started(address) {
+            always!("{address} is probed again");
+        }
         Ok(())
     }
 
@@ -112,7 +143,8 @@ impl Coordinator {
         self.history.forget(address);
         self.local_faults.forget(address, Instant::now());
         self.errands.forget(address);
+        self.restarts.forget(address);
         self.lift_hold(address);
-        info!("{address} is no longer listed");
+        always!("{address} is no longer listed");
     }
 }

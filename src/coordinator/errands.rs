@@ -8,13 +8,14 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use log::{debug, error, info};
+use log::{debug, error};
 
 use super::memory::{this_second, DISK_PATIENCE};
 use super::{Coordinator, Notice};
 use crate::config::settings::{DrainMode, MoveLimit};
 use crate::director::link::{self, Heard};
 use crate::director::wire::{Change, Generation, Reply};
+use crate::logging::always;
 use crate::policy::{Action, Answer};
 
 /// The director waits for the ring twice, 30 s each time.
@@ -185,9 +186,9 @@ impl Coordinator {
             return;
         }
         match action {
-            Action::MarkDown => info!("DRY-RUN: {address} disabled"),
-            Action::MarkUp => info!("DRY-RUN: {address} enabled"),
-            Action::Drain => info!("DRY-RUN: {address} users moved"),
+            Action::MarkDown => always!("DRY-RUN: {address} disabled"),
+            Action::MarkUp => always!("DRY-RUN: {address} enabled"),
+            Action::Drain => always!("DRY-RUN: {address} users moved"),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Local;
 use crossbeam_channel::{never, Receiver};
-use log::{debug, error, info};
+use log::{debug, error};
 
 use super::{Coordinator, Notice};
 use crate::backend::HostState;
@@ -15,6 +15,7 @@ use crate::director::error::{DirectorError, DirectorFault};
 use crate::director::watch::{Reading, Wanted, Watch, LISTS_DEADLINE};
 use crate::director::wire::{self, RingState};
 use crate::hook::Change;
+use crate::logging::always;
 use crate::policy::{self, Changes, Sync};
 
 /// Between two tries to open the connection.
@@ -114,7 +115,7 @@ impl Coordinator {
         self.fleet.on_sync(Sync::Silent);
         // If the new one does not answer either, that is an alarm of its own.
         if self.notices.lower(&Notice::DirectorSilent) {
-            info!(
+            always!(
                 "director {} is no longer used",
                 self.settings.socket.display()
             );
@@ -268,14 +269,14 @@ impl Coordinator {
         self.lists.heard = began;
         self.lists.overdue = None;
         if self.notices.lower(&Notice::DirectorSilent) {
-            info!(
+            always!(
                 "failover is on again: director {} answers after {} s",
                 self.settings.socket.display(),
                 silent.as_secs()
             );
             self.fleet.on_director_back();
         } else if let Some(cause) = self.lists.ended.take() {
-            info!("{cause}; connected again");
+            always!("{cause}; connected again");
         }
         for line in std::mem::take(&mut self.lists.unsent) {
             error!("{line}; trying again later");
@@ -339,7 +340,7 @@ impl Coordinator {
         for notice in over {
             self.notices.lower(&notice);
             if let Notice::WithoutService(tag) = notice {
-                info!("a backend of {tag} is up again");
+                always!("a backend of {tag} is up again");
             }
         }
         for tag in without {
@@ -370,7 +371,7 @@ impl Coordinator {
         if matches!(state, RingState::Synced | RingState::NotTold) {
             self.lists.unsynced_since = None;
             if self.notices.lower(&Notice::RingUnsynced) {
-                info!("the ring is synced again");
+                always!("the ring is synced again");
             }
             return;
         }
@@ -388,7 +389,7 @@ impl Coordinator {
             self.stop_worker(*address);
         }
         for address in &changes.joined {
-            info!("{address} is listed");
+            always!("{address} is listed");
             self.recall(*address);
         }
         for news in &changes.news {

@@ -9,7 +9,8 @@ use std::fmt::{self, Display};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use log::{error, info};
+use crate::logging::always;
+use log::error;
 
 use super::log_lines::service_of;
 use super::Coordinator;
@@ -258,7 +259,7 @@ impl Coordinator {
                     );
                 }
                 News::Over(cause) => {
-                    info!("no backend is kept from being checked any more by this: {cause}");
+                    always!("no backend is kept from being checked any more by this: {cause}");
                 }
             }
         }

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use chrono::Local;
-use log::{debug, error, info};
+use log::{debug, error};
 
 use super::Coordinator;
 use crate::backend::HostState;
 use crate::director::error::DirectorError;
 use crate::director::wire::{Change, Reply};
+use crate::logging::always;
 use crate::outcome::{Pass, Stage};
 use crate::policy::{Age, Alarm, Hold, News};
 use crate::schedule::{Finding, Verdict};
@@ -56,7 +57,7 @@ impl Coordinator {
             (None, _) => {}
             (Some(Verdict::Healthy(pass)), Some(Verdict::Healthy(same))) if pass == same => {}
             (Some(Verdict::Healthy(Pass::Clean)), None) => debug!("{address} is healthy"),
-            (Some(Verdict::Healthy(Pass::Clean)), Some(_)) => info!("{address} is healthy"),
+            (Some(Verdict::Healthy(Pass::Clean)), Some(_)) => always!("{address} is healthy"),
             (Some(Verdict::Healthy(remark)), _) => error!("{address} is {remark}"),
             (Some(Verdict::Failed { .. }), Some(Verdict::Failed { .. })) => {}
             (Some(Verdict::Failed { failure, .. }), _) => {
@@ -111,13 +112,13 @@ impl Coordinator {
 
     pub(super) fn log_alarm_over(&self, alarm: &Alarm) {
         match alarm {
-            Alarm::NoRefuge(tag) => info!("backends of {tag} are no longer without a refuge"),
+            Alarm::NoRefuge(tag) => always!("backends of {tag} are no longer without a refuge"),
             Alarm::Shared { service, stage } => {
                 let service = at_place(&self.settings.services, *service);
-                info!("{service} {stage} no longer fails everywhere");
+                always!("{service} {stage} no longer fails everywhere");
             }
-            Alarm::DownDelayLimit => info!("no failed backend is kept up by delayed_down_limit"),
-            Alarm::MaxDown(tag) => info!("no failed backend of {tag} is kept up by --max-down"),
+            Alarm::DownDelayLimit => always!("no failed backend is kept up by delayed_down_limit"),
+            Alarm::MaxDown(tag) => always!("no failed backend of {tag} is kept up by --max-down"),
             Alarm::NotOurs(_) | Alarm::Contested(_) => {}
         }
     }
@@ -125,9 +126,9 @@ impl Coordinator {
     pub(super) fn log_news(&self, news: &News) {
         let News { address, from, to } = news;
         if from == to {
-            info!("{address} was changed and is {to} again, not by this monitor");
+            always!("{address} was changed and is {to} again, not by this monitor");
         } else {
-            info!("{address} went from {from} to {to}, not by this monitor");
+            always!("{address} went from {from} to {to}, not by this monitor");
         }
     }
 
@@ -136,13 +137,13 @@ impl Coordinator {
         let address = change.address();
         match (result, change) {
             (Ok(Reply::Ok), Change::HostDown(_) | Change::HostSet { vhosts: 0, .. }) => {
-                info!("{address} disabled")
+                always!("{address} disabled")
             }
             (Ok(Reply::Ok), Change::HostUp(_) | Change::HostSet { .. }) => {
-                info!("{address} enabled")
+                always!("{address} enabled")
             }
-            (Ok(Reply::Ok), Change::HostFlush(_)) => info!("{address} users forgotten"),
-            (Ok(Reply::Ok), Change::HostResetUsers { .. }) => info!("{address} users moved"),
+            (Ok(Reply::Ok), Change::HostFlush(_)) => always!("{address} users forgotten"),
+            (Ok(Reply::Ok), Change::HostResetUsers { .. }) => always!("{address} users moved"),
             (Ok(reply), _) => error!(
                 "{address}: {}: director says {reply}; its list will tell",
                 change.name()
@@ -185,12 +186,15 @@ impl Coordinator {
                     format!("; {service} cannot be checked from this machine: {cause}")
                 })
                 .collect();
-            info!(
+            always!(
                 "{address} is {}, {} vhosts, {} users, {}: {verdict}{unchecked}{held}",
-                listed.state, listed.vhosts, listed.users, listed.tag
+                listed.state,
+                listed.vhosts,
+                listed.users,
+                listed.tag
             );
         }
-        info!(
+        always!(
             "{}; {} commands were answered with OK and not observed",
             self.summary(),
             self.unobserved
@@ -221,8 +225,8 @@ impl Coordinator {
                 })
                 .collect();
             match polls.is_empty() {
-                true => info!("{address} last polls: none"),
-                false => info!("{address} last polls: {}", polls.join("; ")),
+                true => always!("{address} last polls: none"),
+                false => always!("{address} last polls: {}", polls.join("; ")),
             }
         }
     }

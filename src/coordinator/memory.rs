@@ -4,12 +4,13 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use log::{error, info};
+use log::error;
 
 use super::{Coordinator, Notice};
 use crate::backend::Stamp;
 use crate::config::settings::Deeds;
 use crate::ledger::{Drain, Entry, OwnDown, Recorded, UnixSecond};
+use crate::logging::always;
 use crate::policy::{self, Memory};
 
 /// How long a command waits for the ledger to be on disk, and the process's end for its last words.
@@ -54,7 +55,7 @@ impl Coordinator {
             }
         }
         if self.clerk.is_done() && self.notices.lower(&Notice::LedgerSlow) {
-            info!("the disk of the ledger answers again");
+            always!("the disk of the ledger answers again");
         }
     }
 

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use log::{error, info, warn};
+use log::{error, warn};
 
 use super::Coordinator;
 use crate::config::roster::Roster;
 use crate::config::settings::{RunMode, Settings};
 use crate::hook;
+use crate::logging::{always, ALWAYS};
 use crate::notify::Message;
 use crate::source::SourceError;
 use crate::worker::Task;
@@ -23,9 +24,7 @@ impl Coordinator {
     }
 
     fn reopen_and_reread(&mut self) {
-        if let Err(cause) = self.log.reopen() {
-            error!("{cause}; the old log stays open");
-        }
+        self.log.reopen();
         self.log_history();
         let loaded = match self.source.load() {
             Ok(loaded) => loaded,
@@ -46,7 +45,8 @@ impl Coordinator {
             error!("{remark}");
         }
         self.keep_what_cannot_change(&mut settings);
-        self.take_up_log(&mut settings);
+        self.log.switch(&settings.files.log);
+        self.log.set_level(settings.log_level);
         if settings.socket != self.settings.socket {
             self.turn_to_other_socket();
         }
@@ -64,17 +64,17 @@ impl Coordinator {
         self.set_workers_to_work(&before);
         self.review_all();
         self.want_lists();
-        info!("reloaded");
+        always!("reloaded");
     }
 
     fn keep_what_cannot_change(&self, settings: &mut Settings) {
         let (old, new) = (&self.settings.files, &mut settings.files);
         if new.lock != old.lock {
-            warn!("another lock file takes a restart; the old one stays");
+            warn!(target: ALWAYS, "another lock file takes a restart; the old one stays");
             new.lock = old.lock.clone();
         }
         if new.state != old.state {
-            warn!("another state file takes a restart; the old one stays");
+            warn!(target: ALWAYS, "another state file takes a restart; the old one stays");
             new.state = old.state.clone();
         }
         if settings.run != self.settings.run {
@@ -82,24 +82,10 @@ impl Coordinator {
                 RunMode::Daemon => "background",
                 RunMode::Foreground | RunMode::Once => "foreground",
             };
-            warn!("debug takes a restart; the monitor and its log stay in the {where_it_is}");
+            warn!(target: ALWAYS, "debug takes a restart; the monitor and its log stay in the {where_it_is}");
             settings.run = self.settings.run;
             settings.files.log = self.settings.files.log.clone();
         }
-    }
-
-    fn take_up_log(&self, settings: &mut Settings) {
-        if settings.files.log != self.settings.files.log {
-            match self.log.switch(&settings.files.log) {
-                Ok(None) => {}
-                Ok(Some(warning)) => error!("{warning}"),
-                Err(cause) => {
-                    error!("{cause}; the old log stays");
-                    settings.files.log = self.settings.files.log.clone();
-                }
-            }
-        }
-        self.log.set_level(settings.log_level);
     }
 
     /// Reports on the services of before are told by the worker's number from those that come.

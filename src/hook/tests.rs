@@ -5,6 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
+use crossbeam_channel::RecvTimeoutError;
+
 use super::script::{How, Limits};
 use super::*;
 use std::time::Instant;
@@ -228,4 +230,34 @@ fn changes_of_one_backend_keep_their_order_and_a_stop_waits_only_briefly() {
         began.elapsed() < Duration::from_secs(20),
         "nobody waits for a sleep of 1000 s"
     );
+}
+
+#[test]
+fn a_dispatcher_that_has_ended_is_started_again() {
+    let place = Place::new("again");
+    let script = place.script("echo $2 >> $HERE/told");
+    let hook = Hook { script };
+    let mut hooks = Hooks::default();
+    hooks.run(&hook, change(1, DOWN)).unwrap();
+    wait_until("the first", || place.read("told") == "192.0.2.1\n");
+    // As a panic does it: nobody is left to take anything.
+    let dispatcher = hooks.dispatcher.as_ref().unwrap();
+    dispatcher.events.send(Event::Stop).unwrap();
+    let end = dispatcher.ended.recv_timeout(Duration::from_secs(60));
+    assert_eq!(end, Err(RecvTimeoutError::Disconnected));
+    wait_until("the dispatcher's end", || {
+        let event = Event::Ended([192, 0, 2, 9].into());
+        hooks
+            .dispatcher
+            .as_ref()
+            .unwrap()
+            .events
+            .send(event)
+            .is_err()
+    });
+    hooks.run(&hook, change(2, DOWN)).unwrap();
+    wait_until("the second", || {
+        place.read("told") == "192.0.2.1\n192.0.2.2\n"
+    });
+    hooks.stop();
 }

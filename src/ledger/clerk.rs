@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -144,7 +145,9 @@ fn run(
             number = sheet.number;
             entries.extend(sheet.entries);
         }
-        let result = write(entries);
+        // A thread that ends here would end unseen, and nothing would be on disk from then on.
+        let result = catch_unwind(AssertUnwindSafe(|| write(entries)));
+        let result = result.unwrap_or(Err(LedgerError::Defect));
         unwritten = result.is_err();
         if outbox.send(Recorded { number, result }).is_err() {
             return;
@@ -233,6 +236,22 @@ mod tests {
         clerk.on_recorded(&first);
         assert!(clerk.is_done());
         assert!(first.result.is_err());
+        let second = clerk.recorded().recv_timeout(PATIENCE).unwrap();
+        assert!(second.result.is_ok());
+    }
+
+    #[test]
+    fn a_panic_while_writing_is_an_error_and_what_it_kept_from_disk_is_tried_again() {
+        let mut tries = 0;
+        let mut clerk = Clerk::over(BTreeMap::new(), move |_| {
+            tries += 1;
+            assert_ne!(tries, 1, "a test");
+            Ok(())
+        })
+        .unwrap();
+        clerk.record_all([(address(1), owed())]);
+        let first = clerk.recorded().recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(first.result, Err(LedgerError::Defect)));
         let second = clerk.recorded().recv_timeout(PATIENCE).unwrap();
         assert!(second.result.is_ok());
     }

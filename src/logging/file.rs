@@ -1,16 +1,15 @@
-//! The log in a file: appended to, opened anew on demand, and no trouble of it ever stops a probe.
+//! The log in a file: appended to, opened anew on demand, and a line that does not fit is lost.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::io::AsRawFd;
 use std::path::{Path, PathBuf};
 
-use log::Level;
 use nix::fcntl::OFlag;
 use nix::unistd::dup2;
 
-use super::line::{loss, stamped};
+use super::line::{Form, Line};
+use super::lines::Lines;
 use super::LogError;
 
 pub struct LogFile {
@@ -29,19 +28,18 @@ impl LogFile {
         let file = append_to(&absolute)?;
         Ok(LogFile {
             path: absolute,
-            lines: Lines::new(file),
+            lines: Lines::new(file, Form::Stamped),
             has_standard_streams: false,
         })
     }
 
-    pub fn write(&mut self, line: &str) {
+    pub fn write(&mut self, line: &Line) {
         self.lines.write(line);
     }
 
-    /// On failure the file that is open stays in use.
+    /// If it cannot be opened, the file that is open stays in use.
     pub fn reopen(&mut self) -> Result<(), LogError> {
-        self.lines.out = append_to(&self.path)?;
-        self.lines.torn = false;
+        self.lines.turn_to(append_to(&self.path)?);
         if self.has_standard_streams {
             self.take_standard_streams()?;
         }
@@ -55,7 +53,7 @@ impl LogFile {
     pub fn take_standard_streams(&mut self) -> Result<(), LogError> {
         self.has_standard_streams = true;
         for stream in [1, 2] {
-            dup2(self.lines.out.as_raw_fd(), stream)
+            dup2(self.lines.out().as_raw_fd(), stream)
                 .map_err(|cause| LogError::Streams(cause.into()))?;
         }
         Ok(())
@@ -75,74 +73,6 @@ fn append_to(path: &Path) -> Result<File, LogError> {
             path: path.to_path_buf(),
             cause,
         })
-}
-
-/// Writes whole lines or none, and keeps count of those it could not write.
-struct Lines<W> {
-    out: W,
-    lost: u64,
-    /// Why the last one was lost.
-    cause: String,
-    /// Only a part of the last line was written.
-    torn: bool,
-}
-
-impl<W: Write> Lines<W> {
-    fn new(out: W) -> Lines<W> {
-        Lines {
-            out,
-            lost: 0,
-            cause: String::new(),
-            torn: false,
-        }
-    }
-
-    /// Writes a line with its line feed.
-    fn write(&mut self, line: &str) {
-        if self.lost > 0 {
-            let notice = stamped(Level::Error, &loss(self.lost, &self.cause));
-            if self.put(&notice) {
-                self.lost = 0;
-            }
-        }
-        if self.lost > 0 || !self.put(line) {
-            self.lost = self.lost.saturating_add(1);
-        }
-    }
-
-    /// One call of write for a line, so that lines of several writers do not mix.
-    fn put(&mut self, line: &str) -> bool {
-        let whole = if self.torn {
-            format!("\n{line}")
-        } else {
-            line.to_string()
-        };
-        let written = loop {
-            match self.out.write(whole.as_bytes()) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        match written {
-            Ok(length) if length == whole.len() => {
-                self.torn = false;
-                true
-            }
-            Ok(0) => {
-                self.cause = "nothing could be written".to_string();
-                false
-            }
-            Ok(length) => {
-                self.torn = !whole[..length].ends_with('\n');
-                self.cause = "only a part could be written".to_string();
-                false
-            }
-            Err(error) => {
-                self.cause = error.to_string();
-                false
-            }
-        }
-    }
 }
 
 #[cfg(test)]

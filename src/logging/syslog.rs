@@ -1,8 +1,8 @@
 //! The log in syslog: with an ident, a facility, and the PID of the process that logs.
 //!
 //! The syslog crate gives the wire format and its backends. Connecting is done here, because a
-//! crate's logger stays mute after syslogd has made its socket anew, and would wait for a syslogd
-//! that hangs. Its time stamps are in UTC, which syslogds take for local time; ours are local.
+//! crate's logger stays mute after syslogd has made its socket anew, and would wait for ever for a
+//! syslogd that hangs. Its time stamps are in UTC, which syslogds take for local time; ours are local.
 
 use std::io::{self, BufWriter, Write};
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 use syslog::{LogFormat, Logger, LoggerBackend, Severity};
 
-use super::line::{loss, timestamp};
+use super::line::{loss, timestamp, Line};
 use crate::config::settings::{self, Facility};
 use crate::program::Program;
 
@@ -73,27 +73,31 @@ impl Syslog {
             .map(|cause| format!("syslog: {cause}; messages are lost until it answers"))
     }
 
-    pub fn write(&mut self, level: Level, text: &str) {
-        if self.lost > 0 && self.put(Level::Error, &loss(self.lost, &self.cause)) {
-            self.lost = 0;
+    pub fn write(&mut self, line: &Line) {
+        if self.lost > 0 {
+            let notice = Line::now(Level::Error, &loss(self.lost, &self.cause));
+            if self.put(&notice).is_ok() {
+                self.lost = 0;
+            }
         }
-        if self.lost > 0 || !self.put(level, text) {
+        if self.lost > 0 || self.put(line).is_err() {
             self.lost = self.lost.saturating_add(1);
         }
     }
 
     /// Sends one message, with a second try over a new connection: also where the first one took long,
     /// since on a busy machine that alone does not tell a syslogd that hangs from one that is gone.
-    fn put(&mut self, level: Level, text: &str) -> bool {
+    /// The error is why it was not taken.
+    pub fn put(&mut self, line: &Line) -> Result<(), String> {
         if self.rests_until.map_or(false, |end| Instant::now() < end) {
-            return false;
+            return Err(self.cause.clone());
         }
         self.rests_until = None;
         let mut began = Instant::now();
         for _ in 0..2 {
             began = Instant::now();
-            match self.try_once(level, text) {
-                Ok(()) => return true,
+            match self.try_once(line) {
+                Ok(()) => return Ok(()),
                 Err(cause) => self.cause = cause,
             }
             self.connection = None;
@@ -101,17 +105,17 @@ impl Syslog {
         if began.elapsed() >= PATIENCE {
             self.rests_until = Some(Instant::now() + REST);
         }
-        false
+        Err(self.cause.clone())
     }
 
-    fn try_once(&mut self, level: Level, text: &str) -> Result<(), String> {
+    fn try_once(&mut self, line: &Line) -> Result<(), String> {
         let connection = self.connect().map_err(|cause| cause.to_string())?;
         let logger = &mut connection.logger;
-        match level {
-            Level::Error => logger.err(text),
-            Level::Warn => logger.warning(text),
-            Level::Info => logger.info(text),
-            Level::Debug | Level::Trace => logger.debug(text),
+        match line.level {
+            Level::Error => logger.err(line),
+            Level::Warn => logger.warning(line),
+            Level::Info => logger.info(line),
+            Level::Debug | Level::Trace => logger.debug(line),
         }
         // The crate's error has another type in each of its generations; the text is in both.
         .map_err(|cause| cause.to_string())
@@ -182,10 +186,11 @@ struct LocalTime {
     ident: Program,
 }
 
-impl LogFormat<&str> for LocalTime {
-    fn format<W: Write>(&self, out: &mut W, severity: Severity, text: &str) -> syslog::Result<()> {
+impl LogFormat<&Line> for LocalTime {
+    fn format<W: Write>(&self, out: &mut W, severity: Severity, line: &Line) -> syslog::Result<()> {
         let priority = self.facility.code() | severity as i32;
-        let (time, pid, ident) = (timestamp(), self.pid, self.ident);
+        let (time, pid, ident) = (timestamp(line.at), self.pid, self.ident);
+        let text = &line.text;
         write!(out, "<{priority}>{time} {ident}[{pid}]: {text}")?;
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{bounded, unbounded, Receiver, Sender};
 
-use super::Report;
+use super::{Ended, Report};
 use crate::outcome::Blame;
 use crate::schedule::{Finding, Verdict};
 
@@ -20,6 +20,7 @@ const MOST_UNREAD: usize = 256;
 pub struct Desk {
     reports: Receiver<Report>,
     bell: Receiver<()>,
+    ended: Receiver<Ended>,
     slot: Slot,
 }
 
@@ -28,6 +29,7 @@ pub struct Desk {
 pub struct Slot {
     reports: Sender<Report>,
     bell: Sender<()>,
+    ended: Sender<Ended>,
 }
 
 impl Desk {
@@ -35,13 +37,16 @@ impl Desk {
         let (sender, reports) = unbounded();
         // Rung twice is rung once.
         let (ringer, bell) = bounded(1);
+        let (last_word, ended) = unbounded();
         let slot = Slot {
             reports: sender,
             bell: ringer,
+            ended: last_word,
         };
         Desk {
             reports,
             bell,
+            ended,
             slot,
         }
     }
@@ -53,6 +58,11 @@ impl Desk {
     /// Receives once for all reports that lie here.
     pub fn bell(&self) -> &Receiver<()> {
         &self.bell
+    }
+
+    /// The workers that have ended by a defect.
+    pub fn ended(&self) -> &Receiver<Ended> {
+        &self.ended
     }
 
     /// The reports that lie here.
@@ -78,6 +88,12 @@ impl Slot {
             let _ = self.bell.try_send(());
         }
         true
+    }
+
+    /// Rings too, for those who wait for reports alone.
+    pub(super) fn tell_ended(&self, ended: Ended) {
+        let _ = self.ended.send(ended);
+        let _ = self.bell.try_send(());
     }
 }
 

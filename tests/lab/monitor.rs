@@ -36,6 +36,7 @@ pub struct MonitorPlan {
     pub state: PathBuf,
     program: PathBuf,
     flags: Vec<OsString>,
+    variables: Vec<(OsString, OsString)>,
     scope: Scope,
     /// Soft and hard.
     most_descriptors: Option<u32>,
@@ -70,6 +71,7 @@ impl MonitorPlan {
             state: file("state"),
             program: binary(),
             flags: Vec::new(),
+            variables: Vec::new(),
             scope: Scope::Usual,
             most_descriptors: None,
             user: None,
@@ -94,6 +96,13 @@ impl MonitorPlan {
 
     pub fn flag(mut self, flag: impl AsRef<OsStr>) -> MonitorPlan {
         self.flags.push(flag.as_ref().to_os_string());
+        self
+    }
+
+    /// In the environment.
+    pub fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> MonitorPlan {
+        let value = value.as_ref().to_os_string();
+        self.variables.push((name.into(), value));
         self
     }
 
@@ -163,7 +172,12 @@ impl MonitorPlan {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let before = fs::metadata(&self.log).unwrap().len();
+        self.start_into(log.try_clone().unwrap(), log)
+    }
+
+    /// Standard output and standard error go there. A `Monitor` reads them only if that is its log.
+    pub fn start_into(&self, output: impl Into<Stdio>, error: impl Into<Stdio>) -> Monitor {
+        let before = fs::metadata(&self.log).map_or(0, |data| data.len());
         let mut command = self.command();
         if self.scope == Scope::Usual {
             // With -f, a log file means standard output and standard error.
@@ -172,8 +186,8 @@ impl MonitorPlan {
         }
         let child = command
             .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
+            .stdout(output)
+            .stderr(error)
             .spawn()
             .unwrap_or_else(|error| panic!("{:?}: {error}", binary()));
         let warden = Warden::over(Ward::Process(Pid::from_raw(child.id() as i32)));
@@ -218,7 +232,7 @@ impl MonitorPlan {
                 shell
             }
         };
-        command.args(&self.flags);
+        command.args(&self.flags).envs(self.variables.clone());
         if self.scope == Scope::Usual {
             command.arg("--state-file").arg(&self.state);
         }

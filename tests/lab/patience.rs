@@ -75,6 +75,18 @@ pub fn hold_for(what: &str, time: Duration, mut condition: impl FnMut() -> bool)
     }
 }
 
+/// Whether these stand in the text in this order.
+pub fn in_order(text: &str, words: &[&str]) -> bool {
+    let mut rest = text;
+    words.iter().all(|word| match rest.split_once(word) {
+        Some((_, behind)) => {
+            rest = behind;
+            true
+        }
+        None => false,
+    })
+}
+
 /// The ends of all logs that this thread's tests announced.
 pub fn tails() -> String {
     LOGS.with(|logs| {

@@ -483,7 +483,7 @@ pub const KEYS: &[KeyRow] = &[
         }),
         "4",
         "debug",
-        "0 info, 1 warnings, 2 errors, above 2 each poll too",
+        "0 info, 1 warnings, 2 errors, above 2 each poll too; changes at any level",
     ),
     row(
         "debug",

@@ -53,6 +53,10 @@ impl Syslogd {
     }
 }
 
+fn line(text: &str) -> Line {
+    Line::now(Level::Info, text)
+}
+
 fn from_us(text: &str) -> String {
     format!("poolmon[{}]: {text}", process::id())
 }
@@ -69,7 +73,7 @@ fn a_message_bears_facility_severity_ident_and_pid() {
         (Level::Info, "<14>"),
         (Level::Debug, "<15>"),
     ] {
-        syslog.write(level, "192.0.2.1 disabled");
+        syslog.write(&Line::now(level, "192.0.2.1 disabled"));
         let expected = (priority.to_string(), from_us("192.0.2.1 disabled"));
         assert_eq!(syslogd.next(), expected);
     }
@@ -80,11 +84,11 @@ fn after_a_restart_of_syslogd_no_message_is_lost() {
     let place = Place::new("restart");
     let syslogd = place.syslogd();
     let mut syslog = place.syslog();
-    syslog.write(Level::Info, "one");
+    syslog.write(&line("one"));
     assert_eq!(syslogd.next().1, from_us("one"));
     drop(syslogd);
     let syslogd = place.syslogd();
-    syslog.write(Level::Info, "two");
+    syslog.write(&line("two"));
     assert_eq!(syslogd.next().1, from_us("two"));
 }
 
@@ -95,10 +99,10 @@ fn messages_without_a_syslogd_are_counted_and_told_when_it_is_there() {
     let trouble = syslog.trouble().unwrap();
     assert!(trouble.starts_with("syslog: "), "{trouble}");
     for _ in 0..3 {
-        syslog.write(Level::Info, "lost");
+        syslog.write(&line("lost"));
     }
     let syslogd = place.syslogd();
-    syslog.write(Level::Info, "found");
+    syslog.write(&line("found"));
     let (priority, notice) = syslogd.next();
     assert_eq!(priority, "<11>");
     assert!(
@@ -115,14 +119,14 @@ fn a_syslogd_that_hangs_costs_one_short_wait() {
     let mut syslog = place.syslog();
     let began = Instant::now();
     for _ in 0..20_000 {
-        syslog.write(Level::Info, &"x".repeat(2000));
+        syslog.write(&line(&"x".repeat(2000)));
         if syslog.lost > 0 {
             break;
         }
     }
     assert_eq!(syslog.lost, 1, "the socket's buffer is full");
     for _ in 0..1000 {
-        syslog.write(Level::Info, "text");
+        syslog.write(&line("text"));
     }
     assert_eq!(syslog.lost, 1001);
     assert!(began.elapsed() < REST, "{:?}", began.elapsed());
@@ -134,13 +138,13 @@ fn after_a_fork_the_pid_is_the_new_one() {
     let place = Place::new("fork");
     let syslogd = place.syslogd();
     let mut syslog = place.syslog();
-    syslog.write(Level::Info, "one");
+    syslog.write(&line("one"));
     syslogd.next();
     // As it is in the child: the connection is there, the PID in it is that of the parent.
     let connection = syslog.connection.as_mut().unwrap();
     connection.pid += 1;
     connection.logger.formatter.pid += 1;
-    syslog.write(Level::Info, "two");
+    syslog.write(&line("two"));
     assert_eq!(syslogd.next().1, from_us("two"));
 }
 
@@ -149,7 +153,7 @@ fn a_stream_socket_is_served_too() {
     let place = Place::new("stream");
     let listener = UnixListener::bind(&place.0).unwrap();
     let mut syslog = place.syslog();
-    syslog.write(Level::Info, "one");
+    syslog.write(&line("one"));
     drop(syslog);
     let mut text = String::new();
     let (mut stream, _) = listener.accept().unwrap();

@@ -3,5 +3,6 @@
 mod examples;
 mod files;
 mod keys;
+mod log;
 mod refused;
 mod reload;

@@ -11,9 +11,9 @@ use super::{assert_no_more_changes, A_WHILE};
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_director::{Answer, Command, Deed, FakeDirector, Greeting};
 use crate::lab::fake_pool::{FakePool, REACTION};
-use crate::lab::hung_disk::HungDisk;
 use crate::lab::monitor::Monitor;
 use crate::lab::patience::{promised, wait_until};
+use crate::lab::tampering::HungDisk;
 
 const NOBODY: u32 = 65534;
 

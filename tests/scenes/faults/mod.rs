@@ -9,6 +9,7 @@ mod drains;
 mod hook;
 mod limits;
 mod local;
+mod logs;
 mod old_directors;
 mod others;
 mod program;

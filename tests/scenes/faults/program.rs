@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command as Program, Stdio};
 use std::time::Duration;
 
@@ -10,10 +11,14 @@ use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
 use super::{assert_no_more_changes, A_WHILE};
+use crate::lab::command::{self, Ended};
 use crate::lab::fake_backend::{Mood, IMAP};
+use crate::lab::fake_director::FakeHost;
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
-use crate::lab::hung_disk::HungDisk;
-use crate::lab::patience::{promised, wait_until};
+use crate::lab::monitor::{binary, MonitorPlan};
+use crate::lab::patience::{in_order, promised, wait_until};
+use crate::lab::place::Place;
+use crate::lab::tampering::{HungDisk, NoRandomNumbers};
 use crate::lab::warden::{Ward, Warden};
 
 #[test]
@@ -300,4 +305,80 @@ fn hup_logs_the_last_ten_polls_of_every_backend() {
         let last = ["ok", "connect: connection refused"][backend];
         assert!(polls[9].contains(&format!(" {last} ")), "{polls:?}");
     }
+}
+
+/// What strace does to the program; random numbers are what a panic can be had with.
+fn without_random_numbers(plan: &MonitorPlan, words: &[&str]) -> Ended {
+    let mut strace = Program::new("strace");
+    strace
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=getrandom"])
+        .args(["-e", "inject=getrandom:error=EIO"])
+        .arg(binary())
+        .args(["-S", "/nowhere", "-p", "IMAP:143"])
+        .arg("-k")
+        .arg(&plan.lock)
+        .arg("-l")
+        .arg(plan.log_file())
+        .arg("--state-file")
+        .arg(&plan.state)
+        .args(words);
+    command::run(&mut strace, plan.log_file().parent().unwrap(), REACTION)
+}
+
+#[test]
+fn a_panic_ends_the_program_with_its_place_in_the_log() {
+    let place = Place::new();
+    let panicked = |log: &str| {
+        let words = [
+            " ERR defect: thread \"main\" panicked at ",
+            "library/std/src/",
+            ": \"",
+            "\"; please report it\n",
+            " ERR poolmon ends by the defect logged before",
+        ];
+        in_order(log, &words)
+    };
+    for words in [&[][..], &["-f"]] {
+        let plan = MonitorPlan::new(&place, Path::new("/nowhere"));
+        let ended = without_random_numbers(&plan, words);
+        assert_eq!(ended.status.code(), Some(101), "{}", ended.text);
+        let log = match words {
+            [] => fs::read_to_string(plan.log_file()).unwrap(),
+            _ => ended.text.clone(),
+        };
+        assert!(panicked(&log), "{words:?}: {log}");
+        let told = "poolmon: ended by a defect of its own; the log says where\n";
+        assert!(ended.text.ends_with(told), "{words:?}: {}", ended.text);
+    }
+}
+
+#[test]
+fn a_worker_that_ends_by_a_defect_is_started_again_and_its_backend_unknown_meanwhile() {
+    let mut pool = FakePool::start(3);
+    let monitor = pool.monitor().start();
+    pool.wait_for_visits();
+    let added = pool.add_backend();
+    pool.backends[3].set(Mood::Refusing);
+
+    let defect = NoRandomNumbers::of(monitor.pid());
+    pool.director.add(FakeHost::new(added));
+    let added = added.to_string();
+    let thread = format!(" ERR defect: thread \"backend {added}\" panicked at ");
+    monitor.wait_for_line(&[&thread, "please report it"], REACTION);
+    // Each pause is longer than the one before.
+    for pause in [1, 2] {
+        let again = format!("{added}: the thread that probes it has ended by the defect");
+        monitor.wait_for_line(&[&again, &format!(", in {pause} s")], REACTION);
+    }
+    // The others are watched and acted on as ever.
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_state(0, 'D');
+    pool.wait_for_no_users(0);
+    monitor.signal(Signal::SIGUSR1);
+    monitor.wait_for_line(&[&added, " is up, ", "not judged yet"], REACTION);
+    assert_eq!(pool.state_of(3), 'U');
+
+    drop(defect);
+    monitor.wait_for_line(&[&format!(" {added} is probed again")], REACTION);
+    pool.wait_for_state(3, 'D');
 }

@@ -314,3 +314,45 @@ fn relative_paths_are_those_of_the_folder_it_was_started_in() {
     daemon.stop(Signal::SIGTERM);
     assert!(!pool.place.path("x.pid").exists());
 }
+
+#[test]
+fn a_thread_that_cannot_be_started_is_told_to_the_terminal_whichever_it_is() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor();
+    let folder = pool.place.folder();
+    let start = |tasks: u32| {
+        // Nobody else's, so that only these processes and threads count.
+        let user = 100_000 + std::process::id() % 10_000 * 100 + tasks;
+        let mut prlimit = Command::new("prlimit");
+        prlimit
+            .arg(format!("--nproc={tasks}"))
+            .args(["setpriv", &format!("--reuid={user}")])
+            .args(["--inh-caps=+dac_override", "--ambient-caps=+dac_override"])
+            .arg(binary())
+            .arg("-S")
+            .arg(pool.director.socket())
+            .arg("-k")
+            .arg(&plan.lock)
+            .arg("-l")
+            .arg(plan.log_file())
+            .arg("--state-file")
+            .arg(&plan.state)
+            .arg(format!("-pIMAP:{IMAP}"));
+        command::run(&mut prlimit, folder, SOON)
+    };
+    // Two processes, and one thread each for log, signals and state file.
+    for (tasks, thread) in [(2, "log"), (3, "signals"), (4, "ledger")] {
+        let ended = start(tasks);
+        assert_eq!(ended.status.code(), Some(1), "{tasks}: {}", ended.text);
+        let text = &ended.text;
+        assert!(text.contains(thread), "{tasks}: {text}");
+        assert!(
+            text.contains("Resource temporarily unavailable"),
+            "{tasks}: {text}"
+        );
+        assert!(!plan.lock.exists(), "{tasks}");
+    }
+    let ended = start(64);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
+    Daemon::of(&plan.lock).stop(Signal::SIGTERM);
+}

@@ -1,0 +1,49 @@
+//! What is logged at which level.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use log::Level;
+
+use super::*;
+
+#[test]
+fn the_level_holds_for_all_but_what_is_always_logged() {
+    for (level, logged) in [
+        (LevelFilter::Off, 0),
+        (LevelFilter::Error, 1),
+        (LevelFilter::Warn, 2),
+        (LevelFilter::Info, 3),
+        (LevelFilter::Debug, 4),
+    ] {
+        let logger = Logger(Arc::new(Shared {
+            queue: Queue::new(),
+            level: AtomicUsize::new(level as usize),
+        }));
+        let is_logged = |target: &str, level| {
+            let metadata = Metadata::builder().target(target).level(level).build();
+            logger.enabled(&metadata)
+        };
+        let levels = [Level::Error, Level::Warn, Level::Info, Level::Debug];
+        for (number, each) in levels.into_iter().enumerate() {
+            assert_eq!(is_logged("poolmon::x", each), number < logged, "{level}");
+            assert!(is_logged(ALWAYS, each), "{level}");
+        }
+    }
+}
+
+/// Of the coordinator's lines each is an error, a debug line, a change, or an answer to a signal.
+#[test]
+fn the_coordinator_logs_no_change_that_a_level_could_hide() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/coordinator");
+    let rooms = fs::read_dir(&folder).unwrap();
+    let mut files: Vec<PathBuf> = rooms.map(|entry| entry.unwrap().path()).collect();
+    files.push(folder.with_extension("rs"));
+    assert!(files.len() > 1);
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for hidden in ["info!(", "warn!(\"", "warn!(\n"] {
+            assert!(!text.contains(hidden), "{}: {hidden}", file.display());
+        }
+    }
+}
