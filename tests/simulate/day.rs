@@ -233,7 +233,7 @@ fn give_shared_faults(layout: &Layout, plan: &mut Plan, seed: u64) {
     }
     let mut at = chance.seconds(60, 1200);
     while at + Duration::from_secs(4500) < plan.length {
-        let stage = chance.pick(&[Stage::Tls, Stage::Login, Stage::Select]);
+        let stage = chance.pick(&[Stage::Upgrade, Stage::Login, Stage::Select]);
         let spared = chance.pick(&[0, 0, 1, 2]);
         let ends = at + chance.seconds(100, 2500);
         for watcher in 0..layout.posts.len() {

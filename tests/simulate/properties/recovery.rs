@@ -6,8 +6,8 @@ use poolmon::backend::HostState;
 use poolmon::config::settings::{Brake, Restore};
 
 use super::terms::{
-    acts, downs, forgettings, listed, longest_hold, runs, sees, settling, slowest_settling, synced,
-    throughout, view, View,
+    acts, downs, forgettings, listed, longest_hold, misses, runs, sees, settling, slowest_settling,
+    synced, throughout, view, View,
 };
 use super::{breach, Judgement};
 use crate::day::Day;
@@ -159,8 +159,9 @@ pub fn one_failure_costs_one_down_and_one_up(day: &Day) -> Judgement {
                         other == backend || throughout(sees(day, watcher, other), from, after.1)
                     })
                     && throughout(sees(day, watcher, backend), from, before.1)
-                    // Whose own machine hides the failure disagrees, and brings it up once.
-                    && !throughout(sees(day, watcher, backend), before.1, after.0)
+                    // Where a fault of the monitor's own machine, or one shared by all, hides the
+                    // failure, that monitor disagrees, and brings it up once.
+                    && throughout(misses(day, watcher, backend), before.1, after.0)
             });
         let hour = Duration::from_secs(3600);
         let steady = downs(day, backend)
