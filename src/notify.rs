@@ -10,7 +10,11 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::{Duration, Instant};
 
+use nix::time::{clock_gettime, ClockId};
 use socket2::{Domain, SockAddr, Socket, Type};
+
+/// It is never told more often that the process is alive, whatever limit it names.
+const SHORTEST_KEEP_ALIVE: Duration = Duration::from_millis(10);
 
 /// What is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,12 +31,23 @@ impl Message<'_> {
     fn text(&self) -> String {
         match self {
             Message::Ready => "READY=1".to_owned(),
-            Message::Reloading => "RELOADING=1".to_owned(),
+            // systemd takes a reload for one that it asked for itself (Type=notify-reload) only if
+            // the time stands in the same message.
+            Message::Reloading => match monotonic_microseconds() {
+                Some(now) => format!("RELOADING=1\nMONOTONIC_USEC={now}"),
+                None => "RELOADING=1".to_owned(),
+            },
             Message::Stopping => "STOPPING=1".to_owned(),
             Message::Status(text) => format!("STATUS={}", text.replace('\n', " ")),
             Message::Alive => "WATCHDOG=1".to_owned(),
         }
     }
+}
+
+/// The time as systemd has it.
+fn monotonic_microseconds() -> Option<i128> {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).ok()?;
+    Some(i128::from(now.tv_sec()) * 1_000_000 + i128::from(now.tv_nsec()) / 1_000)
 }
 
 /// The service manager that started this process, if one did.
@@ -67,11 +82,8 @@ impl ServiceManager {
         };
         let ours =
             env::var("WATCHDOG_PID").map_or(true, |pid| pid.parse() == Ok(std::process::id()));
-        let limit = env::var("WATCHDOG_USEC")
-            .ok()
-            .and_then(|limit| limit.parse().ok())
-            .filter(|_| ours)
-            .map(Duration::from_micros);
+        let limit = env::var("WATCHDOG_USEC").ok().filter(|_| ours);
+        let limit = limit.as_deref().and_then(watchdog_limit);
         ServiceManager::at(socket, limit, now)
     }
 
@@ -83,7 +95,7 @@ impl ServiceManager {
             link: Some((link, SockAddr::unix(address(socket))?)),
             // sd_watchdog_enabled(3): half of it.
             watchdog: limit.map(|limit| Watchdog {
-                every: limit / 2,
+                every: (limit / 2).max(SHORTEST_KEEP_ALIVE),
                 due: now,
             }),
             status: String::new(),
@@ -116,6 +128,15 @@ impl ServiceManager {
             _ => return,
         }
         self.tell(&Message::Alive);
+    }
+}
+
+/// As sd_watchdog_enabled(3) reads WATCHDOG_USEC: zero and the largest number mean no watchdog.
+fn watchdog_limit(text: &str) -> Option<Duration> {
+    let microseconds = text.parse().ok()?;
+    match microseconds {
+        0 | u64::MAX => None,
+        _ => Some(Duration::from_micros(microseconds)),
     }
 }
 
@@ -166,10 +187,57 @@ mod tests {
         manager.tell_status("2 of 3\nup".to_owned());
         manager.tell(&Message::Stopping);
         manager.keep_alive(Instant::now());
+        let messages = received(&inbox);
+        let lines = messages.iter().map(|message| message.lines().next());
         assert_eq!(
-            received(&inbox),
+            lines.flatten().collect::<Vec<_>>(),
             ["READY=1", "RELOADING=1", "STATUS=2 of 3 up", "STOPPING=1"]
         );
+    }
+
+    #[test]
+    fn a_reload_tells_the_time_in_the_same_message() {
+        let (manager, inbox) = manager(None, Instant::now());
+        let before = monotonic_microseconds().unwrap();
+        manager.tell(&Message::Reloading);
+        let after = monotonic_microseconds().unwrap();
+        let messages = received(&inbox);
+        let told = match &messages[..] {
+            [message] => message.strip_prefix("RELOADING=1\nMONOTONIC_USEC="),
+            _ => None,
+        };
+        let told: i128 = told.expect("one message").parse().expect("a number alone");
+        assert!((before..=after).contains(&told), "{before} {told} {after}");
+        // The clock of /proc/uptime, which starts with the machine as well.
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+        let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        assert!(told as f64 <= (uptime + 1.0) * 1e6, "{told} {uptime}");
+    }
+
+    #[test]
+    fn only_a_limit_that_can_be_kept_asks_for_signs_of_life() {
+        for (text, limit) in [
+            ("30000000", Some(Duration::from_secs(30))),
+            ("1", Some(Duration::from_micros(1))),
+            ("0", None),
+            ("18446744073709551615", None),
+            ("18446744073709551616", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(watchdog_limit(text), limit, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_too_short_does_not_keep_the_process_busy() {
+        let start = Instant::now();
+        for limit in [0, 1, 19_000] {
+            let (mut manager, _inbox) = manager(Some(Duration::from_micros(limit)), start);
+            manager.keep_alive(start);
+            let next = manager.next_keep_alive().unwrap();
+            assert!(next >= start + SHORTEST_KEEP_ALIVE, "{limit}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::{kill, Signal};
@@ -229,7 +230,7 @@ fn what_the_unit_starts_tells_systemd_how_it_is() {
     let text = fs::read_to_string(there.unit()).unwrap();
     assert!(text.contains("\nExecReload=/bin/kill -HUP $MAINPID\n"));
     service.signal(Signal::SIGHUP);
-    wait_for_states(&["RELOADING=1", "READY=1"]);
+    wait_for_states(&["RELOADING=1", "MONOTONIC_USEC=", "READY=1"]);
     service.signal(Signal::SIGTERM);
     let heard = wait_for_states(&["STOPPING=1"]);
     assert!(
@@ -237,6 +238,39 @@ fn what_the_unit_starts_tells_systemd_how_it_is() {
         "{heard:?}"
     );
     assert!(service.child.wait().unwrap().success());
+}
+
+/// How long it has kept a processor busy.
+fn busy(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    // Fields 14 and 15 of all, in hundredths of a second.
+    let ticks = |field: &str| field.parse::<u64>().unwrap();
+    Duration::from_millis(10 * (ticks(fields[11]) + ticks(fields[12])))
+}
+
+#[test]
+fn no_watchdog_limit_keeps_the_program_busy() {
+    let pool = FakePool::start(1);
+    let there = Installation::new(&pool.place);
+    let path = pool.place.path("notify");
+    let _socket = UnixDatagram::bind(&path).unwrap();
+    let mut words = exec_start(&there.unit(), &options(&pool, pool.place.folder()));
+    words.extend(["-k".to_string(), there.lock().display().to_string()]);
+    for limit in ["0", "1", "18446744073709551615"] {
+        let mut program = Command::new(&words[0]);
+        program
+            .args(&words[1..])
+            .env("NOTIFY_SOCKET", &path)
+            .env("WATCHDOG_USEC", limit);
+        let log = pool.place.path(&format!("service{limit}.log"));
+        let service = Service::start(&mut program, log);
+        pool.wait_for_visits();
+        let before = busy(service.child.id());
+        thread::sleep(Duration::from_secs(1));
+        let taken = busy(service.child.id()) - before;
+        assert!(taken < Duration::from_millis(150), "{limit}: {taken:?}");
+    }
 }
 
 #[test]
