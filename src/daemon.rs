@@ -1,7 +1,7 @@
 //! What makes a program a daemon: the PID file, the fork, the signals, children in groups of their own.
 //!
 //! Nothing here knows what the daemon does. The order at start is: open the log, take the lock,
-//! fork, and only then start threads, `signals::watch` among them.
+//! fork, and only then start threads, `signals::watch` first; the PID is written after that.
 
 pub mod fork;
 pub mod group;

@@ -231,17 +231,15 @@ fn watch_with(
     if source.config().is_some() {
         make_lock_folder(&settings.files.lock);
     }
-    let take_lock = || LockFile::take(&settings.files.lock).map_err(StartError::Lock);
-    let (lock, signals, clerk) = match settings.run {
+    let mut lock = LockFile::take(&settings.files.lock).map_err(StartError::Lock)?;
+    let (signals, clerk) = match settings.run {
         RunMode::Daemon => {
-            let mut lock = take_lock()?;
             log.write_out();
-            let started = daemon::daemonize(&mut lock).map_err(StartError::Fork)?;
-            let settled = settle_in(log).and_then(|signals| Ok((signals, start_clerk(&settings)?)));
-            match settled {
-                Ok((signals, clerk)) => {
+            let started = daemon::daemonize().map_err(StartError::Fork)?;
+            match settle_in(log, &mut lock, &settings) {
+                Ok(settled) => {
                     started.tell();
-                    (lock, signals, clerk)
+                    settled
                 }
                 Err(cause) => {
                     // Gone before the foreground process says that there is no daemon.
@@ -251,18 +249,13 @@ fn watch_with(
                 }
             }
         }
-        // Whoever reads the PID file may send a signal at once.
-        RunMode::Foreground | RunMode::Once => {
-            let signals = settle_in(log)?;
-            let lock = take_lock()?;
-            match start_clerk(&settings) {
-                Ok(clerk) => (lock, signals, clerk),
-                Err(cause) => {
-                    let _ = lock.release();
-                    return Err(cause);
-                }
+        RunMode::Foreground | RunMode::Once => match settle_in(log, &mut lock, &settings) {
+            Ok(settled) => settled,
+            Err(cause) => {
+                let _ = lock.release();
+                return Err(cause);
             }
-        }
+        },
     };
     always!("{called} {} starts", env!("CARGO_PKG_VERSION"));
     let manager = service_manager();
@@ -286,8 +279,13 @@ struct Signals {
     inbox: Receiver<Signal>,
 }
 
-/// What the process that stays does first.
-fn settle_in(log: &mut Log) -> Result<Signals, StartError> {
+/// What the process that stays does first. Whoever reads the PID file may send a signal at once, so
+/// signals are handled before the PID is written.
+fn settle_in(
+    log: &mut Log,
+    lock: &mut LockFile,
+    settings: &Settings,
+) -> Result<(Signals, Clerk), StartError> {
     log.take_standard_streams().map_err(StartError::Log)?;
     log.start_writer().map_err(StartError::Log)?;
     let (sender, inbox) = unbounded();
@@ -296,7 +294,8 @@ fn settle_in(log: &mut Log) -> Result<Signals, StartError> {
         let _ = sender.send(signal);
     })
     .map_err(StartError::Signals)?;
-    Ok(Signals { watch, inbox })
+    lock.record().map_err(StartError::Lock)?;
+    Ok((Signals { watch, inbox }, start_clerk(settings)?))
 }
 
 /// One that cannot be told anything will end this process by itself; that is worth a line.

@@ -1,8 +1,8 @@
 //! Going to the background, with the terminal kept until it is known whether that worked.
 //!
 //! The process that was started waits for the one in the background: it exits 0 only when that one
-//! holds the lock, has written its PID and says so, and it shows what went wrong otherwise. The
-//! only unsafe code of the program is here, fork, and in `group`.
+//! holds the lock, has written its PID and says so, and it shows what went wrong otherwise. Unsafe code
+//! is here for the fork.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -14,8 +14,6 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::stat::{umask, Mode};
 use nix::unistd::{self, ForkResult};
-
-use super::lock::LockFile;
 
 /// How long the background process may take to say how it went.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -83,12 +81,12 @@ impl Started {
 }
 
 /// Forks, and returns in the background process only: in a session of its own, in `/`, umask 022,
-/// standard streams on /dev/null, its PID in the lock file.
+/// standard streams on /dev/null. Its PID is written by the caller, once signals are handled.
 ///
 /// The foreground process exits 0 in here after `Started::tell`. What it returns otherwise is an
 /// error for the terminal; it must then leave the lock file alone. Everything that may fail for a
 /// reason the operator has to see should have been done before.
-pub fn daemonize(lock: &mut LockFile) -> Result<Started, ForkError> {
+pub fn daemonize() -> Result<Started, ForkError> {
     // Where /proc is missing this is not checked.
     if fs::read_dir("/proc/self/task").map_or(false, |threads| threads.count() > 1) {
         return Err(ForkError::Threads);
@@ -110,11 +108,8 @@ pub fn daemonize(lock: &mut LockFile) -> Result<Started, ForkError> {
         ForkResult::Child => {
             drop(foreground);
             let started = Started(background);
-            let settled = settle(&null)
-                .map_err(io::Error::from)
-                .and_then(|()| lock.record());
-            if let Err(cause) = settled {
-                started.tell_failure(&format!("background: {cause}"));
+            if let Err(cause) = settle(&null) {
+                started.tell_failure(&format!("background: {}", cause.desc()));
                 std::process::exit(1);
             }
             Ok(started)
@@ -162,12 +157,9 @@ mod tests {
 
     #[test]
     fn a_process_with_threads_does_not_fork() {
-        let path = std::env::temp_dir().join(format!("poolmon-fork-{}", std::process::id()));
-        let mut lock = LockFile::take(&path).unwrap();
         let other = std::thread::spawn(|| std::thread::sleep(Duration::from_millis(300)));
-        let error = daemonize(&mut lock).unwrap_err();
+        let error = daemonize().unwrap_err();
         assert!(matches!(error, ForkError::Threads), "{error}");
-        lock.release().unwrap();
         other.join().unwrap();
     }
 

@@ -90,7 +90,8 @@ impl std::error::Error for LockError {
 }
 
 impl LockFile {
-    /// Creates or takes over the PID file, locks it and writes this process's PID.
+    /// Creates or takes over the PID file, locks it and empties it. `record` writes the PID: whoever
+    /// reads one may send a signal at once, and a signal that is not yet handled ends the process.
     pub fn take(path: &Path) -> Result<LockFile, LockError> {
         let io = |doing| {
             move |cause| LockError::Io {
@@ -133,7 +134,7 @@ impl LockFile {
             // nobody else will find.
             if lock.is_in_place() {
                 refuse_foreign(&mut lock.file, path)?;
-                lock.record().map_err(io("write"))?;
+                lock.file.set_len(0).map_err(io("write"))?;
                 return Ok(lock);
             }
         }
@@ -142,11 +143,21 @@ impl LockFile {
         })
     }
 
-    /// Writes this process's PID: needed again after a fork.
-    pub fn record(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.seek(SeekFrom::Start(0))?;
-        writeln!(self.file, "{}", std::process::id())
+    /// Writes the PID of this process, which handles its signals from here on and is no other's
+    /// parent: after the fork, if there is one.
+    pub fn record(&mut self) -> Result<(), LockError> {
+        let mut write = || {
+            self.file.set_len(0)?;
+            self.file.seek(SeekFrom::Start(0))?;
+            // One call of write: nobody shall read half a number.
+            self.file
+                .write_all(format!("{}\n", std::process::id()).as_bytes())
+        };
+        write().map_err(|cause| LockError::Io {
+            path: self.path.clone(),
+            doing: "write",
+            cause,
+        })
     }
 
     /// Removes the file, unless another one has taken its place, and gives up the lock.

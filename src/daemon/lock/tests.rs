@@ -29,6 +29,13 @@ impl Drop for Folder {
     }
 }
 
+/// A lock file as a running daemon has it.
+fn take(path: &Path) -> Result<LockFile, LockError> {
+    let mut lock = LockFile::take(path)?;
+    lock.record()?;
+    Ok(lock)
+}
+
 fn own_pid() -> String {
     format!("{}\n", std::process::id())
 }
@@ -69,7 +76,7 @@ impl Drop for Perl {
 #[test]
 fn a_fresh_lock_file_holds_the_pid_and_goes_at_the_end() {
     let folder = Folder::new("fresh");
-    let lock = LockFile::take(&folder.file()).unwrap();
+    let lock = take(&folder.file()).unwrap();
     assert_eq!(fs::read_to_string(folder.file()).unwrap(), own_pid());
     let mode = fs::metadata(folder.file()).unwrap().mode() & 0o777;
     assert_eq!(mode & !0o644, 0, "{mode:o}");
@@ -78,11 +85,25 @@ fn a_fresh_lock_file_holds_the_pid_and_goes_at_the_end() {
 }
 
 #[test]
+fn no_pid_stands_in_the_file_before_it_is_recorded() {
+    for before in ["", "77\n"] {
+        let folder = Folder::new("unrecorded");
+        fs::write(folder.file(), before).unwrap();
+        let mut lock = LockFile::take(&folder.file()).unwrap();
+        assert_eq!(fs::read_to_string(folder.file()).unwrap(), "");
+        let refused = LockFile::take(&folder.file()).unwrap_err();
+        assert_eq!(refused.to_string(), "Already running");
+        lock.record().unwrap();
+        assert_eq!(fs::read_to_string(folder.file()).unwrap(), own_pid());
+    }
+}
+
+#[test]
 fn a_second_instance_is_told_the_pid_of_the_first() {
     let folder = Folder::new("second");
-    let _lock = LockFile::take(&folder.file()).unwrap();
+    let _lock = take(&folder.file()).unwrap();
     // flock knows open files, not processes: a second open in this one is another instance.
-    let error = LockFile::take(&folder.file()).unwrap_err();
+    let error = take(&folder.file()).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("Already running as pid {}", std::process::id())
@@ -94,11 +115,11 @@ fn a_second_instance_is_told_the_pid_of_the_first() {
 fn a_perl_poolmon_and_ours_exclude_each_other() {
     let folder = Folder::new("perl");
     if let Some(perl) = Perl::hold(&folder.file(), "pid") {
-        let error = LockFile::take(&folder.file()).unwrap_err();
+        let error = take(&folder.file()).unwrap_err();
         let expected = format!("Already running as pid {}", perl.0.id());
         assert_eq!(error.to_string(), expected);
         drop(perl);
-        let _lock = LockFile::take(&folder.file()).unwrap();
+        let _lock = take(&folder.file()).unwrap();
         let refused = Command::new("perl")
             .args(["-e", "use Fcntl qw(:flock); open my $f, '<', $ARGV[0] or exit 2; exit(flock($f, LOCK_EX | LOCK_NB) ? 0 : 1)"])
             .arg(folder.file())
@@ -112,7 +133,7 @@ fn a_perl_poolmon_and_ours_exclude_each_other() {
 fn a_holder_without_a_pid_is_still_a_holder() {
     let folder = Folder::new("nameless");
     if let Some(_perl) = Perl::hold(&folder.file(), "nothing") {
-        let error = LockFile::take(&folder.file()).unwrap_err();
+        let error = take(&folder.file()).unwrap_err();
         assert_eq!(error.to_string(), "Already running");
     }
 }
@@ -122,7 +143,7 @@ fn a_stale_file_is_taken_over() {
     for stale in ["4194304\n", "1", " 77 \n", "", "\n"] {
         let folder = Folder::new("stale");
         fs::write(folder.file(), stale).unwrap();
-        let _lock = LockFile::take(&folder.file()).unwrap();
+        let _lock = take(&folder.file()).unwrap();
         assert_eq!(fs::read_to_string(folder.file()).unwrap(), own_pid());
     }
 }
@@ -139,7 +160,7 @@ fn a_file_of_others_is_refused_and_left_as_it_is() {
     ] {
         let folder = Folder::new("foreign");
         fs::write(folder.file(), foreign).unwrap();
-        let error = LockFile::take(&folder.file()).unwrap_err();
+        let error = take(&folder.file()).unwrap_err();
         assert!(matches!(error, LockError::NotAPidFile { .. }), "{error}");
         assert_eq!(fs::read_to_string(folder.file()).unwrap(), foreign);
     }
@@ -156,7 +177,7 @@ fn a_symbolic_link_is_not_followed() {
             fs::write(&target, "").unwrap();
         }
         symlink(&target, folder.file()).unwrap();
-        let error = LockFile::take(&folder.file()).unwrap_err();
+        let error = take(&folder.file()).unwrap_err();
         assert!(matches!(error, LockError::SymbolicLink { .. }), "{error}");
         assert_eq!(target.exists(), there);
     }
@@ -185,9 +206,9 @@ fn folders_devices_and_fifos_are_no_pid_files() {
 #[test]
 fn a_file_that_took_our_files_place_is_not_removed() {
     let folder = Folder::new("replaced");
-    let lock = LockFile::take(&folder.file()).unwrap();
+    let lock = take(&folder.file()).unwrap();
     fs::remove_file(folder.file()).unwrap();
-    let other = LockFile::take(&folder.file()).unwrap();
+    let other = take(&folder.file()).unwrap();
     lock.release().unwrap();
     assert!(folder.file().exists());
     other.release().unwrap();
@@ -204,7 +225,7 @@ fn instances_that_come_and_go_at_once_never_both_hold_it() {
                 use std::sync::atomic::Ordering::SeqCst;
                 for _ in 0..200 {
                     // Errors are "held" and, when the file goes all the time, "unsteady".
-                    if let Ok(lock) = LockFile::take(&folder.file()) {
+                    if let Ok(lock) = take(&folder.file()) {
                         assert_eq!(holders.fetch_add(1, SeqCst), 0);
                         holders.fetch_sub(1, SeqCst);
                         lock.release().unwrap();
