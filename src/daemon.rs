@@ -1,8 +1,10 @@
-//! What makes a program a daemon: the PID file, the fork, the signals, children in groups of their own.
+//! What makes a program a daemon: the PID file, the fork, the signals, children in groups of their own,
+//! no cores.
 //!
 //! Nothing here knows what the daemon does. The order at start is: open the log, take the lock,
 //! fork, and only then start threads, `signals::watch` first; the PID is written after that.
 
+pub mod core_dump;
 pub mod fork;
 pub mod group;
 pub mod lock;

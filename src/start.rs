@@ -116,6 +116,13 @@ impl Codes {
 }
 
 fn obey(called: Program, order: &Order) -> Result<ExitCode, StartError> {
+    // Before any password is read.
+    if let Err(cause) = daemon::core_dump::forbid() {
+        complain(
+            called,
+            &format!("a core with passwords may be written: {cause}"),
+        );
+    }
     let folder = std::env::current_dir().map_err(StartError::Folder)?;
     let (mut source, written) = Source::find(called, order, &folder).map_err(StartError::Source)?;
     if let Some(path) = &written {

@@ -1,15 +1,17 @@
 //! The daemon's way to the background: what the terminal is told, and what is left of the terminal.
 
 use std::fs::{self, read_link};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{kill, Signal};
-use nix::unistd::Pid;
+use nix::unistd::{chown, Pid, Uid};
 
 use super::installation::{is_running, mode_of, SOON};
+use super::unit::Service;
 use crate::lab::command::{self, Ended};
 use crate::lab::fake_backend::{Mood, IMAP};
 use crate::lab::fake_pool::{FakePool, PASSWORD, USER};
@@ -195,6 +197,54 @@ fn a_perl_poolmon_and_the_daemon_exclude_each_other() {
     assert_eq!(refused.text, expected);
     perl.stop(Signal::SIGKILL);
     Daemon::start(&plan).stop(Signal::SIGTERM);
+}
+
+/// Soft and hard limit of the size of a core.
+fn core_limits(pid: Pid) -> Vec<String> {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max core file size"));
+    let words = line.expect("the limit").split_whitespace().take(2);
+    words.map(str::to_string).collect()
+}
+
+/// Whose the memory is: the kernel gives it to root where no core may be written.
+fn owner_of_memory(pid: Pid) -> u32 {
+    fs::metadata(format!("/proc/{pid}/mem")).unwrap().uid()
+}
+
+#[test]
+fn no_core_is_written_of_it_and_its_memory_is_nobodys_to_read() {
+    let pool = FakePool::start(1);
+    // Any user that is not root.
+    let user = 8;
+    let plan = pool.monitor().credentials(USER, PASSWORD).user(user);
+    let own = pool.place.path("own");
+    fs::create_dir(&own).unwrap();
+    for path in [pool.place.folder(), &own, &plan.credentials_file()] {
+        chown(path, Some(Uid::from_raw(user)), None).unwrap();
+    }
+    chown(&pool.director.socket(), Some(Uid::from_raw(user)), None).unwrap();
+
+    // What would be without it: the test can tell.
+    let mut other = Command::new("setpriv");
+    other.arg(format!("--reuid={user}")).args(["sleep", "60"]);
+    let other = Service::start(&mut other, pool.place.path("other.log"));
+    let other = Pid::from_raw(other.child.id() as i32);
+    wait_until("the other's user", SOON, || owner_of_memory(other) == user);
+
+    let daemon = Daemon::start(&plan);
+    assert_eq!(core_limits(daemon.pid), ["0", "0"]);
+    assert_eq!(owner_of_memory(daemon.pid), 0);
+    pool.wait_for_visits();
+    daemon.stop(Signal::SIGTERM);
+
+    let foreground = plan.start();
+    foreground.wait_for_line(&[" starts"], SOON);
+    let pid = Pid::from_raw(foreground.pid() as i32);
+    assert_eq!(core_limits(pid), ["0", "0"]);
+    assert_eq!(owner_of_memory(pid), 0);
 }
 
 #[test]
