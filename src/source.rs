@@ -12,6 +12,7 @@ use crate::account::Account;
 use crate::cli::{Choices, Order};
 use crate::config::accounts::{self, Backends};
 use crate::config::credentials::{self, CredentialsError};
+use crate::config::distinct::{self, SameFile};
 use crate::config::dovemon;
 use crate::config::draft::{Draft, NothingToCheck};
 use crate::config::error::{Complaint, ConfigError};
@@ -61,6 +62,7 @@ pub enum SourceError {
     /// Unknown backends are left alone, and none is known.
     NobodyKnown,
     Credentials(CredentialsError),
+    SameFile(SameFile),
 }
 
 impl fmt::Display for SourceError {
@@ -88,6 +90,7 @@ impl fmt::Display for SourceError {
                  accounts names none or is missing",
             ),
             SourceError::Credentials(cause) => cause.fmt(f),
+            SourceError::SameFile(cause) => cause.fmt(f),
         }
     }
 }
@@ -168,6 +171,7 @@ impl Source {
             SourceError::Nothing(path, cause)
         })?;
         settings.anchor(&self.folder);
+        self.check_files(&settings)?;
         let known = self.known(&settings, &mut remarks)?;
         let account = self.everybody(&settings, &mut remarks)?;
         let roster = Roster::new(&settings, account, known);
@@ -180,6 +184,11 @@ impl Source {
             keys,
             remarks,
         })
+    }
+
+    /// Whether no file of these settings, or that they were read from, is written over by another.
+    pub fn check_files(&self, settings: &Settings) -> Result<(), SourceError> {
+        distinct::check(settings, self.config(), self.accounts()).map_err(SourceError::SameFile)
     }
 
     fn known(

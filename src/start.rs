@@ -107,7 +107,10 @@ impl Codes {
             (
                 _,
                 StartError::Source(
-                    SourceError::Config(_) | SourceError::Nothing(..) | SourceError::NobodyKnown,
+                    SourceError::Config(_)
+                    | SourceError::Nothing(..)
+                    | SourceError::NobodyKnown
+                    | SourceError::SameFile(_),
                 ),
             ) => CONFIG_UNREADABLE,
             _ => 1,

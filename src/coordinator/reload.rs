@@ -41,6 +41,13 @@ impl Coordinator {
         if let Some(Err(cause)) = settings.hook.as_ref().map(hook::check) {
             return error!("{cause}; the old configuration stays");
         }
+        // Lock and state file stay the old ones, which the new files must leave alone, too.
+        let mut kept = settings.clone();
+        kept.files.lock = self.settings.files.lock.clone();
+        kept.files.state = self.settings.files.state.clone();
+        if let Err(cause) = self.source.check_files(&kept) {
+            return error!("{cause}; the old configuration stays");
+        }
         for remark in &loaded.remarks {
             error!("{remark}");
         }

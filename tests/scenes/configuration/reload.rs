@@ -278,6 +278,25 @@ fn in_the_background_a_reload_moves_the_log_to_another_file() {
     wait_until("the old log to say so", REACTION, || {
         log("second.log").contains("the old log stays")
     });
+
+    // Nor does one that is the lock file, be it the new one or the one in use.
+    let locked = fs::read_to_string(&files.lock).unwrap();
+    log_to("dovemon.pid");
+    let other_lock = |text: String| text.replace("dovemon.pid\nstate", "other.pid\nstate");
+    for (refusals, change) in [(1, None), (2, Some(other_lock))] {
+        if let Some(change) = change {
+            let text = fs::read_to_string(&files.config).unwrap();
+            files.write_bare(&change(text.clone()));
+            assert_ne!(fs::read_to_string(&files.config).unwrap(), text);
+        }
+        kill(pid, Signal::SIGHUP).unwrap();
+        wait_until("its refusal", REACTION, || {
+            let said = log("second.log");
+            let refused = |line: &&str| line.contains("are the same file");
+            said.lines().filter(refused).count() == refusals
+        });
+        assert_eq!(fs::read_to_string(&files.lock).unwrap(), locked);
+    }
     kill(pid, Signal::SIGTERM).unwrap();
     wait_until("the PID file to go", REACTION, || !files.lock.exists());
 }

@@ -1,7 +1,7 @@
 //! The daemon's way to the background: what the terminal is told, and what is left of the terminal.
 
 use std::fs::{self, read_link};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{symlink, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -370,6 +370,45 @@ fn what_is_wrong_is_told_to_the_terminal() {
         assert!(ended.text.contains(culprit), "{}", ended.text);
         assert_eq!(ended.text.lines().count(), 1, "{}", ended.text);
         assert!(!pool.place.path("x.pid").exists());
+    }
+}
+
+#[test]
+fn a_file_with_two_purposes_is_refused_and_left_as_it_is() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor().credentials(USER, PASSWORD);
+    let credentials = plan.credentials_file();
+    let before = fs::read(&credentials).unwrap();
+    let link = pool.place.path("link");
+    symlink(&credentials, &link).unwrap();
+    let file = |path: &Path| path.display().to_string();
+    let (lock, log) = (file(&plan.lock), file(&plan.log_file()));
+    for (words, expected) in [
+        (
+            format!("--state-file {lock}"),
+            "lock file (-k, lockfile) and state file",
+        ),
+        (
+            format!("--state-file {log}"),
+            "state file (--state-file, state_file) and log file",
+        ),
+        (
+            format!("--state-file {}", file(&link)),
+            "and credentials (-c, credfile)",
+        ),
+        (
+            format!("--ca-file {log}"),
+            "log file (-l, logfile) and certificates to trust",
+        ),
+    ] {
+        for words in [words.clone(), format!("{words} --check-config")] {
+            let ended = plan.run(&words, SOON);
+            assert_eq!(ended.status.code(), Some(1), "{words}: {}", ended.text);
+            assert!(ended.text.contains(expected), "{words}: {}", ended.text);
+            assert!(ended.text.contains("are the same file"), "{}", ended.text);
+            assert!(!plan.lock.exists() && !plan.log_file().exists(), "{words}");
+            assert_eq!(fs::read(&credentials).unwrap(), before);
+        }
     }
 }
 

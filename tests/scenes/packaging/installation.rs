@@ -2,6 +2,7 @@
 //! it, so the scripts run as they are.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -159,7 +160,11 @@ impl Drop for Installation {
 
 /// Not for a process that has ended and that nobody has waited for yet: it has no program any more.
 pub fn is_running(pid: Pid) -> bool {
-    fs::read_link(format!("/proc/{pid}/exe")).is_ok()
+    match fs::read_link(format!("/proc/{pid}/exe")) {
+        Ok(_) => true,
+        // Of a process that gives nothing away: where this one may not look inside all others.
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    }
 }
 
 pub fn mode_of(path: &Path) -> u32 {

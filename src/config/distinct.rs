@@ -1,0 +1,365 @@
+//! No file that the monitor writes may be another file that it needs: the lock file is emptied and
+//! removed, the state file replaced, the log file appended to.
+//!
+//! Files are told by device and inode, so that another name of one (a link, a mount) is found out. It
+//! opens nothing.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use super::settings::{LogTarget, Settings};
+use crate::quote::Quote;
+
+/// How many symbolic links are followed one after another, as Linux has it.
+const MOST_LINKS: u32 = 40;
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Lock,
+    State,
+    /// What the state file is written to before it takes its name.
+    NewState,
+    /// Where a damaged state file is put aside.
+    DamagedState,
+    Log,
+    Director,
+    Syslog,
+    Config,
+    Accounts,
+    Credentials,
+    Authorities,
+    Script,
+}
+
+impl Purpose {
+    fn is_written(self) -> bool {
+        matches!(
+            self,
+            Purpose::Lock
+                | Purpose::State
+                | Purpose::NewState
+                | Purpose::DamagedState
+                | Purpose::Log
+        )
+    }
+
+    /// Files that one choice names: they differ by themselves.
+    fn choice(self) -> Purpose {
+        match self {
+            Purpose::NewState | Purpose::DamagedState => Purpose::State,
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Purpose::Lock => "lock file (-k, lockfile)",
+            Purpose::State => "state file (--state-file, state_file)",
+            Purpose::NewState => {
+                "new state file (the name of --state-file or state_file, and .new)"
+            }
+            Purpose::DamagedState => {
+                "damaged state file (the name of --state-file or state_file, and .damaged)"
+            }
+            Purpose::Log => "log file (-l, logfile)",
+            Purpose::Director => "director's socket (-S, director_admin_socket)",
+            Purpose::Syslog => "syslog's socket (logger_socket_addr)",
+            Purpose::Config => "configuration (--config)",
+            Purpose::Accounts => "file of accounts (--accounts)",
+            Purpose::Credentials => "credentials (-c, credfile)",
+            Purpose::Authorities => "certificates to trust (--ca-file, ca_file)",
+            Purpose::Script => "script (--on-change, beupdatescript)",
+        })
+    }
+}
+
+/// A file with two purposes, of which one writes to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SameFile {
+    written: (Purpose, PathBuf),
+    other: (Purpose, PathBuf),
+}
+
+impl fmt::Display for SameFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |path: &PathBuf| Quote::new(path.to_string_lossy().as_bytes());
+        let SameFile {
+            written: (written, path),
+            other: (other, other_path),
+        } = self;
+        write!(
+            f,
+            "{written} and {other} are the same file, {}",
+            shown(path)
+        )?;
+        if path != other_path {
+            write!(f, ", also called {}", shown(other_path))?;
+        }
+        f.write_str("; each needs a file of its own")
+    }
+}
+
+/// Looks for a file with two purposes among these settings' and the files that they were read from.
+pub fn check(
+    settings: &Settings,
+    config: Option<&Path>,
+    accounts: Option<&Path>,
+) -> Result<(), SameFile> {
+    let files = of(settings, config, accounts);
+    let known: Vec<Option<Identity>> = files.iter().map(|(_, path)| Identity::of(path)).collect();
+    for (place, written) in files.iter().enumerate() {
+        for (other_place, other) in files.iter().enumerate() {
+            let same = known[place].is_some() && known[place] == known[other_place];
+            let two_choices = written.0.choice() != other.0.choice();
+            if same && two_choices && written.0.is_written() {
+                return Err(SameFile {
+                    written: written.clone(),
+                    other: other.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn of(
+    settings: &Settings,
+    config: Option<&Path>,
+    accounts: Option<&Path>,
+) -> Vec<(Purpose, PathBuf)> {
+    let files = &settings.files;
+    let beside = |suffix: &str| {
+        let mut name = files.state.clone().into_os_string();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let (log, syslog) = match &files.log {
+        LogTarget::File(path) => (Some(path.clone()), None),
+        LogTarget::Syslog(syslog) => (None, syslog.socket.clone()),
+        LogTarget::Terminal => (None, None),
+    };
+    let script = settings.hook.as_ref().map(|hook| hook.script.clone());
+    let named = [
+        (Purpose::Lock, Some(files.lock.clone())),
+        (Purpose::State, Some(files.state.clone())),
+        (Purpose::NewState, Some(beside(".new"))),
+        (Purpose::DamagedState, Some(beside(".damaged"))),
+        (Purpose::Log, log),
+        (Purpose::Director, Some(settings.socket.clone())),
+        (Purpose::Syslog, syslog),
+        (Purpose::Config, config.map(Path::to_owned)),
+        (Purpose::Accounts, accounts.map(Path::to_owned)),
+        (Purpose::Credentials, settings.accounts.credentials.clone()),
+        (Purpose::Authorities, settings.probing.ca_file.clone()),
+        (Purpose::Script, script),
+    ];
+    let there = named.into_iter();
+    there
+        .filter_map(|(purpose, path)| Some((purpose, path?)))
+        .collect()
+}
+
+/// What tells a file from all others, also one that is not there yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Identity {
+    /// Device and inode.
+    There(u64, u64),
+    /// The folder's, and the name in it.
+    InFolder(u64, u64, OsString),
+    /// Below a folder that is not there either.
+    Named(PathBuf),
+}
+
+impl Identity {
+    /// None for what nothing can be written over: a folder, `/dev/null`.
+    fn of(path: &Path) -> Option<Identity> {
+        let mut path = path.to_owned();
+        for _ in 0..MOST_LINKS {
+            if let Ok(found) = fs::metadata(&path) {
+                let kind = found.file_type();
+                let is_file = !kind.is_dir() && !kind.is_char_device();
+                return is_file.then(|| Identity::There(found.dev(), found.ino()));
+            }
+            // A link to what is not there yet: a file made by its name gets the target's.
+            match fs::read_link(&path) {
+                Ok(target) => path = folder_of(&path).join(target),
+                Err(_) => break,
+            }
+        }
+        let folder = fs::metadata(folder_of(&path));
+        Some(match (folder, path.file_name()) {
+            (Ok(folder), Some(name)) => {
+                Identity::InFolder(folder.dev(), folder.ino(), name.to_owned())
+            }
+            _ => Identity::Named(path),
+        })
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::config::draft::{Draft, LogChoice};
+    use crate::config::settings::Hook;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let name = format!("poolmon-distinct-{name}-{}", std::process::id());
+            let folder = Folder(std::env::temp_dir().join(name));
+            let _ = fs::remove_dir_all(&folder.0);
+            fs::create_dir(&folder.0).unwrap();
+            folder
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.join(name)
+        }
+
+        /// Each file with a name of its own, none of them there.
+        fn settings(&self, change: impl FnOnce(&mut Draft)) -> Settings {
+            let mut draft = Draft::poolmon();
+            draft.lock = self.path("lock");
+            draft.state = self.path("state");
+            draft.log = LogChoice::File(self.path("log"));
+            draft.socket = self.path("socket");
+            draft.credentials = Some(self.path("credentials"));
+            draft.ca_file = Some(self.path("authorities"));
+            change(&mut draft);
+            let mut settings = draft.settled().unwrap();
+            let script = self.path("script");
+            settings.hook = Some(Hook { script });
+            settings
+        }
+
+        fn said(&self, settings: &Settings) -> String {
+            let (config, accounts) = (self.path("config"), self.path("accounts"));
+            match check(settings, Some(&config), Some(&accounts)) {
+                Ok(()) => "well".to_owned(),
+                Err(same) => same.to_string(),
+            }
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    const OTHERS: [&str; 9] = [
+        "lock",
+        "state",
+        "log",
+        "socket",
+        "credentials",
+        "authorities",
+        "script",
+        "config",
+        "accounts",
+    ];
+
+    #[test]
+    fn files_of_their_own_are_well_there_or_not() {
+        let folder = Folder::new("own");
+        assert_eq!(folder.said(&folder.settings(|_| {})), "well");
+        for name in OTHERS {
+            fs::write(folder.path(name), "").unwrap();
+        }
+        assert_eq!(folder.said(&folder.settings(|_| {})), "well");
+        // Nothing is written over these.
+        let null = || Some(PathBuf::from("/dev/null"));
+        let devices = folder.settings(|draft| {
+            draft.log = LogChoice::File("/dev/null".into());
+            draft.credentials = null();
+            draft.ca_file = null();
+        });
+        assert_eq!(folder.said(&devices), "well");
+    }
+
+    #[test]
+    fn a_file_that_is_written_is_no_other_one_by_any_name() {
+        for there in [false, true] {
+            for other in OTHERS {
+                let folder = Folder::new("any");
+                fs::create_dir(folder.path("sub")).unwrap();
+                if there {
+                    fs::write(folder.path(other), "").unwrap();
+                    fs::hard_link(folder.path(other), folder.path("hard")).unwrap();
+                }
+                symlink(folder.path(other), folder.path("soft")).unwrap();
+                symlink(&folder.0, folder.path("folder")).unwrap();
+                let names = [
+                    other.to_owned(),
+                    "soft".to_owned(),
+                    format!("sub/../{other}"),
+                    format!("folder/{other}"),
+                    "hard".to_owned(),
+                ];
+                for name in names.iter().take(if there { 5 } else { 4 }) {
+                    let path = folder.path(name);
+                    for (purpose, settings) in [
+                        ("lock", folder.settings(|draft| draft.lock = path.clone())),
+                        ("state", folder.settings(|draft| draft.state = path.clone())),
+                        (
+                            "log",
+                            folder.settings(|draft| draft.log = LogChoice::File(path.clone())),
+                        ),
+                    ] {
+                        let said = folder.said(&settings);
+                        let expected = purpose == other;
+                        assert_eq!(said == "well", expected, "{purpose} {name}: {said}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_state_file_is_written_by_is_its_own_as_well() {
+        let folder = Folder::new("state");
+        for name in ["state.new", "state.damaged"] {
+            let path = folder.path(name);
+            let said = folder.said(&folder.settings(|draft| draft.lock = path));
+            assert!(
+                said.contains("and .") && said.contains("lock file"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_message_names_both_choices_and_the_file() {
+        let folder = Folder::new("message");
+        let path = folder.path("state");
+        let settings = folder.settings(|draft| draft.lock = path);
+        assert_eq!(
+            folder.said(&settings),
+            format!(
+                "lock file (-k, lockfile) and state file (--state-file, state_file) are the same \
+                 file, \"{}\"; each needs a file of its own",
+                folder.path("state").display()
+            )
+        );
+        symlink(folder.path("state"), folder.path("soft")).unwrap();
+        let path = folder.path("soft");
+        let said = folder.said(&folder.settings(|draft| draft.lock = path));
+        assert!(said.contains("soft\", also called \""), "{said}");
+    }
+}
