@@ -100,3 +100,64 @@ fn in_the_foreground_copytruncate_rotates_what_the_shell_appends_to() {
     change(&pool, Mood::Healthy, &log, "enabled");
     assert!(!text(&log).contains('\0') && !text(&log).contains("disabled"));
 }
+
+/// A dup2 that fails once this file is there.
+const FAILING_DUP2: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+int dup2(int from, int to) {
+    int (*real)(int, int) = (int (*)(int, int))dlsym(RTLD_NEXT, "dup2");
+    if (access(getenv("DUP2_FAILS"), F_OK) == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return real(from, to);
+}
+"#;
+
+#[test]
+fn where_only_the_standard_streams_stay_behind_the_log_says_so() {
+    let pool = FakePool::start(1);
+    let there = Installation::new(&pool.place);
+    let log = there.path("log/poolmon.log");
+    let (source, library) = (pool.place.path("dup2.c"), pool.place.path("dup2.so"));
+    fs::write(&source, FAILING_DUP2).unwrap();
+    let mut cc = Command::new("cc");
+    cc.args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(&source);
+    command::run(cc.arg("-ldl"), pool.place.folder(), SOON).success();
+    let fails = pool.place.path("fails");
+    let mut program = Command::new(there.program());
+    program
+        .env("LD_PRELOAD", &library)
+        .env("DUP2_FAILS", &fails)
+        .args(["-p", "IMAP:1143", "-S"])
+        .arg(pool.director.socket())
+        .arg("-k")
+        .arg(there.lock())
+        .arg("-l")
+        .arg(&log)
+        .arg("--state-file")
+        .arg(there.path("state"));
+    command::run(&mut program, pool.place.folder(), SOON).success();
+    let pid = there.pid().expect("a PID file");
+
+    fs::rename(&log, there.path("log/poolmon.log.1")).unwrap();
+    fs::write(&fails, "").unwrap();
+    kill(pid, Signal::SIGHUP).unwrap();
+    wait_until("the reload", SOON, || text(&log).contains("reloaded"));
+    let said = text(&log);
+    let errors: Vec<&str> = said.lines().filter(|line| line.contains(" ERR ")).collect();
+    assert_eq!(errors.len(), 1, "{said}");
+    assert!(
+        errors[0].contains("standard output and standard error cannot be moved"),
+        "{said}"
+    );
+    assert!(!said.contains("the old log stays"), "{said}");
+    kill(pid, Signal::SIGTERM).unwrap();
+    wait_until("its end", SOON, || there.pid().is_none());
+}
