@@ -1,5 +1,5 @@
 //! What makes a program a daemon: the PID file, the fork, the signals, children in groups of their own,
-//! no cores.
+//! orphans, no cores.
 //!
 //! Nothing here knows what the daemon does. The order at start is: open the log, take the lock,
 //! fork, and only then start threads, `signals::watch` first; the PID is written after that.
@@ -8,6 +8,7 @@ pub mod core_dump;
 pub mod fork;
 pub mod group;
 pub mod lock;
+pub mod orphans;
 pub mod signals;
 
 pub use fork::{daemonize, ForkError, Started};

@@ -3,8 +3,10 @@
 use std::io;
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
+
+use super::orphans;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +29,14 @@ pub struct SignalWatch {
 /// Starts the thread `signals`. `on_signal` runs in it, so it may lock, allocate and send.
 ///
 /// From here on these signals no longer end the process. After the watch has been dropped they do
-/// nothing at all.
+/// nothing at all. As PID 1 the thread also waits for orphans.
 pub fn watch(on_signal: impl Fn(Signal) + Send + 'static) -> io::Result<SignalWatch> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1])?;
+    if orphans::adopt() {
+        signals.add_signal(SIGCHLD)?;
+        // What has ended before.
+        orphans::bury();
+    }
     let handle = signals.handle();
     let thread = thread::Builder::new()
         .name("signals".to_string())
@@ -39,6 +46,7 @@ pub fn watch(on_signal: impl Fn(Signal) + Send + 'static) -> io::Result<SignalWa
                     SIGINT | SIGTERM | SIGQUIT => on_signal(Signal::Stop),
                     SIGHUP => on_signal(Signal::Reload),
                     SIGUSR1 => on_signal(Signal::Status),
+                    SIGCHLD => orphans::bury(),
                     // None else was asked for.
                     _ => {}
                 }

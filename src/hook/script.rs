@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 
 use super::{Change, BRIEFLY};
 use crate::daemon;
+use crate::daemon::orphans::{self, Awaited};
 use crate::quote::Quote;
 
 /// How long a killed script may take to be gone.
@@ -105,7 +106,7 @@ pub(super) fn run(script: &Path, change: Change, limits: Limits, stop: &Receiver
     let how = match start(script, change) {
         Err(cause) => How::NotStarted(cause),
         Ok(mut child) => {
-            let ears = Ears::of(&mut child);
+            let ears = Ears::of(child.child());
             watch(child, ears, &mut output, began, limits, stop)
         }
     };
@@ -116,8 +117,8 @@ pub(super) fn run(script: &Path, change: Change, limits: Limits, stop: &Receiver
     }
 }
 
-fn start(script: &Path, change: Change) -> io::Result<Child> {
-    daemon::lead(&mut command(script, change)).spawn()
+fn start(script: &Path, change: Change) -> io::Result<Awaited> {
+    orphans::spawn(daemon::lead(&mut command(script, change)))
 }
 
 pub(super) fn command(script: &Path, change: Change) -> Command {
@@ -135,7 +136,7 @@ pub(super) fn command(script: &Path, change: Change) -> Command {
 }
 
 fn watch(
-    mut child: Child,
+    mut child: Awaited,
     mut ears: Ears,
     output: &mut Vec<u8>,
     began: Instant,
@@ -167,7 +168,7 @@ fn watch(
 }
 
 /// With all that it has started in its group.
-fn kill(mut child: Child) -> How {
+fn kill(mut child: Awaited) -> How {
     let group = i32::try_from(child.id()).map(Pid::from_raw);
     // One that has just ended cannot be killed any more.
     let _ = group.map(|group| killpg(group, Signal::SIGKILL));

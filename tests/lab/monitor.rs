@@ -41,6 +41,7 @@ pub struct MonitorPlan {
     /// Soft and hard.
     most_descriptors: Option<u32>,
     user: Option<(u32, Rights)>,
+    place: Namespace,
 }
 
 /// What a user who is not root may do all the same.
@@ -48,6 +49,14 @@ pub struct MonitorPlan {
 enum Rights {
     None,
     OpenAllFiles,
+}
+
+/// Among which processes it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Namespace {
+    Usual,
+    /// One of its own, in which it is the first.
+    Own,
 }
 
 /// What of a run is the plan's.
@@ -75,6 +84,7 @@ impl MonitorPlan {
             scope: Scope::Usual,
             most_descriptors: None,
             user: None,
+            place: Namespace::Usual,
         };
         plan.flag("-S").flag(socket)
     }
@@ -134,6 +144,13 @@ impl MonitorPlan {
     /// It may have so many files and connections open.
     pub fn most_descriptors(mut self, most: u32) -> MonitorPlan {
         self.most_descriptors = Some(most);
+        self
+    }
+
+    /// As a container starts it. The process that is started then waits for it, passes no signal on, and
+    /// ends with its code.
+    pub fn first_process(mut self) -> MonitorPlan {
+        self.place = Namespace::Own;
         self
     }
 
@@ -212,7 +229,24 @@ impl MonitorPlan {
     }
 
     fn command(&self) -> Command {
-        let mut command = match (self.most_descriptors, self.user) {
+        let mut command = self.program_alone();
+        if self.place == Namespace::Own {
+            let mut unshare = Command::new("unshare");
+            unshare
+                .args(["--pid", "--fork", "--mount-proc", "--kill-child"])
+                .arg(command.get_program())
+                .args(command.get_args());
+            command = unshare;
+        }
+        command.args(&self.flags).envs(self.variables.clone());
+        if self.scope == Scope::Usual {
+            command.arg("--state-file").arg(&self.state);
+        }
+        command
+    }
+
+    fn program_alone(&self) -> Command {
+        match (self.most_descriptors, self.user) {
             (None, None) => Command::new(&self.program),
             (None, Some((user, rights))) => {
                 let mut command = Command::new("setpriv");
@@ -231,12 +265,7 @@ impl MonitorPlan {
                 shell.arg("-c").arg(text).arg(&self.program);
                 shell
             }
-        };
-        command.args(&self.flags).envs(self.variables.clone());
-        if self.scope == Scope::Usual {
-            command.arg("--state-file").arg(&self.state);
         }
-        command
     }
 }
 

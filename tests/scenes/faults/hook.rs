@@ -5,6 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::Pid;
+
 use super::A_WHILE;
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_director::{Answer, Command};
@@ -116,6 +119,63 @@ fn a_script_that_hangs_or_floods_or_fails_changes_nothing() {
     let (status, took) = monitor.stop(REACTION);
     assert!(status.success());
     assert!(took < Duration::from_secs(8), "{took:?}");
+}
+
+/// The processes that this one has to wait for and has not, by their numbers in its own namespace.
+fn zombies(parent: u32) -> Vec<String> {
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
+    let is_zombie = |child: &&str| {
+        let status = fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
+        status.contains("State:\tZ")
+    };
+    let found = children.split_whitespace().filter(is_zombie);
+    found.map(str::to_string).collect()
+}
+
+#[test]
+fn as_pid_1_it_waits_for_what_scripts_leave_and_keeps_their_exit_codes() {
+    let pool = FakePool::start(3);
+    let done = pool.place.path("done");
+    // Orphans that end before the script, with it, and after it.
+    let then = format!(
+        "for pause in 0 0 0.05 0.3 0.6; do\n\
+         ( setsid sh -c \"sleep $pause; echo >> {}; exit 9\" >/dev/null 2>&1 & )\n\
+         done\n[ $1 = up ] || sleep 0.1\nexit 7",
+        done.display()
+    );
+    let script = Script::new(&pool, &then);
+    let mut monitor = pool.monitor().flag(script.flag()).first_process().start();
+    pool.wait_for_visits();
+    let of_the_namespace = || {
+        let parent = monitor.pid();
+        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+        children
+            .unwrap()
+            .trim()
+            .parse::<u32>()
+            .expect("PID 1 alone")
+    };
+    let init = of_the_namespace();
+    for backend in 0..2 {
+        pool.backends[backend].set(Mood::Refusing);
+    }
+    for backend in 0..2 {
+        pool.wait_for_no_users(backend);
+        pool.backends[backend].set(Mood::Healthy);
+        pool.wait_for_state(backend, 'U');
+    }
+    wait_until("all scripts", REACTION, || script.told().len() == 4);
+    wait_until("all that they left", REACTION, || {
+        fs::read_to_string(&done).map_or(false, |text| text.lines().count() == 20)
+    });
+    wait_until("no zombies", REACTION, || zombies(init).is_empty());
+    wait_until("the exit code of each script", REACTION, || {
+        monitor.lines_with(&["exit code 7 after"]).len() == 4
+    });
+    assert!(monitor.lines_with(&["cannot be waited for"]).is_empty());
+    // Not by `stop`: the one that made the namespace passes no signal on.
+    kill(Pid::from_raw(init as i32), Signal::SIGTERM).unwrap();
+    assert!(monitor.wait_for_end(REACTION).success());
 }
 
 #[test]
