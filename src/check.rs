@@ -136,6 +136,9 @@ fn rapid_round(rapid: &Rapid) -> String {
         rapid_fails_needed,
         rapid_timeout,
     } = *rapid;
+    if retry_count == 0 {
+        return "failed at the first failed poll".to_owned();
+    }
     if rapid_rounds == 0 {
         return format!("failed after {retry_count} in a row");
     }

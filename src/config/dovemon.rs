@@ -1,6 +1,7 @@
 //! dovemon's configuration file: from its text to a draft.
 //!
-//! The keys are those of `keys`; a known one with a bad value ends the reading, an unknown one is
+//! The keys are those of `keys`; a known one with a bad value ends the reading, a number of dovemon's
+//! that is out of its bounds is remarked upon and taken as the nearest within them, an unknown key is
 //! remarked upon and ignored, as dovemon ignores it.
 
 use std::collections::BTreeMap;
@@ -90,11 +91,18 @@ impl Reading {
         if self.given.insert(row.name, place).is_some() {
             self.remark(place, row.name, "given again, the last one counts");
         }
-        let chosen = row.kind.choose(&mut self.written.draft, value);
-        chosen.map_err(|expected| {
-            let text = format!("{}: expected {expected}", Quote::new(value));
-            self.complaint(place, row.name, text)
-        })
+        match row.choose(&mut self.written.draft, value) {
+            Ok(None) => {}
+            Ok(Some(remark)) => {
+                let text = format!("{}: {remark}", Quote::new(value));
+                self.remark(place, row.name, &text);
+            }
+            Err(expected) => {
+                let text = format!("{}: expected {expected}", Quote::new(value));
+                return Err(self.complaint(place, row.name, text));
+            }
+        }
+        Ok(())
     }
 
     fn on_unknown(&mut self, key: &str, place: Place) {

@@ -27,6 +27,7 @@ pub struct Draft {
     pub ports: Option<Vec<Service>>,
     pub polls: Polls,
     pub interval: Duration,
+    /// Zero: as long as a rapid poll.
     pub timeout: Duration,
     pub plan: PlanKind,
     pub retries: Retries,
@@ -307,7 +308,10 @@ impl Draft {
     fn pace(&self) -> Pace {
         Pace {
             interval: self.interval,
-            timeout: self.timeout,
+            timeout: match self.timeout {
+                Duration::ZERO => self.rapid.rapid_timeout,
+                timeout => timeout,
+            },
             plan: match self.plan {
                 PlanKind::Retries => Plan::Retries(self.retries),
                 // Where fewer polls are made than have to fail, all of them have to.
@@ -399,6 +403,15 @@ mod tests {
                 Plan::Retries(_) => panic!("not poolmon's plan"),
             }
         }
+    }
+
+    #[test]
+    fn a_poll_without_a_limit_of_its_own_has_the_rapid_rounds() {
+        let mut draft = Draft::dovemon(Program::Dovemon);
+        draft.timeout = Duration::ZERO;
+        draft.rapid.rapid_timeout = Duration::from_secs(4);
+        let pace = draft.settled().unwrap().pace;
+        assert_eq!(pace.timeout, Duration::from_secs(4));
     }
 
     #[test]

@@ -8,9 +8,11 @@ use super::draft::Draft;
 use super::values;
 
 mod nearest;
+mod number;
 mod table;
 
 pub use nearest::nearest;
+pub use number::Beyond;
 pub use table::KEYS;
 
 /// Since when a key is there.
@@ -28,6 +30,8 @@ pub enum Kind {
     Seconds(fn(&mut Draft, Duration)),
     /// The same, and nothing at all.
     Delay(fn(&mut Draft, Duration)),
+    /// 0 for no limit of its own, or at least one second.
+    Limit(fn(&mut Draft, Duration)),
     /// Between two bounds.
     Count(u32, u32, fn(&mut Draft, u32)),
     Port(fn(&mut Draft, u16)),
@@ -52,7 +56,7 @@ impl Kind {
     pub fn hint(&self) -> &'static str {
         match self {
             Kind::Truth(_) => "True|False",
-            Kind::Seconds(_) | Kind::Delay(_) => "seconds",
+            Kind::Seconds(_) | Kind::Delay(_) | Kind::Limit(_) => "seconds",
             Kind::Count(..) => "number",
             Kind::Port(_) => "port",
             Kind::Path(_) => "path",
@@ -60,20 +64,38 @@ impl Kind {
         }
     }
 
-    /// Makes the choice, or says what was expected.
-    pub fn choose(&self, draft: &mut Draft, text: &str) -> Result<(), String> {
+    /// Makes the choice, or says what was expected; what else there is to say, if a number out of its
+    /// bounds was taken as the nearest within them.
+    pub fn choose(
+        &self,
+        draft: &mut Draft,
+        text: &str,
+        beyond: Beyond,
+    ) -> Result<Option<String>, String> {
         match *self {
             Kind::Truth(choose) => {
                 let on = values::truth(text).ok_or(values::TRUTH)?;
                 choose(draft, on);
             }
-            Kind::Seconds(choose) => choose(draft, seconds(text, 1)?),
-            Kind::Delay(choose) => choose(draft, seconds(text, 0)?),
+            Kind::Seconds(choose) => {
+                let taken = number::seconds(text, beyond)?;
+                choose(draft, taken.value);
+                return Ok(taken.remark);
+            }
+            Kind::Delay(choose) => {
+                let taken = number::delay(text, beyond)?;
+                choose(draft, taken.value);
+                return Ok(taken.remark);
+            }
+            Kind::Limit(choose) => {
+                let taken = number::limit(text, beyond)?;
+                choose(draft, taken.value);
+                return Ok(taken.remark);
+            }
             Kind::Count(least, most, choose) => {
-                let count = whole(text)
-                    .filter(|count| (least..=most).contains(count))
-                    .ok_or_else(|| format!("a number, at least {least}, at most {most}"))?;
-                choose(draft, count);
+                let taken = number::count(text, least..=most, beyond)?;
+                choose(draft, taken.value);
+                return Ok(taken.remark);
             }
             Kind::Port(choose) => choose(draft, port(text).ok_or(PORT)?),
             Kind::Path(choose) => {
@@ -84,16 +106,19 @@ impl Kind {
             }
             Kind::Words(expected, choose) => choose(draft, text).ok_or(expected)?,
         }
-        Ok(())
+        Ok(None)
     }
 }
 
-fn seconds(text: &str, least: u64) -> Result<Duration, String> {
-    let most = values::LONGEST_SECONDS;
-    let bounds = Duration::from_secs(least)..=Duration::from_secs(most.into());
-    values::decimal_seconds(text)
-        .filter(|seconds| bounds.contains(seconds))
-        .ok_or_else(|| format!("seconds, at least {least}, at most {most}"))
+impl KeyRow {
+    /// A file that dovemon reads must not keep this program from starting.
+    pub fn choose(&self, draft: &mut Draft, text: &str) -> Result<Option<String>, String> {
+        let beyond = match self.origin {
+            Origin::Dovemon => Beyond::Nearest,
+            Origin::Added => Beyond::Refused,
+        };
+        self.kind.choose(draft, text, beyond)
+    }
 }
 
 pub const PORT: &str = "a port from 1 to 65535";

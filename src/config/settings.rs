@@ -86,7 +86,8 @@ pub struct Retries {
 /// dovemon's plan: failed polls are counted for each service, then it is tried without a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rapid {
-    /// Failed polls in a row of one service before its rapid round.
+    /// Failed polls in a row of one service before its rapid round; with none, the first failed poll
+    /// means that it has failed.
     pub retry_count: u32,
     /// Attempts of a rapid round; with none, `retry_count` failures mean that it has failed.
     pub rapid_rounds: u32,

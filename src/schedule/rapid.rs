@@ -99,7 +99,7 @@ pub(super) fn on_result(
                 if count.failures < rapid.retry_count {
                     return Step::NextService;
                 }
-                if rapid.rapid_rounds > 0 {
+                if rapid.retry_count > 0 && rapid.rapid_rounds > 0 {
                     burst.0 = Some(Progress::new(failed.blame()));
                     return Step::Again {
                         after: Duration::ZERO,

@@ -6,6 +6,7 @@ use log::LevelFilter;
 
 use super::*;
 use crate::config::draft::{LogChoice, PlanKind};
+use crate::config::keys::Origin;
 use crate::config::settings::{Brake, Facility, Restore, Unknown};
 
 fn parsed(text: &str) -> Written {
@@ -177,28 +178,21 @@ fn a_bad_value_is_refused_with_line_key_and_expectation() {
             ":1: interval: \"ten\": expected seconds, at least 1, at most 31536000",
         ),
         (
-            "# c\n\ninterval: 0\n",
-            ":3: interval: \"0\": expected seconds, at least 1, at most 31536000",
-        ),
-        (
-            "interval: -5\n",
-            ":1: interval: \"-5\": expected seconds, at least 1, at most 31536000",
-        ),
-        (
-            "interval: 99999999999999999999999\n",
-            ":1: interval: \"99999999999999999999999\": expected seconds, at least 1, at most 31536000",
-        ),
-        (
-            "retry_count: -1\n",
-            ":1: retry_count: \"-1\": expected a number, at least 1, at most 1000",
-        ),
-        (
-            "retry_count: 3.5\n",
-            ":1: retry_count: \"3.5\": expected a number, at least 1, at most 1000",
-        ),
-        (
             "retry_count: 1e2\n",
-            ":1: retry_count: \"1e2\": expected a number, at least 1, at most 1000",
+            ":1: retry_count: \"1e2\": expected a number, at least 0, at most 1000",
+        ),
+        // Keys that are not dovemon's own.
+        (
+            "# c\n\nrise: 0\n",
+            ":3: rise: \"0\": expected a number, at least 1, at most 1000",
+        ),
+        (
+            "hold: 0\n",
+            ":1: hold: \"0\": expected seconds, at least 1, at most 31536000",
+        ),
+        (
+            "retry_delay: -1\n",
+            ":1: retry_delay: \"-1\": expected seconds, at least 0, at most 31536000",
         ),
         (
             "timeout: 3\nimap_port: 65536\n",
@@ -208,17 +202,32 @@ fn a_bad_value_is_refused_with_line_key_and_expectation() {
             "imap_port: imap\n",
             ":1: imap_port: \"imap\": expected a port from 1 to 65535",
         ),
-        ("imap_port: 0\n", ":1: imap_port: \"0\": expected a port from 1 to 65535"),
-        ("imap_port: -1\n", ":1: imap_port: \"-1\": expected a port from 1 to 65535"),
+        (
+            "imap_port: 0\n",
+            ":1: imap_port: \"0\": expected a port from 1 to 65535",
+        ),
+        (
+            "imap_port: -1\n",
+            ":1: imap_port: \"-1\": expected a port from 1 to 65535",
+        ),
         ("lockfile: ''\n", ":1: lockfile: \"\": expected a path"),
-        ("auth: cram-md5\n", ":1: auth: \"cram-md5\": expected plain or sasl"),
-        ("restore: all\n", ":1: restore: \"all\": expected any or own"),
+        (
+            "auth: cram-md5\n",
+            ":1: auth: \"cram-md5\": expected plain or sasl",
+        ),
+        (
+            "restore: all\n",
+            ":1: restore: \"all\": expected any or own",
+        ),
         (
             "syslog_facility: post\n",
             ":1: syslog_facility: \"post\": expected a facility such as mail or local5",
         ),
         ("interval: [10]\n", ":1: interval: expected a single value"),
-        ("interval:\n  seconds: 10\n", ":2: interval: expected a single value"),
+        (
+            "interval:\n  seconds: 10\n",
+            ":2: interval: expected a single value",
+        ),
         ("- interval: 10\n", ":1: expected a map of keys and values"),
         ("interval 10\n", ":1: expected a map of keys and values"),
         ("interval = 10\n", ":1: expected a map of keys and values"),
@@ -226,7 +235,10 @@ fn a_bad_value_is_refused_with_line_key_and_expectation() {
             "poll_imap: True\n\tinterval: 10\n",
             ":2: expected spaces before the key, not a tab",
         ),
-        ("interval: 1\n---\ntimeout: 2\n", ":2: expected one document, a second begins here"),
+        (
+            "interval: 1\n---\ntimeout: 2\n",
+            ":2: expected one document, a second begins here",
+        ),
         (
             "timeout: 1\ninterval: 1\0\n",
             ":2: expected text without NUL",
@@ -238,6 +250,63 @@ fn a_bad_value_is_refused_with_line_key_and_expectation() {
     assert_eq!(complaint(b"# f\xfcr\ninterval: 1\n"), ":1: expected UTF-8");
     let message = complaint(b"interval: 'ten\ntimeout: 3\n");
     assert!(message.contains(": expected YAML: "), "{message}");
+}
+
+#[test]
+fn numbers_of_dovemons_keys_never_keep_the_program_from_starting() {
+    let second = Duration::from_secs(1);
+    // As documented, 0 to n.
+    let zeros =
+        draft("timeout: 0\nretry_count: 0\nrapid_rounds: 0\ndelayed_down_delay: 0\nloglevel: 0\n");
+    assert_eq!(zeros.timeout, Duration::ZERO);
+    assert_eq!((zeros.rapid.retry_count, zeros.rapid.rapid_rounds), (0, 0));
+    zeros.settled().unwrap();
+    // Where 0 makes no sense, and beyond what is documented.
+    for (text, said) in [
+        (
+            "interval: 0\n",
+            "\"0\": expected seconds, at least 1, at most 31536000; 1 is taken",
+        ),
+        (
+            "interval: 0.5\n",
+            "\"0.5\": expected seconds, at least 1, at most 31536000; 1 is taken",
+        ),
+        (
+            "interval: '-5'\n",
+            "\"-5\": expected seconds, at least 1, at most 31536000; 1 is taken",
+        ),
+    ] {
+        assert_eq!(parsed(text).draft.interval, second, "{text:?}");
+        assert_eq!(remarks(text), [format!(":1: interval: {said}")]);
+    }
+    let written = parsed("rapidpoll_timeout: 0\nrapid_fails_needed: 0\nretry_count: 3.5\n");
+    assert_eq!(written.draft.rapid.rapid_timeout, second);
+    assert_eq!(written.draft.rapid.rapid_fails_needed, 1);
+    assert_eq!(written.draft.rapid.retry_count, 4);
+    assert_eq!(written.remarks.len(), 3);
+    for row in KEYS.iter().filter(|row| row.origin == Origin::Dovemon) {
+        use crate::config::keys::Kind;
+        if !matches!(
+            row.kind,
+            Kind::Seconds(_) | Kind::Delay(_) | Kind::Limit(_) | Kind::Count(..)
+        ) {
+            continue;
+        }
+        for value in [
+            "0",
+            "-1",
+            "0.5",
+            "1.5",
+            "'3'",
+            "+3",
+            "1000000000",
+            "99999999999999999999999",
+        ] {
+            let text = format!("{}: {value}\n", row.name);
+            parsed(&text).draft.settled().unwrap();
+            assert!(remarks(&text).len() <= 2, "{text}");
+        }
+    }
 }
 
 #[test]

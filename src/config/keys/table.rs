@@ -71,19 +71,20 @@ pub const KEYS: &[KeyRow] = &[
     ),
     row(
         "timeout",
-        Kind::Seconds(|draft, timeout| draft.timeout = timeout),
+        Kind::Limit(|draft, timeout| draft.timeout = timeout),
         "3",
         "timeout",
-        "how long a poll may take; after each failed poll in a row so much more",
+        "how long a poll may take; after each failed poll in a row so much more; with 0 as long as a \
+         rapid poll",
     ),
     row(
         "retry_count",
-        Kind::Count(1, values::MOST_ROUNDS, |draft, count| {
+        Kind::Count(0, values::MOST_ROUNDS, |draft, count| {
             draft.rapid.retry_count = count
         }),
         "3",
         "",
-        "failed polls of a protocol in a row before its rapid round",
+        "failed polls of a protocol in a row before its rapid round; with 0, the first one means failed",
     ),
     row(
         "rapid_rounds",

@@ -25,7 +25,7 @@ fn each_default_is_what_an_empty_file_means() {
     for row in KEYS.iter().filter(|row| !TELLING.contains(&row.name)) {
         let mut draft = Draft::dovemon(Program::Dovemon);
         if !row.default.is_empty() {
-            row.kind.choose(&mut draft, row.default).unwrap();
+            row.choose(&mut draft, row.default).unwrap();
         }
         assert_eq!(draft, Draft::dovemon(Program::Dovemon), "{}", row.name);
     }
@@ -33,13 +33,13 @@ fn each_default_is_what_an_empty_file_means() {
     for name in ["flush", "hold"] {
         let row = find(name).unwrap();
         let mut draft = Draft::dovemon(Program::Dovemon);
-        row.kind.choose(&mut draft, row.default).unwrap();
+        row.choose(&mut draft, row.default).unwrap();
         assert_eq!(draft.settled().unwrap(), empty, "{name}");
     }
     let mut draft = Draft::dovemon(Program::Dovemon);
     for name in ["retries", "retry_delay"] {
         let row = find(name).unwrap();
-        row.kind.choose(&mut draft, row.default).unwrap();
+        row.choose(&mut draft, row.default).unwrap();
     }
     assert_eq!(draft.retries, Draft::poolmon().retries);
     assert_eq!(draft.plan, PlanKind::Retries);
@@ -62,12 +62,20 @@ pub fn another(row: &KeyRow) -> &'static str {
         name => match row.kind {
             Kind::Truth(_) if row.default == "True" => "no",
             Kind::Truth(_) => "yes",
-            Kind::Seconds(_) | Kind::Delay(_) | Kind::Count(..) | Kind::Port(_)
+            Kind::Seconds(_)
+            | Kind::Delay(_)
+            | Kind::Limit(_)
+            | Kind::Count(..)
+            | Kind::Port(_)
                 if row.default == "2" =>
             {
                 "1"
             }
-            Kind::Seconds(_) | Kind::Delay(_) | Kind::Count(..) | Kind::Port(_) => "2",
+            Kind::Seconds(_)
+            | Kind::Delay(_)
+            | Kind::Limit(_)
+            | Kind::Count(..)
+            | Kind::Port(_) => "2",
             Kind::Path(_) => "/tmp/other",
             Kind::Words(..) => panic!("{name} has no other value here"),
         },
@@ -80,7 +88,7 @@ fn no_key_is_accepted_and_ignored() {
     for row in KEYS {
         let mut draft = empty.clone();
         let value = another(row).trim_matches('\'');
-        row.kind.choose(&mut draft, value).unwrap();
+        row.choose(&mut draft, value).unwrap();
         assert_ne!(draft, empty, "{}: {value}", row.name);
     }
 }

@@ -61,6 +61,23 @@ fn a_refusing_service_has_failed_after_three_polls_and_seven_rapid_attempts() {
 }
 
 #[test]
+fn with_a_retry_count_of_zero_the_first_failed_poll_means_failed() {
+    for rapid_rounds in [0, 10] {
+        for reply in [Reply::Refuses, Reply::Hangs] {
+            let pace = with(Rapid {
+                retry_count: 0,
+                rapid_rounds,
+                ..RAPID
+            });
+            let mut bench = Bench::new(pace, 1);
+            assert!(healthy(bench.attempt(Reply::Passes).2));
+            assert!(failed(bench.attempt(reply).2));
+            assert!(healthy(bench.attempt(Reply::Passes).2));
+        }
+    }
+}
+
+#[test]
 fn each_failure_in_a_row_adds_a_time_out_and_one_in_the_rapid_round_is_enough() {
     let mut bench = Bench::new(PACE, 1);
     let verdict = bench.check(

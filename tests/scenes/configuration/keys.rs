@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::thread;
 use std::time::Duration;
 
 use super::files::{account, Files};
@@ -225,6 +226,40 @@ fn as_many_polls_fail_as_the_file_asks_for_before_a_backend_has_failed() {
         assert!(polls >= least, "{keys:?}: {polls}");
         pool.wait_for_state(0, 'D');
     }
+}
+
+#[test]
+fn zeros_are_no_reason_not_to_start_and_keep_nobody_busy() {
+    let pool = FakePool::start(2);
+    let files = Files::of_pool(&pool);
+    files.write(
+        "interval: 0\ntimeout: 0\nretry_count: 0\nrapid_rounds: 10\nrapid_fails_needed: 0\n",
+    );
+    let monitor = files.plan(&pool.place).start();
+    pool.wait_for_visits();
+    for (key, taken) in [
+        ("interval", "at least 1,"),
+        ("rapid_fails_needed", "at least 1,"),
+    ] {
+        let line = [" ERR ", key, "\"0\": expected ", taken, "; 1 is taken"];
+        monitor.wait_for_line(&line, REACTION);
+    }
+    for key in ["timeout", "retry_count"] {
+        assert!(monitor.lines_with(&[key, "expected"]).is_empty());
+    }
+    let before = pool.backends[0].connections();
+    thread::sleep(A_WHILE);
+    let polls = pool.backends[0].connections() - before;
+    assert!((1..=6).contains(&polls), "{polls} polls");
+
+    // The first failed poll means failed.
+    pool.backends[0].set(Mood::Closing);
+    let before = pool.backends[0].connections();
+    let address = pool.address(0).to_string();
+    monitor.wait_for_line(&[&address, "has failed"], REACTION);
+    let polls = pool.backends[0].connections() - before;
+    assert!(polls <= 2, "{polls} polls");
+    pool.wait_for_state(0, 'D');
 }
 
 #[test]
