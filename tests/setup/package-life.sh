@@ -1,7 +1,8 @@
 #!/bin/bash
 # The life of the package on a machine, played in a system that may be thrown away: over a Perl
-# poolmon put there by hand, with its options, credentials and init script in place; on an empty
-# machine; beside a dovemon that is somebody else's; and an installation that fails. Called by
+# poolmon put there by hand, with its options, credentials and init script in place, or without
+# options; on an empty machine; beside a dovemon that is somebody else's; and an installation that
+# fails. Called by
 # check-packages.sh, which made the system, as root, in namespaces of its own.
 #
 #   package-life.sh FIRST.deb NEXT.deb
@@ -290,17 +291,62 @@ over_a_perl_poolmon() {
         /etc/default/poolmon /etc/dovecot/poolmon.conf /etc/dovecot/poolmon.credentials
 }
 
+# said WORDS: by the installation.
+said() {
+    grep -q "^poolmon: .*$1" "$folder/apt.log"
+}
+
+over_a_perl_poolmon_without_options() {
+    local old
+    say "== installed over a Perl poolmon that has no file of options"
+    put_a_perl_poolmon
+    /etc/init.d/poolmon stop
+    within 10 "it has ended" not test -e /run/poolmon.pid
+    rm /etc/default/poolmon /etc/dovecot/poolmon.conf /etc/logrotate.d/poolmon
+    sed -i '/etc.default.poolmon/d' /etc/init.d/poolmon
+    /etc/init.d/poolmon start
+    within 10 "it runs, with its defaults" test -s /run/poolmon.pid
+    old=$(pid)
+    install install "$first"
+    expect "the old one has ended" not test -e "/proc/$old"
+    within 10 "this one runs" runs
+    expect "with an empty OPTIONS, as was said" grep -qx 'OPTIONS=""' /etc/default/poolmon
+    expect "and where the old options belong" said "starts with the defaults"
+    install purge poolmon
+    expect "the file that the package made is gone" not test -e /etc/default/poolmon
+    rm /etc/init.d/poolmon.dpkg-bak /usr/sbin/poolmon.dpkg-bak /etc/dovecot/poolmon.credentials
+}
+
 on_an_empty_machine() {
+    local answer=0
     say "== installed where no poolmon was"
     list >"$folder/before"
     install install "$first"
-    within 10 "it runs with its defaults" runs
-    expect "a file for options is there" grep -q '^#OPTIONS=' /etc/default/poolmon
-    printf 'OPTIONS="-i 2 -p 143"\n' >>/etc/default/poolmon
+    expect "nothing is started" not test -e /run/poolmon.pid -o -e /var/log/poolmon.log
+    expect "it says so, and what to write where" said 'not started.*OPTIONS=".*to /etc/default/poolmon'
+    expect "in one line" test "$(grep -c '^poolmon: ' "$folder/apt.log")" = 1
+    expect "no file of options is made" not test -e /etc/default/poolmon
+    quietly invoke-rc.d poolmon start || answer=$?
+    expect "nor does a start start it: it is not configured" test "$answer" = 6
+    install install "$next"
+    expect "an upgrade starts nothing either" not test -e /run/poolmon.pid
+    # As the package's own file was once.
+    printf '#OPTIONS="-p 143"\n' >/etc/default/poolmon
+    quietly invoke-rc.d poolmon start
+    within 10 "with a file of comments alone it runs with its defaults" runs
+    quietly invoke-rc.d poolmon stop
+    install purge poolmon
+    install install "$first"
+    within 10 "so it does when it is installed over that file" runs
+    expect "and nothing is said about it" not said "not started"
+    printf 'OPTIONS="-i 2 -p 143"\n' >/etc/default/poolmon
     install install "$next"
     expect "an upgrade keeps the options set there" grep -q '^OPTIONS="-i 2' /etc/default/poolmon
+    within 10 "the new version runs" runs
     acts_on 127.0.0.12
     install purge poolmon
+    expect "a file that the package did not make stays" test -e /etc/default/poolmon
+    rm /etc/default/poolmon
     list >"$folder/after"
     diff "$folder/before" "$folder/after" || fail "files differ from before (< before, > after)"
     say "  ok: nothing is left of it"
@@ -332,10 +378,10 @@ beside_a_foreign_dovemon() {
 that_fails() {
     local old
     say "== an installation over a Perl poolmon that fails"
-    mkdir -p "$folder/other/DEBIAN" "$folder/other/usr/share/poolmon"
+    mkdir -p "$folder/other/DEBIAN" "$folder/other/usr/share/zsh/vendor-completions"
     printf 'Package: other\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n' \
         >"$folder/other/DEBIAN/control"
-    touch "$folder/other/usr/share/poolmon/options"
+    touch "$folder/other/usr/share/zsh/vendor-completions/_poolmon"
     quietly dpkg-deb --build "$folder/other" "$folder/other.deb"
     quietly dpkg -i "$folder/other.deb"
     put_a_perl_poolmon
@@ -365,6 +411,7 @@ for name in 127.0.0.11 127.0.0.12 director; do
 done
 within 60 "a director and two backends run" is up 127.0.0.12
 over_a_perl_poolmon
+over_a_perl_poolmon_without_options
 on_an_empty_machine
 beside_a_foreign_dovemon
 that_fails

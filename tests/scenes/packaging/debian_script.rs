@@ -7,7 +7,7 @@ use std::process::Command;
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
-use super::installation::{is_running, Installation, SOON};
+use super::installation::{is_running, Installation, MISREAD, SOON};
 use crate::lab::command::{self, Ended};
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_pool::FakePool;
@@ -16,6 +16,7 @@ use crate::lab::patience::wait_until;
 const RUNNING: Option<i32> = Some(0);
 const DEAD_WITH_PID_FILE: Option<i32> = Some(1);
 const STOPPED: Option<i32> = Some(3);
+const NOT_CONFIGURED: Option<i32> = Some(6);
 
 struct Script<'a> {
     there: &'a Installation,
@@ -136,11 +137,82 @@ fn what_is_wrong_with_the_options_is_shown() {
         there.configure("sysconfig/poolmon", &format!("OPTIONS=\"{options}\"\n"));
         let ended = script.run("start");
         assert!(!ended.status.success(), "{options}: {}", ended.text);
+        let is_quoting = ended.status.code() == NOT_CONFIGURED;
+        assert_eq!(is_quoting, words == "quote", "{options}: {}", ended.text);
         assert!(ended.text.contains(words), "{options}: {}", ended.text);
         assert!(there.pid().is_none(), "{options}");
     }
     fs::remove_file(there.program()).unwrap();
     script.expect("start", Some(5));
+}
+
+#[test]
+fn where_nothing_is_configured_it_says_so_and_does_not_start() {
+    let pool = FakePool::start(1);
+    let there = Installation::new(&pool.place);
+    let script = Script {
+        there: &there,
+        pool: &pool,
+    };
+    for action in ["start", "restart", "force-reload"] {
+        let said = script.expect(action, NOT_CONFIGURED);
+        assert!(said.contains("not configured: write OPTIONS="), "{said}");
+        assert!(said.contains("etc/default/poolmon"), "{said}");
+    }
+    script.expect("status", STOPPED);
+    script.expect("stop", Some(0));
+    assert!(there.pid().is_none() && there.log().is_empty());
+}
+
+#[test]
+fn options_that_the_shell_cannot_read_start_and_stop_nothing() {
+    let pool = FakePool::start(1);
+    let there = Installation::new(&pool.place);
+    let script = Script {
+        there: &there,
+        pool: &pool,
+    };
+    for name in ["dovecot/poolmon.conf", "sysconfig/poolmon"] {
+        there.configure("default/poolmon", &there.several_lines_of_options(&pool));
+        let pid = script.start();
+        for (text, words) in MISREAD {
+            there.configure(name, text);
+            for action in ["restart", "force-reload", "try-restart"] {
+                let said = script.expect(action, NOT_CONFIGURED);
+                assert!(
+                    said.contains(words) && said.contains(name),
+                    "{text:?}: {said}"
+                );
+            }
+            assert_eq!(there.pid(), Some(pid), "{text:?}");
+            script.expect("status", RUNNING);
+            script.expect("reload", Some(0));
+        }
+        script.expect("stop", Some(0));
+        for (text, words) in MISREAD {
+            there.configure(name, text);
+            let said = script.expect("start", NOT_CONFIGURED);
+            assert!(
+                said.contains(words) && said.contains(name),
+                "{text:?}: {said}"
+            );
+            assert!(there.pid().is_none(), "{text:?}");
+        }
+        fs::remove_file(there.path("etc").join(name)).unwrap();
+    }
+
+    // Shell that is more than an assignment, and means something.
+    let options = there.several_lines_of_options(&pool);
+    for text in [
+        format!("{options}[ -e /nonexistent ] && OPTIONS=--no-such-option\n"),
+        format!("{options}# no line feed at the end"),
+        format!("[Unit]\n{options}export OPTIONS\n"),
+        format!("OPTIONS='--no-such-option'\n{options}"),
+    ] {
+        there.configure("default/poolmon", &text);
+        script.start();
+        script.expect("stop", Some(0));
+    }
 }
 
 /// What the script has to know a Perl poolmon by: name, lock, PID, signals.

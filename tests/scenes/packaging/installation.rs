@@ -172,3 +172,16 @@ pub fn mode_of(path: &Path) -> u32 {
     let metadata = metadata.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     metadata.permissions().mode() & 0o7777
 }
+
+/// Files of options that a shell cannot read as they are meant, and what it says of them.
+pub const MISREAD: [(&str, &str); 6] = [
+    ("OPTIONS=--port=110 --ssl=993\n", "--ssl=993"),
+    (
+        "# c\n\nOPTIONS=-d --ssl=993\n# c\nPIDFILE=/nowhere\n",
+        "--ssl=993",
+    ),
+    ("export OPTIONS\nOPTIONS=--debug false\n", ""),
+    ("OPTIONS=\"--port=110\n", ""),
+    ("OPTIONS = --port=110\n", "OPTIONS"),
+    ("--port=110\n", "--port=110"),
+];

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::installation::{is_running, text_of, Installation, SOON};
+use super::installation::{is_running, text_of, Installation, MISREAD, SOON};
 use crate::lab::command::{self, Ended};
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_pool::FakePool;
@@ -67,7 +67,6 @@ fn it_starts_reports_reloads_restarts_and_stops() {
     let pool = FakePool::start(2);
     let there = Installation::new(&pool.place);
     there.configure("init.d/functions", FUNCTIONS);
-    there.configure("sysconfig/poolmon", &there.several_lines_of_options(&pool));
     let run = |action: &str| -> Ended {
         let mut script = Command::new(there.document("init/poolmon.redhat"));
         script.arg(action).env("OPTIONS", "--of-the-caller");
@@ -79,6 +78,10 @@ fn it_starts_reports_reloads_restarts_and_stops() {
         assert!(!ended.text.contains("unknown"), "{action}: {}", ended.text);
     };
     let subsystem = there.path("subsys/poolmon");
+
+    expect("start", 6);
+    assert!(run("start").text.contains("not configured: write OPTIONS="));
+    there.configure("sysconfig/poolmon", &there.several_lines_of_options(&pool));
 
     expect("status", 3);
     expect("stop", 0);
@@ -103,6 +106,27 @@ fn it_starts_reports_reloads_restarts_and_stops() {
         expect("status", 0);
         assert_ne!(there.pid(), before, "{action}");
     }
+    let last = there.pid().unwrap();
+    for (text, words) in MISREAD {
+        there.configure("dovecot/poolmon.conf", text);
+        for action in ["restart", "force-reload", "condrestart"] {
+            let ended = run(action);
+            assert_eq!(ended.status.code(), Some(6), "{text:?}: {}", ended.text);
+            let said = ended.text.contains(words) && ended.text.contains("poolmon.conf cannot be");
+            assert!(said, "{text:?}: {}", ended.text);
+        }
+        assert_eq!(there.pid(), Some(last), "{text:?}");
+        expect("status", 0);
+    }
+    expect("stop", 0);
+    for (text, _) in MISREAD {
+        there.configure("dovecot/poolmon.conf", text);
+        expect("start", 6);
+        assert!(there.pid().is_none(), "{text:?}");
+    }
+    // A heading is no reason.
+    there.configure("dovecot/poolmon.conf", "[Service]\n");
+    expect("start", 0);
     let last = there.pid().unwrap();
     expect("stop", 0);
     assert!(!is_running(last) && !there.lock().exists() && !subsystem.exists());

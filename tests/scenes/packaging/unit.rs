@@ -115,6 +115,52 @@ fn systemd_and_the_shell_read_the_same_options() {
     }
 }
 
+#[test]
+fn systemd_takes_options_without_quotes_as_they_are_meant() {
+    let place = Place::new();
+    let read = read_by_systemd(&place, "OPTIONS=--port=110 --ssl=993\n");
+    assert_eq!(read, "--port=110 --ssl=993");
+}
+
+/// Whether systemd would start the unit with the files that are there.
+fn would_start(place: &Place, unit: &Path) -> bool {
+    let text = fs::read_to_string(unit).unwrap();
+    let conditions: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("Condition"))
+        .collect();
+    assert!(!conditions.is_empty());
+    let mut analyze = Command::new("systemd-analyze");
+    analyze.arg("condition").args(conditions);
+    let ended = command::run(&mut analyze, place.folder(), SOON);
+    assert!(ended.text.contains("Conditions "), "{}", ended.text);
+    ended.status.success()
+}
+
+#[test]
+fn it_is_started_only_where_one_of_the_files_of_options_is_there() {
+    let place = Place::new();
+    let there = Installation::new(&place);
+    assert!(!would_start(&place, &there.unit()));
+    let text = fs::read_to_string(there.unit()).unwrap();
+    for name in [
+        "dovecot/poolmon.conf",
+        "default/poolmon",
+        "sysconfig/poolmon",
+    ] {
+        let read = format!(
+            "EnvironmentFile=-{}",
+            there.path("etc").join(name).display()
+        );
+        assert!(text.contains(&read), "{read}");
+        // It may leave the options to the defaults.
+        there.configure(name, "#OPTIONS=\n");
+        assert!(would_start(&place, &there.unit()), "{name}");
+        fs::remove_file(there.path("etc").join(name)).unwrap();
+        assert!(!would_start(&place, &there.unit()));
+    }
+}
+
 /// The last ExecStart with the words of OPTIONS in place of `$OPTIONS`, as systemd has it.
 fn exec_start(unit: &Path, options: &[String]) -> Vec<String> {
     let text = fs::read_to_string(unit).unwrap();

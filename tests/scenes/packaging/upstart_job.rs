@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::installation::{text_of, Installation, SOON};
+use super::installation::{text_of, Installation, MISREAD, SOON};
 use crate::lab::command;
 use crate::lab::fake_pool::FakePool;
 
@@ -71,14 +71,33 @@ fn its_script_becomes_the_program_with_the_words_of_options() {
     let job = std::fs::read_to_string(there.document("init/poolmon.upstart")).unwrap();
     let script = job.split_once("\nscript\n").unwrap().1;
     let script = script.split_once("\nend script\n").unwrap().0;
+    // upstart runs it with -e.
+    let run = || {
+        let mut shell = Command::new("sh");
+        shell.args(["-e", "-c", script]);
+        command::run(&mut shell, pool.place.folder(), SOON)
+    };
+    let refused = |words: &str| {
+        let ended = run();
+        assert_eq!(ended.status.code(), Some(6), "{words}: {}", ended.text);
+        assert!(ended.text.starts_with("poolmon: "), "{}", ended.text);
+        assert!(ended.text.contains(words), "{words}: {}", ended.text);
+    };
+    // It is not started again for that.
+    assert!(job.contains("\nnormal exit 0 6\n"));
+    refused("not configured: write OPTIONS=");
+    for (text, words) in MISREAD {
+        there.configure("default/poolmon", text);
+        refused(words);
+    }
+    there.configure("default/poolmon", "OPTIONS=\"-l 'unfinished\"\n");
+    refused("quote");
+    there.configure("dovecot/poolmon.conf", "[Service]\n");
     there.configure(
         "default/poolmon",
         "OPTIONS=\"--once \\\n  -S 'no  such;\\$socket'\n -t 1\"\n",
     );
-    // upstart runs it with -e.
-    let mut shell = Command::new("sh");
-    shell.args(["-e", "-c", script]);
-    let ended = command::run(&mut shell, pool.place.folder(), SOON);
+    let ended = run();
     assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
     assert!(ended.text.contains("no  such;$socket"), "{}", ended.text);
 }
