@@ -299,6 +299,31 @@ fn a_configured_name_needs_no_dns_and_no_check_needs_no_name() {
     assert_eq!(lookups.try_iter().count(), 0);
 }
 
+/// SECURITY.md says so.
+#[test]
+fn whoever_answers_for_dns_chooses_the_name_unless_one_is_configured() {
+    let authority = Authority::new();
+    let impostor = imaps(authority.acceptor("DNS:impostor.example", Validity::Current));
+    let real = imaps(authority.acceptor("IP:127.0.0.1", Validity::Current));
+    let forged = rig_with(&authority, account(), named("impostor.example"));
+    assert_eq!(attempt(&forged, &impostor, Security::Tls), Ok(Pass::Clean));
+    // The address alone is asked for where DNS has no name: a forged one stands in the way.
+    assert!(attempt(&forged, &real, Security::Tls).is_err());
+    for (name, real_one_passes) in [("mail.example", false), ("127.0.0.1", true)] {
+        let verify = Verify::Name(name.to_owned());
+        let probing = probing(verify, Some(authority.certificate()));
+        let names = Arc::new(Names::new(|_| named("impostor.example")));
+        let rig = Rig {
+            prober: Prober::with_names(&probing, names).unwrap(),
+            account: account(),
+            timeout: PATIENCE,
+        };
+        let refused = "tls handshake: certificate refused \"";
+        check_failure(attempt(&rig, &impostor, Security::Tls), refused);
+        assert_eq!(attempt(&rig, &real, Security::Tls).is_ok(), real_one_passes);
+    }
+}
+
 #[test]
 fn while_the_name_is_pending_the_connection_is_judged_and_no_handshake_begins() {
     let (_hold, held) = mpsc::channel::<()>();

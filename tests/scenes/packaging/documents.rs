@@ -317,3 +317,37 @@ fn zsh_completes_options_and_their_values() {
         }
     }
 }
+
+/// The text of all files with tests, one after the other.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().map_or(false, |ending| ending == "rs") {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_tests_that_the_promises_of_security_name_are_there() {
+    let mut text = String::new();
+    sources(&project("src"), &mut text);
+    sources(&project("tests"), &mut text);
+    let document = text_of("SECURITY.md");
+    let named: Vec<&str> = document
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| word.matches('_').count() > 2)
+        .collect();
+    assert!(named.len() > 12, "{named:?}");
+    for name in named {
+        assert!(text.contains(&format!("fn {name}(")), "{name}");
+    }
+    let promises = document.lines().filter(|line| line.starts_with("| "));
+    for promise in promises.skip(2) {
+        assert!(promise.contains('`'), "{promise}");
+    }
+}
