@@ -5,6 +5,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::quote::Quote;
 
 /// The director's name for a group of backends; users of one tag are only sent to its backends.
@@ -51,7 +53,7 @@ impl fmt::Display for HostState {
 
 /// The director's `last_updown_change`: whole seconds since 1970 of the clock of whichever director
 /// made the change; zero means never. Compared with other stamps only, never with a running clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stamp(pub u64);
 
 /// One line of HOST-LIST.

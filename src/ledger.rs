@@ -39,13 +39,15 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnDown {
     /// The backend's stamp in the list that was acted on.
-    #[serde(with = "StampNumber")]
     pub stamp_before: Stamp,
     /// When it was sent, by our own clock.
     pub sent: UnixSecond,
     /// The vhost count in that list.
     #[serde(default)]
     pub vhosts: u32,
+    /// The backend's stamp once a list showed it down.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stamp: Option<Stamp>,
 }
 
 /// Whether the backend's users still have to be moved away.
@@ -60,10 +62,6 @@ pub enum Drain {
 /// Whole seconds since 1970 of this machine's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct UnixSecond(pub u64);
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Stamp")]
-struct StampNumber(u64);
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

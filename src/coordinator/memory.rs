@@ -86,6 +86,7 @@ fn memory(entry: &Entry) -> Memory {
             stamp_before: down.stamp_before,
             sent: Stamp(down.sent.0),
             vhosts: down.vhosts,
+            stamp: down.stamp,
         }),
         drain_owed: entry.drain == Drain::Owed,
         contests: entry.contests,
@@ -98,6 +99,7 @@ fn entry(memory: &Memory) -> Entry {
             stamp_before: down.stamp_before,
             sent: UnixSecond(down.sent.0),
             vhosts: down.vhosts,
+            stamp: down.stamp,
         }),
         drain: match memory.drain_owed {
             true => Drain::Owed,

@@ -9,7 +9,10 @@
 //!     down:
 //!       stamp_before: 1795314605
 //!       sent: 1795314638
+//!       vhosts: 100
+//!       stamp: 1795314638
 //!     drain: owed
+//!     contests: 1
 //! ...
 //! ```
 //!

@@ -53,6 +53,7 @@ fn entry(number: u64) -> Entry {
             stamp_before: Stamp(number),
             sent: UnixSecond(number),
             vhosts: 100,
+            stamp: None,
         }),
         drain: Drain::Owed,
         contests: 0,
@@ -92,13 +93,14 @@ fn what_was_recorded_is_there_after_a_restart() {
     let owed = Entry {
         down: None,
         drain: Drain::Owed,
-        contests: 0,
+        contests: 2,
     };
     let down = Entry {
         down: Some(OwnDown {
             stamp_before: Stamp(0),
             sent: UnixSecond(i64::MAX as u64),
             vhosts: 100,
+            stamp: Some(Stamp(i64::MAX as u64)),
         }),
         drain: Drain::NotOwed,
         contests: 0,

@@ -204,7 +204,9 @@ impl Fleet {
             let address = listed.address;
             gone.remove(&address);
             match self.members.get_mut(&address) {
-                Some(member) => member.on_listed(listed, began, self.rules.hold, &mut changes),
+                Some(member) => {
+                    member.on_listed(listed, began, self.sync, self.rules.hold, &mut changes)
+                }
                 None => {
                     self.members.insert(address, Member::new(listed, began));
                     changes.joined.push(address);

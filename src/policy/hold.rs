@@ -154,7 +154,7 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         return None;
     }
     let (member, now) = (question.member, question.now);
-    let contested = match member.ownership.is_ours() {
+    let contested = match member.is_ours() {
         true => None,
         false => member.contest.contested_until(question.fleet.rules().hold),
     };

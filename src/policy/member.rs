@@ -9,12 +9,16 @@ use super::hold::Contest;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
 use super::settle::{Command, Setback};
-use super::{Action, Changes, Debt, Evidence, News};
+use super::{Action, Changes, Debt, Evidence, News, Sync};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::{DrainMode, Rules};
 
 /// Dovecot's default vhost count.
 const DEFAULT_VHOSTS: u32 = 100;
+
+/// For so long a synced director may list what it knew of a backend when it started, before it has
+/// taken in what the ring tells it.
+const MEMORY_RETURNS: Duration = Duration::from_secs(5);
 
 /// One listed backend.
 #[derive(Debug)]
@@ -34,6 +38,10 @@ pub struct Member {
     pub(super) ownership: Ownership,
     pub(super) contest: Contest,
     pub(super) turn: Option<Turn>,
+    /// The state and stamp last listed that tell what was done.
+    told: (HostState, Stamp),
+    /// Since when a synced director has listed an older stamp than that: it has lost its memory.
+    forgotten_since: Option<Instant>,
     /// The state that our last command is to bring about, until it is settled.
     expected: Option<Expectation>,
     /// When a probe was asked for that has not come in yet.
@@ -75,6 +83,8 @@ impl Member {
         let contest = Contest::new(listed.state, began);
         Member {
             vhosts_before: above_zero(listed.vhosts),
+            told: (listed.state, listed.changed),
+            forgotten_since: None,
             listed,
             evidence: Evidence::default(),
             debt: None,
@@ -82,7 +92,7 @@ impl Member {
             command: Command::Settled,
             setback: None,
             unsent: false,
-            ownership: Ownership::Foreign,
+            ownership: Ownership::default(),
             contest,
             turn: None,
             expected: None,
@@ -102,6 +112,12 @@ impl Member {
             && self.debt.is_none()
             && !self.ownership.is_claimed()
             && self.contest.count() == 0
+            && self.told == (self.listed.state, self.listed.changed)
+    }
+
+    /// Whether this monitor made the down that is listed.
+    pub(super) fn is_ours(&self) -> bool {
+        self.ownership.is_of(self.listed.state, self.listed.changed)
     }
 
     /// What has to outlive the process.
@@ -188,11 +204,12 @@ impl Member {
                     stamp_before: self.listed.changed,
                     sent: second,
                     vhosts: self.listed.vhosts,
+                    stamp: None,
                 };
-                self.ownership = Ownership::claim(down, now);
+                self.ownership.claim(down, now);
                 self.debt = (rules.drain != DrainMode::Leave).then(|| Debt::new(now));
             }
-            Action::MarkUp if !self.ownership.is_ours() => {
+            Action::MarkUp if !self.is_ours() => {
                 let sound_since = self.evidence.sound_since();
                 self.contest
                     .on_foreign_down_undone(sound_since, rules.hold, now);
@@ -221,7 +238,7 @@ impl Member {
             (Action::MarkUp, Answer::Done) => {
                 self.setback = None;
                 self.debt = None;
-                self.ownership = Ownership::Foreign;
+                self.ownership = Ownership::default();
             }
             (Action::MarkDown, Answer::Done) => self.setback = None,
             (Action::MarkDown | Action::MarkUp, Answer::NotDone | Answer::NotSent) => {
@@ -246,6 +263,7 @@ impl Member {
         &mut self,
         listed: Listed,
         began: Instant,
+        sync: Sync,
         hold: Duration,
         changes: &mut Changes,
     ) {
@@ -257,13 +275,9 @@ impl Member {
             self.news = began;
             changes.news.push(News { address, from, to });
         }
-        // Down and stamped anew: it was up for less than the time between two lists.
-        let was_up_unseen = (from, to) == (HostState::Down, HostState::Down) && changed && !ours;
-        let brought_up = (from, to) == (HostState::Down, HostState::Up) || was_up_unseen;
-        if brought_up && !self.is_coming_up() && !self.ownership.is_ours() {
-            let sound_since = self.evidence.sound_since();
-            self.contest
-                .on_foreign_down_undone(sound_since, hold, began);
+        let forgets = self.forgets(&listed, sync, began);
+        if !forgets {
+            self.take_in_acts(&listed, hold, began);
         }
         self.vhosts_before = above_zero(listed.vhosts).or(self.vhosts_before);
         self.listed = listed;
@@ -276,12 +290,45 @@ impl Member {
             Command::Sent | Command::Answered { .. } => Settled::No,
         };
         self.ownership.on_listed(&self.listed, settled, began);
+        if !forgets {
+            self.review_debt(settled, began);
+        }
+    }
+
+    /// Whether the list tells what a director that has just started knew, and not what was done: its
+    /// stamp is older than the last one. If a synced director keeps to it, the whole ring has lost its
+    /// memory, and the state counts from then on.
+    fn forgets(&mut self, listed: &Listed, sync: Sync, began: Instant) -> bool {
+        let (_, stamp) = self.told;
+        if listed.changed >= stamp || self.expects(listed.state) || sync != Sync::Synced {
+            self.forgotten_since = None;
+            return listed.changed < stamp && !self.expects(listed.state);
+        }
+        let since = *self.forgotten_since.get_or_insert(began);
+        began.saturating_duration_since(since) < MEMORY_RETURNS
+    }
+
+    /// Who has brought it up or taken it down since the last list, as far as that shows.
+    fn take_in_acts(&mut self, listed: &Listed, hold: Duration, began: Instant) {
+        let (from, stamp) = self.told;
+        let to = listed.state;
+        self.told = (to, listed.changed);
+        // Down and stamped anew: it was up for less than the time between two lists.
+        let was_up_unseen = (from, to) == (HostState::Down, HostState::Down)
+            && listed.changed > stamp
+            && !self.expects(to);
+        let brought_up = (from, to) == (HostState::Down, HostState::Up) || was_up_unseen;
+        let by_another = listed.changed >= stamp && !self.is_coming_up();
+        if brought_up && by_another && !self.ownership.is_of(from, stamp) {
+            let sound_since = self.evidence.sound_since();
+            self.contest
+                .on_foreign_down_undone(sound_since, hold, began);
+        }
         if was_up_unseen {
             self.contest.on_up_unseen(began);
         } else {
             self.contest.on_listed(from, to, began);
         }
-        self.review_debt(settled, began);
     }
 
     fn settle(&mut self, state: HostState, changes: &mut Changes) {

@@ -182,6 +182,20 @@ impl Dovecot {
         self.signal_group(Signal::SIGCONT);
     }
 
+    /// Kills one kind of process, such as `director`, and not the master, which starts a new one.
+    #[track_caller]
+    pub fn kill_service(&self, name: &str) {
+        let running = self.running.as_ref().expect("the instance runs");
+        let of_service = processes_of(pid_of(&running.master))
+            .into_iter()
+            .filter(|process| process.name == name)
+            .collect::<Vec<_>>();
+        assert!(!of_service.is_empty(), "no process of {name}");
+        for process in of_service {
+            kill(process.pid, Signal::SIGKILL).expect("it runs");
+        }
+    }
+
     /// Runs doveadm on this instance.
     #[track_caller]
     pub fn doveadm(&self, arguments: &[&str]) -> Ended {
@@ -209,17 +223,32 @@ fn pid_of(child: &Child) -> Pid {
 /// Whether a process of the group still runs. Zombies do not count: init may take its time to bury
 /// the children of a dead master, and they hold nothing.
 fn is_group_alive(group: Pid) -> bool {
+    !processes_of(group).is_empty()
+}
+
+struct Process {
+    pid: Pid,
+    name: String,
+}
+
+/// The processes of a group that still run.
+fn processes_of(group: Pid) -> Vec<Process> {
     let processes = match fs::read_dir("/proc") {
         Ok(processes) => processes,
-        Err(_) => return false,
+        Err(_) => return Vec::new(),
     };
-    processes.flatten().any(|process| {
-        let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+    let of_group = processes.flatten().filter_map(|process| {
+        let pid = process.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(process.path().join("stat")).ok()?;
         // Behind the name, which stands in brackets: state, parent, process group.
-        let fields: Vec<&str> = match stat.rsplit_once(')') {
-            Some((_, fields)) => fields.split_whitespace().collect(),
-            None => return false,
-        };
-        fields.len() > 2 && fields[2] == group.to_string() && !matches!(fields[0], "Z" | "X")
-    })
+        let (head, fields) = stat.rsplit_once(')')?;
+        let (_, name) = head.split_once('(')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let runs = !matches!(*fields.first()?, "Z" | "X");
+        (runs && fields.get(2)? == &group.to_string()).then(|| Process {
+            pid: Pid::from_raw(pid),
+            name: name.to_string(),
+        })
+    });
+    of_group.collect()
 }

@@ -1,5 +1,5 @@
 //! The scenes. `lab_itself` proves the lab, the others the monitor: `faults` against a fake director
-//! and fake backends, `ring` against real Dovecot.
+//! and fake backends, `ring` and `ring_faults` against real Dovecot.
 
 mod configuration;
 mod disagreement;
@@ -9,3 +9,4 @@ mod mailbox;
 mod maintenance;
 mod packaging;
 mod ring;
+mod ring_faults;

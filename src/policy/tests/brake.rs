@@ -60,6 +60,7 @@ fn what_it_weighed_before_is_remembered_or_taken_for_the_default() {
         stamp_before: Stamp(0),
         sent: Stamp(1_800_000_000),
         vhosts,
+        stamp: None,
     };
     for (memory, stamp, held) in [
         (None, Stamp(0), true),

@@ -217,6 +217,53 @@ fn a_tag_without_service_gets_one_that_is_down_by_its_vhost_count() {
     bench.check_acts(0, Action::MarkUp);
 }
 
+/// It lists what it knew when it started, and then what the ring tells it, three times in an hour.
+#[test]
+fn a_director_that_restarts_neither_takes_down_nor_brings_up() {
+    let mut bench = settled_bench();
+    contest(&mut bench);
+    for _ in 0..3 {
+        bench.pass_time(15_000);
+        let down = bench.listed(0).clone();
+        bench.listed(0).state = HostState::Up;
+        bench.listed(0).changed = Stamp(0);
+        bench.fleet.on_sync(Sync::Unsynced);
+        for _ in 0..3 {
+            bench.pass_time(1000);
+            bench.read_list();
+        }
+        bench.fleet.on_sync(Sync::Synced);
+        bench.read_list();
+        *bench.listed(0) = down;
+        bench.read_list();
+        bench.passes(0);
+    }
+    bench.check_held(0, &contested(), None);
+    bench.pass_time(7000);
+    bench.check_acts(0, Action::MarkUp);
+    assert_eq!(bench.memory(0).contests, 0);
+}
+
+/// What nobody undid counts as up once a synced director keeps to it.
+#[test]
+fn a_ring_that_has_lost_its_memory_lists_it_up() {
+    let mut bench = settled_bench();
+    contest(&mut bench);
+    bench.listed(0).state = HostState::Up;
+    bench.listed(0).changed = Stamp(0);
+    for _ in 0..6 {
+        bench.pass_time(1000);
+        bench.read_list();
+    }
+    assert!(bench.fleet.is_at_rest());
+    bench.pass_time(120_000);
+    bench.read_list();
+    contest(&mut bench);
+    bench.check_held(0, &contested(), None);
+    bench.pass_time(60_000);
+    bench.check_acts(0, Action::MarkUp);
+}
+
 #[test]
 fn the_ledger_keeps_the_contests_over_a_restart() {
     let mut bench = settled_bench();

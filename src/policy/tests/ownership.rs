@@ -67,6 +67,115 @@ fn a_down_stamped_before_ours_was_sent_is_not_ours() {
     bench.check_held(0, &not_ours(), None);
 }
 
+/// For some milliseconds the list shows what the director knew when it started; again and again.
+#[test]
+fn a_director_that_restarts_makes_our_down_nobody_elses() {
+    let mut bench = Bench::with(2, OWN);
+    bench.take_down(0, 1);
+    for old_down in [false, true, false] {
+        let down = bench.listed(0).clone();
+        bench.listed(0).changed = Stamp(down.changed.0 - 1);
+        if !old_down {
+            bench.listed(0).state = HostState::Up;
+            bench.listed(0).changed = Stamp(0);
+        }
+        bench.read_list();
+        *bench.listed(0) = down;
+        bench.read_list();
+    }
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn a_director_that_restarts_makes_our_down_nobody_elses_over_our_own_restart() {
+    let mut bench = Bench::with(2, OWN);
+    bench.take_down(0, 1);
+    let (memory, down) = (bench.memory(0), bench.listed(0).clone());
+    bench.list[0].state = HostState::Up;
+    bench.list[0].changed = Stamp(0);
+    let mut again = Bench::with(2, OWN);
+    again.list = bench.list;
+    again.list.push(Listed {
+        address: address(9),
+        ..again.list[0].clone()
+    });
+    again.read_list();
+    again.remember(9, memory);
+    again.pass_time(70_000);
+    again.read_list();
+    *again.listed(9) = Listed {
+        address: address(9),
+        ..down
+    };
+    again.read_list();
+    again.passes(9);
+    again.check_acts(9, Action::MarkUp);
+}
+
+/// It is dead all the time, so what the restarted director lists is changed at once: it says OK, and
+/// by then it has heard of the first down.
+#[test]
+fn a_down_that_the_director_only_forgot_stays_ours_when_it_is_told_again() {
+    let mut bench = Bench::with(2, OWN);
+    bench.take_down(0, 1);
+    let down = bench.listed(0).clone();
+    bench.pass_time(10_000);
+    bench.listed(0).state = HostState::Up;
+    bench.listed(0).changed = Stamp(0);
+    bench.read_list();
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    *bench.listed(0) = down;
+    bench.read_list();
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+/// The director is killed before it answers, and its successor is asked again before it has heard of
+/// the down from the ring.
+#[test]
+fn a_down_that_was_carried_out_unanswered_is_ours_though_it_was_sent_again() {
+    let mut bench = Bench::with(2, OWN);
+    bench.fails_while_passes(0, 1);
+    bench.check_acts(0, Action::MarkDown);
+    let carried_out = bench.second();
+    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.read_list();
+    bench.pass_time(3000);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    bench.listed(0).state = HostState::Down;
+    bench.listed(0).changed = carried_out;
+    bench.read_list();
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn a_down_by_somebody_else_after_the_ring_lost_its_memory_is_not_ours() {
+    for later in [true, false] {
+        let mut bench = Bench::with(2, OWN);
+        bench.take_down(0, 1);
+        let ours = bench.listed(0).changed;
+        bench.listed(0).state = HostState::Up;
+        bench.listed(0).changed = Stamp(0);
+        for _ in 0..10 {
+            bench.pass_time(1000);
+            bench.read_list();
+        }
+        bench.set(0, HostState::Down);
+        if !later {
+            // By a director whose clock is behind.
+            bench.listed(0).changed = Stamp(ours.0 - 5);
+        }
+        bench.read_list();
+        bench.passes(0);
+        bench.check_held(0, &not_ours(), None);
+    }
+}
+
 /// What the ledger says after a restart, what the list shows, and whether the down is ours.
 #[test]
 fn after_a_restart_the_ledger_and_the_stamp_decide() {
@@ -75,7 +184,12 @@ fn after_a_restart_the_ledger_and_the_stamp_decide() {
             stamp_before: Stamp(7),
             sent: Stamp(second),
             vhosts: 100,
+            stamp: None,
         })
+    };
+    let seen = |sent, stamp| {
+        let stamp = Some(Stamp(stamp));
+        down_sent_at(sent).map(|down| OwnDown { stamp, ..down })
     };
     for (down, stamp, ours) in [
         (None, 1000, false),
@@ -83,6 +197,13 @@ fn after_a_restart_the_ledger_and_the_stamp_decide() {
         (down_sent_at(1000), 1060, true),
         (down_sent_at(1000), 999, false),
         (down_sent_at(1000), 1100, false),
+        (seen(1000, 1001), 1001, true),
+        (seen(1000, 1001), 1002, false),
+        (seen(1000, 1001), 1000, false),
+        // Sent again after the director had lost its memory.
+        (seen(1000, 500), 500, true),
+        (seen(1000, 500), 1002, true),
+        (seen(1000, 500), 501, false),
     ] {
         let mut bench = Bench::with(2, OWN);
         bench.list.push(Listed {

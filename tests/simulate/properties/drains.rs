@@ -2,7 +2,7 @@
 
 use poolmon::backend::HostState;
 
-use super::terms::{acts, forgettings, listed, settling, throughout};
+use super::terms::{acts, has_forgotten, listed, settling, throughout};
 use super::{breach, Judgement};
 use crate::day::Day;
 use crate::history::{By, What};
@@ -37,9 +37,7 @@ pub fn every_owed_drain_is_done(day: &Day) -> Judgement {
                     half.max(down),
                     end,
                 )
-                && forgettings(day, watcher)
-                    .iter()
-                    .all(|forgot| *forgot < down);
+                && !has_forgotten(day, watcher, down);
             cases += usize::from(may);
             if may && users_left(day, backend, down, end) {
                 return breach(from, format!("w{watcher} left users on b{backend}"));

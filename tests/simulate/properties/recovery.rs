@@ -6,8 +6,8 @@ use poolmon::backend::HostState;
 use poolmon::config::settings::{Brake, Restore};
 
 use super::terms::{
-    acts, downs, forgettings, listed, longest_hold, misses, runs, sees, settling, slowest_settling,
-    synced, throughout, view, View,
+    acts, downs, has_forgotten, listed, longest_hold, misses, runs, sees, settling,
+    slowest_settling, synced, throughout, view, View,
 };
 use super::{breach, Judgement};
 use crate::day::Day;
@@ -31,16 +31,8 @@ pub fn a_backend_dead_to_all_goes_down(day: &Day) -> Judgement {
                 if view(day, backend, start, end) != View::Dead {
                     continue;
                 }
-                let is_refuge = |other: usize| {
-                    let (one, two) = (&day.layout.entries[backend], &day.layout.entries[other]);
-                    other != backend
-                        && one.tag == two.tag
-                        && two.vhosts > 0
-                        && throughout(sees(day, watcher, other), start, end)
-                        && throughout(listed(day, director, other, HostState::Up), half, end)
-                };
                 let down = listed(day, director, backend, HostState::Down);
-                if !day.backends().any(is_refuge) {
+                if !has_refuge(day, watcher, backend, (start, half, end)) {
                     continue;
                 }
                 cases += 1;
@@ -51,6 +43,25 @@ pub fn a_backend_dead_to_all_goes_down(day: &Day) -> Judgement {
         }
     }
     Ok(cases)
+}
+
+/// Whether another backend of the tag passes at the watcher from the first time on, and is up from the
+/// second time on, both until the third.
+pub fn has_refuge(
+    day: &Day,
+    watcher: usize,
+    backend: usize,
+    (start, half, end): (Instant, Instant, Instant),
+) -> bool {
+    let director = day.layout.posts[watcher].director;
+    day.backends().any(|other| {
+        let (one, two) = (&day.layout.entries[backend], &day.layout.entries[other]);
+        other != backend
+            && one.tag == two.tag
+            && two.vhosts > 0
+            && throughout(sees(day, watcher, other), start, end)
+            && throughout(listed(day, director, other, HostState::Up), half, end)
+    })
 }
 
 /// Another may take it down again, but not for long is it left there.
@@ -123,10 +134,7 @@ fn may_bring_up(day: &Day, watcher: usize, backend: usize, restore: Restore, at:
     let before = at - day.history.start;
     match changes.iter().rev().find(|(changed, ..)| *changed < before) {
         Some((changed, state, by)) => {
-            let changed = day.history.start + *changed;
-            let forgotten = forgettings(day, watcher)
-                .iter()
-                .any(|forgot| *forgot >= changed);
+            let forgotten = has_forgotten(day, watcher, day.history.start + *changed);
             let own = (*state, *by) == (HostState::Down, By::Watcher(watcher));
             (*state == HostState::Up || own) && !forgotten
         }

@@ -206,19 +206,42 @@ pub fn longest_hold(day: &Day, backend: usize, until: Instant) -> Duration {
     }
 }
 
-/// When a monitor's memory was lost, or a director's: if it alone had heard of a change, the ring's.
-pub fn forgettings(day: &Day, watcher: usize) -> Vec<Instant> {
-    let forgets = |what: &What| {
-        matches!(what,
-            What::Disturbed(Disturbance::Watcher(w, Life::StartWithoutLedger)) if *w == watcher)
-            || matches!(
-                what,
-                What::Disturbed(Disturbance::Director(_, Condition::Dead))
-            )
-    };
-    let records = day.history.records.iter();
-    records
-        .filter(|record| forgets(&record.what))
-        .map(|record| record.at)
-        .collect()
+/// For a director that starts to have heard the ring, and for a change to have gone round.
+const RING_TELLS: Duration = Duration::from_secs(30);
+
+/// Whether what the watcher did at this time has been forgotten since: by the watcher, or by a director
+/// that died while no other could tell the ring of it.
+pub fn has_forgotten(day: &Day, watcher: usize, done: Instant) -> bool {
+    let since = day
+        .history
+        .records
+        .iter()
+        .filter(|record| record.at >= done);
+    let mut disturbances = since.filter_map(|record| match record.what {
+        What::Disturbed(disturbance) => Some((record.at, disturbance)),
+        _ => None,
+    });
+    disturbances.any(|(at, disturbance)| match disturbance {
+        Disturbance::Watcher(w, Life::StartWithoutLedger) => w == watcher,
+        Disturbance::Director(director, Condition::Dead) => {
+            let from = done.checked_sub(RING_TELLS).unwrap_or(done);
+            let span = (
+                from.max(day.history.start),
+                (at + RING_TELLS).min(day.history.end),
+            );
+            !(0..day.layout.skews.len()).any(|other| {
+                other != director && throughout(&director_runs(day, other), span.0, span.1)
+            })
+        }
+        _ => false,
+    })
+}
+
+fn director_runs(day: &Day, director: usize) -> Times {
+    day.history.times(true, |what| match what {
+        What::Disturbed(Disturbance::Director(d, condition)) if *d == director => {
+            Some(*condition == Condition::Running)
+        }
+        _ => None,
+    })
 }

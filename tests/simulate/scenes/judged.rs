@@ -293,3 +293,61 @@ fn users_who_are_moved_to_a_drained_backend_are_left_alone() {
             .any(|(.., by)| by_admin(by)));
     });
 }
+
+fn with_own(mut layout: Layout) -> Layout {
+    for post in &mut layout.posts {
+        if let Program::Ours(habits) = &mut post.program {
+            habits.rules.restore = Restore::Own;
+        }
+    }
+    layout
+}
+
+/// When a backend was changed to this state last.
+fn last_change(story: &Story<'_>, backend: usize) -> (Duration, HostState) {
+    let changes = story.world.history.changes(backend);
+    let (at, state, _) = changes.last().expect("a change");
+    (*at, *state)
+}
+
+/// A director that starts lists what it knew, `U` with stamp 0, until it has heard the ring.
+#[test]
+fn with_own_a_director_that_restarts_does_not_keep_a_backend_down() {
+    let mut events = vec![(60, dies(1)), (300, recovers(1))];
+    for director in 0..3 {
+        let at = 120 + 50 * director as u64;
+        events.push((at, Disturbance::Director(director, Condition::Dead)));
+        events.push((at + 1, Disturbance::Director(director, Condition::Running)));
+    }
+    tell(
+        "directors restart",
+        &with_own(three_monitors()),
+        &events,
+        900,
+        |story| {
+            story.check_changes(&[0, 2, 0]);
+            let (at, state) = last_change(story, 1);
+            assert_eq!(state, HostState::Up, "{story}");
+            assert!(at < seconds(300 + 10), "{story}: {at:?}\n{}", story.log());
+        },
+    );
+}
+
+/// Not even where the backend comes back while the director has not heard of its down yet.
+#[test]
+fn with_own_a_backend_that_recovers_while_its_director_restarts_comes_up() {
+    for after in 0..4 {
+        let events = [
+            (60, dies(1)),
+            (120, Disturbance::Director(0, Condition::Dead)),
+            (121, Disturbance::Director(0, Condition::Running)),
+            (119 + after, recovers(1)),
+        ];
+        let layout = with_own(layout(3, vec![ours(0, 3), ours(1, 3)]));
+        tell("recovers meanwhile", &layout, &events, 400, |story| {
+            let (at, state) = last_change(story, 1);
+            assert_eq!(state, HostState::Up, "{story}\n{}", story.log());
+            assert!(at < seconds(140), "{story}: {at:?}\n{}", story.log());
+        });
+    }
+}
