@@ -16,7 +16,7 @@ use crate::policy::{self, Memory};
 /// How long a command waits for the ledger to be on disk, and the process's end for its last words.
 pub(super) const DISK_PATIENCE: Duration = Duration::from_millis(700);
 
-/// The wall clock's second, which dates a HOST-DOWN for comparison with the director's stamps.
+/// The wall clock's second, for comparison with the director's stamps.
 pub(super) fn this_second() -> Stamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Stamp(since.map_or(0, |since| since.as_secs()))
@@ -27,7 +27,7 @@ impl Coordinator {
     pub(super) fn recall(&mut self, address: IpAddr) {
         let entry = self.clerk.entry(address);
         self.fleet
-            .on_remembered(address, memory(&entry), Instant::now());
+            .on_remembered(address, memory(&entry), this_second(), Instant::now());
     }
 
     /// Has the ledger brought to what the fleet remembers of the listed backends; those that are not

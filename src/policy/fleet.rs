@@ -14,7 +14,7 @@ use super::{Action, Sync};
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::settings::Rules;
 use crate::outcome::Blame;
-use crate::schedule::Finding;
+use crate::schedule::{Finding, Verdict};
 
 /// All listed backends.
 #[derive(Debug)]
@@ -230,6 +230,9 @@ impl Fleet {
         };
         member.left_alone = false;
         let sound = member.evidence.on_finding(finding);
+        if let (Some(Verdict::Failed { .. }), None) = (&finding.verdict, sound) {
+            member.contest.on_failed();
+        }
         let asked = member.asked.map_or(false, |asked| answers(finding, asked));
         if asked {
             member.asked = None;
@@ -266,10 +269,10 @@ impl Fleet {
         }
     }
 
-    /// What the ledger still holds of a backend that has just joined.
-    pub fn on_remembered(&mut self, address: IpAddr, memory: Memory, now: Instant) {
+    /// What the ledger still holds of a backend that has just joined, in this second of the wall clock.
+    pub fn on_remembered(&mut self, address: IpAddr, memory: Memory, second: Stamp, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {
-            member.on_remembered(memory, now);
+            member.on_remembered(memory, second, now);
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! Contested: healthy to us, down but not by us, and listed up not long ago. Our HOST-UP is held for
 //! `--hold`, doubled each time it has been brought up against another's view, by us or by one who
-//! sees it as we do, up to an hour; an hour spent up forgets that. Unsteady: from its third down within an hour on, by whoever, a minute,
+//! sees it as we do, up to an hour; an hour spent up forgets that. A backend that is listed down when
+//! this monitor starts is held from the listed stamp on, as it would be had the monitor run all the
+//! time. Unsteady: from its third down within an hour on, by whoever, a minute,
 //! doubled with each further one. Service comes before quiet: where a tag has no backend listed up,
 //! one that is healthy goes up at once, the others stay held.
 
@@ -11,14 +13,14 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::{Action, Fleet, Hold, Question, Reason};
-use crate::backend::{HostState, Tag};
+use crate::backend::{HostState, Stamp, Tag};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 const UNSTEADY_FROM: usize = 3;
 const UNSTEADY_HOLD: Duration = Duration::from_secs(60);
 
-/// By how much two monitors can differ in when a backend was last listed up.
+/// By how much two monitors can differ in when a backend was last listed up: lists are read each second.
 const LIST_AGE: Duration = Duration::from_secs(2);
 
 /// With so many downs within an hour the hold has reached its longest.
@@ -32,6 +34,8 @@ pub(super) struct Contest {
     up: Option<Up>,
     /// When it was seen to go down, within the last hour, oldest first.
     downs: VecDeque<Instant>,
+    /// It has failed here since it was found down.
+    has_failed: bool,
 }
 
 /// The last time it was listed up.
@@ -39,24 +43,72 @@ pub(super) struct Contest {
 struct Up {
     since: Instant,
     latest: Instant,
+    source: Source,
+}
+
+/// How it is known when the backend was last up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// A list has shown it.
+    Listed,
+    /// It was down when this monitor first read of it; the stamp of that tells.
+    Stamp,
+}
+
+impl Up {
+    fn listed(since: Instant, latest: Instant) -> Up {
+        Up {
+            since,
+            latest,
+            source: Source::Listed,
+        }
+    }
+}
+
+/// When the change with this stamp was made, by our own clock, which shows `second` now. The stamp is
+/// of another machine's clock: if it is ahead of ours, or there is none, the change counts as made now.
+/// Where that clock is behind ours, the hold ends earlier by as much.
+fn made_at(stamp: Stamp, second: Stamp, now: Instant) -> Instant {
+    let age = match (stamp.0, second.0.checked_sub(stamp.0)) {
+        (0, _) | (_, None) => return now,
+        (_, Some(age)) => Duration::from_secs(age),
+    };
+    now.checked_sub(age).unwrap_or(now)
 }
 
 impl Contest {
-    pub(super) fn new(state: HostState, began: Instant) -> Contest {
+    /// It has just been listed for the first time.
+    pub(super) fn new(state: HostState, stamp: Stamp, began: Instant) -> Contest {
         let mut contest = Contest::default();
-        contest.on_listed(HostState::Down, state, began);
+        match state {
+            HostState::Up => contest.on_listed(HostState::Down, state, began),
+            // How old the stamp is has still to be told.
+            HostState::Down => contest.on_found_down(stamp, Stamp(0), began),
+        }
         contest
     }
 
-    /// What the ledger knows. How long ago it was up is not known; its hold begins anew.
-    pub(super) fn on_remembered(&mut self, count: u32, now: Instant) {
+    /// What the ledger knows.
+    pub(super) fn on_remembered(&mut self, count: u32) {
         self.count = count;
-        if count > 0 && self.up.is_none() {
-            self.up = Some(Up {
-                since: now,
-                latest: now,
-            });
-        }
+    }
+
+    /// It was down, with this stamp, when it was first listed to this monitor; `second` is the wall
+    /// clock's now.
+    pub(super) fn on_found_down(&mut self, stamp: Stamp, second: Stamp, now: Instant) {
+        let at = made_at(stamp, second, now);
+        self.up = Some(Up {
+            since: at,
+            latest: at,
+            source: Source::Stamp,
+        });
+        self.downs = VecDeque::from([at]);
+        self.has_failed = false;
+    }
+
+    /// It has been judged failed here.
+    pub(super) fn on_failed(&mut self) {
+        self.has_failed = true;
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -67,21 +119,19 @@ impl Contest {
         match (from, to) {
             (HostState::Up, HostState::Up) => {
                 let since = self.up.map_or(began, |up| up.since);
-                self.up = Some(Up {
-                    since,
-                    latest: began,
-                });
+                self.up = Some(Up::listed(since, began));
                 if began.saturating_duration_since(since) >= HOUR {
                     self.count = 0;
                 }
             }
-            (HostState::Down, HostState::Up) => {
-                self.up = Some(Up {
-                    since: began,
-                    latest: began,
-                });
-            }
+            (HostState::Down, HostState::Up) => self.up = Some(Up::listed(began, began)),
             (HostState::Up, HostState::Down) => {
+                // While no list could be read it was up for longer than is known.
+                if let Some(up) = &mut self.up {
+                    if began.saturating_duration_since(up.latest) > LIST_AGE {
+                        up.latest = began;
+                    }
+                }
                 if self.downs.len() == MOST_DOWNS {
                     self.downs.pop_front();
                 }
@@ -120,7 +170,12 @@ impl Contest {
         let hold = ends.saturating_duration_since(up.latest);
         let down_for = now.saturating_duration_since(up.latest) + LIST_AGE;
         let ends_hold = (hold..=hold.saturating_mul(2)).contains(&down_for);
-        if ends_hold && sound_since.map_or(false, |since| since <= up.latest) {
+        let passed_all_the_time = sound_since.map_or(false, |since| match up.source {
+            Source::Listed => since <= up.latest,
+            // Of the time before the start nothing is known that speaks against it.
+            Source::Stamp => !self.has_failed,
+        });
+        if ends_hold && passed_all_the_time {
             self.count = self.count.saturating_add(1);
         }
     }

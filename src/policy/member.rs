@@ -80,7 +80,7 @@ pub struct Memory {
 
 impl Member {
     pub(super) fn new(listed: Listed, began: Instant) -> Member {
-        let contest = Contest::new(listed.state, began);
+        let contest = Contest::new(listed.state, listed.changed, began);
         Member {
             vhosts_before: above_zero(listed.vhosts),
             told: (listed.state, listed.changed),
@@ -176,11 +176,16 @@ impl Member {
         expected.map_or(false, |expected| expected.state == state)
     }
 
-    pub(super) fn on_remembered(&mut self, memory: Memory, now: Instant) {
+    /// It has just been listed for the first time; `second` is the wall clock's.
+    pub(super) fn on_remembered(&mut self, memory: Memory, second: Stamp, now: Instant) {
         self.ownership = Ownership::remembered(memory.down, &self.listed, now);
         let remembered = memory.down.and_then(|down| above_zero(down.vhosts));
         self.vhosts_before = self.vhosts_before.or(remembered);
-        self.contest.on_remembered(memory.contests, now);
+        self.contest.on_remembered(memory.contests);
+        if self.listed.state == HostState::Down {
+            let stamp = self.listed.changed;
+            self.contest.on_found_down(stamp, second, now);
+        }
         if memory.drain_owed {
             self.debt.get_or_insert_with(|| Debt::new(now));
         }

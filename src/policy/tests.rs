@@ -240,7 +240,9 @@ impl Bench {
     }
 
     fn remember(&mut self, number: u8, memory: Memory) {
-        self.fleet.on_remembered(address(number), memory, self.now);
+        let second = self.second();
+        self.fleet
+            .on_remembered(address(number), memory, second, self.now);
     }
 
     fn check_owed(&self, number: u8) {

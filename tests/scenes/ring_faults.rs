@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::ring::{wait_for_states, watch, REACTION};
 use crate::lab::admin_socket;
 use crate::lab::monitor::Monitor;
-use crate::lab::patience::{promised, wait_until};
+use crate::lab::patience::{hold_for, promised, wait_until};
 use crate::lab::ring::{Ring, RingPlan};
 
 /// The monitor that took this backend down last: which of them, and how often each has.
@@ -68,4 +68,30 @@ fn with_restore_own_a_backend_comes_up_though_the_director_of_its_monitor_was_ki
             "{name}: {taken:?}"
         );
     }
+}
+
+#[test]
+fn with_restore_any_a_monitor_that_restarts_keeps_the_hold() {
+    const HOLD: Duration = Duration::from_secs(15);
+    let ring = Ring::start(RingPlan::default());
+    let plans = [0, 1].map(|director| watch(&ring, director).flag("--hold=15"));
+    let mut monitors = plans.clone().map(|plan| plan.start());
+    let name = ring.backends[1].address.to_string();
+    for monitor in &monitors {
+        monitor.wait_for_line(&[&name, "healthy"], REACTION);
+    }
+    ring.directors[1].doveadm(&["down", &name]);
+    let down = Instant::now();
+    wait_for_states(&ring, 0, "UDU");
+    sleep(Duration::from_secs(5));
+    for (plan, monitor) in plans.iter().zip(&mut monitors) {
+        monitor.stop(REACTION);
+        *monitor = plan.start();
+    }
+    // Stamps are whole seconds, and lists a second old.
+    let quiet = (HOLD - Duration::from_secs(3)).saturating_sub(down.elapsed());
+    hold_for("the hold", quiet, || ring.directors[0].states() == "UDU");
+    wait_for_states(&ring, 0, "UUU");
+    let taken = down.elapsed();
+    assert!(taken < promised(HOLD + Duration::from_secs(3)), "{taken:?}");
 }

@@ -338,7 +338,8 @@ impl Coordinator {
                 let changes = self.fleet.on_list(hosts, began);
                 for address in &changes.joined {
                     let memory = self.ledger.get(address).copied().unwrap_or_default();
-                    self.fleet.on_remembered(*address, memory, now);
+                    let second = Stamp(self.clock.second(now));
+                    self.fleet.on_remembered(*address, memory, second, now);
                     self.start_worker(*address, now);
                 }
                 self.remember();

@@ -50,6 +50,7 @@ pub const ALL: &[Property] = properties![
     recovery::synced_directors_agree,
     service::a_tag_with_a_healthy_backend_is_in_service,
     contest::a_contested_backend_changes_less_and_less,
+    contest::an_administrators_down_is_held,
     ownership::an_administrators_down_is_not_undone,
     drains::every_owed_drain_is_done,
 ];

@@ -217,6 +217,80 @@ fn a_tag_without_service_gets_one_that_is_down_by_its_vhost_count() {
     bench.check_acts(0, Action::MarkUp);
 }
 
+#[test]
+fn a_down_made_while_the_director_was_silent_is_held_from_the_first_list_that_shows_it() {
+    let mut bench = settled_bench();
+    bench.fleet.on_sync(Sync::Silent);
+    bench.pass_time(90_000);
+    bench.fleet.on_sync(Sync::Synced);
+    contest(&mut bench);
+    bench.pass_time(59_000);
+    bench.check_held(0, &contested(), None);
+    bench.pass_time(1000);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+/// The list shows backend 9 down for so long when this monitor starts, by its own clock.
+fn started_after(seconds: i64) -> Bench {
+    let mut bench = Bench::new(2);
+    let stamp = bench.second().0 as i64 - seconds;
+    bench.list.push(Listed {
+        address: address(9),
+        state: HostState::Down,
+        changed: Stamp(stamp as u64),
+        ..bench.list[0].clone()
+    });
+    bench.read_list();
+    bench.remember(9, Memory::default());
+    bench.passes(1);
+    bench.passes(9);
+    bench
+}
+
+#[test]
+fn after_a_start_the_hold_counts_from_the_stamp() {
+    let reason = Reason::Contested {
+        address: address(9),
+    };
+    for (age, left) in [(0, 60), (5, 55), (59, 1), (-90, 60), (1_800_000_000, 60)] {
+        let mut bench = started_after(age);
+        bench.pass_time(left * 1000 - 900);
+        bench.check_held(9, &reason, None);
+        bench.pass_time(900);
+        bench.check_acts(9, Action::MarkUp);
+    }
+    for age in [60, 3600, 1_000_000] {
+        started_after(age).check_acts(9, Action::MarkUp);
+    }
+}
+
+#[test]
+fn after_a_start_one_backend_of_a_tag_without_service_goes_up_at_once() {
+    let mut bench = started_after(5);
+    for number in [0, 1] {
+        bench.set(number, HostState::Down);
+        bench.read_list();
+        bench.refuses(number, true);
+    }
+    bench.passes(9);
+    bench.check_acts(9, Action::MarkUp);
+}
+
+/// Who ran on would hold it twice as long the next time.
+#[test]
+fn a_hold_that_a_start_interrupts_counts_if_it_passes_all_the_time() {
+    for (fails, contests) in [(false, 1), (true, 0)] {
+        let mut bench = started_after(5);
+        if fails {
+            bench.refuses(9, true);
+            bench.passes(9);
+        }
+        bench.pass_time(56_000);
+        bring_up(&mut bench, 9);
+        assert_eq!(bench.memory(9).contests, contests);
+    }
+}
+
 /// It lists what it knew when it started, and then what the ring tells it, three times in an hour.
 #[test]
 fn a_director_that_restarts_neither_takes_down_nor_brings_up() {

@@ -107,7 +107,7 @@ fn the_fleet_rests_once_its_commands_are_seen_and_its_debts_paid() {
 #[test]
 fn a_debt_remembered_for_a_backend_that_is_up_keeps_the_fleet_awake_until_it_ends() {
     let mut bench = Bench::new(1);
-    bench.fleet.on_remembered(address(0), OWES, bench.now);
+    bench.remember(0, OWES);
     bench.pass_time(64_000);
     bench.read_list();
     assert!(!bench.fleet.is_at_rest());

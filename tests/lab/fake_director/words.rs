@@ -171,6 +171,11 @@ impl FakeHost {
             stamp: 0,
         }
     }
+
+    /// Nobody is on it any more, and nobody's hold lasts.
+    pub fn be_down_for_long(&mut self) {
+        (self.state, self.users, self.stamp) = ('D', 0, 1);
+    }
 }
 
 /// A command as it came.

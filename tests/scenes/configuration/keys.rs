@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::files::{account, Files};
 use crate::lab::fake_backend::{Mood, IMAP, LMTP, POP3};
+use crate::lab::fake_director::FakeHost;
 use crate::lab::fake_pool::{FakePool, REACTION};
 use crate::lab::patience::{hold_for, wait_until};
 
@@ -109,7 +110,8 @@ fn use_host_flush_forgets_users_and_otherwise_they_are_moved() {
 fn only_what_it_took_down_itself_comes_up_unless_the_file_says_any() {
     for (key, comes_up) in [("", false), ("restore: any\n", true)] {
         let pool = FakePool::start(2);
-        pool.director.edit(pool.address(1), |host| host.state = 'D');
+        pool.director
+            .edit(pool.address(1), FakeHost::be_down_for_long);
         let files = Files::of_pool(&pool);
         files.write(key);
         let monitor = files.plan(&pool.place).start();

@@ -218,8 +218,8 @@ fn a_removed_backend_is_left_in_peace() {
 fn a_backend_listed_down_goes_up_when_healthy_and_is_left_down_when_not() {
     let pool = FakePool::start(3);
     for backend in [1, 2] {
-        let down = |host: &mut FakeHost| (host.state, host.users) = ('D', 0);
-        pool.director.edit(pool.address(backend), down);
+        pool.director
+            .edit(pool.address(backend), FakeHost::be_down_for_long);
     }
     pool.backends[2].set(Mood::Refusing);
     let _monitor = pool.monitor().start();

@@ -6,7 +6,9 @@ use nix::sys::signal::Signal;
 
 use super::{assert_no_more_changes, A_WHILE};
 use crate::lab::fake_backend::Mood;
-use crate::lab::fake_director::{Answer, Command, Deed, Greeting, ListShape, RingState, WritePace};
+use crate::lab::fake_director::{
+    Answer, Command, Deed, FakeHost, Greeting, ListShape, RingState, WritePace,
+};
 use crate::lab::fake_pool::{FakePool, REACTION};
 use crate::lab::patience::{hold_for, promised, wait_until};
 use crate::lab::together::together;
@@ -83,7 +85,8 @@ fn a_stop_is_obeyed_while_a_change_is_awaited() {
                 pool.director
                     .answer_always(command, Answer::Hang(Deed::Undone));
                 if command == Command::HostUp {
-                    pool.director.edit(pool.address(0), |host| host.state = 'D');
+                    pool.director
+                        .edit(pool.address(0), FakeHost::be_down_for_long);
                 } else {
                     pool.backends[0].set(Mood::Refusing);
                 }

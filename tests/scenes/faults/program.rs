@@ -24,7 +24,8 @@ use crate::lab::warden::{Ward, Warden};
 #[test]
 fn a_dry_run_tells_and_changes_nothing() {
     let pool = FakePool::start(3);
-    pool.director.edit(pool.address(1), |host| host.state = 'D');
+    pool.director
+        .edit(pool.address(1), FakeHost::be_down_for_long);
     let monitor = pool.monitor().flag("-n").start();
     pool.wait_for_visits();
     pool.backends[0].set(Mood::Refusing);

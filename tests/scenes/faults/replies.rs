@@ -88,8 +88,8 @@ fn whatever_is_said_to_a_flush_the_users_go_in_the_end() {
 fn whatever_is_said_to_an_up_the_backend_comes_up() {
     let pool = pool_with_bad_replies(Command::HostUp);
     for backend in 1..pool.backends.len() {
-        let down = |host: &mut FakeHost| (host.state, host.users) = ('D', 0);
-        pool.director.edit(pool.address(backend), down);
+        pool.director
+            .edit(pool.address(backend), FakeHost::be_down_for_long);
     }
     let _monitor = pool.monitor().start();
     wait_until("all to be up", REACTION, || {

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use poolmon::backend::HostState;
 
+use super::ownership::was_downing;
 use super::terms::{
     acts, listed, misses, never, runs, sees, slowest_settling, throughout, view, View,
 };
 use super::{breach, Judgement};
 use crate::day::Day;
-use crate::history::Times;
+use crate::history::{By, Times};
 
 /// The first two downs within an hour are not held against a backend, and older ones are forgotten.
 const FREE_WHEN_UNSTEADY: usize = 8;
@@ -77,6 +78,36 @@ fn most_changes(time: Duration) -> usize {
         passed += hold;
     }
     3 + 2 * holds
+}
+
+/// Nor by a monitor that has been restarted since. Where the tag is without service one goes up at once.
+pub fn an_administrators_down_is_held(day: &Day) -> Judgement {
+    let mut cases = 0;
+    let skew = day.layout.skews.iter().max().copied().unwrap_or_default();
+    for backend in day.backends() {
+        for pair in day.history.changes(backend).windows(2) {
+            let (down, up, watcher) = match pair {
+                [(down, HostState::Down, By::Admin), (up, HostState::Up, By::Watcher(watcher))] => {
+                    (*down, *up, *watcher)
+                }
+                _ => continue,
+            };
+            let habits = match day.ours().find(|(ours, _)| *ours == watcher) {
+                Some((_, habits)) => habits,
+                None => continue,
+            };
+            let (from, to) = (day.history.start + down, day.history.start + up);
+            if was_downing(day, watcher, backend, down) || lacks_service(day, backend, from, to) {
+                continue;
+            }
+            cases += 1;
+            // Stamps are whole seconds, and lists a second old.
+            if up - down + skew + Duration::from_secs(3) < habits.rules.hold {
+                return breach(to, format!("w{watcher} undid an administrator's down"));
+            }
+        }
+    }
+    Ok(cases)
 }
 
 fn lacks_service(day: &Day, backend: usize, start: Instant, end: Instant) -> bool {

@@ -51,7 +51,7 @@ pub fn an_administrators_down_is_not_undone(day: &Day) -> Judgement {
     Ok(cases)
 }
 
-fn was_downing(day: &Day, watcher: usize, backend: usize, at: Duration) -> bool {
+pub(super) fn was_downing(day: &Day, watcher: usize, backend: usize, at: Duration) -> bool {
     let skew = *day.layout.skews.iter().max().unwrap_or(&Duration::ZERO) + Duration::from_secs(2);
     let crashed = |record: &&crate::history::Record| matches!(record.what, What::Disturbed(Disturbance::Watcher(w, _)) if w == watcher);
     for record in day.history.records.iter().filter(crashed) {

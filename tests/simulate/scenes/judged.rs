@@ -351,3 +351,22 @@ fn with_own_a_backend_that_recovers_while_its_director_restarts_comes_up() {
         });
     }
 }
+
+#[test]
+fn a_monitor_that_restarts_holds_somebodys_down_as_long_as_one_that_ran_on() {
+    let mut events = vec![(60, Disturbance::Admin(0, 1, HostState::Down))];
+    for at in [65, 90, 110] {
+        events.push((at, Disturbance::Watcher(0, Life::Start)));
+        events.push((at + 1, Disturbance::Watcher(1, Life::StartWithoutLedger)));
+    }
+    tell("restarts", &two_monitors(), &events, 300, |story| {
+        story.check_changes(&[0, 2, 0]);
+        let (at, state) = last_change(story, 1);
+        assert_eq!(state, HostState::Up, "{story}");
+        assert!(
+            (seconds(118)..seconds(130)).contains(&at),
+            "{story}: {at:?}\n{}",
+            story.log()
+        );
+    });
+}
