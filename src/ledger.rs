@@ -30,6 +30,9 @@ pub struct Entry {
     pub down: Option<OwnDown>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub drain: Drain,
+    /// The stamp of the down with which a list has shown no users: who came later stays.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drained: Option<Stamp>,
     /// How often it was brought up against another monitor's view.
     #[serde(default, skip_serializing_if = "is_default")]
     pub contests: u32,

@@ -89,6 +89,7 @@ fn memory(entry: &Entry) -> Memory {
             stamp: down.stamp,
         }),
         drain_owed: entry.drain == Drain::Owed,
+        drained: entry.drained,
         contests: entry.contests,
     }
 }
@@ -101,6 +102,7 @@ fn entry(memory: &Memory) -> Entry {
             vhosts: down.vhosts,
             stamp: down.stamp,
         }),
+        drained: memory.drained,
         drain: match memory.drain_owed {
             true => Drain::Owed,
             false => Drain::NotOwed,

@@ -12,6 +12,7 @@
 //!       vhosts: 100
 //!       stamp: 1795314638
 //!     drain: owed
+//!     drained: 1795314638
 //!     contests: 1
 //! ...
 //! ```

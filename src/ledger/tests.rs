@@ -56,6 +56,7 @@ fn entry(number: u64) -> Entry {
             stamp: None,
         }),
         drain: Drain::Owed,
+        drained: None,
         contests: 0,
     }
 }
@@ -93,6 +94,7 @@ fn what_was_recorded_is_there_after_a_restart() {
     let owed = Entry {
         down: None,
         drain: Drain::Owed,
+        drained: None,
         contests: 2,
     };
     let down = Entry {
@@ -103,6 +105,7 @@ fn what_was_recorded_is_there_after_a_restart() {
             stamp: Some(Stamp(i64::MAX as u64)),
         }),
         drain: Drain::NotOwed,
+        drained: Some(Stamp(1795314605)),
         contests: 0,
     };
     for (text, entry) in [

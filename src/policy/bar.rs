@@ -160,9 +160,9 @@ fn is_majority(part: usize, whole: usize) -> bool {
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     match question.action {
-        Action::MarkDown => hold_down(question),
         Action::MarkUp => hold_up(question),
-        Action::Drain => None,
+        _ if question.acts_on_failure() => hold_down(question),
+        _ => None,
     }
 }
 

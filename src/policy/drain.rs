@@ -1,14 +1,88 @@
-//! The users of a backend that we took down are moved away, however often it must be asked for.
+//! The users of a backend that is down and has failed are moved away, however often it must be asked for.
 //!
 //! A drain is owed from before HOST-DOWN is sent until one `OK` to it is followed by a list with no
-//! users. Users who appear on the backend after that are somebody's intent (`doveadm director move`
-//! of an administrator who tries a repair) and are left alone.
+//! users. One is owed, too, for a down that somebody else made, if this monitor's own verdict is
+//! failed and its synced director has listed users on it for some seconds: the one who took it down
+//! may be gone, or may be an administrator who did not know that it would die. The rules that hold a
+//! down back hold such a drain back, too, so a monitor that is cut off moves nobody.
+//!
+//! One drain is owed for each stamp of a down. Once a synced director has listed no users with it,
+//! users who appear later are somebody's intent (`doveadm director move` of an administrator who
+//! tries a repair) and are left alone. The stamp is of another machine's clock, so it only tells one
+//! down from another; how long users have been left is counted from the list that first showed them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ownership::DOWN_MAY_LAST;
 use super::settle::growing_pause;
-use super::{Action, Hold, Question, Reason};
+use super::{Action, Hold, Question, Reason, Sync};
+use crate::backend::{HostState, Listed, Stamp};
+
+/// How long whoever took a backend down has to move its users first: a reset shows in the next list,
+/// and one with a limit moves some every 2 s.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// Who is left on a backend that is down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Users {
+    /// With this stamp of the down, and since when, a synced director has listed users.
+    left: Option<(Stamp, Instant)>,
+    /// With this one it has listed none.
+    drained: Option<Stamp>,
+}
+
+impl Users {
+    pub(super) fn remembered(drained: Option<Stamp>) -> Users {
+        Users {
+            left: None,
+            drained,
+        }
+    }
+
+    /// Since when users have been left there that nobody has moved away.
+    pub(super) fn left_since(&self) -> Option<Instant> {
+        self.left.map(|(_, since)| since)
+    }
+
+    /// The down whose users are all gone, or were.
+    pub(super) fn drained(&self) -> Option<Stamp> {
+        self.drained
+    }
+
+    /// A list that tells what was done: not one of a director that has lost its memory.
+    pub(super) fn on_list(&mut self, listed: &Listed, sync: Sync, began: Instant) {
+        let stamp = listed.changed;
+        match (listed.state, sync) {
+            (HostState::Up, _) => *self = Users::default(),
+            // What an unsynced director lists may lack users, and those who are not left any more.
+            (HostState::Down, Sync::Silent | Sync::Unsynced) => self.left = None,
+            (HostState::Down, Sync::Synced) if listed.users == 0 => {
+                self.left = None;
+                self.drained = Some(stamp);
+            }
+            (HostState::Down, Sync::Synced) if self.drained == Some(stamp) => self.left = None,
+            (HostState::Down, Sync::Synced) => {
+                if self.left.map(|(of, _)| of) != Some(stamp) {
+                    self.left = Some((stamp, began));
+                }
+            }
+        }
+    }
+
+    /// The director is not synced, or does not answer.
+    pub(super) fn on_ring_lost(&mut self) {
+        self.left = None;
+    }
+
+    /// The list is of a director that has lost its memory. If it is synced all the same, it may send
+    /// users there until it hears of the down again, whom somebody has to move.
+    pub(super) fn on_forgotten(&mut self, sync: Sync) {
+        self.left = None;
+        if sync == Sync::Synced {
+            self.drained = None;
+        }
+    }
+}
 
 /// A drain that is owed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,10 +159,15 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     if question.action != Action::Drain {
         return None;
     }
-    match question.member.debt.as_ref()?.phase {
-        Phase::Due {
-            not_before: Some(until),
-        } if question.now < until => Some(question.hold_until(Reason::DrainPause, until)),
-        _ => None,
-    }
+    let (reason, until) = match &question.member.debt {
+        Some(debt) => match debt.phase {
+            Phase::Due { not_before } => (Reason::DrainPause, not_before?),
+            Phase::Acknowledged { .. } => return None,
+        },
+        None => {
+            let since = question.member.users.left_since()?;
+            (Reason::OthersDrain, since + GRACE)
+        }
+    };
+    (question.now < until).then(|| question.hold_until(reason, until))
 }

@@ -143,17 +143,27 @@ impl Fleet {
 
     pub fn on_sync(&mut self, sync: Sync) {
         self.sync = sync;
+        if sync != Sync::Synced {
+            for member in self.members.values_mut() {
+                member.on_ring_lost();
+            }
+        }
     }
 
     /// Whether a list that shows what the last one did would change nothing here, however much later
-    /// it comes: no command, debt, claim or contest waits for one.
+    /// it comes: no command, debt, claim or contest waits for one, nor do users who may be left.
     pub fn is_at_rest(&self) -> bool {
-        self.members.values().all(Member::is_at_rest)
+        let drain = self.rules.drain;
+        self.members.values().all(|member| member.is_at_rest(drain))
     }
 
-    /// Other rules than before: they hold for what is decided from now on.
+    /// Other rules than before: they hold for what is decided from now on. Drains that are owed are
+    /// forgiven if the operator does not want users moved any more.
     pub fn on_rules(&mut self, rules: Rules) {
         self.rules = rules;
+        for member in self.members.values_mut() {
+            member.on_rules(&self.rules);
+        }
     }
 
     /// Whom it is probed as from now on. It is nobody for a backend that has just been listed.
@@ -272,7 +282,7 @@ impl Fleet {
     /// What the ledger still holds of a backend that has just joined, in this second of the wall clock.
     pub fn on_remembered(&mut self, address: IpAddr, memory: Memory, second: Stamp, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {
-            member.on_remembered(memory, second, now);
+            member.on_remembered(memory, second, &self.rules, now);
         }
     }
 

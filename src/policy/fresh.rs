@@ -10,10 +10,10 @@ use super::{Action, Age, Hold, Need, Question, Reason};
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     let evidence = &question.member.evidence;
     let newest = match question.action {
-        Action::MarkDown => evidence.latest_failure(),
         Action::MarkUp => evidence.sound_round().map(|round| round.began),
-        // The debt says that this monitor made the state.
-        Action::Drain => return None,
+        _ if question.acts_on_failure() => evidence.latest_failure(),
+        // The debt says that it was judged before.
+        _ => return None,
     };
     let of_these = evidence.age() == Age::OfTheseServices;
     if of_these && newest.map_or(false, |began| began >= question.member.news) {

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::bar::Login;
+use super::drain::Users;
 use super::hold::Contest;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
@@ -38,6 +39,7 @@ pub struct Member {
     pub(super) ownership: Ownership,
     pub(super) contest: Contest,
     pub(super) turn: Option<Turn>,
+    pub(super) users: Users,
     /// The state and stamp last listed that tell what was done.
     told: (HostState, Stamp),
     /// Since when a synced director has listed an older stamp than that: it has lost its memory.
@@ -74,6 +76,8 @@ pub struct Memory {
     /// The HOST-DOWN that made the down ours, while it is.
     pub down: Option<OwnDown>,
     pub drain_owed: bool,
+    /// The stamp of the down after which its users were gone: who came later stays.
+    pub drained: Option<Stamp>,
     /// How often it was brought up again after somebody else had taken it down, and passed here.
     pub contests: u32,
 }
@@ -84,6 +88,7 @@ impl Member {
         Member {
             vhosts_before: above_zero(listed.vhosts),
             told: (listed.state, listed.changed),
+            users: Users::default(),
             forgotten_since: None,
             listed,
             evidence: Evidence::default(),
@@ -107,12 +112,18 @@ impl Member {
         self.command == Command::Settled
     }
 
-    pub(super) fn is_at_rest(&self) -> bool {
+    pub(super) fn is_at_rest(&self, drain: DrainMode) -> bool {
+        let (state, stamp) = (self.listed.state, self.listed.changed);
+        let users_may_leave = drain != DrainMode::Leave
+            && state == HostState::Down
+            && !self.left_alone
+            && self.users.drained() != Some(stamp);
         self.is_settled()
             && self.debt.is_none()
             && !self.ownership.is_claimed()
             && self.contest.count() == 0
-            && self.told == (self.listed.state, self.listed.changed)
+            && self.told == (state, stamp)
+            && !users_may_leave
     }
 
     /// Whether this monitor made the down that is listed.
@@ -120,11 +131,17 @@ impl Member {
         self.ownership.is_of(self.listed.state, self.listed.changed)
     }
 
+    /// Whether users are left on it for whom no drain is owed.
+    pub(super) fn has_users_left(&self) -> bool {
+        self.debt.is_none() && self.users.left_since().is_some()
+    }
+
     /// What has to outlive the process.
     pub fn memory(&self) -> Memory {
         Memory {
             down: self.ownership.down(),
             drain_owed: self.debt.is_some(),
+            drained: self.users.drained(),
             contests: self.contest.count(),
         }
     }
@@ -177,7 +194,13 @@ impl Member {
     }
 
     /// It has just been listed for the first time; `second` is the wall clock's.
-    pub(super) fn on_remembered(&mut self, memory: Memory, second: Stamp, now: Instant) {
+    pub(super) fn on_remembered(
+        &mut self,
+        memory: Memory,
+        second: Stamp,
+        rules: &Rules,
+        now: Instant,
+    ) {
         self.ownership = Ownership::remembered(memory.down, &self.listed, now);
         let remembered = memory.down.and_then(|down| above_zero(down.vhosts));
         self.vhosts_before = self.vhosts_before.or(remembered);
@@ -186,9 +209,21 @@ impl Member {
             let stamp = self.listed.changed;
             self.contest.on_found_down(stamp, second, now);
         }
-        if memory.drain_owed {
+        self.users = Users::remembered(memory.drained);
+        if memory.drain_owed && rules.drain != DrainMode::Leave {
             self.debt.get_or_insert_with(|| Debt::new(now));
         }
+    }
+
+    pub(super) fn on_rules(&mut self, rules: &Rules) {
+        if rules.drain == DrainMode::Leave {
+            self.debt = None;
+        }
+    }
+
+    /// The director is not synced, or does not answer.
+    pub(super) fn on_ring_lost(&mut self) {
+        self.users.on_ring_lost();
     }
 
     pub(super) fn on_sent(&mut self, action: Action, second: Stamp, rules: &Rules, now: Instant) {
@@ -219,7 +254,10 @@ impl Member {
                 self.contest
                     .on_foreign_down_undone(sound_since, rules.hold, now);
             }
-            Action::MarkUp | Action::Drain => {}
+            Action::MarkUp => {}
+            Action::Drain => {
+                self.debt.get_or_insert_with(|| Debt::new(now));
+            }
         }
     }
 
@@ -295,7 +333,10 @@ impl Member {
             Command::Sent | Command::Answered { .. } => Settled::No,
         };
         self.ownership.on_listed(&self.listed, settled, began);
-        if !forgets {
+        if forgets {
+            self.users.on_forgotten(sync);
+        } else {
+            self.users.on_list(&self.listed, sync, began);
             self.review_debt(settled, began);
         }
     }

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::backend::{HostState, Tag};
+use crate::config::settings::DrainMode;
 use crate::outcome::Stage;
 use crate::schedule::Verdict;
 
@@ -167,6 +168,8 @@ pub enum Reason {
     MaxDown(Tag),
     /// The last try left users, or was not done; the pause before the next grows.
     DrainPause,
+    /// Whoever took it down may still move its users.
+    OthersDrain,
     /// Others, whose directors stand first in the ring, may move first.
     Turn,
 }
@@ -184,7 +187,7 @@ impl Reason {
             Reason::NotOurs { .. } => Rule::Ownership,
             Reason::Contested { .. } | Reason::Unsteady => Rule::Hold,
             Reason::DownDelay | Reason::DownDelayLimit | Reason::MaxDown(_) => Rule::Brake,
-            Reason::DrainPause => Rule::Drain,
+            Reason::DrainPause | Reason::OthersDrain => Rule::Drain,
             Reason::Turn => Rule::Rank,
         }
     }
@@ -213,6 +216,7 @@ impl Reason {
             | Reason::FailureAwaited { .. }
             | Reason::DownDelay
             | Reason::DrainPause
+            | Reason::OthersDrain
             | Reason::Turn => None,
         }
     }
@@ -252,6 +256,9 @@ impl fmt::Display for Reason {
             Reason::DownDelayLimit => f.write_str("too many are down or due to be taken down"),
             Reason::MaxDown(tag) => write!(f, "no more of {tag} may be down"),
             Reason::DrainPause => f.write_str("users are left; moving them again later"),
+            Reason::OthersDrain => {
+                f.write_str("whoever took it down has a few seconds to move its users")
+            }
             Reason::Turn => f.write_str("monitors of directors before ours move first"),
         }
     }
@@ -284,6 +291,16 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
+    /// Whether it acts on nothing but this monitor's verdict that the backend has failed: a down does,
+    /// and a drain that is not owed yet. What is owed was judged before.
+    fn acts_on_failure(&self) -> bool {
+        match self.action {
+            Action::MarkDown => true,
+            Action::Drain => self.member.debt.is_none(),
+            Action::MarkUp => false,
+        }
+    }
+
     fn hold(&self, reason: Reason) -> Hold {
         Hold {
             action: self.action,
@@ -329,8 +346,12 @@ pub fn decide(fleet: &mut Fleet, address: IpAddr, now: Instant) -> Decision {
         fleet.measure();
     }
     let decision = judge(fleet, address, now);
-    let turn = match decision {
-        Decision::Act(action) if action != Action::Drain => Some(fleet.turn(address, action, now)),
+    let turn = match (&decision, question(fleet, address, now)) {
+        (Decision::Act(action), Some(question))
+            if *action == Action::MarkUp || question.acts_on_failure() =>
+        {
+            Some(fleet.turn(address, *action, now))
+        }
         _ => None,
     };
     if let Some(member) = fleet.member_mut(address) {
@@ -380,6 +401,11 @@ fn wanted(fleet: &Fleet, member: &Member) -> Option<Action> {
         (HostState::Down, Some(Verdict::Healthy(_))) => Some(Action::MarkUp),
         (HostState::Down, Some(_)) if fleet.bar().stands(member) => Some(Action::MarkUp),
         (HostState::Down, _) if member.debt.as_ref().map_or(false, Debt::is_due) => {
+            Some(Action::Drain)
+        }
+        (HostState::Down, Some(Verdict::Failed { .. }))
+            if fleet.rules().drain != DrainMode::Leave && member.has_users_left() =>
+        {
             Some(Action::Drain)
         }
         _ => None,

@@ -36,6 +36,7 @@ const RULES: Rules = Rules {
 const OWES: Memory = Memory {
     down: None,
     drain_owed: true,
+    drained: None,
     contests: 0,
 };
 

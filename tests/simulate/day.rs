@@ -37,6 +37,7 @@ const RAPID_ROUNDS: u64 = 0x7261_7069_6400;
 const LOGINS: u64 = 0x6c6f_6769_6e73;
 const SHARED_FAULTS: u64 = 0x7368_6172_6564;
 const RELOADS: u64 = 0x7265_6c6f_6164;
+const LOSSES: u64 = 0x6c6f_7373_6573;
 
 impl Day {
     pub fn live(seed: u64) -> Day {
@@ -46,6 +47,7 @@ impl Day {
         let mut plan = random_plan(&mut chance, &layout);
         give_logins(&mut layout, &mut plan, seed);
         give_shared_faults(&layout, &mut plan, seed);
+        lose_watchers(&mut plan, seed);
         let mut world = World::new(&layout, chance.roll());
         for (at, disturbance) in plan.events {
             world.disturb(at, disturbance);
@@ -249,6 +251,18 @@ fn give_shared_faults(layout: &Layout, plan: &mut Plan, seed: u64) {
             }
         }
         at = ends + chance.seconds(100, 2000);
+    }
+}
+
+/// Every second monitor that is killed in the middle of a command stays away for a while. Drawn apart, too.
+fn lose_watchers(plan: &mut Plan, seed: u64) {
+    let mut chance = Chance::new(seed ^ LOSSES);
+    for (_, disturbance) in &mut plan.events {
+        if let Disturbance::KillAt(watcher, moment) = *disturbance {
+            if chance.one_in(2) {
+                *disturbance = Disturbance::LoseAt(watcher, moment);
+            }
+        }
     }
 }
 

@@ -53,6 +53,7 @@ pub const ALL: &[Property] = properties![
     contest::an_administrators_down_is_held,
     ownership::an_administrators_down_is_not_undone,
     drains::every_owed_drain_is_done,
+    drains::nobody_is_left_on_a_backend_that_is_down_and_has_failed,
 ];
 
 fn breach(at: Instant, text: impl Into<String>) -> Judgement {

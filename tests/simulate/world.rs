@@ -68,11 +68,19 @@ struct Watcher {
     director: usize,
     life: u32,
     runs: bool,
-    dies_at: Option<Moment>,
+    dies_at: Option<Death>,
     links: Vec<Link>,
     account: Account,
     shared: Vec<Option<Stage>>,
     mind: Mind,
+}
+
+/// When a watcher is to be killed.
+#[derive(Clone, Copy)]
+struct Death {
+    moment: Moment,
+    /// 5 s later.
+    returns: bool,
 }
 
 enum Mind {
@@ -315,7 +323,14 @@ impl World {
                     .set_condition(director, condition, self.now, &mut self.history)
             }
             Disturbance::Watcher(watcher, life) => self.on_life(watcher, life),
-            Disturbance::KillAt(watcher, moment) => self.watchers[watcher].dies_at = Some(moment),
+            Disturbance::KillAt(watcher, moment) => {
+                let returns = true;
+                self.watchers[watcher].dies_at = Some(Death { moment, returns });
+            }
+            Disturbance::LoseAt(watcher, moment) => {
+                let returns = false;
+                self.watchers[watcher].dies_at = Some(Death { moment, returns });
+            }
             Disturbance::Admin(director, backend, state) => {
                 let command = Command {
                     by: By::Admin,

@@ -72,12 +72,31 @@ fn what_another_has_done_in_the_meantime_is_not_done_again() {
     bench.fails_while_passes(0, 1);
     bench.check_held(0, &Reason::Turn, None);
     bench.set(0, HostState::Down);
+    bench.listed(0).users = 0;
     bench.read_list();
     bench.check_nothing(0);
 }
 
 #[test]
-fn a_drain_waits_for_nobody() {
+fn users_whom_another_was_to_move_are_moved_in_turn() {
+    let mut bench = Bench::new(2);
+    bench.fleet.on_turn_delay(Duration::from_millis(600));
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.fails_while_passes(0, 1);
+    bench.pass_time(4000);
+    bench.check_held(0, &Reason::Turn, None);
+    bench.pass_time(600);
+    bench.check_held_for_list(0, &Reason::Turn);
+    bench.read_list();
+    bench.check_acts(0, Action::Drain);
+    bench.listed(0).users = 0;
+    bench.read_list();
+    bench.check_nothing(0);
+}
+
+#[test]
+fn a_drain_that_is_owed_waits_for_nobody() {
     let mut bench = Bench::new(2);
     bench.take_down(0, 1);
     bench.fleet.on_turn_delay(Duration::from_millis(600));

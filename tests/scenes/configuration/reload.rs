@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 
 use super::files::{account, Files};
 use crate::lab::fake_backend::{Mood, IMAP, POP3};
+use crate::lab::fake_director::{Answer, Command};
 use crate::lab::fake_pool::{FakePool, REACTION};
 use crate::lab::monitor::Monitor;
 use crate::lab::patience::{hold_for, wait_until};
@@ -312,4 +313,28 @@ fn wait_for_message(socket: &UnixDatagram, priority: &str, ident: &str, text: &s
         let message = String::from_utf8_lossy(&bytes[..length]).into_owned();
         message.starts_with(priority) && message.contains(ident) && message.contains(text)
     });
+}
+
+/// What was owed is what the operator now forbids.
+#[test]
+fn a_drain_that_is_owed_is_forgiven_by_a_reload_that_turns_moving_off() {
+    let pool = FakePool::start(2);
+    pool.director
+        .answer_always(Command::HostResetUsers, Answer::Busy);
+    let files = Files::of_pool(&pool);
+    let monitor = files.plan(&pool.place).start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    let tries = || pool.director.count(Command::HostResetUsers);
+    wait_until("a first try", REACTION, || tries() > 0);
+    let state = pool.place.path("dovemon.state");
+    let owed = || fs::read_to_string(&state).unwrap().contains("owed");
+    assert!(owed());
+
+    files.write("flush: none\n");
+    reload(&monitor);
+    wait_until("the debt to be forgiven", REACTION, || !owed());
+    let before = tries();
+    hold_for("no other try", 2 * A_WHILE, || tries() == before);
+    assert_eq!(pool.users_of(0), 10);
 }

@@ -6,7 +6,7 @@ use super::{assert_no_more_changes, A_WHILE};
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_director::{Answer, Command, Deed, RingState};
 use crate::lab::fake_pool::{FakePool, REACTION};
-use crate::lab::patience::wait_until;
+use crate::lab::patience::{promised, wait_until};
 use crate::lab::together::together;
 
 fn check_drain(flags: &str, drain: &[&str]) {
@@ -118,16 +118,39 @@ fn a_drain_is_owed_from_before_the_down_is_answered() {
     assert_eq!(pool.state_of(0), 'D');
 }
 
+/// Whose clock is far off does not matter, nor who it was.
 #[test]
-fn nothing_is_drained_for_a_down_that_was_another_ones() {
-    let pool = FakePool::start(2);
-    pool.backends[0].set(Mood::Refusing);
-    pool.director.set_by_another(pool.address(0), 'D');
-    let _monitor = pool.monitor().start();
-    wait_until("a probe of the other", REACTION, || {
-        pool.backends[1].connections() > 0
+fn users_left_after_a_down_of_another_one_are_moved_once() {
+    together([-90, 0, 90], |ahead| {
+        let pool = FakePool::start(2);
+        let _monitor = pool.monitor().start();
+        pool.wait_for_visits();
+        pool.director.set_by_another(pool.address(0), 'D');
+        pool.director.edit(pool.address(0), |host| {
+            host.stamp = (host.stamp as i64 + ahead) as u64
+        });
+        assert_no_more_changes(&pool, A_WHILE);
+        pool.backends[0].set(Mood::Refusing);
+        let refused = Instant::now();
+        pool.wait_for_no_users(0);
+        assert!(refused.elapsed() < promised(Duration::from_secs(10)));
+        assert_eq!(pool.changes(), ["HOST-RESET-USERS b0 4294967295"]);
+
+        // Who comes once a list has shown that nobody is there is left alone.
+        assert_no_more_changes(&pool, Duration::from_secs(2));
+        pool.director.edit(pool.address(0), |host| host.users = 1);
+        assert_no_more_changes(&pool, Duration::from_secs(8));
     });
-    assert_no_more_changes(&pool, A_WHILE);
+}
+
+#[test]
+fn a_monitor_that_reaches_nobody_moves_nobodys_users() {
+    let pool = FakePool::start(2);
+    pool.set_all(Mood::Refusing);
+    pool.director.set_by_another(pool.address(0), 'D');
+    let monitor = pool.monitor().start();
+    monitor.wait_for_line(&[" ERR ", "cut off"], REACTION);
+    assert_no_more_changes(&pool, Duration::from_secs(8));
     assert!(pool.changes().is_empty());
 }
 

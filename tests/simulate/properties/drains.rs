@@ -1,8 +1,9 @@
-//! Users of a backend that one of ours took down are moved away.
+//! Users of a backend that is down and has failed are moved away, whoever took it down.
 
 use poolmon::backend::HostState;
 
-use super::terms::{acts, has_forgotten, listed, settling, throughout};
+use super::recovery::has_refuge;
+use super::terms::{acts, has_forgotten, listed, misses, settling, throughout};
 use super::{breach, Judgement};
 use crate::day::Day;
 use crate::history::{By, What};
@@ -41,6 +42,37 @@ pub fn every_owed_drain_is_done(day: &Day) -> Judgement {
             cases += usize::from(may);
             if may && users_left(day, backend, down, end) {
                 return breach(from, format!("w{watcher} left users on b{backend}"));
+            }
+        }
+    }
+    Ok(cases)
+}
+
+/// By any monitor of ours to which it has failed: who took it down may be gone, or an administrator.
+pub fn nobody_is_left_on_a_backend_that_is_down_and_has_failed(day: &Day) -> Judgement {
+    let mut cases = 0;
+    for &(start, end) in &day.calms.0 {
+        for (watcher, habits) in day.ours() {
+            let from = start + settling(habits, day);
+            let half = start + settling(habits, day) / 3;
+            if from >= end || !throughout(&acts(day, watcher), half, end) {
+                continue;
+            }
+            let director = day.layout.posts[watcher].director;
+            for backend in day.backends() {
+                let may = throughout(misses(day, watcher, backend), start, end)
+                    && throughout(listed(day, director, backend, HostState::Down), half, end)
+                    && has_refuge(day, watcher, backend, (start, half, end));
+                let last = day.history.changes(backend).into_iter().rev();
+                let mut downs = last
+                    .filter(|(at, to, _)| *to == HostState::Down && day.history.start + *at < end);
+                let down = downs.next().map(|(at, ..)| day.history.start + at);
+                if let (true, Some(down)) = (may, down) {
+                    cases += 1;
+                    if users_left(day, backend, down, end) {
+                        return breach(from, format!("w{watcher} leaves users on b{backend}"));
+                    }
+                }
             }
         }
     }

@@ -310,6 +310,20 @@ fn last_change(story: &Story<'_>, backend: usize) -> (Duration, HostState) {
     (*at, *state)
 }
 
+fn users_on(story: &Story<'_>, backend: usize) -> Option<(Duration, u64)> {
+    let history = &story.world.history;
+    history
+        .records
+        .iter()
+        .rev()
+        .find_map(|record| match record.what {
+            What::Users { backend: b, left } if b == backend => {
+                Some((record.at - history.start, left))
+            }
+            _ => None,
+        })
+}
+
 /// A director that starts lists what it knew, `U` with stamp 0, until it has heard the ring.
 #[test]
 fn with_own_a_director_that_restarts_does_not_keep_a_backend_down() {
@@ -348,6 +362,63 @@ fn with_own_a_backend_that_recovers_while_its_director_restarts_comes_up() {
             let (at, state) = last_change(story, 1);
             assert_eq!(state, HostState::Up, "{story}\n{}", story.log());
             assert!(at < seconds(140), "{story}: {at:?}\n{}", story.log());
+        });
+    }
+}
+
+/// The others wait with their downs, so it is the first monitor that takes the backend down.
+#[test]
+fn users_of_a_monitor_that_is_lost_after_its_down_are_moved_by_the_others() {
+    for ahead in [0, 90] {
+        let mut layout = three_monitors();
+        for post in &mut layout.posts[1..] {
+            if let Program::Ours(habits) = &mut post.program {
+                habits.rules.down_delay = seconds(30);
+            }
+        }
+        layout.skews[0] = seconds(ahead);
+        let events = [
+            (50, Disturbance::LoseAt(0, Moment::Sent)),
+            (60, dies(1)),
+            (200, Disturbance::UserMoved(1)),
+        ];
+        tell("lost monitor", &layout, &events, 400, |story| {
+            story.check_changes(&[0, 1, 0]);
+            let (down, _) = last_change(story, 1);
+            let moved = story
+                .world
+                .history
+                .records
+                .iter()
+                .find_map(|record| match record.what {
+                    What::Users {
+                        backend: 1,
+                        left: 0,
+                    } => Some(record.at - story.world.history.start),
+                    _ => None,
+                });
+            let in_time = moved.map_or(false, |moved| moved < down + seconds(20));
+            assert!(in_time, "{story}: {moved:?}\n{}", story.log());
+            // Who comes later stays.
+            let (at, left) = users_on(story, 1).expect("users");
+            assert_eq!((at, left), (seconds(200), 1), "{story}\n{}", story.log());
+        });
+    }
+}
+
+#[test]
+fn a_death_after_an_administrators_down_moves_the_users_away() {
+    for layout in [three_monitors(), with_own(three_monitors())] {
+        let events = [
+            (60, Disturbance::Admin(0, 1, HostState::Down)),
+            (70, dies(1)),
+        ];
+        tell("down and dead", &layout, &events, 300, |story| {
+            story.check_changes(&[0, 1, 0]);
+            let (at, left) = users_on(story, 1).expect("users");
+            assert_eq!(left, 0, "{story}\n{}", story.log());
+            assert!(at < seconds(70 + 20), "{story}: {at:?}\n{}", story.log());
+            assert!(at > seconds(70), "{story}: they stay while it is healthy");
         });
     }
 }

@@ -24,6 +24,8 @@ pub enum Disturbance {
     Watcher(usize, Life),
     /// The watcher is killed at this moment of its next command, and started again 5 s later.
     KillAt(usize, Moment),
+    /// It is killed so, and stays away until something else starts it: its host is gone.
+    LoseAt(usize, Moment),
     /// An administrator tells this director about this backend.
     Admin(usize, usize, HostState),
     /// So many drains will leave users.

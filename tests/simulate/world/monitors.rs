@@ -169,13 +169,16 @@ impl World {
 
     /// Whether it was to be killed at this moment, which is done then.
     pub(super) fn dies_now(&mut self, watcher: usize, moment: Moment) -> bool {
-        if self.watchers[watcher].dies_at != Some(moment) {
-            return false;
-        }
+        let death = match self.watchers[watcher].dies_at {
+            Some(death) if death.moment == moment => death,
+            _ => return false,
+        };
         self.watchers[watcher].dies_at = None;
         self.on_disturbance(Disturbance::Watcher(watcher, Life::Crash));
-        let start = Disturbance::Watcher(watcher, Life::Resume);
-        self.after(Duration::from_secs(5), Event::Disturb(start));
+        if death.returns {
+            let start = Disturbance::Watcher(watcher, Life::Resume);
+            self.after(Duration::from_secs(5), Event::Disturb(start));
+        }
         true
     }
 
