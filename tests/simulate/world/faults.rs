@@ -146,7 +146,8 @@ impl World {
                 .collect();
             let surely = others.iter().filter(|(surely, _)| *surely).count();
             let perhaps = others.iter().filter(|(_, perhaps)| *perhaps).count();
-            if surely * 2 > others.len() {
+            let refused_too = hangs_at_login && self.may_refuse_login(watcher, backend);
+            if surely * 2 > others.len() && !refused_too {
                 return Sight::Fails;
             }
             if perhaps * 2 > others.len() || hangs_at_login {
@@ -157,6 +158,11 @@ impl World {
             true => Sight::Wavers,
             false => sight,
         }
+    }
+
+    fn may_refuse_login(&self, watcher: usize, backend: usize) -> bool {
+        let here = &self.watchers[watcher];
+        here.account != Account::Accepted || here.shared[backend] == Some(Stage::Login)
     }
 
     /// Whether a backend gets further than this stage surely, and whether perhaps.
