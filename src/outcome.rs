@@ -132,6 +132,8 @@ pub enum Fault {
     StartTlsMissing,
     /// The certificate is not trusted, has expired, or bears another name.
     CertificateRefused(Quote),
+    /// By a policy of the server's, such as one of who may connect.
+    PolicyRefused(Quote),
     SenderRefused(Quote),
     RecipientRefused(Quote),
     /// The server does not take the test message for this recipient.
@@ -235,6 +237,7 @@ impl Fault {
             | Fault::MailboxRefused(_)
             | Fault::UidPlusMissing
             | Fault::CertificateRefused(_)
+            | Fault::PolicyRefused(_)
             | Fault::SenderRefused(_)
             | Fault::RecipientRefused(_)
             | Fault::MessageRefused(_) => Blame::Shared,
@@ -281,6 +284,7 @@ impl fmt::Display for Fault {
                 f.write_str("the server has no uidplus, so nothing is deleted")
             }
             Fault::CertificateRefused(text) => write!(f, "certificate refused {text}"),
+            Fault::PolicyRefused(text) => write!(f, "refused by the server's policy {text}"),
             Fault::SenderRefused(text) => write!(f, "sender refused {text}"),
             Fault::RecipientRefused(text) => write!(f, "recipient refused {text}"),
             Fault::MessageRefused(text) => write!(f, "message refused {text}"),
