@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use crate::quote::Quote;
-use crate::service::Port;
+use crate::service::{Port, Security};
 
 /// Where in an attempt something happened, in the order of an attempt's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,7 +107,7 @@ pub enum Fault {
     Unavailable(Quote),
     /// A message was delivered and cannot be found where it ought to be.
     MessageMissing,
-    /// TLS could not be agreed on, for another reason than the certificate.
+    /// TLS could not be agreed on, for another reason than certificate and version.
     TlsFailed(Quote),
     /// Any other error that the peer or the path has caused, by its text: of the TLS library, EPROTO.
     System(Quote),
@@ -131,7 +131,12 @@ pub enum Fault {
     /// STARTTLS is required and not on offer, so nothing was sent that is worth hiding.
     StartTlsMissing,
     /// The certificate is not trusted, has expired, or bears another name.
-    CertificateRefused(Quote),
+    CertificateRefused(Box<BadCertificate>),
+    /// The server speaks no version of TLS that this machine takes, of which the oldest is told.
+    TlsVersion {
+        reason: Quote,
+        minimum: &'static str,
+    },
     /// By a policy of the server's, such as one of who may connect.
     PolicyRefused(Quote),
     SenderRefused(Quote),
@@ -237,6 +242,7 @@ impl Fault {
             | Fault::MailboxRefused(_)
             | Fault::UidPlusMissing
             | Fault::CertificateRefused(_)
+            | Fault::TlsVersion { .. }
             | Fault::PolicyRefused(_)
             | Fault::SenderRefused(_)
             | Fault::RecipientRefused(_)
@@ -283,7 +289,11 @@ impl fmt::Display for Fault {
             Fault::UidPlusMissing => {
                 f.write_str("the server has no uidplus, so nothing is deleted")
             }
-            Fault::CertificateRefused(text) => write!(f, "certificate refused {text}"),
+            Fault::CertificateRefused(bad) => bad.fmt(f),
+            Fault::TlsVersion { reason, minimum } => write!(
+                f,
+                "tls failed {reason}: no version in common, the oldest that this monitor takes is {minimum}"
+            ),
             Fault::PolicyRefused(text) => write!(f, "refused by the server's policy {text}"),
             Fault::SenderRefused(text) => write!(f, "sender refused {text}"),
             Fault::RecipientRefused(text) => write!(f, "recipient refused {text}"),
@@ -305,6 +315,47 @@ impl fmt::Display for Fault {
             Fault::Panicked => f.write_str("the probe broke off; this is a bug in poolmon"),
             Fault::NoTls(text) => write!(f, "tls library unusable {text}"),
         }
+    }
+}
+
+/// A certificate that was refused, and what may help.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadCertificate {
+    /// In OpenSSL's words.
+    pub reason: Quote,
+    /// The name that it has to bear.
+    pub expected: Quote,
+    /// What the connection began with: in clear, it turned to TLS by STARTTLS.
+    pub began: Security,
+}
+
+impl BadCertificate {
+    /// Of a connection that began with TLS.
+    pub fn new(reason: &str, expected: &str) -> BadCertificate {
+        BadCertificate {
+            reason: Quote::new(reason),
+            expected: Quote::new(expected),
+            began: Security::Tls,
+        }
+    }
+}
+
+impl fmt::Display for BadCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BadCertificate {
+            reason,
+            expected,
+            began,
+        } = self;
+        let turned = match began {
+            Security::Tls => "",
+            Security::Plain => " after STARTTLS",
+        };
+        write!(
+            f,
+            "certificate refused{turned} {reason}: expected name {expected} (--ca-file names an authority to \
+             trust, --tls-name another name, -v 0 checks nothing)"
+        )
     }
 }
 

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::unistd::gethostname;
 
 use crate::account::Envelope;
-use crate::config::settings::{Auth, Probing, StartTls, Steps, Verify};
+use crate::config::settings::{Auth, Probing, StartTls, Steps};
+use crate::config::trust::{CertificateName, Certificates, Trust};
 use crate::net::family;
 use crate::net::names::{Name, Names};
 use crate::net::stream::{DeadlineStream, Stream};
-use crate::net::tls::{Tls, TlsSetupError, TlsStream};
+use crate::net::tls::{Peer, Tls, TlsSetupError, TlsStream};
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::proto::line::Lines;
 use crate::proto::token::{Purpose, Token};
@@ -38,7 +39,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Makes attempts; shared by all threads.
 #[derive(Debug)]
 pub struct Prober {
-    verify: Verify,
+    certificates: Certificates,
     envelope: Envelope,
     auth: Auth,
     starttls: StartTls,
@@ -61,13 +62,13 @@ impl Prober {
 
     fn with_names(probing: &Probing, names: Arc<Names>) -> Result<Prober, ProbeSetupError> {
         Ok(Prober {
-            verify: probing.verify.clone(),
+            certificates: probing.certificates.clone(),
             envelope: probing.envelope.clone(),
             auth: probing.auth,
             starttls: probing.starttls,
             steps: probing.steps,
             host: host_name(),
-            tls: Tls::new(&probing.verify, probing.ca_file.as_deref())?,
+            tls: Tls::new(&probing.certificates)?,
             names,
         })
     }
@@ -116,9 +117,16 @@ impl Prober {
         subject: &Subject,
         stage: Stage,
     ) -> Result<TlsStream, Failure> {
-        self.tls.upgrade(stream, &subject.name).map_err(|fault| {
-            let fault = match (fault, subject.certainty) {
-                (Fault::CertificateRefused(_), Certainty::Guessed) => Fault::NameUnknown,
+        self.tls.upgrade(stream, subject.peer()).map_err(|fault| {
+            let fault = match (fault, subject) {
+                (Fault::CertificateRefused(_), Subject::Guessed(_)) => Fault::NameUnknown,
+                (Fault::CertificateRefused(mut bad), _) => {
+                    bad.began = match stage {
+                        Stage::Upgrade => Security::Plain,
+                        _ => Security::Tls,
+                    };
+                    Fault::CertificateRefused(bad)
+                }
                 (fault, _) => fault,
             };
             Failure::new(stage, fault)
@@ -144,20 +152,24 @@ impl Prober {
         }
     }
 
-    fn subject(&self, target: &Target) -> Result<Subject, Fault> {
+    fn subject(&self, target: &Target, port: &Port) -> Result<Subject, Fault> {
         let address = target.address;
-        let (name, certainty) = match (&self.verify, &target.tls_name) {
-            (Verify::Off, _) => (address.to_string(), Certainty::Known),
-            (_, Some(name)) => (name.to_string(), Certainty::Known),
-            (Verify::Name(name), None) => (name.clone(), Certainty::Known),
-            (Verify::AddressName, None) => match self.names.name_of(address, Instant::now()) {
-                Name::Pending => return Err(Fault::NamePending),
-                Name::Known(name) => (name, Certainty::Known),
-                Name::Nameless => (address.to_string(), Certainty::Known),
-                Name::Unknown => (address.to_string(), Certainty::Guessed),
-            },
-        };
-        Ok(Subject { name, certainty })
+        let own_name = target.tls_name.as_deref();
+        if self.certificates.trust(port, own_name) == Trust::Unverified {
+            return Ok(Subject::Anybody);
+        }
+        match (own_name, &self.certificates.name) {
+            (Some(name), _) => Ok(Subject::Known(name.to_owned())),
+            (None, CertificateName::Given(name)) => Ok(Subject::Known(name.clone())),
+            (None, CertificateName::OfAddress) => {
+                match self.names.name_of(address, Instant::now()) {
+                    Name::Pending => Err(Fault::NamePending),
+                    Name::Known(name) => Ok(Subject::Known(name)),
+                    Name::Nameless => Ok(Subject::Known(address.to_string())),
+                    Name::Unknown => Ok(Subject::Guessed(address.to_string())),
+                }
+            }
+        }
     }
 }
 
@@ -263,34 +275,39 @@ impl Attempt<'_> {
         match port.security {
             Security::Tls => {
                 // Connected first: a backend that refuses has failed whatever its name is.
-                self.begin_lookup();
+                self.begin_lookup(port);
                 let stream = self.connect(port)?;
-                let stream = self.shake_hands(stream, Stage::Tls)?;
-                self.talk_over(port.protocol, work, Stream::Tls(stream))
+                let stream = self.shake_hands(stream, port, Stage::Tls)?;
+                self.talk_over(port, work, Stream::Tls(stream))
             }
             Security::Plain => {
                 if prober.may_start_tls(target, port.protocol, work) {
-                    self.begin_lookup();
+                    self.begin_lookup(port);
                 }
-                self.talk_over(port.protocol, work, Stream::Plain(self.connect(port)?))
+                self.talk_over(port, work, Stream::Plain(self.connect(port)?))
             }
         }
     }
 
     /// So that the name is there once it is needed. It waits for nothing.
-    fn begin_lookup(&self) {
-        let _ = self.prober.subject(self.target);
+    fn begin_lookup(&self, port: &Port) {
+        let _ = self.prober.subject(self.target, port);
     }
 
-    fn shake_hands(&self, stream: DeadlineStream, stage: Stage) -> Result<TlsStream, Failure> {
+    fn shake_hands(
+        &self,
+        stream: DeadlineStream,
+        port: &Port,
+        stage: Stage,
+    ) -> Result<TlsStream, Failure> {
         let subject = self
             .prober
-            .subject(self.target)
+            .subject(self.target, port)
             .map_err(|fault| Failure::new(stage, fault))?;
         self.prober.upgrade(stream, &subject, stage)
     }
 
-    fn talk_over(&self, protocol: Protocol, work: Work, stream: Stream) -> Result<Pass, Failure> {
+    fn talk_over(&self, port: &Port, work: Work, stream: Stream) -> Result<Pass, Failure> {
         let (prober, target) = (self.prober, self.target);
         let check = Check {
             account: target.account.as_deref(),
@@ -306,9 +323,9 @@ impl Attempt<'_> {
             },
         };
         let mut lines = Lines::new(stream);
-        match proto::begin(protocol, &mut lines, &check)? {
+        match proto::begin(port.protocol, &mut lines, &check)? {
             Progress::Done(pass) => Ok(pass),
-            Progress::StartTls => self.go_on_with_tls(protocol, lines, &check),
+            Progress::StartTls => self.go_on_with_tls(port, lines, &check),
         }
     }
 
@@ -317,7 +334,7 @@ impl Attempt<'_> {
     #[inline(never)]
     fn go_on_with_tls(
         &self,
-        protocol: Protocol,
+        port: &Port,
         lines: Lines<Stream>,
         check: &Check<'_>,
     ) -> Result<Pass, Failure> {
@@ -325,11 +342,11 @@ impl Attempt<'_> {
             .into_stream()
             .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
         let stream = match stream {
-            Stream::Plain(stream) => Stream::Tls(self.shake_hands(stream, Stage::Upgrade)?),
+            Stream::Plain(stream) => Stream::Tls(self.shake_hands(stream, port, Stage::Upgrade)?),
             // A dialogue on an encrypted channel never asks for TLS.
             Stream::Tls(stream) => Stream::Tls(stream),
         };
-        proto::resume(protocol, &mut Lines::resume(stream, budget), check)
+        proto::resume(port.protocol, &mut Lines::resume(stream, budget), check)
     }
 }
 
@@ -345,17 +362,22 @@ fn may_pass(fault: &Fault) -> bool {
 }
 
 /// Whom the certificate must be for.
-struct Subject {
-    name: String,
-    certainty: Certainty,
-}
-
-#[derive(Clone, Copy)]
-enum Certainty {
-    Known,
+enum Subject {
+    /// It is not looked at.
+    Anybody,
+    Known(String),
     /// The address, tried because DNS did not answer. If the certificate is refused, that may be
     /// why, and the backend is not to blame.
-    Guessed,
+    Guessed(String),
+}
+
+impl Subject {
+    fn peer(&self) -> Peer<'_> {
+        match self {
+            Subject::Anybody => Peer::Anybody,
+            Subject::Known(name) | Subject::Guessed(name) => Peer::Named(name),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -54,6 +54,9 @@ impl Coordinator {
         self.keep_what_cannot_change(&mut settings);
         self.log.switch(&settings.files.log);
         self.log.set_level(settings.log_level);
+        if let Some(unverified) = &loaded.unverified {
+            warn!(target: ALWAYS, "{unverified}");
+        }
         if settings.socket != self.settings.socket {
             self.turn_to_other_socket();
         }

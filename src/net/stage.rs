@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use native_tls::{Identity, TlsAcceptor};
+use openssl::ssl::{
+    SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod, SslOptions, SslVersion,
+};
 
 /// Longer than any test takes; ends what a failed test left waiting.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -126,7 +128,7 @@ impl Authority {
     }
 
     /// A server's side of TLS whose certificate bears `names`, such as `DNS:a.example,IP:192.0.2.1`.
-    pub(crate) fn acceptor(&self, names: &str, validity: Validity) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self, names: &str, validity: Validity) -> SslAcceptor {
         let dates = match validity {
             Validity::Current => "-days 30",
             Validity::Expired => "-startdate 20200101000000Z -enddate 20200201000000Z",
@@ -146,7 +148,7 @@ impl Authority {
     }
 
     /// The same with a certificate that nobody else has signed.
-    pub(crate) fn self_signed(&self, names: &str) -> TlsAcceptor {
+    pub(crate) fn self_signed(&self, names: &str) -> SslAcceptor {
         self.openssl(&format!(
             "req -x509 {NEW_KEY} -keyout own.key -out own.pem -days 30 -subj /CN=own \
              -addext subjectAltName={names}"
@@ -154,12 +156,31 @@ impl Authority {
         self.pack("own")
     }
 
-    fn pack(&self, name: &str) -> TlsAcceptor {
-        self.openssl(&format!(
-            "pkcs12 -export -inkey {name}.key -in {name}.pem -out {name}.p12 -passout pass:test"
-        ));
-        let packed = fs::read(self.folder.path(&format!("{name}.p12"))).unwrap();
-        TlsAcceptor::new(Identity::from_pkcs12(&packed, "test").unwrap()).unwrap()
+    /// A server that speaks no version newer than this one.
+    pub(crate) fn no_newer_than(&self, newest: SslVersion) -> SslAcceptor {
+        self.self_signed("DNS:mail.example");
+        let mut builder = self.builder("own");
+        builder.clear_options(SslOptions::NO_TLSV1 | SslOptions::NO_TLSV1_1);
+        builder.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+        builder.set_min_proto_version(None).unwrap();
+        builder.set_max_proto_version(Some(newest)).unwrap();
+        builder.build()
+    }
+
+    fn pack(&self, name: &str) -> SslAcceptor {
+        self.builder(name).build()
+    }
+
+    fn builder(&self, name: &str) -> SslAcceptorBuilder {
+        let path = |ending: &str| self.folder.path(&format!("{name}.{ending}"));
+        let mut builder = SslAcceptor::mozilla_intermediate(SslMethod::tls()).unwrap();
+        builder
+            .set_certificate_file(path("pem"), SslFiletype::PEM)
+            .unwrap();
+        builder
+            .set_private_key_file(path("key"), SslFiletype::PEM)
+            .unwrap();
+        builder
     }
 
     fn openssl(&self, arguments: &str) {

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::{mpsc, Mutex};
 use std::thread;
 
-use native_tls::TlsAcceptor;
+use openssl::ssl::SslAcceptor;
 
 use super::*;
 use crate::account::{Account, Secret};
 use crate::config::settings::{Auth, StartTls, Steps};
+use crate::config::trust::Verify;
 use crate::net::names::Answer;
 use crate::net::stage::{self, Authority, Server, Validity};
 
@@ -17,15 +18,23 @@ const TIMEOUT: Duration = Duration::from_millis(400);
 /// Room for a busy machine; only the tests of time itself make it short.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn probing(verify: Verify, ca_file: Option<PathBuf>) -> Probing {
+fn probing(certificates: Certificates) -> Probing {
     Probing {
-        verify,
-        ca_file,
+        certificates,
         envelope: Envelope::default(),
         auth: Auth::Login,
         starttls: StartTls::Offered,
         steps: Steps::default(),
     }
+}
+
+fn unchecked() -> Certificates {
+    Certificates::new(Verify::Off, None, None, StartTls::Offered)
+}
+
+fn checked(name: Option<&str>, ca_file: PathBuf) -> Certificates {
+    let name = name.map(str::to_owned);
+    Certificates::new(Verify::On, name, Some(ca_file), StartTls::Offered)
 }
 
 fn account() -> Option<Account> {
@@ -79,7 +88,7 @@ fn rig_with(authority: &Authority, account: Option<Account>, answer: Answer) -> 
 }
 
 fn rig_with_names(authority: &Authority, account: Option<Account>, names: Arc<Names>) -> Rig {
-    let probing = probing(Verify::AddressName, Some(authority.certificate()));
+    let probing = probing(checked(None, authority.certificate()));
     Rig {
         prober: Prober::with_names(&probing, names).unwrap(),
         account,
@@ -89,7 +98,7 @@ fn rig_with_names(authority: &Authority, account: Option<Account>, names: Arc<Na
 
 fn without_tls(timeout: Duration) -> Rig {
     Rig {
-        prober: Prober::new(&probing(Verify::Off, None)).unwrap(),
+        prober: Prober::new(&probing(unchecked())).unwrap(),
         account: None,
         timeout,
     }
@@ -160,7 +169,7 @@ fn greet(stream: &mut impl Write, capabilities: &str) {
     let _ = stream.write_all(greeting.as_bytes());
 }
 
-fn imaps(acceptor: TlsAcceptor) -> Server {
+fn imaps(acceptor: SslAcceptor) -> Server {
     let (heard, _) = Heard::new();
     Server::start(move |socket| {
         if let Ok(mut stream) = acceptor.accept(socket) {
@@ -170,7 +179,7 @@ fn imaps(acceptor: TlsAcceptor) -> Server {
     })
 }
 
-fn imap_with_starttls(acceptor: TlsAcceptor) -> (Server, mpsc::Receiver<String>) {
+fn imap_with_starttls(acceptor: SslAcceptor) -> (Server, mpsc::Receiver<String>) {
     let (heard, receiver) = Heard::new();
     let server = Server::start(move |mut socket: TcpStream| {
         greet(&mut socket, WITH_STARTTLS);
@@ -281,12 +290,13 @@ fn a_configured_name_needs_no_dns_and_no_check_needs_no_name() {
         asked.note("a lookup");
         Answer::Failed
     }));
-    for (verify, expected) in [
-        (Verify::Name("mail.example".to_owned()), Ok(Pass::Clean)),
-        (Verify::Name("other.example".to_owned()), Err(())),
-        (Verify::Off, Ok(Pass::Clean)),
+    let named = |name| checked(Some(name), authority.certificate());
+    for (certificates, expected) in [
+        (named("mail.example"), Ok(Pass::Clean)),
+        (named("other.example"), Err(())),
+        (unchecked(), Ok(Pass::Clean)),
     ] {
-        let probing = probing(verify, Some(authority.certificate()));
+        let probing = probing(certificates);
         let rig = Rig {
             prober: Prober::with_names(&probing, names.clone()).unwrap(),
             account: account(),
@@ -310,8 +320,7 @@ fn whoever_answers_for_dns_chooses_the_name_unless_one_is_configured() {
     // The address alone is asked for where DNS has no name: a forged one stands in the way.
     assert!(attempt(&forged, &real, Security::Tls).is_err());
     for (name, real_one_passes) in [("mail.example", false), ("127.0.0.1", true)] {
-        let verify = Verify::Name(name.to_owned());
-        let probing = probing(verify, Some(authority.certificate()));
+        let probing = probing(checked(Some(name), authority.certificate()));
         let names = Arc::new(Names::new(|_| named("impostor.example")));
         let rig = Rig {
             prober: Prober::with_names(&probing, names).unwrap(),
@@ -403,7 +412,7 @@ fn a_renewed_prober_still_knows_the_names() {
     let authority = Authority::new();
     let server = imaps(authority.acceptor("DNS:mail.example", Validity::Current));
     let rig = rig_with(&authority, None, named("mail.example"));
-    let probing = probing(Verify::AddressName, Some(authority.certificate()));
+    let probing = probing(checked(None, authority.certificate()));
     let renewed = Rig {
         prober: rig.prober.renewed(&probing).unwrap(),
         ..rig
@@ -595,4 +604,142 @@ fn a_deep_probe_without_an_account_is_content_with_two_greetings() {
         outcome.result,
         &format!("at {port} greeting: connection closed"),
     );
+}
+
+/// POP3 that offers STLS, or LMTP that offers STARTTLS.
+fn plain_with_tls(acceptor: SslAcceptor, protocol: Protocol) -> Server {
+    let (greeting, offer) = match protocol {
+        Protocol::Lmtp => ("220 ready", "250-here\r\n250 STARTTLS"),
+        _ => ("+OK ready", "+OK\r\nSTLS\r\n."),
+    };
+    let ok = if protocol == Protocol::Lmtp {
+        "220 ok"
+    } else {
+        "+OK"
+    };
+    fn talk(stream: &mut (impl Read + Write), offer: &str, ok: &str) -> bool {
+        loop {
+            let line = read_line(stream);
+            let answer = match line.split(' ').next() {
+                Some("CAPA" | "LHLO") => offer,
+                Some("") => return false,
+                _ => ok,
+            };
+            let _ = stream.write_all(format!("{answer}\r\n").as_bytes());
+            match line.as_str() {
+                "STLS" | "STARTTLS" => return true,
+                "QUIT" => return false,
+                _ => {}
+            }
+        }
+    }
+    Server::start(move |mut socket: TcpStream| {
+        let _ = socket.write_all(format!("{greeting}\r\n").as_bytes());
+        if talk(&mut socket, offer, ok) {
+            if let Ok(mut stream) = acceptor.accept(socket) {
+                talk(&mut stream, offer, ok);
+            }
+        }
+    })
+}
+
+/// Whether a self-signed certificate that bears no name of use is refused, port by port.
+#[test]
+fn a_bad_certificate_fails_only_where_certificates_are_checked() {
+    let authority = Authority::new();
+    let own = || authority.self_signed("DNS:other.example");
+    let (imap, _heard) = imap_with_starttls(own());
+    let servers = [
+        (imaps(own()), Protocol::Imap, Security::Tls),
+        (imap, Protocol::Imap, Security::Plain),
+        (
+            plain_with_tls(own(), Protocol::Pop3),
+            Protocol::Pop3,
+            Security::Plain,
+        ),
+        (
+            plain_with_tls(own(), Protocol::Lmtp),
+            Protocol::Lmtp,
+            Security::Plain,
+        ),
+    ];
+    for (verify, starttls, own_name, expected) in [
+        (Verify::On, StartTls::Offered, None, "xx--"),
+        (Verify::On, StartTls::Required, None, "xxxx"),
+        (Verify::Unsaid, StartTls::Offered, None, "----"),
+        (Verify::Unsaid, StartTls::Required, None, "xxxx"),
+        (
+            Verify::Unsaid,
+            StartTls::Offered,
+            Some("mail.example"),
+            "xxxx",
+        ),
+        (
+            Verify::Off,
+            StartTls::Required,
+            Some("mail.example"),
+            "----",
+        ),
+    ] {
+        let probing = Probing {
+            starttls,
+            envelope: Envelope {
+                to: Some("probe".to_owned()),
+                ..Envelope::default()
+            },
+            ..probing(Certificates::new(verify, None, None, starttls))
+        };
+        let names = Arc::new(Names::new(|_| Answer::Nameless));
+        let loopback = [127, 0, 0, 1].into();
+        while names.name_of(loopback, Instant::now()) == Name::Pending {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let prober = Prober::with_names(&probing, names).unwrap();
+        let shown = servers.iter().map(|(server, protocol, security)| {
+            let service = Service::Port(Port {
+                protocol: *protocol,
+                security: *security,
+                number: server.address.port(),
+            });
+            let target = Target {
+                address: server.address.ip(),
+                services: vec![service].into(),
+                account: account().map(Arc::new),
+                tls_name: own_name.map(Into::into),
+            };
+            match prober.attempt(&target, &service, PATIENCE).result {
+                Ok(_) => '-',
+                Err(failure) => {
+                    let shown = failure.to_string();
+                    let turned = shown.contains("certificate refused after STARTTLS");
+                    assert_eq!(turned, *security == Security::Plain, "{shown}");
+                    'x'
+                }
+            }
+        });
+        let shown: String = shown.collect();
+        assert_eq!(shown, expected, "{verify:?} {starttls:?} {own_name:?}");
+    }
+}
+
+#[test]
+fn where_no_certificate_is_checked_no_name_is_waited_for() {
+    let (asked, lookups) = Heard::new();
+    let names = Arc::new(Names::new(move |_| {
+        asked.note("a lookup");
+        Answer::Failed
+    }));
+    let authority = Authority::new();
+    let acceptor = authority.self_signed("DNS:other.example");
+    let server = plain_with_tls(acceptor, Protocol::Pop3);
+    let certificates = Certificates::new(Verify::On, None, None, StartTls::Offered);
+    let rig = Rig {
+        prober: Prober::with_names(&probing(certificates), names).unwrap(),
+        account: account(),
+        timeout: PATIENCE,
+    };
+    let port = port_of(&server, Protocol::Pop3);
+    let outcome = rig.outcome(server.address.ip(), Service::Port(port));
+    assert_eq!(outcome.result, Ok(Pass::Clean));
+    assert_eq!(lookups.try_iter().count(), 0);
 }
