@@ -325,6 +325,8 @@ pub struct BadCertificate {
     pub reason: Quote,
     /// The name that it has to bear.
     pub expected: Quote,
+    /// Those that it bears, if they could be read: a refused handshake does not show them.
+    pub presented: Option<PresentedNames>,
     /// What the connection began with: in clear, it turned to TLS by STARTTLS.
     pub began: Security,
 }
@@ -335,7 +337,33 @@ impl BadCertificate {
         BadCertificate {
             reason: Quote::new(reason),
             expected: Quote::new(expected),
+            presented: None,
             began: Security::Tls,
+        }
+    }
+}
+
+/// The names that a certificate bears.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PresentedNames {
+    /// The first of them.
+    pub first: Vec<Quote>,
+    /// How many there are besides.
+    pub more: usize,
+}
+
+impl fmt::Display for PresentedNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.first[..] {
+            [] => f.write_str("none")?,
+            [first, others @ ..] => {
+                first.fmt(f)?;
+                others.iter().try_for_each(|name| write!(f, ", {name}"))?;
+            }
+        }
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
         }
     }
 }
@@ -345,6 +373,7 @@ impl fmt::Display for BadCertificate {
         let BadCertificate {
             reason,
             expected,
+            presented,
             began,
         } = self;
         let turned = match began {
@@ -353,8 +382,16 @@ impl fmt::Display for BadCertificate {
         };
         write!(
             f,
-            "certificate refused{turned} {reason}: expected name {expected} (--ca-file names an authority to \
-             trust, --tls-name another name, -v 0 checks nothing)"
+            "certificate refused{turned} {reason}: expected name {expected}"
+        )?;
+        let mut read = "";
+        if let Some(names) = presented {
+            write!(f, ", presented {names}")?;
+            read = "these names are read at most once an hour; ";
+        }
+        write!(
+            f,
+            " ({read}--ca-file names an authority to trust, --tls-name another name, -v 0 checks nothing)"
         )
     }
 }

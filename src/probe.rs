@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +24,11 @@ use crate::proto::token::{Purpose, Token};
 use crate::proto::{self, Channel, Check, Milestone, Progress, Work};
 use crate::service::{Port, Protocol, Security, Service};
 use crate::target::Target;
+
+mod reading;
+mod table;
+
+use table::CertificateTable;
 
 /// Why no probe can be made as configured.
 pub type ProbeSetupError = TlsSetupError;
@@ -48,6 +53,7 @@ pub struct Prober {
     host: String,
     tls: Tls,
     names: Arc<Names>,
+    table: Arc<Mutex<CertificateTable>>,
 }
 
 impl Prober {
@@ -55,9 +61,12 @@ impl Prober {
         Prober::with_names(probing, Arc::new(Names::from_system()))
     }
 
-    /// Another one for changed settings or an edited CA file, that keeps the names known.
+    /// Another one for changed settings or an edited CA file, that keeps the names known, and the
+    /// certificates read.
     pub fn renewed(&self, probing: &Probing) -> Result<Prober, ProbeSetupError> {
-        Prober::with_names(probing, self.names.clone())
+        let table = self.table.clone();
+        let renewed = Prober::with_names(probing, self.names.clone())?;
+        Ok(Prober { table, ..renewed })
     }
 
     fn with_names(probing: &Probing, names: Arc<Names>) -> Result<Prober, ProbeSetupError> {
@@ -70,10 +79,12 @@ impl Prober {
             host: host_name(),
             tls: Tls::new(&probing.certificates)?,
             names,
+            table: Arc::default(),
         })
     }
 
-    /// Blocks, for at most the time given.
+    /// Blocks, for at most the time given, and as long again where a certificate was refused and has not
+    /// been read within the last hour. The latency is that of the attempt alone.
     pub fn attempt(&self, target: &Target, service: &Service, timeout: Duration) -> Outcome {
         let began = Instant::now();
         let deadline = began + timeout.min(LONGEST);
@@ -89,12 +100,15 @@ impl Prober {
             Service::Port(port) => attempt.talk(port, Work::Steps(self.steps)),
             Service::Delivery { deliver, read } => attempt.deliver_and_read(deliver, read),
         };
+        let latency = began.elapsed();
+        let delivery = attempt.delivery();
+        let named = |failure| self.with_names_presented(failure, target, service, timeout);
         Outcome {
             began,
-            latency: began.elapsed(),
-            delivery: attempt.delivery(),
+            latency,
+            delivery,
             logged_in: target.account.is_some() && has_logged_in(service, &result),
-            result,
+            result: result.map_err(named),
         }
     }
 

@@ -20,9 +20,11 @@ use crate::outcome::Fault;
 use crate::quote::Quote;
 
 mod bundle;
+mod certificate;
 mod fault;
 mod versions;
 
+pub use certificate::ServerCertificate;
 use fault::{no_tls, of_handshake};
 use versions::Versions;
 
@@ -119,7 +121,8 @@ impl Tls {
         })
     }
 
-    /// Shakes hands with the peer, or finds that it is another one.
+    /// Shakes hands with the peer, or finds that it is another one. What a refused certificate bears is
+    /// not known then: native-tls keeps it to itself.
     pub fn upgrade(&self, stream: DeadlineStream, peer: Peer<'_>) -> Result<TlsStream, Fault> {
         match peer {
             Peer::Anybody => self.shake_hands(stream, Kind::Trusting(ServerName::Untold), ""),
@@ -127,6 +130,19 @@ impl Tls {
                 self.shake_hands(stream, Kind::Verifying(ServerName::of(name)), name)
             }
         }
+    }
+
+    /// What the certificate says that the server presents to those who ask for `name`. Verifies
+    /// nothing, sends nothing after the handshake, and closes.
+    pub fn read_certificate(
+        &self,
+        stream: DeadlineStream,
+        name: &str,
+    ) -> Option<ServerCertificate> {
+        let kind = Kind::Trusting(ServerName::of(name));
+        let stream = self.shake_hands(stream, kind, name).ok()?;
+        let certificate = stream.peer_certificate().ok()??;
+        ServerCertificate::from_der(&certificate.to_der().ok()?)
     }
 
     fn shake_hands(

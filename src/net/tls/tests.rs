@@ -261,7 +261,7 @@ fn a_tls_stream_cut_off_without_farewell_is_closed() {
 #[test]
 fn the_server_is_told_a_dns_name_and_never_an_address() {
     let tls = trusting(None);
-    let hello = |name: &str| {
+    let hello = |name: &str, is_reading: bool| {
         let (sender, receiver) = mpsc::channel();
         let sender = std::sync::Mutex::new(sender);
         let server = Server::start(move |mut socket| {
@@ -270,32 +270,73 @@ fn the_server_is_told_a_dns_name_and_never_an_address() {
             buffer.truncate(length);
             sender.lock().unwrap().send(buffer).unwrap();
         });
-        let _ = upgrade(&server, &tls, Peer::Named(name), TIMEOUT);
+        if is_reading {
+            let read = tls.read_certificate(connect(&server, TIMEOUT), name);
+            assert_eq!(read, None);
+        } else {
+            let _ = upgrade(&server, &tls, Peer::Named(name), TIMEOUT);
+        }
         receiver.recv_timeout(TIMEOUT).unwrap()
     };
     let has = |hello: &[u8], name: &str| hello.windows(name.len()).any(|w| w == name.as_bytes());
-    assert!(has(&hello("mail.example"), "mail.example"));
-    assert!(!has(&hello("127.0.0.1"), "127.0.0.1"));
+    // Whoever reads a refused certificate has to be shown the same one.
+    for is_reading in [false, true] {
+        assert!(has(&hello("mail.example", is_reading), "mail.example"));
+        assert!(!has(&hello("127.0.0.1", is_reading), "127.0.0.1"));
+    }
 }
 
 #[test]
-fn a_refused_certificate_is_told_with_the_name_expected_and_the_options_that_help() {
+fn a_refused_certificate_is_told_with_the_names_expected_and_presented() {
     let authority = Authority::new();
     let tls = trusting(Some(authority.certificate()));
-    let server = tls_server(authority.acceptor("DNS:a.example", Validity::Current));
-    let shown = match upgrade(&server, &tls, Peer::Named("b.example"), TIMEOUT) {
-        Err(fault @ Fault::CertificateRefused(_)) => fault.to_string(),
-        other => panic!("{:?}", other.err()),
+    let refused = |server: &Server, name| {
+        let refused = upgrade(server, &tls, Peer::Named(name), TIMEOUT);
+        let mut bad = match refused {
+            Err(Fault::CertificateRefused(bad)) => bad,
+            other => panic!("{:?}", other.err()),
+        };
+        let unread = bad.to_string();
+        let expected = format!("expected name \"{name}\" (--ca-file");
+        assert!(unread.contains(&expected), "{unread}");
+        let certificate = tls.read_certificate(connect(server, TIMEOUT), name);
+        bad.presented = certificate.map(|certificate| certificate.names);
+        Fault::CertificateRefused(bad).to_string()
     };
-    for words in [
-        "ostname mismatch",
-        "expected name \"b.example\"",
-        "--ca-file",
-        "--tls-name",
-        "-v 0",
-    ] {
-        assert!(shown.contains(words), "{shown}");
+    let of = |names: &str| tls_server(authority.acceptor(names, Validity::Current));
+
+    let shown = refused(
+        &of("DNS:a.example,IP:192.0.2.1,IP:2001:db8::1"),
+        "b.example",
+    );
+    assert!(shown.contains("ostname mismatch"), "{shown}");
+    assert!(
+        shown.contains(
+            "expected name \"b.example\", presented \"a.example\", \"192.0.2.1\", \"2001:db8::1\" ("
+        ),
+        "{shown}"
+    );
+    for option in ["--ca-file", "--tls-name", "-v 0"] {
+        assert!(shown.contains(option), "{shown}");
     }
+
+    let many: Vec<String> = (0..100).map(|n| format!("DNS:n{n}.example")).collect();
+    let shown = refused(&of(&many.join(",")), "b.example");
+    assert!(shown.contains("\"n3.example\" and 96 more"), "{shown}");
+    assert!(!shown.contains("n4.example"), "{shown}");
+
+    // Without a name of use there, the common name counts. It is the server's text, too.
+    let shown = refused(&of("email:a@example"), "b.example");
+    assert!(shown.contains("presented \"leaf\""), "{shown}");
+    let hostile = format!("DNS:{}\u{1b}[31m", "x".repeat(500));
+    let shown = refused(&of(&hostile), "b.example");
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+    assert!(shown.len() < 500, "{shown}");
+
+    let server = tls_server(authority.self_signed("DNS:b.example"));
+    let shown = refused(&server, "b.example");
+    assert!(shown.contains("self"), "{shown}");
+    assert!(shown.contains("presented \"b.example\""), "{shown}");
 }
 
 /// Names the port of the server in a process that has another configuration of OpenSSL, which is read
