@@ -137,6 +137,9 @@ pub enum Fault {
         reason: Quote,
         minimum: &'static str,
     },
+    /// This machine's OpenSSL refuses what the server offers, by its security level or its options: every
+    /// server that is set up the same would meet that.
+    TlsPolicy(Quote),
     /// By a policy of the server's, such as one of who may connect.
     PolicyRefused(Quote),
     SenderRefused(Quote),
@@ -243,6 +246,7 @@ impl Fault {
             | Fault::UidPlusMissing
             | Fault::CertificateRefused(_)
             | Fault::TlsVersion { .. }
+            | Fault::TlsPolicy(_)
             | Fault::PolicyRefused(_)
             | Fault::SenderRefused(_)
             | Fault::RecipientRefused(_)
@@ -293,6 +297,11 @@ impl fmt::Display for Fault {
             Fault::TlsVersion { reason, minimum } => write!(
                 f,
                 "tls failed {reason}: no version in common, the oldest that this monitor takes is {minimum}"
+            ),
+            Fault::TlsPolicy(text) => write!(
+                f,
+                "tls failed {text}: refused by this monitor's OpenSSL, whose policy is set by CipherString \
+                 and Options (see OPENSSL_CONF)"
             ),
             Fault::PolicyRefused(text) => write!(f, "refused by the server's policy {text}"),
             Fault::SenderRefused(text) => write!(f, "sender refused {text}"),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use openssl::dh::Dh;
 use openssl::ssl::{
     SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod, SslOptions, SslVersion,
 };
@@ -165,6 +166,31 @@ impl Authority {
         builder.set_min_proto_version(None).unwrap();
         builder.set_max_proto_version(Some(newest)).unwrap();
         builder.build()
+    }
+
+    /// A server with an RSA key of 2048 bits, good for security level 2, and the certificate to trust.
+    pub(crate) fn with_rsa_key(&self) -> (SslAcceptor, PathBuf) {
+        self.make_rsa_key();
+        (self.pack("rsa"), self.folder.path("rsa.pem"))
+    }
+
+    /// The same whose key exchange is DHE with 1024 bits, good for security level 1.
+    pub(crate) fn with_short_dh_key(&self) -> SslAcceptor {
+        self.make_rsa_key();
+        let mut builder = self.builder("rsa");
+        let newest = Some(SslVersion::TLS1_2);
+        builder.set_max_proto_version(newest).unwrap();
+        let cipher = "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0";
+        builder.set_cipher_list(cipher).unwrap();
+        builder.set_tmp_dh(&Dh::get_1024_160().unwrap()).unwrap();
+        builder.build()
+    }
+
+    fn make_rsa_key(&self) {
+        self.openssl(
+            "req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -days 30 -subj /CN=rsa \
+             -addext subjectAltName=DNS:mail.example",
+        );
     }
 
     fn pack(&self, name: &str) -> SslAcceptor {

@@ -43,11 +43,16 @@ fn library_fault(stack: &ErrorStack, text: &str, name: &str, minimum: &'static s
     let reason = Quote::new(first.unwrap_or_else(|| library_reason(text)));
     if has_any(&["certificate verify failed"]) {
         let reason = verify_reason(text);
-        Fault::CertificateRefused(Box::new(BadCertificate::new(reason, name)))
+        match WEAK_CERTIFICATE.contains(&reason) {
+            true => Fault::TlsPolicy(Quote::new(reason)),
+            false => Fault::CertificateRefused(Box::new(BadCertificate::new(reason, name))),
+        }
     } else if has_any(NOTHING_TO_OFFER) {
         Fault::NoTls(reason)
     } else if has_any(OLD_VERSION) {
         Fault::TlsVersion { reason, minimum }
+    } else if has_any(OWN_POLICY) {
+        Fault::TlsPolicy(reason)
     } else {
         Fault::TlsFailed(reason)
     }
@@ -70,6 +75,26 @@ const OLD_VERSION: &[&str] = &[
     "wrong ssl version",
     "legacy sigalg disallowed or unsupported",
     "tlsv1 alert protocol version",
+];
+
+/// What the server offers would do for a lower security level, for other settings (Options, Groups,
+/// SignatureAlgorithms), or outside of FIPS mode.
+const OWN_POLICY: &[&str] = &[
+    "dh key too small",
+    "unsafe legacy renegotiation disabled",
+    "wrong signature type",
+    "wrong curve",
+    "ems not enabled",
+    "digest not allowed",
+    "invalid digest",
+];
+
+/// Results of the verification that come from the security level, and have nothing to do with trust or
+/// names.
+const WEAK_CERTIFICATE: &[&str] = &[
+    "EE certificate key too weak",
+    "CA certificate key too weak",
+    "CA signature digest algorithm too weak",
 ];
 
 /// The result of the verification, which native-tls puts in brackets at the end: `certificate has

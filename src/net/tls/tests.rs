@@ -475,6 +475,58 @@ fn the_oldest_version_is_the_systems_and_is_named() {
 }
 
 #[test]
+fn what_this_machines_openssl_refuses_by_its_policy_is_shared_and_says_so() {
+    const TEST: &str = "what_this_machines_openssl_refuses_by_its_policy_is_shared_and_says_so";
+    if is_other_process() {
+        return;
+    }
+    let check = |shown: String, reason: &str| {
+        assert!(shown.contains(reason), "{shown}");
+        assert!(shown.contains("by this monitor's OpenSSL"), "{shown}");
+        assert!(shown.ends_with("; shared)"), "{shown}");
+    };
+    let level = |level: u8| format!("CipherString = DEFAULT:@SECLEVEL={level}");
+    let authority = Authority::new();
+
+    let server = tls_server(authority.with_short_dh_key());
+    assert_eq!(handshake(TEST, &server, &level(0), None), "passed)");
+    check(
+        handshake(TEST, &server, &level(2), None),
+        "dh key too small",
+    );
+
+    let (acceptor, certificate) = authority.with_rsa_key();
+    let server = tls_server(acceptor);
+    let trusted = || Some(certificate.clone());
+    assert_eq!(handshake(TEST, &server, &level(2), trusted()), "passed)");
+    let shown = handshake(TEST, &server, &level(3), trusted());
+    check(shown, "EE certificate key too weak");
+
+    // OpenSSL 1.1 asks for no secure renegotiation by itself.
+    if openssl::version::number() >= 0x3000_0000 {
+        let server = Server::start(|mut socket| {
+            let _ = socket.read(&mut [0; 4096]);
+            let _ = socket.write_all(&hello_without_extensions());
+            read_something(socket);
+        });
+        let reason = "unsafe legacy renegotiation disabled";
+        check(handshake(TEST, &server, &level(1), None), reason);
+    }
+}
+
+/// A ServerHello of TLS 1.2 that picks ECDHE-RSA-AES128-GCM-SHA256.
+fn hello_without_extensions() -> Vec<u8> {
+    let mut body = vec![3, 3];
+    body.extend([7; 32]); // random
+    body.extend([0, 0xc0, 0x2f, 0]); // no session, the cipher, no compression
+    let mut message = vec![2, 0, 0, body.len() as u8];
+    message.extend(body);
+    let mut record = vec![22, 3, 3, 0, message.len() as u8];
+    record.extend(message);
+    record
+}
+
+#[test]
 fn a_fifo_in_a_bundles_place_is_refused_at_once() {
     let folder = Folder::new();
     let path = folder.path("fifo.pem");
