@@ -4,8 +4,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::config::settings::{
-    Auth, DrainMode, LogTarget, Plan, Rapid, Restore, Retries, Settings, StartTls, Unknown, Verify,
+    Auth, DrainMode, LogTarget, Plan, Rapid, Restore, Retries, Settings, StartTls, Unknown,
 };
+use crate::config::trust::{CertificateName, Checked, Trust};
 use crate::service::{Port, Protocol, Security, Service};
 use crate::source::{Loaded, Source};
 
@@ -51,7 +52,12 @@ fn steps(settings: &Settings, service: &Service) -> String {
     let port = match service {
         Service::Port(port) => port,
         Service::Delivery { deliver, read } => {
-            return format!("a message is delivered to {deliver}, found by {read} and deleted")
+            let by = |port| match tls(settings, port) {
+                Some(tls) => format!("{port} ({tls})"),
+                None => port.to_string(),
+            };
+            let (deliver, read) = (by(deliver), by(read));
+            return format!("a message is delivered to {deliver}, found by {read} and deleted");
         }
     };
     let steps = &settings.probing.steps;
@@ -60,7 +66,11 @@ fn steps(settings: &Settings, service: &Service) -> String {
         _ => "greeting",
     }
     .to_owned()];
-    said.extend(tls(settings, port).map(str::to_owned));
+    let place = match port.security {
+        Security::Tls => 0,
+        Security::Plain => 1,
+    };
+    said.splice(place..place, tls(settings, port));
     match port.protocol {
         Protocol::Imap | Protocol::Pop3 => {
             said.push(
@@ -100,12 +110,19 @@ fn steps(settings: &Settings, service: &Service) -> String {
     said.join(", ")
 }
 
-fn tls(settings: &Settings, port: &Port) -> Option<&'static str> {
-    match (port.security, port.protocol, settings.probing.starttls) {
-        (Security::Tls, ..) | (_, Protocol::AnyLine, _) | (.., StartTls::Never) => None,
-        (.., StartTls::Offered) => Some("STARTTLS where offered"),
-        (.., StartTls::Required) => Some("STARTTLS"),
-    }
+/// How the port turns to TLS, if it does, and whether the certificate is checked.
+fn tls(settings: &Settings, port: &Port) -> Option<String> {
+    let how = match (port.security, port.protocol, settings.probing.starttls) {
+        (Security::Tls, ..) => "TLS",
+        (_, Protocol::AnyLine, _) | (.., StartTls::Never) => return None,
+        (.., StartTls::Offered) => "STARTTLS where offered",
+        (.., StartTls::Required) => "STARTTLS",
+    };
+    let checked = match settings.probing.certificates.trust(port, None) {
+        Trust::Verified => "checked",
+        Trust::Unverified => "not checked",
+    };
+    Some(format!("{how} with the certificate {checked}"))
 }
 
 fn pace(settings: &Settings) -> String {
@@ -165,12 +182,20 @@ fn accounts(source: &Source, loaded: &Loaded) -> String {
 }
 
 fn certificates(settings: &Settings) -> String {
-    let name = match &settings.probing.verify {
-        Verify::Off => return "not checked".to_owned(),
-        Verify::AddressName => "the name that DNS gives for the address".to_owned(),
-        Verify::Name(name) => name.clone(),
+    let certificates = &settings.probing.certificates;
+    match certificates.checked {
+        Checked::Nowhere => return "not checked".to_owned(),
+        Checked::OnRequest => {
+            return "not checked, but on backends with a tls_name in the file of accounts"
+                .to_owned()
+        }
+        Checked::AsPoolmon | Checked::Everywhere => {}
+    }
+    let name = match &certificates.name {
+        CertificateName::OfAddress => "the name that DNS gives for the address".to_owned(),
+        CertificateName::Given(name) => name.clone(),
     };
-    match &settings.probing.ca_file {
+    match &certificates.ca_file {
         Some(path) => format!(
             "for {name}, by the system's authorities and {}",
             path.display()

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use crate::quote::Quote;
-use crate::service::Port;
+use crate::service::{Port, Security};
 
 /// Where in an attempt something happened, in the order of an attempt's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,7 +107,7 @@ pub enum Fault {
     Unavailable(Quote),
     /// A message was delivered and cannot be found where it ought to be.
     MessageMissing,
-    /// TLS could not be agreed on, for another reason than the certificate.
+    /// TLS could not be agreed on, for another reason than certificate and version.
     TlsFailed(Quote),
     /// Any other error that the peer or the path has caused, by its text: of the TLS library, EPROTO.
     System(Quote),
@@ -131,7 +131,17 @@ pub enum Fault {
     /// STARTTLS is required and not on offer, so nothing was sent that is worth hiding.
     StartTlsMissing,
     /// The certificate is not trusted, has expired, or bears another name.
-    CertificateRefused(Quote),
+    CertificateRefused(Box<BadCertificate>),
+    /// The server speaks no version of TLS that this machine takes, of which the oldest is told.
+    TlsVersion {
+        reason: Quote,
+        minimum: &'static str,
+    },
+    /// This machine's OpenSSL refuses what the server offers, by its security level or its options: every
+    /// server that is set up the same would meet that.
+    TlsPolicy(Quote),
+    /// By a policy of the server's, such as one of who may connect.
+    PolicyRefused(Quote),
     SenderRefused(Quote),
     RecipientRefused(Quote),
     /// The server does not take the test message for this recipient.
@@ -235,6 +245,9 @@ impl Fault {
             | Fault::MailboxRefused(_)
             | Fault::UidPlusMissing
             | Fault::CertificateRefused(_)
+            | Fault::TlsVersion { .. }
+            | Fault::TlsPolicy(_)
+            | Fault::PolicyRefused(_)
             | Fault::SenderRefused(_)
             | Fault::RecipientRefused(_)
             | Fault::MessageRefused(_) => Blame::Shared,
@@ -280,7 +293,17 @@ impl fmt::Display for Fault {
             Fault::UidPlusMissing => {
                 f.write_str("the server has no uidplus, so nothing is deleted")
             }
-            Fault::CertificateRefused(text) => write!(f, "certificate refused {text}"),
+            Fault::CertificateRefused(bad) => bad.fmt(f),
+            Fault::TlsVersion { reason, minimum } => write!(
+                f,
+                "tls failed {reason}: no version in common, the oldest that this monitor takes is {minimum}"
+            ),
+            Fault::TlsPolicy(text) => write!(
+                f,
+                "tls failed {text}: refused by this monitor's OpenSSL, whose policy is set by CipherString \
+                 and Options (see OPENSSL_CONF)"
+            ),
+            Fault::PolicyRefused(text) => write!(f, "refused by the server's policy {text}"),
             Fault::SenderRefused(text) => write!(f, "sender refused {text}"),
             Fault::RecipientRefused(text) => write!(f, "recipient refused {text}"),
             Fault::MessageRefused(text) => write!(f, "message refused {text}"),
@@ -301,6 +324,84 @@ impl fmt::Display for Fault {
             Fault::Panicked => f.write_str("the probe broke off; this is a bug in poolmon"),
             Fault::NoTls(text) => write!(f, "tls library unusable {text}"),
         }
+    }
+}
+
+/// A certificate that was refused, and what may help.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadCertificate {
+    /// In OpenSSL's words.
+    pub reason: Quote,
+    /// The name that it has to bear.
+    pub expected: Quote,
+    /// Those that it bears, if they could be read: a refused handshake does not show them.
+    pub presented: Option<PresentedNames>,
+    /// What the connection began with: in clear, it turned to TLS by STARTTLS.
+    pub began: Security,
+}
+
+impl BadCertificate {
+    /// Of a connection that began with TLS.
+    pub fn new(reason: &str, expected: &str) -> BadCertificate {
+        BadCertificate {
+            reason: Quote::new(reason),
+            expected: Quote::new(expected),
+            presented: None,
+            began: Security::Tls,
+        }
+    }
+}
+
+/// The names that a certificate bears.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PresentedNames {
+    /// The first of them.
+    pub first: Vec<Quote>,
+    /// How many there are besides.
+    pub more: usize,
+}
+
+impl fmt::Display for PresentedNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.first[..] {
+            [] => f.write_str("none")?,
+            [first, others @ ..] => {
+                first.fmt(f)?;
+                others.iter().try_for_each(|name| write!(f, ", {name}"))?;
+            }
+        }
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+impl fmt::Display for BadCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BadCertificate {
+            reason,
+            expected,
+            presented,
+            began,
+        } = self;
+        let turned = match began {
+            Security::Tls => "",
+            Security::Plain => " after STARTTLS",
+        };
+        write!(
+            f,
+            "certificate refused{turned} {reason}: expected name {expected}"
+        )?;
+        let mut read = "";
+        if let Some(names) = presented {
+            write!(f, ", presented {names}")?;
+            read = "these names are read at most once an hour; ";
+        }
+        write!(
+            f,
+            " ({read}--ca-file names an authority to trust, --tls-name another name, -v 0 checks nothing)"
+        )
     }
 }
 

@@ -5,24 +5,30 @@
 use std::cell::Cell;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::unistd::gethostname;
 
 use crate::account::Envelope;
-use crate::config::settings::{Auth, Probing, StartTls, Steps, Verify};
+use crate::config::settings::{Auth, Probing, StartTls, Steps};
+use crate::config::trust::{CertificateName, Certificates, Trust};
 use crate::net::family;
 use crate::net::names::{Name, Names};
 use crate::net::stream::{DeadlineStream, Stream};
-use crate::net::tls::{Tls, TlsSetupError, TlsStream};
+use crate::net::tls::{Peer, Tls, TlsSetupError, TlsStream};
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::proto::line::Lines;
 use crate::proto::token::{Purpose, Token};
 use crate::proto::{self, Channel, Check, Milestone, Progress, Work};
 use crate::service::{Port, Protocol, Security, Service};
 use crate::target::Target;
+
+mod reading;
+mod table;
+
+use table::CertificateTable;
 
 /// Why no probe can be made as configured.
 pub type ProbeSetupError = TlsSetupError;
@@ -38,7 +44,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Makes attempts; shared by all threads.
 #[derive(Debug)]
 pub struct Prober {
-    verify: Verify,
+    certificates: Certificates,
     envelope: Envelope,
     auth: Auth,
     starttls: StartTls,
@@ -47,6 +53,7 @@ pub struct Prober {
     host: String,
     tls: Tls,
     names: Arc<Names>,
+    table: Arc<Mutex<CertificateTable>>,
 }
 
 impl Prober {
@@ -54,25 +61,30 @@ impl Prober {
         Prober::with_names(probing, Arc::new(Names::from_system()))
     }
 
-    /// Another one for changed settings or an edited CA file, that keeps the names known.
+    /// Another one for changed settings or an edited CA file, that keeps the names known, and the
+    /// certificates read.
     pub fn renewed(&self, probing: &Probing) -> Result<Prober, ProbeSetupError> {
-        Prober::with_names(probing, self.names.clone())
+        let table = self.table.clone();
+        let renewed = Prober::with_names(probing, self.names.clone())?;
+        Ok(Prober { table, ..renewed })
     }
 
     fn with_names(probing: &Probing, names: Arc<Names>) -> Result<Prober, ProbeSetupError> {
         Ok(Prober {
-            verify: probing.verify.clone(),
+            certificates: probing.certificates.clone(),
             envelope: probing.envelope.clone(),
             auth: probing.auth,
             starttls: probing.starttls,
             steps: probing.steps,
             host: host_name(),
-            tls: Tls::new(&probing.verify, probing.ca_file.as_deref())?,
+            tls: Tls::new(&probing.certificates)?,
             names,
+            table: Arc::default(),
         })
     }
 
-    /// Blocks, for at most the time given.
+    /// Blocks, for at most the time given, and as long again where a certificate was refused and has not
+    /// been read within the last hour. The latency is that of the attempt alone.
     pub fn attempt(&self, target: &Target, service: &Service, timeout: Duration) -> Outcome {
         let began = Instant::now();
         let deadline = began + timeout.min(LONGEST);
@@ -88,12 +100,15 @@ impl Prober {
             Service::Port(port) => attempt.talk(port, Work::Steps(self.steps)),
             Service::Delivery { deliver, read } => attempt.deliver_and_read(deliver, read),
         };
+        let latency = began.elapsed();
+        let delivery = attempt.delivery();
+        let named = |failure| self.with_names_presented(failure, target, service, timeout);
         Outcome {
             began,
-            latency: began.elapsed(),
-            delivery: attempt.delivery(),
+            latency,
+            delivery,
             logged_in: target.account.is_some() && has_logged_in(service, &result),
-            result,
+            result: result.map_err(named),
         }
     }
 
@@ -116,9 +131,16 @@ impl Prober {
         subject: &Subject,
         stage: Stage,
     ) -> Result<TlsStream, Failure> {
-        self.tls.upgrade(stream, &subject.name).map_err(|fault| {
-            let fault = match (fault, subject.certainty) {
-                (Fault::CertificateRefused(_), Certainty::Guessed) => Fault::NameUnknown,
+        self.tls.upgrade(stream, subject.peer()).map_err(|fault| {
+            let fault = match (fault, subject) {
+                (Fault::CertificateRefused(_), Subject::Guessed(_)) => Fault::NameUnknown,
+                (Fault::CertificateRefused(mut bad), _) => {
+                    bad.began = match stage {
+                        Stage::Upgrade => Security::Plain,
+                        _ => Security::Tls,
+                    };
+                    Fault::CertificateRefused(bad)
+                }
                 (fault, _) => fault,
             };
             Failure::new(stage, fault)
@@ -144,20 +166,24 @@ impl Prober {
         }
     }
 
-    fn subject(&self, target: &Target) -> Result<Subject, Fault> {
+    fn subject(&self, target: &Target, port: &Port) -> Result<Subject, Fault> {
         let address = target.address;
-        let (name, certainty) = match (&self.verify, &target.tls_name) {
-            (Verify::Off, _) => (address.to_string(), Certainty::Known),
-            (_, Some(name)) => (name.to_string(), Certainty::Known),
-            (Verify::Name(name), None) => (name.clone(), Certainty::Known),
-            (Verify::AddressName, None) => match self.names.name_of(address, Instant::now()) {
-                Name::Pending => return Err(Fault::NamePending),
-                Name::Known(name) => (name, Certainty::Known),
-                Name::Nameless => (address.to_string(), Certainty::Known),
-                Name::Unknown => (address.to_string(), Certainty::Guessed),
-            },
-        };
-        Ok(Subject { name, certainty })
+        let own_name = target.tls_name.as_deref();
+        if self.certificates.trust(port, own_name) == Trust::Unverified {
+            return Ok(Subject::Anybody);
+        }
+        match (own_name, &self.certificates.name) {
+            (Some(name), _) => Ok(Subject::Known(name.to_owned())),
+            (None, CertificateName::Given(name)) => Ok(Subject::Known(name.clone())),
+            (None, CertificateName::OfAddress) => {
+                match self.names.name_of(address, Instant::now()) {
+                    Name::Pending => Err(Fault::NamePending),
+                    Name::Known(name) => Ok(Subject::Known(name)),
+                    Name::Nameless => Ok(Subject::Known(address.to_string())),
+                    Name::Unknown => Ok(Subject::Guessed(address.to_string())),
+                }
+            }
+        }
     }
 }
 
@@ -263,34 +289,39 @@ impl Attempt<'_> {
         match port.security {
             Security::Tls => {
                 // Connected first: a backend that refuses has failed whatever its name is.
-                self.begin_lookup();
+                self.begin_lookup(port);
                 let stream = self.connect(port)?;
-                let stream = self.shake_hands(stream, Stage::Tls)?;
-                self.talk_over(port.protocol, work, Stream::Tls(stream))
+                let stream = self.shake_hands(stream, port, Stage::Tls)?;
+                self.talk_over(port, work, Stream::Tls(stream))
             }
             Security::Plain => {
                 if prober.may_start_tls(target, port.protocol, work) {
-                    self.begin_lookup();
+                    self.begin_lookup(port);
                 }
-                self.talk_over(port.protocol, work, Stream::Plain(self.connect(port)?))
+                self.talk_over(port, work, Stream::Plain(self.connect(port)?))
             }
         }
     }
 
     /// So that the name is there once it is needed. It waits for nothing.
-    fn begin_lookup(&self) {
-        let _ = self.prober.subject(self.target);
+    fn begin_lookup(&self, port: &Port) {
+        let _ = self.prober.subject(self.target, port);
     }
 
-    fn shake_hands(&self, stream: DeadlineStream, stage: Stage) -> Result<TlsStream, Failure> {
+    fn shake_hands(
+        &self,
+        stream: DeadlineStream,
+        port: &Port,
+        stage: Stage,
+    ) -> Result<TlsStream, Failure> {
         let subject = self
             .prober
-            .subject(self.target)
+            .subject(self.target, port)
             .map_err(|fault| Failure::new(stage, fault))?;
         self.prober.upgrade(stream, &subject, stage)
     }
 
-    fn talk_over(&self, protocol: Protocol, work: Work, stream: Stream) -> Result<Pass, Failure> {
+    fn talk_over(&self, port: &Port, work: Work, stream: Stream) -> Result<Pass, Failure> {
         let (prober, target) = (self.prober, self.target);
         let check = Check {
             account: target.account.as_deref(),
@@ -306,9 +337,9 @@ impl Attempt<'_> {
             },
         };
         let mut lines = Lines::new(stream);
-        match proto::begin(protocol, &mut lines, &check)? {
+        match proto::begin(port.protocol, &mut lines, &check)? {
             Progress::Done(pass) => Ok(pass),
-            Progress::StartTls => self.go_on_with_tls(protocol, lines, &check),
+            Progress::StartTls => self.go_on_with_tls(port, lines, &check),
         }
     }
 
@@ -317,7 +348,7 @@ impl Attempt<'_> {
     #[inline(never)]
     fn go_on_with_tls(
         &self,
-        protocol: Protocol,
+        port: &Port,
         lines: Lines<Stream>,
         check: &Check<'_>,
     ) -> Result<Pass, Failure> {
@@ -325,11 +356,11 @@ impl Attempt<'_> {
             .into_stream()
             .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
         let stream = match stream {
-            Stream::Plain(stream) => Stream::Tls(self.shake_hands(stream, Stage::Upgrade)?),
+            Stream::Plain(stream) => Stream::Tls(self.shake_hands(stream, port, Stage::Upgrade)?),
             // A dialogue on an encrypted channel never asks for TLS.
             Stream::Tls(stream) => Stream::Tls(stream),
         };
-        proto::resume(protocol, &mut Lines::resume(stream, budget), check)
+        proto::resume(port.protocol, &mut Lines::resume(stream, budget), check)
     }
 }
 
@@ -345,17 +376,22 @@ fn may_pass(fault: &Fault) -> bool {
 }
 
 /// Whom the certificate must be for.
-struct Subject {
-    name: String,
-    certainty: Certainty,
-}
-
-#[derive(Clone, Copy)]
-enum Certainty {
-    Known,
+enum Subject {
+    /// It is not looked at.
+    Anybody,
+    Known(String),
     /// The address, tried because DNS did not answer. If the certificate is refused, that may be
     /// why, and the backend is not to blame.
-    Guessed,
+    Guessed(String),
+}
+
+impl Subject {
+    fn peer(&self) -> Peer<'_> {
+        match self {
+            Subject::Anybody => Peer::Anybody,
+            Subject::Known(name) | Subject::Guessed(name) => Peer::Named(name),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -17,9 +17,10 @@ use crate::config::dovemon;
 use crate::config::draft::{Draft, NothingToCheck};
 use crate::config::error::{Complaint, ConfigError};
 use crate::config::roster::Roster;
-use crate::config::settings::{Auth, Settings, Unknown};
+use crate::config::settings::{Auth, Settings, StartTls, Unknown};
 use crate::program::Program;
 use crate::quote::Quote;
+use crate::service::{Port, Protocol};
 
 /// What to read, with absolute paths: a daemon's folder is not the one it was started in.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub struct Loaded {
     pub keys: Vec<&'static str>,
     /// What is odd about the files, each a line of its own.
     pub remarks: Vec<String>,
+    /// What TLS does not prove, though nobody turned that off: a line for the log.
+    pub unverified: Option<String>,
 }
 
 #[derive(Debug)]
@@ -174,6 +177,7 @@ impl Source {
         self.check_files(&settings)?;
         let known = self.known(&settings, &mut remarks)?;
         let account = self.everybody(&settings, &mut remarks)?;
+        let unverified = unverified(&settings, account.as_ref(), &known);
         let roster = Roster::new(&settings, account, known);
         if settings.accounts.unknown == Unknown::LeftAlone && roster.known() == 0 {
             return Err(SourceError::NobodyKnown);
@@ -183,6 +187,7 @@ impl Source {
             roster,
             keys,
             remarks,
+            unverified,
         })
     }
 
@@ -232,6 +237,20 @@ impl Source {
         }
         Ok(account)
     }
+}
+
+/// A plain port turns to TLS only for a password or a recipient.
+fn unverified(settings: &Settings, account: Option<&Account>, known: &Backends) -> Option<String> {
+    let probing = &settings.probing;
+    let has_account = account.is_some() || known.values().any(|backend| backend.account.is_some());
+    let may_start_tls = |port: &Port| match port.protocol {
+        _ if probing.starttls == StartTls::Never => false,
+        Protocol::Imap | Protocol::Pop3 => has_account,
+        Protocol::Lmtp => has_account || probing.envelope.to.is_some(),
+        Protocol::AnyLine => false,
+    };
+    let certificates = &probing.certificates;
+    certificates.remark(&settings.services, may_start_tls)
 }
 
 fn about<'a>(path: &'a Path, remarks: &'a [Complaint]) -> impl Iterator<Item = String> + 'a {

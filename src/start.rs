@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, unbounded, Receiver};
-use log::error;
+use log::{error, warn};
 
 use crate::check;
 use crate::cli::{self, Command, Deed, Order};
@@ -24,7 +24,7 @@ use crate::coordinator::{Configuration, Coordinator};
 use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
 use crate::hook::{self, HookError};
 use crate::ledger::{Clerk, Ledger};
-use crate::logging::{self, always, Log, LogError, Untaken};
+use crate::logging::{self, always, Log, LogError, Untaken, ALWAYS};
 use crate::notify::ServiceManager;
 use crate::once::{self, Health, OnceError};
 use crate::probe::{ProbeSetupError, Prober};
@@ -232,7 +232,10 @@ fn watch_with(
     loaded: Loaded,
 ) -> Result<ExitCode, StartError> {
     let Loaded {
-        settings, roster, ..
+        settings,
+        roster,
+        unverified,
+        ..
     } = loaded;
     let task = task(&settings)?;
     if let Some(hook) = &settings.hook {
@@ -268,6 +271,9 @@ fn watch_with(
         },
     };
     always!("{called} {} starts", env!("CARGO_PKG_VERSION"));
+    if let Some(unverified) = unverified {
+        warn!(target: ALWAYS, "{unverified}");
+    }
     let manager = service_manager();
     let configuration = Configuration {
         source,

@@ -15,6 +15,7 @@ use super::help::declared;
 use super::options::OPTIONS;
 use super::{CliError, Command, Deed, Order, WhereFrom};
 use crate::config::draft::{Draft, LogChoice, PlanKind};
+use crate::config::trust::Verify;
 use crate::config::values;
 use crate::quote::Quote;
 use crate::service::{Port, Protocol, Security, Service};
@@ -126,7 +127,7 @@ impl Chosen {
         }
         if let Some(value) = self.last("ssl-verify") {
             // Any other number is on, also one too large for us.
-            draft.verify = value != "0";
+            draft.verify = Verify::said(value != "0");
         }
         let tls_name = self.word("tls-name", values::HOST_NAME, values::host_name)?;
         draft.tls_name = tls_name.or_else(|| draft.tls_name.take());

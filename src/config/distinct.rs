@@ -156,7 +156,10 @@ fn of(
         (Purpose::Config, config.map(Path::to_owned)),
         (Purpose::Accounts, accounts.map(Path::to_owned)),
         (Purpose::Credentials, settings.accounts.credentials.clone()),
-        (Purpose::Authorities, settings.probing.ca_file.clone()),
+        (
+            Purpose::Authorities,
+            settings.probing.certificates.ca_file.clone(),
+        ),
         (Purpose::Script, script),
     ];
     let there = named.into_iter();

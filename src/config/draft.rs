@@ -13,8 +13,9 @@ use log::LevelFilter;
 use super::settings::{
     Accounts, Auth, Brake, Deeds, DrainMode, Facility, Files, Hook, LogTarget, MoveLimit, Pace,
     Plan, Probing, Rapid, Restore, Retries, Rules, RunMode, Settings, StartTls, Steps, Syslog,
-    Unknown, Verify,
+    Unknown,
 };
+use super::trust::{Certificates, Verify};
 use super::values::Flush;
 use crate::account::Envelope;
 use crate::program::Program;
@@ -34,8 +35,7 @@ pub struct Draft {
     pub rapid: Rapid,
     pub rise: u32,
     pub fall: u32,
-    /// Whether certificates are checked at all.
-    pub verify: bool,
+    pub verify: Verify,
     pub tls_name: Option<String>,
     pub ca_file: Option<PathBuf>,
     pub starttls: StartTls,
@@ -167,6 +167,7 @@ impl Draft {
             interval: Duration::from_secs(30),
             timeout: Duration::from_secs(5),
             plan: PlanKind::Retries,
+            verify: Verify::On,
             restore: Restore::Any,
             steps: Steps::default(),
             down_delay_limit: None,
@@ -217,7 +218,7 @@ impl Draft {
             },
             rise: 1,
             fall: 1,
-            verify: true,
+            verify: Verify::Unsaid,
             tls_name: None,
             ca_file: None,
             starttls: StartTls::Offered,
@@ -284,12 +285,12 @@ impl Draft {
             },
             socket: self.socket,
             probing: Probing {
-                verify: match (self.verify, self.tls_name) {
-                    (false, _) => Verify::Off,
-                    (true, Some(name)) => Verify::Name(name),
-                    (true, None) => Verify::AddressName,
-                },
-                ca_file: self.ca_file,
+                certificates: Certificates::new(
+                    self.verify,
+                    self.tls_name,
+                    self.ca_file,
+                    self.starttls,
+                ),
                 envelope: self.envelope,
                 auth: self.auth,
                 starttls: self.starttls,

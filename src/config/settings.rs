@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::trust::Certificates;
 use crate::account::Envelope;
 use crate::program::Program;
 use crate::service::Service;
@@ -46,7 +47,8 @@ impl Settings {
         if let Some(hook) = &mut self.hook {
             anchor(&mut hook.script);
         }
-        for path in [&mut self.probing.ca_file, &mut self.accounts.credentials] {
+        let ca_file = &mut self.probing.certificates.ca_file;
+        for path in [ca_file, &mut self.accounts.credentials] {
             path.iter_mut().for_each(anchor);
         }
     }
@@ -109,9 +111,7 @@ impl Pace {
 /// How one attempt is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probing {
-    pub verify: Verify,
-    /// A PEM bundle to trust beside the system's.
-    pub ca_file: Option<PathBuf>,
+    pub certificates: Certificates,
     pub envelope: Envelope,
     pub auth: Auth,
     pub starttls: StartTls,
@@ -188,16 +188,6 @@ pub struct Pop3Steps {
 pub struct LmtpSteps {
     /// Delivery of a test message.
     pub deliver: bool,
-}
-
-/// What a certificate is checked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verify {
-    Off,
-    /// Trust, and the name of the address's PTR record, or the address if it has none.
-    AddressName,
-    /// Trust, and this name for every backend.
-    Name(String),
 }
 
 /// What the policy may do.

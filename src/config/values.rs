@@ -3,6 +3,7 @@
 //! Each function takes a text and gives its meaning, or none; what is expected instead stands in a
 //! constant beside it. Which option or key has the value is not known here.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::settings::{Auth, Brake, Restore, StartTls};
@@ -91,9 +92,15 @@ pub fn deep_probe(text: &str) -> Option<Option<Protocol>> {
 
 pub const HOST_NAME: &str = "a host name";
 
+/// A DNS name or an address. A certificate is checked for it: OpenSSL would take a leading dot for any
+/// name below, and an empty one for none to check.
 pub fn host_name(text: &str) -> Option<String> {
-    let fits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    fits.then(|| text.to_owned())
+    let is_label = |label: &str| {
+        let mut bytes = label.bytes();
+        !label.is_empty() && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let fits = text.len() <= 253 && text.split('.').all(is_label);
+    (fits || text.parse::<IpAddr>().is_ok()).then(|| text.to_owned())
 }
 
 pub const ADDRESS: &str = "an address without spaces, control characters, < and >";
@@ -132,4 +139,28 @@ pub fn decimal_seconds(text: &str) -> Option<Duration> {
     };
     let nanos = format!("{fraction:0<9.9}").parse().ok()?;
     Some(Duration::new(seconds, nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_a_certificate_would_not_be_checked_for_is_none() {
+        for name in ["mail.example", "mail_1", "192.0.2.1", "2001:db8::1"] {
+            assert_eq!(host_name(name).as_deref(), Some(name));
+        }
+        for name in [
+            "",
+            ".",
+            ".example",
+            "*.example",
+            "mail.",
+            "a b",
+            "a\0b",
+            "a/b",
+        ] {
+            assert_eq!(host_name(name), None, "{name:?}");
+        }
+    }
 }

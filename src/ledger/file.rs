@@ -30,6 +30,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::libc::O_NONBLOCK;
 use nix::unistd::{access, AccessFlags};
 use serde::{Deserialize, Serialize};
 
@@ -76,11 +77,20 @@ impl From<io::Error> for Unread {
 }
 
 pub(super) fn read(path: &Path) -> Result<BTreeMap<IpAddr, Entry>, Unread> {
+    // A socket or a device had better not be opened at all.
     if !fs::metadata(path)?.is_file() {
         return Err(Unread::NotAFile);
     }
+    // Something else may have taken the file's place by now: a FIFO would be waited for.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NONBLOCK)
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(Unread::NotAFile);
+    }
     let mut bytes = Vec::new();
-    let length = File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
+    let length = file.take(LONGEST).read_to_end(&mut bytes)?;
     if length as u64 == LONGEST {
         return Err(Unread::Damaged(Damage::TooLong));
     }

@@ -10,7 +10,10 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use native_tls::{Identity, TlsAcceptor};
+use openssl::dh::Dh;
+use openssl::ssl::{
+    SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod, SslOptions, SslVersion,
+};
 
 /// Longer than any test takes; ends what a failed test left waiting.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -126,7 +129,7 @@ impl Authority {
     }
 
     /// A server's side of TLS whose certificate bears `names`, such as `DNS:a.example,IP:192.0.2.1`.
-    pub(crate) fn acceptor(&self, names: &str, validity: Validity) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self, names: &str, validity: Validity) -> SslAcceptor {
         let dates = match validity {
             Validity::Current => "-days 30",
             Validity::Expired => "-startdate 20200101000000Z -enddate 20200201000000Z",
@@ -146,7 +149,7 @@ impl Authority {
     }
 
     /// The same with a certificate that nobody else has signed.
-    pub(crate) fn self_signed(&self, names: &str) -> TlsAcceptor {
+    pub(crate) fn self_signed(&self, names: &str) -> SslAcceptor {
         self.openssl(&format!(
             "req -x509 {NEW_KEY} -keyout own.key -out own.pem -days 30 -subj /CN=own \
              -addext subjectAltName={names}"
@@ -154,12 +157,56 @@ impl Authority {
         self.pack("own")
     }
 
-    fn pack(&self, name: &str) -> TlsAcceptor {
-        self.openssl(&format!(
-            "pkcs12 -export -inkey {name}.key -in {name}.pem -out {name}.p12 -passout pass:test"
-        ));
-        let packed = fs::read(self.folder.path(&format!("{name}.p12"))).unwrap();
-        TlsAcceptor::new(Identity::from_pkcs12(&packed, "test").unwrap()).unwrap()
+    /// A server that speaks no version newer than this one.
+    pub(crate) fn no_newer_than(&self, newest: SslVersion) -> SslAcceptor {
+        self.self_signed("DNS:mail.example");
+        let mut builder = self.builder("own");
+        builder.clear_options(SslOptions::NO_TLSV1 | SslOptions::NO_TLSV1_1);
+        builder.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+        builder.set_min_proto_version(None).unwrap();
+        builder.set_max_proto_version(Some(newest)).unwrap();
+        builder.build()
+    }
+
+    /// A server with an RSA key of 2048 bits, good for security level 2, and the certificate to trust.
+    pub(crate) fn with_rsa_key(&self) -> (SslAcceptor, PathBuf) {
+        self.make_rsa_key();
+        (self.pack("rsa"), self.folder.path("rsa.pem"))
+    }
+
+    /// The same whose key exchange is DHE with 1024 bits, good for security level 1.
+    pub(crate) fn with_short_dh_key(&self) -> SslAcceptor {
+        self.make_rsa_key();
+        let mut builder = self.builder("rsa");
+        let newest = Some(SslVersion::TLS1_2);
+        builder.set_max_proto_version(newest).unwrap();
+        let cipher = "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0";
+        builder.set_cipher_list(cipher).unwrap();
+        builder.set_tmp_dh(&Dh::get_1024_160().unwrap()).unwrap();
+        builder.build()
+    }
+
+    fn make_rsa_key(&self) {
+        self.openssl(
+            "req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa.pem -days 30 -subj /CN=rsa \
+             -addext subjectAltName=DNS:mail.example",
+        );
+    }
+
+    fn pack(&self, name: &str) -> SslAcceptor {
+        self.builder(name).build()
+    }
+
+    fn builder(&self, name: &str) -> SslAcceptorBuilder {
+        let path = |ending: &str| self.folder.path(&format!("{name}.{ending}"));
+        let mut builder = SslAcceptor::mozilla_intermediate(SslMethod::tls()).unwrap();
+        builder
+            .set_certificate_file(path("pem"), SslFiletype::PEM)
+            .unwrap();
+        builder
+            .set_private_key_file(path("key"), SslFiletype::PEM)
+            .unwrap();
+        builder
     }
 
     fn openssl(&self, arguments: &str) {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::*;
 use crate::backend::{Listed, Stamp};
 use crate::config::settings::{Brake, DrainMode, MoveLimit, Restore, Rules};
-use crate::outcome::{Failure, Fault, Outcome, Pass};
+use crate::outcome::{BadCertificate, Failure, Fault, Outcome, Pass};
 use crate::quote::Quote;
 use crate::schedule::Finding;
 

@@ -128,17 +128,26 @@ fn greet<S: Read + Write>(lines: &mut Lines<S>) -> Result<Greeting, Fault> {
     }
 }
 
-/// The capabilities that matter here.
-#[derive(Clone, Copy)]
+/// The capabilities that matter here. The default is that of a server that has not told any.
+#[derive(Clone, Copy, Default)]
 struct Capabilities {
     starttls: bool,
     login_disabled: bool,
-    /// AUTH=PLAIN.
-    sasl_plain: bool,
+    sasl_plain: Mechanism,
     /// A response may come with AUTHENTICATE (RFC 4959).
     sasl_ir: bool,
     /// RFC 4315; offered only to those who are logged in.
     uidplus: bool,
+}
+
+/// AUTH=PLAIN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mechanism {
+    /// Nothing was told, so it is tried.
+    #[default]
+    Untold,
+    NotOffered,
+    Offered,
 }
 
 impl Capabilities {
@@ -153,7 +162,10 @@ impl Capabilities {
         Some(Capabilities {
             starttls: offers("STARTTLS"),
             login_disabled: offers("LOGINDISABLED"),
-            sasl_plain: offers("AUTH=PLAIN"),
+            sasl_plain: match offers("AUTH=PLAIN") {
+                true => Mechanism::Offered,
+                false => Mechanism::NotOffered,
+            },
             sasl_ir: offers("SASL-IR"),
             uidplus: offers("UIDPLUS"),
         })
@@ -167,8 +179,9 @@ impl Capabilities {
     /// LOGINDISABLED counts there too; but there AUTH=PLAIN beside it only means that LOGIN is out
     /// of use.
     fn take_password(self, auth: Auth, channel: Channel) -> bool {
-        let sasl_instead =
-            auth == Auth::SaslPlain && channel == Channel::Encrypted && self.sasl_plain;
+        let sasl_instead = auth == Auth::SaslPlain
+            && channel == Channel::Encrypted
+            && self.sasl_plain == Mechanism::Offered;
         !self.login_disabled || sasl_instead
     }
 
@@ -190,9 +203,11 @@ fn ask_capabilities<S: Read + Write>(
         let line = lines.read().map_err(failed)?;
         match Reply::parse(line, tag) {
             Reply::Untagged(response) => told = Capabilities::parse(response).or(told),
+            // The tag and the word decide. A server that answers without a list works, and has told
+            // nothing.
             Reply::Ok(text) => {
                 let told = Capabilities::in_code(text).or(told);
-                return told.ok_or_else(|| failed(Fault::Malformed(Quote::new(line))));
+                return Ok(told.unwrap_or_default());
             }
             Reply::No(text) | Reply::Bad(text) => {
                 return Err(failed(Fault::Unavailable(Quote::new(text))));

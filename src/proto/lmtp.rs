@@ -6,7 +6,9 @@ use std::io::{Read, Write};
 
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
-use crate::proto::{after_word, message, Check, Milestone, Progress, Way, Work};
+use crate::proto::{
+    after_word, contains_ignoring_case, message, Check, Milestone, Progress, Way, Work,
+};
 use crate::quote::Quote;
 
 /// A name that is valid everywhere and never looked up (RFC 6761 6.3). The machine's own would have
@@ -32,10 +34,11 @@ pub(super) fn begin<S: Read + Write>(
     check: &Check<'_>,
 ) -> Result<Progress, Failure> {
     read_reply(lines, |_| {})
-        .and_then(Reply::success)
+        .and_then(|reply| reply.success_or(Fault::PolicyRefused))
         .map_err(|fault| Failure::new(Stage::Greeting, fault))?;
     let offers_tls = say_hello(lines)?;
     if Delivery::of(check).is_some() && check.way(offers_tls)? == Way::StartTls {
+        // 454 4.7.0 says that TLS does not work here (RFC 3207 4): no policy, but the server's trouble.
         exchange(lines, b"STARTTLS\r\n")
             .and_then(Reply::success)
             .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
@@ -65,7 +68,7 @@ fn say_hello<S: Read + Write>(lines: &mut Lines<S>) -> Result<bool, Failure> {
     read_reply(lines, |text| {
         offers_tls |= after_word(text, "STARTTLS").is_some();
     })
-    .and_then(Reply::success)
+    .and_then(|reply| reply.success_or(Fault::PolicyRefused))
     .map_err(failed)?;
     Ok(offers_tls)
 }
@@ -122,11 +125,11 @@ fn send_message<S: Read + Write>(lines: &mut Lines<S>, check: &Check<'_>) -> Res
         return match go_ahead.class {
             // Said before there was any message.
             Class::Success => Err(Fault::Malformed(go_ahead.last)),
-            _ => go_ahead.success_or(Fault::MessageRefused),
+            _ => go_ahead.taken_or(Fault::MessageRefused),
         };
     }
     let message = message::text(check.token);
-    exchange(lines, format!("{message}.\r\n").as_bytes())?.success_or(Fault::MessageRefused)?;
+    exchange(lines, format!("{message}.\r\n").as_bytes())?.taken_or(Fault::MessageRefused)?;
     (check.milestone)(Milestone::Delivered);
     Ok(())
 }
@@ -141,7 +144,7 @@ fn send_address<S: Read + Write>(
         Ok(address) if is_address(address) => address,
         _ => return Err(refused(Quote::new("not an address, and not sent"))),
     };
-    exchange(lines, format!("{verb}:<{address}>\r\n").as_bytes())?.success_or(refused)
+    exchange(lines, format!("{verb}:<{address}>\r\n").as_bytes())?.taken_or(refused)
 }
 
 fn exchange<S: Read + Write>(lines: &mut Lines<S>, command: &[u8]) -> Result<Reply, Fault> {
@@ -165,7 +168,8 @@ fn read_reply<S: Read + Write>(
         on_text(text);
         if more == More::Last {
             return Ok(Reply {
-                class: Class::of(code, text),
+                class: Class::of(code),
+                subject: Subject::of(code, text),
                 last: Quote::new(line),
             });
         }
@@ -194,6 +198,7 @@ fn split(line: &[u8]) -> Option<([u8; 3], More, &[u8])> {
 
 struct Reply {
     class: Class,
+    subject: Subject,
     /// The last line.
     last: Quote,
 }
@@ -204,8 +209,6 @@ enum Class {
     GoAhead,
     /// 421: the server is about to close.
     Closing,
-    /// 4.2.2 (RFC 3463): the test mailbox is full, which says nothing of the server.
-    MailboxFull,
     Temporary,
     Permanent,
     /// No answer to any command sent here.
@@ -213,12 +216,11 @@ enum Class {
 }
 
 impl Class {
-    fn of(code: [u8; 3], text: &[u8]) -> Class {
+    fn of(code: [u8; 3]) -> Class {
         match code {
             [b'2', ..] => Class::Success,
             [b'3', b'5', b'4'] => Class::GoAhead,
             [b'4', b'2', b'1'] => Class::Closing,
-            [b'4', ..] if after_word(text, "4.2.2").is_some() => Class::MailboxFull,
             [b'4', ..] => Class::Temporary,
             [b'5', ..] => Class::Permanent,
             _ => Class::Other,
@@ -226,22 +228,82 @@ impl Class {
     }
 }
 
+/// What a refusal is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// One address or its mailbox: the next recipient may be taken.
+    Recipient,
+    /// Security or policy: who may send what.
+    Policy,
+    /// The server, its storage, the network behind it, the protocol.
+    Server,
+    /// Nothing is said of it.
+    Untold,
+}
+
+impl Subject {
+    /// The second number of an enhanced code says it (RFC 3463 3). Without one, only 452 does: mail
+    /// servers use "insufficient storage" for a mailbox that is full.
+    fn of(code: [u8; 3], text: &[u8]) -> Subject {
+        // Dovecot (2.2 and 2.3, seen in 2.3.19) answers RCPT so, with 451 4.3.0, for a user with more
+        // deliveries at a time than lmtp_user_concurrency_limit. The code is that of its own troubles,
+        // so only the text tells.
+        if contains_ignoring_case(text, b"too many concurrent deliveries for user") {
+            return Subject::Recipient;
+        }
+        match enhanced_subject(text) {
+            Some(b"1" | b"2") => Subject::Recipient,
+            Some(b"7") => Subject::Policy,
+            Some(b"3" | b"4" | b"5") => Subject::Server,
+            Some(_) => Subject::Untold,
+            None if code == *b"452" => Subject::Recipient,
+            None => Subject::Untold,
+        }
+    }
+}
+
+/// The `2` of a text that begins with `4.2.1`.
+fn enhanced_subject(text: &[u8]) -> Option<&[u8]> {
+    let end = text.iter().position(|&byte| byte == b' ');
+    let mut parts = text[..end.unwrap_or(text.len())].split(|&byte| byte == b'.');
+    let (class, subject, detail) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_number = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    let is_code = matches!(class, b"2" | b"4" | b"5")
+        && is_number(subject)
+        && is_number(detail)
+        && parts.next().is_none();
+    is_code.then_some(subject)
+}
+
 impl Reply {
     fn success(self) -> Result<(), Fault> {
         match self.class {
             Class::Success => Ok(()),
             Class::Closing => Err(Fault::Bye(self.last)),
-            Class::MailboxFull | Class::Temporary | Class::Permanent => {
-                Err(Fault::Unavailable(self.last))
-            }
+            Class::Temporary | Class::Permanent => Err(Fault::Unavailable(self.last)),
             Class::GoAhead | Class::Other => Err(Fault::Malformed(self.last)),
         }
     }
 
-    /// A refusal for good is that of an address or a message, not of the server.
+    /// Before any address is named only a policy can be meant, such as one of who may connect.
     fn success_or(self, refused: fn(Quote) -> Fault) -> Result<(), Fault> {
-        match self.class {
-            Class::Permanent | Class::MailboxFull => Err(refused(self.last)),
+        match (&self.class, self.subject) {
+            (Class::Closing | Class::Temporary | Class::Permanent, Subject::Policy) => {
+                Err(refused(self.last))
+            }
+            _ => self.success(),
+        }
+    }
+
+    /// The answer to an address or a message. A refusal for good that does not say what it is about is
+    /// about that; one for now is the server's.
+    fn taken_or(self, refused: fn(Quote) -> Fault) -> Result<(), Fault> {
+        match (&self.class, self.subject) {
+            (
+                Class::Closing | Class::Temporary | Class::Permanent,
+                Subject::Recipient | Subject::Policy,
+            )
+            | (Class::Permanent, Subject::Untold) => Err(refused(self.last)),
             _ => self.success(),
         }
     }

@@ -185,6 +185,7 @@ fn take_leave<S: Read + Write>(
                 | Fault::MailboxRefused(_)
                 | Fault::UidPlusMissing
                 | Fault::MessageMissing
+                | Fault::PolicyRefused(_)
                 | Fault::SenderRefused(_)
                 | Fault::RecipientRefused(_)
                 | Fault::MessageRefused(_)

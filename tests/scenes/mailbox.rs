@@ -10,9 +10,8 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use poolmon::account::{Account, Envelope, Secret};
-use poolmon::config::settings::{
-    Auth, ImapSteps, LmtpSteps, Pop3Steps, Probing, StartTls, Steps, Verify,
-};
+use poolmon::config::settings::{Auth, ImapSteps, LmtpSteps, Pop3Steps, Probing, StartTls, Steps};
+use poolmon::config::trust::{Certificates, Verify};
 use poolmon::outcome::{Blame, Outcome, Pass};
 use poolmon::probe::Prober;
 use poolmon::proto::token::{Purpose, Token};
@@ -68,8 +67,7 @@ fn plan(steps: Steps) -> Plan {
 impl Plan {
     fn prober(&self) -> Prober {
         let probing = Probing {
-            verify: Verify::Off,
-            ca_file: None,
+            certificates: Certificates::new(Verify::Off, None, None, StartTls::Offered),
             envelope: Envelope::default(),
             auth: self.auth,
             starttls: self.starttls,

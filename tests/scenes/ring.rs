@@ -66,6 +66,7 @@ fn every_protocol_and_tls_mode_is_seen_as_it_is() {
         let other = Authority::make(ring.place.folder(), "other-ca");
         let trusted = trust(&ring);
         let distrusted = format!("--tls-name {TLS_NAME} --ca-file {}", other.file().display());
+        let nothing = String::new();
         let misnamed = format!(
             "--tls-name wrong.lab.test --ca-file {}",
             ring.authority.file().display()
@@ -87,6 +88,19 @@ fn every_protocol_and_tls_mode_is_seen_as_it_is() {
             (format!("-s IMAP:{IMAPS}"), &distrusted, 2),
             (format!("-s IMAP:{IMAPS}"), &misnamed, 2),
             (format!("-v 0 -s IMAP:{IMAPS}"), &distrusted, 0),
+            // An authority that nobody here trusts: STARTTLS of POP3 and LMTP is taken up all the same,
+            // unless somebody insists.
+            (format!("-p POP3:{POP3}"), &nothing, 0),
+            (
+                format!("-p LMTP:{LMTP} --lmtp-to {PROBE_USER}"),
+                &nothing,
+                0,
+            ),
+            (
+                format!("-p LMTP:{LMTP} --lmtp-to {PROBE_USER}"),
+                &distrusted,
+                2,
+            ),
             // No TLS on that port.
             (format!("-s IMAP:{IMAP}"), &trusted, 2),
         ] {

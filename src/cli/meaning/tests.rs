@@ -6,8 +6,8 @@ use crate::account::Envelope;
 use crate::config::settings::{
     Accounts, Auth, Brake, Deeds, DrainMode, Facility, Files, Hook, LogTarget, MoveLimit, Pace,
     Plan, Probing, Restore, Retries, Rules, RunMode, Settings, StartTls, Steps, Syslog, Unknown,
-    Verify,
 };
+use crate::config::trust::{CertificateName, Certificates, Checked};
 use crate::program::Program;
 
 fn settings(words: &[&str]) -> Settings {
@@ -28,6 +28,14 @@ fn settled(order: &Order) -> Settings {
     let mut draft = Draft::poolmon();
     order.choices.apply(&mut draft);
     draft.settled().unwrap()
+}
+
+fn certificates(checked: Checked, name: CertificateName) -> Certificates {
+    Certificates {
+        checked,
+        name,
+        ca_file: None,
+    }
 }
 
 fn error(words: &[&str]) -> String {
@@ -71,8 +79,7 @@ fn without_options_everything_is_as_poolmon_had_it() {
                 fall: 1,
             },
             probing: Probing {
-                verify: Verify::AddressName,
-                ca_file: None,
+                certificates: certificates(Checked::AsPoolmon, CertificateName::OfAddress),
                 envelope: Envelope::default(),
                 auth: Auth::Login,
                 starttls: StartTls::Offered,
@@ -136,21 +143,22 @@ fn values_are_understood() {
     );
     assert_eq!(settings(&["-t", "1"]).pace.timeout.as_secs(), 1);
     assert_eq!(retries(&["--retries=0"]).retries, 0);
-    assert_eq!(settings(&["-v0"]).probing.verify, Verify::Off);
-    assert_eq!(
-        settings(&["-v0", "--tls-name=x"]).probing.verify,
-        Verify::Off
-    );
+    let checked = |words: &[&str]| settings(words).probing.certificates.checked;
+    assert_eq!(checked(&["-v0"]), Checked::Nowhere);
+    assert_eq!(checked(&["-v0", "--tls-name=x"]), Checked::Nowhere);
     for on in ["-v1", "-v-1", "-v99999999999999999999"] {
-        assert_eq!(settings(&[on]).probing.verify, Verify::AddressName);
+        assert_eq!(checked(&[on]), Checked::AsPoolmon);
     }
+    let name = CertificateName::Given("mail.example.org".into());
     assert_eq!(
-        settings(&["--tls-name", "mail.example.org"]).probing.verify,
-        Verify::Name("mail.example.org".into())
+        settings(&["--tls-name", "mail.example.org"])
+            .probing
+            .certificates,
+        certificates(Checked::Everywhere, name)
     );
     let both = settings(&["-c", "cred", "--ca-file", "ca.pem"]);
     assert_eq!(both.accounts.credentials, Some("cred".into()));
-    assert_eq!(both.probing.ca_file, Some("ca.pem".into()));
+    assert_eq!(both.probing.certificates.ca_file, Some("ca.pem".into()));
     let files = settings(&["-k", "a", "-k", "b", "--state-file=c"]).files;
     assert_eq!((files.lock, files.state), ("b".into(), "c".into()));
     assert_eq!(settings(&["-S", "s"]).socket, PathBuf::from("s"));

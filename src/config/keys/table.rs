@@ -12,6 +12,7 @@ use log::LevelFilter;
 use super::{whole, KeyRow, Kind, Origin};
 use crate::config::draft::{LogChoice, PlanKind};
 use crate::config::settings::{Brake, Facility, Unknown};
+use crate::config::trust::Verify;
 use crate::config::values;
 
 const fn row(
@@ -326,10 +327,11 @@ pub const KEYS: &[KeyRow] = &[
     ),
     added(
         "ssl_verify",
-        Kind::Truth(|draft, on| draft.verify = on),
-        "True",
+        Kind::Truth(|draft, on| draft.verify = Verify::said(on)),
+        "",
         "ssl-verify",
-        "check a server's certificate and the name in it",
+        "check a server's certificate and the name in it; empty for no, as in dovemon, unless \
+         tls_name, ca_file or starttls: require asks for it",
     ),
     added(
         "tls_name",

@@ -1,26 +1,45 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use native_tls::TlsAcceptor;
 use nix::errno::Errno;
+use openssl::ssl::{SslAcceptor, SslVersion};
 
 use super::*;
+use crate::config::settings::StartTls;
+use crate::config::trust::Verify;
 use crate::net::stage::{self, Authority, Folder, Server, Validity};
+use crate::outcome::Blame;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-fn upgrade(server: &Server, tls: &Tls, name: &str, timeout: Duration) -> Result<TlsStream, Fault> {
+fn upgrade(
+    server: &Server,
+    tls: &Tls,
+    peer: Peer<'_>,
+    timeout: Duration,
+) -> Result<TlsStream, Fault> {
+    tls.upgrade(connect(server, timeout), peer)
+}
+
+fn connect(server: &Server, timeout: Duration) -> DeadlineStream {
     let address = server.address;
     let deadline = Instant::now() + timeout;
-    let stream = DeadlineStream::connect(address.ip(), address.port(), deadline).unwrap();
-    tls.upgrade(stream, name)
+    DeadlineStream::connect(address.ip(), address.port(), deadline).unwrap()
+}
+
+/// The authorities of a bundle beside the system's.
+fn trusting(ca_file: Option<PathBuf>) -> Tls {
+    let certificates = Certificates::new(Verify::On, None, ca_file, StartTls::Offered);
+    Tls::new(&certificates).unwrap()
 }
 
 /// Shakes hands and then sends a line.
-fn tls_server(acceptor: TlsAcceptor) -> Server {
+fn tls_server(acceptor: SslAcceptor) -> Server {
     Server::start(move |socket| {
         if let Ok(mut stream) = acceptor.accept(socket) {
             let _ = stream.write_all(b"* OK\r\n");
@@ -29,19 +48,19 @@ fn tls_server(acceptor: TlsAcceptor) -> Server {
 }
 
 /// Holds that the handshake passes, and the first line comes, or that it fails with `expected`.
-fn check(server: &Server, tls: &Tls, name: &str, expected: Result<(), &str>) {
-    let result = upgrade(server, tls, name, TIMEOUT);
+fn check(server: &Server, tls: &Tls, peer: Peer<'_>, expected: Result<(), &str>) {
+    let result = upgrade(server, tls, peer, TIMEOUT);
     match (result, expected) {
         (Ok(mut stream), Ok(())) => {
             let mut line = [0; 6];
             stream.read_exact(&mut line).unwrap();
             assert_eq!(&line, b"* OK\r\n");
         }
-        (Err(Fault::CertificateRefused(quote)), Err(reason)) => {
-            let shown = quote.to_string();
-            assert!(shown.contains(reason), "{name}: {shown}");
+        (Err(Fault::CertificateRefused(bad)), Err(reason)) => {
+            let shown = bad.reason.to_string();
+            assert!(shown.contains(reason), "{peer:?}: {shown}");
         }
-        (result, _) => panic!("{name}: {:?}, expected {expected:?}", result.err()),
+        (result, _) => panic!("{peer:?}: {:?}, expected {expected:?}", result.err()),
     }
 }
 
@@ -49,26 +68,45 @@ fn check(server: &Server, tls: &Tls, name: &str, expected: Result<(), &str>) {
 fn a_certificate_passes_if_it_is_trusted_and_bears_the_name() {
     let authority = Authority::new();
     let path = authority.certificate();
-    let strict = Tls::new(&Verify::AddressName, Some(&path)).unwrap();
-    let elsewhere = Tls::new(&Verify::AddressName, None).unwrap();
-    let off = Tls::new(&Verify::Off, None).unwrap();
+    let strict = trusting(Some(path));
+    let elsewhere = trusting(None);
 
     let server = tls_server(authority.acceptor("DNS:mail.example,IP:127.0.0.1", Validity::Current));
-    check(&server, &strict, "mail.example", Ok(()));
-    check(&server, &strict, "127.0.0.1", Ok(()));
-    check(&server, &strict, "127.0.0.2", Err("IP address mismatch"));
-    check(&server, &strict, "other.example", Err("ostname mismatch"));
-    check(&server, &elsewhere, "mail.example", Err("unable to get"));
-    check(&server, &off, "other.example", Ok(()));
+    check(&server, &strict, Peer::Named("mail.example"), Ok(()));
+    check(&server, &strict, Peer::Named("127.0.0.1"), Ok(()));
+    check(
+        &server,
+        &strict,
+        Peer::Named("127.0.0.2"),
+        Err("IP address mismatch"),
+    );
+    check(
+        &server,
+        &strict,
+        Peer::Named("other.example"),
+        Err("ostname mismatch"),
+    );
+    check(
+        &server,
+        &elsewhere,
+        Peer::Named("mail.example"),
+        Err("unable to get"),
+    );
+    check(&server, &strict, Peer::Anybody, Ok(()));
 
     let server = tls_server(authority.acceptor("DNS:mail.example", Validity::Expired));
-    check(&server, &strict, "mail.example", Err("has expired"));
-    check(&server, &strict, "127.0.0.1", Err("")); // Whichever fault is found first.
-    check(&server, &off, "127.0.0.1", Ok(()));
+    check(
+        &server,
+        &strict,
+        Peer::Named("mail.example"),
+        Err("has expired"),
+    );
+    check(&server, &strict, Peer::Named("127.0.0.1"), Err("")); // Whichever fault is found first.
+    check(&server, &strict, Peer::Anybody, Ok(()));
 
     let server = tls_server(authority.self_signed("DNS:mail.example"));
-    check(&server, &strict, "mail.example", Err("self"));
-    check(&server, &off, "mail.example", Ok(()));
+    check(&server, &strict, Peer::Named("mail.example"), Err("self"));
+    check(&server, &strict, Peer::Anybody, Ok(()));
 }
 
 #[test]
@@ -79,10 +117,10 @@ fn each_certificate_of_a_bundle_is_trusted() {
     let read = |authority: &Authority| fs::read_to_string(authority.certificate()).unwrap();
     let text = format!("First\n{}\n{}", read(&first), read(&second));
     fs::write(&bundle, text.replace('\n', "\r\n")).unwrap();
-    let tls = Tls::new(&Verify::AddressName, Some(&bundle)).unwrap();
+    let tls = trusting(Some(bundle));
     for authority in [first, second] {
         let server = tls_server(authority.acceptor("DNS:mail.example", Validity::Current));
-        check(&server, &tls, "mail.example", Ok(()));
+        check(&server, &tls, Peer::Named("mail.example"), Ok(()));
     }
 }
 
@@ -110,9 +148,8 @@ fn a_bundle_that_is_missing_empty_or_broken_is_refused_by_name() {
         if let Some(text) = text {
             fs::write(&path, text).unwrap();
         }
-        let error = Tls::new(&Verify::AddressName, Some(&path))
-            .unwrap_err()
-            .to_string();
+        let certificates = Certificates::new(Verify::On, None, Some(path), StartTls::Offered);
+        let error = Tls::new(&certificates).unwrap_err().to_string();
         assert!(error.contains(name), "{error}");
         assert!(error.contains(expected), "{error}");
     }
@@ -120,7 +157,15 @@ fn a_bundle_that_is_missing_empty_or_broken_is_refused_by_name() {
 
 #[test]
 fn a_configured_name_that_would_not_be_checked_is_refused() {
-    let make = |name: &str| Tls::new(&Verify::Name(name.to_owned()), None);
+    let make = |name: &str| {
+        let name = Some(name.to_owned());
+        Tls::new(&Certificates::new(
+            Verify::On,
+            name,
+            None,
+            StartTls::Offered,
+        ))
+    };
     for name in ["mail.example", "192.0.2.1", "2001:db8::1"] {
         make(name).unwrap();
     }
@@ -155,16 +200,18 @@ impl Write for Failing {
 
 #[test]
 fn an_error_of_the_system_within_the_handshake_keeps_its_meaning() {
-    let tls = Tls::new(&Verify::Off, None).unwrap();
-    let connector = tls.connector(ServerName::Told).unwrap();
+    let kind = Kind::Trusting(ServerName::Told);
+    let connector = trusting(None).connector(kind).unwrap();
     for (errno, expected) in [
         (Errno::EACCES, Fault::Forbidden),
         (Errno::ENOBUFS, Fault::NoMemory),
         (Errno::ECONNRESET, Fault::Closed),
         (Errno::ETIMEDOUT, Fault::TimedOut),
     ] {
-        match connector.connect("a.example", Failing(errno as i32)) {
-            Err(HandshakeError::Failure(error)) => assert_eq!(fault(&error), expected),
+        match connector.tls.connect("a.example", Failing(errno as i32)) {
+            Err(HandshakeError::Failure(error)) => {
+                assert_eq!(of_handshake(&error, "a.example", ""), expected);
+            }
             other => panic!("{errno}: {other:?}"),
         }
     }
@@ -172,9 +219,9 @@ fn an_error_of_the_system_within_the_handshake_keeps_its_meaning() {
 
 #[test]
 fn faults_other_than_the_certificate_keep_their_names() {
-    let off = Tls::new(&Verify::Off, None).unwrap();
+    let tls = trusting(None);
     let check = |server: Server, expected: &str| {
-        let fault = upgrade(&server, &off, "mail.example", Duration::from_millis(300)).unwrap_err();
+        let fault = upgrade(&server, &tls, Peer::Anybody, Duration::from_millis(300)).unwrap_err();
         assert_eq!(fault.to_string(), expected);
     };
     check(stage::silent(), "timed out");
@@ -197,9 +244,9 @@ fn read_something(mut socket: TcpStream) {
 #[test]
 fn a_tls_stream_cut_off_without_farewell_is_closed() {
     let authority = Authority::new();
-    let off = Tls::new(&Verify::Off, None).unwrap();
+    let tls = trusting(None);
     let server = tls_server(authority.self_signed("DNS:mail.example"));
-    let mut stream = upgrade(&server, &off, "mail.example", TIMEOUT).unwrap();
+    let mut stream = upgrade(&server, &tls, Peer::Anybody, TIMEOUT).unwrap();
     let mut buffer = [0; 100];
     let error = loop {
         match stream.read(&mut buffer) {
@@ -213,8 +260,8 @@ fn a_tls_stream_cut_off_without_farewell_is_closed() {
 
 #[test]
 fn the_server_is_told_a_dns_name_and_never_an_address() {
-    let off = Tls::new(&Verify::Off, None).unwrap();
-    let hello = |name: &str| {
+    let tls = trusting(None);
+    let hello = |name: &str, is_reading: bool| {
         let (sender, receiver) = mpsc::channel();
         let sender = std::sync::Mutex::new(sender);
         let server = Server::start(move |mut socket| {
@@ -223,25 +270,270 @@ fn the_server_is_told_a_dns_name_and_never_an_address() {
             buffer.truncate(length);
             sender.lock().unwrap().send(buffer).unwrap();
         });
-        let _ = upgrade(&server, &off, name, TIMEOUT);
+        if is_reading {
+            let read = tls.read_certificate(connect(&server, TIMEOUT), name);
+            assert_eq!(read, None);
+        } else {
+            let _ = upgrade(&server, &tls, Peer::Named(name), TIMEOUT);
+        }
         receiver.recv_timeout(TIMEOUT).unwrap()
     };
     let has = |hello: &[u8], name: &str| hello.windows(name.len()).any(|w| w == name.as_bytes());
-    assert!(has(&hello("mail.example"), "mail.example"));
-    assert!(!has(&hello("127.0.0.1"), "127.0.0.1"));
+    // Whoever reads a refused certificate has to be shown the same one.
+    for is_reading in [false, true] {
+        assert!(has(&hello("mail.example", is_reading), "mail.example"));
+        assert!(!has(&hello("127.0.0.1", is_reading), "127.0.0.1"));
+    }
 }
 
 #[test]
-fn the_reason_is_cut_out_of_the_librarys_text() {
-    let refused =
-        "error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify \
-                   failed:../ssl/statem/statem_clnt.c:1889: (certificate has expired)";
-    assert_eq!(verify_reason(refused), "certificate has expired");
-    assert_eq!(
-        verify_reason("certificate verify failed"),
-        "certificate verify failed"
+fn a_refused_certificate_is_told_with_the_names_expected_and_presented() {
+    let authority = Authority::new();
+    let tls = trusting(Some(authority.certificate()));
+    let refused = |server: &Server, name| {
+        let refused = upgrade(server, &tls, Peer::Named(name), TIMEOUT);
+        let mut bad = match refused {
+            Err(Fault::CertificateRefused(bad)) => bad,
+            other => panic!("{:?}", other.err()),
+        };
+        let unread = bad.to_string();
+        let expected = format!("expected name \"{name}\" (--ca-file");
+        assert!(unread.contains(&expected), "{unread}");
+        let certificate = tls.read_certificate(connect(server, TIMEOUT), name);
+        bad.presented = certificate.map(|certificate| certificate.names);
+        Fault::CertificateRefused(bad).to_string()
+    };
+    let of = |names: &str| tls_server(authority.acceptor(names, Validity::Current));
+
+    let shown = refused(
+        &of("DNS:a.example,IP:192.0.2.1,IP:2001:db8::1"),
+        "b.example",
     );
-    let failed = "error:0A00010B:SSL routines:ssl3_get_record:wrong version number:record.c:354:";
-    assert_eq!(library_reason(failed), "wrong version number");
-    assert_eq!(library_reason("unexpected EOF"), "unexpected EOF");
+    assert!(shown.contains("ostname mismatch"), "{shown}");
+    assert!(
+        shown.contains(
+            "expected name \"b.example\", presented \"a.example\", \"192.0.2.1\", \"2001:db8::1\" ("
+        ),
+        "{shown}"
+    );
+    for option in ["--ca-file", "--tls-name", "-v 0"] {
+        assert!(shown.contains(option), "{shown}");
+    }
+
+    let many: Vec<String> = (0..100).map(|n| format!("DNS:n{n}.example")).collect();
+    let shown = refused(&of(&many.join(",")), "b.example");
+    assert!(shown.contains("\"n3.example\" and 96 more"), "{shown}");
+    assert!(!shown.contains("n4.example"), "{shown}");
+
+    // Without a name of use there, the common name counts. It is the server's text, too.
+    let shown = refused(&of("email:a@example"), "b.example");
+    assert!(shown.contains("presented \"leaf\""), "{shown}");
+    let hostile = format!("DNS:{}\u{1b}[31m", "x".repeat(500));
+    let shown = refused(&of(&hostile), "b.example");
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+    assert!(shown.len() < 500, "{shown}");
+
+    let server = tls_server(authority.self_signed("DNS:b.example"));
+    let shown = refused(&server, "b.example");
+    assert!(shown.contains("self"), "{shown}");
+    assert!(shown.contains("presented \"b.example\""), "{shown}");
+}
+
+/// Names the port of the server in a process that has another configuration of OpenSSL, which is read
+/// once in a process's life.
+const PORT: &str = "POOLMON_TEST_TLS_PORT";
+/// Names the file of the authority that is trusted there; without one, certificates are not looked at.
+const CA_FILE: &str = "POOLMON_TEST_TLS_CA_FILE";
+
+/// In that process, says what the handshake came to; false in any other.
+fn is_other_process() -> bool {
+    let port = match std::env::var(PORT) {
+        Ok(port) => port.parse().unwrap(),
+        Err(_) => return false,
+    };
+    let deadline = Instant::now() + TIMEOUT;
+    let stream = DeadlineStream::connect([127, 0, 0, 1].into(), port, deadline).unwrap();
+    let ca_file = std::env::var_os(CA_FILE).map(PathBuf::from);
+    let peer = match ca_file {
+        Some(_) => Peer::Named("mail.example"),
+        None => Peer::Anybody,
+    };
+    match trusting(ca_file).upgrade(stream, peer) {
+        Ok(_) => println!("(passed)"),
+        Err(fault) => {
+            let blame = match fault.blame() {
+                Blame::Service => "service",
+                Blame::Shared => "shared",
+                _ => "local",
+            };
+            println!("({fault}; {blame})");
+        }
+    }
+    true
+}
+
+/// What a handshake comes to with these settings of OpenSSL, and whose fault that is. `test` begins with
+/// a look whether it is the other process.
+fn handshake(test: &str, server: &Server, settings: &str, ca_file: Option<PathBuf>) -> String {
+    let folder = Folder::new();
+    let path = folder.path("openssl.cnf");
+    let sections = "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n";
+    fs::write(&path, format!("{sections}{settings}\n")).unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
+        .args([
+            "--exact",
+            &format!("net::tls::tests::{test}"),
+            "--nocapture",
+        ])
+        .env(PORT, server.address.port().to_string())
+        .env("OPENSSL_CONF", path);
+    if let Some(ca_file) = ca_file {
+        child.env(CA_FILE, ca_file);
+    }
+    let text = String::from_utf8_lossy(&child.output().unwrap().stdout).into_owned();
+    let shown = text
+        .split_once('(')
+        .and_then(|(_, text)| text.split_once("\n"));
+    shown.unwrap_or_else(|| panic!("{text}")).0.to_owned()
+}
+
+#[test]
+fn the_oldest_version_is_the_systems_and_is_named() {
+    const TEST: &str = "the_oldest_version_is_the_systems_and_is_named";
+    if is_other_process() {
+        return;
+    }
+    let authority = Authority::new();
+    // What native-tls cannot set is refused rather than passed over.
+    let (at_least_1_3, nothing_left): (&[&str], &[&str]) = match versions::knows_tls_1_3() {
+        true => (
+            &[
+                "no version in common",
+                "TLS 1.3, by MinProtocol",
+                "; shared",
+            ],
+            &["tls library unusable", "no protocols available", "; local"],
+        ),
+        false => {
+            let refused: &[&str] = &["tls library unusable", "MinProtocol is TLSv1.3", "; local"];
+            (refused, refused)
+        }
+    };
+    let old = tls_server(authority.no_newer_than(SslVersion::TLS1_1));
+    let present = tls_server(authority.no_newer_than(SslVersion::TLS1_2));
+    let level = "CipherString = DEFAULT:@SECLEVEL=0";
+    for (server, settings, expected) in [
+        (
+            &old,
+            format!("MinProtocol = TLSv1.1\n{level}"),
+            &["passed"][..],
+        ),
+        (
+            &old,
+            format!("MinProtocol = TLSv1.2\n{level}"),
+            &[
+                "no version in common",
+                "TLS 1.2, by MinProtocol",
+                "; shared",
+            ],
+        ),
+        (&present, String::new(), &["passed"]),
+        (
+            &present,
+            format!("MinProtocol = TLSv1.3\n{level}"),
+            at_least_1_3,
+        ),
+        // Of its own making: nothing is left to offer.
+        (
+            &present,
+            "MinProtocol = TLSv1.3\nMaxProtocol = TLSv1.2".to_owned(),
+            nothing_left,
+        ),
+        (
+            &present,
+            "MinProtocol = TLSv1.1\nMaxProtocol = TLSv1.1".to_owned(),
+            &[
+                "no version in common",
+                "TLS 1.1, by MinProtocol",
+                "; shared",
+            ],
+        ),
+    ] {
+        let shown = handshake(TEST, server, &settings, None);
+        for words in expected {
+            assert!(shown.contains(words), "{settings}: {shown}");
+        }
+    }
+    if openssl::version::number() >= 0x3000_0000 {
+        let shown = handshake(TEST, &old, "CipherString = DEFAULT:@SECLEVEL=1", None);
+        assert!(
+            shown.contains("TLS 1.0, as no MinProtocol is set"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn what_this_machines_openssl_refuses_by_its_policy_is_shared_and_says_so() {
+    const TEST: &str = "what_this_machines_openssl_refuses_by_its_policy_is_shared_and_says_so";
+    if is_other_process() {
+        return;
+    }
+    let check = |shown: String, reason: &str| {
+        assert!(shown.contains(reason), "{shown}");
+        assert!(shown.contains("by this monitor's OpenSSL"), "{shown}");
+        assert!(shown.ends_with("; shared)"), "{shown}");
+    };
+    let level = |level: u8| format!("CipherString = DEFAULT:@SECLEVEL={level}");
+    let authority = Authority::new();
+
+    let server = tls_server(authority.with_short_dh_key());
+    assert_eq!(handshake(TEST, &server, &level(0), None), "passed)");
+    check(
+        handshake(TEST, &server, &level(2), None),
+        "dh key too small",
+    );
+
+    let (acceptor, certificate) = authority.with_rsa_key();
+    let server = tls_server(acceptor);
+    let trusted = || Some(certificate.clone());
+    assert_eq!(handshake(TEST, &server, &level(2), trusted()), "passed)");
+    let shown = handshake(TEST, &server, &level(3), trusted());
+    check(shown, "EE certificate key too weak");
+
+    // OpenSSL 1.1 asks for no secure renegotiation by itself.
+    if openssl::version::number() >= 0x3000_0000 {
+        let server = Server::start(|mut socket| {
+            let _ = socket.read(&mut [0; 4096]);
+            let _ = socket.write_all(&hello_without_extensions());
+            read_something(socket);
+        });
+        let reason = "unsafe legacy renegotiation disabled";
+        check(handshake(TEST, &server, &level(1), None), reason);
+    }
+}
+
+/// A ServerHello of TLS 1.2 that picks ECDHE-RSA-AES128-GCM-SHA256.
+fn hello_without_extensions() -> Vec<u8> {
+    let mut body = vec![3, 3];
+    body.extend([7; 32]); // random
+    body.extend([0, 0xc0, 0x2f, 0]); // no session, the cipher, no compression
+    let mut message = vec![2, 0, 0, body.len() as u8];
+    message.extend(body);
+    let mut record = vec![22, 3, 3, 0, message.len() as u8];
+    record.extend(message);
+    record
+}
+
+#[test]
+fn a_fifo_in_a_bundles_place_is_refused_at_once() {
+    let folder = Folder::new();
+    let path = folder.path("fifo.pem");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for place in [path, folder.path("")] {
+        let certificates = Certificates::new(Verify::On, None, Some(place), StartTls::Offered);
+        let error = Tls::new(&certificates).unwrap_err().to_string();
+        assert!(error.ends_with("expected a regular file"), "{error}");
+    }
 }

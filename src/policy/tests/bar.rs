@@ -13,7 +13,7 @@ const PEERS_AWAITED: Reason = Reason::PeersAwaited {
 };
 
 fn expired() -> Failure {
-    let fault = Fault::CertificateRefused(Quote::new("expired"));
+    let fault = Fault::CertificateRefused(Box::new(BadCertificate::new("expired", "mail.example")));
     Failure::new(Stage::Tls, fault)
 }
 

@@ -32,7 +32,7 @@ fn passes_without_its_second(bench: &mut Bench, number: u8) {
 }
 
 fn is_refused_at_the_second(bench: &mut Bench, number: u8) {
-    let fault = Fault::CertificateRefused(Quote::new("expired"));
+    let fault = Fault::CertificateRefused(Box::new(BadCertificate::new("expired", "mail.example")));
     let failure = Failure::new(Stage::Tls, fault);
     let failed = Verdict::Failed {
         service: 1,

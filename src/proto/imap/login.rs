@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use zeroize::Zeroizing;
 
 use super::response::Reply;
-use super::{Capabilities, LOGIN};
+use super::{Capabilities, Mechanism, LOGIN};
 use crate::account::Account;
 use crate::config::settings::Auth;
 use crate::outcome::Fault;
@@ -70,7 +70,7 @@ fn authenticate<S: Read + Write>(
     account: &Account,
     capabilities: Capabilities,
 ) -> Result<Answer, Fault> {
-    if !capabilities.sasl_plain {
+    if capabilities.sasl_plain == Mechanism::NotOffered {
         return Err(Fault::SaslPlainMissing);
     }
     let command = format!("{LOGIN} AUTHENTICATE PLAIN");

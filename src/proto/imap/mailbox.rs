@@ -303,9 +303,9 @@ fn has_code(text: &[u8], code: &str) -> bool {
 }
 
 /// What a NO means here. Only what RFC 5530 gives as trouble of the server's counts against it; a
-/// quota, permissions, a missing mailbox are the account's.
+/// quota, permissions, a missing mailbox, one that another session holds (INUSE) are the account's.
 fn refusal(text: &[u8]) -> Fault {
-    let is_trouble = ["UNAVAILABLE", "SERVERBUG", "INUSE", "CORRUPTION"]
+    let is_trouble = ["UNAVAILABLE", "SERVERBUG", "CORRUPTION"]
         .iter()
         .any(|code| has_code(text, code));
     match is_trouble {

@@ -1,16 +1,19 @@
 //! SIGHUP with changed files: both are read or neither, and nothing that was found out is forgotten.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use nix::sys::signal::{kill, Signal};
-use nix::unistd::Pid;
+use nix::sys::stat;
+use nix::unistd::{mkfifo, Pid};
 
 use super::files::{account, Files};
+use crate::lab::authority::Authority;
 use crate::lab::fake_backend::{Mood, IMAP, POP3};
 use crate::lab::fake_director::{Answer, Command};
-use crate::lab::fake_pool::{FakePool, REACTION};
+use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
 use crate::lab::monitor::Monitor;
 use crate::lab::patience::{hold_for, wait_until};
 use crate::lab::warden::{Ward, Warden};
@@ -103,6 +106,40 @@ fn a_file_that_is_bad_changes_nothing_of_either() {
     });
     assert_eq!(visits_on(&pool, 0, POP3), 0);
     assert!(monitor.lines_with(&["reloaded"]).is_empty());
+    assert!(pool.changes().is_empty());
+}
+
+#[test]
+fn a_fifo_in_a_files_place_holds_up_neither_start_nor_reload() {
+    let pool = FakePool::start(2);
+    let files = Files::of_pool(&pool);
+    let authority = Authority::make(pool.place.folder(), "ca").file();
+    let credentials = pool.place.path("credentials");
+    fs::write(&credentials, format!("{USER}\n{PASSWORD}\n")).unwrap();
+    fs::set_permissions(&credentials, fs::Permissions::from_mode(0o600)).unwrap();
+    files.write(&format!(
+        "ca_file: {}\ncredfile: {}\n",
+        authority.display(),
+        credentials.display()
+    ));
+    let plan = files.plan(&pool.place);
+    let monitor = plan.start();
+    pool.wait_for_visits();
+    for file in [&files.config, &files.accounts, &credentials, &authority] {
+        let aside = file.with_extension("aside");
+        fs::rename(file, &aside).unwrap();
+        mkfifo(file, stat::Mode::S_IRWXU).unwrap();
+        let said = format!("{}: expected a regular file", file.display());
+
+        monitor.signal(Signal::SIGHUP);
+        monitor.wait_for_line(&[" ERR ", &said, "stay"], REACTION);
+        let ended = plan.run("--check-config", REACTION);
+        assert!(ended.text.contains(&said), "{}", ended.text);
+        assert!(!ended.status.success(), "{}", ended.text);
+
+        fs::rename(&aside, file).unwrap();
+        reload(&monitor);
+    }
     assert!(pool.changes().is_empty());
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use poolmon::backend::HostState;
-use poolmon::outcome::{Blame, Failure, Fault, Outcome, Pass, Stage};
+use poolmon::outcome::{BadCertificate, Blame, Failure, Fault, Outcome, Pass, Stage};
 use poolmon::policy::Login;
 use poolmon::quote::Quote;
 
@@ -254,7 +254,9 @@ impl World {
 fn shared_fault(stage: Stage) -> Fault {
     let text = Quote::new("no");
     match stage {
-        Stage::Upgrade => Fault::CertificateRefused(text),
+        Stage::Upgrade => {
+            Fault::CertificateRefused(Box::new(BadCertificate::new("no", "mail.example")))
+        }
         Stage::Login => Fault::CredentialsRefused(text),
         _ => Fault::MailboxRefused(text),
     }
