@@ -369,6 +369,7 @@ fn no_list_of_events_breaks_the_rules() {
                     bench.read_list();
                 }
             }
+            bench.fleet.check_tallies();
             let action = match bench.decide(number) {
                 Decision::Act(action) => action,
                 _ => continue,
