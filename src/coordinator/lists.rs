@@ -292,7 +292,6 @@ impl Coordinator {
         self.fleet.on_turn_delay(policy::turn_delay(&lists.ring));
         let changes = self.fleet.on_list(lists.hosts.backends, lists.began);
         self.on_changes(&changes);
-        self.note_tags_without_service();
         self.start_workers();
         self.remember();
         let summary = self.summary();
@@ -314,7 +313,9 @@ impl Coordinator {
         let first = match malformed.iter().find_map(|lines| lines.shown.first()) {
             Some(first) => first,
             None => {
-                self.notices.lower(&Notice::MalformedLines);
+                if self.notices.lower(&Notice::MalformedLines) {
+                    always!("director: no line of its lists is malformed any more");
+                }
                 return;
             }
         };
@@ -323,31 +324,6 @@ impl Coordinator {
             error!(
                 "director: {count} malformed lines in its lists are skipped, the first: {first}"
             );
-        }
-    }
-
-    /// Also where two monitors, each with a refuge on the list it read, took the last two down.
-    fn note_tags_without_service(&mut self) {
-        let without = self.fleet.tags_without_service();
-        let over: Vec<Notice> = self
-            .notices
-            .raised()
-            .filter(
-                |notice| matches!(notice, Notice::WithoutService(tag) if !without.contains(tag)),
-            )
-            .cloned()
-            .collect();
-        for notice in over {
-            self.notices.lower(&notice);
-            if let Notice::WithoutService(tag) = notice {
-                always!("a backend of {tag} is up again");
-            }
-        }
-        for tag in without {
-            let notice = Notice::WithoutService(tag.clone());
-            if self.notices.raise(notice, Instant::now()) {
-                error!("no backend of {tag} is up: its users cannot log in");
-            }
         }
     }
 

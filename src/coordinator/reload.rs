@@ -53,6 +53,7 @@ impl Coordinator {
         let other_services = settings.services != self.settings.services;
         self.fleet.on_rules(settings.rules);
         if other_services {
+            self.end_alarms_of_checks();
             self.fleet.on_other_services();
         }
         self.task = Task {

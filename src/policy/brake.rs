@@ -5,10 +5,12 @@
 //! They come on top of the refuge, except `--max-down=all`, which is poolmon's way and does without.
 //! How many of a tag are down is not counted here: the fleet keeps the sums (`Tally`).
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::fleet::Tally;
-use super::{Action, Fleet, Hold, Member, Question, Reason};
+use super::{Action, Alarm, Fleet, Hold, Member, Question, Reason};
 use crate::backend::Tag;
 use crate::config::settings::Brake;
 
@@ -29,6 +31,38 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         return Some(question.hold(Reason::MaxDown(tag.clone())));
     }
     None
+}
+
+/// Of these failed backends, which are still up, those that a limit keeps up. It does not matter which
+/// of them are taken down: as many as may be are left out, those that failed first.
+pub(super) fn kept_up(
+    fleet: &Fleet,
+    failed: &[(IpAddr, &Member)],
+    now: Instant,
+) -> Vec<(IpAddr, Alarm)> {
+    let mut due: Vec<(Instant, IpAddr, &Member)> = failed
+        .iter()
+        .filter_map(|(address, member)| Some((due(fleet, member)?, *address, *member)))
+        .filter(|(due, ..)| *due <= now)
+        .collect();
+    due.sort_unstable_by_key(|(due, address, _)| (*due, *address));
+    let mut going_down: BTreeMap<&Tag, Tally> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for (_, address, member) in due {
+        let tag = &member.listed.tag;
+        let going_down = going_down.entry(tag).or_default();
+        let mut with_it = *going_down;
+        with_it.add(&Tally::of_failed(member));
+        if exceeds(fleet, tag, &with_it) {
+            kept.push((address, Alarm::MaxDown(tag.clone())));
+        } else {
+            *going_down = with_it;
+        }
+        if is_over_delay_limit(fleet) {
+            kept.push((address, Alarm::DownDelayLimit));
+        }
+    }
+    kept
 }
 
 /// When a backend has been failed for long enough.

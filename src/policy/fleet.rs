@@ -167,21 +167,6 @@ impl Fleet {
         self.tallies.get(tag).copied().unwrap_or_default()
     }
 
-    /// The tags whose users have nowhere to go: all of their backends are down.
-    pub fn tags_without_service(&self) -> BTreeSet<Tag> {
-        let tags_of = |state| {
-            self.members
-                .values()
-                .filter(move |member| member.listed.state == state)
-                .map(|member| &member.listed.tag)
-        };
-        let served: BTreeSet<&Tag> = tags_of(HostState::Up).collect();
-        tags_of(HostState::Down)
-            .filter(|tag| !served.contains(tag))
-            .cloned()
-            .collect()
-    }
-
     /// How many are listed down, by whomever, going down, or failed and to be taken down.
     pub(super) fn down_or_due(&self) -> usize {
         self.down_or_due

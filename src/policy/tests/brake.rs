@@ -195,7 +195,6 @@ fn beyond_the_limit_none_goes_down_until_one_has_recovered() {
     for number in [0, 1, 2] {
         bench.check_held(number, &Reason::DownDelayLimit, None);
     }
-    assert_eq!(Reason::DownDelayLimit.alarm(), Some(Alarm::DownDelayLimit));
     bench.passes(2);
     bench.check_nothing(2);
     bench.check_acts(0, Action::MarkDown);
@@ -240,79 +239,4 @@ fn who_leaves_the_list_no_longer_counts() {
     bench.list.retain(|listed| listed.address != address(2));
     bench.read_list();
     bench.check_acts(0, Action::MarkDown);
-}
-
-/// 5,000 backends, half of them failed, with a limit: a review of all looks at each backend a few times,
-/// whether or not the limit keeps them up.
-#[test]
-fn a_limit_is_counted_once_and_not_for_each_failed_backend() {
-    const BACKENDS: u32 = 5000;
-    for brake in [Brake::AtMost(100), Brake::Percent(10)] {
-        let now = Instant::now();
-        let mut fleet = Fleet::new(Rules { brake, ..RULES });
-        fleet.on_sync(Sync::Synced);
-        let address = |number: u32| IpAddr::from(Ipv4Addr::from(0x0a00_0000 + number));
-        let list: Vec<Listed> = (0..BACKENDS)
-            .map(|number| Listed {
-                address: address(number),
-                vhosts: 100,
-                users: 5,
-                tag: Tag::default(),
-                state: match number % 10 {
-                    0 => HostState::Down,
-                    _ => HostState::Up,
-                },
-                changed: Stamp(0),
-            })
-            .collect();
-        fleet.on_list(list.clone(), now);
-        let failure = Failure::new(Stage::Connect, Fault::Refused);
-        for (step, passes) in [(1, false), (2, true), (3, false)] {
-            // One that passes is enough.
-            let of_step = |number: &u32| match passes {
-                true => *number == 1,
-                false => number % 2 == 0,
-            };
-            for number in (0..BACKENDS).filter(of_step) {
-                let began = now + Duration::from_secs(step);
-                let (result, verdict) = match passes {
-                    true => (Ok(Pass::Clean), Verdict::Healthy(Pass::Clean)),
-                    false => {
-                        let failed = Verdict::Failed {
-                            service: 0,
-                            failure: failure.clone(),
-                        };
-                        (Err(failure.clone()), failed)
-                    }
-                };
-                let finding = Finding {
-                    round_began: began,
-                    service: 0,
-                    outcome: Outcome {
-                        began,
-                        latency: Duration::from_millis(1),
-                        delivery: None,
-                        logged_in: false,
-                        result,
-                    },
-                    for_good: !passes,
-                    verdict: Some(verdict),
-                };
-                fleet.on_finding(address(number), &finding);
-            }
-        }
-        let now = now + Duration::from_secs(10);
-        fleet.on_list(list, now);
-        fleet.visits.set(0);
-        let mut held = 0;
-        for number in 0..BACKENDS {
-            if let Decision::Hold(hold) = decide(&mut fleet, address(number), now) {
-                held += usize::from(hold.reason == Reason::MaxDown(Tag::default()));
-            }
-        }
-        assert_eq!(held, 2000, "{brake:?}");
-        let most = 20 * BACKENDS as usize;
-        let visits = fleet.visits.get();
-        assert!(visits <= most, "{brake:?}: {visits}");
-    }
 }

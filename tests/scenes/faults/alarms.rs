@@ -1,0 +1,101 @@
+//! Alarms: one line when one begins, one when it ends, with the backends that it is about.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::A_WHILE;
+use crate::lab::fake_backend::Mood;
+use crate::lab::fake_director::RingState;
+use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
+use crate::lab::patience::wait_until;
+
+/// The ring is unsynced for one second in four.
+fn unsync_now_and_then(pool: &FakePool, times: usize) {
+    for _ in 0..times {
+        pool.director.set_ring(RingState::Syncing);
+        sleep(Duration::from_secs(1));
+        pool.director.set_ring(RingState::Synced);
+        sleep(Duration::from_secs(3));
+    }
+}
+
+#[test]
+fn all_dead_in_a_ring_that_is_unsynced_now_and_then_is_one_alarm() {
+    let pool = FakePool::start(3);
+    pool.set_all(Mood::Refusing);
+    let monitor = pool.monitor().start();
+    let line = monitor.wait_for_line(&[" ERR ", "cut off"], REACTION);
+    for backend in 0..3 {
+        assert!(line.contains(&pool.address(backend).to_string()), "{line}");
+    }
+    assert!(line.contains("backend without a tag"), "{line}");
+    unsync_now_and_then(&pool, 6);
+    assert_eq!(monitor.lines_with(&["for lack of another one"]).len(), 0);
+
+    pool.set_all(Mood::Healthy);
+    monitor.wait_for_line(&["for lack of another one"], REACTION);
+    sleep(A_WHILE);
+    assert_eq!(monitor.lines_with(&[" ERR ", "cut off"]).len(), 1);
+    assert_eq!(monitor.lines_with(&["for lack of another one"]).len(), 1);
+    assert!(pool.changes().is_empty());
+}
+
+#[test]
+fn a_backend_in_maintenance_is_one_line_over_several_reconnects() {
+    let mut pool = FakePool::start(3);
+    let monitor = pool.monitor().flag("--restore=own").start();
+    pool.wait_for_visits();
+    pool.director.set_by_another(pool.address(1), 'D');
+    let up = format!("doveadm director up {}", pool.address(1));
+    monitor.wait_for_line(&[" ERR ", &up], REACTION);
+    for _ in 0..3 {
+        let before = pool.director.connections();
+        pool.director.stop();
+        sleep(Duration::from_millis(1500));
+        pool.director.listen();
+        wait_until("the next connection", REACTION, || {
+            pool.director.connections() > before
+        });
+        sleep(Duration::from_secs(2));
+    }
+    assert_eq!(
+        monitor.lines_with(&[" ERR ", "did not take it down"]).len(),
+        1
+    );
+
+    // Another one is news.
+    pool.director.set_by_another(pool.address(2), 'D');
+    let up = format!("doveadm director up {}", pool.address(2));
+    monitor.wait_for_line(&[" ERR ", &up], REACTION);
+    pool.director.set_by_another(pool.address(1), 'U');
+    pool.director.set_by_another(pool.address(2), 'U');
+    monitor.wait_for_line(&["for being somebody else's"], REACTION);
+    assert_eq!(
+        monitor.lines_with(&[" ERR ", "did not take it down"]).len(),
+        2
+    );
+}
+
+#[test]
+fn a_password_that_is_set_right_ends_the_alarm_once() {
+    let pool = FakePool::start(3);
+    for backend in &pool.backends {
+        backend.set_password("another");
+    }
+    let monitor = pool.monitor().credentials(USER, PASSWORD).start();
+    monitor.wait_for_line(&[" ERR ", "too few others get further"], REACTION);
+    // One after the other, as a person does it.
+    for backend in &pool.backends {
+        backend.set_password(PASSWORD);
+        sleep(Duration::from_millis(300));
+    }
+    monitor.wait_for_line(&["login: no backend fails there any more"], REACTION);
+    sleep(A_WHILE);
+    assert_eq!(monitor.lines_with(&["too few others get further"]).len(), 1);
+    assert_eq!(
+        monitor
+            .lines_with(&["login: no backend fails there any more"])
+            .len(),
+        1
+    );
+}
