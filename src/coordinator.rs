@@ -7,6 +7,7 @@
 mod alarm_lines;
 mod alarms;
 mod crew;
+mod dry_run;
 mod errands;
 mod lists;
 mod local_faults;
@@ -25,7 +26,7 @@ use crossbeam_channel::{select, unbounded, Receiver, Sender};
 use log::debug;
 
 use crate::config::roster::Roster;
-use crate::config::settings::{Deeds, Settings};
+use crate::config::settings::Settings;
 use crate::daemon::Signal;
 use crate::director::link::Heard;
 use crate::history::History;
@@ -39,6 +40,7 @@ use crate::source::Source;
 use crate::worker::{Desk, Ended, Report, Task, Traffic, Worker};
 
 use alarms::{Review, Topic};
+use dry_run::DryRun;
 use errands::Errands;
 use lists::Lists;
 use local_faults::LocalFaults;
@@ -110,6 +112,7 @@ pub struct Coordinator {
     /// Why, while some backends have no thread for that.
     full_crew_cause: Option<String>,
     lists: Lists,
+    dry_run: DryRun,
     errands: Errands,
     held_review: Review,
     alarm_review: Review,
@@ -147,6 +150,7 @@ impl Coordinator {
             fleet: Fleet::new(settings.rules),
             logins: Logins::default(),
             lists: Lists::new(Instant::now()),
+            dry_run: DryRun::default(),
             errands: Errands::default(),
             workers: BTreeMap::new(),
             workers_started: 0,
@@ -279,16 +283,10 @@ impl Coordinator {
         match policy::decide(&mut self.fleet, address, Instant::now()) {
             Decision::Act(action) => {
                 self.lift_hold(address);
-                match self.settings.deeds {
-                    Deeds::Done => self.decide_on(address, action),
-                    Deeds::Told => self.tell(address, action),
-                }
+                self.decide_on(address, action);
             }
             Decision::Hold(hold) => self.hold_back(address, hold),
-            Decision::Nothing => {
-                self.lift_hold(address);
-                self.errands.forget_told(address);
-            }
+            Decision::Nothing => self.lift_hold(address),
         }
     }
 

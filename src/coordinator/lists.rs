@@ -10,6 +10,7 @@ use log::{debug, error};
 
 use super::{Coordinator, Notice};
 use crate::backend::HostState;
+use crate::config::settings::Deeds;
 use crate::director::client;
 use crate::director::error::{DirectorError, DirectorFault};
 use crate::director::watch::{Reading, Wanted, Watch, LISTS_DEADLINE};
@@ -112,6 +113,7 @@ impl Coordinator {
             connections: self.lists.connections,
             ..Lists::new(now)
         };
+        self.dry_run.forget();
         self.fleet.on_sync(Sync::Silent);
         // If the new one does not answer either, that is an alarm of its own.
         if self.notices.lower(&Notice::DirectorSilent) {
@@ -290,7 +292,11 @@ impl Coordinator {
         self.note_malformed(&lists);
         self.on_ring(&lists.ring.state());
         self.fleet.on_turn_delay(policy::turn_delay(&lists.ring));
-        let changes = self.fleet.on_list(lists.hosts.backends, lists.began);
+        let backends = match self.settings.deeds {
+            Deeds::Done => lists.hosts.backends,
+            Deeds::Told => self.dry_run.show(lists.hosts.backends),
+        };
+        let changes = self.fleet.on_list(backends, lists.began);
         self.on_changes(&changes);
         self.start_workers();
         self.remember();
@@ -371,8 +377,10 @@ impl Coordinator {
         for news in &changes.news {
             self.log_news(news);
         }
-        for (address, to) in &changes.observed {
-            self.run_hook(*address, *to);
+        if self.settings.deeds == Deeds::Done {
+            for (address, to) in &changes.observed {
+                self.run_hook(*address, *to);
+            }
         }
         for address in &changes.unobserved {
             self.unobserved += 1;

@@ -8,6 +8,7 @@ use chrono::Local;
 use log::{debug, error};
 
 use super::Coordinator;
+use crate::config::settings::Deeds;
 use crate::director::error::DirectorError;
 use crate::director::wire::{Change, Reply};
 use crate::logging::always;
@@ -82,18 +83,25 @@ impl Coordinator {
         }
     }
 
-    /// poolmon's words `disabled` and `enabled`, but only once the director has said `OK`.
+    /// poolmon's words `disabled` and `enabled`, but only once the director has said `OK`. A dry run
+    /// says them of what it would have done.
     pub(super) fn log_answer(&self, change: &Change, result: &Result<Reply, DirectorError>) {
         let address = change.address();
+        let dry_run = match self.settings.deeds {
+            Deeds::Done => "",
+            Deeds::Told => "DRY-RUN: ",
+        };
         match (result, change) {
             (Ok(Reply::Ok), Change::HostDown(_) | Change::HostSet { vhosts: 0, .. }) => {
-                always!("{address} disabled")
+                always!("{dry_run}{address} disabled")
             }
             (Ok(Reply::Ok), Change::HostUp(_) | Change::HostSet { .. }) => {
-                always!("{address} enabled")
+                always!("{dry_run}{address} enabled")
             }
-            (Ok(Reply::Ok), Change::HostFlush(_)) => always!("{address} users forgotten"),
-            (Ok(Reply::Ok), Change::HostResetUsers { .. }) => always!("{address} users moved"),
+            (Ok(Reply::Ok), Change::HostFlush(_)) => always!("{dry_run}{address} users forgotten"),
+            (Ok(Reply::Ok), Change::HostResetUsers { .. }) => {
+                always!("{dry_run}{address} users moved")
+            }
             (Ok(reply), _) => error!(
                 "{address}: {}: director says {reply}; its list will tell",
                 change.name()

@@ -1,12 +1,14 @@
-//! Alarms: one line when one begins, one when it ends, with the backends that it is about.
+//! Alarms: one line when one begins, one when it ends, with the backends that it is about; and what a
+//! dry run says beside a real one.
 
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::A_WHILE;
+use super::{assert_no_more_changes, A_WHILE};
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_director::RingState;
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
+use crate::lab::monitor::Monitor;
 use crate::lab::patience::wait_until;
 
 /// The ring is unsynced for one second in four.
@@ -98,4 +100,87 @@ fn a_password_that_is_set_right_ends_the_alarm_once() {
             .len(),
         1
     );
+}
+
+/// The lines but for their times, their prefix, each probe and what is of a run alone.
+fn told(monitor: &Monitor) -> Vec<String> {
+    let about = |line: &String| {
+        [
+            "abled",
+            "users moved",
+            "users forgotten",
+            "stays up",
+            "stay up",
+            "kept up",
+        ]
+        .iter()
+        .any(|words| line.contains(words))
+            && !line.contains("held by rule")
+    };
+    let text = |line: String| {
+        let (_, text) = line
+            .split_once(" LOG ")
+            .or_else(|| line.split_once(" ERR "))
+            .unwrap();
+        text.trim_start_matches("DRY-RUN: ").to_owned()
+    };
+    monitor
+        .lines()
+        .into_iter()
+        .filter(about)
+        .map(text)
+        .collect()
+}
+
+/// Two of four die one after the other, with a limit of one, and come back: what each run says.
+fn two_of_four_die(flag: &str) -> (Vec<String>, Vec<String>) {
+    let pool = FakePool::start(4);
+    let monitor = pool.monitor().flag("--max-down=1").flags(flag).start();
+    pool.wait_for_visits();
+    let [first, second] = [0, 1].map(|backend| pool.address(backend).to_string());
+    let said = |words: &[&str]| monitor.wait_for_line(words, REACTION);
+    pool.backends[0].set(Mood::Refusing);
+    said(&[&first, "disabled"]);
+    said(&[&first, "users moved"]);
+    pool.backends[1].set(Mood::Refusing);
+    said(&[" ERR ", &second, "stays up: --max-down=1"]);
+    pool.backends[0].set(Mood::Healthy);
+    said(&[&first, "enabled"]);
+    said(&[&second, "disabled"]);
+    said(&[&second, "users moved"]);
+    said(&["is kept up any more by --max-down"]);
+    pool.backends[1].set(Mood::Healthy);
+    said(&[&second, "enabled"]);
+    sleep(A_WHILE);
+    let number = |line: String| line.replace(&first, "b0").replace(&second, "b1");
+    let told = told(&monitor).into_iter().map(number).collect();
+    (told, pool.changes())
+}
+
+#[test]
+fn a_dry_run_says_what_the_real_run_says_and_sends_nothing() {
+    let (real, sent) = two_of_four_die("");
+    let (dry, not_sent) = two_of_four_die("-n");
+    assert_eq!(real, dry);
+    assert_eq!(real.iter().filter(|line| line.contains("abled")).count(), 4);
+    assert!(!sent.is_empty());
+    assert!(not_sent.is_empty(), "{not_sent:?}");
+}
+
+#[test]
+fn a_dry_run_with_two_dead_at_once_takes_one_down() {
+    let pool = FakePool::start(4);
+    for backend in [1, 2] {
+        pool.backends[backend].set(Mood::Refusing);
+    }
+    let monitor = pool.monitor().flags("-n --max-down=1").start();
+    monitor.wait_for_line(&["DRY-RUN: ", "disabled"], REACTION);
+    monitor.wait_for_line(&[" ERR ", "stays up: --max-down=1"], REACTION);
+    assert_no_more_changes(&pool, A_WHILE);
+    assert_eq!(monitor.lines_with(&["DRY-RUN: ", "disabled"]).len(), 1);
+    for backend in [1, 2] {
+        pool.backends[backend].set(Mood::Healthy);
+    }
+    monitor.wait_for_line(&["DRY-RUN: ", "enabled"], REACTION);
+    assert!(pool.changes().is_empty());
 }
