@@ -257,8 +257,8 @@ impl Coordinator {
 
     fn on_report(&mut self, report: &Report) {
         let address = report.address;
-        match self.workers.get(&address) {
-            Some(worker) if worker.number() == report.worker => {}
+        match self.workers.get_mut(&address) {
+            Some(worker) if worker.number() == report.worker => worker.on_report(report),
             _ => {
                 debug!("{address}: outcome of a stopped worker dropped");
                 return;

@@ -54,6 +54,8 @@ pub(super) struct Lists {
     /// director can be reached otherwise.
     unsent: Vec<String>,
     unsynced_since: Option<Instant>,
+    /// Whether the ring was synced when it was last listed, and since when.
+    ring: Option<(Sync, Instant)>,
     /// Receives nothing, while there is no connection.
     silence: Receiver<()>,
 }
@@ -71,6 +73,7 @@ impl Lists {
             ended: None,
             unsent: Vec::new(),
             unsynced_since: None,
+            ring: None,
             silence: never(),
         }
     }
@@ -82,6 +85,14 @@ impl Lists {
             (Some(_), None) => self.heard.max(self.opened) + OVERDUE,
             (Some(_), Some(asked)) => asked + LISTS_DEADLINE + OVERDUE_PATIENCE,
         })
+    }
+
+    /// Since when the director does not answer, or the ring is as it is.
+    pub(super) fn since(&self, sync: Sync) -> Instant {
+        match (sync, self.ring) {
+            (Sync::Silent, _) | (_, None) => self.heard,
+            (_, Some((_, since))) => since,
+        }
     }
 
     pub(super) fn bell(&self) -> &Receiver<()> {
@@ -255,8 +266,8 @@ impl Coordinator {
         let since =
             chrono::Duration::from_std(silent).map_or(Local::now(), |silent| Local::now() - silent);
         let since = since.format("%Y-%m-%d %H:%M:%S");
-        self.service_manager
-            .tell_status(format!("failover is off since {since}: {cause}"));
+        let status = format!("failover is off since {since}: {cause}; {}", self.summary());
+        self.service_manager.tell_status(status);
         if self.notices.raise(Notice::DirectorSilent, now) {
             error!(
                 "failover is off since {since}: {cause}; no backend is taken down or brought up; \
@@ -335,11 +346,15 @@ impl Coordinator {
 
     fn on_ring(&mut self, state: &RingState) {
         let now = Instant::now();
-        self.fleet.on_sync(match state {
+        let sync = match state {
             // A status that an old director does not tell holds nothing back.
             RingState::Synced | RingState::NotTold => Sync::Synced,
             RingState::Handshaking | RingState::Syncing | RingState::Unknown(_) => Sync::Unsynced,
-        });
+        };
+        if self.lists.ring.map(|(before, _)| before) != Some(sync) {
+            self.lists.ring = Some((sync, now));
+        }
+        self.fleet.on_sync(sync);
         match state {
             RingState::Unknown(text) => {
                 if self.notices.raise(Notice::RingStatusUnknown, now) {

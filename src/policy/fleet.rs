@@ -135,7 +135,7 @@ impl Fleet {
     }
 
     /// When the latest whole HOST-LIST was asked for.
-    pub(super) fn list_began(&self) -> Option<Instant> {
+    pub fn list_began(&self) -> Option<Instant> {
         self.list_began
     }
 

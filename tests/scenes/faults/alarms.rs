@@ -4,6 +4,8 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::{assert_no_more_changes, A_WHILE};
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_director::RingState;
@@ -183,4 +185,39 @@ fn a_dry_run_with_two_dead_at_once_takes_one_down() {
     }
     monitor.wait_for_line(&["DRY-RUN: ", "enabled"], REACTION);
     assert!(pool.changes().is_empty());
+}
+
+#[test]
+fn the_status_says_how_old_the_list_is_and_when_each_backend_was_and_will_be_checked() {
+    let mut pool = FakePool::start(3);
+    let monitor = pool.monitor().flag("-n").start();
+    pool.wait_for_visits();
+    pool.director.set_by_another(pool.address(1), 'D');
+    let address = pool.address(0).to_string();
+    monitor.wait_for_line(&[&pool.address(1).to_string(), "to down"], REACTION);
+    monitor.signal(Signal::SIGUSR1);
+    monitor.wait_for_line(&["of 3 backends are up"], REACTION);
+    let line = monitor.wait_for_line(&[&address, "is up", "healthy, for", "last check"], REACTION);
+    assert!(line.contains("without a tag"), "{line}");
+    assert!(
+        line.contains("next in") || line.contains("next now"),
+        "{line}"
+    );
+    monitor.wait_for_line(
+        &[&pool.address(1).to_string(), "is down since 20"],
+        REACTION,
+    );
+    let socket = pool.director.socket().display().to_string();
+    let director = monitor.wait_for_line(&["director", &socket, "its list is"], REACTION);
+    assert!(director.contains("the ring is synced"), "{director}");
+    assert!(director.contains("dry run"), "{director}");
+
+    pool.director.stop();
+    monitor.wait_for_line(&[" ERR ", "failover is off"], REACTION);
+    sleep(Duration::from_secs(2));
+    monitor.signal(Signal::SIGUSR1);
+    monitor.wait_for_line(&["of 3 backends were up at", "not current"], REACTION);
+    monitor.wait_for_line(&[&address, "was up"], REACTION);
+    let director = monitor.wait_for_line(&["the last list is", "not current"], REACTION);
+    assert!(director.contains("does not answer, for"), "{director}");
 }
