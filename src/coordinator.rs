@@ -44,6 +44,7 @@ use dry_run::DryRun;
 use errands::Errands;
 use lists::Lists;
 use local_faults::LocalFaults;
+use log_lines::SaidFailures;
 use logins::Logins;
 use restarts::Restarts;
 
@@ -121,6 +122,7 @@ pub struct Coordinator {
     alarms: Alarms<Topic>,
     notices: Notices<Notice>,
     local_faults: LocalFaults,
+    said_failures: SaidFailures,
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
     history: History,
@@ -163,6 +165,7 @@ impl Coordinator {
             alarms: Alarms::new(),
             notices: Notices::new(),
             local_faults: LocalFaults::default(),
+            said_failures: SaidFailures::default(),
             unobserved: 0,
             history: History::default(),
             hooks: Hooks::default(),

@@ -146,6 +146,7 @@ impl Coordinator {
         self.local_faults.forget(address, Instant::now());
         self.errands.forget(address);
         self.restarts.forget(address);
+        self.said_failures.forget(address);
         self.lift_hold(address);
         always!("{address} is no longer listed");
     }

@@ -1,6 +1,8 @@
 //! What the coordinator says: one line a change, with its reason. It says and does nothing else.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::mem::{discriminant, Discriminant};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -12,7 +14,7 @@ use crate::config::settings::Deeds;
 use crate::director::error::DirectorError;
 use crate::director::wire::{Change, Reply};
 use crate::logging::always;
-use crate::outcome::Pass;
+use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::policy::{Hold, News};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Service;
@@ -33,9 +35,45 @@ pub(super) fn at_place(services: &[Service], place: usize) -> &dyn Display {
         .map_or(&FORMER_SERVICE, |service| service)
 }
 
+/// What has been said of each failed backend since it failed: where, and what kind of fault.
+#[derive(Default)]
+pub(super) struct SaidFailures {
+    of: BTreeMap<IpAddr, Vec<Cause>>,
+}
+
+type Cause = (usize, Stage, Discriminant<Fault>);
+
+fn cause(service: usize, failure: &Failure) -> Cause {
+    (service, failure.stage, discriminant(&failure.fault))
+}
+
+impl SaidFailures {
+    /// The first since it was healthy.
+    fn begin(&mut self, address: IpAddr, service: usize, failure: &Failure) {
+        self.of.insert(address, vec![cause(service, failure)]);
+    }
+
+    /// Whether that is still to be said.
+    fn add(&mut self, address: IpAddr, service: usize, failure: &Failure) -> bool {
+        let said = self.of.entry(address).or_default();
+        let cause = cause(service, failure);
+        let is_new = !said.contains(&cause);
+        if is_new {
+            said.push(cause);
+        }
+        is_new
+    }
+
+    pub(super) fn forget(&mut self, address: IpAddr) {
+        self.of.remove(&address);
+    }
+}
+
 impl Coordinator {
-    /// Each probe is a debug line; a verdict is a line of its own when it is another than before.
-    pub(super) fn log_finding(&self, address: IpAddr, finding: &Finding) {
+    /// Each probe is a debug line; a verdict is a line of its own when it is another than before, and a
+    /// failed one also when it has a cause that has not been said since the backend failed: it may be
+    /// what an alarm is about, and then die.
+    pub(super) fn log_finding(&mut self, address: IpAddr, finding: &Finding) {
         let target = self.roster.target(address);
         let service = service_of(&target, finding.service);
         let latency = finding.outcome.latency.as_millis();
@@ -59,9 +97,16 @@ impl Coordinator {
             (Some(Verdict::Healthy(Pass::Clean)), None) => debug!("{address} is healthy"),
             (Some(Verdict::Healthy(Pass::Clean)), Some(_)) => always!("{address} is healthy"),
             (Some(Verdict::Healthy(remark)), _) => error!("{address} is {remark}"),
-            (Some(Verdict::Failed { .. }), Some(Verdict::Failed { .. })) => {}
-            (Some(Verdict::Failed { failure, .. }), _) => {
-                error!("{address} has failed: {service} {failure}")
+            // The service that decided, which need not be the last one tried.
+            (Some(Verdict::Failed { service, failure }), before) => {
+                let was_failed = matches!(before, Some(Verdict::Failed { .. }));
+                let name = service_of(&target, *service);
+                if !was_failed {
+                    self.said_failures.begin(address, *service, failure);
+                    error!("{address} has failed: {name} {failure}");
+                } else if self.said_failures.add(address, *service, failure) {
+                    error!("{address} has failed in another way: {name} {failure}");
+                }
             }
         }
     }

@@ -104,6 +104,19 @@ fn a_password_that_is_set_right_ends_the_alarm_once() {
     );
 }
 
+#[test]
+fn a_backend_that_dies_while_an_alarm_stands_has_its_own_line() {
+    let pool = FakePool::start(3);
+    let monitor = pool.monitor().credentials(USER, "forgotten").start();
+    monitor.wait_for_line(&[" ERR ", "login fails on most backends"], REACTION);
+    pool.backends[1].set(Mood::Refusing);
+    let dead = pool.address(1).to_string();
+    monitor.wait_for_line(&[" ERR ", &dead, "connect: connection refused"], REACTION);
+    sleep(A_WHILE);
+    let lines = monitor.lines_with(&[" ERR ", &dead, "connect: connection refused"]);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
 /// The lines but for their times, their prefix, each probe and what is of a run alone.
 fn told(monitor: &Monitor) -> Vec<String> {
     let about = |line: &String| {
