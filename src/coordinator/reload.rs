@@ -8,6 +8,7 @@ use std::time::Instant;
 use log::{error, warn};
 
 use super::Coordinator;
+use crate::check;
 use crate::config::roster::Roster;
 use crate::config::settings::{RunMode, Settings};
 use crate::hook;
@@ -65,7 +66,8 @@ impl Coordinator {
         self.set_workers_to_work(&before);
         self.review_all();
         self.want_lists();
-        always!("reloaded");
+        let summary = check::summary(&self.source, &self.settings);
+        always!("reloaded: {summary}");
     }
 
     fn keep_what_cannot_change(&self, settings: &mut Settings) {

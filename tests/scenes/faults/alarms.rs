@@ -234,3 +234,23 @@ fn the_status_says_how_old_the_list_is_and_when_each_backend_was_and_will_be_che
     let director = monitor.wait_for_line(&["the last list is", "not current"], REACTION);
     assert!(director.contains("does not answer, for"), "{director}");
 }
+
+#[test]
+fn the_start_line_and_the_single_look_say_what_is_checked() {
+    let pool = FakePool::start(2);
+    let socket = pool.director.socket().display().to_string();
+    let monitor = pool.monitor().flags("-n --restore=own").start();
+    let line = monitor.wait_for_line(&["starts: DRY RUN", &socket, "imap:1143"], REACTION);
+    for words in ["certificates are checked", "no login", "restore: own"] {
+        assert!(line.contains(words), "{line}");
+    }
+    let ended = pool.monitor().run("--once", REACTION);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
+    assert!(ended.text.contains("no login was tried"), "{}", ended.text);
+    let plan = pool.monitor().credentials(USER, PASSWORD);
+    let ended = plan.run("--once", REACTION);
+    assert!(!ended.text.contains("no login"), "{}", ended.text);
+    let monitor = plan.start();
+    let file = plan.credentials_file().display().to_string();
+    monitor.wait_for_line(&["starts: director", "login by ", &file], REACTION);
+}
