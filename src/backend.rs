@@ -11,7 +11,7 @@ use crate::quote::Quote;
 
 /// The director's name for a group of backends; users of one tag are only sent to its backends.
 ///
-/// The empty tag is the group of all backends without one.
+/// Backends without a tag are a group, too: that of the empty name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(String);
 
@@ -25,12 +25,13 @@ impl Tag {
     }
 }
 
+/// What follows the word backend or backends.
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            f.write_str("the empty tag")
+            f.write_str("without a tag")
         } else {
-            write!(f, "tag {}", Quote::new(&self.0))
+            write!(f, "with tag {}", Quote::new(&self.0))
         }
     }
 }

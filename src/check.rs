@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::config::settings::{
-    Auth, DrainMode, LogTarget, Plan, Rapid, Restore, Retries, Settings, StartTls, Unknown,
+    Auth, Brake, Deeds, DrainMode, LogTarget, Plan, Rapid, Restore, Retries, Settings, StartTls,
+    Unknown,
 };
 use crate::config::trust::{CertificateName, Checked, Trust};
 use crate::service::{Port, Protocol, Security, Service};
@@ -33,6 +34,52 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
     lines.add("lock file", settings.files.lock.display());
     lines.add("state file", settings.files.state.display());
     lines.0
+}
+
+/// What matters of it, in one line: for the log, when the monitor starts and when it has reloaded.
+pub fn summary(source: &Source, settings: &Settings) -> String {
+    let deeds = match settings.deeds {
+        Deeds::Done => "",
+        Deeds::Told => "DRY RUN: no change is sent; ",
+    };
+    let services: Vec<String> = settings.services.iter().map(Service::to_string).collect();
+    let max_down = match settings.rules.brake {
+        Brake::Refuge => String::new(),
+        Brake::Off => ", --max-down=all".to_owned(),
+        Brake::AtMost(most) => format!(", --max-down={most}"),
+        Brake::Percent(percent) => format!(", --max-down={percent}%"),
+    };
+    let restore = match settings.rules.restore {
+        Restore::Any => "any",
+        Restore::Own => "own",
+    };
+    format!(
+        "{deeds}director {}; checks {}; certificates {}{}; {}; restore: {restore}{max_down}",
+        settings.socket.display(),
+        services.join(", "),
+        match settings.probing.certificates.checked {
+            Checked::Nowhere | Checked::OnRequest => "",
+            Checked::AsPoolmon | Checked::Everywhere => "are checked ",
+        },
+        certificates(settings),
+        login(source, settings)
+    )
+}
+
+fn login(source: &Source, settings: &Settings) -> String {
+    if !settings.services.iter().any(Service::can_log_in) {
+        return "no login: nothing that is checked has one".to_owned();
+    }
+    let files = [source.accounts(), settings.accounts.credentials.as_deref()];
+    let files: Vec<String> = files
+        .into_iter()
+        .flatten()
+        .map(|file| file.display().to_string())
+        .collect();
+    match files.is_empty() {
+        true => "no login: there are no credentials (-c)".to_owned(),
+        false => format!("login by {}", files.join(" and ")),
+    }
 }
 
 struct Lines(String);

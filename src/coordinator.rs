@@ -4,7 +4,10 @@
 //! each is taken in, the policy is asked, and what it decides is done. It never waits for another
 //! process: threads elsewhere do, each with a deadline.
 
+mod alarm_lines;
+mod alarms;
 mod crew;
+mod dry_run;
 mod errands;
 mod lists;
 mod local_faults;
@@ -13,6 +16,7 @@ mod logins;
 mod memory;
 mod reload;
 mod restarts;
+mod status;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,24 +25,26 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{select, unbounded, Receiver, Sender};
 use log::debug;
 
-use crate::backend::Tag;
 use crate::config::roster::Roster;
-use crate::config::settings::{Deeds, Settings};
+use crate::config::settings::Settings;
 use crate::daemon::Signal;
 use crate::director::link::Heard;
 use crate::history::History;
 use crate::hook::Hooks;
 use crate::ledger::{Clerk, Recorded};
 use crate::logging::LogHandle;
-use crate::notices::Notices;
+use crate::notices::{Alarms, Notices};
 use crate::notify::{self, ServiceManager};
-use crate::policy::{self, Alarm, Decision, Fleet, Hold, Need};
+use crate::policy::{self, Decision, Fleet, Hold, Need};
 use crate::source::Source;
 use crate::worker::{Desk, Ended, Report, Task, Traffic, Worker};
 
+use alarms::{Review, Topic};
+use dry_run::DryRun;
 use errands::Errands;
 use lists::Lists;
 use local_faults::LocalFaults;
+use log_lines::SaidFailures;
 use logins::Logins;
 use restarts::Restarts;
 
@@ -60,7 +66,8 @@ enum Event {
 /// Longer than any wait is worth a thought.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
-/// What is worth an error line while it lasts, once and then each hour.
+/// What is worth an error line while it lasts, once and then each hour, and shows itself in single
+/// events. What follows from the state is an alarm (`alarms::Topic`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Notice {
     /// Nothing can be told to the director: failover is off.
@@ -74,13 +81,8 @@ enum Notice {
     LedgerSlow,
     /// No thread can be started to read the lists or to send a command.
     NoThread,
-    /// Some backends have no thread.
-    Unwatched,
     /// Not all backends can be probed at once.
     FewDescriptors,
-    /// No backend of the tag is up, whoever did it.
-    WithoutService(Tag),
-    Alarm(Alarm),
 }
 
 /// What is to be done, and where that was read.
@@ -108,13 +110,19 @@ pub struct Coordinator {
     /// No thread could be started; it is not tried again before.
     crew_is_full_until: Option<Instant>,
     restarts: Restarts,
+    /// Why, while some backends have no thread for that.
+    full_crew_cause: Option<String>,
     lists: Lists,
+    dry_run: DryRun,
     errands: Errands,
-    held_review: HeldReview,
+    held_review: Review,
+    alarm_review: Review,
     /// The actions held back at present, so that a hold is logged when it begins.
     holds: BTreeMap<IpAddr, Hold>,
+    alarms: Alarms<Topic>,
     notices: Notices<Notice>,
     local_faults: LocalFaults,
+    said_failures: SaidFailures,
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
     history: History,
@@ -124,31 +132,6 @@ pub struct Coordinator {
     heard: (Sender<Heard>, Receiver<Heard>),
     signals: Receiver<Signal>,
     service_manager: ServiceManager,
-}
-
-/// When those held are to be asked about again: where a site fails, thousands are, and thousands of
-/// verdicts a second come in. It takes a tenth of the time at most.
-struct HeldReview {
-    wanted: bool,
-    not_before: Instant,
-}
-
-impl HeldReview {
-    fn new(now: Instant) -> HeldReview {
-        HeldReview {
-            wanted: false,
-            not_before: now,
-        }
-    }
-
-    fn due(&self) -> Option<Instant> {
-        self.wanted.then_some(self.not_before)
-    }
-
-    fn on_done(&mut self, began: Instant, ended: Instant) {
-        self.wanted = false;
-        self.not_before = ended + (ended - began) * 9;
-    }
 }
 
 impl Coordinator {
@@ -169,15 +152,20 @@ impl Coordinator {
             fleet: Fleet::new(settings.rules),
             logins: Logins::default(),
             lists: Lists::new(Instant::now()),
+            dry_run: DryRun::default(),
             errands: Errands::default(),
             workers: BTreeMap::new(),
             workers_started: 0,
             crew_is_full_until: None,
             restarts: Restarts::default(),
-            held_review: HeldReview::new(Instant::now()),
+            full_crew_cause: None,
+            held_review: Review::new(Instant::now()),
+            alarm_review: Review::new(Instant::now()),
             holds: BTreeMap::new(),
+            alarms: Alarms::new(),
             notices: Notices::new(),
             local_faults: LocalFaults::default(),
+            said_failures: SaidFailures::default(),
             unobserved: 0,
             history: History::default(),
             hooks: Hooks::default(),
@@ -220,6 +208,7 @@ impl Coordinator {
             self.review_held_when_due();
             self.tell_local_faults();
             self.send_decided();
+            self.review_alarms();
         }
         self.service_manager.tell(&notify::Message::Stopping);
         self.clerk.finish(memory::DISK_PATIENCE);
@@ -233,6 +222,7 @@ impl Coordinator {
             self.restarts.due(),
             self.held_review.due(),
             self.local_faults.due(),
+            self.alarms_due(),
             self.service_manager.next_keep_alive(),
         ];
         let ends = self.holds.values().filter_map(|hold| hold.until);
@@ -270,8 +260,8 @@ impl Coordinator {
 
     fn on_report(&mut self, report: &Report) {
         let address = report.address;
-        match self.workers.get(&address) {
-            Some(worker) if worker.number() == report.worker => {}
+        match self.workers.get_mut(&address) {
+            Some(worker) if worker.number() == report.worker => worker.on_report(report),
             _ => {
                 debug!("{address}: outcome of a stopped worker dropped");
                 return;
@@ -296,16 +286,10 @@ impl Coordinator {
         match policy::decide(&mut self.fleet, address, Instant::now()) {
             Decision::Act(action) => {
                 self.lift_hold(address);
-                match self.settings.deeds {
-                    Deeds::Done => self.decide_on(address, action),
-                    Deeds::Told => self.tell(address, action),
-                }
+                self.decide_on(address, action);
             }
             Decision::Hold(hold) => self.hold_back(address, hold),
-            Decision::Nothing => {
-                self.lift_hold(address);
-                self.errands.forget_told(address);
-            }
+            Decision::Nothing => self.lift_hold(address),
         }
     }
 
@@ -319,7 +303,7 @@ impl Coordinator {
     /// What was found out about one backend may be what another was held for.
     fn review_held_when_due(&mut self) {
         let began = Instant::now();
-        if self.held_review.due().map_or(true, |due| began < due) {
+        if !self.held_review.is_due(began) {
             return;
         }
         let held: Vec<IpAddr> = self.holds.keys().copied().collect();
@@ -353,39 +337,14 @@ impl Coordinator {
             Some(Need::List) => self.want_lists(),
             None => {}
         }
-        // What lasts is said again each hour.
-        if let Some(alarm) = hold.reason.alarm() {
-            let notice = Notice::Alarm(alarm.clone());
-            if self.notices.raise(notice, Instant::now()) {
-                self.log_alarm(&alarm);
-            }
-        }
         let previous = self.holds.insert(address, hold.clone());
-        if previous.as_ref().map(|hold| &hold.reason) == Some(&hold.reason) {
-            return;
+        if previous.map(|hold| hold.reason).as_ref() != Some(&hold.reason) {
+            self.log_hold(address, &hold);
         }
-        self.log_hold(address, &hold);
-        self.lower_alarm_of(previous);
     }
 
     fn lift_hold(&mut self, address: IpAddr) {
-        let lifted = self.holds.remove(&address);
-        self.lower_alarm_of(lifted);
-    }
-
-    /// An alarm is over when the last hold that raised it is.
-    fn lower_alarm_of(&mut self, hold: Option<Hold>) {
-        let alarm = match hold.and_then(|hold| hold.reason.alarm()) {
-            Some(alarm) => alarm,
-            None => return,
-        };
-        let mut alarms = self.holds.values().filter_map(|hold| hold.reason.alarm());
-        if alarms.any(|other| other == alarm) {
-            return;
-        }
-        if self.notices.lower(&Notice::Alarm(alarm.clone())) {
-            self.log_alarm_over(&alarm);
-        }
+        self.holds.remove(&address);
     }
 
     fn probe_now(&mut self, address: IpAddr) {

@@ -11,6 +11,7 @@ pub mod coordinator;
 pub mod daemon;
 mod descriptors;
 pub mod director;
+mod few;
 pub mod history;
 pub mod hook;
 mod inbox;

@@ -12,8 +12,10 @@ use crate::config::settings::{Pace, Plan, Retries, Settings};
 use crate::director::client::Standing;
 use crate::director::error::DirectorError;
 use crate::director::watch::LISTS_DEADLINE;
+use crate::few::Few;
 use crate::outcome::{Blame, Failure, Pass};
 use crate::schedule::{Finding, Verdict};
+use crate::service::Service;
 use crate::worker::{Desk, Task, Traffic, Worker};
 
 /// How long a backend that gives no verdict for a fault of this machine is waited for beyond the
@@ -26,6 +28,28 @@ pub enum Health {
     AllHealthy,
     /// At least one backend failed or could not be judged.
     NotAll,
+}
+
+/// All that there is to say of the round beside the printed lines.
+#[derive(Debug)]
+pub struct Look {
+    pub health: Health,
+    /// The backends that were checked as far as one gets without a login, though there is one.
+    pub without_login: Vec<IpAddr>,
+}
+
+impl Look {
+    /// What must not be taken for checked.
+    pub fn remark(&self) -> Option<String> {
+        match self.without_login.is_empty() {
+            true => None,
+            false => Some(format!(
+                "no login was tried on {}: there are no credentials (-c FILE); whether users can log in \
+                 there is not known",
+                Few(&self.without_login)
+            )),
+        }
+    }
 }
 
 /// Why there was no round, or not all of one.
@@ -54,12 +78,13 @@ pub fn run(
     task: &Task,
     roster: &Roster,
     out: &mut impl Write,
-) -> Result<Health, OnceError> {
+) -> Result<Look, OnceError> {
     let listed = read_list(&settings.socket).map_err(OnceError::Director)?;
     let desk = Desk::new();
     let began = Instant::now();
     let traffic = Traffic::new(began);
     let mut waiting = BTreeMap::new();
+    let mut without_login = Vec::new();
     for (number, backend) in (0..).zip(&listed) {
         let target = match roster.target(backend.address) {
             Some(target) => target,
@@ -72,6 +97,9 @@ pub fn run(
                 continue;
             }
         };
+        if target.account.is_none() && target.services.iter().any(Service::can_log_in) {
+            without_login.push(backend.address);
+        }
         let entry = traffic.entry(began, waiting.len(), &target);
         let worker = Worker::start(target, number, task.clone(), desk.slot(), entry)
             .map_err(OnceError::Thread)?;
@@ -142,7 +170,10 @@ pub fn run(
         };
         print(out, address, &line)?;
     }
-    Ok(health)
+    Ok(Look {
+        health,
+        without_login,
+    })
 }
 
 struct Waiting {

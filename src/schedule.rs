@@ -358,6 +358,14 @@ impl Schedule {
         }
     }
 
+    /// When the next attempt is due, unless one is asked for sooner.
+    pub fn next_attempt(&self) -> Instant {
+        match &self.phase {
+            Phase::Resting { until, .. } => *until,
+            Phase::Checking(round) => round.not_before,
+        }
+    }
+
     fn timeout(&self, round: &Round) -> Duration {
         let usual = self.pace.timeout;
         match (&self.pace.plan, &round.course) {

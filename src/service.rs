@@ -42,6 +42,16 @@ pub enum Service {
     },
 }
 
+impl Service {
+    /// Whether an account takes part in the check, where there is one.
+    pub fn can_log_in(&self) -> bool {
+        match self {
+            Service::Port(port) => matches!(port.protocol, Protocol::Imap | Protocol::Pop3),
+            Service::Delivery { .. } => true,
+        }
+    }
+}
+
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -207,8 +207,12 @@ fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
     let settings = &loaded.settings;
     let _log = start_log(called, loaded)?;
     let task = task(settings)?;
-    let health = once::run(settings, &task, &loaded.roster, &mut io::stdout());
-    match health.map_err(StartError::Once)? {
+    let look = once::run(settings, &task, &loaded.roster, &mut io::stdout());
+    let look = look.map_err(StartError::Once)?;
+    if let Some(remark) = look.remark() {
+        complain(called, &remark);
+    }
+    match look.health {
         Health::AllHealthy => Ok(ExitCode::SUCCESS),
         Health::NotAll => Ok(ExitCode::from(NOT_ALL_HEALTHY)),
     }
@@ -270,7 +274,11 @@ fn watch_with(
             }
         },
     };
-    always!("{called} {} starts", env!("CARGO_PKG_VERSION"));
+    always!(
+        "{called} {} starts: {}",
+        env!("CARGO_PKG_VERSION"),
+        check::summary(&source, &settings)
+    );
     if let Some(unverified) = unverified {
         warn!(target: ALWAYS, "{unverified}");
     }

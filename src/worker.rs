@@ -101,6 +101,8 @@ pub struct Report {
     /// The worker's number, so that what a stopped worker still sends can be told and dropped.
     pub worker: u64,
     pub finding: Finding,
+    /// When the next attempt is due.
+    pub next: Instant,
 }
 
 /// A worker whose thread has ended by a defect: nothing more will come from it.
@@ -121,6 +123,7 @@ pub struct Worker {
     /// Its first number, which it keeps.
     born_as: u64,
     orders: inbox::Sender<Order>,
+    next_check: Option<Instant>,
 }
 
 impl Worker {
@@ -156,6 +159,7 @@ impl Worker {
             number,
             born_as: number,
             orders,
+            next_check: None,
         })
     }
 
@@ -166,6 +170,16 @@ impl Worker {
 
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// What it has reported about its own work.
+    pub fn on_report(&mut self, report: &Report) {
+        self.next_check = Some(report.next);
+    }
+
+    /// When it makes its next attempt, as far as it has reported.
+    pub fn next_check(&self) -> Option<Instant> {
+        self.next_check
     }
 
     /// Asks for evidence younger than now.
@@ -226,6 +240,7 @@ impl Thread {
                         address: self.target.address,
                         worker: self.number,
                         finding,
+                        next: schedule.next_attempt(),
                     };
                     if !self.slot.put(report, urgency) {
                         return;

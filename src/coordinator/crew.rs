@@ -2,6 +2,7 @@
 //!
 //! It starts and stops them; what they report is not its business.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -36,9 +37,7 @@ impl Coordinator {
                     return;
                 }
             }
-            if self.notices.lower(&Notice::Unwatched) {
-                always!("all backends are watched again");
-            }
+            self.full_crew_cause = None;
         }
         self.note_few_descriptors(now);
     }
@@ -115,20 +114,23 @@ impl Coordinator {
             self.workers.retain(|_, worker| worker.number() < first);
         }
         self.crew_is_full_until = Some(now + FULL_CREW_PAUSE);
-        if self.notices.raise(Notice::Unwatched, now) {
-            error!(
-                "{} of {} backends are not watched: no more threads can be started: {cause}; see \
-                 the limits of processes, tasks and memory (ulimit -u, TasksMax=, ulimit -v)",
-                self.unwatched().len(),
-                self.fleet.members().count()
-            );
+        self.full_crew_cause = Some(cause.to_string());
+    }
+
+    /// The backends that ought to be probed and are not, because no more threads can be started.
+    pub(super) fn not_watched_for_want_of_threads(&self) -> BTreeSet<IpAddr> {
+        match self.full_crew_cause {
+            Some(_) => self.unwatched().iter().map(|one| one.address).collect(),
+            None => BTreeSet::new(),
         }
     }
 
     fn note_few_descriptors(&mut self, now: Instant) {
         let most = self.traffic.most();
         if self.workers.len() <= most {
-            self.notices.lower(&Notice::FewDescriptors);
+            if self.notices.lower(&Notice::FewDescriptors) {
+                always!("all backends can be probed at once again");
+            }
         } else if self.notices.raise(Notice::FewDescriptors, now) {
             error!(
                 "no more than {most} of {} backends can be probed at once, the others wait meanwhile: \
@@ -144,6 +146,7 @@ impl Coordinator {
         self.local_faults.forget(address, Instant::now());
         self.errands.forget(address);
         self.restarts.forget(address);
+        self.said_failures.forget(address);
         self.lift_hold(address);
         always!("{address} is no longer listed");
     }

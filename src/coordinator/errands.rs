@@ -1,7 +1,8 @@
 //! Changing commands: first the ledger, then the command, then what its reply means.
 //!
 //! Each is sent over a connection of its own by a thread of its own (`director::link`). Whether it
-//! took effect is never concluded from the reply alone: the next list tells.
+//! took effect is never concluded from the reply alone: the next list tells. A dry run does the same
+//! and leaves out the sending.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,10 +13,9 @@ use log::{debug, error};
 
 use super::memory::{this_second, DISK_PATIENCE};
 use super::{Coordinator, Notice};
-use crate::config::settings::{DrainMode, MoveLimit};
+use crate::config::settings::{Deeds, DrainMode, MoveLimit};
 use crate::director::link::{self, Heard};
 use crate::director::wire::{Change, Generation, Reply};
-use crate::logging::always;
 use crate::policy::{Action, Answer};
 
 /// The director waits for the ring twice, 30 s each time.
@@ -34,8 +34,6 @@ pub(super) struct Errands {
     decided: Vec<(u64, Change)>,
     /// Since when the first of them waits for the ledger.
     waiting_since: Option<Instant>,
-    /// What a dry run has said it would do.
-    told: BTreeMap<IpAddr, Action>,
     generation: Generation,
     reset: ResetWay,
     /// The standing connection during which `reset` was learnt; another may be to a newer director.
@@ -83,11 +81,6 @@ impl Errands {
 
     pub(super) fn forget(&mut self, address: IpAddr) {
         self.under_way.remove(&address);
-        self.told.remove(&address);
-    }
-
-    pub(super) fn forget_told(&mut self, address: IpAddr) {
-        self.told.remove(&address);
     }
 
     /// A list was read over this connection, from such a director.
@@ -142,7 +135,13 @@ impl Coordinator {
         for (number, change) in std::mem::take(&mut self.errands.decided) {
             let address = change.address();
             match self.errands.under_way.get(&address) {
-                Some(errand) if errand.number == number => self.send(number, change, errand.action),
+                Some(errand) if errand.number == number => {
+                    let action = errand.action;
+                    match self.settings.deeds {
+                        Deeds::Done => self.send(number, change, action),
+                        Deeds::Told => self.imagine(number, change),
+                    }
+                }
                 _ => debug!("command {number}: not sent, {address} has left the list since"),
             }
         }
@@ -166,6 +165,23 @@ impl Coordinator {
         }
     }
 
+    /// A dry run sends nothing. All that follows is as if the director had said `OK` and done it.
+    fn imagine(&mut self, number: u64, change: Change) {
+        debug!(
+            "DRY-RUN: command {number}: {} {}",
+            change.name(),
+            change.address()
+        );
+        self.dry_run.on_change(&change, this_second());
+        let heard = Heard {
+            number,
+            change,
+            result: Ok(Reply::Ok),
+        };
+        // The receiver is this coordinator's own.
+        let _ = self.heard.0.send(heard);
+    }
+
     fn patience(&self, change: Change) -> Duration {
         let batches = match change {
             Change::HostResetUsers {
@@ -178,18 +194,6 @@ impl Coordinator {
             _ => 0,
         };
         RING_PATIENCE.saturating_add(KICK_DELAY.saturating_mul(batches))
-    }
-
-    /// A dry run says what would be done, once.
-    pub(super) fn tell(&mut self, address: IpAddr, action: Action) {
-        if self.errands.told.insert(address, action) == Some(action) {
-            return;
-        }
-        match action {
-            Action::MarkDown => always!("DRY-RUN: {address} disabled"),
-            Action::MarkUp => always!("DRY-RUN: {address} enabled"),
-            Action::Drain => always!("DRY-RUN: {address} users moved"),
-        }
     }
 
     fn change(&self, address: IpAddr, action: Action) -> Option<Change> {

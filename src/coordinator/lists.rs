@@ -10,6 +10,7 @@ use log::{debug, error};
 
 use super::{Coordinator, Notice};
 use crate::backend::HostState;
+use crate::config::settings::Deeds;
 use crate::director::client;
 use crate::director::error::{DirectorError, DirectorFault};
 use crate::director::watch::{Reading, Wanted, Watch, LISTS_DEADLINE};
@@ -53,6 +54,8 @@ pub(super) struct Lists {
     /// director can be reached otherwise.
     unsent: Vec<String>,
     unsynced_since: Option<Instant>,
+    /// Whether the ring was synced when it was last listed, and since when.
+    ring: Option<(Sync, Instant)>,
     /// Receives nothing, while there is no connection.
     silence: Receiver<()>,
 }
@@ -70,6 +73,7 @@ impl Lists {
             ended: None,
             unsent: Vec::new(),
             unsynced_since: None,
+            ring: None,
             silence: never(),
         }
     }
@@ -81,6 +85,14 @@ impl Lists {
             (Some(_), None) => self.heard.max(self.opened) + OVERDUE,
             (Some(_), Some(asked)) => asked + LISTS_DEADLINE + OVERDUE_PATIENCE,
         })
+    }
+
+    /// Since when the director does not answer, or the ring is as it is.
+    pub(super) fn since(&self, sync: Sync) -> Instant {
+        match (sync, self.ring) {
+            (Sync::Silent, _) | (_, None) => self.heard,
+            (_, Some((_, since))) => since,
+        }
     }
 
     pub(super) fn bell(&self) -> &Receiver<()> {
@@ -112,6 +124,7 @@ impl Coordinator {
             connections: self.lists.connections,
             ..Lists::new(now)
         };
+        self.dry_run.forget();
         self.fleet.on_sync(Sync::Silent);
         // If the new one does not answer either, that is an alarm of its own.
         if self.notices.lower(&Notice::DirectorSilent) {
@@ -253,8 +266,8 @@ impl Coordinator {
         let since =
             chrono::Duration::from_std(silent).map_or(Local::now(), |silent| Local::now() - silent);
         let since = since.format("%Y-%m-%d %H:%M:%S");
-        self.service_manager
-            .tell_status(format!("failover is off since {since}: {cause}"));
+        let status = format!("failover is off since {since}: {cause}; {}", self.summary());
+        self.service_manager.tell_status(status);
         if self.notices.raise(Notice::DirectorSilent, now) {
             error!(
                 "failover is off since {since}: {cause}; no backend is taken down or brought up; \
@@ -290,9 +303,12 @@ impl Coordinator {
         self.note_malformed(&lists);
         self.on_ring(&lists.ring.state());
         self.fleet.on_turn_delay(policy::turn_delay(&lists.ring));
-        let changes = self.fleet.on_list(lists.hosts.backends, lists.began);
+        let backends = match self.settings.deeds {
+            Deeds::Done => lists.hosts.backends,
+            Deeds::Told => self.dry_run.show(lists.hosts.backends),
+        };
+        let changes = self.fleet.on_list(backends, lists.began);
         self.on_changes(&changes);
-        self.note_tags_without_service();
         self.start_workers();
         self.remember();
         let summary = self.summary();
@@ -314,7 +330,9 @@ impl Coordinator {
         let first = match malformed.iter().find_map(|lines| lines.shown.first()) {
             Some(first) => first,
             None => {
-                self.notices.lower(&Notice::MalformedLines);
+                if self.notices.lower(&Notice::MalformedLines) {
+                    always!("director: no line of its lists is malformed any more");
+                }
                 return;
             }
         };
@@ -326,38 +344,17 @@ impl Coordinator {
         }
     }
 
-    /// Also where two monitors, each with a refuge on the list it read, took the last two down.
-    fn note_tags_without_service(&mut self) {
-        let without = self.fleet.tags_without_service();
-        let over: Vec<Notice> = self
-            .notices
-            .raised()
-            .filter(
-                |notice| matches!(notice, Notice::WithoutService(tag) if !without.contains(tag)),
-            )
-            .cloned()
-            .collect();
-        for notice in over {
-            self.notices.lower(&notice);
-            if let Notice::WithoutService(tag) = notice {
-                always!("a backend of {tag} is up again");
-            }
-        }
-        for tag in without {
-            let notice = Notice::WithoutService(tag.clone());
-            if self.notices.raise(notice, Instant::now()) {
-                error!("no backend of {tag} is up: its users cannot log in");
-            }
-        }
-    }
-
     fn on_ring(&mut self, state: &RingState) {
         let now = Instant::now();
-        self.fleet.on_sync(match state {
+        let sync = match state {
             // A status that an old director does not tell holds nothing back.
             RingState::Synced | RingState::NotTold => Sync::Synced,
             RingState::Handshaking | RingState::Syncing | RingState::Unknown(_) => Sync::Unsynced,
-        });
+        };
+        if self.lists.ring.map(|(before, _)| before) != Some(sync) {
+            self.lists.ring = Some((sync, now));
+        }
+        self.fleet.on_sync(sync);
         match state {
             RingState::Unknown(text) => {
                 if self.notices.raise(Notice::RingStatusUnknown, now) {
@@ -395,8 +392,10 @@ impl Coordinator {
         for news in &changes.news {
             self.log_news(news);
         }
-        for (address, to) in &changes.observed {
-            self.run_hook(*address, *to);
+        if self.settings.deeds == Deeds::Done {
+            for (address, to) in &changes.observed {
+                self.run_hook(*address, *to);
+            }
         }
         for address in &changes.unobserved {
             self.unobserved += 1;

@@ -1,6 +1,8 @@
 //! What the coordinator says: one line a change, with its reason. It says and does nothing else.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::mem::{discriminant, Discriminant};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -8,18 +10,18 @@ use chrono::Local;
 use log::{debug, error};
 
 use super::Coordinator;
-use crate::backend::HostState;
+use crate::config::settings::Deeds;
 use crate::director::error::DirectorError;
 use crate::director::wire::{Change, Reply};
 use crate::logging::always;
-use crate::outcome::{Pass, Stage};
-use crate::policy::{Age, Alarm, Hold, News};
+use crate::outcome::{Failure, Fault, Pass, Stage};
+use crate::policy::{Hold, News};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Service;
 use crate::target::Target;
 
 /// Where the settings have changed since.
-const FORMER_SERVICE: &str = "a service checked before";
+pub(super) const FORMER_SERVICE: &str = "a service checked before";
 
 /// Of a backend that is not probed any more there is no target.
 pub(super) fn service_of(target: &Option<Target>, place: usize) -> &dyn Display {
@@ -27,15 +29,51 @@ pub(super) fn service_of(target: &Option<Target>, place: usize) -> &dyn Display 
     at_place(services, place)
 }
 
-fn at_place(services: &[Service], place: usize) -> &dyn Display {
+pub(super) fn at_place(services: &[Service], place: usize) -> &dyn Display {
     services
         .get(place)
         .map_or(&FORMER_SERVICE, |service| service)
 }
 
+/// What has been said of each failed backend since it failed: where, and what kind of fault.
+#[derive(Default)]
+pub(super) struct SaidFailures {
+    of: BTreeMap<IpAddr, Vec<Cause>>,
+}
+
+type Cause = (usize, Stage, Discriminant<Fault>);
+
+fn cause(service: usize, failure: &Failure) -> Cause {
+    (service, failure.stage, discriminant(&failure.fault))
+}
+
+impl SaidFailures {
+    /// The first since it was healthy.
+    fn begin(&mut self, address: IpAddr, service: usize, failure: &Failure) {
+        self.of.insert(address, vec![cause(service, failure)]);
+    }
+
+    /// Whether that is still to be said.
+    fn add(&mut self, address: IpAddr, service: usize, failure: &Failure) -> bool {
+        let said = self.of.entry(address).or_default();
+        let cause = cause(service, failure);
+        let is_new = !said.contains(&cause);
+        if is_new {
+            said.push(cause);
+        }
+        is_new
+    }
+
+    pub(super) fn forget(&mut self, address: IpAddr) {
+        self.of.remove(&address);
+    }
+}
+
 impl Coordinator {
-    /// Each probe is a debug line; a verdict is a line of its own when it is another than before.
-    pub(super) fn log_finding(&self, address: IpAddr, finding: &Finding) {
+    /// Each probe is a debug line; a verdict is a line of its own when it is another than before, and a
+    /// failed one also when it has a cause that has not been said since the backend failed: it may be
+    /// what an alarm is about, and then die.
+    pub(super) fn log_finding(&mut self, address: IpAddr, finding: &Finding) {
         let target = self.roster.target(address);
         let service = service_of(&target, finding.service);
         let latency = finding.outcome.latency.as_millis();
@@ -59,9 +97,16 @@ impl Coordinator {
             (Some(Verdict::Healthy(Pass::Clean)), None) => debug!("{address} is healthy"),
             (Some(Verdict::Healthy(Pass::Clean)), Some(_)) => always!("{address} is healthy"),
             (Some(Verdict::Healthy(remark)), _) => error!("{address} is {remark}"),
-            (Some(Verdict::Failed { .. }), Some(Verdict::Failed { .. })) => {}
-            (Some(Verdict::Failed { failure, .. }), _) => {
-                error!("{address} has failed: {service} {failure}")
+            // The service that decided, which need not be the last one tried.
+            (Some(Verdict::Failed { service, failure }), before) => {
+                let was_failed = matches!(before, Some(Verdict::Failed { .. }));
+                let name = service_of(&target, *service);
+                if !was_failed {
+                    self.said_failures.begin(address, *service, failure);
+                    error!("{address} has failed: {name} {failure}");
+                } else if self.said_failures.add(address, *service, failure) {
+                    error!("{address} has failed in another way: {name} {failure}");
+                }
             }
         }
     }
@@ -74,55 +119,6 @@ impl Coordinator {
         );
     }
 
-    pub(super) fn log_alarm(&self, alarm: &Alarm) {
-        match alarm {
-            Alarm::NoRefuge(tag) => error!(
-                "backends of {tag} have failed and no other one passes: they stay up, as their users \
-                 would have nowhere to go; is this monitor cut off from them?"
-            ),
-            Alarm::Shared { service, stage } => {
-                let service = at_place(&self.settings.services, *service);
-                let with = match *stage < Stage::Login {
-                    true => "",
-                    false => " with the account that failed",
-                };
-                error!(
-                    "no backend passes {service} {stage}{with}: none is taken down for it; check \
-                     this monitor's account, certificate settings and addresses"
-                )
-            }
-            Alarm::DownDelayLimit => error!(
-                "backends have failed for longer than the delay and stay up: with them more would be \
-                 down than delayed_down_limit allows; is something wrong that they have in common?"
-            ),
-            Alarm::MaxDown(tag) => error!(
-                "a backend of {tag} has failed and stays up: --max-down allows no more of them down"
-            ),
-            Alarm::NotOurs(address) => error!(
-                "{address} is healthy and down, and this monitor did not take it down; to bring it \
-                 up: doveadm director up {address} (before dovecot 2.2.19: doveadm director add \
-                 {address} COUNT)"
-            ),
-            Alarm::Contested(address) => error!(
-                "{address} passes here, but another monitor or an administrator has taken it down; \
-                 it is left so for a while: can that monitor reach all its ports?"
-            ),
-        }
-    }
-
-    pub(super) fn log_alarm_over(&self, alarm: &Alarm) {
-        match alarm {
-            Alarm::NoRefuge(tag) => always!("backends of {tag} are no longer without a refuge"),
-            Alarm::Shared { service, stage } => {
-                let service = at_place(&self.settings.services, *service);
-                always!("{service} {stage} no longer fails everywhere");
-            }
-            Alarm::DownDelayLimit => always!("no failed backend is kept up by delayed_down_limit"),
-            Alarm::MaxDown(tag) => always!("no failed backend of {tag} is kept up by --max-down"),
-            Alarm::NotOurs(_) | Alarm::Contested(_) => {}
-        }
-    }
-
     pub(super) fn log_news(&self, news: &News) {
         let News { address, from, to } = news;
         if from == to {
@@ -132,73 +128,31 @@ impl Coordinator {
         }
     }
 
-    /// poolmon's words `disabled` and `enabled`, but only once the director has said `OK`.
+    /// poolmon's words `disabled` and `enabled`, but only once the director has said `OK`. A dry run
+    /// says them of what it would have done.
     pub(super) fn log_answer(&self, change: &Change, result: &Result<Reply, DirectorError>) {
         let address = change.address();
+        let dry_run = match self.settings.deeds {
+            Deeds::Done => "",
+            Deeds::Told => "DRY-RUN: ",
+        };
         match (result, change) {
             (Ok(Reply::Ok), Change::HostDown(_) | Change::HostSet { vhosts: 0, .. }) => {
-                always!("{address} disabled")
+                always!("{dry_run}{address} disabled")
             }
             (Ok(Reply::Ok), Change::HostUp(_) | Change::HostSet { .. }) => {
-                always!("{address} enabled")
+                always!("{dry_run}{address} enabled")
             }
-            (Ok(Reply::Ok), Change::HostFlush(_)) => always!("{address} users forgotten"),
-            (Ok(Reply::Ok), Change::HostResetUsers { .. }) => always!("{address} users moved"),
+            (Ok(Reply::Ok), Change::HostFlush(_)) => always!("{dry_run}{address} users forgotten"),
+            (Ok(Reply::Ok), Change::HostResetUsers { .. }) => {
+                always!("{dry_run}{address} users moved")
+            }
             (Ok(reply), _) => error!(
                 "{address}: {}: director says {reply}; its list will tell",
                 change.name()
             ),
             (Err(cause), _) => error!("{address}: {}: {cause}; its list will tell", change.name()),
         }
-    }
-
-    /// SIGUSR1: every backend, one line.
-    pub(super) fn log_status(&self) {
-        for (address, member) in self.fleet.members() {
-            let listed = &member.listed;
-            let verdict = match member.evidence.verdict() {
-                None => "not judged yet".to_owned(),
-                Some(Verdict::Healthy(pass)) => pass.to_string(),
-                Some(Verdict::Failed { service, failure }) => {
-                    let target = self.roster.target(address);
-                    let service = match member.evidence.age() {
-                        Age::OfTheseServices => service_of(&target, *service),
-                        Age::OfFormerServices => &FORMER_SERVICE,
-                    };
-                    format!("failed: {service} {failure}")
-                }
-            };
-            let held = match self.holds.get(&address) {
-                Some(hold) => format!(
-                    "; {} held by rule {}: {}",
-                    hold.action,
-                    hold.reason.rule(),
-                    hold.reason
-                ),
-                None => String::new(),
-            };
-            let target = self.roster.target(address);
-            let unchecked: String = self
-                .local_faults
-                .of(address)
-                .map(|(service, cause)| {
-                    let service = service_of(&target, service);
-                    format!("; {service} cannot be checked from this machine: {cause}")
-                })
-                .collect();
-            always!(
-                "{address} is {}, {} vhosts, {} users, {}: {verdict}{unchecked}{held}",
-                listed.state,
-                listed.vhosts,
-                listed.users,
-                listed.tag
-            );
-        }
-        always!(
-            "{}; {} commands were answered with OK and not observed",
-            self.summary(),
-            self.unobserved
-        );
     }
 
     /// SIGHUP: the last polls of every backend, one line each, the oldest first.
@@ -229,12 +183,5 @@ impl Coordinator {
                 false => always!("{address} last polls: {}", polls.join("; ")),
             }
         }
-    }
-
-    /// For the service manager and the end of the status.
-    pub(super) fn summary(&self) -> String {
-        let states = || self.fleet.members().map(|(_, member)| member.listed.state);
-        let up = states().filter(|state| *state == HostState::Up).count();
-        format!("{up} of {} backends are up", states().count())
     }
 }

@@ -46,7 +46,9 @@ impl Coordinator {
         self.clerk.on_recorded(recorded);
         match &recorded.result {
             Ok(()) => {
-                self.notices.lower(&Notice::LedgerUnwritable);
+                if self.notices.lower(&Notice::LedgerUnwritable) {
+                    always!("the state file can be written again");
+                }
             }
             Err(cause) => {
                 if self.notices.raise(Notice::LedgerUnwritable, Instant::now()) {

@@ -8,6 +8,7 @@ use std::time::Instant;
 use log::{error, warn};
 
 use super::Coordinator;
+use crate::check;
 use crate::config::roster::Roster;
 use crate::config::settings::{RunMode, Settings};
 use crate::hook;
@@ -64,6 +65,7 @@ impl Coordinator {
         let other_services = settings.services != self.settings.services;
         self.fleet.on_rules(settings.rules);
         if other_services {
+            self.end_alarms_of_checks();
             self.fleet.on_other_services();
         }
         self.task = Task {
@@ -75,7 +77,8 @@ impl Coordinator {
         self.set_workers_to_work(&before);
         self.review_all();
         self.want_lists();
-        always!("reloaded");
+        let summary = check::summary(&self.source, &self.settings);
+        always!("reloaded: {summary}");
     }
 
     fn keep_what_cannot_change(&self, settings: &mut Settings) {

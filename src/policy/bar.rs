@@ -109,7 +109,7 @@ impl Bar {
     }
 
     /// Whether more than half of the others get further at this check.
-    fn condemns(&self, member: &Member, failing: &Failing) -> bool {
+    pub(super) fn condemns(&self, member: &Member, failing: &Failing) -> bool {
         let scope = Scope::of(failing, member.login);
         is_majority(self.further(failing, scope), self.others(scope))
     }

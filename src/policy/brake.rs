@@ -3,48 +3,85 @@
 //! `delayed_down_limit`).
 //!
 //! They come on top of the refuge, except `--max-down=all`, which is poolmon's way and does without.
+//! How many of a tag are down is not counted here: the fleet keeps the sums (`Tally`).
 
-use super::{Action, Hold, Question, Reason};
-use crate::backend::HostState;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::fleet::Tally;
+use super::{Action, Alarm, Fleet, Hold, Member, Question, Reason};
+use crate::backend::Tag;
 use crate::config::settings::Brake;
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     if question.action != Action::MarkDown {
         return None;
     }
-    let delay = question.fleet.rules().down_delay;
-    let due = question.member.evidence.failed_since()? + delay;
+    let due = due(question.fleet, question.member)?;
     if question.now < due {
         return Some(question.hold_until(Reason::DownDelay, due));
     }
-    let limit = question.fleet.rules().down_delay_limit;
-    if limit.map_or(false, |limit| question.fleet.down_or_due() > limit as usize) {
+    if is_over_delay_limit(question.fleet) {
         return Some(question.hold(Reason::DownDelayLimit));
     }
-    if would_exceed(question) {
-        let tag = question.member.listed.tag.clone();
-        return Some(question.hold(Reason::MaxDown(tag)));
+    let tag = &question.member.listed.tag;
+    let more = Tally::of_failed(question.member);
+    if exceeds(question.fleet, tag, &more) {
+        return Some(question.hold(Reason::MaxDown(tag.clone())));
     }
     None
 }
 
-fn would_exceed(question: &Question<'_>) -> bool {
-    let tag = &question.member.listed.tag;
-    let down = || {
-        question
-            .fleet
-            .of_tag(tag)
-            .filter(|(_, member)| member.listed.state == HostState::Down || member.is_going_down())
-    };
-    match question.fleet.rules().brake {
-        Brake::Refuge | Brake::Off => false,
-        Brake::AtMost(most) => down().count() >= usize::try_from(most).unwrap_or(usize::MAX),
-        Brake::Percent(percent) => {
-            let all = question.fleet.of_tag(tag).map(|(_, member)| member);
-            let whole: u64 = all.map(|member| member.weight()).sum();
-            let gone: u64 = down().map(|(_, member)| member.weight()).sum();
-            let own = question.member.weight();
-            (gone + own) * 100 > whole * u64::from(percent)
+/// Of these failed backends, which are still up, those that a limit keeps up. It does not matter which
+/// of them are taken down: as many as may be are left out, those that failed first.
+pub(super) fn kept_up(
+    fleet: &Fleet,
+    failed: &[(IpAddr, &Member)],
+    now: Instant,
+) -> Vec<(IpAddr, Alarm)> {
+    let mut due: Vec<(Instant, IpAddr, &Member)> = failed
+        .iter()
+        .filter_map(|(address, member)| Some((due(fleet, member)?, *address, *member)))
+        .filter(|(due, ..)| *due <= now)
+        .collect();
+    due.sort_unstable_by_key(|(due, address, _)| (*due, *address));
+    let mut going_down: BTreeMap<&Tag, Tally> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for (_, address, member) in due {
+        let tag = &member.listed.tag;
+        let going_down = going_down.entry(tag).or_default();
+        let mut with_it = *going_down;
+        with_it.add(&Tally::of_failed(member));
+        if exceeds(fleet, tag, &with_it) {
+            kept.push((address, Alarm::MaxDown(tag.clone())));
+        } else {
+            *going_down = with_it;
         }
+        if is_over_delay_limit(fleet) {
+            kept.push((address, Alarm::DownDelayLimit));
+        }
+    }
+    kept
+}
+
+/// When a backend has been failed for long enough.
+fn due(fleet: &Fleet, member: &Member) -> Option<Instant> {
+    Some(member.evidence.failed_since()? + fleet.rules().down_delay)
+}
+
+fn is_over_delay_limit(fleet: &Fleet) -> bool {
+    let limit = fleet.rules().down_delay_limit;
+    limit.map_or(false, |limit| fleet.down_or_due() > limit as usize)
+}
+
+/// Whether so many more down would be too many.
+fn exceeds(fleet: &Fleet, tag: &Tag, more: &Tally) -> bool {
+    let mut tally = fleet.tally(tag);
+    tally.add(more);
+    match fleet.rules().brake {
+        Brake::Refuge | Brake::Off => false,
+        Brake::AtMost(most) => tally.down > usize::try_from(most).unwrap_or(usize::MAX),
+        Brake::Percent(percent) => tally.weight_down * 100 > tally.weight * u64::from(percent),
     }
 }

@@ -22,11 +22,67 @@ pub struct Fleet {
     members: BTreeMap<IpAddr, Member>,
     /// How far the backends get, once it is asked for; none while that may have changed.
     bar: Option<Bar>,
+    /// How many are down or due to be taken down, by that bar and the list.
+    down_or_due: Option<usize>,
+    /// What `--max-down` is compared with, by tag. Kept up to date with each list and command: a review
+    /// asks for each failed backend.
+    tallies: BTreeMap<Tag, Tally>,
     sync: Sync,
     /// How long our director leaves the first move to those before it in the ring.
     turn_delay: Duration,
     list_began: Option<Instant>,
     rules: Rules,
+    /// How many backends have been looked at by going through all.
+    #[cfg(test)]
+    pub(super) visits: std::cell::Cell<usize>,
+}
+
+/// How many backends there are of a kind, and with what vhost count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) backends: usize,
+    pub(super) weight: u64,
+    /// Listed down, by whomever, or going down.
+    pub(super) down: usize,
+    pub(super) weight_down: u64,
+}
+
+/// How a backend stands in the tally of its tag.
+pub(super) type Counted = (Tag, Tally);
+
+impl Tally {
+    pub(super) fn of(member: &Member) -> Tally {
+        let (down, weight) = (member.is_down_or_going(), member.weight());
+        Tally {
+            backends: 1,
+            weight,
+            down: usize::from(down),
+            weight_down: if down { weight } else { 0 },
+        }
+    }
+
+    /// What a failed backend that is still up will add to the tally of its tag when it goes down.
+    pub(super) fn of_failed(member: &Member) -> Tally {
+        Tally {
+            down: 1,
+            weight_down: member.weight(),
+            ..Tally::default()
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Tally) {
+        self.backends += other.backends;
+        self.weight += other.weight;
+        self.down += other.down;
+        self.weight_down += other.weight_down;
+    }
+
+    fn subtract(&mut self, other: &Tally) {
+        self.backends -= other.backends;
+        self.weight -= other.weight;
+        self.down -= other.down;
+        self.weight_down -= other.weight_down;
+    }
 }
 
 /// What a list brought.
@@ -55,10 +111,14 @@ impl Fleet {
         Fleet {
             members: BTreeMap::new(),
             bar: None,
+            down_or_due: None,
+            tallies: BTreeMap::new(),
             sync: Sync::Silent,
             turn_delay: Duration::ZERO,
             list_began: None,
             rules,
+            #[cfg(test)]
+            visits: Default::default(),
         }
     }
 
@@ -75,7 +135,7 @@ impl Fleet {
     }
 
     /// When the latest whole HOST-LIST was asked for.
-    pub(super) fn list_began(&self) -> Option<Instant> {
+    pub fn list_began(&self) -> Option<Instant> {
         self.list_began
     }
 
@@ -96,37 +156,35 @@ impl Fleet {
     }
 
     pub fn members(&self) -> impl Iterator<Item = (IpAddr, &Member)> {
-        self.members
-            .iter()
-            .map(|(address, member)| (*address, member))
+        self.members.iter().map(move |(address, member)| {
+            #[cfg(test)]
+            self.visits.set(self.visits.get() + 1);
+            (*address, member)
+        })
     }
 
-    /// The tags whose users have nowhere to go: all of their backends are down.
-    pub fn tags_without_service(&self) -> BTreeSet<Tag> {
-        let tags_of = |state| {
-            self.members
-                .values()
-                .filter(move |member| member.listed.state == state)
-                .map(|member| &member.listed.tag)
-        };
-        let served: BTreeSet<&Tag> = tags_of(HostState::Up).collect();
-        tags_of(HostState::Down)
-            .filter(|tag| !served.contains(tag))
-            .cloned()
-            .collect()
+    pub(super) fn tally(&self, tag: &Tag) -> Tally {
+        self.tallies.get(tag).copied().unwrap_or_default()
     }
 
     /// How many are listed down, by whomever, going down, or failed and to be taken down.
     pub(super) fn down_or_due(&self) -> usize {
-        let bar = self.bar();
-        let is_due = |member: &&Member| member.is_down_or_going() || bar.has_failed(member);
-        self.members.values().filter(is_due).count()
+        self.down_or_due
+            .expect("the rules are asked after `measure`")
     }
 
     /// Compares the backends with each other, unless nothing has changed since.
     pub(super) fn measure(&mut self) {
         if self.bar.is_none() {
             self.bar = Some(Bar::measure(self.members.values()));
+            self.down_or_due = None;
+        }
+        if self.down_or_due.is_none() {
+            let bar = self.bar();
+            let is_due = |(_, member): &(IpAddr, &Member)| {
+                member.is_down_or_going() || bar.has_failed(member)
+            };
+            self.down_or_due = Some(self.members().filter(is_due).count());
         }
     }
 
@@ -222,11 +280,15 @@ impl Fleet {
                     changes.joined.push(address);
                 }
             }
+            self.count(address);
         }
         for address in gone {
-            self.members.remove(&address);
+            if let Some(member) = self.members.remove(&address) {
+                self.recount(member.counted, None);
+            }
             changes.left.push(address);
         }
+        self.down_or_due = None;
         if !changes.joined.is_empty() || !changes.left.is_empty() {
             self.bar = None;
         }
@@ -284,12 +346,42 @@ impl Fleet {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_remembered(memory, second, &self.rules, now);
         }
+        self.count(address);
     }
 
     /// A command is about to be sent, in this second of the wall clock.
     pub fn on_sent(&mut self, address: IpAddr, action: Action, second: Stamp, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_sent(action, second, &self.rules, now);
+        }
+        self.count(address);
+    }
+
+    /// Brings the tally of its tag up to date.
+    fn count(&mut self, address: IpAddr) {
+        if let Some(member) = self.members.get_mut(&address) {
+            let tally = Tally::of(member);
+            let is_counted = member.counted.as_ref().map_or(false, |(tag, counted)| {
+                (tag, counted) == (&member.listed.tag, &tally)
+            });
+            if !is_counted {
+                let now = (member.listed.tag.clone(), tally);
+                let before = member.counted.replace(now.clone());
+                self.recount(before, Some(now));
+            }
+        }
+    }
+
+    fn recount(&mut self, before: Option<Counted>, now: Option<Counted>) {
+        if let Some((tag, tally)) = now {
+            self.tallies.entry(tag).or_default().add(&tally);
+        }
+        if let Some((tag, tally)) = before {
+            let of_tag = self.tallies.entry(tag.clone()).or_default();
+            of_tag.subtract(&tally);
+            if of_tag.backends == 0 {
+                self.tallies.remove(&tag);
+            }
         }
     }
 
@@ -325,5 +417,18 @@ fn answers(finding: &Finding, asked: Instant) -> bool {
     match &finding.outcome.result {
         Err(failure) if failure.fault.blame() == Blame::Service => finding.outcome.began >= asked,
         _ => finding.verdict.is_some() && finding.round_began >= asked,
+    }
+}
+
+#[cfg(test)]
+impl Fleet {
+    /// What is kept up to date is what the members say.
+    pub(super) fn check_tallies(&self) {
+        let mut tallies: BTreeMap<Tag, Tally> = BTreeMap::new();
+        for (_, member) in self.members() {
+            let tag = member.listed.tag.clone();
+            tallies.entry(tag).or_default().add(&Tally::of(member));
+        }
+        assert_eq!(self.tallies, tallies);
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::bar::Login;
 use super::drain::Users;
+use super::fleet::Counted;
 use super::hold::Contest;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
@@ -49,6 +50,7 @@ pub struct Member {
     /// When a probe was asked for that has not come in yet.
     pub(super) asked: Option<Instant>,
     pub(super) login: Option<Login>,
+    pub(super) counted: Option<Counted>,
     /// Nobody probes it.
     pub(super) left_alone: bool,
 }
@@ -103,6 +105,7 @@ impl Member {
             expected: None,
             asked: None,
             login: None,
+            counted: None,
             left_alone: false,
         }
     }

@@ -13,6 +13,7 @@ use crate::config::settings::DrainMode;
 use crate::outcome::Stage;
 use crate::schedule::Verdict;
 
+mod alarms;
 mod bar;
 mod brake;
 mod drain;
@@ -29,6 +30,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
+pub use alarms::{alarms, Alarm, Alarms};
 pub use bar::{control, Login};
 pub use drain::Debt;
 pub use evidence::{Age, Evidence, Failing};
@@ -191,35 +193,6 @@ impl Reason {
             Reason::Turn => Rule::Rank,
         }
     }
-
-    /// What a person has to look at, where the reason does not pass by itself.
-    pub fn alarm(&self) -> Option<Alarm> {
-        match self {
-            Reason::Shared { service, stage } => Some(Alarm::Shared {
-                service: *service,
-                stage: *stage,
-            }),
-            Reason::NoRefuge(tag) => Some(Alarm::NoRefuge(tag.clone())),
-            Reason::DownDelayLimit => Some(Alarm::DownDelayLimit),
-            Reason::MaxDown(tag) => Some(Alarm::MaxDown(tag.clone())),
-            Reason::NotOurs { address } => Some(Alarm::NotOurs(*address)),
-            Reason::Contested { address } => Some(Alarm::Contested(*address)),
-            Reason::InFlight
-            | Reason::NotListedYet
-            | Reason::SetBack
-            | Reason::Stale
-            | Reason::PeersAwaited { .. }
-            | Reason::Silent
-            | Reason::RingUnsynced
-            | Reason::Unsteady
-            | Reason::RefugeAwaited { .. }
-            | Reason::FailureAwaited { .. }
-            | Reason::DownDelay
-            | Reason::DrainPause
-            | Reason::OthersDrain
-            | Reason::Turn => None,
-        }
-    }
 }
 
 impl fmt::Display for Reason {
@@ -247,14 +220,14 @@ impl fmt::Display for Reason {
                 write!(f, "{refuge} passes; it must fail once more after that")
             }
             Reason::NoRefuge(tag) => {
-                write!(f, "no other backend of {tag} is up and passes")
+                write!(f, "no other backend {tag} is up and passes")
             }
             Reason::NotOurs { .. } => f.write_str("somebody else took it down"),
             Reason::Contested { .. } => f.write_str("somebody else takes it down"),
             Reason::Unsteady => f.write_str("it went down again and again within an hour"),
             Reason::DownDelay => f.write_str("it has not been failed for long enough"),
             Reason::DownDelayLimit => f.write_str("too many are down or due to be taken down"),
-            Reason::MaxDown(tag) => write!(f, "no more of {tag} may be down"),
+            Reason::MaxDown(tag) => write!(f, "no more backends {tag} may be down"),
             Reason::DrainPause => f.write_str("users are left; moving them again later"),
             Reason::OthersDrain => {
                 f.write_str("whoever took it down has a few seconds to move its users")
@@ -262,23 +235,6 @@ impl fmt::Display for Reason {
             Reason::Turn => f.write_str("monitors of directors before ours move first"),
         }
     }
-}
-
-/// A state of affairs that is worth one error line, however many backends it holds.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Alarm {
-    /// Nobody of this tag passes: is the monitor itself cut off?
-    NoRefuge(Tag),
-    /// Too few pass this check: is the monitor's account, certificate or address wrong?
-    Shared { service: usize, stage: Stage },
-    /// More are down or due to be taken down than the limit of delayed downs allows.
-    DownDelayLimit,
-    /// `--max-down` keeps a failed backend of this tag up.
-    MaxDown(Tag),
-    /// Healthy, down, and only its owner or an administrator may bring it up.
-    NotOurs(IpAddr),
-    /// Two monitors disagree about this one.
-    Contested(IpAddr),
 }
 
 /// One action that is wanted, put before the rules.

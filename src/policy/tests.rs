@@ -1,5 +1,6 @@
 //! The rules over made-up time: small fleets, tables of what happens, and random event lists.
 
+mod alarms;
 mod bar;
 mod brake;
 mod drain;
@@ -303,19 +304,6 @@ fn a_failed_backend_goes_down_is_drained_and_comes_up_again() {
 }
 
 #[test]
-fn a_tag_is_without_service_when_all_of_its_backends_are_down() {
-    let mut bench = Bench::new(3);
-    bench.listed(2).tag = Tag::new("archive");
-    bench.set(0, HostState::Down);
-    bench.read_list();
-    assert!(bench.fleet.tags_without_service().is_empty());
-    bench.set(2, HostState::Down);
-    bench.read_list();
-    let without = bench.fleet.tags_without_service();
-    assert!(without.into_iter().eq([Tag::new("archive")]));
-}
-
-#[test]
 fn a_probe_is_asked_for_once_until_it_has_come_in() {
     let mut bench = Bench::new(1);
     let (one, now) = (address(0), bench.now);
@@ -372,6 +360,7 @@ fn no_list_of_events_breaks_the_rules() {
                     bench.read_list();
                 }
             }
+            bench.fleet.check_tallies();
             let action = match bench.decide(number) {
                 Decision::Act(action) => action,
                 _ => continue,

@@ -281,6 +281,7 @@ mod tests {
                     for_good: false,
                     verdict: None,
                 },
+                next: now,
             };
             assert!(slot.put(report, urgency));
         };

@@ -240,7 +240,7 @@ fn a_login_refused_by_one_backend_counts_and_one_refused_by_all_does_not() {
         backend.set_password("changed");
     }
     let monitor = watch(&ring, 0).start();
-    monitor.wait_for_line(&[" ERR ", "no backend passes"], REACTION);
+    monitor.wait_for_line(&[" ERR ", "too few others get further"], REACTION);
     hold_for("all to stay up", A_WHILE, || {
         ring.directors[1].states() == "UUU"
     });
@@ -269,7 +269,7 @@ fn a_certificate_or_recipient_that_all_refuse_takes_nobody_down_and_says_what_to
             .flags("-i 1 -t 3 --retries=1 --retry-delay=0.3")
             .flags(&flags)
             .start();
-        let line = monitor.wait_for_line(&[" ERR ", "no backend passes", stage], REACTION);
+        let line = monitor.wait_for_line(&[" ERR ", "too few others get further", stage], REACTION);
         assert!(line.contains("check this monitor's"), "{line}");
         hold_for("nobody to be taken down", A_WHILE, || {
             ring.directors[0].states() == "UUU"

@@ -11,7 +11,9 @@ use poolmon::backend::Stamp;
 use poolmon::config::settings::{Pace, Rules};
 use poolmon::director::wire::RingState;
 use poolmon::outcome::Outcome;
-use poolmon::policy::{self, Action, Answer, Decision, Fleet, Hold, Login, Memory, Need, Sync};
+use poolmon::policy::{
+    self, Action, Alarms, Answer, Decision, Fleet, Hold, Login, Memory, Need, Sync,
+};
 use poolmon::schedule::{Finding, Next, Schedule, Spread, Verdict};
 
 use crate::chance::Chance;
@@ -75,6 +77,8 @@ pub struct Coordinator {
     sent: u64,
     under_way: BTreeMap<IpAddr, (u64, Action)>,
     pub holds: BTreeMap<IpAddr, Hold>,
+    /// Those that hold, whether or not they are worth a line yet.
+    pub alarms: Alarms,
     timer: Option<Instant>,
     /// The second of the wall clock at an instant.
     clock: Clock,
@@ -180,6 +184,7 @@ impl Coordinator {
             sent: 0,
             under_way: BTreeMap::new(),
             holds: BTreeMap::new(),
+            alarms: Alarms::new(),
             timer: None,
             clock,
             chance: Chance::new(seed),
@@ -195,6 +200,7 @@ impl Coordinator {
     pub fn turn(&mut self, now: Instant) -> Vec<Order> {
         self.review_holds_that_ended(now);
         self.read_lists_when_due(now);
+        self.alarms = policy::alarms(&mut self.fleet, now);
         let ends = self.holds.values().filter_map(|hold| hold.until);
         let reading = match self.reading {
             true => now + READING_INTERVAL,
@@ -352,7 +358,6 @@ impl Coordinator {
         self.watch.changes_only = self.holds.is_empty()
             && self.under_way.is_empty()
             && self.fleet.sync() == Sync::Synced
-            && self.fleet.tags_without_service().is_empty()
             && self.fleet.is_at_rest();
     }
 

@@ -196,7 +196,6 @@ fn beyond_the_limit_none_goes_down_until_one_has_recovered() {
     for number in [0, 1, 2] {
         bench.check_held(number, &Reason::DownDelayLimit, None);
     }
-    assert_eq!(Reason::DownDelayLimit.alarm(), Some(Alarm::DownDelayLimit));
     bench.passes(2);
     bench.check_nothing(2);
     bench.check_acts(0, Action::MarkDown);

@@ -2,6 +2,7 @@
 //! rules in `poolmon::director`, whatever a scene is about.
 
 mod admin_socket;
+mod alarms;
 mod backends;
 mod blame;
 mod director_life;

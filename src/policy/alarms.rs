@@ -1,0 +1,169 @@
+//! What a person has to look at: the alarms, computed from the state of all backends.
+//!
+//! An alarm depends on what the list shows, on the verdicts and on the rules' limits. It does not
+//! depend on what holds an action back at this moment: an unsynced ring, a silent director, a command
+//! under way or a pause neither begins nor ends one. When an alarm is said is not its business.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::{brake, hold, ownership, Action, Age, Fleet, Hold, Member, Question, Reason};
+use crate::backend::{HostState, Tag};
+use crate::config::settings::Brake;
+use crate::outcome::{Blame, Stage};
+use crate::schedule::Verdict;
+
+/// A state of affairs that is worth one error line, however many backends it is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alarm {
+    /// No backend of this tag is up, whoever took them down.
+    WithoutService(Tag),
+    /// Nobody of this tag passes: is the monitor itself cut off?
+    NoRefuge(Tag),
+    /// Too few pass this check for those that fail there to be blamed for it: is the monitor's account,
+    /// certificate or address wrong?
+    Shared { service: usize, stage: Stage },
+    /// More are down or due to be taken down than the limit of delayed downs allows.
+    DownDelayLimit,
+    /// `--max-down` keeps failed backends of this tag up.
+    MaxDown(Tag),
+    /// Healthy, down, and only its owner or an administrator may bring it up.
+    NotOurs,
+    /// Somebody else takes it down, and to us it is healthy.
+    Contested,
+}
+
+/// The alarms, each with the backends that it is about.
+pub type Alarms = BTreeMap<Alarm, BTreeSet<IpAddr>>;
+
+/// All that hold now. Where every backend is up and none has failed, it compares none of them.
+pub fn alarms(fleet: &mut Fleet, now: Instant) -> Alarms {
+    let mut alarms = Alarms::new();
+    let is_well = |member: &Member| !has_failed(member) && !member.is_down_or_going();
+    if fleet.members().all(|(_, member)| is_well(member)) {
+        return alarms;
+    }
+    fleet.measure();
+    let fleet = &*fleet;
+    let mut failed = Vec::new();
+    for (address, member) in fleet.members().filter(|(_, member)| stays_up(member)) {
+        let spared = spared_for(fleet, member);
+        if spared.is_empty() {
+            failed.push((address, member));
+        }
+        for alarm in spared {
+            add(&mut alarms, alarm, address);
+        }
+    }
+    for (address, tag) in without_refuge(fleet, &failed) {
+        add(&mut alarms, Alarm::NoRefuge(tag.clone()), address);
+    }
+    for (address, alarm) in brake::kept_up(fleet, &failed, now) {
+        add(&mut alarms, alarm, address);
+    }
+    for (address, member) in fleet.members() {
+        if let Some(alarm) = kept_down(fleet, address, member, now) {
+            add(&mut alarms, alarm, address);
+        }
+    }
+    for (address, tag) in without_service(fleet) {
+        add(&mut alarms, Alarm::WithoutService(tag.clone()), address);
+    }
+    alarms
+}
+
+fn add(alarms: &mut Alarms, alarm: Alarm, address: IpAddr) {
+    alarms.entry(alarm).or_default().insert(address);
+}
+
+fn has_failed(member: &Member) -> bool {
+    matches!(member.evidence.verdict(), Some(Verdict::Failed { .. }))
+}
+
+/// Failed, and the director sends it users all the same.
+fn stays_up(member: &Member) -> bool {
+    has_failed(member) && member.listed.state == HostState::Up && !member.is_going_down()
+}
+
+/// The checks at which this failed backend stops for something that too few others are spared, where
+/// nothing else speaks against it.
+fn spared_for(fleet: &Fleet, member: &Member) -> Vec<Alarm> {
+    let evidence = &member.evidence;
+    if evidence.age() == Age::OfFormerServices {
+        return Vec::new();
+    }
+    let mut spared = Vec::new();
+    for failing in evidence.failing().iter().filter(|failing| failing.for_good) {
+        match failing.blame() {
+            Blame::Shared if !fleet.bar().condemns(member, failing) => spared.push(Alarm::Shared {
+                service: failing.service,
+                stage: failing.failure.stage,
+            }),
+            Blame::Shared | Blame::Service => return Vec::new(),
+            Blame::Local => {}
+        }
+    }
+    spared
+}
+
+/// Of the failed backends those whose users would have nowhere to go: no other backend of the tag is
+/// up and has not failed by a fault of its own. One that is in doubt at this moment counts until it has
+/// a verdict.
+fn without_refuge<'a>(
+    fleet: &Fleet,
+    failed: &[(IpAddr, &'a Member)],
+) -> impl Iterator<Item = (IpAddr, &'a Tag)> {
+    let mut without = Vec::new();
+    if fleet.rules().brake != Brake::Off && !failed.is_empty() {
+        let failed_themselves: BTreeSet<IpAddr> =
+            failed.iter().map(|(address, _)| *address).collect();
+        let refuges = fleet.members().filter(|(address, member)| {
+            !failed_themselves.contains(address) && member.may_take_users() && !member.left_alone
+        });
+        let served: BTreeSet<&Tag> = refuges.map(|(_, member)| &member.listed.tag).collect();
+        for (address, member) in failed {
+            if !served.contains(&member.listed.tag) {
+                without.push((*address, &member.listed.tag));
+            }
+        }
+    }
+    without.into_iter()
+}
+
+/// Why a healthy backend that is listed down stays so until somebody looks at it.
+fn kept_down(fleet: &Fleet, address: IpAddr, member: &Member, now: Instant) -> Option<Alarm> {
+    let healthy = matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)));
+    let is_wanted_up = healthy || fleet.bar().stands(member);
+    if !is_wanted_up || member.listed.state == HostState::Up || member.is_coming_up() {
+        return None;
+    }
+    let question = Question {
+        fleet,
+        address,
+        member,
+        action: Action::MarkUp,
+        now,
+    };
+    let held = |hold: Option<Hold>| hold.map(|hold| hold.reason);
+    if let Some(Reason::NotOurs { .. }) = held(ownership::hold(&question)) {
+        return Some(Alarm::NotOurs);
+    }
+    match held(hold::hold(&question)) {
+        Some(Reason::Contested { .. }) => Some(Alarm::Contested),
+        _ => None,
+    }
+}
+
+/// The backends of the tags of which all are down, whoever took them down: also where two monitors,
+/// each with a refuge on the list that it read, took down the last two.
+fn without_service(fleet: &Fleet) -> impl Iterator<Item = (IpAddr, &Tag)> {
+    let up = fleet
+        .members()
+        .filter(|(_, member)| member.listed.state == HostState::Up);
+    let served: BTreeSet<&Tag> = up.map(|(_, member)| &member.listed.tag).collect();
+    fleet
+        .members()
+        .map(|(address, member)| (address, &member.listed.tag))
+        .filter(move |(_, tag)| !served.contains(tag))
+}

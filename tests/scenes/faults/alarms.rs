@@ -1,0 +1,256 @@
+//! Alarms: one line when one begins, one when it ends, with the backends that it is about; and what a
+//! dry run says beside a real one.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::{assert_no_more_changes, A_WHILE};
+use crate::lab::fake_backend::Mood;
+use crate::lab::fake_director::RingState;
+use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
+use crate::lab::monitor::Monitor;
+use crate::lab::patience::wait_until;
+
+/// The ring is unsynced for one second in four.
+fn unsync_now_and_then(pool: &FakePool, times: usize) {
+    for _ in 0..times {
+        pool.director.set_ring(RingState::Syncing);
+        sleep(Duration::from_secs(1));
+        pool.director.set_ring(RingState::Synced);
+        sleep(Duration::from_secs(3));
+    }
+}
+
+#[test]
+fn all_dead_in_a_ring_that_is_unsynced_now_and_then_is_one_alarm() {
+    let pool = FakePool::start(3);
+    pool.set_all(Mood::Refusing);
+    let monitor = pool.monitor().start();
+    let line = monitor.wait_for_line(&[" ERR ", "cut off"], REACTION);
+    for backend in 0..3 {
+        assert!(line.contains(&pool.address(backend).to_string()), "{line}");
+    }
+    assert!(line.contains("backend without a tag"), "{line}");
+    unsync_now_and_then(&pool, 6);
+    assert_eq!(monitor.lines_with(&["for lack of another one"]).len(), 0);
+
+    pool.set_all(Mood::Healthy);
+    monitor.wait_for_line(&["for lack of another one"], REACTION);
+    sleep(A_WHILE);
+    assert_eq!(monitor.lines_with(&[" ERR ", "cut off"]).len(), 1);
+    assert_eq!(monitor.lines_with(&["for lack of another one"]).len(), 1);
+    assert!(pool.changes().is_empty());
+}
+
+#[test]
+fn a_backend_in_maintenance_is_one_line_over_several_reconnects() {
+    let mut pool = FakePool::start(3);
+    let monitor = pool.monitor().flag("--restore=own").start();
+    pool.wait_for_visits();
+    pool.director.set_by_another(pool.address(1), 'D');
+    let up = format!("doveadm director up {}", pool.address(1));
+    monitor.wait_for_line(&[" ERR ", &up], REACTION);
+    for _ in 0..3 {
+        let before = pool.director.connections();
+        pool.director.stop();
+        sleep(Duration::from_millis(1500));
+        pool.director.listen();
+        wait_until("the next connection", REACTION, || {
+            pool.director.connections() > before
+        });
+        sleep(Duration::from_secs(2));
+    }
+    assert_eq!(
+        monitor.lines_with(&[" ERR ", "did not take it down"]).len(),
+        1
+    );
+
+    // Another one is news.
+    pool.director.set_by_another(pool.address(2), 'D');
+    let up = format!("doveadm director up {}", pool.address(2));
+    monitor.wait_for_line(&[" ERR ", &up], REACTION);
+    pool.director.set_by_another(pool.address(1), 'U');
+    pool.director.set_by_another(pool.address(2), 'U');
+    monitor.wait_for_line(&["for being somebody else's"], REACTION);
+    assert_eq!(
+        monitor.lines_with(&[" ERR ", "did not take it down"]).len(),
+        2
+    );
+}
+
+#[test]
+fn a_password_that_is_set_right_ends_the_alarm_once() {
+    let pool = FakePool::start(3);
+    for backend in &pool.backends {
+        backend.set_password("another");
+    }
+    let monitor = pool.monitor().credentials(USER, PASSWORD).start();
+    monitor.wait_for_line(&[" ERR ", "too few others get further"], REACTION);
+    // One after the other, as a person does it.
+    for backend in &pool.backends {
+        backend.set_password(PASSWORD);
+        sleep(Duration::from_millis(300));
+    }
+    monitor.wait_for_line(&["login: no backend fails there any more"], REACTION);
+    sleep(A_WHILE);
+    assert_eq!(monitor.lines_with(&["too few others get further"]).len(), 1);
+    assert_eq!(
+        monitor
+            .lines_with(&["login: no backend fails there any more"])
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_backend_that_dies_while_an_alarm_stands_has_its_own_line() {
+    let pool = FakePool::start(3);
+    let monitor = pool.monitor().credentials(USER, "forgotten").start();
+    monitor.wait_for_line(&[" ERR ", "login fails on most backends"], REACTION);
+    pool.backends[1].set(Mood::Refusing);
+    let dead = pool.address(1).to_string();
+    monitor.wait_for_line(&[" ERR ", &dead, "connect: connection refused"], REACTION);
+    sleep(A_WHILE);
+    let lines = monitor.lines_with(&[" ERR ", &dead, "connect: connection refused"]);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
+/// The lines but for their times, their prefix, each probe and what is of a run alone.
+fn told(monitor: &Monitor) -> Vec<String> {
+    let about = |line: &String| {
+        [
+            "abled",
+            "users moved",
+            "users forgotten",
+            "stays up",
+            "stay up",
+            "kept up",
+        ]
+        .iter()
+        .any(|words| line.contains(words))
+            && !line.contains("held by rule")
+    };
+    let text = |line: String| {
+        let (_, text) = line
+            .split_once(" LOG ")
+            .or_else(|| line.split_once(" ERR "))
+            .unwrap();
+        text.trim_start_matches("DRY-RUN: ").to_owned()
+    };
+    monitor
+        .lines()
+        .into_iter()
+        .filter(about)
+        .map(text)
+        .collect()
+}
+
+/// Two of four die one after the other, with a limit of one, and come back: what each run says.
+fn two_of_four_die(flag: &str) -> (Vec<String>, Vec<String>) {
+    let pool = FakePool::start(4);
+    let monitor = pool.monitor().flag("--max-down=1").flags(flag).start();
+    pool.wait_for_visits();
+    let [first, second] = [0, 1].map(|backend| pool.address(backend).to_string());
+    let said = |words: &[&str]| monitor.wait_for_line(words, REACTION);
+    pool.backends[0].set(Mood::Refusing);
+    said(&[&first, "disabled"]);
+    said(&[&first, "users moved"]);
+    pool.backends[1].set(Mood::Refusing);
+    said(&[" ERR ", &second, "stays up: --max-down=1"]);
+    pool.backends[0].set(Mood::Healthy);
+    said(&[&first, "enabled"]);
+    said(&[&second, "disabled"]);
+    said(&[&second, "users moved"]);
+    said(&["is kept up any more by --max-down"]);
+    pool.backends[1].set(Mood::Healthy);
+    said(&[&second, "enabled"]);
+    sleep(A_WHILE);
+    let number = |line: String| line.replace(&first, "b0").replace(&second, "b1");
+    let told = told(&monitor).into_iter().map(number).collect();
+    (told, pool.changes())
+}
+
+#[test]
+fn a_dry_run_says_what_the_real_run_says_and_sends_nothing() {
+    let (real, sent) = two_of_four_die("");
+    let (dry, not_sent) = two_of_four_die("-n");
+    assert_eq!(real, dry);
+    assert_eq!(real.iter().filter(|line| line.contains("abled")).count(), 4);
+    assert!(!sent.is_empty());
+    assert!(not_sent.is_empty(), "{not_sent:?}");
+}
+
+#[test]
+fn a_dry_run_with_two_dead_at_once_takes_one_down() {
+    let pool = FakePool::start(4);
+    for backend in [1, 2] {
+        pool.backends[backend].set(Mood::Refusing);
+    }
+    let monitor = pool.monitor().flags("-n --max-down=1").start();
+    monitor.wait_for_line(&["DRY-RUN: ", "disabled"], REACTION);
+    monitor.wait_for_line(&[" ERR ", "stays up: --max-down=1"], REACTION);
+    assert_no_more_changes(&pool, A_WHILE);
+    assert_eq!(monitor.lines_with(&["DRY-RUN: ", "disabled"]).len(), 1);
+    for backend in [1, 2] {
+        pool.backends[backend].set(Mood::Healthy);
+    }
+    monitor.wait_for_line(&["DRY-RUN: ", "enabled"], REACTION);
+    assert!(pool.changes().is_empty());
+}
+
+#[test]
+fn the_status_says_how_old_the_list_is_and_when_each_backend_was_and_will_be_checked() {
+    let mut pool = FakePool::start(3);
+    let monitor = pool.monitor().flag("-n").start();
+    pool.wait_for_visits();
+    pool.director.set_by_another(pool.address(1), 'D');
+    let address = pool.address(0).to_string();
+    monitor.wait_for_line(&[&pool.address(1).to_string(), "to down"], REACTION);
+    monitor.signal(Signal::SIGUSR1);
+    monitor.wait_for_line(&["of 3 backends are up"], REACTION);
+    let line = monitor.wait_for_line(&[&address, "is up", "healthy, for", "last check"], REACTION);
+    assert!(line.contains("without a tag"), "{line}");
+    assert!(
+        line.contains("next in") || line.contains("next now"),
+        "{line}"
+    );
+    monitor.wait_for_line(
+        &[&pool.address(1).to_string(), "is down since 20"],
+        REACTION,
+    );
+    let socket = pool.director.socket().display().to_string();
+    let director = monitor.wait_for_line(&["director", &socket, "its list is"], REACTION);
+    assert!(director.contains("the ring is synced"), "{director}");
+    assert!(director.contains("dry run"), "{director}");
+
+    pool.director.stop();
+    monitor.wait_for_line(&[" ERR ", "failover is off"], REACTION);
+    sleep(Duration::from_secs(2));
+    monitor.signal(Signal::SIGUSR1);
+    monitor.wait_for_line(&["of 3 backends were up at", "not current"], REACTION);
+    monitor.wait_for_line(&[&address, "was up"], REACTION);
+    let director = monitor.wait_for_line(&["the last list is", "not current"], REACTION);
+    assert!(director.contains("does not answer, for"), "{director}");
+}
+
+#[test]
+fn the_start_line_and_the_single_look_say_what_is_checked() {
+    let pool = FakePool::start(2);
+    let socket = pool.director.socket().display().to_string();
+    let monitor = pool.monitor().flags("-n --restore=own").start();
+    let line = monitor.wait_for_line(&["starts: DRY RUN", &socket, "imap:1143"], REACTION);
+    for words in ["certificates are checked", "no login", "restore: own"] {
+        assert!(line.contains(words), "{line}");
+    }
+    let ended = pool.monitor().run("--once", REACTION);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
+    assert!(ended.text.contains("no login was tried"), "{}", ended.text);
+    let plan = pool.monitor().credentials(USER, PASSWORD);
+    let ended = plan.run("--once", REACTION);
+    assert!(!ended.text.contains("no login"), "{}", ended.text);
+    let monitor = plan.start();
+    let file = plan.credentials_file().display().to_string();
+    monitor.wait_for_line(&["starts: director", "login by ", &file], REACTION);
+}
