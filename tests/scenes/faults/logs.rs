@@ -84,7 +84,7 @@ fn a_full_pipe_that_nobody_reads_stops_nobody_and_gets_all_lines_when_read() {
         " disabled\n",
         " users moved\n",
         " last polls: ",
-        "reloaded\n",
+        "reloaded",
         " enabled\n",
     ];
     wait_until("all lines, in order", REACTION, || {
@@ -123,7 +123,7 @@ fn a_log_file_on_a_disk_that_hangs_stops_nobody() {
     pool.wait_for_no_users(0);
     drop(disk);
     wait_until("all lines, in order", REACTION, || {
-        in_order(&log(), &[" starts", "reloaded\n", " disabled\n"])
+        in_order(&log(), &[" starts", "reloaded", " disabled\n"])
     });
 
     let disk = hang();
@@ -158,7 +158,7 @@ fn lines_lost_to_a_pipe_that_hangs_are_counted_and_told_when_it_is_read() {
     assert_eq!(pipe.read.matches(lost).count(), 1);
     monitor.signal(Signal::SIGHUP);
     wait_until("a line after it", REACTION, || {
-        in_order(pipe.text(), &[" starts", lost, "reloaded\n"])
+        in_order(pipe.text(), &[" starts", lost, "reloaded"])
     });
 }
 
