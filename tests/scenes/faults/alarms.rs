@@ -210,7 +210,7 @@ fn the_status_says_how_old_the_list_is_and_when_each_backend_was_and_will_be_che
     monitor.wait_for_line(&[&pool.address(1).to_string(), "to down"], REACTION);
     monitor.signal(Signal::SIGUSR1);
     monitor.wait_for_line(&["of 3 backends are up"], REACTION);
-    let line = monitor.wait_for_line(&[&address, "is up", "healthy, for", "last check"], REACTION);
+    let line = monitor.wait_for_line(&[&address, "is up", "healthy; for", "last check"], REACTION);
     assert!(line.contains("without a tag"), "{line}");
     assert!(
         line.contains("next in") || line.contains("next now"),
