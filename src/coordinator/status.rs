@@ -30,7 +30,7 @@ pub(super) fn brief(time: Duration) -> String {
 }
 
 /// " since 2026-11-25 10:00:00", if the director has ever changed it.
-fn since(stamp: Stamp) -> String {
+fn since_stamp(stamp: Stamp) -> String {
     let seconds = i64::try_from(stamp.0).ok().filter(|seconds| *seconds > 0);
     let time = seconds.and_then(|seconds| Local.timestamp_opt(seconds, 0).single());
     time.map_or(String::new(), |time| {
@@ -97,22 +97,27 @@ impl Coordinator {
                 format!("; {service} cannot be checked from this machine: {cause}")
             })
             .collect();
+        let (verdict, since) = self.verdict_status(address, member);
+        let lasts = since.map_or(String::new(), |since| {
+            let time = now.saturating_duration_since(since);
+            format!("; for {}", brief(time))
+        });
         format!(
-            "{address} {is} {}{}, {} vhosts, {} users, {}: {}; {}{unchecked}{held}",
+            "{address} {is} {}{}, {} vhosts, {} users, {}: {verdict}{unchecked}{lasts}; {}{held}",
             listed.state,
-            since(listed.changed),
+            since_stamp(listed.changed),
             listed.vhosts,
             listed.users,
             listed.tag,
-            self.verdict_status(address, member, now),
             self.check_status(address, now)
         )
     }
 
-    fn verdict_status(&self, address: IpAddr, member: &Member, now: Instant) -> String {
+    /// The verdict in words, and since when it stands.
+    fn verdict_status(&self, address: IpAddr, member: &Member) -> (String, Option<Instant>) {
         let evidence = &member.evidence;
-        let (verdict, since) = match evidence.verdict() {
-            None => return "not judged yet".to_owned(),
+        match evidence.verdict() {
+            None => ("not judged yet".to_owned(), None),
             Some(Verdict::Healthy(pass)) => (pass.to_string(), evidence.sound_since()),
             Some(Verdict::Failed { service, failure }) => {
                 let target = self.roster.target(address);
@@ -123,13 +128,6 @@ impl Coordinator {
                 let text = format!("failed: {service} {failure}");
                 (text, evidence.failed_since())
             }
-        };
-        match since {
-            Some(since) => format!(
-                "{verdict}, for {}",
-                brief(now.saturating_duration_since(since))
-            ),
-            None => verdict,
         }
     }
 
@@ -230,8 +228,8 @@ mod tests {
 
     #[test]
     fn a_state_that_was_never_changed_has_no_beginning() {
-        assert_eq!(since(Stamp(0)), "");
-        assert!(since(Stamp(1_800_000_000)).starts_with(" since 2027-01-1"));
-        assert_eq!(since(Stamp(u64::MAX)), "");
+        assert_eq!(since_stamp(Stamp(0)), "");
+        assert!(since_stamp(Stamp(1_800_000_000)).starts_with(" since 2027-01-1"));
+        assert_eq!(since_stamp(Stamp(u64::MAX)), "");
     }
 }

@@ -86,7 +86,12 @@ fn a_wrong_password_everywhere_takes_nobody_down() {
         !monitor.log().contains("forgotten"),
         "a password is printed"
     );
-    assert_eq!(monitor.lines_with(&["too few others get further"]).len(), 1);
+    assert_eq!(
+        monitor
+            .lines_with(&[" ERR ", "too few others get further"])
+            .len(),
+        1
+    );
 }
 
 #[test]
