@@ -122,6 +122,23 @@ fn every_protocol_and_tls_mode_is_seen_as_it_is() {
             );
             assert!(!with.text.contains(PASSWORD), "{}", with.text);
         }
+        for services in [
+            format!("-s IMAP:{IMAPS}"),
+            format!("-p IMAP:{IMAP}"),
+            format!("-p POP3:{POP3}"),
+            format!("-p LMTP:{LMTP} --lmtp-to {PROBE_USER}"),
+        ] {
+            let plan = ring.monitor(0).credentials(PROBE_USER, PASSWORD);
+            let words = format!("--once -t 5 --retries=0 {services} {misnamed}");
+            let refused = plan.run(&words, REACTION);
+            let names = format!("expected name \"wrong.lab.test\", presented \"{TLS_NAME}\"");
+            assert_eq!(
+                refused.text.matches(&names).count(),
+                2,
+                "{words}: {}",
+                refused.text
+            );
+        }
         let wrong = ring
             .monitor(0)
             .credentials(PROBE_USER, "wrong")

@@ -70,12 +70,12 @@ fn protocol(version: SslVersion) -> Protocol {
 
 /// Older generations of native-tls (Debian 12 has 0.2.11) know no `Protocol::Tlsv13`. There, that path
 /// means this constant; where the enum has such a variant, Rust takes the variant.
-#[allow(dead_code)]
+#[allow(dead_code, non_upper_case_globals)]
 trait Tls13InOlderGenerations {
-    #[allow(non_upper_case_globals)]
     const Tlsv13: Protocol;
 }
 
+#[allow(non_upper_case_globals)]
 impl Tls13InOlderGenerations for Protocol {
     const Tlsv13: Protocol = Protocol::Tlsv12;
 }
