@@ -388,9 +388,9 @@ mod tests {
         assert_eq!(bench.told(0, 100), []);
         for second in (200..300).step_by(10) {
             bench.finds(second, 1, 0, Some(Fault::NoMemory));
-            let expected: &[_] = match second {
-                200 => &[(203, Some(vec![1]))],
-                _ => &[],
+            let expected = match second {
+                200 => vec![(203, Some(vec![1]))],
+                _ => vec![],
             };
             assert_eq!(bench.told(second, second + 4), expected);
             bench.finds(second + 5, 1, 0, None);
