@@ -11,7 +11,7 @@ pub mod lock;
 pub mod orphans;
 pub mod signals;
 
-pub use fork::{daemonize, ForkError, Started};
+pub use fork::{daemonize, ForkError};
 pub use group::lead;
 pub use lock::{LockError, LockFile};
 pub use signals::{watch, Signal, SignalWatch};

@@ -152,27 +152,17 @@ impl Ledger {
         (Ledger { entries, place }, warning)
     }
 
-    /// What is remembered of a backend; an empty entry if nothing.
-    pub fn entry(&self, address: IpAddr) -> Entry {
-        self.entries.get(&address).copied().unwrap_or_default()
-    }
-
     /// All that is remembered, by address; none of the entries is empty.
     pub fn entries(&self) -> impl Iterator<Item = (IpAddr, Entry)> + '_ {
         let entries = self.entries.iter();
         entries.map(|(&address, &entry)| (address, entry))
     }
 
-    /// Remembers an entry in place of the backend's old one. An empty one forgets the backend.
+    /// Remembers entries in place of the backends' old ones. An empty one forgets its backend.
     ///
-    /// After `Ok` the entry outlives a crash of process or machine. After an error it is in memory
-    /// only, and the next record, of whatever, tries to write it too. If nothing has changed and
-    /// all is written, the file is not touched.
-    pub fn record(&mut self, address: IpAddr, entry: Entry) -> Result<(), LedgerError> {
-        self.record_all([(address, entry)])
-    }
-
-    /// As `record`, for many backends with one writing: a crash leaves all of them or none.
+    /// After `Ok` the entries outlive a crash of process or machine; a crash leaves all of them or none.
+    /// After an error they are in memory only, and the next call, of whatever, tries to write them too.
+    /// If nothing has changed and all is written, the file is not touched.
     pub fn record_all(
         &mut self,
         entries: impl IntoIterator<Item = (IpAddr, Entry)>,

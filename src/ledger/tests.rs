@@ -87,6 +87,17 @@ fn b() -> IpAddr {
     address("2001:db8::2")
 }
 
+impl Ledger {
+    fn entry(&self, address: IpAddr) -> Entry {
+        let found = self.entries().find(|(other, _)| *other == address);
+        found.map_or_else(Entry::default, |(_, entry)| entry)
+    }
+
+    fn record(&mut self, address: IpAddr, entry: Entry) -> Result<(), LedgerError> {
+        self.record_all([(address, entry)])
+    }
+}
+
 #[test]
 fn what_was_recorded_is_there_after_a_restart() {
     let folder = Folder::new();
