@@ -141,7 +141,10 @@ fn those_that_were_down_before_count_in_a_share_too() {
     pool.director.set_version(Version::V2_0_14);
     for backend in [3, 4] {
         pool.director
-            .edit(pool.address(backend), |host: &mut FakeHost| host.vhosts = 0);
+            .edit(pool.address(backend), |host: &mut FakeHost| {
+                host.vhosts = 0;
+                host.users = 0;
+            });
     }
     let monitor = pool.monitor().flag("--max-down=50%").start();
     pool.wait_for_visits();
