@@ -20,6 +20,9 @@ use crate::schedule::{Finding, Verdict};
 #[derive(Debug)]
 pub struct Fleet {
     members: BTreeMap<IpAddr, Member>,
+    /// Those of which a service has failed at the last attempt, so that a healthy round need not visit all.
+    /// One too many does no harm.
+    failing: BTreeSet<IpAddr>,
     /// How far the backends get, once it is asked for; none while that may have changed.
     bar: Option<Bar>,
     /// How many are down or due to be taken down, by that bar and the list.
@@ -110,6 +113,7 @@ impl Fleet {
     pub fn new(rules: Rules) -> Fleet {
         Fleet {
             members: BTreeMap::new(),
+            failing: BTreeSet::new(),
             bar: None,
             down_or_due: None,
             tallies: BTreeMap::new(),
@@ -283,6 +287,7 @@ impl Fleet {
             self.count(address);
         }
         for address in gone {
+            self.failing.remove(&address);
             if let Some(member) = self.members.remove(&address) {
                 self.recount(member.counted, None);
             }
@@ -302,6 +307,10 @@ impl Fleet {
         };
         member.left_alone = false;
         let sound = member.evidence.on_finding(finding);
+        match member.evidence.failing().is_empty() {
+            true => self.failing.remove(&address),
+            false => self.failing.insert(address),
+        };
         if let (Some(Verdict::Failed { .. }), None) = (&finding.verdict, sound) {
             member.contest.on_failed();
         }
@@ -319,8 +328,8 @@ impl Fleet {
 
     /// With those that fail at the same service.
     fn compare(&mut self, address: IpAddr, finding: &Finding) {
-        for (other, member) in &mut self.members {
-            if *other != address {
+        for other in self.failing.iter().filter(|other| **other != address) {
+            if let Some(member) = self.members.get_mut(other) {
                 member.evidence.on_attempt_elsewhere(address, finding);
             }
         }
@@ -332,11 +341,13 @@ impl Fleet {
             Some(member) => member.listed.tag.clone(),
             None => return,
         };
-        for (taker, member) in &mut self.members {
-            if *taker != address && member.listed.tag == tag {
-                member
-                    .evidence
-                    .on_sound_round_elsewhere(address, round, asked);
+        for taker in self.failing.iter().filter(|taker| **taker != address) {
+            match self.members.get_mut(taker) {
+                Some(member) if member.listed.tag == tag => {
+                    let evidence = &mut member.evidence;
+                    evidence.on_sound_round_elsewhere(address, round, asked);
+                }
+                _ => {}
             }
         }
     }
