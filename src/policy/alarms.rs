@@ -94,15 +94,20 @@ fn spared_for(fleet: &Fleet, member: &Member) -> Vec<Alarm> {
         return Vec::new();
     }
     let mut spared = Vec::new();
+    let bar = fleet.bar();
     for failing in evidence.failing().iter().filter(|failing| failing.for_good) {
-        match failing.blame() {
-            Blame::Shared if !fleet.bar().condemns(member, failing) => spared.push(Alarm::Shared {
-                service: failing.service,
-                stage: failing.failure.stage,
-            }),
-            Blame::Shared | Blame::Service => return Vec::new(),
-            Blame::Local => {}
+        let is_spared = match failing.blame() {
+            Blame::Shared => !bar.condemns(member, failing),
+            Blame::Service => bar.may_be_refused(failing),
+            Blame::Local => continue,
+        };
+        if !is_spared {
+            return Vec::new();
         }
+        spared.push(Alarm::Shared {
+            service: failing.service,
+            stage: failing.failure.stage,
+        });
     }
     spared
 }

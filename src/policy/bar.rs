@@ -137,6 +137,12 @@ impl Bar {
         standing.map_or(false, |reach| *reach > failing.reach())
     }
 
+    /// Whether a login that times out may be a refusal that comes later than that, as Dovecot's come
+    /// after 2 s: nobody who stands gets further.
+    pub(super) fn may_be_refused(&self, failing: &Failing) -> bool {
+        is_unanswered_login(failing) && !self.is_below(failing)
+    }
+
     /// Whether this backend stops short of where others stand.
     pub(super) fn has_failed(&self, member: &Member) -> bool {
         let evidence = &member.evidence;
@@ -152,6 +158,10 @@ impl Bar {
                 .iter()
                 .any(|f| f.for_good && falls_short(f))
     }
+}
+
+fn is_unanswered_login(failing: &Failing) -> bool {
+    failing.failure.stage == Stage::Login && failing.failure.fault == Fault::TimedOut
 }
 
 fn is_majority(part: usize, whole: usize) -> bool {
@@ -219,7 +229,8 @@ fn hold_for(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
     };
     match failing.blame() {
         Blame::Local => return Some(question.hold(shared)),
-        Blame::Service if !refuge_needed => return None,
+        Blame::Service if bar.may_be_refused(failing) => return Some(question.hold(shared)),
+        Blame::Service if !refuge_needed && !is_unanswered_login(failing) => return None,
         Blame::Service => {}
         Blame::Shared => {
             if !bar.condemns(question.member, failing) {
@@ -234,8 +245,10 @@ fn hold_for(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
         }
     }
     let refuge = refuge_awaited(question, failing);
-    match failing.blame() {
-        Blame::Service if refuge.is_none() && !bar.is_below(failing) => Some(question.hold(shared)),
+    match (failing.blame(), &refuge) {
+        (Blame::Service, None) if !bar.is_below(failing) => Some(question.hold(shared)),
+        // An unanswered login: another tag's backend that passes is enough.
+        (_, Some(hold)) if !refuge_needed && matches!(hold.reason, Reason::NoRefuge(_)) => None,
         _ => refuge,
     }
 }

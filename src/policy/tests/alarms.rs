@@ -63,6 +63,21 @@ fn all_dead_is_one_alarm_whatever_holds_an_action_back() {
     check(&mut bench, &[(no_refuge(), &[0, 1, 2])]);
 }
 
+/// A refusal may come later than the time-out, so the account is what to look at.
+#[test]
+fn a_login_that_times_out_at_all_is_an_alarm_about_the_login_whatever_the_brake() {
+    for brake in [Brake::Refuge, Brake::Off] {
+        let mut bench = Bench::with(2, Rules { brake, ..RULES });
+        let timed_out = || Failure::new(Stage::Login, Fault::TimedOut);
+        for number in 0..2 {
+            bench.finding(number, Err(timed_out()), true);
+        }
+        check(&mut bench, &[(LOGIN, &[0, 1])]);
+        bench.passes(1);
+        check(&mut bench, &[]);
+    }
+}
+
 #[test]
 fn the_last_of_a_tag_that_fails_is_named_with_its_tag() {
     let mut bench = Bench::new(4);

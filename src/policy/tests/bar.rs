@@ -281,6 +281,33 @@ fn all_may_be_taken_down_for_a_fault_of_their_own_but_not_for_a_shared_one() {
     }
 }
 
+/// A password changed at all of them while the monitor runs: Dovecot's refusals take 2 s.
+#[test]
+fn all_may_not_be_taken_down_for_a_login_that_times_out_at_all_though_it_passed_before() {
+    let rules = Rules {
+        brake: Brake::Off,
+        ..RULES
+    };
+    let mut bench = Bench::with(2, rules);
+    let timed_out = || Failure::new(Stage::Login, Fault::TimedOut);
+    for number in 0..2 {
+        bench.passes(number);
+    }
+    for number in 0..2 {
+        bench.finding(number, Err(timed_out()), false);
+    }
+    for number in 0..2 {
+        bench.finding(number, Err(timed_out()), true);
+        bench.check_held(number, &AT_LOGIN, None);
+    }
+    // One that passes tells the other's time-out from that, if it comes after the pass.
+    bench.passes(1);
+    let reason = Reason::FailureAwaited { refuge: address(1) };
+    bench.check_held_for(0, &reason, &[0]);
+    bench.finding(0, Err(timed_out()), true);
+    bench.check_acts(0, Action::MarkDown);
+}
+
 #[test]
 fn a_shared_fault_at_one_service_does_not_hide_a_dead_one() {
     let mut bench = Bench::new(3);
