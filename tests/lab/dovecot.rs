@@ -141,6 +141,14 @@ impl Dovecot {
         });
     }
 
+    /// Writes this in place of that into the configuration, which counts from the next start or reload.
+    #[track_caller]
+    pub fn replace_setting(&self, old: &str, new: &str) {
+        let settings = fs::read_to_string(self.config()).unwrap();
+        assert!(settings.contains(old), "{old:?} is not in {settings}");
+        fs::write(self.config(), settings.replace(old, new)).unwrap();
+    }
+
     pub fn is_running(&self) -> bool {
         self.running.is_some()
     }
@@ -185,6 +193,17 @@ impl Dovecot {
     /// Kills one kind of process, such as `director`, and not the master, which starts a new one.
     #[track_caller]
     pub fn kill_service(&self, name: &str) {
+        self.signal_service(name, Signal::SIGKILL);
+    }
+
+    /// Stops one kind of process in its tracks, such as `auth`, which checks passwords.
+    #[track_caller]
+    pub fn freeze_service(&self, name: &str) {
+        self.signal_service(name, Signal::SIGSTOP);
+    }
+
+    #[track_caller]
+    fn signal_service(&self, name: &str, signal: Signal) {
         let running = self.running.as_ref().expect("the instance runs");
         let of_service = processes_of(pid_of(&running.master))
             .into_iter()
@@ -192,7 +211,7 @@ impl Dovecot {
             .collect::<Vec<_>>();
         assert!(!of_service.is_empty(), "no process of {name}");
         for process in of_service {
-            kill(process.pid, Signal::SIGKILL).expect("it runs");
+            kill(process.pid, signal).expect("it runs");
         }
     }
 
@@ -220,8 +239,8 @@ fn pid_of(child: &Child) -> Pid {
     Pid::from_raw(child.id() as i32)
 }
 
-/// Whether a process of the group still runs. Zombies do not count: init may take its time to bury
-/// the children of a dead master, and they hold nothing.
+/// Zombies do not count: init may take its time to bury the children of a dead master, and they hold
+/// nothing.
 fn is_group_alive(group: Pid) -> bool {
     !processes_of(group).is_empty()
 }

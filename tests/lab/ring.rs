@@ -14,7 +14,7 @@ use std::time::Duration;
 use nix::unistd::{chown, User};
 
 use super::admin_socket::{self, HostLine};
-use super::authority::Authority;
+use super::authority::{Authority, Certificate};
 use super::dovecot::{Door, Dovecot};
 use super::mail_client::Session;
 use super::monitor::MonitorPlan;
@@ -39,6 +39,9 @@ pub const MASTER_USER: &str = "keeper";
 pub const MASTER_PASSWORD: &str = "all-keys";
 /// Accounts `user1` to `user40` have the same password: enough for several on each backend.
 const USERS: usize = 40;
+
+const NO_PENALTY: &str =
+    "service anvil {\n unix_listener anvil-auth-penalty {\n mode = 0\n }\n }\n";
 
 /// A ring of two needs up to 10 s; a restarted one that waits for an absent peer 21 s.
 const SYNC_LIMIT: Duration = Duration::from_secs(25);
@@ -402,7 +405,7 @@ impl Backend {
                inet_listener lmtp {{\n port = {LMTP}\n }}\n\
                inet_listener lmtps {{\n port = {LMTPS}\n ssl = yes\n }}\n\
              }}\n\
-             service anvil {{\n unix_listener anvil-auth-penalty {{\n mode = 0\n }}\n }}\n\
+             {NO_PENALTY}\
              passdb {{\n driver = passwd-file\n args = {folder}/masters\n master = yes\n \
                result_success = continue\n }}\n\
              passdb {{\n driver = passwd-file\n args = {folder}/users\n }}\n\
@@ -419,6 +422,32 @@ impl Backend {
         let masters = format!("{MASTER_USER}:{{PLAIN}}{MASTER_PASSWORD}\n");
         fs::write(backend.dovecot.folder().join("masters"), masters).unwrap();
         backend
+    }
+
+    /// Shows this certificate from now on.
+    #[track_caller]
+    pub fn set_certificate(&self, certificate: &Certificate) {
+        let settings = fs::read_to_string(self.dovecot.config()).unwrap();
+        for (key, file) in [
+            ("ssl_cert = <", &certificate.certificate),
+            ("ssl_key = <", &certificate.key),
+        ] {
+            let mut lines = settings.lines();
+            let old = lines.find(|line| line.starts_with(key)).expect("a setting");
+            let new = format!("{key}{}", file.display());
+            self.dovecot.replace_setting(old, &new);
+        }
+        self.dovecot.doveadm(&["reload"]).success();
+    }
+
+    /// Starts it anew with a stock Dovecot's delays of refused logins: 2 s each, and a penalty that grows
+    /// with every other password that an address tries.
+    #[track_caller]
+    pub fn delay_refusals(&mut self) {
+        self.dovecot.stop();
+        self.dovecot.replace_setting("auth_failure_delay = 0\n", "");
+        self.dovecot.replace_setting(NO_PENALTY, "");
+        self.start();
     }
 
     /// Gives all accounts of this backend another password; returns when that counts.

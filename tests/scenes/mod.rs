@@ -1,6 +1,7 @@
 //! The scenes. `lab_itself` proves the lab, the others the monitor: `faults` against a fake director
-//! and fake backends, `ring` and `ring_faults` against real Dovecot.
+//! and fake backends, `ring` and `ring_faults` against real Dovecot, `bar` against both.
 
+mod bar;
 mod configuration;
 mod disagreement;
 mod faults;
