@@ -205,7 +205,7 @@ fn what_to_check(stage: Stage) -> &'static str {
         | Stage::Search
         | Stage::Delete => "account and its mailbox",
         Stage::Prepare | Stage::Connect | Stage::Greeting | Stage::Capability | Stage::Hello => {
-            "settings"
+            "settings, and what keeps others from getting further (SIGUSR1 shows it)"
         }
     }
 }

@@ -32,6 +32,10 @@ const OVERDUE: Duration = Duration::from_secs(10);
 /// How long it may take then, beyond the deadline of the reading that it may be at.
 const OVERDUE_PATIENCE: Duration = Duration::from_secs(7);
 
+/// How long the director has to answer before failover is said to be on again: one that comes and goes
+/// is one alarm. What is decided is sent at once.
+const BACK_FOR_GOOD: Duration = Duration::from_secs(10);
+
 /// A ring that is unsynced for longer than any hand-over takes.
 const UNSYNCED_TOO_LONG: Duration = Duration::from_secs(60);
 
@@ -46,6 +50,8 @@ pub(super) struct Lists {
     /// When the last reading began, over whichever connection to this socket; before the first one,
     /// since when it is tried.
     heard: Instant,
+    /// While failover is said to be off: since when it was, and since when the director answers again.
+    off: Option<Off>,
     /// When the thread was asked for a reading because none had come for too long.
     overdue: Option<Instant>,
     /// Why the last connection ended, if nothing is amiss until the next one has been tried.
@@ -60,6 +66,11 @@ pub(super) struct Lists {
     silence: Receiver<()>,
 }
 
+struct Off {
+    since: Instant,
+    back: Option<Instant>,
+}
+
 impl Lists {
     pub(super) fn new(now: Instant) -> Lists {
         Lists {
@@ -69,6 +80,7 @@ impl Lists {
             due: now,
             opened: now,
             heard: now,
+            off: None,
             overdue: None,
             ended: None,
             unsent: Vec::new(),
@@ -268,6 +280,12 @@ impl Coordinator {
         let since = since.format("%Y-%m-%d %H:%M:%S");
         let status = format!("failover is off since {since}: {cause}; {}", self.summary());
         self.service_manager.tell_status(status);
+        let since_then = self.lists.heard;
+        let off = self.lists.off.get_or_insert(Off {
+            since: since_then,
+            back: None,
+        });
+        off.back = None;
         if self.notices.raise(Notice::DirectorSilent, now) {
             error!(
                 "failover is off since {since}: {cause}; no backend is taken down or brought up; \
@@ -278,16 +296,26 @@ impl Coordinator {
 
     /// The director has answered, and what is told to it would reach it.
     fn on_heard(&mut self, began: Instant) {
-        let silent = began.saturating_duration_since(self.lists.heard);
         self.lists.heard = began;
         self.lists.overdue = None;
-        if self.notices.lower(&Notice::DirectorSilent) {
-            always!(
-                "failover is on again: director {} answers after {} s",
-                self.settings.socket.display(),
-                silent.as_secs()
-            );
-            self.fleet.on_director_back();
+        if let Some(off) = &mut self.lists.off {
+            if off.back.is_none() {
+                self.fleet.on_director_back();
+            }
+            let back = *off.back.get_or_insert(began);
+            if began >= back + BACK_FOR_GOOD {
+                self.notices.lower(&Notice::DirectorSilent);
+                let silent = back.saturating_duration_since(off.since);
+                let steady = began.saturating_duration_since(back);
+                always!(
+                    "failover is on again: director {} has answered for {} s, after {} s in which it did \
+                     not, or not steadily",
+                    self.settings.socket.display(),
+                    steady.as_secs(),
+                    silent.as_secs()
+                );
+                self.lists.off = None;
+            }
         } else if let Some(cause) = self.lists.ended.take() {
             always!("{cause}; connected again");
         }

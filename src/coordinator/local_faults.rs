@@ -23,7 +23,7 @@ const SETTLE: Duration = Duration::from_secs(3);
 /// The fault is over when nobody has met it for so long: it may come and go.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// An alarm is said again when it has come to further backends, but not before this.
+/// An alarm is said again when it has come to further backends or services, but not before this.
 const GROWN_AFTER: Duration = Duration::from_secs(60);
 
 const AGAIN_AFTER: Duration = Duration::from_secs(3600);
@@ -89,7 +89,7 @@ struct Alarm {
 #[derive(Debug)]
 struct Said {
     at: Instant,
-    of: BTreeSet<IpAddr>,
+    of: BTreeSet<(IpAddr, usize)>,
     /// Others have met the fault since.
     has_spread: bool,
 }
@@ -161,7 +161,7 @@ impl LocalFaults {
         alarm.members.insert(place);
         alarm.empty_since = None;
         if let Some(said) = &mut alarm.said {
-            said.has_spread |= !said.of.contains(&address);
+            said.has_spread |= !said.of.contains(&place);
         }
         self.met.insert(place, cause);
     }
@@ -219,7 +219,7 @@ impl LocalFaults {
             }
             alarm.said = Some(Said {
                 at: now,
-                of: alarm.members.iter().map(|(address, _)| *address).collect(),
+                of: alarm.members.clone(),
                 has_spread: false,
             });
             let members = alarm.members.iter().copied().collect();
@@ -252,16 +252,43 @@ impl Coordinator {
                         .collect();
                     error!(
                         "{} of {} cannot be checked from this machine: {}; no backend is taken down \
-                         for that: it is judged by its other services, and not at all without any",
+                         or brought up for that: {}",
                         listed(services.iter(), services.len()),
                         listed(addresses.iter(), addresses.len()),
-                        cause.with_advice()
+                        cause.with_advice(),
+                        self.what_judges(&addresses)
                     );
                 }
                 News::Over(cause) => {
                     always!("no backend is kept from being checked any more by this: {cause}");
                 }
             }
+        }
+    }
+}
+
+impl Coordinator {
+    /// By what these backends are judged meanwhile.
+    fn what_judges(&self, addresses: &BTreeSet<IpAddr>) -> String {
+        let is_blind = |address: &&IpAddr| {
+            let services = self.roster.target(**address);
+            let services = services.map_or(0, |target| target.services.len());
+            self.local_faults.of(**address).count() >= services
+        };
+        let blind: Vec<&IpAddr> = addresses.iter().filter(is_blind).collect();
+        let others = "each is judged by its other services";
+        if blind.is_empty() {
+            return others.to_owned();
+        }
+        let blind_ones = listed(blind.iter(), blind.len());
+        let stay = match blind.len() {
+            1 => "it stays as it is",
+            _ => "they stay as they are",
+        };
+        let unwatched = format!("nothing of {blind_ones} can be checked, so {stay}");
+        match blind.len() == addresses.len() {
+            true => unwatched,
+            false => format!("{others}; {unwatched}"),
         }
     }
 }
@@ -408,6 +435,15 @@ mod tests {
             bench.finds(10, last, 0, Some(Fault::Forbidden));
         }
         assert_eq!(bench.told(10, 1000), [(63, Some((1..=9).collect()))]);
+    }
+
+    #[test]
+    fn a_fault_that_comes_to_further_services_is_told_again() {
+        let mut bench = Bench::new();
+        bench.finds(0, 1, 0, Some(Fault::Forbidden));
+        assert_eq!(bench.told(0, 9), [(3, Some(vec![1]))]);
+        bench.finds(10, 1, 1, Some(Fault::Forbidden));
+        assert_eq!(bench.told(10, 1000), [(63, Some(vec![1, 1]))]);
     }
 
     #[test]

@@ -169,7 +169,7 @@ impl Coordinator {
             Sync::Synced => "the ring is synced",
         };
         let deeds = match self.settings.deeds {
-            Deeds::Done => "changes are sent",
+            Deeds::Done => "no dry run",
             Deeds::Told => {
                 "dry run: no change is sent, and the states above are what they would be"
             }

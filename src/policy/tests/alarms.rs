@@ -337,3 +337,18 @@ fn a_limit_is_counted_once_and_not_for_each_failed_backend() {
         assert!(visits <= most, "{brake:?}: {visits}");
     }
 }
+
+#[test]
+fn one_that_fails_by_itself_where_all_others_are_refused_is_named_too() {
+    let mut bench = Bench::new(3);
+    for _ in 0..2 {
+        for number in [0, 1] {
+            bench.refuses_login(number);
+        }
+        let failure = Failure::new(Stage::Login, Fault::Unavailable(Quote::new("bad")));
+        bench.finding(2, Err(failure), true);
+    }
+    check(&mut bench, &[(LOGIN, &[0, 1, 2])]);
+    bench.refuses(2, true);
+    check(&mut bench, &[(LOGIN, &[0, 1])]);
+}

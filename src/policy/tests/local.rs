@@ -1,5 +1,7 @@
 //! Faults of this machine say nothing about the backends.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// The round's last attempt, on the second service.
@@ -59,6 +61,32 @@ fn a_round_without_a_service_is_no_pass_of_that_service() {
         ),
         decision => panic!("{decision:?}"),
     }
+}
+
+#[test]
+fn one_that_stays_up_since_the_others_cannot_be_checked_there_is_an_alarm() {
+    let mut bench = Bench::new(2);
+    passes_without_its_second(&mut bench, 1);
+    bench.refuses_at(1, 0);
+    passes_without_its_second(&mut bench, 1);
+    bench.refuses_at(1, 0);
+    let reason = Reason::Shared {
+        service: 1,
+        stage: Stage::Connect,
+    };
+    bench.check_held(0, &reason, None);
+    let alarm = Alarm::Shared {
+        service: 1,
+        stage: Stage::Connect,
+    };
+    let expected = Alarms::from([(alarm, BTreeSet::from([address(0)]))]);
+    assert_eq!(alarms(&mut bench.fleet, bench.now), expected);
+
+    // It can be checked again: the other one goes down.
+    bench.finding_at(1, 1, Ok(Pass::Clean), Ends::Whole);
+    bench.refuses_at(1, 0);
+    assert_eq!(alarms(&mut bench.fleet, bench.now), Alarms::new());
+    bench.check_acts(0, Action::MarkDown);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::{assert_no_more_changes, A_WHILE};
@@ -51,9 +52,26 @@ fn check_alarm(
     let taken = back.elapsed();
     assert!(taken < promised(Duration::from_secs(3)), "{taken:?}");
     pool.wait_for_no_users(0);
+    monitor.wait_for_line(&[ON], REACTION);
     assert_eq!(monitor.lines_with(&[OFF]).len(), 1);
     assert_eq!(monitor.lines_with(&[ON]).len(), 1);
     assert_eq!(monitor.errors().len(), 2);
+}
+
+#[test]
+fn a_director_that_comes_and_goes_is_one_alarm() {
+    let mut pool = FakePool::start(2);
+    let monitor = pool.monitor().start();
+    pool.wait_for_visits();
+    for _ in 0..4 {
+        pool.director.take_socket_away();
+        sleep(Duration::from_secs(3));
+        pool.director.listen();
+        sleep(Duration::from_secs(3));
+    }
+    monitor.wait_for_line(&[ON], REACTION);
+    assert_eq!(monitor.lines_with(&[OFF]).len(), 1);
+    assert_eq!(monitor.lines_with(&[ON]).len(), 1);
 }
 
 #[test]
