@@ -286,7 +286,7 @@ fn watch_with(
     always!(
         "{called} {} starts: {}",
         env!("CARGO_PKG_VERSION"),
-        check::summary(&source, &settings)
+        check::summary(&source, &settings, &roster)
     );
     if let Some(unverified) = unverified {
         warn!(target: ALWAYS, "{unverified}");

@@ -478,9 +478,7 @@ fn a_limit_of_file_sizes_costs_lines_and_never_the_daemon() {
     fs::rename(&log, pool.place.path("old.log")).unwrap();
     daemon.send(Signal::SIGHUP);
     wait_until("the count of what was lost", SOON, || {
-        fs::read_to_string(&log).map_or(false, |text| {
-            text.contains("lines lost: File too large")
-        })
+        fs::read_to_string(&log).map_or(false, |text| text.contains("lines lost: File too large"))
     });
     daemon.stop(Signal::SIGTERM);
 }
