@@ -3,13 +3,14 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::config::roster::Roster;
 use crate::config::settings::{
     Auth, Brake, Deeds, DrainMode, LogTarget, Plan, Rapid, Restore, Retries, Settings, StartTls,
     Unknown,
 };
 use crate::config::trust::{CertificateName, Checked, Trust};
 use crate::service::{Port, Protocol, Security, Service};
-use crate::source::{Loaded, Source};
+use crate::source::{self, Loaded, Source};
 
 /// One line a subject, each with a line feed.
 pub fn report(source: &Source, loaded: &Loaded) -> String {
@@ -37,7 +38,7 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
 }
 
 /// What matters of it, in one line: for the log, when the monitor starts and when it has reloaded.
-pub fn summary(source: &Source, settings: &Settings) -> String {
+pub fn summary(source: &Source, settings: &Settings, roster: &Roster) -> String {
     let deeds = match settings.deeds {
         Deeds::Done => "",
         Deeds::Told => "DRY RUN: no change is sent; ",
@@ -53,22 +54,44 @@ pub fn summary(source: &Source, settings: &Settings) -> String {
         Restore::Any => "any",
         Restore::Own => "own",
     };
+    let tls = match (
+        uses_tls(settings, roster),
+        settings.probing.certificates.checked,
+    ) {
+        (false, _) => "no TLS: nothing is sent that it would protect".to_owned(),
+        (true, Checked::Nowhere | Checked::OnRequest) => {
+            format!("certificates {}", certificates(settings))
+        }
+        (true, Checked::AsPoolmon | Checked::Everywhere) => {
+            format!("certificates are checked {}", certificates(settings))
+        }
+    };
     format!(
-        "{deeds}director {}; checks {}; certificates {}{}; {}; restore: {restore}{max_down}",
+        "{deeds}director {}; checks {}; {tls}; {}; restore: {restore}{max_down}",
         settings.socket.display(),
         services.join(", "),
-        match settings.probing.certificates.checked {
-            Checked::Nowhere | Checked::OnRequest => "",
-            Checked::AsPoolmon | Checked::Everywhere => "are checked ",
-        },
-        certificates(settings),
-        login(source, settings)
+        login(source, settings, roster)
     )
 }
 
-fn login(source: &Source, settings: &Settings) -> String {
+/// Whether any certificate is ever seen.
+fn uses_tls(settings: &Settings, roster: &Roster) -> bool {
+    let has_accounts = roster.has_accounts();
+    let ports = settings.services.iter().flat_map(|service| match service {
+        Service::Port(port) => vec![port],
+        Service::Delivery { deliver, read } => vec![deliver, read],
+    });
+    ports.into_iter().any(|port| {
+        port.security == Security::Tls || source::may_start_tls(settings, has_accounts, port)
+    })
+}
+
+fn login(source: &Source, settings: &Settings, roster: &Roster) -> String {
     if !settings.services.iter().any(Service::can_log_in) {
         return "no login: nothing that is checked has one".to_owned();
+    }
+    if let (false, Some(file)) = (roster.has_accounts(), &settings.accounts.credentials) {
+        return format!("no login: {} is empty", file.display());
     }
     let files = [source.accounts(), settings.accounts.credentials.as_deref()];
     let files: Vec<String> = files
@@ -214,17 +237,22 @@ fn rapid_round(rapid: &Rapid) -> String {
 }
 
 fn accounts(source: &Source, loaded: &Loaded) -> String {
-    let by_backend = match source.accounts() {
-        Some(path) => format!("{}, {} backends", path.display(), loaded.roster.known()),
-        None => "no file of accounts".to_owned(),
-    };
     let others = match &loaded.settings.accounts.credentials {
         Some(path) => format!("logged in to by {}", path.display()),
         None => "checked without login".to_owned(),
     };
-    match loaded.settings.accounts.unknown {
-        Unknown::Probed => format!("{by_backend}; other backends are {others}"),
-        Unknown::LeftAlone => format!("{by_backend}; other backends are left alone"),
+    let (which, others) = match (source.accounts(), loaded.settings.accounts.unknown) {
+        (Some(_), Unknown::Probed) => ("other", others),
+        (None, Unknown::Probed) => ("all", others),
+        (_, Unknown::LeftAlone) => ("other", "left alone".to_owned()),
+    };
+    match source.accounts() {
+        Some(path) => format!(
+            "{}, {} backends; {which} backends are {others}",
+            path.display(),
+            loaded.roster.known()
+        ),
+        None => format!("no file of accounts; {which} backends are {others}"),
     }
 }
 

@@ -239,18 +239,22 @@ impl Source {
     }
 }
 
-/// A plain port turns to TLS only for a password or a recipient.
 fn unverified(settings: &Settings, account: Option<&Account>, known: &Backends) -> Option<String> {
     let probing = &settings.probing;
     let has_account = account.is_some() || known.values().any(|backend| backend.account.is_some());
-    let may_start_tls = |port: &Port| match port.protocol {
-        _ if probing.starttls == StartTls::Never => false,
+    probing.certificates.remark(&settings.services, |port| {
+        may_start_tls(settings, has_account, port)
+    })
+}
+
+/// A plain port turns to TLS only for a password or a recipient: whether this one is ever sent any.
+pub fn may_start_tls(settings: &Settings, has_account: bool, port: &Port) -> bool {
+    match port.protocol {
+        _ if settings.probing.starttls == StartTls::Never => false,
         Protocol::Imap | Protocol::Pop3 => has_account,
-        Protocol::Lmtp => has_account || probing.envelope.to.is_some(),
+        Protocol::Lmtp => has_account || settings.probing.envelope.to.is_some(),
         Protocol::AnyLine => false,
-    };
-    let certificates = &probing.certificates;
-    certificates.remark(&settings.services, may_start_tls)
+    }
 }
 
 fn about<'a>(path: &'a Path, remarks: &'a [Complaint]) -> impl Iterator<Item = String> + 'a {

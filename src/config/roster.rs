@@ -50,6 +50,12 @@ impl Roster {
         }
     }
 
+    /// Whether any backend is logged in to.
+    pub fn has_accounts(&self) -> bool {
+        let mut known = self.known.values();
+        self.account.is_some() || known.any(|backend| backend.account.is_some())
+    }
+
     /// How many backends have something of their own.
     pub fn known(&self) -> usize {
         self.known.len()
