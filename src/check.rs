@@ -54,16 +54,36 @@ pub fn summary(source: &Source, settings: &Settings) -> String {
         Restore::Own => "own",
     };
     format!(
-        "{deeds}director {}; checks {}; certificates {}{}; {}; restore: {restore}{max_down}",
+        "{deeds}director {}; checks {}; certificates {}; {}; restore: {restore}{max_down}",
         settings.socket.display(),
         services.join(", "),
-        match settings.probing.certificates.checked {
-            Checked::Nowhere | Checked::OnRequest => "",
-            Checked::AsPoolmon | Checked::Everywhere => "are checked ",
-        },
-        certificates(settings),
+        checked_certificates(settings),
         login(source, settings)
     )
+}
+
+/// Of which ports they are checked, and how: of those that may have TLS.
+fn checked_certificates(settings: &Settings) -> String {
+    let how = certificates(settings);
+    match settings.probing.certificates.checked {
+        Checked::Nowhere | Checked::OnRequest => return how,
+        Checked::AsPoolmon | Checked::Everywhere => {}
+    }
+    let ports = settings.services.iter().flat_map(|service| match service {
+        Service::Port(port) => vec![port],
+        Service::Delivery { deliver, read } => vec![deliver, read],
+    });
+    let (checked, unchecked): (Vec<&Port>, Vec<&Port>) = ports
+        .filter(|port| tls(settings, port).is_some())
+        .partition(|port| settings.probing.certificates.trust(port, None) == Trust::Verified);
+    if checked.is_empty() {
+        return "are not checked on any of these ports".to_owned();
+    }
+    if unchecked.is_empty() {
+        return format!("are checked {how}");
+    }
+    let checked: Vec<String> = checked.iter().map(|port| port.to_string()).collect();
+    format!("are checked on {} alone, {how}", checked.join(", "))
 }
 
 fn login(source: &Source, settings: &Settings) -> String {

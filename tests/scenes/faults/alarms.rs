@@ -258,4 +258,17 @@ fn the_start_line_and_the_single_look_say_what_is_checked() {
     let monitor = plan.start();
     let file = plan.credentials_file().display().to_string();
     monitor.wait_for_line(&["starts: director", "login by ", &file], REACTION);
+    for (flags, words) in [
+        (
+            "-p POP3:110",
+            "certificates are not checked on any of these ports;",
+        ),
+        (
+            "-p POP3:110 -s IMAP:993",
+            "certificates are checked on imap+tls:993 alone, for the name",
+        ),
+    ] {
+        let monitor = pool.bare_monitor().flags(flags).start();
+        monitor.wait_for_line(&["starts: director", words], REACTION);
+    }
 }
