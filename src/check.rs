@@ -54,17 +54,9 @@ pub fn summary(source: &Source, settings: &Settings, roster: &Roster) -> String 
         Restore::Any => "any",
         Restore::Own => "own",
     };
-    let tls = match (
-        uses_tls(settings, roster),
-        settings.probing.certificates.checked,
-    ) {
-        (false, _) => "no TLS: nothing is sent that it would protect".to_owned(),
-        (true, Checked::Nowhere | Checked::OnRequest) => {
-            format!("certificates {}", certificates(settings))
-        }
-        (true, Checked::AsPoolmon | Checked::Everywhere) => {
-            format!("certificates are checked {}", certificates(settings))
-        }
+    let tls = match uses_tls(settings, roster) {
+        true => format!("certificates {}", checked_certificates(settings)),
+        false => "no TLS: nothing is sent that it would protect".to_owned(),
     };
     format!(
         "{deeds}director {}; checks {}; {tls}; {}; restore: {restore}{max_down}",
@@ -77,13 +69,37 @@ pub fn summary(source: &Source, settings: &Settings, roster: &Roster) -> String 
 /// Whether any certificate is ever seen.
 fn uses_tls(settings: &Settings, roster: &Roster) -> bool {
     let has_accounts = roster.has_accounts();
-    let ports = settings.services.iter().flat_map(|service| match service {
-        Service::Port(port) => vec![port],
-        Service::Delivery { deliver, read } => vec![deliver, read],
-    });
-    ports.into_iter().any(|port| {
+    ports_of(settings).any(|port| {
         port.security == Security::Tls || source::may_start_tls(settings, has_accounts, port)
     })
+}
+
+fn ports_of(settings: &Settings) -> impl Iterator<Item = &Port> {
+    settings.services.iter().flat_map(|service| match service {
+        Service::Port(port) => vec![port],
+        Service::Delivery { deliver, read } => vec![deliver, read],
+    })
+}
+
+/// Of which ports they are checked, and how: of those that may have TLS.
+fn checked_certificates(settings: &Settings) -> String {
+    let how = certificates(settings);
+    match settings.probing.certificates.checked {
+        Checked::Nowhere | Checked::OnRequest => return how,
+        Checked::AsPoolmon | Checked::Everywhere => {}
+    }
+    let ports = ports_of(settings);
+    let (checked, unchecked): (Vec<&Port>, Vec<&Port>) = ports
+        .filter(|port| tls(settings, port).is_some())
+        .partition(|port| settings.probing.certificates.trust(port, None) == Trust::Verified);
+    if checked.is_empty() {
+        return "are not checked on any of these ports".to_owned();
+    }
+    if unchecked.is_empty() {
+        return format!("are checked {how}");
+    }
+    let checked: Vec<String> = checked.iter().map(|port| port.to_string()).collect();
+    format!("are checked on {} alone, {how}", checked.join(", "))
 }
 
 fn login(source: &Source, settings: &Settings, roster: &Roster) -> String {

@@ -267,4 +267,14 @@ fn the_start_line_and_the_single_look_say_what_is_checked() {
     let words = ["starts: director", "certificates are checked", "login by "];
     let line = monitor.wait_for_line(&words, REACTION);
     assert!(line.contains(&file), "{line}");
+    for (flags, words) in [
+        ("-p POP3:110", "no TLS: nothing is sent"),
+        (
+            "-p POP3:110 -s IMAP:993",
+            "certificates are checked on imap+tls:993 alone, for the name",
+        ),
+    ] {
+        let monitor = pool.bare_monitor().flags(flags).start();
+        monitor.wait_for_line(&["starts: director", words], REACTION);
+    }
 }
