@@ -19,7 +19,7 @@ use crate::net::names::{Name, Names};
 use crate::net::stream::{DeadlineStream, Stream};
 use crate::net::tls::{Peer, Tls, TlsSetupError, TlsStream};
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
-use crate::proto::line::Lines;
+use crate::proto::line::{Budget, Lines};
 use crate::proto::token::{Purpose, Token};
 use crate::proto::{self, Channel, Check, Milestone, Progress, Work};
 use crate::service::{Port, Protocol, Security, Service};
@@ -321,7 +321,7 @@ impl Attempt<'_> {
         self.prober.upgrade(stream, &subject, stage)
     }
 
-    fn talk_over(&self, port: &Port, work: Work, stream: Stream) -> Result<Pass, Failure> {
+    fn talk_over(&self, port: &Port, work: Work, mut stream: Stream) -> Result<Pass, Failure> {
         let (prober, target) = (self.prober, self.target);
         let check = Check {
             account: target.account.as_deref(),
@@ -336,10 +336,15 @@ impl Attempt<'_> {
                 Stream::Tls(_) => Channel::Encrypted,
             },
         };
-        let mut lines = Lines::new(stream);
+        let mut lines = Lines::new(&mut stream);
         match proto::begin(port.protocol, &mut lines, &check)? {
             Progress::Done(pass) => Ok(pass),
-            Progress::StartTls => self.go_on_with_tls(port, lines, &check),
+            Progress::StartTls => {
+                let budget = lines
+                    .end_clear_text()
+                    .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
+                self.go_on_with_tls(port, stream, budget, &check)
+            }
         }
     }
 
@@ -349,18 +354,20 @@ impl Attempt<'_> {
     fn go_on_with_tls(
         &self,
         port: &Port,
-        lines: Lines<Stream>,
+        stream: Stream,
+        budget: Budget,
         check: &Check<'_>,
     ) -> Result<Pass, Failure> {
-        let (stream, budget) = lines
-            .into_stream()
-            .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
-        let stream = match stream {
+        let mut stream = match stream {
             Stream::Plain(stream) => Stream::Tls(self.shake_hands(stream, port, Stage::Upgrade)?),
             // A dialogue on an encrypted channel never asks for TLS.
             Stream::Tls(stream) => Stream::Tls(stream),
         };
-        proto::resume(port.protocol, &mut Lines::resume(stream, budget), check)
+        proto::resume(
+            port.protocol,
+            &mut Lines::resume(&mut stream, budget),
+            check,
+        )
     }
 }
 

@@ -91,7 +91,7 @@ impl Prober {
 
 /// The dialogue up to the handshake. Nobody's account, and TLS required: so that it has no password to
 /// say, and ends where TLS is no longer on offer.
-fn ask_for_tls(stream: DeadlineStream, port: &Port, token: &Token) -> Option<DeadlineStream> {
+fn ask_for_tls(mut stream: DeadlineStream, port: &Port, token: &Token) -> Option<DeadlineStream> {
     let nobody = Account {
         user: Vec::new(),
         password: Secret::new(Vec::new()),
@@ -108,9 +108,9 @@ fn ask_for_tls(stream: DeadlineStream, port: &Port, token: &Token) -> Option<Dea
         milestone: &|_| {},
         channel: Channel::Clear,
     };
-    let mut lines = Lines::new(stream);
+    let mut lines = Lines::new(&mut stream);
     match proto::begin(port.protocol, &mut lines, &check).ok()? {
-        Progress::StartTls => lines.into_stream().ok().map(|(stream, _)| stream),
+        Progress::StartTls => lines.end_clear_text().ok().map(|_| stream),
         Progress::Done(_) => None,
     }
 }

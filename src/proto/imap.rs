@@ -7,8 +7,6 @@ mod login;
 mod mailbox;
 mod response;
 
-use std::io::{Read, Write};
-
 use self::login::Answer;
 use self::response::Reply;
 use crate::account::Account;
@@ -27,10 +25,7 @@ const LOGIN: &str = "a4";
 const LOGOUT: &str = "a5";
 const CAPABILITY_INSIDE: &str = "a6";
 
-pub(super) fn begin<S: Read + Write>(
-    lines: &mut Lines<S>,
-    check: &Check<'_>,
-) -> Result<Progress, Failure> {
+pub(super) fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
     let greeting = greet(lines).map_err(|fault| Failure::new(Stage::Greeting, fault))?;
     let announced = match greeting {
         // No STARTTLS can follow a PREAUTH (RFC 3501 6.2.1), so one that was put in place of another
@@ -63,10 +58,7 @@ pub(super) fn begin<S: Read + Write>(
 }
 
 /// Asks for the capabilities anew: those from before TLS may have been forged (RFC 3501 6.2.1).
-pub(super) fn resume<S: Read + Write>(
-    lines: &mut Lines<S>,
-    check: &Check<'_>,
-) -> Result<Pass, Failure> {
+pub(super) fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     let account = match check.account {
         Some(account) => account,
         None => return Ok(Pass::Clean),
@@ -76,8 +68,8 @@ pub(super) fn resume<S: Read + Write>(
 }
 
 /// Logs in, and does there what is to be done.
-fn enter<S: Read + Write>(
-    lines: &mut Lines<S>,
+fn enter(
+    lines: &mut Lines<'_>,
     check: &Check<'_>,
     account: &Account,
     capabilities: Capabilities,
@@ -100,7 +92,7 @@ fn enter<S: Read + Write>(
     }
 }
 
-pub(super) fn take_leave<S: Read + Write>(lines: &mut Lines<S>) -> Result<(), Fault> {
+pub(super) fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
     lines.send(format!("{LOGOUT} LOGOUT\r\n").as_bytes())?;
     while after_word(lines.read()?, LOGOUT).is_none() {}
     Ok(())
@@ -113,7 +105,7 @@ enum Greeting {
     LoggedIn,
 }
 
-fn greet<S: Read + Write>(lines: &mut Lines<S>) -> Result<Greeting, Fault> {
+fn greet(lines: &mut Lines<'_>) -> Result<Greeting, Fault> {
     let line = lines.read()?;
     let malformed = || Fault::Malformed(Quote::new(line));
     let response = after_word(line, "*").ok_or_else(malformed)?;
@@ -190,10 +182,7 @@ impl Capabilities {
     }
 }
 
-fn ask_capabilities<S: Read + Write>(
-    lines: &mut Lines<S>,
-    tag: &str,
-) -> Result<Capabilities, Failure> {
+fn ask_capabilities(lines: &mut Lines<'_>, tag: &str) -> Result<Capabilities, Failure> {
     let failed = |fault| Failure::new(Stage::Capability, fault);
     lines
         .send(format!("{tag} CAPABILITY\r\n").as_bytes())
@@ -220,7 +209,7 @@ fn ask_capabilities<S: Read + Write>(
     }
 }
 
-fn start_tls<S: Read + Write>(lines: &mut Lines<S>) -> Result<(), Failure> {
+fn start_tls(lines: &mut Lines<'_>) -> Result<(), Failure> {
     let failed = |fault| Failure::new(Stage::StartTls, fault);
     lines
         .send(format!("{STARTTLS} STARTTLS\r\n").as_bytes())

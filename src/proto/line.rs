@@ -30,9 +30,15 @@ enum Talk {
     Over,
 }
 
-/// A stream of lines that end in LF or CRLF; every other byte is just a byte.
-pub struct Lines<S> {
-    stream: S,
+/// What a dialogue is held over: a connection in clear or under TLS, or a test's.
+pub trait Duplex: Read + Write {}
+
+impl<S: Read + Write> Duplex for S {}
+
+/// A stream of lines that end in LF or CRLF; every other byte is just a byte. The stream stays its owner's, who
+/// turns it to TLS.
+pub struct Lines<'s> {
+    stream: &'s mut dyn Duplex,
     budget: Budget,
     buffer: [u8; BUFFER],
     start: usize,
@@ -41,13 +47,13 @@ pub struct Lines<S> {
     talk: Talk,
 }
 
-impl<S: Read + Write> Lines<S> {
-    pub fn new(stream: S) -> Lines<S> {
+impl<'s> Lines<'s> {
+    pub fn new(stream: &'s mut dyn Duplex) -> Lines<'s> {
         Lines::resume(stream, Budget { left: MOST_TEXT })
     }
 
-    /// Goes on with what [`Lines::into_stream`] gave, usually with TLS around the stream.
-    pub fn resume(stream: S, budget: Budget) -> Lines<S> {
+    /// Goes on with what [`Lines::end_clear_text`] gave, usually with TLS around the stream.
+    pub fn resume(stream: &'s mut dyn Duplex, budget: Budget) -> Lines<'s> {
         Lines {
             stream,
             budget,
@@ -59,13 +65,14 @@ impl<S: Read + Write> Lines<S> {
         }
     }
 
-    /// The stream, for the TLS handshake. [`Fault::InjectedText`] if text has come that no line was
-    /// made of: it would otherwise pass for something said under TLS (CVE-2011-0411).
-    pub fn into_stream(self) -> Result<(S, Budget), Fault> {
+    /// Before the TLS handshake: how much may still be read after it. [`Fault::InjectedText`] if text has
+    /// come that no line was made of: it would otherwise pass for something said under TLS
+    /// (CVE-2011-0411).
+    pub fn end_clear_text(self) -> Result<Budget, Fault> {
         if self.start < self.end {
             return Err(Fault::InjectedText);
         }
-        Ok((self.stream, self.budget))
+        Ok(self.budget)
     }
 
     /// The next line, without its end.
@@ -184,7 +191,8 @@ mod tests {
     }
 
     fn check(chunks: &[&[u8]], expected: &[Result<&[u8], Fault>]) {
-        let mut lines = Lines::new(Chunks(chunks.iter().map(|chunk| chunk.to_vec()).collect()));
+        let mut stream = Chunks(chunks.iter().map(|chunk| chunk.to_vec()).collect());
+        let mut lines = Lines::new(&mut stream);
         for line in expected {
             assert_eq!(&lines.read(), line);
         }
@@ -225,54 +233,60 @@ mod tests {
     #[test]
     fn the_budget_ends_endless_text_and_carries_over_to_the_next_reader() {
         let endless = b"line\n".repeat(MOST_TEXT);
-        let mut lines = Lines::new(Chunks(vec![b"line\n".to_vec(), endless.clone()]));
+        let mut stream = Chunks(vec![b"line\n".to_vec(), endless.clone()]);
+        let mut lines = Lines::new(&mut stream);
         assert_eq!(lines.read(), Ok(&b"line"[..]));
-        let (stream, budget) = lines.into_stream().unwrap();
+        let budget = lines.end_clear_text().unwrap();
         assert_eq!(budget.left, MOST_TEXT - 5);
-        let mut lines = Lines::resume(stream, budget);
+        let mut lines = Lines::resume(&mut stream, budget);
         let fault = loop {
             if let Err(fault) = lines.read() {
                 break fault;
             }
         };
         assert_eq!(fault, Fault::TooMuch);
-        assert_eq!(lines.stream.0[0].len(), endless.len() - (MOST_TEXT - 5));
+        assert_eq!(stream.0[0].len(), endless.len() - (MOST_TEXT - 5));
     }
 
     #[test]
     fn counted_bytes_are_read_whatever_they_are_and_only_the_first_are_kept() {
-        let mut lines = Lines::new(Chunks(vec![
+        let mut stream = Chunks(vec![
             b"one\r\n\r\n* BYE".to_vec(),
             b"\r\n\0".to_vec(),
             b"two\r\n".to_vec(),
-        ]));
+        ]);
+        let mut lines = Lines::new(&mut stream);
         assert_eq!(lines.read(), Ok(&b"one"[..]));
         assert_eq!(lines.read_bytes(10, 4), Ok(b"\r\n* ".to_vec()));
         assert_eq!(lines.read_bytes(0, 4), Ok(Vec::new()));
         assert_eq!(lines.read(), Ok(&b"two"[..]));
         assert_eq!(lines.read_bytes(1, 4), Err(Fault::Closed));
-        let mut lines = Lines::new(Chunks(vec![vec![b'x'; 2 * MOST_TEXT]]));
+        let mut stream = Chunks(vec![vec![b'x'; 2 * MOST_TEXT]]);
+        let mut lines = Lines::new(&mut stream);
         assert_eq!(lines.read_bytes(usize::MAX, 4), Err(Fault::TooMuch));
     }
 
     #[test]
     fn nothing_is_sent_after_the_end() {
-        let mut lines = Lines::new(io::Cursor::new(Vec::new()));
+        let mut stream = io::Cursor::new(Vec::new());
+        let mut lines = Lines::new(&mut stream);
         lines.end();
         assert_eq!(lines.send(b"QUIT\r\n"), Err(Fault::Closed));
-        assert!(lines.stream.get_ref().is_empty());
+        assert!(stream.get_ref().is_empty());
     }
 
     #[test]
     fn unread_text_keeps_the_stream_from_being_taken_out() {
-        let mut lines = Lines::new(Chunks(vec![b"go ahead\r\n* injected".to_vec()]));
+        let mut stream = Chunks(vec![b"go ahead\r\n* injected".to_vec()]);
+        let mut lines = Lines::new(&mut stream);
         lines.read().unwrap();
-        assert!(matches!(lines.into_stream(), Err(Fault::InjectedText)));
+        assert!(matches!(lines.end_clear_text(), Err(Fault::InjectedText)));
     }
 
     #[test]
     fn errors_of_the_stream_are_named() {
-        let mut lines = Lines::new(Chunks(Vec::new()));
+        let mut stream = Chunks(Vec::new());
+        let mut lines = Lines::new(&mut stream);
         assert_eq!(lines.read(), Err(Fault::Closed));
         assert_eq!(lines.send(b"QUIT\r\n"), Err(Fault::Closed));
     }

@@ -2,8 +2,6 @@
 //!
 //! It decides what each reply means. No message but the test message is ever sent.
 
-use std::io::{Read, Write};
-
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
 use crate::proto::{
@@ -29,10 +27,7 @@ pub fn is_address(address: &str) -> bool {
 
 /// Turns to TLS where it is offered, but only if addresses are to be sent: nothing else of this
 /// dialogue is worth hiding, and a greeting should not come to depend on a certificate.
-pub(super) fn begin<S: Read + Write>(
-    lines: &mut Lines<S>,
-    check: &Check<'_>,
-) -> Result<Progress, Failure> {
+pub(super) fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
     read_reply(lines, |_| {})
         .and_then(|reply| reply.success_or(Fault::PolicyRefused))
         .map_err(|fault| Failure::new(Stage::Greeting, fault))?;
@@ -48,20 +43,17 @@ pub(super) fn begin<S: Read + Write>(
 }
 
 /// Says LHLO anew, for the server has forgotten the first (RFC 3207 4.2).
-pub(super) fn resume<S: Read + Write>(
-    lines: &mut Lines<S>,
-    check: &Check<'_>,
-) -> Result<Pass, Failure> {
+pub(super) fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     say_hello(lines)?;
     deliver(lines, check)
 }
 
-pub(super) fn take_leave<S: Read + Write>(lines: &mut Lines<S>) -> Result<(), Fault> {
+pub(super) fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
     exchange(lines, b"QUIT\r\n").map(drop)
 }
 
 /// LHLO; whether STARTTLS is among what the server offers.
-fn say_hello<S: Read + Write>(lines: &mut Lines<S>) -> Result<bool, Failure> {
+fn say_hello(lines: &mut Lines<'_>) -> Result<bool, Failure> {
     let failed = |fault| Failure::new(Stage::Hello, fault);
     let mut offers_tls = false;
     lines.send(LHLO).map_err(failed)?;
@@ -100,7 +92,7 @@ impl<'a> Delivery<'a> {
     }
 }
 
-fn deliver<S: Read + Write>(lines: &mut Lines<S>, check: &Check<'_>) -> Result<Pass, Failure> {
+fn deliver(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     let delivery = match Delivery::of(check) {
         Some(delivery) => delivery,
         None => return Ok(Pass::Clean),
@@ -119,7 +111,7 @@ fn deliver<S: Read + Write>(lines: &mut Lines<S>, check: &Check<'_>) -> Result<P
 
 /// After the message there is one reply for each recipient that was taken (RFC 2033 4.2), and there is
 /// one.
-fn send_message<S: Read + Write>(lines: &mut Lines<S>, check: &Check<'_>) -> Result<(), Fault> {
+fn send_message(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<(), Fault> {
     let go_ahead = exchange(lines, b"DATA\r\n")?;
     if !matches!(go_ahead.class, Class::GoAhead) {
         return match go_ahead.class {
@@ -134,8 +126,8 @@ fn send_message<S: Read + Write>(lines: &mut Lines<S>, check: &Check<'_>) -> Res
     Ok(())
 }
 
-fn send_address<S: Read + Write>(
-    lines: &mut Lines<S>,
+fn send_address(
+    lines: &mut Lines<'_>,
     verb: &str,
     address: &[u8],
     refused: fn(Quote) -> Fault,
@@ -147,16 +139,13 @@ fn send_address<S: Read + Write>(
     exchange(lines, format!("{verb}:<{address}>\r\n").as_bytes())?.taken_or(refused)
 }
 
-fn exchange<S: Read + Write>(lines: &mut Lines<S>, command: &[u8]) -> Result<Reply, Fault> {
+fn exchange(lines: &mut Lines<'_>, command: &[u8]) -> Result<Reply, Fault> {
     lines.send(command)?;
     read_reply(lines, |_| {})
 }
 
 /// A reply of one line or many; each line's text is shown to `on_text`.
-fn read_reply<S: Read + Write>(
-    lines: &mut Lines<S>,
-    mut on_text: impl FnMut(&[u8]),
-) -> Result<Reply, Fault> {
+fn read_reply(lines: &mut Lines<'_>, mut on_text: impl FnMut(&[u8])) -> Result<Reply, Fault> {
     let mut first_code = None;
     loop {
         let line = lines.read()?;

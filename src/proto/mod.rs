@@ -15,8 +15,6 @@ mod sasl;
 mod tests;
 pub mod token;
 
-use std::io::{Read, Write};
-
 use crate::account::{Account, Envelope};
 use crate::config::settings::{Auth, StartTls, Steps};
 use crate::outcome::{Failure, Fault, Pass, Stage};
@@ -130,9 +128,9 @@ pub enum Progress {
 }
 
 /// The dialogue from the greeting on, with the good-bye if it ends here.
-pub fn begin<S: Read + Write>(
+pub fn begin(
     protocol: Protocol,
-    lines: &mut Lines<S>,
+    lines: &mut Lines<'_>,
     check: &Check<'_>,
 ) -> Result<Progress, Failure> {
     let result = match protocol {
@@ -149,9 +147,9 @@ pub fn begin<S: Read + Write>(
 
 /// The rest of a dialogue for which [`begin`] gave [`Progress::StartTls`]. The channel counts as
 /// encrypted, whatever `check` says of the beginning.
-pub fn resume<S: Read + Write>(
+pub fn resume(
     protocol: Protocol,
-    lines: &mut Lines<S>,
+    lines: &mut Lines<'_>,
     check: &Check<'_>,
 ) -> Result<Pass, Failure> {
     let result = match protocol {
@@ -167,11 +165,7 @@ pub fn resume<S: Read + Write>(
 
 /// Says good-bye, so that the server does not log an aborted session for each probe, and waits for
 /// the answer, so that no reset overtakes the farewell. What comes of it changes no result.
-fn take_leave<S: Read + Write>(
-    protocol: Protocol,
-    lines: &mut Lines<S>,
-    failure: Option<&Failure>,
-) {
+fn take_leave(protocol: Protocol, lines: &mut Lines<'_>, failure: Option<&Failure>) {
     // After a whole reply the connection is in step; after any other fault it is not.
     let in_step = match failure {
         None => true,

@@ -4,8 +4,6 @@
 
 mod maildrop;
 
-use std::io::{Read, Write};
-
 use zeroize::Zeroizing;
 
 use crate::account::Account;
@@ -22,10 +20,7 @@ use crate::quote::Quote;
 /// The longest AUTH command, its line end counted (RFC 5034 4).
 const LONGEST_AUTH: usize = 255;
 
-pub(super) fn begin<S: Read + Write>(
-    lines: &mut Lines<S>,
-    check: &Check<'_>,
-) -> Result<Progress, Failure> {
+pub(super) fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
     expect_ok(lines).map_err(|fault| Failure::new(Stage::Greeting, fault))?;
     let account = match check.account {
         Some(account) => account,
@@ -47,10 +42,7 @@ pub(super) fn begin<S: Read + Write>(
 }
 
 /// Nothing that was told before TLS counts any more (RFC 2595 4).
-pub(super) fn resume<S: Read + Write>(
-    lines: &mut Lines<S>,
-    check: &Check<'_>,
-) -> Result<Pass, Failure> {
+pub(super) fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     match check.account {
         Some(account) => enter(lines, check, account, None, Channel::Encrypted),
         None => Ok(Pass::Clean),
@@ -58,8 +50,8 @@ pub(super) fn resume<S: Read + Write>(
 }
 
 /// Logs in, and does there what is to be done.
-fn enter<S: Read + Write>(
-    lines: &mut Lines<S>,
+fn enter(
+    lines: &mut Lines<'_>,
     check: &Check<'_>,
     account: &Account,
     capabilities: Option<Capabilities>,
@@ -82,12 +74,12 @@ fn enter<S: Read + Write>(
     }
 }
 
-pub(super) fn take_leave<S: Read + Write>(lines: &mut Lines<S>) -> Result<(), Fault> {
+pub(super) fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
     lines.send(b"QUIT\r\n")?;
     lines.read().map(drop)
 }
 
-fn expect_ok<S: Read + Write>(lines: &mut Lines<S>) -> Result<(), Fault> {
+fn expect_ok(lines: &mut Lines<'_>) -> Result<(), Fault> {
     match Reply::parse(lines.read()?) {
         Reply::Ok(_) => Ok(()),
         Reply::Err(text) => Err(Fault::Unavailable(Quote::new(text))),
@@ -104,7 +96,7 @@ struct Capabilities {
 }
 
 /// Asks, for POP3's greeting has none. A server without CAPA has nothing of all that.
-fn ask_capabilities<S: Read + Write>(lines: &mut Lines<S>) -> Result<Capabilities, Failure> {
+fn ask_capabilities(lines: &mut Lines<'_>) -> Result<Capabilities, Failure> {
     let failed = |fault| Failure::new(Stage::Capability, fault);
     let mut told = Capabilities::default();
     lines.send(b"CAPA\r\n").map_err(failed)?;
@@ -129,7 +121,7 @@ fn ask_capabilities<S: Read + Write>(lines: &mut Lines<S>) -> Result<Capabilitie
 }
 
 /// USER, then PASS once USER was answered: a server that takes no password in clear says so to USER.
-fn log_in<S: Read + Write>(lines: &mut Lines<S>, account: &Account) -> Result<Entry, Fault> {
+fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
     if account.master.is_some() {
         return Err(Fault::CredentialsRefused(Quote::new(MASTER_NEEDS_SASL)));
     }
@@ -157,8 +149,8 @@ fn log_in<S: Read + Write>(lines: &mut Lines<S>, account: &Account) -> Result<En
 
 /// The response goes with the command if they fit into a line of it, else when the server asks (RFC
 /// 5034 4).
-fn authenticate<S: Read + Write>(
-    lines: &mut Lines<S>,
+fn authenticate(
+    lines: &mut Lines<'_>,
     account: &Account,
     capabilities: Capabilities,
     channel: Channel,
@@ -214,7 +206,7 @@ enum Answer {
     GoOn(Quote),
 }
 
-fn login_answer<S: Read + Write>(lines: &mut Lines<S>, account: &Account) -> Result<Answer, Fault> {
+fn login_answer(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Fault> {
     match Reply::parse(lines.read()?) {
         Reply::Ok(_) => Ok(Answer::Over(Entry::In)),
         Reply::Err(text) => refusal(text, account).map(Answer::Over),

@@ -2,8 +2,6 @@
 //!
 //! It sends the password, and shows no reply that could repeat it.
 
-use std::io::{Read, Write};
-
 use zeroize::Zeroizing;
 
 use super::response::Reply;
@@ -27,8 +25,8 @@ pub(super) enum Answer {
     PlaintextDisabled,
 }
 
-pub(super) fn log_in<S: Read + Write>(
-    lines: &mut Lines<S>,
+pub(super) fn log_in(
+    lines: &mut Lines<'_>,
     account: &Account,
     auth: Auth,
     capabilities: Capabilities,
@@ -41,7 +39,7 @@ pub(super) fn log_in<S: Read + Write>(
 
 /// Sends name and password as literals, so that no byte of them can be taken for syntax, and each
 /// only after the server asked for it.
-fn login<S: Read + Write>(lines: &mut Lines<S>, account: &Account) -> Result<Answer, Fault> {
+fn login(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Fault> {
     if account.master.is_some() {
         return Err(Fault::CredentialsRefused(Quote::new(MASTER_NEEDS_SASL)));
     }
@@ -65,8 +63,8 @@ fn login<S: Read + Write>(lines: &mut Lines<S>, account: &Account) -> Result<Ans
 
 /// The response goes with the command where the server can take it, else when it asks (RFC 3501
 /// 6.2.2).
-fn authenticate<S: Read + Write>(
-    lines: &mut Lines<S>,
+fn authenticate(
+    lines: &mut Lines<'_>,
     account: &Account,
     capabilities: Capabilities,
 ) -> Result<Answer, Fault> {
@@ -92,11 +90,7 @@ fn authenticate<S: Read + Write>(
 }
 
 /// Sends each part when the server asks for it; the last one has the password.
-fn in_parts<S: Read + Write>(
-    lines: &mut Lines<S>,
-    account: &Account,
-    parts: &[&[u8]],
-) -> Result<Answer, Fault> {
+fn in_parts(lines: &mut Lines<'_>, account: &Account, parts: &[&[u8]]) -> Result<Answer, Fault> {
     for (number, part) in (1..).zip(parts) {
         lines.send(part)?;
         match login_answer(lines, account)? {
@@ -113,7 +107,7 @@ fn in_parts<S: Read + Write>(
     Ok(Answer::GoOn)
 }
 
-fn login_answer<S: Read + Write>(lines: &mut Lines<S>, account: &Account) -> Result<Answer, Fault> {
+fn login_answer(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Fault> {
     let mut told = None;
     loop {
         let line = lines.read()?;

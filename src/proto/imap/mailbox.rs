@@ -4,8 +4,6 @@
 //! It deletes by UID only, only what it has read our token from, and never with a plain EXPUNGE, which
 //! takes with it whatever others have marked as deleted.
 
-use std::io::{Read, Write};
-
 use super::response::{number, numbered, Reply, Response};
 use super::{ask_capabilities, Capabilities, CAPABILITY_INSIDE};
 use crate::config::settings::ImapSteps;
@@ -26,8 +24,8 @@ const MOST: usize = 50;
 const FIELD_BYTES: usize = 512;
 
 /// `told` are the capabilities since the login, if the server told them.
-pub(super) fn work<S: Read + Write>(
-    lines: &mut Lines<S>,
+pub(super) fn work(
+    lines: &mut Lines<'_>,
     check: &Check<'_>,
     told: Option<Capabilities>,
 ) -> Result<Pass, Failure> {
@@ -66,8 +64,8 @@ fn at(stage: Stage) -> impl Fn(Fault) -> Failure {
     move |fault| Failure::new(stage, fault)
 }
 
-struct Session<'l, S> {
-    lines: &'l mut Lines<S>,
+struct Session<'l, 's> {
+    lines: &'l mut Lines<'s>,
     commands: u32,
 }
 
@@ -77,7 +75,7 @@ struct Inbox {
     exists: u32,
 }
 
-impl<S: Read + Write> Session<'_, S> {
+impl Session<'_, '_> {
     /// The top level alone: a whole tree may be large.
     fn list(&mut self) -> Result<(), Fault> {
         self.run("LIST \"\" %", |_| {}).map(drop)

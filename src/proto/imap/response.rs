@@ -2,8 +2,6 @@
 //!
 //! It finds out where a response ends, so that the text of a mail is never taken for one.
 
-use std::io::{Read, Write};
-
 use crate::outcome::Fault;
 use crate::proto::after_word;
 use crate::proto::line::Lines;
@@ -26,7 +24,7 @@ struct Literal {
 }
 
 impl Response {
-    pub(super) fn read<S: Read + Write>(lines: &mut Lines<S>) -> Result<Response, Fault> {
+    pub(super) fn read(lines: &mut Lines<'_>) -> Result<Response, Fault> {
         let mut response = Response {
             text: Vec::new(),
             literals: Vec::new(),
@@ -191,7 +189,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Result<Response, Fault> {
         // Half of a cursor is where it writes, which nobody does here.
-        Response::read(&mut Lines::new(Cursor::new(bytes.to_vec())))
+        Response::read(&mut Lines::new(&mut Cursor::new(bytes.to_vec())))
     }
 
     fn check_fetched(response: &[u8], expected: Option<(u32, &[u8])>) {

@@ -3,8 +3,6 @@
 //! It deletes only what it has read our token from. In a session the numbers of messages do not
 //! change (RFC 1939 4), so a number is as good as a UIDL here.
 
-use std::io::{Read, Write};
-
 use super::{is_trouble, Reply};
 use crate::config::settings::Pop3Steps;
 use crate::outcome::{Failure, Fault, Pass, Stage};
@@ -24,10 +22,7 @@ const LARGEST: u32 = 8 * 1024;
 /// Octets of all messages looked into: well below what an attempt reads.
 const MOST_TEXT: u32 = 40 * 1024;
 
-pub(super) fn work<S: Read + Write>(
-    lines: &mut Lines<S>,
-    check: &Check<'_>,
-) -> Result<Pass, Failure> {
+pub(super) fn work(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     let mut session = Session { lines };
     match check.work {
         Work::Steps(steps) => {
@@ -52,11 +47,11 @@ fn at(stage: Stage) -> impl Fn(Fault) -> Failure {
     move |fault| Failure::new(stage, fault)
 }
 
-struct Session<'l, S> {
-    lines: &'l mut Lines<S>,
+struct Session<'l, 's> {
+    lines: &'l mut Lines<'s>,
 }
 
-impl<S: Read + Write> Session<'_, S> {
+impl Session<'_, '_> {
     /// How many messages there are.
     fn stat(&mut self) -> Result<u32, Fault> {
         match self.ask("STAT", two_numbers)? {

@@ -237,18 +237,18 @@ fn unescape(text: &str) -> Vec<u8> {
 /// What the rest of the program does with a dialogue.
 pub(super) fn talk<S: Read + Write>(
     protocol: Protocol,
-    mut stream: S,
+    stream: &mut S,
     check: &Check<'_>,
     shake_hands: impl Fn(&mut S),
 ) -> Result<Pass, Failure> {
-    let mut lines = Lines::new(&mut stream);
+    let mut lines = Lines::new(stream);
     match begin(protocol, &mut lines, check)? {
         Progress::Done(pass) => Ok(pass),
         Progress::StartTls => {
-            let (_, budget) = lines
-                .into_stream()
+            let budget = lines
+                .end_clear_text()
                 .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
-            shake_hands(&mut stream);
+            shake_hands(stream);
             let encrypted = Check {
                 channel: Channel::Encrypted,
                 ..*check
