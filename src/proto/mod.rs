@@ -11,6 +11,7 @@ pub mod lmtp;
 mod message;
 mod pop3;
 mod sasl;
+mod smtp;
 #[cfg(test)]
 mod tests;
 pub mod token;
