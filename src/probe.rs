@@ -149,21 +149,8 @@ impl Prober {
 
     /// Dialogues turn to TLS only for something worth hiding.
     fn may_start_tls(&self, target: &Target, protocol: Protocol, work: Work) -> bool {
-        if self.starttls == StartTls::Never {
-            return false;
-        }
-        match protocol {
-            Protocol::Imap | Protocol::Pop3 => target.account.is_some(),
-            Protocol::Lmtp => {
-                let delivers = match work {
-                    Work::Steps(steps) => steps.lmtp.deliver,
-                    Work::Deliver => true,
-                    Work::Collect => false,
-                };
-                self.envelope.to.is_some() || (delivers && target.account.is_some())
-            }
-            Protocol::AnyLine => false,
-        }
+        self.starttls != StartTls::Never
+            && protocol.has_to_hide(target.account.as_deref(), &self.envelope, work)
     }
 
     fn subject(&self, target: &Target, port: &Port) -> Result<Subject, Fault> {
@@ -189,11 +176,7 @@ impl Prober {
 
 /// Whether the server has accepted the login of an attempt with an account.
 fn has_logged_in(service: &Service, result: &Result<Pass, Failure>) -> bool {
-    let logs_in = match service {
-        Service::Port(port) => matches!(port.protocol, Protocol::Imap | Protocol::Pop3),
-        Service::Delivery { .. } => true,
-    };
-    logs_in
+    service.can_log_in()
         && match (service, result) {
             (_, Ok(pass)) => *pass == Pass::Clean,
             (Service::Port(_), Err(failure)) => failure.stage > Stage::Login,

@@ -19,8 +19,9 @@ use crate::config::error::{Complaint, ConfigError};
 use crate::config::roster::Roster;
 use crate::config::settings::{Auth, Settings, StartTls, Unknown};
 use crate::program::Program;
+use crate::proto::Work;
 use crate::quote::Quote;
-use crate::service::{Port, Protocol};
+use crate::service::Port;
 
 /// What to read, with absolute paths: a daemon's folder is not the one it was started in.
 #[derive(Clone, Debug)]
@@ -242,12 +243,16 @@ impl Source {
 /// A plain port turns to TLS only for a password or a recipient.
 fn unverified(settings: &Settings, account: Option<&Account>, known: &Backends) -> Option<String> {
     let probing = &settings.probing;
-    let has_account = account.is_some() || known.values().any(|backend| backend.account.is_some());
-    let may_start_tls = |port: &Port| match port.protocol {
-        _ if probing.starttls == StartTls::Never => false,
-        Protocol::Imap | Protocol::Pop3 => has_account,
-        Protocol::Lmtp => has_account || probing.envelope.to.is_some(),
-        Protocol::AnyLine => false,
+    let mut accounts = known
+        .values()
+        .flat_map(|backend| backend.account.as_deref());
+    let any_account = account.or_else(|| accounts.next());
+    let may_start_tls = |port: &Port| {
+        // A delivery, so that LMTP counts wherever it may have a recipient.
+        let has_to_hide = port
+            .protocol
+            .has_to_hide(any_account, &probing.envelope, Work::Deliver);
+        probing.starttls != StartTls::Never && has_to_hide
     };
     let certificates = &probing.certificates;
     certificates.remark(&settings.services, may_start_tls)

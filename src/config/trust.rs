@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use super::settings::StartTls;
-use crate::service::{Port, Protocol, Security, Service};
+use crate::service::{Port, Security, Service};
 
 /// What a port's TLS has to prove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +95,8 @@ impl Certificates {
     /// `own_name` is the `tls_name` that the file of accounts has for the backend.
     pub fn trust(&self, port: &Port, own_name: Option<&str>) -> Trust {
         let is_as_poolmon = match (port.security, port.protocol) {
-            (Security::Tls, _) | (Security::Plain, Protocol::Imap) => true,
-            (Security::Plain, Protocol::Pop3 | Protocol::Lmtp | Protocol::AnyLine) => false,
+            (Security::Tls, _) => true,
+            (Security::Plain, protocol) => protocol.row().starttls.is_checked_by_default,
         };
         match (self.checked, own_name) {
             (Checked::Nowhere, _) | (Checked::OnRequest, None) => Trust::Unverified,
@@ -150,6 +150,7 @@ mod tests {
     use crate::config::dovemon;
     use crate::config::draft::Draft;
     use crate::program::Program;
+    use crate::service::Protocol;
 
     /// The settings' certificates with a configuration file, if there is one, and options over it.
     fn certificates(file: Option<&str>, options: &str) -> Certificates {

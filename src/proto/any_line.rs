@@ -2,9 +2,25 @@
 
 use crate::outcome::{Failure, Pass, Stage};
 use crate::proto::line::Lines;
+use crate::proto::protocol::{Dialogue, PartInDelivery, Row, UseOfStartTls};
 use crate::proto::Progress;
 
-pub(super) fn begin(lines: &mut Lines<'_>) -> Result<Progress, Failure> {
+pub(super) const ROW: Row = Row {
+    name: "line",
+    ports: None,
+    logs_in: false,
+    starttls: UseOfStartTls::NEVER,
+    part: PartInDelivery::None,
+    steps: |_| vec!["a line is awaited".to_owned()],
+    dialogue: Dialogue {
+        begin: |lines, _| begin(lines),
+        // It never asks for TLS, so nothing is left to say.
+        resume: |_, _| Ok(Pass::Clean),
+        take_leave: |_| Ok(()),
+    },
+};
+
+fn begin(lines: &mut Lines<'_>) -> Result<Progress, Failure> {
     match lines.read() {
         Ok(_) => Ok(Progress::Done(Pass::Clean)),
         Err(fault) => Err(Failure::new(Stage::Greeting, fault)),

@@ -10,11 +10,55 @@ mod response;
 use self::login::Answer;
 use self::response::Reply;
 use crate::account::Account;
-use crate::config::settings::Auth;
+use crate::config::settings::{Auth, ImapSteps, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
-use crate::proto::{after_word, response_code, Channel, Check, Entry, Progress, Way};
+use crate::proto::protocol::{
+    Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
+};
+use crate::proto::{
+    after_word, response_code, steps_with_login, Channel, Check, Entry, Progress, Way,
+};
 use crate::quote::Quote;
+
+pub(super) const ROW: Row = Row {
+    name: "imap",
+    ports: Some(Ports {
+        plain: 143,
+        tls: 993,
+        alone: PortAlone::Implies,
+    }),
+    logs_in: true,
+    starttls: UseOfStartTls {
+        hides: Hides::Password,
+        is_checked_by_default: true,
+    },
+    part: PartInDelivery::Collects,
+    steps,
+    dialogue: Dialogue {
+        begin,
+        resume,
+        take_leave,
+    },
+};
+
+fn steps(probing: &Probing) -> Vec<String> {
+    let ImapSteps {
+        list,
+        select,
+        append,
+        expunge,
+    } = probing.steps.imap;
+    steps_with_login(
+        probing.auth,
+        &[
+            (list, "LIST"),
+            (select || expunge, "SELECT"),
+            (append, "APPEND"),
+            (expunge, "EXPUNGE of test messages"),
+        ],
+    )
+}
 
 // One tag for each command, since a tag must not be used twice in a session (RFC 3501 2.2.1). Those
 // of `mailbox` begin with another letter.
@@ -25,7 +69,7 @@ const LOGIN: &str = "a4";
 const LOGOUT: &str = "a5";
 const CAPABILITY_INSIDE: &str = "a6";
 
-pub(super) fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
+fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
     let greeting = greet(lines).map_err(|fault| Failure::new(Stage::Greeting, fault))?;
     let announced = match greeting {
         // No STARTTLS can follow a PREAUTH (RFC 3501 6.2.1), so one that was put in place of another
@@ -58,7 +102,7 @@ pub(super) fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress
 }
 
 /// Asks for the capabilities anew: those from before TLS may have been forged (RFC 3501 6.2.1).
-pub(super) fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
+fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     let account = match check.account {
         Some(account) => account,
         None => return Ok(Pass::Clean),
@@ -92,7 +136,7 @@ fn enter(
     }
 }
 
-pub(super) fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
+fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
     lines.send(format!("{LOGOUT} LOGOUT\r\n").as_bytes())?;
     while after_word(lines.read()?, LOGOUT).is_none() {}
     Ok(())

@@ -2,11 +2,49 @@
 //!
 //! It decides what each reply means. No message but the test message is ever sent.
 
+use crate::config::settings::Probing;
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
+use crate::proto::protocol::{
+    Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
+};
 use crate::proto::smtp::{exchange, read_reply, Class, Reply};
 use crate::proto::{after_word, message, Check, Milestone, Progress, Way, Work};
 use crate::quote::Quote;
+
+/// The port is the same with TLS and without, as dovemon's `lmtp_port` means it.
+pub(super) const ROW: Row = Row {
+    name: "lmtp",
+    ports: Some(Ports {
+        plain: 24,
+        tls: 24,
+        alone: PortAlone::Implies,
+    }),
+    logs_in: false,
+    starttls: UseOfStartTls {
+        hides: Hides::Recipient,
+        is_checked_by_default: false,
+    },
+    part: PartInDelivery::Delivers,
+    steps,
+    dialogue: Dialogue {
+        begin,
+        resume,
+        take_leave,
+    },
+};
+
+fn steps(probing: &Probing) -> Vec<String> {
+    let mut steps = vec!["greeting".to_owned(), "LHLO".to_owned()];
+    if let Some(to) = &probing.envelope.to {
+        steps.push(format!("MAIL FROM:<{}>", probing.envelope.from));
+        steps.push(format!("RCPT TO:<{to}>"));
+    }
+    if probing.steps.lmtp.deliver {
+        steps.push("delivery of a test message".to_owned());
+    }
+    steps
+}
 
 /// A name that is valid everywhere and never looked up (RFC 6761 6.3). The machine's own would have
 /// to be asked of the system, and tells a server nothing that the address does not.
@@ -26,7 +64,7 @@ pub fn is_address(address: &str) -> bool {
 
 /// Turns to TLS where it is offered, but only if addresses are to be sent: nothing else of this
 /// dialogue is worth hiding, and a greeting should not come to depend on a certificate.
-pub(super) fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
+fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
     read_reply(lines, |_| {})
         .and_then(|reply| reply.success_or(Fault::PolicyRefused))
         .map_err(|fault| Failure::new(Stage::Greeting, fault))?;
@@ -42,12 +80,12 @@ pub(super) fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress
 }
 
 /// Says LHLO anew, for the server has forgotten the first (RFC 3207 4.2).
-pub(super) fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
+fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     say_hello(lines)?;
     deliver(lines, check)
 }
 
-pub(super) fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
+fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
     exchange(lines, b"QUIT\r\n").map(drop)
 }
 

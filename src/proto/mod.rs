@@ -10,19 +10,20 @@ pub mod line;
 pub mod lmtp;
 mod message;
 mod pop3;
+pub mod protocol;
 mod sasl;
 mod smtp;
 #[cfg(test)]
 mod tests;
 pub mod token;
 
+use self::protocol::Protocol;
 use crate::account::{Account, Envelope};
 use crate::config::settings::{Auth, StartTls, Steps};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
 use crate::proto::token::Token;
 use crate::quote::Quote;
-use crate::service::Protocol;
 
 /// Whether what is said can be read on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,12 +135,7 @@ pub fn begin(
     lines: &mut Lines<'_>,
     check: &Check<'_>,
 ) -> Result<Progress, Failure> {
-    let result = match protocol {
-        Protocol::Imap => imap::begin(lines, check),
-        Protocol::Pop3 => pop3::begin(lines, check),
-        Protocol::Lmtp => lmtp::begin(lines, check),
-        Protocol::AnyLine => any_line::begin(lines),
-    };
+    let result = (protocol.row().dialogue.begin)(lines, check);
     if result != Ok(Progress::StartTls) {
         take_leave(protocol, lines, result.as_ref().err());
     }
@@ -153,13 +149,7 @@ pub fn resume(
     lines: &mut Lines<'_>,
     check: &Check<'_>,
 ) -> Result<Pass, Failure> {
-    let result = match protocol {
-        Protocol::Imap => imap::resume(lines, check),
-        Protocol::Pop3 => pop3::resume(lines, check),
-        Protocol::Lmtp => lmtp::resume(lines, check),
-        // Never asks for TLS, so nothing is left to say.
-        Protocol::AnyLine => Ok(Pass::Clean),
-    };
+    let result = (protocol.row().dialogue.resume)(lines, check);
     take_leave(protocol, lines, result.as_ref().err());
     result
 }
@@ -186,15 +176,22 @@ fn take_leave(protocol: Protocol, lines: &mut Lines<'_>, failure: Option<&Failur
                 | Fault::MessageRefused(_)
         ),
     };
-    if !in_step {
-        return;
+    if in_step {
+        let _ = (protocol.row().dialogue.take_leave)(lines);
     }
-    let _ = match protocol {
-        Protocol::Imap => imap::take_leave(lines),
-        Protocol::Pop3 => pop3::take_leave(lines),
-        Protocol::Lmtp => lmtp::take_leave(lines),
-        Protocol::AnyLine => Ok(()),
+}
+
+/// The steps of a protocol that logs in, in words.
+fn steps_with_login(auth: Auth, further: &[(bool, &str)]) -> Vec<String> {
+    let login = match auth {
+        Auth::Login => "login where there is an account",
+        Auth::SaslPlain => "login by SASL PLAIN where there is an account",
     };
+    let further = further.iter().filter(|(wanted, _)| *wanted);
+    let words = ["greeting", login]
+        .into_iter()
+        .chain(further.map(|(_, step)| *step));
+    words.map(str::to_owned).collect()
 }
 
 /// How others than SASL take two names is each site's own business (Dovecot's

@@ -7,20 +7,52 @@ mod maildrop;
 use zeroize::Zeroizing;
 
 use crate::account::Account;
-use crate::config::settings::Auth;
+use crate::config::settings::{Auth, Pop3Steps, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::proto::line::Lines;
+use crate::proto::protocol::{
+    Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
+};
 use crate::proto::{
     after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
-    refuses_plaintext, response_code, sasl, Channel, Check, Entry, Progress, Way,
+    refuses_plaintext, response_code, sasl, steps_with_login, Channel, Check, Entry, Progress, Way,
     MASTER_NEEDS_SASL,
 };
 use crate::quote::Quote;
 
+pub(super) const ROW: Row = Row {
+    name: "pop3",
+    ports: Some(Ports {
+        plain: 110,
+        tls: 995,
+        alone: PortAlone::Implies,
+    }),
+    logs_in: true,
+    starttls: UseOfStartTls {
+        hides: Hides::Password,
+        is_checked_by_default: false,
+    },
+    part: PartInDelivery::Collects,
+    steps,
+    dialogue: Dialogue {
+        begin,
+        resume,
+        take_leave,
+    },
+};
+
+fn steps(probing: &Probing) -> Vec<String> {
+    let Pop3Steps { stat, delete } = probing.steps.pop3;
+    steps_with_login(
+        probing.auth,
+        &[(stat || delete, "STAT"), (delete, "DELE of test messages")],
+    )
+}
+
 /// The longest AUTH command, its line end counted (RFC 5034 4).
 const LONGEST_AUTH: usize = 255;
 
-pub(super) fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
+fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
     expect_ok(lines).map_err(|fault| Failure::new(Stage::Greeting, fault))?;
     let account = match check.account {
         Some(account) => account,
@@ -42,7 +74,7 @@ pub(super) fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress
 }
 
 /// Nothing that was told before TLS counts any more (RFC 2595 4).
-pub(super) fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
+fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     match check.account {
         Some(account) => enter(lines, check, account, None, Channel::Encrypted),
         None => Ok(Pass::Clean),
@@ -74,7 +106,7 @@ fn enter(
     }
 }
 
-pub(super) fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
+fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
     lines.send(b"QUIT\r\n")?;
     lines.read().map(drop)
 }

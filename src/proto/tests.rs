@@ -341,12 +341,7 @@ fn junk_neither_panics_nor_keeps_a_dialogue_for_ever() {
     ];
     let mut passes = 0;
     for seed in 1..=4000u64 {
-        for protocol in [
-            Protocol::Imap,
-            Protocol::Pop3,
-            Protocol::Lmtp,
-            Protocol::AnyLine,
-        ] {
+        for &protocol in Protocol::ALL {
             let mut junk = Junk {
                 random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
                 pending: Vec::new(),

@@ -74,10 +74,8 @@ impl Scene {
             let (key, value) = line.split_once(": ").expect(name);
             let words: Vec<&str> = value.split(' ').collect();
             match (key, &words[..]) {
-                ("protocol", ["imap"]) => scene.protocol = Protocol::Imap,
-                ("protocol", ["pop3"]) => scene.protocol = Protocol::Pop3,
-                ("protocol", ["lmtp"]) => scene.protocol = Protocol::Lmtp,
                 ("protocol", ["line"]) => scene.protocol = Protocol::AnyLine,
+                ("protocol", [name]) => scene.protocol = Protocol::named(name).expect(name),
                 ("channel", ["clear"]) => scene.channel = Channel::Clear,
                 ("channel", ["encrypted"]) => scene.channel = Channel::Encrypted,
                 ("account", [user, password]) => {
