@@ -12,7 +12,9 @@ mod message;
 mod pop3;
 pub mod protocol;
 mod sasl;
+mod sieve;
 mod smtp;
+mod submission;
 #[cfg(test)]
 mod tests;
 pub mod token;

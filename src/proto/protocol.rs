@@ -8,7 +8,7 @@ use crate::account::{Account, Envelope};
 use crate::config::settings::Probing;
 use crate::outcome::{Failure, Fault, Pass};
 use crate::proto::line::Lines;
-use crate::proto::{any_line, imap, lmtp, pop3, Check, Progress, Work};
+use crate::proto::{any_line, imap, lmtp, pop3, sieve, submission, Check, Progress, Work};
 
 /// Makes the list of protocols and the way to their rows from the one table.
 macro_rules! protocols {
@@ -36,6 +36,8 @@ protocols! {
     Imap: imap::ROW,
     Pop3: pop3::ROW,
     Lmtp: lmtp::ROW,
+    Sieve: sieve::ROW,
+    Submission: submission::ROW,
     /// A port of unknown use: healthy if it sends a line.
     AnyLine: any_line::ROW,
 }
@@ -135,7 +137,7 @@ impl Protocol {
         by_name.find(is_implied).unwrap_or(Protocol::AnyLine)
     }
 
-    /// The names that can be asked for, for a sentence: `IMAP, POP3 or LMTP`.
+    /// The names that can be asked for, for a sentence: `IMAP, POP3, LMTP, SIEVE or SUBMISSION`.
     pub fn names() -> String {
         let names: Vec<String> = Protocol::by_name()
             .map(|protocol| protocol.row().name.to_ascii_uppercase())

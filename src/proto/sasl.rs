@@ -1,14 +1,61 @@
 //! SASL PLAIN (RFC 4616): what is said, in base64 (RFC 4648).
 //!
-//! It makes the one response and wipes what it was made from. How it is sent is the dialogues' business.
+//! It makes the one response and wipes what it was made from, and says whether a server that lists its
+//! mechanisms takes it. How it is sent is the dialogues' business.
 
 use zeroize::Zeroizing;
 
 use crate::account::Account;
 use crate::outcome::Fault;
+use crate::proto::Channel;
 use crate::quote::Quote;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// What a server offers of SASL on the channel as it is. One that tells nothing offers nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Mechanisms {
+    #[default]
+    None,
+    /// Not PLAIN.
+    Others,
+    WithPlain,
+}
+
+/// Whether a password may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consent {
+    Given,
+    /// The server takes none in clear, and nothing is wrong with that.
+    NotInClear,
+}
+
+impl Mechanisms {
+    /// From names between spaces.
+    pub(super) fn listed(list: &[u8]) -> Mechanisms {
+        let mut names = list
+            .split(|&byte| byte == b' ')
+            .filter(|name| !name.is_empty())
+            .peekable();
+        if names.peek().is_none() {
+            Mechanisms::None
+        } else if names.any(|name| name.eq_ignore_ascii_case(b"PLAIN")) {
+            Mechanisms::WithPlain
+        } else {
+            Mechanisms::Others
+        }
+    }
+
+    /// Servers withdraw PLAIN from a channel in clear, or all that they have, to take it under TLS.
+    pub(super) fn consent(self, channel: Channel, offers_tls: bool) -> Result<Consent, Fault> {
+        match (self, channel) {
+            (Mechanisms::WithPlain, _) => Ok(Consent::Given),
+            (Mechanisms::None, Channel::Clear) => Ok(Consent::NotInClear),
+            (Mechanisms::Others, Channel::Clear) if offers_tls => Ok(Consent::NotInClear),
+            (Mechanisms::None | Mechanisms::Others, _) => Err(Fault::SaslPlainMissing),
+        }
+    }
+}
 
 /// The response in base64: for whom, NUL, who logs in, NUL, password. A master user logs in for the
 /// user; without one the user does, and the first part stays empty, for the server derives it then.

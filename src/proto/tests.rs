@@ -64,7 +64,7 @@ fn every_transcript_ends_as_it_says_whole_bytewise_and_cut_anywhere() {
         check_scene(&Scene::parse(&name, &text));
         count += 1;
     }
-    assert!(count >= 220, "{count} transcripts found");
+    assert!(count >= 350, "{count} transcripts found");
 }
 
 /// For scenes that are made, or whose last words need not be read: whole only.
@@ -95,6 +95,15 @@ fn text_behind_the_reply_to_starttls_ends_the_attempt() {
         "protocol: lmtp\nto: probe@example.org\n{expect}\n\n\
          S: 220 ready\nC: LHLO localhost\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go ahead\nS: 250 x"
     ));
+    check_whole(&format!(
+        "protocol: sieve\naccount: probe secret\n{expect}\n\n\
+         S: \"STARTTLS\"\nS: OK\nC: STARTTLS\nS: OK\nS: \"SASL\" \"PLAIN\"\nS: OK"
+    ));
+    check_whole(&format!(
+        "protocol: submission\naccount: probe secret\n{expect}\n\n\
+         S: 220 ready\nC: EHLO localhost\nS: 250-x\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go ahead\n\
+         S: 250-x\nS: 250 AUTH PLAIN"
+    ));
 }
 
 #[test]
@@ -113,6 +122,13 @@ fn a_line_too_long_ends_the_attempt_at_any_stage() {
     ));
     check_whole(&format!(
         "protocol: lmtp\nexpect: lhlo: line too long\n\nS: 220 x\nC: LHLO localhost\nS: 250 {long}"
+    ));
+    check_whole(&format!(
+        "protocol: sieve\nexpect: greeting: line too long\n\nS: \"SIEVE\" \"{long}\""
+    ));
+    check_whole(&format!(
+        "protocol: submission\nexpect: capabilities: line too long\n\n\
+         S: 220 x\nC: EHLO localhost\nS: 250-{long}"
     ));
 }
 
@@ -133,6 +149,15 @@ fn endless_replies_end_the_attempt_also_when_tls_comes_between() {
         "protocol: lmtp\nexpect: greeting: too much text\n\n{}",
         flood("220-")
     ));
+    check_whole(&format!(
+        "protocol: sieve\nexpect: greeting: too much text\n\n{}",
+        flood("\"SIEVE\" \"fileinto\"")
+    ));
+    check_whole(&format!(
+        "protocol: submission\nexpect: capabilities: too much text\n\n\
+         S: 220 x\nC: EHLO localhost\n{}",
+        flood("250-SIZE")
+    ));
     let half = "S: 250-x\n".repeat(MOST_TEXT / 2 / "250-x\r\n".len());
     check_whole(&format!(
         "protocol: lmtp\nto: probe@example.org\nexpect: lhlo: too much text\n\n\
@@ -146,6 +171,10 @@ fn an_endless_good_bye_is_bounded_and_changes_nothing() {
     let flood = "S: * OK not yet\n".repeat(MOST_TEXT / 8);
     check_whole(&format!(
         "protocol: imap\nexpect: clean\n\nS: * OK ready\nC: a5 LOGOUT\n{flood}"
+    ));
+    let flood = "S: \"not yet\"\n".repeat(MOST_TEXT / 8);
+    check_whole(&format!(
+        "protocol: sieve\nexpect: clean\n\nS: OK\nC: LOGOUT\n{flood}"
     ));
     let flood = "S: 221-not yet\n".repeat(MOST_TEXT / 8);
     check_whole(&format!(
@@ -164,6 +193,23 @@ fn an_account_that_cannot_be_sent_is_refused_and_sends_nothing() {
             &format!(
                 "protocol: imap\nchannel: encrypted\naccount: {account}\nexpect: login: {imap}\n\n\
                  S: * OK [CAPABILITY IMAP4rev1] ready\nC: a5 LOGOUT\nS: * BYE\nS: a5 OK"
+            ),
+        ));
+    }
+    let sasl = "login refused \"user name or password has a NUL, which SASL PLAIN cannot carry\"";
+    for account in ["pro\\x00be secret", "probe sec\\x00ret"] {
+        check_scene(&Scene::parse(
+            account,
+            &format!(
+                "protocol: sieve\nchannel: encrypted\naccount: {account}\nexpect: login: {sasl}\n\n\
+                 S: \"SASL\" \"PLAIN\"\nS: OK\nC: LOGOUT\nS: OK"
+            ),
+        ));
+        check_scene(&Scene::parse(
+            account,
+            &format!(
+                "protocol: submission\nchannel: encrypted\naccount: {account}\nexpect: login: {sasl}\n\n\
+                 S: 220 x\nC: EHLO localhost\nS: 250-x\nS: 250 AUTH PLAIN\nC: QUIT\nS: 221 x"
             ),
         ));
     }
@@ -269,6 +315,13 @@ const BITS: &[&str] = &[
     "354 ",
     "[UNAVAILABLE] ",
     "+OK ",
+    "OK\r\n",
+    "\"SASL\" \"PLAIN\"\r\n",
+    "NO (TRYLATER) ",
+    "BYE ",
+    "250 AUTH PLAIN\r\n",
+    "235 ",
+    "334 ",
     "-ERR ",
     "STLS\r\n",
     ".\r\n",

@@ -129,7 +129,7 @@ impl Scene {
     /// How much the server says before the client takes its leave.
     pub(super) fn needed_bytes(&self) -> usize {
         let leave = self.steps.iter().position(|step| {
-            matches!(step, Step::Client(line) if line == b"QUIT\r\n" || line.ends_with(b" LOGOUT\r\n"))
+            matches!(step, Step::Client(line) if line == b"QUIT\r\n" || line.ends_with(b"LOGOUT\r\n"))
         });
         match leave {
             Some(leave) if !self.quit_counts => said(&self.steps[..leave]),
