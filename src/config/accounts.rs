@@ -152,6 +152,21 @@ pub const FIELDS: &[FieldRow] = &[
         "this backend's lmtp_port",
     ),
     added(
+        "sieve_port",
+        Field::Port(Replaces::Both(Protocol::Sieve)),
+        "this backend's sieve_port",
+    ),
+    added(
+        "submission_port",
+        Field::Port(Replaces::One(Protocol::Submission, Security::Plain)),
+        "this backend's submission_port",
+    ),
+    added(
+        "submissions_port",
+        Field::Port(Replaces::One(Protocol::Submission, Security::Tls)),
+        "this backend's submissions_port",
+    ),
+    added(
         "tls_name",
         Field::TlsName,
         "the name this backend's certificate has to bear",
