@@ -53,8 +53,9 @@ pub enum Checked {
     Nowhere,
     /// Only on a backend that has a `tls_name` of its own.
     OnRequest,
-    /// On ports with TLS from the start, and after STARTTLS on IMAP's. poolmon never used TLS on plain
-    /// ports of POP3 and LMTP, so STARTTLS there is a gain without a check, too.
+    /// On ports with TLS from the start, and after STARTTLS on IMAP's and on those of protocols that
+    /// poolmon did not know. It never used TLS on plain ports of POP3 and LMTP, so STARTTLS there is a gain
+    /// without a check, too.
     AsPoolmon,
     Everywhere,
 }
@@ -169,12 +170,14 @@ mod tests {
         draft.settled().unwrap().probing.certificates
     }
 
-    const PORTS: [(Protocol, Security); 7] = [
+    const PORTS: [(Protocol, Security); 9] = [
         (Protocol::Imap, Security::Tls),
         (Protocol::Pop3, Security::Tls),
         (Protocol::Lmtp, Security::Tls),
         (Protocol::AnyLine, Security::Tls),
         (Protocol::Imap, Security::Plain),
+        (Protocol::Sieve, Security::Plain),
+        (Protocol::Submission, Security::Plain),
         (Protocol::Pop3, Security::Plain),
         (Protocol::Lmtp, Security::Plain),
     ];
@@ -197,9 +200,9 @@ mod tests {
 
     #[test]
     fn what_is_verified_follows_from_flags_file_protocol_and_kind_of_port() {
-        const ALL: &str = "vvvvvvv";
-        const POOLMON: &str = "vvvvv--";
-        const NONE: &str = "-------";
+        const ALL: &str = "vvvvvvvvv";
+        const POOLMON: &str = "vvvvvvv--";
+        const NONE: &str = "---------";
         for (file, options, expected, with_own_name) in [
             // poolmon's command line.
             (None, "", POOLMON, ALL),

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use self::play::{talk, Cut, Manner, Scene, Step};
 use super::line::MOST_TEXT;
+use super::protocol::UseOfStartTls;
 use super::token::Purpose;
 use super::*;
 use crate::account::Secret;
@@ -65,6 +66,36 @@ fn every_transcript_ends_as_it_says_whole_bytewise_and_cut_anywhere() {
         count += 1;
     }
     assert!(count >= 350, "{count} transcripts found");
+}
+
+/// What each protocol has to be shown to do with, by the names of its transcripts.
+#[test]
+fn every_protocol_has_transcripts_of_all_that_its_row_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/dialogues");
+    let names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    for &protocol in Protocol::ALL {
+        let row = protocol.row();
+        let count = |begins: &str| {
+            let begins = format!("{}-{begins}", row.name);
+            names
+                .iter()
+                .filter(|name| name.starts_with(&begins))
+                .count()
+        };
+        assert!(count("") >= 2, "{protocol}");
+        if row.ports.is_some() {
+            assert!(count("greeting") >= 4, "{protocol}");
+        }
+        if row.logs_in {
+            assert!(count("login") + count("sasl") >= 10, "{protocol}");
+        }
+        if row.starttls != UseOfStartTls::NEVER {
+            assert!(count("starttls") + count("stls") >= 5, "{protocol}");
+        }
+    }
 }
 
 /// For scenes that are made, or whose last words need not be read: whole only.

@@ -37,6 +37,10 @@ fn each_protocol_and_tls_mode_is_seen_as_it_is() {
         let ring = ring(2, plaintext);
         let other = Authority::make(ring.place.folder(), "other-ca");
         let distrusted = format!("--tls-name {TLS_NAME} --ca-file {}", other.file().display());
+        let misnamed = format!(
+            "--tls-name wrong.lab.test --ca-file {}",
+            ring.authority.file().display()
+        );
         let plan = ring.monitor(0).flags("-t 5 --retries=0");
         let once = |plan: &MonitorPlan, words: &str, code: i32| {
             let ended = plan.run(&format!("--once {words}"), REACTION);
@@ -64,6 +68,9 @@ fn each_protocol_and_tls_mode_is_seen_as_it_is() {
             let text = once(&with, &format!("{check} {distrusted}"), 2);
             assert!(text.contains("certificate"), "{text}");
             once(&with, &check, 2);
+            // The names are read by one further connection.
+            let text = once(&with, &format!("{check} {misnamed}"), 2);
+            assert!(text.contains(TLS_NAME), "{text}");
             once(&with, &format!("-v 0 {check}"), 0);
             let text = once(&wrong, &format!("{check} {}", trust(&ring)), 2);
             assert!(text.contains("login refused"), "{text}");
