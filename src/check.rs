@@ -7,7 +7,7 @@ use crate::config::settings::{
     Brake, Deeds, DrainMode, LogTarget, Plan, Rapid, Restore, Retries, Settings, StartTls, Unknown,
 };
 use crate::config::trust::{CertificateName, Checked, Trust};
-use crate::proto::protocol::Hides;
+use crate::probe::protocols::table::Hides;
 use crate::service::{Port, Security, Service};
 use crate::source::{Loaded, Source};
 

@@ -19,16 +19,17 @@ use crate::net::names::{Name, Names};
 use crate::net::stream::{DeadlineStream, Stream};
 use crate::net::tls::{Peer, Tls, TlsSetupError, TlsStream};
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
-use crate::proto::line::{Budget, Lines};
-use crate::proto::token::{Purpose, Token};
-use crate::proto::{self, Channel, Check, Milestone, Progress, Work};
 use crate::service::{Port, Protocol, Security, Service};
 use crate::target::Target;
 
+mod certificates;
+pub mod protocols;
 mod reading;
-mod table;
 
-use table::CertificateTable;
+use certificates::CertificateTable;
+use protocols::line::{Budget, Lines};
+use protocols::token::{Purpose, Token};
+use protocols::{Channel, Check, Milestone, Progress, Work};
 
 /// Why no probe can be made as configured.
 pub type ProbeSetupError = TlsSetupError;
@@ -320,7 +321,7 @@ impl Attempt<'_> {
             },
         };
         let mut lines = Lines::new(&mut stream);
-        match proto::begin(port.protocol, &mut lines, &check)? {
+        match protocols::begin(port.protocol, &mut lines, &check)? {
             Progress::Done(pass) => Ok(pass),
             Progress::StartTls => {
                 let budget = lines
@@ -346,7 +347,7 @@ impl Attempt<'_> {
             // A dialogue on an encrypted channel never asks for TLS.
             Stream::Tls(stream) => Stream::Tls(stream),
         };
-        proto::resume(
+        protocols::resume(
             port.protocol,
             &mut Lines::resume(&mut stream, budget),
             check,

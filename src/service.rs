@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-pub use crate::proto::protocol::Protocol;
+pub use crate::probe::protocols::table::Protocol;
 
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,8 +18,8 @@ use crate::config::draft::{Draft, NothingToCheck};
 use crate::config::error::{Complaint, ConfigError};
 use crate::config::roster::Roster;
 use crate::config::settings::{Auth, Settings, StartTls, Unknown};
+use crate::probe::protocols::Work;
 use crate::program::Program;
-use crate::proto::Work;
 use crate::quote::Quote;
 use crate::service::Port;
 

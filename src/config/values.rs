@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::settings::{Auth, Brake, Restore, StartTls};
-use crate::proto::protocol::PartInDelivery;
+use crate::probe::protocols::table::PartInDelivery;
 use crate::service::Protocol;
 
 /// A year. Beyond it nobody means it, and clocks may overflow.

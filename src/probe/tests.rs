@@ -14,7 +14,7 @@ use crate::config::settings::{Auth, StartTls, Steps};
 use crate::config::trust::Verify;
 use crate::net::names::Answer;
 use crate::net::stage::{self, Authority, Server, Validity};
-use crate::proto::protocol::UseOfStartTls;
+use crate::probe::protocols::table::UseOfStartTls;
 
 const TIMEOUT: Duration = Duration::from_millis(400);
 /// Room for a busy machine; only the tests of time itself make it short.

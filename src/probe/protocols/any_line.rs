@@ -1,9 +1,9 @@
 //! A port of unknown use: whoever sends a line serves. Nothing is ever sent to it.
 
 use crate::outcome::{Failure, Pass, Stage};
-use crate::proto::line::Lines;
-use crate::proto::protocol::{Dialogue, PartInDelivery, Row, UseOfStartTls};
-use crate::proto::Progress;
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::table::{Dialogue, PartInDelivery, Row, UseOfStartTls};
+use crate::probe::protocols::Progress;
 
 pub(super) const ROW: Row = Row {
     name: "line",

@@ -8,13 +8,15 @@ use zeroize::Zeroizing;
 use crate::account::Account;
 use crate::config::settings::{Auth, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
-use crate::proto::line::Lines;
-use crate::proto::protocol::{
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::sasl::{self, Consent, Mechanisms};
+use crate::probe::protocols::smtp::{
+    exchange, read_reply, read_reply_quoting, Class, Reply, Subject,
+};
+use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
-use crate::proto::sasl::{self, Consent, Mechanisms};
-use crate::proto::smtp::{exchange, read_reply, read_reply_quoting, Class, Reply, Subject};
-use crate::proto::{
+use crate::probe::protocols::{
     after_word, is_over_session_limit, quote_without_password, refuses_plaintext, steps_with_login,
     Channel, Check, Entry, Progress, Way,
 };

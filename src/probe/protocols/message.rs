@@ -110,7 +110,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::proto::token::Purpose;
+    use crate::probe::protocols::token::Purpose;
 
     fn token() -> Token {
         Token::new(Purpose::Deep, Duration::from_secs(1_795_326_013), 7, "mon1")

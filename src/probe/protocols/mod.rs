@@ -10,21 +10,21 @@ pub mod line;
 pub mod lmtp;
 mod message;
 mod pop3;
-pub mod protocol;
 mod sasl;
 mod sieve;
 mod smtp;
 mod submission;
+pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod token;
 
-use self::protocol::Protocol;
+use self::table::Protocol;
 use crate::account::{Account, Envelope};
 use crate::config::settings::{Auth, StartTls, Steps};
 use crate::outcome::{Failure, Fault, Pass, Stage};
-use crate::proto::line::Lines;
-use crate::proto::token::Token;
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::token::Token;
 use crate::quote::Quote;
 
 /// Whether what is said can be read on the way.

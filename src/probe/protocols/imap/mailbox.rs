@@ -8,9 +8,9 @@ use super::response::{number, numbered, Reply, Response};
 use super::{ask_capabilities, Capabilities, CAPABILITY_INSIDE};
 use crate::config::settings::ImapSteps;
 use crate::outcome::{Failure, Fault, Pass, Stage};
-use crate::proto::line::Lines;
-use crate::proto::token::{self, Token, HEADER};
-use crate::proto::{after_word, message, response_code, Check, Milestone, Work};
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::token::{self, Token, HEADER};
+use crate::probe::protocols::{after_word, message, response_code, Check, Milestone, Work};
 use crate::quote::Quote;
 
 /// How many of the newest messages are searched. A search by header makes a server open messages that

@@ -9,11 +9,11 @@ use zeroize::Zeroizing;
 use crate::account::Account;
 use crate::config::settings::{Auth, Pop3Steps, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
-use crate::proto::line::Lines;
-use crate::proto::protocol::{
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
-use crate::proto::{
+use crate::probe::protocols::{
     after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
     refuses_plaintext, response_code, sasl, steps_with_login, Channel, Check, Entry, Progress, Way,
     MASTER_NEEDS_SASL,

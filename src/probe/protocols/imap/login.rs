@@ -9,8 +9,8 @@ use super::{Capabilities, Mechanism, LOGIN};
 use crate::account::Account;
 use crate::config::settings::Auth;
 use crate::outcome::Fault;
-use crate::proto::line::Lines;
-use crate::proto::{
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::{
     after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
     refuses_plaintext, response_code, sasl, MASTER_NEEDS_SASL,
 };

@@ -12,11 +12,11 @@ use self::response::Reply;
 use crate::account::Account;
 use crate::config::settings::{Auth, ImapSteps, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
-use crate::proto::line::Lines;
-use crate::proto::protocol::{
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
-use crate::proto::{
+use crate::probe::protocols::{
     after_word, response_code, steps_with_login, Channel, Check, Entry, Progress, Way,
 };
 use crate::quote::Quote;

@@ -4,8 +4,8 @@
 //! Which command was asked is the dialogues' business.
 
 use crate::outcome::Fault;
-use crate::proto::contains_ignoring_case;
-use crate::proto::line::Lines;
+use crate::probe::protocols::contains_ignoring_case;
+use crate::probe::protocols::line::Lines;
 use crate::quote::Quote;
 
 pub(super) fn exchange(lines: &mut Lines<'_>, command: &[u8]) -> Result<Reply, Fault> {

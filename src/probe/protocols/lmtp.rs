@@ -4,12 +4,12 @@
 
 use crate::config::settings::Probing;
 use crate::outcome::{Failure, Fault, Pass, Stage};
-use crate::proto::line::Lines;
-use crate::proto::protocol::{
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::smtp::{exchange, read_reply, Class, Reply};
+use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
-use crate::proto::smtp::{exchange, read_reply, Class, Reply};
-use crate::proto::{after_word, message, Check, Milestone, Progress, Way, Work};
+use crate::probe::protocols::{after_word, message, Check, Milestone, Progress, Way, Work};
 use crate::quote::Quote;
 
 /// The port is the same with TLS and without, as dovemon's `lmtp_port` means it.

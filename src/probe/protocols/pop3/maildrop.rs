@@ -6,10 +6,10 @@
 use super::{is_trouble, Reply};
 use crate::config::settings::Pop3Steps;
 use crate::outcome::{Failure, Fault, Pass, Stage};
-use crate::proto::line::Lines;
-use crate::proto::message::HeaderReader;
-use crate::proto::token::Token;
-use crate::proto::{contains_ignoring_case, Check, Milestone, Work};
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::message::HeaderReader;
+use crate::probe::protocols::token::Token;
+use crate::probe::protocols::{contains_ignoring_case, Check, Milestone, Work};
 use crate::quote::Quote;
 
 /// How many of the newest messages are looked at. Each takes two questions.

@@ -7,8 +7,10 @@
 use crate::account::{Account, Envelope};
 use crate::config::settings::Probing;
 use crate::outcome::{Failure, Fault, Pass};
-use crate::proto::line::Lines;
-use crate::proto::{any_line, imap, lmtp, pop3, sieve, submission, Check, Progress, Work};
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::{
+    any_line, imap, lmtp, pop3, sieve, submission, Check, Progress, Work,
+};
 
 /// Makes the list of protocols and the way to their rows from the one table.
 macro_rules! protocols {

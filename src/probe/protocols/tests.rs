@@ -8,7 +8,7 @@ use std::path::Path;
 
 use self::play::{talk, Cut, Manner, Scene, Step};
 use super::line::MOST_TEXT;
-use super::protocol::UseOfStartTls;
+use super::table::UseOfStartTls;
 use super::token::Purpose;
 use super::*;
 use crate::account::Secret;

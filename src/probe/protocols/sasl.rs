@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::account::Account;
 use crate::outcome::Fault;
-use crate::proto::Channel;
+use crate::probe::protocols::Channel;
 use crate::quote::Quote;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -3,8 +3,8 @@
 //! It finds out where a response ends, so that the text of a mail is never taken for one.
 
 use crate::outcome::Fault;
-use crate::proto::after_word;
-use crate::proto::line::Lines;
+use crate::probe::protocols::after_word;
+use crate::probe::protocols::line::Lines;
 
 /// How much of a literal is kept: more than any token needs.
 const KEPT: usize = 1024;
@@ -185,7 +185,7 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::proto::token::HEADER;
+    use crate::probe::protocols::token::HEADER;
 
     fn read(bytes: &[u8]) -> Result<Response, Fault> {
         // Half of a cursor is where it writes, which nobody does here.
