@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use crate::config::roster::Roster;
 use crate::config::settings::{
-    Auth, Brake, Deeds, DrainMode, LogTarget, Plan, Rapid, Restore, Retries, Settings, StartTls,
-    Unknown,
+    Brake, Deeds, DrainMode, LogTarget, Plan, Rapid, Restore, Retries, Settings, StartTls, Unknown,
 };
 use crate::config::trust::{CertificateName, Checked, Trust};
-use crate::service::{Port, Protocol, Security, Service};
+use crate::probe::protocols::table::Hides;
+use crate::service::{Port, Security, Service};
 use crate::source::{self, Loaded, Source};
 
 /// One line a subject, each with a line feed.
@@ -68,9 +68,9 @@ pub fn summary(source: &Source, settings: &Settings, roster: &Roster) -> String 
 
 /// Whether any certificate is ever seen.
 fn uses_tls(settings: &Settings, roster: &Roster) -> bool {
-    let has_accounts = roster.has_accounts();
+    let account = roster.any_account();
     ports_of(settings).any(|port| {
-        port.security == Security::Tls || source::may_start_tls(settings, has_accounts, port)
+        port.security == Security::Tls || source::may_start_tls(settings, account, port)
     })
 }
 
@@ -106,7 +106,7 @@ fn login(source: &Source, settings: &Settings, roster: &Roster) -> String {
     if !settings.services.iter().any(Service::can_log_in) {
         return "no login: nothing that is checked has one".to_owned();
     }
-    if let (false, Some(file)) = (roster.has_accounts(), &settings.accounts.credentials) {
+    if let (None, Some(file)) = (roster.any_account(), &settings.accounts.credentials) {
         return format!("no login: {} is empty", file.display());
     }
     let files = [source.accounts(), settings.accounts.credentials.as_deref()];
@@ -146,61 +146,21 @@ fn steps(settings: &Settings, service: &Service) -> String {
             return format!("a message is delivered to {deliver}, found by {read} and deleted");
         }
     };
-    let steps = &settings.probing.steps;
-    let mut said = vec![match port.protocol {
-        Protocol::AnyLine => "a line is awaited",
-        _ => "greeting",
-    }
-    .to_owned()];
+    let mut said = (port.protocol.row().steps)(&settings.probing);
     let place = match port.security {
         Security::Tls => 0,
         Security::Plain => 1,
     };
     said.splice(place..place, tls(settings, port));
-    match port.protocol {
-        Protocol::Imap | Protocol::Pop3 => {
-            said.push(
-                match settings.probing.auth {
-                    Auth::Login => "login where there is an account",
-                    Auth::SaslPlain => "login by SASL PLAIN where there is an account",
-                }
-                .to_owned(),
-            );
-        }
-        Protocol::Lmtp => {
-            said.push("LHLO".to_owned());
-            if let Some(to) = &settings.probing.envelope.to {
-                said.push(format!("MAIL FROM:<{}>", settings.probing.envelope.from));
-                said.push(format!("RCPT TO:<{to}>"));
-            }
-        }
-        Protocol::AnyLine => {}
-    }
-    let (imap, pop3, lmtp) = (steps.imap, steps.pop3, steps.lmtp);
-    let further: Vec<(bool, &str)> = match port.protocol {
-        Protocol::Imap => vec![
-            (imap.list, "LIST"),
-            (imap.select || imap.expunge, "SELECT"),
-            (imap.append, "APPEND"),
-            (imap.expunge, "EXPUNGE of test messages"),
-        ],
-        Protocol::Pop3 => vec![
-            (pop3.stat || pop3.delete, "STAT"),
-            (pop3.delete, "DELE of test messages"),
-        ],
-        Protocol::Lmtp => vec![(lmtp.deliver, "delivery of a test message")],
-        Protocol::AnyLine => vec![],
-    };
-    let wanted = further.iter().filter(|(wanted, _)| *wanted);
-    said.extend(wanted.map(|(_, step)| (*step).to_owned()));
     said.join(", ")
 }
 
 /// How the port turns to TLS, if it does, and whether the certificate is checked.
 fn tls(settings: &Settings, port: &Port) -> Option<String> {
-    let how = match (port.security, port.protocol, settings.probing.starttls) {
+    let hides = port.protocol.row().starttls.hides;
+    let how = match (port.security, hides, settings.probing.starttls) {
         (Security::Tls, ..) => "TLS",
-        (_, Protocol::AnyLine, _) | (.., StartTls::Never) => return None,
+        (_, Hides::Nothing, _) | (.., StartTls::Never) => return None,
         (.., StartTls::Offered) => "STARTTLS where offered",
         (.., StartTls::Required) => "STARTTLS",
     };

@@ -193,7 +193,10 @@ impl Chosen {
                     refusal(
                         option,
                         &value,
-                        "PORT or PROTO:PORT, where PORT is 1 to 65535 and PROTO is IMAP, POP3 or LMTP",
+                        format!(
+                            "PORT or PROTO:PORT, where PORT is 1 to 65535 and PROTO is {}",
+                            Protocol::names()
+                        ),
                     )
                 })?;
                 if !services.contains(&service) {
@@ -314,27 +317,15 @@ fn service(security: Security, value: &OsString) -> Option<Service> {
         return None;
     }
     let number = port.parse::<u16>().ok().filter(|number| *number > 0)?;
-    let protocol = match protocol.map(str::to_ascii_lowercase).as_deref() {
-        None => usual_protocol(number),
-        Some("imap") => Protocol::Imap,
-        Some("pop3") => Protocol::Pop3,
-        Some("lmtp") => Protocol::Lmtp,
-        Some(_) => return None,
+    let protocol = match protocol {
+        None => Protocol::implied_by(number),
+        Some(name) => Protocol::named(name)?,
     };
     Some(Service::Port(Port {
         protocol,
         security,
         number,
     }))
-}
-
-fn usual_protocol(port: u16) -> Protocol {
-    match port {
-        143 | 993 => Protocol::Imap,
-        110 | 995 => Protocol::Pop3,
-        24 => Protocol::Lmtp,
-        _ => Protocol::AnyLine,
-    }
 }
 
 #[cfg(test)]

@@ -87,9 +87,9 @@ pub const OPTIONS: &[OptionRow] = &[
         "p",
         PORT,
         "110 and 143 if neither -p nor -s is given",
-        "check this port without TLS from the start; may be repeated. PROTO is IMAP, POP3 or LMTP; \
-         without it 143 and 993 are IMAP, 110 and 995 POP3, 24 LMTP, and any other port has to \
-         send a line",
+        "check this port without TLS from the start; may be repeated. PROTO is IMAP, POP3, \
+         LMTP, SIEVE or SUBMISSION; without it 143 and 993 are IMAP, 110 and 995 POP3, 24 LMTP, and \
+         any other port has to send a line",
     ),
     row(
         "ssl",

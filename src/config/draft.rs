@@ -88,6 +88,8 @@ pub struct Polls {
     pub imap: Poll,
     pub pop3: Poll,
     pub lmtp: Poll,
+    pub sieve: Poll,
+    pub submission: Poll,
     /// By which protocol a delivered message is read again.
     pub deep: Option<Protocol>,
 }
@@ -121,6 +123,8 @@ impl Polls {
             (self.imap, Protocol::Imap),
             (self.pop3, Protocol::Pop3),
             (self.lmtp, Protocol::Lmtp),
+            (self.sieve, Protocol::Sieve),
+            (self.submission, Protocol::Submission),
         ];
         let mut services: Vec<Service> = polls
             .iter()
@@ -147,7 +151,8 @@ pub struct NothingToCheck;
 impl fmt::Display for NothingToCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "nothing is polled: expected poll_imap, poll_pop3 or poll_lmtp to be True, or a deep_probe",
+            "nothing is polled: expected poll_imap, poll_pop3, poll_lmtp, poll_sieve or poll_submission to be \
+             True, or a deep_probe",
         )
     }
 }
@@ -201,6 +206,8 @@ impl Draft {
                 pop3: poll(false, 110, 995),
                 // lmtp_port is meant with TLS as well as without.
                 lmtp: poll(false, 24, 24),
+                sieve: poll(false, 4190, 4190),
+                submission: poll(false, 587, 465),
                 deep: None,
             },
             interval: Duration::from_secs(10),
@@ -385,6 +392,17 @@ mod tests {
             services(all),
             "imap:143 pop3:110 lmtp+tls:24 delivery lmtp+tls:24 to pop3:110"
         );
+        let others = |polls: &mut Polls| {
+            polls.imap.on = false;
+            polls.sieve.on = true;
+            polls.submission.on = true;
+        };
+        assert_eq!(services(others), "sieve:4190 submission:587");
+        let submissions = |polls: &mut Polls| {
+            others(polls);
+            polls.submission.tls = true;
+        };
+        assert_eq!(services(submissions), "sieve:4190 submission+tls:465");
         let deep_alone = |polls: &mut Polls| {
             polls.imap.on = false;
             polls.deep = Some(Protocol::Imap);

@@ -50,10 +50,11 @@ impl Roster {
         }
     }
 
-    /// Whether any backend is logged in to.
-    pub fn has_accounts(&self) -> bool {
+    /// One of the accounts that backends are logged in to with, if there is any.
+    pub fn any_account(&self) -> Option<&Account> {
         let mut known = self.known.values();
-        self.account.is_some() || known.any(|backend| backend.account.is_some())
+        let own = || known.find_map(|backend| backend.account.as_deref());
+        self.account.as_deref().or_else(own)
     }
 
     /// How many backends have something of their own.

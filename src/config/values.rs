@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::settings::{Auth, Brake, Restore, StartTls};
+use crate::probe::protocols::table::PartInDelivery;
 use crate::service::Protocol;
 
 /// A year. Beyond it nobody means it, and clocks may overflow.
@@ -83,10 +84,10 @@ pub const DEEP_PROBE: &str = "no, imap or pop3";
 
 /// The protocol that the delivered message is read by, if any is to be delivered.
 pub fn deep_probe(text: &str) -> Option<Option<Protocol>> {
-    match text.to_ascii_lowercase().as_str() {
-        "imap" => Some(Some(Protocol::Imap)),
-        "pop3" => Some(Some(Protocol::Pop3)),
-        _ => truth(text).filter(|on| !on).map(|_| None),
+    match Protocol::named(text) {
+        Some(protocol) if protocol.row().part == PartInDelivery::Collects => Some(Some(protocol)),
+        Some(_) => None,
+        None => truth(text).filter(|on| !on).map(|_| None),
     }
 }
 

@@ -305,6 +305,48 @@ pub const KEYS: &[KeyRow] = &[
         "",
         "deliver a message to the LMTP port, find it by this protocol, delete it",
     ),
+    added(
+        "poll_sieve",
+        Kind::Truth(|draft, on| draft.polls.sieve.on = on),
+        "False",
+        "port",
+        "check ManageSieve, up to the login",
+    ),
+    added(
+        "sieve_port",
+        Kind::Port(|draft, port| draft.polls.sieve.plain_port = port),
+        "4190",
+        "port",
+        "ManageSieve's port, without TLS from the start",
+    ),
+    added(
+        "poll_submission",
+        Kind::Truth(|draft, on| draft.polls.submission.on = on),
+        "False",
+        "port",
+        "check submission, up to the login",
+    ),
+    added(
+        "submission_ssl",
+        Kind::Truth(|draft, on| draft.polls.submission.tls = on),
+        "False",
+        "ssl",
+        "TLS from the start, on submissions_port",
+    ),
+    added(
+        "submission_port",
+        Kind::Port(|draft, port| draft.polls.submission.plain_port = port),
+        "587",
+        "port",
+        "the port without TLS from the start",
+    ),
+    added(
+        "submissions_port",
+        Kind::Port(|draft, port| draft.polls.submission.tls_port = port),
+        "465",
+        "ssl",
+        "the port with TLS from the start",
+    ),
     row(
         "auth",
         Kind::Words(values::AUTH, |draft, text| {

@@ -23,13 +23,15 @@ use crate::lab::monitor::{Monitor, MonitorPlan};
 use crate::lab::patience::{hold_for, wait_until};
 use crate::lab::place::Place;
 use crate::lab::ring::{
-    Backend, Plaintext, Ring, RingPlan, IMAP, IMAPS, LMTP, PASSWORD, POP3, PROBE_USER, TLS_NAME,
+    Backend, Plaintext, Ring, RingPlan, Serves, IMAP, IMAPS, LMTP, PASSWORD, POP3, PROBE_USER,
+    TLS_NAME,
 };
 
 const RING: RingPlan = RingPlan {
     directors: 1,
     backends: 3,
     plaintext: Plaintext::Allowed,
+    serves: Serves::Mail,
 };
 
 /// A director that nobody else speaks to, with these backends.
