@@ -525,7 +525,7 @@ fn a_repaired_password_whose_login_is_delayed_takes_nobody_down() {
     }
     let director = director_of(&ring.place, "admin", &ring.backends[..3]);
     let plan = MonitorPlan::new(&ring.place, &director.socket())
-        .flags(&format!("-i 1 -t 4 -p IMAP:{IMAP} --starttls=no"))
+        .flags(&format!("-i 1 -t 6 -p IMAP:{IMAP} --starttls=no"))
         .credentials(PROBE_USER, "forgotten");
     let watched = Watched::new("admin".to_string(), director, &plan);
     wait_for_alarm(&watched.monitor, &format!("imap:{IMAP} login"));
