@@ -1,4 +1,4 @@
-//! The coordinator's shell in virtual time: what `src/coordinator.rs` does around the pure rooms,
+//! The coordinator's shell in virtual time: what `src/monitor/mod.rs` does around the pure rooms,
 //! with orders handed to the world in place of sockets and threads.
 //!
 //! It decides nothing by itself, and must not know more of the world than the real one does.
