@@ -28,6 +28,8 @@ pub mod probe;
 pub mod program;
 pub mod quote;
 mod read_only;
+mod report;
+mod runtime;
 pub mod schedule;
 pub mod service;
 mod source;

@@ -1,7 +1,7 @@
 //! When a lasting state of affairs is said: once, again each hour while it lasts, and when it is over.
 //!
 //! `Alarms` is told the whole state each time and finds out what began and what ended; `Notices` is for
-//! what only shows itself in single events. Pure: what is said is the coordinator's.
+//! what only shows itself in single events. Pure: what is said is the engine's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -115,6 +115,12 @@ impl<Kind: Ord + Clone> Alarms<Kind> {
 
     pub fn are_none(&self) -> bool {
         self.standing.is_empty()
+    }
+
+    /// All that hold, said or not.
+    pub fn holding(&self) -> impl Iterator<Item = &Kind> {
+        let holding = self.standing.iter().filter(|(_, one)| one.over.is_none());
+        holding.map(|(kind, _)| kind)
     }
 
     /// What has been said and not ended yet, with the backends that it is about now.

@@ -4,16 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::net::IpAddr;
 
-use log::error;
-
 use super::alarms::Topic;
-use super::log_lines::at_place;
+use super::lines::at_place;
 use super::status::brief;
-use super::Coordinator;
+use super::Engine;
 use crate::backend::{HostState, Tag};
 use crate::config::settings::Brake;
 use crate::few::Few;
-use crate::logging::always;
 use crate::notices::{Call, What};
 use crate::outcome::Stage;
 use crate::policy::Alarm;
@@ -33,19 +30,19 @@ fn by_number<'a>(about: &BTreeSet<IpAddr>, one: &'a str, several: &'a str) -> &'
     }
 }
 
-impl Coordinator {
-    pub(super) fn log_call(&self, call: &Call<Topic>) {
+impl Engine {
+    pub(super) fn say_call(&mut self, call: &Call<Topic>) {
         let Call { kind, what, about } = call;
         match what {
-            What::Began => error!("{}", self.alarm_line(kind, about)),
+            What::Began => self.error(self.alarm_line(kind, about)),
             What::Lasts { for_so_long } => {
                 let line = self.alarm_line(kind, about);
-                error!("{line} (for {} now)", brief(*for_so_long));
+                self.error(format!("{line} (for {} now)", brief(*for_so_long)));
             }
             // Whoever has failed has a line of its own that says so.
-            What::Joined if is_about_healthy(kind) => error!("{}", self.alarm_line(kind, about)),
+            What::Joined if is_about_healthy(kind) => self.error(self.alarm_line(kind, about)),
             What::Joined => {}
-            What::Ended => always!("{}", self.alarm_end(kind)),
+            What::Ended => self.always(self.alarm_end(kind)),
         }
     }
 

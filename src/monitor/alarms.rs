@@ -3,85 +3,86 @@
 //!
 //! Each turn ends with it; where all is well that costs nothing.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::Coordinator;
+use super::Engine;
 use crate::notices::State;
 use crate::policy;
 
 /// What an alarm is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Topic {
+pub enum Topic {
     /// The backends' state.
     Policy(policy::Alarm),
     /// Backends have no thread that probes them.
     Unwatched,
 }
 
-/// When something that looks at all backends is done again: where a site fails, thousands of verdicts a
-/// second come in. It takes a tenth of the time at most.
-pub(super) struct Review {
-    pub(super) wanted: bool,
+/// When all backends are looked at again: several times in a few milliseconds would tell nobody more.
+pub(super) struct AlarmReview {
     not_before: Instant,
+    /// Something has been taken in since the last look.
+    wanted: bool,
 }
 
-impl Review {
-    pub(super) fn new(now: Instant) -> Review {
-        Review {
-            wanted: false,
+/// The pause after a look at so many backends.
+fn pause(backends: usize) -> Duration {
+    Duration::from_micros(u64::try_from(backends).unwrap_or(u64::MAX))
+}
+
+impl AlarmReview {
+    pub(super) fn new(now: Instant) -> AlarmReview {
+        AlarmReview {
             not_before: now,
+            wanted: false,
         }
     }
-
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.wanted.then_some(self.not_before)
-    }
-
-    /// Whether it is to be done now.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.due().map_or(false, |due| now >= due)
-    }
-
-    pub(super) fn on_done(&mut self, began: Instant, ended: Instant) {
-        self.wanted = false;
-        self.not_before = ended + (ended - began) * 9;
-    }
 }
 
-impl Coordinator {
+impl Engine {
     pub(super) fn review_alarms(&mut self) {
-        let began = Instant::now();
-        self.alarm_review.wanted = true;
-        if !self.alarm_review.is_due(began) {
+        let now = self.now.instant;
+        self.alarm_review.wanted = now < self.alarm_review.not_before;
+        if self.alarm_review.wanted {
             return;
         }
-        let state = self.alarms_that_hold(began);
+        let state = self.alarms_that_hold();
         if !(state.is_empty() && self.alarms.are_none()) {
-            for call in self.alarms.on_state(state, began) {
-                self.log_call(&call);
+            for call in self.alarms.on_state(state, now) {
+                self.say_call(&call);
             }
+            self.alarm_review.not_before = now + pause(self.fleet.members().count());
         }
-        self.alarm_review.on_done(began, Instant::now());
     }
 
     /// Other services are checked from now on: the places of the old ones say nothing any more.
     pub(super) fn end_alarms_of_checks(&mut self) {
         let is_over = |topic: &Topic| matches!(topic, Topic::Policy(policy::Alarm::Shared { .. }));
         for call in self.alarms.end(is_over) {
-            self.log_call(&call);
+            self.say_call(&call);
         }
     }
 
     /// When to look again although nothing happens.
     pub(super) fn alarms_due(&self) -> Option<Instant> {
-        let next = || self.alarms.next_due();
-        let due = self.alarm_review.due().or_else(next)?;
-        Some(due.max(self.alarm_review.not_before))
+        let not_before = self.alarm_review.not_before;
+        match self.alarm_review.wanted {
+            true => Some(not_before),
+            false => Some(self.alarms.next_due()?.max(not_before)),
+        }
+    }
+
+    /// The policy's alarms that hold, whether or not they are worth a line yet.
+    pub fn policy_alarms(&self) -> impl Iterator<Item = &policy::Alarm> {
+        self.alarms.holding().filter_map(|topic| match topic {
+            Topic::Policy(alarm) => Some(alarm),
+            Topic::Unwatched => None,
+        })
     }
 
     /// Every source of alarms adds what holds.
-    fn alarms_that_hold(&mut self, now: Instant) -> State<Topic> {
-        let of_policy = policy::alarms(&mut self.fleet, now);
+    fn alarms_that_hold(&mut self) -> State<Topic> {
+        let of_policy = policy::alarms(&mut self.fleet, self.now.instant);
         let mut state: State<Topic> = of_policy
             .into_iter()
             .map(|(alarm, about)| (Topic::Policy(alarm), about))

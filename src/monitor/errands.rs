@@ -1,20 +1,19 @@
 //! Changing commands: first the ledger, then the command, then what its reply means.
 //!
-//! Each is sent over a connection of its own by a thread of its own (`director::link`). Whether it
+//! Each is sent over a connection of its own. Whether it
 //! took effect is never concluded from the reply alone: the next list tells. A dry run does the same
 //! and leaves out the sending.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use log::{debug, error};
-
-use super::memory::{this_second, DISK_PATIENCE};
-use super::{Coordinator, Notice};
+use super::memory::DISK_PATIENCE;
+use super::{Engine, Notice, Now, Output};
 use crate::config::settings::{Deeds, DrainMode, MoveLimit};
-use crate::director::link::{self, Heard};
+use crate::director::error::DirectorError;
 use crate::director::wire::{Change, Generation, Reply};
 use crate::policy::{Action, Answer};
 
@@ -47,6 +46,7 @@ const MOST_UNDER_WAY: usize = 100;
 struct Errand {
     number: u64,
     action: Action,
+    change: Change,
 }
 
 /// How much of HOST-RESET-USERS the director knows.
@@ -70,10 +70,6 @@ impl Errands {
         alike.count() < MOST_UNDER_WAY
     }
 
-    pub(super) fn are_none(&self) -> bool {
-        self.under_way.is_empty()
-    }
-
     /// When what was decided on is sent, even if the ledger is not on disk by then.
     pub(super) fn sending_due(&self) -> Option<Instant> {
         self.waiting_since.map(|since| since + DISK_PATIENCE)
@@ -81,6 +77,15 @@ impl Errands {
 
     pub(super) fn forget(&mut self, address: IpAddr) {
         self.under_way.remove(&address);
+    }
+
+    /// The command of this number, which is under way no longer.
+    fn take(&mut self, number: u64) -> Option<(IpAddr, Action, Change)> {
+        let mut errands = self.under_way.iter();
+        let (address, _) = errands.find(|(_, errand)| errand.number == number)?;
+        let address = *address;
+        let errand = self.under_way.remove(&address)?;
+        Some((address, errand.action, errand.change))
     }
 
     /// A list was read over this connection, from such a director.
@@ -101,7 +106,7 @@ impl Errands {
     }
 }
 
-impl Coordinator {
+impl Engine {
     /// It will be sent with all that is decided on at this time.
     pub(super) fn decide_on(&mut self, address: IpAddr, action: Action) {
         if !self.errands.has_room_for(action) {
@@ -111,13 +116,16 @@ impl Coordinator {
             Some(change) => change,
             None => return,
         };
-        self.fleet
-            .on_sent(address, action, this_second(), Instant::now());
+        let Now { instant, second } = self.now;
+        self.fleet.on_sent(address, action, second, instant);
         self.errands.sent += 1;
         let number = self.errands.sent;
-        self.errands
-            .under_way
-            .insert(address, Errand { number, action });
+        let errand = Errand {
+            number,
+            action,
+            change,
+        };
+        self.errands.under_way.insert(address, errand);
         self.errands.decided.push((number, change));
     }
 
@@ -127,7 +135,8 @@ impl Coordinator {
             return;
         }
         self.remember();
-        let since = *self.errands.waiting_since.get_or_insert_with(Instant::now);
+        let now = self.now.instant;
+        let since = *self.errands.waiting_since.get_or_insert(now);
         if self.waits_for_ledger(since) {
             return;
         }
@@ -135,51 +144,52 @@ impl Coordinator {
         for (number, change) in std::mem::take(&mut self.errands.decided) {
             let address = change.address();
             match self.errands.under_way.get(&address) {
-                Some(errand) if errand.number == number => {
-                    let action = errand.action;
-                    match self.settings.deeds {
-                        Deeds::Done => self.send(number, change, action),
-                        Deeds::Told => self.imagine(number, change),
-                    }
-                }
-                _ => debug!("command {number}: not sent, {address} has left the list since"),
+                Some(errand) if errand.number == number => match self.settings.deeds {
+                    Deeds::Done => self.send(number, change),
+                    Deeds::Told => self.imagine(number, change),
+                },
+                _ => self.debug(format!(
+                    "command {number}: not sent, {address} has left the list since"
+                )),
             }
         }
     }
 
-    fn send(&mut self, number: u64, change: Change, action: Action) {
-        let address = change.address();
-        debug!("command {number}: {} {address}", change.name());
-        let socket = self.settings.socket.clone();
-        let heard = self.heard.0.clone();
-        match link::send_change(socket, number, change, self.patience(change), heard) {
-            Ok(()) => {
-                self.notices.lower(&Notice::NoThread);
+    fn send(&mut self, number: u64, change: Change) {
+        self.debug(format!(
+            "command {number}: {} {}",
+            change.name(),
+            change.address()
+        ));
+        self.put(Output::Send {
+            number,
+            change,
+            socket: self.settings.socket.clone(),
+            patience: self.patience(change),
+        });
+    }
+
+    pub(super) fn on_command_not_started(&mut self, number: u64, cause: &io::Error) {
+        if let Some((address, action, change)) = self.errands.take(number) {
+            if self.notices.raise(Notice::NoThread, self.now.instant) {
+                self.error(format!(
+                    "{address}: no thread to send {}: {cause}",
+                    change.name()
+                ));
             }
-            Err(cause) => {
-                if self.notices.raise(Notice::NoThread, Instant::now()) {
-                    error!("{address}: no thread to send {}: {cause}", change.name());
-                }
-                self.finish(address, action, Answer::NotDone);
-            }
+            self.finish(address, action, Answer::NotDone);
         }
     }
 
     /// A dry run sends nothing. All that follows is as if the director had said `OK` and done it.
     fn imagine(&mut self, number: u64, change: Change) {
-        debug!(
+        self.debug(format!(
             "DRY-RUN: command {number}: {} {}",
             change.name(),
             change.address()
-        );
-        self.dry_run.on_change(&change, this_second());
-        let heard = Heard {
-            number,
-            change,
-            result: Ok(Reply::Ok),
-        };
-        // The receiver is this coordinator's own.
-        let _ = self.heard.0.send(heard);
+        ));
+        self.dry_run.on_change(&change, self.now.second);
+        self.on_answer(number, &Ok(Reply::Ok));
     }
 
     fn patience(&self, change: Change) -> Duration {
@@ -236,31 +246,26 @@ impl Coordinator {
         })
     }
 
-    pub(super) fn on_answer(&mut self, heard: Heard) {
-        let Heard {
-            number,
-            change,
-            result,
-        } = heard;
-        let address = change.address();
-        let action = match self.errands.under_way.get(&address) {
-            Some(errand) if errand.number == number => errand.action,
-            _ => {
-                debug!("command {number}: answer dropped, {address} has left the list since");
-                return;
+    pub(super) fn on_answer(&mut self, number: u64, result: &Result<Reply, DirectorError>) {
+        let (address, action, change) = match self.errands.take(number) {
+            Some(errand) => errand,
+            None => {
+                return self.debug(format!(
+                    "command {number}: answer dropped, its backend has left the list since"
+                ));
             }
         };
-        self.errands.under_way.remove(&address);
-        let answer = match &result {
+        self.notices.lower(&Notice::NoThread);
+        let answer = match result {
             Ok(Reply::Ok) => Answer::Done,
             Err(cause) if !cause.leaves_doubt() => Answer::NotSent,
             _ => Answer::NotDone,
         };
-        match &result {
+        match result {
             Err(cause) if answer == Answer::NotSent => self.on_unsent(&change, cause),
-            _ => self.log_answer(&change, &result),
+            _ => self.say_answer(&change, result),
         }
-        if let (Change::HostResetUsers { limit, .. }, Err(cause)) = (change, &result) {
+        if let (Change::HostResetUsers { limit, .. }, Err(cause)) = (change, result) {
             if cause.is_close_for_reply() {
                 self.errands.on_reset_closed(limit);
             }
@@ -269,9 +274,8 @@ impl Coordinator {
     }
 
     fn finish(&mut self, address: IpAddr, action: Action, answer: Answer) {
-        self.errands.under_way.remove(&address);
         self.fleet
-            .on_answer(address, action, answer, Instant::now());
+            .on_answer(address, action, answer, self.now.instant);
         self.want_lists();
     }
 }

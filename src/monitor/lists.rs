@@ -1,22 +1,16 @@
-//! The standing connection: opens it, asks it for a reading, and takes in what the lists show. Where
+//! The standing connection: when it is to be opened and asked for a reading, and what the lists show. Where
 //! it cannot be opened, or does not answer, failover is off, which is one alarm.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use chrono::Local;
-use crossbeam_channel::{never, Receiver};
-use log::{debug, error};
-
-use super::{Coordinator, Notice};
+use super::{Engine, Event, Notice, Output, Told};
 use crate::backend::HostState;
 use crate::config::settings::Deeds;
 use crate::director::client;
 use crate::director::error::{DirectorError, DirectorFault};
-use crate::director::watch::{Reading, Wanted, Watch, LISTS_DEADLINE};
+use crate::director::watch::LISTS_DEADLINE;
 use crate::director::wire::{self, RingState};
-use crate::hook::Change;
-use crate::logging::always;
 use crate::policy::{self, Changes, Sync};
 
 /// Between two tries to open the connection.
@@ -39,8 +33,10 @@ const BACK_FOR_GOOD: Duration = Duration::from_secs(10);
 /// A ring that is unsynced for longer than any hand-over takes.
 const UNSYNCED_TOO_LONG: Duration = Duration::from_secs(60);
 
-pub(super) struct Lists {
-    watch: Option<Watch>,
+/// What is known of the connection that the lists are read over.
+pub(super) struct ListReading {
+    is_open: bool,
+    /// The number of the last connection.
     connections: u64,
     /// A reading has to be asked for.
     wanted: bool,
@@ -64,8 +60,6 @@ pub(super) struct Lists {
     ring: Option<(Sync, Instant)>,
     /// A director before 2.2.16 does not.
     pub(super) tells_sync: bool,
-    /// Receives nothing, while there is no connection.
-    silence: Receiver<()>,
 }
 
 struct Off {
@@ -73,10 +67,10 @@ struct Off {
     back: Option<Instant>,
 }
 
-impl Lists {
-    pub(super) fn new(now: Instant) -> Lists {
-        Lists {
-            watch: None,
+impl ListReading {
+    pub(super) fn new(now: Instant) -> ListReading {
+        ListReading {
+            is_open: false,
             connections: 0,
             wanted: false,
             due: now,
@@ -89,16 +83,15 @@ impl Lists {
             unsynced_since: None,
             ring: None,
             tells_sync: true,
-            silence: never(),
         }
     }
 
     /// When to wake up to open the connection, or to see whether its thread still reads.
     pub(super) fn next_look(&self) -> Option<Instant> {
-        Some(match (&self.watch, self.overdue) {
-            (None, _) => self.due,
-            (Some(_), None) => self.heard.max(self.opened) + OVERDUE,
-            (Some(_), Some(asked)) => asked + LISTS_DEADLINE + OVERDUE_PATIENCE,
+        Some(match (self.is_open, self.overdue) {
+            (false, _) => self.due,
+            (true, None) => self.heard.max(self.opened) + OVERDUE,
+            (true, Some(asked)) => asked + LISTS_DEADLINE + OVERDUE_PATIENCE,
         })
     }
 
@@ -110,10 +103,6 @@ impl Lists {
         }
     }
 
-    pub(super) fn bell(&self) -> &Receiver<()> {
-        self.watch.as_ref().map_or(&self.silence, Watch::bell)
-    }
-
     /// Whether a connection that ends so is worth a try at once, before anybody is alarmed.
     fn is_to_be_opened_again(&self, cause: &DirectorError, now: Instant) -> bool {
         let has_stood = self.heard >= self.opened && now >= self.opened + LONG_STANDING;
@@ -123,31 +112,35 @@ impl Lists {
             _ => false,
         }
     }
-
-    fn open_again_at_once(&mut self, now: Instant) {
-        self.watch = None;
-        self.due = now;
-    }
 }
 
-impl Coordinator {
+impl Engine {
     /// The settings name another socket: what is known of the director behind the one before does not
     /// count any more.
     pub(super) fn turn_to_other_socket(&mut self) {
-        let now = Instant::now();
-        self.lists = Lists {
+        self.close_lists();
+        self.lists = ListReading {
             connections: self.lists.connections,
-            ..Lists::new(now)
+            ..ListReading::new(self.now.instant)
         };
         self.dry_run.forget();
         self.fleet.on_sync(Sync::Silent);
         // If the new one does not answer either, that is an alarm of its own.
         if self.notices.lower(&Notice::DirectorSilent) {
-            always!(
-                "director {} is no longer used",
-                self.settings.socket.display()
-            );
+            let socket = self.settings.socket.display();
+            self.always(format!("director {socket} is no longer used"));
         }
+    }
+
+    fn close_lists(&mut self) {
+        if std::mem::take(&mut self.lists.is_open) {
+            self.put(Output::CloseLists);
+        }
+    }
+
+    fn open_lists_again_at_once(&mut self) {
+        self.close_lists();
+        self.lists.due = self.now.instant;
     }
 
     /// Asks for the lists at once, for instance to see what a command came to.
@@ -157,69 +150,70 @@ impl Coordinator {
 
     /// There is a connection, or one is opened when that is due; what is wanted is asked for, once
     /// for all that want it.
-    pub(super) fn tend_watch(&mut self) {
+    pub(super) fn tend_lists(&mut self) {
         let wanted = std::mem::take(&mut self.lists.wanted);
-        let now = Instant::now();
+        let now = self.now.instant;
         let is_due = self.lists.next_look().map_or(false, |due| due <= now);
-        if let Some(watch) = &self.lists.watch {
+        if self.lists.is_open {
             if wanted || is_due {
-                watch.read_now();
+                self.put(Output::ReadLists);
             }
             if is_due {
-                self.on_overdue(now);
+                self.on_overdue();
             }
-            return;
-        }
-        if !is_due {
-            return;
-        }
-        self.lists.due = now + TRY_INTERVAL;
-        self.lists.opened = now;
-        self.lists.overdue = None;
-        self.lists.connections += 1;
-        let socket = self.settings.socket.clone();
-        match Watch::open(socket, self.lists.connections) {
-            Ok(watch) => self.lists.watch = Some(watch),
-            Err(cause) => {
-                if self.notices.raise(Notice::NoThread, now) {
-                    error!("director: no thread to read its lists: {cause}");
-                }
-            }
+        } else if is_due {
+            self.lists.due = now + TRY_INTERVAL;
+            self.lists.opened = now;
+            self.lists.overdue = None;
+            self.lists.connections += 1;
+            self.lists.is_open = true;
+            self.put(Output::OpenLists {
+                connection: self.lists.connections,
+                socket: self.settings.socket.clone(),
+            });
         }
     }
 
-    /// Whatever woke the coordinator, what it knows of the lists is up to date.
-    pub(super) fn take_readings(&mut self) {
-        let readings = match &self.lists.watch {
-            Some(watch) => watch.take(),
-            None => return,
-        };
-        for reading in readings {
-            self.on_reading(reading);
-        }
+    fn is_of_lists(&self, connection: u64) -> bool {
+        self.lists.is_open && self.lists.connections == connection
     }
 
-    fn on_reading(&mut self, reading: Reading) {
-        let now = Instant::now();
+    pub(super) fn on_reading(
+        &mut self,
+        connection: u64,
+        reading: Result<client::Lists, DirectorError>,
+    ) {
+        if !self.is_of_lists(connection) {
+            return;
+        }
         match reading {
             Ok(lists) => self.take_in(lists),
-            Err(cause) if self.lists.is_to_be_opened_again(&cause, now) => {
-                self.lists.open_again_at_once(now);
+            Err(cause) if self.lists.is_to_be_opened_again(&cause, self.now.instant) => {
+                self.open_lists_again_at_once();
                 self.lists.ended = Some(cause);
                 self.fleet.on_sync(Sync::Silent);
             }
             Err(cause) => {
-                self.lists.watch = None;
+                self.close_lists();
                 self.on_silence(&cause.to_string(), &cause.advice());
             }
         }
         self.review_all();
-        self.say_what_is_news();
+    }
+
+    pub(super) fn on_lists_not_opened(&mut self, connection: u64, cause: &str) {
+        if self.is_of_lists(connection) {
+            self.lists.is_open = false;
+            if self.notices.raise(Notice::NoThread, self.now.instant) {
+                self.error(format!("director: no thread to read its lists: {cause}"));
+            }
+        }
     }
 
     /// It says why before it ends, so this is a defect of ours; a new one is opened all the same.
-    pub(super) fn on_watch_ended(&mut self) {
-        if self.lists.watch.take().is_some() {
+    pub(super) fn on_lists_ended(&mut self, connection: u64) {
+        if self.is_of_lists(connection) {
+            self.close_lists();
             let cause = "the thread that reads the director's lists has died";
             self.on_silence(cause, "this is a defect of the monitor");
             self.review_all();
@@ -228,8 +222,8 @@ impl Coordinator {
 
     /// The thread that reads the lists waits for no director longer than its deadline. But the kernel
     /// may keep it, where the socket's path is on a file system that hangs.
-    fn on_overdue(&mut self, now: Instant) {
-        if self.lists.overdue.replace(now).is_some() {
+    fn on_overdue(&mut self) {
+        if self.lists.overdue.replace(self.now.instant).is_some() {
             let socket = self.settings.socket.display();
             let cause = format!("director {socket}: the thread that reads its lists hangs");
             self.on_silence(&cause, "does the file system of this path answer?");
@@ -243,29 +237,14 @@ impl Coordinator {
         let address = change.address();
         let line = format!("{address}: {} was not sent: {cause}", change.name());
         if self.notices.is_raised(&Notice::DirectorSilent) {
-            debug!("{line}");
+            self.debug(line);
         } else if let DirectorFault::Io(_) = cause.fault {
             // Such as a lack of descriptors: another connection would be no better.
-            error!("{line}; trying again later");
+            self.error(format!("{line}; trying again later"));
         } else {
             self.lists.unsent.push(line);
-            self.lists.open_again_at_once(Instant::now());
+            self.open_lists_again_at_once();
             self.fleet.on_sync(Sync::Silent);
-        }
-    }
-
-    /// An unchanged list tells something only while something of ours is under way: a command
-    /// or a debt to be settled, an action held back, a notice to be said again.
-    fn say_what_is_news(&mut self) {
-        let at_rest = self.holds.is_empty()
-            && self.errands.are_none()
-            && self.notices.raised().next().is_none()
-            && self.fleet.is_at_rest();
-        if let Some(watch) = &mut self.lists.watch {
-            watch.report(match at_rest {
-                true => Wanted::Changes,
-                false => Wanted::All,
-            });
         }
     }
 
@@ -273,27 +252,25 @@ impl Coordinator {
         self.fleet.on_sync(Sync::Silent);
         self.lists.unsynced_since = None;
         self.lists.ended = None;
-        for line in self.lists.unsent.drain(..) {
-            debug!("{line}");
+        for line in std::mem::take(&mut self.lists.unsent) {
+            self.debug(line);
         }
-        let now = Instant::now();
+        let now = self.now.instant;
         let silent = now.saturating_duration_since(self.lists.heard);
-        let since =
-            chrono::Duration::from_std(silent).map_or(Local::now(), |silent| Local::now() - silent);
-        let since = since.format("%Y-%m-%d %H:%M:%S");
-        let status = format!("failover is off since {since}: {cause}; {}", self.summary());
-        self.service_manager.tell_status(status);
-        let since_then = self.lists.heard;
-        let off = self.lists.off.get_or_insert(Off {
-            since: since_then,
-            back: None,
-        });
+        self.put(Output::TellManager(Told::FailoverOff {
+            silent,
+            cause: cause.to_owned(),
+            summary: self.summary(),
+        }));
+        let since = self.lists.heard;
+        let off = self.lists.off.get_or_insert(Off { since, back: None });
         off.back = None;
         if self.notices.raise(Notice::DirectorSilent, now) {
-            error!(
-                "failover is off since {since}: {cause}; no backend is taken down or brought up; \
-                 {advice} (trying again every second)"
-            );
+            self.put(Output::Say(Event::FailoverOff {
+                silent,
+                cause: cause.to_owned(),
+                advice: advice.to_owned(),
+            }));
         }
     }
 
@@ -307,28 +284,29 @@ impl Coordinator {
             }
             let back = *off.back.get_or_insert(began);
             if began >= back + BACK_FOR_GOOD {
-                self.notices.lower(&Notice::DirectorSilent);
                 let silent = back.saturating_duration_since(off.since);
                 let steady = began.saturating_duration_since(back);
-                always!(
+                self.lists.off = None;
+                self.notices.lower(&Notice::DirectorSilent);
+                self.always(format!(
                     "failover is on again: director {} has answered for {} s, after {} s in which it did \
                      not, or not steadily",
                     self.settings.socket.display(),
                     steady.as_secs(),
                     silent.as_secs()
-                );
-                self.lists.off = None;
+                ));
             }
         } else if let Some(cause) = self.lists.ended.take() {
-            always!("{cause}; connected again");
+            self.always(format!("{cause}; connected again"));
         }
         for line in std::mem::take(&mut self.lists.unsent) {
-            error!("{line}; trying again later");
+            self.error(format!("{line}; trying again later"));
         }
     }
 
     fn take_in(&mut self, lists: client::Lists) {
         self.on_heard(lists.began);
+        self.notices.lower(&Notice::NoThread);
         self.errands
             .on_list(self.lists.connections, lists.hosts.generation);
         self.note_malformed(&lists);
@@ -343,16 +321,12 @@ impl Coordinator {
         self.start_workers();
         self.remember();
         let summary = self.summary();
-        self.service_manager.tell_status(summary);
+        self.put(Output::TellManager(Told::Summary(summary)));
     }
 
     fn run_hook(&mut self, address: IpAddr, to: HostState) {
-        let hook = match &self.settings.hook {
-            Some(hook) => hook,
-            None => return,
-        };
-        if let Err(cause) = self.hooks.run(hook, Change { address, to }) {
-            error!("{address}: no thread to run the script for its change: {cause}");
+        if let Some(hook) = self.settings.hook.clone() {
+            self.put(Output::RunScript { hook, address, to });
         }
     }
 
@@ -362,21 +336,22 @@ impl Coordinator {
             Some(first) => first,
             None => {
                 if self.notices.lower(&Notice::MalformedLines) {
-                    always!("director: no line of its lists is malformed any more");
+                    let line = "director: no line of its lists is malformed any more";
+                    self.always(line.to_owned());
                 }
                 return;
             }
         };
-        if self.notices.raise(Notice::MalformedLines, Instant::now()) {
+        if self.notices.raise(Notice::MalformedLines, self.now.instant) {
             let count: usize = malformed.iter().map(|lines| lines.count).sum();
-            error!(
+            self.error(format!(
                 "director: {count} malformed lines in its lists are skipped, the first: {first}"
-            );
+            ));
         }
     }
 
     fn on_ring(&mut self, state: &RingState) {
-        let now = Instant::now();
+        let now = self.now.instant;
         let sync = match state {
             // A status that an old director does not tell holds nothing back.
             RingState::Synced | RingState::NotTold => Sync::Synced,
@@ -390,7 +365,9 @@ impl Coordinator {
         match state {
             RingState::Unknown(text) => {
                 if self.notices.raise(Notice::RingStatusUnknown, now) {
-                    error!("director: unknown ring status {text} is taken for unsynced");
+                    self.error(format!(
+                        "director: unknown ring status {text} is taken for unsynced"
+                    ));
                 }
             }
             _ => {
@@ -400,29 +377,29 @@ impl Coordinator {
         if matches!(state, RingState::Synced | RingState::NotTold) {
             self.lists.unsynced_since = None;
             if self.notices.lower(&Notice::RingUnsynced) {
-                always!("the ring is synced again");
+                self.always("the ring is synced again".to_owned());
             }
             return;
         }
         let since = *self.lists.unsynced_since.get_or_insert(now);
         if now - since >= UNSYNCED_TOO_LONG && self.notices.raise(Notice::RingUnsynced, now) {
-            error!(
+            self.error(format!(
                 "the ring has not been synced for {} s: nothing is changed; see doveadm director ring status",
                 (now - since).as_secs()
-            );
+            ));
         }
     }
 
     fn on_changes(&mut self, changes: &Changes) {
         for address in &changes.left {
-            self.stop_worker(*address);
+            self.on_left(*address);
         }
         for address in &changes.joined {
-            always!("{address} is listed");
+            self.always(format!("{address} is listed"));
             self.recall(*address);
         }
         for news in &changes.news {
-            self.log_news(news);
+            self.say_news(news);
         }
         if self.settings.deeds == Deeds::Done {
             for (address, to) in &changes.observed {
@@ -431,10 +408,10 @@ impl Coordinator {
         }
         for address in &changes.unobserved {
             self.unobserved += 1;
-            error!(
+            self.error(format!(
                 "{address}: the director said OK, but its list shows another state ({} times so far)",
                 self.unobserved
-            );
+            ));
         }
     }
 }

@@ -9,11 +9,8 @@ use std::fmt::{self, Display};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::logging::always;
-use log::error;
-
-use super::log_lines::service_of;
-use super::Coordinator;
+use super::lines::service_of;
+use super::Engine;
 use crate::outcome::{Blame, Fault};
 use crate::schedule::Finding;
 
@@ -233,9 +230,9 @@ impl LocalFaults {
     }
 }
 
-impl Coordinator {
+impl Engine {
     pub(super) fn tell_local_faults(&mut self) {
-        let now = Instant::now();
+        let now = self.now.instant;
         if self.local_faults.due().map_or(true, |due| now < due) {
             return;
         }
@@ -250,24 +247,26 @@ impl Coordinator {
                             service_of(&self.roster.target(*address), *service).to_string()
                         })
                         .collect();
-                    error!(
+                    self.error(format!(
                         "{} of {} cannot be checked from this machine: {}; no backend is taken down \
                          or brought up for that: {}",
                         listed(services.iter(), services.len()),
                         listed(addresses.iter(), addresses.len()),
                         cause.with_advice(),
                         self.what_judges(&addresses)
-                    );
+                    ));
                 }
                 News::Over(cause) => {
-                    always!("no backend is kept from being checked any more by this: {cause}");
+                    self.always(format!(
+                        "no backend is kept from being checked any more by this: {cause}"
+                    ));
                 }
             }
         }
     }
 }
 
-impl Coordinator {
+impl Engine {
     /// By what these backends are judged meanwhile.
     fn what_judges(&self, addresses: &BTreeSet<IpAddr>) -> String {
         let is_blind = |address: &&IpAddr| {

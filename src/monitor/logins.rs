@@ -1,24 +1,27 @@
 //! Which backends are probed as the same user: the policy is told by numbers, and never sees an
 //! account.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 
+use super::Engine;
 use crate::account::Account;
 use crate::policy::Login;
+use crate::target::Target;
 
-/// Numbers accounts by their contents, with a key of this process.
-#[derive(Default)]
-pub(super) struct Logins {
-    keys: RandomState,
+/// The same for the same account with the same password, and for no other. It is shown to nobody.
+fn number(account: &Account) -> Login {
+    let mut hasher = DefaultHasher::new();
+    account.hash(&mut hasher);
+    Login(hasher.finish())
 }
 
-impl Logins {
-    /// The same for the same account with the same password, and for no other.
-    pub(super) fn number(&self, account: &Account) -> Login {
-        let mut hasher = self.keys.build_hasher();
-        account.hash(&mut hasher);
-        Login(hasher.finish())
+impl Engine {
+    /// Whom a backend is probed as from now on.
+    pub(super) fn on_login(&mut self, target: &Target) {
+        let account = target.account.as_deref();
+        let login = account.map(number);
+        self.fleet.on_login(target.address, login);
     }
 }
 
@@ -34,8 +37,7 @@ mod tests {
             password: Secret::new(password),
             master: None,
         };
-        let logins = Logins::default();
-        let number = |user, password| logins.number(&account(user, password));
+        let number = |user, password| number(&account(user, password));
         assert_eq!(number(b"a", b"x"), number(b"a", b"x"));
         assert_ne!(number(b"a", b"x"), number(b"a", b"y"));
         assert_ne!(number(b"a", b"x"), number(b"b", b"x"));

@@ -1,75 +1,62 @@
-//! The only owner of the fleet's state, and the only one who tells the director anything.
+//! The engine: it alone owns what is known of the backends, and it alone decides.
 //!
-//! Probe outcomes, what the director says, signals and timers all come in as one closed `Event`;
-//! each is taken in, the policy is asked, and what it decides is done. It never waits for another
-//! process: threads elsewhere do, each with a deadline.
+//! It is told what happened (`Input`) and when (`Now`), and says what is to be done (`Output`) and when it
+//! wants to be told the time. Pure: no clock, thread, channel, file, socket or log in this room. The runtime
+//! carries out what it says, and so does the simulator, in virtual time.
 
 mod alarm_lines;
 mod alarms;
 mod crew;
 mod dry_run;
 mod errands;
+mod input;
+mod lines;
 mod lists;
 mod local_faults;
-mod log_lines;
 mod logins;
 mod memory;
+mod output;
 mod reload;
 mod restarts;
+mod snapshot;
 mod status;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{select, unbounded, Receiver, Sender};
-use log::debug;
-
 use crate::config::roster::Roster;
 use crate::config::settings::Settings;
-use crate::daemon::Signal;
-use crate::director::link::Heard;
 use crate::history::History;
-use crate::hook::Hooks;
-use crate::ledger::{Clerk, Recorded};
-use crate::logging::LogHandle;
 use crate::notices::{Alarms, Notices};
-use crate::notify::{self, ServiceManager};
-use crate::policy::{self, Decision, Fleet, Hold, Need};
-use crate::source::Source;
-use crate::worker::{Desk, Ended, Report, Task, Traffic, Worker};
+use crate::policy::{self, Decision, Fleet, Hold, Memory, Need};
 
-use alarms::{Review, Topic};
+use alarms::AlarmReview;
+use crew::Worker;
 use dry_run::DryRun;
 use errands::Errands;
-use lists::Lists;
+use lines::SaidFailures;
+use lists::ListReading;
 use local_faults::LocalFaults;
-use log_lines::SaidFailures;
-use logins::Logins;
+use memory::StateFile;
 use restarts::Restarts;
 
-/// All that can wake the coordinator.
-enum Event {
-    /// Workers have put news on the desk, or the lists' thread has.
-    News,
-    /// A worker's thread has ended by a defect.
-    WorkerEnded(Ended),
-    /// The lists' thread has ended.
-    WatchEnded,
-    Heard(Heard),
-    Recorded(Recorded),
-    Signal(Signal),
-    /// A time it has set itself, such as the end of a hold.
-    Timer,
-}
-
-/// Longer than any wait is worth a thought.
-const FAR: Duration = Duration::from_secs(24 * 3600);
+pub use alarms::Topic;
+pub use input::{Input, Now, Remembered, Report, Request};
+pub(crate) use lines::at_place;
+pub(crate) use memory::DISK_PATIENCE;
+pub use output::{Event, Level, Output, Told};
+pub use snapshot::{
+    AsOf, BackendHistory, BackendView, Checks, Currency, DirectorView, PollView, Snapshot, Summary,
+};
+pub(crate) use status::brief;
 
 /// What is worth an error line while it lasts, once and then each hour, and shows itself in single
 /// events. What follows from the state is an alarm (`alarms::Topic`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Notice {
+pub enum Notice {
     /// Nothing can be told to the director: failover is off.
     DirectorSilent,
     RingUnsynced,
@@ -85,26 +72,32 @@ enum Notice {
     FewDescriptors,
 }
 
-/// What is to be done, and where that was read.
-pub struct Configuration {
-    pub source: Source,
+/// What the operator wants, as it was read at the start or by a reload.
+#[derive(Clone, Debug)]
+pub struct Terms {
     pub settings: Settings,
-    pub task: Task,
     pub roster: Roster,
+    /// What is odd about the files, each a line of its own.
+    pub remarks: Vec<String>,
+    /// What TLS does not prove, though nobody turned that off.
+    pub unverified: Option<String>,
+    /// What matters of the settings, in one line.
+    pub summary: String,
 }
 
 /// Watches the backends until a signal says stop.
-pub struct Coordinator {
+pub struct Engine {
+    /// Of the input that is taken in.
+    now: Now,
+    /// What follows from the inputs has been said.
+    is_settled: bool,
+    outputs: VecDeque<Output>,
     settings: Settings,
-    /// What each worker is given.
-    task: Task,
     roster: Roster,
-    /// What the settings are read from again.
-    source: Source,
-    logins: Logins,
-    log: LogHandle,
+    /// How many backends can be probed at once.
+    most_at_once: usize,
     fleet: Fleet,
-    clerk: Clerk,
+    state_file: StateFile,
     workers: BTreeMap<IpAddr, Worker>,
     workers_started: u64,
     /// No thread could be started; it is not tried again before.
@@ -112,11 +105,11 @@ pub struct Coordinator {
     restarts: Restarts,
     /// Why, while some backends have no thread for that.
     full_crew_cause: Option<String>,
-    lists: Lists,
+    lists: ListReading,
     dry_run: DryRun,
     errands: Errands,
-    held_review: Review,
-    alarm_review: Review,
+    held_review: HeldReview,
+    alarm_review: AlarmReview,
     /// The actions held back at present, so that a hold is logged when it begins.
     holds: BTreeMap<IpAddr, Hold>,
     alarms: Alarms<Topic>,
@@ -126,41 +119,50 @@ pub struct Coordinator {
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
     history: History,
-    hooks: Hooks,
-    desk: Desk,
-    traffic: Traffic,
-    heard: (Sender<Heard>, Receiver<Heard>),
-    signals: Receiver<Signal>,
-    service_manager: ServiceManager,
 }
 
-impl Coordinator {
-    pub fn new(
-        configuration: Configuration,
-        clerk: Clerk,
-        log: LogHandle,
-        signals: Receiver<Signal>,
-        service_manager: ServiceManager,
-    ) -> Coordinator {
-        let Configuration {
-            source,
-            settings,
-            task,
-            roster,
-        } = configuration;
-        Coordinator {
+/// When all that is held back is looked at again, since what was found out about one backend may be what
+/// another was held for. Where a site fails, thousands of verdicts a second come in, and each look takes the
+/// square of how many are held.
+struct HeldReview {
+    wanted: bool,
+    not_before: Instant,
+}
+
+/// The pause after a look at so many: 2 ms for 200, a fifth of a second for 2,000.
+fn review_pause(held: usize) -> Duration {
+    let held = u64::try_from(held).unwrap_or(u64::MAX);
+    Duration::from_nanos(held.saturating_mul(held).saturating_mul(50))
+}
+
+impl Engine {
+    /// `remembered` is what the state file holds.
+    pub fn new(terms: Terms, remembered: Remembered, most_at_once: usize, now: Now) -> Engine {
+        let Terms {
+            settings, roster, ..
+        } = terms;
+        let mut engine = Engine {
+            now,
+            is_settled: false,
+            outputs: VecDeque::new(),
             fleet: Fleet::new(settings.rules),
-            logins: Logins::default(),
-            lists: Lists::new(Instant::now()),
-            dry_run: DryRun::default(),
-            errands: Errands::default(),
+            settings,
+            roster,
+            most_at_once,
+            state_file: StateFile::new(remembered),
             workers: BTreeMap::new(),
             workers_started: 0,
             crew_is_full_until: None,
             restarts: Restarts::default(),
             full_crew_cause: None,
-            held_review: Review::new(Instant::now()),
-            alarm_review: Review::new(Instant::now()),
+            lists: ListReading::new(now.instant),
+            dry_run: DryRun::default(),
+            errands: Errands::default(),
+            held_review: HeldReview {
+                wanted: false,
+                not_before: now.instant,
+            },
+            alarm_review: AlarmReview::new(now.instant),
             holds: BTreeMap::new(),
             alarms: Alarms::new(),
             notices: Notices::new(),
@@ -168,112 +170,128 @@ impl Coordinator {
             said_failures: SaidFailures::default(),
             unobserved: 0,
             history: History::default(),
-            hooks: Hooks::default(),
-            desk: Desk::new(),
-            traffic: Traffic::new(Instant::now()),
-            heard: unbounded(),
-            settings,
-            task,
-            roster,
-            source,
-            clerk,
-            log,
-            signals,
-            service_manager,
-        }
+        };
+        engine.put(Output::TellManager(Told::Ready));
+        engine
     }
 
-    /// Runs until told to stop. Threads still in a probe are left to the end of the process: the
-    /// longest would keep it for a whole timeout.
-    pub fn run(mut self) {
-        self.service_manager.tell(&notify::Message::Ready);
-        loop {
-            self.service_manager.keep_alive(Instant::now());
-            self.tend_watch();
-            let event = self.next_event();
-            self.take_reports();
-            self.take_readings();
-            match event {
-                Event::News | Event::Timer => {}
-                Event::WorkerEnded(ended) => self.on_worker_ended(ended),
-                Event::WatchEnded => self.on_watch_ended(),
-                Event::Heard(heard) => self.on_answer(heard),
-                Event::Recorded(recorded) => self.on_recorded(&recorded),
-                Event::Signal(Signal::Stop) => break,
-                Event::Signal(Signal::Reload) => self.reload(),
-                Event::Signal(Signal::Status) => self.log_status(),
+    /// Takes in what happened. What follows from it is in the outputs; several inputs may be taken in before
+    /// these are asked for.
+    pub fn handle(&mut self, input: Input, now: Now) {
+        self.now = now;
+        self.is_settled = false;
+        match input {
+            Input::Found(report) => self.on_report(&report),
+            Input::WorkerNotStarted {
+                address,
+                number,
+                cause,
+            } => self.on_worker_not_started(address, number, cause),
+            Input::WorkerEnded { address, born_as } => self.on_worker_ended(address, born_as),
+            Input::Lists {
+                connection,
+                reading,
+            } => self.on_reading(connection, reading),
+            Input::ListsNotOpened { connection, cause } => {
+                self.on_lists_not_opened(connection, &cause);
             }
-            self.restart_workers_when_due();
-            self.review_holds_that_ended();
-            self.review_held_when_due();
-            self.tell_local_faults();
-            self.send_decided();
-            self.review_alarms();
+            Input::ListsEnded { connection } => self.on_lists_ended(connection),
+            Input::Answered { number, answer } => self.on_answer(number, &answer),
+            Input::CommandNotStarted { number, cause } => {
+                self.on_command_not_started(number, &cause);
+            }
+            Input::StateWritten { number, result } => self.on_state_written(number, &result),
+            Input::ScriptNotStarted { address, cause } => self.error(format!(
+                "{address}: no thread to run the script for its change: {cause}"
+            )),
+            Input::Asked(Request::Stop) => {
+                self.put(Output::TellManager(Told::Stopping));
+                self.put(Output::End);
+            }
+            Input::Asked(Request::Reload) => self.on_reload_wanted(),
+            Input::Asked(Request::Status) => self.show_status(),
+            Input::Settings(terms) => self.on_settings(terms),
+            Input::Time => {}
         }
-        self.service_manager.tell(&notify::Message::Stopping);
-        self.clerk.finish(memory::DISK_PATIENCE);
-        self.hooks.stop();
     }
 
-    fn next_event(&self) -> Event {
+    /// What is to be done next; none when all is said. Carrying it out may give rise to an input at once.
+    pub fn next_output(&mut self) -> Option<Output> {
+        if !self.is_settled {
+            self.is_settled = true;
+            self.settle();
+        }
+        self.outputs.pop_front()
+    }
+
+    /// When it wants to be told the time, if nothing happens before. To be asked when all outputs have been
+    /// taken.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
         let timers = [
             self.lists.next_look(),
             self.errands.sending_due(),
             self.restarts.due(),
-            self.held_review.due(),
+            self.held_review
+                .wanted
+                .then_some(self.held_review.not_before),
             self.local_faults.due(),
             self.alarms_due(),
-            self.service_manager.next_keep_alive(),
         ];
         let ends = self.holds.values().filter_map(|hold| hold.until);
-        let now = Instant::now();
-        let timer = timers.into_iter().flatten().chain(ends).min();
-        let patience = timer.map_or(FAR, |timer| timer.saturating_duration_since(now));
-        select! {
-            recv(self.signals) -> signal => match signal {
-                Ok(signal) => Event::Signal(signal),
-                // No signal could stop the process any more. It ends with a line that says so, and not
-                // as if somebody had asked for it.
-                Err(_) => panic!("the thread that waits for signals has ended"),
-            },
-            recv(self.heard.1) -> heard => heard.map_or(Event::Timer, Event::Heard),
-            recv(self.clerk.recorded()) -> recorded => {
-                recorded.map_or(Event::Timer, Event::Recorded)
-            }
-            recv(self.desk.bell()) -> _ => Event::News,
-            recv(self.desk.ended()) -> ended => ended.map_or(Event::Timer, Event::WorkerEnded),
-            recv(self.lists.bell()) -> rung => rung.map_or(Event::WatchEnded, |()| Event::News),
-            default(patience) => Event::Timer,
-        }
+        timers.into_iter().flatten().chain(ends).min()
     }
 
-    /// Whatever woke the coordinator, what it knows is up to date.
-    fn take_reports(&mut self) {
-        let reports: Vec<Report> = self.desk.reports().collect();
-        for report in &reports {
-            self.on_report(report);
-        }
-        self.held_review.wanted |= reports
-            .iter()
-            .any(|report| report.finding.verdict.is_some());
+    /// What follows from what was taken in, and from the time.
+    fn settle(&mut self) {
+        self.restart_workers_when_due();
+        self.review_holds_that_ended();
+        self.review_held_when_due();
+        self.tell_local_faults();
+        self.send_decided();
+        self.review_alarms();
+        self.tend_lists();
+    }
+
+    fn put(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    fn say(&mut self, level: Level, line: String) {
+        self.put(Output::Say(Event::Line(level, line)));
+    }
+
+    fn error(&mut self, line: String) {
+        self.say(Level::Error, line);
+    }
+
+    fn always(&mut self, line: String) {
+        self.say(Level::Always, line);
+    }
+
+    fn debug(&mut self, line: String) {
+        self.say(Level::Debug, line);
     }
 
     fn on_report(&mut self, report: &Report) {
         let address = report.address;
         match self.workers.get_mut(&address) {
-            Some(worker) if worker.number() == report.worker => worker.on_report(report),
-            _ => {
-                debug!("{address}: outcome of a stopped worker dropped");
-                return;
+            Some(worker) if worker.number == report.worker => {
+                worker.next_check = Some(report.next);
             }
+            _ => return self.debug(format!("{address}: outcome of a stopped worker dropped")),
         }
-        self.log_finding(address, &report.finding);
-        self.fleet.on_finding(address, &report.finding);
-        self.history
-            .on_finding(address, report.worker, &report.finding);
+        if self.restarts.on_probed(address) {
+            self.always(format!("{address} is probed again"));
+        }
+        let finding = &report.finding;
+        self.say_finding(address, finding);
+        self.fleet.on_finding(address, finding);
+        self.history.on_finding(address, report.worker, finding);
         self.local_faults
-            .on_finding(address, report.worker, &report.finding, Instant::now());
-        if report.finding.outcome.result.is_err() {
+            .on_finding(address, report.worker, finding, self.now.instant);
+        self.held_review.wanted |= finding.verdict.is_some();
+        if finding.outcome.result.is_err() {
             if let Some(control) = policy::control(&mut self.fleet, address) {
                 self.probe_now(control);
             }
@@ -283,7 +301,7 @@ impl Coordinator {
 
     /// Asks the policy about one backend and does what it says.
     fn review(&mut self, address: IpAddr) {
-        match policy::decide(&mut self.fleet, address, Instant::now()) {
+        match policy::decide(&mut self.fleet, address, self.now.instant) {
             Decision::Act(action) => {
                 self.lift_hold(address);
                 self.decide_on(address, action);
@@ -300,21 +318,22 @@ impl Coordinator {
         }
     }
 
-    /// What was found out about one backend may be what another was held for.
     fn review_held_when_due(&mut self) {
-        let began = Instant::now();
-        if !self.held_review.is_due(began) {
+        if !self.held_review.wanted || self.now.instant < self.held_review.not_before {
             return;
         }
         let held: Vec<IpAddr> = self.holds.keys().copied().collect();
+        self.held_review = HeldReview {
+            wanted: false,
+            not_before: self.now.instant + review_pause(held.len()),
+        };
         for address in held {
             self.review(address);
         }
-        self.held_review.on_done(began, Instant::now());
     }
 
     fn review_holds_that_ended(&mut self) {
-        let now = Instant::now();
+        let now = self.now.instant;
         let ended = |hold: &Hold| hold.until.map_or(false, |until| until <= now);
         let addresses: Vec<IpAddr> = self
             .holds
@@ -339,7 +358,11 @@ impl Coordinator {
         }
         let previous = self.holds.insert(address, hold.clone());
         if previous.map(|hold| hold.reason).as_ref() != Some(&hold.reason) {
-            self.log_hold(address, &hold);
+            let rule = hold.reason.rule();
+            self.debug(format!(
+                "{address}: {} held by rule {rule}: {}",
+                hold.action, hold.reason
+            ));
         }
     }
 
@@ -348,10 +371,22 @@ impl Coordinator {
     }
 
     fn probe_now(&mut self, address: IpAddr) {
-        if self.fleet.ask(address, Instant::now()) {
-            if let Some(worker) = self.workers.get(&address) {
-                worker.probe_now();
-            }
+        if self.fleet.ask(address, self.now.instant) && self.workers.contains_key(&address) {
+            self.put(Output::ProbeNow(address));
         }
+    }
+
+    /// What shows itself in single events, was said, and is not over yet.
+    pub fn notices(&self) -> impl Iterator<Item = &Notice> {
+        self.notices.raised()
+    }
+
+    /// The actions held back at present.
+    pub fn holds(&self) -> &BTreeMap<IpAddr, Hold> {
+        &self.holds
+    }
+
+    pub fn fleet(&self) -> &Fleet {
+        &self.fleet
     }
 }

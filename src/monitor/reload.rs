@@ -1,63 +1,45 @@
-//! SIGHUP: the log is opened anew, the last polls are logged; configuration, accounts, credentials and
-//! certificates are read again, all of them or nothing. What has been found out stays.
+//! SIGHUP: the log is opened anew, the last polls are shown; the settings are read again, all of them or
+//! nothing. What has been found out stays.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Instant;
 
-use log::{error, warn};
-
-use super::Coordinator;
-use crate::check;
+use super::{Engine, Level, Output, Terms, Told};
 use crate::config::roster::Roster;
 use crate::config::settings::{RunMode, Settings};
-use crate::hook;
-use crate::logging::{always, ALWAYS};
-use crate::notify::Message;
-use crate::source::SourceError;
-use crate::worker::Task;
 
-impl Coordinator {
-    pub(super) fn reload(&mut self) {
-        self.service_manager.tell(&Message::Reloading);
-        self.reopen_and_reread();
-        self.service_manager.tell(&Message::Ready);
+impl Engine {
+    pub(super) fn on_reload_wanted(&mut self) {
+        self.put(Output::TellManager(Told::Reloading));
+        self.put(Output::ReopenLog);
+        self.show_history();
+        self.put(Output::ReadSettings);
     }
 
-    fn reopen_and_reread(&mut self) {
-        self.log.reopen();
-        self.log_history();
-        let loaded = match self.source.load() {
-            Ok(loaded) => loaded,
-            Err(SourceError::Credentials(cause)) => {
-                return error!("{cause}; the old credentials stay")
-            }
-            Err(cause) => return error!("{cause}; the old configuration stays"),
-        };
-        let mut settings = loaded.settings;
-        let prober = match self.task.prober.renewed(&settings.probing) {
-            Ok(prober) => Arc::new(prober),
-            Err(cause) => return error!("{cause}; the old certificates and credentials stay"),
-        };
-        if let Some(Err(cause)) = settings.hook.as_ref().map(hook::check) {
-            return error!("{cause}; the old configuration stays");
+    /// The settings, or why the old ones stay.
+    pub(super) fn on_settings(&mut self, terms: Result<Box<Terms>, String>) {
+        match terms {
+            Ok(terms) => self.take_up(*terms),
+            Err(cause) => self.error(cause),
         }
-        // Lock and state file stay the old ones, which the new files must leave alone, too.
-        let mut kept = settings.clone();
-        kept.files.lock = self.settings.files.lock.clone();
-        kept.files.state = self.settings.files.state.clone();
-        if let Err(cause) = self.source.check_files(&kept) {
-            return error!("{cause}; the old configuration stays");
-        }
-        for remark in &loaded.remarks {
-            error!("{remark}");
+        self.put(Output::TellManager(Told::Ready));
+    }
+
+    fn take_up(&mut self, terms: Terms) {
+        let Terms {
+            mut settings,
+            roster,
+            remarks,
+            unverified,
+            summary,
+        } = terms;
+        for remark in remarks {
+            self.error(remark);
         }
         self.keep_what_cannot_change(&mut settings);
-        self.log.switch(&settings.files.log);
-        self.log.set_level(settings.log_level);
+        self.put(Output::UseSettings(Box::new(settings.clone())));
         // Again, as the log may be a new one.
-        if let Some(unverified) = &loaded.unverified {
-            warn!(target: ALWAYS, "{unverified}");
+        if let Some(unverified) = unverified {
+            self.say(Level::Warning, unverified);
         }
         if settings.socket != self.settings.socket {
             self.turn_to_other_socket();
@@ -68,27 +50,23 @@ impl Coordinator {
             self.end_alarms_of_checks();
             self.fleet.on_other_services();
         }
-        self.task = Task {
-            pace: settings.pace,
-            prober,
-        };
         self.settings = settings;
-        let before = std::mem::replace(&mut self.roster, loaded.roster);
+        let before = std::mem::replace(&mut self.roster, roster);
         self.set_workers_to_work(&before);
         self.review_all();
         self.want_lists();
-        let summary = check::summary(&self.source, &self.settings, &self.roster);
-        always!("reloaded: {summary}");
+        self.always(format!("reloaded: {summary}"));
     }
 
-    fn keep_what_cannot_change(&self, settings: &mut Settings) {
+    fn keep_what_cannot_change(&mut self, settings: &mut Settings) {
         let (old, new) = (&self.settings.files, &mut settings.files);
+        let mut warnings = Vec::new();
         if new.lock != old.lock {
-            warn!(target: ALWAYS, "another lock file takes a restart; the old one stays");
+            warnings.push("another lock file takes a restart; the old one stays".to_owned());
             new.lock = old.lock.clone();
         }
         if new.state != old.state {
-            warn!(target: ALWAYS, "another state file takes a restart; the old one stays");
+            warnings.push("another state file takes a restart; the old one stays".to_owned());
             new.state = old.state.clone();
         }
         if settings.run != self.settings.run {
@@ -96,41 +74,40 @@ impl Coordinator {
                 RunMode::Daemon => "background",
                 RunMode::Foreground | RunMode::Once => "foreground",
             };
-            warn!(target: ALWAYS, "debug takes a restart; the monitor and its log stay in the {where_it_is}");
+            warnings.push(format!(
+                "debug takes a restart; the monitor and its log stay in the {where_it_is}"
+            ));
             settings.run = self.settings.run;
             settings.files.log = self.settings.files.log.clone();
+        }
+        for warning in warnings {
+            self.say(Level::Warning, warning);
         }
     }
 
     /// Reports on the services of before are told by the worker's number from those that come.
     fn set_workers_to_work(&mut self, before: &Roster) {
-        let mut left_alone: Vec<IpAddr> = Vec::new();
-        for (address, worker) in &mut self.workers {
-            let target = match self.roster.target(*address) {
+        let addresses: Vec<IpAddr> = self.workers.keys().copied().collect();
+        for address in addresses {
+            let target = match self.roster.target(address) {
                 Some(target) => target,
                 None => {
-                    left_alone.push(*address);
+                    self.stop_worker(address);
+                    self.fleet.on_left_alone(address);
                     continue;
                 }
             };
-            let services = before.target(*address).map(|target| target.services);
-            let number = if services.as_ref() == Some(&target.services) {
-                worker.number()
-            } else {
-                self.workers_started += 1;
-                self.workers_started
-            };
-            let account = target.account.as_deref();
-            let login = account.map(|account| self.logins.number(account));
-            self.fleet.on_login(*address, login);
-            worker.take_up(target, self.task.clone(), number);
-        }
-        for address in left_alone {
-            self.workers.remove(&address);
-            self.history.forget(address);
-            self.local_faults.forget(address, Instant::now());
-            self.fleet.on_left_alone(address);
-            self.lift_hold(address);
+            let services = before.target(address).map(|target| target.services);
+            let is_other = services.as_ref() != Some(&target.services);
+            self.workers_started += u64::from(is_other);
+            if let Some(worker) = self.workers.get_mut(&address) {
+                if is_other {
+                    worker.number = self.workers_started;
+                }
+                let number = worker.number;
+                self.on_login(&target);
+                self.put(Output::InstructWorker { target, number });
+            }
         }
         self.start_workers();
     }

@@ -29,7 +29,7 @@ enum Progress {
     Pausing,
     /// To be started as soon as there is a thread for it.
     Due,
-    Started,
+    Probed,
 }
 
 impl Restarts {
@@ -71,11 +71,11 @@ impl Restarts {
         self.ended.get(&address).map_or(false, Ending::is_pausing)
     }
 
-    /// A worker has been started for this backend; whether it takes the place of one that had ended.
-    pub(super) fn on_started(&mut self, address: IpAddr) -> bool {
+    /// A worker has made an attempt on this backend; whether it is the first since one had ended.
+    pub(super) fn on_probed(&mut self, address: IpAddr) -> bool {
         match self.ended.get_mut(&address) {
-            Some(ending) if ending.progress != Progress::Started => {
-                ending.progress = Progress::Started;
+            Some(ending) if ending.progress != Progress::Probed => {
+                ending.progress = Progress::Probed;
                 true
             }
             _ => false,
@@ -115,7 +115,7 @@ mod tests {
             pauses.push(pause.as_secs());
             now += pause;
             assert!(restarts.on_time(now));
-            assert!(restarts.on_started(address(1)));
+            assert!(restarts.on_probed(address(1)));
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         now += FORGOTTEN_AFTER;
@@ -139,9 +139,9 @@ mod tests {
         // There is no thread for it, so that nothing but the other's pause is waited for.
         assert_eq!(restarts.due(), Some(now + FIRST_PAUSE * 3 / 2));
 
-        assert!(restarts.on_started(address(1)));
-        assert!(!restarts.on_started(address(1)), "only once");
-        assert!(!restarts.on_started(address(3)), "it had not ended");
+        assert!(restarts.on_probed(address(1)));
+        assert!(!restarts.on_probed(address(1)), "only once");
+        assert!(!restarts.on_probed(address(3)), "it had not ended");
         restarts.forget(address(2));
         assert_eq!(restarts.due(), None);
     }
