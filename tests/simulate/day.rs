@@ -13,8 +13,8 @@ use poolmon::outcome::Stage;
 use poolmon::policy::Login;
 
 use crate::chance::Chance;
-use crate::coordinator::{Habits, Reload};
 use crate::history::{History, Times, What};
+use crate::monitor::{Habits, Reload};
 use crate::properties::terms::Timelines;
 use crate::ring::{Condition, Entry};
 use crate::world::{

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use poolmon::backend::{HostState, Tag};
 
-use crate::coordinator::Clock;
 use crate::history::{By, History, What};
+use crate::monitor::Clock;
 
 /// For a ring that is not synced, before and again after a change.
 const SYNC_WAIT: Duration = Duration::from_secs(30);

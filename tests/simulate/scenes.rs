@@ -10,7 +10,7 @@ use std::time::Duration;
 use poolmon::backend::Tag;
 use poolmon::config::settings::{Brake, DrainMode, MoveLimit, Pace, Plan, Restore, Retries, Rules};
 
-use crate::coordinator::Habits;
+use crate::monitor::Habits;
 use crate::ring::Entry;
 use crate::world::{Disturbance, Health, Layout, Link, Post, Program, World};
 

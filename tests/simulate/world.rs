@@ -7,17 +7,18 @@ mod monitors;
 mod poolmons;
 mod queue;
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use poolmon::monitor::Remembered;
 use poolmon::outcome::Stage;
-use poolmon::policy::{Login, Memory};
+use poolmon::policy::Login;
 
 use crate::chance::Chance;
-use crate::coordinator::{Coordinator, Habits, Reload};
 use crate::evidence::Evidence;
 use crate::history::{By, History, Record, Sight, What};
+use crate::monitor::{Habits, Monitor, Reload, Said};
 use crate::perl::Perl;
 use crate::ring::{Command, Entry, Kind, Reply, Ring};
 
@@ -28,7 +29,6 @@ pub use faults::{Account, Disturbance, Health, Life, Link, Moment};
 /// A director that runs answers in a millisecond.
 const LOCAL_CALL: Duration = Duration::from_millis(1);
 const LISTS_DEADLINE: Duration = Duration::from_secs(5);
-const CHANGE_PATIENCE: Duration = Duration::from_secs(65);
 /// How often a call to a frozen director is looked after.
 const FROZEN_POLL: Duration = Duration::from_millis(250);
 
@@ -86,8 +86,8 @@ struct Death {
 enum Mind {
     Ours {
         habits: Habits,
-        ledger: BTreeMap<IpAddr, Memory>,
-        running: Option<Box<Coordinator>>,
+        state_file: Remembered,
+        running: Option<Box<Monitor>>,
         evidence: Evidence,
     },
     Perl(Perl),
@@ -138,7 +138,7 @@ impl World {
             mind: match &post.program {
                 Program::Ours(habits) => Mind::Ours {
                     habits: *habits,
-                    ledger: BTreeMap::new(),
+                    state_file: Remembered::new(),
                     running: None,
                     evidence: Evidence::new(backends),
                 },
@@ -195,8 +195,7 @@ impl World {
         self.history.end = end;
     }
 
-    /// The reasons for which this monitor holds actions back at present.
-    pub fn coordinator(&self, watcher: usize) -> Option<&Coordinator> {
+    pub fn monitor(&self, watcher: usize) -> Option<&Monitor> {
         match &self.watchers[watcher].mind {
             Mind::Ours { running, .. } => running.as_deref(),
             Mind::Perl(_) => None,
@@ -241,11 +240,22 @@ impl World {
                 worker,
                 outcome,
             } => self.on_attempted(watcher, life, address, worker, outcome),
+            Event::ReaderWakes {
+                watcher,
+                life,
+                connection,
+                pause,
+            } => {
+                self.tell(watcher, life, |ours| {
+                    ours.on_reader_wakes(connection, pause);
+                });
+            }
             Event::Lists {
                 watcher,
                 life,
+                connection,
                 began,
-            } => self.on_lists(watcher, life, began),
+            } => self.on_lists(watcher, life, connection, began),
             Event::Timer { watcher, life } => {
                 let now = self.now;
                 self.tell(watcher, life, |ours| ours.on_timer(now));
@@ -259,8 +269,8 @@ impl World {
                 life,
                 number,
                 backend,
-                done,
-            } => self.on_answered(watcher, life, number, backend, done),
+                said,
+            } => self.on_answered(watcher, life, number, backend, said),
             Event::Scan { watcher, life } => self.on_scan(watcher, life),
             Event::Tried {
                 watcher,
@@ -300,7 +310,10 @@ impl World {
                     life,
                     number,
                     backend,
-                    done,
+                    said: match done {
+                        true => Said::Ok,
+                        false => Said::NotDone,
+                    },
                 };
                 self.after(LOCAL_CALL, event);
             }

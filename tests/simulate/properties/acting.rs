@@ -8,9 +8,9 @@ use poolmon::policy::Action;
 
 use super::terms::{misses, reaction, runs, sees, throughout};
 use super::{breach, Judgement};
-use crate::coordinator::Habits;
 use crate::day::Day;
 use crate::history::{Known, Times, What};
+use crate::monitor::Habits;
 use crate::world::{Account, Disturbance, Health, Link, Program};
 
 struct Sent<'a> {

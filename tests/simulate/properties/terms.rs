@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use poolmon::backend::HostState;
 use poolmon::config::settings::{Plan, Retries};
 
-use crate::coordinator::Habits;
 use crate::day::Day;
 use crate::history::{History, Sight, Times, What};
+use crate::monitor::Habits;
 use crate::ring::Condition;
 use crate::world::{Disturbance, Layout, Life};
 

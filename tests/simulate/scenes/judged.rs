@@ -25,8 +25,7 @@ fn downs_by_commands(story: &Story<'_>) -> usize {
 }
 
 fn alarms(story: &Story<'_>, watcher: usize) -> Vec<Alarm> {
-    let ours = story.world.coordinator(watcher).unwrap();
-    ours.alarms.keys().cloned().collect()
+    story.world.monitor(watcher).unwrap().alarms()
 }
 
 #[test]

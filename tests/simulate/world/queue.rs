@@ -7,7 +7,7 @@ use std::time::Instant;
 use poolmon::outcome::Outcome;
 
 use super::Disturbance;
-use crate::coordinator::Reload;
+use crate::monitor::{Reload, Said};
 use crate::perl::Try;
 use crate::ring::{Command, Step};
 
@@ -33,9 +33,16 @@ pub(super) enum Event {
         worker: u64,
         outcome: Outcome,
     },
+    ReaderWakes {
+        watcher: usize,
+        life: u32,
+        connection: u64,
+        pause: u64,
+    },
     Lists {
         watcher: usize,
         life: u32,
+        connection: u64,
         began: Instant,
     },
     Timer {
@@ -51,7 +58,7 @@ pub(super) enum Event {
         life: u32,
         number: u64,
         backend: usize,
-        done: bool,
+        said: Said,
     },
     Scan {
         watcher: usize,
