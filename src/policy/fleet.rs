@@ -212,13 +212,6 @@ impl Fleet {
         }
     }
 
-    /// Whether a list that shows what the last one did would change nothing here, however much later
-    /// it comes: no command, debt, claim or contest waits for one, nor do users who may be left.
-    pub fn is_at_rest(&self) -> bool {
-        let drain = self.rules.drain;
-        self.members.values().all(|member| member.is_at_rest(drain))
-    }
-
     /// Other rules than before: they hold for what is decided from now on. Drains that are owed are
     /// forgiven if the operator does not want users moved any more.
     pub fn on_rules(&mut self, rules: Rules) {

@@ -115,20 +115,6 @@ impl Member {
         self.command == Command::Settled
     }
 
-    pub(super) fn is_at_rest(&self, drain: DrainMode) -> bool {
-        let (state, stamp) = (self.listed.state, self.listed.changed);
-        let users_may_leave = drain != DrainMode::Leave
-            && state == HostState::Down
-            && !self.left_alone
-            && self.users.drained() != Some(stamp);
-        self.is_settled()
-            && self.debt.is_none()
-            && !self.ownership.is_claimed()
-            && self.contest.count() == 0
-            && self.told == (state, stamp)
-            && !users_may_leave
-    }
-
     /// Whether this monitor made the down that is listed.
     pub(super) fn is_ours(&self) -> bool {
         self.ownership.is_of(self.listed.state, self.listed.changed)

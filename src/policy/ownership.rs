@@ -87,11 +87,6 @@ impl Ownership {
         state == HostState::Down && stamp == Some(changed)
     }
 
-    /// Whether a list has still to show it as ours, or time to pass without one that does.
-    pub(super) fn is_claimed(&self) -> bool {
-        self.claim.is_some()
-    }
-
     pub(super) fn down(&self) -> Option<OwnDown> {
         self.down
     }
