@@ -11,9 +11,9 @@ use super::Engine;
 use crate::backend::{HostState, Tag};
 use crate::config::settings::Brake;
 use crate::few::Few;
-use crate::notices::{Call, What};
+use crate::monitor::notices::{Call, What};
+use crate::monitor::policy::Alarm;
 use crate::outcome::Stage;
-use crate::policy::Alarm;
 use crate::quote::Quote;
 
 /// As a line names them.

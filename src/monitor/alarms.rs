@@ -6,8 +6,8 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::notices::State;
-use crate::policy;
+use crate::monitor::notices::State;
+use crate::monitor::policy;
 
 /// What an alarm is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -15,7 +15,7 @@ use super::{Engine, Notice, Now, Output};
 use crate::config::settings::{Deeds, DrainMode, MoveLimit};
 use crate::director::error::DirectorError;
 use crate::director::wire::{Change, Generation, Reply};
-use crate::policy::{Action, Answer};
+use crate::monitor::policy::{Action, Answer};
 
 /// The director waits for the ring twice, 30 s each time.
 const RING_PATIENCE: Duration = Duration::from_secs(65);

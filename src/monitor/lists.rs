@@ -11,7 +11,7 @@ use crate::director::client;
 use crate::director::error::{DirectorError, DirectorFault};
 use crate::director::watch::LISTS_DEADLINE;
 use crate::director::wire::{self, RingState};
-use crate::policy::{self, Changes, Sync};
+use crate::monitor::policy::{self, Changes, Sync};
 
 /// Between two tries to open the connection.
 const TRY_INTERVAL: Duration = Duration::from_secs(1);

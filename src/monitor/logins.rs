@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 
 use super::Engine;
 use crate::account::Account;
-use crate::policy::Login;
+use crate::monitor::policy::Login;
 use crate::target::Target;
 
 /// The same for the same account with the same password, and for no other. It is shown to nobody.

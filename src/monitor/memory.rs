@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Engine, Notice, Now, Output, Remembered};
 use crate::config::settings::Deeds;
-use crate::policy::Memory;
+use crate::monitor::policy::Memory;
 
 /// How long a command waits for the state file to be on disk, and the process's end for its last words.
 pub(crate) const DISK_PATIENCE: Duration = Duration::from_millis(700);

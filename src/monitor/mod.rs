@@ -9,13 +9,16 @@ mod alarms;
 mod crew;
 mod dry_run;
 mod errands;
+mod history;
 mod input;
 mod lines;
 mod lists;
 mod local_faults;
 mod logins;
 mod memory;
+mod notices;
 mod output;
+pub mod policy;
 mod reload;
 mod restarts;
 mod snapshot;
@@ -29,18 +32,18 @@ use std::time::{Duration, Instant};
 
 use crate::config::roster::Roster;
 use crate::config::settings::Settings;
-use crate::history::History;
-use crate::notices::{Alarms, Notices};
-use crate::policy::{self, Decision, Fleet, Hold, Memory, Need};
 
 use alarms::AlarmReview;
 use crew::Worker;
 use dry_run::DryRun;
 use errands::Errands;
+use history::History;
 use lines::SaidFailures;
 use lists::ListReading;
 use local_faults::LocalFaults;
 use memory::StateFile;
+use notices::{Alarms, Notices};
+use policy::{Decision, Fleet, Hold, Memory, Need};
 use restarts::Restarts;
 
 pub use alarms::Topic;

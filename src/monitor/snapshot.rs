@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::backend::Listed;
 use crate::config::settings::Deeds;
-use crate::policy::{Hold, Sync};
+use crate::monitor::policy::{Hold, Sync};
 
 /// How all stands at one time.
 #[derive(Clone, Debug)]

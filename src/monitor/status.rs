@@ -7,7 +7,7 @@ use super::lines::{service_of, FORMER_SERVICE};
 use super::snapshot::{AsOf, BackendView, Checks, Currency, DirectorView, Snapshot, Summary};
 use super::{Engine, Output};
 use crate::backend::HostState;
-use crate::policy::{Age, Member, Sync};
+use crate::monitor::policy::{Age, Member, Sync};
 use crate::schedule::Verdict;
 
 /// The list is read each second; one that is older than that by far is not current, whatever the

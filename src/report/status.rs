@@ -4,8 +4,8 @@ use chrono::{Local, TimeZone};
 
 use crate::backend::Stamp;
 use crate::config::settings::Deeds;
+use crate::monitor::policy::Sync;
 use crate::monitor::{brief, BackendView, Checks, Currency, DirectorView, Snapshot};
-use crate::policy::Sync;
 
 /// " since 2026-11-25 10:00:00", if the director has ever changed it.
 fn since_stamp(stamp: Stamp) -> String {

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use crate::backend::Stamp;
 use crate::ledger::{Clerk, Drain, Entry, OwnDown, UnixSecond};
+use crate::monitor::policy::{self, Memory};
 use crate::monitor::Remembered;
-use crate::policy::{self, Memory};
 
 /// What the file held when the clerk was started.
 pub(super) fn memories(clerk: &Clerk) -> Remembered {

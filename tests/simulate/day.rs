@@ -9,8 +9,8 @@ use std::time::Duration;
 use poolmon::backend::{HostState, Tag};
 use poolmon::config::settings::{self, Brake, DrainMode, MoveLimit, Pace, Restore, Rules};
 
+use poolmon::monitor::policy::Login;
 use poolmon::outcome::Stage;
-use poolmon::policy::Login;
 
 use crate::chance::Chance;
 use crate::history::{History, Times, What};

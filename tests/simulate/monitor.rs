@@ -18,11 +18,11 @@ use poolmon::config::settings::{Pace, Rules};
 use poolmon::director::client::Lists;
 use poolmon::director::error::{DirectorError, DirectorFault, DirectorStage};
 use poolmon::director::wire::{Change, HostList, Reply, Ring};
+use poolmon::monitor::policy::{Alarm, Login};
 use poolmon::monitor::{
     Engine, Event, Input, Level, Now, Output, Remembered, Report, Request, Terms,
 };
 use poolmon::outcome::Outcome;
-use poolmon::policy::{Alarm, Login};
 use poolmon::schedule::{Finding, Next, Schedule, Spread};
 use poolmon::service::{Port, Protocol, Security, Service};
 use poolmon::target::Target;

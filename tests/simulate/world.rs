@@ -11,9 +11,9 @@ use std::collections::BinaryHeap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use poolmon::monitor::policy::Login;
 use poolmon::monitor::Remembered;
 use poolmon::outcome::Stage;
-use poolmon::policy::Login;
 
 use crate::chance::Chance;
 use crate::evidence::Evidence;

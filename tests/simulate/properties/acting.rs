@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use poolmon::backend::HostState;
 use poolmon::config::settings::Brake;
-use poolmon::policy::Action;
+use poolmon::monitor::policy::Action;
 
 use super::terms::{misses, reaction, runs, sees, throughout};
 use super::{breach, Judgement};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use poolmon::backend::HostState;
 use poolmon::config::settings::Restore;
-use poolmon::policy::Action;
+use poolmon::monitor::policy::Action;
 
 use super::{breach, Judgement};
 use crate::day::Day;

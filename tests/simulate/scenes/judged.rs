@@ -2,7 +2,7 @@
 
 use poolmon::backend::HostState;
 use poolmon::config::settings::Restore;
-use poolmon::policy::{Action, Alarm};
+use poolmon::monitor::policy::{Action, Alarm};
 
 use super::*;
 use crate::history::{By, What};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use poolmon::backend::HostState;
+use poolmon::monitor::policy::Login;
 use poolmon::outcome::{BadCertificate, Blame, Failure, Fault, Outcome, Pass, Stage};
-use poolmon::policy::Login;
 use poolmon::quote::Quote;
 
 use super::{Mind, World};

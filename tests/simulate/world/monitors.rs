@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use poolmon::backend::{HostState, Listed};
 use poolmon::director::wire::{self, Change};
+use poolmon::monitor::policy::Action;
 use poolmon::outcome::Outcome;
-use poolmon::policy::Action;
 
 use super::queue::Event;
 use super::{number_of, Disturbance, Life, Mind, Moment, Watcher, World};
