@@ -9,6 +9,7 @@ mod monitor;
 mod perl;
 mod properties;
 mod random_days;
+mod reached;
 mod ring;
 mod scenes;
 mod world;

@@ -14,11 +14,11 @@ use poolmon::backend::{Listed, Stamp};
 use poolmon::config::accounts::{Backends, Particulars};
 use poolmon::config::draft::Draft;
 use poolmon::config::roster::Roster;
-use poolmon::config::settings::{Pace, Rules};
+use poolmon::config::settings::{Deeds, Pace, Rules};
 use poolmon::director::client::Lists;
 use poolmon::director::error::{DirectorError, DirectorFault, DirectorStage};
 use poolmon::director::wire::{Change, HostList, Reply, Ring};
-use poolmon::monitor::policy::{Alarm, Login};
+use poolmon::monitor::policy::{Alarm, Login, Memory};
 use poolmon::monitor::{
     Engine, Event, Input, Level, Now, Output, Remembered, Report, Request, Terms,
 };
@@ -28,6 +28,7 @@ use poolmon::service::{Port, Protocol, Security, Service};
 use poolmon::target::Target;
 
 use crate::chance::Chance;
+use crate::reached::{self, Reached};
 use crate::world::address;
 
 const READING_INTERVAL: Duration = Duration::from_secs(1);
@@ -37,6 +38,7 @@ const READING_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Habits {
     pub pace: Pace,
     pub rules: Rules,
+    pub deeds: Deeds,
 }
 
 /// What a reload brings.
@@ -45,7 +47,27 @@ pub enum Reload {
     Pace(Pace),
     /// As many as before, and to the world they are alike.
     OtherServices,
+    /// The same director, by another path.
+    OtherSocket,
+    Rules(Rules),
+    /// They cannot be used.
+    Broken,
 }
+
+/// How a state file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// At once.
+    Good,
+    Late(Duration),
+    /// The writing does not come back.
+    Hangs,
+    /// It fails, and is tried again.
+    Full,
+}
+
+/// How soon what could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// What the world is to do for the monitor.
 #[derive(Debug)]
@@ -77,6 +99,8 @@ pub enum Order {
         at: Instant,
     },
     Timer(Instant),
+    /// The disk has something to say.
+    WakeDisk(Instant),
 }
 
 /// What came of reading the lists.
@@ -93,7 +117,14 @@ pub enum Heard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
     Ok,
-    NotDone,
+    NotFound,
+    Busy,
+    RingSyncTimedOut,
+    /// Nobody listened.
+    NotSent,
+    /// The director ended before it answered.
+    Closed,
+    /// No answer in time.
     Nothing,
 }
 
@@ -117,7 +148,14 @@ pub struct Monitor {
     logins: Vec<Option<Login>>,
     /// What the state file holds.
     state_file: Remembered,
+    disk: Disk,
+    /// What waits to be written.
+    unwritten: Vec<(u64, Vec<(IpAddr, Memory)>)>,
+    /// Whether the next reading of the settings fails.
+    is_broken: bool,
     workers: BTreeMap<IpAddr, Worker>,
+    /// How many workers there can be.
+    threads: usize,
     reader: Option<Reader>,
     timer: Option<Instant>,
     clock: Clock,
@@ -125,6 +163,7 @@ pub struct Monitor {
     orders: Vec<Order>,
     /// All that was said, but for debug lines.
     pub said: Vec<(Instant, Level, String)>,
+    pub reached: Reached,
 }
 
 /// `src/worker.rs`, without its thread.
@@ -206,13 +245,18 @@ impl Monitor {
             services,
             logins: logins.to_vec(),
             state_file,
+            disk: Disk::Good,
+            unwritten: Vec::new(),
+            is_broken: false,
             workers: BTreeMap::new(),
+            threads: usize::MAX,
             reader: None,
             timer: None,
             clock,
             chance: Chance::new(seed),
             orders: Vec::new(),
             said: Vec::new(),
+            reached: Reached::default(),
         }
     }
 
@@ -225,7 +269,13 @@ impl Monitor {
         self.engine.policy_alarms().cloned().collect()
     }
 
+    /// How all stands for it.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     fn tell(&mut self, input: Input, now: Instant) {
+        self.reached.count(reached::input(&input));
         let now = Now {
             instant: now,
             second: Stamp(self.clock.second(now)),
@@ -240,7 +290,17 @@ impl Monitor {
             self.tell(Input::Time, now);
         }
         while let Some(output) = self.engine.next_output() {
+            self.reached.count(reached::output(&output));
             self.carry_out(output, now);
+        }
+        for hold in self.engine.holds().values() {
+            self.reached.count(reached::reason(&hold.reason));
+        }
+        for alarm in self.engine.policy_alarms() {
+            self.reached.count(reached::alarm(alarm));
+        }
+        for notice in self.engine.notices() {
+            self.reached.count(reached::notice(notice));
         }
         if let Some(next) = self.engine.next_timeout() {
             assert!(
@@ -260,6 +320,16 @@ impl Monitor {
 
     fn carry_out(&mut self, output: Output, now: Instant) {
         match output {
+            Output::StartWorker { target, number, .. } if self.workers.len() >= self.threads => {
+                let address = target.address;
+                let cause = "no more threads".to_owned();
+                let input = Input::WorkerNotStarted {
+                    address,
+                    number,
+                    cause,
+                };
+                self.tell(input, now);
+            }
             Output::StartWorker { target, number, .. } => self.start_worker(target, number, now),
             Output::InstructWorker { target, number } => {
                 let (address, pace) = (target.address, self.terms.settings.pace);
@@ -303,18 +373,18 @@ impl Monitor {
                 patience,
             }),
             Output::WriteState { number, entries } => {
-                for (address, memory) in entries {
-                    if memory == Default::default() {
-                        self.state_file.remove(&address);
-                    } else {
-                        self.state_file.insert(address, memory);
-                    }
+                self.unwritten.push((number, entries));
+                match self.disk {
+                    Disk::Late(time) => self.orders.push(Order::WakeDisk(now + time)),
+                    Disk::Good | Disk::Full => self.write_state(now),
+                    Disk::Hangs => {}
                 }
-                let result = Ok(());
-                self.tell(Input::StateWritten { number, result }, now);
             }
             Output::ReadSettings => {
-                let terms = Ok(Box::new(self.terms.clone()));
+                let terms = match std::mem::take(&mut self.is_broken) {
+                    true => Err("the settings cannot be used".to_owned()),
+                    false => Ok(Box::new(self.terms.clone())),
+                };
                 self.tell(Input::Settings(terms), now);
             }
             Output::Say(event) => self.note(event, now),
@@ -326,6 +396,60 @@ impl Monitor {
             | Output::UseSettings(_)
             | Output::End => {}
         }
+    }
+
+    /// From now on there can be so many workers.
+    pub fn on_threads(&mut self, threads: usize) {
+        self.threads = threads;
+    }
+
+    /// The thread of a backend's worker has met a defect.
+    pub fn on_worker_dies(&mut self, address: IpAddr, now: Instant) {
+        if let Some(worker) = self.workers.remove(&address) {
+            let born_as = worker.born_as;
+            self.tell(Input::WorkerEnded { address, born_as }, now);
+        }
+    }
+
+    /// Which backends are probed.
+    pub fn watched(&self) -> impl Iterator<Item = &IpAddr> {
+        self.workers.keys()
+    }
+
+    pub fn on_disk(&mut self, disk: Disk, now: Instant) {
+        self.disk = disk;
+        self.on_disk_wakes(now);
+    }
+
+    pub fn on_disk_wakes(&mut self, now: Instant) {
+        if self.disk != Disk::Hangs {
+            self.write_state(now);
+        }
+    }
+
+    /// Writes all that waits, or fails to.
+    fn write_state(&mut self, now: Instant) {
+        let number = match self.unwritten.last() {
+            Some((number, _)) => *number,
+            None => return,
+        };
+        let result = match self.disk {
+            Disk::Full => {
+                self.orders.push(Order::WakeDisk(now + RETRY));
+                Err("state file: no space left".to_owned())
+            }
+            Disk::Good | Disk::Late(_) | Disk::Hangs => {
+                for (address, memory) in self.unwritten.drain(..).flat_map(|(_, sheet)| sheet) {
+                    if memory == Memory::default() {
+                        self.state_file.remove(&address);
+                    } else {
+                        self.state_file.insert(address, memory);
+                    }
+                }
+                Ok(())
+            }
+        };
+        self.tell(Input::StateWritten { number, result }, now);
     }
 
     fn note(&mut self, event: Event, now: Instant) {
@@ -380,8 +504,19 @@ impl Monitor {
                 settings.services = services_from(first, self.services);
                 self.terms.roster = Roster::new(settings, None, accounts(&self.logins));
             }
+            Reload::OtherSocket => {
+                let other = settings.socket.as_os_str() == "/one";
+                settings.socket = PathBuf::from(if other { "/two" } else { "/one" });
+            }
+            Reload::Rules(rules) => settings.rules = rules,
+            Reload::Broken => self.is_broken = true,
         }
         self.tell(Input::Asked(Request::Reload), now);
+    }
+
+    /// Somebody asks how all stands.
+    pub fn on_status(&mut self, now: Instant) {
+        self.tell(Input::Asked(Request::Status), now);
     }
 
     pub fn on_timer(&mut self, now: Instant) {
@@ -469,9 +604,19 @@ impl Monitor {
     pub fn on_answer(&mut self, number: u64, said: Said, now: Instant) {
         let answer = match said {
             Said::Ok => Ok(Reply::Ok),
-            Said::NotDone => Ok(Reply::RingSyncTimedOut),
+            Said::NotFound => Ok(Reply::NotFound),
+            Said::Busy => Ok(Reply::Busy),
+            Said::RingSyncTimedOut => Ok(Reply::RingSyncTimedOut),
+            Said::NotSent => Err(error(DirectorStage::Connect, DirectorFault::Refused)),
+            Said::Closed => Err(error(DirectorStage::Reply, DirectorFault::Closed)),
             Said::Nothing => Err(error(DirectorStage::Reply, DirectorFault::TimedOut)),
         };
+        self.reached.count(match (&answer, said) {
+            (Ok(reply), _) => reached::reply(reply),
+            (Err(_), Said::NotSent) => reached::NOT_SENT,
+            (Err(_), Said::Closed) => reached::CLOSED,
+            (Err(_), _) => reached::NO_REPLY,
+        });
         self.tell(Input::Answered { number, answer }, now);
     }
 
@@ -558,6 +703,7 @@ fn terms(habits: &Habits, services: usize, logins: &[Option<Login>]) -> Terms {
     settings.services = services_from(1, services);
     settings.pace = habits.pace;
     settings.rules = habits.rules;
+    settings.deeds = habits.deeds;
     Terms {
         roster: Roster::new(&settings, None, accounts(logins)),
         settings,

@@ -18,8 +18,9 @@ use poolmon::outcome::Stage;
 use crate::chance::Chance;
 use crate::evidence::Evidence;
 use crate::history::{By, History, Record, Sight, What};
-use crate::monitor::{Habits, Monitor, Reload, Said};
+use crate::monitor::{Disk, Habits, Monitor, Reload};
 use crate::perl::Perl;
+use crate::reached::Reached;
 use crate::ring::{Command, Entry, Kind, Reply, Ring};
 
 use queue::{Event, Scheduled};
@@ -72,6 +73,10 @@ struct Watcher {
     links: Vec<Link>,
     account: Account,
     shared: Vec<Option<Stage>>,
+    disk: Disk,
+    threads: usize,
+    /// Until then it takes nothing in.
+    still_until: Instant,
     mind: Mind,
 }
 
@@ -118,6 +123,8 @@ pub struct World {
     backends: Vec<Health>,
     watchers: Vec<Watcher>,
     sees: Vec<Vec<Sight>>,
+    /// By monitors that run no more.
+    reached_before: Reached,
     pub history: History,
 }
 
@@ -135,6 +142,9 @@ impl World {
             links: vec![Link::Whole; backends],
             account: Account::Accepted,
             shared: vec![None; backends],
+            disk: Disk::Good,
+            threads: usize::MAX,
+            still_until: start,
             mind: match &post.program {
                 Program::Ours(habits) => Mind::Ours {
                     habits: *habits,
@@ -156,6 +166,7 @@ impl World {
             backends: vec![Health::Healthy; backends],
             watchers: layout.posts.iter().map(watcher).collect(),
             sees: vec![vec![Sight::Passes; backends]; layout.posts.len()],
+            reached_before: Reached::default(),
             history: History::new(start),
             chance: chance.clone(),
         };
@@ -179,6 +190,23 @@ impl World {
     pub fn reload(&mut self, after: Duration, watcher: usize, reload: Reload) {
         let at = self.start + after;
         self.at(at, Event::Reload { watcher, reload });
+    }
+
+    /// Somebody asks a monitor how all stands.
+    pub fn ask_status(&mut self, after: Duration, watcher: usize) {
+        let at = self.start + after;
+        self.at(at, Event::Status { watcher });
+    }
+
+    /// What the monitors of ours have been put to, in all their lives.
+    pub fn reached(&self) -> Reached {
+        let mut reached = self.reached_before.clone();
+        for watcher in 0..self.watchers.len() {
+            if let Some(monitor) = self.monitor(watcher) {
+                reached.add(&monitor.reached);
+            }
+        }
+        reached
     }
 
     /// Runs until this long after the start.
@@ -217,6 +245,11 @@ impl World {
     }
 
     fn on(&mut self, event: Event) {
+        let still_until = event.for_watcher().map(|it| self.watchers[it].still_until);
+        match still_until {
+            Some(until) if self.now < until => return self.at(until, event),
+            _ => {}
+        }
         match event {
             Event::Disturb(disturbance) => self.on_disturbance(disturbance),
             Event::Reload { watcher, reload } => {
@@ -256,6 +289,14 @@ impl World {
                 connection,
                 began,
             } => self.on_lists(watcher, life, connection, began),
+            Event::DiskWakes { watcher, life } => {
+                let now = self.now;
+                self.tell(watcher, life, |ours| ours.on_disk_wakes(now));
+            }
+            Event::Status { watcher } => {
+                let (life, now) = (self.watchers[watcher].life, self.now);
+                self.tell(watcher, life, |ours| ours.on_status(now));
+            }
             Event::Timer { watcher, life } => {
                 let now = self.now;
                 self.tell(watcher, life, |ours| ours.on_timer(now));
@@ -297,7 +338,7 @@ impl World {
         for (at, step) in std::mem::take(&mut self.ring.steps) {
             self.at(at, Event::Ring(step));
         }
-        for Reply { command, done } in std::mem::take(&mut self.ring.replies) {
+        for Reply { command, said } in std::mem::take(&mut self.ring.replies) {
             if let By::Watcher(watcher) = command.by {
                 let Command {
                     life,
@@ -310,10 +351,7 @@ impl World {
                     life,
                     number,
                     backend,
-                    said: match done {
-                        true => Said::Ok,
-                        false => Said::NotDone,
-                    },
+                    said,
                 };
                 self.after(LOCAL_CALL, event);
             }
@@ -356,6 +394,29 @@ impl World {
                     .on_command(director, command, self.now, &mut self.history);
             }
             Disturbance::Stubborn(backend, resets) => self.ring.leave_users(backend, resets),
+            Disturbance::Disk(watcher, disk) => {
+                self.watchers[watcher].disk = disk;
+                let (life, now) = (self.watchers[watcher].life, self.now);
+                self.tell(watcher, life, |ours| ours.on_disk(disk, now));
+            }
+            Disturbance::Threads(watcher, threads) => {
+                self.watchers[watcher].threads = threads;
+                let life = self.watchers[watcher].life;
+                self.tell(watcher, life, |ours| ours.on_threads(threads));
+            }
+            Disturbance::WorkerDies(watcher, backend) => {
+                let (life, now) = (self.watchers[watcher].life, self.now);
+                self.tell(watcher, life, |ours| {
+                    ours.on_worker_dies(address(backend), now);
+                });
+            }
+            Disturbance::Still(watcher, time) => {
+                self.watchers[watcher].still_until = self.now + time;
+            }
+            Disturbance::Listed(backend, listed) => {
+                self.ring
+                    .set_listed(backend, listed, self.now, &mut self.history)
+            }
             Disturbance::UserMoved(backend) => {
                 self.ring.move_user_to(backend, self.now, &mut self.history)
             }

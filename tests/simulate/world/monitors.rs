@@ -37,6 +37,7 @@ impl World {
             } => {
                 if let Some(ended) = running.take() {
                     *state_file = ended.state_file().clone();
+                    self.reached_before.add(&ended.reached);
                 }
                 if life == Life::StartWithoutLedger {
                     state_file.clear();
@@ -45,8 +46,10 @@ impl World {
                 if life != Life::Crash {
                     let state_file = state_file.clone();
                     let logins = &self.logins;
-                    let monitor =
+                    let mut monitor =
                         Monitor::new(*habits, services, logins, state_file, clock, seed, now);
+                    monitor.on_disk(here.disk, now);
+                    monitor.on_threads(here.threads);
                     *running = Some(Box::new(monitor));
                 }
             }
@@ -116,6 +119,7 @@ impl World {
                     pause,
                 },
             ),
+            Order::WakeDisk(at) => self.at(at, Event::DiskWakes { watcher, life }),
             Order::Timer(at) => self.at(at, Event::Timer { watcher, life }),
             Order::WakeWorker {
                 address,

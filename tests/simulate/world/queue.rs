@@ -49,6 +49,13 @@ pub(super) enum Event {
         watcher: usize,
         life: u32,
     },
+    DiskWakes {
+        watcher: usize,
+        life: u32,
+    },
+    Status {
+        watcher: usize,
+    },
     Arrives {
         director: usize,
         command: Command,
@@ -77,6 +84,29 @@ pub(super) enum Event {
         backend: usize,
         attempt: Try,
     },
+}
+
+impl Event {
+    /// The watcher of ours that is to take it in.
+    pub(super) fn for_watcher(&self) -> Option<usize> {
+        match self {
+            Event::Reload { watcher, .. }
+            | Event::Wake { watcher, .. }
+            | Event::Attempted { watcher, .. }
+            | Event::ReaderWakes { watcher, .. }
+            | Event::Lists { watcher, .. }
+            | Event::Timer { watcher, .. }
+            | Event::DiskWakes { watcher, .. }
+            | Event::Status { watcher }
+            | Event::Answered { watcher, .. } => Some(*watcher),
+            Event::Disturb(_)
+            | Event::Ring(_)
+            | Event::Arrives { .. }
+            | Event::Scan { .. }
+            | Event::Tried { .. }
+            | Event::Retry { .. } => None,
+        }
+    }
 }
 
 pub(super) struct Scheduled {
