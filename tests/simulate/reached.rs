@@ -164,6 +164,10 @@ pub const OUT_OF_REACH: &[(&str, &str)] = &[
     ("output: stop worker", "scene: a backend leaves"),
     ("reply: not found", "scene: a backend leaves"),
     (
+        "reply: not sent",
+        "scene: the director dies between a reading and a command",
+    ),
+    (
         "reply: try again",
         "the model of the director does not say it; no answer but `OK` differs",
     ),

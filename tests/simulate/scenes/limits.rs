@@ -307,6 +307,36 @@ fn a_main_thread_that_stands_still_does_what_is_due_when_it_goes_on() {
 }
 
 #[test]
+fn a_command_that_a_dead_director_never_saw_is_sent_to_the_next_one() {
+    let layout = layout(3, vec![ours(0, 3)]);
+    let tell = |more: &[(Duration, Disturbance)]| {
+        let mut world = World::new(&layout, 4);
+        world.disturb(seconds(60), dies(0));
+        for (at, disturbance) in more {
+            world.disturb(*at, *disturbance);
+        }
+        world.run_to(seconds(400));
+        let (name, seed) = ("not sent", 4);
+        Story { world, name, seed }
+    };
+    let undisturbed = tell(&[]);
+    let down = sent(&undisturbed, Action::MarkDown)[0].0;
+    let director = |at, condition| (at, Disturbance::Director(0, condition));
+    // The command is on its way for a millisecond.
+    let on_the_way = down + Duration::from_micros(500);
+    let story = tell(&[
+        director(on_the_way, Condition::Dead),
+        director(down + seconds(20), Condition::Running),
+    ]);
+    let reached = &monitor(&story).reached;
+    assert_eq!(reached.times("reply: not sent"), 1);
+    assert_eq!(said(&story, "was not sent"), 0, "the alarm says it");
+    assert_eq!(sent(&story, Action::MarkDown).len(), 2);
+    story.check_changes(&[1, 0, 0]);
+    assert_eq!(owed(&story), 0);
+}
+
+#[test]
 fn a_director_that_dies_and_comes_back_is_one_alarm_that_ends() {
     let events = [
         (60, Disturbance::Director(0, Condition::Dead)),
