@@ -75,24 +75,4 @@ impl Listed {
     pub fn is_down_by_vhost_count(&self) -> bool {
         self.state == HostState::Down && self.vhosts == 0 && self.changed == Stamp(0)
     }
-
-    /// Whether both lines say the same but for the number of users, which never rests.
-    pub fn is_same_but_for_users(&self, other: &Listed) -> bool {
-        let Listed {
-            address,
-            vhosts,
-            users: _,
-            tag,
-            state,
-            changed,
-        } = self;
-        (address, vhosts, tag, state, changed)
-            == (
-                &other.address,
-                &other.vhosts,
-                &other.tag,
-                &other.state,
-                &other.changed,
-            )
-    }
 }

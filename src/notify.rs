@@ -1,5 +1,5 @@
 //! What the service manager is told over `$NOTIFY_SOCKET` (sd_notify(3)): ready, reloading,
-//! stopping, a status line, and that the coordinator is alive.
+//! stopping, a status line, and that the main thread is alive.
 //!
 //! Nothing here waits: a message that cannot be sent at once is dropped. Without a service manager
 //! nothing is sent.

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::unbounded;
+
 use crate::backend::Listed;
 use crate::config::roster::Roster;
 use crate::config::settings::{Pace, Plan, Retries, Settings};
@@ -16,7 +18,7 @@ use crate::few::Few;
 use crate::outcome::{Blame, Failure, Pass};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Service;
-use crate::worker::{Desk, Task, Traffic, Worker};
+use crate::worker::{Task, Traffic, Word, Worker};
 
 /// How long a backend that gives no verdict for a fault of this machine is waited for beyond the
 /// longest round.
@@ -80,7 +82,7 @@ pub fn run(
     out: &mut impl Write,
 ) -> Result<Look, OnceError> {
     let listed = read_list(&settings.socket).map_err(OnceError::Director)?;
-    let desk = Desk::new();
+    let (words, said) = unbounded();
     let began = Instant::now();
     let traffic = Traffic::new(began);
     let mut waiting = BTreeMap::new();
@@ -101,7 +103,7 @@ pub fn run(
             without_login.push(backend.address);
         }
         let entry = traffic.entry(began, waiting.len(), &target);
-        let worker = Worker::start(target, number, task.clone(), desk.slot(), entry)
+        let worker = Worker::start(target, number, task.clone(), words.clone(), entry)
             .map_err(OnceError::Thread)?;
         waiting.insert(backend.address, Waiting::new(worker));
     }
@@ -112,53 +114,53 @@ pub fn run(
     let deadline = Instant::now() + patience + LOCAL_FAULT_PATIENCE;
     let mut health = Health::AllHealthy;
     while !waiting.is_empty() {
-        if desk.bell().recv_deadline(deadline).is_err() {
-            break;
-        }
-        for ended in desk.ended().try_iter() {
-            if waiting.remove(&ended.address).is_some() {
-                health = Health::NotAll;
-                print(
-                    out,
-                    ended.address,
-                    "not judged: its probe ended by a defect, see the error",
-                )?;
-            }
-        }
-        for report in desk.reports() {
-            let target = match roster.target(report.address) {
-                Some(target) => target,
-                None => continue,
-            };
-            let backend = match waiting.get_mut(&report.address) {
-                Some(backend) => backend,
-                None => continue,
-            };
-            let Finding {
-                service,
-                outcome,
-                verdict,
-                ..
-            } = report.finding;
-            backend.on_result(service, outcome.result);
-            let line = match verdict {
-                Some(Verdict::Healthy(pass)) => match backend.unchecked.iter().next() {
-                    None => pass.to_string(),
-                    Some((service, failure)) => {
-                        health = Health::NotAll;
-                        let service = &target.services[*service];
-                        format!("{pass}, but {service} cannot be checked from here: {failure}")
-                    }
-                },
-                Some(Verdict::Failed { failure, service }) => {
+        let report = match said.recv_deadline(deadline) {
+            Ok(Word::Found(report)) => report,
+            Ok(Word::Ended { address, .. }) => {
+                if waiting.remove(&address).is_some() {
                     health = Health::NotAll;
-                    format!("failed: {} {failure}", target.services[service])
+                    print(
+                        out,
+                        address,
+                        "not judged: its probe ended by a defect, see the error",
+                    )?;
                 }
-                None => continue,
-            };
-            if waiting.remove(&report.address).is_some() {
-                print(out, report.address, &line)?;
+                continue;
             }
+            Err(_) => break,
+        };
+        let target = match roster.target(report.address) {
+            Some(target) => target,
+            None => continue,
+        };
+        let backend = match waiting.get_mut(&report.address) {
+            Some(backend) => backend,
+            None => continue,
+        };
+        let Finding {
+            service,
+            outcome,
+            verdict,
+            ..
+        } = report.finding;
+        backend.on_result(service, outcome.result);
+        let line = match verdict {
+            Some(Verdict::Healthy(pass)) => match backend.unchecked.iter().next() {
+                None => pass.to_string(),
+                Some((service, failure)) => {
+                    health = Health::NotAll;
+                    let service = &target.services[*service];
+                    format!("{pass}, but {service} cannot be checked from here: {failure}")
+                }
+            },
+            Some(Verdict::Failed { failure, service }) => {
+                health = Health::NotAll;
+                format!("failed: {} {failure}", target.services[service])
+            }
+            None => continue,
+        };
+        if waiting.remove(&report.address).is_some() {
+            print(out, report.address, &line)?;
         }
     }
     for (address, waiting) in waiting {

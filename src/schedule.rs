@@ -1,5 +1,5 @@
 //! What a backend's thread does next, and when it has a verdict: rounds of attempts on all services
-//! by one of two plans, rise and fall, one backend's own pace, rounds asked for by the coordinator.
+//! by one of two plans, rise and fall, one backend's own pace, rounds asked for by the engine.
 //!
 //! Pure: it is told outcomes and the time, and answers what to do. It must not probe, wait, or know
 //! of other backends.
@@ -376,7 +376,7 @@ impl Schedule {
         }
     }
 
-    /// The coordinator wants evidence younger than now. Between rounds the next one begins at once,
+    /// The engine wants evidence younger than now. Between rounds the next one begins at once,
     /// after one that showed nothing soon; a round under way goes on, and is followed by another where
     /// its attempts turn out too old.
     pub fn on_demand(&mut self, now: Instant) {

@@ -20,7 +20,6 @@ use log::{error, warn};
 use crate::check;
 use crate::cli::{self, Command, Deed, Order};
 use crate::config::settings::{Deeds, LogTarget, RunMode, Settings};
-use crate::coordinator::{Configuration, Coordinator};
 use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
 use crate::hook::{self, HookError};
 use crate::ledger::{Clerk, Ledger};
@@ -29,6 +28,7 @@ use crate::notify::ServiceManager;
 use crate::once::{self, Health, OnceError};
 use crate::probe::{ProbeSetupError, Prober};
 use crate::program::Program;
+use crate::runtime::{Configuration, Runtime};
 use crate::source::{Loaded, Source, SourceError};
 use crate::worker::Task;
 
@@ -298,7 +298,7 @@ fn watch_with(
         task,
         roster,
     };
-    Coordinator::new(configuration, clerk, log.handle(), signals.inbox, manager).run();
+    Runtime::new(configuration, clerk, log.handle(), signals.inbox, manager).run();
     drop(signals.watch);
     always!("{called} stops");
     if let Err(cause) = lock.release() {
@@ -323,7 +323,7 @@ fn settle_in(
     log.start_writer().map_err(StartError::Log)?;
     let (sender, inbox) = unbounded();
     let watch = daemon::watch(move |signal| {
-        // Without a coordinator there is nobody left to tell.
+        // Without the main thread there is nobody left to tell.
         let _ = sender.send(signal);
     })
     .map_err(StartError::Signals)?;

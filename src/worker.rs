@@ -12,25 +12,22 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use log::{log_enabled, Level};
+use crossbeam_channel::Sender;
 
 use crate::config::settings::Pace;
 use crate::descriptors;
 use crate::inbox::{self, Inbox, Mail};
+use crate::monitor::Report;
 use crate::outcome::{Failure, Fault, Outcome, Stage};
 use crate::probe::Prober;
-use crate::schedule::{Finding, Next, Schedule, Spread};
+use crate::schedule::{Next, Schedule, Spread};
 use crate::service::{Security, Service};
 use crate::target::Target;
 
 mod beat;
-mod desk;
 mod gate;
 
-pub use desk::{Desk, Slot};
-
 use beat::Beat;
-use desk::{Routine, Urgency};
 use gate::Gate;
 
 /// OpenSSL's handshake is the deepest call; measured, it needs less than a quarter of this.
@@ -94,22 +91,16 @@ pub struct Entry {
     traffic: Traffic,
 }
 
-/// A finding, and whose it is.
+/// What a worker has to say.
 #[derive(Clone, Debug)]
-pub struct Report {
-    pub address: IpAddr,
-    /// The worker's number, so that what a stopped worker still sends can be told and dropped.
-    pub worker: u64,
-    pub finding: Finding,
-    /// When the next attempt is due.
-    pub next: Instant,
-}
-
-/// A worker whose thread has ended by a defect: nothing more will come from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    pub address: IpAddr,
-    born_as: u64,
+pub enum Word {
+    Found(Box<Report>),
+    /// Its thread has ended by a defect: nothing more will come from it.
+    Ended {
+        address: IpAddr,
+        /// The number that it was started with.
+        born_as: u64,
+    },
 }
 
 enum Order {
@@ -119,11 +110,7 @@ enum Order {
 
 /// A running worker. Dropping it stops the thread: at once if it waits, else when its attempt ends.
 pub struct Worker {
-    number: u64,
-    /// Its first number, which it keeps.
-    born_as: u64,
     orders: inbox::Sender<Order>,
-    next_check: Option<Instant>,
 }
 
 impl Worker {
@@ -132,54 +119,37 @@ impl Worker {
         target: Target,
         number: u64,
         task: Task,
-        slot: Slot,
+        words: Sender<Word>,
         entry: Entry,
     ) -> io::Result<Worker> {
         let (orders, inbox) = inbox::inbox();
         let name = format!("backend {}", target.address);
-        let ended = Ended {
+        let ended = Word::Ended {
             address: target.address,
             born_as: number,
         };
-        let last_word = slot.clone();
+        let last_word = words.clone();
         let thread = Thread {
             target,
             number,
             task,
             inbox,
-            slot,
+            words,
             entry,
-            routine: Routine::default(),
         };
         thread::Builder::new()
             .name(name)
             .stack_size(STACK)
-            .spawn(move || guard(move || thread.run(), || last_word.tell_ended(ended)))?;
-        Ok(Worker {
-            number,
-            born_as: number,
-            orders,
-            next_check: None,
-        })
-    }
-
-    /// Whether it is this one that has ended.
-    pub fn is(&self, ended: &Ended) -> bool {
-        self.born_as == ended.born_as
-    }
-
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// What it has reported about its own work.
-    pub fn on_report(&mut self, report: &Report) {
-        self.next_check = Some(report.next);
-    }
-
-    /// When it makes its next attempt, as far as it has reported.
-    pub fn next_check(&self) -> Option<Instant> {
-        self.next_check
+            .spawn(move || {
+                guard(
+                    move || thread.run(),
+                    || {
+                        // At the end of the program nobody listens.
+                        let _ = last_word.send(ended);
+                    },
+                );
+            })?;
+        Ok(Worker { orders })
     }
 
     /// Asks for evidence younger than now.
@@ -190,8 +160,7 @@ impl Worker {
     /// From the next attempt on, probe this target, with this prober, at this pace. Nothing found out
     /// so far is forgotten. The number is the old one, or a new one where what is still on its way
     /// from before is not to be mixed up with what comes after.
-    pub fn take_up(&mut self, target: Target, task: Task, number: u64) {
-        self.number = number;
+    pub fn take_up(&self, target: Target, task: Task, number: u64) {
         self.orders
             .send(Order::TakeUp(Box::new((target, task, number))));
     }
@@ -209,9 +178,8 @@ struct Thread {
     number: u64,
     task: Task,
     inbox: Inbox<Order>,
-    slot: Slot,
+    words: Sender<Word>,
     entry: Entry,
-    routine: Routine,
 }
 
 impl Thread {
@@ -231,18 +199,13 @@ impl Thread {
             match schedule.next(Instant::now()) {
                 Next::Attempt { service, timeout } => {
                     let finding = schedule.on_outcome(self.attempt(service, timeout));
-                    // With each probe in the log, each has its time there.
-                    let urgency = match self.routine.urgency(&finding) {
-                        Urgency::Routine if log_enabled!(Level::Debug) => Urgency::News,
-                        urgency => urgency,
-                    };
                     let report = Report {
                         address: self.target.address,
                         worker: self.number,
                         finding,
                         next: schedule.next_attempt(),
                     };
-                    if !self.slot.put(report, urgency) {
+                    if self.words.send(Word::Found(Box::new(report))).is_err() {
                         return;
                     }
                 }
@@ -259,11 +222,7 @@ impl Thread {
 
     fn obey(&mut self, order: Order, schedule: &mut Schedule) {
         match order {
-            Order::ProbeNow => {
-                let now = Instant::now();
-                self.routine.on_asked(now);
-                schedule.on_demand(now);
-            }
+            Order::ProbeNow => schedule.on_demand(Instant::now()),
             Order::TakeUp(new) => {
                 let (target, task, number) = *new;
                 schedule.on_settings(task.pace, target.services.len());
@@ -272,7 +231,6 @@ impl Thread {
                 }
                 if target.services != self.target.services {
                     schedule.on_other_services();
-                    self.routine = Routine::default();
                 }
                 (self.target, self.task, self.number) = (target, task, number);
             }
@@ -306,16 +264,10 @@ mod tests {
 
     #[test]
     fn a_thread_that_panics_leaves_word_and_one_that_ends_does_not() {
-        let desk = Desk::new();
-        let ended = Ended {
-            address: [192, 0, 2, 1].into(),
-            born_as: 7,
-        };
-        let slot = desk.slot();
-        guard(|| {}, || slot.tell_ended(ended));
-        assert!(desk.ended().is_empty() && desk.bell().is_empty());
-        guard(|| panic!("a test"), || slot.tell_ended(ended));
-        assert_eq!(desk.ended().try_recv(), Ok(ended));
-        assert!(!desk.bell().is_empty());
+        let mut told = 0;
+        guard(|| {}, || told += 1);
+        assert_eq!(told, 0);
+        guard(|| panic!("a test"), || told += 1);
+        assert_eq!(told, 1);
     }
 }

@@ -46,21 +46,12 @@ pub struct Lists {
     pub ring: Ring,
 }
 
-impl Lists {
-    /// Whether both readings show the same but for the numbers of users.
-    pub fn show_the_same(&self, other: &Lists) -> bool {
-        self.ring == other.ring && self.hosts.is_same_but_for_users(&other.hosts)
-    }
-}
-
 /// The connection over which the lists are read again and again. It never carries a change.
 #[derive(Debug)]
 pub struct Standing {
     connection: Connection,
     /// What it was opened through.
     file: SocketFile,
-    /// DIRECTOR-LIST has been sent and its answer not been read.
-    ring_asked: bool,
 }
 
 impl Standing {
@@ -68,11 +59,7 @@ impl Standing {
         let before = SocketFile::at(socket).ok();
         let mut connection = Connection::open(socket, deadline)?;
         match SocketFile::at(socket).ok() {
-            Some(file) if before == Some(file) => Ok(Standing {
-                connection,
-                file,
-                ring_asked: false,
-            }),
+            Some(file) if before == Some(file) => Ok(Standing { connection, file }),
             // Which of the two was it opened through?
             _ => {
                 connection.end();
@@ -94,80 +81,30 @@ impl Standing {
         Err(self.connection.error(DirectorStage::SocketFile, fault))
     }
 
-    /// Reads both lists whole, one after the other, if the path still leads here. After an error the connection is useless,
-    /// because a late answer would be taken for the next one's: every further read says `Closed`.
+    /// Reads both lists whole, one after the other, if the path still leads here. After an error the
+    /// connection is useless, because a late answer would be taken for the next one's: every further read
+    /// says `Closed`.
     pub fn read(&mut self, deadline: Instant) -> Result<Lists, DirectorError> {
-        self.or_end(|standing| {
-            standing.check_file()?;
-            standing.take_ring(deadline)?;
-            let (began, hosts) = standing.read_hosts(deadline)?;
-            standing.ask_for_ring(deadline)?;
-            let ring = standing.read_ring(deadline)?;
-            Ok(Lists { began, hosts, ring })
-        })
-    }
-
-    /// As `read`, but while all is as at the last reading, nobody waits for the answer to
-    /// DIRECTOR-LIST: it is read when the next reading begins. So what is shown of the ring is
-    /// one reading old, unless something has changed.
-    pub fn read_again(&mut self, last: &Lists, deadline: Instant) -> Result<Lists, DirectorError> {
-        self.or_end(|standing| {
-            standing.check_file()?;
-            let ring = standing.take_ring(deadline)?;
-            let ring = ring.unwrap_or_else(|| last.ring.clone());
-            let (began, hosts) = standing.read_hosts(deadline)?;
-            standing.ask_for_ring(deadline)?;
-            let lists = Lists { began, hosts, ring };
-            if lists.show_the_same(last) {
-                return Ok(lists);
-            }
-            let ring = standing.read_ring(deadline)?;
-            Ok(Lists { ring, ..lists })
-        })
-    }
-
-    fn or_end<T>(
-        &mut self,
-        read: impl FnOnce(&mut Standing) -> Result<T, DirectorError>,
-    ) -> Result<T, DirectorError> {
-        let result = read(self);
+        let result = self.read_both(deadline);
         if result.is_err() {
-            self.ring_asked = false;
             self.connection.end();
         }
         result
     }
 
-    fn read_hosts(&mut self, deadline: Instant) -> Result<(Instant, HostList), DirectorError> {
-        let stage = DirectorStage::HostList;
+    /// The second is asked for only after the first: a command sent before the previous one is answered may
+    /// get lost.
+    fn read_both(&mut self, deadline: Instant) -> Result<Lists, DirectorError> {
+        self.check_file()?;
+        let connection = &mut self.connection;
         let began = Instant::now();
-        self.connection.write(wire::HOST_LIST, stage, deadline)?;
-        let hosts = self.connection.list::<HostListParser>(stage, deadline)?;
-        Ok((began, hosts))
-    }
-
-    /// Only after the host list: a command sent before the previous one is answered may get lost.
-    fn ask_for_ring(&mut self, deadline: Instant) -> Result<(), DirectorError> {
+        let stage = DirectorStage::HostList;
+        connection.write(wire::HOST_LIST, stage, deadline)?;
+        let hosts = connection.list::<HostListParser>(stage, deadline)?;
         let stage = DirectorStage::DirectorList;
-        self.connection
-            .write(wire::DIRECTOR_LIST, stage, deadline)?;
-        self.ring_asked = true;
-        Ok(())
-    }
-
-    fn read_ring(&mut self, deadline: Instant) -> Result<Ring, DirectorError> {
-        let stage = DirectorStage::DirectorList;
-        let ring = self.connection.list::<RingParser>(stage, deadline)?;
-        self.ring_asked = false;
-        Ok(ring)
-    }
-
-    /// The answer that the last reading did not wait for.
-    fn take_ring(&mut self, deadline: Instant) -> Result<Option<Ring>, DirectorError> {
-        match self.ring_asked {
-            true => self.read_ring(deadline).map(Some),
-            false => Ok(None),
-        }
+        connection.write(wire::DIRECTOR_LIST, stage, deadline)?;
+        let ring = connection.list::<RingParser>(stage, deadline)?;
+        Ok(Lists { began, hosts, ring })
     }
 }
 

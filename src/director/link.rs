@@ -1,6 +1,6 @@
-//! The threads that wait for the reply to a changing command, so that the coordinator never does.
+//! The threads that wait for the reply to a changing command, so that the main thread never does.
 //!
-//! The coordinator numbers the commands and says what to send; a thread here only sends it, waits with
+//! The engine numbers the commands and says what to send; a thread here only sends it, waits with
 //! a deadline, and passes on what it heard. It must not decide, retry or send anything more.
 
 use std::io;

@@ -2,7 +2,7 @@
 //! `link` are the threads that wait for a change's reply, `watch` is the one that reads the lists,
 //! `error` is what can go wrong, `socket_file` tells whether the path still leads to the same socket.
 //!
-//! Nothing here decides anything or keeps state between two commands; that is the coordinator's.
+//! Nothing here decides anything or keeps state between two commands; that is the engine's.
 //!
 //! What a director does, in Dovecot 2.2.18 to 2.3.21 (`src/director/doveadm-connection.c`, and watched
 //! on 2.3.19), and what follows from it:

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{unbounded, Receiver, RecvTimeoutError, Sender};
 
-use super::{is_default, Entry, Ledger, LedgerError};
+use super::{Entry, Ledger, LedgerError};
 
 /// How soon what could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -22,20 +22,16 @@ const STACK: usize = 256 * 1024;
 /// What became of all that was handed over, up to this number.
 #[derive(Debug)]
 pub struct Recorded {
-    number: u64,
+    pub number: u64,
     pub result: Result<(), LedgerError>,
 }
 
-/// The coordinator's side. Dropping it ends the thread, when it has written what it was handed.
+/// The main thread's side. Dropping it ends the thread, when it has written what it was handed.
 pub struct Clerk {
-    /// What the file held at the start, and what has been handed over since.
-    entries: BTreeMap<IpAddr, Entry>,
+    /// What the file held at the start.
+    read: BTreeMap<IpAddr, Entry>,
     sheets: Sender<Sheet>,
     recorded: Receiver<Recorded>,
-    /// So that who waits on `recorded` waits, and does not spin, should the thread have ended.
-    _outbox: Sender<Recorded>,
-    handed_over: u64,
-    settled: u64,
 }
 
 struct Sheet {
@@ -45,12 +41,12 @@ struct Sheet {
 
 impl Clerk {
     pub fn start(mut ledger: Ledger) -> io::Result<Clerk> {
-        let entries = ledger.entries().collect();
-        Clerk::over(entries, move |sheet| ledger.record_all(sheet))
+        let read = ledger.entries().collect();
+        Clerk::over(read, move |sheet| ledger.record_all(sheet))
     }
 
     fn over(
-        entries: BTreeMap<IpAddr, Entry>,
+        read: BTreeMap<IpAddr, Entry>,
         write: impl FnMut(Vec<(IpAddr, Entry)>) -> Result<(), LedgerError> + Send + 'static,
     ) -> io::Result<Clerk> {
         let (sheets, inbox) = unbounded();
@@ -58,68 +54,36 @@ impl Clerk {
         thread::Builder::new()
             .name("ledger".to_owned())
             .stack_size(STACK)
-            .spawn({
-                let outbox = outbox.clone();
-                move || run(write, &inbox, &outbox)
-            })?;
+            .spawn(move || run(write, &inbox, &outbox))?;
         Ok(Clerk {
-            entries,
+            read,
             sheets,
             recorded,
-            _outbox: outbox,
-            handed_over: 0,
-            settled: 0,
         })
     }
 
-    /// What is remembered of a backend; an empty entry if nothing.
-    pub fn entry(&self, address: IpAddr) -> Entry {
-        self.entries.get(&address).copied().unwrap_or_default()
+    /// What the file held at the start.
+    pub fn read(&self) -> &BTreeMap<IpAddr, Entry> {
+        &self.read
     }
 
-    /// Hands over what differs from what was remembered; nothing if nothing does.
-    pub fn record_all(&mut self, entries: impl IntoIterator<Item = (IpAddr, Entry)>) {
-        let differs = |(address, entry): &(IpAddr, Entry)| self.entry(*address) != *entry;
-        let entries: Vec<(IpAddr, Entry)> = entries.into_iter().filter(differs).collect();
-        if entries.is_empty() {
-            return;
-        }
-        for (address, entry) in &entries {
-            if is_default(entry) {
-                self.entries.remove(address);
-            } else {
-                self.entries.insert(*address, *entry);
-            }
-        }
-        self.handed_over += 1;
-        let number = self.handed_over;
-        // The thread outlives this end.
+    /// Hands over what is remembered of these backends from now on. The numbers count up.
+    pub fn write(&self, number: u64, entries: Vec<(IpAddr, Entry)>) {
+        // Where the thread has ended, `recorded` tells.
         let _ = self.sheets.send(Sheet { number, entries });
     }
 
-    /// Whether all that was handed over has been written, or could not be.
-    pub fn is_done(&self) -> bool {
-        self.settled == self.handed_over
-    }
-
-    /// Where the thread tells what became of it; each is for `on_recorded`.
+    /// Where the thread tells what became of it; disconnected once the thread has ended.
     pub fn recorded(&self) -> &Receiver<Recorded> {
         &self.recorded
     }
 
-    pub fn on_recorded(&mut self, recorded: &Recorded) {
-        self.settled = self.settled.max(recorded.number);
-    }
-
     /// Waits until all is written, or could not be, or the time is over.
-    pub fn finish(&mut self, patience: Duration) {
+    pub fn finish(self, patience: Duration) {
         let end = Instant::now() + patience;
-        while !self.is_done() {
-            match self.recorded.recv_deadline(end) {
-                Ok(recorded) => self.on_recorded(&recorded),
-                Err(_) => return,
-            }
-        }
+        drop(self.sheets);
+        // The thread ends once there is nothing left that it could write.
+        while self.recorded.recv_deadline(end).is_ok() {}
     }
 }
 
@@ -183,47 +147,47 @@ mod tests {
     }
 
     #[test]
-    fn while_the_disk_hangs_all_is_remembered_and_then_written_at_once() {
+    fn what_comes_in_while_the_disk_hangs_is_written_at_once() {
         let (disk, hangs) = mpsc::channel::<()>();
         let (told, written) = mpsc::channel();
-        let mut clerk = Clerk::over(BTreeMap::new(), move |sheet| {
+        let clerk = Clerk::over(BTreeMap::new(), move |sheet| {
             told.send(sheet).unwrap();
             let _ = hangs.recv();
             Ok(())
         })
         .unwrap();
-        assert!(clerk.is_done());
-        clerk.record_all([(address(1), owed())]);
+        clerk.write(1, vec![(address(1), owed())]);
         assert_eq!(written.recv_timeout(PATIENCE).unwrap().len(), 1);
-        clerk.record_all([(address(1), owed()), (address(2), owed())]);
-        clerk.record_all([(address(3), owed())]);
-        assert_eq!(clerk.entry(address(3)), owed());
-        clerk.finish(Duration::ZERO);
-        assert!(!clerk.is_done());
+        clerk.write(2, vec![(address(2), owed())]);
+        clerk.write(3, vec![(address(3), owed())]);
+        assert!(clerk.recorded().is_empty());
         drop(disk);
-        clerk.finish(PATIENCE);
-        assert!(clerk.is_done());
-        let second: Vec<IpAddr> = written
-            .recv_timeout(PATIENCE)
-            .unwrap()
-            .into_iter()
-            .map(|(address, _)| address)
-            .collect();
+        let numbers = [(); 2].map(|()| clerk.recorded().recv_timeout(PATIENCE).unwrap().number);
+        assert_eq!(numbers, [1, 3]);
+        let second = written.recv_timeout(PATIENCE).unwrap();
+        let second: Vec<IpAddr> = second.into_iter().map(|(address, _)| address).collect();
         assert_eq!(second, [address(2), address(3)]);
     }
 
     #[test]
-    fn what_has_not_changed_is_not_handed_over() {
-        let known = [(address(1), owed())];
-        let mut clerk = Clerk::over(known.into(), |sheet| panic!("{sheet:?}")).unwrap();
-        clerk.record_all([(address(1), owed()), (address(2), Entry::default())]);
-        assert!(clerk.is_done());
+    fn the_end_waits_for_the_last_sheet_but_not_for_a_disk_that_hangs() {
+        let (disk, hangs) = mpsc::channel::<()>();
+        let clerk = Clerk::over(BTreeMap::new(), move |_| {
+            let _ = hangs.recv();
+            Ok(())
+        })
+        .unwrap();
+        clerk.write(1, vec![(address(1), owed())]);
+        let began = Instant::now();
+        clerk.finish(Duration::from_millis(20));
+        assert!(began.elapsed() < PATIENCE);
+        drop(disk);
     }
 
     #[test]
-    fn what_could_not_be_written_is_done_too_and_tried_again() {
+    fn what_could_not_be_written_is_told_and_tried_again() {
         let mut tries = 0;
-        let mut clerk = Clerk::over(BTreeMap::new(), move |_| {
+        let clerk = Clerk::over(BTreeMap::new(), move |_| {
             tries += 1;
             match tries {
                 1 => Err(refusal()),
@@ -231,10 +195,8 @@ mod tests {
             }
         })
         .unwrap();
-        clerk.record_all([(address(1), owed())]);
+        clerk.write(1, vec![(address(1), owed())]);
         let first = clerk.recorded().recv_timeout(PATIENCE).unwrap();
-        clerk.on_recorded(&first);
-        assert!(clerk.is_done());
         assert!(first.result.is_err());
         let second = clerk.recorded().recv_timeout(PATIENCE).unwrap();
         assert!(second.result.is_ok());
@@ -243,13 +205,13 @@ mod tests {
     #[test]
     fn a_panic_while_writing_is_an_error_and_what_it_kept_from_disk_is_tried_again() {
         let mut tries = 0;
-        let mut clerk = Clerk::over(BTreeMap::new(), move |_| {
+        let clerk = Clerk::over(BTreeMap::new(), move |_| {
             tries += 1;
             assert_ne!(tries, 1, "a test");
             Ok(())
         })
         .unwrap();
-        clerk.record_all([(address(1), owed())]);
+        clerk.write(1, vec![(address(1), owed())]);
         let first = clerk.recorded().recv_timeout(PATIENCE).unwrap();
         assert!(matches!(first.result, Err(LedgerError::Defect)));
         let second = clerk.recorded().recv_timeout(PATIENCE).unwrap();
@@ -257,13 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_is_on_disk_when_its_clerk_is_done() {
+    fn a_ledger_is_on_disk_when_its_clerk_has_finished() {
         let folder = std::env::temp_dir().join(format!("poolmon-clerk-{}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
         let path = folder.join("state.yml");
-        let mut clerk = Clerk::start(Ledger::open(&path).0).unwrap();
-        clerk.record_all([(address(1), owed()), (address(2), owed())]);
-        clerk.record_all([(address(2), Entry::default())]);
+        let clerk = Clerk::start(Ledger::open(&path).0).unwrap();
+        clerk.write(1, vec![(address(1), owed()), (address(2), owed())]);
+        clerk.write(2, vec![(address(2), Entry::default())]);
         clerk.finish(PATIENCE);
         let read: Vec<(IpAddr, Entry)> = Ledger::open(&path).0.entries().collect();
         assert_eq!(read, [(address(1), owed())]);

@@ -1,5 +1,6 @@
 #!/bin/bash
-# `make simulate`: many random days in virtual time. DAYS=100000 for more than the usual 10,000.
+# `make simulate`: many random days in virtual time, every tenth drawn anew each time. DAYS=100000 for more
+# than the usual 10,000.
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
@@ -8,4 +9,6 @@ bash "$project/tests/setup/packages.sh" build
 choose_toolchain
 describe_toolchain
 [ "$toolchain" = current ] || lay_debian_tree
-POOLMON_DAYS=${DAYS:-10000} run_cargo test --release --test simulate random_days -- --nocapture
+days=${DAYS:-10000}
+POOLMON_DAYS=$((days - days / 10)) POOLMON_FRESH_DAYS=$((days / 10)) \
+    run_cargo test --release --test simulate random_days -- --nocapture

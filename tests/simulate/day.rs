@@ -4,18 +4,21 @@
 //! more of the same. Whatever happens is an event; seconds in which nothing does cost nothing but the
 //! monitors' reading of the lists.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use poolmon::backend::{HostState, Tag};
-use poolmon::config::settings::{self, Brake, DrainMode, MoveLimit, Pace, Restore, Rules};
+use poolmon::config::settings::{self, Brake, Deeds, DrainMode, MoveLimit, Pace, Restore, Rules};
 
+use poolmon::monitor::policy::{Alarm, Login, Member};
+use poolmon::monitor::Notice;
 use poolmon::outcome::Stage;
-use poolmon::policy::Login;
 
 use crate::chance::Chance;
-use crate::coordinator::{Habits, Reload};
 use crate::history::{History, Times, What};
+use crate::monitor::{Disk, Habits, Reload};
 use crate::properties::terms::Timelines;
+use crate::reached::Reached;
 use crate::ring::{Condition, Entry};
 use crate::world::{
     Account, Disturbance, Health, Layout, Life, Link, Moment, Post, Program, World,
@@ -30,6 +33,21 @@ pub struct Day {
     /// When nothing new disturbed the world.
     pub calms: Times,
     pub times: Timelines,
+    /// How each monitor of ours that runs at the end sees things then.
+    pub ends: Vec<(usize, End)>,
+    pub reached: Reached,
+}
+
+/// The end of a day, for one monitor.
+pub struct End {
+    pub alarms: Vec<Alarm>,
+    pub notices: Vec<Notice>,
+    /// The backends whose users it is still to move.
+    pub owed: Vec<IpAddr>,
+    /// Those that it lists down.
+    pub down: Vec<IpAddr>,
+    /// Commands not answered, or not seen in a list.
+    pub unsettled: Vec<IpAddr>,
 }
 
 /// What sets these streams of chance apart.
@@ -38,28 +56,36 @@ const LOGINS: u64 = 0x6c6f_6769_6e73;
 const SHARED_FAULTS: u64 = 0x7368_6172_6564;
 const RELOADS: u64 = 0x7265_6c6f_6164;
 const LOSSES: u64 = 0x6c6f_7373_6573;
+const DISKS: u64 = 0x6469_736b_7300;
+const DELAY_LIMITS: u64 = 0x6465_6c61_7900;
 
 impl Day {
     pub fn live(seed: u64) -> Day {
         let mut chance = Chance::new(seed);
         let mut layout = random_layout(&mut chance);
         give_rapid_rounds(&mut layout, seed);
+        give_delay_limits(&mut layout, seed);
         let mut plan = random_plan(&mut chance, &layout);
         give_logins(&mut layout, &mut plan, seed);
         give_shared_faults(&layout, &mut plan, seed);
         lose_watchers(&mut plan, seed);
+        give_disks(&layout, &mut plan, seed);
         let mut world = World::new(&layout, chance.roll());
         for (at, disturbance) in plan.events {
             world.disturb(at, disturbance);
         }
         give_reloads(&mut world, &layout, seed, plan.length);
+        ask_for_status(&mut world, &layout, plan.length);
         world.run_to(plan.length);
+        let ends = ends(&world, layout.posts.len());
         let calms = calms(&world.history);
         Day {
             times: Timelines::new(&layout, &world.history),
             layout,
+            reached: world.reached(),
             history: world.history,
             calms,
+            ends,
         }
     }
 
@@ -82,6 +108,36 @@ impl Day {
 
     pub fn watchers(&self) -> std::ops::Range<usize> {
         0..self.layout.posts.len()
+    }
+}
+
+fn ends(world: &World, watchers: usize) -> Vec<(usize, End)> {
+    let running = (0..watchers).filter_map(|watcher| Some((watcher, world.monitor(watcher)?)));
+    let ends = running.map(|(watcher, monitor)| {
+        let engine = monitor.engine();
+        let members = || engine.fleet().members();
+        let those = |is: fn(&Member) -> bool| {
+            let members = members().filter(|(_, member)| is(member));
+            members.map(|(address, _)| address).collect()
+        };
+        let end = End {
+            alarms: monitor.alarms(),
+            notices: engine.notices().cloned().collect(),
+            owed: those(|member| member.debt.is_some()),
+            down: those(|member| member.listed.state == HostState::Down),
+            unsettled: those(|member| !member.is_settled()),
+        };
+        (watcher, end)
+    });
+    ends.collect()
+}
+
+/// Now and then; it changes nothing.
+fn ask_for_status(world: &mut World, layout: &Layout, length: Duration) {
+    for watcher in 0..layout.posts.len() {
+        for part in 1..4 {
+            world.ask_status(length / 4 * part, watcher);
+        }
     }
 }
 
@@ -184,6 +240,7 @@ fn random_habits(chance: &mut Chance, restore: Restore) -> Habits {
             down_delay_limit: None,
             hold: Rules::usual_hold(interval),
         },
+        deeds: Deeds::Done,
     }
 }
 
@@ -202,6 +259,20 @@ fn give_rapid_rounds(layout: &mut Layout, seed: u64) {
         match &mut post.program {
             Program::Ours(habits) if chance.one_in(3) => {
                 habits.pace.plan = settings::Plan::Rapid(rapid);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Some monitors that wait before a down do nothing where too many are due. Drawn apart, too.
+fn give_delay_limits(layout: &mut Layout, seed: u64) {
+    let mut chance = Chance::new(seed ^ DELAY_LIMITS);
+    for post in &mut layout.posts {
+        let limit = chance.pick(&[None, None, Some(1), Some(2)]);
+        match &mut post.program {
+            Program::Ours(habits) if !habits.rules.down_delay.is_zero() => {
+                habits.rules.down_delay_limit = limit;
             }
             _ => {}
         }
@@ -291,7 +362,34 @@ fn give_reloads(world: &mut World, layout: &Layout, seed: u64, length: Duration)
                 Reload::OtherServices,
             ]);
             world.reload(at, watcher, reload);
+            // Neither changes anything for long.
+            let after = chance.seconds(60, 500);
+            world.reload(
+                at + after,
+                watcher,
+                chance.pick(&[Reload::Broken, Reload::OtherSocket]),
+            );
             at += chance.seconds(600, 3000);
+        }
+    }
+}
+
+/// On some days the disk of a monitor's state file is slow, hangs, or is full for a while. Drawn apart, too.
+fn give_disks(layout: &Layout, plan: &mut Plan, seed: u64) {
+    let mut chance = Chance::new(seed ^ DISKS);
+    if !chance.one_in(3) {
+        return;
+    }
+    for watcher in 0..layout.posts.len() {
+        let mut at = chance.seconds(30, 3000);
+        while at + Duration::from_secs(4500 + 1500) < plan.length {
+            let late = Disk::Late(chance.milliseconds(1, 3000));
+            let disk = chance.pick(&[late, late, Disk::Hangs, Disk::Full]);
+            plan.events.push((at, Disturbance::Disk(watcher, disk)));
+            at += chance.seconds(10, 1500);
+            let good = Disturbance::Disk(watcher, Disk::Good);
+            plan.events.push((at, good));
+            at += chance.seconds(300, 4000);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use poolmon::backend::HostState;
+use poolmon::monitor::policy::Action;
 use poolmon::outcome::{Blame, Outcome};
-use poolmon::policy::Action;
 use poolmon::schedule::{Finding, Verdict};
 
 use crate::history::Row;

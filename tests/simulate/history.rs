@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use poolmon::backend::HostState;
-use poolmon::policy::Action;
+use poolmon::monitor::policy::Action;
 
 use crate::world::Disturbance;
 

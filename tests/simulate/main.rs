@@ -1,15 +1,15 @@
-//! A world in virtual time around the real policy and schedule: days of rings, backends, monitors
+//! A world in virtual time around the real engine and schedule: days of rings, backends, monitors
 //! and poolmons pass in milliseconds. Nothing here sleeps, and nothing is said to anybody.
 
 mod chance;
-mod coordinator;
 mod day;
 mod evidence;
 mod history;
+mod monitor;
 mod perl;
 mod properties;
 mod random_days;
+mod reached;
 mod ring;
 mod scenes;
-mod watch;
 mod world;

@@ -3,6 +3,7 @@
 pub mod acting;
 pub mod contest;
 pub mod drains;
+pub mod healing;
 pub mod ownership;
 pub mod recovery;
 pub mod service;
@@ -54,6 +55,7 @@ pub const ALL: &[Property] = properties![
     ownership::an_administrators_down_is_not_undone,
     drains::every_owed_drain_is_done,
     drains::nobody_is_left_on_a_backend_that_is_down_and_has_failed,
+    healing::when_all_is_well_again_nothing_is_left_to_do_or_to_say,
 ];
 
 fn breach(at: Instant, text: impl Into<String>) -> Judgement {

@@ -1,4 +1,5 @@
-//! Properties over random days: fixed seeds, some fresh ones, and those that have failed before.
+//! Properties over random days: fixed seeds, those that have failed before, and fresh ones where they are asked
+//! for (`make simulate`), so that `make check` says the same each time.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -6,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::day::Day;
 use crate::properties;
+use crate::reached::{self, Reached};
 
 /// Seeds that broke a property once.
 const BROKEN_ONCE: [u64; 19] = [
@@ -39,8 +41,6 @@ const BROKEN_ONCE: [u64; 19] = [
 
 /// A debug build is twenty times slower: it lives a few days only, and says so.
 const DAYS: u64 = if cfg!(debug_assertions) { 4 } else { 300 };
-/// Of these, so many are drawn anew each time.
-const FRESH_IN: u64 = 10;
 
 fn from_environment(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
@@ -49,6 +49,23 @@ fn from_environment(name: &str) -> Option<u64> {
             .parse()
             .unwrap_or_else(|_| panic!("{name}={value} is no number")),
     )
+}
+
+/// All that the engine knows comes up, but for what is listed with a reason.
+fn check_reached(reached: &Reached, is_survey: bool) {
+    let mut missed = Vec::new();
+    for name in reached::all() {
+        let times = reached.times(name);
+        let excuse = reached::OUT_OF_REACH.iter().find(|(one, _)| *one == name);
+        match (times, excuse) {
+            (0, Some((_, why))) => println!("    never: {name}: {why}"),
+            (0, None) => missed.push(name),
+            (_, None) => println!("{times:9} times: {name}"),
+            (_, Some(_)) => panic!("{name} is within reach"),
+        }
+    }
+    println!("    NEVER: {missed:?}");
+    assert!(missed.is_empty() || !is_survey, "never reached: {missed:?}");
 }
 
 /// What a report shows around the breach.
@@ -62,7 +79,7 @@ struct Failure {
     report: String,
 }
 
-fn judge(seed: u64, cases: &mut [usize]) -> Option<Failure> {
+fn judge(seed: u64, cases: &mut [usize], reached: &mut Reached) -> Option<Failure> {
     let day = match std::panic::catch_unwind(|| Day::live(seed)) {
         Ok(day) => day,
         Err(_) => {
@@ -73,6 +90,7 @@ fn judge(seed: u64, cases: &mut [usize]) -> Option<Failure> {
             })
         }
     };
+    reached.add(&day.reached);
     for (property, cases) in properties::ALL.iter().zip(cases) {
         match (property.judge)(&day) {
             Ok(count) => *cases += count,
@@ -95,10 +113,16 @@ fn the_properties_hold_over_random_days() {
     let began = Instant::now();
     let seeds = match from_environment("POOLMON_SEED") {
         Some(seed) => vec![seed],
-        None => all_seeds(from_environment("POOLMON_DAYS").unwrap_or(DAYS)),
+        None => all_seeds(
+            from_environment("POOLMON_DAYS").unwrap_or(DAYS),
+            from_environment("POOLMON_FRESH_DAYS").unwrap_or(0),
+        ),
     };
     let mut cases = vec![0; properties::ALL.len()];
-    let judged = seeds.iter().filter_map(|seed| judge(*seed, &mut cases));
+    let mut reached = Reached::default();
+    let judged = seeds
+        .iter()
+        .filter_map(|seed| judge(*seed, &mut cases, &mut reached));
     let failures: Vec<Failure> = judged.collect();
     let time = began.elapsed().as_secs_f64();
     println!(
@@ -106,15 +130,16 @@ fn the_properties_hold_over_random_days() {
         seeds.len(),
         failures.len()
     );
+    let is_survey = seeds.len() as u64 >= DAYS && !cfg!(debug_assertions);
     for (property, cases) in properties::ALL.iter().zip(&cases) {
         println!("{cases:9} times: {}", property.claim);
-        let is_survey = seeds.len() as u64 >= DAYS && !cfg!(debug_assertions);
         assert!(
             *cases > 0 || !is_survey,
             "{} was never put to the test",
             property.claim
         );
     }
+    check_reached(&reached, is_survey);
     for failure in &failures {
         println!("seed {}: {}", failure.seed, failure.claim);
     }
@@ -131,19 +156,17 @@ fn the_properties_hold_over_random_days() {
     }
 }
 
-fn all_seeds(days: u64) -> Vec<u64> {
-    let fresh = RandomState::new().build_hasher().finish() >> 16;
-    let fixed = days - days / FRESH_IN;
+fn all_seeds(days: u64, fresh_days: u64) -> Vec<u64> {
     let build = match cfg!(debug_assertions) {
         true => " (a debug build; a release build lives 300)",
         false => "",
     };
-    println!("{days} days{build}: seeds 1 to {fixed}, fresh ones from {fresh} on, and those that broke once");
-    let fixed_seeds = 1..=fixed;
-    let fresh_seeds = (0..days - fixed).map(|number| fresh + number);
-    BROKEN_ONCE
-        .into_iter()
-        .chain(fixed_seeds)
-        .chain(fresh_seeds)
-        .collect()
+    println!("{days} days{build}: seeds 1 to {days}, and those that broke once");
+    let mut seeds: Vec<u64> = BROKEN_ONCE.into_iter().chain(1..=days).collect();
+    if fresh_days > 0 {
+        let fresh = RandomState::new().build_hasher().finish() >> 16;
+        println!("{fresh_days} fresh ones from {fresh} on");
+        seeds.extend((0..fresh_days).map(|number| fresh + number));
+    }
+    seeds
 }

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use poolmon::backend::{HostState, Tag};
 
-use crate::coordinator::Clock;
 use crate::history::{By, History, What};
+use crate::monitor::{Clock, Said};
 
 /// For a ring that is not synced, before and again after a change.
 const SYNC_WAIT: Duration = Duration::from_secs(30);
@@ -54,7 +54,7 @@ pub struct Command {
 #[derive(Clone, Copy, Debug)]
 pub struct Reply {
     pub command: Command,
-    pub done: bool,
+    pub said: Said,
 }
 
 /// What the ring has to be woken for.
@@ -127,6 +127,7 @@ struct Waiting {
 
 pub struct Ring {
     entries: Vec<Entry>,
+    listed: Vec<bool>,
     directors: Vec<Director>,
     hop: Duration,
     users: Vec<u64>,
@@ -160,6 +161,7 @@ impl Ring {
             directors: skews.iter().map(director).collect(),
             users: vec![USERS; entries.len()],
             stubborn: vec![0; entries.len()],
+            listed: vec![true; entries.len()],
             entries,
             hop,
             unsynced_from: None,
@@ -183,6 +185,21 @@ impl Ring {
 
     pub fn leave_users(&mut self, backend: usize, resets: u32) {
         self.stubborn[backend] = resets;
+    }
+
+    /// A backend that is put on the lists is up, and was never changed.
+    pub fn set_listed(
+        &mut self,
+        backend: usize,
+        listed: bool,
+        now: Instant,
+        history: &mut History,
+    ) {
+        self.listed[backend] = listed;
+        self.users[backend] = 0;
+        for director in 0..self.directors.len() {
+            self.adopt(director, backend, NEVER_CHANGED, now, history);
+        }
     }
 
     /// An administrator moves somebody there.
@@ -216,7 +233,7 @@ impl Ring {
         history: &mut History,
     ) {
         match self.directors[director].condition {
-            Condition::Dead => self.reply(command, false),
+            Condition::Dead => self.reply(command, Said::NotSent),
             Condition::Frozen => self.directors[director].backlog.push(command),
             Condition::Running => self.run(director, command, now, history),
         }
@@ -226,8 +243,11 @@ impl Ring {
         let backend = command.backend;
         let here = &self.directors[director];
         match command.kind {
-            Kind::State(state) if here.hosts[backend].state == state => self.reply(command, true),
-            Kind::State(_) if now < here.changing_until[backend] => self.reply(command, false),
+            _ if !self.listed[backend] => self.reply(command, Said::NotFound),
+            Kind::State(state) if here.hosts[backend].state == state => {
+                self.reply(command, Said::Ok)
+            }
+            Kind::State(_) if now < here.changing_until[backend] => self.reply(command, Said::Busy),
             Kind::State(_) | Kind::Flush => {
                 let deadline = now + SYNC_WAIT;
                 self.directors[director].waiting.push(Waiting {
@@ -240,7 +260,7 @@ impl Ring {
             }
             Kind::Reset => {
                 self.reset(director, command, now, history);
-                self.reply(command, true);
+                self.reply(command, Said::Ok);
             }
         }
     }
@@ -268,8 +288,8 @@ impl Ring {
         note(history, now, What::Users { backend, left });
     }
 
-    fn reply(&mut self, command: Command, done: bool) {
-        self.replies.push(Reply { command, done });
+    fn reply(&mut self, command: Command, said: Said) {
+        self.replies.push(Reply { command, said });
     }
 
     /// Commands that wait for the ring, and what the directors show of it.
@@ -314,11 +334,11 @@ impl Ring {
                 self.steps.push((one.deadline, Step::Review));
             }
             Some(ends) if now >= ends && !self.is_blocked() && now >= self.trouble_until => {
-                self.reply(one.command, true);
+                self.reply(one.command, Said::Ok);
                 return None;
             }
             _ if now >= one.deadline => {
-                self.reply(one.command, false);
+                self.reply(one.command, Said::RingSyncTimedOut);
                 return None;
             }
             _ => {}

@@ -1,6 +1,8 @@
 //! Small worlds with one story each, and what the story may cost.
 
+mod dry_run;
 mod judged;
+mod limits;
 mod local;
 mod rapid;
 mod table;
@@ -8,9 +10,11 @@ mod table;
 use std::time::Duration;
 
 use poolmon::backend::Tag;
-use poolmon::config::settings::{Brake, DrainMode, MoveLimit, Pace, Plan, Restore, Retries, Rules};
+use poolmon::config::settings::{
+    Brake, Deeds, DrainMode, MoveLimit, Pace, Plan, Restore, Retries, Rules,
+};
 
-use crate::coordinator::Habits;
+use crate::monitor::Habits;
 use crate::ring::Entry;
 use crate::world::{Disturbance, Health, Layout, Link, Post, Program, World};
 
@@ -44,6 +48,7 @@ pub fn habits(interval: u64) -> Habits {
             down_delay_limit: None,
             hold: Rules::usual_hold(interval),
         },
+        deeds: Deeds::Done,
     }
 }
 

@@ -7,18 +7,20 @@ mod monitors;
 mod poolmons;
 mod queue;
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use poolmon::monitor::policy::Login;
+use poolmon::monitor::Remembered;
 use poolmon::outcome::Stage;
-use poolmon::policy::{Login, Memory};
 
 use crate::chance::Chance;
-use crate::coordinator::{Coordinator, Habits, Reload};
 use crate::evidence::Evidence;
 use crate::history::{By, History, Record, Sight, What};
+use crate::monitor::{Disk, Habits, Monitor, Reload};
 use crate::perl::Perl;
+use crate::reached::Reached;
 use crate::ring::{Command, Entry, Kind, Reply, Ring};
 
 use queue::{Event, Scheduled};
@@ -28,7 +30,6 @@ pub use faults::{Account, Disturbance, Health, Life, Link, Moment};
 /// A director that runs answers in a millisecond.
 const LOCAL_CALL: Duration = Duration::from_millis(1);
 const LISTS_DEADLINE: Duration = Duration::from_secs(5);
-const CHANGE_PATIENCE: Duration = Duration::from_secs(65);
 /// How often a call to a frozen director is looked after.
 const FROZEN_POLL: Duration = Duration::from_millis(250);
 
@@ -72,6 +73,10 @@ struct Watcher {
     links: Vec<Link>,
     account: Account,
     shared: Vec<Option<Stage>>,
+    disk: Disk,
+    threads: usize,
+    /// Until then it takes nothing in.
+    still_until: Instant,
     mind: Mind,
 }
 
@@ -86,8 +91,8 @@ struct Death {
 enum Mind {
     Ours {
         habits: Habits,
-        ledger: BTreeMap<IpAddr, Memory>,
-        running: Option<Box<Coordinator>>,
+        state_file: Remembered,
+        running: Option<Box<Monitor>>,
         evidence: Evidence,
     },
     Perl(Perl),
@@ -118,6 +123,8 @@ pub struct World {
     backends: Vec<Health>,
     watchers: Vec<Watcher>,
     sees: Vec<Vec<Sight>>,
+    /// By monitors that run no more.
+    reached_before: Reached,
     pub history: History,
 }
 
@@ -135,10 +142,13 @@ impl World {
             links: vec![Link::Whole; backends],
             account: Account::Accepted,
             shared: vec![None; backends],
+            disk: Disk::Good,
+            threads: usize::MAX,
+            still_until: start,
             mind: match &post.program {
                 Program::Ours(habits) => Mind::Ours {
                     habits: *habits,
-                    ledger: BTreeMap::new(),
+                    state_file: Remembered::new(),
                     running: None,
                     evidence: Evidence::new(backends),
                 },
@@ -156,6 +166,7 @@ impl World {
             backends: vec![Health::Healthy; backends],
             watchers: layout.posts.iter().map(watcher).collect(),
             sees: vec![vec![Sight::Passes; backends]; layout.posts.len()],
+            reached_before: Reached::default(),
             history: History::new(start),
             chance: chance.clone(),
         };
@@ -181,6 +192,23 @@ impl World {
         self.at(at, Event::Reload { watcher, reload });
     }
 
+    /// Somebody asks a monitor how all stands.
+    pub fn ask_status(&mut self, after: Duration, watcher: usize) {
+        let at = self.start + after;
+        self.at(at, Event::Status { watcher });
+    }
+
+    /// What the monitors of ours have been put to, in all their lives.
+    pub fn reached(&self) -> Reached {
+        let mut reached = self.reached_before.clone();
+        for watcher in 0..self.watchers.len() {
+            if let Some(monitor) = self.monitor(watcher) {
+                reached.add(&monitor.reached);
+            }
+        }
+        reached
+    }
+
     /// Runs until this long after the start.
     pub fn run_to(&mut self, end: Duration) {
         let end = self.start + end;
@@ -195,8 +223,7 @@ impl World {
         self.history.end = end;
     }
 
-    /// The reasons for which this monitor holds actions back at present.
-    pub fn coordinator(&self, watcher: usize) -> Option<&Coordinator> {
+    pub fn monitor(&self, watcher: usize) -> Option<&Monitor> {
         match &self.watchers[watcher].mind {
             Mind::Ours { running, .. } => running.as_deref(),
             Mind::Perl(_) => None,
@@ -218,6 +245,11 @@ impl World {
     }
 
     fn on(&mut self, event: Event) {
+        let still_until = event.for_watcher().map(|it| self.watchers[it].still_until);
+        match still_until {
+            Some(until) if self.now < until => return self.at(until, event),
+            _ => {}
+        }
         match event {
             Event::Disturb(disturbance) => self.on_disturbance(disturbance),
             Event::Reload { watcher, reload } => {
@@ -241,11 +273,30 @@ impl World {
                 worker,
                 outcome,
             } => self.on_attempted(watcher, life, address, worker, outcome),
+            Event::ReaderWakes {
+                watcher,
+                life,
+                connection,
+                pause,
+            } => {
+                self.tell(watcher, life, |ours| {
+                    ours.on_reader_wakes(connection, pause);
+                });
+            }
             Event::Lists {
                 watcher,
                 life,
+                connection,
                 began,
-            } => self.on_lists(watcher, life, began),
+            } => self.on_lists(watcher, life, connection, began),
+            Event::DiskWakes { watcher, life } => {
+                let now = self.now;
+                self.tell(watcher, life, |ours| ours.on_disk_wakes(now));
+            }
+            Event::Status { watcher } => {
+                let (life, now) = (self.watchers[watcher].life, self.now);
+                self.tell(watcher, life, |ours| ours.on_status(now));
+            }
             Event::Timer { watcher, life } => {
                 let now = self.now;
                 self.tell(watcher, life, |ours| ours.on_timer(now));
@@ -259,8 +310,8 @@ impl World {
                 life,
                 number,
                 backend,
-                done,
-            } => self.on_answered(watcher, life, number, backend, done),
+                said,
+            } => self.on_answered(watcher, life, number, backend, said),
             Event::Scan { watcher, life } => self.on_scan(watcher, life),
             Event::Tried {
                 watcher,
@@ -287,7 +338,7 @@ impl World {
         for (at, step) in std::mem::take(&mut self.ring.steps) {
             self.at(at, Event::Ring(step));
         }
-        for Reply { command, done } in std::mem::take(&mut self.ring.replies) {
+        for Reply { command, said } in std::mem::take(&mut self.ring.replies) {
             if let By::Watcher(watcher) = command.by {
                 let Command {
                     life,
@@ -300,7 +351,7 @@ impl World {
                     life,
                     number,
                     backend,
-                    done,
+                    said,
                 };
                 self.after(LOCAL_CALL, event);
             }
@@ -343,6 +394,29 @@ impl World {
                     .on_command(director, command, self.now, &mut self.history);
             }
             Disturbance::Stubborn(backend, resets) => self.ring.leave_users(backend, resets),
+            Disturbance::Disk(watcher, disk) => {
+                self.watchers[watcher].disk = disk;
+                let (life, now) = (self.watchers[watcher].life, self.now);
+                self.tell(watcher, life, |ours| ours.on_disk(disk, now));
+            }
+            Disturbance::Threads(watcher, threads) => {
+                self.watchers[watcher].threads = threads;
+                let life = self.watchers[watcher].life;
+                self.tell(watcher, life, |ours| ours.on_threads(threads));
+            }
+            Disturbance::WorkerDies(watcher, backend) => {
+                let (life, now) = (self.watchers[watcher].life, self.now);
+                self.tell(watcher, life, |ours| {
+                    ours.on_worker_dies(address(backend), now);
+                });
+            }
+            Disturbance::Still(watcher, time) => {
+                self.watchers[watcher].still_until = self.now + time;
+            }
+            Disturbance::Listed(backend, listed) => {
+                self.ring
+                    .set_listed(backend, listed, self.now, &mut self.history)
+            }
             Disturbance::UserMoved(backend) => {
                 self.ring.move_user_to(backend, self.now, &mut self.history)
             }

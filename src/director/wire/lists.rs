@@ -76,15 +76,6 @@ pub struct HostList {
     pub malformed: Malformed,
 }
 
-impl HostList {
-    pub fn is_same_but_for_users(&self, other: &HostList) -> bool {
-        let pairs = || self.backends.iter().zip(&other.backends);
-        (self.generation, &self.malformed) == (other.generation, &other.malformed)
-            && self.backends.len() == other.backends.len()
-            && pairs().all(|(backend, other)| backend.is_same_but_for_users(other))
-    }
-}
-
 #[derive(Debug, Default)]
 pub struct HostListParser {
     list: HostList,

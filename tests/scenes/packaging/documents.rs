@@ -9,7 +9,7 @@ use std::time::Duration;
 use poolmon::cli::options::{OptionRow, ValueKind, OPTIONS};
 use poolmon::config::accounts::FIELDS;
 use poolmon::config::keys::{Origin, KEYS};
-use poolmon::policy::Rule;
+use poolmon::monitor::policy::Rule;
 use poolmon::service::Protocol;
 
 use super::installation::{project, text_of};

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use poolmon::backend::HostState;
 use poolmon::config::settings::Brake;
-use poolmon::policy::Action;
+use poolmon::monitor::policy::Action;
 
 use super::terms::{misses, reaction, runs, sees, throughout};
 use super::{breach, Judgement};
-use crate::coordinator::Habits;
 use crate::day::Day;
 use crate::history::{Known, Times, What};
+use crate::monitor::Habits;
 use crate::world::{Account, Disturbance, Health, Link, Program};
 
 struct Sent<'a> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use poolmon::backend::HostState;
 use poolmon::config::settings::Restore;
-use poolmon::policy::Action;
+use poolmon::monitor::policy::Action;
 
 use super::{breach, Judgement};
 use crate::day::Day;
@@ -37,7 +37,7 @@ pub fn an_administrators_down_is_not_undone(day: &Day) -> Judgement {
                 }
                 _ => continue,
             };
-            let is_own = |(ours, habits): (usize, &crate::coordinator::Habits)| {
+            let is_own = |(ours, habits): (usize, &crate::monitor::Habits)| {
                 ours == watcher && habits.rules.restore == Restore::Own
             };
             if day.ours().any(is_own) && !was_downing(day, watcher, backend, down.0) {

@@ -19,7 +19,9 @@ pub fn a_backend_dead_to_all_goes_down(day: &Day) -> Judgement {
     for &(start, end) in &day.calms.0 {
         for (watcher, habits) in day.ours() {
             let from = start + settling(habits, day);
-            if from >= end || habits.rules.brake != Brake::Refuge {
+            let is_limited =
+                habits.rules.brake != Brake::Refuge || habits.rules.down_delay_limit.is_some();
+            if from >= end || is_limited {
                 continue;
             }
             let director = day.layout.posts[watcher].director;

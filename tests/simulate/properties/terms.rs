@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use poolmon::backend::HostState;
 use poolmon::config::settings::{Plan, Retries};
 
-use crate::coordinator::Habits;
 use crate::day::Day;
 use crate::history::{History, Sight, Times, What};
+use crate::monitor::Habits;
 use crate::ring::Condition;
 use crate::world::{Disturbance, Layout, Life};
 
@@ -212,6 +212,13 @@ const RING_TELLS: Duration = Duration::from_secs(30);
 /// Whether what the watcher did at this time has been forgotten since: by the watcher, or by a director
 /// that died while no other could tell the ring of it.
 pub fn has_forgotten(day: &Day, watcher: usize, done: Instant) -> bool {
+    // It may have been killed before what it acted on was written.
+    let disks = day.history.records.iter().filter(
+        |record| matches!(record.what, What::Disturbed(Disturbance::Disk(w, _)) if w == watcher),
+    );
+    if disks.count() > 0 {
+        return true;
+    }
     let since = day
         .history
         .records

@@ -6,6 +6,7 @@ use poolmon::backend::HostState;
 
 use super::{note, Command, Condition, Ring, Step, HANDOVER, NEVER_CHANGED, USERS};
 use crate::history::{By, History, What};
+use crate::monitor::Said;
 
 /// After which a frozen peer's connection is given up.
 const PEER_PATIENCE: Duration = Duration::from_secs(75);
@@ -46,7 +47,7 @@ impl Ring {
         let mut lost: Vec<Command> = here.waiting.drain(..).map(|one| one.command).collect();
         lost.append(&mut here.backlog);
         for command in lost {
-            self.reply(command, false);
+            self.reply(command, Said::Closed);
         }
         self.be_troubled(now, HANDOVER);
     }

@@ -19,7 +19,10 @@ impl Ring {
             state: value.state,
             changed: Stamp(value.stamp),
         };
-        hosts.enumerate().map(listed).collect()
+        let hosts = hosts
+            .enumerate()
+            .filter(|(backend, _)| self.listed[*backend]);
+        hosts.map(listed).collect()
     }
 
     pub fn director_list(&self, director: usize, now: Instant) -> wire::Ring {

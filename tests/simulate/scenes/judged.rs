@@ -2,7 +2,7 @@
 
 use poolmon::backend::HostState;
 use poolmon::config::settings::Restore;
-use poolmon::policy::{Action, Alarm};
+use poolmon::monitor::policy::{Action, Alarm};
 
 use super::*;
 use crate::history::{By, What};
@@ -25,8 +25,7 @@ fn downs_by_commands(story: &Story<'_>) -> usize {
 }
 
 fn alarms(story: &Story<'_>, watcher: usize) -> Vec<Alarm> {
-    let ours = story.world.coordinator(watcher).unwrap();
-    ours.alarms.keys().cloned().collect()
+    story.world.monitor(watcher).unwrap().alarms()
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use poolmon::backend::HostState;
+use poolmon::monitor::policy::Login;
 use poolmon::outcome::{BadCertificate, Blame, Failure, Fault, Outcome, Pass, Stage};
-use poolmon::policy::Login;
 use poolmon::quote::Quote;
 
 use super::{Mind, World};
 use crate::history::{Sight, What};
+use crate::monitor::Disk;
 use crate::ring::Condition;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,16 @@ pub enum Disturbance {
     /// So many drains will leave users.
     Stubborn(usize, u32),
     UserMoved(usize),
+    /// The disk of the watcher's state file.
+    Disk(usize, Disk),
+    /// The watcher can probe so many backends, for want of threads.
+    Threads(usize, usize),
+    /// The watcher's thread for this backend ends by a defect.
+    WorkerDies(usize, usize),
+    /// The watcher's main thread does nothing for so long.
+    Still(usize, Duration),
+    /// An administrator takes the backend off all lists, or puts it there anew.
+    Listed(usize, bool),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

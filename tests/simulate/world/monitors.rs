@@ -4,16 +4,16 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use poolmon::backend::{HostState, Listed};
-use poolmon::director::wire;
+use poolmon::director::wire::{self, Change};
+use poolmon::monitor::policy::Action;
 use poolmon::outcome::Outcome;
-use poolmon::policy::{Action, Answer};
 
 use super::queue::Event;
-use super::{address, number_of, Disturbance, Life, Mind, Moment, Watcher, World};
-use super::{CHANGE_PATIENCE, FROZEN_POLL, LISTS_DEADLINE, LOCAL_CALL};
-use crate::coordinator::{Coordinator, Order};
+use super::{number_of, Disturbance, Life, Mind, Moment, Watcher, World};
+use super::{FROZEN_POLL, LISTS_DEADLINE, LOCAL_CALL};
 use crate::evidence::Evidence;
 use crate::history::{By, Known, Row, What};
+use crate::monitor::{Heard, Monitor, Order, Said};
 use crate::ring::{Command, Condition, Kind};
 
 impl World {
@@ -31,23 +31,26 @@ impl World {
         match &mut here.mind {
             Mind::Ours {
                 habits,
-                ledger,
+                state_file,
                 running,
                 evidence,
             } => {
                 if let Some(ended) = running.take() {
-                    *ledger = ended.ledger().clone();
+                    *state_file = ended.state_file().clone();
+                    self.reached_before.add(&ended.reached);
                 }
                 if life == Life::StartWithoutLedger {
-                    ledger.clear();
+                    state_file.clear();
                 }
                 *evidence = Evidence::new(self.backends.len());
                 if life != Life::Crash {
-                    let ledger = ledger.clone();
-                    let mut coordinator =
-                        Coordinator::new(*habits, services, ledger, clock, seed, now);
-                    coordinator.logins = self.logins.clone();
-                    *running = Some(Box::new(coordinator));
+                    let state_file = state_file.clone();
+                    let logins = &self.logins;
+                    let mut monitor =
+                        Monitor::new(*habits, services, logins, state_file, clock, seed, now);
+                    monitor.on_disk(here.disk, now);
+                    monitor.on_threads(here.threads);
+                    *running = Some(Box::new(monitor));
                 }
             }
             Mind::Perl(_) => {
@@ -70,7 +73,7 @@ impl World {
     }
 
     /// An event for a monitor of ours that still lives, and what it orders then.
-    pub(super) fn tell(&mut self, watcher: usize, life: u32, event: impl FnOnce(&mut Coordinator)) {
+    pub(super) fn tell(&mut self, watcher: usize, life: u32, event: impl FnOnce(&mut Monitor)) {
         let now = self.now;
         let here = &mut self.watchers[watcher];
         let orders = match &mut here.mind {
@@ -94,14 +97,29 @@ impl World {
             return;
         }
         match order {
-            Order::ReadLists => self.after(
+            Order::ReadLists { connection } => self.after(
                 LOCAL_CALL,
                 Event::Lists {
                     watcher,
                     life,
+                    connection,
                     began: now,
                 },
             ),
+            Order::WakeReader {
+                connection,
+                pause,
+                at,
+            } => self.at(
+                at,
+                Event::ReaderWakes {
+                    watcher,
+                    life,
+                    connection,
+                    pause,
+                },
+            ),
+            Order::WakeDisk(at) => self.at(at, Event::DiskWakes { watcher, life }),
             Order::Timer(at) => self.at(at, Event::Timer { watcher, life }),
             Order::WakeWorker {
                 address,
@@ -137,30 +155,32 @@ impl World {
             }
             Order::Send {
                 number,
-                address,
-                action,
+                change,
+                patience,
             } => {
-                let backend = number_of(address);
+                let backend = number_of(change.address());
+                let (action, kind) = match change {
+                    Change::HostDown(_) => (Action::MarkDown, Kind::State(HostState::Down)),
+                    Change::HostUp(_) => (Action::MarkUp, Kind::State(HostState::Up)),
+                    Change::HostResetUsers { .. } => (Action::Drain, Kind::Reset),
+                    Change::HostFlush(_) => (Action::Drain, Kind::Flush),
+                    Change::HostSet { .. } => unreachable!("the directors know states"),
+                };
                 if self.dies_now(watcher, Moment::Recorded) {
                     return;
                 }
                 self.note_sent(watcher, number, backend, action);
-                let kind = match action {
-                    Action::MarkDown => Kind::State(HostState::Down),
-                    Action::MarkUp => Kind::State(HostState::Up),
-                    Action::Drain => Kind::Reset,
-                };
                 self.send(watcher, number, backend, kind);
                 self.dies_now(watcher, Moment::Sent);
-                let done = false;
+                let said = Said::Nothing;
                 self.after(
-                    CHANGE_PATIENCE,
+                    patience,
                     Event::Answered {
                         watcher,
                         life,
                         number,
                         backend,
-                        done,
+                        said,
                     },
                 );
             }
@@ -252,17 +272,17 @@ impl World {
         }
     }
 
-    pub(super) fn on_lists(&mut self, watcher: usize, life: u32, began: Instant) {
+    pub(super) fn on_lists(&mut self, watcher: usize, life: u32, connection: u64, began: Instant) {
         let now = self.now;
         let here = &mut self.watchers[watcher];
         if here.life != life {
             return;
         }
         let director = here.director;
-        let lists = match self.ring.condition(director) {
+        let heard = match self.ring.condition(director) {
             Condition::Running => {
                 let ring = self.ring.director_list(director, now);
-                Some((self.ring.list(director), ring))
+                Heard::Lists(self.ring.list(director), ring)
             }
             Condition::Frozen if now < began + LISTS_DEADLINE => {
                 return self.after(
@@ -270,16 +290,28 @@ impl World {
                     Event::Lists {
                         watcher,
                         life,
+                        connection,
                         began,
                     },
                 );
             }
-            Condition::Frozen | Condition::Dead => None,
+            Condition::Frozen => Heard::TimedOut,
+            Condition::Dead => Heard::Gone,
         };
-        if let Mind::Ours { evidence, .. } = &mut here.mind {
-            evidence.on_lists(lists.as_ref().map(rows), began);
+        if let Mind::Ours {
+            evidence,
+            running: Some(ours),
+            ..
+        } = &mut here.mind
+        {
+            if !ours.reads_over(connection) {
+                return;
+            }
+            evidence.on_lists(rows(&heard), began);
         }
-        self.tell(watcher, life, |ours| ours.on_lists(lists, began, now));
+        self.tell(watcher, life, |ours| {
+            ours.on_heard(connection, heard, began, now);
+        });
     }
 
     pub(super) fn on_answered(
@@ -288,9 +320,10 @@ impl World {
         life: u32,
         number: u64,
         backend: usize,
-        done: bool,
+        said: Said,
     ) {
         let now = self.now;
+        let done = said == Said::Ok;
         let here = &mut self.watchers[watcher];
         if here.life != life || self.dies_now(watcher, Moment::Answered) {
             return;
@@ -307,10 +340,7 @@ impl World {
                     action,
                     done,
                 });
-                let answer = if done { Answer::Done } else { Answer::NotDone };
-                self.tell(watcher, life, |ours| {
-                    ours.on_answer(number, address(backend), answer, now);
-                });
+                self.tell(watcher, life, |ours| ours.on_answer(number, said, now));
             }
             Mind::Perl(perl) => {
                 if let Some(kind) = perl.after_answer(backend, done) {
@@ -323,12 +353,15 @@ impl World {
     }
 }
 
-fn rows(lists: &(Vec<Listed>, wire::Ring)) -> (Vec<Row>, bool) {
-    let (hosts, ring) = lists;
+fn rows(heard: &Heard) -> Option<(Vec<Row>, bool)> {
+    let (hosts, ring) = match heard {
+        Heard::Lists(hosts, ring) => (hosts, ring),
+        Heard::TimedOut | Heard::Gone => return None,
+    };
     let row = |listed: &Listed| Row {
         backend: number_of(listed.address),
         state: listed.state,
     };
     let synced = ring.state() == wire::RingState::Synced;
-    (hosts.iter().map(row).collect(), synced)
+    Some((hosts.iter().map(row).collect(), synced))
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use poolmon::outcome::Outcome;
 
 use super::Disturbance;
-use crate::coordinator::Reload;
+use crate::monitor::{Reload, Said};
 use crate::perl::Try;
 use crate::ring::{Command, Step};
 
@@ -33,14 +33,28 @@ pub(super) enum Event {
         worker: u64,
         outcome: Outcome,
     },
+    ReaderWakes {
+        watcher: usize,
+        life: u32,
+        connection: u64,
+        pause: u64,
+    },
     Lists {
         watcher: usize,
         life: u32,
+        connection: u64,
         began: Instant,
     },
     Timer {
         watcher: usize,
         life: u32,
+    },
+    DiskWakes {
+        watcher: usize,
+        life: u32,
+    },
+    Status {
+        watcher: usize,
     },
     Arrives {
         director: usize,
@@ -51,7 +65,7 @@ pub(super) enum Event {
         life: u32,
         number: u64,
         backend: usize,
-        done: bool,
+        said: Said,
     },
     Scan {
         watcher: usize,
@@ -70,6 +84,29 @@ pub(super) enum Event {
         backend: usize,
         attempt: Try,
     },
+}
+
+impl Event {
+    /// The watcher of ours that is to take it in.
+    pub(super) fn for_watcher(&self) -> Option<usize> {
+        match self {
+            Event::Reload { watcher, .. }
+            | Event::Wake { watcher, .. }
+            | Event::Attempted { watcher, .. }
+            | Event::ReaderWakes { watcher, .. }
+            | Event::Lists { watcher, .. }
+            | Event::Timer { watcher, .. }
+            | Event::DiskWakes { watcher, .. }
+            | Event::Status { watcher }
+            | Event::Answered { watcher, .. } => Some(*watcher),
+            Event::Disturb(_)
+            | Event::Ring(_)
+            | Event::Arrives { .. }
+            | Event::Scan { .. }
+            | Event::Tried { .. }
+            | Event::Retry { .. } => None,
+        }
+    }
 }
 
 pub(super) struct Scheduled {

@@ -1,0 +1,97 @@
+//! Alarms: what holds now, put together from the policy and from what only the coordinator knows, and
+//! compared with what has been said.
+//!
+//! Each turn ends with it; where all is well that costs nothing.
+
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use crate::monitor::notices::State;
+use crate::monitor::policy;
+
+/// What an alarm is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// The backends' state.
+    Policy(policy::Alarm),
+    /// Backends have no thread that probes them.
+    Unwatched,
+}
+
+/// When all backends are looked at again: several times in a few milliseconds would tell nobody more.
+pub(super) struct AlarmReview {
+    not_before: Instant,
+    /// Something has been taken in since the last look.
+    wanted: bool,
+}
+
+/// The pause after a look at so many backends: 2.5 ms for 250, a tenth of a second for 10,000.
+fn pause(backends: usize) -> Duration {
+    let backends = u64::try_from(backends).unwrap_or(u64::MAX);
+    Duration::from_micros(backends.saturating_mul(10))
+}
+
+impl AlarmReview {
+    pub(super) fn new(now: Instant) -> AlarmReview {
+        AlarmReview {
+            not_before: now,
+            wanted: false,
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn review_alarms(&mut self) {
+        let now = self.now.instant;
+        self.alarm_review.wanted = now < self.alarm_review.not_before;
+        if self.alarm_review.wanted {
+            return;
+        }
+        let state = self.alarms_that_hold();
+        if !(state.is_empty() && self.alarms.are_none()) {
+            for call in self.alarms.on_state(state, now) {
+                self.say_call(&call);
+            }
+            self.alarm_review.not_before = now + pause(self.fleet.members().count());
+        }
+    }
+
+    /// Other services are checked from now on: the places of the old ones say nothing any more.
+    pub(super) fn end_alarms_of_checks(&mut self) {
+        let is_over = |topic: &Topic| matches!(topic, Topic::Policy(policy::Alarm::Shared { .. }));
+        for call in self.alarms.end(is_over) {
+            self.say_call(&call);
+        }
+    }
+
+    /// When to look again although nothing happens.
+    pub(super) fn alarms_due(&self) -> Option<Instant> {
+        let not_before = self.alarm_review.not_before;
+        match self.alarm_review.wanted {
+            true => Some(not_before),
+            false => Some(self.alarms.next_due()?.max(not_before)),
+        }
+    }
+
+    /// The policy's alarms that hold, whether or not they are worth a line yet.
+    pub fn policy_alarms(&self) -> impl Iterator<Item = &policy::Alarm> {
+        self.alarms.holding().filter_map(|topic| match topic {
+            Topic::Policy(alarm) => Some(alarm),
+            Topic::Unwatched => None,
+        })
+    }
+
+    /// Every source of alarms adds what holds.
+    fn alarms_that_hold(&mut self) -> State<Topic> {
+        let of_policy = policy::alarms(&mut self.fleet, self.now.instant);
+        let mut state: State<Topic> = of_policy
+            .into_iter()
+            .map(|(alarm, about)| (Topic::Policy(alarm), about))
+            .collect();
+        let unwatched = self.not_watched_for_want_of_threads();
+        if !unwatched.is_empty() {
+            state.insert(Topic::Unwatched, unwatched);
+        }
+        state
+    }
+}

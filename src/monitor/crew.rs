@@ -1,0 +1,180 @@
+//! The workers: one for each backend that is to be probed, as far as there are threads for them.
+//!
+//! It says which are to be started and stopped; what they report is not its business.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::{Engine, Notice, Output};
+use crate::target::Target;
+
+/// Between two tries to watch those backends for which there was no thread.
+const FULL_CREW_PAUSE: Duration = Duration::from_secs(10);
+
+/// How many threads are left to others where there are not enough.
+const SPARE_THREADS: usize = 8;
+const MOST_SPARE_THREADS: usize = 200;
+
+/// A worker that has been started, as far as the engine knows.
+#[derive(Debug)]
+pub(super) struct Worker {
+    /// The one that its reports bear.
+    pub(super) number: u64,
+    /// Its first number, which it keeps.
+    pub(super) born_as: u64,
+    /// When it makes its next attempt, as far as it has reported.
+    pub(super) next_check: Option<Instant>,
+}
+
+impl Engine {
+    /// Every listed backend has a worker, but for those that the roster leaves alone, as far as there are
+    /// threads; the others are tried again.
+    pub(super) fn start_workers(&mut self) {
+        let now = self.now.instant;
+        for address in self.left_alone() {
+            self.fleet.on_left_alone(address);
+        }
+        if self.crew_is_full_until.map_or(true, |until| now >= until) {
+            self.crew_is_full_until = None;
+            self.full_crew_cause = None;
+            for (place, target) in self.unwatched().into_iter().enumerate() {
+                self.start_worker(target, place);
+            }
+        }
+        self.note_few_descriptors();
+    }
+
+    fn without_worker(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let members = self.fleet.members().map(|(address, _)| address);
+        members.filter(|address| !self.workers.contains_key(address))
+    }
+
+    fn left_alone(&self) -> Vec<IpAddr> {
+        self.without_worker()
+            .filter(|address| self.roster.target(*address).is_none())
+            .collect()
+    }
+
+    fn unwatched(&self) -> Vec<Target> {
+        self.without_worker()
+            .filter(|address| !self.restarts.is_pausing(*address))
+            .filter_map(|address| self.roster.target(address))
+            .collect()
+    }
+
+    /// Nothing that it found out counts any more: its backend is unknown until another worker has
+    /// judged it anew.
+    pub(super) fn on_worker_ended(&mut self, address: IpAddr, born_as: u64) {
+        match self.workers.get(&address) {
+            Some(worker) if worker.born_as == born_as => {}
+            _ => return,
+        }
+        self.workers.remove(&address);
+        self.history.forget(address);
+        self.fleet.on_left_alone(address);
+        let pause = self.restarts.on_ended(address, self.now.instant);
+        self.error(format!(
+            "{address}: the thread that probes it has ended by the defect logged before; its state is \
+             unknown until the thread is started again, in {} s",
+            pause.as_secs()
+        ));
+        self.review_all();
+    }
+
+    pub(super) fn restart_workers_when_due(&mut self) {
+        if self.restarts.on_time(self.now.instant) {
+            self.start_workers();
+        }
+    }
+
+    /// `place`: how many are started before it now.
+    fn start_worker(&mut self, target: Target, place: usize) {
+        self.workers_started += 1;
+        let (address, number) = (target.address, self.workers_started);
+        self.on_login(&target);
+        let worker = Worker {
+            number,
+            born_as: number,
+            next_check: None,
+        };
+        self.workers.insert(address, worker);
+        self.put(Output::StartWorker {
+            target,
+            number,
+            place,
+        });
+    }
+
+    /// Those that were to be started after it are not started, and some of those started last are stopped
+    /// again: who tells the director, and reads its lists, needs threads and memory too.
+    pub(super) fn on_worker_not_started(&mut self, address: IpAddr, number: u64, cause: String) {
+        let mut not_started = BTreeSet::from([number]);
+        self.outputs.retain(|output| match output {
+            Output::StartWorker { number, .. } => {
+                not_started.insert(*number);
+                false
+            }
+            _ => true,
+        });
+        if self.workers.get(&address).map(|worker| worker.number) != Some(number) {
+            return;
+        }
+        self.workers
+            .retain(|_, worker| !not_started.contains(&worker.born_as));
+        let spare = (self.workers.len() / 16).clamp(SPARE_THREADS, MOST_SPARE_THREADS);
+        let mut numbers: Vec<u64> = self.workers.values().map(|worker| worker.number).collect();
+        numbers.sort_unstable();
+        let first_spared = numbers.len().saturating_sub(spare);
+        if let Some(first) = numbers.get(first_spared).copied() {
+            let spared = self.workers.iter().filter(|(_, one)| one.number >= first);
+            let spared: Vec<IpAddr> = spared.map(|(address, _)| *address).collect();
+            for address in spared {
+                self.workers.remove(&address);
+                self.put(Output::StopWorker(address));
+            }
+        }
+        self.crew_is_full_until = Some(self.now.instant + FULL_CREW_PAUSE);
+        self.full_crew_cause = Some(cause);
+    }
+
+    /// The backends that ought to be probed and are not, because no more threads can be started.
+    pub(super) fn not_watched_for_want_of_threads(&self) -> BTreeSet<IpAddr> {
+        match self.full_crew_cause {
+            Some(_) => self.unwatched().iter().map(|one| one.address).collect(),
+            None => BTreeSet::new(),
+        }
+    }
+
+    fn note_few_descriptors(&mut self) {
+        let (most, all) = (self.most_at_once, self.workers.len());
+        if all <= most {
+            if self.notices.lower(&Notice::FewDescriptors) {
+                self.always("all backends can be probed at once again".to_owned());
+            }
+        } else if self.notices.raise(Notice::FewDescriptors, self.now.instant) {
+            self.error(format!(
+                "no more than {most} of {all} backends can be probed at once, the others wait \
+                 meanwhile: too few file descriptors (ulimit -n, LimitNOFILE=)"
+            ));
+        }
+    }
+
+    /// It is not to be probed any more.
+    pub(super) fn stop_worker(&mut self, address: IpAddr) {
+        if self.workers.remove(&address).is_some() {
+            self.put(Output::StopWorker(address));
+        }
+        self.history.forget(address);
+        self.local_faults.forget(address, self.now.instant);
+        self.lift_hold(address);
+    }
+
+    pub(super) fn on_left(&mut self, address: IpAddr) {
+        self.stop_worker(address);
+        self.errands.forget(address);
+        self.restarts.forget(address);
+        self.said_failures.forget(address);
+        self.always(format!("{address} is no longer listed"));
+    }
+}

@@ -1,0 +1,281 @@
+//! Changing commands: first the ledger, then the command, then what its reply means.
+//!
+//! Each is sent over a connection of its own. Whether it
+//! took effect is never concluded from the reply alone: the next list tells. A dry run does the same
+//! and leaves out the sending.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use super::memory::DISK_PATIENCE;
+use super::{Engine, Notice, Now, Output};
+use crate::config::settings::{Deeds, DrainMode, MoveLimit};
+use crate::director::error::DirectorError;
+use crate::director::wire::{Change, Generation, Reply};
+use crate::monitor::policy::{Action, Answer};
+
+/// The director waits for the ring twice, 30 s each time.
+const RING_PATIENCE: Duration = Duration::from_secs(65);
+
+/// Dovecot's `director_user_kick_delay`: what a limited number of moves at a time takes.
+const KICK_DELAY: Duration = Duration::from_secs(2);
+
+/// The commands under way, and what is known of the director's ways.
+#[derive(Default)]
+pub(super) struct Errands {
+    sent: u64,
+    /// At most one a backend.
+    under_way: BTreeMap<IpAddr, Errand>,
+    /// Decided on and not sent yet, by their numbers.
+    decided: Vec<(u64, Change)>,
+    /// Since when the first of them waits for the ledger.
+    waiting_since: Option<Instant>,
+    generation: Generation,
+    reset: ResetWay,
+    /// The standing connection during which `reset` was learnt; another may be to a newer director.
+    connection: u64,
+}
+
+/// How many commands of a kind may be under way: each has a thread and a connection. The others are
+/// decided on anew when these are answered.
+const MOST_UNDER_WAY: usize = 100;
+
+struct Errand {
+    number: u64,
+    action: Action,
+    change: Change,
+}
+
+/// How much of HOST-RESET-USERS the director knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum ResetWay {
+    /// Since 2.2.26: with a limit.
+    #[default]
+    WithLimit,
+    /// Since 2.2.19: a limit closes the connection.
+    WithoutLimit,
+    /// Not at all: HOST-FLUSH.
+    Unknown,
+}
+
+impl Errands {
+    /// A drain may take minutes, and must not keep the others waiting.
+    fn has_room_for(&self, action: Action) -> bool {
+        let is_drain = |action| action == Action::Drain;
+        let errands = self.under_way.values();
+        let alike = errands.filter(|errand| is_drain(errand.action) == is_drain(action));
+        alike.count() < MOST_UNDER_WAY
+    }
+
+    /// When what was decided on is sent, even if the ledger is not on disk by then.
+    pub(super) fn sending_due(&self) -> Option<Instant> {
+        self.waiting_since.map(|since| since + DISK_PATIENCE)
+    }
+
+    pub(super) fn forget(&mut self, address: IpAddr) {
+        self.under_way.remove(&address);
+    }
+
+    /// The command of this number, which is under way no longer.
+    fn take(&mut self, number: u64) -> Option<(IpAddr, Action, Change)> {
+        let mut errands = self.under_way.iter();
+        let (address, _) = errands.find(|(_, errand)| errand.number == number)?;
+        let address = *address;
+        let errand = self.under_way.remove(&address)?;
+        Some((address, errand.action, errand.change))
+    }
+
+    /// A list was read over this connection, from such a director.
+    pub(super) fn on_list(&mut self, connection: u64, generation: Generation) {
+        self.generation = generation;
+        if connection != self.connection {
+            self.connection = connection;
+            self.reset = ResetWay::WithLimit;
+        }
+    }
+
+    /// The connection was closed without a reply to a reset: the director may not know the form.
+    fn on_reset_closed(&mut self, limit: Option<NonZeroU32>) {
+        self.reset = match limit {
+            Some(_) => ResetWay::WithoutLimit,
+            None => ResetWay::Unknown,
+        };
+    }
+}
+
+impl Engine {
+    /// It will be sent with all that is decided on at this time.
+    pub(super) fn decide_on(&mut self, address: IpAddr, action: Action) {
+        if !self.errands.has_room_for(action) {
+            return;
+        }
+        let change = match self.change(address, action) {
+            Some(change) => change,
+            None => return,
+        };
+        let Now { instant, second } = self.now;
+        self.fleet.on_sent(address, action, second, instant);
+        self.errands.sent += 1;
+        let number = self.errands.sent;
+        let errand = Errand {
+            number,
+            action,
+            change,
+        };
+        self.errands.under_way.insert(address, errand);
+        self.errands.decided.push((number, change));
+    }
+
+    /// The ledger is written before the director hears of anything, once for all.
+    pub(super) fn send_decided(&mut self) {
+        if self.errands.decided.is_empty() {
+            return;
+        }
+        self.remember();
+        let now = self.now.instant;
+        let since = *self.errands.waiting_since.get_or_insert(now);
+        if self.waits_for_ledger(since) {
+            return;
+        }
+        self.errands.waiting_since = None;
+        for (number, change) in std::mem::take(&mut self.errands.decided) {
+            let address = change.address();
+            match self.errands.under_way.get(&address) {
+                Some(errand) if errand.number == number => match self.settings.deeds {
+                    Deeds::Done => self.send(number, change),
+                    Deeds::Told => self.imagine(number, change),
+                },
+                _ => self.debug(format!(
+                    "command {number}: not sent, {address} has left the list since"
+                )),
+            }
+        }
+    }
+
+    fn send(&mut self, number: u64, change: Change) {
+        self.debug(format!(
+            "command {number}: {} {}",
+            change.name(),
+            change.address()
+        ));
+        self.put(Output::Send {
+            number,
+            change,
+            socket: self.settings.socket.clone(),
+            patience: self.patience(change),
+        });
+    }
+
+    pub(super) fn on_command_not_started(&mut self, number: u64, cause: &io::Error) {
+        if let Some((address, action, change)) = self.errands.take(number) {
+            if self.notices.raise(Notice::NoThread, self.now.instant) {
+                self.error(format!(
+                    "{address}: no thread to send {}: {cause}",
+                    change.name()
+                ));
+            }
+            self.finish(address, action, Answer::NotDone);
+        }
+    }
+
+    /// A dry run sends nothing. All that follows is as if the director had said `OK` and done it.
+    fn imagine(&mut self, number: u64, change: Change) {
+        self.debug(format!(
+            "DRY-RUN: command {number}: {} {}",
+            change.name(),
+            change.address()
+        ));
+        self.dry_run.on_change(&change, self.now.second);
+        self.on_answer(number, &Ok(Reply::Ok));
+    }
+
+    fn patience(&self, change: Change) -> Duration {
+        let batches = match change {
+            Change::HostResetUsers {
+                address,
+                limit: Some(limit),
+            } => {
+                let users = self.fleet.member(address).map_or(0, |m| m.listed.users);
+                u32::try_from(users).unwrap_or(u32::MAX) / limit
+            }
+            _ => 0,
+        };
+        RING_PATIENCE.saturating_add(KICK_DELAY.saturating_mul(batches))
+    }
+
+    fn change(&self, address: IpAddr, action: Action) -> Option<Change> {
+        match (action, self.errands.generation) {
+            (Action::MarkDown, Generation::UpDown) => Some(Change::HostDown(address)),
+            (Action::MarkUp, Generation::UpDown) => Some(Change::HostUp(address)),
+            (Action::MarkDown, Generation::VhostCounts) => {
+                Some(Change::HostSet { address, vhosts: 0 })
+            }
+            (Action::MarkUp, Generation::VhostCounts) => {
+                let vhosts = self.fleet.member(address)?.vhosts_to_give_back()?;
+                Some(Change::HostSet { address, vhosts })
+            }
+            (Action::Drain, _) => self.drain(address),
+        }
+    }
+
+    fn drain(&self, address: IpAddr) -> Option<Change> {
+        let limit = match self.settings.rules.drain {
+            DrainMode::Leave => return None,
+            DrainMode::Drop => return Some(Change::HostFlush(address)),
+            DrainMode::Move { limit } => limit,
+        };
+        Some(match (self.errands.generation, self.errands.reset) {
+            (Generation::UpDown, ResetWay::WithLimit) => Change::HostResetUsers {
+                address,
+                limit: match limit {
+                    // Without a limit it would be 100, that is 50 users a second.
+                    MoveLimit::All => NonZeroU32::new(u32::MAX),
+                    MoveLimit::AtMost(limit) => Some(limit),
+                },
+            },
+            (Generation::UpDown, ResetWay::WithoutLimit) => Change::HostResetUsers {
+                address,
+                limit: None,
+            },
+            (Generation::UpDown, ResetWay::Unknown) | (Generation::VhostCounts, _) => {
+                Change::HostFlush(address)
+            }
+        })
+    }
+
+    pub(super) fn on_answer(&mut self, number: u64, result: &Result<Reply, DirectorError>) {
+        let (address, action, change) = match self.errands.take(number) {
+            Some(errand) => errand,
+            None => {
+                return self.debug(format!(
+                    "command {number}: answer dropped, its backend has left the list since"
+                ));
+            }
+        };
+        self.notices.lower(&Notice::NoThread);
+        let answer = match result {
+            Ok(Reply::Ok) => Answer::Done,
+            Err(cause) if !cause.leaves_doubt() => Answer::NotSent,
+            _ => Answer::NotDone,
+        };
+        match result {
+            Err(cause) if answer == Answer::NotSent => self.on_unsent(&change, cause),
+            _ => self.say_answer(&change, result),
+        }
+        if let (Change::HostResetUsers { limit, .. }, Err(cause)) = (change, result) {
+            if cause.is_close_for_reply() {
+                self.errands.on_reset_closed(limit);
+            }
+        }
+        self.finish(address, action, answer);
+    }
+
+    fn finish(&mut self, address: IpAddr, action: Action, answer: Answer) {
+        self.fleet
+            .on_answer(address, action, answer, self.now.instant);
+        self.want_lists();
+    }
+}

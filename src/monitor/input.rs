@@ -1,0 +1,101 @@
+//! All that the engine can be told: what happened, and when.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::{Memory, Terms};
+use crate::backend::Stamp;
+use crate::director::client::Lists;
+use crate::director::error::DirectorError;
+use crate::director::wire::Reply;
+use crate::schedule::Finding;
+
+/// The time of an input, by both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    pub instant: Instant,
+    /// Of the wall clock: for comparison with the director's stamps.
+    pub second: Stamp,
+}
+
+/// What happened. Each input carries all that is to be known of it.
+#[derive(Debug)]
+pub enum Input {
+    /// A worker has made an attempt.
+    Found(Box<Report>),
+    /// The worker of this number could not be started. None is tried after it at this time.
+    WorkerNotStarted {
+        address: IpAddr,
+        number: u64,
+        cause: String,
+    },
+    /// A worker's thread has ended by a defect: nothing more will come from it.
+    WorkerEnded {
+        address: IpAddr,
+        born_as: u64,
+    },
+    /// The lists were read over this connection, or why not; after an error it has ended.
+    Lists {
+        connection: u64,
+        reading: Result<Lists, DirectorError>,
+    },
+    /// The connection's thread could not be started.
+    ListsNotOpened {
+        connection: u64,
+        cause: String,
+    },
+    /// The connection's thread has ended by a defect.
+    ListsEnded {
+        connection: u64,
+    },
+    /// What became of the command of this number.
+    Answered {
+        number: u64,
+        answer: Result<Reply, DirectorError>,
+    },
+    /// No thread could be started to send the command of this number.
+    CommandNotStarted {
+        number: u64,
+        cause: io::Error,
+    },
+    /// All that was to be written up to this number is on disk, or why it is not.
+    StateWritten {
+        number: u64,
+        result: Result<(), String>,
+    },
+    /// No thread could be started to run the script for this backend's change.
+    ScriptNotStarted {
+        address: IpAddr,
+        cause: io::Error,
+    },
+    Asked(Request),
+    /// The settings were read again, or why they cannot be used.
+    Settings(Result<Box<Terms>, String>),
+    /// Time has passed.
+    Time,
+}
+
+/// What a person or the service manager asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    Stop,
+    /// Open the log anew, and read the settings again.
+    Reload,
+    /// Show how all stands.
+    Status,
+}
+
+/// A finding, and whose it is.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub address: IpAddr,
+    /// The worker's number, so that what a stopped worker still sends can be told and dropped.
+    pub worker: u64,
+    pub finding: Finding,
+    /// When the next attempt is due.
+    pub next: Instant,
+}
+
+/// What the state file held at the start, by backend.
+pub type Remembered = std::collections::BTreeMap<IpAddr, Memory>;

@@ -1,0 +1,417 @@
+//! The standing connection: when it is to be opened and asked for a reading, and what the lists show. Where
+//! it cannot be opened, or does not answer, failover is off, which is one alarm.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::{Engine, Event, Notice, Output, Told};
+use crate::backend::HostState;
+use crate::config::settings::Deeds;
+use crate::director::client;
+use crate::director::error::{DirectorError, DirectorFault};
+use crate::director::watch::LISTS_DEADLINE;
+use crate::director::wire::{self, RingState};
+use crate::monitor::policy::{self, Changes, Sync};
+
+/// Between two tries to open the connection.
+const TRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A connection that has stood for so long and ends is opened again at once: most often the director
+/// was restarted. One that ends sooner is a director that does not stay.
+const LONG_STANDING: Duration = Duration::from_secs(10);
+
+/// A reading a second is due; after so long without one its thread is asked for one.
+const OVERDUE: Duration = Duration::from_secs(10);
+
+/// How long it may take then, beyond the deadline of the reading that it may be at.
+const OVERDUE_PATIENCE: Duration = Duration::from_secs(7);
+
+/// How long the director has to answer before failover is said to be on again: one that comes and goes
+/// is one alarm. What is decided is sent at once.
+const BACK_FOR_GOOD: Duration = Duration::from_secs(10);
+
+/// A ring that is unsynced for longer than any hand-over takes.
+const UNSYNCED_TOO_LONG: Duration = Duration::from_secs(60);
+
+/// What is known of the connection that the lists are read over.
+pub(super) struct ListReading {
+    is_open: bool,
+    /// The number of the last connection.
+    connections: u64,
+    /// A reading has to be asked for.
+    wanted: bool,
+    /// When to open the connection, if there is none.
+    due: Instant,
+    opened: Instant,
+    /// When the last reading began, over whichever connection to this socket; before the first one,
+    /// since when it is tried.
+    heard: Instant,
+    /// While failover is said to be off: since when it was, and since when the director answers again.
+    off: Option<Off>,
+    /// When the thread was asked for a reading because none had come for too long.
+    overdue: Option<Instant>,
+    /// Why the last connection ended, if nothing is amiss until the next one has been tried.
+    ended: Option<DirectorError>,
+    /// Commands that did not reach the director, in words. They are worth a line each only if the
+    /// director can be reached otherwise.
+    unsent: Vec<String>,
+    unsynced_since: Option<Instant>,
+    /// Whether the ring was synced when it was last listed, and since when.
+    ring: Option<(Sync, Instant)>,
+    /// A director before 2.2.16 does not.
+    pub(super) tells_sync: bool,
+}
+
+struct Off {
+    since: Instant,
+    back: Option<Instant>,
+}
+
+impl ListReading {
+    pub(super) fn new(now: Instant) -> ListReading {
+        ListReading {
+            is_open: false,
+            connections: 0,
+            wanted: false,
+            due: now,
+            opened: now,
+            heard: now,
+            off: None,
+            overdue: None,
+            ended: None,
+            unsent: Vec::new(),
+            unsynced_since: None,
+            ring: None,
+            tells_sync: true,
+        }
+    }
+
+    /// When to wake up to open the connection, or to see whether its thread still reads.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        Some(match (self.is_open, self.overdue) {
+            (false, _) => self.due,
+            (true, None) => self.heard.max(self.opened) + OVERDUE,
+            (true, Some(asked)) => asked + LISTS_DEADLINE + OVERDUE_PATIENCE,
+        })
+    }
+
+    /// Since when the director does not answer, or the ring is as it is.
+    pub(super) fn since(&self, sync: Sync) -> Instant {
+        match (sync, self.ring) {
+            (Sync::Silent, _) | (_, None) => self.heard,
+            (_, Some((_, since))) => since,
+        }
+    }
+
+    /// Whether a connection that ends so is worth a try at once, before anybody is alarmed.
+    fn is_to_be_opened_again(&self, cause: &DirectorError, now: Instant) -> bool {
+        let has_stood = self.heard >= self.opened && now >= self.opened + LONG_STANDING;
+        match cause.fault {
+            DirectorFault::Gone | DirectorFault::Changed => true,
+            DirectorFault::Closed | DirectorFault::CutList => has_stood,
+            _ => false,
+        }
+    }
+}
+
+impl Engine {
+    /// The settings name another socket: what is known of the director behind the one before does not
+    /// count any more.
+    pub(super) fn turn_to_other_socket(&mut self) {
+        self.close_lists();
+        self.lists = ListReading {
+            connections: self.lists.connections,
+            ..ListReading::new(self.now.instant)
+        };
+        self.dry_run.forget();
+        self.fleet.on_sync(Sync::Silent);
+        // If the new one does not answer either, that is an alarm of its own.
+        if self.notices.lower(&Notice::DirectorSilent) {
+            let socket = self.settings.socket.display();
+            self.always(format!("director {socket} is no longer used"));
+        }
+    }
+
+    fn close_lists(&mut self) {
+        if std::mem::take(&mut self.lists.is_open) {
+            self.put(Output::CloseLists);
+        }
+    }
+
+    fn open_lists_again_at_once(&mut self) {
+        self.close_lists();
+        self.lists.due = self.now.instant;
+    }
+
+    /// Asks for the lists at once, for instance to see what a command came to.
+    pub(super) fn want_lists(&mut self) {
+        self.lists.wanted = true;
+    }
+
+    /// There is a connection, or one is opened when that is due; what is wanted is asked for, once
+    /// for all that want it.
+    pub(super) fn tend_lists(&mut self) {
+        let wanted = std::mem::take(&mut self.lists.wanted);
+        let now = self.now.instant;
+        let is_due = self.lists.next_look().map_or(false, |due| due <= now);
+        if self.lists.is_open {
+            if wanted || is_due {
+                self.put(Output::ReadLists);
+            }
+            if is_due {
+                self.on_overdue();
+            }
+        } else if is_due {
+            self.lists.due = now + TRY_INTERVAL;
+            self.lists.opened = now;
+            self.lists.overdue = None;
+            self.lists.connections += 1;
+            self.lists.is_open = true;
+            self.put(Output::OpenLists {
+                connection: self.lists.connections,
+                socket: self.settings.socket.clone(),
+            });
+        }
+    }
+
+    fn is_of_lists(&self, connection: u64) -> bool {
+        self.lists.is_open && self.lists.connections == connection
+    }
+
+    pub(super) fn on_reading(
+        &mut self,
+        connection: u64,
+        reading: Result<client::Lists, DirectorError>,
+    ) {
+        if !self.is_of_lists(connection) {
+            return;
+        }
+        match reading {
+            Ok(lists) => self.take_in(lists),
+            Err(cause) if self.lists.is_to_be_opened_again(&cause, self.now.instant) => {
+                self.open_lists_again_at_once();
+                self.lists.ended = Some(cause);
+                self.fleet.on_sync(Sync::Silent);
+            }
+            Err(cause) => {
+                self.close_lists();
+                self.on_silence(&cause.to_string(), &cause.advice());
+            }
+        }
+        self.review_all();
+    }
+
+    pub(super) fn on_lists_not_opened(&mut self, connection: u64, cause: &str) {
+        if self.is_of_lists(connection) {
+            self.lists.is_open = false;
+            if self.notices.raise(Notice::NoThread, self.now.instant) {
+                self.error(format!("director: no thread to read its lists: {cause}"));
+            }
+        }
+    }
+
+    /// It says why before it ends, so this is a defect of ours; a new one is opened all the same.
+    pub(super) fn on_lists_ended(&mut self, connection: u64) {
+        if self.is_of_lists(connection) {
+            self.close_lists();
+            let cause = "the thread that reads the director's lists has died";
+            self.on_silence(cause, "this is a defect of the monitor");
+            self.review_all();
+        }
+    }
+
+    /// The thread that reads the lists waits for no director longer than its deadline. But the kernel
+    /// may keep it, where the socket's path is on a file system that hangs.
+    fn on_overdue(&mut self) {
+        if self.lists.overdue.replace(self.now.instant).is_some() {
+            let socket = self.settings.socket.display();
+            let cause = format!("director {socket}: the thread that reads its lists hangs");
+            self.on_silence(&cause, "does the file system of this path answer?");
+            self.review_all();
+        }
+    }
+
+    /// A command has not reached the director: no connection to it could be opened. If the lists
+    /// cannot be read over a new one either, that is one alarm, and no line for each command.
+    pub(super) fn on_unsent(&mut self, change: &wire::Change, cause: &DirectorError) {
+        let address = change.address();
+        let line = format!("{address}: {} was not sent: {cause}", change.name());
+        if self.notices.is_raised(&Notice::DirectorSilent) {
+            self.debug(line);
+        } else if let DirectorFault::Io(_) = cause.fault {
+            // Such as a lack of descriptors: another connection would be no better.
+            self.error(format!("{line}; trying again later"));
+        } else {
+            self.lists.unsent.push(line);
+            self.open_lists_again_at_once();
+            self.fleet.on_sync(Sync::Silent);
+        }
+    }
+
+    fn on_silence(&mut self, cause: &str, advice: &str) {
+        self.fleet.on_sync(Sync::Silent);
+        self.lists.unsynced_since = None;
+        self.lists.ended = None;
+        for line in std::mem::take(&mut self.lists.unsent) {
+            self.debug(line);
+        }
+        let now = self.now.instant;
+        let silent = now.saturating_duration_since(self.lists.heard);
+        self.put(Output::TellManager(Told::FailoverOff {
+            silent,
+            cause: cause.to_owned(),
+            summary: self.summary(),
+        }));
+        let since = self.lists.heard;
+        let off = self.lists.off.get_or_insert(Off { since, back: None });
+        off.back = None;
+        if self.notices.raise(Notice::DirectorSilent, now) {
+            self.put(Output::Say(Event::FailoverOff {
+                silent,
+                cause: cause.to_owned(),
+                advice: advice.to_owned(),
+            }));
+        }
+    }
+
+    /// The director has answered, and what is told to it would reach it.
+    fn on_heard(&mut self, began: Instant) {
+        self.lists.heard = began;
+        self.lists.overdue = None;
+        if let Some(off) = &mut self.lists.off {
+            if off.back.is_none() {
+                self.fleet.on_director_back();
+            }
+            let back = *off.back.get_or_insert(began);
+            if began >= back + BACK_FOR_GOOD {
+                let silent = back.saturating_duration_since(off.since);
+                let steady = began.saturating_duration_since(back);
+                self.lists.off = None;
+                self.notices.lower(&Notice::DirectorSilent);
+                self.always(format!(
+                    "failover is on again: director {} has answered for {} s, after {} s in which it did \
+                     not, or not steadily",
+                    self.settings.socket.display(),
+                    steady.as_secs(),
+                    silent.as_secs()
+                ));
+            }
+        } else if let Some(cause) = self.lists.ended.take() {
+            self.always(format!("{cause}; connected again"));
+        }
+        for line in std::mem::take(&mut self.lists.unsent) {
+            self.error(format!("{line}; trying again later"));
+        }
+    }
+
+    fn take_in(&mut self, lists: client::Lists) {
+        self.on_heard(lists.began);
+        self.notices.lower(&Notice::NoThread);
+        self.errands
+            .on_list(self.lists.connections, lists.hosts.generation);
+        self.note_malformed(&lists);
+        self.on_ring(&lists.ring.state());
+        self.fleet.on_turn_delay(policy::turn_delay(&lists.ring));
+        let backends = match self.settings.deeds {
+            Deeds::Done => lists.hosts.backends,
+            Deeds::Told => self.dry_run.show(lists.hosts.backends),
+        };
+        let changes = self.fleet.on_list(backends, lists.began);
+        self.on_changes(&changes);
+        self.start_workers();
+        self.remember();
+        let summary = self.summary();
+        self.put(Output::TellManager(Told::Summary(summary)));
+    }
+
+    fn run_hook(&mut self, address: IpAddr, to: HostState) {
+        if let Some(hook) = self.settings.hook.clone() {
+            self.put(Output::RunScript { hook, address, to });
+        }
+    }
+
+    fn note_malformed(&mut self, lists: &client::Lists) {
+        let malformed = [&lists.hosts.malformed, &lists.ring.malformed];
+        let first = match malformed.iter().find_map(|lines| lines.shown.first()) {
+            Some(first) => first,
+            None => {
+                if self.notices.lower(&Notice::MalformedLines) {
+                    let line = "director: no line of its lists is malformed any more";
+                    self.always(line.to_owned());
+                }
+                return;
+            }
+        };
+        if self.notices.raise(Notice::MalformedLines, self.now.instant) {
+            let count: usize = malformed.iter().map(|lines| lines.count).sum();
+            self.error(format!(
+                "director: {count} malformed lines in its lists are skipped, the first: {first}"
+            ));
+        }
+    }
+
+    fn on_ring(&mut self, state: &RingState) {
+        let now = self.now.instant;
+        let sync = match state {
+            // A status that an old director does not tell holds nothing back.
+            RingState::Synced | RingState::NotTold => Sync::Synced,
+            RingState::Handshaking | RingState::Syncing | RingState::Unknown(_) => Sync::Unsynced,
+        };
+        self.lists.tells_sync = !matches!(state, RingState::NotTold);
+        if self.lists.ring.map(|(before, _)| before) != Some(sync) {
+            self.lists.ring = Some((sync, now));
+        }
+        self.fleet.on_sync(sync);
+        match state {
+            RingState::Unknown(text) => {
+                if self.notices.raise(Notice::RingStatusUnknown, now) {
+                    self.error(format!(
+                        "director: unknown ring status {text} is taken for unsynced"
+                    ));
+                }
+            }
+            _ => {
+                self.notices.lower(&Notice::RingStatusUnknown);
+            }
+        }
+        if matches!(state, RingState::Synced | RingState::NotTold) {
+            self.lists.unsynced_since = None;
+            if self.notices.lower(&Notice::RingUnsynced) {
+                self.always("the ring is synced again".to_owned());
+            }
+            return;
+        }
+        let since = *self.lists.unsynced_since.get_or_insert(now);
+        if now - since >= UNSYNCED_TOO_LONG && self.notices.raise(Notice::RingUnsynced, now) {
+            self.error(format!(
+                "the ring has not been synced for {} s: nothing is changed; see doveadm director ring status",
+                (now - since).as_secs()
+            ));
+        }
+    }
+
+    fn on_changes(&mut self, changes: &Changes) {
+        for address in &changes.left {
+            self.on_left(*address);
+        }
+        for address in &changes.joined {
+            self.always(format!("{address} is listed"));
+            self.recall(*address);
+        }
+        for news in &changes.news {
+            self.say_news(news);
+        }
+        if self.settings.deeds == Deeds::Done {
+            for (address, to) in &changes.observed {
+                self.run_hook(*address, *to);
+            }
+        }
+        for address in &changes.unobserved {
+            self.unobserved += 1;
+            self.error(format!(
+                "{address}: the director said OK, but its list shows another state ({} times so far)",
+                self.unobserved
+            ));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Between the fleet and the state file: what has to outlive the process is written before the director
+//! hears of it, and read again when a backend joins.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::{Engine, Notice, Now, Output, Remembered};
+use crate::config::settings::Deeds;
+use crate::monitor::policy::Memory;
+
+/// How long a command waits for the state file to be on disk, and the process's end for its last words.
+pub(crate) const DISK_PATIENCE: Duration = Duration::from_millis(700);
+
+/// What the state file holds, or will hold once all is written.
+pub(super) struct StateFile {
+    /// None of the memories is empty.
+    remembered: Remembered,
+    handed_over: u64,
+    settled: u64,
+}
+
+impl StateFile {
+    pub(super) fn new(remembered: Remembered) -> StateFile {
+        StateFile {
+            remembered,
+            handed_over: 0,
+            settled: 0,
+        }
+    }
+
+    fn of(&self, address: IpAddr) -> Memory {
+        self.remembered.get(&address).copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, address: IpAddr, memory: Memory) {
+        if memory == Memory::default() {
+            self.remembered.remove(&address);
+        } else {
+            self.remembered.insert(address, memory);
+        }
+    }
+
+    /// Whether all that was handed over has been written, or could not be.
+    fn is_done(&self) -> bool {
+        self.settled == self.handed_over
+    }
+}
+
+impl Engine {
+    /// What the state file holds of a backend that has just been listed.
+    pub(super) fn recall(&mut self, address: IpAddr) {
+        let memory = self.state_file.of(address);
+        let Now { instant, second } = self.now;
+        self.fleet.on_remembered(address, memory, second, instant);
+    }
+
+    /// Has the state file brought to what the fleet remembers of the listed backends; those that are not
+    /// listed at present keep what is in it. Nothing is written where nothing changed.
+    pub(super) fn remember(&mut self) {
+        if self.settings.deeds == Deeds::Told {
+            return;
+        }
+        let members = self.fleet.members();
+        let memories = members.map(|(address, member)| (address, member.memory()));
+        let differs =
+            |(address, memory): &(IpAddr, Memory)| self.state_file.of(*address) != *memory;
+        let entries: Vec<(IpAddr, Memory)> = memories.filter(differs).collect();
+        if entries.is_empty() {
+            return;
+        }
+        for (address, memory) in &entries {
+            self.state_file.set(*address, *memory);
+        }
+        self.state_file.handed_over += 1;
+        self.put(Output::WriteState {
+            number: self.state_file.handed_over,
+            entries,
+        });
+    }
+
+    /// What cannot be written is kept in memory; the monitor acts all the same.
+    pub(super) fn on_state_written(&mut self, number: u64, result: &Result<(), String>) {
+        self.state_file.settled = self.state_file.settled.max(number);
+        match result {
+            Ok(()) => {
+                if self.notices.lower(&Notice::LedgerUnwritable) {
+                    self.always("the state file can be written again".to_owned());
+                }
+            }
+            Err(cause) => {
+                if self
+                    .notices
+                    .raise(Notice::LedgerUnwritable, self.now.instant)
+                {
+                    self.error(format!(
+                        "{cause}; kept in memory, a restart may forget what is owed"
+                    ));
+                }
+            }
+        }
+        if self.state_file.is_done() && self.notices.lower(&Notice::LedgerSlow) {
+            self.always("the disk of the ledger answers again".to_owned());
+        }
+    }
+
+    /// Whether what was decided on has to wait until it is on disk: not for long, and not at all while
+    /// the disk keeps everybody waiting. The monitor acts all the same.
+    pub(super) fn waits_for_ledger(&mut self, since: Instant) -> bool {
+        if self.state_file.is_done() {
+            return false;
+        }
+        let now = self.now.instant;
+        let hangs = self.notices.is_raised(&Notice::LedgerSlow);
+        if !hangs && now < since + DISK_PATIENCE {
+            return true;
+        }
+        if self.notices.raise(Notice::LedgerSlow, now) {
+            self.error(format!(
+                "{}: its disk does not answer; kept in memory, a restart may forget what is owed",
+                self.settings.files.state.display()
+            ));
+        }
+        false
+    }
+}

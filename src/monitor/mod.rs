@@ -1,0 +1,403 @@
+//! The engine: it alone owns what is known of the backends, and it alone decides.
+//!
+//! It is told what happened (`Input`) and when (`Now`), and says what is to be done (`Output`) and when it
+//! wants to be told the time. Pure: no clock, thread, channel, file, socket or log in this room. The runtime
+//! carries out what it says, and so does the simulator, in virtual time.
+
+mod alarm_lines;
+mod alarms;
+mod crew;
+mod dry_run;
+mod errands;
+mod history;
+mod input;
+mod lines;
+mod lists;
+mod local_faults;
+mod logins;
+mod memory;
+mod notices;
+mod output;
+pub mod policy;
+mod reload;
+mod restarts;
+mod snapshot;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crate::config::roster::Roster;
+use crate::config::settings::Settings;
+
+use alarms::AlarmReview;
+use crew::Worker;
+use dry_run::DryRun;
+use errands::Errands;
+use history::History;
+use lines::SaidFailures;
+use lists::ListReading;
+use local_faults::LocalFaults;
+use memory::StateFile;
+use notices::{Alarms, Notices};
+use policy::{Decision, Fleet, Hold, Memory, Need};
+use restarts::Restarts;
+
+pub use alarms::Topic;
+pub use input::{Input, Now, Remembered, Report, Request};
+pub(crate) use lines::at_place;
+pub(crate) use memory::DISK_PATIENCE;
+pub use output::{Event, Level, Output, Told};
+pub use snapshot::{
+    AsOf, BackendHistory, BackendView, Checks, Currency, DirectorView, PollView, Snapshot, Summary,
+};
+pub(crate) use status::brief;
+
+/// What is worth an error line while it lasts, once and then each hour, and shows itself in single
+/// events. What follows from the state is an alarm (`alarms::Topic`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Notice {
+    /// Nothing can be told to the director: failover is off.
+    DirectorSilent,
+    RingUnsynced,
+    /// The ring's status is a word that we do not know.
+    RingStatusUnknown,
+    MalformedLines,
+    LedgerUnwritable,
+    /// Its disk keeps everybody waiting.
+    LedgerSlow,
+    /// No thread can be started to read the lists or to send a command.
+    NoThread,
+    /// Not all backends can be probed at once.
+    FewDescriptors,
+}
+
+/// What the operator wants, as it was read at the start or by a reload.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    pub settings: Settings,
+    pub roster: Roster,
+    /// What is odd about the files, each a line of its own.
+    pub remarks: Vec<String>,
+    /// What TLS does not prove, though nobody turned that off.
+    pub unverified: Option<String>,
+    /// What matters of the settings, in one line.
+    pub summary: String,
+}
+
+/// Watches the backends until a signal says stop.
+pub struct Engine {
+    /// Of the input that is taken in.
+    now: Now,
+    /// What follows from the inputs has been said.
+    is_settled: bool,
+    outputs: VecDeque<Output>,
+    settings: Settings,
+    roster: Roster,
+    /// How many backends can be probed at once.
+    most_at_once: usize,
+    fleet: Fleet,
+    state_file: StateFile,
+    workers: BTreeMap<IpAddr, Worker>,
+    workers_started: u64,
+    /// No thread could be started; it is not tried again before.
+    crew_is_full_until: Option<Instant>,
+    restarts: Restarts,
+    /// Why, while some backends have no thread for that.
+    full_crew_cause: Option<String>,
+    lists: ListReading,
+    dry_run: DryRun,
+    errands: Errands,
+    held_review: HeldReview,
+    alarm_review: AlarmReview,
+    /// The actions held back at present, so that a hold is logged when it begins.
+    holds: BTreeMap<IpAddr, Hold>,
+    alarms: Alarms<Topic>,
+    notices: Notices<Notice>,
+    local_faults: LocalFaults,
+    said_failures: SaidFailures,
+    /// Commands answered with `OK` after which the list showed another state.
+    unobserved: u64,
+    history: History,
+}
+
+/// When all that is held back is looked at again, since what was found out about one backend may be what
+/// another was held for. Where a site fails, thousands of verdicts a second come in, and each look takes the
+/// square of how many are held.
+struct HeldReview {
+    wanted: bool,
+    not_before: Instant,
+}
+
+/// As many as there are at one time when nothing special happens.
+const FEW_OUTPUTS: usize = 64;
+
+/// The pause after a look at so many: 2 ms for 200, a fifth of a second for 2,000.
+fn review_pause(held: usize) -> Duration {
+    let held = u64::try_from(held).unwrap_or(u64::MAX);
+    Duration::from_nanos(held.saturating_mul(held).saturating_mul(50))
+}
+
+impl Engine {
+    /// `remembered` is what the state file holds.
+    pub fn new(terms: Terms, remembered: Remembered, most_at_once: usize, now: Now) -> Engine {
+        let Terms {
+            settings, roster, ..
+        } = terms;
+        let mut engine = Engine {
+            now,
+            is_settled: false,
+            outputs: VecDeque::new(),
+            fleet: Fleet::new(settings.rules),
+            settings,
+            roster,
+            most_at_once,
+            state_file: StateFile::new(remembered),
+            workers: BTreeMap::new(),
+            workers_started: 0,
+            crew_is_full_until: None,
+            restarts: Restarts::default(),
+            full_crew_cause: None,
+            lists: ListReading::new(now.instant),
+            dry_run: DryRun::default(),
+            errands: Errands::default(),
+            held_review: HeldReview {
+                wanted: false,
+                not_before: now.instant,
+            },
+            alarm_review: AlarmReview::new(now.instant),
+            holds: BTreeMap::new(),
+            alarms: Alarms::new(),
+            notices: Notices::new(),
+            local_faults: LocalFaults::default(),
+            said_failures: SaidFailures::default(),
+            unobserved: 0,
+            history: History::default(),
+        };
+        engine.put(Output::TellManager(Told::Ready));
+        engine
+    }
+
+    /// Takes in what happened. What follows from it is in the outputs; several inputs may be taken in before
+    /// these are asked for.
+    pub fn handle(&mut self, input: Input, now: Now) {
+        self.now = now;
+        self.is_settled = false;
+        match input {
+            Input::Found(report) => self.on_report(&report),
+            Input::WorkerNotStarted {
+                address,
+                number,
+                cause,
+            } => self.on_worker_not_started(address, number, cause),
+            Input::WorkerEnded { address, born_as } => self.on_worker_ended(address, born_as),
+            Input::Lists {
+                connection,
+                reading,
+            } => self.on_reading(connection, reading),
+            Input::ListsNotOpened { connection, cause } => {
+                self.on_lists_not_opened(connection, &cause);
+            }
+            Input::ListsEnded { connection } => self.on_lists_ended(connection),
+            Input::Answered { number, answer } => self.on_answer(number, &answer),
+            Input::CommandNotStarted { number, cause } => {
+                self.on_command_not_started(number, &cause);
+            }
+            Input::StateWritten { number, result } => self.on_state_written(number, &result),
+            Input::ScriptNotStarted { address, cause } => self.error(format!(
+                "{address}: no thread to run the script for its change: {cause}"
+            )),
+            Input::Asked(Request::Stop) => {
+                self.put(Output::TellManager(Told::Stopping));
+                self.put(Output::End);
+            }
+            Input::Asked(Request::Reload) => self.on_reload_wanted(),
+            Input::Asked(Request::Status) => self.show_status(),
+            Input::Settings(terms) => self.on_settings(terms),
+            Input::Time => {}
+        }
+    }
+
+    /// What is to be done next; none when all is said. Carrying it out may give rise to an input at once.
+    pub fn next_output(&mut self) -> Option<Output> {
+        if !self.is_settled {
+            self.is_settled = true;
+            self.settle();
+        }
+        let next = self.outputs.pop_front();
+        if next.is_none() {
+            // The start of thousands of workers takes room that is never needed again.
+            self.outputs.shrink_to(FEW_OUTPUTS);
+        }
+        next
+    }
+
+    /// When it wants to be told the time, if nothing happens before. To be asked when all outputs have been
+    /// taken.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let timers = [
+            self.lists.next_look(),
+            self.errands.sending_due(),
+            self.restarts.due(),
+            self.held_review
+                .wanted
+                .then_some(self.held_review.not_before),
+            self.local_faults.due(),
+            self.alarms_due(),
+        ];
+        let ends = self.holds.values().filter_map(|hold| hold.until);
+        timers.into_iter().flatten().chain(ends).min()
+    }
+
+    /// What follows from what was taken in, and from the time.
+    fn settle(&mut self) {
+        self.restart_workers_when_due();
+        self.review_holds_that_ended();
+        self.review_held_when_due();
+        self.tell_local_faults();
+        self.send_decided();
+        self.review_alarms();
+        self.tend_lists();
+    }
+
+    fn put(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    fn say(&mut self, level: Level, line: String) {
+        self.put(Output::Say(Event::Line(level, line)));
+    }
+
+    fn error(&mut self, line: String) {
+        self.say(Level::Error, line);
+    }
+
+    fn always(&mut self, line: String) {
+        self.say(Level::Always, line);
+    }
+
+    fn debug(&mut self, line: String) {
+        self.say(Level::Debug, line);
+    }
+
+    fn on_report(&mut self, report: &Report) {
+        let address = report.address;
+        match self.workers.get_mut(&address) {
+            Some(worker) if worker.number == report.worker => {
+                worker.next_check = Some(report.next);
+            }
+            _ => return self.debug(format!("{address}: outcome of a stopped worker dropped")),
+        }
+        if self.restarts.on_probed(address) {
+            self.always(format!("{address} is probed again"));
+        }
+        let finding = &report.finding;
+        self.say_finding(address, finding);
+        self.fleet.on_finding(address, finding);
+        self.history.on_finding(address, report.worker, finding);
+        self.local_faults
+            .on_finding(address, report.worker, finding, self.now.instant);
+        self.held_review.wanted |= finding.verdict.is_some();
+        if finding.outcome.result.is_err() {
+            if let Some(control) = policy::control(&mut self.fleet, address) {
+                self.probe_now(control);
+            }
+        }
+        self.review(address);
+    }
+
+    /// Asks the policy about one backend and does what it says.
+    fn review(&mut self, address: IpAddr) {
+        match policy::decide(&mut self.fleet, address, self.now.instant) {
+            Decision::Act(action) => {
+                self.lift_hold(address);
+                self.decide_on(address, action);
+            }
+            Decision::Hold(hold) => self.hold_back(address, hold),
+            Decision::Nothing => self.lift_hold(address),
+        }
+    }
+
+    fn review_all(&mut self) {
+        let addresses: Vec<IpAddr> = self.fleet.members().map(|(address, _)| address).collect();
+        for address in addresses {
+            self.review(address);
+        }
+    }
+
+    fn review_held_when_due(&mut self) {
+        if !self.held_review.wanted || self.now.instant < self.held_review.not_before {
+            return;
+        }
+        let held: Vec<IpAddr> = self.holds.keys().copied().collect();
+        self.held_review = HeldReview {
+            wanted: false,
+            not_before: self.now.instant + review_pause(held.len()),
+        };
+        for address in held {
+            self.review(address);
+        }
+    }
+
+    fn review_holds_that_ended(&mut self) {
+        let now = self.now.instant;
+        let ended = |hold: &Hold| hold.until.map_or(false, |until| until <= now);
+        let addresses: Vec<IpAddr> = self
+            .holds
+            .iter()
+            .filter(|(_, hold)| ended(hold))
+            .map(|(address, _)| *address)
+            .collect();
+        for address in addresses {
+            self.review(address);
+        }
+    }
+
+    fn hold_back(&mut self, address: IpAddr, hold: Hold) {
+        match &hold.need {
+            Some(Need::Probe(addresses)) => {
+                for address in addresses {
+                    self.probe_now(*address);
+                }
+            }
+            Some(Need::List) => self.want_lists(),
+            None => {}
+        }
+        let previous = self.holds.insert(address, hold.clone());
+        if previous.map(|hold| hold.reason).as_ref() != Some(&hold.reason) {
+            let rule = hold.reason.rule();
+            self.debug(format!(
+                "{address}: {} held by rule {rule}: {}",
+                hold.action, hold.reason
+            ));
+        }
+    }
+
+    fn lift_hold(&mut self, address: IpAddr) {
+        self.holds.remove(&address);
+    }
+
+    fn probe_now(&mut self, address: IpAddr) {
+        if self.fleet.ask(address, self.now.instant) && self.workers.contains_key(&address) {
+            self.put(Output::ProbeNow(address));
+        }
+    }
+
+    /// What shows itself in single events, was said, and is not over yet.
+    pub fn notices(&self) -> impl Iterator<Item = &Notice> {
+        self.notices.raised()
+    }
+
+    /// The actions held back at present.
+    pub fn holds(&self) -> &BTreeMap<IpAddr, Hold> {
+        &self.holds
+    }
+
+    pub fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+}

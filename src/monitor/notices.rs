@@ -1,0 +1,412 @@
+//! When a lasting state of affairs is said: once, again each hour while it lasts, and when it is over.
+//!
+//! `Alarms` is told the whole state each time and finds out what began and what ended; `Notices` is for
+//! what only shows itself in single events. Pure: what is said is the engine's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+const AGAIN_AFTER: Duration = Duration::from_secs(3600);
+
+/// How long an alarm has to last before it is said: what passes by itself sooner, such as the time
+/// between a monitor's command and the list that shows it, is no matter for anybody.
+const BEGINS_AFTER: Duration = Duration::from_millis(500);
+
+/// How long an alarm has to be over before that is said: a backend that passes once, or a director
+/// that has just been restarted and lists all as up, ends nothing.
+const ENDS_AFTER: Duration = Duration::from_secs(10);
+
+/// What holds at one time: the alarms, each with the backends that it is about.
+pub type State<Kind> = BTreeMap<Kind, BTreeSet<IpAddr>>;
+
+/// The alarms that stand, with what has been said of them.
+#[derive(Debug)]
+pub struct Alarms<Kind: Ord> {
+    standing: BTreeMap<Kind, Standing>,
+}
+
+#[derive(Debug)]
+struct Standing {
+    since: Instant,
+    /// When it was last said; not yet, if it has not lasted long enough.
+    said: Option<Instant>,
+    about: BTreeSet<IpAddr>,
+    /// Which backends have been named since it was last said in whole.
+    named: BTreeSet<IpAddr>,
+    /// Since when there are backends that have not been named.
+    joined: Option<Instant>,
+    /// Since when it does not hold any more.
+    over: Option<Instant>,
+}
+
+/// A line to be said of an alarm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call<Kind> {
+    pub kind: Kind,
+    pub what: What,
+    /// The backends: with `Joined` only those that joined, with `Ended` those that it was last about.
+    pub about: BTreeSet<IpAddr>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Began,
+    /// It is about further backends.
+    Joined,
+    /// An hour later it still stands.
+    Lasts {
+        for_so_long: Duration,
+    },
+    Ended,
+}
+
+impl<Kind: Ord + Clone> Alarms<Kind> {
+    pub fn new() -> Alarms<Kind> {
+        Alarms {
+            standing: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in all that holds now; returns what is to be said.
+    pub fn on_state(&mut self, state: State<Kind>, now: Instant) -> Vec<Call<Kind>> {
+        let mut calls = Vec::new();
+        self.standing.retain(|kind, standing| {
+            if !state.contains_key(kind) {
+                return match standing.on_absent(now) {
+                    Absent::NeverSaid => false,
+                    Absent::NotForLong => true,
+                    Absent::Over => {
+                        calls.push(standing.end(kind));
+                        false
+                    }
+                };
+            }
+            true
+        });
+        for (kind, about) in state {
+            let standing = self.standing.entry(kind.clone());
+            let standing = standing.or_insert_with(|| Standing::new(now));
+            if let Some((what, about)) = standing.on_present(about, now) {
+                calls.push(Call { kind, what, about });
+            }
+        }
+        calls
+    }
+
+    /// These are over at once, such as those about a check that is made no longer; returns what is to be
+    /// said.
+    pub fn end(&mut self, is_over: impl Fn(&Kind) -> bool) -> Vec<Call<Kind>> {
+        let mut calls = Vec::new();
+        self.standing.retain(|kind, standing| {
+            let is_over = is_over(kind);
+            if is_over && standing.said.is_some() {
+                calls.push(standing.end(kind));
+            }
+            !is_over
+        });
+        calls
+    }
+
+    /// When time alone will have something to say, if all stays as it is.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.standing.values().map(Standing::due).min()
+    }
+
+    pub fn are_none(&self) -> bool {
+        self.standing.is_empty()
+    }
+
+    /// All that hold, said or not.
+    pub fn holding(&self) -> impl Iterator<Item = &Kind> {
+        let holding = self.standing.iter().filter(|(_, one)| one.over.is_none());
+        holding.map(|(kind, _)| kind)
+    }
+
+    /// What has been said and not ended yet, with the backends that it is about now.
+    pub fn said(&self) -> impl Iterator<Item = (&Kind, &BTreeSet<IpAddr>)> {
+        let said = self.standing.iter().filter(|(_, one)| one.said.is_some());
+        said.map(|(kind, standing)| (kind, &standing.about))
+    }
+}
+
+enum Absent {
+    NeverSaid,
+    NotForLong,
+    Over,
+}
+
+impl Standing {
+    fn new(now: Instant) -> Standing {
+        Standing {
+            since: now,
+            said: None,
+            about: BTreeSet::new(),
+            named: BTreeSet::new(),
+            joined: None,
+            over: None,
+        }
+    }
+
+    fn end<Kind: Clone>(&mut self, kind: &Kind) -> Call<Kind> {
+        Call {
+            kind: kind.clone(),
+            what: What::Ended,
+            about: std::mem::take(&mut self.about),
+        }
+    }
+
+    fn on_absent(&mut self, now: Instant) -> Absent {
+        if self.said.is_none() {
+            return Absent::NeverSaid;
+        }
+        let over = *self.over.get_or_insert(now);
+        match now >= over + ENDS_AFTER {
+            true => Absent::Over,
+            false => Absent::NotForLong,
+        }
+    }
+
+    fn on_present(
+        &mut self,
+        about: BTreeSet<IpAddr>,
+        now: Instant,
+    ) -> Option<(What, BTreeSet<IpAddr>)> {
+        self.over = None;
+        self.about = about;
+        let what = match self.said {
+            None if now < self.since + BEGINS_AFTER => return None,
+            None => What::Began,
+            Some(said) if now >= said + AGAIN_AFTER => What::Lasts {
+                for_so_long: now - self.since,
+            },
+            Some(_) => return self.joiners(now).map(|about| (What::Joined, about)),
+        };
+        self.said = Some(now);
+        self.named = self.about.clone();
+        self.joined = None;
+        Some((what, self.about.clone()))
+    }
+
+    fn joiners(&mut self, now: Instant) -> Option<BTreeSet<IpAddr>> {
+        if self.about.is_subset(&self.named) {
+            self.joined = None;
+            return None;
+        }
+        let joined = *self.joined.get_or_insert(now);
+        if now < joined + BEGINS_AFTER {
+            return None;
+        }
+        let joiners: BTreeSet<IpAddr> = self.about.difference(&self.named).copied().collect();
+        self.named.extend(&joiners);
+        self.joined = None;
+        Some(joiners)
+    }
+
+    fn due(&self) -> Instant {
+        let (said, over) = match (self.said, self.over) {
+            (None, _) => return self.since + BEGINS_AFTER,
+            (Some(said), over) => (said, over),
+        };
+        match (over, self.joined) {
+            (Some(over), _) => over + ENDS_AFTER,
+            (None, Some(joined)) => (joined + BEGINS_AFTER).min(said + AGAIN_AFTER),
+            (None, None) => said + AGAIN_AFTER,
+        }
+    }
+}
+
+impl<Kind: Ord + Clone> Default for Alarms<Kind> {
+    fn default() -> Alarms<Kind> {
+        Alarms::new()
+    }
+}
+
+/// What has been said, by its kind.
+#[derive(Debug)]
+pub struct Notices<Kind: Ord> {
+    said: BTreeMap<Kind, Instant>,
+}
+
+impl<Kind: Ord> Notices<Kind> {
+    pub fn new() -> Notices<Kind> {
+        Notices {
+            said: BTreeMap::new(),
+        }
+    }
+
+    /// It is so now; whether to say it.
+    pub fn raise(&mut self, kind: Kind, now: Instant) -> bool {
+        match self.said.get_mut(&kind) {
+            Some(said) if now < *said + AGAIN_AFTER => false,
+            Some(said) => {
+                *said = now;
+                true
+            }
+            None => {
+                self.said.insert(kind, now);
+                true
+            }
+        }
+    }
+
+    /// It is so no longer; whether it was.
+    pub fn lower(&mut self, kind: &Kind) -> bool {
+        self.said.remove(kind).is_some()
+    }
+
+    pub fn is_raised(&self, kind: &Kind) -> bool {
+        self.said.contains_key(kind)
+    }
+
+    /// All that is raised, in order.
+    pub fn raised(&self) -> impl Iterator<Item = &Kind> {
+        self.said.keys()
+    }
+}
+
+impl<Kind: Ord> Default for Notices<Kind> {
+    fn default() -> Notices<Kind> {
+        Notices::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_said_once_and_each_hour() {
+        let start = Instant::now();
+        let mut notices = Notices::new();
+        let said: Vec<u64> = (0..7300)
+            .filter(|second| notices.raise("cut off", start + Duration::from_secs(*second)))
+            .collect();
+        assert_eq!(said, [0, 3600, 7200]);
+    }
+
+    #[test]
+    fn what_was_over_is_said_anew() {
+        let now = Instant::now();
+        let mut notices = Notices::new();
+        assert!(notices.raise("cut off", now));
+        assert!(notices.lower(&"cut off"));
+        assert!(!notices.lower(&"cut off"));
+        assert!(notices.raise("cut off", now));
+    }
+
+    fn backends(numbers: &[u8]) -> BTreeSet<IpAddr> {
+        let addresses = numbers.iter().map(|number| [192, 0, 2, *number].into());
+        addresses.collect()
+    }
+
+    const SECOND: u64 = 10;
+
+    /// What is said in which tenth of a second, where in each of them an alarm is about these backends, or
+    /// does not hold if there are none.
+    fn check(until: u64, about: impl Fn(u64) -> Vec<u8>, expected: &[(u64, What, &[u8])]) {
+        let start = Instant::now();
+        let mut alarms = Alarms::new();
+        let mut said = Vec::new();
+        for tenth in 0..until {
+            let now = start + Duration::from_millis(tenth * 100);
+            let about = backends(&about(tenth));
+            let state = match about.is_empty() {
+                true => State::new(),
+                false => State::from([("cut off", about)]),
+            };
+            for call in alarms.on_state(state, now) {
+                said.push((tenth, call.what, call.about));
+            }
+            assert!(alarms.next_due().map_or(true, |due| due > now), "{tenth}");
+        }
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(tenth, what, about)| (*tenth, *what, backends(about)))
+            .collect();
+        assert_eq!(said, expected);
+    }
+
+    const fn lasts(hours: u64) -> What {
+        What::Lasts {
+            for_so_long: Duration::from_millis(hours * 3_600_000 + 500),
+        }
+    }
+
+    #[test]
+    fn an_alarm_begins_is_repeated_each_hour_and_ends() {
+        let over = 7300 * SECOND;
+        check(
+            7400 * SECOND,
+            |tenth| if tenth < over { vec![1, 2] } else { vec![] },
+            &[
+                (5, What::Began, &[1, 2]),
+                (3600 * SECOND + 5, lasts(1), &[1, 2]),
+                (7200 * SECOND + 5, lasts(2), &[1, 2]),
+                (over + 10 * SECOND, What::Ended, &[1, 2]),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_over_at_once_is_never_said() {
+        check(
+            60 * SECOND,
+            |tenth| match tenth % 6 {
+                0..=4 => vec![1],
+                _ => vec![],
+            },
+            &[],
+        );
+    }
+
+    #[test]
+    fn short_interruptions_do_not_end_an_alarm() {
+        check(
+            200 * SECOND,
+            |tenth| match tenth {
+                // Nine seconds of twelve it does not hold.
+                0..=1000 if tenth < 100 || tenth % 120 > 90 => vec![1],
+                _ => vec![],
+            },
+            &[
+                (5, What::Began, &[1]),
+                // It held last at 96 s.
+                (106 * SECOND, What::Ended, &[1]),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_ended_by_hand_is_said_if_it_was_said() {
+        let start = Instant::now();
+        let later = start + BEGINS_AFTER;
+        let mut alarms = Alarms::new();
+        let state = |kinds: &[&'static str]| -> State<&str> {
+            kinds.iter().map(|kind| (*kind, backends(&[1]))).collect()
+        };
+        alarms.on_state(state(&["old", "other"]), start);
+        alarms.on_state(state(&["old", "other", "young"]), later);
+        let ended = alarms.end(|kind| *kind != "other");
+        let ended: Vec<&str> = ended.iter().map(|call| call.kind).collect();
+        assert_eq!(ended, ["old"]);
+        let said: Vec<&str> = alarms.said().map(|(kind, _)| *kind).collect();
+        assert_eq!(said, ["other"]);
+        assert!(!alarms.are_none());
+    }
+
+    #[test]
+    fn backends_that_join_are_told_together_and_once_an_hour_at_most() {
+        check(
+            60 * SECOND,
+            |tenth| match tenth {
+                0..=99 => vec![1],
+                100..=102 => vec![1, 2],
+                103..=199 => vec![1, 2, 3],
+                200..=299 => vec![1],
+                _ => vec![1, 3],
+            },
+            &[(5, What::Began, &[1]), (105, What::Joined, &[2, 3])],
+        );
+    }
+}

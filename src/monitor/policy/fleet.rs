@@ -1,0 +1,438 @@
+//! What is known of all backends.
+//!
+//! It takes in what happened (`on_*`) and answers nothing but what changed; the rules read it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::bar::{Bar, Login};
+use super::evidence::{Asked, Round};
+use super::member::{Answer, Member, Memory};
+use super::rank::Turn;
+use super::{Action, Sync};
+use crate::backend::{HostState, Listed, Stamp, Tag};
+use crate::config::settings::Rules;
+use crate::outcome::Blame;
+use crate::schedule::{Finding, Verdict};
+
+/// All listed backends.
+#[derive(Debug)]
+pub struct Fleet {
+    members: BTreeMap<IpAddr, Member>,
+    /// Those of which a service has failed at the last attempt, so that a healthy round need not visit all.
+    /// One too many does no harm.
+    failing: BTreeSet<IpAddr>,
+    /// How far the backends get, once it is asked for; none while that may have changed.
+    bar: Option<Bar>,
+    /// How many are down or due to be taken down, by that bar and the list.
+    down_or_due: Option<usize>,
+    /// What `--max-down` is compared with, by tag. Kept up to date with each list and command: a review
+    /// asks for each failed backend.
+    tallies: BTreeMap<Tag, Tally>,
+    sync: Sync,
+    /// How long our director leaves the first move to those before it in the ring.
+    turn_delay: Duration,
+    list_began: Option<Instant>,
+    rules: Rules,
+    /// How many backends have been looked at by going through all.
+    #[cfg(test)]
+    pub(super) visits: std::cell::Cell<usize>,
+}
+
+/// How many backends there are of a kind, and with what vhost count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) backends: usize,
+    pub(super) weight: u64,
+    /// Listed down, by whomever, or going down.
+    pub(super) down: usize,
+    pub(super) weight_down: u64,
+}
+
+/// How a backend stands in the tally of its tag.
+pub(super) type Counted = (Tag, Tally);
+
+impl Tally {
+    pub(super) fn of(member: &Member) -> Tally {
+        let (down, weight) = (member.is_down_or_going(), member.weight());
+        Tally {
+            backends: 1,
+            weight,
+            down: usize::from(down),
+            weight_down: if down { weight } else { 0 },
+        }
+    }
+
+    /// What a failed backend that is still up will add to the tally of its tag when it goes down.
+    pub(super) fn of_failed(member: &Member) -> Tally {
+        Tally {
+            down: 1,
+            weight_down: member.weight(),
+            ..Tally::default()
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Tally) {
+        self.backends += other.backends;
+        self.weight += other.weight;
+        self.down += other.down;
+        self.weight_down += other.weight_down;
+    }
+
+    fn subtract(&mut self, other: &Tally) {
+        self.backends -= other.backends;
+        self.weight -= other.weight;
+        self.down -= other.down;
+        self.weight_down -= other.weight_down;
+    }
+}
+
+/// What a list brought.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub joined: Vec<IpAddr>,
+    pub left: Vec<IpAddr>,
+    /// States that changed and not by our doing.
+    pub news: Vec<News>,
+    /// Backends whose state is not what a command answered with `OK` should have made of it.
+    pub unobserved: Vec<IpAddr>,
+    /// States that a command answered with `OK` has made: our changes.
+    pub observed: Vec<(IpAddr, HostState)>,
+}
+
+/// A state that somebody else changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct News {
+    pub address: IpAddr,
+    pub from: HostState,
+    pub to: HostState,
+}
+
+impl Fleet {
+    pub fn new(rules: Rules) -> Fleet {
+        Fleet {
+            members: BTreeMap::new(),
+            failing: BTreeSet::new(),
+            bar: None,
+            down_or_due: None,
+            tallies: BTreeMap::new(),
+            sync: Sync::Silent,
+            turn_delay: Duration::ZERO,
+            list_began: None,
+            rules,
+            #[cfg(test)]
+            visits: Default::default(),
+        }
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The turn of an action that is past all other rules: counted from when it first was.
+    pub(super) fn turn(&self, address: IpAddr, action: Action, now: Instant) -> Turn {
+        self.member(address)
+            .and_then(|member| member.turn)
+            .filter(|turn| turn.action == action)
+            .unwrap_or_else(|| Turn::new(action, now + self.turn_delay))
+    }
+
+    /// When the latest whole HOST-LIST was asked for.
+    pub fn list_began(&self) -> Option<Instant> {
+        self.list_began
+    }
+
+    pub(super) fn of_tag<'a>(
+        &'a self,
+        tag: &'a Tag,
+    ) -> impl Iterator<Item = (IpAddr, &'a Member)> + 'a {
+        self.members()
+            .filter(move |(_, member)| member.listed.tag == *tag)
+    }
+
+    pub(super) fn member_mut(&mut self, address: IpAddr) -> Option<&mut Member> {
+        self.members.get_mut(&address)
+    }
+
+    pub fn member(&self, address: IpAddr) -> Option<&Member> {
+        self.members.get(&address)
+    }
+
+    pub fn members(&self) -> impl Iterator<Item = (IpAddr, &Member)> {
+        self.members.iter().map(move |(address, member)| {
+            #[cfg(test)]
+            self.visits.set(self.visits.get() + 1);
+            (*address, member)
+        })
+    }
+
+    pub(super) fn tally(&self, tag: &Tag) -> Tally {
+        self.tallies.get(tag).copied().unwrap_or_default()
+    }
+
+    /// How many are listed down, by whomever, going down, or failed and to be taken down.
+    pub(super) fn down_or_due(&self) -> usize {
+        self.down_or_due
+            .expect("the rules are asked after `measure`")
+    }
+
+    /// Compares the backends with each other, unless nothing has changed since.
+    pub(super) fn measure(&mut self) {
+        if self.bar.is_none() {
+            self.bar = Some(Bar::measure(self.members.values()));
+            self.down_or_due = None;
+        }
+        if self.down_or_due.is_none() {
+            let bar = self.bar();
+            let is_due = |(_, member): &(IpAddr, &Member)| {
+                member.is_down_or_going() || bar.has_failed(member)
+            };
+            self.down_or_due = Some(self.members().filter(is_due).count());
+        }
+    }
+
+    /// What `measure` has found. It is called before any rule is asked.
+    pub(super) fn bar(&self) -> &Bar {
+        self.bar
+            .as_ref()
+            .expect("the rules are asked after `measure`")
+    }
+
+    pub fn sync(&self) -> Sync {
+        self.sync
+    }
+
+    pub fn on_sync(&mut self, sync: Sync) {
+        self.sync = sync;
+        if sync != Sync::Synced {
+            for member in self.members.values_mut() {
+                member.on_ring_lost();
+            }
+        }
+    }
+
+    /// Other rules than before: they hold for what is decided from now on. Drains that are owed are
+    /// forgiven if the operator does not want users moved any more.
+    pub fn on_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+        for member in self.members.values_mut() {
+            member.on_rules(&self.rules);
+        }
+    }
+
+    /// Whom it is probed as from now on. It is nobody for a backend that has just been listed.
+    pub fn on_login(&mut self, address: IpAddr, login: Option<Login>) {
+        if let Some(member) = self.members.get_mut(&address) {
+            if member.login != login {
+                member.login = login;
+                member.evidence.on_other_login();
+                self.bar = None;
+            }
+        }
+    }
+
+    /// Other services than before are checked, and their places are not those of before. The verdicts
+    /// stand; none acts before an attempt on the new services agrees with it.
+    pub fn on_other_services(&mut self) {
+        self.bar = None;
+        for member in self.members.values_mut() {
+            member.evidence.on_other_services();
+        }
+    }
+
+    /// It is not probed, or not any more: nothing counts but what the list says of it.
+    pub fn on_left_alone(&mut self, address: IpAddr) {
+        match self.members.get_mut(&address) {
+            Some(member) if !member.left_alone => {
+                member.left_alone = true;
+                member.evidence = Default::default();
+                member.asked = None;
+                member.login = None;
+                self.bar = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// How long to leave the first move to others (`rank::turn_delay`).
+    pub fn on_turn_delay(&mut self, delay: Duration) {
+        self.turn_delay = delay;
+    }
+
+    /// A whole HOST-LIST, asked for at `began`.
+    pub fn on_list(&mut self, list: Vec<Listed>, began: Instant) -> Changes {
+        self.list_began = Some(began);
+        let mut changes = Changes::default();
+        let mut gone: BTreeSet<IpAddr> = self.members.keys().copied().collect();
+        for listed in list {
+            let address = listed.address;
+            gone.remove(&address);
+            match self.members.get_mut(&address) {
+                Some(member) => {
+                    member.on_listed(listed, began, self.sync, self.rules.hold, &mut changes)
+                }
+                None => {
+                    self.members.insert(address, Member::new(listed, began));
+                    changes.joined.push(address);
+                }
+            }
+            self.count(address);
+        }
+        for address in gone {
+            self.failing.remove(&address);
+            if let Some(member) = self.members.remove(&address) {
+                self.recount(member.counted, None);
+            }
+            changes.left.push(address);
+        }
+        self.down_or_due = None;
+        if !changes.joined.is_empty() || !changes.left.is_empty() {
+            self.bar = None;
+        }
+        changes
+    }
+
+    pub fn on_finding(&mut self, address: IpAddr, finding: &Finding) {
+        let member = match self.members.get_mut(&address) {
+            Some(member) => member,
+            None => return,
+        };
+        member.left_alone = false;
+        let sound = member.evidence.on_finding(finding);
+        match member.evidence.failing().is_empty() {
+            true => self.failing.remove(&address),
+            false => self.failing.insert(address),
+        };
+        if let (Some(Verdict::Failed { .. }), None) = (&finding.verdict, sound) {
+            member.contest.on_failed();
+        }
+        let asked = member.asked.map_or(false, |asked| answers(finding, asked));
+        if asked {
+            member.asked = None;
+        }
+        self.compare(address, finding);
+        if let Some(round) = sound {
+            let asked = if asked { Asked::Yes } else { Asked::No };
+            self.offer_refuge(address, round, asked);
+        }
+        self.bar = None;
+    }
+
+    /// With those that fail at the same service.
+    fn compare(&mut self, address: IpAddr, finding: &Finding) {
+        for other in self.failing.iter().filter(|other| **other != address) {
+            if let Some(member) = self.members.get_mut(other) {
+                member.evidence.on_attempt_elsewhere(address, finding);
+            }
+        }
+    }
+
+    /// To those of the tag that fail at present.
+    fn offer_refuge(&mut self, address: IpAddr, round: Round, asked: Asked) {
+        let tag = match self.members.get(&address) {
+            Some(member) => member.listed.tag.clone(),
+            None => return,
+        };
+        for taker in self.failing.iter().filter(|taker| **taker != address) {
+            match self.members.get_mut(taker) {
+                Some(member) if member.listed.tag == tag => {
+                    let evidence = &mut member.evidence;
+                    evidence.on_sound_round_elsewhere(address, round, asked);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What the ledger still holds of a backend that has just joined, in this second of the wall clock.
+    pub fn on_remembered(&mut self, address: IpAddr, memory: Memory, second: Stamp, now: Instant) {
+        if let Some(member) = self.members.get_mut(&address) {
+            member.on_remembered(memory, second, &self.rules, now);
+        }
+        self.count(address);
+    }
+
+    /// A command is about to be sent, in this second of the wall clock.
+    pub fn on_sent(&mut self, address: IpAddr, action: Action, second: Stamp, now: Instant) {
+        if let Some(member) = self.members.get_mut(&address) {
+            member.on_sent(action, second, &self.rules, now);
+        }
+        self.count(address);
+    }
+
+    /// Brings the tally of its tag up to date.
+    fn count(&mut self, address: IpAddr) {
+        if let Some(member) = self.members.get_mut(&address) {
+            let tally = Tally::of(member);
+            let is_counted = member.counted.as_ref().map_or(false, |(tag, counted)| {
+                (tag, counted) == (&member.listed.tag, &tally)
+            });
+            if !is_counted {
+                let now = (member.listed.tag.clone(), tally);
+                let before = member.counted.replace(now.clone());
+                self.recount(before, Some(now));
+            }
+        }
+    }
+
+    fn recount(&mut self, before: Option<Counted>, now: Option<Counted>) {
+        if let Some((tag, tally)) = now {
+            self.tallies.entry(tag).or_default().add(&tally);
+        }
+        if let Some((tag, tally)) = before {
+            let of_tag = self.tallies.entry(tag.clone()).or_default();
+            of_tag.subtract(&tally);
+            if of_tag.backends == 0 {
+                self.tallies.remove(&tag);
+            }
+        }
+    }
+
+    /// The command was answered, or will not be.
+    pub fn on_answer(&mut self, address: IpAddr, action: Action, answer: Answer, now: Instant) {
+        if let Some(member) = self.members.get_mut(&address) {
+            member.on_answer(action, answer, now);
+        }
+    }
+
+    /// The director answers again after it could not be told anything.
+    pub fn on_director_back(&mut self) {
+        for member in self.members.values_mut() {
+            member.on_director_back();
+        }
+    }
+
+    /// Whether a probe at once has still to be asked for; it counts as asked for from now on.
+    pub fn ask(&mut self, address: IpAddr, now: Instant) -> bool {
+        match self.members.get_mut(&address) {
+            Some(member) if member.asked.is_none() => {
+                member.asked = Some(now);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether this finding is the evidence asked for at that time: a whole round begun since, or a
+/// failure begun since. A fault of this machine is no evidence; a round may end with one.
+fn answers(finding: &Finding, asked: Instant) -> bool {
+    match &finding.outcome.result {
+        Err(failure) if failure.fault.blame() == Blame::Service => finding.outcome.began >= asked,
+        _ => finding.verdict.is_some() && finding.round_began >= asked,
+    }
+}
+
+#[cfg(test)]
+impl Fleet {
+    /// What is kept up to date is what the members say.
+    pub(super) fn check_tallies(&self) {
+        let mut tallies: BTreeMap<Tag, Tally> = BTreeMap::new();
+        for (_, member) in self.members() {
+            let tag = member.listed.tag.clone();
+            tallies.entry(tag).or_default().add(&Tally::of(member));
+        }
+        assert_eq!(self.tallies, tallies);
+    }
+}

@@ -1,0 +1,399 @@
+//! What is known of one backend: as it was last listed, the evidence, our command and debt.
+//!
+//! It takes in what happened to it (`on_*`); the rules read it. Other backends are not its business.
+
+use std::time::{Duration, Instant};
+
+use super::bar::Login;
+use super::drain::Users;
+use super::fleet::Counted;
+use super::hold::Contest;
+use super::ownership::{OwnDown, Ownership, Settled};
+use super::rank::Turn;
+use super::settle::{Command, Setback};
+use super::{Action, Changes, Debt, Evidence, News, Sync};
+use crate::backend::{HostState, Listed, Stamp};
+use crate::config::settings::{DrainMode, Rules};
+
+/// Dovecot's default vhost count.
+const DEFAULT_VHOSTS: u32 = 100;
+
+/// For so long a synced director may list what it knew of a backend when it started, before it has
+/// taken in what the ring tells it.
+const MEMORY_RETURNS: Duration = Duration::from_secs(5);
+
+/// One listed backend.
+#[derive(Debug)]
+pub struct Member {
+    pub listed: Listed,
+    /// The last vhost count above 0 that it was listed with, or that the ledger remembers.
+    vhosts_before: Option<u32>,
+    pub evidence: Evidence,
+    /// A drain owed to its users.
+    pub debt: Option<Debt>,
+    /// When the list first showed its present state, unless that was our doing.
+    pub(super) news: Instant,
+    pub(super) command: Command,
+    pub(super) setback: Option<Setback>,
+    /// Our last command has not reached the director.
+    unsent: bool,
+    pub(super) ownership: Ownership,
+    pub(super) contest: Contest,
+    pub(super) turn: Option<Turn>,
+    pub(super) users: Users,
+    /// The state and stamp last listed that tell what was done.
+    told: (HostState, Stamp),
+    /// Since when a synced director has listed an older stamp than that: it has lost its memory.
+    forgotten_since: Option<Instant>,
+    /// The state that our last command is to bring about, until it is settled.
+    expected: Option<Expectation>,
+    /// When a probe was asked for that has not come in yet.
+    pub(super) asked: Option<Instant>,
+    pub(super) login: Option<Login>,
+    pub(super) counted: Option<Counted>,
+    /// Nobody probes it.
+    pub(super) left_alone: bool,
+}
+
+#[derive(Debug)]
+struct Expectation {
+    state: HostState,
+    answer: Option<Answer>,
+}
+
+/// What a command came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The director said `OK`.
+    Done,
+    /// It said something else, or nothing in time: it may or may not have been done.
+    NotDone,
+    /// It has never seen the command: no connection to it could be opened.
+    NotSent,
+}
+
+/// What of a backend has to outlive the process: the ledger keeps it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The HOST-DOWN that made the down ours, while it is.
+    pub down: Option<OwnDown>,
+    pub drain_owed: bool,
+    /// The stamp of the down after which its users were gone: who came later stays.
+    pub drained: Option<Stamp>,
+    /// How often it was brought up again after somebody else had taken it down, and passed here.
+    pub contests: u32,
+}
+
+impl Member {
+    pub(super) fn new(listed: Listed, began: Instant) -> Member {
+        let contest = Contest::new(listed.state, listed.changed, began);
+        Member {
+            vhosts_before: above_zero(listed.vhosts),
+            told: (listed.state, listed.changed),
+            users: Users::default(),
+            forgotten_since: None,
+            listed,
+            evidence: Evidence::default(),
+            debt: None,
+            news: began,
+            command: Command::Settled,
+            setback: None,
+            unsent: false,
+            ownership: Ownership::default(),
+            contest,
+            turn: None,
+            expected: None,
+            asked: None,
+            login: None,
+            counted: None,
+            left_alone: false,
+        }
+    }
+
+    /// Whether no command of ours for it is under way or waits to be seen in a list.
+    pub fn is_settled(&self) -> bool {
+        self.command == Command::Settled
+    }
+
+    /// Whether this monitor made the down that is listed.
+    pub(super) fn is_ours(&self) -> bool {
+        self.ownership.is_of(self.listed.state, self.listed.changed)
+    }
+
+    /// Whether users are left on it for whom no drain is owed.
+    pub(super) fn has_users_left(&self) -> bool {
+        self.debt.is_none() && self.users.left_since().is_some()
+    }
+
+    /// What has to outlive the process.
+    pub fn memory(&self) -> Memory {
+        Memory {
+            down: self.ownership.down(),
+            drain_owed: self.debt.is_some(),
+            drained: self.users.drained(),
+            contests: self.contest.count(),
+        }
+    }
+
+    /// Its vhost count in every weighing. A director before 2.2.19 lists a down backend with 0: there it
+    /// is what the backend had before, or Dovecot's default where nobody here has seen it up.
+    pub(super) fn weight(&self) -> u64 {
+        u64::from(match self.listed.is_down_by_vhost_count() {
+            true => self.vhosts_before.unwrap_or(DEFAULT_VHOSTS),
+            false => self.listed.vhosts,
+        })
+    }
+
+    /// What brings it up again where it is down by its vhost count: known only to who took it down.
+    pub fn vhosts_to_give_back(&self) -> Option<u32> {
+        above_zero(self.ownership.down()?.vhosts)
+    }
+
+    /// Whether it would take users if it were brought up now.
+    pub(super) fn would_take_users(&self) -> bool {
+        match self.listed.is_down_by_vhost_count() {
+            true => self.vhosts_to_give_back().is_some(),
+            false => self.listed.vhosts > 0,
+        }
+    }
+
+    /// Whether the director sends it users, and will after what we have sent.
+    pub(super) fn may_take_users(&self) -> bool {
+        self.listed.state == HostState::Up && !self.is_going_down() && self.listed.vhosts > 0
+    }
+
+    /// Whether it is down, or a HOST-DOWN of ours may make it so.
+    pub(super) fn is_down_or_going(&self) -> bool {
+        self.listed.state == HostState::Down || self.is_going_down()
+    }
+
+    /// Whether a HOST-DOWN of ours may still show in the list.
+    pub(super) fn is_going_down(&self) -> bool {
+        self.expects(HostState::Down)
+    }
+
+    /// Whether a HOST-UP of ours may still show in the list.
+    pub(super) fn is_coming_up(&self) -> bool {
+        self.expects(HostState::Up)
+    }
+
+    fn expects(&self, state: HostState) -> bool {
+        let expected = self.expected.as_ref();
+        expected.map_or(false, |expected| expected.state == state)
+    }
+
+    /// It has just been listed for the first time; `second` is the wall clock's.
+    pub(super) fn on_remembered(
+        &mut self,
+        memory: Memory,
+        second: Stamp,
+        rules: &Rules,
+        now: Instant,
+    ) {
+        self.ownership = Ownership::remembered(memory.down, &self.listed, now);
+        let remembered = memory.down.and_then(|down| above_zero(down.vhosts));
+        self.vhosts_before = self.vhosts_before.or(remembered);
+        self.contest.on_remembered(memory.contests);
+        if self.listed.state == HostState::Down {
+            let stamp = self.listed.changed;
+            self.contest.on_found_down(stamp, second, now);
+        }
+        self.users = Users::remembered(memory.drained);
+        if memory.drain_owed && rules.drain != DrainMode::Leave {
+            self.debt.get_or_insert_with(|| Debt::new(now));
+        }
+    }
+
+    pub(super) fn on_rules(&mut self, rules: &Rules) {
+        if rules.drain == DrainMode::Leave {
+            self.debt = None;
+        }
+    }
+
+    /// The director is not synced, or does not answer.
+    pub(super) fn on_ring_lost(&mut self) {
+        self.users.on_ring_lost();
+    }
+
+    pub(super) fn on_sent(&mut self, action: Action, second: Stamp, rules: &Rules, now: Instant) {
+        self.command = Command::Sent;
+        self.turn = None;
+        self.expected = match action {
+            Action::MarkDown => Some(HostState::Down),
+            Action::MarkUp => Some(HostState::Up),
+            Action::Drain => None,
+        }
+        .map(|state| Expectation {
+            state,
+            answer: None,
+        });
+        match action {
+            Action::MarkDown => {
+                let down = OwnDown {
+                    stamp_before: self.listed.changed,
+                    sent: second,
+                    vhosts: self.listed.vhosts,
+                    stamp: None,
+                };
+                self.ownership.claim(down, now);
+                self.debt = (rules.drain != DrainMode::Leave).then(|| Debt::new(now));
+            }
+            Action::MarkUp if !self.is_ours() => {
+                let sound_since = self.evidence.sound_since();
+                self.contest
+                    .on_foreign_down_undone(sound_since, rules.hold, now);
+            }
+            Action::MarkUp => {}
+            Action::Drain => {
+                self.debt.get_or_insert_with(|| Debt::new(now));
+            }
+        }
+    }
+
+    pub(super) fn on_answer(&mut self, action: Action, answer: Answer, now: Instant) {
+        self.command = Command::Answered { at: now };
+        self.unsent = answer == Answer::NotSent;
+        if let Some(expected) = &mut self.expected {
+            expected.answer = Some(answer);
+        }
+        match (action, answer) {
+            (Action::Drain, Answer::Done) => {
+                if let Some(debt) = &mut self.debt {
+                    debt.on_done(now);
+                }
+            }
+            (Action::Drain, Answer::NotDone | Answer::NotSent) => {
+                if let Some(debt) = &mut self.debt {
+                    debt.on_not_done(now);
+                }
+            }
+            (Action::MarkUp, Answer::Done) => {
+                self.setback = None;
+                self.debt = None;
+                self.ownership = Ownership::default();
+            }
+            (Action::MarkDown, Answer::Done) => self.setback = None,
+            (Action::MarkDown | Action::MarkUp, Answer::NotDone | Answer::NotSent) => {
+                self.setback = Some(Setback::after(self.setback.as_ref(), now));
+            }
+        }
+    }
+
+    /// The director can be told something again: what did not reach it is due at once. What it
+    /// refused keeps its pause, or a director that dies of a command would be sent it again at once.
+    pub(super) fn on_director_back(&mut self) {
+        if !std::mem::take(&mut self.unsent) {
+            return;
+        }
+        self.setback = None;
+        if let Some(debt) = &mut self.debt {
+            debt.on_director_back();
+        }
+    }
+
+    pub(super) fn on_listed(
+        &mut self,
+        listed: Listed,
+        began: Instant,
+        sync: Sync,
+        hold: Duration,
+        changes: &mut Changes,
+    ) {
+        let address = listed.address;
+        let (from, to) = (self.listed.state, listed.state);
+        let ours = self.expects(to);
+        let changed = (from, self.listed.changed) != (to, listed.changed);
+        if changed && !ours {
+            self.news = began;
+            changes.news.push(News { address, from, to });
+        }
+        let forgets = self.forgets(&listed, sync, began);
+        if !forgets {
+            self.take_in_acts(&listed, hold, began);
+        }
+        self.vhosts_before = above_zero(listed.vhosts).or(self.vhosts_before);
+        self.listed = listed;
+        match self.command {
+            Command::Answered { at } if began >= at => self.settle(to, changes),
+            _ => {}
+        }
+        let settled = match self.command {
+            Command::Settled => Settled::Yes,
+            Command::Sent | Command::Answered { .. } => Settled::No,
+        };
+        self.ownership.on_listed(&self.listed, settled, began);
+        if forgets {
+            self.users.on_forgotten(sync);
+        } else {
+            self.users.on_list(&self.listed, sync, began);
+            self.review_debt(settled, began);
+        }
+    }
+
+    /// Whether the list tells what a director that has just started knew, and not what was done: its
+    /// stamp is older than the last one. If a synced director keeps to it, the whole ring has lost its
+    /// memory, and the state counts from then on.
+    fn forgets(&mut self, listed: &Listed, sync: Sync, began: Instant) -> bool {
+        let (_, stamp) = self.told;
+        if listed.changed >= stamp || self.expects(listed.state) || sync != Sync::Synced {
+            self.forgotten_since = None;
+            return listed.changed < stamp && !self.expects(listed.state);
+        }
+        let since = *self.forgotten_since.get_or_insert(began);
+        began.saturating_duration_since(since) < MEMORY_RETURNS
+    }
+
+    /// Who has brought it up or taken it down since the last list, as far as that shows.
+    fn take_in_acts(&mut self, listed: &Listed, hold: Duration, began: Instant) {
+        let (from, stamp) = self.told;
+        let to = listed.state;
+        self.told = (to, listed.changed);
+        // Down and stamped anew: it was up for less than the time between two lists.
+        let was_up_unseen = (from, to) == (HostState::Down, HostState::Down)
+            && listed.changed > stamp
+            && !self.expects(to);
+        let brought_up = (from, to) == (HostState::Down, HostState::Up) || was_up_unseen;
+        let by_another = listed.changed >= stamp && !self.is_coming_up();
+        if brought_up && by_another && !self.ownership.is_of(from, stamp) {
+            let sound_since = self.evidence.sound_since();
+            self.contest
+                .on_foreign_down_undone(sound_since, hold, began);
+        }
+        if was_up_unseen {
+            self.contest.on_up_unseen(began);
+        } else {
+            self.contest.on_listed(from, to, began);
+        }
+    }
+
+    fn settle(&mut self, state: HostState, changes: &mut Changes) {
+        self.command = Command::Settled;
+        if let Some(expected) = self.expected.take() {
+            if expected.state == state {
+                self.setback = None;
+                if expected.answer == Some(Answer::Done) {
+                    changes.observed.push((self.listed.address, state));
+                }
+            } else if expected.answer == Some(Answer::Done) {
+                changes.unobserved.push(self.listed.address);
+            }
+        }
+    }
+
+    fn review_debt(&mut self, settled: Settled, began: Instant) {
+        let paid = self
+            .debt
+            .as_mut()
+            .map_or(false, |debt| match self.listed.state {
+                HostState::Down => debt.on_list(began, self.listed.users),
+                HostState::Up => settled == Settled::Yes && debt.ends_when_up(began),
+            });
+        if paid {
+            self.debt = None;
+        }
+    }
+}
+
+fn above_zero(vhosts: u32) -> Option<u32> {
+    (vhosts > 0).then_some(vhosts)
+}

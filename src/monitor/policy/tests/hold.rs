@@ -1,0 +1,356 @@
+//! Contested and unsteady backends are left quiet, service comes first.
+
+use super::*;
+
+fn contested() -> Reason {
+    Reason::Contested {
+        address: address(0),
+    }
+}
+
+/// Backend 0 is up and passes.
+fn settled_bench() -> Bench {
+    let mut bench = Bench::new(2);
+    bench.passes(0);
+    bench.read_list();
+    bench
+}
+
+/// Somebody takes backend 0 down; it passes here.
+fn contest(bench: &mut Bench) {
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.passes(0);
+}
+
+fn bring_up(bench: &mut Bench, number: u8) {
+    bench.check_acts(number, Action::MarkUp);
+    bench.send(number, Action::MarkUp, Answer::Done);
+    bench.set(number, HostState::Up);
+    bench.read_list();
+}
+
+#[test]
+fn a_contested_backend_is_held_twice_as_long_each_time() {
+    let mut bench = settled_bench();
+    for seconds in [60, 120, 240, 480, 960, 1920, 3600, 3600] {
+        contest(&mut bench);
+        bench.check_held(0, &contested(), None);
+        bench.pass_time(seconds * 1000 - 1500);
+        bench.check_held(0, &contested(), None);
+        bench.pass_time(1600);
+        bring_up(&mut bench, 0);
+    }
+}
+
+#[test]
+fn a_contested_backend_that_another_brings_up_is_held_twice_as_long_too() {
+    let mut bench = settled_bench();
+    for seconds in [60, 120, 240] {
+        contest(&mut bench);
+        bench.pass_time(seconds * 1000 - 1500);
+        bench.check_held(0, &contested(), None);
+        bench.set(0, HostState::Up);
+        bench.read_list();
+    }
+    assert_eq!(bench.memory(0).contests, 3);
+}
+
+/// Another monitor brings it up and a third takes it down again, all within a second.
+#[test]
+fn an_up_that_no_list_has_shown_is_held_twice_as_long_too() {
+    let mut bench = settled_bench();
+    contest(&mut bench);
+    for seconds in [60, 120, 240] {
+        bench.check_held(0, &contested(), None);
+        bench.pass_time(seconds * 1000);
+        contest(&mut bench);
+    }
+    bench.check_held(0, &contested(), None);
+    assert_eq!(bench.memory(0).contests, 3);
+}
+
+/// The hold of an unsteady backend may be the longer one; it is a hold all the same.
+#[test]
+fn a_contest_counts_for_an_unsteady_backend_too() {
+    let mut bench = settled_bench();
+    for seconds in [0, 0, 60, 120, 240] {
+        bench.take_down(0, 1);
+        bench.pass_time(seconds * 1000);
+        bench.passes(0);
+        bring_up(&mut bench, 0);
+        bench.read_list();
+    }
+    for contests in 0..3 {
+        assert_eq!(bench.memory(0).contests, contests);
+        contest(&mut bench);
+        for _ in 0..700 {
+            if bench.decide(0) == Decision::Act(Action::MarkUp) {
+                break;
+            }
+            bench.pass_time(10_000);
+            bench.read_list();
+        }
+        bring_up(&mut bench, 0);
+    }
+}
+
+#[test]
+fn attempts_lost_on_the_way_do_not_end_a_contest() {
+    let mut bench = settled_bench();
+    for seconds in [60, 120, 240] {
+        contest(&mut bench);
+        bench.refuses(0, false);
+        bench.passes(0);
+        bench.pass_time(seconds * 1000);
+        bring_up(&mut bench, 0);
+    }
+    assert_eq!(bench.memory(0).contests, 3);
+}
+
+#[test]
+fn a_failure_that_we_have_seen_too_is_no_contest() {
+    let mut bench = Bench::new(2);
+    for brought_up_by_us in [true, false, true, false] {
+        bench.refuses(0, true);
+        bench.set(0, HostState::Down);
+        bench.read_list();
+        bench.pass_time(70_000);
+        bench.passes(0);
+        if brought_up_by_us {
+            bring_up(&mut bench, 0);
+        } else {
+            bench.set(0, HostState::Up);
+            bench.read_list();
+        }
+        assert_eq!(bench.memory(0).contests, 0);
+    }
+}
+
+#[test]
+fn an_hour_up_forgets_the_contests() {
+    let mut bench = Bench::new(2);
+    for _ in 0..2 {
+        contest(&mut bench);
+        bench.pass_time(300_000);
+        bring_up(&mut bench, 0);
+    }
+    for _ in 0..61 {
+        bench.pass_time(60_000);
+        bench.read_list();
+    }
+    contest(&mut bench);
+    bench.check_held(0, &contested(), None);
+    bench.pass_time(60_000);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn our_own_down_is_undone_at_once_until_it_is_the_third_within_an_hour() {
+    let mut bench = Bench::new(2);
+    for _ in 0..2 {
+        bench.take_down(0, 1);
+        bench.passes(0);
+        bring_up(&mut bench, 0);
+    }
+    for seconds in [60, 120, 240] {
+        bench.take_down(0, 1);
+        bench.passes(0);
+        bench.check_held(0, &Reason::Unsteady, None);
+        bench.pass_time(seconds * 1000);
+        bring_up(&mut bench, 0);
+    }
+    bench.pass_time(3_600_000);
+    bench.take_down(0, 1);
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn one_backend_of_a_tag_without_service_goes_up_at_once() {
+    let mut bench = Bench::new(3);
+    for number in [0, 1, 2] {
+        bench.set(number, HostState::Down);
+        bench.read_list();
+    }
+    for number in [1, 2] {
+        bench.passes(number);
+    }
+    bring_up(&mut bench, 1);
+    match bench.decide(2) {
+        Decision::Hold(hold) => assert_eq!(hold.reason.rule(), Rule::Hold),
+        decision => panic!("{decision:?}"),
+    }
+    bench.set(1, HostState::Down);
+    bench.read_list();
+    bench.passes(1);
+    bring_up(&mut bench, 1);
+}
+
+/// On a director before 2.2.19 a down backend is listed with vhost count 0; one that this monitor can
+/// give its count back is first aid all the same.
+#[test]
+fn a_tag_without_service_gets_one_that_is_down_by_its_vhost_count() {
+    let mut bench = Bench::new(2);
+    let count_0 = |bench: &mut Bench, number| {
+        let listed = bench.listed(number);
+        (listed.state, listed.vhosts) = (HostState::Down, 0);
+        bench.read_list();
+    };
+    for _ in 0..3 {
+        bench.fails_while_passes(0, 1);
+        bench.check_acts(0, Action::MarkDown);
+        bench.send(0, Action::MarkDown, Answer::Done);
+        count_0(&mut bench, 0);
+        bench.passes(0);
+        if let Decision::Hold(hold) = bench.decide(0) {
+            assert_eq!(hold.reason, Reason::Unsteady);
+            break;
+        }
+        bench.send(0, Action::MarkUp, Answer::Done);
+        let listed = bench.listed(0);
+        (listed.state, listed.vhosts) = (HostState::Up, 100);
+        bench.read_list();
+    }
+    bench.check_held(0, &Reason::Unsteady, None);
+    count_0(&mut bench, 1);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn a_down_made_while_the_director_was_silent_is_held_from_the_first_list_that_shows_it() {
+    let mut bench = settled_bench();
+    bench.fleet.on_sync(Sync::Silent);
+    bench.pass_time(90_000);
+    bench.fleet.on_sync(Sync::Synced);
+    contest(&mut bench);
+    bench.pass_time(59_000);
+    bench.check_held(0, &contested(), None);
+    bench.pass_time(1000);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+/// The list shows backend 9 down for so long when this monitor starts, by its own clock.
+fn started_after(seconds: i64) -> Bench {
+    let mut bench = Bench::new(2);
+    let stamp = bench.second().0 as i64 - seconds;
+    bench.list.push(Listed {
+        address: address(9),
+        state: HostState::Down,
+        changed: Stamp(stamp as u64),
+        ..bench.list[0].clone()
+    });
+    bench.read_list();
+    bench.remember(9, Memory::default());
+    bench.passes(1);
+    bench.passes(9);
+    bench
+}
+
+#[test]
+fn after_a_start_the_hold_counts_from_the_stamp() {
+    let reason = Reason::Contested {
+        address: address(9),
+    };
+    for (age, left) in [(0, 60), (5, 55), (59, 1), (-90, 60), (1_800_000_000, 60)] {
+        let mut bench = started_after(age);
+        bench.pass_time(left * 1000 - 900);
+        bench.check_held(9, &reason, None);
+        bench.pass_time(900);
+        bench.check_acts(9, Action::MarkUp);
+    }
+    for age in [60, 3600, 1_000_000] {
+        started_after(age).check_acts(9, Action::MarkUp);
+    }
+}
+
+#[test]
+fn after_a_start_one_backend_of_a_tag_without_service_goes_up_at_once() {
+    let mut bench = started_after(5);
+    for number in [0, 1] {
+        bench.set(number, HostState::Down);
+        bench.read_list();
+        bench.refuses(number, true);
+    }
+    bench.passes(9);
+    bench.check_acts(9, Action::MarkUp);
+}
+
+/// Who ran on would hold it twice as long the next time.
+#[test]
+fn a_hold_that_a_start_interrupts_counts_if_it_passes_all_the_time() {
+    for (fails, contests) in [(false, 1), (true, 0)] {
+        let mut bench = started_after(5);
+        if fails {
+            bench.refuses(9, true);
+            bench.passes(9);
+        }
+        bench.pass_time(56_000);
+        bring_up(&mut bench, 9);
+        assert_eq!(bench.memory(9).contests, contests);
+    }
+}
+
+/// It lists what it knew when it started, and then what the ring tells it, three times in an hour.
+#[test]
+fn a_director_that_restarts_neither_takes_down_nor_brings_up() {
+    let mut bench = settled_bench();
+    contest(&mut bench);
+    for _ in 0..3 {
+        bench.pass_time(15_000);
+        let down = bench.listed(0).clone();
+        bench.listed(0).state = HostState::Up;
+        bench.listed(0).changed = Stamp(0);
+        bench.fleet.on_sync(Sync::Unsynced);
+        for _ in 0..3 {
+            bench.pass_time(1000);
+            bench.read_list();
+        }
+        bench.fleet.on_sync(Sync::Synced);
+        bench.read_list();
+        *bench.listed(0) = down;
+        bench.read_list();
+        bench.passes(0);
+    }
+    bench.check_held(0, &contested(), None);
+    bench.pass_time(7000);
+    bench.check_acts(0, Action::MarkUp);
+    assert_eq!(bench.memory(0).contests, 0);
+}
+
+/// What nobody undid counts as up once a synced director keeps to it.
+#[test]
+fn a_ring_that_has_lost_its_memory_lists_it_up() {
+    let mut bench = settled_bench();
+    contest(&mut bench);
+    bench.listed(0).state = HostState::Up;
+    bench.listed(0).changed = Stamp(0);
+    for _ in 0..6 {
+        bench.pass_time(1000);
+        bench.read_list();
+    }
+    bench.pass_time(120_000);
+    bench.read_list();
+    contest(&mut bench);
+    bench.check_held(0, &contested(), None);
+    bench.pass_time(60_000);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn the_ledger_keeps_the_contests_over_a_restart() {
+    let mut bench = settled_bench();
+    contest(&mut bench);
+    bench.pass_time(60_000);
+    bring_up(&mut bench, 0);
+    let memory = bench.memory(0);
+    assert_eq!(memory.contests, 1);
+
+    let mut bench = Bench::new(2);
+    bench.remember(0, memory);
+    contest(&mut bench);
+    bench.pass_time(100_000);
+    bench.check_held(0, &contested(), None);
+    bench.pass_time(20_000);
+    bench.check_acts(0, Action::MarkUp);
+}

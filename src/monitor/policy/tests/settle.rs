@@ -1,0 +1,102 @@
+//! One command at a time, and only a list tells what it came to.
+
+use super::*;
+
+#[test]
+fn no_second_command_before_the_answer_and_a_list_read_after_it() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    let second = bench.second();
+    bench
+        .fleet
+        .on_sent(address(0), Action::MarkDown, second, bench.now);
+    bench.check_held(0, &Reason::InFlight, None);
+    let list_begun_before_the_answer = bench.now;
+    bench.pass_time(5);
+    bench
+        .fleet
+        .on_answer(address(0), Action::MarkDown, Answer::Done, bench.now);
+    bench
+        .fleet
+        .on_list(bench.list.clone(), list_begun_before_the_answer);
+    bench.check_held(0, &Reason::NotListedYet, None);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.check_acts(0, Action::Drain);
+}
+
+#[test]
+fn an_ambiguous_answer_that_was_carried_out_is_not_repeated() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.set(0, HostState::Down);
+    let changes = bench.read_list();
+    assert_eq!((changes.news, changes.unobserved), (vec![], vec![]));
+    bench.check_acts(0, Action::Drain);
+}
+
+#[test]
+fn what_was_not_done_is_tried_again_after_a_growing_pause() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    for pause in [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000] {
+        bench.check_acts(0, Action::MarkDown);
+        bench.send(0, Action::MarkDown, Answer::NotDone);
+        bench.read_list();
+        bench.check_held(0, &Reason::SetBack, None);
+        bench.pass_time(pause - 10);
+        bench.check_held(0, &Reason::SetBack, None);
+        bench.pass_time(10);
+    }
+}
+
+#[test]
+fn what_did_not_reach_the_director_is_due_as_soon_as_it_is_back() {
+    for (answer, is_due) in [(Answer::NotSent, true), (Answer::NotDone, false)] {
+        let mut bench = Bench::new(3);
+        bench.take_down(1, 2);
+        bench.fails_while_passes(0, 2);
+        for pause in [1000, 2000, 4000] {
+            bench.send(0, Action::MarkDown, answer);
+            bench.send(1, Action::Drain, answer);
+            bench.read_list();
+            bench.check_held(0, &Reason::SetBack, None);
+            bench.check_held(1, &Reason::DrainPause, None);
+            bench.pass_time(pause);
+        }
+        bench.send(0, Action::MarkDown, answer);
+        bench.send(1, Action::Drain, answer);
+        bench.fleet.on_director_back();
+        bench.read_list();
+        if is_due {
+            bench.check_acts(0, Action::MarkDown);
+            bench.check_acts(1, Action::Drain);
+        } else {
+            bench.check_held(0, &Reason::SetBack, None);
+            bench.check_held(1, &Reason::DrainPause, None);
+        }
+    }
+}
+
+#[test]
+fn an_ok_without_effect_is_reported() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    assert_eq!(bench.read_list().unobserved, [address(0)]);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn a_debt_remembered_for_a_backend_that_is_up_ends_after_a_while() {
+    let mut bench = Bench::new(1);
+    bench.remember(0, OWES);
+    let owes = |bench: &Bench| bench.fleet.member(address(0)).unwrap().debt.is_some();
+    bench.pass_time(64_000);
+    bench.read_list();
+    assert!(owes(&bench));
+    bench.pass_time(1000);
+    bench.read_list();
+    assert!(!owes(&bench));
+}

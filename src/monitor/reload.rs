@@ -1,0 +1,114 @@
+//! SIGHUP: the log is opened anew, the last polls are shown; the settings are read again, all of them or
+//! nothing. What has been found out stays.
+
+use std::net::IpAddr;
+
+use super::{Engine, Level, Output, Terms, Told};
+use crate::config::roster::Roster;
+use crate::config::settings::{RunMode, Settings};
+
+impl Engine {
+    pub(super) fn on_reload_wanted(&mut self) {
+        self.put(Output::TellManager(Told::Reloading));
+        self.put(Output::ReopenLog);
+        self.show_history();
+        self.put(Output::ReadSettings);
+    }
+
+    /// The settings, or why the old ones stay.
+    pub(super) fn on_settings(&mut self, terms: Result<Box<Terms>, String>) {
+        match terms {
+            Ok(terms) => self.take_up(*terms),
+            Err(cause) => self.error(cause),
+        }
+        self.put(Output::TellManager(Told::Ready));
+    }
+
+    fn take_up(&mut self, terms: Terms) {
+        let Terms {
+            mut settings,
+            roster,
+            remarks,
+            unverified,
+            summary,
+        } = terms;
+        for remark in remarks {
+            self.error(remark);
+        }
+        self.keep_what_cannot_change(&mut settings);
+        self.put(Output::UseSettings(Box::new(settings.clone())));
+        // Again, as the log may be a new one.
+        if let Some(unverified) = unverified {
+            self.say(Level::Warning, unverified);
+        }
+        if settings.socket != self.settings.socket {
+            self.turn_to_other_socket();
+        }
+        let other_services = settings.services != self.settings.services;
+        self.fleet.on_rules(settings.rules);
+        if other_services {
+            self.end_alarms_of_checks();
+            self.fleet.on_other_services();
+        }
+        self.settings = settings;
+        let before = std::mem::replace(&mut self.roster, roster);
+        self.set_workers_to_work(&before);
+        self.review_all();
+        self.want_lists();
+        self.always(format!("reloaded: {summary}"));
+    }
+
+    fn keep_what_cannot_change(&mut self, settings: &mut Settings) {
+        let (old, new) = (&self.settings.files, &mut settings.files);
+        let mut warnings = Vec::new();
+        if new.lock != old.lock {
+            warnings.push("another lock file takes a restart; the old one stays".to_owned());
+            new.lock = old.lock.clone();
+        }
+        if new.state != old.state {
+            warnings.push("another state file takes a restart; the old one stays".to_owned());
+            new.state = old.state.clone();
+        }
+        if settings.run != self.settings.run {
+            let where_it_is = match self.settings.run {
+                RunMode::Daemon => "background",
+                RunMode::Foreground | RunMode::Once => "foreground",
+            };
+            warnings.push(format!(
+                "debug takes a restart; the monitor and its log stay in the {where_it_is}"
+            ));
+            settings.run = self.settings.run;
+            settings.files.log = self.settings.files.log.clone();
+        }
+        for warning in warnings {
+            self.say(Level::Warning, warning);
+        }
+    }
+
+    /// Reports on the services of before are told by the worker's number from those that come.
+    fn set_workers_to_work(&mut self, before: &Roster) {
+        let addresses: Vec<IpAddr> = self.workers.keys().copied().collect();
+        for address in addresses {
+            let target = match self.roster.target(address) {
+                Some(target) => target,
+                None => {
+                    self.stop_worker(address);
+                    self.fleet.on_left_alone(address);
+                    continue;
+                }
+            };
+            let services = before.target(address).map(|target| target.services);
+            let is_other = services.as_ref() != Some(&target.services);
+            self.workers_started += u64::from(is_other);
+            if let Some(worker) = self.workers.get_mut(&address) {
+                if is_other {
+                    worker.number = self.workers_started;
+                }
+                let number = worker.number;
+                self.on_login(&target);
+                self.put(Output::InstructWorker { target, number });
+            }
+        }
+        self.start_workers();
+    }
+}

@@ -1,0 +1,110 @@
+//! What a person may want to see, as values: of each backend, the director, the alarms, the last polls.
+//!
+//! How it is shown is the report's business.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::backend::Listed;
+use crate::config::settings::Deeds;
+use crate::monitor::policy::{Hold, Sync};
+
+/// How all stands at one time.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// In the order of addresses.
+    pub backends: Vec<BackendView>,
+    /// A line each, of those that were said and have not ended.
+    pub alarms: Vec<String>,
+    pub director: DirectorView,
+    pub summary: Summary,
+    /// Commands answered with `OK` after which the list showed another state.
+    pub unobserved: u64,
+}
+
+/// Whether what is known of the list can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Currency {
+    Current,
+    Old,
+}
+
+#[derive(Clone, Debug)]
+pub struct BackendView {
+    /// As it was last listed; in a dry run, as it would be.
+    pub listed: Listed,
+    pub currency: Currency,
+    /// The last verdict in words, and for how long it has been so.
+    pub verdict: Option<(String, Option<Duration>)>,
+    pub checks: Checks,
+    /// The services that cannot be checked from this machine, and why.
+    pub unchecked: Vec<(String, String)>,
+    /// The action that is wanted, and the first rule that holds it back.
+    pub hold: Option<Hold>,
+    /// Whether its users are still to be moved away.
+    pub drain_owed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checks {
+    /// The accounts file does not name it.
+    LeftAlone,
+    NoThread,
+    Made {
+        /// How long ago the last attempt began; none has been made without.
+        last: Option<Duration>,
+        /// Until the next one; none if it is due.
+        next: Option<Duration>,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct DirectorView {
+    pub socket: String,
+    /// How old the last list is, if there is one.
+    pub list: Option<Duration>,
+    pub currency: Currency,
+    pub sync: Sync,
+    /// A director before 2.2.16 does not tell whether the ring is synced.
+    pub tells_sync: bool,
+    /// For how long the director has not answered, or the ring been as it is.
+    pub sync_for: Duration,
+    pub deeds: Deeds,
+}
+
+/// How many stand, in one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub deeds: Deeds,
+    pub up: usize,
+    pub all: usize,
+    pub as_of: AsOf,
+}
+
+/// When the list was read that a summary is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    Now,
+    /// It is not current.
+    Before(Duration),
+    /// None has been read.
+    Never,
+}
+
+/// The last polls of one backend, the oldest first.
+#[derive(Clone, Debug)]
+pub struct BackendHistory {
+    pub address: IpAddr,
+    pub polls: Vec<PollView>,
+}
+
+#[derive(Clone, Debug)]
+pub struct PollView {
+    pub ago: Duration,
+    pub service: String,
+    /// One or a few words.
+    pub result: String,
+    pub latency: Duration,
+    /// How long a message that was delivered took to appear.
+    pub delivery: Option<Duration>,
+}

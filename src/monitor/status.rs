@@ -1,0 +1,159 @@
+//! SIGUSR1 and the service manager's line: how all stands, and how old that news is.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::lines::{service_of, FORMER_SERVICE};
+use super::snapshot::{AsOf, BackendView, Checks, Currency, DirectorView, Snapshot, Summary};
+use super::{Engine, Output};
+use crate::backend::HostState;
+use crate::monitor::policy::{Age, Member, Sync};
+use crate::schedule::Verdict;
+
+/// The list is read each second; one that is older than that by far is not current, whatever the
+/// reason.
+const CURRENT: Duration = Duration::from_secs(3);
+
+/// A time span in a few characters.
+pub(crate) fn brief(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        7200..=172_799 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86400),
+    }
+}
+
+impl Engine {
+    pub(super) fn show_status(&mut self) {
+        let snapshot = self.snapshot();
+        self.put(Output::ShowStatus(Box::new(snapshot)));
+    }
+
+    /// How all stands now.
+    pub fn snapshot(&self) -> Snapshot {
+        let alarms = self.alarms.said();
+        Snapshot {
+            backends: self
+                .fleet
+                .members()
+                .map(|(address, member)| self.backend_view(address, member))
+                .collect(),
+            alarms: alarms
+                .map(|(topic, about)| self.alarm_line(topic, about))
+                .collect(),
+            director: DirectorView {
+                socket: self.settings.socket.display().to_string(),
+                list: self.list_age(),
+                currency: self.currency(),
+                sync: self.fleet.sync(),
+                tells_sync: self.lists.tells_sync,
+                sync_for: self
+                    .now
+                    .instant
+                    .saturating_duration_since(self.lists.since(self.fleet.sync())),
+                deeds: self.settings.deeds,
+            },
+            summary: self.summary(),
+            unobserved: self.unobserved,
+        }
+    }
+
+    fn list_age(&self) -> Option<Duration> {
+        let began = self.fleet.list_began()?;
+        Some(self.now.instant.saturating_duration_since(began))
+    }
+
+    fn currency(&self) -> Currency {
+        match self.list_age() {
+            Some(age) if age <= CURRENT && self.fleet.sync() != Sync::Silent => Currency::Current,
+            _ => Currency::Old,
+        }
+    }
+
+    fn backend_view(&self, address: IpAddr, member: &Member) -> BackendView {
+        let target = self.roster.target(address);
+        let unchecked = self.local_faults.of(address).map(|(service, cause)| {
+            let service = service_of(&target, service).to_string();
+            (service, cause.to_string())
+        });
+        BackendView {
+            listed: member.listed.clone(),
+            currency: self.currency(),
+            verdict: self.verdict_view(address, member),
+            checks: self.checks(address),
+            unchecked: unchecked.collect(),
+            hold: self.holds.get(&address).cloned(),
+            drain_owed: member.debt.is_some(),
+        }
+    }
+
+    fn verdict_view(&self, address: IpAddr, member: &Member) -> Option<(String, Option<Duration>)> {
+        let evidence = &member.evidence;
+        let (verdict, since) = match evidence.verdict()? {
+            Verdict::Healthy(pass) => (pass.to_string(), evidence.sound_since()),
+            Verdict::Failed { service, failure } => {
+                let target = self.roster.target(address);
+                let service = match evidence.age() {
+                    Age::OfTheseServices => service_of(&target, *service),
+                    Age::OfFormerServices => &FORMER_SERVICE,
+                };
+                let text = format!("failed: {service} {failure}");
+                (text, evidence.failed_since())
+            }
+        };
+        let lasts = since.map(|since| self.now.instant.saturating_duration_since(since));
+        Some((verdict, lasts))
+    }
+
+    fn checks(&self, address: IpAddr) -> Checks {
+        let worker = match self.workers.get(&address) {
+            Some(worker) => worker,
+            None if self.roster.target(address).is_none() => return Checks::LeftAlone,
+            None => return Checks::NoThread,
+        };
+        let now = self.now.instant;
+        let last = self.history.of(address).last();
+        let next = worker.next_check.filter(|next| *next > now);
+        Checks::Made {
+            last: last.map(|poll| now.saturating_duration_since(poll.began)),
+            next: next.map(|next| next - now),
+        }
+    }
+
+    /// How many stand.
+    pub(super) fn summary(&self) -> Summary {
+        let states = || self.fleet.members().map(|(_, member)| member.listed.state);
+        Summary {
+            deeds: self.settings.deeds,
+            up: states().filter(|state| *state == HostState::Up).count(),
+            all: states().count(),
+            as_of: match (self.currency(), self.list_age()) {
+                (Currency::Current, _) => AsOf::Now,
+                (Currency::Old, None) => AsOf::Never,
+                (Currency::Old, Some(age)) => AsOf::Before(age),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_span_is_brief() {
+        for (seconds, expected) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7199, "119 min"),
+            (7200, "2 h"),
+            (86400, "24 h"),
+            (172_800, "2 d"),
+        ] {
+            assert_eq!(brief(Duration::from_secs(seconds)), expected);
+        }
+    }
+}

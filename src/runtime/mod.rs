@@ -1,0 +1,351 @@
+//! The main thread: turns what happens into the engine's inputs, and carries out its outputs.
+//!
+//! It decides nothing. Nothing here waits for another process or a disk: threads elsewhere do, each with a
+//! deadline. The only thing waited for is the next input.
+
+mod reload;
+mod state_file;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{unbounded, Receiver, Select, Sender, TryRecvError};
+use log::debug;
+
+use crate::backend::Stamp;
+use crate::check;
+use crate::config::roster::Roster;
+use crate::config::settings::{Files, Settings};
+use crate::daemon::Signal;
+use crate::director::link::{self, Heard};
+use crate::director::watch::{self, Watch};
+use crate::hook::{Change, Hooks};
+use crate::ledger::{Clerk, Recorded};
+use crate::logging::LogHandle;
+use crate::monitor::{Engine, Input, Now, Output, Request, Terms, Told, DISK_PATIENCE};
+use crate::notify::{Message, ServiceManager};
+use crate::report;
+use crate::source::Source;
+use crate::worker::{Task, Traffic, Word, Worker};
+
+/// Longer than any wait is worth a thought.
+const FAR: Duration = Duration::from_secs(24 * 3600);
+
+/// So many inputs of a kind are taken in before the engine is asked what follows from them.
+const MOST_INPUTS: usize = 256;
+
+/// A turn that takes longer keeps others waiting.
+const LONG_TURN: Duration = Duration::from_millis(50);
+
+/// What is to be done, and where that was read.
+pub struct Configuration {
+    pub source: Source,
+    pub settings: Settings,
+    pub task: Task,
+    pub roster: Roster,
+}
+
+/// Carries out what the engine says until a signal says stop.
+pub struct Runtime {
+    engine: Engine,
+    /// What the settings are read from again.
+    source: Source,
+    /// What each worker is given.
+    task: Task,
+    /// The lock and the state file stay those of the start.
+    files: Files,
+    log: LogHandle,
+    clerk: Clerk,
+    workers: BTreeMap<IpAddr, Worker>,
+    traffic: Traffic,
+    watch: Option<Watch>,
+    hooks: Hooks,
+    service_manager: ServiceManager,
+    words: (Sender<Word>, Receiver<Word>),
+    readings: (Sender<watch::Word>, Receiver<watch::Word>),
+    heard: (Sender<Heard>, Receiver<Heard>),
+    signals: Receiver<Signal>,
+}
+
+/// Whether it goes on after an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Go {
+    On,
+    ToTheEnd,
+}
+
+fn now() -> Now {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Now {
+        instant: Instant::now(),
+        second: Stamp(since.map_or(0, |since| since.as_secs())),
+    }
+}
+
+impl Runtime {
+    pub fn new(
+        configuration: Configuration,
+        clerk: Clerk,
+        log: LogHandle,
+        signals: Receiver<Signal>,
+        service_manager: ServiceManager,
+    ) -> Runtime {
+        let Configuration {
+            source,
+            settings,
+            task,
+            roster,
+        } = configuration;
+        let traffic = Traffic::new(Instant::now());
+        let files = settings.files.clone();
+        let terms = Terms {
+            summary: check::summary(&source, &settings, &roster),
+            settings,
+            roster,
+            remarks: Vec::new(),
+            unverified: None,
+        };
+        let remembered = state_file::memories(&clerk);
+        Runtime {
+            engine: Engine::new(terms, remembered, traffic.most(), now()),
+            source,
+            task,
+            files,
+            log,
+            clerk,
+            workers: BTreeMap::new(),
+            traffic,
+            watch: None,
+            hooks: Hooks::default(),
+            service_manager,
+            words: unbounded(),
+            readings: unbounded(),
+            heard: unbounded(),
+            signals,
+        }
+    }
+
+    /// Runs until told to stop. Threads still in a probe are left to the end of the process: the
+    /// longest would keep it for a whole timeout.
+    pub fn run(mut self) {
+        loop {
+            self.service_manager.keep_alive(Instant::now());
+            let began = Instant::now();
+            self.take_in();
+            if self.carry_out_all() == Go::ToTheEnd {
+                break;
+            }
+            let took = began.elapsed();
+            if took > LONG_TURN {
+                debug!("a turn has taken {} ms", took.as_millis());
+            }
+            self.wait();
+        }
+        self.clerk.finish(DISK_PATIENCE);
+        self.hooks.stop();
+    }
+
+    /// Until there is an input, or the time is over that the engine has set.
+    fn wait(&self) {
+        let timers = [
+            self.engine.next_timeout(),
+            self.service_manager.next_keep_alive(),
+        ];
+        let now = Instant::now();
+        let timer = timers.into_iter().flatten().min();
+        let patience = timer.map_or(FAR, |timer| timer.saturating_duration_since(now));
+        let mut select = Select::new();
+        select.recv(&self.signals);
+        select.recv(&self.words.1);
+        select.recv(&self.readings.1);
+        select.recv(&self.heard.1);
+        select.recv(self.clerk.recorded());
+        // What is ready is found out by looking.
+        let _ = select.ready_timeout(patience);
+    }
+
+    /// What has come in, the findings first, so that what is known is up to date for the others.
+    fn take_in(&mut self) {
+        self.tell(Input::Time);
+        for _ in 0..MOST_INPUTS {
+            match next(&self.words.1, "the workers") {
+                Some(Word::Found(report)) => self.tell(Input::Found(report)),
+                Some(Word::Ended { address, born_as }) => {
+                    self.tell(Input::WorkerEnded { address, born_as });
+                }
+                None => break,
+            }
+        }
+        for _ in 0..MOST_INPUTS {
+            match next(&self.readings.1, "the reader of the director's lists") {
+                Some(watch::Word::Read {
+                    connection,
+                    reading,
+                }) => self.tell(Input::Lists {
+                    connection,
+                    reading,
+                }),
+                Some(watch::Word::Ended { connection }) => {
+                    self.tell(Input::ListsEnded { connection });
+                }
+                None => break,
+            }
+        }
+        for _ in 0..MOST_INPUTS {
+            match next(&self.heard.1, "the threads that send commands") {
+                Some(Heard { number, result, .. }) => self.tell(Input::Answered {
+                    number,
+                    answer: result,
+                }),
+                None => break,
+            }
+        }
+        for _ in 0..MOST_INPUTS {
+            match next(
+                self.clerk.recorded(),
+                "the thread that writes the state file",
+            ) {
+                Some(Recorded { number, result }) => self.tell(Input::StateWritten {
+                    number,
+                    result: result.map_err(|cause| cause.to_string()),
+                }),
+                None => break,
+            }
+        }
+        for _ in 0..MOST_INPUTS {
+            match next(&self.signals, "the thread that waits for signals") {
+                Some(signal) => self.tell(Input::Asked(match signal {
+                    Signal::Stop => Request::Stop,
+                    Signal::Reload => Request::Reload,
+                    Signal::Status => Request::Status,
+                })),
+                None => break,
+            }
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.engine.handle(input, now());
+    }
+
+    fn carry_out_all(&mut self) -> Go {
+        while let Some(output) = self.engine.next_output() {
+            if self.carry_out(output) == Go::ToTheEnd {
+                return Go::ToTheEnd;
+            }
+        }
+        Go::On
+    }
+
+    fn carry_out(&mut self, output: Output) -> Go {
+        match output {
+            Output::StartWorker {
+                target,
+                number,
+                place,
+            } => {
+                let address = target.address;
+                let entry = self.traffic.entry(Instant::now(), place, &target);
+                let (task, words) = (self.task.clone(), self.words.0.clone());
+                match Worker::start(target, number, task, words, entry) {
+                    Ok(worker) => {
+                        self.workers.insert(address, worker);
+                    }
+                    Err(cause) => self.tell(Input::WorkerNotStarted {
+                        address,
+                        number,
+                        cause: cause.to_string(),
+                    }),
+                }
+            }
+            Output::InstructWorker { target, number } => {
+                if let Some(worker) = self.workers.get(&target.address) {
+                    worker.take_up(target, self.task.clone(), number);
+                }
+            }
+            Output::StopWorker(address) => {
+                self.workers.remove(&address);
+            }
+            Output::ProbeNow(address) => {
+                if let Some(worker) = self.workers.get(&address) {
+                    worker.probe_now();
+                }
+            }
+            Output::OpenLists { connection, socket } => {
+                match Watch::open(socket, connection, self.readings.0.clone()) {
+                    Ok(watch) => self.watch = Some(watch),
+                    Err(cause) => self.tell(Input::ListsNotOpened {
+                        connection,
+                        cause: cause.to_string(),
+                    }),
+                }
+            }
+            Output::ReadLists => {
+                if let Some(watch) = &self.watch {
+                    watch.read_now();
+                }
+            }
+            Output::CloseLists => self.watch = None,
+            Output::Send {
+                number,
+                change,
+                socket,
+                patience,
+            } => {
+                let heard = self.heard.0.clone();
+                if let Err(cause) = link::send_change(socket, number, change, patience, heard) {
+                    self.tell(Input::CommandNotStarted { number, cause });
+                }
+            }
+            Output::WriteState { number, entries } => {
+                self.clerk.write(number, state_file::entries(entries));
+            }
+            Output::RunScript { hook, address, to } => {
+                if let Err(cause) = self.hooks.run(&hook, Change { address, to }) {
+                    self.tell(Input::ScriptNotStarted { address, cause });
+                }
+            }
+            Output::Say(event) => report::say(&event),
+            Output::ShowStatus(snapshot) => report::say_status(&snapshot),
+            Output::ShowHistory(history) => report::say_history(&history),
+            Output::TellManager(told) => self.tell_manager(&told),
+            Output::ReopenLog => self.log.reopen(),
+            Output::ReadSettings => {
+                let terms = self.read_settings();
+                self.tell(Input::Settings(terms));
+            }
+            Output::UseSettings(settings) => {
+                self.log.switch(&settings.files.log);
+                self.log.set_level(settings.log_level);
+            }
+            Output::End => return Go::ToTheEnd,
+        }
+        Go::On
+    }
+
+    fn tell_manager(&mut self, told: &Told) {
+        let manager = &mut self.service_manager;
+        match told {
+            Told::Ready => manager.tell(&Message::Ready),
+            Told::Reloading => manager.tell(&Message::Reloading),
+            Told::Stopping => manager.tell(&Message::Stopping),
+            Told::Summary(summary) => manager.tell_status(report::summary(summary)),
+            Told::FailoverOff {
+                silent,
+                cause,
+                summary,
+            } => manager.tell_status(report::failover_off(*silent, cause, summary)),
+        }
+    }
+}
+
+/// What has come in there. Without its sender nothing would be as it is said to be: the program ends with a
+/// line that says so, and not as if somebody had asked for it.
+fn next<Something>(receiver: &Receiver<Something>, sender: &str) -> Option<Something> {
+    match receiver.try_recv() {
+        Ok(something) => Some(something),
+        Err(TryRecvError::Empty) => None,
+        Err(TryRecvError::Disconnected) => panic!("{sender} ended unexpectedly"),
+    }
+}

@@ -1,0 +1,729 @@
+//! A monitor in virtual time: the program's own engine and schedules, driven by the world.
+//!
+//! What the runtime does with sockets, threads and files is done here with orders to the world. It decides
+//! nothing, and must not know more of the world than the real one does.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use poolmon::account::{Account, Secret};
+use poolmon::backend::{Listed, Stamp};
+use poolmon::config::accounts::{Backends, Particulars};
+use poolmon::config::draft::Draft;
+use poolmon::config::roster::Roster;
+use poolmon::config::settings::{Deeds, Pace, Rules};
+use poolmon::director::client::Lists;
+use poolmon::director::error::{DirectorError, DirectorFault, DirectorStage};
+use poolmon::director::wire::{Change, HostList, Reply, Ring};
+use poolmon::monitor::policy::{Alarm, Login, Memory};
+use poolmon::monitor::{
+    Engine, Event, Input, Level, Now, Output, Remembered, Report, Request, Terms,
+};
+use poolmon::outcome::Outcome;
+use poolmon::schedule::{Finding, Next, Schedule, Spread};
+use poolmon::service::{Port, Protocol, Security, Service};
+use poolmon::target::Target;
+
+use crate::chance::Chance;
+use crate::reached::{self, Reached};
+use crate::world::address;
+
+const READING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the operator has set.
+#[derive(Clone, Copy, Debug)]
+pub struct Habits {
+    pub pace: Pace,
+    pub rules: Rules,
+    pub deeds: Deeds,
+}
+
+/// What a reload brings.
+#[derive(Clone, Copy, Debug)]
+pub enum Reload {
+    Pace(Pace),
+    /// As many as before, and to the world they are alike.
+    OtherServices,
+    /// The same director, by another path.
+    OtherSocket,
+    Rules(Rules),
+    /// They cannot be used.
+    Broken,
+}
+
+/// How a state file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// At once.
+    Good,
+    Late(Duration),
+    /// The writing does not come back.
+    Hangs,
+    /// It fails, and is tried again.
+    Full,
+}
+
+/// How soon what could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// What the world is to do for the monitor.
+#[derive(Debug)]
+pub enum Order {
+    /// Over this connection, now.
+    ReadLists {
+        connection: u64,
+    },
+    /// Remind the connection's thread that its pause is over.
+    WakeReader {
+        connection: u64,
+        pause: u64,
+        at: Instant,
+    },
+    Send {
+        number: u64,
+        change: Change,
+        patience: Duration,
+    },
+    Attempt {
+        address: IpAddr,
+        worker: u64,
+        service: usize,
+        timeout: Duration,
+    },
+    WakeWorker {
+        address: IpAddr,
+        worker: u64,
+        at: Instant,
+    },
+    Timer(Instant),
+    /// The disk has something to say.
+    WakeDisk(Instant),
+}
+
+/// What came of reading the lists.
+#[derive(Debug)]
+pub enum Heard {
+    Lists(Vec<Listed>, Ring),
+    /// The director does not answer.
+    TimedOut,
+    /// It does not run.
+    Gone,
+}
+
+/// What came of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    Ok,
+    NotFound,
+    Busy,
+    RingSyncTimedOut,
+    /// Nobody listened.
+    NotSent,
+    /// The director ended before it answered.
+    Closed,
+    /// No answer in time.
+    Nothing,
+}
+
+/// The clock of a machine: that of its director, too.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    pub start: Instant,
+    pub at_start: Duration,
+}
+
+impl Clock {
+    pub fn second(&self, now: Instant) -> u64 {
+        (self.at_start + (now - self.start)).as_secs()
+    }
+}
+
+pub struct Monitor {
+    engine: Engine,
+    terms: Terms,
+    services: usize,
+    logins: Vec<Option<Login>>,
+    /// What the state file holds.
+    state_file: Remembered,
+    disk: Disk,
+    /// What waits to be written.
+    unwritten: Vec<(u64, Vec<(IpAddr, Memory)>)>,
+    /// Whether the next reading of the settings fails.
+    is_broken: bool,
+    workers: BTreeMap<IpAddr, Worker>,
+    /// How many workers there can be.
+    threads: usize,
+    reader: Option<Reader>,
+    timer: Option<Instant>,
+    clock: Clock,
+    chance: Chance,
+    orders: Vec<Order>,
+    /// All that was said, but for debug lines.
+    pub said: Vec<(Instant, Level, String)>,
+    pub reached: Reached,
+}
+
+/// `src/worker.rs`, without its thread.
+struct Worker {
+    /// As it was started.
+    born_as: u64,
+    /// As it reports.
+    number: u64,
+    /// As it is to report once it has taken up its latest instruction.
+    instructed: u64,
+    target: Target,
+    schedule: Schedule,
+    attempting: bool,
+    /// What waits for the end of an attempt.
+    mail: VecDeque<Mail>,
+    wakes: Option<Instant>,
+}
+
+enum Mail {
+    ProbeNow,
+    TakeUp {
+        target: Target,
+        pace: Pace,
+        number: u64,
+    },
+}
+
+impl Worker {
+    fn obey(&mut self, mail: Mail, now: Instant) {
+        match mail {
+            Mail::ProbeNow => self.schedule.on_demand(now),
+            Mail::TakeUp {
+                target,
+                pace,
+                number,
+            } => {
+                self.schedule.on_settings(pace, target.services.len());
+                if target.account != self.target.account {
+                    self.schedule.on_other_login();
+                }
+                if target.services != self.target.services {
+                    self.schedule.on_other_services();
+                }
+                (self.target, self.number) = (target, number);
+            }
+        }
+    }
+}
+
+/// `src/director/watch.rs`, without its thread.
+struct Reader {
+    connection: u64,
+    /// Whether it has read before.
+    stands: bool,
+    reading: bool,
+    asked: bool,
+    pauses: u64,
+}
+
+impl Monitor {
+    /// `logins`: whom each backend is probed as.
+    pub fn new(
+        habits: Habits,
+        services: usize,
+        logins: &[Option<Login>],
+        state_file: Remembered,
+        clock: Clock,
+        seed: u64,
+        now: Instant,
+    ) -> Monitor {
+        let terms = terms(&habits, services, logins);
+        let at = Now {
+            instant: now,
+            second: Stamp(clock.second(now)),
+        };
+        Monitor {
+            engine: Engine::new(terms.clone(), state_file.clone(), usize::MAX, at),
+            terms,
+            services,
+            logins: logins.to_vec(),
+            state_file,
+            disk: Disk::Good,
+            unwritten: Vec::new(),
+            is_broken: false,
+            workers: BTreeMap::new(),
+            threads: usize::MAX,
+            reader: None,
+            timer: None,
+            clock,
+            chance: Chance::new(seed),
+            orders: Vec::new(),
+            said: Vec::new(),
+            reached: Reached::default(),
+        }
+    }
+
+    pub fn state_file(&self) -> &Remembered {
+        &self.state_file
+    }
+
+    /// The alarms of the policy that hold, whether or not they are worth a line yet.
+    pub fn alarms(&self) -> Vec<Alarm> {
+        self.engine.policy_alarms().cloned().collect()
+    }
+
+    /// How all stands for it.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn tell(&mut self, input: Input, now: Instant) {
+        self.reached.count(reached::input(&input));
+        let now = Now {
+            instant: now,
+            second: Stamp(self.clock.second(now)),
+        };
+        self.engine.handle(input, now);
+    }
+
+    /// What follows every event: all that the engine wants, and its next timer.
+    pub fn turn(&mut self, now: Instant) -> Vec<Order> {
+        // Another event of the same moment may have come first.
+        if self.engine.next_timeout().map_or(false, |next| next <= now) {
+            self.tell(Input::Time, now);
+        }
+        while let Some(output) = self.engine.next_output() {
+            self.reached.count(reached::output(&output));
+            self.carry_out(output, now);
+        }
+        for hold in self.engine.holds().values() {
+            self.reached.count(reached::reason(&hold.reason));
+        }
+        for alarm in self.engine.policy_alarms() {
+            self.reached.count(reached::alarm(alarm));
+        }
+        for notice in self.engine.notices() {
+            self.reached.count(reached::notice(notice));
+        }
+        if let Some(next) = self.engine.next_timeout() {
+            assert!(
+                next > now,
+                "a time that has passed and is waited for would spin"
+            );
+            if self
+                .timer
+                .map_or(true, |timer| timer <= now || next < timer)
+            {
+                self.timer = Some(next);
+                self.orders.push(Order::Timer(next));
+            }
+        }
+        std::mem::take(&mut self.orders)
+    }
+
+    fn carry_out(&mut self, output: Output, now: Instant) {
+        match output {
+            Output::StartWorker { target, number, .. } if self.workers.len() >= self.threads => {
+                let address = target.address;
+                let cause = "no more threads".to_owned();
+                let input = Input::WorkerNotStarted {
+                    address,
+                    number,
+                    cause,
+                };
+                self.tell(input, now);
+            }
+            Output::StartWorker { target, number, .. } => self.start_worker(target, number, now),
+            Output::InstructWorker { target, number } => {
+                let (address, pace) = (target.address, self.terms.settings.pace);
+                if let Some(worker) = self.workers.get_mut(&address) {
+                    worker.instructed = number;
+                }
+                let mail = Mail::TakeUp {
+                    target,
+                    pace,
+                    number,
+                };
+                self.order_worker(address, mail, now);
+            }
+            Output::StopWorker(address) => {
+                self.workers.remove(&address);
+            }
+            Output::ProbeNow(address) => self.order_worker(address, Mail::ProbeNow, now),
+            Output::OpenLists { connection, .. } => {
+                self.reader = Some(Reader {
+                    connection,
+                    stands: false,
+                    reading: false,
+                    asked: false,
+                    pauses: 0,
+                });
+                self.read();
+            }
+            Output::ReadLists => match &mut self.reader {
+                Some(reader) if reader.reading => reader.asked = true,
+                _ => self.read(),
+            },
+            Output::CloseLists => self.reader = None,
+            Output::Send {
+                number,
+                change,
+                patience,
+                ..
+            } => self.orders.push(Order::Send {
+                number,
+                change,
+                patience,
+            }),
+            Output::WriteState { number, entries } => {
+                self.unwritten.push((number, entries));
+                match self.disk {
+                    Disk::Late(time) => self.orders.push(Order::WakeDisk(now + time)),
+                    Disk::Good | Disk::Full => self.write_state(now),
+                    Disk::Hangs => {}
+                }
+            }
+            Output::ReadSettings => {
+                let terms = match std::mem::take(&mut self.is_broken) {
+                    true => Err("the settings cannot be used".to_owned()),
+                    false => Ok(Box::new(self.terms.clone())),
+                };
+                self.tell(Input::Settings(terms), now);
+            }
+            Output::Say(event) => self.note(event, now),
+            Output::RunScript { .. }
+            | Output::ShowStatus(_)
+            | Output::ShowHistory(_)
+            | Output::TellManager(_)
+            | Output::ReopenLog
+            | Output::UseSettings(_)
+            | Output::End => {}
+        }
+    }
+
+    /// From now on there can be so many workers.
+    pub fn on_threads(&mut self, threads: usize) {
+        self.threads = threads;
+    }
+
+    /// The thread of a backend's worker has met a defect.
+    pub fn on_worker_dies(&mut self, address: IpAddr, now: Instant) {
+        if let Some(worker) = self.workers.remove(&address) {
+            let born_as = worker.born_as;
+            self.tell(Input::WorkerEnded { address, born_as }, now);
+        }
+    }
+
+    /// Which backends are probed.
+    pub fn watched(&self) -> impl Iterator<Item = &IpAddr> {
+        self.workers.keys()
+    }
+
+    pub fn on_disk(&mut self, disk: Disk, now: Instant) {
+        self.disk = disk;
+        self.on_disk_wakes(now);
+    }
+
+    pub fn on_disk_wakes(&mut self, now: Instant) {
+        if self.disk != Disk::Hangs {
+            self.write_state(now);
+        }
+    }
+
+    /// Writes all that waits, or fails to.
+    fn write_state(&mut self, now: Instant) {
+        let number = match self.unwritten.last() {
+            Some((number, _)) => *number,
+            None => return,
+        };
+        let result = match self.disk {
+            Disk::Full => {
+                self.orders.push(Order::WakeDisk(now + RETRY));
+                Err("state file: no space left".to_owned())
+            }
+            Disk::Good | Disk::Late(_) | Disk::Hangs => {
+                for (address, memory) in self.unwritten.drain(..).flat_map(|(_, sheet)| sheet) {
+                    if memory == Memory::default() {
+                        self.state_file.remove(&address);
+                    } else {
+                        self.state_file.insert(address, memory);
+                    }
+                }
+                Ok(())
+            }
+        };
+        self.tell(Input::StateWritten { number, result }, now);
+    }
+
+    fn note(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Line(Level::Debug, _) | Event::Attempt { .. } => {}
+            Event::Line(level, line) => self.said.push((now, level, line)),
+            Event::FailoverOff { cause, .. } => {
+                let line = format!("failover is off: {cause}");
+                self.said.push((now, Level::Error, line));
+            }
+        }
+    }
+
+    /// Its worker of that birth has made an attempt. Returns what it found, unless nobody takes it in.
+    pub fn on_outcome(
+        &mut self,
+        address: IpAddr,
+        worker: u64,
+        outcome: Outcome,
+        now: Instant,
+    ) -> Option<Finding> {
+        let found = match self.workers.get_mut(&address) {
+            Some(found) if found.born_as == worker => found,
+            _ => return None,
+        };
+        found.attempting = false;
+        let finding = found.schedule.on_outcome(outcome);
+        let report = Report {
+            address,
+            worker: found.number,
+            finding: finding.clone(),
+            next: found.schedule.next_attempt(),
+        };
+        let is_taken_in = found.number == found.instructed;
+        while let Some(mail) = found.mail.pop_front() {
+            found.obey(mail, now);
+        }
+        self.drive(address, now);
+        self.tell(Input::Found(Box::new(report)), now);
+        is_taken_in.then_some(finding)
+    }
+
+    pub fn on_reload(&mut self, reload: Reload, now: Instant) {
+        let settings = &mut self.terms.settings;
+        match reload {
+            Reload::Pace(pace) => settings.pace = pace,
+            Reload::OtherServices => {
+                let first = match settings.services[..] {
+                    [Service::Port(Port { number: 1, .. }), ..] => 101,
+                    _ => 1,
+                };
+                settings.services = services_from(first, self.services);
+                self.terms.roster = Roster::new(settings, None, accounts(&self.logins));
+            }
+            Reload::OtherSocket => {
+                let other = settings.socket.as_os_str() == "/one";
+                settings.socket = PathBuf::from(if other { "/two" } else { "/one" });
+            }
+            Reload::Rules(rules) => settings.rules = rules,
+            Reload::Broken => self.is_broken = true,
+        }
+        self.tell(Input::Asked(Request::Reload), now);
+    }
+
+    /// Somebody asks how all stands.
+    pub fn on_status(&mut self, now: Instant) {
+        self.tell(Input::Asked(Request::Status), now);
+    }
+
+    pub fn on_timer(&mut self, now: Instant) {
+        self.tell(Input::Time, now);
+    }
+
+    pub fn on_wake(&mut self, address: IpAddr, worker: u64, now: Instant) {
+        match self.workers.get(&address) {
+            Some(found) if found.born_as == worker && !found.attempting => self.drive(address, now),
+            _ => {}
+        }
+    }
+
+    pub fn on_reader_wakes(&mut self, connection: u64, pause: u64) {
+        let is_due = |reader: &Reader| {
+            reader.connection == connection && reader.pauses == pause && !reader.reading
+        };
+        if self.reader.as_ref().map_or(false, is_due) {
+            self.read();
+        }
+    }
+
+    fn read(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            reader.reading = true;
+            reader.asked = false;
+            self.orders.push(Order::ReadLists {
+                connection: reader.connection,
+            });
+        }
+    }
+
+    /// Whether this connection is still open.
+    pub fn reads_over(&self, connection: u64) -> bool {
+        let reader = self.reader.as_ref();
+        reader.map_or(false, |reader| reader.connection == connection)
+    }
+
+    /// What its reading over this connection came to, which began then.
+    pub fn on_heard(&mut self, connection: u64, heard: Heard, began: Instant, now: Instant) {
+        let reader = match &mut self.reader {
+            Some(reader) if reader.connection == connection => reader,
+            _ => return,
+        };
+        reader.reading = false;
+        let stands = std::mem::replace(&mut reader.stands, true);
+        let stage = match stands {
+            true => DirectorStage::HostList,
+            false => DirectorStage::Connect,
+        };
+        let reading = match heard {
+            Heard::Lists(backends, ring) => Ok(Lists {
+                began,
+                hosts: HostList {
+                    backends,
+                    ..HostList::default()
+                },
+                ring,
+            }),
+            Heard::TimedOut => Err(error(stage, DirectorFault::TimedOut)),
+            Heard::Gone => Err(match stands {
+                true => error(stage, DirectorFault::Closed),
+                false => error(stage, DirectorFault::Refused),
+            }),
+        };
+        if reading.is_ok() {
+            reader.pauses += 1;
+            let pause = reader.pauses;
+            match reader.asked {
+                true => self.read(),
+                false => self.orders.push(Order::WakeReader {
+                    connection,
+                    pause,
+                    at: now.max(began + READING_INTERVAL),
+                }),
+            }
+        }
+        let input = Input::Lists {
+            connection,
+            reading,
+        };
+        self.tell(input, now);
+    }
+
+    pub fn on_answer(&mut self, number: u64, said: Said, now: Instant) {
+        let answer = match said {
+            Said::Ok => Ok(Reply::Ok),
+            Said::NotFound => Ok(Reply::NotFound),
+            Said::Busy => Ok(Reply::Busy),
+            Said::RingSyncTimedOut => Ok(Reply::RingSyncTimedOut),
+            Said::NotSent => Err(error(DirectorStage::Connect, DirectorFault::Refused)),
+            Said::Closed => Err(error(DirectorStage::Reply, DirectorFault::Closed)),
+            Said::Nothing => Err(error(DirectorStage::Reply, DirectorFault::TimedOut)),
+        };
+        self.reached.count(match (&answer, said) {
+            (Ok(reply), _) => reached::reply(reply),
+            (Err(_), Said::NotSent) => reached::NOT_SENT,
+            (Err(_), Said::Closed) => reached::CLOSED,
+            (Err(_), _) => reached::NO_REPLY,
+        });
+        self.tell(Input::Answered { number, answer }, now);
+    }
+
+    fn order_worker(&mut self, address: IpAddr, mail: Mail, now: Instant) {
+        if let Some(worker) = self.workers.get_mut(&address) {
+            if worker.attempting {
+                worker.mail.push_back(mail);
+            } else {
+                worker.obey(mail, now);
+                self.drive(address, now);
+            }
+        }
+    }
+
+    fn start_worker(&mut self, target: Target, number: u64, now: Instant) {
+        let spread = Spread::new(self.chance.roll() | 1);
+        let (address, services) = (target.address, target.services.len());
+        let worker = Worker {
+            born_as: number,
+            number,
+            instructed: number,
+            target,
+            schedule: Schedule::new(self.terms.settings.pace, services, spread, now),
+            attempting: false,
+            mail: VecDeque::new(),
+            wakes: None,
+        };
+        self.workers.insert(address, worker);
+        self.drive(address, now);
+    }
+
+    /// Asks the schedule, and probes or waits.
+    fn drive(&mut self, address: IpAddr, now: Instant) {
+        let worker = match self.workers.get_mut(&address) {
+            Some(worker) => worker,
+            None => return,
+        };
+        let born_as = worker.born_as;
+        match worker.schedule.next(now) {
+            Next::Attempt { service, timeout } => {
+                worker.attempting = true;
+                worker.wakes = None;
+                self.orders.push(Order::Attempt {
+                    address,
+                    worker: born_as,
+                    service,
+                    timeout,
+                });
+            }
+            Next::Wait { until } if worker.wakes != Some(until) => {
+                worker.wakes = Some(until);
+                self.orders.push(Order::WakeWorker {
+                    address,
+                    worker: born_as,
+                    at: until,
+                });
+            }
+            Next::Wait { .. } => {}
+        }
+    }
+}
+
+fn error(stage: DirectorStage, fault: DirectorFault) -> DirectorError {
+    DirectorError {
+        socket: PathBuf::from("/admin"),
+        stage,
+        fault,
+    }
+}
+
+fn services_from(first: u16, count: usize) -> Vec<Service> {
+    let port = |number| {
+        Service::Port(Port {
+            protocol: Protocol::Imap,
+            security: Security::Plain,
+            number,
+        })
+    };
+    (first..).take(count).map(port).collect()
+}
+
+fn terms(habits: &Habits, services: usize, logins: &[Option<Login>]) -> Terms {
+    let mut settings = Draft::poolmon().settled().expect("poolmon's defaults");
+    settings.services = services_from(1, services);
+    settings.pace = habits.pace;
+    settings.rules = habits.rules;
+    settings.deeds = habits.deeds;
+    Terms {
+        roster: Roster::new(&settings, None, accounts(logins)),
+        settings,
+        remarks: Vec::new(),
+        unverified: None,
+        summary: String::new(),
+    }
+}
+
+fn accounts(logins: &[Option<Login>]) -> Backends {
+    let account = |(backend, login): (usize, &Option<Login>)| {
+        let mut particulars = Particulars::default();
+        particulars.account = login.map(|Login(number)| {
+            Arc::new(Account {
+                user: number.to_string().into_bytes(),
+                password: Secret::new("secret"),
+                master: None,
+            })
+        });
+        (address(backend), particulars)
+    };
+    logins.iter().enumerate().map(account).collect()
+}

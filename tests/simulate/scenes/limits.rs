@@ -1,0 +1,353 @@
+//! What the engine does at its limits: of commands, threads, the disk and its own time; and with backends that
+//! leave and come back.
+
+use poolmon::backend::HostState;
+use poolmon::monitor::policy::Action;
+use poolmon::monitor::{Engine, Notice};
+
+use super::*;
+use crate::history::What;
+use crate::monitor::{Disk, Monitor, Reload};
+use crate::ring::Condition;
+use crate::world::address;
+
+fn monitor<'a>(story: &'a Story<'_>) -> &'a Monitor {
+    story.world.monitor(0).unwrap()
+}
+
+fn engine<'a>(story: &'a Story<'_>) -> &'a Engine {
+    monitor(story).engine()
+}
+
+fn notices(story: &Story<'_>) -> Vec<Notice> {
+    engine(story).notices().cloned().collect()
+}
+
+/// How many lines hold this text.
+fn said(story: &Story<'_>, text: &str) -> usize {
+    let lines = monitor(story).said.iter();
+    lines.filter(|(_, _, line)| line.contains(text)).count()
+}
+
+fn owed(story: &Story<'_>) -> usize {
+    let members = engine(story).fleet().members();
+    members.filter(|(_, member)| member.debt.is_some()).count()
+}
+
+/// In the order of sending.
+fn sent(story: &Story<'_>, wanted: Action) -> Vec<(Duration, usize)> {
+    let history = &story.world.history;
+    let sent = history
+        .records
+        .iter()
+        .filter_map(|record| match record.what {
+            What::Sent {
+                backend, action, ..
+            } if action == wanted => Some((record.at - history.start, backend)),
+            _ => None,
+        });
+    sent.collect()
+}
+
+/// The most commands of a kind that were not answered at one time.
+fn most_under_way(story: &Story<'_>, wanted: Action) -> usize {
+    let (mut now, mut most) = (0_usize, 0);
+    for record in &story.world.history.records {
+        match record.what {
+            What::Sent { action, .. } if action == wanted => now += 1,
+            What::Answered { action, .. } if action == wanted => now -= 1,
+            _ => {}
+        }
+        most = most.max(now);
+    }
+    most
+}
+
+#[test]
+fn of_a_hundred_and_thirty_that_die_at_once_a_hundred_are_told_at_a_time_and_all_go_down() {
+    let mut layout = layout(140, vec![ours(0, 5)]);
+    // Each command is answered only after that.
+    layout.hop = seconds(20);
+    let mut world = World::new(&layout, 1);
+    for backend in 0..130 {
+        world.disturb(seconds(60), dies(backend));
+    }
+    world.run_to(seconds(400));
+    let (name, seed) = ("130 die", 1);
+    let story = Story { world, name, seed };
+    assert_eq!(sent(&story, Action::MarkDown).len(), 130);
+    assert_eq!(most_under_way(&story, Action::MarkDown), 100);
+    assert!(most_under_way(&story, Action::Drain) <= 100);
+    assert_eq!(owed(&story), 0);
+    let members = engine(&story).fleet().members();
+    let down = members.filter(|(_, member)| member.listed.state == HostState::Down);
+    assert_eq!(down.count(), 130);
+}
+
+#[test]
+fn a_backend_that_leaves_with_a_debt_and_comes_back_healthy_is_up_and_owes_nothing() {
+    let events = [
+        (60, Disturbance::Stubborn(0, 50)),
+        (60, dies(0)),
+        (150, Disturbance::Listed(0, false)),
+        (200, recovers(0)),
+        (250, Disturbance::Listed(0, true)),
+    ];
+    let layout = layout(3, vec![ours(0, 3)]);
+    tell("leaves and comes back", &layout, &events, 900, |story| {
+        assert_eq!(said(story, "is no longer listed"), 1, "{story}");
+        assert_eq!(said(story, "192.0.2.0 is listed"), 2, "{story}");
+        assert_eq!(owed(story), 0, "{story}");
+        assert_eq!(monitor(story).watched().count(), 3, "{story}");
+        assert!(monitor(story).alarms().is_empty(), "{story}");
+        let reached = &monitor(story).reached;
+        assert!(reached.times("output: stop worker") > 0, "{story}");
+    });
+}
+
+#[test]
+fn a_command_for_a_backend_that_has_just_left_is_answered_and_forgotten() {
+    // Between two readings of the list.
+    for tenth in 0..40 {
+        let layout = layout(3, vec![ours(0, 3)]);
+        let mut world = World::new(&layout, tenth);
+        world.disturb(seconds(60), dies(0));
+        let left = seconds(90) - Duration::from_millis(100 * tenth);
+        world.disturb(left, Disturbance::Listed(0, false));
+        world.run_to(seconds(400));
+        let monitor = world.monitor(0).unwrap();
+        assert_eq!(monitor.engine().fleet().members().count(), 2);
+        assert_eq!(monitor.watched().count(), 2);
+        assert!(monitor.alarms().is_empty());
+    }
+}
+
+#[test]
+fn without_threads_for_all_the_others_are_watched_and_the_rest_once_there_are() {
+    let layout = layout(40, vec![ours(0, 5)]);
+    for seed in 0..SEEDS {
+        let mut world = World::new(&layout, seed);
+        world.disturb(Duration::ZERO, Disturbance::Threads(0, 20));
+        world.run_to(seconds(100));
+        let watched = world.monitor(0).unwrap().watched().count();
+        // Some are left to others.
+        assert!((10..20).contains(&watched), "{watched}");
+        world.disturb(seconds(100), Disturbance::Threads(0, usize::MAX));
+        world.run_to(seconds(200));
+        let name = "threads";
+        let story = Story { world, name, seed };
+        assert_eq!(monitor(&story).watched().count(), 40);
+        assert_eq!(said(&story, "are not watched"), 1, "{story}");
+        assert_eq!(said(&story, "all backends are watched again"), 1, "{story}");
+        story.check_changes(&[0; 40]);
+    }
+}
+
+#[test]
+fn a_thread_that_dies_is_started_again_and_its_backend_is_judged_anew() {
+    let events = [
+        (60, Disturbance::WorkerDies(0, 1)),
+        (60, Disturbance::WorkerDies(0, 1)),
+        (100, dies(1)),
+        (110, Disturbance::WorkerDies(0, 1)),
+    ];
+    let layout = layout(3, vec![ours(0, 3)]);
+    tell("a thread dies", &layout, &events, 300, |story| {
+        assert_eq!(said(story, "has ended by the defect"), 2, "{story}");
+        assert_eq!(said(story, "192.0.2.1 is probed again"), 2, "{story}");
+        story.check_changes(&[0, 1, 0]);
+    });
+}
+
+#[test]
+fn a_disk_that_hangs_holds_a_command_up_for_less_than_a_second() {
+    let healthy = [(60, dies(0))];
+    let hangs = [(10, Disturbance::Disk(0, Disk::Hangs)), (60, dies(0))];
+    let layout = layout(3, vec![ours(0, 3)]);
+    let mut at = Vec::new();
+    for events in [&healthy[..], &hangs[..]] {
+        let mut world = World::new(&layout, 3);
+        for (at, disturbance) in events {
+            world.disturb(seconds(*at), *disturbance);
+        }
+        world.disturb(seconds(300), Disturbance::Disk(0, Disk::Good));
+        world.run_to(seconds(400));
+        let (name, seed) = ("disk", 3);
+        let story = Story { world, name, seed };
+        at.push(sent(&story, Action::MarkDown)[0].0);
+        assert!(notices(&story).is_empty(), "{:?}", notices(&story));
+        let slow = said(&story, "its disk does not answer");
+        assert_eq!(slow, events.len() - 1);
+        assert_eq!(said(&story, "the disk of the ledger answers again"), slow);
+        let owner = monitor(&story).state_file().get(&address(0));
+        assert!(owner.map_or(false, |memory| memory.down.is_some()));
+    }
+    let late = at[1] - at[0];
+    assert!(late >= Duration::from_millis(600), "{late:?}");
+    assert!(late < Duration::from_secs(1), "{late:?}");
+}
+
+#[test]
+fn a_full_disk_is_told_once_and_holds_nothing_up() {
+    let events = [
+        (10, Disturbance::Disk(0, Disk::Full)),
+        (60, dies(0)),
+        (200, recovers(0)),
+        (400, Disturbance::Disk(0, Disk::Good)),
+    ];
+    let layout = layout(3, vec![ours(0, 3)]);
+    tell("full disk", &layout, &events, 500, |story| {
+        story.check_changes(&[2, 0, 0]);
+        assert_eq!(said(story, "no space left"), 1, "{story}");
+        assert_eq!(said(story, "can be written again"), 1, "{story}");
+        assert!(notices(story).is_empty(), "{story}");
+    });
+}
+
+#[test]
+fn a_reload_that_turns_moving_off_forgives_the_drain_and_one_that_turns_it_on_does_not_owe_it() {
+    let layout = layout(3, vec![ours(0, 3)]);
+    let moves = habits(3).rules;
+    let leaves = Rules {
+        drain: DrainMode::Leave,
+        ..moves
+    };
+    for seed in 0..SEEDS {
+        let mut world = World::new(&layout, seed);
+        world.disturb(seconds(10), Disturbance::Stubborn(0, 1000));
+        world.disturb(seconds(60), dies(0));
+        world.reload(seconds(200), 0, Reload::Rules(leaves));
+        world.run_to(seconds(199));
+        let story = Story {
+            world,
+            name: "drain off",
+            seed,
+        };
+        assert_eq!(owed(&story), 1, "{story}");
+        let mut world = story.world;
+        world.run_to(seconds(260));
+        let story = Story { world, ..story };
+        assert_eq!(owed(&story), 0, "{story}");
+        let before = sent(&story, Action::Drain).len();
+        let mut world = story.world;
+        world.run_to(seconds(500));
+        let story = Story { world, ..story };
+        assert_eq!(sent(&story, Action::Drain).len(), before, "{story}");
+        story.check_changes(&[1, 0, 0]);
+    }
+}
+
+#[test]
+fn a_reload_with_another_limit_lets_one_more_go_down() {
+    let mut layout = layout(4, vec![ours(0, 3)]);
+    let mut rules = habits(3).rules;
+    if let Program::Ours(habits) = &mut layout.posts[0].program {
+        habits.rules.brake = Brake::AtMost(1);
+    }
+    rules.brake = Brake::AtMost(2);
+    for seed in 0..SEEDS {
+        let mut world = World::new(&layout, seed);
+        for backend in 0..2 {
+            world.disturb(seconds(60 + 60 * backend as u64), dies(backend));
+        }
+        world.reload(seconds(300), 0, Reload::Rules(rules));
+        world.run_to(seconds(290));
+        let story = Story {
+            world,
+            name: "limit",
+            seed,
+        };
+        story.check_changes(&[1, 0, 0, 0]);
+        assert_eq!(monitor(&story).alarms().len(), 1, "{story}");
+        let mut world = story.world;
+        world.run_to(seconds(330));
+        let story = Story { world, ..story };
+        story.check_changes(&[1, 1, 0, 0]);
+        assert!(monitor(&story).alarms().is_empty(), "{story}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_used_change_nothing_and_another_socket_reads_anew() {
+    let layout = layout(3, vec![ours(0, 3)]);
+    let mut world = World::new(&layout, 5);
+    world.disturb(seconds(60), dies(0));
+    world.reload(seconds(100), 0, Reload::Broken);
+    world.reload(seconds(150), 0, Reload::OtherSocket);
+    world.disturb(seconds(200), recovers(0));
+    world.run_to(seconds(400));
+    let (name, seed) = ("reloads", 5);
+    let story = Story { world, name, seed };
+    story.check_changes(&[2, 0, 0]);
+    assert_eq!(said(&story, "the settings cannot be used"), 1);
+    assert_eq!(said(&story, "reloaded"), 1);
+    let reached = &monitor(&story).reached;
+    assert_eq!(reached.times("output: open lists"), 2);
+    assert_eq!(reached.times("output: close lists"), 1);
+}
+
+#[test]
+fn a_main_thread_that_stands_still_does_what_is_due_when_it_goes_on() {
+    let still = |at, time| (at, Disturbance::Still(0, seconds(time)));
+    let events = [
+        still(30, 20),
+        (60, dies(0)),
+        still(61, 120),
+        (400, recovers(0)),
+    ];
+    let layout = layout(3, vec![ours(0, 3)]);
+    tell("stands still", &layout, &events, 700, |story| {
+        story.check_changes(&[2, 0, 0]);
+        assert_eq!(owed(story), 0, "{story}");
+        assert!(monitor(story).alarms().is_empty(), "{story}");
+        assert!(notices(story).is_empty(), "{story}");
+        let first = sent(story, Action::MarkDown)[0].0;
+        assert!(first < seconds(61 + 120 + 40), "{first:?}");
+    });
+}
+
+#[test]
+fn a_command_that_a_dead_director_never_saw_is_sent_to_the_next_one() {
+    let layout = layout(3, vec![ours(0, 3)]);
+    let tell = |more: &[(Duration, Disturbance)]| {
+        let mut world = World::new(&layout, 4);
+        world.disturb(seconds(60), dies(0));
+        for (at, disturbance) in more {
+            world.disturb(*at, *disturbance);
+        }
+        world.run_to(seconds(400));
+        let (name, seed) = ("not sent", 4);
+        Story { world, name, seed }
+    };
+    let undisturbed = tell(&[]);
+    let down = sent(&undisturbed, Action::MarkDown)[0].0;
+    let director = |at, condition| (at, Disturbance::Director(0, condition));
+    // The command is on its way for a millisecond.
+    let on_the_way = down + Duration::from_micros(500);
+    let story = tell(&[
+        director(on_the_way, Condition::Dead),
+        director(down + seconds(20), Condition::Running),
+    ]);
+    let reached = &monitor(&story).reached;
+    assert_eq!(reached.times("reply: not sent"), 1);
+    assert_eq!(said(&story, "was not sent"), 0, "the alarm says it");
+    assert_eq!(sent(&story, Action::MarkDown).len(), 2);
+    story.check_changes(&[1, 0, 0]);
+    assert_eq!(owed(&story), 0);
+}
+
+#[test]
+fn a_director_that_dies_and_comes_back_is_one_alarm_that_ends() {
+    let events = [
+        (60, Disturbance::Director(0, Condition::Dead)),
+        (90, dies(0)),
+        (200, Disturbance::Director(0, Condition::Running)),
+    ];
+    let layout = layout(3, vec![ours(0, 3)]);
+    tell("the director dies", &layout, &events, 400, |story| {
+        assert_eq!(said(story, "failover is off"), 1, "{story}");
+        assert_eq!(said(story, "failover is on again"), 1, "{story}");
+        assert!(notices(story).is_empty(), "{story}");
+        story.check_changes(&[1, 0, 0]);
+    });
+}
