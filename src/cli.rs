@@ -1,24 +1,24 @@
 //! The command line: arguments in, a command or an error out.
 //!
-//! It owns what poolmon's flags look like (`grammar`), which there are (`options`) and what they
-//! mean (`meaning`). It reads no file, prints nothing and does not look at its surroundings.
+//! It owns what poolmon's flags look like (`grammar`) and how they are explained (`help`); which there are
+//! and what they mean stands in `config::table`. It reads no file, prints nothing and does not look at its
+//! surroundings.
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
 
+use crate::config::chosen::Chosen;
 use crate::program::Program;
 use crate::quote::Quote;
 
 pub mod grammar;
 mod help;
 mod integer;
-mod meaning;
-pub mod options;
 
+use grammar::Given;
 pub use grammar::GrammarError;
 pub use help::{help, version};
-pub use meaning::Choices;
 
 /// What the program is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +30,11 @@ pub enum Command {
     Version,
 }
 
-/// What is to be done, and by which settings.
+/// What is to be done, and what the command line says of the settings: found good, and only what was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     pub deed: Deed,
-    pub files: WhereFrom,
-    pub choices: Choices,
+    pub choices: Chosen,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,15 +44,6 @@ pub enum Deed {
     Once,
     /// `--check-config`: say what would be done.
     CheckConfig,
-}
-
-/// The files that settings are read from, beside the command line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WhereFrom {
-    pub config: Option<PathBuf>,
-    pub accounts: Option<PathBuf>,
-    /// A configuration that is not there is written, with the defaults.
-    pub write_missing: bool,
 }
 
 /// Printed below every error of the command line.
@@ -103,6 +93,46 @@ impl From<GrammarError> for CliError {
 
 /// Reads the arguments, without the program's name. Operands are ignored, as poolmon did.
 pub fn parse(args: Vec<OsString>) -> Result<Command, CliError> {
-    let arguments = grammar::read(options::OPTIONS, args)?;
-    meaning::command(arguments.options)
+    let given = grammar::read(args)?.options;
+    let mut choices = Chosen::default();
+    // Flags first: who asks for help gets it, whatever else is wrong.
+    let (valued, flags): (Vec<&Given>, Vec<&Given>) =
+        given.iter().partition(|given| given.value.is_some());
+    take_all(&flags, &mut choices)?;
+    if choices.help.value {
+        return Ok(Command::Help);
+    }
+    if choices.version.value {
+        return Ok(Command::Version);
+    }
+    take_all(&valued, &mut choices)?;
+    Ok(Command::Run(Box::new(Order {
+        deed: match (choices.check_config.value, choices.once.value) {
+            (true, _) => Deed::CheckConfig,
+            (false, true) => Deed::Once,
+            (false, false) => Deed::Watch,
+        },
+        choices,
+    })))
 }
+
+/// Of an option that is given again only the last value counts, and only that one has to be good.
+fn take_all(all: &[&Given], choices: &mut Chosen) -> Result<(), CliError> {
+    for (place, given) in all.iter().enumerate() {
+        let is_same = |later: &&Given| later.option.long == given.option.long;
+        if !given.choice.collects() && all[place + 1..].iter().any(is_same) {
+            continue;
+        }
+        let value = given.value.as_deref();
+        let taken = given.choice.take_option(choices, value);
+        taken.map_err(|expected| CliError::Value {
+            option: given.option.long,
+            value: Quote::new(value.unwrap_or_default().as_bytes()),
+            expected,
+        })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,20 +1,25 @@
 //! From what the operator wrote to what the program understands.
 //!
-//! `settings` is the one type that all others read; it is put together from a `draft`, in which every
-//! choice stands alone. `trust` says which certificates are checked. `keys` is the table of the
-//! configuration file that `dovemon` reads, `accounts` and `credentials` read whom to log in as, `roster`
-//! says who is probed as whom, `distinct` sees to it that no file has two purposes.
+//! `table` has a row for each choice (`choice`): its option, its key in the file that `dovemon` reads, what
+//! its value looks like, and the field of `chosen` that it goes to. `build` puts what was chosen together
+//! to `settings`, the one type that all others read. `trust` says which certificates are checked,
+//! `accounts` and `credentials` read whom to log in as, `roster` says who is probed as whom, `distinct`
+//! sees to it that no file has two purposes.
 
 pub mod accounts;
+pub mod build;
+pub mod choice;
+pub mod chosen;
 pub mod credentials;
 pub mod distinct;
 pub mod dovemon;
-pub mod draft;
 pub mod error;
 pub mod file;
-pub mod keys;
+mod nearest;
+mod number;
 pub mod roster;
 pub mod settings;
+pub mod table;
 pub mod trust;
 pub mod values;
 mod yaml;
