@@ -3,6 +3,7 @@
 //! Nothing in it is optional in the sense of "perhaps set": every value is final, every time a
 //! `Duration`. It is made by a `Chosen` and must not read files or arguments itself.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -318,6 +319,24 @@ impl Facility {
 
     pub fn code(self) -> i32 {
         self.0
+    }
+}
+
+/// By its name, or else by RFC 3164's number.
+impl fmt::Display for Facility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 20] = [
+            "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron",
+            "authpriv", "ftp", "local0", "local1", "local2", "local3", "local4", "local5",
+            "local6", "local7",
+        ];
+        match NAMES
+            .iter()
+            .find(|name| Facility::named(name) == Some(*self))
+        {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{}", self.0 >> 3),
+        }
     }
 }
 

@@ -366,4 +366,4 @@ pub static CHOICES: &[Choice] = &[
 ];
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -83,7 +83,7 @@ fn each_default_shown_is_what_an_empty_file_means() {
 }
 
 /// For each choice a value that is not the default, however little that changes.
-fn another(choice: &Choice, default: &str) -> &'static str {
+pub(crate) fn another(choice: &Choice, default: &str) -> &'static str {
     let key = choice.key.as_ref().map_or("", |key| key.name);
     match (choice.kind, key) {
         (_, "max_moves") => "7",
