@@ -197,8 +197,7 @@ pub static CHOICES: &[Choice] = &[
         .option("lmtp-to", "", Text("ADDRESS"), NONE)
         .added_key("lmtp_to", NONE)
         .help("the recipient an LMTP check asks for; no mail is sent unless a delivery is to be \
-               checked")
-        .help_in_file("the recipient an LMTP check asks for"),
+               checked"),
     choice(Word(values::DEEP_PROBE, |to, text, by| to.deep_probe.read(text, values::deep_probe, by)))
         .added_key("deep_probe", Value("no"))
         .help("deliver a message to the LMTP port, find it by this protocol, delete it"),
@@ -213,9 +212,7 @@ pub static CHOICES: &[Choice] = &[
         .added_key("starttls", Value("auto"))
         .help("when a port without TLS from the start turns to TLS (STARTTLS, STLS) before a \
                password or a recipient is sent: auto where the server offers it, require always, \
-               no never")
-        .help_in_file("when a port without TLS from the start turns to TLS: auto where offered, \
-                       require, no"),
+               no never"),
     choice(Truth(|to| &mut to.ssl_verify))
         .option("ssl-verify", "v", Integer("0|1"), Value("1"))
         .added_key("ssl_verify", NONE)
@@ -253,14 +250,11 @@ pub static CHOICES: &[Choice] = &[
         .added_key("flush", Value("move"))
         .help("what happens to the users of a backend that is taken down: move kicks them, so \
                that they connect elsewhere; drop only forgets where they are (HOST-FLUSH, \
-               poolmon's way); none leaves them")
-        .help_in_file("what happens to the users of a backend that is taken down: move, drop or \
-                       none"),
+               poolmon's way); none leaves them"),
     choice(Word(values::MAX_MOVES, |to, text, by| to.max_moves.read(text, values::max_moves, by)))
         .added_option("max-moves", Text("N|all"), Value("all"))
         .added_key("max_moves", Value("all"))
-        .help("with --flush=move, how many users are moved at a time")
-        .help_in_file("with flush: move, how many users are moved at a time"),
+        .help("how many users are moved at a time, where flush is move"),
     choice(Delay(|to| &mut to.down_delay))
         .added_option("down-delay", Text("SECONDS"), Value("0"))
         .help("how long a backend must have been failed before it is taken down"),
@@ -279,23 +273,18 @@ pub static CHOICES: &[Choice] = &[
         .added_option("restore", Text("any|own"), Value("any"))
         .added_key("restore", Value("own"))
         .help("which down backends are brought up again: any that is healthy (poolmon's way), or \
-               only those that this monitor took down itself")
-        .help_in_file("which down backends are brought up again: any, or own (taken down by this \
-                       monitor)"),
+               own, only those that this monitor took down itself"),
     choice(Word(values::BRAKE, |to, text, by| to.max_down.read(text, values::brake, by)))
         .added_option("max-down", Text("N|P%|refuge|all"), Value("refuge"))
         .added_key("max_down", Value("refuge"))
         .help("how many backends of a tag may be down, as a number or a share of its vhost count; \
                refuge: as many as leave one that passes; all takes even the last one down \
-               (poolmon's way)")
-        .help_in_file("how many backends of a tag may be down; refuge: as many as leave one that \
-                       passes"),
+               (poolmon's way)"),
     choice(Seconds(|to| &mut to.hold))
         .added_option("hold", Integer("SECONDS"), Made("60, or ten intervals if longer"))
         .added_key("hold", Made("100"))
         .help("how long a backend that somebody else takes down, though it is healthy here, is \
-               left so at first; doubled each time, up to an hour")
-        .help_in_file("how long a backend that somebody else takes down is left so at first"),
+               left so at first; doubled each time, up to an hour"),
     choice(OptionalPath(|to| &mut to.beupdatescript))
         .added_option("on-change", Text("PATH"), NONE)
         .key("beupdatescript", NONE)

@@ -204,6 +204,28 @@ fn every_field_of_an_account_stands_in_man_page_and_example() {
 }
 
 #[test]
+fn the_options_of_the_example_are_options() {
+    let place = Place::new();
+    let text = text_of("etc/poolmon.conf").replace("\n#OPTIONS=", "\nOPTIONS=");
+    let assignments = text.split("\nOPTIONS=").skip(1);
+    let mut read = 0;
+    for assignment in assignments {
+        let script =
+            format!("OPTIONS={assignment}\neval \"set -- $OPTIONS\"; printf '%s\\n' \"$@\"");
+        let mut shell = Command::new("sh");
+        let words = command::run(shell.args(["-c", &script]), place.folder(), SOON).success();
+        let arguments = words.lines().map(Into::into).collect();
+        let understood = poolmon::cli::parse(arguments);
+        assert!(
+            matches!(understood, Ok(poolmon::cli::Command::Run(_))),
+            "{words}: {understood:?}"
+        );
+        read += 1;
+    }
+    assert_eq!(read, 4);
+}
+
+#[test]
 fn the_example_of_the_accounts_is_one() {
     let example = text_of("etc/dovemon.testaccounts.yml");
     let written = poolmon::config::accounts::parse(example.as_bytes()).unwrap();
