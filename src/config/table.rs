@@ -5,14 +5,14 @@
 //! are held against it by tests. A new choice is a row here, a field of `Chosen`, and a line in
 //! `build` that puts it into the settings.
 
-use super::choice::Kind::{
-    Address, Count, Delay, Limit, OptionalName, OptionalPath, Path, Port, Seconds, Services, Truth,
-    Word,
-};
 use super::choice::Takes::{Integer, Nothing, Text};
 use super::choice::Usual::{Made, Value};
 use super::choice::{choice, Choice, KeyFace, OptionFace, Usual};
 use super::chosen::Chosen;
+use super::kind::Kind::{
+    Address, Count, Delay, Limit, OptionalName, OptionalPath, Path, Port, Seconds, Services, Truth,
+    Word,
+};
 use super::values;
 use crate::service::Security;
 
@@ -59,7 +59,7 @@ pub fn find_key(name: &str) -> Option<(&'static Choice, &'static KeyFace)> {
     keys().find(|(_, key)| key.name == name)
 }
 
-// rustfmt would take three times as many lines.
+/// In the order of the manual of the file. (rustfmt would take three times as many lines.)
 #[rustfmt::skip]
 pub static CHOICES: &[Choice] = &[
     // The director, and what is checked.

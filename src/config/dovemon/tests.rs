@@ -5,7 +5,8 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use super::*;
-use crate::config::choice::{Kind, Origin};
+use crate::config::choice::Origin;
+use crate::config::kind::Kind;
 use crate::config::settings::{
     Auth, Brake, DrainMode, Facility, LogTarget, MoveLimit, Plan, Rapid, Restore, RunMode,
     Settings, Unknown,
