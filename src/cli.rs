@@ -1,24 +1,18 @@
 //! The command line: arguments in, a command or an error out.
 //!
-//! It owns what poolmon's flags look like (`grammar`) and how they are explained (`help`); which there are
-//! and what they mean stands in `config::table`. It reads no file, prints nothing and does not look at its
-//! surroundings.
+//! What poolmon's flags look like is known in `config::argv`, which there are and what they mean in
+//! `config::table`. It reads no file, prints nothing and does not look at its surroundings.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::config::argv::{self, ArgvError, Given};
 use crate::config::chosen::Chosen;
 use crate::program::Program;
 use crate::quote::Quote;
 
-pub mod grammar;
-mod help;
-mod integer;
-
-use grammar::Given;
-pub use grammar::GrammarError;
-pub use help::{help, version};
+pub use crate::config::help::{help, version};
 
 /// What the program is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +47,8 @@ pub fn hint(called: Program) -> String {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CliError {
-    Grammar(GrammarError),
+    /// Words that are no options, or not as options are written.
+    Argv(ArgvError),
     /// A value that its option has no use for.
     Value {
         option: &'static str,
@@ -65,7 +60,7 @@ pub enum CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CliError::Grammar(error) => error.fmt(f),
+            CliError::Argv(error) => error.fmt(f),
             CliError::Value {
                 option,
                 value,
@@ -79,21 +74,21 @@ impl std::error::Error for CliError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             // Its text is ours already.
-            CliError::Grammar(error) => error.source(),
+            CliError::Argv(error) => error.source(),
             CliError::Value { .. } => None,
         }
     }
 }
 
-impl From<GrammarError> for CliError {
-    fn from(error: GrammarError) -> CliError {
-        CliError::Grammar(error)
+impl From<ArgvError> for CliError {
+    fn from(error: ArgvError) -> CliError {
+        CliError::Argv(error)
     }
 }
 
 /// Reads the arguments, without the program's name. Operands are ignored, as poolmon did.
 pub fn parse(args: Vec<OsString>) -> Result<Command, CliError> {
-    let given = grammar::read(args)?.options;
+    let given = argv::read(args)?.options;
     let mut choices = Chosen::default();
     // Flags first: who asks for help gets it, whatever else is wrong.
     let (valued, flags): (Vec<&Given>, Vec<&Given>) =

@@ -1,4 +1,4 @@
-//! What Perl's Getopt::Long was asked (`tests/argv.pl`), put to our grammar.
+//! What Perl's Getopt::Long was asked (`tests/argv.pl`), put to our reader.
 
 use std::collections::BTreeMap;
 

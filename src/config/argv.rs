@@ -10,10 +10,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt;
 
-use super::integer;
-use crate::config::choice::{Choice, OptionFace, Origin, Takes};
-use crate::config::table::options;
+use super::choice::{Choice, OptionFace, Origin, Takes};
+use super::table::options;
 use crate::quote::Quote;
+
+mod integer;
 
 /// An option of the table, with its row.
 type Row = (&'static Choice, &'static OptionFace);
@@ -51,7 +52,7 @@ pub struct Arguments {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GrammarError {
+pub enum ArgvError {
     Unknown {
         option: Quote,
     },
@@ -71,11 +72,11 @@ pub enum GrammarError {
     },
 }
 
-impl fmt::Display for GrammarError {
+impl fmt::Display for ArgvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            GrammarError::Unknown { option } => write!(f, "unknown option {option}"),
-            GrammarError::Ambiguous { option, meanings } => {
+            ArgvError::Unknown { option } => write!(f, "unknown option {option}"),
+            ArgvError::Ambiguous { option, meanings } => {
                 write!(f, "option {option} is ambiguous: ")?;
                 for (place, meaning) in meanings.iter().enumerate() {
                     let comma = if place == 0 { "" } else { ", " };
@@ -83,19 +84,19 @@ impl fmt::Display for GrammarError {
                 }
                 Ok(())
             }
-            GrammarError::NoValue { option } => write!(f, "--{option}: a value is missing"),
-            GrammarError::UnwantedValue { option } => write!(f, "--{option}: takes no value"),
-            GrammarError::NotAnInteger { option, value } => {
+            ArgvError::NoValue { option } => write!(f, "--{option}: a value is missing"),
+            ArgvError::UnwantedValue { option } => write!(f, "--{option}: takes no value"),
+            ArgvError::NotAnInteger { option, value } => {
                 write!(f, "--{option}: {value}: expected a whole number")
             }
         }
     }
 }
 
-impl std::error::Error for GrammarError {}
+impl std::error::Error for ArgvError {}
 
 /// Reads `args` (without the program's name) by the options of the table, up to the first error.
-pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Arguments, GrammarError> {
+pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Arguments, ArgvError> {
     let mut waiting: VecDeque<Vec<u8>> = args.into_iter().map(OsString::into_vec).collect();
     let mut understood = Arguments::default();
     while let Some(word) = waiting.pop_front() {
@@ -162,13 +163,13 @@ impl<'a> Written<'a> {
 
 /// Takes one option off a bundle and puts the rest of it back, with its dash: Perl reads that as a
 /// new word, so that `-d-port 9` is `-d --port 9` and `-d-` ends the options.
-fn bundled(letters: &[u8], waiting: &mut VecDeque<Vec<u8>>) -> Result<Given, GrammarError> {
+fn bundled(letters: &[u8], waiting: &mut VecDeque<Vec<u8>>) -> Result<Given, ArgvError> {
     let (letter, rest) = letters
         .split_first()
         .expect("a lone dash is an operand, so a bundle has a letter");
     let row = options()
         .find(|(_, option)| option.short.as_bytes().contains(letter))
-        .ok_or_else(|| GrammarError::Unknown {
+        .ok_or_else(|| ArgvError::Unknown {
             option: Quote::new([b'-', *letter]),
         })?;
     let mut put_back = |rest: &[u8]| {
@@ -187,7 +188,7 @@ fn bundled(letters: &[u8], waiting: &mut VecDeque<Vec<u8>>) -> Result<Given, Gra
                 put_back(behind);
                 Ok(Given::valued(row, number))
             }
-            None => Err(GrammarError::NotAnInteger {
+            None => Err(ArgvError::NotAnInteger {
                 option: row.1.long,
                 value: Quote::new(rest),
             }),
@@ -202,12 +203,12 @@ fn spelt_out(
     row: Row,
     attached: Option<Vec<u8>>,
     waiting: &mut VecDeque<Vec<u8>>,
-) -> Result<Given, GrammarError> {
+) -> Result<Given, ArgvError> {
     let option = row.1.long;
     if row.1.takes == Takes::Nothing {
         return match attached {
             None => Ok(Given::flag(row)),
-            Some(_) => Err(GrammarError::UnwantedValue { option }),
+            Some(_) => Err(ArgvError::UnwantedValue { option }),
         };
     }
     // An empty value is taken as a word of its own (`--port ''`), but not behind `=`.
@@ -216,11 +217,11 @@ fn spelt_out(
         Some(value) => Some(value),
         None => waiting.pop_front(),
     };
-    let value = value.ok_or(GrammarError::NoValue { option })?;
+    let value = value.ok_or(ArgvError::NoValue { option })?;
     match row.1.takes {
         Takes::Integer(_) => match integer::whole(&value) {
             Some(number) => Ok(Given::valued(row, number)),
-            None => Err(GrammarError::NotAnInteger {
+            None => Err(ArgvError::NotAnInteger {
                 option,
                 value: Quote::new(&value),
             }),
@@ -234,11 +235,11 @@ fn spelt_out(
 /// Short names count as names too (`--d`, `--v 0`), except capital ones, because `written` is taken
 /// in small letters. Options that poolmon did not have are asked only when none of its own fits, so
 /// that none of them makes an old abbreviation ambiguous.
-fn by_abbreviation(written: &[u8]) -> Result<Row, GrammarError> {
+fn by_abbreviation(written: &[u8]) -> Result<Row, ArgvError> {
     let option = || Quote::new([b"--", written].concat());
     let name = written.to_ascii_lowercase();
     if name.is_empty() {
-        return Err(GrammarError::Unknown { option: option() });
+        return Err(ArgvError::Unknown { option: option() });
     }
     for origin in [Origin::Predecessor, Origin::Added] {
         let rows = || options().filter(move |(_, option)| option.origin == origin);
@@ -257,14 +258,14 @@ fn by_abbreviation(written: &[u8]) -> Result<Row, GrammarError> {
             _ => {
                 let mut meanings: Vec<_> = fitting.iter().map(|(_, option)| option.long).collect();
                 meanings.sort_unstable();
-                return Err(GrammarError::Ambiguous {
+                return Err(ArgvError::Ambiguous {
                     option: option(),
                     meanings,
                 });
             }
         }
     }
-    Err(GrammarError::Unknown { option: option() })
+    Err(ArgvError::Unknown { option: option() })
 }
 
 #[cfg(test)]

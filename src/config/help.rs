@@ -1,7 +1,7 @@
 //! What `--help` and `--version` say, and the option table as getopts wants it.
 
-use crate::config::choice::{Takes, Usual};
-use crate::config::table::options;
+use super::choice::{Takes, Usual};
+use super::table::options;
 use crate::program::Program;
 
 /// Every option of the table, declared to getopts. All may be repeated.
