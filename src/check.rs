@@ -3,13 +3,15 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::config::roster::Roster;
 use crate::config::settings::{
-    Auth, Brake, Deeds, DrainMode, LogTarget, MoveLimit, Plan, Rapid, Restore, Retries, Settings,
+    Brake, Deeds, DrainMode, LogTarget, MoveLimit, Plan, Rapid, Restore, Retries, Settings,
     StartTls, Unknown,
 };
 use crate::config::trust::{CertificateName, Checked, Trust};
-use crate::service::{Port, Protocol, Security, Service};
-use crate::source::{Loaded, Source};
+use crate::probe::protocols::table::Hides;
+use crate::service::{Port, Security, Service};
+use crate::source::{self, Loaded, Source};
 
 /// One line a subject, each with a line feed.
 pub fn report(source: &Source, loaded: &Loaded) -> String {
@@ -42,7 +44,7 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
 }
 
 /// What matters of it, in one line: for the log, when the monitor starts and when it has reloaded.
-pub fn summary(source: &Source, settings: &Settings) -> String {
+pub fn summary(source: &Source, settings: &Settings, roster: &Roster) -> String {
     let deeds = match settings.deeds {
         Deeds::Done => "",
         Deeds::Told => "DRY RUN: no change is sent; ",
@@ -58,22 +60,60 @@ pub fn summary(source: &Source, settings: &Settings) -> String {
         Restore::Any => "any",
         Restore::Own => "own",
     };
+    let tls = match uses_tls(settings, roster) {
+        true => format!("certificates {}", checked_certificates(settings)),
+        false => "no TLS: nothing is sent that it would protect".to_owned(),
+    };
     format!(
-        "{deeds}director {}; checks {}; certificates {}{}; {}; restore: {restore}{max_down}",
+        "{deeds}director {}; checks {}; {tls}; {}; restore: {restore}{max_down}",
         settings.socket.display(),
         services.join(", "),
-        match settings.probing.certificates.checked {
-            Checked::Nowhere | Checked::OnRequest => "",
-            Checked::AsPoolmon | Checked::Everywhere => "are checked ",
-        },
-        certificates(settings),
-        login(source, settings)
+        login(source, settings, roster)
     )
 }
 
-fn login(source: &Source, settings: &Settings) -> String {
+/// Whether any certificate is ever seen.
+fn uses_tls(settings: &Settings, roster: &Roster) -> bool {
+    let account = roster.any_account();
+    ports_of(settings).any(|port| {
+        port.security == Security::Tls || source::may_start_tls(settings, account, port)
+    })
+}
+
+fn ports_of(settings: &Settings) -> impl Iterator<Item = &Port> {
+    settings.services.iter().flat_map(|service| match service {
+        Service::Port(port) => vec![port],
+        Service::Delivery { deliver, read } => vec![deliver, read],
+    })
+}
+
+/// Of which ports they are checked, and how: of those that may have TLS.
+fn checked_certificates(settings: &Settings) -> String {
+    let how = certificates(settings);
+    match settings.probing.certificates.checked {
+        Checked::Nowhere | Checked::OnRequest => return how,
+        Checked::AsPoolmon | Checked::Everywhere => {}
+    }
+    let ports = ports_of(settings);
+    let (checked, unchecked): (Vec<&Port>, Vec<&Port>) = ports
+        .filter(|port| tls(settings, port).is_some())
+        .partition(|port| settings.probing.certificates.trust(port, None) == Trust::Verified);
+    if checked.is_empty() {
+        return "are not checked on any of these ports".to_owned();
+    }
+    if unchecked.is_empty() {
+        return format!("are checked {how}");
+    }
+    let checked: Vec<String> = checked.iter().map(|port| port.to_string()).collect();
+    format!("are checked on {} alone, {how}", checked.join(", "))
+}
+
+fn login(source: &Source, settings: &Settings, roster: &Roster) -> String {
     if !settings.services.iter().any(Service::can_log_in) {
         return "no login: nothing that is checked has one".to_owned();
+    }
+    if let (None, Some(file)) = (roster.any_account(), &settings.accounts.credentials) {
+        return format!("no login: {} is empty", file.display());
     }
     let files = [source.accounts(), settings.accounts.credentials.as_deref()];
     let files: Vec<String> = files
@@ -112,61 +152,21 @@ fn steps(settings: &Settings, service: &Service) -> String {
             return format!("a message is delivered to {deliver}, found by {read} and deleted");
         }
     };
-    let steps = &settings.probing.steps;
-    let mut said = vec![match port.protocol {
-        Protocol::AnyLine => "a line is awaited",
-        _ => "greeting",
-    }
-    .to_owned()];
+    let mut said = (port.protocol.row().steps)(&settings.probing);
     let place = match port.security {
         Security::Tls => 0,
         Security::Plain => 1,
     };
     said.splice(place..place, tls(settings, port));
-    match port.protocol {
-        Protocol::Imap | Protocol::Pop3 => {
-            said.push(
-                match settings.probing.auth {
-                    Auth::Login => "login where there is an account",
-                    Auth::SaslPlain => "login by SASL PLAIN where there is an account",
-                }
-                .to_owned(),
-            );
-        }
-        Protocol::Lmtp => {
-            said.push("LHLO".to_owned());
-            if let Some(to) = &settings.probing.envelope.to {
-                said.push(format!("MAIL FROM:<{}>", settings.probing.envelope.from));
-                said.push(format!("RCPT TO:<{to}>"));
-            }
-        }
-        Protocol::AnyLine => {}
-    }
-    let (imap, pop3, lmtp) = (steps.imap, steps.pop3, steps.lmtp);
-    let further: Vec<(bool, &str)> = match port.protocol {
-        Protocol::Imap => vec![
-            (imap.list, "LIST"),
-            (imap.select || imap.expunge, "SELECT"),
-            (imap.append, "APPEND"),
-            (imap.expunge, "EXPUNGE of test messages"),
-        ],
-        Protocol::Pop3 => vec![
-            (pop3.stat || pop3.delete, "STAT"),
-            (pop3.delete, "DELE of test messages"),
-        ],
-        Protocol::Lmtp => vec![(lmtp.deliver, "delivery of a test message")],
-        Protocol::AnyLine => vec![],
-    };
-    let wanted = further.iter().filter(|(wanted, _)| *wanted);
-    said.extend(wanted.map(|(_, step)| (*step).to_owned()));
     said.join(", ")
 }
 
 /// How the port turns to TLS, if it does, and whether the certificate is checked.
 fn tls(settings: &Settings, port: &Port) -> Option<String> {
-    let how = match (port.security, port.protocol, settings.probing.starttls) {
+    let hides = port.protocol.row().starttls.hides;
+    let how = match (port.security, hides, settings.probing.starttls) {
         (Security::Tls, ..) => "TLS",
-        (_, Protocol::AnyLine, _) | (.., StartTls::Never) => return None,
+        (_, Hides::Nothing, _) | (.., StartTls::Never) => return None,
         (.., StartTls::Offered) => "STARTTLS where offered",
         (.., StartTls::Required) => "STARTTLS",
     };
@@ -219,17 +219,22 @@ fn rapid_round(rapid: &Rapid) -> String {
 }
 
 fn accounts(source: &Source, loaded: &Loaded) -> String {
-    let by_backend = match source.accounts() {
-        Some(path) => format!("{}, {} backends", path.display(), loaded.roster.known()),
-        None => "no file of accounts".to_owned(),
-    };
     let others = match &loaded.settings.accounts.credentials {
         Some(path) => format!("logged in to by {}", path.display()),
         None => "checked without login".to_owned(),
     };
-    match loaded.settings.accounts.unknown {
-        Unknown::Probed => format!("{by_backend}; other backends are {others}"),
-        Unknown::LeftAlone => format!("{by_backend}; other backends are left alone"),
+    let (which, others) = match (source.accounts(), loaded.settings.accounts.unknown) {
+        (Some(_), Unknown::Probed) => ("other", others),
+        (None, Unknown::Probed) => ("all", others),
+        (_, Unknown::LeftAlone) => ("other", "left alone".to_owned()),
+    };
+    match source.accounts() {
+        Some(path) => format!(
+            "{}, {} backends; {which} backends are {others}",
+            path.display(),
+            loaded.roster.known()
+        ),
+        None => format!("no file of accounts; {which} backends are {others}"),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Small, as it is kept for thousands of backends: a poll that passed is a few numbers, and failures
 //! in a row share their text. Pure; it logs nothing and knows no clock.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -17,6 +18,9 @@ const KEPT: usize = 10;
 
 /// How many bytes of a failure's text are kept.
 const LONGEST: usize = 60;
+
+/// So ends what was cut.
+const CUT: &str = "...";
 
 /// One attempt, as it is told later.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,14 +132,18 @@ impl Recent {
     /// Cut, and with the text of an earlier poll where it is the same.
     fn share(&self, text: &str) -> Arc<str> {
         // What a server said is escaped already; our own words are ASCII.
-        let mut end = text.len().min(LONGEST);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let cut = &text[..end];
+        let cut = if text.len() > LONGEST {
+            let mut end = LONGEST - CUT.len();
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            Cow::Owned(format!("{}{CUT}", &text[..end]))
+        } else {
+            Cow::Borrowed(text)
+        };
         let mut kept = self.polls.iter().filter_map(|poll| poll.remark.as_ref());
         let same = kept.find(|remark| remark.as_ref() == cut);
-        same.map_or_else(|| Arc::from(cut), Arc::clone)
+        same.map_or_else(|| Arc::from(&*cut), Arc::clone)
     }
 }
 
@@ -203,6 +211,7 @@ mod tests {
         }
         let remarks: Vec<&Poll> = history.of(ADDRESS).collect();
         assert_eq!(remarks[0].result().len(), LONGEST);
+        assert!(remarks[0].result().ends_with("..."));
         let texts = remarks.iter().filter_map(|poll| poll.remark.as_ref());
         assert!(texts
             .clone()

@@ -26,7 +26,6 @@ pub mod outcome;
 pub mod policy;
 pub mod probe;
 pub mod program;
-pub mod proto;
 pub mod quote;
 mod read_only;
 pub mod schedule;

@@ -19,16 +19,17 @@ use crate::net::names::{Name, Names};
 use crate::net::stream::{DeadlineStream, Stream};
 use crate::net::tls::{Peer, Tls, TlsSetupError, TlsStream};
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
-use crate::proto::line::Lines;
-use crate::proto::token::{Purpose, Token};
-use crate::proto::{self, Channel, Check, Milestone, Progress, Work};
 use crate::service::{Port, Protocol, Security, Service};
 use crate::target::Target;
 
+mod certificates;
+pub mod protocols;
 mod reading;
-mod table;
 
-use table::CertificateTable;
+use certificates::CertificateTable;
+use protocols::line::{Budget, Lines};
+use protocols::token::{Purpose, Token};
+use protocols::{Channel, Check, Milestone, Progress, Work};
 
 /// Why no probe can be made as configured.
 pub type ProbeSetupError = TlsSetupError;
@@ -149,21 +150,8 @@ impl Prober {
 
     /// Dialogues turn to TLS only for something worth hiding.
     fn may_start_tls(&self, target: &Target, protocol: Protocol, work: Work) -> bool {
-        if self.starttls == StartTls::Never {
-            return false;
-        }
-        match protocol {
-            Protocol::Imap | Protocol::Pop3 => target.account.is_some(),
-            Protocol::Lmtp => {
-                let delivers = match work {
-                    Work::Steps(steps) => steps.lmtp.deliver,
-                    Work::Deliver => true,
-                    Work::Collect => false,
-                };
-                self.envelope.to.is_some() || (delivers && target.account.is_some())
-            }
-            Protocol::AnyLine => false,
-        }
+        self.starttls != StartTls::Never
+            && protocol.has_to_hide(target.account.as_deref(), &self.envelope, work)
     }
 
     fn subject(&self, target: &Target, port: &Port) -> Result<Subject, Fault> {
@@ -189,11 +177,7 @@ impl Prober {
 
 /// Whether the server has accepted the login of an attempt with an account.
 fn has_logged_in(service: &Service, result: &Result<Pass, Failure>) -> bool {
-    let logs_in = match service {
-        Service::Port(port) => matches!(port.protocol, Protocol::Imap | Protocol::Pop3),
-        Service::Delivery { .. } => true,
-    };
-    logs_in
+    service.can_log_in()
         && match (service, result) {
             (_, Ok(pass)) => *pass == Pass::Clean,
             (Service::Port(_), Err(failure)) => failure.stage > Stage::Login,
@@ -321,7 +305,7 @@ impl Attempt<'_> {
         self.prober.upgrade(stream, &subject, stage)
     }
 
-    fn talk_over(&self, port: &Port, work: Work, stream: Stream) -> Result<Pass, Failure> {
+    fn talk_over(&self, port: &Port, work: Work, mut stream: Stream) -> Result<Pass, Failure> {
         let (prober, target) = (self.prober, self.target);
         let check = Check {
             account: target.account.as_deref(),
@@ -336,10 +320,15 @@ impl Attempt<'_> {
                 Stream::Tls(_) => Channel::Encrypted,
             },
         };
-        let mut lines = Lines::new(stream);
-        match proto::begin(port.protocol, &mut lines, &check)? {
+        let mut lines = Lines::new(&mut stream);
+        match protocols::begin(port.protocol, &mut lines, &check)? {
             Progress::Done(pass) => Ok(pass),
-            Progress::StartTls => self.go_on_with_tls(port, lines, &check),
+            Progress::StartTls => {
+                let budget = lines
+                    .end_clear_text()
+                    .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
+                self.go_on_with_tls(port, stream, budget, &check)
+            }
         }
     }
 
@@ -349,18 +338,20 @@ impl Attempt<'_> {
     fn go_on_with_tls(
         &self,
         port: &Port,
-        lines: Lines<Stream>,
+        stream: Stream,
+        budget: Budget,
         check: &Check<'_>,
     ) -> Result<Pass, Failure> {
-        let (stream, budget) = lines
-            .into_stream()
-            .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
-        let stream = match stream {
+        let mut stream = match stream {
             Stream::Plain(stream) => Stream::Tls(self.shake_hands(stream, port, Stage::Upgrade)?),
             // A dialogue on an encrypted channel never asks for TLS.
             Stream::Tls(stream) => Stream::Tls(stream),
         };
-        proto::resume(port.protocol, &mut Lines::resume(stream, budget), check)
+        protocols::resume(
+            port.protocol,
+            &mut Lines::resume(&mut stream, budget),
+            check,
+        )
     }
 }
 

@@ -18,9 +18,10 @@ impl Quote {
     pub fn new(text: impl AsRef<[u8]>) -> Quote {
         let text = text.as_ref();
         let kept = &text[..text.len().min(LONGEST)];
+        // Between double quotes a single one ends nothing, and Dovecot's "doesn't" is to be readable.
         let mut shown: String = kept
             .iter()
-            .flat_map(|&byte| std::ascii::escape_default(byte))
+            .flat_map(|&byte| std::ascii::escape_default(byte).skip(usize::from(byte == b'\'')))
             .map(char::from)
             .collect();
         if kept.len() < text.len() {
@@ -50,6 +51,12 @@ mod tests {
     fn control_bytes_terminal_escapes_and_quotes_are_escaped() {
         let quote = Quote::new(b"a\r\n\x1b[2J\"\xff");
         assert_eq!(quote.to_string(), r#""a\r\n\x1b[2J\"\xff""#);
+    }
+
+    #[test]
+    fn what_ends_no_quote_is_left_as_it_is() {
+        let quote = Quote::new("550 5.1.1 <u> User doesn't exist: u");
+        assert_eq!(quote.to_string(), "\"550 5.1.1 <u> User doesn't exist: u\"");
     }
 
     #[test]

@@ -2,23 +2,11 @@
 
 use std::fmt;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    Imap,
-    Pop3,
-    Lmtp,
-    /// A port of unknown use: healthy if it sends a line.
-    AnyLine,
-}
+pub use crate::probe::protocols::table::Protocol;
 
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Protocol::Imap => "imap",
-            Protocol::Pop3 => "pop3",
-            Protocol::Lmtp => "lmtp",
-            Protocol::AnyLine => "line",
-        })
+        f.write_str(self.row().name)
     }
 }
 
@@ -46,7 +34,7 @@ impl Service {
     /// Whether an account takes part in the check, where there is one.
     pub fn can_log_in(&self) -> bool {
         match self {
-            Service::Port(port) => matches!(port.protocol, Protocol::Imap | Protocol::Pop3),
+            Service::Port(port) => port.protocol.row().logs_in,
             Service::Delivery { .. } => true,
         }
     }

@@ -21,9 +21,10 @@ use crate::config::error::{Complaint, ConfigError};
 use crate::config::roster::Roster;
 use crate::config::settings::{Auth, Settings, StartTls, Unknown};
 use crate::config::table::DefaultsOf;
+use crate::probe::protocols::Work;
 use crate::program::Program;
 use crate::quote::Quote;
-use crate::service::{Port, Protocol};
+use crate::service::Port;
 
 /// What to read, with absolute paths: a daemon's folder is not the one it was started in.
 #[derive(Clone, Debug)]
@@ -245,18 +246,25 @@ impl Source {
     }
 }
 
-/// A plain port turns to TLS only for a password or a recipient.
 fn unverified(settings: &Settings, account: Option<&Account>, known: &Backends) -> Option<String> {
     let probing = &settings.probing;
-    let has_account = account.is_some() || known.values().any(|backend| backend.account.is_some());
-    let may_start_tls = |port: &Port| match port.protocol {
-        _ if probing.starttls == StartTls::Never => false,
-        Protocol::Imap | Protocol::Pop3 => has_account,
-        Protocol::Lmtp => has_account || probing.envelope.to.is_some(),
-        Protocol::AnyLine => false,
-    };
-    let certificates = &probing.certificates;
-    certificates.remark(&settings.services, may_start_tls)
+    let mut accounts = known
+        .values()
+        .flat_map(|backend| backend.account.as_deref());
+    let any_account = account.or_else(|| accounts.next());
+    probing.certificates.remark(&settings.services, |port| {
+        may_start_tls(settings, any_account, port)
+    })
+}
+
+/// A plain port turns to TLS only for something worth hiding: whether this one is ever sent any, with any
+/// of the accounts. For LMTP that counts as a delivery.
+pub fn may_start_tls(settings: &Settings, any_account: Option<&Account>, port: &Port) -> bool {
+    let probing = &settings.probing;
+    let hides = port
+        .protocol
+        .has_to_hide(any_account, &probing.envelope, Work::Deliver);
+    hides && probing.starttls != StartTls::Never
 }
 
 fn about<'a>(path: &'a Path, remarks: &'a [Complaint]) -> impl Iterator<Item = String> + 'a {

@@ -252,7 +252,16 @@ fn watch_with(
     let (signals, clerk) = match settings.run {
         RunMode::Daemon => {
             log.write_out();
-            let started = daemon::daemonize().map_err(StartError::Fork)?;
+            let started = match daemon::daemonize() {
+                Ok(started) => started,
+                Err(cause) => {
+                    // Of no process in the background, or of one that has ended.
+                    if cause.leaves_nobody() {
+                        let _ = lock.release();
+                    }
+                    return Err(StartError::Fork(cause));
+                }
+            };
             match settle_in(log, &mut lock, &settings) {
                 Ok(settled) => {
                     started.tell();
@@ -277,7 +286,7 @@ fn watch_with(
     always!(
         "{called} {} starts: {}",
         env!("CARGO_PKG_VERSION"),
-        check::summary(&source, &settings)
+        check::summary(&source, &settings, &roster)
     );
     if let Some(unverified) = unverified {
         warn!(target: ALWAYS, "{unverified}");

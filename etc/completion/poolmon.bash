@@ -28,8 +28,8 @@ _poolmon() {
         return
         ;;
     # A colon parts words too; what comes after it is a number, which nobody completes.
-    -p | --port) words="110 143 24 IMAP POP3 LMTP" ;;
-    -s | --ssl) words="993 995 IMAP POP3 LMTP" ;;
+    -p | --port) words="110 143 24 IMAP POP3 LMTP SIEVE SUBMISSION" ;;
+    -s | --ssl) words="993 995 IMAP POP3 LMTP SIEVE SUBMISSION" ;;
     -v | --ssl-verify) words="0 1" ;;
     --flush) words="move drop none" ;;
     --starttls) words="auto require no" ;;

@@ -3,8 +3,8 @@
 
 _arguments -s -S \
     '(-S --socket)'{-S+,--socket=}'[the admin socket of the director]:socket:_files' \
-    '*'{-p+,--port=}'[check this port without TLS from the start]:port:(110 143 24 IMAP\: POP3\: LMTP\:)' \
-    '*'{-s+,--ssl=}'[check this port with TLS from the start]:port:(993 995 IMAP\: POP3\: LMTP\:)' \
+    '*'{-p+,--port=}'[check this port without TLS from the start]:port:(110 143 24 IMAP\: POP3\: LMTP\: SIEVE\: SUBMISSION\:)' \
+    '*'{-s+,--ssl=}'[check this port with TLS from the start]:port:(993 995 IMAP\: POP3\: LMTP\: SIEVE\: SUBMISSION\:)' \
     '(-v --ssl-verify)'{-v+,--ssl-verify=}'[check certificates and the names in them]:switch:(0 1)' \
     '--tls-name=[the name every certificate has to bear]:name:_hosts' \
     '--ca-file=[certificates to trust beside those of the system]:PEM file:_files' \

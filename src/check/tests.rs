@@ -8,6 +8,7 @@ use crate::config::roster::Roster;
 use crate::config::table::tests::another;
 use crate::config::table::{keys, options, DefaultsOf};
 use crate::program::Program;
+use crate::service::Protocol;
 
 fn reported(chosen: Chosen, defaults: DefaultsOf) -> String {
     let order = match cli::parse(Vec::new()) {
@@ -34,6 +35,8 @@ fn much() -> Chosen {
     Chosen {
         poll_pop3: true.into(),
         poll_lmtp: true.into(),
+        poll_sieve: true.into(),
+        poll_submission: true.into(),
         lmtp_to: "probe@example.com".to_owned().into(),
         restore: Restore::Any.into(),
         use_delayed_down: true.into(),
@@ -46,6 +49,7 @@ fn with_tls() -> Chosen {
         imap_ssl: true.into(),
         pop3_ssl: true.into(),
         lmtp_ssl: true.into(),
+        submission_ssl: true.into(),
         ..much()
     }
 }

@@ -134,7 +134,21 @@ fn ports_give_the_protocol_unless_it_is_named() {
             &["-p24", "-p995", "-p993", "-p110"],
             "lmtp:24 pop3:995 imap:993 pop3:110",
         ),
-        (&["-p", "4190"], "line:4190"),
+        (
+            &["-p", "4190", "-p587", "-s465"],
+            "line:4190 line:587 line+tls:465",
+        ),
+        (
+            &[
+                "-p",
+                "SIEVE:4190",
+                "-p",
+                "Submission:587",
+                "-s",
+                "SUBMISSION:465",
+            ],
+            "sieve:4190 submission:587 submission+tls:465",
+        ),
         (
             &["-p", "Imap:1143", "-s", "pop3:1", "-p", "LMTP:65535"],
             "imap:1143 lmtp:65535 pop3+tls:1",
@@ -258,7 +272,7 @@ fn what_cannot_be_meant_is_refused_with_option_value_and_expectation() {
     let port = |option: &str, value: &str| {
         format!(
             "--{option}: \"{value}\": expected PORT or PROTO:PORT, where PORT is 1 to 65535 and \
-             PROTO is IMAP, POP3 or LMTP"
+             PROTO is IMAP, POP3, LMTP, SIEVE or SUBMISSION"
         )
     };
     let address = |option: &str, value: &str| {

@@ -28,26 +28,42 @@ const MOST_REMARKS: usize = 20;
 pub struct Particulars {
     pub account: Option<Arc<Account>>,
     pub tls_name: Option<Arc<str>>,
-    imap_port: Option<u16>,
-    imaps_port: Option<u16>,
-    pop3_port: Option<u16>,
-    pop3s_port: Option<u16>,
-    lmtp_port: Option<u16>,
+    ports: Vec<OwnPort>,
+}
+
+/// Where a backend has a protocol in place of the port that all have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct OwnPort {
+    replaces: Replaces,
+    number: u16,
+}
+
+/// Which of a protocol's ports a field is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Replaces {
+    One(Protocol, Security),
+    /// With TLS and without.
+    Both(Protocol),
+}
+
+impl Replaces {
+    fn is_about(self, port: Port) -> bool {
+        match self {
+            Replaces::One(protocol, security) => {
+                (protocol, security) == (port.protocol, port.security)
+            }
+            Replaces::Both(protocol) => protocol == port.protocol,
+        }
+    }
 }
 
 impl Particulars {
     /// The port of this backend in place of what all have.
     pub fn port(&self, usual: Port) -> Port {
-        let own = match (usual.protocol, usual.security) {
-            (Protocol::Imap, Security::Plain) => self.imap_port,
-            (Protocol::Imap, Security::Tls) => self.imaps_port,
-            (Protocol::Pop3, Security::Plain) => self.pop3_port,
-            (Protocol::Pop3, Security::Tls) => self.pop3s_port,
-            (Protocol::Lmtp, _) => self.lmtp_port,
-            (Protocol::AnyLine, _) => None,
-        };
+        let mut own_ports = self.ports.iter().rev();
+        let own = own_ports.find(|own| own.replaces.is_about(usual));
         Port {
-            number: own.unwrap_or(usual.number),
+            number: own.map_or(usual.number, |own| own.number),
             ..usual
         }
     }
@@ -70,7 +86,7 @@ enum Field {
     Password,
     Master,
     TlsName,
-    Port(fn(&mut Particulars) -> &mut Option<u16>),
+    Port(Replaces),
 }
 
 pub struct FieldRow {
@@ -113,28 +129,43 @@ pub const FIELDS: &[FieldRow] = &[
     ),
     added(
         "imap_port",
-        Field::Port(|backend| &mut backend.imap_port),
+        Field::Port(Replaces::One(Protocol::Imap, Security::Plain)),
         "this backend's imap_port",
     ),
     added(
         "imaps_port",
-        Field::Port(|backend| &mut backend.imaps_port),
+        Field::Port(Replaces::One(Protocol::Imap, Security::Tls)),
         "this backend's imaps_port",
     ),
     added(
         "pop3_port",
-        Field::Port(|backend| &mut backend.pop3_port),
+        Field::Port(Replaces::One(Protocol::Pop3, Security::Plain)),
         "this backend's pop3_port",
     ),
     added(
         "pop3s_port",
-        Field::Port(|backend| &mut backend.pop3s_port),
+        Field::Port(Replaces::One(Protocol::Pop3, Security::Tls)),
         "this backend's pop3s_port",
     ),
     added(
         "lmtp_port",
-        Field::Port(|backend| &mut backend.lmtp_port),
+        Field::Port(Replaces::Both(Protocol::Lmtp)),
         "this backend's lmtp_port",
+    ),
+    added(
+        "sieve_port",
+        Field::Port(Replaces::Both(Protocol::Sieve)),
+        "this backend's sieve_port",
+    ),
+    added(
+        "submission_port",
+        Field::Port(Replaces::One(Protocol::Submission, Security::Plain)),
+        "this backend's submission_port",
+    ),
+    added(
+        "submissions_port",
+        Field::Port(Replaces::One(Protocol::Submission, Security::Tls)),
+        "this backend's submissions_port",
     ),
     added(
         "tls_name",
@@ -264,9 +295,9 @@ impl Reading {
                         Some(name.ok_or_else(|| expected(values::HOST_NAME))?.into());
                     continue;
                 }
-                Field::Port(slot) => {
-                    let port = values::port(&value).ok_or_else(|| expected(values::PORT))?;
-                    *slot(&mut backend) = Some(port);
+                Field::Port(replaces) => {
+                    let number = values::port(&value).ok_or_else(|| expected(values::PORT))?;
+                    backend.ports.push(OwnPort { replaces, number });
                     continue;
                 }
             };

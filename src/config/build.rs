@@ -26,7 +26,8 @@ pub struct NothingToCheck;
 impl fmt::Display for NothingToCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "nothing is polled: expected poll_imap, poll_pop3 or poll_lmtp to be True, or a deep_probe",
+            "nothing is polled: expected poll_imap, poll_pop3, poll_lmtp, poll_sieve or poll_submission to be \
+             True, or a deep_probe",
         )
     }
 }
@@ -108,10 +109,24 @@ impl Chosen {
             self.lmtp_port,
             self.lmtp_port,
         );
+        let sieve = port(
+            Protocol::Sieve,
+            Said::default(),
+            self.sieve_port,
+            self.sieve_port,
+        );
+        let submission = port(
+            Protocol::Submission,
+            self.submission_ssl,
+            self.submission_port,
+            self.submissions_port,
+        );
         let polls = [
             (self.poll_imap, imap),
             (self.poll_pop3, pop3),
             (self.poll_lmtp, lmtp),
+            (self.poll_sieve, sieve),
+            (self.poll_submission, submission),
         ];
         let mut services: Vec<Service> = polls
             .iter()
@@ -312,6 +327,17 @@ mod tests {
             services(all),
             "imap:143 pop3:110 lmtp+tls:24 delivery lmtp+tls:24 to pop3:110"
         );
+        let others = |choices: &mut Chosen| {
+            choices.poll_imap = false.into();
+            choices.poll_sieve = true.into();
+            choices.poll_submission = true.into();
+        };
+        assert_eq!(services(others), "sieve:4190 submission:587");
+        let submissions = |choices: &mut Chosen| {
+            others(choices);
+            choices.submission_ssl = true.into();
+        };
+        assert_eq!(services(submissions), "sieve:4190 submission+tls:465");
         let deep_alone = |choices: &mut Chosen| {
             choices.poll_imap = false.into();
             choices.deep_probe = Some(Protocol::Imap).into();

@@ -68,6 +68,12 @@ chosen! {
     lmtp_to: String,
     /// By which protocol a delivered message is read again.
     deep_probe: Option<Protocol>,
+    poll_sieve: bool,
+    sieve_port: u16,
+    poll_submission: bool,
+    submission_ssl: bool,
+    submission_port: u16,
+    submissions_port: u16,
     auth: Auth,
     starttls: StartTls,
     ssl_verify: bool,

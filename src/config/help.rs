@@ -41,6 +41,7 @@ pub fn version() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::Protocol;
 
     #[test]
     fn the_help_names_every_option_with_its_default() {
@@ -56,6 +57,7 @@ mod tests {
                 assert!(text.contains(&format!("(default: {default})")), "{name}");
             }
         }
+        assert!(text.contains(&format!("PROTO is {}", Protocol::names())));
         assert!(help.lines().all(|line| line.len() <= 100), "{help}");
         assert!(help.ends_with('\n'));
     }

@@ -109,7 +109,8 @@ impl Kind {
                 said.ok_or(values::PORT)?;
             }
             Kind::Services(security, place) => {
-                let service = values::service(security, word).ok_or(values::SERVICE)?;
+                let service =
+                    values::service(security, word).ok_or_else(values::expected_service)?;
                 let services = place(chosen);
                 services.by = by;
                 if !services.value.contains(&service) {

@@ -50,6 +50,13 @@ impl Roster {
         }
     }
 
+    /// One of the accounts that backends are logged in to with, if there is any.
+    pub fn any_account(&self) -> Option<&Account> {
+        let mut known = self.known.values();
+        let own = || known.find_map(|backend| backend.account.as_deref());
+        self.account.as_deref().or_else(own)
+    }
+
     /// How many backends have something of their own.
     pub fn known(&self) -> usize {
         self.known.len()

@@ -69,9 +69,9 @@ pub static CHOICES: &[Choice] = &[
         .help("the director's admin socket"),
     choice(Services(Security::Plain, |to| &mut to.port))
         .option("port", "p", Text("[PROTO:]PORT"), Made("110 and 143 if neither -p nor -s is given"))
-        .help("check this port without TLS from the start; may be repeated. PROTO is IMAP, POP3 \
-               or LMTP; without it 143 and 993 are IMAP, 110 and 995 POP3, 24 LMTP, and any other \
-               port has to send a line"),
+        .help("check this port without TLS from the start; may be repeated. PROTO is IMAP, POP3, \
+               LMTP, SIEVE or SUBMISSION; without it 143 and 993 are IMAP, 110 and 995 POP3, 24 \
+               LMTP, and any other port has to send a line"),
     choice(Services(Security::Tls, |to| &mut to.ssl))
         .option("ssl", "s", Text("[PROTO:]PORT"), NONE)
         .help("check this port with TLS from the start; may be repeated"),
@@ -201,6 +201,30 @@ pub static CHOICES: &[Choice] = &[
     choice(Word(values::DEEP_PROBE, |to, text, by| to.deep_probe.read(text, values::deep_probe, by)))
         .added_key("deep_probe", Value("no"))
         .help("deliver a message to the LMTP port, find it by this protocol, delete it"),
+    choice(Truth(|to| &mut to.poll_sieve))
+        .added_key("poll_sieve", Value("False"))
+        .nearly("port")
+        .help("check ManageSieve, up to the login"),
+    choice(Port(|to| &mut to.sieve_port))
+        .added_key("sieve_port", Value("4190"))
+        .nearly("port")
+        .help("ManageSieve's port, without TLS from the start"),
+    choice(Truth(|to| &mut to.poll_submission))
+        .added_key("poll_submission", Value("False"))
+        .nearly("port")
+        .help("check submission, up to the login"),
+    choice(Truth(|to| &mut to.submission_ssl))
+        .added_key("submission_ssl", Value("False"))
+        .nearly("ssl")
+        .help("TLS from the start, on submissions_port"),
+    choice(Port(|to| &mut to.submission_port))
+        .added_key("submission_port", Value("587"))
+        .nearly("port")
+        .help("the port without TLS from the start"),
+    choice(Port(|to| &mut to.submissions_port))
+        .added_key("submissions_port", Value("465"))
+        .nearly("ssl")
+        .help("the port with TLS from the start"),
 
     // Login and TLS.
     choice(Word(values::AUTH, |to, text, by| to.auth.read(text, values::auth, by)))

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use super::settings::StartTls;
-use crate::service::{Port, Protocol, Security, Service};
+use crate::service::{Port, Security, Service};
 
 /// What a port's TLS has to prove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +44,9 @@ pub enum Checked {
     Nowhere,
     /// Only on a backend that has a `tls_name` of its own.
     OnRequest,
-    /// On ports with TLS from the start, and after STARTTLS on IMAP's. poolmon never used TLS on plain
-    /// ports of POP3 and LMTP, so STARTTLS there is a gain without a check, too.
+    /// On ports with TLS from the start, and after STARTTLS on IMAP's and on those of protocols that
+    /// poolmon did not know. It never used TLS on plain ports of POP3 and LMTP, so STARTTLS there is a gain
+    /// without a check, too.
     AsPoolmon,
     Everywhere,
 }
@@ -86,8 +87,8 @@ impl Certificates {
     /// `own_name` is the `tls_name` that the file of accounts has for the backend.
     pub fn trust(&self, port: &Port, own_name: Option<&str>) -> Trust {
         let is_as_poolmon = match (port.security, port.protocol) {
-            (Security::Tls, _) | (Security::Plain, Protocol::Imap) => true,
-            (Security::Plain, Protocol::Pop3 | Protocol::Lmtp | Protocol::AnyLine) => false,
+            (Security::Tls, _) => true,
+            (Security::Plain, protocol) => protocol.row().starttls.is_checked_by_default,
         };
         match (self.checked, own_name) {
             (Checked::Nowhere, _) | (Checked::OnRequest, None) => Trust::Unverified,
@@ -142,6 +143,7 @@ mod tests {
     use crate::config::dovemon;
     use crate::config::table::DefaultsOf;
     use crate::program::Program;
+    use crate::service::Protocol;
 
     /// The settings' certificates with a configuration file, if there is one, and options over it.
     fn certificates(file: Option<&str>, options: &str) -> Certificates {
@@ -161,12 +163,14 @@ mod tests {
         settings.probing.certificates
     }
 
-    const PORTS: [(Protocol, Security); 7] = [
+    const PORTS: [(Protocol, Security); 9] = [
         (Protocol::Imap, Security::Tls),
         (Protocol::Pop3, Security::Tls),
         (Protocol::Lmtp, Security::Tls),
         (Protocol::AnyLine, Security::Tls),
         (Protocol::Imap, Security::Plain),
+        (Protocol::Sieve, Security::Plain),
+        (Protocol::Submission, Security::Plain),
         (Protocol::Pop3, Security::Plain),
         (Protocol::Lmtp, Security::Plain),
     ];
@@ -189,9 +193,9 @@ mod tests {
 
     #[test]
     fn what_is_verified_follows_from_flags_file_protocol_and_kind_of_port() {
-        const ALL: &str = "vvvvvvv";
-        const POOLMON: &str = "vvvvv--";
-        const NONE: &str = "-------";
+        const ALL: &str = "vvvvvvvvv";
+        const POOLMON: &str = "vvvvvvv--";
+        const NONE: &str = "---------";
         for (file, options, expected, with_own_name) in [
             // poolmon's command line.
             (None, "", POOLMON, ALL),

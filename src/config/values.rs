@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use super::settings::{Auth, Brake, Facility, MoveLimit, Restore, StartTls};
+use crate::probe::protocols::table::PartInDelivery;
 use crate::service::{Port, Protocol, Security, Service};
 
 /// What happens to the users of a backend that is taken down.
@@ -95,43 +96,34 @@ pub const DEEP_PROBE: &str = "no, imap or pop3";
 
 /// The protocol that the delivered message is read by, if any is to be delivered.
 pub fn deep_probe(text: &str) -> Option<Option<Protocol>> {
-    match text.to_ascii_lowercase().as_str() {
-        "imap" => Some(Some(Protocol::Imap)),
-        "pop3" => Some(Some(Protocol::Pop3)),
-        _ => truth(text).filter(|on| !on).map(|_| None),
+    match Protocol::named(text) {
+        Some(protocol) if protocol.row().part == PartInDelivery::Collects => Some(Some(protocol)),
+        Some(_) => None,
+        None => truth(text).filter(|on| !on).map(|_| None),
     }
 }
 
-pub const SERVICE: &str =
-    "PORT or PROTO:PORT, where PORT is 1 to 65535 and PROTO is IMAP, POP3 or LMTP";
+pub fn expected_service() -> String {
+    format!(
+        "PORT or PROTO:PORT, where PORT is 1 to 65535 and PROTO is {}",
+        Protocol::names()
+    )
+}
 
 pub fn service(security: Security, text: &str) -> Option<Service> {
-    let (protocol, port_text) = match text.split_once(':') {
-        Some((protocol, port)) => (Some(protocol.to_ascii_lowercase()), port),
-        None => (None, text),
+    let (protocol, number) = match text.split_once(':') {
+        Some((protocol, number)) => (Some(protocol), port(number)?),
+        None => (None, port(text)?),
     };
-    let number = port(port_text)?;
-    let protocol = match protocol.as_deref() {
-        None => usual_protocol(number),
-        Some("imap") => Protocol::Imap,
-        Some("pop3") => Protocol::Pop3,
-        Some("lmtp") => Protocol::Lmtp,
-        Some(_) => return None,
+    let protocol = match protocol {
+        None => Protocol::implied_by(number),
+        Some(name) => Protocol::named(name)?,
     };
     Some(Service::Port(Port {
         protocol,
         security,
         number,
     }))
-}
-
-fn usual_protocol(port: u16) -> Protocol {
-    match port {
-        143 | 993 => Protocol::Imap,
-        110 | 995 => Protocol::Pop3,
-        24 => Protocol::Lmtp,
-        _ => Protocol::AnyLine,
-    }
 }
 
 pub const PORT: &str = "a port from 1 to 65535";

@@ -62,6 +62,8 @@ pub(super) struct Lists {
     unsynced_since: Option<Instant>,
     /// Whether the ring was synced when it was last listed, and since when.
     ring: Option<(Sync, Instant)>,
+    /// A director before 2.2.16 does not.
+    pub(super) tells_sync: bool,
     /// Receives nothing, while there is no connection.
     silence: Receiver<()>,
 }
@@ -86,6 +88,7 @@ impl Lists {
             unsent: Vec::new(),
             unsynced_since: None,
             ring: None,
+            tells_sync: true,
             silence: never(),
         }
     }
@@ -379,6 +382,7 @@ impl Coordinator {
             RingState::Synced | RingState::NotTold => Sync::Synced,
             RingState::Handshaking | RingState::Syncing | RingState::Unknown(_) => Sync::Unsynced,
         };
+        self.lists.tells_sync = !matches!(state, RingState::NotTold);
         if self.lists.ring.map(|(before, _)| before) != Some(sync) {
             self.lists.ring = Some((sync, now));
         }

@@ -77,7 +77,7 @@ impl Coordinator {
         self.set_workers_to_work(&before);
         self.review_all();
         self.want_lists();
-        let summary = check::summary(&self.source, &self.settings);
+        let summary = check::summary(&self.source, &self.settings, &self.roster);
         always!("reloaded: {summary}");
     }
 

@@ -166,7 +166,8 @@ impl Coordinator {
         let state = match self.fleet.sync() {
             Sync::Silent => "the director does not answer",
             Sync::Unsynced => "the ring is not synced",
-            Sync::Synced => "the ring is synced",
+            Sync::Synced if self.lists.tells_sync => "the ring is synced",
+            Sync::Synced => "it answers, and does not tell whether the ring is synced",
         };
         let deeds = match self.settings.deeds {
             Deeds::Done => "no dry run",

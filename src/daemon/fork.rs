@@ -40,7 +40,10 @@ impl fmt::Display for ForkError {
         match self {
             ForkError::Threads => f.write_str("background: threads are running already"),
             ForkError::Prepare(cause) => write!(f, "background: prepare: {cause}"),
-            ForkError::Fork(cause) => write!(f, "background: fork: {cause}"),
+            ForkError::Fork(cause) => {
+                let cause = io::Error::from(*cause);
+                write!(f, "background: fork: {cause}")
+            }
             ForkError::Background(text) => f.write_str(text),
             ForkError::Ended => f.write_str("background: the process ended while starting"),
             ForkError::Silent => write!(
@@ -48,6 +51,20 @@ impl fmt::Display for ForkError {
                 "background: the process has not started within {} s",
                 PATIENCE.as_secs()
             ),
+        }
+    }
+}
+
+impl ForkError {
+    /// Whether no process in the background is left: then the lock file is this process's to remove.
+    pub fn leaves_nobody(&self) -> bool {
+        match self {
+            ForkError::Threads
+            | ForkError::Prepare(_)
+            | ForkError::Fork(_)
+            | ForkError::Background(_)
+            | ForkError::Ended => true,
+            ForkError::Silent => false,
         }
     }
 }
@@ -84,14 +101,17 @@ impl Started {
 /// standard streams on /dev/null. Its PID is written by the caller, once signals are handled.
 ///
 /// The foreground process exits 0 in here after `Started::tell`. What it returns otherwise is an
-/// error for the terminal; it must then leave the lock file alone. Everything that may fail for a
-/// reason the operator has to see should have been done before.
+/// error for the terminal; `leaves_nobody` says whether the lock file is still another process's.
+/// Everything that may fail for a reason the operator has to see should have been done before.
 pub fn daemonize() -> Result<Started, ForkError> {
     // Where /proc is missing this is not checked.
     if fs::read_dir("/proc/self/task").map_or(false, |threads| threads.count() > 1) {
         return Err(ForkError::Threads);
     }
     let (foreground, background) = UnixStream::pair().map_err(ForkError::Prepare)?;
+    foreground
+        .set_read_timeout(Some(PATIENCE))
+        .map_err(ForkError::Prepare)?;
     let null = OpenOptions::new()
         .read(true)
         .write(true)
@@ -136,9 +156,6 @@ fn settle(null: &impl AsRawFd) -> nix::Result<()> {
 
 /// Waits for the background process's word; does not return if that is a good one.
 fn wait(mut foreground: UnixStream) -> ForkError {
-    if let Err(cause) = foreground.set_read_timeout(Some(PATIENCE)) {
-        return ForkError::Prepare(cause);
-    }
     let mut said = Vec::new();
     let heard = Read::by_ref(&mut foreground)
         .take(4096)

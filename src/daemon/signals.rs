@@ -3,7 +3,7 @@
 use std::io;
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 
 use super::orphans;
@@ -32,6 +32,9 @@ pub struct SignalWatch {
 /// nothing at all. As PID 1 the thread also waits for orphans.
 pub fn watch(on_signal: impl Fn(Signal) + Send + 'static) -> io::Result<SignalWatch> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1])?;
+    // A log that reaches the limit of file sizes (ulimit -f) would end the process without a word.
+    // Handled, the line is an error like any other.
+    signals.add_signal(SIGXFSZ)?;
     if orphans::adopt() {
         signals.add_signal(SIGCHLD)?;
         // What has ended before.
@@ -47,7 +50,7 @@ pub fn watch(on_signal: impl Fn(Signal) + Send + 'static) -> io::Result<SignalWa
                     SIGHUP => on_signal(Signal::Reload),
                     SIGUSR1 => on_signal(Signal::Status),
                     SIGCHLD => orphans::bury(),
-                    // None else was asked for.
+                    // SIGXFSZ; none else was asked for.
                     _ => {}
                 }
             }

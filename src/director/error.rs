@@ -180,6 +180,9 @@ impl DirectorError {
                      connections?"
                 )
             }
+            (DirectorFault::Closed | DirectorFault::CutList, _) => {
+                "is Dovecot running? see its log and doveadm director status".to_owned()
+            }
             _ => "see Dovecot's log and doveadm director status".to_owned(),
         }
     }
@@ -197,6 +200,24 @@ impl Error for DirectorError {
         match &self.fault {
             DirectorFault::Io(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_ends_while_the_lists_are_read_asks_for_dovecot_first() {
+        for fault in [DirectorFault::Closed, DirectorFault::CutList] {
+            let error = DirectorError {
+                socket: PathBuf::from("/run/dovecot/director-admin"),
+                stage: DirectorStage::HostList,
+                fault,
+            };
+            let advice = error.advice();
+            assert!(advice.starts_with("is Dovecot running?"), "{advice}");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The thin rooms that touch the network: `stream` one deadline over a connection, `tls` native-tls
-//! on top of it, `names` the DNS name of an address, `family` whether this machine has IPv6. No dialogue (`proto`), no judgement (`policy`).
+//! on top of it, `names` the DNS name of an address, `family` whether this machine has IPv6. No dialogue (`probe/protocols`), no judgement (`policy`).
 
 pub mod family;
 pub mod names;

@@ -59,10 +59,8 @@ pub fn alarms(fleet: &mut Fleet, now: Instant) -> Alarms {
     for (address, tag) in without_refuge(fleet, &failed) {
         add(&mut alarms, Alarm::NoRefuge(tag.clone()), address);
     }
-    for (address, member) in &failed {
-        for alarm in no_lower_than_others(fleet, *address, member) {
-            add(&mut alarms, alarm, *address);
-        }
+    for (address, alarm) in no_lower_than_others(fleet, &failed) {
+        add(&mut alarms, alarm, address);
     }
     for (address, alarm) in brake::kept_up(fleet, &failed, now) {
         add(&mut alarms, alarm, address);
@@ -117,26 +115,33 @@ fn spared_for(fleet: &Fleet, member: &Member) -> Vec<Alarm> {
     spared
 }
 
-/// The checks at which this failed backend stops by a fault of its own, and no other one is known to get
-/// further: theirs meets a fault of this machine, or a shared one. Others of its tag stand, so it is not
-/// for lack of a refuge that it stays up.
-fn no_lower_than_others(fleet: &Fleet, address: IpAddr, member: &Member) -> Vec<Alarm> {
+/// Of the failed backends those that stop where no other one is known to get further, since theirs meets
+/// a fault of this machine, or a shared one. Others of their tags stand, so it is not for lack of a refuge
+/// that they stay up.
+fn no_lower_than_others(fleet: &Fleet, failed: &[(IpAddr, &Member)]) -> Vec<(IpAddr, Alarm)> {
     let bar = fleet.bar();
-    let mut others = fleet.members().filter(|(other, _)| *other != address);
-    let others_stand = others.any(|(_, other)| {
-        other.listed.tag == member.listed.tag && other.may_take_users() && bar.stands(other)
-    });
-    if fleet.rules().brake == Brake::Off || !others_stand || bar.has_failed(member) {
+    if fleet.rules().brake == Brake::Off || failed.iter().all(|(_, member)| bar.has_failed(member))
+    {
         return Vec::new();
     }
-    let failing = member.evidence.failing().iter();
-    failing
-        .filter(|failing| failing.for_good)
-        .map(|failing| Alarm::Shared {
-            service: failing.service,
-            stage: failing.failure.stage,
-        })
-        .collect()
+    let standing = fleet.members().map(|(_, member)| member);
+    let standing = standing.filter(|member| member.may_take_users() && bar.stands(member));
+    let served: BTreeSet<&Tag> = standing.map(|member| &member.listed.tag).collect();
+    let mut kept = Vec::new();
+    for (address, member) in failed {
+        if bar.has_failed(member) || !served.contains(&member.listed.tag) {
+            continue;
+        }
+        let failing = member.evidence.failing().iter();
+        kept.extend(failing.filter(|failing| failing.for_good).map(|failing| {
+            let alarm = Alarm::Shared {
+                service: failing.service,
+                stage: failing.failure.stage,
+            };
+            (*address, alarm)
+        }));
+    }
+    kept
 }
 
 /// Of the failed backends those whose users would have nowhere to go: no other backend of the tag is

@@ -6,7 +6,8 @@
 //! others get further at those checks. It *has failed* where it stops short of others: for a fault of
 //! its own one that stands and gets further is enough; for a shared fault (a wrong password, an expired
 //! authority) it takes more than half of the others, or one renewed certificate would condemn all the
-//! rest. From the login on, the others are those probed with the same account.
+//! rest: of all the others, and of those of its tag, or a fault shared by all of a tag would leave each
+//! of them without a refuge. From the login on, the others are those probed with the same account.
 //!
 //! A down also needs a refuge: another backend of the tag, listed up, with a vhost count above zero,
 //! that stands by a round begun after this one's first failure and ended before its latest. The order
@@ -19,6 +20,7 @@ use std::time::Instant;
 
 use super::evidence::{Failing, Reach};
 use super::{Action, Age, Fleet, Hold, Member, Need, Question, Reason};
+use crate::backend::Tag;
 use crate::config::settings::Brake;
 use crate::outcome::{Blame, Fault, Stage};
 use crate::schedule::Verdict;
@@ -54,12 +56,15 @@ impl Scope {
     }
 }
 
+/// With whom a backend is compared: with all, and with those of its tag.
+type Group = (Option<Tag>, Scope);
+
 /// How far the backends get, counted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bar {
-    backends: BTreeMap<Scope, usize>,
+    backends: BTreeMap<Group, usize>,
     /// By service, how many backends got how far.
-    reached: BTreeMap<(Scope, usize), BTreeMap<Reach, usize>>,
+    reached: BTreeMap<(Group, usize), BTreeMap<Reach, usize>>,
     /// By service, how far those that stand get.
     standing: BTreeMap<usize, Reach>,
 }
@@ -68,11 +73,14 @@ impl Bar {
     pub(super) fn measure<'a>(members: impl Iterator<Item = &'a Member> + Clone) -> Bar {
         let mut bar = Bar::default();
         for member in members.clone().filter(|member| !member.left_alone) {
-            for scope in [Scope::All, Scope::SameLogin(member.login)] {
-                *bar.backends.entry(scope).or_default() += 1;
+            let tag = &member.listed.tag;
+            let scopes = [Scope::All, Scope::SameLogin(member.login)];
+            let groups = scopes.map(|scope| [(None, scope), (Some(tag.clone()), scope)]);
+            for group in groups.into_iter().flatten() {
+                *bar.backends.entry(group.clone()).or_default() += 1;
                 for service in member.evidence.tried() {
                     if let Some(reach) = member.evidence.reach(service) {
-                        let reached = bar.reached.entry((scope, service)).or_default();
+                        let reached = bar.reached.entry((group.clone(), service)).or_default();
                         *reached.entry(reach).or_default() += 1;
                     }
                 }
@@ -108,14 +116,18 @@ impl Bar {
             && !failing.iter().any(|failing| self.condemns(member, failing))
     }
 
-    /// Whether more than half of the others get further at this check.
+    /// Whether more than half of the others get further at this check, of all and of those of its tag: what
+    /// all of a tag have in common must not keep the dead ones of it up.
     pub(super) fn condemns(&self, member: &Member, failing: &Failing) -> bool {
         let scope = Scope::of(failing, member.login);
-        is_majority(self.further(failing, scope), self.others(scope))
+        let groups = [(None, scope), (Some(member.listed.tag.clone()), scope)];
+        groups
+            .iter()
+            .all(|group| is_majority(self.further(failing, group), self.others(group)))
     }
 
-    fn further(&self, failing: &Failing, scope: Scope) -> usize {
-        let reached = match self.reached.get(&(scope, failing.service)) {
+    fn further(&self, failing: &Failing, group: &Group) -> usize {
+        let reached = match self.reached.get(&(group.clone(), failing.service)) {
             Some(reached) => reached,
             None => return 0,
         };
@@ -125,9 +137,9 @@ impl Bar {
         further.map(|(_, count)| count).sum()
     }
 
-    /// How many backends there are in this scope beside one of them.
-    fn others(&self, scope: Scope) -> usize {
-        let all = self.backends.get(&scope).copied().unwrap_or(0);
+    /// How many backends there are in this group beside one of them.
+    fn others(&self, group: &Group) -> usize {
+        let all = self.backends.get(group).copied().unwrap_or(0);
         all.saturating_sub(1)
     }
 
@@ -189,13 +201,19 @@ fn hold_up(question: &Question<'_>) -> Option<Hold> {
         let others = question.fleet.members().filter(|(address, other)| {
             *address != question.address && !other.left_alone && scope.holds(other)
         });
-        let stale: Vec<IpAddr> = others
+        let stale: Vec<(IpAddr, &Tag)> = others
             .filter(|(_, other)| !probed(other))
-            .map(|(address, _)| address)
+            .map(|(address, other)| (address, &other.listed.tag))
             .collect();
         let bar = question.fleet.bar();
-        let further = bar.further(failing, scope);
-        if is_majority(further + stale.len(), bar.others(scope)) {
+        let may_be_outdone = |tag: Option<&Tag>| {
+            let group = (tag.cloned(), scope);
+            let of_group = |of: &Tag| tag.map_or(true, |tag| tag == of);
+            let unknown = stale.iter().filter(|(_, of)| of_group(of)).count();
+            is_majority(bar.further(failing, &group) + unknown, bar.others(&group))
+        };
+        if may_be_outdone(None) && may_be_outdone(Some(&member.listed.tag)) {
+            let stale = stale.into_iter().map(|(address, _)| address).collect();
             let reason = Reason::PeersAwaited {
                 service: failing.service,
                 stage: failing.failure.stage,
@@ -256,24 +274,30 @@ fn hold_for(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
 /// What is awaited where too few of the others have got further between this one's first failure and its
 /// latest: those who did before are probed again, and then this one. The order matters here, too.
 fn peers_awaited(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
+    let tag = &question.member.listed.tag;
+    let of_tag = || peers_awaited_of(question, failing, Some(tag));
+    peers_awaited_of(question, failing, None).or_else(of_tag)
+}
+
+/// The same among all, or among those of this tag.
+fn peers_awaited_of(question: &Question<'_>, failing: &Failing, tag: Option<&Tag>) -> Option<Hold> {
+    let of_group = |other: &Member| tag.map_or(true, |tag| other.listed.tag == *tag);
     let scope = Scope::of(failing, question.member.login);
     let is_further = |other: &Member| match other.evidence.reach(failing.service) {
         Some(reach) => reach > failing.reach() && !other.left_alone && scope.holds(other),
         None => false,
     };
     let (mut before, mut after, mut stale) = (0, 0, Vec::new());
-    for (address, _) in question
-        .fleet
-        .members()
-        .filter(|(address, other)| *address != question.address && is_further(other))
-    {
+    for (address, _) in question.fleet.members().filter(|(address, other)| {
+        *address != question.address && of_group(other) && is_further(other)
+    }) {
         match failing.outdone_by.get(&address) {
             Some(at) if *at <= failing.latest_began => before += 1,
             Some(_) => after += 1,
             None => stale.push(address),
         }
     }
-    let others = question.fleet.bar().others(scope);
+    let others = question.fleet.bar().others(&(tag.cloned(), scope));
     if is_majority(before, others) {
         return None;
     }

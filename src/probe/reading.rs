@@ -7,16 +7,16 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use super::table::{Advice, Refusal};
+use super::certificates::{Advice, Refusal};
 use super::{Prober, Subject, LONGEST};
 use crate::account::{Account, Envelope, Secret};
 use crate::config::settings::{Auth, StartTls};
 use crate::net::stream::DeadlineStream;
 use crate::net::tls::ServerCertificate;
 use crate::outcome::{BadCertificate, Failure, Fault};
-use crate::proto::line::Lines;
-use crate::proto::token::Token;
-use crate::proto::{self, Channel, Check, Progress, Work};
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::token::Token;
+use crate::probe::protocols::{self, Channel, Check, Progress, Work};
 use crate::service::{Port, Security, Service};
 use crate::target::Target;
 
@@ -91,7 +91,7 @@ impl Prober {
 
 /// The dialogue up to the handshake. Nobody's account, and TLS required: so that it has no password to
 /// say, and ends where TLS is no longer on offer.
-fn ask_for_tls(stream: DeadlineStream, port: &Port, token: &Token) -> Option<DeadlineStream> {
+fn ask_for_tls(mut stream: DeadlineStream, port: &Port, token: &Token) -> Option<DeadlineStream> {
     let nobody = Account {
         user: Vec::new(),
         password: Secret::new(Vec::new()),
@@ -108,9 +108,9 @@ fn ask_for_tls(stream: DeadlineStream, port: &Port, token: &Token) -> Option<Dea
         milestone: &|_| {},
         channel: Channel::Clear,
     };
-    let mut lines = Lines::new(stream);
-    match proto::begin(port.protocol, &mut lines, &check).ok()? {
-        Progress::StartTls => lines.into_stream().ok().map(|(stream, _)| stream),
+    let mut lines = Lines::new(&mut stream);
+    match protocols::begin(port.protocol, &mut lines, &check).ok()? {
+        Progress::StartTls => lines.end_clear_text().ok().map(|_| stream),
         Progress::Done(_) => None,
     }
 }

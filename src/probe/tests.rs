@@ -14,6 +14,7 @@ use crate::config::settings::{Auth, StartTls, Steps};
 use crate::config::trust::Verify;
 use crate::net::names::Answer;
 use crate::net::stage::{self, Authority, Server, Validity};
+use crate::probe::protocols::table::UseOfStartTls;
 
 const TIMEOUT: Duration = Duration::from_millis(400);
 /// Room for a busy machine; only the tests of time itself make it short.
@@ -620,9 +621,11 @@ fn serve_plain(
     acceptor: Option<&SslAcceptor>,
     heard: &Heard,
 ) {
-    let (greeting, ok) = match protocol {
-        Protocol::Imap => ("* OK ready", "OK"),
-        Protocol::Lmtp => ("220 ready", "220 ok"),
+    let (greeting, ok) = match (protocol, acceptor) {
+        (Protocol::Imap, _) => ("* OK ready", "OK"),
+        (Protocol::Lmtp | Protocol::Submission, _) => ("220 ready", "220 ok"),
+        (Protocol::Sieve, Some(_)) => ("\"SASL\" \"PLAIN\"\r\n\"STARTTLS\"\r\nOK", "OK"),
+        (Protocol::Sieve, None) => ("\"SASL\" \"PLAIN\"\r\nOK", "OK"),
         _ => ("+OK ready", "+OK"),
     };
     let offer = match (protocol, acceptor) {
@@ -630,6 +633,8 @@ fn serve_plain(
         (Protocol::Imap, None) => "* CAPABILITY IMAP4rev1",
         (Protocol::Lmtp, Some(_)) => "250-here\r\n250 STARTTLS",
         (Protocol::Lmtp, None) => "250 here",
+        (Protocol::Submission, Some(_)) => "250-here\r\n250-AUTH PLAIN\r\n250 STARTTLS",
+        (Protocol::Submission, None) => "250-here\r\n250 AUTH PLAIN",
         (_, Some(_)) => "+OK\r\nSTLS\r\n.",
         (_, None) => "+OK\r\nUSER\r\n.",
     };
@@ -643,7 +648,7 @@ fn serve_plain(
             _ => (String::new(), ""),
         };
         let answer = match command {
-            "CAPA" | "LHLO" => offer.to_owned(),
+            "CAPA" | "LHLO" | "EHLO" => offer.to_owned(),
             "CAPABILITY" => format!("{offer}\r\n{tag}{ok}"),
             "LOGIN" => "+ go on".to_owned(),
             "" => return false,
@@ -863,7 +868,8 @@ fn a_refused_certificate_is_read_by_one_connection_more_that_says_nothing_worth_
 #[test]
 fn whoever_reads_a_certificate_logs_in_nowhere() {
     let authority = Authority::new();
-    for protocol in [Protocol::Imap, Protocol::Pop3, Protocol::Lmtp] {
+    let with_starttls = |protocol: &&Protocol| protocol.row().starttls != UseOfStartTls::NEVER;
+    for &protocol in Protocol::ALL.iter().filter(with_starttls) {
         let acceptor = authority.self_signed("DNS:other.example");
         let (heard, lines) = Heard::new();
         let connections = AtomicUsize::new(0);
@@ -882,7 +888,16 @@ fn whoever_reads_a_certificate_logs_in_nowhere() {
         let said: Vec<String> = lines.try_iter().collect();
         let last = said.last().unwrap();
         assert!(last.contains("QUIT") || last.contains("LOGOUT"), "{said:?}");
-        let commands = ["a1", "CAPABILITY", "a2", "a5", "LOGOUT", "CAPA", "LHLO"];
+        let commands = [
+            "a1",
+            "CAPABILITY",
+            "a2",
+            "a5",
+            "LOGOUT",
+            "CAPA",
+            "LHLO",
+            "EHLO",
+        ];
         let others = ["localhost", "STLS", "STARTTLS", "QUIT", ""];
         for word in said.iter().flat_map(|line| line.split(' ')) {
             let is_expected = commands.contains(&word) || others.contains(&word);

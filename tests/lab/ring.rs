@@ -27,6 +27,12 @@ pub const POP3: u16 = 1110;
 pub const POP3S: u16 = 1995;
 pub const LMTP: u16 = 1024;
 pub const LMTPS: u16 = 1026;
+/// ManageSieve.
+pub const SIEVE: u16 = 4190;
+pub const SUBMISSION: u16 = 1587;
+pub const SUBMISSIONS: u16 = 1465;
+/// Where nobody listens.
+const NOBODYS: u16 = 1025;
 const RING_PORT: u16 = 9090;
 
 /// The name in every backend's certificate.
@@ -53,11 +59,21 @@ pub enum Plaintext {
     Disabled,
 }
 
+/// What backends serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// IMAP, POP3 and LMTP.
+    Mail,
+    /// ManageSieve and submission, too. The server that submission relays to is away.
+    SieveAndSubmission,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub struct RingPlan {
     pub directors: u8,
     pub backends: u8,
     pub plaintext: Plaintext,
+    pub serves: Serves,
 }
 
 impl Default for RingPlan {
@@ -66,6 +82,7 @@ impl Default for RingPlan {
             directors: 2,
             backends: 3,
             plaintext: Plaintext::Allowed,
+            serves: Serves::Mail,
         }
     }
 }
@@ -110,7 +127,7 @@ impl Ring {
                 .enumerate()
                 .map(|(k, &address)| {
                     let folder = place.path(&format!("backend{}", k + 1));
-                    Backend::write(folder, address, plan.plaintext, &tls)
+                    Backend::write(folder, address, plan.plaintext, plan.serves, &tls)
                 })
                 .collect(),
             authority,
@@ -343,7 +360,7 @@ impl Backend {
             certificate.key.display()
         );
         let folder = place.path("backend1");
-        let mut backend = Backend::write(folder, address, Plaintext::Allowed, &tls);
+        let mut backend = Backend::write(folder, address, Plaintext::Allowed, Serves::Mail, &tls);
         backend.start();
         backend
     }
@@ -374,7 +391,13 @@ impl Backend {
         folder
     }
 
-    fn write(folder: PathBuf, address: Ipv4Addr, plaintext: Plaintext, tls: &str) -> Backend {
+    fn write(
+        folder: PathBuf,
+        address: Ipv4Addr,
+        plaintext: Plaintext,
+        serves: Serves,
+        tls: &str,
+    ) -> Backend {
         let mail = folder.join("mail");
         fs::create_dir_all(&mail).unwrap();
         give_to_mail(&mail);
@@ -382,9 +405,27 @@ impl Backend {
             Plaintext::Allowed => "no",
             Plaintext::Disabled => "yes",
         };
+        let (more_protocols, more_services) = match serves {
+            Serves::Mail => ("", String::new()),
+            Serves::SieveAndSubmission => (
+                "sieve submission",
+                format!(
+                    "submission_relay_host = {address}\n\
+                     submission_relay_port = {NOBODYS}\n\
+                     service managesieve-login {{\n\
+                       inet_listener sieve {{\n port = {SIEVE}\n }}\n\
+                     }}\n\
+                     service submission-login {{\n\
+                       inet_listener submission {{\n port = {SUBMISSION}\n }}\n\
+                       inet_listener submissions {{\n port = {SUBMISSIONS}\n ssl = yes\n }}\n\
+                     }}\n"
+                ),
+            ),
+        };
         let settings = format!(
             "listen = {address}\n\
-             protocols = imap pop3 lmtp\n\
+             protocols = imap pop3 lmtp {more_protocols}\n\
+             {more_services}\
              disable_plaintext_auth = {disable}\n\
              auth_failure_delay = 0\n\
              mail_max_userip_connections = 0\n\

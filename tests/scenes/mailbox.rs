@@ -13,8 +13,8 @@ use poolmon::account::{Account, Envelope, Secret};
 use poolmon::config::settings::{Auth, ImapSteps, LmtpSteps, Pop3Steps, Probing, StartTls, Steps};
 use poolmon::config::trust::{Certificates, Verify};
 use poolmon::outcome::{Blame, Outcome, Pass};
+use poolmon::probe::protocols::token::{Purpose, Token};
 use poolmon::probe::Prober;
-use poolmon::proto::token::{Purpose, Token};
 use poolmon::service::{Port, Protocol, Security, Service};
 use poolmon::target::Target;
 

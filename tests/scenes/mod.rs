@@ -9,5 +9,6 @@ mod lab_itself;
 mod mailbox;
 mod maintenance;
 mod packaging;
+mod protocols;
 mod ring;
 mod ring_faults;

@@ -40,7 +40,7 @@ pub fn wait_for_states(ring: &Ring, director: usize, states: &str) {
 }
 
 /// What the backends' certificates are to be checked with.
-fn trust(ring: &Ring) -> String {
+pub fn trust(ring: &Ring) -> String {
     format!(
         "--tls-name {TLS_NAME} --ca-file {}",
         ring.authority.file().display()
@@ -62,6 +62,7 @@ fn every_protocol_and_tls_mode_is_seen_as_it_is() {
             directors: 1,
             backends: 2,
             plaintext,
+            ..RingPlan::default()
         });
         let other = Authority::make(ring.place.folder(), "other-ca");
         let trusted = trust(&ring);

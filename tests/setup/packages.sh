@@ -121,6 +121,9 @@ need_dovecot() {
     need dovecot-imapd dovecot_there imap
     need dovecot-pop3d dovecot_there pop3
     need dovecot-lmtpd dovecot_there lmtp
+    [ "$purpose" = test ] || return 0
+    need dovecot-managesieved dovecot_there managesieve
+    need dovecot-submissiond dovecot_there submission
 }
 
 collect() {

@@ -84,7 +84,8 @@ fn backends_may_share_an_account() {
 fn ports_and_the_name_can_be_a_backends_own() {
     let backends = backends(
         "192.0.2.1:\n  imap_port: 1143\n  imaps_port: 1993\n  pop3_port: 1110\n  pop3s_port: 1995\n  \
-         lmtp_port: 1024\n  tls_name: mail.example.org\n192.0.2.2:\n  username: u\n  password: p\n",
+         lmtp_port: 1024\n  sieve_port: 4191\n  submission_port: 1587\n  submissions_port: 1465\n  \
+         tls_name: mail.example.org\n192.0.2.2:\n  username: u\n  password: p\n",
     );
     let backend = &backends[&"192.0.2.1".parse::<IpAddr>().unwrap()];
     assert_eq!(backend.tls_name.as_deref(), Some("mail.example.org"));
@@ -97,6 +98,9 @@ fn ports_and_the_name_can_be_a_backends_own() {
         (Protocol::Pop3, Security::Tls, 995, 1995),
         (Protocol::Lmtp, Security::Plain, 24, 1024),
         (Protocol::Lmtp, Security::Tls, 24, 1024),
+        (Protocol::Sieve, Security::Plain, 4190, 4191),
+        (Protocol::Submission, Security::Plain, 587, 1587),
+        (Protocol::Submission, Security::Tls, 465, 1465),
         (Protocol::AnyLine, Security::Plain, 4190, 4190),
     ] {
         let usual = Port {

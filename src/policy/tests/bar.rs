@@ -339,3 +339,44 @@ fn many_that_share_a_fault_do_not_ask_for_each_other_without_end() {
         assert_eq!(control(&mut bench.fleet, address(number)), None);
     }
 }
+
+/// One site's certificate or accounts are not those of the other.
+#[test]
+fn a_fault_shared_by_all_of_a_tag_keeps_no_dead_one_of_it_up() {
+    let mut bench = Bench::new(6);
+    let east = Tag::new("east");
+    for number in [0, 1, 2] {
+        bench.listed(number).tag = east.clone();
+    }
+    bench.read_list();
+    for _ in 0..2 {
+        for number in [3, 4, 5] {
+            bench.passes(number);
+        }
+        for number in [0, 1, 2] {
+            bench.refuses_login(number);
+        }
+    }
+    for number in [0, 1, 2] {
+        let reason = Reason::Shared {
+            service: 0,
+            stage: Stage::Login,
+        };
+        bench.check_held(number, &reason, None);
+    }
+    bench.refuses(0, true);
+    bench.refuses_login(1);
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    bench.set(0, HostState::Down);
+    bench.listed(0).users = 0;
+    bench.read_list();
+    for number in 0..6 {
+        match number {
+            0..=2 => bench.refuses_login(number),
+            _ => bench.passes(number),
+        }
+    }
+    bench.check_acts(0, Action::MarkUp);
+}

@@ -1,4 +1,5 @@
-//! A backend played by threads of the test: IMAP, POP3, LMTP and a port of unknown use.
+//! A backend played by threads of the test: IMAP, POP3, LMTP and a port of unknown use, and where a test
+//! opens them ManageSieve and submission.
 //!
 //! It owns ports on one address, can change its mood at any time, for one port or for all, and
 //! notes who connected when.
@@ -17,6 +18,11 @@ pub const POP3: u16 = 1110;
 pub const LMTP: u16 = 1024;
 /// Sends a line and closes.
 pub const ANY_LINE: u16 = 1999;
+
+/// ManageSieve; closed unless opened.
+pub const SIEVE: u16 = 1419;
+/// Closed unless opened.
+pub const SUBMISSION: u16 = 1587;
 
 const GLANCE: Duration = Duration::from_millis(3);
 
@@ -82,34 +88,18 @@ pub struct FakeBackend {
 impl FakeBackend {
     /// Healthy, with all four ports open.
     pub fn start(address: Ipv4Addr, password: &str) -> FakeBackend {
-        let start = |port: u16| {
-            let shared = Arc::new(Shared {
-                port,
-                state: Mutex::new(State {
-                    mood: Mood::Healthy,
-                    password: password.to_string(),
-                    visits: Vec::new(),
-                    is_over: false,
-                }),
-                changed: Condvar::new(),
-            });
-            let socket = SocketAddr::from((address, port));
-            // Bound here, so that the port is open when this function returns.
-            let door = Door::open(socket, Mood::Healthy);
-            let told = Arc::clone(&shared);
-            let acceptor = thread::spawn(move || accept(socket, door, &told));
-            Port {
-                shared,
-                acceptor: Some(acceptor),
-            }
-        };
         FakeBackend {
             address,
             ports: [IMAP, POP3, LMTP, ANY_LINE]
                 .into_iter()
-                .map(start)
+                .map(|port| Port::open(address, port, password))
                 .collect(),
         }
+    }
+
+    /// One more port, healthy.
+    pub fn open(&mut self, port: u16, password: &str) {
+        self.ports.push(Port::open(self.address, port, password));
     }
 
     /// For all ports.
@@ -169,6 +159,30 @@ impl Drop for FakeBackend {
             if let Some(acceptor) = port.acceptor.take() {
                 let _ = acceptor.join();
             }
+        }
+    }
+}
+
+impl Port {
+    fn open(address: Ipv4Addr, port: u16, password: &str) -> Port {
+        let shared = Arc::new(Shared {
+            port,
+            state: Mutex::new(State {
+                mood: Mood::Healthy,
+                password: password.to_string(),
+                visits: Vec::new(),
+                is_over: false,
+            }),
+            changed: Condvar::new(),
+        });
+        let socket = SocketAddr::from((address, port));
+        // Bound here, so that the port is open when this function returns.
+        let door = Door::open(socket, Mood::Healthy);
+        let told = Arc::clone(&shared);
+        let acceptor = thread::spawn(move || accept(socket, door, &told));
+        Port {
+            shared,
+            acceptor: Some(acceptor),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::{Mood, Shared, ANY_LINE, IMAP, LMTP, POP3};
+use super::{Mood, Shared, ANY_LINE, IMAP, LMTP, POP3, SIEVE, SUBMISSION};
 
 /// How long a visitor may be silent.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,6 +24,8 @@ pub(super) fn serve(stream: TcpStream, shared: &Shared) {
         IMAP => talk.imap(),
         POP3 => talk.pop3(),
         LMTP => talk.lmtp(),
+        SIEVE => talk.sieve(),
+        SUBMISSION => talk.submission(),
         ANY_LINE => talk.greet("hello\r\n", "bye\r\n").map(|_| ()),
         port => unreachable!("nobody listens on {port}"),
     };
@@ -162,6 +164,59 @@ impl Talk<'_> {
         Ok(())
     }
 
+    fn sieve(&mut self) -> io::Result<()> {
+        let greeting = "\"IMPLEMENTATION\" \"fake\"\r\n\"SASL\" \"PLAIN\"\r\nOK \"ready\"\r\n";
+        if !self.greet(greeting, "BYE \"full\"\r\n")? {
+            return Ok(());
+        }
+        while let Some(line) = self.line()? {
+            let mut words = line.split(' ');
+            match words.next().unwrap_or_default() {
+                "AUTHENTICATE" => {
+                    let response = words.next_back().unwrap_or_default().trim_matches('"');
+                    match self.judge(&password_in(response)) {
+                        Verdict::Welcome => self.say("OK \"Logged in.\"\r\n")?,
+                        Verdict::WrongPassword => self.say("NO \"Authentication failed.\"\r\n")?,
+                        Verdict::Unavailable => {
+                            self.say("NO (TRYLATER) \"Temporary authentication failure.\"\r\n")?
+                        }
+                    }
+                }
+                "LOGOUT" => {
+                    self.say("OK \"bye\"\r\n")?;
+                    return Ok(());
+                }
+                _ => self.say("NO \"unknown\"\r\n")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn submission(&mut self) -> io::Result<()> {
+        if !self.greet("220 ready\r\n", "421 4.3.2 full\r\n")? {
+            return Ok(());
+        }
+        while let Some(line) = self.line()? {
+            let mut words = line.split(' ');
+            match words.next().unwrap_or_default() {
+                "EHLO" => self.say("250-fake\r\n250-AUTH PLAIN\r\n250 PIPELINING\r\n")?,
+                "AUTH" => match self.judge(&password_in(words.next_back().unwrap_or_default())) {
+                    Verdict::Welcome => self.say("235 2.7.0 Logged in.\r\n")?,
+                    Verdict::WrongPassword => self.say("535 5.7.8 Authentication failed.\r\n")?,
+                    Verdict::Unavailable => {
+                        self.say("454 4.7.0 Temporary authentication failure.\r\n")?
+                    }
+                },
+                "QUIT" => {
+                    self.say("221 2.0.0 bye\r\n")?;
+                    return Ok(());
+                }
+                _ => self.say("502 5.5.2 unknown\r\n")?,
+            }
+        }
+        Ok(())
+    }
+
     /// Says what the mood has for a greeting; whether the dialogue goes on.
     fn greet(&mut self, greeting: &str, bye: &str) -> io::Result<bool> {
         match self.mood_to_speak()? {
@@ -244,6 +299,28 @@ impl Talk<'_> {
             }
         }
     }
+}
+
+/// The password of a SASL PLAIN response in base64.
+fn password_in(response: &str) -> String {
+    let digit = |byte: u8| match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' => 62,
+        _ => 63,
+    };
+    let digits: Vec<u8> = response.trim_end_matches('=').bytes().map(digit).collect();
+    let mut plain = Vec::new();
+    for group in digits.chunks(4) {
+        let bits = group
+            .iter()
+            .fold(0u32, |bits, digit| bits << 6 | u32::from(*digit));
+        let bits = bits << (6 * (4 - group.len()));
+        plain.extend_from_slice(&bits.to_be_bytes()[1..group.len()]);
+    }
+    let password = plain.rsplit(|&byte| byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(password).into_owned()
 }
 
 fn visitor_has_left(stream: &TcpStream) -> bool {

@@ -163,7 +163,8 @@ fn a_command_that_does_not_reach_the_director_is_no_line_of_its_own() {
     pool.wait_for_visits();
     pool.director.set_greeting(Greeting::CloseAtOnce);
     pool.backends[0].set(Mood::Refusing);
-    monitor.wait_for_line(&[" ERR ", OFF, "connection closed"], REACTION);
+    let line = monitor.wait_for_line(&[" ERR ", OFF, "connection closed"], REACTION);
+    assert!(line.contains("does -S"), "{line}");
     std::thread::sleep(A_WHILE);
     let errors = monitor.errors();
     assert_eq!(errors.len(), 2, "{errors:#?}");

@@ -246,9 +246,16 @@ fn the_start_line_and_the_single_look_say_what_is_checked() {
     let socket = pool.director.socket().display().to_string();
     let monitor = pool.monitor().flags("-n --restore=own").start();
     let line = monitor.wait_for_line(&["starts: DRY RUN", &socket, "imap:1143"], REACTION);
-    for words in ["certificates are checked", "no login", "restore: own"] {
+    // A plain port without a login never turns to TLS.
+    for words in ["no TLS", "no login", "restore: own"] {
         assert!(line.contains(words), "{line}");
     }
+    let monitor = pool.monitor().flags("-n -s 993").start();
+    monitor.wait_for_line(&["starts: ", "certificates are checked"], REACTION);
+    let empty = pool.monitor().credentials("", "");
+    std::fs::write(empty.credentials_file(), "").unwrap();
+    let monitor = empty.flag("-n").start();
+    monitor.wait_for_line(&["starts: ", "no TLS", "no login: ", " is empty"], REACTION);
     let ended = pool.monitor().run("--once", REACTION);
     assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
     assert!(ended.text.contains("no login was tried"), "{}", ended.text);
@@ -257,5 +264,17 @@ fn the_start_line_and_the_single_look_say_what_is_checked() {
     assert!(!ended.text.contains("no login"), "{}", ended.text);
     let monitor = plan.start();
     let file = plan.credentials_file().display().to_string();
-    monitor.wait_for_line(&["starts: director", "login by ", &file], REACTION);
+    let words = ["starts: director", "certificates are checked", "login by "];
+    let line = monitor.wait_for_line(&words, REACTION);
+    assert!(line.contains(&file), "{line}");
+    for (flags, words) in [
+        ("-p POP3:110", "no TLS: nothing is sent"),
+        (
+            "-p POP3:110 -s IMAP:993",
+            "certificates are checked on imap+tls:993 alone, for the name",
+        ),
+    ] {
+        let monitor = pool.bare_monitor().flags(flags).start();
+        monitor.wait_for_line(&["starts: director", words], REACTION);
+    }
 }

@@ -22,11 +22,11 @@ use crate::lab::fake_pool::FakePool;
 use crate::lab::patience::hold_for;
 
 /// How long a scene looks whether something happens that must not: some rounds, some readings.
-const A_WHILE: Duration = Duration::from_secs(4);
+pub const A_WHILE: Duration = Duration::from_secs(4);
 
 /// A changing command that comes within the time fails the scene.
 #[track_caller]
-fn assert_no_more_changes(pool: &FakePool, time: Duration) {
+pub fn assert_no_more_changes(pool: &FakePool, time: Duration) {
     let before = pool.changes();
     hold_for("no changing command", time, || pool.changes() == before);
 }

@@ -1,6 +1,8 @@
 //! Directors of Dovecot before 2.2.19: they know only vhost counts, and tell less in their lists.
 
 use super::{assert_no_more_changes, A_WHILE};
+use nix::sys::signal::Signal;
+
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_director::{FakeHost, Version};
 use crate::lab::fake_pool::{FakePool, REACTION};
@@ -56,6 +58,20 @@ fn a_backend_goes_down_and_comes_up_by_its_vhost_count() {
         wait_until("the old vhost count", REACTION, || vhosts(&pool, 0) == 70);
         monitor.wait_for_line(&["enabled"], REACTION);
         assert_eq!(complaints(&monitor), Vec::<String>::new(), "{version:?}");
+    });
+}
+
+#[test]
+fn the_status_does_not_claim_a_ring_that_nobody_told_of() {
+    together(OLD, |version| {
+        let pool = FakePool::start(1);
+        pool.director.set_version(version);
+        let monitor = pool.monitor().start();
+        pool.wait_for_visits();
+        monitor.signal(Signal::SIGUSR1);
+        let line = monitor.wait_for_line(&["director ", "its list is"], REACTION);
+        let claims = line.contains("; the ring is synced");
+        assert_eq!(claims, version == Version::V2_2_16, "{version:?}: {line}");
     });
 }
 

@@ -451,6 +451,39 @@ fn relative_paths_are_those_of_the_folder_it_was_started_in() {
 }
 
 #[test]
+fn a_limit_of_file_sizes_costs_lines_and_never_the_daemon() {
+    let pool = FakePool::start(2);
+    let plan = pool.monitor();
+    let log = plan.log_file();
+    fs::write(&log, "x".repeat(4095) + "\n").unwrap();
+    let mut prlimit = Command::new("prlimit");
+    prlimit
+        .arg("--fsize=4096")
+        .arg(binary())
+        .arg("-S")
+        .arg(pool.director.socket())
+        .arg("-k")
+        .arg(&plan.lock)
+        .arg("-l")
+        .arg(&log)
+        .arg("--state-file")
+        .arg(&plan.state)
+        .args(["-i1", "-t1", "--retries=0", &format!("-pIMAP:{IMAP}")]);
+    command::run(&mut prlimit, pool.place.folder(), SOON).success();
+    let daemon = Daemon::of(&plan.lock);
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_state(0, 'D');
+    // Rotated, the log has room again.
+    fs::rename(&log, pool.place.path("old.log")).unwrap();
+    daemon.send(Signal::SIGHUP);
+    wait_until("the count of what was lost", SOON, || {
+        fs::read_to_string(&log).map_or(false, |text| text.contains("lines lost: File too large"))
+    });
+    daemon.stop(Signal::SIGTERM);
+}
+
+#[test]
 fn a_thread_that_cannot_be_started_is_told_to_the_terminal_whichever_it_is() {
     let pool = FakePool::start(1);
     let plan = pool.monitor();
@@ -476,7 +509,7 @@ fn a_thread_that_cannot_be_started_is_told_to_the_terminal_whichever_it_is() {
         command::run(&mut prlimit, folder, SOON)
     };
     // Two processes, and one thread each for log, signals and state file.
-    for (tasks, thread) in [(2, "log"), (3, "signals"), (4, "ledger")] {
+    for (tasks, thread) in [(1, "fork"), (2, "log"), (3, "signals"), (4, "ledger")] {
         let ended = start(tasks);
         assert_eq!(ended.status.code(), Some(1), "{tasks}: {}", ended.text);
         let text = &ended.text;

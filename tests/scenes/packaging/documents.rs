@@ -10,6 +10,7 @@ use poolmon::config::accounts::FIELDS;
 use poolmon::config::choice::{OptionFace, Origin, Takes};
 use poolmon::config::table::{keys, options};
 use poolmon::policy::Rule;
+use poolmon::service::Protocol;
 
 use super::installation::{project, text_of};
 use crate::lab::command;
@@ -250,6 +251,48 @@ fn the_man_page_has_the_rules_in_the_order_in_which_they_are_asked() {
     let expected: Vec<String> = rules.iter().map(|rule| format!("Cm {rule}")).collect();
     let found: Vec<String> = items("RULES").into_iter().map(|(head, _)| head).collect();
     assert_eq!(found, expected);
+}
+
+/// Those that can be asked for by name. A sentence has them all, a completion and a key each.
+#[test]
+fn every_protocol_stands_in_man_pages_and_completions() {
+    let man = text_of(MAN);
+    let names = Protocol::names();
+    assert!(
+        man.contains(&format!("PROTO is {names}, in any case.")),
+        "{names}"
+    );
+    let keys: Vec<(String, String)> = items_of(CONFIG_MAN, "KEYS");
+    let is_default = |key: &str, default: &str| {
+        let heading = format!("Cm {key} Ar ");
+        let item = keys.iter().find(|(head, _)| head.starts_with(&heading));
+        let (_, body) = item.unwrap_or_else(|| panic!("no key {key}"));
+        assert!(
+            body.contains(&format!("Default: {default}.")),
+            "{key}: {body}"
+        );
+    };
+    let (bash, zsh) = (text_of(BASH), text_of(ZSH));
+    for row in Protocol::ALL.iter().map(|protocol| protocol.row()) {
+        let ports = match row.ports {
+            Some(ports) => ports,
+            None => continue,
+        };
+        let word = row.name.to_ascii_uppercase();
+        for option in ["-p | --port", "-s | --ssl"] {
+            let line = bash.lines().find(|line| line.contains(option)).unwrap();
+            assert!(line.contains(&format!(" {word}")), "{line}");
+        }
+        assert_eq!(zsh.matches(&format!("{word}\\:")).count(), 2, "{word}");
+        is_default(&format!("{}_port", row.name), &ports.plain.to_string());
+        if ports.tls != ports.plain {
+            is_default(&format!("{}s_port", row.name), &ports.tls.to_string());
+        }
+        is_default(
+            &format!("poll_{}", row.name),
+            if row.name == "imap" { "True" } else { "False" },
+        );
+    }
 }
 
 /// The source in one line, string literals over several lines put together.

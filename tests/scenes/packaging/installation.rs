@@ -174,7 +174,7 @@ pub fn mode_of(path: &Path) -> u32 {
 }
 
 /// Files of options that a shell cannot read as they are meant, and what it says of them.
-pub const MISREAD: [(&str, &str); 6] = [
+pub const MISREAD: [(&str, &str); 12] = [
     ("OPTIONS=--port=110 --ssl=993\n", "--ssl=993"),
     (
         "# c\n\nOPTIONS=-d --ssl=993\n# c\nPIDFILE=/nowhere\n",
@@ -184,4 +184,12 @@ pub const MISREAD: [(&str, &str); 6] = [
     ("OPTIONS=\"--port=110\n", ""),
     ("OPTIONS = --port=110\n", "OPTIONS"),
     ("--port=110\n", "--port=110"),
+    // Whatever the second word comes to.
+    ("OPTIONS=--on-change /bin/true\n", "/bin/true"),
+    ("  OPTIONS=--debug true --ssl=993\n", "true --ssl=993"),
+    ("export OPTIONS=-l syslog\n", "syslog"),
+    ("OPTIONS=--port=110 \\\n--ssl=993\n", "OPTIONS"),
+    // It would end the script that reads it as well.
+    ("exit 0\nOPTIONS=--port=110\n", "an exit"),
+    ("OPTIONS=--port=110\nfalse\n", "a line of it fails"),
 ];

@@ -1,0 +1,28 @@
+//! A port of unknown use: whoever sends a line serves. Nothing is ever sent to it.
+
+use crate::outcome::{Failure, Pass, Stage};
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::table::{Dialogue, PartInDelivery, Row, UseOfStartTls};
+use crate::probe::protocols::Progress;
+
+pub(super) const ROW: Row = Row {
+    name: "line",
+    ports: None,
+    logs_in: false,
+    starttls: UseOfStartTls::NEVER,
+    part: PartInDelivery::None,
+    steps: |_| vec!["a line is awaited".to_owned()],
+    dialogue: Dialogue {
+        begin: |lines, _| begin(lines),
+        // It never asks for TLS, so nothing is left to say.
+        resume: |_, _| Ok(Pass::Clean),
+        take_leave: |_| Ok(()),
+    },
+};
+
+fn begin(lines: &mut Lines<'_>) -> Result<Progress, Failure> {
+    match lines.read() {
+        Ok(_) => Ok(Progress::Done(Pass::Clean)),
+        Err(fault) => Err(Failure::new(Stage::Greeting, fault)),
+    }
+}

@@ -1,0 +1,293 @@
+//! Lines over a stream: bounded reading, and one write a command.
+//!
+//! It owns the two bounds of an attempt (a line's length, all bytes read) and the check that nothing
+//! lies unread when the stream is taken out for TLS. It does not know what a line means.
+
+use std::io::{ErrorKind, Read, Write};
+
+use crate::outcome::Fault;
+
+/// The longest line in bytes, its line feed not counted.
+pub const LONGEST_LINE: usize = 8 * 1024;
+
+/// How many bytes one attempt reads at most, before and after STARTTLS together.
+pub const MOST_TEXT: usize = 64 * 1024;
+
+/// Small, since there is one for each of perhaps thousands of threads, and greetings are short.
+const BUFFER: usize = 1024;
+
+/// How much an attempt may still read. It outlives the change to TLS, so that a server gains
+/// nothing by asking for one.
+#[derive(Debug)]
+pub struct Budget {
+    left: usize,
+}
+
+/// Whether anything may still be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Talk {
+    Open,
+    Over,
+}
+
+/// What a dialogue is held over: a connection in clear or under TLS, or a test's.
+pub trait Duplex: Read + Write {}
+
+impl<S: Read + Write> Duplex for S {}
+
+/// A stream of lines that end in LF or CRLF; every other byte is just a byte. The stream stays its owner's, who
+/// turns it to TLS.
+pub struct Lines<'s> {
+    stream: &'s mut dyn Duplex,
+    budget: Budget,
+    buffer: [u8; BUFFER],
+    start: usize,
+    end: usize,
+    line: Vec<u8>,
+    talk: Talk,
+}
+
+impl<'s> Lines<'s> {
+    pub fn new(stream: &'s mut dyn Duplex) -> Lines<'s> {
+        Lines::resume(stream, Budget { left: MOST_TEXT })
+    }
+
+    /// Goes on with what [`Lines::end_clear_text`] gave, usually with TLS around the stream.
+    pub fn resume(stream: &'s mut dyn Duplex, budget: Budget) -> Lines<'s> {
+        Lines {
+            stream,
+            budget,
+            buffer: [0; BUFFER],
+            start: 0,
+            end: 0,
+            line: Vec::new(),
+            talk: Talk::Open,
+        }
+    }
+
+    /// Before the TLS handshake: how much may still be read after it. [`Fault::InjectedText`] if text has
+    /// come that no line was made of: it would otherwise pass for something said under TLS
+    /// (CVE-2011-0411).
+    pub fn end_clear_text(self) -> Result<Budget, Fault> {
+        if self.start < self.end {
+            return Err(Fault::InjectedText);
+        }
+        Ok(self.budget)
+    }
+
+    /// The next line, without its end.
+    pub fn read(&mut self) -> Result<&[u8], Fault> {
+        self.line.clear();
+        loop {
+            let unread = &self.buffer[self.start..self.end];
+            let feed = unread.iter().position(|&byte| byte == b'\n');
+            let part = &unread[..feed.unwrap_or(unread.len())];
+            if self.line.len() + part.len() > LONGEST_LINE {
+                return Err(Fault::LineTooLong);
+            }
+            self.line.extend_from_slice(part);
+            self.start += part.len();
+            if feed.is_some() {
+                self.start += 1;
+                return Ok(self.line.strip_suffix(b"\r").unwrap_or(&self.line));
+            }
+            self.fill()?;
+        }
+    }
+
+    /// The next bytes, so many, whatever they are; of them the first `keep`.
+    pub fn read_bytes(&mut self, count: usize, keep: usize) -> Result<Vec<u8>, Fault> {
+        let mut kept = Vec::with_capacity(count.min(keep));
+        let mut left = count;
+        while left > 0 {
+            if self.start == self.end {
+                self.fill()?;
+            }
+            let unread = &self.buffer[self.start..self.end];
+            let part = &unread[..unread.len().min(left)];
+            kept.extend_from_slice(&part[..part.len().min(keep - kept.len())]);
+            self.start += part.len();
+            left -= part.len();
+        }
+        Ok(kept)
+    }
+
+    /// The dialogue has said good-bye; nothing more is sent.
+    pub fn end(&mut self) {
+        self.talk = Talk::Over;
+    }
+
+    /// Sends bytes whole. A reply must be awaited before the next call.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        if self.talk == Talk::Over {
+            return Err(Fault::Closed);
+        }
+        self.stream
+            .write_all(bytes)
+            .and_then(|()| self.stream.flush())
+            .map_err(|error| Fault::from_io(&error))
+    }
+
+    fn fill(&mut self) -> Result<(), Fault> {
+        let room = BUFFER.min(self.budget.left);
+        if room == 0 {
+            return Err(Fault::TooMuch);
+        }
+        self.start = 0;
+        self.end = 0;
+        loop {
+            match self.stream.read(&mut self.buffer[..room]) {
+                Ok(0) => return Err(Fault::Closed),
+                Ok(count) => {
+                    self.end = count;
+                    self.budget.left -= count;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Fault::from_io(&error)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// Gives its chunks one a read, then the end; an empty chunk is an interrupted read.
+    struct Chunks(Vec<Vec<u8>>);
+
+    impl Read for Chunks {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.first_mut() {
+                None => Ok(0),
+                Some(chunk) if chunk.is_empty() => {
+                    self.0.remove(0);
+                    Err(ErrorKind::Interrupted.into())
+                }
+                Some(chunk) => {
+                    let count = chunk.len().min(buffer.len());
+                    buffer[..count].copy_from_slice(&chunk[..count]);
+                    chunk.drain(..count);
+                    if chunk.is_empty() {
+                        self.0.remove(0);
+                    }
+                    Ok(count)
+                }
+            }
+        }
+    }
+
+    impl Write for Chunks {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn check(chunks: &[&[u8]], expected: &[Result<&[u8], Fault>]) {
+        let mut stream = Chunks(chunks.iter().map(|chunk| chunk.to_vec()).collect());
+        let mut lines = Lines::new(&mut stream);
+        for line in expected {
+            assert_eq!(&lines.read(), line);
+        }
+    }
+
+    #[test]
+    fn lf_and_crlf_end_a_line_and_other_bytes_do_not() {
+        check(
+            &[b"one\r\ntwo\n\r\n\n\0\r\x0b\xff\r\r\n"],
+            &[
+                Ok(b"one"),
+                Ok(b"two"),
+                Ok(b""),
+                Ok(b""),
+                Ok(b"\0\r\x0b\xff\r"),
+                Err(Fault::Closed),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_line_may_come_in_pieces_and_reads_may_be_interrupted() {
+        check(
+            &[b"on", b"", b"e\r", b"\nrest"],
+            &[Ok(b"one"), Err(Fault::Closed)],
+        );
+    }
+
+    #[test]
+    fn a_line_of_the_longest_length_passes_and_one_byte_more_does_not() {
+        let mut line = vec![b'x'; LONGEST_LINE];
+        line.push(b'\n');
+        check(&[&line], &[Ok(&line[..LONGEST_LINE])]);
+        line.insert(0, b'x');
+        check(&[&line], &[Err(Fault::LineTooLong)]);
+    }
+
+    #[test]
+    fn the_budget_ends_endless_text_and_carries_over_to_the_next_reader() {
+        let endless = b"line\n".repeat(MOST_TEXT);
+        let mut stream = Chunks(vec![b"line\n".to_vec(), endless.clone()]);
+        let mut lines = Lines::new(&mut stream);
+        assert_eq!(lines.read(), Ok(&b"line"[..]));
+        let budget = lines.end_clear_text().unwrap();
+        assert_eq!(budget.left, MOST_TEXT - 5);
+        let mut lines = Lines::resume(&mut stream, budget);
+        let fault = loop {
+            if let Err(fault) = lines.read() {
+                break fault;
+            }
+        };
+        assert_eq!(fault, Fault::TooMuch);
+        assert_eq!(stream.0[0].len(), endless.len() - (MOST_TEXT - 5));
+    }
+
+    #[test]
+    fn counted_bytes_are_read_whatever_they_are_and_only_the_first_are_kept() {
+        let mut stream = Chunks(vec![
+            b"one\r\n\r\n* BYE".to_vec(),
+            b"\r\n\0".to_vec(),
+            b"two\r\n".to_vec(),
+        ]);
+        let mut lines = Lines::new(&mut stream);
+        assert_eq!(lines.read(), Ok(&b"one"[..]));
+        assert_eq!(lines.read_bytes(10, 4), Ok(b"\r\n* ".to_vec()));
+        assert_eq!(lines.read_bytes(0, 4), Ok(Vec::new()));
+        assert_eq!(lines.read(), Ok(&b"two"[..]));
+        assert_eq!(lines.read_bytes(1, 4), Err(Fault::Closed));
+        let mut stream = Chunks(vec![vec![b'x'; 2 * MOST_TEXT]]);
+        let mut lines = Lines::new(&mut stream);
+        assert_eq!(lines.read_bytes(usize::MAX, 4), Err(Fault::TooMuch));
+    }
+
+    #[test]
+    fn nothing_is_sent_after_the_end() {
+        let mut stream = io::Cursor::new(Vec::new());
+        let mut lines = Lines::new(&mut stream);
+        lines.end();
+        assert_eq!(lines.send(b"QUIT\r\n"), Err(Fault::Closed));
+        assert!(stream.get_ref().is_empty());
+    }
+
+    #[test]
+    fn unread_text_keeps_the_stream_from_being_taken_out() {
+        let mut stream = Chunks(vec![b"go ahead\r\n* injected".to_vec()]);
+        let mut lines = Lines::new(&mut stream);
+        lines.read().unwrap();
+        assert!(matches!(lines.end_clear_text(), Err(Fault::InjectedText)));
+    }
+
+    #[test]
+    fn errors_of_the_stream_are_named() {
+        let mut stream = Chunks(Vec::new());
+        let mut lines = Lines::new(&mut stream);
+        assert_eq!(lines.read(), Err(Fault::Closed));
+        assert_eq!(lines.send(b"QUIT\r\n"), Err(Fault::Closed));
+    }
+}

@@ -1,0 +1,266 @@
+//! The dialogues with a backend, over anything that reads and writes.
+//!
+//! A dialogue says whether the server behind the stream serves. It has no socket, no clock, no
+//! channel and no log: the stream it is given keeps the deadline, and `net` turns it to TLS between
+//! [`begin`] and [`resume`]. Every command waits for the reply to the one before it.
+
+mod any_line;
+mod imap;
+pub mod line;
+pub mod lmtp;
+mod message;
+mod pop3;
+mod sasl;
+mod sieve;
+mod smtp;
+mod submission;
+pub mod table;
+#[cfg(test)]
+mod tests;
+pub mod token;
+
+use self::table::Protocol;
+use crate::account::{Account, Envelope};
+use crate::config::settings::{Auth, StartTls, Steps};
+use crate::outcome::{Failure, Fault, Pass, Stage};
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::token::Token;
+use crate::quote::Quote;
+
+/// Whether what is said can be read on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    Clear,
+    Encrypted,
+}
+
+/// What to check beyond the greeting.
+#[derive(Clone, Copy)]
+pub struct Check<'a> {
+    /// Without one, nobody logs in.
+    pub account: Option<&'a Account>,
+    pub auth: Auth,
+    pub envelope: &'a Envelope,
+    pub starttls: StartTls,
+    pub work: Work,
+    /// The mark of this attempt's test messages.
+    pub token: &'a Token,
+    /// Called as soon as a milestone is reached, so that whoever has a clock can look at it.
+    pub milestone: &'a dyn Fn(Milestone),
+    /// The channel that the dialogue begins on.
+    pub channel: Channel,
+}
+
+/// What is to be done on a server that lets one in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// What a poll does.
+    Steps(Steps),
+    /// The first half of a deep probe, over LMTP: delivers a message to the account's user.
+    Deliver,
+    /// Its second half, over IMAP or POP3: finds that message, deletes it and what earlier runs have
+    /// left. [`Fault::MessageMissing`] if it is not there: it may come yet.
+    Collect,
+}
+
+/// A moment of a deep probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Milestone {
+    /// The server has said that it has the message.
+    Delivered,
+    /// The message has been read.
+    Found,
+}
+
+/// How far the way to a password or a recipient is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Say it here.
+    Clear,
+    /// Ask for TLS first.
+    StartTls,
+}
+
+/// What a login comes to, if it is not refused.
+#[derive(Debug, PartialEq, Eq)]
+enum Entry {
+    In,
+    /// The server takes no password here; that is a remark, and the end of the dialogue.
+    PlaintextDisabled,
+    /// The password was accepted, but somebody else has the maildrop.
+    InUse(Quote),
+}
+
+impl Entry {
+    /// The result where nobody came in. A deep probe has nothing to say for the server then, since
+    /// its message lies there unread.
+    fn without_work(self, work: Work) -> Result<Pass, Fault> {
+        match (self, work) {
+            (Entry::In | Entry::InUse(_), Work::Steps(_) | Work::Deliver) => Ok(Pass::Clean),
+            (Entry::PlaintextDisabled, Work::Steps(_) | Work::Deliver) => {
+                Ok(Pass::PlaintextDisabled)
+            }
+            (Entry::PlaintextDisabled, Work::Collect) => Err(Fault::CredentialsRefused(
+                Quote::new("plaintext login disabled, so the message cannot be read"),
+            )),
+            (Entry::InUse(text), Work::Collect) => Err(Fault::MaildropInUse(text)),
+            (Entry::In, Work::Collect) => Err(Fault::MessageMissing),
+        }
+    }
+}
+
+impl Check<'_> {
+    /// What has to come before something worth hiding, on a server that offers STARTTLS or not.
+    fn way(&self, offers_tls: bool) -> Result<Way, Failure> {
+        match (self.channel, self.starttls, offers_tls) {
+            (Channel::Encrypted, _, _) | (_, StartTls::Never, _) => Ok(Way::Clear),
+            (Channel::Clear, _, true) => Ok(Way::StartTls),
+            (Channel::Clear, StartTls::Offered, false) => Ok(Way::Clear),
+            (Channel::Clear, StartTls::Required, false) => {
+                Err(Failure::new(Stage::StartTls, Fault::StartTlsMissing))
+            }
+        }
+    }
+}
+
+/// How far [`begin`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Done(Pass),
+    /// The server waits for the TLS handshake; [`resume`] on the encrypted stream.
+    StartTls,
+}
+
+/// The dialogue from the greeting on, with the good-bye if it ends here.
+pub fn begin(
+    protocol: Protocol,
+    lines: &mut Lines<'_>,
+    check: &Check<'_>,
+) -> Result<Progress, Failure> {
+    let result = (protocol.row().dialogue.begin)(lines, check);
+    if result != Ok(Progress::StartTls) {
+        take_leave(protocol, lines, result.as_ref().err());
+    }
+    result
+}
+
+/// The rest of a dialogue for which [`begin`] gave [`Progress::StartTls`]. The channel counts as
+/// encrypted, whatever `check` says of the beginning.
+pub fn resume(
+    protocol: Protocol,
+    lines: &mut Lines<'_>,
+    check: &Check<'_>,
+) -> Result<Pass, Failure> {
+    let result = (protocol.row().dialogue.resume)(lines, check);
+    take_leave(protocol, lines, result.as_ref().err());
+    result
+}
+
+/// Says good-bye, so that the server does not log an aborted session for each probe, and waits for
+/// the answer, so that no reset overtakes the farewell. What comes of it changes no result.
+fn take_leave(protocol: Protocol, lines: &mut Lines<'_>, failure: Option<&Failure>) {
+    // After a whole reply the connection is in step; after any other fault it is not.
+    let in_step = match failure {
+        None => true,
+        Some(failure) => matches!(
+            failure.fault,
+            Fault::Unavailable(_)
+                | Fault::StartTlsMissing
+                | Fault::CredentialsRefused(_)
+                | Fault::SaslPlainMissing
+                | Fault::MaildropInUse(_)
+                | Fault::MailboxRefused(_)
+                | Fault::UidPlusMissing
+                | Fault::MessageMissing
+                | Fault::PolicyRefused(_)
+                | Fault::SenderRefused(_)
+                | Fault::RecipientRefused(_)
+                | Fault::MessageRefused(_)
+        ),
+    };
+    if in_step {
+        let _ = (protocol.row().dialogue.take_leave)(lines);
+    }
+}
+
+/// The steps of a protocol that logs in, in words.
+fn steps_with_login(auth: Auth, further: &[(bool, &str)]) -> Vec<String> {
+    let login = match auth {
+        Auth::Login => "login where there is an account",
+        Auth::SaslPlain => "login by SASL PLAIN where there is an account",
+    };
+    let further = further.iter().filter(|(wanted, _)| *wanted);
+    let words = ["greeting", login]
+        .into_iter()
+        .chain(further.map(|(_, step)| *step));
+    words.map(str::to_owned).collect()
+}
+
+/// How others than SASL take two names is each site's own business (Dovecot's
+/// `auth_master_user_separator`).
+const MASTER_NEEDS_SASL: &str = "a master user can log in by SASL alone";
+
+/// A reply to a login, fit to be shown: withheld if it repeats the password, one line of it, or
+/// enough of a SASL response to read the password from.
+fn quote_without_password(reply: &[u8], account: &Account) -> Quote {
+    let repeats = account
+        .password
+        .reveal()
+        .split(|byte| matches!(byte, b'\r' | b'\n'))
+        .any(|part| contains_ignoring_case(reply, part));
+    let repeats_response = || {
+        sasl::plain(account).map_or(false, |response| {
+            response
+                .windows(8)
+                .any(|part| contains_ignoring_case(reply, part))
+        })
+    };
+    if repeats || repeats_response() {
+        Quote::new("(reply withheld, it repeats the password)")
+    } else {
+        Quote::new(reply)
+    }
+}
+
+/// Dovecot's words up to 2.3 and from 2.4, and those of its older POP3 server, which had no code.
+fn refuses_plaintext(reply: &[u8]) -> bool {
+    [
+        "plaintext authentication dis",
+        "cleartext authentication dis",
+    ]
+    .iter()
+    .any(|words| contains_ignoring_case(reply, words.as_bytes()))
+}
+
+/// Dovecot's refusal of one session more of the same user from the same address, which comes after
+/// the password was accepted. It counts sessions that hang on this backend, so it is no proof of
+/// health; and it may only mean too many monitors, so it is no proof of illness either.
+fn is_over_session_limit(reply: &[u8]) -> bool {
+    contains_ignoring_case(reply, b"maximum number of connections")
+}
+
+/// The response code in brackets at the start of a reply's text (RFC 3501 7.1, RFC 2449 8), in the
+/// server's spelling: `ALERT`, `SYS/TEMP`, `CAPABILITY IMAP4rev1 IDLE`.
+fn response_code(text: &[u8]) -> Option<&[u8]> {
+    let inside = text.strip_prefix(b"[")?;
+    let end = inside.iter().position(|&byte| byte == b']')?;
+    Some(&inside[..end])
+}
+
+/// Never true for an empty `wanted`.
+fn contains_ignoring_case(text: &[u8], wanted: &[u8]) -> bool {
+    !wanted.is_empty()
+        && text
+            .windows(wanted.len())
+            .any(|window| window.eq_ignore_ascii_case(wanted))
+}
+
+/// What follows `word` in `line`: nothing, or the text behind one space. `None` if the line does not
+/// begin with the whole word, in any case.
+fn after_word<'l>(line: &'l [u8], word: &str) -> Option<&'l [u8]> {
+    let (first, rest) = match line.iter().position(|&byte| byte == b' ') {
+        Some(space) => (&line[..space], &line[space + 1..]),
+        None => (line, &line[line.len()..]),
+    };
+    first.eq_ignore_ascii_case(word.as_bytes()).then_some(rest)
+}

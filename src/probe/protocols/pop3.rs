@@ -1,0 +1,309 @@
+//! POP3 (RFC 1939): greeting, CAPA, STLS, USER and PASS or AUTH; then `maildrop` for the work inside.
+//!
+//! It decides what each reply means.
+
+mod maildrop;
+
+use zeroize::Zeroizing;
+
+use crate::account::Account;
+use crate::config::settings::{Auth, Pop3Steps, Probing};
+use crate::outcome::{Failure, Fault, Pass, Stage};
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::table::{
+    Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
+};
+use crate::probe::protocols::{
+    after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
+    refuses_plaintext, response_code, sasl, steps_with_login, Channel, Check, Entry, Progress, Way,
+    MASTER_NEEDS_SASL,
+};
+use crate::quote::Quote;
+
+pub(super) const ROW: Row = Row {
+    name: "pop3",
+    ports: Some(Ports {
+        plain: 110,
+        tls: 995,
+        alone: PortAlone::Implies,
+    }),
+    logs_in: true,
+    starttls: UseOfStartTls {
+        hides: Hides::Password,
+        is_checked_by_default: false,
+    },
+    part: PartInDelivery::Collects,
+    steps,
+    dialogue: Dialogue {
+        begin,
+        resume,
+        take_leave,
+    },
+};
+
+fn steps(probing: &Probing) -> Vec<String> {
+    let Pop3Steps { stat, delete } = probing.steps.pop3;
+    steps_with_login(
+        probing.auth,
+        &[(stat || delete, "STAT"), (delete, "DELE of test messages")],
+    )
+}
+
+/// The longest AUTH command, its line end counted (RFC 5034 4).
+const LONGEST_AUTH: usize = 255;
+
+fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
+    expect_ok(lines).map_err(|fault| Failure::new(Stage::Greeting, fault))?;
+    let account = match check.account {
+        Some(account) => account,
+        None => return Ok(Progress::Done(Pass::Clean)),
+    };
+    let mut capabilities = None;
+    if check.way(true)? == Way::StartTls {
+        let told = ask_capabilities(lines)?;
+        if check.way(told.stls)? == Way::StartTls {
+            lines
+                .send(b"STLS\r\n")
+                .and_then(|()| expect_ok(lines))
+                .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
+            return Ok(Progress::StartTls);
+        }
+        capabilities = Some(told);
+    }
+    enter(lines, check, account, capabilities, check.channel).map(Progress::Done)
+}
+
+/// Nothing that was told before TLS counts any more (RFC 2595 4).
+fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
+    match check.account {
+        Some(account) => enter(lines, check, account, None, Channel::Encrypted),
+        None => Ok(Pass::Clean),
+    }
+}
+
+/// Logs in, and does there what is to be done.
+fn enter(
+    lines: &mut Lines<'_>,
+    check: &Check<'_>,
+    account: &Account,
+    capabilities: Option<Capabilities>,
+    channel: Channel,
+) -> Result<Pass, Failure> {
+    let failed = |fault| Failure::new(Stage::Login, fault);
+    let entry = match check.auth {
+        Auth::Login => log_in(lines, account).map_err(failed)?,
+        Auth::SaslPlain => {
+            let capabilities = match capabilities {
+                Some(capabilities) => capabilities,
+                None => ask_capabilities(lines)?,
+            };
+            authenticate(lines, account, capabilities, channel).map_err(failed)?
+        }
+    };
+    match entry {
+        Entry::In => maildrop::work(lines, check),
+        entry => entry.without_work(check.work).map_err(failed),
+    }
+}
+
+fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
+    lines.send(b"QUIT\r\n")?;
+    lines.read().map(drop)
+}
+
+fn expect_ok(lines: &mut Lines<'_>) -> Result<(), Fault> {
+    match Reply::parse(lines.read()?) {
+        Reply::Ok(_) => Ok(()),
+        Reply::Err(text) => Err(Fault::Unavailable(Quote::new(text))),
+        Reply::Other(line) => Err(Fault::Malformed(Quote::new(line))),
+    }
+}
+
+/// The capabilities that matter here (RFC 2449).
+#[derive(Clone, Copy, Default)]
+struct Capabilities {
+    stls: bool,
+    user: bool,
+    sasl_plain: bool,
+}
+
+/// Asks, for POP3's greeting has none. A server without CAPA has nothing of all that.
+fn ask_capabilities(lines: &mut Lines<'_>) -> Result<Capabilities, Failure> {
+    let failed = |fault| Failure::new(Stage::Capability, fault);
+    let mut told = Capabilities::default();
+    lines.send(b"CAPA\r\n").map_err(failed)?;
+    match Reply::parse(lines.read().map_err(failed)?) {
+        Reply::Ok(_) => {}
+        Reply::Err(_) => return Ok(told),
+        Reply::Other(line) => return Err(failed(Fault::Malformed(Quote::new(line)))),
+    }
+    loop {
+        let line = lines.read().map_err(failed)?;
+        if line == b"." {
+            return Ok(told);
+        }
+        told.stls |= after_word(line, "STLS").is_some();
+        told.user |= after_word(line, "USER").is_some();
+        told.sasl_plain |= after_word(line, "SASL").map_or(false, |mechanisms| {
+            mechanisms
+                .split(|&byte| byte == b' ')
+                .any(|name| name.eq_ignore_ascii_case(b"PLAIN"))
+        });
+    }
+}
+
+/// USER, then PASS once USER was answered: a server that takes no password in clear says so to USER.
+fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
+    if account.master.is_some() {
+        return Err(Fault::CredentialsRefused(Quote::new(MASTER_NEEDS_SASL)));
+    }
+    let password = account.password.reveal();
+    // A line end would begin a command of its own. Said to be refused, so that an account which
+    // cannot be sent takes no backend down.
+    let unfit = |byte: &u8| matches!(byte, b'\0' | b'\r' | b'\n');
+    if account.user.iter().any(unfit) || password.iter().any(unfit) {
+        return Err(Fault::CredentialsRefused(Quote::new(
+            "user name or password has a NUL or a line end, which POP3 cannot carry",
+        )));
+    }
+    let user = [b"USER ", &account.user[..], b"\r\n"].concat();
+    let pass = secret_line(&[b"PASS ", password]);
+    for line in [&user, &*pass] {
+        lines.send(line)?;
+        match login_answer(lines, account)? {
+            Answer::Over(Entry::In) => {}
+            Answer::Over(entry) => return Ok(entry),
+            Answer::GoOn(line) => return Err(Fault::Malformed(line)),
+        }
+    }
+    Ok(Entry::In)
+}
+
+/// The response goes with the command if they fit into a line of it, else when the server asks (RFC
+/// 5034 4).
+fn authenticate(
+    lines: &mut Lines<'_>,
+    account: &Account,
+    capabilities: Capabilities,
+    channel: Channel,
+) -> Result<Entry, Fault> {
+    if !capabilities.sasl_plain {
+        // Dovecot withdraws both where it takes no password in clear.
+        return match channel {
+            Channel::Clear if !capabilities.user => Ok(Entry::PlaintextDisabled),
+            _ => Err(Fault::SaslPlainMissing),
+        };
+    }
+    let response = sasl::plain(account)?;
+    let at_once = secret_line(&[b"AUTH PLAIN ", &response]);
+    if at_once.len() <= LONGEST_AUTH {
+        lines.send(&at_once)?;
+    } else {
+        lines.send(b"AUTH PLAIN\r\n")?;
+        match login_answer(lines, account)? {
+            Answer::GoOn(_) => {}
+            // An OK to half a command is none.
+            Answer::Over(Entry::In) => {
+                return Err(Fault::Malformed(Quote::new(
+                    "logged in before the password was sent",
+                )));
+            }
+            Answer::Over(entry) => return Ok(entry),
+        }
+        lines.send(&secret_line(&[&response]))?;
+    }
+    match login_answer(lines, account)? {
+        Answer::Over(entry) => Ok(entry),
+        Answer::GoOn(_) => Err(Fault::Malformed(Quote::new(
+            "asks for more after the password",
+        ))),
+    }
+}
+
+/// Made at its full size: growing would leave unwiped copies of the password behind.
+fn secret_line(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>() + b"\r\n".len();
+    let mut line = Zeroizing::new(Vec::with_capacity(length));
+    for part in parts {
+        line.extend_from_slice(part);
+    }
+    line.extend_from_slice(b"\r\n");
+    line
+}
+
+/// What the server says to a part of a login.
+enum Answer {
+    Over(Entry),
+    /// It asks for a SASL response; with the line, in case that nobody offered one.
+    GoOn(Quote),
+}
+
+fn login_answer(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Fault> {
+    match Reply::parse(lines.read()?) {
+        Reply::Ok(_) => Ok(Answer::Over(Entry::In)),
+        Reply::Err(text) => refusal(text, account).map(Answer::Over),
+        Reply::Other(line) => {
+            let quote = quote_without_password(line, account);
+            match after_word(line, "+") {
+                Some(_) => Ok(Answer::GoOn(quote)),
+                None => Err(Fault::Malformed(quote)),
+            }
+        }
+    }
+}
+
+/// What an `-ERR` to a login means, by its code (RFC 2449 8.1, RFC 3206).
+fn refusal(text: &[u8], account: &Account) -> Result<Entry, Fault> {
+    let code = response_code(text).unwrap_or_default();
+    let quote = quote_without_password(text, account);
+    let is = |wanted: &str| code.eq_ignore_ascii_case(wanted.as_bytes());
+    // Before IN-USE, which is the code that Dovecot gives this refusal.
+    if is_over_session_limit(text) {
+        Err(Fault::CredentialsRefused(quote))
+    } else if refuses_plaintext(text) {
+        Ok(Entry::PlaintextDisabled)
+    } else if is_trouble(text) {
+        Err(Fault::Unavailable(quote))
+    } else if is("IN-USE") || is("LOGIN-DELAY") {
+        // The login was accepted; another monitor has the maildrop, or had it a moment ago.
+        Ok(Entry::InUse(quote))
+    } else {
+        Err(Fault::CredentialsRefused(quote))
+    }
+}
+
+/// Whether the server says that it has troubles of its own.
+fn is_trouble(text: &[u8]) -> bool {
+    let code = response_code(text).unwrap_or_default();
+    code.eq_ignore_ascii_case(b"SYS/TEMP")
+        || code.eq_ignore_ascii_case(b"SYS/PERM")
+        || is_old_dovecot_failing(text)
+}
+
+/// Dovecot before 2.3 gives its own troubles the code IN-USE, and only the words tell.
+fn is_old_dovecot_failing(text: &[u8]) -> bool {
+    ["temporary authentication failure", "internal error"]
+        .iter()
+        .any(|words| contains_ignoring_case(text, words.as_bytes()))
+}
+
+enum Reply<'l> {
+    /// With the text behind `+OK`.
+    Ok(&'l [u8]),
+    /// With the text behind `-ERR`.
+    Err(&'l [u8]),
+    /// The whole line.
+    Other(&'l [u8]),
+}
+
+impl<'l> Reply<'l> {
+    fn parse(line: &'l [u8]) -> Reply<'l> {
+        if let Some(text) = after_word(line, "+OK") {
+            Reply::Ok(text)
+        } else if let Some(text) = after_word(line, "-ERR") {
+            Reply::Err(text)
+        } else {
+            Reply::Other(line)
+        }
+    }
+}

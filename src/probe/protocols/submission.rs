@@ -1,0 +1,208 @@
+//! SUBMISSION (RFC 6409): greeting, EHLO, STARTTLS, AUTH PLAIN (RFC 4954).
+//!
+//! It decides what each reply means and must never send a password where the server does not offer AUTH
+//! PLAIN. No message is ever sent: Dovecot's submission service passes it on to another server.
+
+use zeroize::Zeroizing;
+
+use crate::account::Account;
+use crate::config::settings::{Auth, Probing};
+use crate::outcome::{Failure, Fault, Pass, Stage};
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::sasl::{self, Consent, Mechanisms};
+use crate::probe::protocols::smtp::{
+    exchange, read_reply, read_reply_quoting, Class, Reply, Subject,
+};
+use crate::probe::protocols::table::{
+    Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
+};
+use crate::probe::protocols::{
+    after_word, is_over_session_limit, quote_without_password, refuses_plaintext, steps_with_login,
+    Channel, Check, Entry, Progress, Way,
+};
+use crate::quote::Quote;
+
+pub(super) const ROW: Row = Row {
+    name: "submission",
+    ports: Some(Ports {
+        plain: 587,
+        tls: 465,
+        alone: PortAlone::SaysNothing,
+    }),
+    logs_in: true,
+    starttls: UseOfStartTls {
+        hides: Hides::Password,
+        is_checked_by_default: true,
+    },
+    part: PartInDelivery::None,
+    steps,
+    dialogue: Dialogue {
+        begin,
+        resume,
+        take_leave,
+    },
+};
+
+/// It has no other login than SASL.
+fn steps(_: &Probing) -> Vec<String> {
+    let mut steps = steps_with_login(Auth::SaslPlain, &[]);
+    steps.insert(1, "EHLO".to_owned());
+    steps
+}
+
+/// A name that is valid everywhere and never looked up (RFC 6761 6.3).
+const EHLO: &[u8] = b"EHLO localhost\r\n";
+
+/// The longest command, its line end counted (RFC 5321 4.5.3.1.4, to which RFC 4954 4 holds AUTH).
+const LONGEST_COMMAND: usize = 512;
+
+fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
+    read_reply(lines, |_| {})
+        .and_then(|reply| reply.success_or(Fault::PolicyRefused))
+        .map_err(|fault| Failure::new(Stage::Greeting, fault))?;
+    let capabilities = say_hello(lines)?;
+    let account = match check.account {
+        Some(account) => account,
+        None => return Ok(Progress::Done(Pass::Clean)),
+    };
+    if check.way(capabilities.starttls)? == Way::StartTls {
+        exchange(lines, b"STARTTLS\r\n")
+            .and_then(Reply::success)
+            .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
+        return Ok(Progress::StartTls);
+    }
+    enter(lines, check, account, capabilities, check.channel).map(Progress::Done)
+}
+
+/// Says EHLO anew, for nothing that was told before TLS counts any more (RFC 3207 4.2).
+fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
+    let capabilities = say_hello(lines)?;
+    match check.account {
+        Some(account) => enter(lines, check, account, capabilities, Channel::Encrypted),
+        None => Ok(Pass::Clean),
+    }
+}
+
+fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
+    exchange(lines, b"QUIT\r\n").map(drop)
+}
+
+/// The capabilities that matter here.
+#[derive(Clone, Copy, Default)]
+struct Capabilities {
+    starttls: bool,
+    mechanisms: Mechanisms,
+}
+
+fn say_hello(lines: &mut Lines<'_>) -> Result<Capabilities, Failure> {
+    let failed = |fault| Failure::new(Stage::Capability, fault);
+    let mut told = Capabilities::default();
+    let mut is_first = true;
+    lines.send(EHLO).map_err(failed)?;
+    let on_text = |text: &[u8]| {
+        // The first line has the server's name, whatever that is (RFC 5321 4.1.1.1).
+        if !std::mem::take(&mut is_first) {
+            told.starttls |= after_word(text, "STARTTLS").is_some();
+            if let Some(list) = after_word(text, "AUTH") {
+                told.mechanisms = Mechanisms::listed(list);
+            }
+        }
+    };
+    read_reply(lines, on_text)
+        .and_then(|reply| reply.success_or(Fault::PolicyRefused))
+        .map_err(failed)?;
+    Ok(told)
+}
+
+fn enter(
+    lines: &mut Lines<'_>,
+    check: &Check<'_>,
+    account: &Account,
+    capabilities: Capabilities,
+    channel: Channel,
+) -> Result<Pass, Failure> {
+    let consent = capabilities
+        .mechanisms
+        .consent(channel, capabilities.starttls);
+    let entry = match consent {
+        Ok(Consent::Given) => log_in(lines, account),
+        Ok(Consent::NotInClear) => Ok(Entry::PlaintextDisabled),
+        Err(fault) => Err(fault),
+    };
+    entry
+        .and_then(|entry| entry.without_work(check.work))
+        .map_err(|fault| Failure::new(Stage::Login, fault))
+}
+
+/// The response goes with the command if they fit into a line of it, else when the server asks (RFC 4954
+/// 4).
+fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
+    let response = sasl::plain(account)?;
+    let at_once = secret_line(&[b"AUTH PLAIN ", &response]);
+    if at_once.len() <= LONGEST_COMMAND {
+        lines.send(&at_once)?;
+    } else {
+        lines.send(b"AUTH PLAIN\r\n")?;
+        match login_answer(lines, account)? {
+            Answer::GoOn => {}
+            // A success of half a command is none.
+            Answer::Over(Entry::In) => {
+                return Err(Fault::Malformed(Quote::new(
+                    "logged in before the password was sent",
+                )));
+            }
+            Answer::Over(entry) => return Ok(entry),
+        }
+        lines.send(&secret_line(&[&response]))?;
+    }
+    match login_answer(lines, account)? {
+        Answer::Over(entry) => Ok(entry),
+        Answer::GoOn => Err(Fault::Malformed(Quote::new(
+            "asks for more after the password",
+        ))),
+    }
+}
+
+/// Made at its full size: growing would leave unwiped copies of the password behind.
+fn secret_line(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+    let length = parts.iter().map(|part| part.len()).sum::<usize>() + b"\r\n".len();
+    let mut line = Zeroizing::new(Vec::with_capacity(length));
+    parts.iter().for_each(|part| line.extend_from_slice(part));
+    line.extend_from_slice(b"\r\n");
+    line
+}
+
+/// What the server says to a part of a login.
+enum Answer {
+    Over(Entry),
+    /// It asks for the response.
+    GoOn,
+}
+
+/// Codes as RFC 4954 6 has them. One that is about the login for now, 454, is the server's trouble; but
+/// 432 asks for another password.
+fn login_answer(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Fault> {
+    let (mut is_over_limit, mut wants_tls) = (false, false);
+    let on_text = |text: &[u8]| {
+        is_over_limit |= is_over_session_limit(text);
+        wants_tls |= refuses_plaintext(text);
+    };
+    let quote = |line: &[u8]| quote_without_password(line, account);
+    let reply = read_reply_quoting(lines, on_text, quote)?;
+    match (&reply.code, reply.class) {
+        _ if is_over_limit => Err(Fault::CredentialsRefused(reply.last)),
+        // 523 is Dovecot's; 530 is what RFC 3207 4 has for any command that TLS has to precede.
+        (b"523" | b"530" | b"538", _) => Ok(Answer::Over(Entry::PlaintextDisabled)),
+        _ if wants_tls => Ok(Answer::Over(Entry::PlaintextDisabled)),
+        (b"235", _) => Ok(Answer::Over(Entry::In)),
+        (b"334", _) => Ok(Answer::GoOn),
+        (b"432", _) => Err(Fault::CredentialsRefused(reply.last)),
+        (_, Class::Closing) => Err(Fault::Bye(reply.last)),
+        (_, Class::Temporary) => Err(Fault::Unavailable(reply.last)),
+        (_, Class::Permanent) if reply.subject == Subject::Server => {
+            Err(Fault::Unavailable(reply.last))
+        }
+        (_, Class::Permanent) => Err(Fault::CredentialsRefused(reply.last)),
+        (_, Class::Success | Class::GoAhead | Class::Other) => Err(Fault::Malformed(reply.last)),
+    }
+}

@@ -1,0 +1,209 @@
+//! The one table of protocols. A row says all that others ask of a protocol: its name, its ports, whether
+//! it logs in, what it turns to TLS for, its part in a deep probe, its steps in words, and its dialogue.
+//!
+//! A new protocol is a file with its dialogue and its row, a line in the table below, and transcripts in
+//! `tests/data/dialogues`. What a reply means is not known here.
+
+use crate::account::{Account, Envelope};
+use crate::config::settings::Probing;
+use crate::outcome::{Failure, Fault, Pass};
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::{
+    any_line, imap, lmtp, pop3, sieve, submission, Check, Progress, Work,
+};
+
+/// Makes the list of protocols and the way to their rows from the one table.
+macro_rules! protocols {
+    ($($(#[$doc:meta])* $name:ident: $row:path,)*) => {
+        /// What is spoken at a port.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Protocol {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Protocol {
+            /// All, in the order of the table.
+            pub const ALL: &'static [Protocol] = &[$(Protocol::$name,)*];
+
+            pub fn row(self) -> &'static Row {
+                match self {
+                    $(Protocol::$name => &$row,)*
+                }
+            }
+        }
+    };
+}
+
+protocols! {
+    Imap: imap::ROW,
+    Pop3: pop3::ROW,
+    Lmtp: lmtp::ROW,
+    Sieve: sieve::ROW,
+    Submission: submission::ROW,
+    /// A port of unknown use: healthy if it sends a line.
+    AnyLine: any_line::ROW,
+}
+
+/// All that others ask of a protocol.
+pub struct Row {
+    /// In lower case: as it is shown, and as `PROTO:PORT` and the file's keys name it.
+    pub name: &'static str,
+    /// None: it has no port of its own, so nobody can ask for it by name.
+    pub ports: Option<Ports>,
+    /// Whether a check logs in, where there is an account.
+    pub logs_in: bool,
+    pub starttls: UseOfStartTls,
+    pub part: PartInDelivery,
+    /// The steps of a check in words, from the greeting on and without TLS, for `--check-config`.
+    pub steps: fn(&Probing) -> Vec<String>,
+    pub dialogue: Dialogue,
+}
+
+/// The ports that a protocol usually has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    pub plain: u16,
+    /// With TLS from the start.
+    pub tls: u16,
+    pub alone: PortAlone,
+}
+
+/// What `-p PORT` without a protocol means, where it is one of a protocol's usual ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortAlone {
+    /// This protocol.
+    Implies,
+    /// Any line, as ever: poolmon did not know the protocol.
+    SaysNothing,
+}
+
+/// Whether a connection that began in clear turns to TLS, where the settings and the server have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UseOfStartTls {
+    pub hides: Hides,
+    /// Whether the certificate is checked where nobody asked for it (`-v 1`, poolmon's default). The Perl
+    /// poolmon did not use STARTTLS everywhere, and nothing may fail that passed there.
+    pub is_checked_by_default: bool,
+}
+
+impl UseOfStartTls {
+    pub const NEVER: UseOfStartTls = UseOfStartTls {
+        hides: Hides::Nothing,
+        is_checked_by_default: false,
+    };
+}
+
+/// What is worth hiding in a dialogue; without it, a connection stays in clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hides {
+    Nothing,
+    Password,
+    Recipient,
+}
+
+/// What a port of the protocol can do in a deep probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartInDelivery {
+    None,
+    Delivers,
+    /// Finds the message and deletes it.
+    Collects,
+}
+
+/// How a protocol is spoken.
+pub struct Dialogue {
+    /// From the greeting on, to the end or to the TLS handshake.
+    pub begin: fn(&mut Lines<'_>, &Check<'_>) -> Result<Progress, Failure>,
+    /// From the handshake on that `begin` asked for.
+    pub resume: fn(&mut Lines<'_>, &Check<'_>) -> Result<Pass, Failure>,
+    /// The good-bye, after a whole reply.
+    pub take_leave: fn(&mut Lines<'_>) -> Result<(), Fault>,
+}
+
+impl Protocol {
+    /// By its name in any case, if it can be asked for by name.
+    pub fn named(name: &str) -> Option<Protocol> {
+        let mut by_name = Protocol::by_name();
+        by_name.find(|protocol| protocol.row().name.eq_ignore_ascii_case(name))
+    }
+
+    /// What a port without a protocol means.
+    pub fn implied_by(number: u16) -> Protocol {
+        let is_implied = |protocol: &Protocol| match protocol.row().ports {
+            Some(ports) => {
+                ports.alone == PortAlone::Implies && [ports.plain, ports.tls].contains(&number)
+            }
+            None => false,
+        };
+        let mut by_name = Protocol::by_name();
+        by_name.find(is_implied).unwrap_or(Protocol::AnyLine)
+    }
+
+    /// The names that can be asked for, for a sentence: `IMAP, POP3, LMTP, SIEVE or SUBMISSION`.
+    pub fn names() -> String {
+        let names: Vec<String> = Protocol::by_name()
+            .map(|protocol| protocol.row().name.to_ascii_uppercase())
+            .collect();
+        match names.split_last() {
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+            None => String::new(),
+        }
+    }
+
+    fn by_name() -> impl Iterator<Item = Protocol> {
+        let all = Protocol::ALL.iter().copied();
+        all.filter(|protocol| protocol.row().ports.is_some())
+    }
+
+    /// Whether a check says anything that is worth hiding, and so may turn to TLS.
+    pub fn has_to_hide(self, account: Option<&Account>, envelope: &Envelope, work: Work) -> bool {
+        match self.row().starttls.hides {
+            Hides::Nothing => false,
+            Hides::Password => account.is_some(),
+            Hides::Recipient => {
+                // A message goes to the account's user where no address is given.
+                let delivers = match work {
+                    Work::Steps(steps) => steps.lmtp.deliver,
+                    Work::Deliver => true,
+                    Work::Collect => false,
+                };
+                envelope.to.is_some() || (delivers && account.is_some())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_alone_means_what_it_meant_to_poolmon() {
+        for (number, expected) in [
+            (143, Protocol::Imap),
+            (993, Protocol::Imap),
+            (110, Protocol::Pop3),
+            (995, Protocol::Pop3),
+            (24, Protocol::Lmtp),
+        ] {
+            assert_eq!(Protocol::implied_by(number), expected);
+        }
+        for number in (1..=u16::MAX).filter(|number| ![143, 993, 110, 995, 24].contains(number)) {
+            assert_eq!(Protocol::implied_by(number), Protocol::AnyLine, "{number}");
+        }
+    }
+
+    #[test]
+    fn each_name_is_found_in_any_case_and_no_other() {
+        for &protocol in Protocol::ALL {
+            let Row { name, ports, .. } = protocol.row();
+            assert_eq!(*name, name.to_ascii_lowercase());
+            let expected = ports.map(|_| protocol);
+            assert_eq!(Protocol::named(name), expected, "{name}");
+            assert_eq!(Protocol::named(&name.to_ascii_uppercase()), expected);
+        }
+        assert_eq!(Protocol::named("line"), None);
+        assert_eq!(Protocol::named(""), None);
+    }
+}
