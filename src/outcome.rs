@@ -123,6 +123,9 @@ pub enum Fault {
     RefusalDelayed,
     /// The login timed out, and this account has had no answer here yet.
     LoginUnanswered,
+    /// The same, and the account before it was refused here: Dovecot may still be delaying all logins from
+    /// this machine for that.
+    LoginDelayed,
     /// The server does not do what is asked with this mailbox: permissions, quota, a missing one.
     MailboxRefused(Quote),
     /// The server has no UIDPLUS (RFC 4315), so nothing could be deleted but what others have marked
@@ -240,6 +243,7 @@ impl Fault {
             | Fault::CredentialsRefused(_)
             | Fault::RefusalDelayed
             | Fault::LoginUnanswered
+            | Fault::LoginDelayed
             | Fault::SaslPlainMissing
             | Fault::MaildropInUse(_)
             | Fault::MailboxRefused(_)
@@ -284,6 +288,9 @@ impl fmt::Display for Fault {
             Fault::StartTlsMissing => f.write_str("required, and not on offer"),
             Fault::CredentialsRefused(text) => write!(f, "login refused {text}"),
             Fault::RefusalDelayed => f.write_str("timed out; this login was refused here before"),
+            Fault::LoginDelayed => f.write_str(
+                "timed out; the server may still be delaying logins for those that it refused before",
+            ),
             Fault::LoginUnanswered => {
                 f.write_str("timed out; this login has not been answered here yet")
             }

@@ -309,7 +309,7 @@ impl Schedule {
     /// It is probed as somebody else from now on. What came of logins before says nothing about this
     /// one: whatever failed at the login or after it needs a whole series of failures again.
     pub fn on_other_login(&mut self) {
-        self.login = LastAnswer::default();
+        self.login.on_other_login();
         self.dissent = Dissent::default();
         self.counts = Counts::new(self.services);
         for failed in &mut self.failed {

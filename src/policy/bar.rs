@@ -119,6 +119,10 @@ impl Bar {
     /// Whether more than half of the others get further at this check, of all and of those of its tag: what
     /// all of a tag have in common must not keep the dead ones of it up.
     pub(super) fn condemns(&self, member: &Member, failing: &Failing) -> bool {
+        // How long a penalty lasts differs from backend to backend, and says nothing about them.
+        if failing.failure.fault == Fault::LoginDelayed {
+            return false;
+        }
         let scope = Scope::of(failing, member.login);
         let groups = [(None, scope), (Some(member.listed.tag.clone()), scope)];
         groups

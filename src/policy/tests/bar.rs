@@ -245,6 +245,18 @@ fn a_refused_login_of_before_is_no_verdict_on_another_account() {
 }
 
 #[test]
+fn a_login_that_is_delayed_for_the_account_before_condemns_nobody() {
+    let mut bench = Bench::new(3);
+    let delayed = || Failure::new(Stage::Login, Fault::LoginDelayed);
+    for _ in 0..2 {
+        bench.passes(1);
+        bench.passes(2);
+        bench.finding(0, Err(delayed()), true);
+    }
+    bench.check_held(0, &AT_LOGIN, None);
+}
+
+#[test]
 fn a_dead_backend_stays_judged_when_the_account_changes() {
     let mut bench = Bench::new(2);
     bench.fails_while_passes(0, 1);
