@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::config::roster::Roster;
 use crate::config::settings::{
-    Brake, Deeds, DrainMode, LogTarget, Plan, Rapid, Restore, Retries, Settings, StartTls, Unknown,
+    Brake, Deeds, DrainMode, LogTarget, MoveLimit, Plan, Rapid, Restore, Retries, Settings,
+    StartTls, Unknown,
 };
 use crate::config::trust::{CertificateName, Checked, Trust};
 use crate::probe::protocols::table::Hides;
@@ -31,6 +32,11 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
     lines.add("accounts", accounts(source, loaded));
     lines.add("certificates", certificates(settings));
     lines.add("when one fails", deeds(settings));
+    lines.add("how many go down", max_down(settings));
+    lines.add("left alone", left_alone(settings));
+    if settings.deeds == Deeds::Told {
+        lines.add("dry run", "no change is sent");
+    }
     lines.add("log", log(settings));
     lines.add("lock file", settings.files.lock.display());
     lines.add("state file", settings.files.state.display());
@@ -258,9 +264,12 @@ fn certificates(settings: &Settings) -> String {
 fn deeds(settings: &Settings) -> String {
     let rules = &settings.rules;
     let users = match rules.drain {
-        DrainMode::Move { .. } => "its users are moved",
-        DrainMode::Drop => "its users are forgotten (HOST-FLUSH)",
-        DrainMode::Leave => "its users are left",
+        DrainMode::Move { limit } => match limit {
+            MoveLimit::All => "its users are moved".to_owned(),
+            MoveLimit::AtMost(most) => format!("its users are moved, {most} at a time"),
+        },
+        DrainMode::Drop => "its users are forgotten (HOST-FLUSH)".to_owned(),
+        DrainMode::Leave => "its users are left".to_owned(),
     };
     let delay = match (rules.down_delay, rules.down_delay_limit) {
         (Duration::ZERO, _) => "it is taken down".to_owned(),
@@ -281,13 +290,34 @@ fn deeds(settings: &Settings) -> String {
     format!("{delay}, {users}, {restore}{script}")
 }
 
+fn max_down(settings: &Settings) -> String {
+    match settings.rules.brake {
+        Brake::Refuge => "all of a tag but one that passes".to_owned(),
+        Brake::AtMost(most) => format!("{most} of a tag at most, and never the last that passes"),
+        Brake::Percent(percent) => {
+            format!("{percent}% of a tag's vhost count at most, and never the last that passes")
+        }
+        Brake::Off => "all of a tag, the last one too".to_owned(),
+    }
+}
+
+fn left_alone(settings: &Settings) -> String {
+    match settings.rules.restore {
+        Restore::Any => format!(
+            "a backend that is healthy here and that somebody else takes down, for {} at first",
+            seconds(settings.rules.hold)
+        ),
+        Restore::Own => "a backend that somebody else takes down".to_owned(),
+    }
+}
+
 fn log(settings: &Settings) -> String {
     let target = match &settings.files.log {
         LogTarget::File(path) => path.display().to_string(),
         LogTarget::Terminal => "standard output".to_owned(),
         LogTarget::Syslog(how) => match &how.socket {
-            Some(socket) => format!("syslog by {}", socket.display()),
-            None => "syslog".to_owned(),
+            Some(socket) => format!("syslog by {}, facility {}", socket.display(), how.facility),
+            None => format!("syslog, facility {}", how.facility),
         },
     };
     format!(
@@ -295,3 +325,6 @@ fn log(settings: &Settings) -> String {
         settings.log_level.as_str().to_lowercase()
     )
 }
+
+#[cfg(test)]
+mod tests;

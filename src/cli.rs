@@ -1,24 +1,18 @@
 //! The command line: arguments in, a command or an error out.
 //!
-//! It owns what poolmon's flags look like (`grammar`), which there are (`options`) and what they
-//! mean (`meaning`). It reads no file, prints nothing and does not look at its surroundings.
+//! What poolmon's flags look like is known in `config::argv`, which there are and what they mean in
+//! `config::table`. It reads no file, prints nothing and does not look at its surroundings.
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
 
+use crate::config::argv::{self, ArgvError, Given};
+use crate::config::chosen::Chosen;
 use crate::program::Program;
 use crate::quote::Quote;
 
-pub mod grammar;
-mod help;
-mod integer;
-mod meaning;
-pub mod options;
-
-pub use grammar::GrammarError;
-pub use help::{help, version};
-pub use meaning::Choices;
+pub use crate::config::help::{help, version};
 
 /// What the program is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +24,11 @@ pub enum Command {
     Version,
 }
 
-/// What is to be done, and by which settings.
+/// What is to be done, and what the command line says of the settings: found good, and only what was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     pub deed: Deed,
-    pub files: WhereFrom,
-    pub choices: Choices,
+    pub choices: Chosen,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,15 +40,6 @@ pub enum Deed {
     CheckConfig,
 }
 
-/// The files that settings are read from, beside the command line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WhereFrom {
-    pub config: Option<PathBuf>,
-    pub accounts: Option<PathBuf>,
-    /// A configuration that is not there is written, with the defaults.
-    pub write_missing: bool,
-}
-
 /// Printed below every error of the command line.
 pub fn hint(called: Program) -> String {
     format!("try {called} --help")
@@ -63,7 +47,8 @@ pub fn hint(called: Program) -> String {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CliError {
-    Grammar(GrammarError),
+    /// Words that are no options, or not as options are written.
+    Argv(ArgvError),
     /// A value that its option has no use for.
     Value {
         option: &'static str,
@@ -75,7 +60,7 @@ pub enum CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CliError::Grammar(error) => error.fmt(f),
+            CliError::Argv(error) => error.fmt(f),
             CliError::Value {
                 option,
                 value,
@@ -89,20 +74,60 @@ impl std::error::Error for CliError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             // Its text is ours already.
-            CliError::Grammar(error) => error.source(),
+            CliError::Argv(error) => error.source(),
             CliError::Value { .. } => None,
         }
     }
 }
 
-impl From<GrammarError> for CliError {
-    fn from(error: GrammarError) -> CliError {
-        CliError::Grammar(error)
+impl From<ArgvError> for CliError {
+    fn from(error: ArgvError) -> CliError {
+        CliError::Argv(error)
     }
 }
 
 /// Reads the arguments, without the program's name. Operands are ignored, as poolmon did.
 pub fn parse(args: Vec<OsString>) -> Result<Command, CliError> {
-    let arguments = grammar::read(options::OPTIONS, args)?;
-    meaning::command(arguments.options)
+    let given = argv::read(args)?.options;
+    let mut choices = Chosen::default();
+    // Flags first: who asks for help gets it, whatever else is wrong.
+    let (valued, flags): (Vec<&Given>, Vec<&Given>) =
+        given.iter().partition(|given| given.value.is_some());
+    take_all(&flags, &mut choices)?;
+    if choices.help.value {
+        return Ok(Command::Help);
+    }
+    if choices.version.value {
+        return Ok(Command::Version);
+    }
+    take_all(&valued, &mut choices)?;
+    Ok(Command::Run(Box::new(Order {
+        deed: match (choices.check_config.value, choices.once.value) {
+            (true, _) => Deed::CheckConfig,
+            (false, true) => Deed::Once,
+            (false, false) => Deed::Watch,
+        },
+        choices,
+    })))
 }
+
+/// Of an option that is given again only the last value counts, and only that one has to be good.
+fn take_all(all: &[&Given], choices: &mut Chosen) -> Result<(), CliError> {
+    for (place, given) in all.iter().enumerate() {
+        let is_same = |later: &&Given| later.option.long == given.option.long;
+        if !given.choice.collects() && all[place + 1..].iter().any(is_same) {
+            continue;
+        }
+        let value = given.value.as_deref();
+        let taken = given.choice.take_option(choices, value);
+        taken.map_err(|expected| CliError::Value {
+            option: given.option.long,
+            value: Quote::new(value.unwrap_or_default().as_bytes()),
+            expected,
+        })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

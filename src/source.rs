@@ -9,15 +9,18 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 
 use crate::account::Account;
-use crate::cli::{Choices, Order};
+use crate::cli::Order;
 use crate::config::accounts::{self, Backends};
+use crate::config::build::NothingToCheck;
+use crate::config::chosen::Chosen;
+use crate::config::chosen::Said;
 use crate::config::credentials::{self, CredentialsError};
 use crate::config::distinct::{self, SameFile};
 use crate::config::dovemon;
-use crate::config::draft::{Draft, NothingToCheck};
 use crate::config::error::{Complaint, ConfigError};
 use crate::config::roster::Roster;
 use crate::config::settings::{Auth, Settings, StartTls, Unknown};
+use crate::config::table::DefaultsOf;
 use crate::probe::protocols::Work;
 use crate::program::Program;
 use crate::quote::Quote;
@@ -28,7 +31,8 @@ use crate::service::Port;
 pub struct Source {
     called: Program,
     folder: PathBuf,
-    choices: Choices,
+    /// The command line's.
+    choices: Chosen,
     config: Option<PathBuf>,
     accounts: Option<PathBuf>,
     /// Where to look for the file of accounts until there is one.
@@ -113,15 +117,17 @@ impl Source {
         order: &Order,
         folder: &Path,
     ) -> Result<(Source, Option<PathBuf>), SourceError> {
-        let files = &order.files;
-        let named = files.config.as_ref().map(|path| vec![folder.join(path)]);
-        let places = named.unwrap_or_else(|| paths(called.configurations()));
+        let choices = order.choices.clone();
+        let named = |path: &Said<PathBuf>| path.clone().said().map(|path| folder.join(path));
+        let config = named(&choices.config).map(|path| vec![path]);
+        let places = config.unwrap_or_else(|| paths(called.configurations()));
+        let write_missing = choices.write_missing_config.value;
         let there = places.iter().find(|path| is_there(path)).cloned();
         let (config, written) = match (there, places.first()) {
             (Some(path), _) => (Some(path), None),
-            (None, None) if files.write_missing => return Err(SourceError::NoPlace),
+            (None, None) if write_missing => return Err(SourceError::NoPlace),
             (None, None) => (None, None),
-            (None, Some(path)) if files.write_missing => {
+            (None, Some(path)) if write_missing => {
                 write_defaults(path).map_err(|cause| SourceError::Write {
                     path: path.clone(),
                     cause,
@@ -133,9 +139,9 @@ impl Source {
         let source = Source {
             called,
             folder: folder.to_owned(),
-            choices: order.choices.clone(),
+            accounts: named(&choices.accounts),
+            choices,
             config,
-            accounts: files.accounts.as_ref().map(|path| folder.join(path)),
             account_places: paths(called.accounts()),
         };
         Ok((source, written))
@@ -160,17 +166,17 @@ impl Source {
         }
         let mut remarks = Vec::new();
         let mut keys = Vec::new();
-        let mut draft = match &self.config {
-            None => Draft::poolmon(),
+        let (of_file, defaults) = match &self.config {
+            None => (Chosen::default(), DefaultsOf::Poolmon),
             Some(path) => {
-                let written = dovemon::read(path, self.called).map_err(SourceError::Config)?;
+                let written = dovemon::read(path).map_err(SourceError::Config)?;
                 remarks.extend(about(path, &written.remarks));
                 keys = written.keys;
-                written.draft
+                (written.choices, DefaultsOf::Dovemon)
             }
         };
-        self.choices.apply(&mut draft);
-        let mut settings = draft.settled().map_err(|cause| {
+        let choices = self.choices.clone().over(of_file);
+        let mut settings = choices.build(defaults, self.called).map_err(|cause| {
             let path = self.config.clone().unwrap_or_default();
             SourceError::Nothing(path, cause)
         })?;

@@ -90,7 +90,7 @@ enum Codes {
 
 impl Codes {
     fn to_follow(called: Program, order: &Order) -> Codes {
-        if called == Program::Dovemon || order.files.config.is_some() {
+        if called == Program::Dovemon || order.choices.config.is_given() {
             Codes::Dovemons
         } else {
             Codes::Poolmons

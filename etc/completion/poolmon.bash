@@ -34,8 +34,8 @@ _poolmon() {
     --flush) words="move drop none" ;;
     --starttls) words="auto require no" ;;
     --restore) words="any own" ;;
-    --max-down) words="all 1 50%" ;;
-    --max-moves) words=100 ;;
+    --max-down) words="all refuge 1 50%" ;;
+    --max-moves) words="all 100" ;;
     -i | --interval) words="5 10 30" ;;
     -t | --timeout) words="2 5 10" ;;
     --retries) words="0 4" ;;

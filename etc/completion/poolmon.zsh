@@ -17,11 +17,11 @@ _arguments -s -S \
     '--retries=[further attempts before a port has failed for good]:number: ' \
     '--retry-delay=[pause before the first further attempt]:seconds: ' \
     '--flush=[what happens to the users of a down backend]:way:(move drop none)' \
-    '--max-moves=[how many users are moved at a time]:number: ' \
+    '--max-moves=[how many users are moved at a time]:number or all:(all)' \
     '--rise=[healthy rounds before a backend counts as healthy]:number: ' \
     '--fall=[failed rounds before a backend counts as failed]:number: ' \
     '--restore=[which down backends are brought up again]:which:(any own)' \
-    '--max-down=[how many backends of a tag may be down]:number, share or all:(all)' \
+    '--max-down=[how many backends of a tag may be down]:number, share or word:(refuge all)' \
     '--down-delay=[how long failed before it is taken down]:seconds: ' \
     '--hold=[how long a down by somebody else is respected]:seconds: ' \
     '--on-change=[run this program at each change]:program:_files' \

@@ -9,9 +9,10 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::choice::Origin;
 use super::error::{Complaint, ConfigError};
 use super::file::{self, Readers};
-use super::keys::{self, Origin};
+use super::nearest::nearest;
 use super::values;
 use super::yaml::{Document, Entry, Malformed, Place, Scalar, Section};
 use crate::account::{Account, Secret};
@@ -99,7 +100,7 @@ const fn field(name: &'static str, field: Field, help: &'static str) -> FieldRow
     FieldRow {
         name,
         help,
-        origin: Origin::Dovemon,
+        origin: Origin::Predecessor,
         field,
     }
 }
@@ -295,7 +296,7 @@ impl Reading {
                     continue;
                 }
                 Field::Port(replaces) => {
-                    let number = keys::port(&value).ok_or_else(|| expected(keys::PORT))?;
+                    let number = values::port(&value).ok_or_else(|| expected(values::PORT))?;
                     backend.ports.push(OwnPort { replaces, number });
                     continue;
                 }
@@ -335,7 +336,7 @@ impl Reading {
             return;
         }
         // Its own name is not shown: in a file gone wrong it may be a password.
-        let text = match keys::nearest(name, FIELDS.iter().map(|row| row.name)) {
+        let text = match nearest(name, FIELDS.iter().map(|row| row.name)) {
             Some(near) => format!("unknown field, ignored; is {near} meant?"),
             None => "unknown field, ignored".to_owned(),
         };

@@ -217,8 +217,9 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::config::draft::{Draft, LogChoice};
-    use crate::config::settings::Hook;
+    use crate::config::chosen::Chosen;
+    use crate::config::table::DefaultsOf;
+    use crate::program::Program;
 
     struct Folder(PathBuf);
 
@@ -236,19 +237,21 @@ mod tests {
         }
 
         /// Each file with a name of its own, none of them there.
-        fn settings(&self, change: impl FnOnce(&mut Draft)) -> Settings {
-            let mut draft = Draft::poolmon();
-            draft.lock = self.path("lock");
-            draft.state = self.path("state");
-            draft.log = LogChoice::File(self.path("log"));
-            draft.socket = self.path("socket");
-            draft.credentials = Some(self.path("credentials"));
-            draft.ca_file = Some(self.path("authorities"));
-            change(&mut draft);
-            let mut settings = draft.settled().unwrap();
-            let script = self.path("script");
-            settings.hook = Some(Hook { script });
-            settings
+        fn settings(&self, change: impl FnOnce(&mut Chosen)) -> Settings {
+            let mut choices = Chosen {
+                lockfile: self.path("lock").into(),
+                state_file: self.path("state").into(),
+                logfile: self.path("log").into(),
+                director_admin_socket: self.path("socket").into(),
+                credfile: self.path("credentials").into(),
+                ca_file: self.path("authorities").into(),
+                beupdatescript: self.path("script").into(),
+                ..Chosen::default()
+            };
+            change(&mut choices);
+            choices
+                .build(DefaultsOf::Poolmon, Program::Poolmon)
+                .unwrap()
         }
 
         fn said(&self, settings: &Settings) -> String {
@@ -287,11 +290,11 @@ mod tests {
         }
         assert_eq!(folder.said(&folder.settings(|_| {})), "well");
         // Nothing is written over these.
-        let null = || Some(PathBuf::from("/dev/null"));
-        let devices = folder.settings(|draft| {
-            draft.log = LogChoice::File("/dev/null".into());
-            draft.credentials = null();
-            draft.ca_file = null();
+        let devices = folder.settings(|choices| {
+            let null = PathBuf::from("/dev/null");
+            choices.logfile = null.clone().into();
+            choices.credfile = null.clone().into();
+            choices.ca_file = null.into();
         });
         assert_eq!(folder.said(&devices), "well");
     }
@@ -318,11 +321,17 @@ mod tests {
                 for name in names.iter().take(if there { 5 } else { 4 }) {
                     let path = folder.path(name);
                     for (purpose, settings) in [
-                        ("lock", folder.settings(|draft| draft.lock = path.clone())),
-                        ("state", folder.settings(|draft| draft.state = path.clone())),
+                        (
+                            "lock",
+                            folder.settings(|choices| choices.lockfile = path.clone().into()),
+                        ),
+                        (
+                            "state",
+                            folder.settings(|choices| choices.state_file = path.clone().into()),
+                        ),
                         (
                             "log",
-                            folder.settings(|draft| draft.log = LogChoice::File(path.clone())),
+                            folder.settings(|choices| choices.logfile = path.clone().into()),
                         ),
                     ] {
                         let said = folder.said(&settings);
@@ -339,7 +348,7 @@ mod tests {
         let folder = Folder::new("state");
         for name in ["state.new", "state.damaged"] {
             let path = folder.path(name);
-            let said = folder.said(&folder.settings(|draft| draft.lock = path));
+            let said = folder.said(&folder.settings(|choices| choices.lockfile = path.into()));
             assert!(
                 said.contains("and .") && said.contains("lock file"),
                 "{said}"
@@ -351,7 +360,7 @@ mod tests {
     fn the_message_names_both_choices_and_the_file() {
         let folder = Folder::new("message");
         let path = folder.path("state");
-        let settings = folder.settings(|draft| draft.lock = path);
+        let settings = folder.settings(|choices| choices.lockfile = path.into());
         assert_eq!(
             folder.said(&settings),
             format!(
@@ -362,7 +371,7 @@ mod tests {
         );
         symlink(folder.path("state"), folder.path("soft")).unwrap();
         let path = folder.path("soft");
-        let said = folder.said(&folder.settings(|draft| draft.lock = path));
+        let said = folder.said(&folder.settings(|choices| choices.lockfile = path.into()));
         assert!(said.contains("soft\", also called \""), "{said}");
     }
 }

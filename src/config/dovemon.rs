@@ -1,19 +1,20 @@
-//! dovemon's configuration file: from its text to a draft.
+//! dovemon's configuration file: from its text to choices.
 //!
-//! The keys are those of `keys`; a known one with a bad value ends the reading, a number of dovemon's
+//! The keys are those of the table; a known one with a bad value ends the reading, a number of dovemon's
 //! that is out of its bounds is remarked upon and taken as the nearest within them, an unknown key is
 //! remarked upon and ignored, as dovemon ignores it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::draft::Draft;
+use super::choice::{Choice, KeyFace};
+use super::chosen::Chosen;
 use super::error::{Complaint, ConfigError};
 use super::file::{self, Readers};
-use super::keys::{self, KeyRow, KEYS};
+use super::nearest::nearest;
+use super::table::{self, find_key, DefaultsOf};
 use super::values::Flush;
 use super::yaml::{Document, Place};
-use crate::program::Program;
 use crate::quote::Quote;
 
 /// A file with every key and a comment on each has a tenth of that.
@@ -26,42 +27,38 @@ const MOST_REMARKS: usize = 20;
 pub const EXAMPLE: &str = include_str!("../../etc/dovemon.config.yml");
 
 /// What a file says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    pub draft: Draft,
+    pub choices: Chosen,
     /// The keys that have a value, in the order of the table.
     pub keys: Vec<&'static str>,
     /// What is odd about it, and no reason to refuse it.
     pub remarks: Vec<Complaint>,
 }
 
-pub fn read(path: &Path, called: Program) -> Result<Written, ConfigError> {
+pub fn read(path: &Path) -> Result<Written, ConfigError> {
     let bytes = file::read(path, Readers::Anybody, LONGEST)
         .map_err(|problem| ConfigError::file(path, problem))?;
-    parse(&bytes, called).map_err(|complaint| ConfigError::text(path, complaint))
+    parse(&bytes).map_err(|complaint| ConfigError::text(path, complaint))
 }
 
-pub fn parse(bytes: &[u8], called: Program) -> Result<Written, Complaint> {
-    let document = Document::new(bytes, |key| keys::find(key).is_some())?;
+pub fn parse(bytes: &[u8]) -> Result<Written, Complaint> {
+    let document = Document::new(bytes, |key| find_key(key).is_some())?;
     let entries = document.flat()?;
     let mut reading = Reading {
         document,
-        written: Written {
-            draft: Draft::dovemon(called),
-            keys: Vec::new(),
-            remarks: Vec::new(),
-        },
+        written: Written::default(),
         given: BTreeMap::new(),
     };
     for entry in entries {
-        match keys::find(&entry.key) {
+        match find_key(&entry.key) {
             Some(row) => reading.on_key(row, entry.value.as_deref(), entry.place)?,
             None => reading.on_unknown(&entry.key, entry.place),
         }
     }
     reading.check_flush()?;
     reading.check_plan()?;
-    let names = KEYS.iter().map(|row| row.name);
+    let names = table::keys().map(|(_, key)| key.name);
     let given = names.filter(|name| reading.given.contains_key(name));
     Ok(Written {
         keys: given.collect(),
@@ -80,7 +77,7 @@ impl Reading {
     /// A key without a value is as good as none.
     fn on_key(
         &mut self,
-        row: &'static KeyRow,
+        (choice, key): (&'static Choice, &'static KeyFace),
         value: Option<&String>,
         place: Place,
     ) -> Result<(), Complaint> {
@@ -88,25 +85,25 @@ impl Reading {
             Some(value) => value,
             None => return Ok(()),
         };
-        if self.given.insert(row.name, place).is_some() {
-            self.remark(place, row.name, "given again, the last one counts");
+        if self.given.insert(key.name, place).is_some() {
+            self.remark(place, key.name, "given again, the last one counts");
         }
-        match row.choose(&mut self.written.draft, value) {
+        match choice.take_key(&mut self.written.choices, key, value) {
             Ok(None) => {}
             Ok(Some(remark)) => {
                 let text = format!("{}: {remark}", Quote::new(value));
-                self.remark(place, row.name, &text);
+                self.remark(place, key.name, &text);
             }
             Err(expected) => {
                 let text = format!("{}: expected {expected}", Quote::new(value));
-                return Err(self.complaint(place, row.name, text));
+                return Err(self.complaint(place, key.name, text));
             }
         }
         Ok(())
     }
 
     fn on_unknown(&mut self, key: &str, place: Place) {
-        let text = match keys::nearest(key, KEYS.iter().map(|row| row.name)) {
+        let text = match nearest(key, table::keys().map(|(_, key)| key.name)) {
             Some(near) => format!("unknown key, ignored; is {near} meant?"),
             None => "unknown key, ignored".to_owned(),
         };
@@ -126,22 +123,17 @@ impl Reading {
 
     /// `use_host_flush` is dovemon's word for `flush: drop`, and its False for another flush.
     fn check_flush(&self) -> Result<(), Complaint> {
-        let draft = &self.written.draft;
-        let (both, flush) = match (self.given.get("use_host_flush"), draft.flush) {
-            (Some(_), Some(flush)) => (self.given["flush"], flush),
+        let choices = &self.written.choices;
+        let flush = match (self.given.get("use_host_flush"), self.given.get("flush")) {
+            (Some(_), Some(place)) => *place,
             _ => return Ok(()),
         };
-        match (draft.host_flush, flush) {
-            (true, Flush::Drop) | (false, Flush::Move | Flush::None) => Ok(()),
-            (true, _) => {
-                Err(self.complaint(both, "flush", "expected drop, as use_host_flush says"))
-            }
-            (false, _) => Err(self.complaint(
-                both,
-                "flush",
-                "expected move or none, as use_host_flush says; leave that out",
-            )),
-        }
+        let expected = match (choices.use_host_flush.value, choices.flush.value) {
+            (true, Flush::Drop) | (false, Flush::Move | Flush::None) => return Ok(()),
+            (true, Flush::Move | Flush::None) => "expected drop, as use_host_flush says",
+            (false, Flush::Drop) => "expected move or none, as use_host_flush says; leave that out",
+        };
+        Err(self.complaint(flush, "flush", expected))
     }
 
     /// poolmon's retries and dovemon's rapid rounds are two plans, of which a monitor follows one.
@@ -164,8 +156,9 @@ impl Reading {
             let text = format!("expected without {rapid}: retries take the place of rapid rounds");
             return Err(self.complaint(place, retries, text));
         }
-        let draft = &self.written.draft;
-        let (rounds, needed) = (draft.rapid.rapid_rounds, draft.rapid.rapid_fails_needed);
+        let defaults = table::defaults(DefaultsOf::Dovemon);
+        let all = self.written.choices.clone().over(defaults);
+        let (rounds, needed) = (all.rapid_rounds.value, all.rapid_fails_needed.value);
         if let Some((name, place)) = given(&["rapid_rounds", "rapid_fails_needed"]) {
             if rounds > 0 && needed > rounds {
                 let text =

@@ -1,20 +1,29 @@
 //! From what the operator wrote to what the program understands.
 //!
-//! `settings` is the one type that all others read; it is put together from a `draft`, in which every
-//! choice stands alone. `trust` says which certificates are checked. `keys` is the table of the
-//! configuration file that `dovemon` reads, `accounts` and `credentials` read whom to log in as, `roster`
-//! says who is probed as whom, `distinct` sees to it that no file has two purposes.
+//! `table` has a row for each choice (`choice`): its option, its key in the file that `dovemon` reads, what
+//! its value looks like (`kind`), and the field of `chosen` that it goes to. `argv` takes the command line
+//! apart as Perl does, `help` explains it. `build` puts what was chosen together to `settings`, the one
+//! type that all others read. `trust` says which certificates are checked, `accounts` and `credentials`
+//! read whom to log in as, `roster` says who is probed as whom, `distinct` sees to it that no file has two
+//! purposes.
 
 pub mod accounts;
+pub mod argv;
+pub mod build;
+pub mod choice;
+pub mod chosen;
 pub mod credentials;
 pub mod distinct;
 pub mod dovemon;
-pub mod draft;
 pub mod error;
 pub mod file;
-pub mod keys;
+pub mod help;
+pub mod kind;
+mod nearest;
+mod number;
 pub mod roster;
 pub mod settings;
+pub mod table;
 pub mod trust;
 pub mod values;
 mod yaml;

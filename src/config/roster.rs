@@ -83,7 +83,8 @@ impl Roster {
 mod tests {
     use super::*;
     use crate::config::accounts;
-    use crate::config::draft::Draft;
+    use crate::config::chosen::Chosen;
+    use crate::config::table::DefaultsOf;
     use crate::program::Program;
 
     const TEXT: &[u8] =
@@ -91,11 +92,14 @@ mod tests {
                           192.0.2.2: {lmtp_port: 1024}\n";
 
     fn target(unknown: Unknown, address: &str) -> Option<(String, Option<Vec<u8>>)> {
-        let mut draft = Draft::dovemon(Program::Dovemon);
-        draft.polls.lmtp.on = true;
-        draft.polls.deep = Some(crate::service::Protocol::Imap);
-        draft.unknown = unknown;
-        let settings = draft.settled().unwrap();
+        let choices = Chosen {
+            poll_lmtp: true.into(),
+            deep_probe: Some(crate::service::Protocol::Imap).into(),
+            poll_unknown_backends: (unknown == Unknown::Probed).into(),
+            ..Chosen::default()
+        };
+        let settings = choices.build(DefaultsOf::Dovemon, Program::Dovemon);
+        let settings = settings.unwrap();
         let account = Account {
             user: b"everybody".to_vec(),
             password: crate::account::Secret::new("p"),

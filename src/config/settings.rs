@@ -1,8 +1,9 @@
 //! The checked configuration: the one type that all other rooms read.
 //!
 //! Nothing in it is optional in the sense of "perhaps set": every value is final, every time a
-//! `Duration`. It is made from a `Draft` and must not read files or arguments itself.
+//! `Duration`. It is made by a `Chosen` and must not read files or arguments itself.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -205,18 +206,20 @@ pub struct Rules {
 }
 
 /// Which down backends are brought up again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Restore {
     /// Whatever is healthy, whoever took it down: poolmon's way.
+    #[default]
     Any,
     /// Only what this monitor took down.
     Own,
 }
 
 /// How many backends of a tag may be down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Brake {
     /// All but one that passes: each down needs a refuge.
+    #[default]
     Refuge,
     /// At most so many, and never without a refuge.
     AtMost(u32),
@@ -246,8 +249,9 @@ pub enum DrainMode {
 }
 
 /// The `max_parallel` of HOST-RESET-USERS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MoveLimit {
+    #[default]
     All,
     /// At least one: the director refuses zero.
     AtMost(std::num::NonZeroU32),
@@ -296,6 +300,13 @@ pub struct Syslog {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facility(i32);
 
+impl Default for Facility {
+    /// syslog(3)'s own.
+    fn default() -> Facility {
+        Facility::USER
+    }
+}
+
 impl Facility {
     pub const USER: Facility = Facility(1 << 3);
     pub const MAIL: Facility = Facility(2 << 3);
@@ -308,6 +319,24 @@ impl Facility {
 
     pub fn code(self) -> i32 {
         self.0
+    }
+}
+
+/// By its name, or else by RFC 3164's number.
+impl fmt::Display for Facility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 20] = [
+            "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron",
+            "authpriv", "ftp", "local0", "local1", "local2", "local3", "local4", "local5",
+            "local6", "local7",
+        ];
+        match NAMES
+            .iter()
+            .find(|name| Facility::named(name) == Some(*self))
+        {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{}", self.0 >> 3),
+        }
     }
 }
 

@@ -29,15 +29,6 @@ pub enum Verify {
     Unsaid,
 }
 
-impl Verify {
-    pub fn said(on: bool) -> Verify {
-        match on {
-            true => Verify::On,
-            false => Verify::Off,
-        }
-    }
-}
-
 /// What is asked of servers' certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificates {
@@ -148,26 +139,28 @@ impl Certificates {
 mod tests {
     use super::*;
     use crate::cli::{self, Command};
+    use crate::config::chosen::Chosen;
     use crate::config::dovemon;
-    use crate::config::draft::Draft;
+    use crate::config::table::DefaultsOf;
     use crate::program::Program;
     use crate::service::Protocol;
 
     /// The settings' certificates with a configuration file, if there is one, and options over it.
     fn certificates(file: Option<&str>, options: &str) -> Certificates {
-        let mut draft = match file {
+        let (of_file, defaults) = match file {
             Some(text) => {
-                let written = dovemon::parse(text.as_bytes(), Program::Dovemon).unwrap();
-                written.draft
+                let written = dovemon::parse(text.as_bytes()).unwrap();
+                (written.choices, DefaultsOf::Dovemon)
             }
-            None => Draft::poolmon(),
+            None => (Chosen::default(), DefaultsOf::Poolmon),
         };
         let words = options.split_whitespace().map(Into::into).collect();
-        match cli::parse(words) {
-            Ok(Command::Run(order)) => order.choices.apply(&mut draft),
+        let choices = match cli::parse(words) {
+            Ok(Command::Run(order)) => order.choices.over(of_file),
             other => panic!("{options}: {other:?}"),
-        }
-        draft.settled().unwrap().probing.certificates
+        };
+        let settings = choices.build(defaults, Program::Dovemon).unwrap();
+        settings.probing.certificates
     }
 
     const PORTS: [(Protocol, Security); 9] = [

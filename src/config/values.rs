@@ -1,23 +1,19 @@
-//! How single values are written: the same in flags and in files.
+//! How words are written: the same on the command line and in files.
 //!
 //! Each function takes a text and gives its meaning, or none; what is expected instead stands in a
 //! constant beside it. Which option or key has the value is not known here.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::num::NonZeroU32;
 
-use super::settings::{Auth, Brake, Restore, StartTls};
+use super::settings::{Auth, Brake, Facility, MoveLimit, Restore, StartTls};
 use crate::probe::protocols::table::PartInDelivery;
-use crate::service::Protocol;
-
-/// A year. Beyond it nobody means it, and clocks may overflow.
-pub const LONGEST_SECONDS: u32 = 365 * 24 * 60 * 60;
-pub const MOST_RETRIES: u32 = 1000;
-pub const MOST_ROUNDS: u32 = 1000;
+use crate::service::{Port, Protocol, Security, Service};
 
 /// What happens to the users of a backend that is taken down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Flush {
+    #[default]
     Move,
     Drop,
     None,
@@ -34,6 +30,15 @@ pub fn flush(text: &str) -> Option<Flush> {
     }
 }
 
+pub const MAX_MOVES: &str = "a number, at least 1, or all";
+
+pub fn max_moves(text: &str) -> Option<MoveLimit> {
+    match text {
+        "all" => Some(MoveLimit::All),
+        text => NonZeroU32::new(whole(text)?).map(MoveLimit::AtMost),
+    }
+}
+
 pub const RESTORE: &str = "any or own";
 
 pub fn restore(text: &str) -> Option<Restore> {
@@ -44,17 +49,18 @@ pub fn restore(text: &str) -> Option<Restore> {
     }
 }
 
-pub const BRAKE: &str = "a number of backends, a percentage such as 50%, or all";
+pub const BRAKE: &str = "a number of backends, a percentage such as 50%, all, or refuge";
 
 pub fn brake(text: &str) -> Option<Brake> {
-    match text.strip_suffix('%') {
-        _ if text == "all" => Some(Brake::Off),
-        Some(percent) => percent
+    match (text, text.strip_suffix('%')) {
+        ("all", _) => Some(Brake::Off),
+        ("refuge", _) => Some(Brake::Refuge),
+        (_, Some(percent)) => percent
             .parse()
             .ok()
             .filter(|percent| *percent <= 100)
             .map(Brake::Percent),
-        None => text.parse().ok().map(Brake::AtMost),
+        (text, None) => text.parse().ok().map(Brake::AtMost),
     }
 }
 
@@ -80,6 +86,12 @@ pub fn auth(text: &str) -> Option<Auth> {
     }
 }
 
+pub const FACILITY: &str = "a facility such as mail or local5";
+
+pub fn facility(text: &str) -> Option<Facility> {
+    Facility::named(text)
+}
+
 pub const DEEP_PROBE: &str = "no, imap or pop3";
 
 /// The protocol that the delivered message is read by, if any is to be delivered.
@@ -89,6 +101,42 @@ pub fn deep_probe(text: &str) -> Option<Option<Protocol>> {
         Some(_) => None,
         None => truth(text).filter(|on| !on).map(|_| None),
     }
+}
+
+pub fn expected_service() -> String {
+    format!(
+        "PORT or PROTO:PORT, where PORT is 1 to 65535 and PROTO is {}",
+        Protocol::names()
+    )
+}
+
+pub fn service(security: Security, text: &str) -> Option<Service> {
+    let (protocol, number) = match text.split_once(':') {
+        Some((protocol, number)) => (Some(protocol), port(number)?),
+        None => (None, port(text)?),
+    };
+    let protocol = match protocol {
+        None => Protocol::implied_by(number),
+        Some(name) => Protocol::named(name)?,
+    };
+    Some(Service::Port(Port {
+        protocol,
+        security,
+        number,
+    }))
+}
+
+pub const PORT: &str = "a port from 1 to 65535";
+
+pub fn port(text: &str) -> Option<u16> {
+    let number = u16::try_from(whole(text)?).ok()?;
+    Some(number).filter(|number| *number > 0)
+}
+
+/// Digits alone: no sign, which `parse` would take.
+fn whole(text: &str) -> Option<u32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
 }
 
 pub const HOST_NAME: &str = "a host name";
@@ -121,25 +169,6 @@ pub fn truth(text: &str) -> Option<bool> {
         "false" | "no" | "off" => Some(false),
         _ => None,
     }
-}
-
-/// Digits, or digits with a point in or before them, to the nanosecond.
-pub fn decimal_seconds(text: &str) -> Option<Duration> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = whole.bytes().chain(fraction.bytes());
-    if text.len() > 20 || (whole.is_empty() && fraction.is_empty()) {
-        return None;
-    }
-    if !digits.into_iter().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let seconds = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
-    let nanos = format!("{fraction:0<9.9}").parse().ok()?;
-    Some(Duration::new(seconds, nanos))
 }
 
 #[cfg(test)]

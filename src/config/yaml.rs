@@ -81,7 +81,7 @@ impl Malformed {
     }
 }
 
-/// One document of YAML, known to be well formed.
+/// A text that may be one document of YAML.
 pub struct Document {
     text: Zeroizing<String>,
     /// Whether every key of a flat document takes a scalar, or only these; others may have anything.
@@ -110,31 +110,21 @@ impl Document {
             text: without_idle_tabs(text.strip_prefix('\u{feff}').unwrap_or(text)),
             known,
         };
-        document.check_syntax()?;
+        document.check_indentation()?;
         Ok(document)
     }
 
-    fn check_syntax(&self) -> Result<(), Malformed> {
+    fn check_indentation(&self) -> Result<(), Malformed> {
         if self.is_empty() {
             return Ok(());
         }
-        // It calls itself for each level, which takes a column at least.
+        // The parser calls itself for each level, which takes a column at least.
         if let Some(line) = self.line_where(|line| indentation(line) > DEEPEST) {
             return Err(Malformed::new(Some(line), Problem::Deep));
         }
         // One of the parsers takes such a tab for a part of the key.
         if let Some(line) = self.indented_by_tab() {
             return Err(Malformed::new(Some(line), Problem::Tab));
-        }
-        for (place, document) in self.parser().enumerate() {
-            if place > 0 {
-                let line = self.second_document();
-                return Err(Malformed::new(line, Problem::SeveralDocuments));
-            }
-            IgnoredAny::deserialize(document).map_err(|error| {
-                let line = error.location().map(|location| location.line());
-                Malformed::new(line, Problem::Syntax(error.to_string()))
-            })?;
         }
         Ok(())
     }
@@ -160,14 +150,15 @@ impl Document {
         })
     }
 
-    fn second_document(&self) -> Option<usize> {
+    fn several_documents(&self) -> Malformed {
         let mut has_content = false;
-        self.line_where(|line| {
+        let line = self.line_where(|line| {
             let begins = line == "---" || line.starts_with("--- ");
             let is_second = begins && has_content;
             has_content |= !line.trim().is_empty() && !line.starts_with('#');
             is_second
-        })
+        });
+        Malformed::new(line, Problem::SeveralDocuments)
     }
 
     fn line_where(&self, is_it: impl FnMut(&str) -> bool) -> Option<usize> {
@@ -198,14 +189,34 @@ impl Document {
             return Ok(Vec::new());
         }
         let walk = Walk::new(self.known, None);
-        let entries = Nullable(seed(&walk)).deserialize(self.parser());
+        let mut documents = self.parser();
+        let entries = match documents.next() {
+            Some(document) => Nullable(seed(&walk)).deserialize(document),
+            None => return Ok(Vec::new()),
+        };
         match entries {
+            Ok(_) if documents.next().is_some() => Err(self.several_documents()),
             Ok(entries) => Ok(entries.unwrap_or_default()),
-            Err(error) => Err(Malformed {
-                line: error.location().map(|location| location.line()),
-                key: walk.key.borrow_mut().take(),
-                problem: Problem::Expected(walk.expected.get()),
-            }),
+            Err(error) => Err(self.fault(&walk, &error)),
+        }
+    }
+
+    /// What the text is not: one document of YAML, or else what was expected at this place of it. The two
+    /// have one type of error, so the text is read again, by a reader that takes anything.
+    fn fault(&self, walk: &Walk, error: &serde_yaml::Error) -> Malformed {
+        let line = |error: &serde_yaml::Error| error.location().map(|location| location.line());
+        for (place, document) in self.parser().enumerate() {
+            if place > 0 {
+                return self.several_documents();
+            }
+            if let Err(error) = IgnoredAny::deserialize(document) {
+                return Malformed::new(line(&error), Problem::Syntax(error.to_string()));
+            }
+        }
+        Malformed {
+            line: line(error),
+            key: walk.key.borrow_mut().take(),
+            problem: Problem::Expected(walk.expected.get()),
         }
     }
 

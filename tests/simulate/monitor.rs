@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use poolmon::account::{Account, Secret};
 use poolmon::backend::{Listed, Stamp};
 use poolmon::config::accounts::{Backends, Particulars};
-use poolmon::config::draft::Draft;
+use poolmon::config::chosen::Chosen;
 use poolmon::config::roster::Roster;
 use poolmon::config::settings::{Deeds, Pace, Rules};
+use poolmon::config::table::DefaultsOf;
 use poolmon::director::client::Lists;
 use poolmon::director::error::{DirectorError, DirectorFault, DirectorStage};
 use poolmon::director::wire::{Change, HostList, Reply, Ring};
@@ -23,6 +24,7 @@ use poolmon::monitor::{
     Engine, Event, Input, Level, Now, Output, Remembered, Report, Request, Terms,
 };
 use poolmon::outcome::Outcome;
+use poolmon::program::Program;
 use poolmon::schedule::{Finding, Next, Schedule, Spread};
 use poolmon::service::{Port, Protocol, Security, Service};
 use poolmon::target::Target;
@@ -699,7 +701,9 @@ fn services_from(first: u16, count: usize) -> Vec<Service> {
 }
 
 fn terms(habits: &Habits, services: usize, logins: &[Option<Login>]) -> Terms {
-    let mut settings = Draft::poolmon().settled().expect("poolmon's defaults");
+    let mut settings = Chosen::default()
+        .build(DefaultsOf::Poolmon, Program::Poolmon)
+        .expect("poolmon's defaults");
     settings.services = services_from(1, services);
     settings.pace = habits.pace;
     settings.rules = habits.rules;

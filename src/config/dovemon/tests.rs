@@ -5,18 +5,37 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use super::*;
-use crate::config::draft::{LogChoice, PlanKind};
-use crate::config::keys::Origin;
-use crate::config::settings::{Brake, Facility, Restore, Unknown};
+use crate::config::choice::Origin;
+use crate::config::kind::Kind;
+use crate::config::settings::{
+    Auth, Brake, DrainMode, Facility, LogTarget, MoveLimit, Plan, Rapid, Restore, RunMode,
+    Settings, Unknown,
+};
+use crate::config::table::keys;
+use crate::program::Program;
 
 fn parsed(text: &str) -> Written {
-    parse(text.as_bytes(), Program::Dovemon).unwrap_or_else(|error| panic!("{text:?}{error}"))
+    parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text:?}{error}"))
 }
 
-fn draft(text: &str) -> Draft {
-    let written = parsed(text);
-    assert_eq!(written.remarks, [], "{text:?}");
-    written.draft
+fn built(text: &str) -> Settings {
+    let built = parsed(text)
+        .choices
+        .build(DefaultsOf::Dovemon, Program::Dovemon);
+    built.unwrap_or_else(|cause| panic!("{text:?}: {cause}"))
+}
+
+/// Of a file that is not remarked upon.
+fn settings(text: &str) -> Settings {
+    assert_eq!(parsed(text).remarks, [], "{text:?}");
+    built(text)
+}
+
+fn rapid(text: &str) -> Rapid {
+    match built(text).pace.plan {
+        Plan::Rapid(rapid) => rapid,
+        Plan::Retries(retries) => panic!("{text:?}: {retries:?}"),
+    }
 }
 
 fn remarks(text: &str) -> Vec<String> {
@@ -25,45 +44,39 @@ fn remarks(text: &str) -> Vec<String> {
 }
 
 fn complaint(text: &[u8]) -> String {
-    match parse(text, Program::Dovemon) {
+    match parse(text) {
         Ok(_) => panic!("{:?} is accepted", Quote::new(text)),
         Err(complaint) => complaint.to_string(),
     }
 }
 
-fn defaults() -> Draft {
-    Draft::dovemon(Program::Dovemon)
+fn defaults() -> Settings {
+    let nothing = Chosen::default();
+    nothing
+        .build(DefaultsOf::Dovemon, Program::Dovemon)
+        .unwrap()
 }
 
 #[test]
 fn a_file_without_keys_means_all_defaults() {
     for text in ["", "\n", "# comments\n\n# only\n", "---\n...\n", "~", "{}"] {
-        assert_eq!(draft(text), defaults(), "{text:?}");
+        assert_eq!(settings(text), defaults(), "{text:?}");
     }
 }
 
 #[test]
 fn the_example_means_the_defaults_and_holds_every_key() {
-    let example = draft(EXAMPLE);
-    assert_eq!(
-        example.settled().unwrap(),
-        defaults().settled().unwrap(),
-        "the example's values are the defaults"
-    );
-    for row in KEYS {
+    assert_eq!(settings(EXAMPLE), defaults());
+    for (choice, key) in keys() {
         let line = EXAMPLE.lines().find_map(|line| {
             let line = line.trim_start_matches('#');
-            let value = line.strip_prefix(row.name)?.strip_prefix(':')?;
+            let value = line.strip_prefix(key.name)?.strip_prefix(':')?;
             Some(value.trim())
         });
-        let value = line.unwrap_or_else(|| panic!("{} is not in the example", row.name));
-        assert_eq!(value, row.default, "{}", row.name);
-        assert!(
-            joined(EXAMPLE).contains(row.help),
-            "{}: {}",
-            row.name,
-            row.help
-        );
+        let value = line.unwrap_or_else(|| panic!("{} is not in the example", key.name));
+        assert_eq!(value, key.default.shown(), "{}", key.name);
+        let help = choice.key_help();
+        assert!(joined(EXAMPLE).contains(help), "{}: {help}", key.name);
     }
 }
 
@@ -78,16 +91,13 @@ fn booleans_are_spelt_as_people_spell_them() {
     for word in [
         "True", "true", "TRUE", "yes", "Yes", "on", "ON", "'True'", "\"yes\"",
     ] {
-        assert!(
-            draft(&format!("poll_pop3: {word}\n")).polls.pop3.on,
-            "{word}"
-        );
+        let choices = parsed(&format!("poll_pop3: {word}\n")).choices;
+        assert!(choices.poll_pop3.value, "{word}");
     }
     for word in ["False", "false", "no", "No", "off", "'no'"] {
-        assert!(
-            !draft(&format!("poll_imap: {word}\n")).polls.imap.on,
-            "{word}"
-        );
+        let choices = parsed(&format!("poll_imap: {word}\n")).choices;
+        assert!(choices.poll_imap.is_given(), "{word}");
+        assert!(!choices.poll_imap.value, "{word}");
     }
     for word in ["1", "0", "y", "n", "maybe", "''", "'True '"] {
         let message = complaint(format!("poll_imap: {word}\n").as_bytes());
@@ -118,34 +128,44 @@ fn untidy_files_mean_what_they_seem_to() {
         "timeout:\ninterval: 15\n",
         "timeout: ~\ninterval: 15\n",
     ] {
-        let draft = draft(text);
-        assert_eq!(draft.interval, ten, "{text:?}");
-        assert_eq!(draft.timeout, Duration::from_secs(3), "{text:?}");
+        let pace = settings(text).pace;
+        assert_eq!(pace.interval, ten, "{text:?}");
+        assert_eq!(pace.timeout, Duration::from_secs(3), "{text:?}");
     }
 }
 
 #[test]
 fn each_kind_of_key_has_its_meaning() {
-    let draft = draft(
+    let settings = settings(
         "loglevel: 2\nlockfile: /run/d.pid\nsyslog_facility: 'LOCAL5'\nimap_ssl: yes\n\
          imaps_port: 1993\nauth: sasl\nrestore: any\nmax_down: 50%\nhold: 7\nmax_moves: 3\n\
-         poll_unknown_backends: no\nlogger_socket_addr: /run/log\ndelayed_down_limit: 0\n\
-         rapidpoll_timeout: 1.5\nbeupdatescript: ''\nlogfile: /var/log/x\n",
+         poll_unknown_backends: no\nlogger_socket_addr: /run/log\nuse_delayed_down: yes\n\
+         delayed_down_limit: 0\nbeupdatescript: ''\n",
     );
-    assert_eq!(draft.log_level, LevelFilter::Error);
-    assert_eq!(draft.lock.to_str(), Some("/run/d.pid"));
-    assert_eq!(Some(draft.syslog.facility), Facility::named("local5"));
-    assert!(draft.polls.imap.tls);
-    assert_eq!(draft.polls.imap.tls_port, 1993);
-    assert_eq!(draft.restore, Restore::Any);
-    assert_eq!(draft.brake, Brake::Percent(50));
-    assert_eq!(draft.hold, Some(Duration::from_secs(7)));
-    assert_eq!(draft.max_moves.map(u32::from), Some(3));
-    assert_eq!(draft.unknown, Unknown::LeftAlone);
-    assert_eq!(draft.down_delay_limit, Some(0));
-    assert_eq!(draft.rapid.rapid_timeout, Duration::from_millis(1500));
-    assert_eq!(draft.hook, None);
-    assert_eq!(draft.log, LogChoice::File("/var/log/x".into()));
+    assert_eq!(settings.log_level, LevelFilter::Error);
+    assert_eq!(settings.files.lock.to_str(), Some("/run/d.pid"));
+    match &settings.files.log {
+        LogTarget::Syslog(syslog) => {
+            assert_eq!(Some(syslog.facility), Facility::named("local5"));
+            assert_eq!(syslog.socket, Some("/run/log".into()));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(settings.services[0].to_string(), "imap+tls:1993");
+    assert_eq!(settings.probing.auth, Auth::SaslPlain);
+    let rules = settings.rules;
+    assert_eq!(rules.restore, Restore::Any);
+    assert_eq!(rules.brake, Brake::Percent(50));
+    assert_eq!(rules.hold, Duration::from_secs(7));
+    let limit = MoveLimit::AtMost(3.try_into().unwrap());
+    assert_eq!(rules.drain, DrainMode::Move { limit });
+    assert_eq!(rules.down_delay_limit, Some(0));
+    assert_eq!(settings.accounts.unknown, Unknown::LeftAlone);
+    assert_eq!(settings.hook, None);
+    let rapid_timeout = rapid("rapidpoll_timeout: 1.5\n").rapid_timeout;
+    assert_eq!(rapid_timeout, Duration::from_millis(1500));
+    let log = built("logfile: /var/log/x\n").files.log;
+    assert_eq!(log, LogTarget::File("/var/log/x".into()));
     for (level, expected) in [
         (0, LevelFilter::Info),
         (1, LevelFilter::Warn),
@@ -153,8 +173,8 @@ fn each_kind_of_key_has_its_meaning() {
         (3, LevelFilter::Debug),
         (99, LevelFilter::Debug),
     ] {
-        let draft = parsed(&format!("loglevel: {level}\n")).draft;
-        assert_eq!(draft.log_level, expected, "{level}");
+        let settings = built(&format!("loglevel: {level}\n"));
+        assert_eq!(settings.log_level, expected, "{level}");
     }
 }
 
@@ -164,9 +184,9 @@ fn debug_goes_to_the_terminal_wherever_the_log_is() {
         "debug: True\nlogfile: /var/log/x\n",
         "logfile: /var/log/x\ndebug: True\n",
     ] {
-        let draft = draft(text);
-        assert!(draft.foreground);
-        assert_eq!(draft.log, LogChoice::Terminal);
+        let settings = settings(text);
+        assert_eq!(settings.run, RunMode::Foreground);
+        assert_eq!(settings.files.log, LogTarget::Terminal);
     }
 }
 
@@ -256,11 +276,10 @@ fn a_bad_value_is_refused_with_line_key_and_expectation() {
 fn numbers_of_dovemons_keys_never_keep_the_program_from_starting() {
     let second = Duration::from_secs(1);
     // As documented, 0 to n.
-    let zeros =
-        draft("timeout: 0\nretry_count: 0\nrapid_rounds: 0\ndelayed_down_delay: 0\nloglevel: 0\n");
-    assert_eq!(zeros.timeout, Duration::ZERO);
-    assert_eq!((zeros.rapid.retry_count, zeros.rapid.rapid_rounds), (0, 0));
-    zeros.settled().unwrap();
+    let zeros = "timeout: 0\nretry_count: 0\nrapid_rounds: 0\ndelayed_down_delay: 0\nloglevel: 0\n";
+    assert_eq!(settings(zeros).pace.timeout, 2 * second);
+    let plan = rapid(zeros);
+    assert_eq!((plan.retry_count, plan.rapid_rounds), (0, 0));
     // Where 0 makes no sense, and beyond what is documented.
     for (text, said) in [
         (
@@ -276,18 +295,17 @@ fn numbers_of_dovemons_keys_never_keep_the_program_from_starting() {
             "\"-5\": expected seconds, at least 1, at most 31536000; 1 is taken",
         ),
     ] {
-        assert_eq!(parsed(text).draft.interval, second, "{text:?}");
+        assert_eq!(built(text).pace.interval, second, "{text:?}");
         assert_eq!(remarks(text), [format!(":1: interval: {said}")]);
     }
-    let written = parsed("rapidpoll_timeout: 0\nrapid_fails_needed: 0\nretry_count: 3.5\n");
-    assert_eq!(written.draft.rapid.rapid_timeout, second);
-    assert_eq!(written.draft.rapid.rapid_fails_needed, 1);
-    assert_eq!(written.draft.rapid.retry_count, 4);
-    assert_eq!(written.remarks.len(), 3);
-    for row in KEYS.iter().filter(|row| row.origin == Origin::Dovemon) {
-        use crate::config::keys::Kind;
+    let text = "rapidpoll_timeout: 0\nrapid_fails_needed: 0\nretry_count: 3.5\n";
+    assert_eq!(rapid(text).rapid_timeout, second);
+    assert_eq!(rapid(text).rapid_fails_needed, 1);
+    assert_eq!(rapid(text).retry_count, 4);
+    assert_eq!(remarks(text).len(), 3);
+    for (choice, key) in keys().filter(|(_, key)| key.origin == Origin::Predecessor) {
         if !matches!(
-            row.kind,
+            choice.kind,
             Kind::Seconds(_) | Kind::Delay(_) | Kind::Limit(_) | Kind::Count(..)
         ) {
             continue;
@@ -302,8 +320,8 @@ fn numbers_of_dovemons_keys_never_keep_the_program_from_starting() {
             "1000000000",
             "99999999999999999999999",
         ] {
-            let text = format!("{}: {value}\n", row.name);
-            parsed(&text).draft.settled().unwrap();
+            let text = format!("{}: {value}\n", key.name);
+            built(&text);
             assert!(remarks(&text).len() <= 2, "{text}");
         }
     }
@@ -318,19 +336,19 @@ fn an_unknown_key_is_ignored_with_its_line_and_the_nearest_known_name() {
             ":4: \"colour\": unknown key, ignored",
         ]
     );
-    let written = parsed("backends:\n  - a\n  - {b: [c]}\ninterval: 7\n");
-    assert_eq!(written.draft.interval, Duration::from_secs(7));
-    assert_eq!(written.remarks.len(), 1);
+    let text = "backends:\n  - a\n  - {b: [c]}\ninterval: 7\n";
+    assert_eq!(built(text).pace.interval, Duration::from_secs(7));
+    assert_eq!(remarks(text).len(), 1);
     let many: String = (0..1000).map(|n| format!("zz{n}: 1\n")).collect();
     assert_eq!(remarks(&many).len(), MOST_REMARKS);
 }
 
 #[test]
 fn of_a_key_given_twice_the_last_counts() {
-    let written = parsed("interval: 5\ntimeout: 2\ninterval: 6\n");
-    assert_eq!(written.draft.interval, Duration::from_secs(6));
+    let text = "interval: 5\ntimeout: 2\ninterval: 6\n";
+    assert_eq!(built(text).pace.interval, Duration::from_secs(6));
     assert_eq!(
-        remarks("interval: 5\ntimeout: 2\ninterval: 6\n"),
+        remarks(text),
         [":3: interval: given again, the last one counts"]
     );
 }
@@ -344,7 +362,7 @@ fn flush_and_use_host_flush_may_not_contradict() {
         "use_host_flush: True\n",
         "flush: drop\n",
     ] {
-        draft(text);
+        settings(text);
     }
     assert_eq!(
         complaint(b"use_host_flush: True\nflush: move\n"),
@@ -358,8 +376,9 @@ fn flush_and_use_host_flush_may_not_contradict() {
 
 #[test]
 fn retries_and_rapid_rounds_are_two_plans() {
-    assert_eq!(draft("retry_count: 5\n").plan, PlanKind::Rapid);
-    assert_eq!(draft("retries: 2\n").plan, PlanKind::Retries);
+    assert_eq!(rapid("retry_count: 5\n").retry_count, 5);
+    let plan = settings("retries: 2\n").pace.plan;
+    assert!(matches!(plan, Plan::Retries(retries) if retries.retries == 2));
     assert_eq!(
         complaint(b"rapid_rounds: 5\nretries: 2\n"),
         ":2: retries: expected without rapid_rounds: retries take the place of rapid rounds"

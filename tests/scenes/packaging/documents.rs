@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use poolmon::cli::options::{OptionRow, ValueKind, OPTIONS};
 use poolmon::config::accounts::FIELDS;
-use poolmon::config::keys::{Origin, KEYS};
+use poolmon::config::choice::{OptionFace, Origin, Takes};
+use poolmon::config::table::{keys, options};
 use poolmon::monitor::policy::Rule;
 use poolmon::service::Protocol;
 
@@ -34,7 +34,9 @@ fn long_names(text: &str) -> BTreeSet<String> {
 }
 
 fn table_names() -> BTreeSet<String> {
-    OPTIONS.iter().map(|row| row.long.to_string()).collect()
+    options()
+        .map(|(_, option)| option.long.to_string())
+        .collect()
 }
 
 /// The items of the man page's lists: what stands behind `.It`, and the text up to the next.
@@ -62,7 +64,7 @@ fn items_of(page: &str, section: &str) -> Vec<(String, String)> {
 }
 
 /// `Fl S , Fl -socket Ar PATH`.
-fn heading(row: &OptionRow) -> String {
+fn heading(row: &OptionFace) -> String {
     let mut names: Vec<String> = row
         .short
         .chars()
@@ -73,9 +75,9 @@ fn heading(row: &OptionRow) -> String {
         .collect();
     names.push(format!("Fl -{}", row.long));
     let names = names.join(" , ");
-    match row.value {
-        ValueKind::Flag => names,
-        ValueKind::Integer { hint } | ValueKind::Text { hint } => format!("{names} Ar {hint}"),
+    match row.takes {
+        Takes::Nothing => names,
+        Takes::Integer(hint) | Takes::Text(hint) => format!("{names} Ar {hint}"),
     }
 }
 
@@ -93,7 +95,7 @@ fn every_option_stands_in_help_man_page_and_completions_and_no_other() {
     }
 
     let (bash, zsh) = (text_of(BASH), text_of(ZSH));
-    for row in OPTIONS {
+    for (_, row) in options() {
         for short in row.short.chars().filter(|short| *short != '?') {
             let has = |text: &str| {
                 text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
@@ -107,13 +109,13 @@ fn every_option_stands_in_help_man_page_and_completions_and_no_other() {
 #[test]
 fn the_man_page_describes_each_option_once_with_its_default() {
     let items = items("OPTIONS");
-    assert_eq!(items.len(), OPTIONS.len());
-    for row in OPTIONS {
+    assert_eq!(items.len(), options().count());
+    for (_, row) in options() {
         let heading = heading(row);
         let found: Vec<_> = items.iter().filter(|(head, _)| *head == heading).collect();
         assert_eq!(found.len(), 1, "{heading}");
         let body = &found[0].1;
-        match row.default {
+        match row.default.shown() {
             "" => assert!(!body.contains("Default:"), "{heading}: {body}"),
             default => {
                 let default = format!("Default: {default}. ");
@@ -127,25 +129,59 @@ fn the_man_page_describes_each_option_once_with_its_default() {
 fn the_man_page_of_the_configuration_describes_each_key_once_with_its_default() {
     let items = items_of(CONFIG_MAN, "KEYS");
     let headings: Vec<String> = items.iter().map(|(head, _)| head.clone()).collect();
-    let expected: Vec<String> = KEYS
-        .iter()
-        .map(|row| format!("Cm {} Ar {}", row.name, row.kind.hint()))
+    let expected: Vec<String> = keys()
+        .map(|(choice, key)| format!("Cm {} Ar {}", key.name, choice.kind.hint()))
         .collect();
     assert_eq!(headings, expected);
-    for (row, (_, body)) in KEYS.iter().zip(&items) {
-        let default = match row.default {
+    for ((choice, row), (_, body)) in keys().zip(&items) {
+        let default = match row.default.shown() {
             "" => "Default: none. ".to_owned(),
             default => format!("Default: {default}. "),
         };
         assert!(body.contains(&default), "{}: {body}", row.name);
-        let option = format!("On the command line: .Fl -{} . ", row.option);
-        let has_option = !row.option.is_empty();
+        let option = match choice.option_of_key() {
+            Some(option) => format!("On the command line: .Fl -{option} . "),
+            None => "On the command line: .Fl -".to_owned(),
+        };
+        let has_option = choice.option_of_key().is_some();
         assert_eq!(body.contains(&option), has_option, "{}: {body}", row.name);
         let is_added = row.origin == Origin::Added;
         assert_eq!(body.contains("Not in dovemon."), is_added, "{}", row.name);
-        let help = &row.help[1..];
+        let help = &choice.key_help()[1..];
         assert!(body.contains(help), "{}: {body}", row.name);
     }
+}
+
+#[test]
+fn the_completions_offer_the_words_that_the_table_has() {
+    let (bash, zsh) = (text_of(BASH), text_of(ZSH));
+    let mut lists = 0;
+    for (_, option) in options() {
+        let hint = match option.takes {
+            Takes::Text(hint) | Takes::Integer(hint) if hint.contains('|') => hint,
+            _ => continue,
+        };
+        // Capitals stand for a value: N, PATH.
+        let is_word = |word: &&str| !word.contains(|c: char| c.is_ascii_uppercase());
+        let words: Vec<&str> = hint.split('|').filter(is_word).collect();
+        let name = format!("--{}", option.long);
+        // From the option to the next one.
+        let offered = |text: &str, begin: &str| {
+            let start = text.find(begin).unwrap_or_else(|| panic!("{name}"));
+            let line = text[start..].split('\n').take(2).collect::<String>();
+            line.split(|c: char| !c.is_ascii_alphanumeric())
+                .map(str::to_owned)
+                .collect::<BTreeSet<String>>()
+        };
+        let in_bash = offered(&bash, &format!("{name})"));
+        let in_zsh = offered(&zsh, &format!("{name}="));
+        for word in words {
+            assert!(in_bash.contains(word), "bash: {name}: {word}");
+            assert!(in_zsh.contains(word), "zsh: {name}: {word}");
+        }
+        lists += 1;
+    }
+    assert!(lists > 5);
 }
 
 #[test]
@@ -166,6 +202,28 @@ fn every_field_of_an_account_stands_in_man_page_and_example() {
             row.name
         );
     }
+}
+
+#[test]
+fn the_options_of_the_example_are_options() {
+    let place = Place::new();
+    let text = text_of("etc/poolmon.conf").replace("\n#OPTIONS=", "\nOPTIONS=");
+    let assignments = text.split("\nOPTIONS=").skip(1);
+    let mut read = 0;
+    for assignment in assignments {
+        let script =
+            format!("OPTIONS={assignment}\neval \"set -- $OPTIONS\"; printf '%s\\n' \"$@\"");
+        let mut shell = Command::new("sh");
+        let words = command::run(shell.args(["-c", &script]), place.folder(), SOON).success();
+        let arguments = words.lines().map(Into::into).collect();
+        let understood = poolmon::cli::parse(arguments);
+        assert!(
+            matches!(understood, Ok(poolmon::cli::Command::Run(_))),
+            "{words}: {understood:?}"
+        );
+        read += 1;
+    }
+    assert_eq!(read, 4);
 }
 
 #[test]

@@ -1,8 +1,7 @@
-//! What Perl's Getopt::Long was asked (`tests/argv.pl`), put to our grammar.
+//! What Perl's Getopt::Long was asked (`tests/argv.pl`), put to our reader.
 
 use std::collections::BTreeMap;
 
-use super::super::options::OPTIONS;
 use super::*;
 
 /// A word as `tests/argv.pl` writes it.
@@ -41,12 +40,12 @@ fn written(word: OsString) -> String {
 
 /// What we make of `words`, written like the table.
 fn verdict(words: Vec<OsString>) -> String {
-    let arguments = match read(OPTIONS, words) {
+    let arguments = match read(words) {
         Ok(arguments) => arguments,
         Err(_) => return "refused".to_string(),
     };
     let mut found: BTreeMap<&str, String> = BTreeMap::new();
-    for Given { option, value } in arguments.options {
+    for Given { option, value, .. } in arguments.options {
         if option.origin == Origin::Added {
             // Perl was only told of poolmon's own.
             return "refused".to_string();
@@ -54,7 +53,7 @@ fn verdict(words: Vec<OsString>) -> String {
         let shown = match value.map(written) {
             None => option.long.to_string(),
             Some(value) => {
-                let integer = matches!(option.value, ValueKind::Integer { .. });
+                let integer = matches!(option.takes, Takes::Integer(_));
                 let large = value.trim_start_matches('-').len() > 18;
                 let value = if integer && large { "large" } else { &value };
                 match found.remove(option.long) {
@@ -134,7 +133,7 @@ fn added_options_are_abbreviated_only_where_poolmon_refused() {
         ("--v=1", Some("ssl-verify")),
         ("--l=x", Some("logfile")),
     ] {
-        let found = read(OPTIONS, [OsString::from(word)])
+        let found = read([OsString::from(word)])
             .ok()
             .map(|arguments| arguments.options[0].option.long);
         assert_eq!(found, expected, "{word}");
@@ -162,7 +161,7 @@ fn errors_name_what_is_wrong() {
             r#"--timeout: "\x1b[2J": expected a whole number"#,
         ),
     ] {
-        let error = read(OPTIONS, words.iter().map(OsString::from)).unwrap_err();
+        let error = read(words.iter().map(OsString::from)).err().unwrap();
         assert_eq!(error.to_string(), expected, "{words:?}");
     }
 }

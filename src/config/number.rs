@@ -1,12 +1,13 @@
-//! Numbers as the configuration file has them, with their bounds.
+//! Numbers as the command line and the file have them, with their bounds.
 //!
 //! dovemon documents "0-n" for most of its numbers. What makes no sense here is taken as the nearest
-//! that does, with a remark, where a key is dovemon's own; it is refused where it is not.
+//! that does, with a remark, where a key is dovemon's own; elsewhere it is refused.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::config::values;
+/// A year. Beyond it nobody means it, and clocks may overflow.
+const LONGEST_SECONDS: u32 = 365 * 24 * 60 * 60;
 
 /// What becomes of a number that is out of its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(super) struct Taken<T> {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(values::LONGEST_SECONDS as u64);
+const LONGEST: Duration = Duration::from_secs(LONGEST_SECONDS as u64);
 
 /// At least one: a pause that never ends and a poll that has no time are no good.
 pub(super) fn seconds(text: &str, beyond: Beyond) -> Result<Taken<Duration>, String> {
@@ -50,7 +51,7 @@ fn duration(
     least: &str,
     nearest: impl Fn(Duration) -> Duration,
 ) -> Result<Taken<Duration>, String> {
-    let expected = || format!("seconds, {least}, at most {}", values::LONGEST_SECONDS);
+    let expected = || format!("seconds, {least}, at most {}", LONGEST_SECONDS);
     let Decimal { written, below } = Decimal::of(text).ok_or_else(expected)?;
     let value = nearest(written);
     let is_written = value == written && !below;

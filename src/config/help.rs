@@ -1,21 +1,22 @@
 //! What `--help` and `--version` say, and the option table as getopts wants it.
 
-use super::options::{ValueKind, OPTIONS};
+use super::choice::{Takes, Usual};
+use super::table::options;
 use crate::program::Program;
 
 /// Every option of the table, declared to getopts. All may be repeated.
-pub(super) fn declared() -> getopts::Options {
+fn declared() -> getopts::Options {
     let mut declared = getopts::Options::new();
-    for row in OPTIONS {
-        let short: String = row.short.chars().take(1).collect();
-        let text = match row.default {
-            "" => row.help.to_string(),
-            default => format!("{} (default: {default})", row.help),
+    for (choice, option) in options() {
+        let short: String = option.short.chars().take(1).collect();
+        let text = match option.default {
+            Usual::Nothing => choice.help.to_string(),
+            default => format!("{} (default: {})", choice.help, default.shown()),
         };
-        match row.value {
-            ValueKind::Flag => declared.optflagmulti(&short, row.long, &text),
-            ValueKind::Integer { hint } | ValueKind::Text { hint } => {
-                declared.optmulti(&short, row.long, &text, hint)
+        match option.takes {
+            Takes::Nothing => declared.optflagmulti(&short, option.long, &text),
+            Takes::Integer(hint) | Takes::Text(hint) => {
+                declared.optmulti(&short, option.long, &text, hint)
             }
         };
     }
@@ -47,15 +48,13 @@ mod tests {
         let help = help(Program::Poolmon);
         let words: Vec<&str> = help.split_whitespace().collect();
         let text = words.join(" ");
-        for row in OPTIONS {
-            assert!(words.contains(&format!("--{}", row.long).as_str()));
-            assert!(text.contains(row.help), "{}", row.long);
-            if !row.default.is_empty() {
-                assert!(
-                    text.contains(&format!("(default: {})", row.default)),
-                    "{}",
-                    row.long
-                );
+        for (choice, option) in options() {
+            let name = option.long;
+            assert!(words.contains(&format!("--{name}").as_str()));
+            assert!(text.contains(choice.help), "{name}");
+            let default = option.default.shown();
+            if !default.is_empty() {
+                assert!(text.contains(&format!("(default: {default})")), "{name}");
             }
         }
         assert!(text.contains(&format!("PROTO is {}", Protocol::names())));

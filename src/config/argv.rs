@@ -10,42 +10,49 @@ use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt;
 
-use super::integer;
-use super::options::{OptionRow, Origin, ValueKind};
+use super::choice::{Choice, OptionFace, Origin, Takes};
+use super::table::options;
 use crate::quote::Quote;
 
-/// An option as given, under its full name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+mod integer;
+
+/// An option of the table, with its row.
+type Row = (&'static Choice, &'static OptionFace);
+
+/// An option as given, with its row of the table.
 pub struct Given {
-    pub option: &'static OptionRow,
+    pub choice: &'static Choice,
+    pub option: &'static OptionFace,
     /// None for a flag; an integer is made plain (`integer`).
     pub value: Option<OsString>,
 }
 
 impl Given {
-    fn flag(option: &'static OptionRow) -> Given {
+    fn flag((choice, option): Row) -> Given {
         Given {
+            choice,
             option,
             value: None,
         }
     }
 
-    fn valued(option: &'static OptionRow, value: impl Into<Vec<u8>>) -> Given {
+    fn valued((choice, option): Row, value: impl Into<Vec<u8>>) -> Given {
         Given {
+            choice,
             option,
             value: Some(OsString::from_vec(value.into())),
         }
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub struct Arguments {
     pub options: Vec<Given>,
     pub operands: Vec<OsString>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GrammarError {
+pub enum ArgvError {
     Unknown {
         option: Quote,
     },
@@ -65,11 +72,11 @@ pub enum GrammarError {
     },
 }
 
-impl fmt::Display for GrammarError {
+impl fmt::Display for ArgvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            GrammarError::Unknown { option } => write!(f, "unknown option {option}"),
-            GrammarError::Ambiguous { option, meanings } => {
+            ArgvError::Unknown { option } => write!(f, "unknown option {option}"),
+            ArgvError::Ambiguous { option, meanings } => {
                 write!(f, "option {option} is ambiguous: ")?;
                 for (place, meaning) in meanings.iter().enumerate() {
                     let comma = if place == 0 { "" } else { ", " };
@@ -77,22 +84,19 @@ impl fmt::Display for GrammarError {
                 }
                 Ok(())
             }
-            GrammarError::NoValue { option } => write!(f, "--{option}: a value is missing"),
-            GrammarError::UnwantedValue { option } => write!(f, "--{option}: takes no value"),
-            GrammarError::NotAnInteger { option, value } => {
+            ArgvError::NoValue { option } => write!(f, "--{option}: a value is missing"),
+            ArgvError::UnwantedValue { option } => write!(f, "--{option}: takes no value"),
+            ArgvError::NotAnInteger { option, value } => {
                 write!(f, "--{option}: {value}: expected a whole number")
             }
         }
     }
 }
 
-impl std::error::Error for GrammarError {}
+impl std::error::Error for ArgvError {}
 
-/// Reads `args` (without the program's name) by the options of `table`, up to the first error.
-pub fn read(
-    table: &'static [OptionRow],
-    args: impl IntoIterator<Item = OsString>,
-) -> Result<Arguments, GrammarError> {
+/// Reads `args` (without the program's name) by the options of the table, up to the first error.
+pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Arguments, ArgvError> {
     let mut waiting: VecDeque<Vec<u8>> = args.into_iter().map(OsString::into_vec).collect();
     let mut understood = Arguments::default();
     while let Some(word) = waiting.pop_front() {
@@ -102,12 +106,10 @@ pub fn read(
         match Written::of(&word) {
             Written::Operand => understood.operands.push(OsString::from_vec(word)),
             Written::Bundle(letters) => {
-                understood
-                    .options
-                    .push(bundled(table, letters, &mut waiting)?);
+                understood.options.push(bundled(letters, &mut waiting)?);
             }
             Written::Long { name, value } => {
-                let row = by_abbreviation(table, name)?;
+                let row = by_abbreviation(name)?;
                 let value = value.map(<[u8]>::to_vec);
                 understood
                     .options
@@ -161,18 +163,13 @@ impl<'a> Written<'a> {
 
 /// Takes one option off a bundle and puts the rest of it back, with its dash: Perl reads that as a
 /// new word, so that `-d-port 9` is `-d --port 9` and `-d-` ends the options.
-fn bundled(
-    table: &'static [OptionRow],
-    letters: &[u8],
-    waiting: &mut VecDeque<Vec<u8>>,
-) -> Result<Given, GrammarError> {
+fn bundled(letters: &[u8], waiting: &mut VecDeque<Vec<u8>>) -> Result<Given, ArgvError> {
     let (letter, rest) = letters
         .split_first()
         .expect("a lone dash is an operand, so a bundle has a letter");
-    let row = table
-        .iter()
-        .find(|row| row.short.as_bytes().contains(letter))
-        .ok_or_else(|| GrammarError::Unknown {
+    let row = options()
+        .find(|(_, option)| option.short.as_bytes().contains(letter))
+        .ok_or_else(|| ArgvError::Unknown {
             option: Quote::new([b'-', *letter]),
         })?;
     let mut put_back = |rest: &[u8]| {
@@ -180,37 +177,38 @@ fn bundled(
             waiting.push_front([b"-", rest].concat());
         }
     };
-    match row.value {
-        ValueKind::Flag => {
+    match row.1.takes {
+        Takes::Nothing => {
             put_back(rest);
             Ok(Given::flag(row))
         }
-        ValueKind::Text { .. } if !rest.is_empty() => Ok(Given::valued(row, rest)),
-        ValueKind::Integer { .. } if !rest.is_empty() => match integer::at_start(rest) {
+        Takes::Text(_) if !rest.is_empty() => Ok(Given::valued(row, rest)),
+        Takes::Integer(_) if !rest.is_empty() => match integer::at_start(rest) {
             Some((number, behind)) => {
                 put_back(behind);
                 Ok(Given::valued(row, number))
             }
-            None => Err(GrammarError::NotAnInteger {
-                option: row.long,
+            None => Err(ArgvError::NotAnInteger {
+                option: row.1.long,
                 value: Quote::new(rest),
             }),
         },
-        ValueKind::Text { .. } | ValueKind::Integer { .. } => spelt_out(row, None, waiting),
+        Takes::Text(_) | Takes::Integer(_) => spelt_out(row, None, waiting),
     }
 }
 
 /// An option whose value, if it takes one, is `attached` or else the next word, whatever that
 /// looks like.
 fn spelt_out(
-    row: &'static OptionRow,
+    row: Row,
     attached: Option<Vec<u8>>,
     waiting: &mut VecDeque<Vec<u8>>,
-) -> Result<Given, GrammarError> {
-    if row.value == ValueKind::Flag {
+) -> Result<Given, ArgvError> {
+    let option = row.1.long;
+    if row.1.takes == Takes::Nothing {
         return match attached {
             None => Ok(Given::flag(row)),
-            Some(_) => Err(GrammarError::UnwantedValue { option: row.long }),
+            Some(_) => Err(ArgvError::UnwantedValue { option }),
         };
     }
     // An empty value is taken as a word of its own (`--port ''`), but not behind `=`.
@@ -219,12 +217,12 @@ fn spelt_out(
         Some(value) => Some(value),
         None => waiting.pop_front(),
     };
-    let value = value.ok_or(GrammarError::NoValue { option: row.long })?;
-    match row.value {
-        ValueKind::Integer { .. } => match integer::whole(&value) {
+    let value = value.ok_or(ArgvError::NoValue { option })?;
+    match row.1.takes {
+        Takes::Integer(_) => match integer::whole(&value) {
             Some(number) => Ok(Given::valued(row, number)),
-            None => Err(GrammarError::NotAnInteger {
-                option: row.long,
+            None => Err(ArgvError::NotAnInteger {
+                option,
                 value: Quote::new(&value),
             }),
         },
@@ -237,38 +235,37 @@ fn spelt_out(
 /// Short names count as names too (`--d`, `--v 0`), except capital ones, because `written` is taken
 /// in small letters. Options that poolmon did not have are asked only when none of its own fits, so
 /// that none of them makes an old abbreviation ambiguous.
-fn by_abbreviation(
-    table: &'static [OptionRow],
-    written: &[u8],
-) -> Result<&'static OptionRow, GrammarError> {
+fn by_abbreviation(written: &[u8]) -> Result<Row, ArgvError> {
     let option = || Quote::new([b"--", written].concat());
     let name = written.to_ascii_lowercase();
     if name.is_empty() {
-        return Err(GrammarError::Unknown { option: option() });
+        return Err(ArgvError::Unknown { option: option() });
     }
-    for origin in [Origin::Poolmon, Origin::Added] {
-        let rows = || table.iter().filter(move |row| row.origin == origin);
-        let exact = rows().find(|row| {
-            row.long.as_bytes() == name || row.short.bytes().any(|letter| name == [letter])
+    for origin in [Origin::Predecessor, Origin::Added] {
+        let rows = || options().filter(move |(_, option)| option.origin == origin);
+        let exact = rows().find(|(_, option)| {
+            option.long.as_bytes() == name || option.short.bytes().any(|letter| name == [letter])
         });
         if let Some(row) = exact {
             return Ok(row);
         }
-        let fitting: Vec<&'static OptionRow> = rows()
-            .filter(|row| row.long.as_bytes().starts_with(&name))
+        let fitting: Vec<Row> = rows()
+            .filter(|(_, option)| option.long.as_bytes().starts_with(&name))
             .collect();
         match fitting[..] {
             [] => {}
             [row] => return Ok(row),
             _ => {
-                return Err(GrammarError::Ambiguous {
+                let mut meanings: Vec<_> = fitting.iter().map(|(_, option)| option.long).collect();
+                meanings.sort_unstable();
+                return Err(ArgvError::Ambiguous {
                     option: option(),
-                    meanings: fitting.iter().map(|row| row.long).collect(),
-                })
+                    meanings,
+                });
             }
         }
     }
-    Err(GrammarError::Unknown { option: option() })
+    Err(ArgvError::Unknown { option: option() })
 }
 
 #[cfg(test)]

@@ -1,0 +1,113 @@
+//! Whether the report shows what can be chosen.
+
+use super::*;
+use crate::cli::{self, Command};
+use crate::config::accounts::Backends;
+use crate::config::chosen::Chosen;
+use crate::config::roster::Roster;
+use crate::config::table::tests::another;
+use crate::config::table::{keys, options, DefaultsOf};
+use crate::program::Program;
+use crate::service::Protocol;
+
+fn reported(chosen: Chosen, defaults: DefaultsOf) -> String {
+    let order = match cli::parse(Vec::new()) {
+        Ok(Command::Run(order)) => order,
+        other => panic!("{other:?}"),
+    };
+    let (source, _) = Source::find(Program::Poolmon, &order, "/".as_ref()).unwrap();
+    let settings = match chosen.build(defaults, Program::Dovemon) {
+        Ok(settings) => settings,
+        Err(cause) => return cause.to_string(),
+    };
+    let loaded = Loaded {
+        roster: Roster::new(&settings, None, Backends::new()),
+        settings,
+        keys: Vec::new(),
+        remarks: Vec::new(),
+        unverified: None,
+    };
+    report(&source, &loaded)
+}
+
+/// Choices in which most others count: everything is checked.
+fn much() -> Chosen {
+    Chosen {
+        poll_pop3: true.into(),
+        poll_lmtp: true.into(),
+        poll_sieve: true.into(),
+        poll_submission: true.into(),
+        lmtp_to: "probe@example.com".to_owned().into(),
+        restore: Restore::Any.into(),
+        use_delayed_down: true.into(),
+        ..Chosen::default()
+    }
+}
+
+fn with_tls() -> Chosen {
+    Chosen {
+        imap_ssl: true.into(),
+        pop3_ssl: true.into(),
+        lmtp_ssl: true.into(),
+        submission_ssl: true.into(),
+        ..much()
+    }
+}
+
+#[test]
+fn every_choice_shows() {
+    let mut hidden: Vec<&str> = Vec::new();
+    for (choice, key) in keys() {
+        let value = another(choice, key.default.shown());
+        let shows = [Chosen::default(), much(), with_tls()]
+            .into_iter()
+            .any(|base| {
+                let before = reported(base.clone(), DefaultsOf::Dovemon);
+                let mut chosen = Chosen::default();
+                choice.take_key(&mut chosen, key, value).unwrap();
+                reported(chosen.over(base), DefaultsOf::Dovemon) != before
+            });
+        if !shows {
+            hidden.push(key.name);
+        }
+    }
+    // What is to be done and from which files, which is said elsewhere.
+    let of_the_command = [
+        "config",
+        "accounts",
+        "write-missing-config",
+        "check-config",
+        "help",
+        "version",
+    ];
+    for (choice, option) in options() {
+        let value = another(choice, option.default.shown());
+        let with_lmtp = Chosen {
+            port: much_ports().into(),
+            lmtp_to: "probe@example.com".to_owned().into(),
+            ..Chosen::default()
+        };
+        let before = reported(with_lmtp.clone(), DefaultsOf::Poolmon);
+        let mut chosen = Chosen::default();
+        choice
+            .take_option(&mut chosen, Some(value.as_ref()))
+            .unwrap();
+        let shows = reported(chosen.over(with_lmtp), DefaultsOf::Poolmon) != before;
+        let expected = !of_the_command.contains(&option.long);
+        if shows != expected {
+            hidden.push(option.long);
+        }
+    }
+    assert_eq!(hidden, [""; 0]);
+}
+
+fn much_ports() -> Vec<Service> {
+    let port = |protocol, number| {
+        Service::Port(Port {
+            protocol,
+            security: Security::Plain,
+            number,
+        })
+    };
+    vec![port(Protocol::Imap, 143), port(Protocol::Lmtp, 24)]
+}

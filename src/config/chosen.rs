@@ -1,0 +1,177 @@
+//! Every choice of the operator on its own: its value, and who said it.
+//!
+//! The command line, the file and the defaults of the table each fill a `Chosen` of their own, and are laid
+//! over each other. What a choice means is not known here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::settings::{Auth, Brake, Facility, MoveLimit, Restore, StartTls};
+use super::values::Flush;
+use crate::service::{Protocol, Service};
+
+/// Makes the struct, and lays one over another field by field.
+macro_rules! chosen {
+    ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
+        /// A field for each row of the table, in the same order, named like its key or else its option.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Chosen {
+            $($(#[$doc])* pub $field: Said<$type>,)*
+        }
+
+        impl Chosen {
+            /// What is said here counts more than what is said below.
+            pub fn over(self, below: Chosen) -> Chosen {
+                Chosen {
+                    $($field: self.$field.over(below.$field),)*
+                }
+            }
+        }
+    };
+}
+
+chosen! {
+    director_admin_socket: PathBuf,
+    port: Vec<Service>,
+    ssl: Vec<Service>,
+    interval: Duration,
+    /// Zero: as long as a rapid poll.
+    timeout: Duration,
+    retry_count: u32,
+    rapid_rounds: u32,
+    rapid_fails_needed: u32,
+    rapidpoll_timeout: Duration,
+    retries: u32,
+    retry_delay: Duration,
+    rise: u32,
+    fall: u32,
+    poll_imap: bool,
+    imap_ssl: bool,
+    imap_port: u16,
+    imaps_port: u16,
+    poll_imap_list: bool,
+    poll_imap_select: bool,
+    poll_imap_append: bool,
+    poll_imap_expunge: bool,
+    poll_pop3: bool,
+    pop3_ssl: bool,
+    pop3_port: u16,
+    pop3s_port: u16,
+    poll_pop3_stat: bool,
+    poll_pop3_delete: bool,
+    poll_lmtp: bool,
+    lmtp_ssl: bool,
+    lmtp_port: u16,
+    poll_lmtp_deliver: bool,
+    lmtp_from: String,
+    /// Empty for none.
+    lmtp_to: String,
+    /// By which protocol a delivered message is read again.
+    deep_probe: Option<Protocol>,
+    poll_sieve: bool,
+    sieve_port: u16,
+    poll_submission: bool,
+    submission_ssl: bool,
+    submission_port: u16,
+    submissions_port: u16,
+    auth: Auth,
+    starttls: StartTls,
+    ssl_verify: bool,
+    tls_name: String,
+    ca_file: PathBuf,
+    poll_unknown_backends: bool,
+    credfile: PathBuf,
+    use_host_flush: bool,
+    flush: Flush,
+    max_moves: MoveLimit,
+    down_delay: Duration,
+    use_delayed_down: bool,
+    delayed_down_delay: Duration,
+    delayed_down_limit: u32,
+    restore: Restore,
+    max_down: Brake,
+    hold: Duration,
+    beupdatescript: PathBuf,
+    dry_run: bool,
+    config: PathBuf,
+    accounts: PathBuf,
+    write_missing_config: bool,
+    check_config: bool,
+    once: bool,
+    foreground: bool,
+    debug: bool,
+    loglevel: u32,
+    /// The key `debug`, which is not the option `--debug`.
+    debug_on_terminal: bool,
+    /// The word `syslog`, or a path.
+    logfile: PathBuf,
+    logger_socket_addr: PathBuf,
+    syslog_facility: Facility,
+    lockfile: PathBuf,
+    state_file: PathBuf,
+    help: bool,
+    version: bool,
+}
+
+/// Who said a value, the one who counts least first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SaidBy {
+    #[default]
+    Nobody,
+    /// The table of choices.
+    Default,
+    File,
+    CommandLine,
+}
+
+/// A value, and who said it. What nobody said has its type's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Said<T> {
+    pub value: T,
+    pub by: SaidBy,
+}
+
+impl<T> Said<T> {
+    /// In place of what was said before.
+    pub fn say(&mut self, value: T, by: SaidBy) {
+        *self = Said { value, by };
+    }
+
+    /// Says what the text means; None if it has no meaning.
+    pub fn read(&mut self, text: &str, meaning: fn(&str) -> Option<T>, by: SaidBy) -> Option<()> {
+        self.say(meaning(text)?, by);
+        Some(())
+    }
+
+    /// This value, or if nobody said it the other.
+    pub fn over(self, below: Said<T>) -> Said<T> {
+        match self.by {
+            SaidBy::Nobody => below,
+            _ => self,
+        }
+    }
+
+    /// Whether the operator said it, and not the table.
+    pub fn is_given(&self) -> bool {
+        self.by > SaidBy::Default
+    }
+
+    /// None if nobody said it, not even the table.
+    pub fn said(self) -> Option<T> {
+        match self.by {
+            SaidBy::Nobody => None,
+            _ => Some(self.value),
+        }
+    }
+}
+
+/// A value of the file, for tests.
+#[cfg(test)]
+impl<T> From<T> for Said<T> {
+    fn from(value: T) -> Said<T> {
+        Said {
+            value,
+            by: SaidBy::File,
+        }
+    }
+}

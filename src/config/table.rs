@@ -1,0 +1,382 @@
+//! The one table of all choices: a row says how the command line and dovemon's file make a choice, what
+//! its value looks like, what holds without it, and which field of `Chosen` it goes to.
+//!
+//! The readers of both, `--help` and all defaults come from it; example files, man pages and completions
+//! are held against it by tests. A new choice is a row here, a field of `Chosen`, and a line in
+//! `build` that puts it into the settings.
+
+use super::choice::Takes::{Integer, Nothing, Text};
+use super::choice::Usual::{Made, Value};
+use super::choice::{choice, Choice, KeyFace, OptionFace, Usual};
+use super::chosen::Chosen;
+use super::kind::Kind::{
+    Address, Count, Delay, Limit, OptionalName, OptionalPath, Path, Port, Seconds, Services, Truth,
+    Word,
+};
+use super::values;
+use crate::service::Security;
+
+const NONE: Usual = Usual::Nothing;
+const MOST_ROUNDS: u32 = 1000;
+const MOST_RETRIES: u32 = 1000;
+
+/// All options, in the order of the help.
+pub fn options() -> impl Iterator<Item = (&'static Choice, &'static OptionFace)> {
+    CHOICES
+        .iter()
+        .filter_map(|choice| Some((choice, choice.option.as_ref()?)))
+}
+
+/// All keys, in the order of the man page and of the example.
+pub fn keys() -> impl Iterator<Item = (&'static Choice, &'static KeyFace)> {
+    CHOICES
+        .iter()
+        .filter_map(|choice| Some((choice, choice.key.as_ref()?)))
+}
+
+/// Whose defaults hold where the operator says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultsOf {
+    /// Where no file is read.
+    Poolmon,
+    Dovemon,
+}
+
+/// What holds where nobody says anything.
+pub fn defaults(of: DefaultsOf) -> Chosen {
+    let mut defaults = Chosen::default();
+    for choice in CHOICES {
+        match of {
+            DefaultsOf::Poolmon => choice.take_default_of_option(&mut defaults),
+            DefaultsOf::Dovemon => choice.take_default_of_key(&mut defaults),
+        }
+    }
+    defaults
+}
+
+/// The key of this name.
+pub fn find_key(name: &str) -> Option<(&'static Choice, &'static KeyFace)> {
+    keys().find(|(_, key)| key.name == name)
+}
+
+/// In the order of the manual of the file. (rustfmt would take three times as many lines.)
+#[rustfmt::skip]
+pub static CHOICES: &[Choice] = &[
+    // The director, and what is checked.
+    choice(Path(|to| &mut to.director_admin_socket))
+        .option("socket", "S", Text("PATH"), Value("/var/run/dovecot/director-admin"))
+        .key("director_admin_socket", Value("/var/run/dovecot/director-admin"))
+        .help("the director's admin socket"),
+    choice(Services(Security::Plain, |to| &mut to.port))
+        .option("port", "p", Text("[PROTO:]PORT"), Made("110 and 143 if neither -p nor -s is given"))
+        .help("check this port without TLS from the start; may be repeated. PROTO is IMAP, POP3, \
+               LMTP, SIEVE or SUBMISSION; without it 143 and 993 are IMAP, 110 and 995 POP3, 24 \
+               LMTP, and any other port has to send a line"),
+    choice(Services(Security::Tls, |to| &mut to.ssl))
+        .option("ssl", "s", Text("[PROTO:]PORT"), NONE)
+        .help("check this port with TLS from the start; may be repeated"),
+
+    // How often.
+    choice(Seconds(|to| &mut to.interval))
+        .option("interval", "i", Integer("SECONDS"), Value("30"))
+        .key("interval", Value("10"))
+        .help("pause between two checks of a backend")
+        .help_in_file("from the start of a poll to the start of the next"),
+    choice(Limit(|to| &mut to.timeout))
+        .option("timeout", "t", Integer("SECONDS"), Value("5"))
+        .key("timeout", Value("3"))
+        .help("how long one attempt on one port may take")
+        .help_in_file("how long a poll may take; after each failed poll in a row so much more; \
+                       with 0 as long as a rapid poll"),
+    choice(Count(0, MOST_ROUNDS, |to| &mut to.retry_count))
+        .key("retry_count", Value("3"))
+        .help("failed polls of a protocol in a row before its rapid round; with 0, the first one \
+               means failed"),
+    choice(Count(0, MOST_ROUNDS, |to| &mut to.rapid_rounds))
+        .key("rapid_rounds", Value("10"))
+        .help("polls without a pause in a rapid round; with 0, retry_count failures mean failed"),
+    choice(Count(1, MOST_ROUNDS, |to| &mut to.rapid_fails_needed))
+        .key("rapid_fails_needed", Value("7"))
+        .help("failed polls of a rapid round that mean failed"),
+    choice(Seconds(|to| &mut to.rapidpoll_timeout))
+        .key("rapidpoll_timeout", Value("2"))
+        .help("how long a poll of a rapid round may take; one that takes longer means failed"),
+    choice(Count(0, MOST_RETRIES, |to| &mut to.retries))
+        .added_option("retries", Integer("N"), Value("4"))
+        .added_key("retries", Value("4"))
+        .help("further attempts before a port has failed for good; 0 for none")
+        .help_in_file("in place of rapid rounds: further attempts before a port has failed for \
+                       good"),
+    choice(Delay(|to| &mut to.retry_delay))
+        .added_option("retry-delay", Text("SECONDS"), Value("3"))
+        .added_key("retry_delay", Value("3"))
+        .help("pause before the first further attempt, such as 0.5; a sixth of it before the \
+               others")
+        .help_in_file("with retries: pause before the first further attempt; a sixth of it before \
+                       the others"),
+    choice(Count(1, MOST_ROUNDS, |to| &mut to.rise))
+        .added_option("rise", Integer("N"), Value("1"))
+        .added_key("rise", Value("1"))
+        .help("healthy rounds in a row before a backend counts as healthy again"),
+    choice(Count(1, MOST_ROUNDS, |to| &mut to.fall))
+        .added_option("fall", Integer("N"), Value("1"))
+        .added_key("fall", Value("1"))
+        .help("failed rounds in a row before a backend counts as failed"),
+
+    // What is checked, in dovemon's words.
+    choice(Truth(|to| &mut to.poll_imap))
+        .key("poll_imap", Value("True"))
+        .nearly("port")
+        .help("check IMAP"),
+    choice(Truth(|to| &mut to.imap_ssl))
+        .key("imap_ssl", Value("False"))
+        .nearly("ssl")
+        .help("TLS from the start, on imaps_port"),
+    choice(Port(|to| &mut to.imap_port))
+        .key("imap_port", Value("143"))
+        .nearly("port")
+        .help("the port without TLS from the start"),
+    choice(Port(|to| &mut to.imaps_port))
+        .key("imaps_port", Value("993"))
+        .nearly("ssl")
+        .help("the port with TLS from the start"),
+    choice(Truth(|to| &mut to.poll_imap_list))
+        .key("poll_imap_list", Value("True"))
+        .help("after the login, LIST the top level"),
+    choice(Truth(|to| &mut to.poll_imap_select))
+        .key("poll_imap_select", Value("False"))
+        .help("SELECT the INBOX"),
+    choice(Truth(|to| &mut to.poll_imap_append))
+        .key("poll_imap_append", Value("False"))
+        .help("APPEND a test message to the INBOX"),
+    choice(Truth(|to| &mut to.poll_imap_expunge))
+        .key("poll_imap_expunge", Value("False"))
+        .help("delete and expunge the monitor's own test messages; selects the INBOX, too"),
+    choice(Truth(|to| &mut to.poll_pop3))
+        .key("poll_pop3", Value("False"))
+        .nearly("port")
+        .help("check POP3"),
+    choice(Truth(|to| &mut to.pop3_ssl))
+        .key("pop3_ssl", Value("False"))
+        .nearly("ssl")
+        .help("TLS from the start, on pop3s_port"),
+    choice(Port(|to| &mut to.pop3_port))
+        .key("pop3_port", Value("110"))
+        .nearly("port")
+        .help("the port without TLS from the start"),
+    choice(Port(|to| &mut to.pop3s_port))
+        .key("pop3s_port", Value("995"))
+        .nearly("ssl")
+        .help("the port with TLS from the start"),
+    choice(Truth(|to| &mut to.poll_pop3_stat))
+        .key("poll_pop3_stat", Value("False"))
+        .help("after the login, STAT"),
+    choice(Truth(|to| &mut to.poll_pop3_delete))
+        .key("poll_pop3_delete", Value("False"))
+        .help("delete the monitor's own test messages; asks for STAT, too"),
+    choice(Truth(|to| &mut to.poll_lmtp))
+        .key("poll_lmtp", Value("False"))
+        .nearly("port")
+        .help("check LMTP"),
+    choice(Truth(|to| &mut to.lmtp_ssl))
+        .key("lmtp_ssl", Value("False"))
+        .nearly("ssl")
+        .help("TLS from the start"),
+    choice(Port(|to| &mut to.lmtp_port))
+        .key("lmtp_port", Value("24"))
+        .nearly("port")
+        .help("the port, with TLS and without"),
+    choice(Truth(|to| &mut to.poll_lmtp_deliver))
+        .key("poll_lmtp_deliver", Value("False"))
+        .help("deliver a test message"),
+    choice(Address(|to| &mut to.lmtp_from))
+        .option("lmtp-from", "", Text("ADDRESS"), Made("the empty sender"))
+        .added_key("lmtp_from", NONE)
+        .help("the sender an LMTP check names"),
+    choice(Address(|to| &mut to.lmtp_to))
+        .option("lmtp-to", "", Text("ADDRESS"), NONE)
+        .added_key("lmtp_to", NONE)
+        .help("the recipient an LMTP check asks for; no mail is sent unless a delivery is to be \
+               checked"),
+    choice(Word(values::DEEP_PROBE, |to, text, by| to.deep_probe.read(text, values::deep_probe, by)))
+        .added_key("deep_probe", Value("no"))
+        .help("deliver a message to the LMTP port, find it by this protocol, delete it"),
+    choice(Truth(|to| &mut to.poll_sieve))
+        .added_key("poll_sieve", Value("False"))
+        .nearly("port")
+        .help("check ManageSieve, up to the login"),
+    choice(Port(|to| &mut to.sieve_port))
+        .added_key("sieve_port", Value("4190"))
+        .nearly("port")
+        .help("ManageSieve's port, without TLS from the start"),
+    choice(Truth(|to| &mut to.poll_submission))
+        .added_key("poll_submission", Value("False"))
+        .nearly("port")
+        .help("check submission, up to the login"),
+    choice(Truth(|to| &mut to.submission_ssl))
+        .added_key("submission_ssl", Value("False"))
+        .nearly("ssl")
+        .help("TLS from the start, on submissions_port"),
+    choice(Port(|to| &mut to.submission_port))
+        .added_key("submission_port", Value("587"))
+        .nearly("port")
+        .help("the port without TLS from the start"),
+    choice(Port(|to| &mut to.submissions_port))
+        .added_key("submissions_port", Value("465"))
+        .nearly("ssl")
+        .help("the port with TLS from the start"),
+
+    // Login and TLS.
+    choice(Word(values::AUTH, |to, text, by| to.auth.read(text, values::auth, by)))
+        .key("auth", Value("plain"))
+        .help("how to log in: plain (LOGIN, USER and PASS) or sasl (SASL PLAIN), which master \
+               users need"),
+    choice(Word(values::STARTTLS, |to, text, by| to.starttls.read(text, values::starttls, by)))
+        .added_option("starttls", Text("auto|require|no"), Value("auto"))
+        .added_key("starttls", Value("auto"))
+        .help("when a port without TLS from the start turns to TLS (STARTTLS, STLS) before a \
+               password or a recipient is sent: auto where the server offers it, require always, \
+               no never"),
+    choice(Truth(|to| &mut to.ssl_verify))
+        .option("ssl-verify", "v", Integer("0|1"), Value("1"))
+        .added_key("ssl_verify", NONE)
+        .help("check a server's certificate and the name in it; 0 turns this off")
+        .help_in_file("check a server's certificate and the name in it; empty for no, as in \
+                       dovemon, unless tls_name, ca_file or starttls: require asks for it"),
+    choice(OptionalName(|to| &mut to.tls_name))
+        .added_option("tls-name", Text("NAME"), Made("the name that DNS gives for the backend's address"))
+        .added_key("tls_name", NONE)
+        .help("the name every backend's certificate has to bear")
+        .help_in_file("the name every backend's certificate has to bear; empty for the one that \
+                       DNS gives"),
+    choice(OptionalPath(|to| &mut to.ca_file))
+        .added_option("ca-file", Text("PATH"), NONE)
+        .added_key("ca_file", NONE)
+        .help("certificates (PEM) to trust beside the system's"),
+    choice(Truth(|to| &mut to.poll_unknown_backends))
+        .key("poll_unknown_backends", Value("True"))
+        .help("poll backends that the accounts file does not name; if not, leave them as they are"),
+    choice(OptionalPath(|to| &mut to.credfile))
+        .option("credfile", "c", Text("PATH"), NONE)
+        .added_key("credfile", NONE)
+        .help("log in with the user name on line 1 and the password on line 2 of this file, which \
+               only its owner may read")
+        .help_in_file("user name and password on two lines, for backends that the accounts file \
+                       does not name"),
+
+    // What to do.
+    choice(Truth(|to| &mut to.use_host_flush))
+        .key("use_host_flush", Value("False"))
+        .help("users of a backend that is taken down are forgotten (HOST-FLUSH), as with flush: \
+               drop"),
+    choice(Word(values::FLUSH, |to, text, by| to.flush.read(text, values::flush, by)))
+        .added_option("flush", Text("move|drop|none"), Value("move"))
+        .added_key("flush", Value("move"))
+        .help("what happens to the users of a backend that is taken down: move kicks them, so \
+               that they connect elsewhere; drop only forgets where they are (HOST-FLUSH, \
+               poolmon's way); none leaves them"),
+    choice(Word(values::MAX_MOVES, |to, text, by| to.max_moves.read(text, values::max_moves, by)))
+        .added_option("max-moves", Text("N|all"), Value("all"))
+        .added_key("max_moves", Value("all"))
+        .help("how many users are moved at a time, where flush is move"),
+    choice(Delay(|to| &mut to.down_delay))
+        .added_option("down-delay", Text("SECONDS"), Value("0"))
+        .help("how long a backend must have been failed before it is taken down"),
+    choice(Truth(|to| &mut to.use_delayed_down))
+        .key("use_delayed_down", Value("False"))
+        .nearly("down-delay")
+        .help("wait before a failed backend is taken down"),
+    choice(Delay(|to| &mut to.delayed_down_delay))
+        .key("delayed_down_delay", Value("120"))
+        .nearly("down-delay")
+        .help("how long it must have been failed"),
+    choice(Count(0, u32::MAX, |to| &mut to.delayed_down_limit))
+        .key("delayed_down_limit", Value("2"))
+        .help("if more than these wait or are down, it is only logged"),
+    choice(Word(values::RESTORE, |to, text, by| to.restore.read(text, values::restore, by)))
+        .added_option("restore", Text("any|own"), Value("any"))
+        .added_key("restore", Value("own"))
+        .help("which down backends are brought up again: any that is healthy (poolmon's way), or \
+               own, only those that this monitor took down itself"),
+    choice(Word(values::BRAKE, |to, text, by| to.max_down.read(text, values::brake, by)))
+        .added_option("max-down", Text("N|P%|refuge|all"), Value("refuge"))
+        .added_key("max_down", Value("refuge"))
+        .help("how many backends of a tag may be down, as a number or a share of its vhost count; \
+               refuge: as many as leave one that passes; all takes even the last one down \
+               (poolmon's way)"),
+    choice(Seconds(|to| &mut to.hold))
+        .added_option("hold", Integer("SECONDS"), Made("60, or ten intervals if longer"))
+        .added_key("hold", Made("100"))
+        .help("how long a backend that somebody else takes down, though it is healthy here, is \
+               left so at first; doubled each time, up to an hour"),
+    choice(OptionalPath(|to| &mut to.beupdatescript))
+        .added_option("on-change", Text("PATH"), NONE)
+        .key("beupdatescript", NONE)
+        .help("run this program, without a shell, as PATH down|up ADDRESS each time that this \
+               monitor has taken a backend down or brought it up")
+        .help_in_file("run as SCRIPT down|up ADDRESS at each change"),
+    choice(Truth(|to| &mut to.dry_run))
+        .option("dry-run", "n", Nothing, NONE)
+        .help("log what would be done, change nothing"),
+
+    // How to run.
+    choice(Path(|to| &mut to.config))
+        .added_option("config", Text("PATH"), NONE)
+        .help("read dovemon's configuration from this file; options given beside it count more. \
+               Called as dovemon, the default is /etc/dovecot/dovemon.config.yml"),
+    choice(Path(|to| &mut to.accounts))
+        .added_option("accounts", Text("PATH"), NONE)
+        .help("read dovemon's test accounts from this file, which only its owner may read. Called \
+               as dovemon, the default is /etc/dovecot/dovemon.testaccounts.yml"),
+    choice(Truth(|to| &mut to.write_missing_config))
+        .added_option("write-missing-config", Nothing, NONE)
+        .help("write the defaults to the configuration file if there is none, and go on"),
+    choice(Truth(|to| &mut to.check_config))
+        .added_option("check-config", Nothing, NONE)
+        .help("say what would be checked, how and how often, and end"),
+    choice(Truth(|to| &mut to.once))
+        .added_option("once", Nothing, NONE)
+        .help("check every backend once, print the result, change nothing"),
+    choice(Truth(|to| &mut to.foreground))
+        .option("foreground", "f", Nothing, NONE)
+        .help("do not go to the background; log to standard output and standard error instead of \
+               a file"),
+    choice(Truth(|to| &mut to.debug))
+        .option("debug", "d", Nothing, NONE)
+        .help("log each check too"),
+    choice(Count(0, u32::MAX, |to| &mut to.loglevel))
+        .key("loglevel", Value("4"))
+        .nearly("debug")
+        .help("0 info, 1 warnings, 2 errors, above 2 each poll too; changes at any level"),
+    choice(Truth(|to| &mut to.debug_on_terminal))
+        .key("debug", Value("False"))
+        .nearly("foreground")
+        .help("do not go to the background; log to standard output and standard error"),
+    choice(Path(|to| &mut to.logfile))
+        .option("logfile", "l", Text("PATH|syslog"), Value("/var/log/poolmon.log"))
+        .added_key("logfile", Value("syslog"))
+        .help("where to log"),
+    choice(Path(|to| &mut to.logger_socket_addr))
+        .key("logger_socket_addr", Value("/dev/log"))
+        .help("syslog's socket"),
+    choice(Word(values::FACILITY, |to, text, by| to.syslog_facility.read(text, values::facility, by)))
+        .key("syslog_facility", Value("mail"))
+        .help("syslog's facility"),
+    choice(Path(|to| &mut to.lockfile))
+        .option("lockfile", "k", Text("PATH"), Value("/var/run/poolmon.pid"))
+        .key("lockfile", Value("/var/lock/subsys/dovemon"))
+        .help("the PID file, locked while the monitor runs"),
+    choice(Path(|to| &mut to.state_file))
+        .added_option("state-file", Text("PATH"), Value("/var/lib/poolmon/state.yml"))
+        .added_key("state_file", Value("/var/lib/poolmon/state.yml"))
+        .help("what has to outlive a restart"),
+    choice(Truth(|to| &mut to.help))
+        .option("help", "h?", Nothing, NONE)
+        .help("print this help (also -?)"),
+    choice(Truth(|to| &mut to.version))
+        .added_option("version", Nothing, NONE)
+        .help("print the version"),
+];
+
+#[cfg(test)]
+pub(crate) mod tests;
