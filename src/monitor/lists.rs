@@ -311,7 +311,8 @@ impl Engine {
             .on_list(self.lists.connections, lists.hosts.generation);
         self.note_malformed(&lists);
         self.on_ring(&lists.ring.state());
-        self.fleet.on_turn_delay(policy::turn_delay(&lists.ring));
+        self.fleet
+            .on_turn_delay(policy::turn_delay(lists.ring.movers_before_ours()));
         let backends = match self.settings.deeds {
             Deeds::Done => lists.hosts.backends,
             Deeds::Told => self.dry_run.show(lists.hosts.backends),

@@ -3,7 +3,7 @@
 //! A line that cannot be read is quoted and does not spoil the others; a list without its end is
 //! no list. What a list means is decided elsewhere.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::{self, FromStr};
@@ -243,6 +243,35 @@ pub struct Ring {
     /// and one that reconnects may be there with several more.
     pub directors: Vec<RingDirector>,
     pub malformed: Malformed,
+}
+
+impl Ring {
+    /// How many directors stand before the one that was asked and may be told something, in the order of
+    /// addresses, which is the same for all. Directors that were removed, and neighbours known not to be
+    /// synced, are nobody to wait for.
+    pub fn movers_before_ours(&self) -> usize {
+        let place = |director: &RingDirector| (director.address, director.port);
+        let ours = self
+            .directors
+            .iter()
+            .find(|director| director.kind == DirectorKind::SelfHere)
+            .map(place);
+        let mut before: BTreeMap<_, bool> = BTreeMap::new();
+        for director in &self.directors {
+            if Some(place(director)) < ours {
+                *before.entry(place(director)).or_insert(true) &= may_move(director);
+            }
+        }
+        before.values().filter(|may_move| **may_move).count()
+    }
+}
+
+fn may_move(director: &RingDirector) -> bool {
+    director.kind != DirectorKind::Removed
+        && matches!(
+            director.status,
+            DirectorStatus::Synced | DirectorStatus::NotConnected | DirectorStatus::NotTold
+        )
 }
 
 /// How the ring is to the director that was asked. One that is known not to be synced may not be

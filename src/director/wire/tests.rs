@@ -424,3 +424,51 @@ fn a_director_without_a_status_among_others_is_malformed() {
         assert_eq!(ring.malformed.shown, [Quote::new(line)]);
     }
 }
+
+/// How many stand before ours in this answer to DIRECTOR-LIST.
+fn before(list: &str) -> usize {
+    let mut parser = RingParser::default();
+    let ring = list
+        .lines()
+        .find_map(|line| parser.on_line(line.trim().as_bytes()).unwrap());
+    ring.unwrap().movers_before_ours()
+}
+
+#[test]
+fn the_order_of_addresses_says_who_stands_before_ours() {
+    for ours in 1..10 {
+        let list: String = (1..10)
+            .map(|n| match n == ours {
+                true => format!("192.0.2.{n}\t9090\tself\t0\tring synced\t0\n"),
+                false => format!("192.0.2.{n}\t9090\t\t0\t\t0\n"),
+            })
+            .collect();
+        assert_eq!(before(&(list + "\n")), ours - 1);
+    }
+}
+
+#[test]
+fn who_is_removed_or_known_unsynced_or_listed_twice_is_not_waited_for_more_than_once() {
+    let list = "192.0.2.9\t9090\tself\t0\tring synced\t0
+                192.0.2.1\t9090\tremoved\t0\t\t0
+                192.0.2.2\t9090\tright\t0\tsyncing\t0
+                192.0.2.2\t9090\tout\t0\thandshaking - 0 USERs sent\t0
+                192.0.2.3\t9090\tright\t0\tsynced\t0
+                192.0.2.3\t9090\tleft\t0\tsynced\t0
+
+                ";
+    assert_eq!(before(list), 1);
+}
+
+/// Before 2.2.16 no line has a status, before 2.0.14 none says which director was asked.
+#[test]
+fn a_director_whose_status_is_not_told_is_waited_for() {
+    let list = "192.0.2.9\t9090\tself\t0
+                192.0.2.1\t9090\tright\t0
+                192.0.2.2\t9090\t\t0
+                192.0.2.3\t9090\tremoved\t0
+
+                ";
+    assert_eq!(before(list), 2);
+    assert_eq!(before("192.0.2.9\t9090\n192.0.2.1\t9090\n\n"), 0);
+}
