@@ -1,4 +1,4 @@
-//! Alarms: what holds now, put together from the policy and from what only the coordinator knows, and
+//! Alarms: what holds now, put together from the policy and from what only the engine knows, and
 //! compared with what has been said.
 //!
 //! Each turn ends with it; where all is well that costs nothing.
