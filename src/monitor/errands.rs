@@ -4,13 +4,14 @@
 //! took effect is never concluded from the reply alone: the next list tells. A dry run does the same
 //! and leaves out the sending.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::memory::DISK_PATIENCE;
+use super::snapshot::CommandView;
 use super::{Engine, Notice, Now, Output};
 use crate::config::settings::{Deeds, DrainMode, MoveLimit};
 use crate::director::error::DirectorError;
@@ -31,6 +32,8 @@ pub(super) struct Errands {
     under_way: BTreeMap<IpAddr, Errand>,
     /// Decided on and not sent yet, by their numbers.
     decided: Vec<(u64, Change)>,
+    /// The last ones, for whoever asks: when each was decided on, and what was said.
+    recent: VecDeque<(u64, Instant, Change, Option<String>)>,
     /// Since when the first of them waits for the ledger.
     waiting_since: Option<Instant>,
     generation: Generation,
@@ -42,6 +45,9 @@ pub(super) struct Errands {
 /// How many commands of a kind may be under way: each has a thread and a connection. The others are
 /// decided on anew when these are answered.
 const MOST_UNDER_WAY: usize = 100;
+
+/// How many are kept for whoever asks.
+const RECENT: usize = 20;
 
 struct Errand {
     number: u64,
@@ -77,6 +83,32 @@ impl Errands {
 
     pub(super) fn forget(&mut self, address: IpAddr) {
         self.under_way.remove(&address);
+    }
+
+    fn note(&mut self, number: u64, now: Instant, change: Change) {
+        if self.recent.len() >= RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((number, now, change, None));
+    }
+
+    fn note_answer(&mut self, number: u64, text: String) {
+        let mut recent = self.recent.iter_mut();
+        if let Some((.., answer)) = recent.find(|(noted, ..)| *noted == number) {
+            *answer = Some(text);
+        }
+    }
+
+    /// The last ones, the oldest first.
+    pub(super) fn recent(&self, now: Instant) -> Vec<CommandView> {
+        let recent = self.recent.iter();
+        let views = recent.map(|(_, at, change, answer)| CommandView {
+            address: change.address(),
+            change: *change,
+            ago: now.saturating_duration_since(*at),
+            answer: answer.clone(),
+        });
+        views.collect()
     }
 
     /// The command of this number, which is under way no longer.
@@ -127,6 +159,7 @@ impl Engine {
         };
         self.errands.under_way.insert(address, errand);
         self.errands.decided.push((number, change));
+        self.errands.note(number, instant, change);
     }
 
     /// The ledger is written before the director hears of anything, once for all.
@@ -171,6 +204,8 @@ impl Engine {
 
     pub(super) fn on_command_not_started(&mut self, number: u64, cause: &io::Error) {
         if let Some((address, action, change)) = self.errands.take(number) {
+            self.errands
+                .note_answer(number, format!("not sent: {cause}"));
             if self.notices.raise(Notice::NoThread, self.now.instant) {
                 self.error(format!(
                     "{address}: no thread to send {}: {cause}",
@@ -256,6 +291,13 @@ impl Engine {
             }
         };
         self.notices.lower(&Notice::NoThread);
+        self.errands.note_answer(
+            number,
+            match result {
+                Ok(reply) => reply.to_string(),
+                Err(cause) => cause.to_string(),
+            },
+        );
         let answer = match result {
             Ok(Reply::Ok) => Answer::Done,
             Err(cause) if !cause.leaves_doubt() => Answer::NotSent,

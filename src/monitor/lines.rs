@@ -143,21 +143,24 @@ impl Engine {
         }
     }
 
+    /// The last ones of a backend, the oldest first.
+    pub(super) fn polls(&self, address: IpAddr) -> Vec<PollView> {
+        let target = self.roster.target(address);
+        let polls = self.history.of(address).map(|poll| PollView {
+            ago: self.now.instant.saturating_duration_since(poll.began),
+            service: service_of(&target, poll.service()).to_string(),
+            result: poll.result().to_owned(),
+            latency: poll.latency(),
+            delivery: poll.delivery(),
+        });
+        polls.collect()
+    }
+
     /// SIGHUP: the last polls of every backend.
     pub(super) fn show_history(&mut self) {
-        let history = self.fleet.members().map(|(address, _)| {
-            let target = self.roster.target(address);
-            let polls = self.history.of(address).map(|poll| PollView {
-                ago: self.now.instant.saturating_duration_since(poll.began),
-                service: service_of(&target, poll.service()).to_string(),
-                result: poll.result().to_owned(),
-                latency: poll.latency(),
-                delivery: poll.delivery(),
-            });
-            BackendHistory {
-                address,
-                polls: polls.collect(),
-            }
+        let history = self.fleet.members().map(|(address, _)| BackendHistory {
+            address,
+            polls: self.polls(address),
         });
         let history = history.collect();
         self.put(Output::ShowHistory(history));

@@ -52,7 +52,8 @@ pub(crate) use lines::at_place;
 pub(crate) use memory::DISK_PATIENCE;
 pub use output::{Event, Level, Output, Told};
 pub use snapshot::{
-    AsOf, BackendHistory, BackendView, Checks, Currency, DirectorView, PollView, Snapshot, Summary,
+    AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView, PollView,
+    Snapshot, Summary, TagView,
 };
 pub(crate) use status::brief;
 

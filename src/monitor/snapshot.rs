@@ -5,8 +5,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::backend::Listed;
+use crate::backend::{Listed, Tag};
 use crate::config::settings::Deeds;
+use crate::director::wire::Change;
 use crate::monitor::policy::{Hold, Sync};
 
 /// How all stands at one time.
@@ -20,6 +21,33 @@ pub struct Snapshot {
     pub summary: Summary,
     /// Commands answered with `OK` after which the list showed another state.
     pub unobserved: u64,
+    pub tags: Vec<TagView>,
+    /// The last ones, the oldest first.
+    pub commands: Vec<CommandView>,
+    /// Until something is due, if nothing happens before.
+    pub next: Option<Duration>,
+}
+
+/// The backends of one tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagView {
+    pub tag: Tag,
+    pub all: usize,
+    /// Listed up.
+    pub up: usize,
+    /// Healthy by their last verdict.
+    pub healthy: usize,
+}
+
+/// A command of ours; in a dry run, one that would have been sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandView {
+    pub address: IpAddr,
+    pub change: Change,
+    /// How long ago it was decided on.
+    pub ago: Duration,
+    /// What the director said, or why it said nothing; it has not been answered without.
+    pub answer: Option<String>,
 }
 
 /// Whether what is known of the list can be relied on.
@@ -33,6 +61,8 @@ pub enum Currency {
 pub struct BackendView {
     /// As it was last listed; in a dry run, as it would be.
     pub listed: Listed,
+    /// Whether this monitor made the down that is listed.
+    pub is_ours: bool,
     pub currency: Currency,
     /// The last verdict in words, and for how long it has been so.
     pub verdict: Option<(String, Option<Duration>)>,
@@ -41,6 +71,10 @@ pub struct BackendView {
     pub unchecked: Vec<(String, String)>,
     /// The action that is wanted, and the first rule that holds it back.
     pub hold: Option<Hold>,
+    /// Until time alone may end that.
+    pub hold_ends: Option<Duration>,
+    /// The last attempts, the oldest first.
+    pub polls: Vec<PollView>,
     /// Whether its users are still to be moved away.
     pub drain_owed: bool,
 }

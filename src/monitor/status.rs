@@ -1,12 +1,15 @@
 //! SIGUSR1 and the service manager's line: how all stands, and how old that news is.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::lines::{service_of, FORMER_SERVICE};
-use super::snapshot::{AsOf, BackendView, Checks, Currency, DirectorView, Snapshot, Summary};
+use super::snapshot::{
+    AsOf, BackendView, Checks, Currency, DirectorView, Snapshot, Summary, TagView,
+};
 use super::{Engine, Output};
-use crate::backend::HostState;
+use crate::backend::{HostState, Tag};
 use crate::monitor::policy::{Age, Member, Sync};
 use crate::schedule::Verdict;
 
@@ -57,7 +60,32 @@ impl Engine {
             },
             summary: self.summary(),
             unobserved: self.unobserved,
+            tags: self.tags(),
+            commands: self.errands.recent(self.now.instant),
+            next: self.next_timeout().map(|next| self.until(next)),
         }
+    }
+
+    fn until(&self, time: Instant) -> Duration {
+        time.saturating_duration_since(self.now.instant)
+    }
+
+    fn tags(&self) -> Vec<TagView> {
+        let mut tags: BTreeMap<&Tag, TagView> = BTreeMap::new();
+        for (_, member) in self.fleet.members() {
+            let tag = &member.listed.tag;
+            let view = tags.entry(tag).or_insert_with(|| TagView {
+                tag: tag.clone(),
+                all: 0,
+                up: 0,
+                healthy: 0,
+            });
+            let is_healthy = matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)));
+            view.all += 1;
+            view.up += usize::from(member.listed.state == HostState::Up);
+            view.healthy += usize::from(is_healthy);
+        }
+        tags.into_values().collect()
     }
 
     fn list_age(&self) -> Option<Duration> {
@@ -78,13 +106,17 @@ impl Engine {
             let service = service_of(&target, service).to_string();
             (service, cause.to_string())
         });
+        let hold = self.holds.get(&address);
         BackendView {
             listed: member.listed.clone(),
+            is_ours: member.is_ours(),
             currency: self.currency(),
             verdict: self.verdict_view(address, member),
             checks: self.checks(address),
             unchecked: unchecked.collect(),
-            hold: self.holds.get(&address).cloned(),
+            hold: hold.cloned(),
+            hold_ends: hold.and_then(|hold| Some(self.until(hold.until?))),
+            polls: self.polls(address),
             drain_owed: member.debt.is_some(),
         }
     }

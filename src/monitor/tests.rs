@@ -1,7 +1,23 @@
-//! What keeps this room pure.
+//! What keeps this room pure, and what the engine answers to single inputs; days of them are the simulator's.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::policy::Reason;
+use super::*;
+use crate::backend::{HostState, Listed, Stamp, Tag};
+use crate::config::accounts::Backends;
+use crate::config::draft::Draft;
+use crate::config::roster::Roster;
+use crate::director::client::Lists;
+use crate::director::error::{DirectorError, DirectorFault, DirectorStage};
+use crate::director::wire::{
+    Change, DirectorKind, DirectorStatus, HostList, Reply, Ring, RingDirector,
+};
+use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
+use crate::schedule::{Finding, Verdict};
 
 /// A clock, thread, channel, file, socket or log would be a second way in or out.
 const FORBIDDEN: [&str; 18] = [
@@ -56,4 +72,215 @@ fn the_engine_has_no_clock_thread_channel_file_socket_or_log() {
             );
         }
     }
+}
+
+struct Bench {
+    engine: Engine,
+    start: Instant,
+    second: u64,
+    said: Vec<String>,
+    /// The changes that were to be sent, with their numbers.
+    sent: Vec<(u64, Change)>,
+    /// The numbers of the workers that were started.
+    workers: Vec<u64>,
+}
+
+fn address(number: u8) -> IpAddr {
+    [192, 0, 2, number].into()
+}
+
+fn listed(number: u8, state: HostState) -> Listed {
+    Listed {
+        address: address(number),
+        vhosts: 100,
+        users: 0,
+        tag: Tag::default(),
+        state,
+        changed: Stamp(0),
+    }
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let start = Instant::now();
+        let settings = Draft::poolmon().settled().unwrap();
+        let terms = Terms {
+            roster: Roster::new(&settings, None, Backends::new()),
+            settings,
+            remarks: Vec::new(),
+            unverified: None,
+            summary: String::new(),
+        };
+        let now = Now {
+            instant: start,
+            second: Stamp(1_800_000_000),
+        };
+        Bench {
+            engine: Engine::new(terms, Remembered::new(), 100, now),
+            start,
+            second: 0,
+            said: Vec::new(),
+            sent: Vec::new(),
+            workers: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            instant: self.start + Duration::from_secs(self.second),
+            second: Stamp(1_800_000_000 + self.second),
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        let now = self.now();
+        self.engine.handle(input, now);
+        while let Some(output) = self.engine.next_output() {
+            match output {
+                Output::Say(Event::Line(level, line)) if level != Level::Debug => {
+                    self.said.push(line);
+                }
+                Output::Send { number, change, .. } => self.sent.push((number, change)),
+                Output::StartWorker { number, .. } => self.workers.push(number),
+                Output::WriteState { number, .. } => {
+                    let result = Ok(());
+                    self.engine
+                        .handle(Input::StateWritten { number, result }, now);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn lists(&mut self, states: &[HostState]) {
+        let ring = RingDirector {
+            address: [198, 51, 100, 1].into(),
+            port: 9090,
+            kind: DirectorKind::SelfHere,
+            status: DirectorStatus::Synced,
+        };
+        let numbered = (1..).zip(states);
+        let lists = Lists {
+            began: self.now().instant,
+            hosts: HostList {
+                backends: numbered
+                    .map(|(number, state)| listed(number, *state))
+                    .collect(),
+                ..HostList::default()
+            },
+            ring: Ring {
+                directors: vec![ring],
+                ..Ring::default()
+            },
+        };
+        self.tell(Input::Lists {
+            connection: 1,
+            reading: Ok(lists),
+        });
+    }
+
+    fn finds(&mut self, number: u8, result: Result<Pass, Failure>) {
+        let began = self.now().instant;
+        let verdict = Some(match &result {
+            Ok(pass) => Verdict::Healthy(*pass),
+            Err(failure) => Verdict::Failed {
+                service: 0,
+                failure: failure.clone(),
+            },
+        });
+        let finding = Finding {
+            round_began: began,
+            service: 0,
+            outcome: Outcome {
+                began,
+                latency: Duration::from_millis(1),
+                delivery: None,
+                logged_in: false,
+                result,
+            },
+            for_good: true,
+            verdict,
+        };
+        self.tell(Input::Found(Box::new(Report {
+            address: address(number),
+            worker: self.workers[usize::from(number) - 1],
+            finding,
+            next: began + Duration::from_secs(30),
+        })));
+    }
+}
+
+#[test]
+fn a_snapshot_shows_each_backend_the_tags_the_commands_and_what_is_next() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    assert_eq!(bench.workers.len(), 2);
+    let refused = || Failure::new(Stage::Connect, Fault::Refused);
+    bench.finds(2, Ok(Pass::Clean));
+    for second in 1..4 {
+        bench.second = second;
+        bench.finds(1, Err(refused()));
+        bench.finds(2, Ok(Pass::Clean));
+        bench.lists(&[HostState::Up, HostState::Up]);
+    }
+    let (number, change) = bench.sent[0];
+    assert_eq!(change, Change::HostDown(address(1)));
+    bench.second += 1;
+    bench.lists(&[HostState::Up, HostState::Up]);
+    let snapshot = bench.engine.snapshot();
+    let backend = &snapshot.backends[0];
+    assert!(backend.drain_owed && !backend.is_ours);
+    assert_eq!(backend.polls.len(), 3);
+    assert_eq!(
+        backend.hold.as_ref().map(|hold| hold.reason.clone()),
+        Some(Reason::InFlight)
+    );
+    assert_eq!(snapshot.commands.len(), 1);
+    assert_eq!(snapshot.commands[0].answer, None);
+
+    bench.tell(Input::Answered {
+        number,
+        answer: Ok(Reply::Ok),
+    });
+    assert_eq!(bench.said.last().unwrap(), "192.0.2.1 disabled");
+    bench.second += 1;
+    bench.lists(&[HostState::Down, HostState::Up]);
+    let snapshot = bench.engine.snapshot();
+    assert_eq!(snapshot.commands[0].answer.as_deref(), Some("ok"));
+    assert_eq!(snapshot.commands[0].ago, Duration::from_secs(2));
+    let tag = TagView {
+        tag: Tag::default(),
+        all: 2,
+        up: 1,
+        healthy: 1,
+    };
+    assert_eq!(snapshot.tags, [tag]);
+    assert_eq!(snapshot.summary.up, 1);
+    assert!(snapshot.next.is_some());
+}
+
+#[test]
+fn what_a_stopped_worker_or_a_closed_connection_still_says_changes_nothing() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.lists(&[HostState::Up]);
+    let said = bench.said.len();
+    bench.finds(2, Ok(Pass::Clean));
+    bench.tell(Input::Lists {
+        connection: 0,
+        reading: Err(DirectorError {
+            socket: PathBuf::from("/admin"),
+            stage: DirectorStage::HostList,
+            fault: DirectorFault::Closed,
+        }),
+    });
+    bench.tell(Input::Answered {
+        number: 7,
+        answer: Ok(Reply::Ok),
+    });
+    assert_eq!(bench.said.len(), said, "{:?}", bench.said);
+    assert_eq!(bench.engine.snapshot().backends.len(), 1);
+    assert_eq!(bench.engine.snapshot().summary.as_of, AsOf::Now);
 }

@@ -116,7 +116,7 @@ impl Member {
     }
 
     /// Whether this monitor made the down that is listed.
-    pub(super) fn is_ours(&self) -> bool {
+    pub fn is_ours(&self) -> bool {
         self.ownership.is_of(self.listed.state, self.listed.changed)
     }
 
