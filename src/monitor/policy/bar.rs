@@ -193,7 +193,8 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
 }
 
 /// What only shared faults speak against comes up once the others have been probed since they began: most
-/// of them may have got further meanwhile.
+/// of them may have got further meanwhile. And once it has been probed since others fell behind: what has
+/// befallen them may have befallen it.
 fn hold_up(question: &Question<'_>) -> Option<Hold> {
     let member = question.member;
     for failing in member.evidence.failing() {
@@ -225,7 +226,23 @@ fn hold_up(question: &Question<'_>) -> Option<Hold> {
             return Some(question.hold_for(reason, Need::Probe(stale)));
         }
     }
-    None
+    let fell = question.fleet.members().flat_map(|(_, other)| {
+        let failing = other.evidence.failing().iter();
+        failing
+            .filter(|failing| failing.blame() == Blame::Service)
+            .map(|failing| failing.since)
+    });
+    let sound = member.evidence.sound_round().map(|round| round.began);
+    match (member.evidence.failing().first(), fell.max()) {
+        (Some(failing), Some(fell)) if sound < Some(fell) => {
+            let reason = Reason::PeersAwaited {
+                service: failing.service,
+                stage: failing.failure.stage,
+            };
+            Some(question.hold_for(reason, Need::Probe(vec![question.address])))
+        }
+        _ => None,
+    }
 }
 
 fn hold_down(question: &Question<'_>) -> Option<Hold> {

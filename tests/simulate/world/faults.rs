@@ -148,20 +148,29 @@ impl World {
                 return Sight::Fails;
             }
             let of_the_account = stage >= Stage::Login && !hangs_at_login;
-            let others: Vec<(bool, bool)> = (0..self.backends.len())
+            let entries = self.ring.entries();
+            let others: Vec<usize> = (0..self.backends.len())
                 .filter(|other| {
                     *other != backend
                         && (!of_the_account || self.logins[*other] == self.logins[backend])
                 })
-                .map(|other| self.gets_further(watcher, other, service, stage))
                 .collect();
-            let surely = others.iter().filter(|(surely, _)| *surely).count();
-            let perhaps = others.iter().filter(|(_, perhaps)| *perhaps).count();
+            let of_tag = |other: &usize| entries[*other].tag == entries[backend].tag;
+            let own: Vec<usize> = others.iter().copied().filter(of_tag).collect();
+            let further = |group: &[usize]| {
+                let reach = |other: &usize| self.gets_further(watcher, *other, service, stage);
+                let reached: Vec<(bool, bool)> = group.iter().map(reach).collect();
+                let surely = reached.iter().filter(|(surely, _)| *surely).count();
+                let perhaps = reached.iter().filter(|(_, perhaps)| *perhaps).count();
+                (surely * 2 > group.len(), perhaps * 2 > group.len())
+            };
+            let ((all_surely, all_perhaps), (own_surely, own_perhaps)) =
+                (further(&others), further(&own));
             let refused_too = hangs_at_login && self.may_refuse_login(watcher, backend);
-            if surely * 2 > others.len() && !refused_too {
+            if all_surely && own_surely && !refused_too {
                 return Sight::Fails;
             }
-            if perhaps * 2 > others.len() || hangs_at_login {
+            if (all_perhaps && own_perhaps) || hangs_at_login {
                 sight = Sight::Wavers;
             }
         }
