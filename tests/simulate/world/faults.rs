@@ -148,20 +148,28 @@ impl World {
                 return Sight::Fails;
             }
             let of_the_account = stage >= Stage::Login && !hangs_at_login;
-            let others: Vec<(bool, bool)> = (0..self.backends.len())
+            let others: Vec<usize> = (0..self.backends.len())
                 .filter(|other| {
                     *other != backend
                         && (!of_the_account || self.logins[*other] == self.logins[backend])
                 })
-                .map(|other| self.gets_further(watcher, other, service, stage))
                 .collect();
-            let surely = others.iter().filter(|(surely, _)| *surely).count();
-            let perhaps = others.iter().filter(|(_, perhaps)| *perhaps).count();
+            let entries = self.ring.entries();
+            let of_tag = |other: &usize| entries[*other].tag == entries[backend].tag;
+            let of_tag: Vec<usize> = others.iter().copied().filter(of_tag).collect();
+            // Of all of them, and of those of the tag.
+            let most = |gets_further: &dyn Fn(usize) -> bool| {
+                [&others, &of_tag].iter().all(|group| {
+                    let further = group.iter().filter(|other| gets_further(**other));
+                    further.count() * 2 > group.len()
+                })
+            };
+            let further = |other| self.gets_further(watcher, other, service, stage);
             let refused_too = hangs_at_login && self.may_refuse_login(watcher, backend);
-            if surely * 2 > others.len() && !refused_too {
+            if most(&|other| further(other).0) && !refused_too {
                 return Sight::Fails;
             }
-            if perhaps * 2 > others.len() || hangs_at_login {
+            if most(&|other| further(other).1) || hangs_at_login {
                 sight = Sight::Wavers;
             }
         }
