@@ -9,14 +9,16 @@ use super::policy::Reason;
 use super::*;
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::accounts::Backends;
-use crate::config::draft::Draft;
+use crate::config::chosen::Chosen;
 use crate::config::roster::Roster;
+use crate::config::table::DefaultsOf;
 use crate::director::client::Lists;
 use crate::director::error::{DirectorError, DirectorFault, DirectorStage};
 use crate::director::wire::{
     Change, DirectorKind, DirectorStatus, HostList, Reply, Ring, RingDirector,
 };
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
+use crate::program::Program;
 use crate::schedule::{Finding, Verdict};
 
 /// A clock, thread, channel, file, socket or log would be a second way in or out.
@@ -103,7 +105,8 @@ fn listed(number: u8, state: HostState) -> Listed {
 impl Bench {
     fn new() -> Bench {
         let start = Instant::now();
-        let settings = Draft::poolmon().settled().unwrap();
+        let defaults = Chosen::default().build(DefaultsOf::Poolmon, Program::Poolmon);
+        let settings = defaults.unwrap();
         let terms = Terms {
             roster: Roster::new(&settings, None, Backends::new()),
             settings,
