@@ -105,9 +105,8 @@ fn listed(number: u8, state: HostState) -> Listed {
 impl Bench {
     fn new() -> Bench {
         let start = Instant::now();
-        let settings = Chosen::default()
-            .build(DefaultsOf::Poolmon, Program::Poolmon)
-            .unwrap();
+        let defaults = Chosen::default().build(DefaultsOf::Poolmon, Program::Poolmon);
+        let settings = defaults.unwrap();
         let terms = Terms {
             roster: Roster::new(&settings, None, Backends::new()),
             settings,

@@ -1,6 +1,6 @@
 //! What a monitor of ours can know, kept apart from its own bookkeeping so that this can be judged.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use poolmon::backend::HostState;
 use poolmon::monitor::policy::Action;
@@ -12,9 +12,6 @@ use crate::ring::Entry;
 
 /// More rounds than can pass elsewhere between the first failure and the latest that decides.
 const ROUNDS_KEPT: usize = 200;
-
-/// How long a command waits for the state file, and what the next attempt takes.
-const DISK_PATIENCE: Duration = Duration::from_millis(1000);
 
 #[derive(Clone, Debug)]
 pub struct Evidence {
@@ -30,8 +27,6 @@ pub struct Evidence {
 struct Seen {
     own: Series,
     shared: Series,
-    /// The last series of its own that has ended, and when.
-    before: Option<(Instant, Series)>,
     /// Rounds without a fault of the backend's own: when each began and ended, the last few.
     sound: Vec<(Instant, Instant)>,
 }
@@ -125,9 +120,6 @@ impl Evidence {
             Some(None) => seen.shared = Series::default(),
             Some(Some(_)) => {}
         }
-        if seen.own.first.is_some() {
-            seen.before = Some((finding.outcome.ended(), seen.own));
-        }
         seen.own = Series::default();
         let round = (finding.round_began, finding.outcome.ended());
         seen.sound.push(round);
@@ -138,13 +130,8 @@ impl Evidence {
 
     /// A backend of the tag, listed up, that may have users, has had a sound round between this one's
     /// first failure and its latest, and has not failed by a fault of its own since.
-    /// What was decided on may have waited for a slow disk since.
-    pub fn has_refuge(&self, backend: usize, entries: &[Entry], now: Instant) -> bool {
+    pub fn has_refuge(&self, backend: usize, entries: &[Entry]) -> bool {
         let failed = &self.backends[backend];
-        let lately = match failed.before {
-            Some((ended, series)) if now <= ended + DISK_PATIENCE => series,
-            _ => Series::default(),
-        };
         let within = |series: Series, (began, ended): (Instant, Instant)| match series {
             Series {
                 first: Some(first),
@@ -160,10 +147,10 @@ impl Evidence {
                 && entries[other].tag == entries[backend].tag
                 && entries[other].vhosts > 0
                 && seen.own.first.is_none()
-                && seen.sound.iter().any(|round| {
-                    let series = [failed.own, failed.shared, lately];
-                    series.iter().any(|series| within(*series, *round))
-                })
+                && seen
+                    .sound
+                    .iter()
+                    .any(|round| within(failed.own, *round) || within(failed.shared, *round))
         })
     }
 }

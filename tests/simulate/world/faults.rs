@@ -148,29 +148,28 @@ impl World {
                 return Sight::Fails;
             }
             let of_the_account = stage >= Stage::Login && !hangs_at_login;
-            let entries = self.ring.entries();
             let others: Vec<usize> = (0..self.backends.len())
                 .filter(|other| {
                     *other != backend
                         && (!of_the_account || self.logins[*other] == self.logins[backend])
                 })
                 .collect();
+            let entries = self.ring.entries();
             let of_tag = |other: &usize| entries[*other].tag == entries[backend].tag;
-            let own: Vec<usize> = others.iter().copied().filter(of_tag).collect();
-            let further = |group: &[usize]| {
-                let reach = |other: &usize| self.gets_further(watcher, *other, service, stage);
-                let reached: Vec<(bool, bool)> = group.iter().map(reach).collect();
-                let surely = reached.iter().filter(|(surely, _)| *surely).count();
-                let perhaps = reached.iter().filter(|(_, perhaps)| *perhaps).count();
-                (surely * 2 > group.len(), perhaps * 2 > group.len())
+            let of_tag: Vec<usize> = others.iter().copied().filter(of_tag).collect();
+            // Of all of them, and of those of the tag.
+            let most = |gets_further: &dyn Fn(usize) -> bool| {
+                [&others, &of_tag].iter().all(|group| {
+                    let further = group.iter().filter(|other| gets_further(**other));
+                    further.count() * 2 > group.len()
+                })
             };
-            let ((all_surely, all_perhaps), (own_surely, own_perhaps)) =
-                (further(&others), further(&own));
+            let further = |other| self.gets_further(watcher, other, service, stage);
             let refused_too = hangs_at_login && self.may_refuse_login(watcher, backend);
-            if all_surely && own_surely && !refused_too {
+            if most(&|other| further(other).0) && !refused_too {
                 return Sight::Fails;
             }
-            if (all_perhaps && own_perhaps) || hangs_at_login {
+            if most(&|other| further(other).1) || hangs_at_login {
                 sight = Sight::Wavers;
             }
         }

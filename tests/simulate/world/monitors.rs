@@ -221,7 +221,6 @@ impl World {
         backend: usize,
         action: Action,
     ) {
-        let now = self.now;
         let evidence = match &mut self.watchers[watcher].mind {
             Mind::Ours { evidence, .. } => evidence,
             Mind::Perl(_) => return,
@@ -230,7 +229,7 @@ impl World {
         let known = Known {
             list: evidence.list.clone(),
             ring_synced: evidence.ring_synced,
-            refuge: evidence.has_refuge(backend, entries, now),
+            refuge: evidence.has_refuge(backend, entries),
             in_flight: evidence.in_flight(backend),
             unlisted: evidence.is_unlisted(backend),
             going_down: evidence.going_down(),
