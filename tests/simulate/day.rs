@@ -54,6 +54,7 @@ pub struct End {
 const RAPID_ROUNDS: u64 = 0x7261_7069_6400;
 const LOGINS: u64 = 0x6c6f_6769_6e73;
 const SHARED_FAULTS: u64 = 0x7368_6172_6564;
+const PASSWORDS: u64 = 0x7061_7373_776f_7264;
 const RELOADS: u64 = 0x7265_6c6f_6164;
 const LOSSES: u64 = 0x6c6f_7373_6573;
 const DISKS: u64 = 0x6469_736b_7300;
@@ -75,6 +76,7 @@ impl Day {
             world.disturb(at, disturbance);
         }
         give_reloads(&mut world, &layout, seed, plan.length);
+        give_passwords(&mut world, &layout, seed, plan.length);
         ask_for_status(&mut world, &layout, plan.length);
         world.run_to(plan.length);
         let ends = ends(&world, layout.posts.len());
@@ -370,6 +372,21 @@ fn give_reloads(world: &mut World, layout: &Layout, seed: u64, length: Duration)
                 chance.pick(&[Reload::Broken, Reload::OtherSocket]),
             );
             at += chance.seconds(600, 3000);
+        }
+    }
+}
+
+/// On some days with accounts the password is changed now and then, and still the right one. Drawn apart, too.
+fn give_passwords(world: &mut World, layout: &Layout, seed: u64, length: Duration) {
+    let mut chance = Chance::new(seed ^ PASSWORDS);
+    if chance.one_in(2) {
+        return;
+    }
+    for watcher in 0..layout.posts.len() {
+        let mut at = chance.seconds(100, 2000);
+        while at < length {
+            world.reload(at, watcher, Reload::OtherPassword);
+            at += chance.seconds(300, 3000);
         }
     }
 }

@@ -52,6 +52,8 @@ pub enum Reload {
     /// The same director, by another path.
     OtherSocket,
     Rules(Rules),
+    /// Every account has another password.
+    OtherPassword,
     /// They cannot be used.
     Broken,
 }
@@ -148,6 +150,8 @@ pub struct Monitor {
     terms: Terms,
     services: usize,
     logins: Vec<Option<Login>>,
+    /// How often it has been changed.
+    password: u32,
     /// What the state file holds.
     state_file: Remembered,
     disk: Disk,
@@ -246,6 +250,7 @@ impl Monitor {
             terms,
             services,
             logins: logins.to_vec(),
+            password: 0,
             state_file,
             disk: Disk::Good,
             unwritten: Vec::new(),
@@ -504,13 +509,19 @@ impl Monitor {
                     _ => 1,
                 };
                 settings.services = services_from(first, self.services);
-                self.terms.roster = Roster::new(settings, None, accounts(&self.logins));
+                let accounts = accounts(&self.logins, self.password);
+                self.terms.roster = Roster::new(settings, None, accounts);
             }
             Reload::OtherSocket => {
                 let other = settings.socket.as_os_str() == "/one";
                 settings.socket = PathBuf::from(if other { "/two" } else { "/one" });
             }
             Reload::Rules(rules) => settings.rules = rules,
+            Reload::OtherPassword => {
+                self.password += 1;
+                let accounts = accounts(&self.logins, self.password);
+                self.terms.roster = Roster::new(settings, None, accounts);
+            }
             Reload::Broken => self.is_broken = true,
         }
         self.tell(Input::Asked(Request::Reload), now);
@@ -709,7 +720,7 @@ fn terms(habits: &Habits, services: usize, logins: &[Option<Login>]) -> Terms {
     settings.rules = habits.rules;
     settings.deeds = habits.deeds;
     Terms {
-        roster: Roster::new(&settings, None, accounts(logins)),
+        roster: Roster::new(&settings, None, accounts(logins, 0)),
         settings,
         remarks: Vec::new(),
         unverified: None,
@@ -717,13 +728,13 @@ fn terms(habits: &Habits, services: usize, logins: &[Option<Login>]) -> Terms {
     }
 }
 
-fn accounts(logins: &[Option<Login>]) -> Backends {
+fn accounts(logins: &[Option<Login>], password: u32) -> Backends {
     let account = |(backend, login): (usize, &Option<Login>)| {
         let mut particulars = Particulars::default();
         particulars.account = login.map(|Login(number)| {
             Arc::new(Account {
                 user: number.to_string().into_bytes(),
-                password: Secret::new("secret"),
+                password: Secret::new(password.to_string()),
                 master: None,
             })
         });

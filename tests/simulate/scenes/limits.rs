@@ -2,14 +2,14 @@
 //! leave and come back.
 
 use poolmon::backend::HostState;
-use poolmon::monitor::policy::Action;
+use poolmon::monitor::policy::{Action, Login};
 use poolmon::monitor::{Engine, Notice};
 
 use super::*;
 use crate::history::What;
 use crate::monitor::{Disk, Monitor, Reload};
 use crate::ring::Condition;
-use crate::world::address;
+use crate::world::{address, Account};
 
 fn monitor<'a>(story: &'a Story<'_>) -> &'a Monitor {
     story.world.monitor(0).unwrap()
@@ -350,4 +350,51 @@ fn a_director_that_dies_and_comes_back_is_one_alarm_that_ends() {
         assert!(notices(story).is_empty(), "{story}");
         story.check_changes(&[1, 0, 0]);
     });
+}
+
+/// The password is repaired everywhere, and at one backend the server goes on delaying logins for a while.
+#[test]
+fn a_login_that_is_delayed_after_the_password_was_changed_takes_nobody_down() {
+    let mut layout = layout(3, vec![ours(0, 3)]);
+    layout.logins = vec![Some(Login(1)); 3];
+    for seed in 0..SEEDS {
+        let mut world = World::new(&layout, seed);
+        world.disturb(seconds(0), Disturbance::Account(0, Account::Refused));
+        world.disturb(seconds(200), Disturbance::Account(0, Account::Accepted));
+        world.disturb(seconds(200), Disturbance::Backend(1, Health::HalfFrozen));
+        world.reload(seconds(200), 0, Reload::OtherPassword);
+        world.disturb(seconds(260), recovers(1));
+        world.run_to(seconds(400));
+        let story = Story {
+            world,
+            name: "delayed after the change",
+            seed,
+        };
+        assert_eq!(sent(&story, Action::MarkDown), [], "{story}");
+        assert!(monitor(&story).alarms().is_empty(), "{story}");
+        let delayed = "the server may still be delaying logins";
+        assert!(said(&story, delayed) > 0, "{story}: it was never delayed");
+    }
+}
+
+/// One that hangs at the login for another reason has had a whole series by then, and goes down.
+#[test]
+fn a_login_that_hangs_after_a_change_of_a_password_that_was_accepted_takes_its_backend_down() {
+    let mut layout = layout(3, vec![ours(0, 3)]);
+    layout.logins = vec![Some(Login(1)); 3];
+    for seed in 0..SEEDS {
+        let mut world = World::new(&layout, seed);
+        world.disturb(seconds(200), Disturbance::Backend(1, Health::HalfFrozen));
+        world.reload(seconds(200), 0, Reload::OtherPassword);
+        world.run_to(seconds(400));
+        let story = Story {
+            world,
+            name: "hangs after the change",
+            seed,
+        };
+        let downs = sent(&story, Action::MarkDown);
+        assert_eq!(downs.len(), 1, "{story}: {downs:?}");
+        // Five attempts of 5 s each, and the pauses between them.
+        assert!(downs[0].0 >= seconds(228), "{story}: {downs:?}");
+    }
 }
