@@ -40,7 +40,7 @@ say "== unit tests"
 run_cargo test --lib --bins
 say "== scenes"
 # They wait more than they work.
-export RUST_TEST_THREADS=8
+export RUST_TEST_THREADS=12
 skips=()
 obstacle=$(real_ring_obstacle)
 if [ -n "$obstacle" ]; then

@@ -220,8 +220,9 @@ fn as_many_polls_fail_as_the_file_asks_for_before_a_backend_has_failed() {
         files.write(keys);
         let monitor = files.plan(&pool.place).start();
         pool.wait_for_visits();
-        pool.backends[0].set(Mood::Closing);
+        // Counted first: a poll may come between.
         let before = pool.backends[0].connections();
+        pool.backends[0].set(Mood::Closing);
         let address = pool.address(0).to_string();
         monitor.wait_for_line(&[&address, "has failed"], REACTION);
         let polls = pool.backends[0].connections() - before;
