@@ -16,8 +16,11 @@ TOOLCHAIN=debian bash "$project/tests/setup/packages.sh" debian
 describe_toolchain
 lay_debian_tree
 
-# Everything is compiled twice here, as a release and for the tests; nobody debugs the latter.
+# Everything is compiled twice here, as a release and for the tests; nobody debugs the latter. Optimising
+# over all crates at once takes a minute, and nothing that is tried here depends on it; `make deb-debian`
+# does it.
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 
 say "== release build with Debian's compiler and crates"
 run_cargo build --release

@@ -143,7 +143,8 @@ cargo_of_debian() (
     passed=()
     for name in POOLMON_BIN POOLMON_DAYS RUST_TEST_THREADS RUST_BACKTRACE RUSTDOCFLAGS TMPDIR CI \
         CARGO_PROFILE_DEV_DEBUG CARGO_PROFILE_RELEASE_DEBUG CARGO_PROFILE_RELEASE_STRIP \
-        CARGO_ENCODED_RUSTFLAGS CARGO_INCREMENTAL; do
+        CARGO_PROFILE_RELEASE_LTO CARGO_PROFILE_RELEASE_CODEGEN_UNITS CARGO_ENCODED_RUSTFLAGS \
+        CARGO_INCREMENTAL; do
         [ -z "${!name+x}" ] || passed+=("$name=${!name}")
     done
     exec env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME="$debian_home" CARGO_HOME="$debian_home" \
