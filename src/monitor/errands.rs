@@ -1,8 +1,7 @@
 //! Changing commands: first the ledger, then the command, then what its reply means.
 //!
-//! Each is sent over a connection of its own. Whether it
-//! took effect is never concluded from the reply alone: the next list tells. A dry run does the same
-//! and leaves out the sending.
+//! Each is sent over a connection of its own. Whether it took effect is never concluded from the reply
+//! alone: the next list tells. A dry run does the same and leaves out the sending.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;

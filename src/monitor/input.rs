@@ -24,7 +24,7 @@ pub struct Now {
 pub enum Input {
     /// A worker has made an attempt.
     Found(Box<Report>),
-    /// The worker of this number could not be started. None is tried after it at this time.
+    /// The thread of the worker with this number could not be started.
     WorkerNotStarted {
         address: IpAddr,
         number: u64,

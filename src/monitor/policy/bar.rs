@@ -78,11 +78,9 @@ impl Bar {
             let groups = scopes.map(|scope| [(None, scope), (Some(tag.clone()), scope)]);
             for group in groups.into_iter().flatten() {
                 *bar.backends.entry(group.clone()).or_default() += 1;
-                for service in member.evidence.tried() {
-                    if let Some(reach) = member.evidence.reach(service) {
-                        let reached = bar.reached.entry((group.clone(), service)).or_default();
-                        *reached.entry(reach).or_default() += 1;
-                    }
+                for (service, reach) in member.evidence.reaches() {
+                    let reached = bar.reached.entry((group.clone(), service)).or_default();
+                    *reached.entry(reach).or_default() += 1;
                 }
             }
         }
@@ -90,11 +88,9 @@ impl Bar {
             if !bar.stands(member) {
                 continue;
             }
-            for service in member.evidence.tried() {
-                if let Some(reach) = member.evidence.reach(service) {
-                    let highest = bar.standing.entry(service).or_insert(reach);
-                    *highest = reach.max(*highest);
-                }
+            for (service, reach) in member.evidence.reaches() {
+                let highest = bar.standing.entry(service).or_insert(reach);
+                *highest = reach.max(*highest);
             }
         }
         bar
@@ -219,11 +215,7 @@ fn hold_up(question: &Question<'_>) -> Option<Hold> {
         };
         if may_be_outdone(None) && may_be_outdone(Some(&member.listed.tag)) {
             let stale = stale.into_iter().map(|(address, _)| address).collect();
-            let reason = Reason::PeersAwaited {
-                service: failing.service,
-                stage: failing.failure.stage,
-            };
-            return Some(question.hold_for(reason, Need::Probe(stale)));
+            return Some(hold_for_peers(question, failing, stale));
         }
     }
     let fell = question.fleet.members().flat_map(|(_, other)| {
@@ -235,14 +227,19 @@ fn hold_up(question: &Question<'_>) -> Option<Hold> {
     let sound = member.evidence.sound_round().map(|round| round.began);
     match (member.evidence.failing().first(), fell.max()) {
         (Some(failing), Some(fell)) if sound < Some(fell) => {
-            let reason = Reason::PeersAwaited {
-                service: failing.service,
-                stage: failing.failure.stage,
-            };
-            Some(question.hold_for(reason, Need::Probe(vec![question.address])))
+            Some(hold_for_peers(question, failing, vec![question.address]))
         }
         _ => None,
     }
+}
+
+/// Held until these have been probed: how far others get beside this one is not known well enough.
+fn hold_for_peers(question: &Question<'_>, failing: &Failing, probe: Vec<IpAddr>) -> Hold {
+    let reason = Reason::PeersAwaited {
+        service: failing.service,
+        stage: failing.failure.stage,
+    };
+    question.hold_for(reason, Need::Probe(probe))
 }
 
 fn hold_down(question: &Question<'_>) -> Option<Hold> {
@@ -322,15 +319,11 @@ fn peers_awaited_of(question: &Question<'_>, failing: &Failing, tag: Option<&Tag
     if is_majority(before, others) {
         return None;
     }
-    let reason = Reason::PeersAwaited {
-        service: failing.service,
-        stage: failing.failure.stage,
-    };
     let probe = match is_majority(before + after, others) {
         true => vec![question.address],
         false => stale,
     };
-    Some(question.hold_for(reason, Need::Probe(probe)))
+    Some(hold_for_peers(question, failing, probe))
 }
 
 fn refuge_awaited(question: &Question<'_>, failing: &Failing) -> Option<Hold> {

@@ -175,10 +175,11 @@ impl Evidence {
         self.reached.get(&service).copied()
     }
 
-    /// The services that have been tried.
-    pub(super) fn tried(&self) -> impl Iterator<Item = usize> + '_ {
+    /// How far the latest attempt got on each service of which that is known.
+    pub(super) fn reaches(&self) -> impl Iterator<Item = (usize, Reach)> + '_ {
         let passed = self.reached.keys().copied();
-        passed.chain(self.failing.iter().map(|failing| failing.service))
+        let tried = passed.chain(self.failing.iter().map(|failing| failing.service));
+        tried.filter_map(move |service| Some((service, self.reach(service)?)))
     }
 
     fn failing_at(&self, service: usize) -> Option<&Failing> {
