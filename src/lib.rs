@@ -4,6 +4,7 @@
 //! tests need, so that the compiler finds what nobody uses. Nothing else belongs here.
 
 pub mod account;
+mod app;
 pub mod backend;
 mod check;
 pub mod cli;

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{bounded, unbounded, Receiver};
 use log::{error, warn};
 
+use crate::app;
 use crate::check;
 use crate::cli::{self, Command, Deed, Order};
 use crate::config::settings::{Deeds, LogTarget, RunMode, Settings};
@@ -48,7 +49,12 @@ const CONFIG_UNREADABLE: u8 = 3;
 const NO_CONFIG: u8 = 4;
 
 /// The whole program; `arguments` without its name.
-pub fn main(called: Program, arguments: Vec<OsString>) -> ExitCode {
+pub fn main(called: Program, mut arguments: Vec<OsString>) -> ExitCode {
+    let first = arguments.first().filter(|_| called == Program::Poolmon);
+    if let Some(word) = first.and_then(|first| app::word(first)) {
+        arguments.remove(0);
+        return (word.run)(arguments);
+    }
     let (result, codes) = match cli::parse(arguments) {
         Ok(Command::Help) => (show(&cli::help(called)), Codes::Poolmons),
         Ok(Command::Version) => (show(&cli::version()), Codes::Poolmons),

@@ -2,6 +2,7 @@
 //!
 //! Words, local times and levels are its business; what is said, and when, is the engine's.
 
+pub(crate) mod document;
 mod status;
 
 use std::time::Duration;

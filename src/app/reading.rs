@@ -1,0 +1,222 @@
+//! The status file of a running monitor, read by somebody who looks: is it of our format, and does it still
+//! tell the truth? Every face asks here, so that none shows old news as new.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::quote::Quote;
+use crate::report::document::{Document, FORMAT};
+
+/// Where the daemon writes it unless told otherwise.
+pub(crate) const USUAL_PATH: &str = "/run/poolmon/status.json";
+
+/// 2,000 backends are about 10 MB.
+const LONGEST: u64 = 64 * 1024 * 1024;
+
+/// A document is old after so many intervals.
+const INTERVALS: f64 = 3.0;
+
+/// Whatever the interval, it is not old sooner.
+const SOON: f64 = 10.0;
+
+/// What is known of the document's age.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Freshness {
+    Fresh,
+    /// It has not been written for so long, although the process exists.
+    Old(Duration),
+    /// The process that wrote it has ended; it was last written so long ago.
+    Ended(Duration),
+}
+
+/// As words for people; empty if it is fresh.
+impl fmt::Display for Freshness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Freshness::Fresh => Ok(()),
+            Freshness::Old(age) => write!(
+                f,
+                "STALE: the monitor has written nothing for {} s; what follows was so then",
+                age.as_secs()
+            ),
+            Freshness::Ended(age) => write!(
+                f,
+                "STALE: the monitor has ended, its last news is {} s old; no backend is taken \
+                 down or brought up",
+                age.as_secs()
+            ),
+        }
+    }
+}
+
+/// Why there is nothing to show.
+#[derive(Debug)]
+pub(crate) enum ReadingError {
+    File {
+        path: PathBuf,
+        cause: io::Error,
+    },
+    /// It is not what a monitor writes.
+    Malformed {
+        path: PathBuf,
+        cause: serde_json::Error,
+    },
+    /// Another version of the program wrote it.
+    Format {
+        path: PathBuf,
+        format: u32,
+        version: Quote,
+    },
+    TooLong {
+        path: PathBuf,
+    },
+}
+
+impl fmt::Display for ReadingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReadingError::File { path, cause } if cause.kind() == io::ErrorKind::NotFound => {
+                write!(
+                    f,
+                    "{}: there is no status file: is the monitor running, and with --status-file?",
+                    path.display()
+                )
+            }
+            ReadingError::File { path, cause } => write!(f, "{}: {cause}", path.display()),
+            ReadingError::Malformed { path, cause } => write!(
+                f,
+                "{}: not a status file: {}",
+                path.display(),
+                Quote::new(cause.to_string())
+            ),
+            ReadingError::Format {
+                path,
+                format,
+                version,
+            } => write!(
+                f,
+                "{}: format {format}, written by version {version}, and this program reads format \
+                 {FORMAT}: use the program of the same version",
+                path.display()
+            ),
+            ReadingError::TooLong { path } => {
+                write!(f, "{}: longer than any status file", path.display())
+            }
+        }
+    }
+}
+
+/// What every format begins with.
+#[derive(Deserialize)]
+struct Head {
+    poolmon: HeadMonitor,
+}
+
+#[derive(Deserialize)]
+struct HeadMonitor {
+    format: u32,
+    version: String,
+}
+
+pub(crate) fn read(path: &Path) -> Result<Document, ReadingError> {
+    let failed = |cause| ReadingError::File {
+        path: path.to_path_buf(),
+        cause,
+    };
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(LONGEST + 1)
+        .read_to_end(&mut text)
+        .map_err(failed)?;
+    if text.len() as u64 > LONGEST {
+        return Err(ReadingError::TooLong {
+            path: path.to_path_buf(),
+        });
+    }
+    parse(path, &text)
+}
+
+fn parse(path: &Path, text: &[u8]) -> Result<Document, ReadingError> {
+    let malformed = |cause| ReadingError::Malformed {
+        path: path.to_path_buf(),
+        cause,
+    };
+    let head: Head = serde_json::from_slice(text).map_err(malformed)?;
+    if head.poolmon.format != FORMAT {
+        return Err(ReadingError::Format {
+            path: path.to_path_buf(),
+            format: head.poolmon.format,
+            version: Quote::new(head.poolmon.version),
+        });
+    }
+    serde_json::from_slice(text).map_err(malformed)
+}
+
+/// `now` in seconds since 1970; `is_running`: whether a process of the document's number exists.
+pub(crate) fn freshness(document: &Document, now: f64, is_running: bool) -> Freshness {
+    let age = (now - document.poolmon.written).max(0.0);
+    let age_in_full = Duration::from_secs_f64(age.min(1e9));
+    let bearable = (INTERVALS * document.poolmon.interval).max(SOON);
+    match (is_running, age <= bearable) {
+        (false, _) => Freshness::Ended(age_in_full),
+        (true, true) => Freshness::Fresh,
+        (true, false) => Freshness::Old(age_in_full),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::document::sample;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let document = sample::five_troubles();
+        let text = serde_json::to_vec(&document).unwrap();
+        let head = format!("{{\"poolmon\":{{\"format\":{FORMAT},");
+        assert!(text.starts_with(head.as_bytes()), "the format comes first");
+        let read = parse(Path::new("s"), &text).unwrap();
+        assert!(read == document, "the same values");
+    }
+
+    #[test]
+    fn another_format_and_no_status_file_are_told_apart() {
+        let mut document = sample::five_troubles();
+        document.poolmon.format = FORMAT + 1;
+        document.poolmon.version = "9.9.9".to_string();
+        let text = serde_json::to_vec(&document).unwrap();
+        let error = parse(Path::new("s"), &text).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "s: format 2, written by version \"9.9.9\", and this program reads format 1: use the \
+             program of the same version"
+        );
+        for text in ["", "{}", "[1]", "{\"poolmon\":{}}"] {
+            let error = parse(Path::new("s"), text.as_bytes()).unwrap_err();
+            assert!(matches!(error, ReadingError::Malformed { .. }), "{text}");
+        }
+        let error = read(Path::new("/nonexistent/status.json")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "/nonexistent/status.json: there is no status file: is the monitor running, and with \
+             --status-file?"
+        );
+    }
+
+    #[test]
+    fn a_document_is_old_after_three_intervals_or_when_its_process_is_gone() {
+        let document = sample::five_troubles();
+        let written = document.poolmon.written;
+        let at = |age, is_running| freshness(&document, written + age, is_running);
+        assert_eq!(document.poolmon.interval, 30.0);
+        assert_eq!(at(90.0, true), Freshness::Fresh);
+        assert_eq!(at(-5.0, true), Freshness::Fresh, "a clock that was set");
+        assert_eq!(at(91.0, true), Freshness::Old(Duration::from_secs(91)));
+        assert_eq!(at(1.0, false), Freshness::Ended(Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,520 @@
+//! The status file: how all stands, as values with names that last, for everybody who looks.
+//!
+//! The daemon makes it of the engine's snapshot; `status`, `explain`, metrics and the page are made of it
+//! alone, so that each of them shows the same. It knows no engine, no file and no clock. Times are seconds
+//! since 1970 by the wall clock of the machine that wrote it, spans are seconds. All text that came from a
+//! server has passed `Quote`. Readers ignore fields that they do not know; a field that is taken away, or
+//! means something else, raises `FORMAT`.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// The format of the file that this program writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// Seconds since 1970, rounded to milliseconds.
+pub type Time = f64;
+
+/// Seconds, rounded to microseconds.
+pub type Span = f64;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// First in the file, so that a reader sees the format before anything else.
+    pub poolmon: Monitor,
+    pub director: Director,
+    /// In the order of their names.
+    pub tags: Vec<Tag>,
+    /// In the order of their addresses.
+    pub backends: Vec<Backend>,
+    /// The oldest first.
+    pub alarms: Vec<Alarm>,
+    /// The last ones that were sent, or would have been, the oldest first.
+    pub commands: Vec<Command>,
+    /// What happens next if nothing else happens before.
+    pub next: Option<NextEvent>,
+    pub counters: Counters,
+}
+
+/// The monitor that wrote it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Monitor {
+    pub format: u32,
+    pub version: String,
+    pub pid: u32,
+    /// The machine's name.
+    pub name: String,
+    pub started: Time,
+    pub written: Time,
+    /// Between two rounds of a backend.
+    pub interval: Span,
+    pub dry_run: bool,
+    pub restore: Restore,
+    /// When the settings were last read, and whether they were good.
+    pub reload: Reload,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restore {
+    Any,
+    Own,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reload {
+    pub at: Time,
+    pub good: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Director {
+    /// Its admin socket's path.
+    pub socket: String,
+    /// Whether it answers.
+    pub up: bool,
+    /// When reading the last whole list began; none has been read without.
+    pub list_read: Option<Time>,
+    pub ring: Ring,
+    /// Since when it answers, does not answer, or the ring is as it is.
+    pub since: Time,
+    /// The place of ours among the ring's directors, from 1; unknown without.
+    pub position: Option<usize>,
+    /// How many directors the ring has.
+    pub members: Option<usize>,
+    /// Why the lists could not be read, if they cannot be.
+    pub error: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ring {
+    Synced,
+    Unsynced,
+    /// The director is too old to tell.
+    NotTold,
+    /// The director does not answer.
+    Unknown,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tag {
+    pub tag: String,
+    pub backends: usize,
+    /// Listed up.
+    pub up: usize,
+    /// Healthy by their last verdict.
+    pub passing: usize,
+    /// Up, with a vhost count above 0, and good enough to take the users of another.
+    pub refuges: usize,
+    /// Of those that are up.
+    pub vhosts_up: u64,
+    /// Of all; a backend that an old director lists down with 0 counts what it had.
+    pub vhosts: u64,
+    pub users: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Backend {
+    pub address: IpAddr,
+    /// The name that DNS or the operator gives it, if one is known.
+    pub name: Option<String>,
+    pub tag: String,
+    pub vhosts: u32,
+    pub users: u64,
+    /// As the director lists it; in a dry run, as it would.
+    pub listed: State,
+    /// The director's stamp of its last change; it has never been changed without.
+    pub listed_since: Option<Time>,
+    pub by: By,
+    /// Whether this monitor may undo its down under `restore: own`.
+    pub owned: bool,
+    pub drain: Drain,
+    pub verdict: Verdict,
+    pub verdict_since: Option<Time>,
+    /// Why, in words; empty if it is healthy or unknown.
+    pub cause: String,
+    /// Where the schedule stands.
+    pub schedule: Schedule,
+    /// The action that is wanted, and what the rules say of it.
+    pub wanted: Option<Wanted>,
+    /// In the order of checking.
+    pub services: Vec<Service>,
+    /// Of all services, the oldest first.
+    pub attempts: Vec<Attempt>,
+    /// Of the list, the oldest first, of the last day; at most 50.
+    pub changes: Vec<Change>,
+    pub day: Day,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Up,
+    Down,
+}
+
+/// Who made the listed state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// This monitor.
+    Us,
+    /// An administrator or another monitor.
+    Other,
+    /// It was so when this monitor started, or has always been so.
+    Unknown,
+}
+
+/// What became of the users of a down backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drain {
+    None,
+    /// They are still to be moved.
+    Owed,
+    Done,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Healthy,
+    /// Its last attempt failed, and its tries are not over.
+    Doubtful,
+    Failed,
+    /// No round is over yet, or nothing could be found out from this machine.
+    Unknown,
+    /// The accounts file does not name it.
+    NotChecked,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// When the last attempt began.
+    pub last: Option<Time>,
+    /// When the next one is due; it is under way, or nobody knows, without.
+    pub next: Option<Time>,
+    /// The service that is being tried again, how often it has been, and how many tries it has left
+    /// before it has failed.
+    pub retry: Option<Retry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    pub service: String,
+    /// Failed attempts so far.
+    pub failed: u32,
+    pub left: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Wanted {
+    pub action: Action,
+    /// All rules, in the order asked.
+    pub rules: Vec<RuleAnswer>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Down,
+    Drain,
+    Up,
+}
+
+/// What one rule says of the wanted action: the engine's own answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuleAnswer {
+    /// The rule's name, as log and manual call it.
+    pub rule: String,
+    pub answer: Answer,
+    /// Why it holds the action.
+    pub reason: Option<String>,
+    /// When time alone ends that.
+    pub until: Option<Time>,
+    /// What a person can do about it.
+    pub advice: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    Passes,
+    Holds,
+    /// A rule before it holds.
+    NotAsked,
+}
+
+/// One service of one backend.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// As in messages: `imap:143`.
+    pub service: String,
+    pub result: CheckResult,
+    /// Why it cannot be checked from this machine, if so.
+    pub unchecked: Option<String>,
+    pub last_pass: Option<Time>,
+    /// Of the last attempt that passed; of the last failed one if none has.
+    pub latency: Option<Span>,
+    /// Of the recent attempts that passed.
+    pub median: Option<Span>,
+    pub worst: Option<Span>,
+    /// Attempts since the start.
+    pub passes: u64,
+    pub failures: u64,
+    /// A letter an attempt, the oldest first, at most 60: `.` passed, `x` the backend's fault, `s` a
+    /// shared fault, `l` this machine's fault.
+    pub recent: String,
+    /// The last failure and the last pass, whole.
+    pub failure: Option<Dialogue>,
+    pub pass: Option<Dialogue>,
+    pub certificate: Option<Certificate>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    Pass,
+    Fail,
+    /// Not checked yet.
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Blame {
+    Service,
+    Shared,
+    Local,
+}
+
+/// One attempt, with what was said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dialogue {
+    pub at: Time,
+    pub latency: Span,
+    /// What went wrong; none if it passed.
+    pub failure: Option<Failure>,
+    /// In the order reached; the time from the end of the one before to its own end.
+    pub stages: Vec<StageTime>,
+    /// A line each, `C: ` what we said, `S: ` what the server said; passwords are blotted out.
+    pub lines: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Words of closed lists: see `outcome`.
+    pub stage: String,
+    pub fault: String,
+    pub blame: Blame,
+    /// In full, for people.
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageTime {
+    pub stage: String,
+    pub took: Span,
+}
+
+/// One attempt, in a line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub at: Time,
+    pub service: String,
+    /// "ok", or why not, cut to a few words.
+    pub result: String,
+    pub latency: Span,
+    pub stages: Vec<StageTime>,
+    /// How long a message that was delivered took to appear.
+    pub delivery: Option<Span>,
+}
+
+/// What the certificate of a service says, also where it was refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// When it was read.
+    pub read: Time,
+    /// Of the server's own, and the earliest of those that came with it.
+    pub not_after: Time,
+    pub chain_not_after: Time,
+    pub names: Vec<String>,
+    /// Whether the last handshake took it.
+    pub accepted: bool,
+}
+
+/// What the attempts of the last day came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Day {
+    /// When the first slot begins.
+    pub from: Time,
+    /// How long each of them lasts.
+    pub every: Span,
+    /// At most 48, the oldest first, without gaps; the last one is not over.
+    pub slots: Vec<Slot>,
+}
+
+/// In the file an array of five numbers, in this order. The latencies are whole microseconds, of the attempts
+/// that passed; 0 where none did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u32, u32, u32, u32, u32)", into = "(u32, u32, u32, u32, u32)")]
+pub struct Slot {
+    pub passes: u32,
+    pub failures: u32,
+    pub best: u32,
+    pub mean: u32,
+    pub worst: u32,
+}
+
+impl From<(u32, u32, u32, u32, u32)> for Slot {
+    fn from((passes, failures, best, mean, worst): (u32, u32, u32, u32, u32)) -> Slot {
+        Slot {
+            passes,
+            failures,
+            best,
+            mean,
+            worst,
+        }
+    }
+}
+
+impl From<Slot> for (u32, u32, u32, u32, u32) {
+    fn from(slot: Slot) -> (u32, u32, u32, u32, u32) {
+        (slot.passes, slot.failures, slot.best, slot.mean, slot.worst)
+    }
+}
+
+/// The list showed another state than before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    pub at: Time,
+    pub to: State,
+    pub by: By,
+    /// Why, if we know.
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// A word of a closed list: see `monitor::Topic` and `monitor::Notice`.
+    pub alarm: String,
+    pub since: Time,
+    /// As in the log.
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    pub at: Time,
+    pub address: IpAddr,
+    pub action: Action,
+    /// Its line.
+    pub command: String,
+    /// What was answered, or why nothing was; none while it is under way.
+    pub answer: Option<String>,
+    pub took: Option<Span>,
+}
+
+/// The next thing that will happen by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NextEvent {
+    pub at: Time,
+    pub address: IpAddr,
+    pub event: Event,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// It is tried again.
+    Retry,
+    /// Its next round begins.
+    Round,
+    /// A hold ends by itself.
+    HoldEnds,
+}
+
+/// Since the start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counters {
+    pub attempts: Vec<AttemptCount>,
+    pub failures: Vec<FailureCount>,
+    pub changes: Vec<ChangeCount>,
+    pub commands: Vec<CommandCount>,
+    pub hook_runs: u64,
+    pub hook_failures: u64,
+    /// Lines that a log target did not take.
+    pub log_lines_lost: u64,
+    /// Whether the state file could be written the last time.
+    pub state_file_written: bool,
+}
+
+/// Of one service over all backends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptCount {
+    pub service: String,
+    pub passes: u64,
+    pub failures: u64,
+    /// How long the passes took: how many were not longer than each of `LATENCY_BOUNDS`, and all.
+    pub latency: Histogram,
+}
+
+/// Of passes' durations: the upper bounds of a histogram's buckets.
+pub const LATENCY_BOUNDS: [Span; 13] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// Of commands' durations.
+pub const COMMAND_BOUNDS: [Span; 8] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// One a bound: not longer than that, those of the bounds before included.
+    pub buckets: Vec<u64>,
+    pub count: u64,
+    pub sum: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FailureCount {
+    pub service: String,
+    pub stage: String,
+    pub fault: String,
+    pub blame: Blame,
+    pub count: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeCount {
+    pub address: IpAddr,
+    pub tag: String,
+    pub to: State,
+    pub by: By,
+    pub count: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommandCount {
+    pub action: Action,
+    pub reply: Reply,
+    pub count: u64,
+    pub duration: Histogram,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    Ok,
+    NotFound,
+    Busy,
+    SyncTimedOut,
+    TryAgain,
+    Refused,
+    /// No reply.
+    Lost,
+}
+
+#[cfg(test)]
+pub(crate) mod sample;
