@@ -4,6 +4,7 @@
 
 pub(crate) mod document;
 mod status;
+pub(crate) mod terminal;
 
 use std::time::Duration;
 
