@@ -517,4 +517,6 @@ pub enum Reply {
 }
 
 #[cfg(test)]
+pub(crate) mod fields;
+#[cfg(test)]
 pub(crate) mod sample;

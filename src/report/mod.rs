@@ -3,7 +3,9 @@
 //! Words, local times and levels are its business; what is said, and when, is the engine's.
 
 pub(crate) mod document;
+pub(crate) mod judgement;
 mod status;
+pub(crate) mod table;
 pub(crate) mod terminal;
 
 use std::time::Duration;

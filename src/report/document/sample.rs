@@ -467,3 +467,18 @@ fn counters() -> Counters {
         state_file_written: true,
     }
 }
+
+/// The scenes cannot make one: they run the program on this file.
+#[test]
+fn the_status_file_of_the_scenes_is_the_first_sample() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/status.json");
+    let text = serde_json::to_string(&five_troubles()).unwrap() + "\n";
+    if std::env::var_os("POOLMON_WRITE_GOLDEN").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let there = std::fs::read_to_string(path).unwrap();
+    assert!(
+        there == text,
+        "{path} is another one: POOLMON_WRITE_GOLDEN=1 writes it anew"
+    );
+}

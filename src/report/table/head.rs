@@ -1,0 +1,262 @@
+//! What stands above the table: whose it is, director and ring, tags, alarms, what happens next.
+
+use super::View;
+use crate::report::document::{
+    Action, Backend, Director, Document, Event, NextEvent, Ring, State, Tag,
+};
+use crate::report::judgement::holding;
+use crate::report::terminal::{columns, cut, paragraph, shown, Line, Paint};
+
+/// Where the text behind a label begins.
+const LABEL: usize = 10;
+
+/// What one alarm or note may take.
+const MOST_LINES: usize = 4;
+
+/// Of more tags only those with a trouble are listed.
+const MANY_TAGS: usize = 10;
+
+pub(super) fn lines(document: &Document, view: &View) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let stale = view.freshness.to_string();
+    if !stale.is_empty() {
+        let head = Line::default();
+        lines.extend(paragraph(&head, Paint::Bad, &stale, view.width, MOST_LINES));
+    }
+    lines.push(title(document, view));
+    let mut say = |label: (Paint, &str), paint: Paint, text: &str| {
+        let mut head = Line::of(label.0, label.1);
+        head.pad_to(LABEL);
+        lines.extend(paragraph(&head, paint, text, view.width, MOST_LINES));
+    };
+    if document.poolmon.dry_run {
+        let text = "nothing is changed; what is listed below is what would be";
+        say((Paint::Doubtful, "dry run"), Paint::Doubtful, text);
+    }
+    let (paint, text) = director(&document.director, view);
+    say((Paint::Dim, "director"), paint, &text);
+    let (paint, text) = ring(&document.director, view);
+    say((Paint::Dim, "ring"), paint, &text);
+    for one in &document.alarms {
+        let text = format!("{} ({})", one.text, view.lasting(one.since));
+        say((Paint::Bad, "ALARM"), Paint::Plain, &text);
+    }
+    for note in notes(document, view) {
+        say((Paint::Doubtful, "note"), Paint::Plain, &note);
+    }
+    if let Some(text) = document.next.as_ref().and_then(|e| next(e, document, view)) {
+        say((Paint::Dim, "next"), Paint::Plain, &text);
+    }
+    if !document.tags.is_empty() {
+        lines.push(Line::default());
+        lines.extend(tags(&document.tags));
+    }
+    lines
+}
+
+fn title(document: &Document, view: &View) -> Line {
+    let monitor = &document.poolmon;
+    let tags = &document.tags;
+    let all: usize = tags.iter().map(|tag| tag.backends).sum();
+    let up: usize = tags.iter().map(|tag| tag.up).sum();
+    let passing: usize = tags.iter().map(|tag| tag.passing).sum();
+    let paint = match (up == all, passing == all) {
+        (true, true) => Paint::Good,
+        (_, false) | (false, _) => Paint::Bad,
+    };
+    // The name is another's text: what we say must not be pushed off by it.
+    let name = cut(&shown(&monitor.name), (view.width / 3).max(8));
+    let mut line = Line::of(Paint::Strong, &name);
+    line.push(Paint::Plain, ": ");
+    line.push(paint, &format!("{up} of {all} up, {passing} healthy"));
+    let right = format!(
+        "poolmon {}, {}",
+        cut(&shown(&monitor.version), 16),
+        view.clock(view.now)
+    );
+    let place = view.width.saturating_sub(columns(&right));
+    if place > line.columns() + 1 {
+        line.pad_to(place);
+        line.push(Paint::Dim, &right);
+    }
+    line
+}
+
+fn director(director: &Director, view: &View) -> (Paint, String) {
+    let list = match director.list_read {
+        Some(time) => format!("last list {}", view.past(time)),
+        None => "no list has been read yet".to_string(),
+    };
+    let socket = &director.socket;
+    if director.up {
+        return (Paint::Plain, format!("answers, {list}"));
+    }
+    let cause = director.error.as_deref().unwrap_or("no cause is known");
+    let text = format!(
+        "DOES NOT ANSWER {} at {socket}: {cause}; no backend is taken down or brought up; {list}",
+        view.lasting(director.since)
+    );
+    (Paint::Bad, text)
+}
+
+fn ring(director: &Director, view: &View) -> (Paint, String) {
+    let place = match (director.position, director.members) {
+        (_, Some(1)) => "; one director".to_string(),
+        (Some(position), Some(members)) => format!("; director {position} of {members} is ours"),
+        (None, Some(members)) => format!("; {members} directors"),
+        (_, None) => String::new(),
+    };
+    let lasting = view.lasting(director.since);
+    match director.ring {
+        Ring::Synced => (Paint::Plain, format!("synced {lasting}{place}")),
+        Ring::Unsynced => {
+            let what = "no backend is taken down or brought up";
+            let text = format!("NOT SYNCED {lasting}: {what}{place}");
+            (Paint::Bad, text)
+        }
+        Ring::NotTold => {
+            let text = format!("this director is too old to tell whether it is synced{place}");
+            (Paint::Plain, text)
+        }
+        Ring::Unknown => (Paint::Doubtful, "unknown".to_string()),
+    }
+}
+
+/// What is wrong with the monitor itself.
+fn notes(document: &Document, view: &View) -> Vec<String> {
+    let (monitor, counters) = (&document.poolmon, &document.counters);
+    let mut notes = Vec::new();
+    if !monitor.reload.good {
+        notes.push(format!(
+            "the settings that were read {} are not good: those of before are in use",
+            view.past(monitor.reload.at)
+        ));
+    }
+    if !counters.state_file_written {
+        notes.push("the state file could not be written: see the log".to_string());
+    }
+    if counters.hook_failures > 0 {
+        notes.push(format!(
+            "{} of {} runs of the --on-change program have failed",
+            counters.hook_failures, counters.hook_runs
+        ));
+    }
+    if counters.log_lines_lost > 0 {
+        notes.push(format!(
+            "{} lines of the log are lost: its target did not take them",
+            counters.log_lines_lost
+        ));
+    }
+    notes
+}
+
+/// "192.0.2.9 is tried again in 0.4 s, then once more; a down would move 564 users".
+fn next(next: &NextEvent, document: &Document, view: &View) -> Option<String> {
+    let mut backends = document.backends.iter();
+    let backend = backends.find(|one| one.address == next.address)?;
+    let (address, when) = (next.address, view.future(next.at));
+    Some(match next.event {
+        Event::Retry => {
+            let left = backend.schedule.retry.as_ref().map(|retry| retry.left);
+            let tries = match left {
+                None => String::new(),
+                Some(0 | 1) => ", for the last time before it has failed".to_string(),
+                Some(2) => ", then once more".to_string(),
+                Some(3) => ", then twice more".to_string(),
+                Some(left) => format!(", then {} times more", left - 1),
+            };
+            format!("{address} is tried again {when}{tries}{}", cost(backend))
+        }
+        Event::Round => format!("{address} is checked {when}"),
+        Event::HoldEnds => {
+            let action = backend.wanted.as_ref().map(|wanted| wanted.action);
+            let what = match action {
+                Some(Action::Down) => "taken down",
+                Some(Action::Up) => "brought up",
+                Some(Action::Drain) => "freed of its users",
+                None => "judged",
+            };
+            let rule =
+                holding(backend).map_or(String::new(), |rule| format!(" (rule {})", rule.rule));
+            format!("{address} may be {what} {when}{rule}{}", cost(backend))
+        }
+    })
+}
+
+fn cost(backend: &Backend) -> String {
+    match (backend.listed, backend.users) {
+        (State::Down, _) => String::new(),
+        (State::Up, 0) => "; a down would move no users".to_string(),
+        (State::Up, 1) => "; a down would move 1 user".to_string(),
+        (State::Up, users) => format!("; a down would move {users} users"),
+    }
+}
+
+/// What stands of each, those with a trouble first.
+fn tags(tags: &[Tag]) -> Vec<Line> {
+    let is_well = |tag: &&Tag| tag.up == tag.backends && tag.passing == tag.backends;
+    let mut shown_tags: Vec<&Tag> = tags.iter().filter(|tag| !is_well(tag)).collect();
+    let mut well: Vec<&Tag> = tags.iter().filter(is_well).collect();
+    if tags.len() <= MANY_TAGS {
+        shown_tags.append(&mut well);
+    }
+    let names: Vec<String> = shown_tags.iter().map(|tag| name(&tag.tag)).collect();
+    let widest = names.iter().map(|name| columns(name)).max().unwrap_or(0);
+    let place = widest.max(LABEL - 2) + 2;
+    let mut lines = Vec::new();
+    if !shown_tags.is_empty() {
+        let mut head = Line::of(Paint::Dim, "tag");
+        head.pad_to(place);
+        let titles = "up          healthy     can take over  capacity     users";
+        head.push(Paint::Dim, titles);
+        lines.push(head);
+    }
+    for (tag, name) in shown_tags.iter().zip(&names) {
+        let mut line = Line::of(Paint::Strong, name);
+        line.pad_to(place);
+        let of_all = |some: usize| match some == tag.backends {
+            true => Paint::Good,
+            false => Paint::Bad,
+        };
+        line.push(of_all(tag.up), &format!("{} of {}", tag.up, tag.backends));
+        line.pad_to(place + 12);
+        let healthy = format!("{} of {}", tag.passing, tag.backends);
+        line.push(of_all(tag.passing), &healthy);
+        line.pad_to(place + 24);
+        match tag.refuges {
+            0 => line.push(Paint::Bad, "NOBODY"),
+            some => line.push(Paint::Plain, &some.to_string()),
+        }
+        line.pad_to(place + 39);
+        line.push(Paint::Plain, &share(tag));
+        line.pad_to(place + 52);
+        line.push(Paint::Plain, &tag.users.to_string());
+        lines.push(line);
+    }
+    if !well.is_empty() {
+        let (one_more, are) = match lines.is_empty() {
+            true => ("", "tags: all of their backends are up and healthy"),
+            false => ("and ", "tags whose backends are all up and healthy"),
+        };
+        lines.push(Line::of(
+            Paint::Dim,
+            &format!("{one_more}{} {are}", well.len()),
+        ));
+    }
+    lines
+}
+
+pub(super) fn name(tag: &str) -> String {
+    match tag {
+        "" => "(no tag)".to_string(),
+        tag => cut(&shown(tag), 20),
+    }
+}
+
+/// By vhost counts, as the director spreads its users.
+fn share(tag: &Tag) -> String {
+    match u128::from(tag.vhosts) {
+        0 => "-".to_string(),
+        all => format!("{} %", (u128::from(tag.vhosts_up) * 100 + all / 2) / all),
+    }
+}

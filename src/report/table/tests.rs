@@ -1,0 +1,287 @@
+//! Golden tables: each shows what a person is to see, whole.
+
+use super::*;
+use crate::report::document::fields::{self, Face};
+use crate::report::document::sample::{self, WRITTEN};
+use crate::report::terminal::columns;
+
+fn view(width: usize) -> View {
+    View {
+        zone: Zone::Utc,
+        ..View::plain(WRITTEN, width)
+    }
+}
+
+#[test]
+fn the_table_shows_the_fields_that_it_is_said_to_show() {
+    let say = |document: &Document| {
+        let everything = View {
+            services: Services::All,
+            since: Some(86_400.0),
+            explain: Explain::First,
+            ..view(250)
+        };
+        let clock = View {
+            times: Times::Clock,
+            ..everything.clone()
+        };
+        [everything, clock]
+            .iter()
+            .flat_map(|view| lines(document, view))
+            .collect::<Vec<String>>()
+            .join("\n")
+    };
+    assert_eq!(fields::faults(Face::Table, &say), [""; 0]);
+}
+
+/// `tests/data/table/NAME`; with POOLMON_WRITE_GOLDEN set it is written, to be looked at.
+fn check(name: &str, document: &Document, view: &View) {
+    let text = lines(document, view).join("\n") + "\n";
+    for line in text.lines() {
+        assert!(columns(line) <= view.width, "{name}: {line}");
+        assert!(!line.ends_with(' '), "{name}: {line:?}");
+    }
+    let path = format!("{}/tests/data/table/{name}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("POOLMON_WRITE_GOLDEN").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap();
+    assert!(text == golden, "{name}:\n{text}");
+}
+
+#[test]
+fn five_troubles_in_80_columns() {
+    check("five_troubles.80", &sample::five_troubles(), &view(80));
+}
+
+#[test]
+fn five_troubles_in_160_columns_explained_and_with_changes() {
+    let view = View {
+        explain: Explain::First,
+        since: Some(3600.0),
+        ..view(160)
+    };
+    check("five_troubles.160", &sample::five_troubles(), &view);
+}
+
+#[test]
+fn five_troubles_with_times_and_services() {
+    let view = View {
+        times: Times::Clock,
+        services: Services::All,
+        ..view(120)
+    };
+    check("five_troubles.times", &sample::five_troubles(), &view);
+}
+
+#[test]
+fn five_troubles_in_colours() {
+    let document = sample::five_troubles();
+    let coloured = View {
+        colours: Colours::On,
+        ..view(100)
+    };
+    let mut text = lines(&document, &coloured).join("\n");
+    assert!(text.contains("\u{1b}[1;31mDOWN\u{1b}[0m"), "{text}");
+    assert!(text.contains("\u{1b}[32mhealthy\u{1b}[0m"), "{text}");
+    // Colours add nothing that can be seen without them.
+    for code in ["0", "1", "2", "32", "33", "1;31"] {
+        text = text.replace(&format!("\u{1b}[{code}m"), "");
+    }
+    assert_eq!(text, lines(&document, &view(100)).join("\n"));
+}
+
+#[test]
+fn what_is_stale_says_so_first() {
+    let mut document = sample::five_troubles();
+    document.backends.truncate(1);
+    let view = View {
+        freshness: Freshness::Ended(std::time::Duration::from_secs(125)),
+        now: WRITTEN + 125.0,
+        ..view(80)
+    };
+    check("stale.80", &document, &view);
+    assert!(lines(&document, &view)[0].starts_with("STALE: "));
+}
+
+#[test]
+fn of_many_only_those_that_are_not_well_are_listed() {
+    let document = sample::many(250);
+    check("many.140", &document, &view(140));
+    let all = View {
+        which: Which::All,
+        ..view(140)
+    };
+    let rows = |view: &View| {
+        let lines = lines(&document, view);
+        lines
+            .iter()
+            .filter(|line| line.starts_with("10.0."))
+            .count()
+    };
+    assert_eq!(rows(&all), 250);
+    assert_eq!(rows(&view(140)), 83 + 1);
+}
+
+#[test]
+fn hostile_text_stays_text_and_in_its_place() {
+    let mut document = sample::hostile();
+    check("hostile.80", &document, &view(80));
+    document.backends[0].address = "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".parse().unwrap();
+    document.backends[0].users = u64::MAX;
+    document.backends[0].listed_since = Some(f64::MIN);
+    document.backends[0].services[0].recent = "\u{202e}邮".repeat(5000);
+    document.tags[0].vhosts_up = u64::MAX;
+    document.poolmon.version = "v".repeat(5000);
+    document.director.error = Some("\u{1b}[2J".repeat(5000));
+    document.director.up = false;
+    for width in [1, 2, 7, 20, 40, 79, 80, 300] {
+        let view = View {
+            explain: Explain::First,
+            services: Services::All,
+            since: Some(f64::MAX),
+            ..view(width)
+        };
+        let all = lines(&document, &view);
+        assert!(all.len() < 200 || width < 40, "{width}: {}", all.len());
+        for line in all {
+            assert!(columns(&line) <= width, "{width}: {line}");
+            assert!(!line.chars().any(char::is_control), "{width}: {line:?}");
+            assert!(!line.contains('\u{202e}'), "{width}: {line:?}");
+        }
+    }
+}
+
+#[test]
+fn a_filter_leaves_what_was_asked_for() {
+    let addresses = |filter: Filter| {
+        let mut document = sample::five_troubles();
+        filter.apply(&mut document);
+        let addresses: Vec<String> = document
+            .backends
+            .iter()
+            .map(|backend| backend.address.to_string())
+            .collect();
+        (addresses.join(" "), document.tags.len())
+    };
+    let only = |address: &str| Filter {
+        addresses: vec![address.parse().unwrap()],
+        ..Filter::default()
+    };
+    assert_eq!(addresses(only("192.0.2.7")), ("192.0.2.7".to_string(), 1));
+    assert_eq!(addresses(only("192.0.2.99")), (String::new(), 0));
+    let tag = |tag: &str| Filter {
+        tags: vec![tag.to_string()],
+        ..Filter::default()
+    };
+    assert_eq!(addresses(tag("archive")), ("192.0.2.10".to_string(), 1));
+    assert_eq!(addresses(tag("")).1, 1);
+    let text = |text: &str| Filter {
+        text: text.to_string(),
+        ..Filter::default()
+    };
+    assert_eq!(addresses(text("TIMED out")).0, "192.0.2.8");
+    assert_eq!(addresses(text("mail11")).0, "192.0.2.11");
+    assert_eq!(addresses(Filter::default()).1, 2);
+}
+
+#[test]
+fn the_order_can_be_chosen() {
+    let order = |sort: Sort| {
+        let document = sample::five_troubles();
+        let mut backends: Vec<&Backend> = document.backends.iter().collect();
+        sort.order(&mut backends, WRITTEN);
+        let last = backends.iter().map(|one| match one.address {
+            IpAddr::V4(address) => address.octets()[3],
+            IpAddr::V6(_) => 0,
+        });
+        last.collect::<Vec<u8>>()
+    };
+    assert_eq!(order(Sort::Worst), [8, 10, 9, 7, 11]);
+    assert_eq!(order(Sort::Address), [7, 8, 9, 10, 11]);
+    assert_eq!(order(Sort::Tag), [7, 8, 9, 11, 10]);
+    assert_eq!(order(Sort::Users), [11, 8, 9, 10, 7]);
+    assert_eq!(order(Sort::Latency), [7, 8, 9, 10, 11]);
+    let mut sort = Sort::Worst;
+    for expected in [
+        Sort::Address,
+        Sort::Tag,
+        Sort::Users,
+        Sort::Latency,
+        Sort::Worst,
+    ] {
+        sort = sort.next();
+        assert_eq!(sort, expected);
+    }
+}
+
+#[test]
+fn what_happens_next_is_a_sentence() {
+    use crate::report::document::{Event, NextEvent, Retry};
+    let next = |event: Event, left: u32, users: u64| {
+        let mut document = sample::five_troubles();
+        document.backends[1].users = users;
+        document.backends[1].schedule.retry = Some(Retry {
+            service: "imap:143".to_string(),
+            failed: 1,
+            left,
+        });
+        let address = document.backends[1].address;
+        document.next = Some(NextEvent {
+            at: WRITTEN + 0.4,
+            address,
+            event,
+        });
+        let lines = lines(&document, &view(200));
+        let line = lines
+            .iter()
+            .find_map(|line| line.strip_prefix("next      "));
+        line.unwrap().to_string()
+    };
+    for (event, left, users, expected) in [
+        (
+            Event::Retry,
+            3,
+            564,
+            "192.0.2.8 is tried again in 0.4 s, then twice more; a down would move 564 users",
+        ),
+        (
+            Event::Retry,
+            1,
+            1,
+            "192.0.2.8 is tried again in 0.4 s, for the last time before it has failed; a down \
+             would move 1 user",
+        ),
+        (
+            Event::Retry,
+            6,
+            0,
+            "192.0.2.8 is tried again in 0.4 s, then 5 times more; a down would move no users",
+        ),
+        (Event::Round, 0, 5, "192.0.2.8 is checked in 0.4 s"),
+        (
+            Event::HoldEnds,
+            0,
+            5,
+            "192.0.2.8 may be taken down in 0.4 s (rule ring); a down would move 5 users",
+        ),
+    ] {
+        assert_eq!(next(event, left, users), expected);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_director_or_the_monitor_is_said() {
+    let mut document = sample::five_troubles();
+    document.poolmon.dry_run = true;
+    document.poolmon.reload.good = false;
+    document.director.up = false;
+    document.director.ring = crate::report::document::Ring::Unknown;
+    document.director.error = Some("connect: connection refused".to_string());
+    document.director.list_read = None;
+    document.counters.hook_failures = 1;
+    document.counters.log_lines_lost = 3;
+    document.counters.state_file_written = false;
+    document.backends.clear();
+    check("silent.100", &document, &view(100));
+}
