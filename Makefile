@@ -112,6 +112,7 @@ uninstall:
 # One line a file: mode, source, place.
 define texts
 644 etc/man/poolmon.8 $(MANDIR)/man8/poolmon.8
+644 etc/man/poolmon-status.8 $(MANDIR)/man8/poolmon-status.8
 644 etc/man/poolmon.conf.5 $(MANDIR)/man5/poolmon.conf.5
 644 etc/man/dovemon.config.yml.5 $(MANDIR)/man5/dovemon.config.yml.5
 644 etc/man/dovemon.testaccounts.yml.5 $(MANDIR)/man5/dovemon.testaccounts.yml.5

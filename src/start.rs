@@ -56,7 +56,7 @@ pub fn main(called: Program, mut arguments: Vec<OsString>) -> ExitCode {
         return (word.run)(arguments);
     }
     let (result, codes) = match cli::parse(arguments) {
-        Ok(Command::Help) => (show(&cli::help(called)), Codes::Poolmons),
+        Ok(Command::Help) => (show(&help(called)), Codes::Poolmons),
         Ok(Command::Version) => (show(&cli::version()), Codes::Poolmons),
         Ok(Command::Run(order)) => (obey(called, &order), Codes::to_follow(called, &order)),
         Err(cause) => {
@@ -68,6 +68,14 @@ pub fn main(called: Program, mut arguments: Vec<OsString>) -> ExitCode {
         complain_at_the_end(called, cause.to_string());
         ExitCode::from(codes.code(&cause))
     })
+}
+
+/// Called dovemon there are no words.
+fn help(called: Program) -> String {
+    match called == Program::Poolmon {
+        true => cli::help(called) + &app::help(),
+        false => cli::help(called),
+    }
 }
 
 /// The log may have said it already, and a terminal or pipe that hangs must not keep the end away.

@@ -1,6 +1,28 @@
 # bash completion for poolmon. A test compares its options with the program's.
 
+# What may stand behind a word such as status: its options, as its help has them, and the backends.
+_poolmon_word() {
+    local current=${COMP_WORDS[COMP_CWORD]} program=${COMP_WORDS[0]} word=${COMP_WORDS[1]} words=
+
+    COMPREPLY=()
+    if [[ ${COMP_WORDS[COMP_CWORD - 1]} == *-file ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        compopt -o filenames 2>/dev/null
+        return
+    fi
+    if [[ $current == -* ]]; then
+        words=$("$program" "$word" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+')
+    else
+        words=$(grep -oE '"address":"[^"]*"' /run/poolmon/status.json 2>/dev/null | cut -d '"' -f 4 | sort -u)
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+
 _poolmon() {
+    if [[ $COMP_CWORD -ge 2 && ${COMP_WORDS[1]} == status ]]; then
+        _poolmon_word
+        return
+    fi
     local current=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD - 1]} words=
 
     # bash takes --flush=mo for three words.
@@ -45,7 +67,8 @@ _poolmon() {
     --hold) words="60 300" ;;
     --lmtp-from | --lmtp-to) return ;;
     *)
-        words="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
+        [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status "
+        words+="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
             --starttls --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
             -n --dry-run --config --accounts --write-missing-config --check-config --once

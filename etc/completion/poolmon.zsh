@@ -1,6 +1,19 @@
 #compdef poolmon dovemon
 # zsh completion for poolmon. A test compares its options with the program's.
 
+# What may stand behind a word such as status: its options, as its help has them, and the backends.
+if (( CURRENT > 2 )) && [[ ${words[2]} == status ]]; then
+    if [[ ${words[CURRENT-1]} == *-file ]]; then
+        _files
+    elif [[ $PREFIX == -* ]]; then
+        compadd -- ${(f)"$(${words[1]} ${words[2]} --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+')"}
+    else
+        compadd -- ${(f)"$(grep -oE '"address":"[^"]*"' /run/poolmon/status.json 2>/dev/null | cut -d '"' -f 4 | sort -u)"}
+    fi
+    return
+fi
+(( CURRENT != 2 )) || [[ $PREFIX == -* ]] || compadd -- status
+
 _arguments -s -S \
     '(-S --socket)'{-S+,--socket=}'[the admin socket of the director]:socket:_files' \
     '*'{-p+,--port=}'[check this port without TLS from the start]:port:(110 143 24 IMAP\: POP3\: LMTP\: SIEVE\: SUBMISSION\:)' \

@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 pub(crate) mod reading;
+mod status;
 
 /// A row of the table of words.
 pub(crate) struct Word {
@@ -18,9 +19,54 @@ pub(crate) struct Word {
 }
 
 /// In the order of the help.
-pub(crate) static WORDS: &[Word] = &[];
+pub(crate) static WORDS: &[Word] = &[status::WORD];
 
 /// The word that this argument is, if it is one.
 pub(crate) fn word(argument: &OsStr) -> Option<&'static Word> {
     WORDS.iter().find(|word| argument == word.name)
+}
+
+/// What `--help` says of them, behind the options.
+pub(crate) fn help() -> String {
+    let rows = WORDS
+        .iter()
+        .map(|word| format!("    {:<12}{}\n", word.name, word.help));
+    format!(
+        "\nWords, as the first argument (poolmon WORD --help says more):\n{}",
+        rows.collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_known_by_its_whole_name_alone() {
+        for word in WORDS {
+            let found = super::word(OsStr::new(word.name)).map(|found| found.name);
+            assert_eq!(found, Some(word.name));
+            for other in [
+                word.name.to_uppercase(),
+                word.name[1..].to_string(),
+                format!("{}s", word.name),
+                format!("--{}", word.name),
+            ] {
+                assert!(super::word(OsStr::new(&other)).is_none(), "{other}");
+            }
+        }
+        assert!(super::word(OsStr::new("")).is_none());
+    }
+
+    #[test]
+    fn the_help_has_a_line_for_each_word() {
+        let help = help();
+        for word in WORDS {
+            let line = help
+                .lines()
+                .find(|line| line.trim_start().starts_with(word.name));
+            assert!(line.unwrap().ends_with(word.help), "{help}");
+        }
+        assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+    }
 }

@@ -5,12 +5,15 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use serde::Deserialize;
 
 use crate::quote::Quote;
-use crate::report::document::{Document, FORMAT};
+use crate::report::document::{Document, Time, FORMAT};
 
 /// Where the daemon writes it unless told otherwise.
 pub(crate) const USUAL_PATH: &str = "/run/poolmon/status.json";
@@ -124,6 +127,11 @@ struct HeadMonitor {
 }
 
 pub(crate) fn read(path: &Path) -> Result<Document, ReadingError> {
+    parse(path, &read_text(path)?)
+}
+
+/// What stands in it, of whatever format.
+pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>, ReadingError> {
     let failed = |cause| ReadingError::File {
         path: path.to_path_buf(),
         cause,
@@ -138,10 +146,10 @@ pub(crate) fn read(path: &Path) -> Result<Document, ReadingError> {
             path: path.to_path_buf(),
         });
     }
-    parse(path, &text)
+    Ok(text)
 }
 
-fn parse(path: &Path, text: &[u8]) -> Result<Document, ReadingError> {
+pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Document, ReadingError> {
     let malformed = |cause| ReadingError::Malformed {
         path: path.to_path_buf(),
         cause,
@@ -155,6 +163,21 @@ fn parse(path: &Path, text: &[u8]) -> Result<Document, ReadingError> {
         });
     }
     serde_json::from_slice(text).map_err(malformed)
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// Whether there is a process of this number, whoever asks and whoever it belongs to.
+pub(crate) fn is_running(pid: u32) -> bool {
+    match i32::try_from(pid) {
+        // Another user's process may not be signalled, and exists.
+        Ok(pid) if pid > 0 => !matches!(kill(Pid::from_raw(pid), None), Err(Errno::ESRCH)),
+        _ => false,
+    }
 }
 
 /// `now` in seconds since 1970; `is_running`: whether a process of the document's number exists.
@@ -206,6 +229,16 @@ mod tests {
             "/nonexistent/status.json: there is no status file: is the monitor running, and with \
              --status-file?"
         );
+    }
+
+    #[test]
+    fn a_process_of_another_user_runs_and_one_that_has_ended_does_not() {
+        assert!(is_running(std::process::id()));
+        assert!(is_running(1));
+        assert!(!is_running(0) && !is_running(u32::MAX));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        assert!(!is_running(child.id()));
     }
 
     #[test]

@@ -12,3 +12,4 @@ mod packaging;
 mod protocols;
 mod ring;
 mod ring_faults;
+mod status;

@@ -23,7 +23,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 /// The mode that every symbolic link has.
 const LINK: u32 = 0o777;
 
-const INSTALLED: [(&str, u32); 20] = [
+const INSTALLED: [(&str, u32); 21] = [
     ("lib/systemd/system/poolmon.service", 0o644),
     ("sbin/dovemon", LINK),
     ("sbin/poolmon", 0o755),
@@ -42,6 +42,7 @@ const INSTALLED: [(&str, u32); 20] = [
     ("share/man/man5/dovemon.testaccounts.yml.5", 0o644),
     ("share/man/man5/poolmon.conf.5", 0o644),
     ("share/man/man8/dovemon.8", LINK),
+    ("share/man/man8/poolmon-status.8", 0o644),
     ("share/man/man8/poolmon.8", 0o644),
     ("share/zsh/site-functions/_poolmon", 0o644),
 ];

@@ -1,0 +1,199 @@
+//! `poolmon status`: what the status file says, as a table, as it is, or kept on the screen.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use nix::unistd::isatty;
+
+use super::reading::{self, Freshness, ReadingError};
+use super::Word;
+use crate::quote::Quote;
+use crate::report::document::{Document, Time};
+use crate::report::judgement::{health, Health};
+use crate::report::table::{self, Services, Times, View, Which};
+use crate::report::terminal::Colours;
+
+mod options;
+mod screen;
+mod watch;
+
+use options::{Asked, Choices, Shape};
+
+pub(super) const WORD: Word = Word {
+    name: "status",
+    help: "the backends in a table, the worst first, with the causes, from the status file",
+    run,
+};
+
+/// There is nothing to show: what Nagios calls unknown.
+const NOTHING: u8 = 3;
+
+/// Where the output is no terminal, unless COLUMNS says otherwise.
+const USUAL_WIDTH: usize = 120;
+
+/// What standard output's descriptor is.
+const STDOUT: i32 = 1;
+
+fn run(arguments: Vec<OsString>) -> ExitCode {
+    let choices = match options::parse(arguments) {
+        Ok(Asked::Help) => return end(print(&options::help())),
+        Ok(Asked::Show(choices)) => *choices,
+        Err(cause) => {
+            complain(&format!("{cause}\ntry poolmon status --help"));
+            return ExitCode::from(NOTHING);
+        }
+    };
+    match choices.shape {
+        Shape::Table => show(&choices),
+        Shape::Json => show_json(&choices),
+        Shape::Watch(pace) => {
+            match watch::watch(&choices.status_file, view(&choices, reading::now()), pace) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(cause) => {
+                    complain(&format!("--watch: {cause}"));
+                    ExitCode::from(NOTHING)
+                }
+            }
+        }
+    }
+}
+
+fn show(choices: &Choices) -> ExitCode {
+    let document = match reading::read(&choices.status_file) {
+        Ok(document) => document,
+        Err(cause) => return nothing(&cause),
+    };
+    let now = reading::now();
+    let view = View {
+        freshness: freshness(&document, now),
+        ..view(choices, now)
+    };
+    let mut text = table::lines(&document, &view).join("\n");
+    text.push('\n');
+    match print(&text) {
+        Ok(()) => code(choices, document, view.freshness, now),
+        result => end(result),
+    }
+}
+
+/// As it stands in the file; of some backends only if some were asked for.
+fn show_json(choices: &Choices) -> ExitCode {
+    let read = reading::read_text(&choices.status_file)
+        .and_then(|text| Ok((reading::parse(&choices.status_file, &text)?, text)));
+    let (document, mut text) = match read {
+        Ok(read) => read,
+        Err(cause) => return nothing(&cause),
+    };
+    let now = reading::now();
+    let freshness = freshness(&document, now);
+    if freshness != Freshness::Fresh {
+        complain(&freshness.to_string());
+    }
+    if choices.filter != table::Filter::default() {
+        let mut some = document.clone();
+        choices.filter.apply(&mut some);
+        match serde_json::to_vec_pretty(&some) {
+            Ok(some) => text = some,
+            Err(cause) => {
+                complain(&cause.to_string());
+                return ExitCode::from(NOTHING);
+            }
+        }
+    }
+    if text.last() != Some(&b'\n') {
+        text.push(b'\n');
+    }
+    match put(&text) {
+        Ok(()) => code(choices, document, freshness, now),
+        result => end(result),
+    }
+}
+
+fn freshness(document: &Document, now: Time) -> Freshness {
+    reading::freshness(document, now, reading::is_running(document.poolmon.pid))
+}
+
+fn view(choices: &Choices, now: Time) -> View {
+    let is_terminal = isatty(STDOUT).unwrap_or(false);
+    let wants_none = env::var_os("NO_COLOR").map_or(false, |value| !value.is_empty());
+    let is_dumb = env::var_os("TERM").map_or(false, |term| term == "dumb");
+    let width = match is_terminal {
+        true => screen::size_of_stdout().map(|size| size.columns),
+        false => None,
+    };
+    let from_environment = || env::var("COLUMNS").ok()?.parse::<usize>().ok();
+    View {
+        colours: match is_terminal && !wants_none && !is_dumb {
+            true => Colours::On,
+            false => Colours::Off,
+        },
+        times: choices.times,
+        services: match choices.times {
+            Times::Spans => Services::InTrouble,
+            Times::Clock => Services::All,
+        },
+        which: match choices.all {
+            true => Which::All,
+            false => Which::Telling,
+        },
+        sort: choices.sort,
+        filter: choices.filter.clone(),
+        since: choices.since,
+        ..View::plain(
+            now,
+            width
+                .or_else(from_environment)
+                .unwrap_or(USUAL_WIDTH)
+                .max(1),
+        )
+    }
+}
+
+/// 0, or with `--exit-code` as a Nagios plugin.
+fn code(choices: &Choices, mut document: Document, freshness: Freshness, now: Time) -> ExitCode {
+    if !choices.exit_code {
+        return ExitCode::SUCCESS;
+    }
+    choices.filter.apply(&mut document);
+    ExitCode::from(match health(&document, freshness, now) {
+        Health::Good => 0,
+        Health::Warning => 1,
+        Health::Critical => 2,
+    })
+}
+
+fn nothing(cause: &ReadingError) -> ExitCode {
+    complain(&cause.to_string());
+    ExitCode::from(NOTHING)
+}
+
+fn print(text: &str) -> io::Result<()> {
+    put(text.as_bytes())
+}
+
+fn put(text: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text)?;
+    out.flush()
+}
+
+/// Whoever reads has seen enough, if the pipe is closed.
+fn end(result: io::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(cause) => {
+            complain(&format!(
+                "standard output: {}",
+                Quote::new(cause.to_string())
+            ));
+            ExitCode::from(NOTHING)
+        }
+    }
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "poolmon status: {text}");
+}
