@@ -43,7 +43,7 @@ use lists::ListReading;
 use local_faults::LocalFaults;
 use memory::StateFile;
 use notices::{Alarms, Notices};
-use policy::{Decision, Fleet, Hold, Memory, Need};
+use policy::{Decision, Fleet, Hold, Need};
 use restarts::Restarts;
 
 pub use alarms::Topic;
@@ -51,6 +51,7 @@ pub use input::{Input, Now, Remembered, Report, Request};
 pub(crate) use lines::at_place;
 pub(crate) use memory::DISK_PATIENCE;
 pub use output::{Event, Level, Output, Told};
+pub use policy::Memory;
 pub use snapshot::{
     AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView, PollView,
     Snapshot, Summary, TagView,

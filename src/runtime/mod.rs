@@ -4,7 +4,6 @@
 //! deadline. The only thing waited for is the next input.
 
 mod reload;
-mod state_file;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -106,7 +105,7 @@ impl Runtime {
             remarks: Vec::new(),
             unverified: None,
         };
-        let remembered = state_file::memories(&clerk);
+        let remembered = clerk.read().clone();
         Runtime {
             engine: Engine::new(terms, remembered, traffic.most(), now()),
             source,
@@ -299,7 +298,7 @@ impl Runtime {
                 }
             }
             Output::WriteState { number, entries } => {
-                self.clerk.write(number, state_file::entries(entries));
+                self.clerk.write(number, entries);
             }
             Output::RunScript { hook, address, to } => {
                 if let Err(cause) = self.hooks.run(&hook, Change { address, to }) {

@@ -13,6 +13,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::ownership::DOWN_MAY_LAST;
 use super::settle::growing_pause;
 use super::{Action, Hold, Question, Reason, Sync};
@@ -21,6 +23,15 @@ use crate::backend::{HostState, Listed, Stamp};
 /// How long whoever took a backend down has to move its users first: a reset shows in the next list,
 /// and one with a limit moves some every 2 s.
 const GRACE: Duration = Duration::from_secs(4);
+
+/// Whether the users of a backend still have to be moved away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drain {
+    #[default]
+    NotOwed,
+    Owed,
+}
 
 /// Who is left on a backend that is down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::bar::Login;
 use super::drain::Users;
 use super::fleet::Counted;
@@ -11,7 +13,7 @@ use super::hold::Contest;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
 use super::settle::{Command, Setback};
-use super::{Action, Changes, Debt, Evidence, News, Sync};
+use super::{Action, Changes, Debt, Drain, Evidence, News, Sync};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::{DrainMode, Rules};
 
@@ -72,16 +74,25 @@ pub enum Answer {
     NotSent,
 }
 
-/// What of a backend has to outlive the process: the ledger keeps it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What of a backend has to outlive the process. Its form in the state file is this one, by serde: what of it
+/// is as usual is left out there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// The HOST-DOWN that made the down ours, while it is.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub down: Option<OwnDown>,
-    pub drain_owed: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drain: Drain,
     /// The stamp of the down after which its users were gone: who came later stays.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub drained: Option<Stamp>,
     /// How often it was brought up again after somebody else had taken it down, and passed here.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub contests: u32,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Member {
@@ -129,7 +140,10 @@ impl Member {
     pub fn memory(&self) -> Memory {
         Memory {
             down: self.ownership.down(),
-            drain_owed: self.debt.is_some(),
+            drain: match &self.debt {
+                Some(_) => Drain::Owed,
+                None => Drain::NotOwed,
+            },
             drained: self.users.drained(),
             contests: self.contest.count(),
         }
@@ -199,7 +213,7 @@ impl Member {
             self.contest.on_found_down(stamp, second, now);
         }
         self.users = Users::remembered(memory.drained);
-        if memory.drain_owed && rules.drain != DrainMode::Leave {
+        if memory.drain == Drain::Owed && rules.drain != DrainMode::Leave {
             self.debt.get_or_insert_with(|| Debt::new(now));
         }
     }

@@ -32,7 +32,7 @@ mod tests;
 
 pub use alarms::{alarms, Alarm, Alarms};
 pub use bar::{control, Login};
-pub use drain::Debt;
+pub use drain::{Debt, Drain};
 pub use evidence::{Age, Evidence, Failing};
 pub use fleet::{Changes, Fleet, News};
 pub use member::{Answer, Member, Memory};

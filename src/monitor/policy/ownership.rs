@@ -12,6 +12,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Action, Hold, Question, Reason};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::Restore;
@@ -23,16 +25,18 @@ pub(super) const DOWN_MAY_LAST: Duration = Duration::from_secs(65);
 /// What a director before 2.2.19 gives for a stamp: with it, whoever remembers a down owns it.
 const NEVER_STAMPED: Stamp = Stamp(0);
 
-/// A HOST-DOWN of ours, as the ledger keeps it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A down of ours, written down before it is sent. Its form in the state file is this one, by serde.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnDown {
     /// What the list showed before, with `U`.
     pub stamp_before: Stamp,
     /// The second of the wall clock before it was sent.
     pub sent: Stamp,
     /// The vhost count before: all that brings a backend up again on a director before 2.2.19.
+    #[serde(default)]
     pub vhosts: u32,
     /// The stamp of the down that is ours, once a list has shown it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Stamp>,
 }
 
