@@ -7,9 +7,11 @@
 
 mod clerk;
 mod file;
+mod lock;
 
 use std::error::Error;
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -19,12 +21,15 @@ use crate::quote::Quote;
 use crate::read_only::Cause;
 
 pub use clerk::{Clerk, Recorded};
+use lock::Keeper;
 
 /// The ledger: all of it in memory, and on disk if it can be.
 #[derive(Debug)]
 pub struct Ledger {
     entries: Remembered,
     place: Place,
+    /// Held as long as the ledger lives.
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -45,17 +50,36 @@ enum Content {
 }
 
 impl Ledger {
-    /// A ledger that is never written: for a dry run.
+    /// A ledger that is never written.
     pub fn in_memory() -> Ledger {
         Ledger {
             entries: Remembered::new(),
             place: Place::Memory,
+            _lock: None,
+        }
+    }
+
+    /// Opens it, if no other running monitor keeps its memory there: then this one has none that lasts.
+    pub fn open_alone(path: &Path) -> (Ledger, Option<LedgerWarning>) {
+        match lock::keeper(path) {
+            Keeper::ThisMonitor(lock) => {
+                let (ledger, warning) = Ledger::open(path);
+                let ledger = Ledger {
+                    _lock: lock,
+                    ..ledger
+                };
+                (ledger, warning)
+            }
+            Keeper::Another => {
+                let error = left_alone(path, Untouched::Taken);
+                (Ledger::in_memory(), Some(LedgerWarning::Unusable(error)))
+            }
         }
     }
 
     /// Reads the file, and makes its folder (mode 0700) if only that is missing. No file is an
     /// empty ledger. It never fails: what it could not do is the warning.
-    pub fn open(path: &Path) -> (Ledger, Option<LedgerWarning>) {
+    fn open(path: &Path) -> (Ledger, Option<LedgerWarning>) {
         let mut entries = Remembered::new();
         let mut content = Content::Same;
         let warning;
@@ -99,7 +123,12 @@ impl Ledger {
             path: path.to_owned(),
             content,
         };
-        (Ledger { entries, place }, warning)
+        let ledger = Ledger {
+            entries,
+            place,
+            _lock: None,
+        };
+        (ledger, warning)
     }
 
     /// All that is remembered, by address; none of the entries is empty.
@@ -224,6 +253,8 @@ pub enum Untouched {
     NotAFile,
     /// It could not be read at the start.
     Unread,
+    /// Another running monitor keeps its memory there.
+    Taken,
 }
 
 /// What was being done with a file or folder.
@@ -249,6 +280,10 @@ impl fmt::Display for LedgerError {
                         write!(f, "version {version} is of a newer poolmon")
                     }
                     Untouched::NotAFile => f.write_str("not a regular file"),
+                    Untouched::Taken => f.write_str(
+                        "another running monitor keeps its memory there, so what this one does is \
+                         forgotten at its end: give each monitor its own --state-file",
+                    ),
                     Untouched::Unread => f.write_str("it could not be read at the start"),
                 }
             }

@@ -553,3 +553,27 @@ fn a_process_killed_while_it_writes_leaves_a_whole_ledger() {
     }
     assert!(kills > 0);
 }
+
+#[test]
+fn the_first_of_two_running_monitors_keeps_the_file() {
+    let folder = Folder::new();
+    let path = folder.state();
+    let (mut first, warning) = Ledger::open_alone(&path);
+    assert!(warning.is_none());
+    let (mut second, warning) = Ledger::open_alone(&path);
+    let expected = format!(
+        "{}: left alone: another running monitor keeps its memory there, so what this one does is \
+         forgotten at its end: give each monitor its own --state-file",
+        path.display()
+    );
+    assert_eq!(warning.unwrap().to_string(), expected);
+    first.record(a(), entry(1)).unwrap();
+    second.record(b(), entry(2)).unwrap();
+    assert_eq!(contents(&open(&path)), [(a(), entry(1))]);
+    let (_, warning) = Ledger::open_alone(&folder.0.join("other.yml"));
+    assert!(warning.is_none(), "each file has a keeper of its own");
+    drop(first);
+    let (third, warning) = Ledger::open_alone(&path);
+    assert!(warning.is_none());
+    assert_eq!(contents(&third), [(a(), entry(1))]);
+}
