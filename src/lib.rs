@@ -5,6 +5,8 @@
 
 pub mod account;
 pub mod backend;
+#[cfg(test)]
+mod bent;
 mod check;
 pub mod cli;
 pub mod config;

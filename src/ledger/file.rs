@@ -96,7 +96,7 @@ pub(super) fn read(path: &Path) -> Result<Remembered, Unread> {
     parse(&bytes)
 }
 
-fn parse(bytes: &[u8]) -> Result<Remembered, Unread> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Remembered, Unread> {
     let text = std::str::from_utf8(bytes).map_err(|_| Unread::Damaged(Damage::NotUtf8))?;
     let malformed = |error: serde_yaml::Error| {
         Unread::Damaged(Damage::Malformed(Quote::new(error.to_string())))

@@ -577,3 +577,20 @@ fn the_first_of_two_running_monitors_keeps_the_file() {
     assert!(warning.is_none());
     assert_eq!(contents(&third), [(a(), entry(1))]);
 }
+
+#[test]
+fn a_bent_file_is_a_ledger_or_damaged_and_invents_no_backend() {
+    let folder = Folder::new();
+    let mut ledger = open(&folder.state());
+    ledger.record(a(), entry(1_795_314_605)).unwrap();
+    ledger.record(b(), entry(1_795_314_606)).unwrap();
+    let text = fs::read(folder.state()).unwrap();
+    let mut damaged = 0;
+    for text in crate::bent::bent(&text) {
+        match file::parse(&text) {
+            Ok(entries) => assert!(entries.len() <= 2, "{:?}", String::from_utf8_lossy(&text)),
+            Err(_) => damaged += 1,
+        }
+    }
+    assert!(damaged > 1000, "{damaged}");
+}
