@@ -1,6 +1,6 @@
 //! The shared words for what a director lists: a backend, its tag, its state.
 //!
-//! Values only. It knows no wire format (`director::wire`) and no decision (`policy`).
+//! Values only. It knows no wire format (`pool::director::wire`) and no decision (`policy`).
 
 use std::fmt;
 use std::net::IpAddr;

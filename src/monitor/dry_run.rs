@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::backend::{HostState, Listed, Stamp};
-use crate::director::wire::Change;
+use crate::pool::director::wire::Change;
 
 /// The backends that would be listed otherwise than they are.
 #[derive(Debug, Default)]

@@ -13,9 +13,9 @@ use super::memory::DISK_PATIENCE;
 use super::snapshot::CommandView;
 use super::{Engine, Notice, Now, Output};
 use crate::config::settings::{Deeds, DrainMode, MoveLimit};
-use crate::director::error::DirectorError;
-use crate::director::wire::{Change, Generation, Reply};
 use crate::monitor::policy::{Action, Answer};
+use crate::pool::director::error::DirectorError;
+use crate::pool::director::wire::{Change, Generation, Reply};
 
 /// The director waits for the ring twice, 30 s each time.
 const RING_PATIENCE: Duration = Duration::from_secs(65);

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use super::{Memory, Terms};
 use crate::backend::Stamp;
-use crate::director::client::Lists;
-use crate::director::error::DirectorError;
-use crate::director::wire::Reply;
+use crate::pool::director::client::Lists;
+use crate::pool::director::error::DirectorError;
+use crate::pool::director::wire::Reply;
 use crate::schedule::Finding;
 
 /// The time of an input, by both clocks.

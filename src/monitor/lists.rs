@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use super::{Engine, Event, Notice, Output, Told};
 use crate::backend::HostState;
 use crate::config::settings::Deeds;
-use crate::director::client;
-use crate::director::error::{DirectorError, DirectorFault};
-use crate::director::watch::LISTS_DEADLINE;
-use crate::director::wire::{self, RingState};
 use crate::monitor::policy::{self, Changes, Sync};
+use crate::pool::director::client;
+use crate::pool::director::error::{DirectorError, DirectorFault};
+use crate::pool::director::watch::LISTS_DEADLINE;
+use crate::pool::director::wire::{self, RingState};
 
 /// Between two tries to open the connection.
 const TRY_INTERVAL: Duration = Duration::from_secs(1);

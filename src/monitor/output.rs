@@ -8,8 +8,8 @@ use super::snapshot::{BackendHistory, Snapshot, Summary};
 use super::Memory;
 use crate::backend::HostState;
 use crate::config::settings::{Hook, Settings};
-use crate::director::wire::Change;
 use crate::outcome::Outcome;
+use crate::pool::director::wire::Change;
 use crate::target::Target;
 
 #[derive(Debug)]

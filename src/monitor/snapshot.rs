@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::backend::{Listed, Tag};
 use crate::config::settings::Deeds;
-use crate::director::wire::Change;
 use crate::monitor::policy::{Hold, Sync};
+use crate::pool::director::wire::Change;
 
 /// How all stands at one time.
 #[derive(Clone, Debug)]

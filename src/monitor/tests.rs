@@ -12,12 +12,12 @@ use crate::config::accounts::Backends;
 use crate::config::chosen::Chosen;
 use crate::config::roster::Roster;
 use crate::config::table::DefaultsOf;
-use crate::director::client::Lists;
-use crate::director::error::{DirectorError, DirectorFault, DirectorStage};
-use crate::director::wire::{
+use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
+use crate::pool::director::client::Lists;
+use crate::pool::director::error::{DirectorError, DirectorFault, DirectorStage};
+use crate::pool::director::wire::{
     Change, DirectorKind, DirectorStatus, HostList, Reply, Ring, RingDirector,
 };
-use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::program::Program;
 use crate::schedule::{Finding, Verdict};
 

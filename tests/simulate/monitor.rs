@@ -16,14 +16,14 @@ use poolmon::config::chosen::Chosen;
 use poolmon::config::roster::Roster;
 use poolmon::config::settings::{Deeds, Pace, Rules};
 use poolmon::config::table::DefaultsOf;
-use poolmon::director::client::Lists;
-use poolmon::director::error::{DirectorError, DirectorFault, DirectorStage};
-use poolmon::director::wire::{Change, HostList, Reply, Ring};
 use poolmon::monitor::policy::{Alarm, Login, Memory};
 use poolmon::monitor::{
     Engine, Event, Input, Level, Now, Output, Remembered, Report, Request, Terms,
 };
 use poolmon::outcome::Outcome;
+use poolmon::pool::director::client::Lists;
+use poolmon::pool::director::error::{DirectorError, DirectorFault, DirectorStage};
+use poolmon::pool::director::wire::{Change, HostList, Reply, Ring};
 use poolmon::program::Program;
 use poolmon::schedule::{Finding, Next, Schedule, Spread};
 use poolmon::service::{Port, Protocol, Security, Service};
@@ -219,7 +219,7 @@ impl Worker {
     }
 }
 
-/// `src/director/watch.rs`, without its thread.
+/// `src/pool/director/watch.rs`, without its thread.
 struct Reader {
     connection: u64,
     /// Whether it has read before.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use poolmon::backend::{Listed, Stamp};
-use poolmon::director::wire::{self, DirectorKind, DirectorStatus, RingDirector};
+use poolmon::pool::director::wire::{self, DirectorKind, DirectorStatus, RingDirector};
 
 use super::{Ring, Value};
 use crate::world::{address, director_address};

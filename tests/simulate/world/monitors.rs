@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use poolmon::backend::{HostState, Listed};
-use poolmon::director::wire::{self, Change};
 use poolmon::monitor::policy::Action;
 use poolmon::outcome::Outcome;
+use poolmon::pool::director::wire::{self, Change};
 
 use super::queue::Event;
 use super::{number_of, Disturbance, Life, Mind, Moment, Watcher, World};
