@@ -1,4 +1,8 @@
-//! Changing commands: first the ledger, then the command, then what its reply means.
+//! Changing commands: first the state file, then the rules once more, then the command, then what its reply
+//! means.
+//!
+//! A command that waits for the state file's disk has not been sent: nothing counts on it, and what has
+//! happened meanwhile may end the wish for it.
 //!
 //! Each is sent over a connection of its own. Whether it took effect is never concluded from the reply
 //! alone: the next list tells. A dry run does the same and leaves out the sending.
@@ -11,9 +15,10 @@ use std::time::{Duration, Instant};
 
 use super::memory::DISK_PATIENCE;
 use super::snapshot::CommandView;
-use super::{Engine, Notice, Now, Output};
+use super::{Engine, Notice, Output};
+use crate::backend::Stamp;
 use crate::config::settings::{Deeds, DrainMode, MoveLimit};
-use crate::monitor::policy::{Action, Answer};
+use crate::monitor::policy::{Action, Answer, Memory};
 use crate::pool::director::error::DirectorError;
 use crate::pool::director::wire::{Change, Generation, Reply};
 
@@ -29,11 +34,13 @@ pub(super) struct Errands {
     sent: u64,
     /// At most one a backend.
     under_way: BTreeMap<IpAddr, Errand>,
-    /// Decided on and not sent yet, by their numbers.
-    decided: Vec<(u64, Change)>,
-    /// The last ones, for whoever asks: when each was decided on, and what was said.
+    /// Decided on, and not sent before that is written down: at most one a backend.
+    decided: BTreeMap<IpAddr, Wish>,
+    /// The state file may hold what was to be remembered of a command that is not sent after all.
+    was_withdrawn: bool,
+    /// The last ones, for whoever asks: when each was sent, and what was said.
     recent: VecDeque<(u64, Instant, Change, Option<String>)>,
-    /// Since when the first of them waits for the ledger.
+    /// Since when the first of those decided on waits for the state file.
     waiting_since: Option<Instant>,
     generation: Generation,
     reset: ResetWay,
@@ -47,6 +54,14 @@ const MOST_UNDER_WAY: usize = 100;
 
 /// How many are kept for whoever asks.
 const RECENT: usize = 20;
+
+/// What the rules want, as it is written down.
+#[derive(Clone, Copy)]
+struct Wish {
+    action: Action,
+    /// The second of the wall clock at which they first did.
+    second: Stamp,
+}
 
 struct Errand {
     number: u64,
@@ -70,18 +85,21 @@ impl Errands {
     /// A drain may take minutes, and must not keep the others waiting.
     fn has_room_for(&self, action: Action) -> bool {
         let is_drain = |action| action == Action::Drain;
-        let errands = self.under_way.values();
-        let alike = errands.filter(|errand| is_drain(errand.action) == is_drain(action));
+        let under_way = self.under_way.values().map(|errand| errand.action);
+        let decided = self.decided.values().map(|wish| wish.action);
+        let all = under_way.chain(decided);
+        let alike = all.filter(|other| is_drain(*other) == is_drain(action));
         alike.count() < MOST_UNDER_WAY
     }
 
-    /// When what was decided on is sent, even if the ledger is not on disk by then.
+    /// When what was decided on is sent, even if the state file is not on disk by then.
     pub(super) fn sending_due(&self) -> Option<Instant> {
         self.waiting_since.map(|since| since + DISK_PATIENCE)
     }
 
     pub(super) fn forget(&mut self, address: IpAddr) {
         self.under_way.remove(&address);
+        self.decided.remove(&address);
     }
 
     fn note(&mut self, number: u64, now: Instant, change: Change) {
@@ -138,17 +156,84 @@ impl Errands {
 }
 
 impl Engine {
-    /// It will be sent with all that is decided on at this time.
+    /// It will be sent with all that is decided on at this time, if the rules still want it then.
     pub(super) fn decide_on(&mut self, address: IpAddr, action: Action) {
-        if !self.errands.has_room_for(action) {
+        let decided = self.errands.decided.get(&address);
+        if decided.map_or(false, |wish| wish.action == action) {
             return;
         }
+        self.withdraw(address);
+        if self.errands.has_room_for(action) && self.change(address, action).is_some() {
+            let second = self.now.second;
+            let wish = Wish { action, second };
+            self.errands.decided.insert(address, wish);
+        }
+    }
+
+    /// The rules do not want it any more.
+    pub(super) fn withdraw(&mut self, address: IpAddr) {
+        if let Some(wish) = self.errands.decided.remove(&address) {
+            self.on_withdrawn(address, wish);
+        }
+    }
+
+    fn on_withdrawn(&mut self, address: IpAddr, wish: Wish) {
+        self.errands.was_withdrawn = true;
+        self.debug(format!(
+            "{address}: {} is not wanted any more; it was not sent",
+            wish.action
+        ));
+    }
+
+    /// What has to outlive the process once what was decided on for this backend is sent.
+    pub(super) fn memory_once_sent(&self, address: IpAddr) -> Option<Memory> {
+        let Wish { action, second } = *self.errands.decided.get(&address)?;
+        self.fleet
+            .memory_once_sent(address, action, second, self.now.instant)
+    }
+
+    /// The state file is written before the director hears of anything, once for all. When that is done, or
+    /// has taken too long, the rules are asked again: one command may have been decided on without the
+    /// others, and all of them a while ago.
+    pub(super) fn send_decided(&mut self) {
+        if self.errands.decided.is_empty() && !self.errands.was_withdrawn {
+            self.errands.waiting_since = None;
+            return;
+        }
+        self.remember();
+        self.errands.was_withdrawn = false;
+        if self.errands.decided.is_empty() {
+            self.errands.waiting_since = None;
+            return;
+        }
+        let now = self.now.instant;
+        let since = *self.errands.waiting_since.get_or_insert(now);
+        if self.waits_for_ledger(since) {
+            return;
+        }
+        self.errands.waiting_since = None;
+        for (address, wish) in std::mem::take(&mut self.errands.decided) {
+            match self.judge(address) {
+                Some(action) if action == wish.action => self.carry_out(address, wish),
+                other => {
+                    self.on_withdrawn(address, wish);
+                    if let Some(action) = other {
+                        self.decide_on(address, action);
+                    }
+                }
+            }
+        }
+        self.send_decided();
+    }
+
+    fn carry_out(&mut self, address: IpAddr, wish: Wish) {
+        let Wish { action, second } = wish;
         let change = match self.change(address, action) {
             Some(change) => change,
-            None => return,
+            None => return self.on_withdrawn(address, wish),
         };
-        let Now { instant, second } = self.now;
-        self.fleet.on_sent(address, action, second, instant);
+        let now = self.now.instant;
+        self.fleet.on_sent(address, action, second, now);
         self.errands.sent += 1;
         let number = self.errands.sent;
         let errand = Errand {
@@ -157,33 +242,10 @@ impl Engine {
             change,
         };
         self.errands.under_way.insert(address, errand);
-        self.errands.decided.push((number, change));
-        self.errands.note(number, instant, change);
-    }
-
-    /// The ledger is written before the director hears of anything, once for all.
-    pub(super) fn send_decided(&mut self) {
-        if self.errands.decided.is_empty() {
-            return;
-        }
-        self.remember();
-        let now = self.now.instant;
-        let since = *self.errands.waiting_since.get_or_insert(now);
-        if self.waits_for_ledger(since) {
-            return;
-        }
-        self.errands.waiting_since = None;
-        for (number, change) in std::mem::take(&mut self.errands.decided) {
-            let address = change.address();
-            match self.errands.under_way.get(&address) {
-                Some(errand) if errand.number == number => match self.settings.deeds {
-                    Deeds::Done => self.send(number, change),
-                    Deeds::Told => self.imagine(number, change),
-                },
-                _ => self.debug(format!(
-                    "command {number}: not sent, {address} has left the list since"
-                )),
-            }
+        self.errands.note(number, now, change);
+        match self.settings.deeds {
+            Deeds::Done => self.send(number, change),
+            Deeds::Told => self.imagine(number, change),
         }
     }
 

@@ -44,7 +44,7 @@ pub struct TagView {
 pub struct CommandView {
     pub address: IpAddr,
     pub change: Change,
-    /// How long ago it was decided on.
+    /// How long ago it was sent.
     pub ago: Duration,
     /// What the director said, or why it said nothing; it has not been answered without.
     pub answer: Option<String>,

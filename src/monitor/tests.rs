@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::policy::Reason;
+use super::policy::{Drain, Reason};
 use super::*;
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::accounts::Backends;
@@ -85,6 +85,17 @@ struct Bench {
     sent: Vec<(u64, Change)>,
     /// The numbers of the workers that were started.
     workers: Vec<u64>,
+    disk: Disk,
+    /// What the state file holds.
+    state_file: Remembered,
+    /// What waits to be written.
+    unwritten: Vec<(u64, Vec<(IpAddr, Memory)>)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Disk {
+    Good,
+    Slow,
 }
 
 fn address(number: u8) -> IpAddr {
@@ -125,6 +136,9 @@ impl Bench {
             said: Vec::new(),
             sent: Vec::new(),
             workers: Vec::new(),
+            disk: Disk::Good,
+            state_file: Remembered::new(),
+            unwritten: Vec::new(),
         }
     }
 
@@ -145,13 +159,43 @@ impl Bench {
                 }
                 Output::Send { number, change, .. } => self.sent.push((number, change)),
                 Output::StartWorker { number, .. } => self.workers.push(number),
-                Output::WriteState { number, .. } => {
-                    let result = Ok(());
-                    self.engine
-                        .handle(Input::StateWritten { number, result }, now);
+                Output::WriteState { number, entries } => {
+                    self.unwritten.push((number, entries));
+                    if self.disk == Disk::Good {
+                        self.write(now);
+                    }
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn write(&mut self, now: Now) {
+        for (number, entries) in std::mem::take(&mut self.unwritten) {
+            self.state_file.extend(entries);
+            let result = Ok(());
+            self.engine
+                .handle(Input::StateWritten { number, result }, now);
+        }
+    }
+
+    /// The disk answers.
+    fn disk_answers(&mut self) {
+        self.write(self.now());
+        self.tell(Input::Time);
+    }
+
+    /// The first of two backends fails until its down is decided on.
+    fn fails_until_decided_on(&mut self) {
+        self.tell(Input::Time);
+        self.lists(&[HostState::Up, HostState::Up]);
+        self.finds(2, Ok(Pass::Clean));
+        for second in 1..4 {
+            self.second = second;
+            let refused = Failure::new(Stage::Connect, Fault::Refused);
+            self.finds(1, Err(refused));
+            self.finds(2, Ok(Pass::Clean));
+            self.lists(&[HostState::Up, HostState::Up]);
         }
     }
 
@@ -216,17 +260,8 @@ impl Bench {
 #[test]
 fn a_snapshot_shows_each_backend_the_tags_the_commands_and_what_is_next() {
     let mut bench = Bench::new();
-    bench.tell(Input::Time);
-    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.fails_until_decided_on();
     assert_eq!(bench.workers.len(), 2);
-    let refused = || Failure::new(Stage::Connect, Fault::Refused);
-    bench.finds(2, Ok(Pass::Clean));
-    for second in 1..4 {
-        bench.second = second;
-        bench.finds(1, Err(refused()));
-        bench.finds(2, Ok(Pass::Clean));
-        bench.lists(&[HostState::Up, HostState::Up]);
-    }
     let (number, change) = bench.sent[0];
     assert_eq!(change, Change::HostDown(address(1)));
     bench.second += 1;
@@ -286,4 +321,42 @@ fn what_a_stopped_worker_or_a_closed_connection_still_says_changes_nothing() {
     assert_eq!(bench.said.len(), said, "{:?}", bench.said);
     assert_eq!(bench.engine.snapshot().backends.len(), 1);
     assert_eq!(bench.engine.snapshot().summary.as_of, AsOf::Now);
+}
+
+#[test]
+fn a_command_that_waits_for_the_disk_is_sent_only_if_it_is_still_wanted() {
+    let down_sent = |recovers: bool| {
+        let mut bench = Bench::new();
+        bench.disk = Disk::Slow;
+        bench.fails_until_decided_on();
+        assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+        if recovers {
+            bench.finds(1, Ok(Pass::Clean));
+        }
+        bench.disk = Disk::Good;
+        bench.disk_answers();
+        (bench.sent, bench.state_file[&address(1)])
+    };
+    let (sent, remembered) = down_sent(false);
+    assert_eq!(sent, [(1, Change::HostDown(address(1)))]);
+    assert!(remembered.down.is_some() && remembered.drain == Drain::Owed);
+    let (sent, remembered) = down_sent(true);
+    assert_eq!(sent, []);
+    assert_eq!(remembered, Memory::default());
+}
+
+#[test]
+fn a_disk_that_hangs_keeps_a_command_for_a_moment_only() {
+    let mut bench = Bench::new();
+    bench.disk = Disk::Slow;
+    bench.fails_until_decided_on();
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+    bench.second += 1;
+    bench.tell(Input::Time);
+    assert_eq!(bench.sent, [(1, Change::HostDown(address(1)))]);
+    let slow = bench
+        .said
+        .iter()
+        .find(|line| line.contains("its disk does not answer"));
+    assert!(slow.is_some(), "{:?}", bench.said);
 }

@@ -33,6 +33,15 @@ pub enum Drain {
     Owed,
 }
 
+impl Drain {
+    pub(super) fn of(debt: Option<&Debt>) -> Drain {
+        match debt {
+            Some(_) => Drain::Owed,
+            None => Drain::NotOwed,
+        }
+    }
+}
+
 /// Who is left on a backend that is down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Users {

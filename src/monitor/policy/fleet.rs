@@ -353,6 +353,19 @@ impl Fleet {
         self.count(address);
     }
 
+    /// What has to outlive the process once this command, decided on in this second of the wall clock, is
+    /// sent.
+    pub fn memory_once_sent(
+        &self,
+        address: IpAddr,
+        action: Action,
+        second: Stamp,
+        now: Instant,
+    ) -> Option<Memory> {
+        let member = self.members.get(&address)?;
+        Some(member.memory_once_sent(action, second, &self.rules, now))
+    }
+
     /// A command is about to be sent, in this second of the wall clock.
     pub fn on_sent(&mut self, address: IpAddr, action: Action, second: Stamp, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {

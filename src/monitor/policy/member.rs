@@ -57,6 +57,13 @@ pub struct Member {
     pub(super) left_alone: bool,
 }
 
+/// What commands change in what has to outlive the process.
+struct Lasting {
+    ownership: Ownership,
+    debt: Option<Debt>,
+    contest: Contest,
+}
+
 #[derive(Debug)]
 struct Expectation {
     state: HostState,
@@ -140,10 +147,7 @@ impl Member {
     pub fn memory(&self) -> Memory {
         Memory {
             down: self.ownership.down(),
-            drain: match &self.debt {
-                Some(_) => Drain::Owed,
-                None => Drain::NotOwed,
-            },
+            drain: Drain::of(self.debt.as_ref()),
             drained: self.users.drained(),
             contests: self.contest.count(),
         }
@@ -241,6 +245,23 @@ impl Member {
             state,
             answer: None,
         });
+        let Lasting {
+            ownership,
+            debt,
+            contest,
+        } = self.lasting_after(action, second, rules, now);
+        self.ownership = ownership;
+        self.debt = debt;
+        self.contest = contest;
+    }
+
+    /// What a command for it would make of what has to outlive the process.
+    fn lasting_after(&self, action: Action, second: Stamp, rules: &Rules, now: Instant) -> Lasting {
+        let mut after = Lasting {
+            ownership: self.ownership,
+            debt: self.debt.clone(),
+            contest: self.contest.clone(),
+        };
         match action {
             Action::MarkDown => {
                 let down = OwnDown {
@@ -249,18 +270,37 @@ impl Member {
                     vhosts: self.listed.vhosts,
                     stamp: None,
                 };
-                self.ownership.claim(down, now);
-                self.debt = (rules.drain != DrainMode::Leave).then(|| Debt::new(now));
+                after.ownership.claim(down, now);
+                after.debt = (rules.drain != DrainMode::Leave).then(|| Debt::new(now));
             }
             Action::MarkUp if !self.is_ours() => {
                 let sound_since = self.evidence.sound_since();
-                self.contest
+                after
+                    .contest
                     .on_foreign_down_undone(sound_since, rules.hold, now);
             }
             Action::MarkUp => {}
             Action::Drain => {
-                self.debt.get_or_insert_with(|| Debt::new(now));
+                after.debt.get_or_insert_with(|| Debt::new(now));
             }
+        }
+        after
+    }
+
+    /// What has to outlive the process once this command is sent. It is written down before.
+    pub(super) fn memory_once_sent(
+        &self,
+        action: Action,
+        second: Stamp,
+        rules: &Rules,
+        now: Instant,
+    ) -> Memory {
+        let after = self.lasting_after(action, second, rules, now);
+        Memory {
+            down: after.ownership.down(),
+            drain: Drain::of(after.debt.as_ref()),
+            contests: after.contest.count(),
+            ..self.memory()
         }
     }
 
