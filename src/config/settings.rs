@@ -11,6 +11,7 @@ use log::LevelFilter;
 
 use super::trust::Certificates;
 use crate::account::Envelope;
+use crate::pool::Access;
 use crate::program::Program;
 use crate::service::Service;
 
@@ -34,6 +35,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Which pool is watched, and where it is read and told.
+    pub fn access(&self) -> Access {
+        Access::Director {
+            socket: self.socket.clone(),
+        }
+    }
+
     /// Makes every path independent of the working folder, which a daemon leaves.
     pub fn anchor(&mut self, folder: &Path) {
         let anchor = |path: &mut PathBuf| *path = folder.join(&path);

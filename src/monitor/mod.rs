@@ -154,6 +154,7 @@ impl Engine {
             is_settled: false,
             outputs: VecDeque::new(),
             fleet: Fleet::new(settings.rules),
+            errands: Errands::new(&settings.access()),
             settings,
             roster,
             most_at_once,
@@ -165,7 +166,6 @@ impl Engine {
             full_crew_cause: None,
             lists: ListReading::new(now.instant),
             dry_run: DryRun::default(),
-            errands: Errands::default(),
             held_review: HeldReview {
                 wanted: false,
                 not_before: now.instant,

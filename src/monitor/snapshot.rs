@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::backend::{Listed, Tag};
 use crate::config::settings::Deeds;
 use crate::monitor::policy::{Hold, Sync};
-use crate::pool::director::wire::Change;
+use crate::pool::Command;
 
 /// How all stands at one time.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub struct TagView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandView {
     pub address: IpAddr,
-    pub change: Change,
+    pub command: Command,
     /// How long ago it was sent.
     pub ago: Duration,
     /// What the director said, or why it said nothing; it has not been answered without.

@@ -13,10 +13,9 @@ use crate::config::chosen::Chosen;
 use crate::config::roster::Roster;
 use crate::config::table::DefaultsOf;
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
-use crate::pool::director::client::Lists;
-use crate::pool::director::error::{DirectorError, DirectorFault, DirectorStage};
-use crate::pool::director::wire::{
-    Change, DirectorKind, DirectorStatus, HostList, Reply, Ring, RingDirector,
+use crate::pool::{
+    Acts, Command, Effect, Loss, Malformed, PoolError, Readiness, Reading, Reply,
+    Stage as PoolStage,
 };
 use crate::program::Program;
 use crate::schedule::{Finding, Verdict};
@@ -81,8 +80,8 @@ struct Bench {
     start: Instant,
     second: u64,
     said: Vec<String>,
-    /// The changes that were to be sent, with their numbers.
-    sent: Vec<(u64, Change)>,
+    /// The commands that were to be sent, with their numbers.
+    sent: Vec<(u64, Command)>,
     /// The numbers of the workers that were started.
     workers: Vec<u64>,
     disk: Disk,
@@ -157,7 +156,9 @@ impl Bench {
                 Output::Say(Event::Line(level, line)) if level != Level::Debug => {
                     self.said.push(line);
                 }
-                Output::Send { number, change, .. } => self.sent.push((number, change)),
+                Output::Send {
+                    number, command, ..
+                } => self.sent.push((number, command)),
                 Output::StartWorker { number, .. } => self.workers.push(number),
                 Output::WriteState { number, entries } => {
                     self.unwritten.push((number, entries));
@@ -200,29 +201,20 @@ impl Bench {
     }
 
     fn lists(&mut self, states: &[HostState]) {
-        let ring = RingDirector {
-            address: [198, 51, 100, 1].into(),
-            port: 9090,
-            kind: DirectorKind::SelfHere,
-            status: DirectorStatus::Synced,
-        };
         let numbered = (1..).zip(states);
-        let lists = Lists {
+        let reading = Reading {
             began: self.now().instant,
-            hosts: HostList {
-                backends: numbered
-                    .map(|(number, state)| listed(number, *state))
-                    .collect(),
-                ..HostList::default()
-            },
-            ring: Ring {
-                directors: vec![ring],
-                ..Ring::default()
-            },
+            members: numbered
+                .map(|(number, state)| listed(number, *state))
+                .collect(),
+            readiness: Readiness::Synced,
+            movers_before: 0,
+            acts: Acts::UpAndDown,
+            malformed: Malformed::default(),
         };
         self.tell(Input::Lists {
             connection: 1,
-            reading: Ok(lists),
+            reading: Ok(reading),
         });
     }
 
@@ -257,13 +249,21 @@ impl Bench {
     }
 }
 
+fn assert_is_one_down_of_the_first(sent: &[(u64, Command)]) {
+    let sent: Vec<(IpAddr, Effect)> = sent
+        .iter()
+        .map(|(_, command)| (command.address(), command.effect()))
+        .collect();
+    assert_eq!(sent, [(address(1), Effect::State(HostState::Down))]);
+}
+
 #[test]
 fn a_snapshot_shows_each_backend_the_tags_the_commands_and_what_is_next() {
     let mut bench = Bench::new();
     bench.fails_until_decided_on();
     assert_eq!(bench.workers.len(), 2);
-    let (number, change) = bench.sent[0];
-    assert_eq!(change, Change::HostDown(address(1)));
+    assert_is_one_down_of_the_first(&bench.sent);
+    let (number, _) = bench.sent[0];
     bench.second += 1;
     bench.lists(&[HostState::Up, HostState::Up]);
     let snapshot = bench.engine.snapshot();
@@ -308,10 +308,12 @@ fn what_a_stopped_worker_or_a_closed_connection_still_says_changes_nothing() {
     bench.finds(2, Ok(Pass::Clean));
     bench.tell(Input::Lists {
         connection: 0,
-        reading: Err(DirectorError {
-            socket: PathBuf::from("/admin"),
-            stage: DirectorStage::HostList,
-            fault: DirectorFault::Closed,
+        reading: Err(PoolError {
+            pool: "director /admin".to_owned(),
+            stage: PoolStage::Reading,
+            loss: Loss::Closed,
+            cause: "host list: connection closed".to_owned(),
+            advice: "is Dovecot running?".to_owned(),
         }),
     });
     bench.tell(Input::Answered {
@@ -338,7 +340,7 @@ fn a_command_that_waits_for_the_disk_is_sent_only_if_it_is_still_wanted() {
         (bench.sent, bench.state_file[&address(1)])
     };
     let (sent, remembered) = down_sent(false);
-    assert_eq!(sent, [(1, Change::HostDown(address(1)))]);
+    assert_is_one_down_of_the_first(&sent);
     assert!(remembered.down.is_some() && remembered.drain == Drain::Owed);
     let (sent, remembered) = down_sent(true);
     assert_eq!(sent, []);
@@ -353,7 +355,7 @@ fn a_disk_that_hangs_keeps_a_command_for_a_moment_only() {
     assert!(bench.sent.is_empty(), "{:?}", bench.sent);
     bench.second += 1;
     bench.tell(Input::Time);
-    assert_eq!(bench.sent, [(1, Change::HostDown(address(1)))]);
+    assert_is_one_down_of_the_first(&bench.sent);
     let slow = bench
         .said
         .iter()

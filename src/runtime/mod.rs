@@ -22,8 +22,8 @@ use crate::ledger::{Clerk, Recorded};
 use crate::logging::LogHandle;
 use crate::monitor::{Engine, Input, Now, Output, Request, Terms, Told, DISK_PATIENCE};
 use crate::notify::{Message, ServiceManager};
-use crate::pool::director::link::{self, Heard};
-use crate::pool::director::watch::{self, Watch};
+use crate::pool::link::{self, Heard};
+use crate::pool::watch::{self, Watch};
 use crate::report;
 use crate::source::Source;
 use crate::worker::{Task, Traffic, Word, Worker};
@@ -193,10 +193,7 @@ impl Runtime {
         }
         for _ in 0..MOST_INPUTS {
             match next(&self.heard.1, "the threads that send commands") {
-                Some(Heard { number, result, .. }) => self.tell(Input::Answered {
-                    number,
-                    answer: result,
-                }),
+                Some(Heard { number, answer }) => self.tell(Input::Answered { number, answer }),
                 None => break,
             }
         }
@@ -271,8 +268,8 @@ impl Runtime {
                     worker.probe_now();
                 }
             }
-            Output::OpenLists { connection, socket } => {
-                match Watch::open(socket, connection, self.readings.0.clone()) {
+            Output::OpenLists { connection, access } => {
+                match Watch::open(access, connection, self.readings.0.clone()) {
                     Ok(watch) => self.watch = Some(watch),
                     Err(cause) => self.tell(Input::ListsNotOpened {
                         connection,
@@ -288,12 +285,12 @@ impl Runtime {
             Output::CloseLists => self.watch = None,
             Output::Send {
                 number,
-                change,
-                socket,
+                command,
+                access,
                 patience,
             } => {
                 let heard = self.heard.0.clone();
-                if let Err(cause) = link::send_change(socket, number, change, patience, heard) {
+                if let Err(cause) = link::send(access, number, command, patience, heard) {
                     self.tell(Input::CommandNotStarted { number, cause });
                 }
             }

@@ -21,9 +21,10 @@ use poolmon::monitor::{
     Engine, Event, Input, Level, Now, Output, Remembered, Report, Request, Terms,
 };
 use poolmon::outcome::Outcome;
-use poolmon::pool::director::client::Lists;
 use poolmon::pool::director::error::{DirectorError, DirectorFault, DirectorStage};
-use poolmon::pool::director::wire::{Change, HostList, Reply, Ring};
+use poolmon::pool::director::reading::Lists;
+use poolmon::pool::director::wire::{HostList, Ring};
+use poolmon::pool::{Command, PoolError, Reply};
 use poolmon::program::Program;
 use poolmon::schedule::{Finding, Next, Schedule, Spread};
 use poolmon::service::{Port, Protocol, Security, Service};
@@ -88,7 +89,7 @@ pub enum Order {
     },
     Send {
         number: u64,
-        change: Change,
+        command: Command,
         patience: Duration,
     },
     Attempt {
@@ -219,7 +220,7 @@ impl Worker {
     }
 }
 
-/// `src/pool/director/watch.rs`, without its thread.
+/// `src/pool/watch.rs`, without its thread.
 struct Reader {
     connection: u64,
     /// Whether it has read before.
@@ -371,12 +372,12 @@ impl Monitor {
             Output::CloseLists => self.reader = None,
             Output::Send {
                 number,
-                change,
+                command,
                 patience,
                 ..
             } => self.orders.push(Order::Send {
                 number,
-                change,
+                command,
                 patience,
             }),
             Output::WriteState { number, entries } => {
@@ -588,7 +589,8 @@ impl Monitor {
                     ..HostList::default()
                 },
                 ring,
-            }),
+            }
+            .into()),
             Heard::TimedOut => Err(error(stage, DirectorFault::TimedOut)),
             Heard::Gone => Err(match stands {
                 true => error(stage, DirectorFault::Closed),
@@ -692,12 +694,13 @@ impl Monitor {
     }
 }
 
-fn error(stage: DirectorStage, fault: DirectorFault) -> DirectorError {
-    DirectorError {
+fn error(stage: DirectorStage, fault: DirectorFault) -> PoolError {
+    let error = DirectorError {
         socket: PathBuf::from("/admin"),
         stage,
         fault,
-    }
+    };
+    error.into()
 }
 
 fn services_from(first: u16, count: usize) -> Vec<Service> {

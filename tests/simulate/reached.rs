@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use poolmon::monitor::policy::{Alarm, Reason};
 use poolmon::monitor::{Input, Notice, Output};
-use poolmon::pool::director::wire::Reply;
+use poolmon::pool::Reply;
 
 /// How often each came up, by its name.
 #[derive(Clone, Debug, Default)]

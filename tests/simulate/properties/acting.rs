@@ -57,7 +57,7 @@ pub fn nothing_is_sent_into_a_ring_that_the_list_shows_unsynced(day: &Day) -> Ju
     }
 }
 
-/// Each goes over a connection of its own (`pool::director::link::send_change`), so that is one a connection.
+/// Each goes over a connection of its own (`pool::link::send`), so that is one a connection.
 pub fn at_most_one_command_a_backend_is_in_flight(day: &Day) -> Judgement {
     match all_sent(day).find(|sent| sent.known.in_flight > 0) {
         Some(sent) => breach(sent.at, format!("w{} sent {}", sent.watcher, sent.action)),

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use poolmon::backend::{HostState, Listed};
 use poolmon::monitor::policy::Action;
 use poolmon::outcome::Outcome;
-use poolmon::pool::director::wire::{self, Change};
+use poolmon::pool::director::wire;
+use poolmon::pool::Effect;
 
 use super::queue::Event;
 use super::{number_of, Disturbance, Life, Mind, Moment, Watcher, World};
@@ -155,16 +156,18 @@ impl World {
             }
             Order::Send {
                 number,
-                change,
+                command,
                 patience,
             } => {
-                let backend = number_of(change.address());
-                let (action, kind) = match change {
-                    Change::HostDown(_) => (Action::MarkDown, Kind::State(HostState::Down)),
-                    Change::HostUp(_) => (Action::MarkUp, Kind::State(HostState::Up)),
-                    Change::HostResetUsers { .. } => (Action::Drain, Kind::Reset),
-                    Change::HostFlush(_) => (Action::Drain, Kind::Flush),
-                    Change::HostSet { .. } => unreachable!("the directors know states"),
+                let backend = number_of(command.address());
+                let (action, kind) = match command.effect() {
+                    Effect::State(HostState::Down) => {
+                        (Action::MarkDown, Kind::State(HostState::Down))
+                    }
+                    Effect::State(HostState::Up) => (Action::MarkUp, Kind::State(HostState::Up)),
+                    Effect::UsersMoved => (Action::Drain, Kind::Reset),
+                    Effect::UsersForgotten => (Action::Drain, Kind::Flush),
+                    Effect::Weight(_) => unreachable!("the directors know states"),
                 };
                 if self.dies_now(watcher, Moment::Recorded) {
                     return;
