@@ -15,6 +15,8 @@ use crate::pool::Access;
 use crate::program::Program;
 use crate::service::Service;
 
+pub use crate::pool::{DrainMode, MoveLimit};
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The director's admin socket.
@@ -242,27 +244,6 @@ impl Rules {
     pub fn usual_hold(interval: Duration) -> Duration {
         Duration::from_secs(60).max(interval.saturating_mul(10))
     }
-}
-
-/// How a down backend's users are moved away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DrainMode {
-    /// HOST-RESET-USERS with so many users at a time: kicked and moved.
-    Move {
-        limit: MoveLimit,
-    },
-    /// HOST-FLUSH, poolmon's way: forgotten; open sessions go on hanging.
-    Drop,
-    Leave,
-}
-
-/// The `max_parallel` of HOST-RESET-USERS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MoveLimit {
-    #[default]
-    All,
-    /// At least one: the director refuses zero.
-    AtMost(std::num::NonZeroU32),
 }
 
 /// Whether the director is told anything.

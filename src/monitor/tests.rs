@@ -21,7 +21,7 @@ use crate::program::Program;
 use crate::schedule::{Finding, Verdict};
 
 /// A clock, thread, channel, file, socket or log would be a second way in or out.
-const FORBIDDEN: [&str; 18] = [
+const IMPURE: [&str; 18] = [
     "Instant::now",
     "SystemTime",
     "Local::now",
@@ -42,6 +42,15 @@ const FORBIDDEN: [&str; 18] = [
     "unsafe",
 ];
 
+/// The words of one kind of pool.
+const OF_A_KIND: [&str; 5] = [
+    "director::",
+    "wire::",
+    "DIRECTOR-LIST",
+    "HOST-",
+    "Command::Director",
+];
+
 fn files_under(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -53,19 +62,16 @@ fn files_under(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-#[test]
-fn the_engine_has_no_clock_thread_channel_file_socket_or_log() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/monitor");
-    let files = files_under(&folder);
-    assert!(files.len() > 10, "{files:?}");
+/// None of the words stands in the code of these files, comments included.
+fn check_absence(words: &[&str], files: &[PathBuf]) {
     for file in files {
-        let text = fs::read_to_string(&file).unwrap();
+        let text = fs::read_to_string(file).unwrap();
         // Tests may take their first instant from the clock.
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         let is_test = file
             .iter()
             .any(|part| part == "tests" || part == "tests.rs");
-        for word in FORBIDDEN {
+        for word in words {
             assert!(
                 is_test || !code.contains(word),
                 "{}: {word}",
@@ -73,6 +79,33 @@ fn the_engine_has_no_clock_thread_channel_file_socket_or_log() {
             );
         }
     }
+}
+
+fn of_the_engine() -> Vec<PathBuf> {
+    let files = files_under(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/monitor"));
+    assert!(files.len() > 10, "{files:?}");
+    files
+}
+
+#[test]
+fn the_engine_has_no_clock_thread_channel_file_socket_or_log() {
+    check_absence(&IMPURE, &of_the_engine());
+    let pool = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pool");
+    let pure = [
+        "act.rs",
+        "error.rs",
+        "reading.rs",
+        "director/acts.rs",
+        "director/reading.rs",
+        "director/wire.rs",
+        "director/wire/lists.rs",
+    ];
+    check_absence(&IMPURE, &pure.map(|file| pool.join(file)));
+}
+
+#[test]
+fn the_engine_knows_no_kind_of_pool() {
+    check_absence(&OF_A_KIND, &of_the_engine());
 }
 
 struct Bench {

@@ -4,9 +4,9 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use crate::backend::HostState;
-use crate::config::settings::DrainMode;
 use crate::quote::Quote;
 
 /// What a pool can be told of a backend.
@@ -37,6 +37,27 @@ pub struct Order {
     pub drain: DrainMode,
     /// The weight that the backend had before this monitor took it down, if that is known.
     pub vhosts_before: Option<u32>,
+}
+
+/// How a down backend's users are moved away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrainMode {
+    /// Kicked, so many at a time; they connect elsewhere.
+    Move {
+        limit: MoveLimit,
+    },
+    /// Forgotten, poolmon's way: open sessions go on hanging.
+    Drop,
+    Leave,
+}
+
+/// How many users are moved at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MoveLimit {
+    #[default]
+    All,
+    /// At least one: a director refuses zero.
+    AtMost(NonZeroU32),
 }
 
 /// What a command makes of the backend in the pool's list, once it is carried out.

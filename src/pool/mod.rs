@@ -41,7 +41,7 @@ use director::acts;
 use director::client::{self, Standing};
 use director::wire::Change;
 
-pub use act::{Action, Effect, Order, Reply};
+pub use act::{Action, DrainMode, Effect, MoveLimit, Order, Reply};
 pub use error::{Loss, PoolError, Stage};
 pub use reading::{Acts, Malformed, Readiness, Reading, READING_DEADLINE};
 

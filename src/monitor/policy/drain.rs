@@ -1,6 +1,6 @@
 //! The users of a backend that is down and has failed are moved away, however often it must be asked for.
 //!
-//! A drain is owed from before HOST-DOWN is sent until one `OK` to it is followed by a list with no
+//! A drain is owed from before the down is sent until one `OK` to it is followed by a list with no
 //! users. One is owed, too, for a down that somebody else made, if this monitor's own verdict is
 //! failed and its synced director has listed users on it for some seconds: the one who took it down
 //! may be gone, or may be an administrator who did not know that it would die. The rules that hold a

@@ -138,7 +138,7 @@ impl Fleet {
             .unwrap_or_else(|| Turn::new(action, now + self.turn_delay))
     }
 
-    /// When the latest whole HOST-LIST was asked for.
+    /// When the latest whole list was asked for.
     pub fn list_began(&self) -> Option<Instant> {
         self.list_began
     }
@@ -260,7 +260,7 @@ impl Fleet {
         self.turn_delay = delay;
     }
 
-    /// A whole HOST-LIST, asked for at `began`.
+    /// A whole list, asked for at `began`.
     pub fn on_list(&mut self, list: Vec<Listed>, began: Instant) -> Changes {
         self.list_began = Some(began);
         let mut changes = Changes::default();

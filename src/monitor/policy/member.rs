@@ -85,7 +85,7 @@ pub enum Answer {
 /// is as usual is left out there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
-    /// The HOST-DOWN that made the down ours, while it is.
+    /// The command that made the down ours, while it is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub down: Option<OwnDown>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -180,17 +180,17 @@ impl Member {
         self.listed.state == HostState::Up && !self.is_going_down() && self.listed.vhosts > 0
     }
 
-    /// Whether it is down, or a HOST-DOWN of ours may make it so.
+    /// Whether it is down, or a down of ours may make it so.
     pub(super) fn is_down_or_going(&self) -> bool {
         self.listed.state == HostState::Down || self.is_going_down()
     }
 
-    /// Whether a HOST-DOWN of ours may still show in the list.
+    /// Whether a down of ours may still show in the list.
     pub(super) fn is_going_down(&self) -> bool {
         self.expects(HostState::Down)
     }
 
-    /// Whether a HOST-UP of ours may still show in the list.
+    /// Whether an up of ours may still show in the list.
     pub(super) fn is_coming_up(&self) -> bool {
         self.expects(HostState::Up)
     }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use super::wire::Change;
 use crate::backend::HostState;
-use crate::config::settings::{DrainMode, MoveLimit};
-use crate::pool::{Action, Acts, Effect, Order, PoolError, Reply};
+use crate::pool::{Action, Acts, DrainMode, Effect, MoveLimit, Order, PoolError, Reply};
 
 /// The director waits for the ring twice, 30 s each time.
 const RING_PATIENCE: Duration = Duration::from_secs(65);
