@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use poolmon::account::{Account, Secret};
-use poolmon::backend::{Listed, Stamp};
+use poolmon::backend::Stamp;
 use poolmon::config::accounts::{Backends, Particulars};
 use poolmon::config::chosen::Chosen;
 use poolmon::config::roster::Roster;
@@ -111,7 +111,7 @@ pub enum Order {
 /// What came of reading the lists.
 #[derive(Debug)]
 pub enum Heard {
-    Lists(Vec<Listed>, Ring),
+    Lists(HostList, Ring),
     /// The director does not answer.
     TimedOut,
     /// It does not run.
@@ -582,15 +582,7 @@ impl Monitor {
             false => DirectorStage::Connect,
         };
         let reading = match heard {
-            Heard::Lists(backends, ring) => Ok(Lists {
-                began,
-                hosts: HostList {
-                    backends,
-                    ..HostList::default()
-                },
-                ring,
-            }
-            .into()),
+            Heard::Lists(hosts, ring) => Ok(Lists { began, hosts, ring }.into()),
             Heard::TimedOut => Err(error(stage, DirectorFault::TimedOut)),
             Heard::Gone => Err(match stands {
                 true => error(stage, DirectorFault::Closed),
