@@ -1,6 +1,6 @@
-//! The shared words for what a director lists: a backend, its tag, its state.
+//! The shared words for what a pool lists: a backend, its tag, its state.
 //!
-//! Values only. It knows no wire format (`director::wire`) and no decision (`policy`).
+//! Values only. It knows no kind of pool and no decision (`policy`).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::quote::Quote;
 
-/// The director's name for a group of backends; users of one tag are only sent to its backends.
+/// The pool's name for a group of backends; users of one tag are only sent to its backends.
 ///
 /// Backends without a tag are a group, too: that of the empty name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,7 +36,7 @@ impl fmt::Display for Tag {
     }
 }
 
-/// Whether the director sends users to a backend.
+/// Whether users are sent to a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostState {
     Up,
@@ -52,12 +52,12 @@ impl fmt::Display for HostState {
     }
 }
 
-/// The director's `last_updown_change`: whole seconds since 1970 of the clock of whichever director
-/// made the change; zero means never. Compared with other stamps only, never with a running clock.
+/// When a state was last changed: whole seconds since 1970 of the clock of whoever carried the change out
+/// (the director's `last_updown_change`); zero means never. Compared with other stamps only, never with a running clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stamp(pub u64);
 
-/// One line of HOST-LIST.
+/// One member of a pool, as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     pub address: IpAddr,

@@ -7,74 +7,29 @@
 
 mod clerk;
 mod file;
+mod lock;
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use crate::backend::Stamp;
+use crate::monitor::{Memory, Remembered};
 use crate::quote::Quote;
 use crate::read_only::Cause;
 
 pub use clerk::{Clerk, Recorded};
-
-/// What is remembered of one backend.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub down: Option<OwnDown>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub drain: Drain,
-    /// The stamp of the down with which a list has shown no users: who came later stays.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub drained: Option<Stamp>,
-    /// How often it was brought up against another monitor's view.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub contests: u32,
-}
-
-/// A HOST-DOWN of ours, written down before it is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnDown {
-    /// The backend's stamp in the list that was acted on.
-    pub stamp_before: Stamp,
-    /// When it was sent, by our own clock.
-    pub sent: UnixSecond,
-    /// The vhost count in that list.
-    #[serde(default)]
-    pub vhosts: u32,
-    /// The backend's stamp once a list showed it down.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub stamp: Option<Stamp>,
-}
-
-/// Whether the backend's users still have to be moved away.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Drain {
-    #[default]
-    NotOwed,
-    Owed,
-}
-
-/// Whole seconds since 1970 of this machine's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct UnixSecond(pub u64);
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
+use lock::Keeper;
 
 /// The ledger: all of it in memory, and on disk if it can be.
 #[derive(Debug)]
 pub struct Ledger {
-    entries: BTreeMap<IpAddr, Entry>,
+    entries: Remembered,
     place: Place,
+    /// Held as long as the ledger lives.
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -95,18 +50,37 @@ enum Content {
 }
 
 impl Ledger {
-    /// A ledger that is never written: for a dry run.
+    /// A ledger that is never written.
     pub fn in_memory() -> Ledger {
         Ledger {
-            entries: BTreeMap::new(),
+            entries: Remembered::new(),
             place: Place::Memory,
+            _lock: None,
+        }
+    }
+
+    /// Opens it, if no other running monitor keeps its memory there: then this one has none that lasts.
+    pub fn open_alone(path: &Path) -> (Ledger, Option<LedgerWarning>) {
+        match lock::keeper(path) {
+            Keeper::ThisMonitor(lock) => {
+                let (ledger, warning) = Ledger::open(path);
+                let ledger = Ledger {
+                    _lock: lock,
+                    ..ledger
+                };
+                (ledger, warning)
+            }
+            Keeper::Another => {
+                let error = left_alone(path, Untouched::Taken);
+                (Ledger::in_memory(), Some(LedgerWarning::Unusable(error)))
+            }
         }
     }
 
     /// Reads the file, and makes its folder (mode 0700) if only that is missing. No file is an
     /// empty ledger. It never fails: what it could not do is the warning.
-    pub fn open(path: &Path) -> (Ledger, Option<LedgerWarning>) {
-        let mut entries = BTreeMap::new();
+    fn open(path: &Path) -> (Ledger, Option<LedgerWarning>) {
+        let mut entries = Remembered::new();
         let mut content = Content::Same;
         let warning;
         match file::read(path) {
@@ -149,11 +123,16 @@ impl Ledger {
             path: path.to_owned(),
             content,
         };
-        (Ledger { entries, place }, warning)
+        let ledger = Ledger {
+            entries,
+            place,
+            _lock: None,
+        };
+        (ledger, warning)
     }
 
     /// All that is remembered, by address; none of the entries is empty.
-    pub fn entries(&self) -> impl Iterator<Item = (IpAddr, Entry)> + '_ {
+    pub fn entries(&self) -> impl Iterator<Item = (IpAddr, Memory)> + '_ {
         let entries = self.entries.iter();
         entries.map(|(&address, &entry)| (address, entry))
     }
@@ -165,11 +144,11 @@ impl Ledger {
     /// If nothing has changed and all is written, the file is not touched.
     pub fn record_all(
         &mut self,
-        entries: impl IntoIterator<Item = (IpAddr, Entry)>,
+        entries: impl IntoIterator<Item = (IpAddr, Memory)>,
     ) -> Result<(), LedgerError> {
         let mut changed = false;
         for (address, entry) in entries {
-            let old = if is_default(&entry) {
+            let old = if entry == Memory::default() {
                 self.entries.remove(&address)
             } else {
                 self.entries.insert(address, entry)
@@ -274,6 +253,8 @@ pub enum Untouched {
     NotAFile,
     /// It could not be read at the start.
     Unread,
+    /// Another running monitor keeps its memory there.
+    Taken,
 }
 
 /// What was being done with a file or folder.
@@ -299,6 +280,10 @@ impl fmt::Display for LedgerError {
                         write!(f, "version {version} is of a newer poolmon")
                     }
                     Untouched::NotAFile => f.write_str("not a regular file"),
+                    Untouched::Taken => f.write_str(
+                        "another running monitor keeps its memory there, so what this one does is \
+                         forgotten at its end: give each monitor its own --state-file",
+                    ),
                     Untouched::Unread => f.write_str("it could not be read at the start"),
                 }
             }

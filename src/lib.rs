@@ -6,12 +6,13 @@
 pub mod account;
 mod app;
 pub mod backend;
+#[cfg(test)]
+mod bent;
 mod check;
 pub mod cli;
 pub mod config;
 mod daemon;
 mod descriptors;
-pub mod director;
 mod few;
 mod hook;
 mod inbox;
@@ -22,6 +23,7 @@ mod net;
 mod notify;
 mod once;
 pub mod outcome;
+pub mod pool;
 pub mod probe;
 pub mod program;
 pub mod quote;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
@@ -11,11 +10,9 @@ use crossbeam_channel::unbounded;
 use crate::backend::Listed;
 use crate::config::roster::Roster;
 use crate::config::settings::{Pace, Plan, Retries, Settings};
-use crate::director::client::Standing;
-use crate::director::error::DirectorError;
-use crate::director::watch::LISTS_DEADLINE;
 use crate::few::Few;
 use crate::outcome::{Blame, Failure, Pass};
+use crate::pool::{Access, Connection, PoolError, READING_DEADLINE};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Service;
 use crate::worker::{Task, Traffic, Word, Worker};
@@ -57,7 +54,7 @@ impl Look {
 /// Why there was no round, or not all of one.
 #[derive(Debug)]
 pub enum OnceError {
-    Director(DirectorError),
+    Pool(PoolError),
     Thread(io::Error),
     Output(io::Error),
 }
@@ -65,7 +62,7 @@ pub enum OnceError {
 impl std::fmt::Display for OnceError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            OnceError::Director(cause) => write!(f, "{cause}; {}", cause.advice()),
+            OnceError::Pool(cause) => write!(f, "{cause}; {}", cause.advice),
             OnceError::Thread(cause) => write!(f, "a probe's thread cannot be started: {cause}"),
             OnceError::Output(cause) => write!(f, "standard output: {cause}"),
         }
@@ -81,7 +78,7 @@ pub fn run(
     roster: &Roster,
     out: &mut impl Write,
 ) -> Result<Look, OnceError> {
-    let listed = read_list(&settings.socket).map_err(OnceError::Director)?;
+    let listed = read_list(&settings.access()).map_err(OnceError::Pool)?;
     let (words, said) = unbounded();
     let began = Instant::now();
     let traffic = Traffic::new(began);
@@ -212,10 +209,10 @@ fn print(out: &mut impl Write, address: IpAddr, line: &str) -> Result<(), OnceEr
         .map_err(OnceError::Output)
 }
 
-fn read_list(socket: &Path) -> Result<Vec<Listed>, DirectorError> {
-    let deadline = Instant::now() + LISTS_DEADLINE;
-    let lists = Standing::open(socket, deadline)?.read(deadline)?;
-    Ok(lists.hosts.backends)
+fn read_list(access: &Access) -> Result<Vec<Listed>, PoolError> {
+    let deadline = Instant::now() + READING_DEADLINE;
+    let reading = Connection::open(access, deadline)?.read(deadline)?;
+    Ok(reading.members)
 }
 
 /// Until a backend that gives an answer of some kind to every attempt, or none to any, is judged.

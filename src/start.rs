@@ -363,7 +363,7 @@ fn open_ledger(settings: &Settings) -> Ledger {
     if settings.deeds == Deeds::Told {
         return Ledger::in_memory();
     }
-    let (ledger, warning) = Ledger::open(&settings.files.state);
+    let (ledger, warning) = Ledger::open_alone(&settings.files.state);
     if let Some(warning) = warning {
         error!("{warning}");
     }

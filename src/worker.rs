@@ -129,14 +129,14 @@ impl Worker {
             born_as: number,
         };
         let last_word = words.clone();
-        let thread = Thread {
+        let thread = Box::new(Thread {
             target,
             number,
             task,
             inbox,
             words,
             entry,
-        };
+        });
         thread::Builder::new()
             .name(name)
             .stack_size(STACK)
@@ -183,10 +183,17 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(mut self) {
+    /// On the heap, as is the schedule, and apart from an attempt: what stands on the stack here stands there
+    /// under every attempt, in pages of its own for each of the threads.
+    fn run(mut self: Box<Self>) {
         let services = self.target.services.len();
         let spread = Spread::new(random_seed());
-        let mut schedule = Schedule::new(self.task.pace, services, spread, self.entry.first);
+        let mut schedule = Box::new(Schedule::new(
+            self.task.pace,
+            services,
+            spread,
+            self.entry.first,
+        ));
         loop {
             match self.inbox.look() {
                 Mail::Order(order) => {
@@ -198,14 +205,9 @@ impl Thread {
             }
             match schedule.next(Instant::now()) {
                 Next::Attempt { service, timeout } => {
-                    let finding = schedule.on_outcome(self.attempt(service, timeout));
-                    let report = Report {
-                        address: self.target.address,
-                        worker: self.number,
-                        finding,
-                        next: schedule.next_attempt(),
-                    };
-                    if self.words.send(Word::Found(Box::new(report))).is_err() {
+                    let outcome = self.attempt(service, timeout);
+                    let report = self.report(&mut schedule, outcome);
+                    if self.words.send(Word::Found(report)).is_err() {
                         return;
                     }
                 }
@@ -237,7 +239,18 @@ impl Thread {
         }
     }
 
+    #[inline(never)]
+    fn report(&self, schedule: &mut Schedule, outcome: Outcome) -> Box<Report> {
+        Box::new(Report {
+            address: self.target.address,
+            worker: self.number,
+            finding: schedule.on_outcome(outcome),
+            next: schedule.next_attempt(),
+        })
+    }
+
     /// A panic in a probe is an outcome like any other, so that this backend stays watched.
+    #[inline(never)]
     fn attempt(&self, service: usize, timeout: Duration) -> Outcome {
         let (target, prober) = (&self.target, &self.task.prober);
         let _inside = self.entry.traffic.gate.enter();

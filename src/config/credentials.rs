@@ -178,4 +178,28 @@ mod tests {
             assert!(!format!("{error:?}").contains("hunter2"));
         }
     }
+
+    #[test]
+    fn a_bent_file_is_an_account_or_an_error_that_does_not_show_it() {
+        for text in crate::bent::bent(b"probe\r\nhunter2\n") {
+            match parse(&text) {
+                Ok(Some(account)) => {
+                    let ends = |field: &[u8]| field.iter().any(|byte| b"\0\r\n".contains(byte));
+                    assert!(
+                        !ends(&account.user) && !ends(account.password.reveal()),
+                        "{text:?}"
+                    );
+                    assert!(!account.user.is_empty() && !account.password.reveal().is_empty());
+                }
+                Ok(None) => assert!(text.iter().all(u8::is_ascii_whitespace)),
+                Err(problem) => {
+                    let error = CredentialsError {
+                        path: "/c".into(),
+                        problem,
+                    };
+                    assert!(!error.to_string().contains("unter"), "{error}");
+                }
+            }
+        }
+    }
 }

@@ -11,8 +11,11 @@ use log::LevelFilter;
 
 use super::trust::Certificates;
 use crate::account::Envelope;
+use crate::pool::Access;
 use crate::program::Program;
 use crate::service::Service;
+
+pub use crate::pool::{DrainMode, MoveLimit};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -34,6 +37,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Which pool is watched, and where it is read and told.
+    pub fn access(&self) -> Access {
+        Access::Director {
+            socket: self.socket.clone(),
+        }
+    }
+
     /// Makes every path independent of the working folder, which a daemon leaves.
     pub fn anchor(&mut self, folder: &Path) {
         let anchor = |path: &mut PathBuf| *path = folder.join(&path);
@@ -234,27 +244,6 @@ impl Rules {
     pub fn usual_hold(interval: Duration) -> Duration {
         Duration::from_secs(60).max(interval.saturating_mul(10))
     }
-}
-
-/// How a down backend's users are moved away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DrainMode {
-    /// HOST-RESET-USERS with so many users at a time: kicked and moved.
-    Move {
-        limit: MoveLimit,
-    },
-    /// HOST-FLUSH, poolmon's way: forgotten; open sessions go on hanging.
-    Drop,
-    Leave,
-}
-
-/// The `max_parallel` of HOST-RESET-USERS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MoveLimit {
-    #[default]
-    All,
-    /// At least one: the director refuses zero.
-    AtMost(std::num::NonZeroU32),
 }
 
 /// Whether the director is told anything.

@@ -3,7 +3,6 @@
 //! It writes what it is handed, all that has come in meanwhile at once, and tries again what it could
 //! not write. Who may act before it is done is not its business.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -12,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{unbounded, Receiver, RecvTimeoutError, Sender};
 
-use super::{Entry, Ledger, LedgerError};
+use super::{Ledger, LedgerError};
+use crate::monitor::{Memory, Remembered};
 
 /// How soon what could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -29,14 +29,14 @@ pub struct Recorded {
 /// The main thread's side. Dropping it ends the thread, when it has written what it was handed.
 pub struct Clerk {
     /// What the file held at the start.
-    read: BTreeMap<IpAddr, Entry>,
+    read: Remembered,
     sheets: Sender<Sheet>,
     recorded: Receiver<Recorded>,
 }
 
 struct Sheet {
     number: u64,
-    entries: Vec<(IpAddr, Entry)>,
+    entries: Vec<(IpAddr, Memory)>,
 }
 
 impl Clerk {
@@ -46,8 +46,8 @@ impl Clerk {
     }
 
     fn over(
-        read: BTreeMap<IpAddr, Entry>,
-        write: impl FnMut(Vec<(IpAddr, Entry)>) -> Result<(), LedgerError> + Send + 'static,
+        read: Remembered,
+        write: impl FnMut(Vec<(IpAddr, Memory)>) -> Result<(), LedgerError> + Send + 'static,
     ) -> io::Result<Clerk> {
         let (sheets, inbox) = unbounded();
         let (outbox, recorded) = unbounded();
@@ -63,12 +63,12 @@ impl Clerk {
     }
 
     /// What the file held at the start.
-    pub fn read(&self) -> &BTreeMap<IpAddr, Entry> {
+    pub fn read(&self) -> &Remembered {
         &self.read
     }
 
     /// Hands over what is remembered of these backends from now on. The numbers count up.
-    pub fn write(&self, number: u64, entries: Vec<(IpAddr, Entry)>) {
+    pub fn write(&self, number: u64, entries: Vec<(IpAddr, Memory)>) {
         // Where the thread has ended, `recorded` tells.
         let _ = self.sheets.send(Sheet { number, entries });
     }
@@ -88,7 +88,7 @@ impl Clerk {
 }
 
 fn run(
-    mut write: impl FnMut(Vec<(IpAddr, Entry)>) -> Result<(), LedgerError>,
+    mut write: impl FnMut(Vec<(IpAddr, Memory)>) -> Result<(), LedgerError>,
     inbox: &Receiver<Sheet>,
     outbox: &Sender<Recorded>,
 ) {
@@ -124,7 +124,8 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::ledger::{Drain, Untouched};
+    use crate::ledger::Untouched;
+    use crate::monitor::policy::Drain;
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -132,10 +133,10 @@ mod tests {
         [192, 0, 2, number].into()
     }
 
-    fn owed() -> Entry {
-        Entry {
+    fn owed() -> Memory {
+        Memory {
             drain: Drain::Owed,
-            ..Entry::default()
+            ..Memory::default()
         }
     }
 
@@ -150,7 +151,7 @@ mod tests {
     fn what_comes_in_while_the_disk_hangs_is_written_at_once() {
         let (disk, hangs) = mpsc::channel::<()>();
         let (told, written) = mpsc::channel();
-        let clerk = Clerk::over(BTreeMap::new(), move |sheet| {
+        let clerk = Clerk::over(Remembered::new(), move |sheet| {
             told.send(sheet).unwrap();
             let _ = hangs.recv();
             Ok(())
@@ -172,7 +173,7 @@ mod tests {
     #[test]
     fn the_end_waits_for_the_last_sheet_but_not_for_a_disk_that_hangs() {
         let (disk, hangs) = mpsc::channel::<()>();
-        let clerk = Clerk::over(BTreeMap::new(), move |_| {
+        let clerk = Clerk::over(Remembered::new(), move |_| {
             let _ = hangs.recv();
             Ok(())
         })
@@ -187,7 +188,7 @@ mod tests {
     #[test]
     fn what_could_not_be_written_is_told_and_tried_again() {
         let mut tries = 0;
-        let clerk = Clerk::over(BTreeMap::new(), move |_| {
+        let clerk = Clerk::over(Remembered::new(), move |_| {
             tries += 1;
             match tries {
                 1 => Err(refusal()),
@@ -205,7 +206,7 @@ mod tests {
     #[test]
     fn a_panic_while_writing_is_an_error_and_what_it_kept_from_disk_is_tried_again() {
         let mut tries = 0;
-        let clerk = Clerk::over(BTreeMap::new(), move |_| {
+        let clerk = Clerk::over(Remembered::new(), move |_| {
             tries += 1;
             assert_ne!(tries, 1, "a test");
             Ok(())
@@ -225,9 +226,9 @@ mod tests {
         let path = folder.join("state.yml");
         let clerk = Clerk::start(Ledger::open(&path).0).unwrap();
         clerk.write(1, vec![(address(1), owed()), (address(2), owed())]);
-        clerk.write(2, vec![(address(2), Entry::default())]);
+        clerk.write(2, vec![(address(2), Memory::default())]);
         clerk.finish(PATIENCE);
-        let read: Vec<(IpAddr, Entry)> = Ledger::open(&path).0.entries().collect();
+        let read: Vec<(IpAddr, Memory)> = Ledger::open(&path).0.entries().collect();
         assert_eq!(read, [(address(1), owed())]);
         std::fs::remove_dir_all(&folder).unwrap();
     }

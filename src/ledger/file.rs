@@ -22,10 +22,8 @@
 //! and get lost with the next writing: what must not get lost takes a new version number, and a
 //! file of a newer version is left alone.
 
-use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -34,7 +32,8 @@ use nix::libc::O_NONBLOCK;
 use nix::unistd::{access, AccessFlags};
 use serde::{Deserialize, Serialize};
 
-use super::{left_alone, Damage, Entry, LedgerError, LedgerStep, Untouched};
+use super::{left_alone, Damage, LedgerError, LedgerStep, Untouched};
+use crate::monitor::{Memory, Remembered};
 use crate::quote::Quote;
 
 const VERSION: u64 = 1;
@@ -52,7 +51,7 @@ struct Version {
 #[derive(Serialize, Deserialize)]
 struct Text {
     version: u64,
-    backends: BTreeMap<IpAddr, Entry>,
+    backends: Remembered,
 }
 
 /// Why there is nothing to start from.
@@ -76,7 +75,7 @@ impl From<io::Error> for Unread {
     }
 }
 
-pub(super) fn read(path: &Path) -> Result<BTreeMap<IpAddr, Entry>, Unread> {
+pub(super) fn read(path: &Path) -> Result<Remembered, Unread> {
     // A socket or a device had better not be opened at all.
     if !fs::metadata(path)?.is_file() {
         return Err(Unread::NotAFile);
@@ -97,7 +96,7 @@ pub(super) fn read(path: &Path) -> Result<BTreeMap<IpAddr, Entry>, Unread> {
     parse(&bytes)
 }
 
-fn parse(bytes: &[u8]) -> Result<BTreeMap<IpAddr, Entry>, Unread> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Remembered, Unread> {
     let text = std::str::from_utf8(bytes).map_err(|_| Unread::Damaged(Damage::NotUtf8))?;
     let malformed = |error: serde_yaml::Error| {
         Unread::Damaged(Damage::Malformed(Quote::new(error.to_string())))
@@ -115,11 +114,11 @@ fn parse(bytes: &[u8]) -> Result<BTreeMap<IpAddr, Entry>, Unread> {
     let text: Text = serde_yaml::from_str(text).map_err(malformed)?;
     let remembered = text.backends.into_iter();
     Ok(remembered
-        .filter(|(_, entry)| *entry != Entry::default())
+        .filter(|(_, entry)| *entry != Memory::default())
         .collect())
 }
 
-fn format(entries: &BTreeMap<IpAddr, Entry>) -> String {
+fn format(entries: &Remembered) -> String {
     let text = Text {
         version: VERSION,
         backends: entries.clone(),
@@ -130,7 +129,7 @@ fn format(entries: &BTreeMap<IpAddr, Entry>) -> String {
 
 /// Writes a new file beside the old one and puts it in its place. Whenever the process is killed
 /// or the machine stops, the path holds the old text or the new one.
-pub(super) fn write(path: &Path, entries: &BTreeMap<IpAddr, Entry>) -> Result<(), LedgerError> {
+pub(super) fn write(path: &Path, entries: &Remembered) -> Result<(), LedgerError> {
     // A rename would put a file in place of `/dev/null`.
     if fs::metadata(path).map_or(false, |metadata| !metadata.is_file()) {
         return Err(left_alone(path, Untouched::NotAFile));
@@ -206,7 +205,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

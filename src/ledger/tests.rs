@@ -9,6 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::backend::Stamp;
+use crate::monitor::policy::{Drain, OwnDown};
 
 /// A folder that goes when the test does.
 struct Folder(PathBuf);
@@ -47,11 +49,11 @@ fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn entry(number: u64) -> Entry {
-    Entry {
+fn entry(number: u64) -> Memory {
+    Memory {
         down: Some(OwnDown {
             stamp_before: Stamp(number),
-            sent: UnixSecond(number),
+            sent: Stamp(number),
             vhosts: 100,
             stamp: None,
         }),
@@ -75,7 +77,7 @@ fn open_warned(path: &Path) -> (Ledger, LedgerWarning) {
     (ledger, warning.expect("a warning"))
 }
 
-fn contents(ledger: &Ledger) -> Vec<(IpAddr, Entry)> {
+fn contents(ledger: &Ledger) -> Vec<(IpAddr, Memory)> {
     ledger.entries().collect()
 }
 
@@ -88,12 +90,12 @@ fn b() -> IpAddr {
 }
 
 impl Ledger {
-    fn entry(&self, address: IpAddr) -> Entry {
+    fn entry(&self, address: IpAddr) -> Memory {
         let found = self.entries().find(|(other, _)| *other == address);
-        found.map_or_else(Entry::default, |(_, entry)| entry)
+        found.map_or_else(Memory::default, |(_, entry)| entry)
     }
 
-    fn record(&mut self, address: IpAddr, entry: Entry) -> Result<(), LedgerError> {
+    fn record(&mut self, address: IpAddr, entry: Memory) -> Result<(), LedgerError> {
         self.record_all([(address, entry)])
     }
 }
@@ -102,16 +104,16 @@ impl Ledger {
 fn what_was_recorded_is_there_after_a_restart() {
     let folder = Folder::new();
     let mut ledger = open(&folder.state());
-    let owed = Entry {
+    let owed = Memory {
         down: None,
         drain: Drain::Owed,
         drained: None,
         contests: 2,
     };
-    let down = Entry {
+    let down = Memory {
         down: Some(OwnDown {
             stamp_before: Stamp(0),
-            sent: UnixSecond(i64::MAX as u64),
+            sent: Stamp(i64::MAX as u64),
             vhosts: 100,
             stamp: Some(Stamp(i64::MAX as u64)),
         }),
@@ -134,7 +136,7 @@ fn what_was_recorded_is_there_after_a_restart() {
     let again = open(&folder.state());
     assert_eq!(contents(&again), contents(&ledger));
     assert_eq!(contents(&again).len(), 7);
-    assert_eq!(again.entry(address("192.0.2.99")), Entry::default());
+    assert_eq!(again.entry(address("192.0.2.99")), Memory::default());
 }
 
 #[test]
@@ -168,7 +170,7 @@ fn the_file_is_for_its_owner_only_and_nothing_is_left_beside_it() {
 fn nothing_is_written_if_nothing_has_changed() {
     let folder = Folder::new();
     let mut ledger = open(&folder.state());
-    ledger.record(a(), Entry::default()).unwrap();
+    ledger.record(a(), Memory::default()).unwrap();
     assert_eq!(folder.names(), [""; 0]);
 
     ledger.record(a(), entry(1)).unwrap();
@@ -176,7 +178,7 @@ fn nothing_is_written_if_nothing_has_changed() {
     let written = || fs::metadata(folder.state()).unwrap().ino();
     let first = written();
     ledger.record(a(), entry(1)).unwrap();
-    ledger.record(b(), Entry::default()).unwrap();
+    ledger.record(b(), Memory::default()).unwrap();
     let mut again = open(&folder.state());
     again.record(a(), entry(1)).unwrap();
     assert_eq!(written(), first);
@@ -191,11 +193,11 @@ fn an_entry_that_holds_nothing_is_not_in_the_file() {
     ledger
         .record_all([(a(), entry(1)), (b(), entry(1))])
         .unwrap();
-    ledger.record(a(), Entry::default()).unwrap();
+    ledger.record(a(), Memory::default()).unwrap();
     let text = fs::read_to_string(folder.state()).unwrap();
     assert!(!text.contains("192.0.2.1"), "{text}");
     assert_eq!(contents(&open(&folder.state())), [(b(), entry(1))]);
-    ledger.record(b(), Entry::default()).unwrap();
+    ledger.record(b(), Memory::default()).unwrap();
     assert_eq!(contents(&open(&folder.state())), []);
 }
 
@@ -237,7 +239,7 @@ fn check_unwritable(
         assert_eq!(ledger.entry(a()), entry(number), "kept in memory");
     }
     mend();
-    ledger.record(b(), Entry::default()).unwrap();
+    ledger.record(b(), Memory::default()).unwrap();
     assert_eq!(contents(&open(&path)), [(a(), entry(2))]);
 }
 
@@ -467,7 +469,7 @@ fn a_link_planted_for_the_new_file_is_not_followed() {
 fn killed_at_any_step_the_ledger_is_the_old_one_or_the_new_one() {
     let old = vec![(a(), entry(1)), (b(), entry(1))];
     let new = vec![(a(), entry(2)), (b(), entry(2))];
-    let text = |entries: &[(IpAddr, Entry)]| {
+    let text = |entries: &[(IpAddr, Memory)]| {
         let folder = Folder::new();
         let mut ledger = open(&folder.state());
         ledger.record_all(entries.iter().copied()).unwrap();
@@ -550,4 +552,45 @@ fn a_process_killed_while_it_writes_leaves_a_whole_ledger() {
         kills += 1;
     }
     assert!(kills > 0);
+}
+
+#[test]
+fn the_first_of_two_running_monitors_keeps_the_file() {
+    let folder = Folder::new();
+    let path = folder.state();
+    let (mut first, warning) = Ledger::open_alone(&path);
+    assert!(warning.is_none());
+    let (mut second, warning) = Ledger::open_alone(&path);
+    let expected = format!(
+        "{}: left alone: another running monitor keeps its memory there, so what this one does is \
+         forgotten at its end: give each monitor its own --state-file",
+        path.display()
+    );
+    assert_eq!(warning.unwrap().to_string(), expected);
+    first.record(a(), entry(1)).unwrap();
+    second.record(b(), entry(2)).unwrap();
+    assert_eq!(contents(&open(&path)), [(a(), entry(1))]);
+    let (_, warning) = Ledger::open_alone(&folder.0.join("other.yml"));
+    assert!(warning.is_none(), "each file has a keeper of its own");
+    drop(first);
+    let (third, warning) = Ledger::open_alone(&path);
+    assert!(warning.is_none());
+    assert_eq!(contents(&third), [(a(), entry(1))]);
+}
+
+#[test]
+fn a_bent_file_is_a_ledger_or_damaged_and_invents_no_backend() {
+    let folder = Folder::new();
+    let mut ledger = open(&folder.state());
+    ledger.record(a(), entry(1_795_314_605)).unwrap();
+    ledger.record(b(), entry(1_795_314_606)).unwrap();
+    let text = fs::read(folder.state()).unwrap();
+    let mut damaged = 0;
+    for text in crate::bent::bent(&text) {
+        match file::parse(&text) {
+            Ok(entries) => assert!(entries.len() <= 2, "{:?}", String::from_utf8_lossy(&text)),
+            Err(_) => damaged += 1,
+        }
+    }
+    assert!(damaged > 1000, "{damaged}");
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::backend::{HostState, Listed, Stamp};
-use crate::director::wire::Change;
+use crate::pool::Effect;
 
 /// The backends that would be listed otherwise than they are.
 #[derive(Debug, Default)]
@@ -37,9 +37,8 @@ enum Users {
 }
 
 impl DryRun {
-    /// A change that is not sent, in this second of the wall clock.
-    pub(super) fn on_change(&mut self, change: &Change, second: Stamp) {
-        let address = change.address();
+    /// A command that is not sent, in this second of the wall clock, would have this effect.
+    pub(super) fn on_effect(&mut self, address: IpAddr, effect: Effect, second: Stamp) {
         let read = match self.read.get(&address) {
             Some(read) => read,
             None => return,
@@ -51,11 +50,9 @@ impl DryRun {
             vhosts: None,
             users: Users::AsListed,
         });
-        match *change {
-            Change::HostDown(_) => made.on_state(HostState::Down, second),
-            Change::HostUp(_) => made.on_state(HostState::Up, second),
-            // Such directors stamp nothing.
-            Change::HostSet { vhosts, .. } => {
+        match effect {
+            Effect::State(state) => made.on_state(state, second),
+            Effect::Weight(vhosts) => {
                 made.vhosts = Some(vhosts);
                 let state = match vhosts {
                     0 => HostState::Down,
@@ -63,7 +60,7 @@ impl DryRun {
                 };
                 made.on_state(state, made.changed);
             }
-            Change::HostFlush(_) | Change::HostResetUsers { .. } => made.users = Users::Moved,
+            Effect::UsersMoved | Effect::UsersForgotten => made.users = Users::Moved,
         }
     }
 
@@ -146,23 +143,18 @@ mod tests {
 
     use HostState::{Down, Up};
 
-    const RESET: Change = Change::HostResetUsers {
-        address: ADDRESS,
-        limit: None,
-    };
-
     #[test]
     fn what_would_have_been_done_is_listed() {
         let mut dry_run = DryRun::default();
         let read = listed(Up, 5, 7);
         check(&mut dry_run, read.clone(), &read);
-        dry_run.on_change(&Change::HostDown(ADDRESS), Stamp(20));
+        dry_run.on_effect(ADDRESS, Effect::State(Down), Stamp(20));
         check(&mut dry_run, read.clone(), &listed(Down, 20, 7));
-        dry_run.on_change(&RESET, Stamp(21));
+        dry_run.on_effect(ADDRESS, Effect::UsersMoved, Stamp(21));
         check(&mut dry_run, read.clone(), &listed(Down, 20, 0));
-        dry_run.on_change(&Change::HostUp(ADDRESS), Stamp(30));
+        dry_run.on_effect(ADDRESS, Effect::State(Up), Stamp(30));
         check(&mut dry_run, read.clone(), &listed(Up, 30, 7));
-        dry_run.on_change(&Change::HostDown(ADDRESS), Stamp(40));
+        dry_run.on_effect(ADDRESS, Effect::State(Down), Stamp(40));
         check(&mut dry_run, read, &listed(Down, 40, 7));
     }
 
@@ -171,7 +163,7 @@ mod tests {
         let mut dry_run = DryRun::default();
         let read = listed(Down, 5, 7);
         check(&mut dry_run, read.clone(), &read);
-        dry_run.on_change(&Change::HostDown(ADDRESS), Stamp(20));
+        dry_run.on_effect(ADDRESS, Effect::State(Down), Stamp(20));
         check(&mut dry_run, read.clone(), &read);
     }
 
@@ -179,35 +171,31 @@ mod tests {
     fn what_somebody_does_later_counts() {
         let mut dry_run = DryRun::default();
         check(&mut dry_run, listed(Up, 5, 7), &listed(Up, 5, 7));
-        dry_run.on_change(&Change::HostDown(ADDRESS), Stamp(20));
+        dry_run.on_effect(ADDRESS, Effect::State(Down), Stamp(20));
         // A real monitor takes it down, too: that changes nothing.
         check(&mut dry_run, listed(Down, 21, 7), &listed(Down, 20, 7));
         check(&mut dry_run, listed(Up, 30, 7), &listed(Up, 30, 7));
         // Gone and back.
-        dry_run.on_change(&Change::HostDown(ADDRESS), Stamp(40));
+        dry_run.on_effect(ADDRESS, Effect::State(Down), Stamp(40));
         assert!(dry_run.show(Vec::new()).is_empty());
         check(&mut dry_run, listed(Up, 30, 7), &listed(Up, 30, 7));
     }
 
     #[test]
     fn where_the_vhost_count_is_the_state_that_is_what_changes() {
-        let set = |vhosts| Change::HostSet {
-            address: ADDRESS,
-            vhosts,
-        };
         let mut dry_run = DryRun::default();
         let read = listed(Up, 0, 7);
         check(&mut dry_run, read.clone(), &read);
-        dry_run.on_change(&set(0), Stamp(20));
+        dry_run.on_effect(ADDRESS, Effect::Weight(0), Stamp(20));
         let down = Listed {
             vhosts: 0,
             ..listed(Down, 0, 7)
         };
         check(&mut dry_run, read.clone(), &down);
-        dry_run.on_change(&set(100), Stamp(30));
+        dry_run.on_effect(ADDRESS, Effect::Weight(100), Stamp(30));
         check(&mut dry_run, read.clone(), &read);
         // An administrator's new count.
-        dry_run.on_change(&set(0), Stamp(40));
+        dry_run.on_effect(ADDRESS, Effect::Weight(0), Stamp(40));
         let other = Listed { vhosts: 50, ..read };
         check(&mut dry_run, other.clone(), &other);
     }

@@ -1,4 +1,8 @@
-//! Changing commands: first the ledger, then the command, then what its reply means.
+//! Changing commands: first the state file, then the rules once more, then the command, then what its reply
+//! means.
+//!
+//! A command that waits for the state file's disk has not been sent: nothing counts on it, and what has
+//! happened meanwhile may end the wish for it.
 //!
 //! Each is sent over a connection of its own. Whether it took effect is never concluded from the reply
 //! alone: the next list tells. A dry run does the same and leaves out the sending.
@@ -6,39 +10,30 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::memory::DISK_PATIENCE;
 use super::snapshot::CommandView;
-use super::{Engine, Notice, Now, Output};
-use crate::config::settings::{Deeds, DrainMode, MoveLimit};
-use crate::director::error::DirectorError;
-use crate::director::wire::{Change, Generation, Reply};
-use crate::monitor::policy::{Action, Answer};
+use super::{Engine, Notice, Output};
+use crate::backend::Stamp;
+use crate::config::settings::Deeds;
+use crate::monitor::policy::{Action, Answer, Memory};
+use crate::pool::{Access, Acts, Command, Order, PoolError, Reply, Ways};
 
-/// The director waits for the ring twice, 30 s each time.
-const RING_PATIENCE: Duration = Duration::from_secs(65);
-
-/// Dovecot's `director_user_kick_delay`: what a limited number of moves at a time takes.
-const KICK_DELAY: Duration = Duration::from_secs(2);
-
-/// The commands under way, and what is known of the director's ways.
-#[derive(Default)]
+/// The commands under way, and what is known of the pool's ways.
 pub(super) struct Errands {
     sent: u64,
     /// At most one a backend.
     under_way: BTreeMap<IpAddr, Errand>,
-    /// Decided on and not sent yet, by their numbers.
-    decided: Vec<(u64, Change)>,
-    /// The last ones, for whoever asks: when each was decided on, and what was said.
-    recent: VecDeque<(u64, Instant, Change, Option<String>)>,
-    /// Since when the first of them waits for the ledger.
+    /// Decided on, and not sent before that is written down: at most one a backend.
+    decided: BTreeMap<IpAddr, Wish>,
+    /// The state file may hold what was to be remembered of a command that is not sent after all.
+    was_withdrawn: bool,
+    /// The last ones, for whoever asks: when each was sent, and what was said.
+    recent: VecDeque<(u64, Instant, Command, Option<String>)>,
+    /// Since when the first of those decided on waits for the state file.
     waiting_since: Option<Instant>,
-    generation: Generation,
-    reset: ResetWay,
-    /// The standing connection during which `reset` was learnt; another may be to a newer director.
-    connection: u64,
+    ways: Ways,
 }
 
 /// How many commands of a kind may be under way: each has a thread and a connection. The others are
@@ -48,47 +43,58 @@ const MOST_UNDER_WAY: usize = 100;
 /// How many are kept for whoever asks.
 const RECENT: usize = 20;
 
+/// What the rules want, as it is written down.
+#[derive(Clone, Copy)]
+struct Wish {
+    action: Action,
+    /// The second of the wall clock at which they first did.
+    second: Stamp,
+}
+
 struct Errand {
     number: u64,
     action: Action,
-    change: Change,
-}
-
-/// How much of HOST-RESET-USERS the director knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum ResetWay {
-    /// Since 2.2.26: with a limit.
-    #[default]
-    WithLimit,
-    /// Since 2.2.19: a limit closes the connection.
-    WithoutLimit,
-    /// Not at all: HOST-FLUSH.
-    Unknown,
+    command: Command,
 }
 
 impl Errands {
+    pub(super) fn new(access: &Access) -> Errands {
+        Errands {
+            sent: 0,
+            under_way: BTreeMap::new(),
+            decided: BTreeMap::new(),
+            was_withdrawn: false,
+            recent: VecDeque::new(),
+            waiting_since: None,
+            ways: Ways::new(access),
+        }
+    }
+
     /// A drain may take minutes, and must not keep the others waiting.
     fn has_room_for(&self, action: Action) -> bool {
         let is_drain = |action| action == Action::Drain;
-        let errands = self.under_way.values();
-        let alike = errands.filter(|errand| is_drain(errand.action) == is_drain(action));
+        let under_way = self.under_way.values().map(|errand| errand.action);
+        let decided = self.decided.values().map(|wish| wish.action);
+        let all = under_way.chain(decided);
+        let alike = all.filter(|other| is_drain(*other) == is_drain(action));
         alike.count() < MOST_UNDER_WAY
     }
 
-    /// When what was decided on is sent, even if the ledger is not on disk by then.
+    /// When what was decided on is sent, even if the state file is not on disk by then.
     pub(super) fn sending_due(&self) -> Option<Instant> {
         self.waiting_since.map(|since| since + DISK_PATIENCE)
     }
 
     pub(super) fn forget(&mut self, address: IpAddr) {
         self.under_way.remove(&address);
+        self.decided.remove(&address);
     }
 
-    fn note(&mut self, number: u64, now: Instant, change: Change) {
+    fn note(&mut self, number: u64, now: Instant, command: Command) {
         if self.recent.len() >= RECENT {
             self.recent.pop_front();
         }
-        self.recent.push_back((number, now, change, None));
+        self.recent.push_back((number, now, command, None));
     }
 
     fn note_answer(&mut self, number: u64, text: String) {
@@ -101,9 +107,9 @@ impl Errands {
     /// The last ones, the oldest first.
     pub(super) fn recent(&self, now: Instant) -> Vec<CommandView> {
         let recent = self.recent.iter();
-        let views = recent.map(|(_, at, change, answer)| CommandView {
-            address: change.address(),
-            change: *change,
+        let views = recent.map(|(_, at, command, answer)| CommandView {
+            address: command.address(),
+            command: *command,
             ago: now.saturating_duration_since(*at),
             answer: answer.clone(),
         });
@@ -111,104 +117,137 @@ impl Errands {
     }
 
     /// The command of this number, which is under way no longer.
-    fn take(&mut self, number: u64) -> Option<(IpAddr, Action, Change)> {
+    fn take(&mut self, number: u64) -> Option<(IpAddr, Action, Command)> {
         let mut errands = self.under_way.iter();
         let (address, _) = errands.find(|(_, errand)| errand.number == number)?;
         let address = *address;
         let errand = self.under_way.remove(&address)?;
-        Some((address, errand.action, errand.change))
+        Some((address, errand.action, errand.command))
     }
 
-    /// A list was read over this connection, from such a director.
-    pub(super) fn on_list(&mut self, connection: u64, generation: Generation) {
-        self.generation = generation;
-        if connection != self.connection {
-            self.connection = connection;
-            self.reset = ResetWay::WithLimit;
-        }
-    }
-
-    /// The connection was closed without a reply to a reset: the director may not know the form.
-    fn on_reset_closed(&mut self, limit: Option<NonZeroU32>) {
-        self.reset = match limit {
-            Some(_) => ResetWay::WithoutLimit,
-            None => ResetWay::Unknown,
-        };
+    pub(super) fn on_reading(&mut self, connection: u64, acts: Acts) {
+        self.ways.on_reading(connection, acts);
     }
 }
 
 impl Engine {
-    /// It will be sent with all that is decided on at this time.
+    /// It will be sent with all that is decided on at this time, if the rules still want it then.
     pub(super) fn decide_on(&mut self, address: IpAddr, action: Action) {
-        if !self.errands.has_room_for(action) {
+        let decided = self.errands.decided.get(&address);
+        if decided.map_or(false, |wish| wish.action == action) {
             return;
         }
-        let change = match self.change(address, action) {
-            Some(change) => change,
-            None => return,
-        };
-        let Now { instant, second } = self.now;
-        self.fleet.on_sent(address, action, second, instant);
-        self.errands.sent += 1;
-        let number = self.errands.sent;
-        let errand = Errand {
-            number,
-            action,
-            change,
-        };
-        self.errands.under_way.insert(address, errand);
-        self.errands.decided.push((number, change));
-        self.errands.note(number, instant, change);
+        self.withdraw(address);
+        if self.errands.has_room_for(action) && self.command(address, action).is_some() {
+            let second = self.now.second;
+            let wish = Wish { action, second };
+            self.errands.decided.insert(address, wish);
+        }
     }
 
-    /// The ledger is written before the director hears of anything, once for all.
+    /// The rules do not want it any more.
+    pub(super) fn withdraw(&mut self, address: IpAddr) {
+        if let Some(wish) = self.errands.decided.remove(&address) {
+            self.on_withdrawn(address, wish);
+        }
+    }
+
+    fn on_withdrawn(&mut self, address: IpAddr, wish: Wish) {
+        self.errands.was_withdrawn = true;
+        self.debug(format!(
+            "{address}: {} is not wanted any more; it was not sent",
+            wish.action
+        ));
+    }
+
+    /// What has to outlive the process once what was decided on for this backend is sent.
+    pub(super) fn memory_once_sent(&self, address: IpAddr) -> Option<Memory> {
+        let Wish { action, second } = *self.errands.decided.get(&address)?;
+        self.fleet
+            .memory_once_sent(address, action, second, self.now.instant)
+    }
+
+    /// The state file is written before the director hears of anything, once for all. When that is done, or
+    /// has taken too long, the rules are asked again: one command may have been decided on without the
+    /// others, and all of them a while ago.
     pub(super) fn send_decided(&mut self) {
-        if self.errands.decided.is_empty() {
+        if self.errands.decided.is_empty() && !self.errands.was_withdrawn {
+            self.errands.waiting_since = None;
             return;
         }
         self.remember();
+        self.errands.was_withdrawn = false;
+        if self.errands.decided.is_empty() {
+            self.errands.waiting_since = None;
+            return;
+        }
         let now = self.now.instant;
         let since = *self.errands.waiting_since.get_or_insert(now);
         if self.waits_for_ledger(since) {
             return;
         }
         self.errands.waiting_since = None;
-        for (number, change) in std::mem::take(&mut self.errands.decided) {
-            let address = change.address();
-            match self.errands.under_way.get(&address) {
-                Some(errand) if errand.number == number => match self.settings.deeds {
-                    Deeds::Done => self.send(number, change),
-                    Deeds::Told => self.imagine(number, change),
-                },
-                _ => self.debug(format!(
-                    "command {number}: not sent, {address} has left the list since"
-                )),
+        for (address, wish) in std::mem::take(&mut self.errands.decided) {
+            match self.judge(address) {
+                Some(action) if action == wish.action => self.carry_out(address, wish),
+                other => {
+                    self.on_withdrawn(address, wish);
+                    if let Some(action) = other {
+                        self.decide_on(address, action);
+                    }
+                }
             }
+        }
+        self.send_decided();
+    }
+
+    fn carry_out(&mut self, address: IpAddr, wish: Wish) {
+        let Wish { action, second } = wish;
+        let command = match self.command(address, action) {
+            Some(command) => command,
+            None => return self.on_withdrawn(address, wish),
+        };
+        let now = self.now.instant;
+        self.fleet.on_sent(address, action, second, now);
+        self.errands.sent += 1;
+        let number = self.errands.sent;
+        let errand = Errand {
+            number,
+            action,
+            command,
+        };
+        self.errands.under_way.insert(address, errand);
+        self.errands.note(number, now, command);
+        match self.settings.deeds {
+            Deeds::Done => self.send(number, command),
+            Deeds::Told => self.imagine(number, command),
         }
     }
 
-    fn send(&mut self, number: u64, change: Change) {
+    fn send(&mut self, number: u64, command: Command) {
         self.debug(format!(
             "command {number}: {} {}",
-            change.name(),
-            change.address()
+            command.name(),
+            command.address()
         ));
+        let member = self.fleet.member(command.address());
+        let patience = command.patience(member.map_or(0, |member| member.listed.users));
         self.put(Output::Send {
             number,
-            change,
-            socket: self.settings.socket.clone(),
-            patience: self.patience(change),
+            command,
+            access: self.settings.access(),
+            patience,
         });
     }
 
     pub(super) fn on_command_not_started(&mut self, number: u64, cause: &io::Error) {
-        if let Some((address, action, change)) = self.errands.take(number) {
+        if let Some((address, action, command)) = self.errands.take(number) {
             self.errands
                 .note_answer(number, format!("not sent: {cause}"));
             if self.notices.raise(Notice::NoThread, self.now.instant) {
                 self.error(format!(
                     "{address}: no thread to send {}: {cause}",
-                    change.name()
+                    command.name()
                 ));
             }
             self.finish(address, action, Answer::NotDone);
@@ -216,72 +255,29 @@ impl Engine {
     }
 
     /// A dry run sends nothing. All that follows is as if the director had said `OK` and done it.
-    fn imagine(&mut self, number: u64, change: Change) {
+    fn imagine(&mut self, number: u64, command: Command) {
         self.debug(format!(
             "DRY-RUN: command {number}: {} {}",
-            change.name(),
-            change.address()
+            command.name(),
+            command.address()
         ));
-        self.dry_run.on_change(&change, self.now.second);
+        self.dry_run
+            .on_effect(command.address(), command.effect(), self.now.second);
         self.on_answer(number, &Ok(Reply::Ok));
     }
 
-    fn patience(&self, change: Change) -> Duration {
-        let batches = match change {
-            Change::HostResetUsers {
-                address,
-                limit: Some(limit),
-            } => {
-                let users = self.fleet.member(address).map_or(0, |m| m.listed.users);
-                u32::try_from(users).unwrap_or(u32::MAX) / limit
-            }
-            _ => 0,
-        };
-        RING_PATIENCE.saturating_add(KICK_DELAY.saturating_mul(batches))
-    }
-
-    fn change(&self, address: IpAddr, action: Action) -> Option<Change> {
-        match (action, self.errands.generation) {
-            (Action::MarkDown, Generation::UpDown) => Some(Change::HostDown(address)),
-            (Action::MarkUp, Generation::UpDown) => Some(Change::HostUp(address)),
-            (Action::MarkDown, Generation::VhostCounts) => {
-                Some(Change::HostSet { address, vhosts: 0 })
-            }
-            (Action::MarkUp, Generation::VhostCounts) => {
-                let vhosts = self.fleet.member(address)?.vhosts_to_give_back()?;
-                Some(Change::HostSet { address, vhosts })
-            }
-            (Action::Drain, _) => self.drain(address),
-        }
-    }
-
-    fn drain(&self, address: IpAddr) -> Option<Change> {
-        let limit = match self.settings.rules.drain {
-            DrainMode::Leave => return None,
-            DrainMode::Drop => return Some(Change::HostFlush(address)),
-            DrainMode::Move { limit } => limit,
-        };
-        Some(match (self.errands.generation, self.errands.reset) {
-            (Generation::UpDown, ResetWay::WithLimit) => Change::HostResetUsers {
-                address,
-                limit: match limit {
-                    // Without a limit it would be 100, that is 50 users a second.
-                    MoveLimit::All => NonZeroU32::new(u32::MAX),
-                    MoveLimit::AtMost(limit) => Some(limit),
-                },
-            },
-            (Generation::UpDown, ResetWay::WithoutLimit) => Change::HostResetUsers {
-                address,
-                limit: None,
-            },
-            (Generation::UpDown, ResetWay::Unknown) | (Generation::VhostCounts, _) => {
-                Change::HostFlush(address)
-            }
+    fn command(&self, address: IpAddr, action: Action) -> Option<Command> {
+        let member = self.fleet.member(address)?;
+        self.errands.ways.command(&Order {
+            address,
+            action,
+            drain: self.settings.rules.drain,
+            vhosts_before: member.vhosts_to_give_back(),
         })
     }
 
-    pub(super) fn on_answer(&mut self, number: u64, result: &Result<Reply, DirectorError>) {
-        let (address, action, change) = match self.errands.take(number) {
+    pub(super) fn on_answer(&mut self, number: u64, answer: &Result<Reply, PoolError>) {
+        let (address, action, command) = match self.errands.take(number) {
             Some(errand) => errand,
             None => {
                 return self.debug(format!(
@@ -292,26 +288,22 @@ impl Engine {
         self.notices.lower(&Notice::NoThread);
         self.errands.note_answer(
             number,
-            match result {
+            match answer {
                 Ok(reply) => reply.to_string(),
                 Err(cause) => cause.to_string(),
             },
         );
-        let answer = match result {
+        self.errands.ways.on_answer(&command, answer);
+        let done = match answer {
             Ok(Reply::Ok) => Answer::Done,
             Err(cause) if !cause.leaves_doubt() => Answer::NotSent,
             _ => Answer::NotDone,
         };
-        match result {
-            Err(cause) if answer == Answer::NotSent => self.on_unsent(&change, cause),
-            _ => self.say_answer(&change, result),
+        match answer {
+            Err(cause) if done == Answer::NotSent => self.on_unsent(&command, cause),
+            _ => self.say_answer(&command, answer),
         }
-        if let (Change::HostResetUsers { limit, .. }, Err(cause)) = (change, result) {
-            if cause.is_close_for_reply() {
-                self.errands.on_reset_closed(limit);
-            }
-        }
-        self.finish(address, action, answer);
+        self.finish(address, action, done);
     }
 
     fn finish(&mut self, address: IpAddr, action: Action, answer: Answer) {

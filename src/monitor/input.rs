@@ -6,9 +6,7 @@ use std::time::Instant;
 
 use super::{Memory, Terms};
 use crate::backend::Stamp;
-use crate::director::client::Lists;
-use crate::director::error::DirectorError;
-use crate::director::wire::Reply;
+use crate::pool::{PoolError, Reading, Reply};
 use crate::schedule::Finding;
 
 /// The time of an input, by both clocks.
@@ -35,10 +33,10 @@ pub enum Input {
         address: IpAddr,
         born_as: u64,
     },
-    /// The lists were read over this connection, or why not; after an error it has ended.
+    /// The pool was read over this connection, or why not; after an error it has ended.
     Lists {
         connection: u64,
-        reading: Result<Lists, DirectorError>,
+        reading: Result<Reading, PoolError>,
     },
     /// The connection's thread could not be started.
     ListsNotOpened {
@@ -52,7 +50,7 @@ pub enum Input {
     /// What became of the command of this number.
     Answered {
         number: u64,
-        answer: Result<Reply, DirectorError>,
+        answer: Result<Reply, PoolError>,
     },
     /// No thread could be started to send the command of this number.
     CommandNotStarted {

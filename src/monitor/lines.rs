@@ -7,11 +7,11 @@ use std::net::IpAddr;
 
 use super::snapshot::{BackendHistory, PollView};
 use super::{Engine, Event, Output};
+use crate::backend::HostState;
 use crate::config::settings::Deeds;
-use crate::director::error::DirectorError;
-use crate::director::wire::{Change, Reply};
 use crate::monitor::policy::News;
 use crate::outcome::{Failure, Fault, Pass, Stage};
+use crate::pool::{Command, Effect, PoolError, Reply};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Service;
 use crate::target::Target;
@@ -116,30 +116,27 @@ impl Engine {
         });
     }
 
-    /// poolmon's words `disabled` and `enabled`, but only once the director has said `OK`. A dry run
-    /// says them of what it would have done.
-    pub(super) fn say_answer(&mut self, change: &Change, result: &Result<Reply, DirectorError>) {
-        let address = change.address();
+    /// poolmon's words `disabled` and `enabled`, but only once the pool has said `OK`. A dry run says them
+    /// of what it would have done.
+    pub(super) fn say_answer(&mut self, command: &Command, answer: &Result<Reply, PoolError>) {
+        let (address, name) = (command.address(), command.name());
         let dry_run = match self.settings.deeds {
             Deeds::Done => "",
             Deeds::Told => "DRY-RUN: ",
         };
-        let done = match change {
-            Change::HostDown(_) | Change::HostSet { vhosts: 0, .. } => "disabled",
-            Change::HostUp(_) | Change::HostSet { .. } => "enabled",
-            Change::HostFlush(_) => "users forgotten",
-            Change::HostResetUsers { .. } => "users moved",
+        let done = match command.effect() {
+            Effect::State(HostState::Down) | Effect::Weight(0) => "disabled",
+            Effect::State(HostState::Up) | Effect::Weight(_) => "enabled",
+            Effect::UsersForgotten => "users forgotten",
+            Effect::UsersMoved => "users moved",
         };
-        match result {
+        let noun = self.settings.access().noun();
+        match answer {
             Ok(Reply::Ok) => self.always(format!("{dry_run}{address} {done}")),
             Ok(reply) => self.error(format!(
-                "{address}: {}: director says {reply}; its list will tell",
-                change.name()
+                "{address}: {name}: {noun} says {reply}; its list will tell"
             )),
-            Err(cause) => self.error(format!(
-                "{address}: {}: {cause}; its list will tell",
-                change.name()
-            )),
+            Err(cause) => self.error(format!("{address}: {name}: {cause}; its list will tell")),
         }
     }
 

@@ -7,11 +7,8 @@ use std::time::{Duration, Instant};
 use super::{Engine, Event, Notice, Output, Told};
 use crate::backend::HostState;
 use crate::config::settings::Deeds;
-use crate::director::client;
-use crate::director::error::{DirectorError, DirectorFault};
-use crate::director::watch::LISTS_DEADLINE;
-use crate::director::wire::{self, RingState};
 use crate::monitor::policy::{self, Changes, Sync};
+use crate::pool::{Command, Loss, Malformed, PoolError, Readiness, Reading, READING_DEADLINE};
 
 /// Between two tries to open the connection.
 const TRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -51,7 +48,7 @@ pub(super) struct ListReading {
     /// When the thread was asked for a reading because none had come for too long.
     overdue: Option<Instant>,
     /// Why the last connection ended, if nothing is amiss until the next one has been tried.
-    ended: Option<DirectorError>,
+    ended: Option<PoolError>,
     /// Commands that did not reach the director, in words. They are worth a line each only if the
     /// director can be reached otherwise.
     unsent: Vec<String>,
@@ -91,7 +88,7 @@ impl ListReading {
         Some(match (self.is_open, self.overdue) {
             (false, _) => self.due,
             (true, None) => self.heard.max(self.opened) + OVERDUE,
-            (true, Some(asked)) => asked + LISTS_DEADLINE + OVERDUE_PATIENCE,
+            (true, Some(asked)) => asked + READING_DEADLINE + OVERDUE_PATIENCE,
         })
     }
 
@@ -104,12 +101,12 @@ impl ListReading {
     }
 
     /// Whether a connection that ends so is worth a try at once, before anybody is alarmed.
-    fn is_to_be_opened_again(&self, cause: &DirectorError, now: Instant) -> bool {
+    fn is_to_be_opened_again(&self, cause: &PoolError, now: Instant) -> bool {
         let has_stood = self.heard >= self.opened && now >= self.opened + LONG_STANDING;
-        match cause.fault {
-            DirectorFault::Gone | DirectorFault::Changed => true,
-            DirectorFault::Closed | DirectorFault::CutList => has_stood,
-            _ => false,
+        match cause.loss {
+            Loss::Moved => true,
+            Loss::Closed => has_stood,
+            Loss::Local | Loss::Other => false,
         }
     }
 }
@@ -127,8 +124,8 @@ impl Engine {
         self.fleet.on_sync(Sync::Silent);
         // If the new one does not answer either, that is an alarm of its own.
         if self.notices.lower(&Notice::DirectorSilent) {
-            let socket = self.settings.socket.display();
-            self.always(format!("director {socket} is no longer used"));
+            let access = self.settings.access();
+            self.always(format!("{access} is no longer used"));
         }
     }
 
@@ -169,7 +166,7 @@ impl Engine {
             self.lists.is_open = true;
             self.put(Output::OpenLists {
                 connection: self.lists.connections,
-                socket: self.settings.socket.clone(),
+                access: self.settings.access(),
             });
         }
     }
@@ -178,16 +175,12 @@ impl Engine {
         self.lists.is_open && self.lists.connections == connection
     }
 
-    pub(super) fn on_reading(
-        &mut self,
-        connection: u64,
-        reading: Result<client::Lists, DirectorError>,
-    ) {
+    pub(super) fn on_reading(&mut self, connection: u64, reading: Result<Reading, PoolError>) {
         if !self.is_of_lists(connection) {
             return;
         }
         match reading {
-            Ok(lists) => self.take_in(lists),
+            Ok(reading) => self.take_in(reading),
             Err(cause) if self.lists.is_to_be_opened_again(&cause, self.now.instant) => {
                 self.open_lists_again_at_once();
                 self.lists.ended = Some(cause);
@@ -195,7 +188,7 @@ impl Engine {
             }
             Err(cause) => {
                 self.close_lists();
-                self.on_silence(&cause.to_string(), &cause.advice());
+                self.on_silence(&cause.to_string(), &cause.advice);
             }
         }
         self.review_all();
@@ -205,7 +198,8 @@ impl Engine {
         if self.is_of_lists(connection) {
             self.lists.is_open = false;
             if self.notices.raise(Notice::NoThread, self.now.instant) {
-                self.error(format!("director: no thread to read its lists: {cause}"));
+                let noun = self.settings.access().noun();
+                self.error(format!("{noun}: no thread to read its lists: {cause}"));
             }
         }
     }
@@ -214,8 +208,9 @@ impl Engine {
     pub(super) fn on_lists_ended(&mut self, connection: u64) {
         if self.is_of_lists(connection) {
             self.close_lists();
-            let cause = "the thread that reads the director's lists has died";
-            self.on_silence(cause, "this is a defect of the monitor");
+            let noun = self.settings.access().noun();
+            let cause = format!("the thread that reads the {noun}'s lists has died");
+            self.on_silence(&cause, "this is a defect of the monitor");
             self.review_all();
         }
     }
@@ -224,8 +219,8 @@ impl Engine {
     /// may keep it, where the socket's path is on a file system that hangs.
     fn on_overdue(&mut self) {
         if self.lists.overdue.replace(self.now.instant).is_some() {
-            let socket = self.settings.socket.display();
-            let cause = format!("director {socket}: the thread that reads its lists hangs");
+            let access = self.settings.access();
+            let cause = format!("{access}: the thread that reads its lists hangs");
             self.on_silence(&cause, "does the file system of this path answer?");
             self.review_all();
         }
@@ -233,13 +228,12 @@ impl Engine {
 
     /// A command has not reached the director: no connection to it could be opened. If the lists
     /// cannot be read over a new one either, that is one alarm, and no line for each command.
-    pub(super) fn on_unsent(&mut self, change: &wire::Change, cause: &DirectorError) {
-        let address = change.address();
-        let line = format!("{address}: {} was not sent: {cause}", change.name());
+    pub(super) fn on_unsent(&mut self, command: &Command, cause: &PoolError) {
+        let address = command.address();
+        let line = format!("{address}: {} was not sent: {cause}", command.name());
         if self.notices.is_raised(&Notice::DirectorSilent) {
             self.debug(line);
-        } else if let DirectorFault::Io(_) = cause.fault {
-            // Such as a lack of descriptors: another connection would be no better.
+        } else if cause.loss == Loss::Local {
             self.error(format!("{line}; trying again later"));
         } else {
             self.lists.unsent.push(line);
@@ -289,9 +283,9 @@ impl Engine {
                 self.lists.off = None;
                 self.notices.lower(&Notice::DirectorSilent);
                 self.always(format!(
-                    "failover is on again: director {} has answered for {} s, after {} s in which it did \
+                    "failover is on again: {} has answered for {} s, after {} s in which it did \
                      not, or not steadily",
-                    self.settings.socket.display(),
+                    self.settings.access(),
                     steady.as_secs(),
                     silent.as_secs()
                 ));
@@ -304,20 +298,20 @@ impl Engine {
         }
     }
 
-    fn take_in(&mut self, lists: client::Lists) {
-        self.on_heard(lists.began);
+    fn take_in(&mut self, reading: Reading) {
+        self.on_heard(reading.began);
         self.notices.lower(&Notice::NoThread);
         self.errands
-            .on_list(self.lists.connections, lists.hosts.generation);
-        self.note_malformed(&lists);
-        self.on_ring(&lists.ring.state());
+            .on_reading(self.lists.connections, reading.acts);
+        self.note_malformed(&reading.malformed);
+        self.on_readiness(&reading.readiness);
         self.fleet
-            .on_turn_delay(policy::turn_delay(lists.ring.movers_before_ours()));
-        let backends = match self.settings.deeds {
-            Deeds::Done => lists.hosts.backends,
-            Deeds::Told => self.dry_run.show(lists.hosts.backends),
+            .on_turn_delay(policy::turn_delay(reading.movers_before));
+        let members = match self.settings.deeds {
+            Deeds::Done => reading.members,
+            Deeds::Told => self.dry_run.show(reading.members),
         };
-        let changes = self.fleet.on_list(backends, lists.began);
+        let changes = self.fleet.on_list(members, reading.began);
         self.on_changes(&changes);
         self.start_workers();
         self.remember();
@@ -331,43 +325,45 @@ impl Engine {
         }
     }
 
-    fn note_malformed(&mut self, lists: &client::Lists) {
-        let malformed = [&lists.hosts.malformed, &lists.ring.malformed];
-        let first = match malformed.iter().find_map(|lines| lines.shown.first()) {
+    fn note_malformed(&mut self, malformed: &Malformed) {
+        let noun = self.settings.access().noun();
+        let first = match malformed.shown.first() {
             Some(first) => first,
             None => {
                 if self.notices.lower(&Notice::MalformedLines) {
-                    let line = "director: no line of its lists is malformed any more";
-                    self.always(line.to_owned());
+                    self.always(format!(
+                        "{noun}: no line of its lists is malformed any more"
+                    ));
                 }
                 return;
             }
         };
         if self.notices.raise(Notice::MalformedLines, self.now.instant) {
-            let count: usize = malformed.iter().map(|lines| lines.count).sum();
+            let count = malformed.count;
             self.error(format!(
-                "director: {count} malformed lines in its lists are skipped, the first: {first}"
+                "{noun}: {count} malformed lines in its lists are skipped, the first: {first}"
             ));
         }
     }
 
-    fn on_ring(&mut self, state: &RingState) {
+    fn on_readiness(&mut self, readiness: &Readiness) {
         let now = self.now.instant;
-        let sync = match state {
-            // A status that an old director does not tell holds nothing back.
-            RingState::Synced | RingState::NotTold => Sync::Synced,
-            RingState::Handshaking | RingState::Syncing | RingState::Unknown(_) => Sync::Unsynced,
+        let sync = match readiness {
+            // What a pool does not tell holds nothing back.
+            Readiness::Synced | Readiness::NotTold => Sync::Synced,
+            Readiness::Unsynced | Readiness::Unknown(_) => Sync::Unsynced,
         };
-        self.lists.tells_sync = !matches!(state, RingState::NotTold);
+        self.lists.tells_sync = *readiness != Readiness::NotTold;
         if self.lists.ring.map(|(before, _)| before) != Some(sync) {
             self.lists.ring = Some((sync, now));
         }
         self.fleet.on_sync(sync);
-        match state {
-            RingState::Unknown(text) => {
+        match readiness {
+            Readiness::Unknown(text) => {
                 if self.notices.raise(Notice::RingStatusUnknown, now) {
+                    let noun = self.settings.access().noun();
                     self.error(format!(
-                        "director: unknown ring status {text} is taken for unsynced"
+                        "{noun}: unknown ring status {text} is taken for unsynced"
                     ));
                 }
             }
@@ -375,7 +371,7 @@ impl Engine {
                 self.notices.lower(&Notice::RingStatusUnknown);
             }
         }
-        if matches!(state, RingState::Synced | RingState::NotTold) {
+        if sync == Sync::Synced {
             self.lists.unsynced_since = None;
             if self.notices.lower(&Notice::RingUnsynced) {
                 self.always("the ring is synced again".to_owned());
@@ -409,8 +405,9 @@ impl Engine {
         }
         for address in &changes.unobserved {
             self.unobserved += 1;
+            let noun = self.settings.access().noun();
             self.error(format!(
-                "{address}: the director said OK, but its list shows another state ({} times so far)",
+                "{address}: the {noun} said OK, but its list shows another state ({} times so far)",
                 self.unobserved
             ));
         }

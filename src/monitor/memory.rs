@@ -54,14 +54,18 @@ impl Engine {
         self.fleet.on_remembered(address, memory, second, instant);
     }
 
-    /// Has the state file brought to what the fleet remembers of the listed backends; those that are not
-    /// listed at present keep what is in it. Nothing is written where nothing changed.
+    /// Has the state file brought to what the fleet remembers of the listed backends, and to what it will
+    /// remember once the commands that were decided on are sent; backends that are not listed at present
+    /// keep what is in it. Nothing is written where nothing changed.
     pub(super) fn remember(&mut self) {
         if self.settings.deeds == Deeds::Told {
             return;
         }
         let members = self.fleet.members();
-        let memories = members.map(|(address, member)| (address, member.memory()));
+        let memories = members.map(|(address, member)| {
+            let once_sent = self.memory_once_sent(address);
+            (address, once_sent.unwrap_or_else(|| member.memory()))
+        });
         let differs =
             |(address, memory): &(IpAddr, Memory)| self.state_file.of(*address) != *memory;
         let entries: Vec<(IpAddr, Memory)> = memories.filter(differs).collect();

@@ -43,7 +43,7 @@ use lists::ListReading;
 use local_faults::LocalFaults;
 use memory::StateFile;
 use notices::{Alarms, Notices};
-use policy::{Decision, Fleet, Hold, Memory, Need};
+use policy::{Action, Decision, Fleet, Hold, Need};
 use restarts::Restarts;
 
 pub use alarms::Topic;
@@ -51,6 +51,7 @@ pub use input::{Input, Now, Remembered, Report, Request};
 pub(crate) use lines::at_place;
 pub(crate) use memory::DISK_PATIENCE;
 pub use output::{Event, Level, Output, Told};
+pub use policy::Memory;
 pub use snapshot::{
     AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView, PollView,
     Snapshot, Summary, TagView,
@@ -153,6 +154,7 @@ impl Engine {
             is_settled: false,
             outputs: VecDeque::new(),
             fleet: Fleet::new(settings.rules),
+            errands: Errands::new(&settings.access()),
             settings,
             roster,
             most_at_once,
@@ -164,7 +166,6 @@ impl Engine {
             full_crew_cause: None,
             lists: ListReading::new(now.instant),
             dry_run: DryRun::default(),
-            errands: Errands::default(),
             held_review: HeldReview {
                 wanted: false,
                 not_before: now.instant,
@@ -311,15 +312,29 @@ impl Engine {
         self.review(address);
     }
 
-    /// Asks the policy about one backend and does what it says.
+    /// Asks the policy about one backend, and does what it says as soon as that is written down.
     fn review(&mut self, address: IpAddr) {
+        match self.judge(address) {
+            Some(action) => self.decide_on(address, action),
+            None => self.withdraw(address),
+        }
+    }
+
+    /// What is to be done about a backend now.
+    fn judge(&mut self, address: IpAddr) -> Option<Action> {
         match policy::decide(&mut self.fleet, address, self.now.instant) {
             Decision::Act(action) => {
                 self.lift_hold(address);
-                self.decide_on(address, action);
+                Some(action)
             }
-            Decision::Hold(hold) => self.hold_back(address, hold),
-            Decision::Nothing => self.lift_hold(address),
+            Decision::Hold(hold) => {
+                self.hold_back(address, hold);
+                None
+            }
+            Decision::Nothing => {
+                self.lift_hold(address);
+                None
+            }
         }
     }
 

@@ -1,15 +1,14 @@
 //! All that the engine can want done, in the order in which it is to be done.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::snapshot::{BackendHistory, Snapshot, Summary};
 use super::Memory;
 use crate::backend::HostState;
 use crate::config::settings::{Hook, Settings};
-use crate::director::wire::Change;
 use crate::outcome::Outcome;
+use crate::pool::{Access, Command};
 use crate::target::Target;
 
 #[derive(Debug)]
@@ -33,7 +32,7 @@ pub enum Output {
     /// Read the lists each second, the first time at once.
     OpenLists {
         connection: u64,
-        socket: PathBuf,
+        access: Access,
     },
     /// Read them now, too.
     ReadLists,
@@ -41,8 +40,8 @@ pub enum Output {
     /// Over a connection of its own, and with this patience for the reply.
     Send {
         number: u64,
-        change: Change,
-        socket: PathBuf,
+        command: Command,
+        access: Access,
         patience: Duration,
     },
     /// What is remembered of these backends is this from now on.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::backend::{Listed, Tag};
 use crate::config::settings::Deeds;
-use crate::director::wire::Change;
 use crate::monitor::policy::{Hold, Sync};
+use crate::pool::Command;
 
 /// How all stands at one time.
 #[derive(Clone, Debug)]
@@ -43,8 +43,8 @@ pub struct TagView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandView {
     pub address: IpAddr,
-    pub change: Change,
-    /// How long ago it was decided on.
+    pub command: Command,
+    /// How long ago it was sent.
     pub ago: Duration,
     /// What the director said, or why it said nothing; it has not been answered without.
     pub answer: Option<String>,

@@ -5,24 +5,23 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::policy::Reason;
+use super::policy::{Drain, Reason};
 use super::*;
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::accounts::Backends;
 use crate::config::chosen::Chosen;
 use crate::config::roster::Roster;
 use crate::config::table::DefaultsOf;
-use crate::director::client::Lists;
-use crate::director::error::{DirectorError, DirectorFault, DirectorStage};
-use crate::director::wire::{
-    Change, DirectorKind, DirectorStatus, HostList, Reply, Ring, RingDirector,
-};
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
+use crate::pool::{
+    Acts, Command, Effect, Loss, Malformed, PoolError, Readiness, Reading, Reply,
+    Stage as PoolStage,
+};
 use crate::program::Program;
 use crate::schedule::{Finding, Verdict};
 
 /// A clock, thread, channel, file, socket or log would be a second way in or out.
-const FORBIDDEN: [&str; 18] = [
+const IMPURE: [&str; 18] = [
     "Instant::now",
     "SystemTime",
     "Local::now",
@@ -43,6 +42,15 @@ const FORBIDDEN: [&str; 18] = [
     "unsafe",
 ];
 
+/// The words of one kind of pool.
+const OF_A_KIND: [&str; 5] = [
+    "director::",
+    "wire::",
+    "DIRECTOR-LIST",
+    "HOST-",
+    "Command::Director",
+];
+
 fn files_under(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -54,19 +62,16 @@ fn files_under(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-#[test]
-fn the_engine_has_no_clock_thread_channel_file_socket_or_log() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/monitor");
-    let files = files_under(&folder);
-    assert!(files.len() > 10, "{files:?}");
+/// None of the words stands in the code of these files, comments included.
+fn check_absence(words: &[&str], files: &[PathBuf]) {
     for file in files {
-        let text = fs::read_to_string(&file).unwrap();
+        let text = fs::read_to_string(file).unwrap();
         // Tests may take their first instant from the clock.
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         let is_test = file
             .iter()
             .any(|part| part == "tests" || part == "tests.rs");
-        for word in FORBIDDEN {
+        for word in words {
             assert!(
                 is_test || !code.contains(word),
                 "{}: {word}",
@@ -76,15 +81,53 @@ fn the_engine_has_no_clock_thread_channel_file_socket_or_log() {
     }
 }
 
+fn of_the_engine() -> Vec<PathBuf> {
+    let files = files_under(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/monitor"));
+    assert!(files.len() > 10, "{files:?}");
+    files
+}
+
+#[test]
+fn the_engine_has_no_clock_thread_channel_file_socket_or_log() {
+    check_absence(&IMPURE, &of_the_engine());
+    let pool = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pool");
+    let pure = [
+        "act.rs",
+        "error.rs",
+        "reading.rs",
+        "director/acts.rs",
+        "director/reading.rs",
+        "director/wire.rs",
+        "director/wire/lists.rs",
+    ];
+    check_absence(&IMPURE, &pure.map(|file| pool.join(file)));
+}
+
+#[test]
+fn the_engine_knows_no_kind_of_pool() {
+    check_absence(&OF_A_KIND, &of_the_engine());
+}
+
 struct Bench {
     engine: Engine,
     start: Instant,
     second: u64,
     said: Vec<String>,
-    /// The changes that were to be sent, with their numbers.
-    sent: Vec<(u64, Change)>,
+    /// The commands that were to be sent, with their numbers.
+    sent: Vec<(u64, Command)>,
     /// The numbers of the workers that were started.
     workers: Vec<u64>,
+    disk: Disk,
+    /// What the state file holds.
+    state_file: Remembered,
+    /// What waits to be written.
+    unwritten: Vec<(u64, Vec<(IpAddr, Memory)>)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Disk {
+    Good,
+    Slow,
 }
 
 fn address(number: u8) -> IpAddr {
@@ -125,6 +168,9 @@ impl Bench {
             said: Vec::new(),
             sent: Vec::new(),
             workers: Vec::new(),
+            disk: Disk::Good,
+            state_file: Remembered::new(),
+            unwritten: Vec::new(),
         }
     }
 
@@ -143,42 +189,65 @@ impl Bench {
                 Output::Say(Event::Line(level, line)) if level != Level::Debug => {
                     self.said.push(line);
                 }
-                Output::Send { number, change, .. } => self.sent.push((number, change)),
+                Output::Send {
+                    number, command, ..
+                } => self.sent.push((number, command)),
                 Output::StartWorker { number, .. } => self.workers.push(number),
-                Output::WriteState { number, .. } => {
-                    let result = Ok(());
-                    self.engine
-                        .handle(Input::StateWritten { number, result }, now);
+                Output::WriteState { number, entries } => {
+                    self.unwritten.push((number, entries));
+                    if self.disk == Disk::Good {
+                        self.write(now);
+                    }
                 }
                 _ => {}
             }
         }
     }
 
+    fn write(&mut self, now: Now) {
+        for (number, entries) in std::mem::take(&mut self.unwritten) {
+            self.state_file.extend(entries);
+            let result = Ok(());
+            self.engine
+                .handle(Input::StateWritten { number, result }, now);
+        }
+    }
+
+    /// The disk answers.
+    fn disk_answers(&mut self) {
+        self.write(self.now());
+        self.tell(Input::Time);
+    }
+
+    /// The first of two backends fails until its down is decided on.
+    fn fails_until_decided_on(&mut self) {
+        self.tell(Input::Time);
+        self.lists(&[HostState::Up, HostState::Up]);
+        self.finds(2, Ok(Pass::Clean));
+        for second in 1..4 {
+            self.second = second;
+            let refused = Failure::new(Stage::Connect, Fault::Refused);
+            self.finds(1, Err(refused));
+            self.finds(2, Ok(Pass::Clean));
+            self.lists(&[HostState::Up, HostState::Up]);
+        }
+    }
+
     fn lists(&mut self, states: &[HostState]) {
-        let ring = RingDirector {
-            address: [198, 51, 100, 1].into(),
-            port: 9090,
-            kind: DirectorKind::SelfHere,
-            status: DirectorStatus::Synced,
-        };
         let numbered = (1..).zip(states);
-        let lists = Lists {
+        let reading = Reading {
             began: self.now().instant,
-            hosts: HostList {
-                backends: numbered
-                    .map(|(number, state)| listed(number, *state))
-                    .collect(),
-                ..HostList::default()
-            },
-            ring: Ring {
-                directors: vec![ring],
-                ..Ring::default()
-            },
+            members: numbered
+                .map(|(number, state)| listed(number, *state))
+                .collect(),
+            readiness: Readiness::Synced,
+            movers_before: 0,
+            acts: Acts::UpAndDown,
+            malformed: Malformed::default(),
         };
         self.tell(Input::Lists {
             connection: 1,
-            reading: Ok(lists),
+            reading: Ok(reading),
         });
     }
 
@@ -213,22 +282,21 @@ impl Bench {
     }
 }
 
+fn assert_is_one_down_of_the_first(sent: &[(u64, Command)]) {
+    let sent: Vec<(IpAddr, Effect)> = sent
+        .iter()
+        .map(|(_, command)| (command.address(), command.effect()))
+        .collect();
+    assert_eq!(sent, [(address(1), Effect::State(HostState::Down))]);
+}
+
 #[test]
 fn a_snapshot_shows_each_backend_the_tags_the_commands_and_what_is_next() {
     let mut bench = Bench::new();
-    bench.tell(Input::Time);
-    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.fails_until_decided_on();
     assert_eq!(bench.workers.len(), 2);
-    let refused = || Failure::new(Stage::Connect, Fault::Refused);
-    bench.finds(2, Ok(Pass::Clean));
-    for second in 1..4 {
-        bench.second = second;
-        bench.finds(1, Err(refused()));
-        bench.finds(2, Ok(Pass::Clean));
-        bench.lists(&[HostState::Up, HostState::Up]);
-    }
-    let (number, change) = bench.sent[0];
-    assert_eq!(change, Change::HostDown(address(1)));
+    assert_is_one_down_of_the_first(&bench.sent);
+    let (number, _) = bench.sent[0];
     bench.second += 1;
     bench.lists(&[HostState::Up, HostState::Up]);
     let snapshot = bench.engine.snapshot();
@@ -273,10 +341,12 @@ fn what_a_stopped_worker_or_a_closed_connection_still_says_changes_nothing() {
     bench.finds(2, Ok(Pass::Clean));
     bench.tell(Input::Lists {
         connection: 0,
-        reading: Err(DirectorError {
-            socket: PathBuf::from("/admin"),
-            stage: DirectorStage::HostList,
-            fault: DirectorFault::Closed,
+        reading: Err(PoolError {
+            pool: "director /admin".to_owned(),
+            stage: PoolStage::Reading,
+            loss: Loss::Closed,
+            cause: "host list: connection closed".to_owned(),
+            advice: "is Dovecot running?".to_owned(),
         }),
     });
     bench.tell(Input::Answered {
@@ -286,4 +356,42 @@ fn what_a_stopped_worker_or_a_closed_connection_still_says_changes_nothing() {
     assert_eq!(bench.said.len(), said, "{:?}", bench.said);
     assert_eq!(bench.engine.snapshot().backends.len(), 1);
     assert_eq!(bench.engine.snapshot().summary.as_of, AsOf::Now);
+}
+
+#[test]
+fn a_command_that_waits_for_the_disk_is_sent_only_if_it_is_still_wanted() {
+    let down_sent = |recovers: bool| {
+        let mut bench = Bench::new();
+        bench.disk = Disk::Slow;
+        bench.fails_until_decided_on();
+        assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+        if recovers {
+            bench.finds(1, Ok(Pass::Clean));
+        }
+        bench.disk = Disk::Good;
+        bench.disk_answers();
+        (bench.sent, bench.state_file[&address(1)])
+    };
+    let (sent, remembered) = down_sent(false);
+    assert_is_one_down_of_the_first(&sent);
+    assert!(remembered.down.is_some() && remembered.drain == Drain::Owed);
+    let (sent, remembered) = down_sent(true);
+    assert_eq!(sent, []);
+    assert_eq!(remembered, Memory::default());
+}
+
+#[test]
+fn a_disk_that_hangs_keeps_a_command_for_a_moment_only() {
+    let mut bench = Bench::new();
+    bench.disk = Disk::Slow;
+    bench.fails_until_decided_on();
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+    bench.second += 1;
+    bench.tell(Input::Time);
+    assert_is_one_down_of_the_first(&bench.sent);
+    let slow = bench
+        .said
+        .iter()
+        .find(|line| line.contains("its disk does not answer"));
+    assert!(slow.is_some(), "{:?}", bench.said);
 }

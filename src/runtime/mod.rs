@@ -4,7 +4,6 @@
 //! deadline. The only thing waited for is the next input.
 
 mod reload;
-mod state_file;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,13 +17,13 @@ use crate::check;
 use crate::config::roster::Roster;
 use crate::config::settings::{Files, Settings};
 use crate::daemon::Signal;
-use crate::director::link::{self, Heard};
-use crate::director::watch::{self, Watch};
 use crate::hook::{Change, Hooks};
 use crate::ledger::{Clerk, Recorded};
 use crate::logging::LogHandle;
 use crate::monitor::{Engine, Input, Now, Output, Request, Terms, Told, DISK_PATIENCE};
 use crate::notify::{Message, ServiceManager};
+use crate::pool::link::{self, Heard};
+use crate::pool::watch::{self, Watch};
 use crate::report;
 use crate::source::Source;
 use crate::worker::{Task, Traffic, Word, Worker};
@@ -106,7 +105,7 @@ impl Runtime {
             remarks: Vec::new(),
             unverified: None,
         };
-        let remembered = state_file::memories(&clerk);
+        let remembered = clerk.read().clone();
         Runtime {
             engine: Engine::new(terms, remembered, traffic.most(), now()),
             source,
@@ -194,10 +193,7 @@ impl Runtime {
         }
         for _ in 0..MOST_INPUTS {
             match next(&self.heard.1, "the threads that send commands") {
-                Some(Heard { number, result, .. }) => self.tell(Input::Answered {
-                    number,
-                    answer: result,
-                }),
+                Some(Heard { number, answer }) => self.tell(Input::Answered { number, answer }),
                 None => break,
             }
         }
@@ -272,8 +268,8 @@ impl Runtime {
                     worker.probe_now();
                 }
             }
-            Output::OpenLists { connection, socket } => {
-                match Watch::open(socket, connection, self.readings.0.clone()) {
+            Output::OpenLists { connection, access } => {
+                match Watch::open(access, connection, self.readings.0.clone()) {
                     Ok(watch) => self.watch = Some(watch),
                     Err(cause) => self.tell(Input::ListsNotOpened {
                         connection,
@@ -289,17 +285,17 @@ impl Runtime {
             Output::CloseLists => self.watch = None,
             Output::Send {
                 number,
-                change,
-                socket,
+                command,
+                access,
                 patience,
             } => {
                 let heard = self.heard.0.clone();
-                if let Err(cause) = link::send_change(socket, number, change, patience, heard) {
+                if let Err(cause) = link::send(access, number, command, patience, heard) {
                     self.tell(Input::CommandNotStarted { number, cause });
                 }
             }
             Output::WriteState { number, entries } => {
-                self.clerk.write(number, state_file::entries(entries));
+                self.clerk.write(number, entries);
             }
             Output::RunScript { hook, address, to } => {
                 if let Err(cause) = self.hooks.run(&hook, Change { address, to }) {

@@ -19,7 +19,7 @@ use crate::history::{History, Times, What};
 use crate::monitor::{Disk, Habits, Reload};
 use crate::properties::terms::Timelines;
 use crate::reached::Reached;
-use crate::ring::{Condition, Entry};
+use crate::ring::{Age, Condition, Entry};
 use crate::world::{
     Account, Disturbance, Health, Layout, Life, Link, Moment, Post, Program, World,
 };
@@ -201,6 +201,7 @@ fn random_layout(chance: &mut Chance) -> Layout {
         });
     }
     Layout {
+        age: Age::Current,
         logins: vec![None; backends],
         entries,
         services: 1 + chance.below(2),

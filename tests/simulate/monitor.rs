@@ -10,20 +10,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use poolmon::account::{Account, Secret};
-use poolmon::backend::{Listed, Stamp};
+use poolmon::backend::Stamp;
 use poolmon::config::accounts::{Backends, Particulars};
 use poolmon::config::chosen::Chosen;
 use poolmon::config::roster::Roster;
 use poolmon::config::settings::{Deeds, Pace, Rules};
 use poolmon::config::table::DefaultsOf;
-use poolmon::director::client::Lists;
-use poolmon::director::error::{DirectorError, DirectorFault, DirectorStage};
-use poolmon::director::wire::{Change, HostList, Reply, Ring};
 use poolmon::monitor::policy::{Alarm, Login, Memory};
 use poolmon::monitor::{
     Engine, Event, Input, Level, Now, Output, Remembered, Report, Request, Terms,
 };
 use poolmon::outcome::Outcome;
+use poolmon::pool::director::error::{DirectorError, DirectorFault, DirectorStage};
+use poolmon::pool::director::reading::Lists;
+use poolmon::pool::director::wire::{HostList, Ring};
+use poolmon::pool::{Command, PoolError, Reply};
 use poolmon::program::Program;
 use poolmon::schedule::{Finding, Next, Schedule, Spread};
 use poolmon::service::{Port, Protocol, Security, Service};
@@ -88,7 +89,7 @@ pub enum Order {
     },
     Send {
         number: u64,
-        change: Change,
+        command: Command,
         patience: Duration,
     },
     Attempt {
@@ -110,7 +111,7 @@ pub enum Order {
 /// What came of reading the lists.
 #[derive(Debug)]
 pub enum Heard {
-    Lists(Vec<Listed>, Ring),
+    Lists(HostList, Ring),
     /// The director does not answer.
     TimedOut,
     /// It does not run.
@@ -219,7 +220,7 @@ impl Worker {
     }
 }
 
-/// `src/director/watch.rs`, without its thread.
+/// `src/pool/watch.rs`, without its thread.
 struct Reader {
     connection: u64,
     /// Whether it has read before.
@@ -371,12 +372,12 @@ impl Monitor {
             Output::CloseLists => self.reader = None,
             Output::Send {
                 number,
-                change,
+                command,
                 patience,
                 ..
             } => self.orders.push(Order::Send {
                 number,
-                change,
+                command,
                 patience,
             }),
             Output::WriteState { number, entries } => {
@@ -581,14 +582,7 @@ impl Monitor {
             false => DirectorStage::Connect,
         };
         let reading = match heard {
-            Heard::Lists(backends, ring) => Ok(Lists {
-                began,
-                hosts: HostList {
-                    backends,
-                    ..HostList::default()
-                },
-                ring,
-            }),
+            Heard::Lists(hosts, ring) => Ok(Lists { began, hosts, ring }.into()),
             Heard::TimedOut => Err(error(stage, DirectorFault::TimedOut)),
             Heard::Gone => Err(match stands {
                 true => error(stage, DirectorFault::Closed),
@@ -692,12 +686,13 @@ impl Monitor {
     }
 }
 
-fn error(stage: DirectorStage, fault: DirectorFault) -> DirectorError {
-    DirectorError {
+fn error(stage: DirectorStage, fault: DirectorFault) -> PoolError {
+    let error = DirectorError {
         socket: PathBuf::from("/admin"),
         stage,
         fault,
-    }
+    };
+    error.into()
 }
 
 fn services_from(first: u16, count: usize) -> Vec<Service> {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use poolmon::director::wire::Reply;
 use poolmon::monitor::policy::{Alarm, Reason};
 use poolmon::monitor::{Input, Notice, Output};
+use poolmon::pool::Reply;
 
 /// How often each came up, by its name.
 #[derive(Clone, Debug, Default)]

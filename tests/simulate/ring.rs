@@ -20,6 +20,16 @@ const SYNC_WAIT: Duration = Duration::from_secs(30);
 const HANDOVER: Duration = Duration::from_millis(300);
 const USERS: u64 = 10;
 
+/// What the directors know, by their version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    Current,
+    /// 2.2.19 to 2.2.25: HOST-RESET-USERS with a limit closes the connection.
+    WithoutLimit,
+    /// Before 2.2.16: vhost counts alone are told and set, nothing is stamped, and no status is told.
+    VhostCounts,
+}
+
 /// A backend as an administrator configured it.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -126,6 +136,7 @@ struct Waiting {
 }
 
 pub struct Ring {
+    age: Age,
     entries: Vec<Entry>,
     listed: Vec<bool>,
     directors: Vec<Director>,
@@ -141,7 +152,13 @@ pub struct Ring {
 
 impl Ring {
     /// All running and synced; `skews` is by how much each clock is ahead.
-    pub fn new(entries: Vec<Entry>, skews: &[Duration], hop: Duration, now: Instant) -> Ring {
+    pub fn new(
+        age: Age,
+        entries: Vec<Entry>,
+        skews: &[Duration],
+        hop: Duration,
+        now: Instant,
+    ) -> Ring {
         let director = |skew: &Duration| Director {
             condition: Condition::Running,
             life: 0,
@@ -158,6 +175,7 @@ impl Ring {
             shown_synced: true,
         };
         Ring {
+            age,
             directors: skews.iter().map(director).collect(),
             users: vec![USERS; entries.len()],
             stubborn: vec![0; entries.len()],

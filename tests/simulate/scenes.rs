@@ -4,6 +4,7 @@ mod dry_run;
 mod judged;
 mod limits;
 mod local;
+mod old_directors;
 mod rapid;
 mod table;
 
@@ -15,7 +16,7 @@ use poolmon::config::settings::{
 };
 
 use crate::monitor::Habits;
-use crate::ring::Entry;
+use crate::ring::{Age, Entry};
 use crate::world::{Disturbance, Health, Layout, Link, Post, Program, World};
 
 pub const SEEDS: u64 = 8;
@@ -77,6 +78,7 @@ pub fn layout(backends: usize, posts: Vec<Post>) -> Layout {
         vhosts: 100,
     };
     Layout {
+        age: Age::Current,
         logins: vec![None; backends],
         entries: vec![entry; backends],
         services: 1,

@@ -21,7 +21,7 @@ use crate::history::{By, History, Record, Sight, What};
 use crate::monitor::{Disk, Habits, Monitor, Reload};
 use crate::perl::Perl;
 use crate::reached::Reached;
-use crate::ring::{Command, Entry, Kind, Reply, Ring};
+use crate::ring::{Age, Command, Entry, Kind, Reply, Ring};
 
 use queue::{Event, Scheduled};
 
@@ -101,6 +101,8 @@ enum Mind {
 /// What a world is made of.
 #[derive(Clone, Debug)]
 pub struct Layout {
+    /// Of all directors.
+    pub age: Age,
     pub entries: Vec<Entry>,
     /// Whom our monitors probe each backend as; poolmons have one account for all.
     pub logins: Vec<Option<Login>>,
@@ -133,7 +135,13 @@ impl World {
         let start = Instant::now();
         let backends = layout.entries.len();
         let mut chance = Chance::new(seed);
-        let ring = Ring::new(layout.entries.clone(), &layout.skews, layout.hop, start);
+        let ring = Ring::new(
+            layout.age,
+            layout.entries.clone(),
+            &layout.skews,
+            layout.hop,
+            start,
+        );
         let watcher = |post: &Post| Watcher {
             director: post.director,
             life: 0,

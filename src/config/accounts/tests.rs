@@ -303,3 +303,26 @@ fn no_text_makes_it_panic_or_show_a_password() {
         assert!(!said.contains("hunter"), "{text:?}: {said}");
     }
 }
+
+#[test]
+fn a_bent_file_is_read_or_refused_without_showing_a_password() {
+    let text = "192.0.2.1:\n  username: probe\n  password: hunter2\n\
+                '192.0.2.2': {username: p, password: 'hunter3', masteruser: m}\n";
+    let mut refused = 0;
+    for text in crate::bent::bent(text.as_bytes()) {
+        match parse(&text) {
+            Ok(written) => {
+                for remark in written.remarks {
+                    let remark = ConfigError::text(Path::new("/a"), remark).to_string();
+                    assert!(!remark.contains("unter"), "{remark}");
+                }
+            }
+            Err(complaint) => {
+                refused += 1;
+                let error = ConfigError::text(Path::new("/a"), complaint).to_string();
+                assert!(!error.contains("unter"), "{error}");
+            }
+        }
+    }
+    assert!(refused > 500, "{refused}");
+}

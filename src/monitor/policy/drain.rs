@@ -1,6 +1,6 @@
 //! The users of a backend that is down and has failed are moved away, however often it must be asked for.
 //!
-//! A drain is owed from before HOST-DOWN is sent until one `OK` to it is followed by a list with no
+//! A drain is owed from before the down is sent until one `OK` to it is followed by a list with no
 //! users. One is owed, too, for a down that somebody else made, if this monitor's own verdict is
 //! failed and its synced director has listed users on it for some seconds: the one who took it down
 //! may be gone, or may be an administrator who did not know that it would die. The rules that hold a
@@ -13,6 +13,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::ownership::DOWN_MAY_LAST;
 use super::settle::growing_pause;
 use super::{Action, Hold, Question, Reason, Sync};
@@ -21,6 +23,24 @@ use crate::backend::{HostState, Listed, Stamp};
 /// How long whoever took a backend down has to move its users first: a reset shows in the next list,
 /// and one with a limit moves some every 2 s.
 const GRACE: Duration = Duration::from_secs(4);
+
+/// Whether the users of a backend still have to be moved away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drain {
+    #[default]
+    NotOwed,
+    Owed,
+}
+
+impl Drain {
+    pub(super) fn of(debt: Option<&Debt>) -> Drain {
+        match debt {
+            Some(_) => Drain::Owed,
+            None => Drain::NotOwed,
+        }
+    }
+}
 
 /// Who is left on a backend that is down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -138,7 +138,7 @@ impl Fleet {
             .unwrap_or_else(|| Turn::new(action, now + self.turn_delay))
     }
 
-    /// When the latest whole HOST-LIST was asked for.
+    /// When the latest whole list was asked for.
     pub fn list_began(&self) -> Option<Instant> {
         self.list_began
     }
@@ -260,7 +260,7 @@ impl Fleet {
         self.turn_delay = delay;
     }
 
-    /// A whole HOST-LIST, asked for at `began`.
+    /// A whole list, asked for at `began`.
     pub fn on_list(&mut self, list: Vec<Listed>, began: Instant) -> Changes {
         self.list_began = Some(began);
         let mut changes = Changes::default();
@@ -351,6 +351,19 @@ impl Fleet {
             member.on_remembered(memory, second, &self.rules, now);
         }
         self.count(address);
+    }
+
+    /// What has to outlive the process once this command, decided on in this second of the wall clock, is
+    /// sent.
+    pub fn memory_once_sent(
+        &self,
+        address: IpAddr,
+        action: Action,
+        second: Stamp,
+        now: Instant,
+    ) -> Option<Memory> {
+        let member = self.members.get(&address)?;
+        Some(member.memory_once_sent(action, second, &self.rules, now))
     }
 
     /// A command is about to be sent, in this second of the wall clock.

@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::bar::Login;
 use super::drain::Users;
 use super::fleet::Counted;
@@ -11,7 +13,7 @@ use super::hold::Contest;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
 use super::settle::{Command, Setback};
-use super::{Action, Changes, Debt, Evidence, News, Sync};
+use super::{Action, Changes, Debt, Drain, Evidence, News, Sync};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::{DrainMode, Rules};
 
@@ -55,6 +57,13 @@ pub struct Member {
     pub(super) left_alone: bool,
 }
 
+/// What commands change in what has to outlive the process.
+struct Lasting {
+    ownership: Ownership,
+    debt: Option<Debt>,
+    contest: Contest,
+}
+
 #[derive(Debug)]
 struct Expectation {
     state: HostState,
@@ -72,16 +81,25 @@ pub enum Answer {
     NotSent,
 }
 
-/// What of a backend has to outlive the process: the ledger keeps it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What of a backend has to outlive the process. Its form in the state file is this one, by serde: what of it
+/// is as usual is left out there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
-    /// The HOST-DOWN that made the down ours, while it is.
+    /// The command that made the down ours, while it is.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub down: Option<OwnDown>,
-    pub drain_owed: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drain: Drain,
     /// The stamp of the down after which its users were gone: who came later stays.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub drained: Option<Stamp>,
     /// How often it was brought up again after somebody else had taken it down, and passed here.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub contests: u32,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Member {
@@ -129,7 +147,7 @@ impl Member {
     pub fn memory(&self) -> Memory {
         Memory {
             down: self.ownership.down(),
-            drain_owed: self.debt.is_some(),
+            drain: Drain::of(self.debt.as_ref()),
             drained: self.users.drained(),
             contests: self.contest.count(),
         }
@@ -162,17 +180,17 @@ impl Member {
         self.listed.state == HostState::Up && !self.is_going_down() && self.listed.vhosts > 0
     }
 
-    /// Whether it is down, or a HOST-DOWN of ours may make it so.
+    /// Whether it is down, or a down of ours may make it so.
     pub(super) fn is_down_or_going(&self) -> bool {
         self.listed.state == HostState::Down || self.is_going_down()
     }
 
-    /// Whether a HOST-DOWN of ours may still show in the list.
+    /// Whether a down of ours may still show in the list.
     pub(super) fn is_going_down(&self) -> bool {
         self.expects(HostState::Down)
     }
 
-    /// Whether a HOST-UP of ours may still show in the list.
+    /// Whether an up of ours may still show in the list.
     pub(super) fn is_coming_up(&self) -> bool {
         self.expects(HostState::Up)
     }
@@ -199,7 +217,7 @@ impl Member {
             self.contest.on_found_down(stamp, second, now);
         }
         self.users = Users::remembered(memory.drained);
-        if memory.drain_owed && rules.drain != DrainMode::Leave {
+        if memory.drain == Drain::Owed && rules.drain != DrainMode::Leave {
             self.debt.get_or_insert_with(|| Debt::new(now));
         }
     }
@@ -227,6 +245,23 @@ impl Member {
             state,
             answer: None,
         });
+        let Lasting {
+            ownership,
+            debt,
+            contest,
+        } = self.lasting_after(action, second, rules, now);
+        self.ownership = ownership;
+        self.debt = debt;
+        self.contest = contest;
+    }
+
+    /// What a command for it would make of what has to outlive the process.
+    fn lasting_after(&self, action: Action, second: Stamp, rules: &Rules, now: Instant) -> Lasting {
+        let mut after = Lasting {
+            ownership: self.ownership,
+            debt: self.debt.clone(),
+            contest: self.contest.clone(),
+        };
         match action {
             Action::MarkDown => {
                 let down = OwnDown {
@@ -235,18 +270,37 @@ impl Member {
                     vhosts: self.listed.vhosts,
                     stamp: None,
                 };
-                self.ownership.claim(down, now);
-                self.debt = (rules.drain != DrainMode::Leave).then(|| Debt::new(now));
+                after.ownership.claim(down, now);
+                after.debt = (rules.drain != DrainMode::Leave).then(|| Debt::new(now));
             }
             Action::MarkUp if !self.is_ours() => {
                 let sound_since = self.evidence.sound_since();
-                self.contest
+                after
+                    .contest
                     .on_foreign_down_undone(sound_since, rules.hold, now);
             }
             Action::MarkUp => {}
             Action::Drain => {
-                self.debt.get_or_insert_with(|| Debt::new(now));
+                after.debt.get_or_insert_with(|| Debt::new(now));
             }
+        }
+        after
+    }
+
+    /// What has to outlive the process once this command is sent. It is written down before.
+    pub(super) fn memory_once_sent(
+        &self,
+        action: Action,
+        second: Stamp,
+        rules: &Rules,
+        now: Instant,
+    ) -> Memory {
+        let after = self.lasting_after(action, second, rules, now);
+        Memory {
+            down: after.ownership.down(),
+            drain: Drain::of(after.debt.as_ref()),
+            contests: after.contest.count(),
+            ..self.memory()
         }
     }
 

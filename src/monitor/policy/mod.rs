@@ -30,34 +30,17 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
+pub use crate::pool::Action;
+
 pub use alarms::{alarms, Alarm, Alarms};
 pub use bar::{control, Login};
-pub use drain::Debt;
+pub use drain::{Debt, Drain};
 pub use evidence::{Age, Evidence, Failing};
 pub use fleet::{Changes, Fleet, News};
 pub use member::{Answer, Member, Memory};
 pub use ownership::OwnDown;
 pub use rank::turn_delay;
 pub use ring::Sync;
-
-/// What the director can be told of a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    MarkDown,
-    /// Move the users of a down backend away.
-    Drain,
-    MarkUp,
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Action::MarkDown => "down",
-            Action::Drain => "drain",
-            Action::MarkUp => "up",
-        })
-    }
-}
 
 /// What is to be done about one backend now.
 #[derive(Clone, Debug, PartialEq, Eq)]

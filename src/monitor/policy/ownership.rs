@@ -1,6 +1,6 @@
 //! Who took a backend down: with `--restore=own` this monitor brings up only what it took down itself.
 //!
-//! A down is ours if we sent HOST-DOWN while the list showed `U`, and the stamp it then shows is not
+//! A down is ours if we sent it while the list showed `U`, and the stamp it then shows is not
 //! older than the second of sending, nor younger than the director can have taken over it. From then
 //! on that stamp proves it. A list with an older stamp, 0 above all, is a restarted director that has
 //! lost its memory: nobody did anything, so the down is still ours when the ring tells the director of
@@ -12,27 +12,31 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Action, Hold, Question, Reason};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::Restore;
 
-/// How long after HOST-DOWN was sent the director may still carry it out: it waits for the ring
+/// How long after a down was sent the director may still carry it out: it waits for the ring
 /// twice, 30 s each time. A list that shows the backend up before that does not prove that it will not.
 pub(super) const DOWN_MAY_LAST: Duration = Duration::from_secs(65);
 
 /// What a director before 2.2.19 gives for a stamp: with it, whoever remembers a down owns it.
 const NEVER_STAMPED: Stamp = Stamp(0);
 
-/// A HOST-DOWN of ours, as the ledger keeps it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A down of ours, written down before it is sent. Its form in the state file is this one, by serde.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnDown {
     /// What the list showed before, with `U`.
     pub stamp_before: Stamp,
     /// The second of the wall clock before it was sent.
     pub sent: Stamp,
     /// The vhost count before: all that brings a backend up again on a director before 2.2.19.
+    #[serde(default)]
     pub vhosts: u32,
     /// The stamp of the down that is ours, once a list has shown it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Stamp>,
 }
 
@@ -40,13 +44,13 @@ pub struct OwnDown {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ownership {
     down: Option<OwnDown>,
-    /// HOST-DOWN was sent and no list has shown it yet.
+    /// A down was sent and no list has shown it yet.
     claim: Option<Claim>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Claim {
-    /// The second of the first HOST-DOWN that no list has shown yet; the latest is not always the one
+    /// The second of the first down that no list has shown yet; the latest is not always the one
     /// that was carried out.
     first_sent: Stamp,
     /// A list may still show it until then.
@@ -54,7 +58,7 @@ struct Claim {
 }
 
 impl Ownership {
-    /// HOST-DOWN is being sent. A down of ours that the director has only forgotten may still be the
+    /// A down is being sent. One of ours that the director has only forgotten may still be the
     /// one that it is told of by the ring.
     pub(super) fn claim(&mut self, down: OwnDown, now: Instant) {
         let stamp = self.down.and_then(|down| down.stamp);

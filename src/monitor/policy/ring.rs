@@ -1,12 +1,10 @@
 //! No changing command, drains included, unless the ring is synced.
 //!
-//! An unsynced director keeps HOST-UP and HOST-DOWN waiting for 30 s, and answers HOST-RESET-USERS
-//! with an `OK` that is not true. A just started one lists every backend as up
-//! until it has heard the ring.
+//! What an unsynced pool is told may come late or never, and what it answers and lists may not be true.
 
 use super::{Hold, Question, Reason};
 
-/// What DIRECTOR-LIST last said of the ring.
+/// What the last reading said of the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sync {
     /// No list has been read yet, or the director no longer answers.

@@ -36,7 +36,7 @@ const RULES: Rules = Rules {
 
 const OWES: Memory = Memory {
     down: None,
-    drain_owed: true,
+    drain: Drain::Owed,
     drained: None,
     contests: 0,
 };
@@ -248,11 +248,11 @@ impl Bench {
     }
 
     fn check_owed(&self, number: u8) {
-        assert!(self.memory(number).drain_owed);
+        assert_eq!(self.memory(number).drain, Drain::Owed);
     }
 
     fn check_paid(&self, number: u8) {
-        assert!(!self.memory(number).drain_owed);
+        assert_eq!(self.memory(number).drain, Drain::NotOwed);
     }
 
     fn send(&mut self, number: u8, action: Action, answer: Answer) {

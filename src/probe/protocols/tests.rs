@@ -1,5 +1,6 @@
 //! Replays the transcripts of `tests/data/dialogues`, and scenes made here, and feeds junk.
 
+mod flip;
 mod play;
 
 use std::fs;

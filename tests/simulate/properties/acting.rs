@@ -10,7 +10,7 @@ use super::terms::{misses, reaction, runs, sees, throughout};
 use super::{breach, Judgement};
 use crate::day::Day;
 use crate::history::{Known, Times, What};
-use crate::monitor::{Disk, Habits};
+use crate::monitor::Habits;
 use crate::world::{Account, Disturbance, Health, Link, Program};
 
 struct Sent<'a> {
@@ -57,7 +57,7 @@ pub fn nothing_is_sent_into_a_ring_that_the_list_shows_unsynced(day: &Day) -> Ju
     }
 }
 
-/// Each goes over a connection of its own (`director::link::send_change`), so that is one a connection.
+/// Each goes over a connection of its own (`pool::link::send`), so that is one a connection.
 pub fn at_most_one_command_a_backend_is_in_flight(day: &Day) -> Judgement {
     match all_sent(day).find(|sent| sent.known.in_flight > 0) {
         Some(sent) => breach(sent.at, format!("w{} sent {}", sent.watcher, sent.action)),
@@ -76,7 +76,7 @@ pub fn every_down_has_a_refuge(day: &Day) -> Judgement {
     let mut cases = 0;
     for sent in all_sent(day) {
         let needs_one = habits(day, &sent).rules.brake != Brake::Off;
-        if sent.action != Action::MarkDown || !needs_one || may_have_waited(day, &sent) {
+        if sent.action != Action::MarkDown || !needs_one {
             continue;
         }
         cases += 1;
@@ -101,9 +101,6 @@ pub fn a_monitor_acts_on_what_it_has_seen_lately(day: &Day) -> Judgement {
                     Action::Drain => continue,
                 };
                 let since = sent.at.checked_sub(lately).unwrap_or(day.history.start);
-                if may_have_waited(day, &sent) {
-                    continue;
-                }
                 cases += 1;
                 if throughout(contrary, since.max(day.history.start), sent.at) {
                     return breach(sent.at, format!("w{watcher} {} b{backend}", sent.action));
@@ -112,17 +109,6 @@ pub fn a_monitor_acts_on_what_it_has_seen_lately(day: &Day) -> Judgement {
         }
     }
     Ok(cases)
-}
-
-/// Whether it may have been decided on up to 0.7 s before it was sent, while the state file's disk was waited for.
-fn may_have_waited(day: &Day, sent: &Sent<'_>) -> bool {
-    let good = day.history.times(true, |what| match what {
-        What::Disturbed(Disturbance::Disk(watcher, disk)) if *watcher == sent.watcher => {
-            Some(*disk == Disk::Good)
-        }
-        _ => None,
-    });
-    !good.contains(sent.at)
 }
 
 pub fn no_down_exceeds_the_operators_limit(day: &Day) -> Judgement {

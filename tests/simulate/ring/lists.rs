@@ -2,13 +2,61 @@
 
 use std::time::Instant;
 
-use poolmon::backend::{Listed, Stamp};
-use poolmon::director::wire::{self, DirectorKind, DirectorStatus, RingDirector};
+use poolmon::backend::{HostState, Listed, Stamp};
+use poolmon::pool::director::wire::{
+    self, Change, DirectorKind, DirectorStatus, HostList, RingDirector,
+};
+use poolmon::pool::Acts;
 
-use super::{Ring, Value};
-use crate::world::{address, director_address};
+use super::{Age, Kind, Ring, Value};
+use crate::world::{address, director_address, number_of};
 
 impl Ring {
+    /// What the directors make of a command; one that they do not know closes the connection.
+    pub fn kind_of(&self, change: &Change) -> Option<Kind> {
+        match (change, self.age) {
+            (Change::HostDown(_), Age::Current | Age::WithoutLimit) => {
+                Some(Kind::State(HostState::Down))
+            }
+            (Change::HostUp(_), Age::Current | Age::WithoutLimit) => {
+                Some(Kind::State(HostState::Up))
+            }
+            (Change::HostSet { vhosts: 0, .. }, Age::VhostCounts) => {
+                Some(Kind::State(HostState::Down))
+            }
+            (Change::HostSet { address, vhosts }, Age::VhostCounts) => {
+                let had = self.entries[number_of(*address)].vhosts;
+                assert_eq!(*vhosts, had, "it is given back what it had");
+                Some(Kind::State(HostState::Up))
+            }
+            (Change::HostFlush(_), _) => Some(Kind::Flush),
+            (Change::HostResetUsers { .. }, Age::Current)
+            | (Change::HostResetUsers { limit: None, .. }, Age::WithoutLimit) => Some(Kind::Reset),
+            (Change::HostResetUsers { .. }, Age::WithoutLimit | Age::VhostCounts)
+            | (Change::HostDown(_) | Change::HostUp(_), Age::VhostCounts) => None,
+            (Change::HostSet { .. }, Age::Current | Age::WithoutLimit) => {
+                unreachable!("these have a state of their own")
+            }
+        }
+    }
+
+    pub fn host_list(&self, director: usize) -> HostList {
+        let mut list = HostList {
+            backends: self.list(director),
+            ..HostList::default()
+        };
+        if self.age == Age::VhostCounts {
+            list.acts = Acts::WeightsOnly;
+            for listed in &mut list.backends {
+                listed.changed = Stamp(0);
+                if listed.state == HostState::Down {
+                    listed.vhosts = 0;
+                }
+            }
+        }
+        list
+    }
+
     pub fn list(&self, director: usize) -> Vec<Listed> {
         let hosts = self.directors[director].hosts.iter();
         let listed = |(backend, value): (usize, &Value)| Listed {
@@ -54,6 +102,11 @@ impl Ring {
             if right != Some(other) && left != Some(other) {
                 let kind = DirectorKind::Unconnected;
                 lines.push(line(other, kind, DirectorStatus::NotConnected));
+            }
+        }
+        if self.age == Age::VhostCounts {
+            for line in &mut lines {
+                line.status = DirectorStatus::NotTold;
             }
         }
         wire::Ring {

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use poolmon::backend::{HostState, Listed};
-use poolmon::director::wire::{self, Change};
 use poolmon::monitor::policy::Action;
 use poolmon::outcome::Outcome;
+use poolmon::pool::director::wire;
+use poolmon::pool::{Command as Sent, Effect};
 
 use super::queue::Event;
 use super::{number_of, Disturbance, Life, Mind, Moment, Watcher, World};
@@ -155,26 +156,31 @@ impl World {
             }
             Order::Send {
                 number,
-                change,
+                command,
                 patience,
             } => {
-                let backend = number_of(change.address());
-                let (action, kind) = match change {
-                    Change::HostDown(_) => (Action::MarkDown, Kind::State(HostState::Down)),
-                    Change::HostUp(_) => (Action::MarkUp, Kind::State(HostState::Up)),
-                    Change::HostResetUsers { .. } => (Action::Drain, Kind::Reset),
-                    Change::HostFlush(_) => (Action::Drain, Kind::Flush),
-                    Change::HostSet { .. } => unreachable!("the directors know states"),
+                let backend = number_of(command.address());
+                let action = match command.effect() {
+                    Effect::State(HostState::Down) | Effect::Weight(0) => Action::MarkDown,
+                    Effect::State(HostState::Up) | Effect::Weight(_) => Action::MarkUp,
+                    Effect::UsersMoved | Effect::UsersForgotten => Action::Drain,
                 };
+                let Sent::Director(change) = command;
+                let kind = self.ring.kind_of(&change);
                 if self.dies_now(watcher, Moment::Recorded) {
                     return;
                 }
                 self.note_sent(watcher, number, backend, action);
-                self.send(watcher, number, backend, kind);
+                let (after, said) = match kind {
+                    Some(kind) => {
+                        self.send(watcher, number, backend, kind);
+                        (patience, Said::Nothing)
+                    }
+                    None => (LOCAL_CALL, Said::Closed),
+                };
                 self.dies_now(watcher, Moment::Sent);
-                let said = Said::Nothing;
                 self.after(
-                    patience,
+                    after,
                     Event::Answered {
                         watcher,
                         life,
@@ -282,7 +288,7 @@ impl World {
         let heard = match self.ring.condition(director) {
             Condition::Running => {
                 let ring = self.ring.director_list(director, now);
-                Heard::Lists(self.ring.list(director), ring)
+                Heard::Lists(self.ring.host_list(director), ring)
             }
             Condition::Frozen if now < began + LISTS_DEADLINE => {
                 return self.after(
@@ -362,6 +368,8 @@ fn rows(heard: &Heard) -> Option<(Vec<Row>, bool)> {
         backend: number_of(listed.address),
         state: listed.state,
     };
-    let synced = ring.state() == wire::RingState::Synced;
-    Some((hosts.iter().map(row).collect(), synced))
+    let state = ring.state();
+    // An old director tells no status, and that holds nothing back.
+    let synced = matches!(state, wire::RingState::Synced | wire::RingState::NotTold);
+    Some((hosts.backends.iter().map(row).collect(), synced))
 }

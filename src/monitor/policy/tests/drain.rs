@@ -58,7 +58,7 @@ fn failed_and_down_by_another() -> Bench {
 fn users_left_after_another_ones_down_are_moved_if_it_has_failed_here() {
     let mut bench = failed_and_down_by_another();
     bench.check_held(0, &Reason::OthersDrain, None);
-    assert!(!bench.memory(0).drain_owed);
+    assert_eq!(bench.memory(0).drain, Drain::NotOwed);
     bench.pass_time(4000);
     bench.check_acts(0, Action::Drain);
     bench.send(0, Action::Drain, Answer::NotDone);

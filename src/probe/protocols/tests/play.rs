@@ -18,7 +18,7 @@ use crate::outcome::Stage;
 
 pub(super) struct Scene {
     pub(super) name: String,
-    protocol: Protocol,
+    pub(super) protocol: Protocol,
     channel: Channel,
     pub(super) account: Option<Account>,
     envelope: Envelope,
@@ -147,6 +147,18 @@ impl Scene {
             milestones: Rc::default(),
         };
         let milestones = Rc::clone(&stream.milestones);
+        let note = |milestone| milestones.borrow_mut().push(milestone);
+        let result = self.talk_over(&mut stream, &note, Play::shake_hands);
+        (result, stream)
+    }
+
+    /// The client's side of it over any stream.
+    pub(super) fn talk_over<S: Read + Write>(
+        &self,
+        stream: &mut S,
+        milestone: &dyn Fn(Milestone),
+        shake_hands: impl Fn(&mut S),
+    ) -> Result<Pass, Failure> {
         let token = token(match self.work {
             Work::Steps(_) => Purpose::Step,
             Work::Deliver | Work::Collect => Purpose::Deep,
@@ -158,13 +170,10 @@ impl Scene {
             auth: self.auth,
             work: self.work,
             token: &token,
-            milestone: &|milestone| milestones.borrow_mut().push(milestone),
+            milestone,
             channel: self.channel,
         };
-        let result = talk(self.protocol, &mut stream, &check, |play| {
-            play.shake_hands();
-        });
-        (result, stream)
+        talk(self.protocol, stream, &check, shake_hands)
     }
 }
 

@@ -10,28 +10,11 @@ use std::str::{self, FromStr};
 
 use super::unescape;
 use crate::backend::{HostState, Listed, Stamp, Tag};
+use crate::pool::{Acts, Malformed};
 use crate::quote::Quote;
 
 /// Lines of a list, without the empty one at its end.
 pub const MOST_LINES: usize = 100_000;
-
-/// The lines of a list that could not be read: the first few, and how many there were.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Malformed {
-    pub shown: Vec<Quote>,
-    pub count: usize,
-}
-
-impl Malformed {
-    const MOST_SHOWN: usize = 8;
-
-    fn add(&mut self, line: &[u8]) {
-        self.count += 1;
-        if self.shown.len() < Malformed::MOST_SHOWN {
-            self.shown.push(Quote::new(line));
-        }
-    }
-}
 
 /// Why a list that was answered is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,22 +39,13 @@ pub trait ListParser: Default {
     fn on_line(&mut self, line: &[u8]) -> Result<Option<Self::List>, ListError>;
 }
 
-/// What the director knows of up and down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Generation {
-    /// HOST-UP and HOST-DOWN, since 2.2.19.
-    #[default]
-    UpDown,
-    /// Only vhost counts, set with HOST-SET: zero is down, and no change is stamped.
-    VhostCounts,
-}
-
 /// A whole answer to HOST-LIST, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostList {
     /// Each address once.
     pub backends: Vec<Listed>,
-    pub generation: Generation,
+    /// HOST-UP and HOST-DOWN since 2.2.19. Before there are only vhost counts, set with HOST-SET.
+    pub acts: Acts,
     /// An address listed again is among them.
     pub malformed: Malformed,
 }
@@ -109,7 +83,7 @@ impl ListParser for HostListParser {
 impl HostListParser {
     fn finish(mut self) -> HostList {
         if self.list.backends.is_empty() && !self.without_state.is_empty() {
-            self.list.generation = Generation::VhostCounts;
+            self.list.acts = Acts::WeightsOnly;
             let backends = self.without_state.into_iter().map(|(_, listed)| listed);
             self.list.backends = backends.collect();
         } else {

@@ -1,6 +1,6 @@
 //! Talking to the admin socket: connections, deadlines, one changing command a connection.
 //!
-//! Every call blocks until its deadline at the latest; the threads in `link` and `watch` make them.
+//! Every call blocks until its deadline at the latest; the threads in `pool/link.rs` and `pool/watch.rs` make them.
 //! No thread is started here, no meaning given to a reply, and no command tried twice.
 
 use std::fs;
@@ -16,9 +16,10 @@ use nix::errno::Errno;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::error::{DirectorError, DirectorFault, DirectorStage};
+use super::reading::Lists;
 use super::socket_file::SocketFile;
-use super::wire::{self, Change, HostList, HostListParser, ListParser, Reply};
-use super::wire::{Ring, RingParser};
+use super::wire::{self, Change, HostListParser, ListParser, RingParser};
+use crate::pool::Reply;
 use crate::quote::Quote;
 
 /// Until a director that runs has accepted a connection and greeted; it takes a millisecond.
@@ -34,16 +35,7 @@ pub fn change(socket: &Path, change: &Change, deadline: Instant) -> Result<Reply
     let mut connection = Connection::open(socket, deadline.min(soon))?;
     connection.write(&change.to_string(), DirectorStage::Command, deadline)?;
     let reply = connection.line(DirectorStage::Reply, deadline)?;
-    Ok(Reply::parse(&connection.buffer[reply]))
-}
-
-/// What the director showed at one time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lists {
-    /// Just before HOST-LIST was sent.
-    pub began: Instant,
-    pub hosts: HostList,
-    pub ring: Ring,
+    Ok(wire::parse_reply(&connection.buffer[reply]))
 }
 
 /// The connection over which the lists are read again and again. It never carries a change.

@@ -10,11 +10,12 @@ use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
+use crate::pool::Reply;
 use crate::quote::Quote;
 
 pub use lists::{
-    DirectorKind, DirectorStatus, Generation, HostList, HostListParser, ListError, ListParser,
-    Malformed, Ring, RingDirector, RingParser, RingState, MOST_LINES,
+    DirectorKind, DirectorStatus, HostList, HostListParser, ListError, ListParser, Ring,
+    RingDirector, RingParser, RingState, MOST_LINES,
 };
 
 /// What both sides say first. A line without its end, as all in this file.
@@ -140,43 +141,15 @@ impl fmt::Display for Change {
     }
 }
 
-/// The answer to a change. Only `Ok` means done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    Ok,
-    /// The director knows no such backend any more.
-    NotFound,
-    /// An earlier change of the backend has not gone round the ring yet.
-    Busy,
-    /// Done or not done: HOST-LIST has to tell.
-    RingSyncTimedOut,
-    TryAgain,
-    Refused(Quote),
-}
-
-impl Reply {
-    pub fn parse(line: &[u8]) -> Reply {
-        match line {
-            b"OK" => Reply::Ok,
-            b"NOTFOUND" => Reply::NotFound,
-            b"host is already being updated - try again later" => Reply::Busy,
-            b"Ring sync timed out" => Reply::RingSyncTimedOut,
-            b"TRYAGAIN" => Reply::TryAgain,
-            _ => Reply::Refused(Quote::new(line)),
-        }
-    }
-}
-
-impl fmt::Display for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reply::Ok => f.write_str("ok"),
-            Reply::NotFound => f.write_str("no such backend"),
-            Reply::Busy => f.write_str("backend is already being updated, try again later"),
-            Reply::RingSyncTimedOut => f.write_str("ring sync timed out"),
-            Reply::TryAgain => f.write_str("try again later"),
-            Reply::Refused(text) => write!(f, "refused {text}"),
-        }
+/// What the director says to a change.
+pub fn parse_reply(line: &[u8]) -> Reply {
+    match line {
+        b"OK" => Reply::Ok,
+        b"NOTFOUND" => Reply::NotFound,
+        b"host is already being updated - try again later" => Reply::Busy,
+        b"Ring sync timed out" => Reply::RingSyncTimedOut,
+        b"TRYAGAIN" => Reply::TryAgain,
+        _ => Reply::Refused(Quote::new(line)),
     }
 }
 

@@ -1,6 +1,5 @@
 //! A director that does what the script says, on a socket in a folder of its own.
 
-use std::error::Error;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -10,6 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use super::DirectorFault::*;
 use super::*;
+use crate::pool::{Loss, PoolError};
 
 const GREETED: &str = "VERSION\tdirector-doveadm\t1\t0\n";
 const HOSTS: &str = "192.0.2.1\t100\t3\tnorth\tU\t0\n192.0.2.2\t100\t0\t\tD\t17\n\n";
@@ -138,10 +138,11 @@ fn check_lists(steps: &[Step], deadline: Instant) -> Result<Lists, DirectorError
 
 /// The error's stage and text, without the socket's path.
 fn told(error: DirectorError) -> (DirectorStage, String) {
-    let text = error.to_string();
-    let start = format!("director {}: {}: ", error.socket.display(), error.stage);
+    let stage = error.stage;
+    let start = format!("director {}: {stage}: ", error.socket.display());
+    let text = PoolError::from(error).to_string();
     let cause = text.strip_prefix(&start).expect("where, stage, cause");
-    (error.stage, cause.to_owned())
+    (stage, cause.to_owned())
 }
 
 #[test]
@@ -195,12 +196,9 @@ fn every_change_has_a_connection_of_its_own() {
 #[test]
 fn no_command_is_sent_before_the_directors_greeting() {
     let script = vec![Hear(wire::GREETING), Hang];
-    let error = check_change(script, too_soon()).unwrap_err();
+    let error = PoolError::from(check_change(script, too_soon()).unwrap_err());
     assert!(!error.leaves_doubt());
-    assert_eq!(
-        told(error),
-        (DirectorStage::Greeting, "timed out".to_owned())
-    );
+    assert_eq!(error.cause, "greeting: timed out");
 }
 
 #[test]
@@ -257,10 +255,10 @@ fn what_goes_wrong_with_a_change_is_told_by_stage_and_cause() {
 fn a_director_that_does_not_reply_costs_the_deadline_and_no_more() {
     let began = Instant::now();
     let script = then(greeting(), &[Hear("HOST-DOWN\t192.0.2.7"), Hang]);
-    let error = check_change(script, too_soon()).unwrap_err();
+    let error = PoolError::from(check_change(script, too_soon()).unwrap_err());
     assert!(began.elapsed() >= Duration::from_millis(60));
     assert!(error.leaves_doubt());
-    assert_eq!(told(error), (DirectorStage::Reply, "timed out".to_owned()));
+    assert_eq!(error.cause, "reply: timed out");
 }
 
 #[test]
@@ -346,30 +344,30 @@ fn a_socket_that_cannot_be_connected_to_says_why() {
         (&too_long, "path must be", "is this the path that -S "),
     ] {
         let error = change(path, &down(), soon()).unwrap_err();
+        let is_local = matches!(error.fault, Io(_));
+        let error = PoolError::from(error);
         assert!(!error.leaves_doubt());
-        assert!(error.advice().starts_with(advice), "{}", error.advice());
-        let is_io = matches!(error.fault, Io(_));
-        assert_eq!(error.source().is_some(), is_io);
-        let (stage, told_cause) = told(error);
-        assert_eq!(stage, DirectorStage::Connect);
-        assert!(told_cause.starts_with(cause), "{told_cause}");
+        assert_eq!(error.loss == Loss::Local, is_local);
+        assert!(error.advice.starts_with(advice), "{}", error.advice);
+        let told = error.cause.strip_prefix("connect: ").expect(&error.cause);
+        assert!(told.starts_with(cause), "{told}");
     }
 }
 
 #[test]
 fn who_may_not_connect_is_told_as_whom_it_tried() {
     let fault = DirectorFault::from(io::Error::from_raw_os_error(Errno::EACCES as i32));
-    let error = DirectorError {
+    let error = PoolError::from(DirectorError {
         socket: PathBuf::from("/run/dovecot/director-admin"),
         stage: DirectorStage::Connect,
         fault,
-    };
+    });
     assert_eq!(
         error.to_string(),
         "director /run/dovecot/director-admin: connect: permission denied"
     );
     let user = nix::unistd::geteuid();
-    assert!(error.advice().starts_with(&format!("may user {user} ")));
+    assert!(error.advice.starts_with(&format!("may user {user} ")));
 }
 
 #[test]
@@ -512,7 +510,7 @@ fn what_is_no_list_is_told_by_stage_and_cause() {
 fn text_behind_a_list_is_not_taken_for_the_next_answer() {
     let steps = [Hear(wire::HOST_LIST), Say(format!("{HOSTS}{RING}")), Hang];
     let error = check_lists(&steps, soon()).unwrap_err();
-    assert!(matches!(error.fault, Unasked(_)), "{error}");
+    assert!(matches!(error.fault, Unasked(_)), "{error:?}");
     assert_eq!(error.stage, DirectorStage::DirectorList);
 }
 

@@ -1,8 +1,9 @@
-//! The director's admin socket: `wire` is what is said there, `client` is how it is said in time,
-//! `link` are the threads that wait for a change's reply, `watch` is the one that reads the lists,
+//! The director as a pool, by its admin socket: `wire` is what is said there, `acts` is which command carries
+//! out an act, `reading` is what its lists say in the words of all pools, `client` is how it is said in time,
 //! `error` is what can go wrong, `socket_file` tells whether the path still leads to the same socket.
 //!
-//! Nothing here decides anything or keeps state between two commands; that is the engine's.
+//! Nothing here decides anything. What has been learnt of a director is in `acts::Ways`, which the engine
+//! keeps.
 //!
 //! What a director does, in Dovecot 2.2.18 to 2.3.21 (`src/director/doveadm-connection.c`, and watched
 //! on 2.3.19), and what follows from it:
@@ -22,9 +23,9 @@
 //! - A director that has just started lists every backend as up until it has heard the ring.
 //! - Stamps are whole seconds of each director's own clock, and only ever raised.
 
-pub mod client;
+pub mod acts;
+pub(crate) mod client;
 pub mod error;
-pub mod link;
+pub mod reading;
 mod socket_file;
-pub mod watch;
 pub mod wire;

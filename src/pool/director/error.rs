@@ -2,7 +2,6 @@
 //!
 //! Values and words only. It opens nothing.
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -10,6 +9,7 @@ use std::path::PathBuf;
 use nix::unistd::geteuid;
 
 use super::wire::ListError;
+use crate::pool::{Access, Loss, PoolError, Stage};
 use crate::quote::Quote;
 
 /// Where the operator says which socket it is: poolmon's option and dovemon's key.
@@ -124,34 +124,8 @@ pub struct DirectorError {
 }
 
 impl DirectorError {
-    /// Whether the director may have carried out the change all the same. If not, it has certainly
-    /// not seen the command.
-    pub fn leaves_doubt(&self) -> bool {
-        match self.stage {
-            DirectorStage::Command | DirectorStage::Reply => true,
-            DirectorStage::Connect
-            | DirectorStage::SocketFile
-            | DirectorStage::Greeting
-            | DirectorStage::HostList
-            | DirectorStage::DirectorList => false,
-        }
-    }
-}
-
-impl DirectorError {
-    /// Whether the director closed the connection where a reply was due: its way to say that it
-    /// does not know the command, or this form of it.
-    pub fn is_close_for_reply(&self) -> bool {
-        matches!(
-            (self.stage, &self.fault),
-            (DirectorStage::Reply, DirectorFault::Closed)
-        )
-    }
-}
-
-impl DirectorError {
     /// What an operator has to check, as a question.
-    pub fn advice(&self) -> String {
+    fn advice(&self) -> String {
         match (&self.fault, self.stage) {
             (DirectorFault::NotThere | DirectorFault::Refused | DirectorFault::Gone, _) => format!(
                 "is Dovecot running, is this the socket that {OPTION} should name, and has its \
@@ -188,18 +162,31 @@ impl DirectorError {
     }
 }
 
-impl fmt::Display for DirectorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let socket = self.socket.display();
-        write!(f, "director {socket}: {}: {}", self.stage, self.fault)
-    }
-}
-
-impl Error for DirectorError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.fault {
-            DirectorFault::Io(error) => Some(error),
-            _ => None,
+impl From<DirectorError> for PoolError {
+    fn from(error: DirectorError) -> PoolError {
+        let loss = match error.fault {
+            DirectorFault::Gone | DirectorFault::Changed => Loss::Moved,
+            DirectorFault::Closed | DirectorFault::CutList => Loss::Closed,
+            DirectorFault::Io(_) => Loss::Local,
+            _ => Loss::Other,
+        };
+        let stage = match error.stage {
+            DirectorStage::Connect | DirectorStage::SocketFile | DirectorStage::Greeting => {
+                Stage::Connection
+            }
+            DirectorStage::HostList | DirectorStage::DirectorList => Stage::Reading,
+            DirectorStage::Command => Stage::Command,
+            DirectorStage::Reply => Stage::Reply,
+        };
+        PoolError {
+            stage,
+            loss,
+            cause: format!("{}: {}", error.stage, error.fault),
+            advice: error.advice(),
+            pool: Access::Director {
+                socket: error.socket,
+            }
+            .to_string(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::backend::{HostState, Listed, Stamp, Tag};
+use crate::pool::{Acts, Malformed};
 
 fn check<P: ListParser>(answer: &[u8]) -> Result<P::List, ListError> {
     let mut parser = P::default();
@@ -114,7 +115,7 @@ fn only_the_word_ok_alone_means_done() {
             Reply::Refused(Quote::new("vhost count too large")),
         ),
     ] {
-        assert_eq!(Reply::parse(line.as_bytes()), expected);
+        assert_eq!(parse_reply(line.as_bytes()), expected);
     }
 }
 
@@ -220,7 +221,7 @@ fn a_list_without_states_is_of_a_director_that_knows_only_vhost_counts() {
         "junk\n192.0.2.1\t100\t7\n192.0.2.2\t0\t0\n192.0.2.2\t9\t0\n\n",
     ] {
         let list = hosts(answer);
-        assert_eq!(list.generation, Generation::VhostCounts);
+        assert_eq!(list.acts, Acts::WeightsOnly);
         let seen: Vec<_> = list
             .backends
             .iter()
@@ -240,7 +241,7 @@ fn a_list_without_states_is_of_a_director_that_knows_only_vhost_counts() {
 #[test]
 fn a_line_without_a_state_among_others_is_malformed() {
     let list = hosts("192.0.2.1\t100\t0\n192.0.2.2\t100\t0\t\tU\t0\n\n");
-    assert_eq!(list.generation, Generation::UpDown);
+    assert_eq!(list.acts, Acts::UpAndDown);
     assert_eq!((list.backends.len(), list.malformed.count), (1, 1));
 }
 

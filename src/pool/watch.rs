@@ -1,22 +1,17 @@
-//! The thread that reads both lists every second, over the standing connection.
+//! The thread that reads a pool every second, over a connection that stands.
 //!
 //! It keeps that pace by itself and passes on each reading. It must not retry or reopen anything, nor know
 //! what a list means.
 
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
-use super::client::{Lists, Standing};
-use super::error::DirectorError;
+use super::{Access, Connection, PoolError, Reading, READING_DEADLINE};
 use crate::inbox::{self, Inbox, Mail};
-
-/// Both lists of one reading. A director that runs answers in a millisecond.
-pub const LISTS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A local call of a fraction of a millisecond: so that another's act, a new backend or a restarted
 /// director is seen within a second, whatever the interval of the probes.
@@ -24,20 +19,16 @@ const READING_INTERVAL: Duration = Duration::from_secs(1);
 
 const STACK: usize = 256 * 1024;
 
-/// One reading of the lists, or why there was none. After an error the thread has ended.
-pub type Reading = Result<Lists, DirectorError>;
-
 /// What the thread has to say, with the number of its connection.
 #[derive(Debug)]
 pub enum Word {
+    /// One reading, or why there was none. After an error the thread has ended.
     Read {
         connection: u64,
-        reading: Reading,
+        reading: Result<Reading, PoolError>,
     },
     /// The thread has ended by a defect.
-    Ended {
-        connection: u64,
-    },
+    Ended { connection: u64 },
 }
 
 /// The standing connection over which the lists are read. Closed when dropped, or by its first error.
@@ -51,10 +42,10 @@ enum Order {
 
 impl Watch {
     /// Opens the connection of this number and reads at once, in a thread of its own.
-    pub fn open(socket: PathBuf, connection: u64, words: Sender<Word>) -> io::Result<Watch> {
+    pub fn open(access: Access, connection: u64, words: Sender<Word>) -> io::Result<Watch> {
         let (orders, inbox) = inbox::inbox();
         let thread = Thread {
-            socket,
+            access,
             connection,
             inbox,
             words: words.clone(),
@@ -77,7 +68,7 @@ impl Watch {
 }
 
 struct Thread {
-    socket: PathBuf,
+    access: Access,
     connection: u64,
     inbox: Inbox<Order>,
     words: Sender<Word>,
@@ -92,14 +83,14 @@ enum Pause {
 
 impl Thread {
     fn run(self) {
-        let deadline = Instant::now() + LISTS_DEADLINE;
-        let mut standing = match Standing::open(&self.socket, deadline) {
+        let deadline = Instant::now() + READING_DEADLINE;
+        let mut standing = match Connection::open(&self.access, deadline) {
             Ok(standing) => standing,
             Err(error) => return self.tell(Err(error)),
         };
         loop {
             let begins = Instant::now();
-            let reading = standing.read(begins + LISTS_DEADLINE);
+            let reading = standing.read(begins + READING_DEADLINE);
             let has_ended = reading.is_err();
             self.tell(reading);
             if has_ended || self.pause(begins + READING_INTERVAL) == Pause::Closed {
@@ -120,7 +111,7 @@ impl Thread {
         }
     }
 
-    fn tell(&self, reading: Reading) {
+    fn tell(&self, reading: Result<Reading, PoolError>) {
         let connection = self.connection;
         // At the end of the program nobody listens.
         let _ = self.words.send(Word::Read {
@@ -165,7 +156,10 @@ mod tests {
         let listener = UnixListener::bind(&socket).unwrap();
         let director = thread::spawn(move || director(&listener, 4));
         let (words, said) = unbounded();
-        let watch = Watch::open(socket.clone(), 7, words).unwrap();
+        let access = Access::Director {
+            socket: socket.clone(),
+        };
+        let watch = Watch::open(access, 7, words).unwrap();
         let read = || match said.recv_timeout(PATIENCE).unwrap() {
             Word::Read {
                 connection: 7,
@@ -180,7 +174,7 @@ mod tests {
         assert!(third.began >= second.began + READING_INTERVAL);
         let users: Vec<u64> = [first, second, third, read().unwrap()]
             .iter()
-            .map(|lists| lists.hosts.backends[0].users)
+            .map(|reading| reading.members[0].users)
             .collect();
         assert_eq!(users, [1, 2, 3, 4]);
         director.join().unwrap();

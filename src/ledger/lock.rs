@@ -1,0 +1,43 @@
+//! Which of several running monitors keeps its memory in a state file: the first one.
+//!
+//! What is locked is a file beside it, `.lock`, since each writing puts another in the state file's place.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use fs2::FileExt;
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+
+use super::file;
+
+/// Whose the state file is, until this is dropped or the process ends.
+#[derive(Debug)]
+pub enum Keeper {
+    /// Without a file where nothing can be written, or where the file system knows no locks.
+    ThisMonitor(Option<File>),
+    Another,
+}
+
+/// Makes the state file's folder if only that is missing.
+pub fn keeper(path: &Path) -> Keeper {
+    // What cannot be made is told by whoever writes there.
+    let _ = file::make_folder(path);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+        .open(file::with_suffix(path, ".lock"));
+    let file = match file {
+        Ok(file) => file,
+        Err(_) => return Keeper::ThisMonitor(None),
+    };
+    match file.try_lock_exclusive() {
+        Ok(()) => Keeper::ThisMonitor(Some(file)),
+        Err(cause) if cause.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
+            Keeper::Another
+        }
+        Err(_) => Keeper::ThisMonitor(None),
+    }
+}

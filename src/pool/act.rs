@@ -1,0 +1,101 @@
+//! What a pool can be told of a backend, what that makes of the backend, and what a pool answers.
+//!
+//! Values only. How an act is said is each kind's own business.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use crate::backend::HostState;
+use crate::quote::Quote;
+
+/// What a pool can be told of a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    MarkDown,
+    /// Move the users of a down backend away.
+    Drain,
+    MarkUp,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Action::MarkDown => "down",
+            Action::Drain => "drain",
+            Action::MarkUp => "up",
+        })
+    }
+}
+
+/// An action that is to be carried out, with all that a pool may need for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub address: IpAddr,
+    pub action: Action,
+    /// How users are moved away.
+    pub drain: DrainMode,
+    /// The weight that the backend had before this monitor took it down, if that is known.
+    pub vhosts_before: Option<u32>,
+}
+
+/// How a down backend's users are moved away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrainMode {
+    /// Kicked, so many at a time; they connect elsewhere.
+    Move {
+        limit: MoveLimit,
+    },
+    /// Forgotten, poolmon's way: open sessions go on hanging.
+    Drop,
+    Leave,
+}
+
+/// How many users are moved at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MoveLimit {
+    #[default]
+    All,
+    /// At least one: a director refuses zero.
+    AtMost(NonZeroU32),
+}
+
+/// What a command makes of the backend in the pool's list, once it is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// This state, with the stamp of the change.
+    State(HostState),
+    /// This weight. Zero is down, any other is up, and no change is stamped.
+    Weight(u32),
+    /// No users: they are kicked and can connect elsewhere.
+    UsersMoved,
+    /// No users: it is forgotten where they are; open sessions go on.
+    UsersForgotten,
+}
+
+/// What a pool says to a command. Only `Ok` means done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    Ok,
+    /// The pool knows no such backend any more.
+    NotFound,
+    /// An earlier change of the backend is not complete yet.
+    Busy,
+    /// Done or not done: the list has to tell.
+    RingSyncTimedOut,
+    TryAgain,
+    Refused(Quote),
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reply::Ok => f.write_str("ok"),
+            Reply::NotFound => f.write_str("no such backend"),
+            Reply::Busy => f.write_str("backend is already being updated, try again later"),
+            Reply::RingSyncTimedOut => f.write_str("ring sync timed out"),
+            Reply::TryAgain => f.write_str("try again later"),
+            Reply::Refused(text) => write!(f, "refused {text}"),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What can go wrong with a pool, as far as the engine and the log need to know it.
+//!
+//! Values and words only. Each kind of pool has its own faults and words, and makes this of them.
+
+use std::fmt;
+
+/// Why a pool was not read, or what kept a command from its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolError {
+    /// Which pool, as `Access` says it.
+    pub pool: String,
+    pub stage: Stage,
+    pub loss: Loss,
+    /// In the words of this kind of pool.
+    pub cause: String,
+    /// What an operator has to check, as a question.
+    pub advice: String,
+}
+
+/// Where in a connection's life it happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Until something can be asked over it.
+    Connection,
+    Reading,
+    /// Writing a command.
+    Command,
+    /// Waiting for the answer to a command.
+    Reply,
+}
+
+/// What the engine has to know of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The way to the pool leads elsewhere since the connection was opened, or nowhere.
+    Moved,
+    /// The other side ended the connection.
+    Closed,
+    /// Such as a lack of descriptors: another connection would be no better.
+    Local,
+    Other,
+}
+
+impl PoolError {
+    /// Whether a command may have been carried out all the same. If not, the pool has certainly not seen it.
+    pub fn leaves_doubt(&self) -> bool {
+        match self.stage {
+            Stage::Command | Stage::Reply => true,
+            Stage::Connection | Stage::Reading => false,
+        }
+    }
+
+    /// Whether the connection was closed where an answer to a command was due.
+    pub fn is_close_for_reply(&self) -> bool {
+        (self.stage, self.loss) == (Stage::Reply, Loss::Closed)
+    }
+}
+
+impl fmt::Display for PoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.pool, self.cause)
+    }
+}
+
+impl std::error::Error for PoolError {}

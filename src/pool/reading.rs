@@ -1,0 +1,73 @@
+//! One reading of a pool: its members, and whether and how it can be told something now.
+//!
+//! Values only.
+
+use std::time::{Duration, Instant};
+
+use crate::backend::Listed;
+use crate::quote::Quote;
+
+/// How long one reading may take, opening the connection included. A pool that runs answers in a
+/// millisecond.
+pub const READING_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What a pool showed at one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Just before the pool was asked.
+    pub began: Instant,
+    /// Each address once.
+    pub members: Vec<Listed>,
+    pub readiness: Readiness,
+    /// How many monitors may move before this one (`policy::turn_delay`).
+    pub movers_before: usize,
+    pub acts: Acts,
+    /// An address listed again is among them.
+    pub malformed: Malformed,
+}
+
+/// Whether it is safe to change something now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    Synced,
+    Unsynced,
+    /// The pool does not say. That is no bad news.
+    NotTold,
+    /// A word that we do not know is taken for unsynced. Empty if there was none where one was due.
+    Unknown(Quote),
+}
+
+/// What there is to tell a pool with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Acts {
+    /// Up and down are commands, and each change is stamped.
+    #[default]
+    UpAndDown,
+    /// Only weights can be set: zero is down, and no change is stamped.
+    WeightsOnly,
+}
+
+/// The lines of a list that could not be read: the first few, and how many there were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Malformed {
+    pub shown: Vec<Quote>,
+    pub count: usize,
+}
+
+impl Malformed {
+    const MOST_SHOWN: usize = 8;
+
+    pub(super) fn add(&mut self, line: &[u8]) {
+        self.count += 1;
+        if self.shown.len() < Malformed::MOST_SHOWN {
+            self.shown.push(Quote::new(line));
+        }
+    }
+
+    /// With those of another list of the same reading.
+    pub(super) fn and(mut self, others: Malformed) -> Malformed {
+        self.count += others.count;
+        self.shown.extend(others.shown);
+        self
+    }
+}
