@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 mod explain;
+pub(crate) mod nagios;
 pub(crate) mod reading;
 mod status;
 

@@ -6,6 +6,7 @@ pub(crate) mod document;
 pub(crate) mod explain;
 pub(crate) mod forecast;
 pub(crate) mod judgement;
+pub(crate) mod nagios;
 mod status;
 pub(crate) mod table;
 pub(crate) mod terminal;
