@@ -17,6 +17,8 @@ DOCDIR = $(DATADIR)/doc/poolmon
 BASHCOMPDIR = $(DATADIR)/bash-completion/completions
 ZSHCOMPDIR = $(DATADIR)/zsh/site-functions
 UNITDIR = $(PREFIX)/lib/systemd/system
+# Where Nagios and Icinga look for plugins.
+PLUGINDIR = $(PREFIX)/lib/nagios/plugins
 # What the installed files refer to.
 SYSCONFDIR = /etc
 RUNSTATEDIR = /var/run
@@ -96,12 +98,15 @@ install:
 		mv "$(DESTDIR)$$to.new" "$(DESTDIR)$$to"; \
 	done
 	@$(call second_name,poolmon.8,$(DESTDIR)$(MANDIR)/man8/dovemon.8)
+	@$(INSTALL) -d "$(DESTDIR)$(PLUGINDIR)"
+	@$(call second_name,$(program_from_plugins),$(DESTDIR)$(PLUGINDIR)/check_poolmon)
 
 # Removes what install has put there, given the same PREFIX and DESTDIR; configuration and logs stay.
 uninstall:
 	rm -f "$(DESTDIR)$(SBINDIR)/poolmon"
 	@$(call no_second_name,poolmon,$(DESTDIR)$(SBINDIR)/dovemon)
 	@$(call no_second_name,poolmon.8,$(DESTDIR)$(MANDIR)/man8/dovemon.8)
+	@$(call no_second_name,$(program_from_plugins),$(DESTDIR)$(PLUGINDIR)/check_poolmon)
 	@set -e; $(each_text) do \
 		echo "rm -f $(DESTDIR)$$to"; rm -f "$(DESTDIR)$$to"; \
 	done
@@ -113,11 +118,15 @@ uninstall:
 define texts
 644 etc/man/poolmon.8 $(MANDIR)/man8/poolmon.8
 644 etc/man/poolmon-status.8 $(MANDIR)/man8/poolmon-status.8
+644 etc/man/poolmon-explain.8 $(MANDIR)/man8/poolmon-explain.8
+644 etc/man/check_poolmon.8 $(MANDIR)/man8/check_poolmon.8
 644 etc/man/poolmon.conf.5 $(MANDIR)/man5/poolmon.conf.5
 644 etc/man/dovemon.config.yml.5 $(MANDIR)/man5/dovemon.config.yml.5
 644 etc/man/dovemon.testaccounts.yml.5 $(MANDIR)/man5/dovemon.testaccounts.yml.5
 644 etc/completion/poolmon.bash $(BASHCOMPDIR)/poolmon
 644 etc/completion/poolmon.zsh $(ZSHCOMPDIR)/_poolmon
+644 etc/completion/check_poolmon.bash $(BASHCOMPDIR)/check_poolmon
+644 etc/completion/check_poolmon.zsh $(ZSHCOMPDIR)/_check_poolmon
 644 init/poolmon.service $(UNITDIR)/poolmon.service
 755 init/poolmon.debian $(DOCDIR)/init/poolmon.debian
 755 init/poolmon.redhat $(DOCDIR)/init/poolmon.redhat
@@ -127,11 +136,16 @@ define texts
 644 etc/dovemon.config.yml $(DOCDIR)/examples/dovemon.config.yml
 644 etc/dovemon.testaccounts.yml $(DOCDIR)/examples/dovemon.testaccounts.yml
 644 etc/credentials $(DOCDIR)/examples/credentials
+644 etc/icinga2/poolmon.conf $(DOCDIR)/examples/icinga2.conf
+644 etc/nagios/poolmon.cfg $(DOCDIR)/examples/nagios.cfg
 644 etc/logrotate $(DOCDIR)/examples/logrotate
 644 etc/dovecot-listener.conf $(DOCDIR)/examples/dovecot-listener.conf
 endef
 export texts
 each_text = printf '%s\n' "$$texts" | while read -r mode from to;
+
+# What a link in the folder of plugins has to say, so that it also holds below another root.
+program_from_plugins = $(shell realpath -ms --relative-to="$(PLUGINDIR)" "$(SBINDIR)/poolmon")
 
 # A link dovemon beside the file of ours, unless somebody else has something of that name there:
 # Dovecot Pro has a program so called.

@@ -1,4 +1,4 @@
-//! The two names that the program goes by, and what depends on the name.
+//! The names that the program goes by, and what depends on the name.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,6 +10,8 @@ pub enum Program {
     Poolmon,
     /// Called by a link of that name: dovemon's configuration, from dovemon's places.
     Dovemon,
+    /// Called by a link of that name: the plugin for Nagios and Icinga.
+    CheckPoolmon,
 }
 
 /// Where dovemon has its configuration, in the order of looking.
@@ -28,6 +30,7 @@ impl Program {
     pub fn called(word: Option<&OsStr>) -> Program {
         match word.map(Path::new).and_then(Path::file_name) {
             Some(name) if name.as_bytes() == b"dovemon" => Program::Dovemon,
+            Some(name) if name.as_bytes() == b"check_poolmon" => Program::CheckPoolmon,
             _ => Program::Poolmon,
         }
     }
@@ -36,13 +39,14 @@ impl Program {
         match self {
             Program::Poolmon => "poolmon",
             Program::Dovemon => "dovemon",
+            Program::CheckPoolmon => "check_poolmon",
         }
     }
 
     /// Where its configuration is unless it is named, the best place first.
     pub fn configurations(self) -> &'static [&'static str] {
         match self {
-            Program::Poolmon => &[],
+            Program::Poolmon | Program::CheckPoolmon => &[],
             Program::Dovemon => &CONFIGURATIONS,
         }
     }
@@ -50,7 +54,7 @@ impl Program {
     /// The same for the file of accounts.
     pub fn accounts(self) -> &'static [&'static str] {
         match self {
-            Program::Poolmon => &[],
+            Program::Poolmon | Program::CheckPoolmon => &[],
             Program::Dovemon => &ACCOUNTS,
         }
     }
@@ -73,6 +77,10 @@ mod tests {
             ("dovemon", Program::Dovemon),
             ("/opt/dovemon/poolmon", Program::Poolmon),
             ("poolmon", Program::Poolmon),
+            (
+                "/usr/lib/nagios/plugins/check_poolmon",
+                Program::CheckPoolmon,
+            ),
             ("", Program::Poolmon),
             ("/", Program::Poolmon),
         ] {

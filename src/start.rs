@@ -50,6 +50,9 @@ const NO_CONFIG: u8 = 4;
 
 /// The whole program; `arguments` without its name.
 pub fn main(called: Program, mut arguments: Vec<OsString>) -> ExitCode {
+    if called == Program::CheckPoolmon {
+        return app::nagios::run(app::nagios::Called::Plugin, arguments);
+    }
     let first = arguments.first().filter(|_| called == Program::Poolmon);
     if let Some(word) = first.and_then(|first| app::word(first)) {
         arguments.remove(0);

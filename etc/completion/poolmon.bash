@@ -1,6 +1,6 @@
 # bash completion for poolmon. A test compares its options with the program's.
 
-# What may stand behind a word such as status: its options, as its help has them, and the backends.
+# What may stand behind a word such as status or explain: its options, as its help has them, and the backends.
 _poolmon_word() {
     local current=${COMP_WORDS[COMP_CWORD]} program=${COMP_WORDS[0]} word=${COMP_WORDS[1]} words=
 
@@ -19,7 +19,7 @@ _poolmon_word() {
 }
 
 _poolmon() {
-    if [[ $COMP_CWORD -ge 2 && ${COMP_WORDS[1]} == status ]]; then
+    if [[ $COMP_CWORD -ge 2 && ${COMP_WORDS[1]} =~ ^(status|explain)$ ]]; then
         _poolmon_word
         return
     fi
@@ -67,7 +67,7 @@ _poolmon() {
     --hold) words="60 300" ;;
     --lmtp-from | --lmtp-to) return ;;
     *)
-        [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status "
+        [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain "
         words+="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
             --starttls --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change

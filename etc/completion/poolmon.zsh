@@ -1,8 +1,8 @@
 #compdef poolmon dovemon
 # zsh completion for poolmon. A test compares its options with the program's.
 
-# What may stand behind a word such as status: its options, as its help has them, and the backends.
-if (( CURRENT > 2 )) && [[ ${words[2]} == status ]]; then
+# What may stand behind a word such as status or explain: its options, as its help has them, and the backends.
+if (( CURRENT > 2 )) && [[ ${words[2]} == (status|explain) ]]; then
     if [[ ${words[CURRENT-1]} == *-file ]]; then
         _files
     elif [[ $PREFIX == -* ]]; then
@@ -12,7 +12,10 @@ if (( CURRENT > 2 )) && [[ ${words[2]} == status ]]; then
     fi
     return
 fi
-(( CURRENT != 2 )) || [[ $PREFIX == -* ]] || compadd -- status
+if (( CURRENT == 2 )) && [[ $PREFIX != -* ]]; then
+    compadd -- status explain
+    return
+fi
 
 _arguments -s -S \
     '(-S --socket)'{-S+,--socket=}'[the admin socket of the director]:socket:_files' \

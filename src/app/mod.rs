@@ -6,6 +6,8 @@
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
+mod explain;
+pub(crate) mod nagios;
 pub(crate) mod reading;
 mod status;
 
@@ -19,7 +21,7 @@ pub(crate) struct Word {
 }
 
 /// In the order of the help.
-pub(crate) static WORDS: &[Word] = &[status::WORD];
+pub(crate) static WORDS: &[Word] = &[status::WORD, explain::WORD];
 
 /// The word that this argument is, if it is one.
 pub(crate) fn word(argument: &OsStr) -> Option<&'static Word> {

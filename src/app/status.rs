@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use nix::unistd::isatty;
 
+use super::nagios;
 use super::reading::{self, Freshness, ReadingError};
 use super::Word;
 use crate::quote::Quote;
@@ -36,7 +37,12 @@ const USUAL_WIDTH: usize = 120;
 /// What standard output's descriptor is.
 const STDOUT: i32 = 1;
 
-fn run(arguments: Vec<OsString>) -> ExitCode {
+fn run(mut arguments: Vec<OsString>) -> ExitCode {
+    // Its options are a plugin's.
+    if let Some(place) = arguments.iter().position(|argument| argument == "--nagios") {
+        arguments.remove(place);
+        return nagios::run(nagios::Called::Status, arguments);
+    }
     let choices = match options::parse(arguments) {
         Ok(Asked::Help) => return end(print(&options::help())),
         Ok(Asked::Show(choices)) => *choices,

@@ -19,7 +19,7 @@ pub mod error;
 pub mod file;
 pub mod help;
 pub mod kind;
-mod nearest;
+pub(crate) mod nearest;
 mod number;
 pub mod roster;
 pub mod settings;

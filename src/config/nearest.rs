@@ -12,7 +12,7 @@ pub fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<
 }
 
 /// How many letters have to be put in, left out, replaced or exchanged with their neighbour.
-fn distance(one: &str, other: &str) -> usize {
+pub(crate) fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     // No key is that long, and the work grows with the square.
     if one.len() > 100 {

@@ -51,6 +51,8 @@ pub struct Monitor {
     pub interval: Span,
     pub dry_run: bool,
     pub restore: Restore,
+    /// After how many healthy rounds in a row a failed backend is healthy.
+    pub rise: u32,
     /// When the settings were last read, and whether they were good.
     pub reload: Reload,
 }

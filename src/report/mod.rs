@@ -3,10 +3,14 @@
 //! Words, local times and levels are its business; what is said, and when, is the engine's.
 
 pub(crate) mod document;
+pub(crate) mod explain;
+pub(crate) mod forecast;
 pub(crate) mod judgement;
+pub(crate) mod nagios;
 mod status;
 pub(crate) mod table;
 pub(crate) mod terminal;
+pub(crate) mod words;
 
 use std::time::Duration;
 

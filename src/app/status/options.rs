@@ -111,8 +111,17 @@ const ROWS: &[Row] = &[
         Takes::Nothing,
         "exit as a Nagios plugin: 0 all is well, 1 a warning, 2 critical, 3 nothing to show",
     ),
+    row(
+        "",
+        NAGIOS,
+        Takes::Nothing,
+        "be the plugin check_poolmon; --nagios --help tells its other options",
+    ),
     row("h", HELP, Takes::Nothing, "print this text"),
 ];
+
+/// Whoever sees it asks for another face, with options of its own.
+pub(super) const NAGIOS: &str = "nagios";
 
 /// What is wanted.
 #[derive(Debug)]

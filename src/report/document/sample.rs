@@ -26,6 +26,7 @@ pub(crate) fn five_troubles() -> Document {
             interval: 30.0,
             dry_run: false,
             restore: Restore::Any,
+            rise: 1,
             reload: Reload {
                 at: WRITTEN - 86_400.0,
                 good: true,
@@ -180,8 +181,8 @@ fn backend(last: u8) -> Backend {
             retry: None,
         },
         wanted: None,
-        services: vec![service("imap:143"), service("imaps:993")],
-        attempts: vec![attempt("imap:143", "ok"), attempt("imaps:993", "ok")],
+        services: vec![service("imap:143"), service("imap+tls:993")],
+        attempts: vec![attempt("imap:143", "ok"), attempt("imap+tls:993", "ok")],
         changes: Vec::new(),
         day: day(0),
     }
@@ -233,7 +234,7 @@ fn failed_and_down() -> Backend {
         verdict: Verdict::Failed,
         verdict_since: Some(WRITTEN - 350.0),
         cause: format!("imap:143 {text}"),
-        services: vec![refused, service("imaps:993")],
+        services: vec![refused, service("imap+tls:993")],
         attempts: vec![attempt("imap:143", "ok"), attempt("imap:143", text)],
         changes: vec![Change {
             at: WRITTEN - 347.0,
@@ -302,7 +303,7 @@ fn failed_and_held() -> Backend {
             action: Action::Down,
             rules,
         }),
-        services: vec![silent, service("imaps:993")],
+        services: vec![silent, service("imap+tls:993")],
         attempts: vec![attempt("imap:143", "ok"), attempt("imap:143", text)],
         day: day(3),
         ..backend(8)
@@ -337,7 +338,7 @@ fn password_refused() -> Backend {
         verdict: Verdict::Failed,
         verdict_since: Some(WRITTEN - 300.0),
         cause: format!("imap:143 {text}"),
-        services: vec![refused, service("imaps:993")],
+        services: vec![refused, service("imap+tls:993")],
         attempts: vec![attempt("imap:143", "ok"), attempt("imap:143", text)],
         day: day(6),
         ..backend(10)
@@ -366,7 +367,7 @@ fn stages() -> Vec<StageTime> {
 }
 
 fn service(name: &str) -> Service {
-    let has_tls = name.starts_with("imaps");
+    let has_tls = name.contains("+tls");
     Service {
         service: name.to_string(),
         result: CheckResult::Pass,

@@ -22,6 +22,8 @@ const MAN: &str = "etc/man/poolmon.8";
 const CONFIG_MAN: &str = "etc/man/dovemon.config.yml.5";
 const OPTIONS_MAN: &str = "etc/man/poolmon.conf.5";
 const STATUS_MAN: &str = "etc/man/poolmon-status.8";
+const EXPLAIN_MAN: &str = "etc/man/poolmon-explain.8";
+const PLUGIN_MAN: &str = "etc/man/check_poolmon.8";
 const BASH: &str = "etc/completion/poolmon.bash";
 const ZSH: &str = "etc/completion/poolmon.zsh";
 
@@ -342,7 +344,14 @@ fn the_log_lines_of_the_man_page_are_those_of_the_program() {
 #[test]
 fn no_man_page_has_a_fault_that_mandoc_finds() {
     let place = Place::new();
-    for page in [MAN, CONFIG_MAN, OPTIONS_MAN, STATUS_MAN] {
+    for page in [
+        MAN,
+        CONFIG_MAN,
+        OPTIONS_MAN,
+        STATUS_MAN,
+        EXPLAIN_MAN,
+        PLUGIN_MAN,
+    ] {
         let mut lint = Command::new("mandoc");
         // Style is about the length of lines in the source and about other pages' presence.
         lint.args(["-T", "lint", "-W", "warning"])
@@ -378,6 +387,44 @@ fn bash_completes_the_word_status_and_its_options() {
         (&["status", "--w"], "--watch|"),
         // No word is one behind an option.
         (&["-f", "st"], "|"),
+    ] {
+        let mut bash = Command::new("bash");
+        bash.args(["--norc", "-c", script])
+            .arg(project(BASH))
+            .arg(&program)
+            .args(words);
+        let said = command::run(&mut bash, place.folder(), SOON).success();
+        assert_eq!(said, expected, "{words:?}");
+    }
+}
+
+#[test]
+fn the_man_page_of_explain_has_the_options_of_its_help() {
+    let place = Place::new();
+    let mut explain = Command::new(binary());
+    explain.args(["explain", "--help"]);
+    let help = command::run(&mut explain, place.folder(), SOON).success();
+    let in_page: BTreeSet<String> = items_of(EXPLAIN_MAN, "OPTIONS")
+        .iter()
+        .flat_map(|(head, _)| long_names(&head.replace("Fl -", "--")))
+        .collect();
+    assert_eq!(in_page, long_names(&help));
+    let synopsis = text_of(EXPLAIN_MAN).replace("Fl -", "--");
+    assert_eq!(long_names(&synopsis), in_page);
+}
+
+#[test]
+fn bash_completes_the_word_explain_and_its_options() {
+    let place = Place::new();
+    let script = "source \"$0\"; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _poolmon; \
+                  printf '%s|' \"${COMPREPLY[@]}\"";
+    let program = binary().display().to_string();
+    for (words, expected) in [
+        (&["ex"][..], "explain|"),
+        (&["explain", "--j"], "--json|"),
+        (&["explain", "--"], "--json|--status-file|--help|"),
+        // No word is one behind an option.
+        (&["-f", "ex"], "|"),
     ] {
         let mut bash = Command::new("bash");
         bash.args(["--norc", "-c", script])
@@ -445,7 +492,7 @@ fn zsh_completes_options_and_their_values() {
         ("--flush=", &["move", "drop", "none"][..]),
         ("--re", &["--retries", "--retry-delay", "--restore"]),
         ("-f --onc", &["--once"]),
-        ("", &["status"]),
+        ("", &["status", "explain"]),
     ] {
         let mut zsh = Command::new("zsh");
         zsh.args(["-f", "-c", ZSH_TYPES, "zsh"])

@@ -23,16 +23,20 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 /// The mode that every symbolic link has.
 const LINK: u32 = 0o777;
 
-const INSTALLED: [(&str, u32); 21] = [
+const INSTALLED: [(&str, u32); 28] = [
+    ("lib/nagios/plugins/check_poolmon", LINK),
     ("lib/systemd/system/poolmon.service", 0o644),
     ("sbin/dovemon", LINK),
     ("sbin/poolmon", 0o755),
+    ("share/bash-completion/completions/check_poolmon", 0o644),
     ("share/bash-completion/completions/poolmon", 0o644),
     ("share/doc/poolmon/examples/credentials", 0o644),
     ("share/doc/poolmon/examples/dovecot-listener.conf", 0o644),
     ("share/doc/poolmon/examples/dovemon.config.yml", 0o644),
     ("share/doc/poolmon/examples/dovemon.testaccounts.yml", 0o644),
+    ("share/doc/poolmon/examples/icinga2.conf", 0o644),
     ("share/doc/poolmon/examples/logrotate", 0o644),
+    ("share/doc/poolmon/examples/nagios.cfg", 0o644),
     ("share/doc/poolmon/examples/poolmon.conf", 0o644),
     ("share/doc/poolmon/init/poolmon.debian", 0o755),
     ("share/doc/poolmon/init/poolmon.redhat", 0o755),
@@ -41,9 +45,12 @@ const INSTALLED: [(&str, u32); 21] = [
     ("share/man/man5/dovemon.config.yml.5", 0o644),
     ("share/man/man5/dovemon.testaccounts.yml.5", 0o644),
     ("share/man/man5/poolmon.conf.5", 0o644),
+    ("share/man/man8/check_poolmon.8", 0o644),
     ("share/man/man8/dovemon.8", LINK),
+    ("share/man/man8/poolmon-explain.8", 0o644),
     ("share/man/man8/poolmon-status.8", 0o644),
     ("share/man/man8/poolmon.8", 0o644),
+    ("share/zsh/site-functions/_check_poolmon", 0o644),
     ("share/zsh/site-functions/_poolmon", 0o644),
 ];
 
