@@ -40,6 +40,9 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
     lines.add("log", log(settings));
     lines.add("lock file", settings.files.lock.display());
     lines.add("state file", settings.files.state.display());
+    for (publication, path) in settings.files.published.files() {
+        lines.add(&publication.to_string(), path.display());
+    }
     lines.0
 }
 

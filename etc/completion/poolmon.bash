@@ -45,6 +45,11 @@ _poolmon() {
         compopt -o filenames 2>/dev/null
         return
         ;;
+    --status-file | --metrics-file | --html-file)
+        mapfile -t COMPREPLY < <(compgen -W no -- "$current"; compgen -f -- "$current")
+        compopt -o filenames 2>/dev/null
+        return
+        ;;
     --tls-name)
         mapfile -t COMPREPLY < <(compgen -A hostname -- "$current")
         return
@@ -72,7 +77,8 @@ _poolmon() {
             --starttls --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
             -n --dry-run --config --accounts --write-missing-config --check-config --once
-            -f --foreground -k --lockfile -l --logfile --state-file -d --debug -h --help --version"
+            -f --foreground -k --lockfile -l --logfile --state-file --status-file --metrics-file
+            --html-file -d --debug -h --help --version"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

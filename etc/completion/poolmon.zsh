@@ -51,6 +51,9 @@ _arguments -s -S \
     '(-k --lockfile)'{-k+,--lockfile=}'[the PID file]:file:_files' \
     '(-l --logfile)'{-l+,--logfile=}'[where to log]:target:{_alternative "names\:target\:(syslog)" "files\:file\:_files"}' \
     '--state-file=[what has to outlive a restart]:file:_files' \
+    '--status-file=[where to write how all stands, as JSON]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
+    '--metrics-file=[where to write metrics for Prometheus]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
+    '--html-file=[where to write a page that shows how all stands]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
     '(-d --debug)'{-d,--debug}'[log each check too]' \
     '(- *)'{-h,-\?,--help}'[print a help text]' \
     '(- *)--version[print the version]'

@@ -185,7 +185,7 @@ pub(crate) fn freshness(document: &Document, now: f64, is_running: bool) -> Fres
     let age = (now - document.poolmon.written).max(0.0);
     let age_in_full = Duration::from_secs_f64(age.min(1e9));
     let bearable = (INTERVALS * document.poolmon.interval).max(SOON);
-    match (is_running, age <= bearable) {
+    match (is_running && !document.poolmon.ended, age <= bearable) {
         (false, _) => Freshness::Ended(age_in_full),
         (true, true) => Freshness::Fresh,
         (true, false) => Freshness::Old(age_in_full),
@@ -251,5 +251,12 @@ mod tests {
         assert_eq!(at(-5.0, true), Freshness::Fresh, "a clock that was set");
         assert_eq!(at(91.0, true), Freshness::Old(Duration::from_secs(91)));
         assert_eq!(at(1.0, false), Freshness::Ended(Duration::from_secs(1)));
+        // Another process may have its number by now.
+        let mut ended = document.clone();
+        ended.poolmon.ended = true;
+        assert_eq!(
+            freshness(&ended, written + 1.0, true),
+            Freshness::Ended(Duration::from_secs(1))
+        );
     }
 }

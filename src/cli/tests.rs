@@ -13,7 +13,8 @@ use crate::config::choice::Usual;
 use crate::config::chosen::SaidBy;
 use crate::config::settings::{
     Accounts, Auth, Brake, Deeds, DrainMode, Facility, Files, Hook, LogTarget, MoveLimit, Pace,
-    Plan, Probing, Restore, Retries, Rules, RunMode, Settings, StartTls, Steps, Syslog, Unknown,
+    Plan, Probing, Published, Restore, Retries, Rules, RunMode, Settings, StartTls, Steps, Syslog,
+    Unknown,
 };
 use crate::config::table::options;
 use crate::config::table::DefaultsOf;
@@ -115,6 +116,11 @@ fn without_options_everything_is_as_poolmon_had_it() {
             files: Files {
                 lock: "/var/run/poolmon.pid".into(),
                 state: "/var/lib/poolmon/state.yml".into(),
+                published: Published {
+                    status: Some("/run/poolmon/status.json".into()),
+                    metrics: None,
+                    page: None,
+                },
                 log: LogTarget::File("/var/log/poolmon.log".into()),
             },
             run: RunMode::Daemon,

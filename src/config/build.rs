@@ -10,7 +10,8 @@ use log::LevelFilter;
 use super::chosen::{Chosen, Said, SaidBy};
 use super::settings::{
     Accounts, Deeds, DrainMode, Files, Hook, ImapSteps, LmtpSteps, LogTarget, Pace, Plan,
-    Pop3Steps, Probing, Rapid, Retries, Rules, RunMode, Settings, Steps, Syslog, Unknown,
+    Pop3Steps, Probing, Published, Rapid, Retries, Rules, RunMode, Settings, Steps, Syslog,
+    Unknown,
 };
 use super::table::{self, DefaultsOf};
 use super::trust::{Certificates, Verify};
@@ -59,6 +60,11 @@ impl Chosen {
                 log: all.log(run, called),
                 lock: all.lockfile.value,
                 state: all.state_file.value,
+                published: Published {
+                    status: all.status_file.value,
+                    metrics: all.metrics_file.value,
+                    page: all.html_file.value,
+                },
             },
             socket: all.director_admin_socket.value,
             accounts: Accounts {

@@ -109,6 +109,10 @@ chosen! {
     syslog_facility: Facility,
     lockfile: PathBuf,
     state_file: PathBuf,
+    /// None: not written.
+    status_file: Option<PathBuf>,
+    metrics_file: Option<PathBuf>,
+    html_file: Option<PathBuf>,
     help: bool,
     version: bool,
 }

@@ -1,5 +1,5 @@
 //! No file that the monitor writes may be another file that it needs: the lock file is emptied and
-//! removed, the state file replaced, the log file appended to.
+//! removed, the state file and those for whoever looks replaced, the log file appended to.
 //!
 //! Files are told by device and inode, so that another name of one (a link, a mount) is found out. It
 //! opens nothing.
@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::settings::{LogTarget, Settings};
+use super::settings::{LogTarget, Publication, Settings};
 use crate::quote::Quote;
 
 /// How many symbolic links are followed one after another, as Linux has it.
@@ -26,6 +26,9 @@ pub enum Purpose {
     /// Where a damaged state file is put aside.
     DamagedState,
     Log,
+    Published(Publication),
+    /// What it is written to before it takes its name.
+    NewPublished(Publication),
     Director,
     Syslog,
     Config,
@@ -44,6 +47,8 @@ impl Purpose {
                 | Purpose::NewState
                 | Purpose::DamagedState
                 | Purpose::Log
+                | Purpose::Published(_)
+                | Purpose::NewPublished(_)
         )
     }
 
@@ -51,6 +56,7 @@ impl Purpose {
     fn choice(self) -> Purpose {
         match self {
             Purpose::NewState | Purpose::DamagedState => Purpose::State,
+            Purpose::NewPublished(publication) => Purpose::Published(publication),
             other => other,
         }
     }
@@ -68,6 +74,20 @@ impl fmt::Display for Purpose {
                 "damaged state file (the name of --state-file or state_file, and .damaged)"
             }
             Purpose::Log => "log file (-l, logfile)",
+            Purpose::Published(Publication::Status) => "status file (--status-file, status_file)",
+            Purpose::Published(Publication::Metrics) => {
+                "metrics file (--metrics-file, metrics_file)"
+            }
+            Purpose::Published(Publication::Page) => "page (--html-file, html_file)",
+            Purpose::NewPublished(Publication::Status) => {
+                "new status file (the name of --status-file or status_file, and .new)"
+            }
+            Purpose::NewPublished(Publication::Metrics) => {
+                "new metrics file (the name of --metrics-file or metrics_file, and .new)"
+            }
+            Purpose::NewPublished(Publication::Page) => {
+                "new page (the name of --html-file or html_file, and .new)"
+            }
             Purpose::Director => "director's socket (-S, director_admin_socket)",
             Purpose::Syslog => "syslog's socket (logger_socket_addr)",
             Purpose::Config => "configuration (--config)",
@@ -134,8 +154,8 @@ fn of(
     accounts: Option<&Path>,
 ) -> Vec<(Purpose, PathBuf)> {
     let files = &settings.files;
-    let beside = |suffix: &str| {
-        let mut name = files.state.clone().into_os_string();
+    let beside = |path: &Path, suffix: &str| {
+        let mut name = path.to_owned().into_os_string();
         name.push(suffix);
         PathBuf::from(name)
     };
@@ -148,8 +168,11 @@ fn of(
     let named = [
         (Purpose::Lock, Some(files.lock.clone())),
         (Purpose::State, Some(files.state.clone())),
-        (Purpose::NewState, Some(beside(".new"))),
-        (Purpose::DamagedState, Some(beside(".damaged"))),
+        (Purpose::NewState, Some(beside(&files.state, ".new"))),
+        (
+            Purpose::DamagedState,
+            Some(beside(&files.state, ".damaged")),
+        ),
         (Purpose::Log, log),
         (Purpose::Director, Some(settings.socket.clone())),
         (Purpose::Syslog, syslog),
@@ -162,7 +185,16 @@ fn of(
         ),
         (Purpose::Script, script),
     ];
-    let there = named.into_iter();
+    let published = files.published.files().flat_map(|(publication, path)| {
+        [
+            (Purpose::Published(publication), Some(path.to_owned())),
+            (
+                Purpose::NewPublished(publication),
+                Some(beside(path, ".new")),
+            ),
+        ]
+    });
+    let there = named.into_iter().chain(published);
     there
         .filter_map(|(purpose, path)| Some((purpose, path?)))
         .collect()
@@ -241,6 +273,9 @@ mod tests {
             let mut choices = Chosen {
                 lockfile: self.path("lock").into(),
                 state_file: self.path("state").into(),
+                status_file: Some(self.path("status")).into(),
+                metrics_file: Some(self.path("metrics")).into(),
+                html_file: Some(self.path("page")).into(),
                 logfile: self.path("log").into(),
                 director_admin_socket: self.path("socket").into(),
                 credfile: self.path("credentials").into(),
@@ -269,9 +304,12 @@ mod tests {
         }
     }
 
-    const OTHERS: [&str; 9] = [
+    const OTHERS: [&str; 12] = [
         "lock",
         "state",
+        "status",
+        "metrics",
+        "page",
         "log",
         "socket",
         "credentials",
@@ -330,6 +368,23 @@ mod tests {
                             folder.settings(|choices| choices.state_file = path.clone().into()),
                         ),
                         (
+                            "status",
+                            folder.settings(|choices| {
+                                choices.status_file = Some(path.clone()).into()
+                            }),
+                        ),
+                        (
+                            "metrics",
+                            folder.settings(|choices| {
+                                choices.metrics_file = Some(path.clone()).into();
+                            }),
+                        ),
+                        (
+                            "page",
+                            folder
+                                .settings(|choices| choices.html_file = Some(path.clone()).into()),
+                        ),
+                        (
                             "log",
                             folder.settings(|choices| choices.logfile = path.clone().into()),
                         ),
@@ -344,9 +399,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_state_file_is_written_by_is_its_own_as_well() {
+    fn what_a_file_is_written_by_is_its_own_as_well() {
         let folder = Folder::new("state");
-        for name in ["state.new", "state.damaged"] {
+        for name in ["state.new", "state.damaged", "status.new", "page.new"] {
             let path = folder.path(name);
             let said = folder.said(&folder.settings(|choices| choices.lockfile = path.into()));
             assert!(

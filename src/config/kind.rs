@@ -33,6 +33,8 @@ pub enum Kind {
     Path(Place<PathBuf>),
     /// The same, or in the file nothing at all.
     OptionalPath(Place<PathBuf>),
+    /// A path, or `no` or nothing at all for none.
+    PathOrNo(Place<Option<PathBuf>>),
     /// A host name, or in the file nothing at all.
     OptionalName(Place<String>),
     /// A mail address, which may be empty.
@@ -66,6 +68,7 @@ impl Kind {
             Kind::Count(..) => "number",
             Kind::Port(_) | Kind::Services(..) => "port",
             Kind::Path(_) | Kind::OptionalPath(_) => "path",
+            Kind::PathOrNo(_) => "path|no",
             Kind::OptionalName(_) | Kind::Address(_) | Kind::Word(..) => "word",
         }
     }
@@ -125,6 +128,15 @@ impl Kind {
                     return Err("a path".to_owned());
                 }
                 place(chosen).say(text.into(), by);
+            }
+            Kind::PathOrNo(place) if text.is_empty() || values::truth(word) == Some(false) => {
+                place(chosen).say(None, by);
+            }
+            Kind::PathOrNo(place) => {
+                if text.as_bytes().contains(&0) {
+                    return Err(values::PATH_OR_NO.to_owned());
+                }
+                place(chosen).say(Some(text.into()), by);
             }
             Kind::OptionalName(place) if text.is_empty() && may_be_none => {
                 *place(chosen) = Said::default();

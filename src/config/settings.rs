@@ -50,6 +50,14 @@ impl Settings {
         anchor(&mut self.socket);
         anchor(&mut self.files.lock);
         anchor(&mut self.files.state);
+        let Published {
+            status,
+            metrics,
+            page,
+        } = &mut self.files.published;
+        for path in [status, metrics, page] {
+            path.iter_mut().for_each(anchor);
+        }
         match &mut self.files.log {
             LogTarget::File(log) => anchor(log),
             LogTarget::Syslog(syslog) => syslog.socket.iter_mut().for_each(anchor),
@@ -266,6 +274,60 @@ pub struct Files {
     /// The ledger.
     pub state: PathBuf,
     pub log: LogTarget,
+    pub published: Published,
+}
+
+/// The files that are written for whoever looks, each if it is wanted. None holds a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    pub status: Option<PathBuf>,
+    pub metrics: Option<PathBuf>,
+    pub page: Option<PathBuf>,
+}
+
+/// One of these files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Publication {
+    /// How all stands, as JSON: `report::document`.
+    Status,
+    /// For Prometheus.
+    Metrics,
+    /// For a web server.
+    Page,
+}
+
+impl Publication {
+    /// The option that names its file.
+    pub fn option(self) -> &'static str {
+        match self {
+            Publication::Status => "--status-file",
+            Publication::Metrics => "--metrics-file",
+            Publication::Page => "--html-file",
+        }
+    }
+}
+
+impl fmt::Display for Publication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Publication::Status => "status file",
+            Publication::Metrics => "metrics file",
+            Publication::Page => "page",
+        })
+    }
+}
+
+impl Published {
+    /// Those that are wanted.
+    pub fn files(&self) -> impl Iterator<Item = (Publication, &Path)> {
+        let all = [
+            (Publication::Status, &self.status),
+            (Publication::Metrics, &self.metrics),
+            (Publication::Page, &self.page),
+        ];
+        let wanted = all.into_iter();
+        wanted.filter_map(|(publication, path)| Some((publication, path.as_deref()?)))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

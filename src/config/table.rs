@@ -10,8 +10,8 @@ use super::choice::Usual::{Made, Value};
 use super::choice::{choice, Choice, KeyFace, OptionFace, Usual};
 use super::chosen::Chosen;
 use super::kind::Kind::{
-    Address, Count, Delay, Limit, OptionalName, OptionalPath, Path, Port, Seconds, Services, Truth,
-    Word,
+    Address, Count, Delay, Limit, OptionalName, OptionalPath, Path, PathOrNo, Port, Seconds,
+    Services, Truth, Word,
 };
 use super::values;
 use crate::service::Security;
@@ -370,6 +370,19 @@ pub static CHOICES: &[Choice] = &[
         .added_option("state-file", Text("PATH"), Value("/var/lib/poolmon/state.yml"))
         .added_key("state_file", Value("/var/lib/poolmon/state.yml"))
         .help("what has to outlive a restart"),
+    choice(PathOrNo(|to| &mut to.status_file))
+        .added_option("status-file", Text("PATH|no"), Value("/run/poolmon/status.json"))
+        .added_key("status_file", Value("/run/poolmon/status.json"))
+        .help("where to write how all stands, as JSON, for whoever looks; no for nowhere"),
+    choice(PathOrNo(|to| &mut to.metrics_file))
+        .added_option("metrics-file", Text("PATH|no"), NONE)
+        .added_key("metrics_file", NONE)
+        .help("where to write metrics for Prometheus, such as a .prom file in the folder of \
+               node_exporter's textfile collector"),
+    choice(PathOrNo(|to| &mut to.html_file))
+        .added_option("html-file", Text("PATH|no"), NONE)
+        .added_key("html_file", NONE)
+        .help("where to write a page that shows how all stands, for any web server"),
     choice(Truth(|to| &mut to.help))
         .option("help", "h?", Nothing, NONE)
         .help("print this help (also -?)"),

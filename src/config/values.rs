@@ -152,6 +152,9 @@ pub fn host_name(text: &str) -> Option<String> {
     (fits || text.parse::<IpAddr>().is_ok()).then(|| text.to_owned())
 }
 
+/// A file of this name is `./no`.
+pub const PATH_OR_NO: &str = "a path, or no";
+
 pub const ADDRESS: &str = "an address without spaces, control characters, < and >";
 
 /// It is sent between `<` and `>`; nothing in it may end that or the line.

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use super::{Memory, Terms};
 use crate::backend::Stamp;
+use crate::config::settings::Publication;
 use crate::pool::{PoolError, Reading, Reply};
 use crate::schedule::Finding;
 
@@ -60,6 +62,12 @@ pub enum Input {
     /// All that was to be written up to this number is on disk, or why it is not.
     StateWritten {
         number: u64,
+        result: Result<(), String>,
+    },
+    /// What became of writing this file for whoever looks.
+    Published {
+        publication: Publication,
+        path: PathBuf,
         result: Result<(), String>,
     },
     /// No thread could be started to run the script for this backend's change.

@@ -356,6 +356,7 @@ impl Engine {
         self.lists.tells_sync = *readiness != Readiness::NotTold;
         if self.lists.ring.map(|(before, _)| before) != Some(sync) {
             self.lists.ring = Some((sync, now));
+            self.note_news();
         }
         self.fleet.on_sync(sync);
         match readiness {

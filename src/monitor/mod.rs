@@ -19,6 +19,7 @@ mod memory;
 mod notices;
 mod output;
 pub mod policy;
+mod publishing;
 mod reload;
 mod restarts;
 mod snapshot;
@@ -31,7 +32,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::config::roster::Roster;
-use crate::config::settings::Settings;
+use crate::config::settings::{Publication, Settings};
 
 use alarms::AlarmReview;
 use crew::Worker;
@@ -44,6 +45,7 @@ use local_faults::LocalFaults;
 use memory::StateFile;
 use notices::{Alarms, Notices};
 use policy::{Action, Decision, Fleet, Hold, Need};
+use publishing::Publishing;
 use restarts::Restarts;
 
 pub use alarms::Topic;
@@ -53,8 +55,8 @@ pub(crate) use memory::DISK_PATIENCE;
 pub use output::{Event, Level, Output, Told};
 pub use policy::Memory;
 pub use snapshot::{
-    AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView, PollView,
-    Snapshot, Summary, TagView,
+    AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView, MonitorView,
+    PollView, Snapshot, Summary, TagView,
 };
 pub(crate) use status::brief;
 
@@ -75,6 +77,8 @@ pub enum Notice {
     NoThread,
     /// Not all backends can be probed at once.
     FewDescriptors,
+    /// A file for whoever looks cannot be written.
+    Unpublished(Publication),
 }
 
 /// What the operator wants, as it was read at the start or by a reload.
@@ -124,6 +128,11 @@ pub struct Engine {
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
     history: History,
+    publishing: Publishing,
+    /// When the settings were last read, and whether they were good.
+    settings_read: (Instant, bool),
+    /// Nothing is decided any more.
+    has_ended: bool,
 }
 
 /// When all that is held back is looked at again, since what was found out about one backend may be what
@@ -178,6 +187,9 @@ impl Engine {
             said_failures: SaidFailures::default(),
             unobserved: 0,
             history: History::default(),
+            publishing: Publishing::new(),
+            settings_read: (now.instant, true),
+            has_ended: false,
         };
         engine.put(Output::TellManager(Told::Ready));
         engine
@@ -209,11 +221,17 @@ impl Engine {
                 self.on_command_not_started(number, &cause);
             }
             Input::StateWritten { number, result } => self.on_state_written(number, &result),
+            Input::Published {
+                publication,
+                path,
+                result,
+            } => self.on_published(publication, &path, &result),
             Input::ScriptNotStarted { address, cause } => self.error(format!(
                 "{address}: no thread to run the script for its change: {cause}"
             )),
             Input::Asked(Request::Stop) => {
                 self.put(Output::TellManager(Told::Stopping));
+                self.publish_end();
                 self.put(Output::End);
             }
             Input::Asked(Request::Reload) => self.on_reload_wanted(),
@@ -250,6 +268,7 @@ impl Engine {
                 .then_some(self.held_review.not_before),
             self.local_faults.due(),
             self.alarms_due(),
+            self.publishing_due(),
         ];
         let ends = self.holds.values().filter_map(|hold| hold.until);
         timers.into_iter().flatten().chain(ends).min()
@@ -264,9 +283,13 @@ impl Engine {
         self.send_decided();
         self.review_alarms();
         self.tend_lists();
+        self.publish_when_due();
     }
 
     fn put(&mut self, output: Output) {
+        if publishing::is_news(&output) {
+            self.note_news();
+        }
         self.outputs.push_back(output);
     }
 
@@ -385,6 +408,7 @@ impl Engine {
         }
         let previous = self.holds.insert(address, hold.clone());
         if previous.map(|hold| hold.reason).as_ref() != Some(&hold.reason) {
+            self.note_news();
             let rule = hold.reason.rule();
             self.debug(format!(
                 "{address}: {} held by rule {rule}: {}",
@@ -394,7 +418,9 @@ impl Engine {
     }
 
     fn lift_hold(&mut self, address: IpAddr) {
-        self.holds.remove(&address);
+        if self.holds.remove(&address).is_some() {
+            self.note_news();
+        }
     }
 
     fn probe_now(&mut self, address: IpAddr) {

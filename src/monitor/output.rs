@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::snapshot::{BackendHistory, Snapshot, Summary};
 use super::Memory;
 use crate::backend::HostState;
-use crate::config::settings::{Hook, Settings};
+use crate::config::settings::{Hook, Published, Settings};
 use crate::outcome::Outcome;
 use crate::pool::{Access, Command};
 use crate::target::Target;
@@ -56,6 +56,12 @@ pub enum Output {
         to: HostState,
     },
     Say(Event),
+    /// Write these files for whoever looks, and remove those that were written before and are not among
+    /// them.
+    Publish {
+        snapshot: Box<Snapshot>,
+        files: Published,
+    },
     ShowStatus(Box<Snapshot>),
     ShowHistory(Vec<BackendHistory>),
     TellManager(Told),

@@ -17,6 +17,7 @@ impl Engine {
 
     /// The settings, or why the old ones stay.
     pub(super) fn on_settings(&mut self, terms: Result<Box<Terms>, String>) {
+        self.settings_read = (self.now.instant, terms.is_ok());
         match terms {
             Ok(terms) => self.take_up(*terms),
             Err(cause) => self.error(cause),
@@ -50,6 +51,7 @@ impl Engine {
             self.end_alarms_of_checks();
             self.fleet.on_other_services();
         }
+        self.on_files_to_publish(&settings.files.published);
         self.settings = settings;
         let before = std::mem::replace(&mut self.roster, roster);
         self.set_workers_to_work(&before);

@@ -6,13 +6,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::backend::{Listed, Tag};
-use crate::config::settings::Deeds;
+use crate::config::settings::{Deeds, Restore};
 use crate::monitor::policy::{Hold, Sync};
 use crate::pool::Command;
 
 /// How all stands at one time.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
+    pub monitor: MonitorView,
     /// In the order of addresses.
     pub backends: Vec<BackendView>,
     /// A line each, of those that were said and have not ended.
@@ -26,6 +27,20 @@ pub struct Snapshot {
     pub commands: Vec<CommandView>,
     /// Until something is due, if nothing happens before.
     pub next: Option<Duration>,
+}
+
+/// What the monitor was told to do.
+#[derive(Clone, Copy, Debug)]
+pub struct MonitorView {
+    /// Between two rounds of a backend.
+    pub interval: Duration,
+    pub restore: Restore,
+    /// After how many healthy rounds in a row a failed backend is healthy.
+    pub rise: u32,
+    /// How long ago the settings were last read, and whether they were good.
+    pub read: (Duration, bool),
+    /// It has been stopped: nothing is done any more.
+    pub has_ended: bool,
 }
 
 /// The backends of one tag.

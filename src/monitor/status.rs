@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::lines::{service_of, FORMER_SERVICE};
 use super::snapshot::{
-    AsOf, BackendView, Checks, Currency, DirectorView, Snapshot, Summary, TagView,
+    AsOf, BackendView, Checks, Currency, DirectorView, MonitorView, Snapshot, Summary, TagView,
 };
 use super::{Engine, Output};
 use crate::backend::{HostState, Tag};
@@ -37,7 +37,15 @@ impl Engine {
     /// How all stands now.
     pub fn snapshot(&self) -> Snapshot {
         let alarms = self.alarms.said();
+        let (read, were_good) = self.settings_read;
         Snapshot {
+            monitor: MonitorView {
+                interval: self.settings.pace.interval,
+                restore: self.settings.rules.restore,
+                rise: self.settings.pace.rise,
+                read: (self.now.instant.saturating_duration_since(read), were_good),
+                has_ended: self.has_ended,
+            },
             backends: self
                 .fleet
                 .members()

@@ -1,5 +1,7 @@
 //! What keeps this room pure, and what the engine answers to single inputs; days of them are the simulator's.
 
+mod publishing;
+
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::accounts::Backends;
 use crate::config::chosen::Chosen;
 use crate::config::roster::Roster;
+use crate::config::settings::Published;
 use crate::config::table::DefaultsOf;
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::pool::{
@@ -112,11 +115,15 @@ struct Bench {
     engine: Engine,
     start: Instant,
     second: u64,
+    /// Of a second.
+    beyond: Duration,
     said: Vec<String>,
     /// The commands that were to be sent, with their numbers.
     sent: Vec<(u64, Command)>,
     /// The numbers of the workers that were started.
     workers: Vec<u64>,
+    /// When the files for whoever looks were to be written, and which.
+    published: Vec<(Duration, Published)>,
     disk: Disk,
     /// What the state file holds.
     state_file: Remembered,
@@ -145,18 +152,26 @@ fn listed(number: u8, state: HostState) -> Listed {
     }
 }
 
+fn terms(choices: Chosen) -> Terms {
+    let settings = choices.build(DefaultsOf::Poolmon, Program::Poolmon);
+    let settings = settings.unwrap();
+    Terms {
+        roster: Roster::new(&settings, None, Backends::new()),
+        settings,
+        remarks: Vec::new(),
+        unverified: None,
+        summary: String::new(),
+    }
+}
+
 impl Bench {
     fn new() -> Bench {
+        Bench::with(Chosen::default())
+    }
+
+    fn with(choices: Chosen) -> Bench {
         let start = Instant::now();
-        let defaults = Chosen::default().build(DefaultsOf::Poolmon, Program::Poolmon);
-        let settings = defaults.unwrap();
-        let terms = Terms {
-            roster: Roster::new(&settings, None, Backends::new()),
-            settings,
-            remarks: Vec::new(),
-            unverified: None,
-            summary: String::new(),
-        };
+        let terms = terms(choices);
         let now = Now {
             instant: start,
             second: Stamp(1_800_000_000),
@@ -165,18 +180,20 @@ impl Bench {
             engine: Engine::new(terms, Remembered::new(), 100, now),
             start,
             second: 0,
+            beyond: Duration::ZERO,
             said: Vec::new(),
             sent: Vec::new(),
             workers: Vec::new(),
             disk: Disk::Good,
             state_file: Remembered::new(),
             unwritten: Vec::new(),
+            published: Vec::new(),
         }
     }
 
     fn now(&self) -> Now {
         Now {
-            instant: self.start + Duration::from_secs(self.second),
+            instant: self.start + Duration::from_secs(self.second) + self.beyond,
             second: Stamp(1_800_000_000 + self.second),
         }
     }
@@ -193,6 +210,9 @@ impl Bench {
                     number, command, ..
                 } => self.sent.push((number, command)),
                 Output::StartWorker { number, .. } => self.workers.push(number),
+                Output::Publish { files, .. } => {
+                    self.published.push((now.instant - self.start, files));
+                }
                 Output::WriteState { number, entries } => {
                     self.unwritten.push((number, entries));
                     if self.disk == Disk::Good {

@@ -55,6 +55,9 @@ pub struct Monitor {
     pub rise: u32,
     /// When the settings were last read, and whether they were good.
     pub reload: Reload,
+    /// It was stopped and has written this last; what it knew was so then.
+    #[serde(default)]
+    pub ended: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -520,5 +523,8 @@ pub enum Reply {
 
 #[cfg(test)]
 pub(crate) mod fields;
+mod from_snapshot;
 #[cfg(test)]
 pub(crate) mod sample;
+
+pub(crate) use from_snapshot::{document, Writer};

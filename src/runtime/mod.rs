@@ -3,6 +3,7 @@
 //! It decides nothing. Nothing here waits for another process or a disk: threads elsewhere do, each with a
 //! deadline. The only thing waited for is the next input.
 
+mod publisher;
 mod reload;
 
 use std::collections::BTreeMap;
@@ -15,18 +16,23 @@ use log::debug;
 use crate::backend::Stamp;
 use crate::check;
 use crate::config::roster::Roster;
-use crate::config::settings::{Files, Settings};
+use crate::config::settings::{Files, Published, Settings};
 use crate::daemon::Signal;
 use crate::hook::{Change, Hooks};
 use crate::ledger::{Clerk, Recorded};
 use crate::logging::LogHandle;
-use crate::monitor::{Engine, Input, Now, Output, Request, Terms, Told, DISK_PATIENCE};
+use crate::monitor::{Engine, Input, Now, Output, Request, Snapshot, Terms, Told, DISK_PATIENCE};
 use crate::notify::{Message, ServiceManager};
 use crate::pool::link::{self, Heard};
 use crate::pool::watch::{self, Watch};
 use crate::report;
 use crate::source::Source;
 use crate::worker::{Task, Traffic, Word, Worker};
+
+use publisher::{Done, Edition, Publisher};
+
+/// How long the end waits for the last files for whoever looks.
+const LAST_EDITION: Duration = Duration::from_millis(200);
 
 /// Longer than any wait is worth a thought.
 const FAR: Duration = Duration::from_secs(24 * 3600);
@@ -56,6 +62,7 @@ pub struct Runtime {
     files: Files,
     log: LogHandle,
     clerk: Clerk,
+    publisher: Publisher,
     workers: BTreeMap<IpAddr, Worker>,
     traffic: Traffic,
     watch: Option<Watch>,
@@ -113,6 +120,7 @@ impl Runtime {
             files,
             log,
             clerk,
+            publisher: Publisher::new(),
             workers: BTreeMap::new(),
             traffic,
             watch: None,
@@ -142,6 +150,7 @@ impl Runtime {
             self.wait();
         }
         self.clerk.finish(DISK_PATIENCE);
+        self.publisher.finish(LAST_EDITION);
         self.hooks.stop();
     }
 
@@ -160,6 +169,7 @@ impl Runtime {
         select.recv(&self.readings.1);
         select.recv(&self.heard.1);
         select.recv(self.clerk.recorded());
+        select.recv(self.publisher.done());
         // What is ready is found out by looking.
         let _ = select.ready_timeout(patience);
     }
@@ -205,6 +215,20 @@ impl Runtime {
                 Some(Recorded { number, result }) => self.tell(Input::StateWritten {
                     number,
                     result: result.map_err(|cause| cause.to_string()),
+                }),
+                None => break,
+            }
+        }
+        for _ in 0..MOST_INPUTS {
+            match next(self.publisher.done(), "the publisher") {
+                Some(Done {
+                    publication,
+                    path,
+                    result,
+                }) => self.tell(Input::Published {
+                    publication,
+                    path,
+                    result,
                 }),
                 None => break,
             }
@@ -303,6 +327,7 @@ impl Runtime {
                 }
             }
             Output::Say(event) => report::say(&event),
+            Output::Publish { snapshot, files } => self.publish(snapshot, files),
             Output::ShowStatus(snapshot) => report::say_status(&snapshot),
             Output::ShowHistory(history) => report::say_history(&history),
             Output::TellManager(told) => self.tell_manager(&told),
@@ -318,6 +343,23 @@ impl Runtime {
             Output::End => return Go::ToTheEnd,
         }
         Go::On
+    }
+
+    fn publish(&mut self, snapshot: Box<Snapshot>, files: Published) {
+        let edition = Edition {
+            snapshot,
+            taken: SystemTime::now(),
+            files: files.clone(),
+        };
+        if let Err(cause) = self.publisher.publish(edition) {
+            for (publication, path) in files.files() {
+                self.tell(Input::Published {
+                    publication,
+                    path: path.to_owned(),
+                    result: Err(format!("no thread to write it: {cause}")),
+                });
+            }
+        }
     }
 
     fn tell_manager(&mut self, told: &Told) {

@@ -161,6 +161,7 @@ pub fn poolmon(program: &Path, pool: &Pool, folder: &Path) -> Command {
     let ledger = folder.join("ledger");
     let _ = fs::remove_file(&ledger);
     command.arg("--state-file").arg(ledger);
+    command.arg("--status-file").arg(folder.join("status.json"));
     if pool.channel != Channel::Plain {
         command.arg("--ca-file").arg(folder.join(AUTHORITY));
         command.args(["--tls-name", NAME]);

@@ -34,6 +34,8 @@ pub struct MonitorPlan {
     log: PathBuf,
     pub lock: PathBuf,
     pub state: PathBuf,
+    /// The status file.
+    pub status: PathBuf,
     program: PathBuf,
     flags: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
@@ -62,7 +64,7 @@ enum Namespace {
 /// What of a run is the plan's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
-    /// The foreground, the log, the lock and the ledger.
+    /// The foreground, the log, the lock, the ledger and the status file.
     Usual,
     /// Nothing but the flags: configuration files say the rest.
     FlagsAlone,
@@ -78,6 +80,7 @@ impl MonitorPlan {
             log: file("log"),
             lock: file("pid"),
             state: file("state"),
+            status: file("status.json"),
             program: binary(),
             flags: Vec::new(),
             variables: Vec::new(),
@@ -89,7 +92,8 @@ impl MonitorPlan {
         plan.flag("-S").flag(socket)
     }
 
-    /// Called as dovemon, with no flags but these two files: what else there is stands in them.
+    /// Called as dovemon, with no flags but these two files: what else there is stands in them, the status
+    /// file's name too.
     pub fn dovemon(place: &Place, config: &Path, accounts: &Path) -> MonitorPlan {
         let mut plan = MonitorPlan::new(place, Path::new(""));
         plan.flags.clear();
@@ -241,6 +245,7 @@ impl MonitorPlan {
         command.args(&self.flags).envs(self.variables.clone());
         if self.scope == Scope::Usual {
             command.arg("--state-file").arg(&self.state);
+            command.arg("--status-file").arg(&self.status);
         }
         command
     }

@@ -14,3 +14,4 @@ mod protocols;
 mod ring;
 mod ring_faults;
 mod status;
+mod status_file;

@@ -14,7 +14,7 @@ use poolmon::backend::Stamp;
 use poolmon::config::accounts::{Backends, Particulars};
 use poolmon::config::chosen::Chosen;
 use poolmon::config::roster::Roster;
-use poolmon::config::settings::{Deeds, Pace, Rules};
+use poolmon::config::settings::{Deeds, Pace, Published, Rules};
 use poolmon::config::table::DefaultsOf;
 use poolmon::monitor::policy::{Alarm, Login, Memory};
 use poolmon::monitor::{
@@ -397,6 +397,7 @@ impl Monitor {
             }
             Output::Say(event) => self.note(event, now),
             Output::RunScript { .. }
+            | Output::Publish { .. }
             | Output::ShowStatus(_)
             | Output::ShowHistory(_)
             | Output::TellManager(_)
@@ -714,6 +715,8 @@ fn terms(habits: &Habits, services: usize, logins: &[Option<Login>]) -> Terms {
     settings.pace = habits.pace;
     settings.rules = habits.rules;
     settings.deeds = habits.deeds;
+    // Copying all that is known each few seconds would take longer than the rest.
+    settings.files.published = Published::default();
     Terms {
         roster: Roster::new(&settings, None, accounts(logins, 0)),
         settings,

@@ -111,7 +111,9 @@ fn made_up_vectors_are_read_as_getopt_long_reads_them() {
 fn added_options_are_abbreviated_only_where_poolmon_refused() {
     for (word, expected) in [
         ("--sta=x", None),
-        ("--stat=x", Some("state-file")),
+        ("--stat=x", None),
+        ("--state=x", Some("state-file")),
+        ("--statu=x", Some("status-file")),
         ("--start=x", Some("starttls")),
         ("--STATE-FILE=x", Some("state-file")),
         ("--ver", Some("version")),

@@ -102,6 +102,7 @@ pub(crate) fn another(choice: &Choice, default: &str) -> &'static str {
         (Seconds(_) | Delay(_) | Limit(_) | Count(..) | Port(_), _) => "2",
         (Services(..), _) => "IMAP:9",
         (Path(_) | OptionalPath(_), _) => "/tmp/other",
+        (PathOrNo(_), _) => "/tmp/other",
         (OptionalName(_), _) => "mail.example.org",
         (Address(_), _) => "probe@example.org",
         (Word(..), name) => panic!("{name} has no other value here"),

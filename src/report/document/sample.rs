@@ -31,6 +31,7 @@ pub(crate) fn five_troubles() -> Document {
                 at: WRITTEN - 86_400.0,
                 good: true,
             },
+            ended: false,
         },
         director: Director {
             socket: "/run/dovecot/director-admin".to_string(),

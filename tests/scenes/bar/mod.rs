@@ -38,10 +38,11 @@ fn dovemon(place: &Place, name: &str, socket: &Path, keys: &str, accounts: &str)
     let file = |suffix: &str| place.path(&format!("{name}.{suffix}"));
     let config = format!(
         "director_admin_socket: {}\ndebug: True\nlockfile: {}\nstate_file: {}\n\
-         imap_port: {IMAP}\nimaps_port: {IMAPS}\n{keys}",
+         status_file: {}\nimap_port: {IMAP}\nimaps_port: {IMAPS}\n{keys}",
         socket.display(),
         file("pid").display(),
         file("state").display(),
+        file("status").display(),
     );
     fs::write(file("config.yml"), config).unwrap();
     fs::write(file("accounts.yml"), accounts).unwrap();

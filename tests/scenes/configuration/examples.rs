@@ -35,10 +35,12 @@ fn the_example_files_take_a_dead_backend_down_and_bring_it_up_again() {
     let socket = ring.directors[0].socket().display().to_string();
     let files = Files::new(&ring.place, &socket);
     let state = ring.place.path("dovemon.state").display().to_string();
+    let status = ring.place.path("dovemon.status").display().to_string();
     files.write_bare(&example_with(&[
         ("director_admin_socket", &socket),
         ("lockfile", &files.lock.display().to_string()),
         ("state_file", &state),
+        ("status_file", &status),
         ("debug", "True"),
         ("interval", "1"),
         ("imap_port", &IMAP.to_string()),

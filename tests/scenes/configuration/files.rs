@@ -22,9 +22,11 @@ impl Files {
     pub fn new(place: &Place, socket: &str) -> Files {
         let lock = place.path("dovemon.pid");
         let base = format!(
-            "director_admin_socket: {socket}\ndebug: True\nlockfile: {}\nstate_file: {}\n",
+            "director_admin_socket: {socket}\ndebug: True\nlockfile: {}\nstate_file: {}\n\
+             status_file: {}\n",
             lock.display(),
             place.path("dovemon.state").display(),
+            place.path("dovemon.status").display(),
         );
         let files = Files {
             config: place.path("dovemon.config.yml"),

@@ -322,6 +322,8 @@ fn without_random_numbers(plan: &MonitorPlan, words: &[&str]) -> Ended {
         .arg(plan.log_file())
         .arg("--state-file")
         .arg(&plan.state)
+        .arg("--status-file")
+        .arg(&plan.status)
         .args(words);
     command::run(&mut strace, plan.log_file().parent().unwrap(), REACTION)
 }

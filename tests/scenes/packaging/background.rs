@@ -253,12 +253,14 @@ fn it_leaves_the_terminal_its_folder_and_its_umask_behind() {
     let plan = pool.monitor();
     for (umask, others_may) in [("000", 0o644), ("077", 0o600)] {
         let start = format!(
-            "umask {umask}; exec {} -S {} -k {} -l {} --state-file {} -p IMAP:{IMAP}",
+            "umask {umask}; exec {} -S {} -k {} -l {} --state-file {} \
+             --status-file {} -p IMAP:{IMAP}",
             binary().display(),
             pool.director.socket().display(),
             plan.lock.display(),
             plan.log_file().display(),
             plan.state.display(),
+            plan.status.display(),
         );
         let _ = fs::remove_file(plan.log_file());
         let mut shell = Command::new("sh");
@@ -292,12 +294,14 @@ fn whoever_reads_its_output_sees_the_end() {
     let pool = FakePool::start(1);
     let plan = pool.monitor();
     let program = format!(
-        "{} -S {} -k {} -l {} --state-file {} -p IMAP:{IMAP}",
+        "{} -S {} -k {} -l {} --state-file {} \
+             --status-file {} -p IMAP:{IMAP}",
         binary().display(),
         pool.director.socket().display(),
         plan.lock.display(),
         plan.log_file().display(),
         plan.state.display(),
+        plan.status.display(),
     );
     for start in [
         // Without the end of both streams this cat would go on for the daemon's whole life.
@@ -356,7 +360,9 @@ fn what_is_wrong_is_told_to_the_terminal() {
             .arg(pool.director.socket())
             .args(["-k", lock, "-l", log])
             .arg("--state-file")
-            .arg(&plan.state);
+            .arg(&plan.state)
+            .arg("--status-file")
+            .arg(&plan.status);
         command::run(&mut program, pool.place.folder(), SOON)
     };
     for (lock, log, culprit) in [
@@ -425,6 +431,7 @@ fn relative_paths_are_those_of_the_folder_it_was_started_in() {
         .arg("-S")
         .arg(socket.strip_prefix(folder).unwrap())
         .args(["-k", "x.pid", "-l", "x.log", "--state-file", "x.state"])
+        .args(["--status-file", "x.status"])
         .args(["-c", "x.credentials", "-i", "1", "-t", "1", "--retries=0"])
         .arg(format!("-pIMAP:{IMAP}"));
     command::run(&mut program, folder, SOON).success();
@@ -434,6 +441,7 @@ fn relative_paths_are_those_of_the_folder_it_was_started_in() {
     pool.backends[0].set(Mood::Refusing);
     pool.wait_for_state(0, 'D');
     assert!(pool.place.path("x.state").exists());
+    assert!(pool.place.path("x.status").exists());
 
     fs::rename(pool.place.path("x.log"), pool.place.path("x.log.1")).unwrap();
     daemon.send(Signal::SIGHUP);
@@ -468,6 +476,8 @@ fn a_limit_of_file_sizes_costs_lines_and_never_the_daemon() {
         .arg(&log)
         .arg("--state-file")
         .arg(&plan.state)
+        .arg("--status-file")
+        .arg(&plan.status)
         .args(["-i1", "-t1", "--retries=0", &format!("-pIMAP:{IMAP}")]);
     command::run(&mut prlimit, pool.place.folder(), SOON).success();
     let daemon = Daemon::of(&plan.lock);
@@ -505,6 +515,8 @@ fn a_thread_that_cannot_be_started_is_told_to_the_terminal_whichever_it_is() {
             .arg(plan.log_file())
             .arg("--state-file")
             .arg(&plan.state)
+            .arg("--status-file")
+            .arg(&plan.status)
             .arg(format!("-pIMAP:{IMAP}"));
         command::run(&mut prlimit, folder, SOON)
     };

@@ -125,9 +125,10 @@ fn poolmon_in_the_container_waits_for_the_director_and_ends_when_told() {
     let below = |name: &str| pool.place.path(name).display().to_string();
     let ports = format!("--port=IMAP:{IMAP}");
     let more = format!(
-        "--retries=0 --lockfile={} --state-file={}",
+        "--retries=0 --lockfile={} --state-file={} --status-file={}",
         below("poolmon.pid"),
-        below("state.yml")
+        below("state.yml"),
+        below("status.json")
     );
     let mut service = Service::start(
         &mut entry(

@@ -169,15 +169,16 @@ fn the_completions_offer_the_words_that_the_table_has() {
         let words: Vec<&str> = hint.split('|').filter(is_word).collect();
         let name = format!("--{}", option.long);
         // From the option to the next one.
-        let offered = |text: &str, begin: &str| {
-            let start = text.find(begin).unwrap_or_else(|| panic!("{name}"));
+        let offered = |text: &str, begins: &[String]| {
+            let start = begins.iter().find_map(|begin| text.find(begin));
+            let start = start.unwrap_or_else(|| panic!("{name}"));
             let line = text[start..].split('\n').take(2).collect::<String>();
             line.split(|c: char| !c.is_ascii_alphanumeric())
                 .map(str::to_owned)
                 .collect::<BTreeSet<String>>()
         };
-        let in_bash = offered(&bash, &format!("{name})"));
-        let in_zsh = offered(&zsh, &format!("{name}="));
+        let in_bash = offered(&bash, &[format!("{name})"), format!("{name} | ")]);
+        let in_zsh = offered(&zsh, &[format!("{name}=")]);
         for word in words {
             assert!(in_bash.contains(word), "bash: {name}: {word}");
             assert!(in_zsh.contains(word), "zsh: {name}: {word}");

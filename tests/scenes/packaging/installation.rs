@@ -124,13 +124,15 @@ impl Installation {
     pub fn several_lines_of_options(&self, pool: &FakePool) -> String {
         format!(
             "OPTIONS=\"--socket {} \\\n  --interval 1 --timeout 1 \\\n  --retries=0 \\\n  \
-             --port IMAP:{IMAP}\n  --logfile {} --state-file '{}'\"\n",
+             --port IMAP:{IMAP}\n  --logfile {} --state-file '{}' \
+             --status-file {}\"\n",
             pool.director.socket().display(),
             self.path("log/poolmon.log").display(),
             self.odd_state_file()
                 .display()
                 .to_string()
                 .replace('$', "\\$"),
+            self.path("run/status.json").display(),
         )
     }
 

@@ -62,7 +62,9 @@ fn the_daemon_goes_on_in_the_new_file_by_rename_and_by_copytruncate() {
         .arg("-l")
         .arg(&log)
         .arg("--state-file")
-        .arg(there.path("state"));
+        .arg(there.path("state"))
+        .arg("--status-file")
+        .arg(there.path("status"));
     command::run(&mut program, pool.place.folder(), SOON).success();
     pool.wait_for_visits();
     change(&pool, Mood::Refusing, &log, "disabled");
@@ -142,7 +144,9 @@ fn where_only_the_standard_streams_stay_behind_the_log_says_so() {
         .arg("-l")
         .arg(&log)
         .arg("--state-file")
-        .arg(there.path("state"));
+        .arg(there.path("state"))
+        .arg("--status-file")
+        .arg(there.path("status"));
     command::run(&mut program, pool.place.folder(), SOON).success();
     let pid = there.pid().expect("a PID file");
 

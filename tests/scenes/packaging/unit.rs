@@ -180,8 +180,10 @@ fn exec_start(unit: &Path, options: &[String]) -> Vec<String> {
 /// OPTIONS for this pool, with files in a folder.
 fn options(pool: &FakePool, folder: &Path) -> Vec<String> {
     let text = format!(
-        "-S {} -i 1 -t 1 --retries=0 -p IMAP:{IMAP} --state-file {}/state.yml",
+        "-S {} -i 1 -t 1 --retries=0 -p IMAP:{IMAP} --state-file {}/state.yml \
+         --status-file {}/status.json",
         pool.director.socket().display(),
+        folder.display(),
         folder.display()
     );
     text.split(' ').map(str::to_string).collect()
@@ -385,7 +387,7 @@ fn a_user_of_its_own_is_enough_where_a_group_may_use_the_socket() {
     assert!(service.status("Uid").split_whitespace().all(|id| id == uid));
     pool.backends[0].set(Mood::Refusing);
     pool.wait_for_no_users(0);
-    assert!(own.join("state.yml").exists());
+    assert!(own.join("state.yml").exists() && own.join("status.json").exists());
     assert!(!service.log().contains(" ERR state"), "{}", service.log());
 }
 

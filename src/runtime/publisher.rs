@@ -1,0 +1,163 @@
+//! The thread that writes the files for whoever looks, so that a disk that is slow, or hangs, holds nobody
+//! up.
+//!
+//! One snapshot at most waits for it: a newer one takes its place. When they are to be written is the
+//! engine's business; what stands in them, the report's.
+
+mod file;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_channel::{bounded, unbounded, Receiver, Sender};
+use nix::unistd::gethostname;
+
+use crate::config::settings::{Publication, Published};
+use crate::monitor::Snapshot;
+use crate::report::document::{document, Document, Writer};
+
+/// Serialising goes a few levels deep.
+const STACK: usize = 512 * 1024;
+
+/// What is to be written, and where.
+pub(super) struct Edition {
+    pub(super) snapshot: Box<Snapshot>,
+    /// When the engine gave it.
+    pub(super) taken: SystemTime,
+    pub(super) files: Published,
+}
+
+/// What became of one file.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) publication: Publication,
+    pub(super) path: PathBuf,
+    pub(super) result: Result<(), String>,
+}
+
+/// The main thread's side.
+pub(super) struct Publisher {
+    state: State,
+    done: (Option<Sender<Done>>, Receiver<Done>),
+}
+
+enum State {
+    /// Nothing has been wanted yet: there is no thread.
+    Idle(Writer),
+    Running {
+        editions: Sender<Edition>,
+        /// What waits there.
+        waiting: Receiver<Edition>,
+    },
+}
+
+impl Publisher {
+    pub(super) fn new() -> Publisher {
+        let (sender, receiver) = unbounded();
+        Publisher {
+            state: State::Idle(Writer {
+                version: env!("CARGO_PKG_VERSION"),
+                pid: std::process::id(),
+                name: gethostname()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+                started: SystemTime::now(),
+            }),
+            done: (Some(sender), receiver),
+        }
+    }
+
+    /// Has this written, in place of what still waits. The error: there can be no thread.
+    pub(super) fn publish(&mut self, edition: Edition) -> io::Result<()> {
+        if let State::Idle(writer) = &self.state {
+            let (editions, waiting) = bounded(1);
+            let (inbox, writer) = (waiting.clone(), writer.clone());
+            let done = self
+                .done
+                .0
+                .clone()
+                .expect("it goes with the thread's start");
+            thread::Builder::new()
+                .name("publisher".to_owned())
+                .stack_size(STACK)
+                .spawn(move || run(&writer, &inbox, &done))?;
+            self.done.0 = None;
+            self.state = State::Running { editions, waiting };
+        }
+        if let State::Running { editions, waiting } = &self.state {
+            let _ = waiting.try_recv();
+            // Nobody else sends: there is room now.
+            let _ = editions.try_send(edition);
+        }
+        Ok(())
+    }
+
+    /// Where the thread tells what became of each file.
+    pub(super) fn done(&self) -> &Receiver<Done> {
+        &self.done.1
+    }
+
+    /// Waits until the last edition is written, or could not be, or the time is over.
+    pub(super) fn finish(self, patience: Duration) {
+        let end = Instant::now() + patience;
+        drop((self.state, self.done.0));
+        // The thread ends once nothing waits any more.
+        while self.done.1.recv_deadline(end).is_ok() {}
+    }
+}
+
+fn run(writer: &Writer, editions: &Receiver<Edition>, done: &Sender<Done>) {
+    let mut written: BTreeSet<PathBuf> = BTreeSet::new();
+    for edition in editions {
+        let Edition {
+            snapshot,
+            taken,
+            files,
+        } = edition;
+        let former: Vec<PathBuf> = written
+            .iter()
+            .filter(|path| !has(&files, path))
+            .cloned()
+            .collect();
+        for path in former {
+            file::remove(&path);
+            written.remove(&path);
+        }
+        let document = document(&snapshot, writer, taken);
+        for (publication, path) in files.files() {
+            // A thread that ends here would end unseen, and nothing would be written from then on.
+            let made = catch_unwind(AssertUnwindSafe(|| {
+                file::write(path, &text(publication, &document)?)
+            }));
+            let result = made.unwrap_or_else(|_| Err("a defect of the monitor".to_owned()));
+            if result.is_ok() {
+                written.insert(path.to_owned());
+            }
+            let is_heard = done.send(Done {
+                publication,
+                path: path.to_owned(),
+                result,
+            });
+            if is_heard.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn has(files: &Published, path: &Path) -> bool {
+    files.files().any(|(_, wanted)| wanted == path)
+}
+
+/// What stands in the file: one line for each.
+fn text(publication: Publication, document: &Document) -> Result<Vec<u8>, String> {
+    match publication {
+        Publication::Status => serde_json::to_vec(document).map_err(|cause| cause.to_string()),
+        Publication::Metrics | Publication::Page => Err("this version does not make it".to_owned()),
+    }
+}
