@@ -22,6 +22,11 @@ pub enum Message<'a> {
     Ready,
     Reloading,
     Stopping,
+    /// It does not start: why, and the system's number for that, if it has one.
+    Failed {
+        cause: &'a str,
+        errno: Option<i32>,
+    },
     /// One line for `systemctl status`.
     Status(&'a str),
     Alive,
@@ -38,6 +43,10 @@ impl Message<'_> {
                 None => "RELOADING=1".to_owned(),
             },
             Message::Stopping => "STOPPING=1".to_owned(),
+            Message::Failed { cause, errno } => {
+                let errno = errno.map_or(String::new(), |errno| format!("\nERRNO={errno}"));
+                format!("{}{errno}", Message::Status(cause).text())
+            }
             Message::Status(text) => format!("STATUS={}", text.replace('\n', " ")),
             Message::Alive => "WATCHDOG=1".to_owned(),
         }
@@ -192,6 +201,24 @@ mod tests {
         assert_eq!(
             lines.flatten().collect::<Vec<_>>(),
             ["READY=1", "RELOADING=1", "STATUS=2 of 3 up", "STOPPING=1"]
+        );
+    }
+
+    #[test]
+    fn a_start_that_fails_tells_why_with_the_system_s_number() {
+        let (manager, inbox) = manager(None, Instant::now());
+        for errno in [Some(13), None] {
+            manager.tell(&Message::Failed {
+                cause: "lock file:\npermission denied",
+                errno,
+            });
+        }
+        assert_eq!(
+            received(&inbox),
+            [
+                "STATUS=lock file: permission denied\nERRNO=13",
+                "STATUS=lock file: permission denied"
+            ]
         );
     }
 

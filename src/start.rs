@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, unbounded, Receiver};
 use log::{error, warn};
+use nix::errno::Errno;
 
 use crate::app;
 use crate::check;
@@ -25,7 +26,7 @@ use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
 use crate::hook::{self, HookError};
 use crate::ledger::{Clerk, Ledger};
 use crate::logging::{self, always, Log, LogError, Untaken, ALWAYS};
-use crate::notify::ServiceManager;
+use crate::notify::{Message, ServiceManager};
 use crate::once::{self, Health, OnceError};
 use crate::probe::{ProbeSetupError, Prober};
 use crate::program::Program;
@@ -58,16 +59,23 @@ pub fn main(called: Program, mut arguments: Vec<OsString>) -> ExitCode {
         arguments.remove(0);
         return (word.run)(arguments);
     }
+    let mut is_to_watch = false;
     let (result, codes) = match cli::parse(arguments) {
         Ok(Command::Help) => (show(&help(called)), Codes::Poolmons),
         Ok(Command::Version) => (show(&cli::version()), Codes::Poolmons),
-        Ok(Command::Run(order)) => (obey(called, &order), Codes::to_follow(called, &order)),
+        Ok(Command::Run(order)) => {
+            is_to_watch = order.deed == Deed::Watch;
+            (obey(called, &order), Codes::to_follow(called, &order))
+        }
         Err(cause) => {
             complain(called, &format!("{cause}\n{}", cli::hint(called)));
             return ExitCode::FAILURE;
         }
     };
     result.unwrap_or_else(|cause| {
+        if is_to_watch {
+            tell_manager(&cause);
+        }
         complain_at_the_end(called, cause.to_string());
         ExitCode::from(codes.code(&cause))
     })
@@ -78,6 +86,16 @@ fn help(called: Program) -> String {
     match called == Program::Poolmon {
         true => cli::help(called) + &app::help(),
         false => cli::help(called),
+    }
+}
+
+/// `systemctl status` shows it then.
+fn tell_manager(cause: &StartError) {
+    if let Ok(manager) = ServiceManager::from_environment(Instant::now()) {
+        manager.tell(&Message::Failed {
+            cause: &cause.to_string(),
+            errno: cause.errno(),
+        });
     }
 }
 
@@ -176,6 +194,46 @@ enum StartError {
     Output(io::Error),
     /// A panic.
     Defect,
+}
+
+impl StartError {
+    /// The system's number for it, if the system said no.
+    fn errno(&self) -> Option<i32> {
+        let cause = match self {
+            StartError::Folder(cause)
+            | StartError::Signals(cause)
+            | StartError::Clerk(cause)
+            | StartError::Output(cause)
+            | StartError::Lock(LockError::Io { cause, .. })
+            | StartError::Log(
+                LogError::Open { cause, .. }
+                | LogError::Streams(cause)
+                | LogError::Terminal(cause)
+                | LogError::Thread(cause),
+            )
+            | StartError::Fork(ForkError::Prepare(cause)) => cause,
+            StartError::Fork(ForkError::Fork(errno)) => return Some(*errno as i32),
+            StartError::Lock(LockError::Held { .. }) => return Some(Errno::EEXIST as i32),
+            StartError::Source(_)
+            | StartError::Probe(_)
+            | StartError::Hook(_)
+            | StartError::Log(LogError::Opened)
+            | StartError::Lock(
+                LockError::SymbolicLink { .. }
+                | LockError::NotAPidFile { .. }
+                | LockError::Unsteady { .. },
+            )
+            | StartError::Fork(
+                ForkError::Threads
+                | ForkError::Background(_)
+                | ForkError::Ended
+                | ForkError::Silent,
+            )
+            | StartError::Once(_)
+            | StartError::Defect => return None,
+        };
+        cause.raw_os_error()
+    }
 }
 
 impl fmt::Display for StartError {

@@ -198,6 +198,14 @@ mod tests {
     use crate::report::document::sample;
 
     #[test]
+    fn it_is_looked_for_where_the_daemon_writes_it() {
+        let mut options = crate::config::table::options();
+        let status_file = options.find(|(_, option)| option.long == "status-file");
+        let (_, option) = status_file.expect("an option");
+        assert_eq!(option.default.shown(), USUAL_PATH);
+    }
+
+    #[test]
     fn what_is_written_is_read_back() {
         let document = sample::five_troubles();
         let text = serde_json::to_vec(&document).unwrap();

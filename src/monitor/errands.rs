@@ -55,6 +55,16 @@ struct Errand {
     number: u64,
     action: Action,
     command: Command,
+    asked: Asked,
+}
+
+/// What is to be known of a command when it is answered.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    /// When it was sent.
+    pub(super) at: Instant,
+    /// The backend's users then.
+    pub(super) users: u64,
 }
 
 impl Errands {
@@ -117,12 +127,11 @@ impl Errands {
     }
 
     /// The command of this number, which is under way no longer.
-    fn take(&mut self, number: u64) -> Option<(IpAddr, Action, Command)> {
+    fn take(&mut self, number: u64) -> Option<(IpAddr, Errand)> {
         let mut errands = self.under_way.iter();
         let (address, _) = errands.find(|(_, errand)| errand.number == number)?;
         let address = *address;
-        let errand = self.under_way.remove(&address)?;
-        Some((address, errand.action, errand.command))
+        Some((address, self.under_way.remove(&address)?))
     }
 
     pub(super) fn on_reading(&mut self, connection: u64, acts: Acts) {
@@ -211,10 +220,12 @@ impl Engine {
         self.fleet.on_sent(address, action, second, now);
         self.errands.sent += 1;
         let number = self.errands.sent;
+        let users = self.fleet.member(address).map_or(0, |m| m.listed.users);
         let errand = Errand {
             number,
             action,
             command,
+            asked: Asked { at: now, users },
         };
         self.errands.under_way.insert(address, errand);
         self.errands.note(number, now, command);
@@ -241,7 +252,10 @@ impl Engine {
     }
 
     pub(super) fn on_command_not_started(&mut self, number: u64, cause: &io::Error) {
-        if let Some((address, action, command)) = self.errands.take(number) {
+        if let Some((address, errand)) = self.errands.take(number) {
+            let Errand {
+                action, command, ..
+            } = errand;
             self.errands
                 .note_answer(number, format!("not sent: {cause}"));
             if self.notices.raise(Notice::NoThread, self.now.instant) {
@@ -277,14 +291,20 @@ impl Engine {
     }
 
     pub(super) fn on_answer(&mut self, number: u64, answer: &Result<Reply, PoolError>) {
-        let (address, action, command) = match self.errands.take(number) {
-            Some(errand) => errand,
+        let (address, errand) = match self.errands.take(number) {
+            Some(taken) => taken,
             None => {
                 return self.debug(format!(
                     "command {number}: answer dropped, its backend has left the list since"
                 ));
             }
         };
+        let Errand {
+            action,
+            command,
+            asked,
+            ..
+        } = errand;
         self.notices.lower(&Notice::NoThread);
         self.errands.note_answer(
             number,
@@ -301,7 +321,7 @@ impl Engine {
         };
         match answer {
             Err(cause) if done == Answer::NotSent => self.on_unsent(&command, cause),
-            _ => self.say_answer(&command, answer),
+            _ => self.say_answer(&command, asked, answer),
         }
         self.finish(address, action, done);
     }

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::mem::{discriminant, Discriminant};
 use std::net::IpAddr;
+use std::time::Duration;
 
+use super::errands::Asked;
 use super::snapshot::{BackendHistory, PollView};
+use super::status::brief;
 use super::{Engine, Event, Output};
 use crate::backend::HostState;
 use crate::config::settings::Deeds;
-use crate::monitor::policy::News;
+use crate::monitor::policy::{Member, News};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::pool::{Command, Effect, PoolError, Reply};
 use crate::schedule::{Finding, Verdict};
@@ -29,6 +32,18 @@ pub(crate) fn at_place(services: &[Service], place: usize) -> &dyn Display {
     services
         .get(place)
         .map_or(&FORMER_SERVICE, |service| service)
+}
+
+/// One word for the verdict that another one follows.
+fn state(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Healthy(_) => "healthy",
+        Verdict::Failed { .. } => "failed",
+    }
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
 }
 
 /// What has been said of each failed backend since it failed: where, and what kind of fault.
@@ -87,8 +102,15 @@ impl Engine {
             (Some(Verdict::Healthy(Pass::Clean)), None) => {
                 self.debug(format!("{address} is healthy"));
             }
-            (Some(Verdict::Healthy(Pass::Clean)), Some(_)) => {
-                self.always(format!("{address} is healthy"));
+            (Some(Verdict::Healthy(Pass::Clean)), Some(before)) => {
+                let line = format!(
+                    "{address} is healthy: {} -> healthy{}",
+                    state(before),
+                    self.since_verdict(address, before)
+                );
+                let stand = self.how_many_pass(address, true);
+                let latency = milliseconds(finding.outcome.latency);
+                self.always(format!("{line}; {stand} ({latency})"));
             }
             (Some(Verdict::Healthy(remark)), _) => self.error(format!("{address} is {remark}")),
             // The service that decided, which need not be the last one tried.
@@ -96,8 +118,21 @@ impl Engine {
                 let was_failed = matches!(before, Some(Verdict::Failed { .. }));
                 let name = service_of(&target, *service);
                 if !was_failed {
+                    let change = match before {
+                        None => "not judged -> failed".to_owned(),
+                        Some(before) => format!(
+                            "{} -> failed{}",
+                            state(before),
+                            self.since_verdict(address, before)
+                        ),
+                    };
+                    let stand = self.how_many_pass(address, false);
+                    let latency = milliseconds(finding.outcome.latency);
+                    let line = format!(
+                        "{address} has failed: {name} {failure}; {change}; {stand} ({latency})"
+                    );
                     self.said_failures.begin(address, *service, failure);
-                    self.error(format!("{address} has failed: {name} {failure}"));
+                    self.error(line);
                 } else if self.said_failures.add(address, *service, failure) {
                     self.error(format!(
                         "{address} has failed in another way: {name} {failure}"
@@ -109,35 +144,128 @@ impl Engine {
 
     pub(super) fn say_news(&mut self, news: &News) {
         let News { address, from, to } = news;
-        self.always(if from == to {
+        let change = if from == to {
             format!("{address} was changed and is {to} again, not by this monitor")
         } else {
             format!("{address} went from {from} to {to}, not by this monitor")
-        });
+        };
+        let here = self.seen_here(*address);
+        let stand = self.how_many_are_up(*address, *to);
+        self.always(format!("{change}; {here}; {stand}"));
     }
 
     /// poolmon's words `disabled` and `enabled`, but only once the pool has said `OK`. A dry run says them
     /// of what it would have done.
-    pub(super) fn say_answer(&mut self, command: &Command, answer: &Result<Reply, PoolError>) {
+    pub(super) fn say_answer(
+        &mut self,
+        command: &Command,
+        asked: Asked,
+        answer: &Result<Reply, PoolError>,
+    ) {
         let (address, name) = (command.address(), command.name());
-        let dry_run = match self.settings.deeds {
-            Deeds::Done => "",
-            Deeds::Told => "DRY-RUN: ",
-        };
-        let done = match command.effect() {
-            Effect::State(HostState::Down) | Effect::Weight(0) => "disabled",
-            Effect::State(HostState::Up) | Effect::Weight(_) => "enabled",
-            Effect::UsersForgotten => "users forgotten",
-            Effect::UsersMoved => "users moved",
+        let took = milliseconds(self.now.instant.saturating_duration_since(asked.at));
+        let (dry_run, took) = match self.settings.deeds {
+            Deeds::Done => ("", format!(" (answered in {took})")),
+            Deeds::Told => ("DRY-RUN: ", String::new()),
         };
         let noun = self.settings.access().noun();
         match answer {
-            Ok(Reply::Ok) => self.always(format!("{dry_run}{address} {done}")),
+            Ok(Reply::Ok) => {
+                let done = self.done(command, asked.users);
+                self.always(format!("{dry_run}{address} {done}{took}"));
+            }
             Ok(reply) => self.error(format!(
                 "{address}: {name}: {noun} says {reply}; its list will tell"
             )),
             Err(cause) => self.error(format!("{address}: {name}: {cause}; its list will tell")),
         }
+    }
+
+    /// What a change has come to: the old state and the new one, who, why, and how many are left.
+    fn done(&self, command: &Command, users: u64) -> String {
+        let address = command.address();
+        let here = || self.seen_here(address);
+        let are_up = |state| self.how_many_are_up(address, state);
+        match command.effect() {
+            Effect::State(HostState::Down) | Effect::Weight(0) => format!(
+                "disabled: up -> down by this monitor: {}; {}",
+                here(),
+                are_up(HostState::Down)
+            ),
+            Effect::State(HostState::Up) | Effect::Weight(_) => format!(
+                "enabled: down -> up by this monitor: {}; {}",
+                here(),
+                are_up(HostState::Up)
+            ),
+            Effect::UsersForgotten => format!("users forgotten: {users} were listed"),
+            Effect::UsersMoved => format!("users moved: {users} were listed"),
+        }
+    }
+
+    /// The verdict, as a change is explained by it.
+    fn seen_here(&self, address: IpAddr) -> String {
+        let member = self.fleet.member(address);
+        match member.and_then(|member| member.evidence.verdict()) {
+            None => "it has not been judged here yet".to_owned(),
+            Some(Verdict::Healthy(_)) => "it is healthy here".to_owned(),
+            Some(Verdict::Failed { service, failure }) => {
+                let target = self.roster.target(address);
+                format!("{} {failure}", service_of(&target, *service))
+            }
+        }
+    }
+
+    /// For how long the verdict has been what it was, if that is known.
+    fn since_verdict(&self, address: IpAddr, verdict: &Verdict) -> String {
+        let evidence = self.fleet.member(address).map(|member| &member.evidence);
+        let since = evidence.and_then(|evidence| match verdict {
+            Verdict::Healthy(_) => evidence.sound_since(),
+            Verdict::Failed { .. } => evidence.failed_since(),
+        });
+        since.map_or(String::new(), |since| {
+            let lasted = self.now.instant.saturating_duration_since(since);
+            format!(" after {}", brief(lasted))
+        })
+    }
+
+    /// Of its tag, with the backend itself as it is now, which the list may not show yet.
+    fn how_many_are_up(&self, address: IpAddr, now: HostState) -> String {
+        let is_up = |other: IpAddr, member: &Member| match other == address {
+            true => now == HostState::Up,
+            false => member.listed.state == HostState::Up,
+        };
+        self.how_many(address, "are up", is_up)
+    }
+
+    /// The same of the verdict.
+    fn how_many_pass(&self, address: IpAddr, passes: bool) -> String {
+        let does_pass = |other: IpAddr, member: &Member| match other == address {
+            true => passes,
+            false => matches!(member.evidence.verdict(), Some(Verdict::Healthy(_))),
+        };
+        self.how_many(address, "pass", does_pass)
+    }
+
+    fn how_many(
+        &self,
+        address: IpAddr,
+        what: &str,
+        counts: impl Fn(IpAddr, &Member) -> bool,
+    ) -> String {
+        let tag = match self.fleet.member(address) {
+            Some(member) => &member.listed.tag,
+            None => return "it is not listed".to_owned(),
+        };
+        let alike = || {
+            let members = self.fleet.members();
+            members.filter(|(_, member)| member.listed.tag == *tag)
+        };
+        let number = alike().filter(|(other, member)| counts(*other, member));
+        format!(
+            "{} of {} backends {tag} {what}",
+            number.count(),
+            alike().count()
+        )
     }
 
     /// The last ones of a backend, the oldest first.

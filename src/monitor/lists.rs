@@ -315,8 +315,8 @@ impl Engine {
         self.on_changes(&changes);
         self.start_workers();
         self.remember();
-        let summary = self.summary();
-        self.put(Output::TellManager(Told::Summary(summary)));
+        let outline = self.outline();
+        self.put(Output::TellManager(Told::Outline(outline)));
     }
 
     fn run_hook(&mut self, address: IpAddr, to: HostState) {

@@ -56,7 +56,7 @@ pub use output::{Event, Level, Output, Told};
 pub use policy::Memory;
 pub use snapshot::{
     AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView, MonitorView,
-    PollView, Snapshot, Summary, TagView,
+    Outline, PollView, Snapshot, Summary, TagView, Trouble,
 };
 pub(crate) use status::brief;
 

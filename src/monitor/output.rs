@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::snapshot::{BackendHistory, Snapshot, Summary};
+use super::snapshot::{BackendHistory, Outline, Snapshot, Summary};
 use super::Memory;
 use crate::backend::HostState;
 use crate::config::settings::{Hook, Published, Settings};
@@ -110,7 +110,7 @@ pub enum Told {
     Ready,
     Reloading,
     Stopping,
-    Summary(Summary),
+    Outline(Outline),
     FailoverOff {
         silent: Duration,
         cause: String,

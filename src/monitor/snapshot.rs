@@ -5,9 +5,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::backend::{Listed, Tag};
+use crate::backend::{HostState, Listed, Tag};
 use crate::config::settings::{Deeds, Restore};
-use crate::monitor::policy::{Hold, Sync};
+use crate::monitor::policy::{Hold, Rule, Sync};
 use crate::pool::Command;
 
 /// How all stands at one time.
@@ -128,6 +128,28 @@ pub struct Summary {
     pub up: usize,
     pub all: usize,
     pub as_of: AsOf,
+}
+
+/// What matters most, for one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    pub summary: Summary,
+    /// The first backends that are down or have failed, those that are down first.
+    pub troubles: Vec<Trouble>,
+    /// How many more there are.
+    pub more: usize,
+    /// How many actions each rule holds back, but for those that are asked anew in a moment.
+    pub held: Vec<(Rule, usize)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    pub address: IpAddr,
+    pub listed: HostState,
+    /// For how long it has been listed so, if the director ever changed it.
+    pub lasts: Option<Duration>,
+    /// Why it has failed here, if it has.
+    pub cause: Option<String>,
 }
 
 /// When the list was read that a summary is about.

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::lines::{service_of, FORMER_SERVICE};
 use super::snapshot::{
-    AsOf, BackendView, Checks, Currency, DirectorView, MonitorView, Snapshot, Summary, TagView,
+    AsOf, BackendView, Checks, Currency, DirectorView, MonitorView, Outline, Snapshot, Summary,
+    TagView, Trouble,
 };
 use super::{Engine, Output};
-use crate::backend::{HostState, Tag};
-use crate::monitor::policy::{Age, Member, Sync};
+use crate::backend::{HostState, Stamp, Tag};
+use crate::monitor::policy::{Age, Member, Rule, Sync};
 use crate::schedule::Verdict;
 
 /// The list is read each second; one that is older than that by far is not current, whatever the
@@ -27,6 +28,12 @@ pub(crate) fn brief(time: Duration) -> String {
         _ => format!("{} d", seconds / 86400),
     }
 }
+
+/// How many backends a line names that says how all stands.
+const NAMED_TROUBLES: usize = 2;
+
+/// What the words for a failed verdict begin with.
+const FAILED: &str = "failed: ";
 
 impl Engine {
     pub(super) fn show_status(&mut self) {
@@ -139,7 +146,7 @@ impl Engine {
                     Age::OfTheseServices => service_of(&target, *service),
                     Age::OfFormerServices => &FORMER_SERVICE,
                 };
-                let text = format!("failed: {service} {failure}");
+                let text = format!("{FAILED}{service} {failure}");
                 (text, evidence.failed_since())
             }
         };
@@ -159,6 +166,55 @@ impl Engine {
         Checks::Made {
             last: last.map(|poll| now.saturating_duration_since(poll.began)),
             next: next.map(|next| next - now),
+        }
+    }
+
+    /// What matters most, for one line: only a few backends are named.
+    pub(super) fn outline(&self) -> Outline {
+        let is_down = |member: &Member| member.listed.state == HostState::Down;
+        let is_failed =
+            |member: &Member| matches!(member.evidence.verdict(), Some(Verdict::Failed { .. }));
+        let members = || self.fleet.members();
+        let down = members().filter(|(_, member)| is_down(member));
+        let failed = members().filter(|(_, member)| !is_down(member) && is_failed(member));
+        let mut troubles = down.chain(failed);
+        let named = troubles.by_ref().take(NAMED_TROUBLES);
+        let named: Vec<Trouble> = named
+            .map(|(address, member)| self.trouble(address, member))
+            .collect();
+        let mut held: Vec<(Rule, usize)> = Vec::new();
+        for hold in self.holds.values() {
+            let rule = hold.reason.rule();
+            if matches!(rule, Rule::Settle | Rule::Fresh | Rule::Rank) {
+                continue;
+            }
+            match held.iter_mut().find(|(known, _)| *known == rule) {
+                Some((_, times)) => *times += 1,
+                None => held.push((rule, 1)),
+            }
+        }
+        Outline {
+            summary: self.summary(),
+            troubles: named,
+            more: troubles.count(),
+            held,
+        }
+    }
+
+    fn trouble(&self, address: IpAddr, member: &Member) -> Trouble {
+        let changed = member.listed.changed;
+        let lasts = self.now.second.0.checked_sub(changed.0);
+        let lasts = lasts.filter(|_| changed != Stamp(0));
+        let verdict = self.verdict_view(address, member);
+        let cause = verdict.and_then(|(verdict, _)| {
+            let cause = verdict.strip_prefix(FAILED)?;
+            Some(cause.to_owned())
+        });
+        Trouble {
+            address,
+            listed: member.listed.state,
+            lasts: lasts.map(Duration::from_secs),
+            cause,
         }
     }
 

@@ -334,7 +334,11 @@ fn a_snapshot_shows_each_backend_the_tags_the_commands_and_what_is_next() {
         number,
         answer: Ok(Reply::Ok),
     });
-    assert_eq!(bench.said.last().unwrap(), "192.0.2.1 disabled");
+    assert_eq!(
+        bench.said.last().unwrap(),
+        "192.0.2.1 disabled: up -> down by this monitor: pop3:110 connect: connection refused; 1 of 2 \
+         backends without a tag are up (answered in 1000.0 ms)"
+    );
     bench.second += 1;
     bench.lists(&[HostState::Down, HostState::Up]);
     let snapshot = bench.engine.snapshot();
@@ -349,6 +353,58 @@ fn a_snapshot_shows_each_backend_the_tags_the_commands_and_what_is_next() {
     assert_eq!(snapshot.tags, [tag]);
     assert_eq!(snapshot.summary.up, 1);
     assert!(snapshot.next.is_some());
+}
+
+#[test]
+fn a_change_is_one_line_with_its_cause_both_states_who_and_how_many_are_left() {
+    let mut bench = Bench::new();
+    let (up, down) = (HostState::Up, HostState::Down);
+    bench.tell(Input::Time);
+    bench.lists(&[up, up, up]);
+    for number in [1, 2, 3] {
+        bench.finds(number, Ok(Pass::Clean));
+    }
+    bench.said.clear();
+    bench.second = 300;
+    for _ in 0..3 {
+        bench.second += 1;
+        bench.finds(1, Err(Failure::new(Stage::Connect, Fault::Refused)));
+        bench.finds(2, Ok(Pass::Clean));
+        bench.finds(3, Ok(Pass::Clean));
+        bench.lists(&[up, up, up]);
+    }
+    let answer = |bench: &mut Bench| {
+        let (number, _) = bench.sent.pop().expect("a command");
+        bench.beyond = Duration::from_micros(1200);
+        let answer = Ok(Reply::Ok);
+        bench.tell(Input::Answered { number, answer });
+        bench.beyond = Duration::ZERO;
+        bench.second += 1;
+    };
+    answer(&mut bench);
+    bench.lists(&[down, up, up]);
+    answer(&mut bench);
+    bench.lists(&[down, down, up]);
+    bench.second += 300;
+    bench.finds(1, Ok(Pass::Clean));
+    bench.lists(&[down, down, up]);
+    answer(&mut bench);
+    assert_eq!(
+        bench.said,
+        [
+            "192.0.2.1 has failed: pop3:110 connect: connection refused; healthy -> failed after 5 \
+             min; 2 of 3 backends without a tag pass (1.0 ms)",
+            "192.0.2.1 disabled: up -> down by this monitor: pop3:110 connect: connection refused; \
+             2 of 3 backends without a tag are up (answered in 1.2 ms)",
+            "192.0.2.1 users moved: 0 were listed (answered in 1.2 ms)",
+            "192.0.2.2 went from up to down, not by this monitor; it is healthy here; 1 of 3 \
+             backends without a tag are up",
+            "192.0.2.1 is healthy: failed -> healthy after 5 min; 3 of 3 backends without a tag pass \
+             (1.0 ms)",
+            "192.0.2.1 enabled: down -> up by this monitor: it is healthy here; 2 of 3 backends \
+             without a tag are up (answered in 1.2 ms)",
+        ]
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod forecast;
 pub(crate) mod judgement;
 pub(crate) mod nagios;
+mod outline;
 mod status;
 pub(crate) mod table;
 pub(crate) mod terminal;
@@ -20,6 +21,8 @@ use log::{debug, error, warn};
 use crate::logging::{always, ALWAYS};
 use crate::monitor::{AsOf, BackendHistory, Event, Level, PollView, Snapshot, Summary};
 use crate::target::Target;
+
+pub(crate) use outline::outline;
 
 /// Says it in the log.
 pub(crate) fn say(event: &Event) {

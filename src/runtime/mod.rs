@@ -368,7 +368,7 @@ impl Runtime {
             Told::Ready => manager.tell(&Message::Ready),
             Told::Reloading => manager.tell(&Message::Reloading),
             Told::Stopping => manager.tell(&Message::Stopping),
-            Told::Summary(summary) => manager.tell_status(report::summary(summary)),
+            Told::Outline(outline) => manager.tell_status(report::outline(outline)),
             Told::FailoverOff {
                 silent,
                 cause,

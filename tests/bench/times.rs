@@ -87,7 +87,7 @@ pub fn start(bench: &mut Bench) {
             rounds.push(milliseconds(bench.backends.hear_of("reached") - told.began));
             sleep(Duration::from_millis(300));
             let lines = told.lines();
-            let verdict = lines.iter().find(|(line, _)| line.ends_with("is healthy"));
+            let verdict = lines.iter().find(|(line, _)| line.contains("is healthy"));
             verdicts.push(verdict.map_or("none".to_owned(), |(_, when)| {
                 milliseconds(*when - told.began)
             }));

@@ -43,9 +43,9 @@ impl Terminal {
     }
 
     pub fn log(&self, text: &str) {
-        let code = if text.ends_with(" disabled") {
+        let code = if text.contains(" disabled: ") {
             RED
-        } else if text.ends_with(" enabled") {
+        } else if text.contains(" enabled: ") {
             GREEN
         } else if text.contains(" ERR ") {
             YELLOW

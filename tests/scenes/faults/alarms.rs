@@ -142,6 +142,9 @@ fn told(monitor: &Monitor) -> Vec<String> {
             .split_once(" LOG ")
             .or_else(|| line.split_once(" ERR "))
             .unwrap();
+        // Nothing was asked, so nothing took any time, and nobody came from elsewhere.
+        let text = text.split(" (answered in ").next().unwrap_or(text);
+        let text = text.split("users moved: ").next().unwrap_or(text);
         text.trim_start_matches("DRY-RUN: ").to_owned()
     };
     monitor

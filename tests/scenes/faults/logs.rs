@@ -81,11 +81,11 @@ fn a_full_pipe_that_nobody_reads_stops_nobody_and_gets_all_lines_when_read() {
     pool.wait_for_state(0, 'U');
     let expected = [
         " starts",
-        " disabled\n",
-        " users moved\n",
+        " disabled: ",
+        " users moved: ",
         " last polls: ",
         "reloaded",
-        " enabled\n",
+        " enabled: ",
     ];
     wait_until("all lines, in order", REACTION, || {
         in_order(pipe.text(), &expected)
@@ -123,7 +123,7 @@ fn a_log_file_on_a_disk_that_hangs_stops_nobody() {
     pool.wait_for_no_users(0);
     drop(disk);
     wait_until("all lines, in order", REACTION, || {
-        in_order(&log(), &[" starts", "reloaded", " disabled\n"])
+        in_order(&log(), &[" starts", "reloaded", " disabled: "])
     });
 
     let disk = hang();
@@ -180,7 +180,7 @@ fn the_journal_gets_priorities_and_no_time_and_nobody_else_does() {
     pool.backends[0].set(Mood::Refusing);
     let address = pool.address(0);
     let failed = format!("\n<3>{address} has failed: ");
-    let disabled = format!("\n<6>{address} disabled\n");
+    let disabled = format!("\n<6>{address} disabled: up -> down ");
     let probed = format!("\n<7>{} imap:", pool.address(1));
     wait_until("the change in the journal", REACTION, || {
         let text = text();

@@ -288,6 +288,54 @@ fn what_the_unit_starts_tells_systemd_how_it_is() {
     assert!(service.child.wait().unwrap().success());
 }
 
+#[test]
+fn what_the_unit_starts_tells_systemd_in_one_line_which_backend_is_down_and_why() {
+    let pool = FakePool::start(3);
+    let there = Installation::new(&pool.place);
+    let path = pool.place.path("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let pause = Duration::from_millis(20);
+    socket.set_read_timeout(Some(pause)).unwrap();
+    let next = || {
+        let mut buffer = [0; 1024];
+        let length = socket.recv(&mut buffer).ok()?;
+        Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
+    };
+    let start = |lock: &str| {
+        let mut words = exec_start(&there.unit(), &options(&pool, pool.place.folder()));
+        words.extend(["-k".to_string(), lock.to_string()]);
+        let mut program = Command::new(&words[0]);
+        program.args(&words[1..]).env("NOTIFY_SOCKET", &path);
+        Service::start(&mut program, pool.place.path("service.log"))
+    };
+    let mut service = start(&there.lock().display().to_string());
+    pool.wait_for_visits();
+    pool.backends[1].set(Mood::Refusing);
+    let expected = format!(
+        "STATUS=2 of 3 backends are up; {} down: imap:{IMAP} connect: connection refused",
+        pool.address(1)
+    );
+    let is_said = |expected: &str| {
+        wait_until(expected, SOON, || next().as_deref() == Some(expected));
+    };
+    is_said(&expected);
+    pool.backends[1].set(Mood::Healthy);
+    is_said("STATUS=3 of 3 backends are up");
+    service.signal(Signal::SIGTERM);
+    service.child.wait().unwrap();
+
+    fs::write(pool.place.path("file"), "").unwrap();
+    let lock = pool.place.path("file/pid").display().to_string();
+    let mut service = start(&lock);
+    let not_a_directory = nix::errno::Errno::ENOTDIR as i32;
+    wait_until("why it does not start", SOON, || {
+        let said = next().unwrap_or_default();
+        said.starts_with("STATUS=lock file ")
+            && said.ends_with(&format!("\nERRNO={not_a_directory}"))
+    });
+    assert!(!service.child.wait().unwrap().success());
+}
+
 /// How long it has kept a processor busy.
 fn busy(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
