@@ -22,7 +22,12 @@ use crate::logging::{always, ALWAYS};
 use crate::monitor::{AsOf, BackendHistory, Event, Level, PollView, Snapshot, Summary};
 use crate::target::Target;
 
+use document::Document;
 pub(crate) use outline::outline;
+use table::View;
+
+/// Of the table in the log.
+const TABLE_WIDTH: usize = 120;
 
 /// Says it in the log.
 pub(crate) fn say(event: &Event) {
@@ -65,9 +70,13 @@ pub(crate) fn say(event: &Event) {
     }
 }
 
-/// Says it in the log, a line a backend.
-pub(crate) fn say_status(snapshot: &Snapshot) {
-    for line in status::lines(snapshot) {
+/// Says it in the log: a line a backend, and then the table that `poolmon status` shows.
+pub(crate) fn say_status(snapshot: &Snapshot, document: &Document) {
+    let table = table::lines(
+        document,
+        &View::plain(document.poolmon.written, TABLE_WIDTH),
+    );
+    for line in status::lines(snapshot).into_iter().chain(table) {
         always!("{line}");
     }
 }

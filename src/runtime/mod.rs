@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{unbounded, Receiver, Select, Sender, TryRecvError};
 use log::debug;
+use nix::unistd::gethostname;
 
 use crate::backend::Stamp;
 use crate::check;
@@ -26,6 +27,7 @@ use crate::notify::{Message, ServiceManager};
 use crate::pool::link::{self, Heard};
 use crate::pool::watch::{self, Watch};
 use crate::report;
+use crate::report::document::{document, Writer};
 use crate::source::Source;
 use crate::worker::{Task, Traffic, Word, Worker};
 
@@ -62,6 +64,8 @@ pub struct Runtime {
     files: Files,
     log: LogHandle,
     clerk: Clerk,
+    /// Who writes the files for whoever looks.
+    writer: Writer,
     publisher: Publisher,
     workers: BTreeMap<IpAddr, Worker>,
     traffic: Traffic,
@@ -112,6 +116,15 @@ impl Runtime {
             remarks: Vec::new(),
             unverified: None,
         };
+        let writer = Writer {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            name: gethostname()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            started: SystemTime::now(),
+        };
         let remembered = clerk.read().clone();
         Runtime {
             engine: Engine::new(terms, remembered, traffic.most(), now()),
@@ -120,7 +133,8 @@ impl Runtime {
             files,
             log,
             clerk,
-            publisher: Publisher::new(),
+            publisher: Publisher::new(writer.clone()),
+            writer,
             workers: BTreeMap::new(),
             traffic,
             watch: None,
@@ -328,7 +342,10 @@ impl Runtime {
             }
             Output::Say(event) => report::say(&event),
             Output::Publish { snapshot, files } => self.publish(snapshot, files),
-            Output::ShowStatus(snapshot) => report::say_status(&snapshot),
+            Output::ShowStatus(snapshot) => {
+                let document = document(&snapshot, &self.writer, SystemTime::now());
+                report::say_status(&snapshot, &document);
+            }
             Output::ShowHistory(history) => report::say_history(&history),
             Output::TellManager(told) => self.tell_manager(&told),
             Output::ReopenLog => self.log.reopen(),

@@ -14,7 +14,6 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{bounded, unbounded, Receiver, Sender};
-use nix::unistd::gethostname;
 
 use crate::config::settings::{Publication, Published};
 use crate::monitor::Snapshot;
@@ -22,6 +21,9 @@ use crate::report::document::{document, Document, Writer};
 
 /// Serialising goes a few levels deep.
 const STACK: usize = 512 * 1024;
+
+/// A panic, which has a line of its own.
+const DEFECT: &str = "a defect of the monitor";
 
 /// What is to be written, and where.
 pub(super) struct Edition {
@@ -56,18 +58,10 @@ enum State {
 }
 
 impl Publisher {
-    pub(super) fn new() -> Publisher {
+    pub(super) fn new(writer: Writer) -> Publisher {
         let (sender, receiver) = unbounded();
         Publisher {
-            state: State::Idle(Writer {
-                version: env!("CARGO_PKG_VERSION"),
-                pid: std::process::id(),
-                name: gethostname()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned(),
-                started: SystemTime::now(),
-            }),
+            state: State::Idle(writer),
             done: (Some(sender), receiver),
         }
     }
@@ -128,13 +122,16 @@ fn run(writer: &Writer, editions: &Receiver<Edition>, done: &Sender<Done>) {
             file::remove(&path);
             written.remove(&path);
         }
-        let document = document(&snapshot, writer, taken);
+        // A thread that ends by a defect would end unseen, and nothing would be written from then on.
+        let document = catch_unwind(AssertUnwindSafe(|| document(&snapshot, writer, taken)));
         for (publication, path) in files.files() {
-            // A thread that ends here would end unseen, and nothing would be written from then on.
-            let made = catch_unwind(AssertUnwindSafe(|| {
-                file::write(path, &text(publication, &document)?)
-            }));
-            let result = made.unwrap_or_else(|_| Err("a defect of the monitor".to_owned()));
+            let result = match &document {
+                Ok(document) => catch_unwind(AssertUnwindSafe(|| {
+                    file::write(path, &text(publication, document)?)
+                })),
+                Err(_) => Ok(Err(DEFECT.to_owned())),
+            };
+            let result = result.unwrap_or_else(|_| Err(DEFECT.to_owned()));
             if result.is_ok() {
                 written.insert(path.to_owned());
             }

@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -12,9 +13,10 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::lab::command;
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
-use crate::lab::monitor::MonitorPlan;
+use crate::lab::monitor::{binary, MonitorPlan};
 use crate::lab::own_network::{self, run};
 use crate::lab::patience::{hold_for, promised, wait_for, wait_until};
 use crate::lab::tampering::HungDisk;
@@ -44,6 +46,14 @@ fn is_failed(backend: usize) -> impl Fn(&Value) -> bool {
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value}"))
+}
+
+/// What `poolmon status` prints of it.
+fn shown(plan: &MonitorPlan) -> String {
+    let mut program = Command::new(binary());
+    program.args(["status", "--status-file"]).arg(&plan.status);
+    let folder = plan.status.parent().expect("a folder");
+    command::run(&mut program, folder, REACTION).success()
 }
 
 /// With the status file there.
@@ -86,8 +96,24 @@ fn it_shows_within_a_second_and_a_half_what_has_changed_and_at_last_the_end() {
         format!("HOST-DOWN {address}")
     );
 
+    // Whoever looks by the word, or by the signal, sees the same.
+    let table = shown(&plan);
+    assert!(!table.contains("STALE"), "{table}");
+    let header = table.lines().find(|line| line.contains("verdict"));
+    let header = header.unwrap_or_else(|| panic!("no header: {table}"));
+    let columns: Vec<&str> = header.split_whitespace().take(3).collect();
+    let row = table.lines().find(|line| line.contains(&address));
+    assert!(
+        row.map_or(false, |row| row.to_lowercase().contains("down")),
+        "{table}"
+    );
+    monitor.signal(Signal::SIGUSR1);
+    monitor.wait_for_line(&columns, REACTION);
+
     let (status, _) = monitor.stop(REACTION);
     assert_eq!(status.code(), Some(0));
+    let table = shown(&plan);
+    assert!(table.contains("STALE: the monitor has ended"), "{table}");
     let last = read(&plan.status).expect("it stays");
     assert_eq!(last["poolmon"]["ended"], true);
 }
