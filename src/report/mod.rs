@@ -2,8 +2,9 @@
 //!
 //! Words, local times and levels are its business; what is said, and when, is the engine's.
 
-pub(crate) mod document;
+pub mod document;
 pub(crate) mod judgement;
+pub mod page;
 mod status;
 pub(crate) mod table;
 pub(crate) mod terminal;
