@@ -29,7 +29,7 @@ const SCRIPT: &str = include_str!("page/script.js");
 
 /// What the browser may do. The hashes are those of `STYLE` and `SCRIPT`: a test computes them.
 const POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-/76ZS726PNICCz8DYxf3ipnU9qQACHERPIAdFPQHZXg='; \
+     style-src 'sha256-dB7WTuIvAFa8uQ74XxCgYwLmDYOLzeZVHPZnbmW2kKs='; \
      script-src 'sha256-Y4IbBWx+eo2K69XzxUKolq56SPuJepoL5NcCj07+kjc='; \
      img-src data:; base-uri 'none'; form-action 'none'";
 
@@ -44,6 +44,9 @@ const MOST_WELL: usize = 1000;
 
 /// Up to so many backends each has a large cell, and its row all slots of the day.
 const FEW: usize = 60;
+
+/// A label of so many characters has room in a small cell.
+const SHORT_LABEL: usize = 8;
 
 /// The latest so many changes are listed.
 const MOST_EVENTS: usize = 30;
@@ -419,9 +422,14 @@ fn cells(
     all: usize,
 ) {
     let is_few = all <= FEW;
-    html.markup(match is_few {
-        true => "<ul class=\"fleet big\">",
-        false => "<ul class=fleet>",
+    let is_short = |label: String| label.len() <= SHORT_LABEL;
+    let are_short = cells
+        .iter()
+        .all(|(_, backend)| is_short(labels.of_one(backend)));
+    html.markup(match (is_few, are_short) {
+        (true, _) => "<ul class=\"fleet big\">",
+        (false, true) => "<ul class=fleet>",
+        (false, false) => "<ul class=\"fleet wide\">",
     });
     let mut well_left = MOST_WELL;
     let mut not_shown = 0;

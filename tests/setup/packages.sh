@@ -145,6 +145,8 @@ collect() {
         need iproute2 command_there ip
         need procps command_there ps
         need strace command_there strace
+        need chromium command_there chromium
+        need chromium-driver command_there chromedriver
         ;;
     bench)
         need_toolchain

@@ -7,7 +7,7 @@ use super::standing::{self, Standing};
 use super::words::{count, latency, rough_span};
 use super::Scene;
 use crate::report::document::{
-    Action, Backend, Blame, CheckResult, Drain, RuleAnswer, Service, State,
+    Action, Backend, Blame, CheckResult, Drain, RuleAnswer, Service, State, Verdict,
 };
 
 /// A certificate that ends within so many days is told in the row.
@@ -43,16 +43,26 @@ pub(super) fn row(html: &mut Html, scene: &Scene<'_>, backend: &Backend, standin
 }
 
 fn state(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
-    html.markup("<td>").markup(standing::listed(backend));
+    html.markup("<td>");
+    let is_down = backend.listed == State::Down;
+    emphasised(html, is_down, standing::listed(backend));
     if let Some(since) = backend.listed_since {
         html.markup(" ").text(scene.rough_age(since));
     }
     html.markup("<small>");
-    html.markup(standing::verdict(backend.verdict));
+    let has_failed = backend.verdict == Verdict::Failed;
+    emphasised(html, has_failed, standing::verdict(backend.verdict));
     if let Some(since) = backend.verdict_since {
         html.markup(" ").text(scene.rough_age(since));
     }
     html.markup("</small>");
+}
+
+fn emphasised(html: &mut Html, is_bad: bool, words: &'static str) {
+    match is_bad {
+        true => html.markup("<u>").markup(words).markup("</u>"),
+        false => html.markup(words),
+    };
 }
 
 /// Of the service that fails, or else of the slowest.

@@ -117,7 +117,7 @@ impl Standing {
     pub(super) fn words(self) -> &'static str {
         match self {
             Standing::FailedUp => "failed, still up",
-            Standing::DrainOwed => "down, users to be moved",
+            Standing::DrainOwed => "down, users on it",
             Standing::Down => "failed, down",
             Standing::Doubtful => "up, being tried again",
             Standing::DownHealthy => "healthy, still down",
