@@ -143,12 +143,12 @@ fn head(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)]) {
     } else {
         "R0lGODdhAQABAIAAABNsNQAAACwAAAAAAQABAAACAkQBADs="
     };
-    let refresh = monitor.interval.clamp(5.0, 60.0);
+    let refresh = (monitor.interval as u32).clamp(5, 60);
     html.markup("<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>\n");
     html.markup("<meta http-equiv=\"Content-Security-Policy\" content=\"");
     html.markup(POLICY)
         .markup("\">\n<meta http-equiv=refresh content=");
-    html.text(refresh as u32);
+    html.text(refresh);
     html.markup(">\n<meta name=viewport content=\"width=device-width,initial-scale=1\">\n");
     html.markup("<meta name=referrer content=no-referrer><meta name=robots content=noindex>\n");
     html.markup("<link rel=icon href=\"data:image/gif;base64,")
@@ -289,11 +289,12 @@ fn overview(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)
         &share(part, whole),
         &vhosts,
     );
-    let users: u64 = document.backends.iter().map(|backend| backend.users).sum();
-    let exposed = backends
-        .iter()
-        .filter(|(standing, _)| matches!(standing, Standing::FailedUp | Standing::DrainOwed));
-    let exposed: u64 = exposed.map(|(_, backend)| backend.users).sum();
+    let users = |is: fn(Standing) -> bool| {
+        let some = backends.iter().filter(|(standing, _)| is(*standing));
+        some.fold(0_u64, |sum, (_, backend)| sum.saturating_add(backend.users))
+    };
+    let exposed = users(|standing| matches!(standing, Standing::FailedUp | Standing::DrainOwed));
+    let users = users(|_| true);
     let note = format!("{exposed} on failed backends");
     tile(html, "Users", tone(exposed == 0), &users.to_string(), &note);
     let alarms = document.alarms.len();

@@ -270,13 +270,14 @@ pub(super) enum Grain {
 fn coarse(day: &Day) -> Day {
     let slots = day.slots.chunks(2).map(|pair| {
         let passed = || pair.iter().filter(|slot| slot.passes > 0);
-        let passes: u32 = pair.iter().map(|slot| slot.passes).sum();
+        let sum = |of: fn(&Slot) -> u32| pair.iter().map(of).fold(0, u32::saturating_add);
+        let passes = sum(|slot| slot.passes);
         let total: u64 = passed()
             .map(|slot| u64::from(slot.mean) * u64::from(slot.passes))
-            .sum();
+            .fold(0, u64::saturating_add);
         Slot {
             passes,
-            failures: pair.iter().map(|slot| slot.failures).sum(),
+            failures: sum(|slot| slot.failures),
             best: passed().map(|slot| slot.best).min().unwrap_or(0),
             mean: total.checked_div(u64::from(passes)).unwrap_or(0) as u32,
             worst: passed().map(|slot| slot.worst).max().unwrap_or(0),
@@ -365,8 +366,8 @@ fn grid(html: &mut Html, axes: &Axes, clock: &Clock<'_>, frame: Frame, bottom: i
     }
     let first = (clock.wall)(axes.start);
     let into = f64::from(first.minute * 60 + first.second);
-    let mut hour = axes.start + (3600.0 - into) % 3600.0;
-    while hour <= axes.end {
+    let first = axes.start + (3600.0 - into) % 3600.0;
+    for hour in (0..24).map(|hours| first + 3600.0 * f64::from(hours)) {
         let wall = (clock.wall)(hour);
         if wall.hour % 6 == 0 {
             let x = frame.x(axes, hour);
@@ -375,7 +376,6 @@ fn grid(html: &mut Html, axes: &Axes, clock: &Clock<'_>, frame: Frame, bottom: i
             labels.text(format_args!("{:02}:00", wall.hour));
             labels.markup("</text>");
         }
-        hour += 3600.0;
     }
     html.markup("<path class=g d=\"").path(data).markup("\"/>");
     html.append(&labels);

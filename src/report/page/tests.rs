@@ -1,7 +1,7 @@
 //! The page as text: what no browser is needed for. `tests/scenes/page` shows it to one.
 
 use super::*;
-use crate::report::document::sample;
+use crate::report::document::{sample, Slot};
 
 /// The samples are of November 2025 and of the months around it.
 fn utc(time: Time) -> Wall {
@@ -233,6 +233,38 @@ fn text_of_others_stays_text_and_short() {
     assert!(!hostile.contains('\u{202e}') && !hostile.contains('\u{1b}'));
     assert!(!hostile.contains(&"x".repeat(301)));
     assert!(hostile.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+}
+
+#[test]
+fn a_file_that_somebody_else_wrote_is_shown_somehow() {
+    let wild = [f64::NAN, f64::INFINITY, -1e300, 1e300, 0.0];
+    for time in wild {
+        let mut document = sample::many(70);
+        document.poolmon.written = time;
+        document.poolmon.interval = time;
+        document.director.since = -time;
+        document.tags[0].vhosts_up = u64::MAX;
+        document.tags[0].vhosts = 1;
+        for backend in &mut document.backends {
+            backend.users = u64::MAX;
+            backend.day.every = time;
+            backend.day.slots = vec![Slot::from((u32::MAX, u32::MAX, 7, u32::MAX, 0)); 3];
+            backend.verdict_since = Some(time);
+            for change in &mut backend.changes {
+                change.at = time;
+            }
+        }
+        let options = Options {
+            now: -time,
+            stale: "",
+            wall: &|_| utc(sample::WRITTEN),
+        };
+        let page = render(&document, &options);
+        assert!(page.ends_with("</html>\n"), "{time}");
+        let refresh = page.split("refresh content=").nth(1).unwrap();
+        let refresh: u32 = refresh.split('>').next().unwrap().parse().unwrap();
+        assert!((5..=60).contains(&refresh), "{time}");
+    }
 }
 
 /// The style's colours by name: the light ones, then the dark ones.
