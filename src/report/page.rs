@@ -29,7 +29,7 @@ const SCRIPT: &str = include_str!("page/script.js");
 
 /// What the browser may do. The hashes are those of `STYLE` and `SCRIPT`: a test computes them.
 const POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-dB7WTuIvAFa8uQ74XxCgYwLmDYOLzeZVHPZnbmW2kKs='; \
+     style-src 'sha256-6jXyQwbxxTEymlESSAZT0FPFz3YPl4tVhjiqGItL8rU='; \
      script-src 'sha256-Y4IbBWx+eo2K69XzxUKolq56SPuJepoL5NcCj07+kjc='; \
      img-src data:; base-uri 'none'; form-action 'none'";
 

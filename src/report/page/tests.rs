@@ -267,6 +267,33 @@ fn a_file_that_somebody_else_wrote_is_shown_somehow() {
     }
 }
 
+#[test]
+fn it_knows_no_clock_no_file_and_no_socket() {
+    let report = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report");
+    let mut files = vec![report.join("page.rs")];
+    for entry in std::fs::read_dir(report.join("page")).unwrap() {
+        files.push(entry.unwrap().path());
+    }
+    files.retain(|file| file.extension().map_or(false, |end| end == "rs"));
+    files.retain(|file| !file.ends_with("tests.rs"));
+    assert_eq!(files.len(), 7, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for foreign in [
+            "chrono",
+            "Local::",
+            "SystemTime",
+            "Instant",
+            "std::fs",
+            "Socket",
+            "log::",
+            "monitor::",
+        ] {
+            assert!(!text.contains(foreign), "{foreign} in {}", file.display());
+        }
+    }
+}
+
 /// The style's colours by name: the light ones, then the dark ones.
 fn colours() -> Vec<BTreeMap<&'static str, [u8; 3]>> {
     let blocks = STYLE.split(":root{").skip(1).take(2);
