@@ -212,6 +212,7 @@ fn header(html: &mut Html, scene: &Scene<'_>, options: &Options<'_>) {
         html.markup(" were not good: the ones before are used.</em>");
     }
     html.markup("</p>");
+    own_troubles(html, scene);
     if monitor.dry_run {
         html.markup(
             "<p><em>Dry run: nothing is changed, and the states are what they would be.</em></p>",
@@ -232,6 +233,27 @@ fn header(html: &mut Html, scene: &Scene<'_>, options: &Options<'_>) {
             .markup("</p>");
     }
     html.markup("</header>\n");
+}
+
+/// What the monitor itself could not do.
+fn own_troubles(html: &mut Html, scene: &Scene<'_>) {
+    let counters = &scene.document.counters;
+    if !counters.state_file_written {
+        html.markup("<p><em>The state file could not be written: after a restart the monitor has forgotten \
+                     what it took down and which users are still to be moved. See the log.</em></p>");
+    }
+    if counters.hook_failures > 0 {
+        html.markup("<p><em>The change script failed in ")
+            .text(counters.hook_failures);
+        html.markup(" of ")
+            .text(counters.hook_runs)
+            .markup(" runs. See the log.</em></p>");
+    }
+    if counters.log_lines_lost > 0 {
+        html.markup("<p><em>The log did not take ");
+        html.text(count(counters.log_lines_lost, "line"))
+            .markup(".</em></p>");
+    }
 }
 
 /// One number of the overview.
@@ -622,7 +644,15 @@ fn commands(html: &mut Html, scene: &Scene<'_>) {
         }
         html.markup("\n");
     }
-    html.markup("</ul></details>\n");
+    html.markup("</ul>");
+    html.markup("<p>The director's socket: ")
+        .text(&scene.document.director.socket);
+    let counters = &scene.document.counters;
+    html.markup(". Runs of the change script: ")
+        .text(counters.hook_runs);
+    html.markup("; lines that the log did not take: ");
+    html.text(counters.log_lines_lost)
+        .markup(".</p></details>\n");
 }
 
 fn help(html: &mut Html, scene: &Scene<'_>) {

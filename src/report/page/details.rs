@@ -19,6 +19,10 @@ pub(super) fn details(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
     html.markup("\"><summary>24 hours, services, changes</summary><div><div>");
     plot::large(html, &scene.axes, &scene.clock, backend);
     html.markup("</div><div>");
+    if let Some(next) = backend.schedule.next {
+        html.markup("<p>Checked next at ")
+            .text(scene.clock.at(next));
+    }
     changes(html, scene, backend);
     html.markup("<ul>");
     for service in backend.services.iter().take(MOST_SERVICES) {
@@ -100,6 +104,8 @@ fn service(html: &mut Html, scene: &Scene<'_>, service: &Service) {
             false => "refused",
         });
         html.markup(", ends ").text((scene.clock.wall)(ends).date());
+        html.markup(", read ")
+            .text(scene.clock.at(certificate.read));
         if let Some(first) = certificate.names.first() {
             html.markup(", for ").short(first);
         }
