@@ -1,6 +1,7 @@
 //! The page as text: what no browser is needed for. `tests/scenes/page` shows it to one.
 
 use super::*;
+use crate::report::document::fields::{faults, Face};
 use crate::report::document::{sample, Slot};
 
 /// The samples are of November 2025 and of the months around it.
@@ -292,6 +293,12 @@ fn it_knows_no_clock_no_file_and_no_socket() {
             assert!(!text.contains(foreign), "{foreign} in {}", file.display());
         }
     }
+}
+
+#[test]
+fn it_shows_what_the_table_of_fields_says() {
+    let faults = faults(Face::Page, &page);
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
 /// The style's colours by name: the light ones, then the dark ones.
