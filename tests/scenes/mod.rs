@@ -9,6 +9,7 @@ mod lab_itself;
 mod mailbox;
 mod maintenance;
 mod packaging;
+mod page;
 mod plugin;
 mod protocols;
 mod ring;

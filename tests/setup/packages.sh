@@ -5,7 +5,7 @@
 #
 # build:  a compiler, a linker and OpenSSL: what `make` needs
 # demo:   these, and real Dovecot servers, which only root can run: `make demo`
-# test:   these, formatter and linter, and what judges the unit and documents: `make check`
+# test:   these, formatter and linter, and what judges the unit, documents and page: `make check`
 # bench:  what a build needs, HAProxy to compare with, strace and valgrind: `make bench`
 # debian: Debian's own compiler and crates, and Dovecot: `make check-debian`
 # package: what a build needs, and debhelper and lintian: `make deb`
@@ -145,6 +145,8 @@ collect() {
         need iproute2 command_there ip
         need procps command_there ps
         need strace command_there strace
+        need chromium command_there chromium
+        need chromium-driver command_there chromedriver
         ;;
     bench)
         need_toolchain
