@@ -273,6 +273,7 @@ mod tests {
                 began: now,
                 latency: timeout,
                 delivery: None,
+                evidence: Default::default(),
                 logged_in: false,
                 result,
             };

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::service::Port;
 
+mod evidence;
 mod fault;
 
+pub use evidence::{Certificate, Dialogue, Evidence, StageTimes};
 pub use fault::{BadCertificate, Blame, Fault, PresentedNames};
 
 /// Where in an attempt something happened, in the order of an attempt's life.
@@ -45,6 +47,8 @@ pub enum Stage {
     Recipient,
     /// LMTP DATA and the message.
     Data,
+    /// The good-bye. What comes of it changes no result, so no attempt fails here; but it takes its time.
+    Logout,
 }
 
 impl fmt::Display for Stage {
@@ -67,6 +71,7 @@ impl fmt::Display for Stage {
             Stage::Sender => "mail from",
             Stage::Recipient => "rcpt to",
             Stage::Data => "data",
+            Stage::Logout => "logout",
         })
     }
 }
@@ -136,6 +141,7 @@ pub struct Outcome {
     /// Whether the server accepted a login.
     pub logged_in: bool,
     pub result: Result<Pass, Failure>,
+    pub evidence: Evidence,
 }
 
 impl Outcome {

@@ -2,7 +2,7 @@
 //!
 //! It reports what happened. When to try and what follows is decided by `schedule` and `policy`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex};
@@ -25,11 +25,14 @@ use crate::target::Target;
 mod certificates;
 pub mod protocols;
 mod reading;
+mod recorder;
+mod transcript;
 
 use certificates::CertificateTable;
-use protocols::line::{Budget, Lines};
+use protocols::line::{Budget, Lines, Observer};
 use protocols::token::{Purpose, Token};
 use protocols::{Channel, Check, Milestone, Progress, Work};
+use recorder::Recorder;
 
 /// Why no probe can be made as configured.
 pub type ProbeSetupError = TlsSetupError;
@@ -96,6 +99,7 @@ impl Prober {
             deadline,
             delivered: Cell::new(None),
             found: Cell::new(None),
+            recorder: RefCell::new(Recorder::new(target.account.as_deref(), began)),
         };
         let result = match service {
             Service::Port(port) => attempt.talk(port, Work::Steps(self.steps)),
@@ -103,6 +107,7 @@ impl Prober {
         };
         let latency = began.elapsed();
         let delivery = attempt.delivery();
+        let evidence = attempt.recorder.into_inner().finish();
         let named = |failure| self.with_names_presented(failure, target, service, timeout);
         Outcome {
             began,
@@ -110,6 +115,7 @@ impl Prober {
             delivery,
             logged_in: target.account.is_some() && has_logged_in(service, &result),
             result: result.map_err(named),
+            evidence,
         }
     }
 
@@ -196,6 +202,7 @@ struct Attempt<'a> {
     delivered: Cell<Option<Instant>>,
     /// When the message was read.
     found: Cell<Option<Instant>>,
+    recorder: RefCell<Recorder>,
 }
 
 impl Attempt<'_> {
@@ -209,6 +216,8 @@ impl Attempt<'_> {
             };
         }
         self.talk_at(deliver, Work::Deliver)?;
+        // Of many looks only the last one is worth telling.
+        let delivered = self.recorder.borrow().moment();
         let mut pause = FIRST_PAUSE;
         let mut waiting = None;
         loop {
@@ -221,6 +230,7 @@ impl Attempt<'_> {
                     thread::sleep(pause);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     waiting = Some(failure);
+                    self.recorder.borrow_mut().go_back(&delivered);
                 }
                 // The last look did not come to its end; what the one before saw is the reason.
                 (Err(failure), Some(before)) if failure.fault == Fault::TimedOut => {
@@ -250,7 +260,8 @@ impl Attempt<'_> {
 
     fn connect(&self, port: &Port) -> Result<DeadlineStream, Failure> {
         let address = self.target.address;
-        DeadlineStream::connect(address, port.number, self.deadline).map_err(|error| {
+        let stream = DeadlineStream::connect(address, port.number, self.deadline);
+        let stream = stream.map_err(|error| {
             let fault = match Fault::from_io(&error) {
                 // An administrator of a network without IPv6 never meant to reach this one from here.
                 Fault::Unreachable if address.is_ipv6() && family::is_without_ipv6() => {
@@ -259,16 +270,27 @@ impl Attempt<'_> {
                 fault => fault,
             };
             Failure::new(Stage::Connect, fault)
-        })
+        })?;
+        self.recorder.borrow_mut().on_stage(Stage::Connect);
+        Ok(stream)
     }
 
     /// One of two connections; what fails there says at which.
     fn talk_at(&self, port: &Port, work: Work) -> Result<Pass, Failure> {
+        self.recorder.borrow_mut().remark(&port.to_string());
         self.talk(port, work).map_err(|failure| failure.at(*port))
     }
 
     /// One connection.
     fn talk(&self, port: &Port, work: Work) -> Result<Pass, Failure> {
+        let result = self.try_to_talk(port, work);
+        if let Err(failure) = &result {
+            self.recorder.borrow_mut().on_failure(failure.stage);
+        }
+        result
+    }
+
+    fn try_to_talk(&self, port: &Port, work: Work) -> Result<Pass, Failure> {
         let (prober, target) = (self.prober, self.target);
         match port.security {
             Security::Tls => {
@@ -302,7 +324,11 @@ impl Attempt<'_> {
             .prober
             .subject(self.target, port)
             .map_err(|fault| Failure::new(stage, fault))?;
-        self.prober.upgrade(stream, &subject, stage)
+        let stream = self.prober.upgrade(stream, &subject, stage)?;
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.on_stage(stage);
+        recorder.remark("tls");
+        Ok(stream)
     }
 
     fn talk_over(&self, port: &Port, work: Work, mut stream: Stream) -> Result<Pass, Failure> {
@@ -320,13 +346,15 @@ impl Attempt<'_> {
                 Stream::Tls(_) => Channel::Encrypted,
             },
         };
-        let mut lines = Lines::new(&mut stream);
+        let mut recorder = self.recorder.borrow_mut();
+        let mut lines = Lines::new(&mut stream).observed_by(&mut *recorder);
         match protocols::begin(port.protocol, &mut lines, &check)? {
             Progress::Done(pass) => Ok(pass),
             Progress::StartTls => {
                 let budget = lines
                     .end_clear_text()
                     .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
+                drop(recorder);
                 self.go_on_with_tls(port, stream, budget, &check)
             }
         }
@@ -347,11 +375,9 @@ impl Attempt<'_> {
             // A dialogue on an encrypted channel never asks for TLS.
             Stream::Tls(stream) => Stream::Tls(stream),
         };
-        protocols::resume(
-            port.protocol,
-            &mut Lines::resume(&mut stream, budget),
-            check,
-        )
+        let mut recorder = self.recorder.borrow_mut();
+        let mut lines = Lines::resume(&mut stream, budget).observed_by(&mut *recorder);
+        protocols::resume(port.protocol, &mut lines, check)
     }
 }
 

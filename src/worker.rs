@@ -260,6 +260,7 @@ impl Thread {
             began,
             latency: began.elapsed().max(Duration::from_nanos(1)),
             delivery: None,
+            evidence: Default::default(),
             logged_in: false,
             result: Err(Failure::new(Stage::Prepare, Fault::Panicked)),
         })

@@ -167,6 +167,7 @@ mod tests {
                 began,
                 latency: Duration::from_micros(1234),
                 delivery: Some(Duration::from_micros(234)),
+                evidence: Default::default(),
                 logged_in: false,
                 result,
             },

@@ -347,6 +347,7 @@ mod tests {
                     began: now,
                     latency: Duration::ZERO,
                     delivery: None,
+                    evidence: Default::default(),
                     logged_in: false,
                     result: match fault {
                         Some(fault) => Err(Failure::new(Stage::Connect, fault)),

@@ -267,6 +267,7 @@ impl Bench {
                 began,
                 latency: Duration::from_millis(1),
                 delivery: None,
+                evidence: Default::default(),
                 logged_in: false,
                 result,
             },

@@ -214,6 +214,102 @@ fn a_plain_server_that_greets_is_healthy() {
     assert!(farewell.ends_with("LOGOUT"), "{farewell}");
 }
 
+fn stages(outcome: &Outcome) -> Vec<String> {
+    let stages = outcome.evidence.stages.iter();
+    stages.map(|(stage, _)| stage.to_string()).collect()
+}
+
+/// The parts of an attempt do not take longer than the whole.
+fn check_times(outcome: &Outcome) {
+    let times = outcome.evidence.stages.iter().map(|(_, took)| took);
+    let sum: Duration = times.sum();
+    assert!(sum <= outcome.latency, "{sum:?} of {:?}", outcome.latency);
+}
+
+fn dialogue(outcome: &Outcome) -> Vec<&str> {
+    outcome.evidence.dialogue.lines().collect()
+}
+
+#[test]
+fn an_attempt_tells_the_time_of_each_stage_and_what_was_said() {
+    let (heard, _receiver) = Heard::new();
+    let server = Server::start(move |mut socket: TcpStream| {
+        thread::sleep(Duration::from_millis(60));
+        greet(&mut socket, "IMAP4rev1");
+        talk_imap(&mut socket, "IMAP4rev1", &heard);
+    });
+    let rig = without_tls(PATIENCE);
+    let outcome = rig.outcome(server.address.ip(), service(&server, Security::Plain));
+    assert_eq!(outcome.result, Ok(Pass::Clean));
+    assert_eq!(stages(&outcome), ["connect", "greeting", "logout"]);
+    let took: Vec<Duration> = outcome
+        .evidence
+        .stages
+        .iter()
+        .map(|(_, took)| took)
+        .collect();
+    assert!(took[1] >= Duration::from_millis(60), "{took:?}");
+    assert!(took[0] < Duration::from_millis(60), "{took:?}");
+    check_times(&outcome);
+    let expected = [
+        "S: * OK [CAPABILITY IMAP4rev1] ready",
+        "C: a5 LOGOUT",
+        "S: * BYE bye",
+        "S: a5 OK done",
+    ];
+    assert_eq!(dialogue(&outcome), expected);
+    assert_eq!(outcome.evidence.certificate, None);
+
+    let silent = stage::silent();
+    let rig = without_tls(TIMEOUT);
+    let outcome = rig.outcome(silent.address.ip(), service(&silent, Security::Plain));
+    assert_eq!(stages(&outcome), ["connect", "greeting"]);
+    let (_, took) = outcome.evidence.stages.iter().last().unwrap();
+    assert!(took >= TIMEOUT - Duration::from_millis(50), "{took:?}");
+    check_times(&outcome);
+    assert!(outcome.evidence.dialogue.is_empty());
+}
+
+#[test]
+fn a_login_after_starttls_is_told_without_the_password() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
+    let (server, _heard) = imap_with_starttls(acceptor);
+    let rig = rig_with(&authority, account(), named("mail.example"));
+    let outcome = rig.outcome(server.address.ip(), service(&server, Security::Plain));
+    assert_eq!(outcome.result, Ok(Pass::Clean));
+    let expected = [
+        "connect",
+        "greeting",
+        "starttls",
+        "tls handshake",
+        "capabilities",
+        "login",
+        "logout",
+    ];
+    assert_eq!(stages(&outcome), expected);
+    check_times(&outcome);
+    let expected = [
+        "S: * OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] ready",
+        "C: a2 STARTTLS",
+        "S: a2 OK begin TLS",
+        "-- tls",
+        "C: a3 CAPABILITY",
+        "S: * CAPABILITY IMAP4rev1",
+        "S: a3 OK done",
+        "C: a4 LOGIN {5}",
+        "S: + go on",
+        "C: probe {<length>}",
+        "S: + go on",
+        "C: <password>",
+        "S: a4 OK logged in",
+        "C: a5 LOGOUT",
+        "S: * BYE bye",
+        "S: a5 OK done",
+    ];
+    assert_eq!(dialogue(&outcome), expected);
+}
+
 #[test]
 fn what_fails_is_told_with_its_stage() {
     let rig = without_tls(TIMEOUT);
@@ -546,6 +642,36 @@ fn a_delivered_message_is_looked_for_until_it_is_there() {
     let delivery = outcome.delivery.unwrap();
     assert!(delivery >= FIRST_PAUSE * 3, "{delivery:?}");
     assert!(delivery <= outcome.latency);
+    // Of the three looks the last one.
+    let expected = [
+        "connect",
+        "greeting",
+        "lhlo",
+        "mail from",
+        "rcpt to",
+        "data",
+        "logout",
+        "connect",
+        "greeting",
+        "login",
+        "select",
+        "search",
+        "delete",
+        "logout",
+    ];
+    assert_eq!(stages(&outcome), expected);
+    check_times(&outcome);
+    let dialogue = dialogue(&outcome);
+    let is_port = |line: &&&str| line.starts_with("-- ") && !line.starts_with("-- (");
+    let remarks = dialogue.iter().filter(is_port);
+    let ports: Vec<&str> = remarks.copied().collect();
+    let port = |server: &Server, name| format!("-- {name}:{}", server.address.port());
+    assert_eq!(ports, [port(&lmtp, "lmtp"), port(&imap, "imap")]);
+    let message = dialogue
+        .iter()
+        .position(|line| line.starts_with("C: From: <poolmon@"));
+    let message = message.expect("the message's beginning");
+    assert_eq!(dialogue[message + 1], "C: (10 more lines)");
 }
 
 #[test]

@@ -76,6 +76,7 @@ impl Bench {
             began,
             latency,
             delivery: None,
+            evidence: Default::default(),
             logged_in: false,
             result,
         });
