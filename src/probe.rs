@@ -101,20 +101,23 @@ impl Prober {
             found: Cell::new(None),
             recorder: RefCell::new(Recorder::new(target.account.as_deref(), began)),
         };
-        let result = match service {
+        let mut result = match service {
             Service::Port(port) => attempt.talk(port, Work::Steps(self.steps)),
             Service::Delivery { deliver, read } => attempt.deliver_and_read(deliver, read),
         };
         let latency = began.elapsed();
         let delivery = attempt.delivery();
-        let evidence = attempt.recorder.into_inner().finish();
-        let named = |failure| self.with_names_presented(failure, target, service, timeout);
+        let mut evidence = attempt.recorder.into_inner().finish();
+        if let Err(failure) = &mut result {
+            let refused = self.read_refused(failure, target, service, timeout);
+            evidence.certificate = refused.or(evidence.certificate);
+        }
         Outcome {
             began,
             latency,
             delivery,
             logged_in: target.account.is_some() && has_logged_in(service, &result),
-            result: result.map_err(named),
+            result,
             evidence,
         }
     }
@@ -328,6 +331,10 @@ impl Attempt<'_> {
         let mut recorder = self.recorder.borrow_mut();
         recorder.on_stage(stage);
         recorder.remark("tls");
+        recorder.on_certificate(
+            self.prober
+                .read_accepted(&stream, self.target.address, port),
+        );
         Ok(stream)
     }
 

@@ -2,11 +2,12 @@
 //!
 //! The dialogues tell it what happens and know no clock; it knows no protocol.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::transcript::{Mark, Transcript};
 use crate::account::Account;
-use crate::outcome::{Evidence, Stage};
+use crate::outcome::{Certificate, Evidence, Stage};
 use crate::probe::protocols::line::Observer;
 use crate::probe::protocols::Repeats;
 
@@ -19,6 +20,7 @@ pub(super) struct Recorder {
     stages: Vec<(Stage, Duration)>,
     transcript: Transcript,
     secret: Repeats,
+    certificate: Option<Arc<Certificate>>,
 }
 
 /// A moment of an attempt that what follows can be forgotten up to.
@@ -34,11 +36,17 @@ impl Recorder {
             stages: Vec::with_capacity(8),
             transcript: Transcript::default(),
             secret: Repeats::of(account),
+            certificate: None,
         }
     }
 
     pub(super) fn remark(&mut self, text: &str) {
         self.transcript.remark(text);
+    }
+
+    /// Of a handshake that went well.
+    pub(super) fn on_certificate(&mut self, certificate: Option<Arc<Certificate>>) {
+        self.certificate = certificate;
     }
 
     /// The stage in which an attempt failed ends with it.
@@ -66,7 +74,7 @@ impl Recorder {
         Evidence {
             stages: self.stages.into_iter().collect(),
             dialogue: self.transcript.finish(),
-            certificate: None,
+            certificate: self.certificate,
         }
     }
 }

@@ -992,6 +992,46 @@ fn a_refused_certificate_is_read_by_one_connection_more_that_says_nothing_worth_
 }
 
 #[test]
+fn an_attempt_tells_what_the_certificate_says_accepted_or_refused() {
+    let authority = Authority::new();
+    let names = "DNS:mail.example";
+    for (validity, accepted) in [(Validity::Current, true), (Validity::Expired, false)] {
+        let connections = Arc::new(AtomicUsize::new(0));
+        let acceptor = authority.acceptor(names, validity);
+        let count = connections.clone();
+        let server = Server::start(move |socket| {
+            count.fetch_add(1, Ordering::SeqCst);
+            if let Ok(mut stream) = acceptor.accept(socket) {
+                greet(&mut stream, "IMAP4rev1");
+                read_line(&mut stream);
+            }
+        });
+        let rig = rig_with(&authority, None, named("mail.example"));
+        let began = Instant::now();
+        let outcome = |rig: &Rig| rig.outcome(server.address.ip(), service(&server, Security::Tls));
+        let first = outcome(&rig).evidence.certificate.unwrap();
+        assert_eq!(first.accepted, accepted);
+        assert_eq!(
+            first.names.first,
+            [crate::quote::Quote::new("mail.example")]
+        );
+        assert!(first.read >= began);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let in_a_month = now.as_secs() as i64 + 30 * 24 * 3600;
+        match validity {
+            Validity::Current => assert!((first.not_after - in_a_month).abs() < 60, "{first:?}"),
+            Validity::Expired => assert_eq!(first.not_after, 1_580_515_200),
+        }
+        assert_eq!(first.chain_not_after, first.not_after);
+        // The next attempt reads nothing anew.
+        let second = outcome(&rig).evidence.certificate.unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        let further = usize::from(!accepted);
+        assert_eq!(connections.load(Ordering::SeqCst), 2 + further);
+    }
+}
+
+#[test]
 fn whoever_reads_a_certificate_logs_in_nowhere() {
     let authority = Authority::new();
     let with_starttls = |protocol: &&Protocol| protocol.row().starttls != UseOfStartTls::NEVER;

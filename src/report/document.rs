@@ -339,7 +339,8 @@ pub struct Attempt {
 pub struct Certificate {
     /// When it was read.
     pub read: Time,
-    /// Of the server's own, and the earliest of those that came with it.
+    /// Of the server's own, and the earliest of those that came with it. Those are seen only where the
+    /// certificate was refused and read by a further handshake; else it is the same.
     pub not_after: Time,
     pub chain_not_after: Time,
     pub names: Vec<String>,
