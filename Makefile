@@ -117,6 +117,7 @@ uninstall:
 # One line a file: mode, source, place.
 define texts
 644 etc/man/poolmon.8 $(MANDIR)/man8/poolmon.8
+644 etc/man/poolmon-check.8 $(MANDIR)/man8/poolmon-check.8
 644 etc/man/poolmon-status.8 $(MANDIR)/man8/poolmon-status.8
 644 etc/man/poolmon-explain.8 $(MANDIR)/man8/poolmon-explain.8
 644 etc/man/check_poolmon.8 $(MANDIR)/man8/check_poolmon.8

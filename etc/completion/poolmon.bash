@@ -67,7 +67,7 @@ _poolmon() {
     --hold) words="60 300" ;;
     --lmtp-from | --lmtp-to) return ;;
     *)
-        [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain "
+        [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain check "
         words+="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
             --starttls --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change

@@ -13,7 +13,7 @@ if (( CURRENT > 2 )) && [[ ${words[2]} == (status|explain) ]]; then
     return
 fi
 if (( CURRENT == 2 )) && [[ $PREFIX != -* ]]; then
-    compadd -- status explain
+    compadd -- status explain check
     return
 fi
 

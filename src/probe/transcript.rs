@@ -14,6 +14,9 @@ pub(super) const MOST_BYTES: usize = 2048;
 /// Characters of one line, escaped. A greeting with capabilities is not much longer.
 const LONGEST_LINE: usize = 200;
 
+/// Of most attempts, in bytes.
+const ENOUGH: usize = 256;
+
 /// What is kept of the beginning, and of the end; a line between them says how many are missing.
 const FIRST: Room = Room {
     lines: 16,
@@ -114,6 +117,10 @@ impl Part {
     }
 
     fn add(&mut self, who: &str, text: &[u8]) {
+        if self.lines == 0 {
+            // Enough for a greeting and a farewell.
+            self.text.reserve(ENOUGH);
+        }
         self.text.push_str(who);
         quote::push_escaped(&mut self.text, text, LONGEST_LINE);
         self.text.push('\n');

@@ -23,7 +23,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 /// The mode that every symbolic link has.
 const LINK: u32 = 0o777;
 
-const INSTALLED: [(&str, u32); 28] = [
+const INSTALLED: [(&str, u32); 29] = [
     ("lib/nagios/plugins/check_poolmon", LINK),
     ("lib/systemd/system/poolmon.service", 0o644),
     ("sbin/dovemon", LINK),
@@ -47,6 +47,7 @@ const INSTALLED: [(&str, u32); 28] = [
     ("share/man/man5/poolmon.conf.5", 0o644),
     ("share/man/man8/check_poolmon.8", 0o644),
     ("share/man/man8/dovemon.8", LINK),
+    ("share/man/man8/poolmon-check.8", 0o644),
     ("share/man/man8/poolmon-explain.8", 0o644),
     ("share/man/man8/poolmon-status.8", 0o644),
     ("share/man/man8/poolmon.8", 0o644),
