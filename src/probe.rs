@@ -5,6 +5,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::unistd::gethostname;
 
 use crate::account::Envelope;
-use crate::config::settings::{Auth, Probing, StartTls, Steps};
+use crate::config::settings::{Auth, Probing, ProxyProtocol, StartTls, Steps};
 use crate::config::trust::{CertificateName, Certificates, Trust};
 use crate::net::family;
 use crate::net::names::{Name, Names};
@@ -52,6 +54,7 @@ pub struct Prober {
     envelope: Envelope,
     auth: Auth,
     starttls: StartTls,
+    proxy_protocol: ProxyProtocol,
     steps: Steps,
     /// This machine's name, for the marks of test messages.
     host: String,
@@ -79,6 +82,7 @@ impl Prober {
             envelope: probing.envelope.clone(),
             auth: probing.auth,
             starttls: probing.starttls,
+            proxy_protocol: probing.proxy_protocol,
             steps: probing.steps,
             host: host_name(),
             tls: Tls::new(&probing.certificates)?,
@@ -120,6 +124,18 @@ impl Prober {
             result,
             evidence,
         }
+    }
+
+    /// With the header that the backend's ports expect, if they do.
+    fn connect(
+        &self,
+        address: IpAddr,
+        port: &Port,
+        deadline: Instant,
+    ) -> io::Result<DeadlineStream> {
+        let mut stream = DeadlineStream::connect(address, port.number, deadline)?;
+        stream.introduce(self.proxy_protocol)?;
+        Ok(stream)
     }
 
     /// The mark of one attempt's messages, unlike any other's.
@@ -263,7 +279,7 @@ impl Attempt<'_> {
 
     fn connect(&self, port: &Port) -> Result<DeadlineStream, Failure> {
         let address = self.target.address;
-        let stream = DeadlineStream::connect(address, port.number, self.deadline);
+        let stream = self.prober.connect(address, port, self.deadline);
         let stream = stream.map_err(|error| {
             let fault = match Fault::from_io(&error) {
                 // An administrator of a network without IPv6 never meant to reach this one from here.
@@ -274,7 +290,13 @@ impl Attempt<'_> {
             };
             Failure::new(Stage::Connect, fault)
         })?;
-        self.recorder.borrow_mut().on_stage(Stage::Connect);
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.on_stage(Stage::Connect);
+        match self.prober.proxy_protocol {
+            ProxyProtocol::No => {}
+            ProxyProtocol::V1 => recorder.remark("proxy header, version 1"),
+            ProxyProtocol::V2 => recorder.remark("proxy header, version 2"),
+        }
         Ok(stream)
     }
 

@@ -97,7 +97,7 @@ impl Prober {
             Subject::Anybody => return None,
         };
         let deadline = Instant::now() + timeout.min(LONGEST);
-        let stream = DeadlineStream::connect(target.address, port.number, deadline).ok()?;
+        let stream = self.connect(target.address, port, deadline).ok()?;
         let stream = match port.security {
             Security::Tls => stream,
             Security::Plain => ask_for_tls(stream, port, &self.token(&Service::Port(*port)))?,

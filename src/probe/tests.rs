@@ -26,6 +26,7 @@ fn probing(certificates: Certificates) -> Probing {
         envelope: Envelope::default(),
         auth: Auth::Login,
         starttls: StartTls::Offered,
+        proxy_protocol: ProxyProtocol::No,
         steps: Steps::default(),
     }
 }
@@ -268,6 +269,74 @@ fn an_attempt_tells_the_time_of_each_stage_and_what_was_said() {
     assert!(took >= TIMEOUT - Duration::from_millis(50), "{took:?}");
     check_times(&outcome);
     assert!(outcome.evidence.dialogue.is_empty());
+}
+
+#[test]
+fn a_proxy_header_comes_before_anything_else_with_the_addresses_as_they_are() {
+    let authority = Authority::new();
+    for (proxy_protocol, remark) in [
+        (ProxyProtocol::V1, "-- proxy header, version 1"),
+        (ProxyProtocol::V2, "-- proxy header, version 2"),
+    ] {
+        for security in [Security::Plain, Security::Tls] {
+            let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
+            let (sender, headers) = mpsc::channel();
+            let sender = Mutex::new(sender);
+            let (heard, _lines) = Heard::new();
+            let server = Server::start(move |mut socket: TcpStream| {
+                let (own, peer) = (socket.local_addr().unwrap(), socket.peer_addr().unwrap());
+                let length = match proxy_protocol {
+                    ProxyProtocol::V1 => format!(
+                        "PROXY TCP4 127.0.0.1 127.0.0.1 {} {}\r\n",
+                        peer.port(),
+                        own.port()
+                    )
+                    .len(),
+                    _ => 28,
+                };
+                let mut header = vec![0; length];
+                socket.read_exact(&mut header).unwrap();
+                let _ = sender.lock().unwrap().send((header, peer, own));
+                match security {
+                    Security::Plain => {
+                        greet(&mut socket, "IMAP4rev1");
+                        talk_imap(&mut socket, "IMAP4rev1", &heard);
+                    }
+                    Security::Tls => {
+                        let mut stream = acceptor.accept(socket).unwrap();
+                        greet(&mut stream, "IMAP4rev1");
+                        talk_imap(&mut stream, "IMAP4rev1", &heard);
+                    }
+                }
+            });
+            let probing = Probing {
+                proxy_protocol,
+                ..probing(unchecked())
+            };
+            let rig = Rig {
+                prober: Prober::new(&probing).unwrap(),
+                account: None,
+                timeout: PATIENCE,
+            };
+            let outcome = rig.outcome(server.address.ip(), service(&server, security));
+            assert_eq!(outcome.result, Ok(Pass::Clean));
+            assert_eq!(dialogue(&outcome)[0], remark);
+            let (header, peer, own) = headers.recv_timeout(PATIENCE).unwrap();
+            let expected = match proxy_protocol {
+                ProxyProtocol::V1 => {
+                    let (from, to) = (peer.port(), own.port());
+                    format!("PROXY TCP4 127.0.0.1 127.0.0.1 {from} {to}\r\n").into_bytes()
+                }
+                _ => [
+                    &b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\x7f\0\0\x01\x7f\0\0\x01"[..],
+                    &peer.port().to_be_bytes(),
+                    &own.port().to_be_bytes(),
+                ]
+                .concat(),
+            };
+            assert_eq!(header, expected);
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::lab::monitor::{binary, MonitorPlan};
 use crate::lab::patience::wait_until;
 use crate::lab::place::Place;
 use crate::lab::ring::{
-    Plaintext, Ring, RingPlan, Serves, IMAP, IMAPS, PASSWORD, POP3, PROBE_USER, TLS_NAME,
+    Backend, Plaintext, Ring, RingPlan, Serves, IMAP, IMAPS, PASSWORD, POP3, PROBE_USER, TLS_NAME,
 };
 use crate::scenes::ring::{trust, REACTION};
 
@@ -137,6 +138,47 @@ fn each_step_at_a_real_dovecot_is_told_with_its_time_or_its_fault() {
             false => has(&text, &["LOOK: certificate for", "expired on "]),
         }
     }
+}
+
+#[test]
+fn a_dovecot_that_expects_a_proxy_is_seen_with_its_header_and_only_so() {
+    let place = Place::new();
+    let mut backend = Backend::alone(&place);
+    backend.dovecot.stop();
+    for port in [IMAP, POP3] {
+        let listener = format!("port = {port}\n");
+        let expecting = format!("port = {port}\n haproxy = yes\n");
+        backend.dovecot.replace_setting(&listener, &expecting);
+    }
+    let secure = format!("port = {IMAPS}\n");
+    let expecting = format!("port = {IMAPS}\n haproxy = yes\n");
+    backend.dovecot.replace_setting(&secure, &expecting);
+    backend.dovecot.replace_setting(
+        "auth_failure_delay = 0\n",
+        "auth_failure_delay = 0\nhaproxy_trusted_networks = 127.0.0.0/8\nhaproxy_timeout = 1 s\n",
+    );
+    backend.start();
+    let address = backend.address;
+    let plan = MonitorPlan::new(&place, Path::new("/nonexistent"))
+        .flags("-v 0 -t 5")
+        .credentials(PROBE_USER, PASSWORD);
+    for version in ["v1", "v2"] {
+        for port in [
+            format!("-p IMAP:{IMAP} --starttls=no"),
+            format!("-p IMAP:{IMAP}"),
+            format!("-p POP3:{POP3} --starttls=no"),
+            format!("-s IMAP:{IMAPS}"),
+        ] {
+            let words = format!("--proxy-protocol={version} {port} {address}");
+            has(&check(&plan, &words, 0), &["login ", "healthy, "]);
+        }
+    }
+    let log = backend.dovecot.log();
+    let logins = log.matches(&format!("user=<{PROBE_USER}>")).count();
+    assert!(logins >= 8, "{log}");
+    // Without one Dovecot waits for it and closes.
+    let text = check(&plan, &format!("-p IMAP:{IMAP} --starttls=no {address}"), 2);
+    has(&text, &["FAILED after", "greeting"]);
 }
 
 #[test]
