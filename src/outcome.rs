@@ -11,6 +11,8 @@ use nix::errno::Errno;
 use crate::quote::Quote;
 use crate::service::{Port, Security};
 
+mod words;
+
 /// Where in an attempt something happened, in the order of an attempt's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {

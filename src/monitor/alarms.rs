@@ -83,7 +83,10 @@ impl Engine {
 
     /// Every source of alarms adds what holds.
     fn alarms_that_hold(&mut self) -> State<Topic> {
-        let of_policy = policy::alarms(&mut self.fleet, self.now.instant);
+        if !policy::is_all_well(&self.fleet) {
+            self.fleet.measure();
+        }
+        let of_policy = policy::alarms(&self.fleet, self.now.instant);
         let mut state: State<Topic> = of_policy
             .into_iter()
             .map(|(alarm, about)| (Topic::Policy(alarm), about))

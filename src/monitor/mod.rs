@@ -305,7 +305,8 @@ impl Engine {
             .on_finding(address, report.worker, finding, self.now.instant);
         self.held_review.wanted |= finding.verdict.is_some();
         if finding.outcome.result.is_err() {
-            if let Some(control) = policy::control(&mut self.fleet, address) {
+            self.fleet.measure();
+            if let Some(control) = policy::control(&self.fleet.compared(), address) {
                 self.probe_now(control);
             }
         }
@@ -322,7 +323,10 @@ impl Engine {
 
     /// What is to be done about a backend now.
     fn judge(&mut self, address: IpAddr) -> Option<Action> {
-        match policy::decide(&mut self.fleet, address, self.now.instant) {
+        self.fleet.measure_for(address);
+        let judgement = policy::decide(&self.fleet, address, self.now.instant);
+        self.fleet.on_judged(address, &judgement);
+        match judgement.decision {
             Decision::Act(action) => {
                 self.lift_hold(address);
                 Some(action)
