@@ -18,6 +18,16 @@ pub enum Topic {
     Unwatched,
 }
 
+impl Topic {
+    /// In snake case, for machines.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Topic::Policy(alarm) => alarm.word(),
+            Topic::Unwatched => "unwatched",
+        }
+    }
+}
+
 /// When all backends are looked at again: several times in a few milliseconds would tell nobody more.
 pub(super) struct AlarmReview {
     not_before: Instant,

@@ -14,7 +14,7 @@ use crate::config::roster::Roster;
 use crate::config::table::DefaultsOf;
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::pool::{
-    Acts, Command, Effect, Loss, Malformed, PoolError, Readiness, Reading, Reply,
+    Acts, Command, Effect, Loss, Malformed, Place, PoolError, Readiness, Reading, Reply,
     Stage as PoolStage,
 };
 use crate::program::Program;
@@ -242,6 +242,10 @@ impl Bench {
                 .collect(),
             readiness: Readiness::Synced,
             movers_before: 0,
+            place: Place {
+                position: Some(1),
+                members: Some(1),
+            },
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
         };
@@ -278,6 +282,7 @@ impl Bench {
             worker: self.workers[usize::from(number) - 1],
             finding,
             next: began + Duration::from_secs(30),
+            retry: None,
         })));
     }
 }
@@ -301,7 +306,7 @@ fn a_snapshot_shows_each_backend_the_tags_the_commands_and_what_is_next() {
     bench.lists(&[HostState::Up, HostState::Up]);
     let snapshot = bench.engine.snapshot();
     let backend = &snapshot.backends[0];
-    assert!(backend.drain_owed && !backend.is_ours);
+    assert_eq!((backend.drain, backend.is_ours), (DrainView::Owed, false));
     assert_eq!(backend.polls.len(), 3);
     assert_eq!(
         backend.hold.as_ref().map(|hold| hold.reason.clone()),
@@ -325,6 +330,10 @@ fn a_snapshot_shows_each_backend_the_tags_the_commands_and_what_is_next() {
         all: 2,
         up: 1,
         healthy: 1,
+        refuges: 1,
+        vhosts_up: 100,
+        vhosts: 200,
+        users: 0,
     };
     assert_eq!(snapshot.tags, [tag]);
     assert_eq!(snapshot.summary.up, 1);

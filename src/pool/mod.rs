@@ -43,7 +43,7 @@ use director::wire::Change;
 
 pub use act::{Action, DrainMode, Effect, MoveLimit, Order, Reply};
 pub use error::{Loss, PoolError, Stage};
-pub use reading::{Acts, Malformed, Readiness, Reading, READING_DEADLINE};
+pub use reading::{Acts, Malformed, Place, Readiness, Reading, READING_DEADLINE};
 
 /// Which pool, and where it is read and told.
 #[derive(Clone, Debug, PartialEq, Eq)]

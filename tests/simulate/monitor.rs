@@ -490,6 +490,7 @@ impl Monitor {
             worker: found.number,
             finding: finding.clone(),
             next: found.schedule.next_attempt(),
+            retry: found.schedule.retry(),
         };
         let is_taken_in = found.number == found.instructed;
         while let Some(mail) = found.mail.pop_front() {

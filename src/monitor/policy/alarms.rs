@@ -34,6 +34,21 @@ pub enum Alarm {
     Contested,
 }
 
+impl Alarm {
+    /// In snake case, for machines.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Alarm::WithoutService(_) => "without_service",
+            Alarm::NoRefuge(_) => "no_refuge",
+            Alarm::Shared { .. } => "shared",
+            Alarm::DownDelayLimit => "down_delay_limit",
+            Alarm::MaxDown(_) => "max_down",
+            Alarm::NotOurs => "not_ours",
+            Alarm::Contested => "contested",
+        }
+    }
+}
+
 /// The alarms, each with the backends that it is about.
 pub type Alarms = BTreeMap<Alarm, BTreeSet<IpAddr>>;
 

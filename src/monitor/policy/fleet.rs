@@ -89,12 +89,33 @@ impl Tally {
     }
 }
 
+/// Who made a state that the director lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum By {
+    /// This monitor.
+    Us,
+    /// An administrator or another monitor.
+    Other,
+    /// It was so when this monitor first read of it, or a restarted director has lost its memory.
+    Unknown,
+}
+
+/// A state that the list shows now and did not show before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub address: IpAddr,
+    pub to: HostState,
+    pub by: By,
+}
+
 /// What a list brought.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     pub joined: Vec<IpAddr>,
     pub left: Vec<IpAddr>,
-    /// States that changed and not by our doing.
+    /// Every state that changed.
+    pub shown: Vec<Shown>,
+    /// Those that did so not by our doing.
     pub news: Vec<News>,
     /// Backends whose state is not what a command answered with `OK` should have made of it.
     pub unobserved: Vec<IpAddr>,

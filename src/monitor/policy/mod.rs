@@ -43,7 +43,7 @@ pub use compared::Compared;
 pub use drain::{Debt, Drain};
 pub use evidence::{Age, Evidence, Failing};
 pub use explanation::{explain, Explanation, RuleAnswer};
-pub use fleet::{Changes, Fleet, News};
+pub use fleet::{By, Changes, Fleet, News, Shown};
 pub use member::{Answer, Member, Memory};
 pub use ownership::OwnDown;
 pub use rank::turn_delay;
