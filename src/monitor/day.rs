@@ -5,11 +5,8 @@
 
 use std::time::Duration;
 
-use super::snapshot::Slot;
+use super::snapshot::{Slot, SLOT};
 use crate::outcome::Outcome;
-
-/// How long a slot lasts.
-pub(super) const EVERY: Duration = Duration::from_secs(1800);
 
 /// How many there are.
 const SLOTS: u32 = 48;
@@ -26,7 +23,7 @@ pub(super) struct Day {
 
 /// Which slot this time after the start is in.
 pub(super) fn number(after_start: Duration) -> u32 {
-    u32::try_from(after_start.as_secs() / EVERY.as_secs()).unwrap_or(u32::MAX)
+    u32::try_from(after_start.as_secs() / SLOT.as_secs()).unwrap_or(u32::MAX)
 }
 
 impl Day {

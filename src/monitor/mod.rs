@@ -27,10 +27,10 @@ pub mod policy;
 mod records;
 mod reload;
 mod restarts;
-mod snapshot;
+pub mod snapshot;
 mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -55,6 +55,7 @@ use records::Records;
 use restarts::Restarts;
 use snapshot::ReloadResult;
 
+pub(crate) use alarm_lines::what_to_check;
 pub use alarms::Topic;
 pub use input::{Input, Now, Remembered, Report, Request};
 pub(crate) use lines::at_place;

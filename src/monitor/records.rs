@@ -12,7 +12,7 @@ use super::course::Course;
 use super::day::{self, Day};
 use super::list_changes::ListChanges;
 use super::policy::By;
-use super::snapshot::{DayView, Standing};
+use super::snapshot::{DayView, Standing, SLOT};
 use crate::backend::HostState;
 use crate::schedule::Finding;
 
@@ -136,8 +136,8 @@ impl Records {
         let runs_for = now.saturating_duration_since(self.start);
         let (slots, first) = self.of.get(&address)?.day.up_to(day::number(runs_for));
         Some(DayView {
-            began: runs_for.saturating_sub(day::EVERY.saturating_mul(first)),
-            every: day::EVERY,
+            began: runs_for.saturating_sub(SLOT.saturating_mul(first)),
+            every: SLOT,
             slots,
         })
     }

@@ -237,6 +237,9 @@ pub struct DayView {
     pub slots: Vec<Slot>,
 }
 
+/// How long a slot lasts.
+pub const SLOT: Duration = Duration::from_secs(1800);
+
 /// The latencies are whole microseconds, of the attempts that passed; 0 where none did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slot {

@@ -97,6 +97,15 @@ pub enum Command {
     Director(Change),
 }
 
+/// As a person reads it.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Command::Director(change) => f.write_str(&change.to_string().replace('\t', " ")),
+        }
+    }
+}
+
 impl Command {
     pub fn address(&self) -> IpAddr {
         match self {

@@ -186,6 +186,68 @@ impl Reason {
     }
 }
 
+#[cfg(test)]
+impl Reason {
+    /// For tests that go over all of them.
+    pub(crate) fn one_of_each() -> Vec<Reason> {
+        let (service, stage) = (0, Stage::Login);
+        let address: IpAddr = [192, 0, 2, 1].into();
+        let tag = Tag::default;
+        let reasons = vec![
+            Reason::InFlight,
+            Reason::NotListedYet,
+            Reason::SetBack,
+            Reason::Shared { service, stage },
+            Reason::PeersAwaited { service, stage },
+            Reason::Stale,
+            Reason::Silent,
+            Reason::RingUnsynced,
+            Reason::NotOurs { address },
+            Reason::Contested { address },
+            Reason::Unsteady,
+            Reason::RefugeAwaited { candidate: address },
+            Reason::FailureAwaited { refuge: address },
+            Reason::NoRefuge(tag()),
+            Reason::DownDelay,
+            Reason::DownDelayLimit,
+            Reason::MaxDown(tag()),
+            Reason::DrainPause,
+            Reason::OthersDrain,
+            Reason::Turn,
+        ];
+        let places: Vec<usize> = reasons.iter().map(Reason::place).collect();
+        let all: Vec<usize> = (0..=Reason::Turn.place()).collect();
+        assert_eq!(places, all, "in the order of the enum, none left out");
+        reasons
+    }
+
+    /// Closed, so that a new reason is not forgotten above. The last one has the highest number.
+    fn place(&self) -> usize {
+        match self {
+            Reason::InFlight => 0,
+            Reason::NotListedYet => 1,
+            Reason::SetBack => 2,
+            Reason::Shared { .. } => 3,
+            Reason::PeersAwaited { .. } => 4,
+            Reason::Stale => 5,
+            Reason::Silent => 6,
+            Reason::RingUnsynced => 7,
+            Reason::NotOurs { .. } => 8,
+            Reason::Contested { .. } => 9,
+            Reason::Unsteady => 10,
+            Reason::RefugeAwaited { .. } => 11,
+            Reason::FailureAwaited { .. } => 12,
+            Reason::NoRefuge(_) => 13,
+            Reason::DownDelay => 14,
+            Reason::DownDelayLimit => 15,
+            Reason::MaxDown(_) => 16,
+            Reason::DrainPause => 17,
+            Reason::OthersDrain => 18,
+            Reason::Turn => 19,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
