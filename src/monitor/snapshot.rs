@@ -41,6 +41,8 @@ pub struct MonitorView {
     /// Between two rounds of a backend.
     pub interval: Duration,
     pub restore: Restore,
+    /// After how many healthy rounds in a row a failed backend is healthy.
+    pub rise: u32,
     /// How long ago the settings were last read, and what came of it.
     pub reload: (Duration, ReloadResult),
 }

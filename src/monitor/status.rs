@@ -50,6 +50,7 @@ impl Engine {
                 runs_for: self.since(self.started),
                 interval: self.settings.pace.interval,
                 restore: self.settings.rules.restore,
+                rise: self.settings.pace.rise,
                 reload: (self.since(reloaded), reload),
             },
             backends: self

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use from_snapshot::Process;
+pub(crate) use from_snapshot::{document, Writer};
 
 /// The format of the file that this program writes and reads.
 pub const FORMAT: u32 = 1;

@@ -2,7 +2,7 @@
 //!
 //! It decides nothing and leaves nothing out.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::advice::advice;
 use super::*;
@@ -15,85 +15,86 @@ use crate::monitor::snapshot::{
     WholeAttempt,
 };
 use crate::outcome::{self, Outcome};
+use crate::{hook, logging};
 
-/// What the engine does not know of the process that it is in.
+/// Who writes, as far as the engine does not know it.
 #[derive(Clone, Debug)]
-pub(crate) struct Process {
-    pub(crate) version: String,
+pub(crate) struct Writer {
+    pub(crate) version: &'static str,
     pub(crate) pid: u32,
     /// The machine's name.
     pub(crate) name: String,
-    pub(crate) hook_failures: u64,
-    pub(crate) log_lines_lost: u64,
+    pub(crate) started: SystemTime,
 }
 
-impl Document {
-    /// Of a snapshot that was taken at this time.
-    pub(crate) fn from_snapshot(snapshot: &Snapshot, taken: Time, process: &Process) -> Document {
-        let clock = Clock { taken };
-        Document {
-            poolmon: monitor(&clock, &snapshot.monitor, snapshot.director.deeds, process),
-            director: director(&clock, &snapshot.director),
-            tags: snapshot.tags.iter().map(tag).collect(),
-            backends: snapshot
-                .backends
-                .iter()
-                .map(|view| backend(&clock, view))
-                .collect(),
-            alarms: snapshot
-                .alarms
-                .iter()
-                .map(|alarm| Alarm {
-                    alarm: alarm.word.to_owned(),
-                    since: clock.ago(alarm.lasts),
-                    text: alarm.text.clone(),
-                })
-                .collect(),
-            commands: snapshot
-                .commands
-                .iter()
-                .map(|command| Command {
-                    at: clock.ago(command.ago),
-                    address: command.address,
-                    action: command.action.into(),
-                    command: command.command.to_string(),
-                    answer: command.answer.clone(),
-                    took: command.took.map(span),
-                })
-                .collect(),
-            next: snapshot.next.map(|next| NextEvent {
-                at: clock.ahead(next.due),
-                address: next.address,
-                event: match next.what {
-                    snapshot::NextEvent::Retry => Event::Retry,
-                    snapshot::NextEvent::Round => Event::Round,
-                    snapshot::NextEvent::HoldEnds => Event::HoldEnds,
-                },
-            }),
-            counters: counters(&snapshot.counters, process),
-        }
+/// `taken`: when the engine gave the snapshot.
+pub(crate) fn document(snapshot: &Snapshot, of: &Writer, taken: SystemTime) -> Document {
+    let clock = Clock { taken };
+    Document {
+        poolmon: monitor(&clock, &snapshot.monitor, snapshot.director.deeds, of),
+        director: director(&clock, &snapshot.director),
+        tags: snapshot.tags.iter().map(tag).collect(),
+        backends: snapshot
+            .backends
+            .iter()
+            .map(|view| backend(&clock, view))
+            .collect(),
+        alarms: snapshot
+            .alarms
+            .iter()
+            .map(|alarm| Alarm {
+                alarm: alarm.word.to_owned(),
+                since: clock.ago(alarm.lasts),
+                text: alarm.text.clone(),
+            })
+            .collect(),
+        commands: snapshot
+            .commands
+            .iter()
+            .map(|command| Command {
+                at: clock.ago(command.ago),
+                address: command.address,
+                action: command.action.into(),
+                command: command.command.to_string(),
+                answer: command.answer.clone(),
+                took: command.took.map(span),
+            })
+            .collect(),
+        next: snapshot.next.map(|next| NextEvent {
+            at: clock.ahead(next.due),
+            address: next.address,
+            event: match next.what {
+                snapshot::NextEvent::Retry => Event::Retry,
+                snapshot::NextEvent::Round => Event::Round,
+                snapshot::NextEvent::HoldEnds => Event::HoldEnds,
+            },
+        }),
+        counters: counters(&snapshot.counters),
     }
 }
 
 /// The wall clock's time at which the snapshot was taken.
 struct Clock {
-    taken: Time,
+    taken: SystemTime,
 }
 
 impl Clock {
     fn ago(&self, ago: Duration) -> Time {
-        milliseconds(self.taken - ago.as_secs_f64())
+        self.taken.checked_sub(ago).map_or(0.0, time)
     }
 
     fn ahead(&self, until: Duration) -> Time {
-        milliseconds(self.taken + until.as_secs_f64())
+        self.taken.checked_add(until).map_or(0.0, time)
     }
 }
 
-fn milliseconds(time: Time) -> Time {
-    (time * 1e3).round() / 1e3
+/// Rounded to milliseconds.
+fn time(time: SystemTime) -> Time {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    (since.as_secs_f64() * 1e3).round() / 1e3
 }
 
+/// Rounded to microseconds.
 fn span(time: Duration) -> Span {
     (time.as_secs_f64() * 1e6).round() / 1e6
 }
@@ -102,15 +103,15 @@ fn stamped(stamp: Stamp) -> Option<Time> {
     (stamp.0 > 0).then(|| stamp.0 as Time)
 }
 
-fn monitor(clock: &Clock, view: &MonitorView, deeds: Deeds, process: &Process) -> Monitor {
+fn monitor(clock: &Clock, view: &MonitorView, deeds: Deeds, of: &Writer) -> Monitor {
     let (reloaded, result) = view.reload;
     Monitor {
         format: FORMAT,
-        version: process.version.clone(),
-        pid: process.pid,
-        name: process.name.clone(),
-        started: clock.ago(view.runs_for),
-        written: milliseconds(clock.taken),
+        version: of.version.to_owned(),
+        pid: of.pid,
+        name: of.name.clone(),
+        started: time(of.started),
+        written: time(clock.taken),
         interval: span(view.interval),
         dry_run: match deeds {
             Deeds::Done => false,
@@ -120,6 +121,7 @@ fn monitor(clock: &Clock, view: &MonitorView, deeds: Deeds, process: &Process) -
             settings::Restore::Any => Restore::Any,
             settings::Restore::Own => Restore::Own,
         },
+        rise: view.rise,
         reload: Reload {
             at: clock.ago(reloaded),
             good: match result {
@@ -333,7 +335,7 @@ fn day(clock: &Clock, view: Option<&DayView>) -> Day {
     }
 }
 
-fn counters(view: &snapshot::CountersView, process: &Process) -> Counters {
+fn counters(view: &snapshot::CountersView) -> Counters {
     Counters {
         attempts: view
             .attempts
@@ -378,8 +380,8 @@ fn counters(view: &snapshot::CountersView, process: &Process) -> Counters {
             })
             .collect(),
         hook_runs: view.scripts,
-        hook_failures: process.hook_failures,
-        log_lines_lost: process.log_lines_lost,
+        hook_failures: hook::failures(),
+        log_lines_lost: logging::lines_lost(),
         state_file_written: match view.state_file {
             StateFileView::Written => true,
             StateFileView::Unwritten => false,

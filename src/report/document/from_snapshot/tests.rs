@@ -5,20 +5,20 @@ use crate::monitor::tests::one_taken_down;
 
 const TAKEN: Time = 1_800_000_010.25;
 
-fn document() -> Document {
-    let process = Process {
-        version: "1.2.3".to_owned(),
+fn of_the_story() -> Document {
+    let taken = UNIX_EPOCH + Duration::from_millis(1_800_000_010_250);
+    let of = Writer {
+        version: "1.2.3",
         pid: 4711,
         name: "director1".to_owned(),
-        hook_failures: 2,
-        log_lines_lost: 3,
+        started: taken - Duration::from_millis(10_500),
     };
-    Document::from_snapshot(&one_taken_down(), TAKEN, &process)
+    document(&one_taken_down(), &of, taken)
 }
 
 #[test]
 fn the_monitor_and_the_director_are_told() {
-    let document = document();
+    let document = of_the_story();
     assert_eq!(
         document.poolmon,
         Monitor {
@@ -26,11 +26,12 @@ fn the_monitor_and_the_director_are_told() {
             version: "1.2.3".to_owned(),
             pid: 4711,
             name: "director1".to_owned(),
-            started: TAKEN - 10.0,
+            started: TAKEN - 10.5,
             written: TAKEN,
             interval: 30.0,
             dry_run: false,
             restore: Restore::Any,
+            rise: 1,
             reload: Reload {
                 at: TAKEN - 10.0,
                 good: true,
@@ -68,7 +69,7 @@ fn the_monitor_and_the_director_are_told() {
 
 #[test]
 fn a_backend_that_was_taken_down_is_told_whole() {
-    let document = document();
+    let document = of_the_story();
     let text = "connect: connection refused";
     let poll = |ago, result: &str| Attempt {
         at: TAKEN - ago,
@@ -156,7 +157,7 @@ fn a_backend_that_was_taken_down_is_told_whole() {
 
 #[test]
 fn a_held_action_has_every_rule_and_advice_where_it_is_held() {
-    let wanted = document().backends[0].wanted.clone().unwrap();
+    let wanted = of_the_story().backends[0].wanted.clone().unwrap();
     assert_eq!(wanted.action, Action::Drain);
     let rules: Vec<_> = wanted
         .rules
@@ -191,7 +192,7 @@ fn a_held_action_has_every_rule_and_advice_where_it_is_held() {
 
 #[test]
 fn commands_and_what_is_next_are_told() {
-    let document = document();
+    let document = of_the_story();
     let address: IpAddr = [192, 0, 2, 1].into();
     let command = |at, action, command: &str, answer: Option<&str>, took| Command {
         at,
@@ -236,10 +237,11 @@ fn counts_are_told_with_cumulative_buckets() {
         changes,
         commands,
         hook_runs,
-        hook_failures,
-        log_lines_lost,
+        // Other tests of this process may add to these two.
+        hook_failures: _,
+        log_lines_lost: _,
         state_file_written,
-    } = document().counters;
+    } = of_the_story().counters;
     let latency = Histogram {
         buckets: vec![4; 13],
         count: 4,
@@ -289,7 +291,7 @@ fn counts_are_told_with_cumulative_buckets() {
             },
         }]
     );
-    assert_eq!((hook_runs, hook_failures, log_lines_lost), (0, 2, 3));
+    assert_eq!(hook_runs, 0);
     assert!(state_file_written);
 }
 
