@@ -100,7 +100,7 @@ fn span(time: Duration) -> Span {
 }
 
 fn stamped(stamp: Stamp) -> Option<Time> {
-    (stamp.0 > 0).then(|| stamp.0 as Time)
+    (stamp.0 > 0).then_some(stamp.0 as Time)
 }
 
 fn monitor(clock: &Clock, view: &MonitorView, deeds: Deeds, of: &Writer) -> Monitor {
