@@ -13,6 +13,8 @@ mod fault;
 pub use evidence::{Certificate, Dialogue, Evidence, StageTimes};
 pub use fault::{BadCertificate, Blame, Fault, PresentedNames};
 
+mod words;
+
 /// Where in an attempt something happened, in the order of an attempt's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {

@@ -246,6 +246,7 @@ impl Thread {
             worker: self.number,
             finding: schedule.on_outcome(outcome),
             next: schedule.next_attempt(),
+            retry: schedule.retry(),
         })
     }
 

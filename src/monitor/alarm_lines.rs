@@ -189,7 +189,7 @@ fn is_about_healthy(topic: &Topic) -> bool {
     }
 }
 
-fn what_to_check(stage: Stage) -> &'static str {
+pub(crate) fn what_to_check(stage: Stage) -> &'static str {
     match stage {
         Stage::Tls | Stage::Upgrade => "certificate settings (--ca-file, --tls-name, -v)",
         Stage::StartTls => "TLS settings (--starttls)",

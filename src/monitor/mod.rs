@@ -6,12 +6,17 @@
 
 mod alarm_lines;
 mod alarms;
+mod backend_view;
+mod counts;
+mod course;
 mod crew;
+mod day;
 mod dry_run;
 mod errands;
 mod history;
 mod input;
 mod lines;
+mod list_changes;
 mod lists;
 mod local_faults;
 mod logins;
@@ -19,12 +24,13 @@ mod memory;
 mod notices;
 mod output;
 pub mod policy;
+mod records;
 mod reload;
 mod restarts;
-mod snapshot;
+pub mod snapshot;
 mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -34,6 +40,7 @@ use crate::config::roster::Roster;
 use crate::config::settings::Settings;
 
 use alarms::AlarmReview;
+use counts::Counts;
 use crew::Worker;
 use dry_run::DryRun;
 use errands::Errands;
@@ -44,8 +51,11 @@ use local_faults::LocalFaults;
 use memory::StateFile;
 use notices::{Alarms, Notices};
 use policy::{Action, Decision, Fleet, Hold, Need};
+use records::Records;
 use restarts::Restarts;
+use snapshot::ReloadResult;
 
+pub(crate) use alarm_lines::what_to_check;
 pub use alarms::Topic;
 pub use input::{Input, Now, Remembered, Report, Request};
 pub(crate) use lines::at_place;
@@ -53,8 +63,8 @@ pub(crate) use memory::DISK_PATIENCE;
 pub use output::{Event, Level, Output, Told};
 pub use policy::Memory;
 pub use snapshot::{
-    AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView, PollView,
-    Snapshot, Summary, TagView,
+    AlarmView, AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView,
+    DrainView, PollView, Snapshot, Standing, Summary, TagView,
 };
 pub(crate) use status::brief;
 
@@ -75,6 +85,22 @@ pub enum Notice {
     NoThread,
     /// Not all backends can be probed at once.
     FewDescriptors,
+}
+
+impl Notice {
+    /// In snake case, for machines.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Notice::DirectorSilent => "director_silent",
+            Notice::RingUnsynced => "ring_unsynced",
+            Notice::RingStatusUnknown => "ring_status_unknown",
+            Notice::MalformedLines => "malformed_lines",
+            Notice::LedgerUnwritable => "ledger_unwritable",
+            Notice::LedgerSlow => "ledger_slow",
+            Notice::NoThread => "no_thread",
+            Notice::FewDescriptors => "few_descriptors",
+        }
+    }
 }
 
 /// What the operator wants, as it was read at the start or by a reload.
@@ -124,6 +150,11 @@ pub struct Engine {
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
     history: History,
+    records: Records,
+    counts: Counts,
+    /// When the settings were last read, and what came of it.
+    reload: (Instant, ReloadResult),
+    started: Instant,
 }
 
 /// When all that is held back is looked at again, since what was found out about one backend may be what
@@ -149,6 +180,7 @@ impl Engine {
         let Terms {
             settings, roster, ..
         } = terms;
+        let records = Records::new(now.instant, status::keeping(&settings));
         let mut engine = Engine {
             now,
             is_settled: false,
@@ -178,6 +210,10 @@ impl Engine {
             said_failures: SaidFailures::default(),
             unobserved: 0,
             history: History::default(),
+            records,
+            counts: Counts::default(),
+            reload: (now.instant, ReloadResult::Good),
+            started: now.instant,
         };
         engine.put(Output::TellManager(Told::Ready));
         engine
@@ -278,6 +314,13 @@ impl Engine {
         self.say(Level::Error, line);
     }
 
+    /// It is so now; that is an error line at first, and again each hour.
+    fn raise(&mut self, notice: Notice, line: String) {
+        if self.notices.raise(notice, &line, self.now.instant) {
+            self.error(line);
+        }
+    }
+
     fn always(&mut self, line: String) {
         self.say(Level::Always, line);
     }
@@ -291,6 +334,7 @@ impl Engine {
         match self.workers.get_mut(&address) {
             Some(worker) if worker.number == report.worker => {
                 worker.next_check = Some(report.next);
+                worker.retry = report.retry;
             }
             _ => return self.debug(format!("{address}: outcome of a stopped worker dropped")),
         }
@@ -303,9 +347,15 @@ impl Engine {
         self.history.on_finding(address, report.worker, finding);
         self.local_faults
             .on_finding(address, report.worker, finding, self.now.instant);
+        self.records.on_finding(address, report.worker, finding);
+        if let Some(service) = self.settings.services.get(finding.service) {
+            self.counts.on_outcome(*service, &finding.outcome);
+        }
+        self.note_standing(address, finding.outcome.ended());
         self.held_review.wanted |= finding.verdict.is_some();
         if finding.outcome.result.is_err() {
-            if let Some(control) = policy::control(&mut self.fleet, address) {
+            self.fleet.measure();
+            if let Some(control) = policy::control(&self.fleet.compared(), address) {
                 self.probe_now(control);
             }
         }
@@ -322,7 +372,10 @@ impl Engine {
 
     /// What is to be done about a backend now.
     fn judge(&mut self, address: IpAddr) -> Option<Action> {
-        match policy::decide(&mut self.fleet, address, self.now.instant) {
+        self.fleet.measure_for(address);
+        let judgement = policy::decide(&self.fleet, address, self.now.instant);
+        self.fleet.on_judged(address, &judgement);
+        match judgement.decision {
             Decision::Act(action) => {
                 self.lift_hold(address);
                 Some(action)

@@ -1,0 +1,460 @@
+//! From the engine's snapshot to the document: spans become times by the wall clock, enums become words.
+//!
+//! It decides nothing and leaves nothing out.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::advice::advice;
+use super::*;
+use crate::backend::{HostState, Stamp};
+use crate::config::settings::{self, Deeds};
+use crate::monitor::policy::{self, RuleAnswer as EngineAnswer, Sync};
+use crate::monitor::snapshot::{
+    self, BackendView, Buckets, Checks, DayView, DirectorView, DrainView, MonitorView, PollView,
+    ReloadResult, ReplyKind, ServiceView, Snapshot, Standing, StateFileView, TagView, WantedView,
+    WholeAttempt,
+};
+use crate::outcome::{self, Outcome};
+use crate::{hook, logging};
+
+/// Who writes, as far as the engine does not know it.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    pub(crate) version: &'static str,
+    pub(crate) pid: u32,
+    /// The machine's name.
+    pub(crate) name: String,
+    pub(crate) started: SystemTime,
+}
+
+/// `taken`: when the engine gave the snapshot.
+pub(crate) fn document(snapshot: &Snapshot, of: &Writer, taken: SystemTime) -> Document {
+    let clock = Clock { taken };
+    Document {
+        poolmon: monitor(&clock, &snapshot.monitor, snapshot.director.deeds, of),
+        director: director(&clock, &snapshot.director),
+        tags: snapshot.tags.iter().map(tag).collect(),
+        backends: snapshot
+            .backends
+            .iter()
+            .map(|view| backend(&clock, view))
+            .collect(),
+        alarms: snapshot
+            .alarms
+            .iter()
+            .map(|alarm| Alarm {
+                alarm: alarm.word.to_owned(),
+                since: clock.ago(alarm.lasts),
+                text: alarm.text.clone(),
+            })
+            .collect(),
+        commands: snapshot
+            .commands
+            .iter()
+            .map(|command| Command {
+                at: clock.ago(command.ago),
+                address: command.address,
+                action: command.action.into(),
+                command: command.command.to_string(),
+                answer: command.answer.clone(),
+                took: command.took.map(span),
+            })
+            .collect(),
+        next: snapshot.next.map(|next| NextEvent {
+            at: clock.ahead(next.due),
+            address: next.address,
+            event: match next.what {
+                snapshot::NextEvent::Retry => Event::Retry,
+                snapshot::NextEvent::Round => Event::Round,
+                snapshot::NextEvent::HoldEnds => Event::HoldEnds,
+            },
+        }),
+        counters: counters(&snapshot.counters),
+    }
+}
+
+/// The wall clock's time at which the snapshot was taken.
+struct Clock {
+    taken: SystemTime,
+}
+
+impl Clock {
+    fn ago(&self, ago: Duration) -> Time {
+        self.taken.checked_sub(ago).map_or(0.0, time)
+    }
+
+    fn ahead(&self, until: Duration) -> Time {
+        self.taken.checked_add(until).map_or(0.0, time)
+    }
+}
+
+/// Rounded to milliseconds.
+fn time(time: SystemTime) -> Time {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    (since.as_secs_f64() * 1e3).round() / 1e3
+}
+
+/// Rounded to microseconds.
+fn span(time: Duration) -> Span {
+    (time.as_secs_f64() * 1e6).round() / 1e6
+}
+
+fn stamped(stamp: Stamp) -> Option<Time> {
+    (stamp.0 > 0).then_some(stamp.0 as Time)
+}
+
+fn monitor(clock: &Clock, view: &MonitorView, deeds: Deeds, of: &Writer) -> Monitor {
+    let (reloaded, result) = view.reload;
+    Monitor {
+        format: FORMAT,
+        version: of.version.to_owned(),
+        pid: of.pid,
+        name: of.name.clone(),
+        started: time(of.started),
+        written: time(clock.taken),
+        interval: span(view.interval),
+        dry_run: match deeds {
+            Deeds::Done => false,
+            Deeds::Told => true,
+        },
+        restore: match view.restore {
+            settings::Restore::Any => Restore::Any,
+            settings::Restore::Own => Restore::Own,
+        },
+        rise: view.rise,
+        reload: Reload {
+            at: clock.ago(reloaded),
+            good: match result {
+                ReloadResult::Good => true,
+                ReloadResult::Refused => false,
+            },
+        },
+    }
+}
+
+fn director(clock: &Clock, view: &DirectorView) -> Director {
+    Director {
+        socket: view.socket.clone(),
+        up: view.sync != Sync::Silent,
+        list_read: view.list.map(|ago| clock.ago(ago)),
+        ring: match (view.sync, view.tells_sync) {
+            (Sync::Silent, _) => Ring::Unknown,
+            (Sync::Unsynced, _) => Ring::Unsynced,
+            (Sync::Synced, true) => Ring::Synced,
+            (Sync::Synced, false) => Ring::NotTold,
+        },
+        since: clock.ago(view.sync_for),
+        position: view.place.position,
+        members: view.place.members,
+        error: view.error.clone(),
+    }
+}
+
+fn tag(view: &TagView) -> Tag {
+    Tag {
+        tag: view.tag.name().to_owned(),
+        backends: view.all,
+        up: view.up,
+        passing: view.healthy,
+        refuges: view.refuges,
+        vhosts_up: view.vhosts_up,
+        vhosts: view.vhosts,
+        users: view.users,
+    }
+}
+
+fn backend(clock: &Clock, view: &BackendView) -> Backend {
+    let listed = &view.listed;
+    let (last, next) = match view.checks {
+        Checks::LeftAlone | Checks::NoThread => (None, None),
+        Checks::Made { last, next } => (last, next),
+    };
+    Backend {
+        address: listed.address,
+        name: view.name.as_deref().map(str::to_owned),
+        tag: listed.tag.name().to_owned(),
+        vhosts: listed.vhosts,
+        users: listed.users,
+        listed: listed.state.into(),
+        listed_since: stamped(listed.changed),
+        by: view.by.into(),
+        owned: view.is_ours,
+        drain: match view.drain {
+            DrainView::None => Drain::None,
+            DrainView::Owed => Drain::Owed,
+            DrainView::Done => Drain::Done,
+        },
+        verdict: match view.standing {
+            Standing::Healthy => Verdict::Healthy,
+            Standing::Doubtful => Verdict::Doubtful,
+            Standing::Failed => Verdict::Failed,
+            Standing::Unknown => Verdict::Unknown,
+            Standing::NotChecked => Verdict::NotChecked,
+        },
+        verdict_since: view.stands_for.map(|lasts| clock.ago(lasts)),
+        cause: view.cause.clone(),
+        schedule: Schedule {
+            last: last.map(|ago| clock.ago(ago)),
+            next: next.map(|until| clock.ahead(until)),
+            retry: view.retry.as_ref().map(|retry| Retry {
+                service: retry.service.clone(),
+                failed: retry.failed,
+                left: retry.left,
+            }),
+        },
+        wanted: view
+            .wanted
+            .as_ref()
+            .map(|view| wanted(clock, listed.address, view)),
+        services: view
+            .services
+            .iter()
+            .map(|view| service(clock, view))
+            .collect(),
+        attempts: view.polls.iter().map(|poll| attempt(clock, poll)).collect(),
+        changes: view
+            .changes
+            .iter()
+            .map(|change| Change {
+                at: clock.ago(change.ago),
+                to: change.to.into(),
+                by: change.by.into(),
+                reason: change.reason.as_deref().map(str::to_owned),
+            })
+            .collect(),
+        day: day(clock, view.day.as_ref()),
+    }
+}
+
+fn wanted(clock: &Clock, address: IpAddr, view: &WantedView) -> Wanted {
+    let explanation = &view.explanation;
+    let answers = explanation.answers.iter().map(|(rule, answer)| {
+        let silent = |answer| RuleAnswer {
+            rule: rule.to_string(),
+            answer,
+            reason: None,
+            until: None,
+            advice: None,
+        };
+        match answer {
+            EngineAnswer::Passes => silent(Answer::Passes),
+            EngineAnswer::NotAsked => silent(Answer::NotAsked),
+            EngineAnswer::Holds(hold) => RuleAnswer {
+                reason: Some(hold.reason.to_string()),
+                until: view.hold_ends.map(|until| clock.ahead(until)),
+                advice: Some(advice(&hold.reason, address)),
+                ..silent(Answer::Holds)
+            },
+        }
+    });
+    Wanted {
+        action: explanation.action.into(),
+        rules: answers.collect(),
+    }
+}
+
+fn service(clock: &Clock, view: &ServiceView) -> Service {
+    let last_pass = view.pass.as_ref();
+    Service {
+        service: view.service.clone(),
+        result: match view.recent.chars().last() {
+            None => CheckResult::None,
+            Some('.') => CheckResult::Pass,
+            Some(_) => CheckResult::Fail,
+        },
+        unchecked: view.unchecked.clone(),
+        last_pass: last_pass.map(|pass| clock.ago(pass.ago)),
+        latency: view.latency.map(span),
+        median: view.median.map(span),
+        worst: view.worst.map(span),
+        passes: view.passes,
+        failures: view.failures,
+        recent: view.recent.clone(),
+        failure: view.failure.as_ref().map(|view| dialogue(clock, view)),
+        pass: last_pass.map(|view| dialogue(clock, view)),
+        certificate: None,
+    }
+}
+
+fn dialogue(clock: &Clock, view: &WholeAttempt) -> Dialogue {
+    let Outcome {
+        latency, result, ..
+    } = &*view.outcome;
+    Dialogue {
+        at: clock.ago(view.ago),
+        latency: span(*latency),
+        failure: result.as_ref().err().map(failure),
+        stages: Vec::new(),
+        lines: Vec::new(),
+    }
+}
+
+fn failure(failure: &outcome::Failure) -> Failure {
+    Failure {
+        stage: failure.stage.word().to_owned(),
+        fault: failure.fault.word().to_owned(),
+        blame: failure.fault.blame().into(),
+        text: failure.to_string(),
+    }
+}
+
+fn attempt(clock: &Clock, poll: &PollView) -> Attempt {
+    Attempt {
+        at: clock.ago(poll.ago),
+        service: poll.service.clone(),
+        result: poll.result.clone(),
+        latency: span(poll.latency),
+        stages: Vec::new(),
+        delivery: poll.delivery.map(span),
+    }
+}
+
+/// Where none is kept, one without slots.
+fn day(clock: &Clock, view: Option<&DayView>) -> Day {
+    match view {
+        None => Day {
+            from: clock.ago(Duration::ZERO),
+            every: span(snapshot::SLOT),
+            slots: Vec::new(),
+        },
+        Some(view) => Day {
+            from: clock.ago(view.began),
+            every: span(view.every),
+            slots: view
+                .slots
+                .iter()
+                .map(|slot| Slot {
+                    passes: slot.passes.into(),
+                    failures: slot.failures.into(),
+                    best: slot.best,
+                    mean: slot.mean,
+                    worst: slot.worst,
+                })
+                .collect(),
+        },
+    }
+}
+
+fn counters(view: &snapshot::CountersView) -> Counters {
+    Counters {
+        attempts: view
+            .attempts
+            .iter()
+            .map(|count| AttemptCount {
+                service: count.service.clone(),
+                passes: count.passes,
+                failures: count.failures,
+                latency: histogram(&count.latency),
+            })
+            .collect(),
+        failures: view
+            .failures
+            .iter()
+            .map(|count| FailureCount {
+                service: count.service.clone(),
+                stage: count.stage.word().to_owned(),
+                fault: count.fault.to_owned(),
+                blame: count.blame.into(),
+                count: count.count,
+            })
+            .collect(),
+        changes: view
+            .changes
+            .iter()
+            .map(|count| ChangeCount {
+                address: count.address,
+                tag: count.tag.name().to_owned(),
+                to: count.to.into(),
+                by: count.by.into(),
+                count: count.count,
+            })
+            .collect(),
+        commands: view
+            .commands
+            .iter()
+            .map(|count| CommandCount {
+                action: count.action.into(),
+                reply: count.reply.into(),
+                count: count.count,
+                duration: histogram(&count.duration),
+            })
+            .collect(),
+        hook_runs: view.scripts,
+        hook_failures: hook::failures(),
+        log_lines_lost: logging::lines_lost(),
+        state_file_written: match view.state_file {
+            StateFileView::Written => true,
+            StateFileView::Unwritten => false,
+        },
+    }
+}
+
+/// Each bucket holds those before it, too.
+fn histogram<const MANY: usize>(buckets: &Buckets<MANY>) -> Histogram {
+    let mut sum = 0;
+    let cumulative = buckets.counts.iter().map(|count| {
+        sum += count;
+        sum
+    });
+    Histogram {
+        buckets: cumulative.collect(),
+        count: buckets.all,
+        sum: span(buckets.sum),
+    }
+}
+
+impl From<HostState> for State {
+    fn from(state: HostState) -> State {
+        match state {
+            HostState::Up => State::Up,
+            HostState::Down => State::Down,
+        }
+    }
+}
+
+impl From<policy::By> for By {
+    fn from(by: policy::By) -> By {
+        match by {
+            policy::By::Us => By::Us,
+            policy::By::Other => By::Other,
+            policy::By::Unknown => By::Unknown,
+        }
+    }
+}
+
+impl From<policy::Action> for Action {
+    fn from(action: policy::Action) -> Action {
+        match action {
+            policy::Action::MarkDown => Action::Down,
+            policy::Action::Drain => Action::Drain,
+            policy::Action::MarkUp => Action::Up,
+        }
+    }
+}
+
+impl From<outcome::Blame> for Blame {
+    fn from(blame: outcome::Blame) -> Blame {
+        match blame {
+            outcome::Blame::Service => Blame::Service,
+            outcome::Blame::Shared => Blame::Shared,
+            outcome::Blame::Local => Blame::Local,
+        }
+    }
+}
+
+impl From<ReplyKind> for Reply {
+    fn from(reply: ReplyKind) -> Reply {
+        match reply {
+            ReplyKind::Ok => Reply::Ok,
+            ReplyKind::NotFound => Reply::NotFound,
+            ReplyKind::Busy => Reply::Busy,
+            ReplyKind::SyncTimedOut => Reply::SyncTimedOut,
+            ReplyKind::TryAgain => Reply::TryAgain,
+            ReplyKind::Refused => Reply::Refused,
+            ReplyKind::Lost => Reply::Lost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
