@@ -56,6 +56,13 @@ fn push_byte(shown: &mut String, byte: u8) {
     }
 }
 
+impl Quote {
+    /// Without the quotes around it, for where its bounds show otherwise.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Quote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.0)

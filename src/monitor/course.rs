@@ -171,6 +171,7 @@ mod tests {
             latency: Duration::from_micros(micros),
             delivery: None,
             logged_in: false,
+            evidence: Default::default(),
             result: match fault {
                 None => Ok(Pass::Clean),
                 Some(fault) => Err(Failure::new(Stage::Connect, fault)),

@@ -103,6 +103,7 @@ mod tests {
             latency: Duration::from_micros(micros),
             delivery: None,
             logged_in: false,
+            evidence: Default::default(),
             result,
         }
     }

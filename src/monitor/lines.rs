@@ -149,6 +149,7 @@ impl Engine {
             result: poll.result().to_owned(),
             latency: poll.latency(),
             delivery: poll.delivery(),
+            stages: poll.stages.clone(),
         });
         polls.collect()
     }

@@ -344,7 +344,8 @@ impl Engine {
         let finding = &report.finding;
         self.say_finding(address, finding);
         self.fleet.on_finding(address, finding);
-        self.history.on_finding(address, report.worker, finding);
+        self.history
+            .on_finding(address, report.worker, finding, self.records.keeping());
         self.local_faults
             .on_finding(address, report.worker, finding, self.now.instant);
         self.records.on_finding(address, report.worker, finding);

@@ -61,6 +61,10 @@ impl Records {
         }
     }
 
+    pub(super) fn keeping(&self) -> Keeping {
+        self.keeping
+    }
+
     /// Whether it is kept how services have done.
     pub(super) fn keeps_services(&self) -> bool {
         self.keeping == Keeping::Everything
@@ -174,6 +178,7 @@ mod tests {
                 latency: Duration::from_micros(20),
                 delivery: None,
                 logged_in: false,
+                evidence: Default::default(),
                 result: Ok(Pass::Clean),
             },
             for_good: false,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::backend::{HostState, Listed, Tag};
 use crate::config::settings::{Deeds, Restore};
 use crate::monitor::policy::{Action, By, Explanation, Hold, Sync};
-use crate::outcome::{Blame, Outcome, Stage};
+use crate::outcome::{Blame, Outcome, Stage, StageTimes};
 use crate::pool::{Command, Place};
 
 /// How all stands at one time.
@@ -433,4 +433,6 @@ pub struct PollView {
     pub latency: Duration,
     /// How long a message that was delivered took to appear.
     pub delivery: Option<Duration>,
+    /// None while nobody looks.
+    pub stages: StageTimes,
 }

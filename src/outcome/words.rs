@@ -24,6 +24,7 @@ impl Stage {
             Stage::Sender => "sender",
             Stage::Recipient => "recipient",
             Stage::Data => "data",
+            Stage::Logout => "logout",
         }
     }
 }

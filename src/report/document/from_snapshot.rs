@@ -272,21 +272,57 @@ fn service(clock: &Clock, view: &ServiceView) -> Service {
         recent: view.recent.clone(),
         failure: view.failure.as_ref().map(|view| dialogue(clock, view)),
         pass: last_pass.map(|view| dialogue(clock, view)),
-        certificate: None,
+        certificate: certificate(clock, view),
     }
 }
 
 fn dialogue(clock: &Clock, view: &WholeAttempt) -> Dialogue {
     let Outcome {
-        latency, result, ..
+        latency,
+        result,
+        evidence,
+        ..
     } = &*view.outcome;
     Dialogue {
         at: clock.ago(view.ago),
         latency: span(*latency),
         failure: result.as_ref().err().map(failure),
-        stages: Vec::new(),
-        lines: Vec::new(),
+        stages: stages(&evidence.stages),
+        lines: evidence.dialogue.lines().map(str::to_owned).collect(),
     }
+}
+
+fn stages(times: &outcome::StageTimes) -> Vec<StageTime> {
+    let times = times.iter().map(|(stage, took)| StageTime {
+        stage: stage.word().to_owned(),
+        took: span(took),
+    });
+    times.collect()
+}
+
+/// As the last attempt with TLS showed it.
+fn certificate(clock: &Clock, view: &ServiceView) -> Option<Certificate> {
+    let attempts = view.pass.iter().chain(&view.failure);
+    let shown = attempts
+        .filter_map(|attempt| Some((attempt, attempt.outcome.evidence.certificate.as_ref()?)));
+    let (attempt, certificate) = shown.min_by_key(|(attempt, _)| attempt.ago)?;
+    // It may have been read in an earlier attempt, and not again.
+    let read_before = attempt
+        .outcome
+        .began
+        .saturating_duration_since(certificate.read);
+    Some(Certificate {
+        read: clock.ago(attempt.ago + read_before),
+        not_after: certificate.not_after as Time,
+        chain_not_after: certificate.chain_not_after as Time,
+        names: certificate
+            .names
+            .first
+            .iter()
+            .map(|name| name.text().to_owned())
+            .collect(),
+        accepted: certificate.accepted,
+    })
 }
 
 fn failure(failure: &outcome::Failure) -> Failure {
@@ -304,7 +340,7 @@ fn attempt(clock: &Clock, poll: &PollView) -> Attempt {
         service: poll.service.clone(),
         result: poll.result.clone(),
         latency: span(poll.latency),
-        stages: Vec::new(),
+        stages: stages(&poll.stages),
         delivery: poll.delivery.map(span),
     }
 }
