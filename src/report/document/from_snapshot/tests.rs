@@ -303,3 +303,85 @@ fn the_engine_counts_in_the_documents_buckets() {
     let commands: Vec<Span> = seconds(&snapshot::COMMAND_BOUNDS);
     assert_eq!(commands, COMMAND_BOUNDS);
 }
+
+/// The snapshot's service, whose last pass and last failure were so long ago.
+fn view(pass: Option<(u64, Outcome)>, failure: Option<(u64, Outcome)>) -> ServiceView {
+    let whole = |(seconds, outcome)| WholeAttempt {
+        ago: Duration::from_secs(seconds),
+        outcome: std::sync::Arc::new(outcome),
+    };
+    ServiceView {
+        service: "imaps:993".to_owned(),
+        unchecked: None,
+        recent: "x".to_owned(),
+        latency: None,
+        median: None,
+        worst: None,
+        passes: 1,
+        failures: 1,
+        failure: failure.map(whole),
+        pass: pass.map(whole),
+    }
+}
+
+#[test]
+fn the_last_attempt_with_a_certificate_tells_it_and_each_attempt_what_was_said() {
+    let start = std::time::Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let certificate = |accepted, read| outcome::Certificate {
+        read,
+        not_after: 1_771_202_400,
+        chain_not_after: 1_771_202_300,
+        names: outcome::PresentedNames {
+            first: vec![crate::quote::Quote::new("mail7.example.org")],
+            more: 0,
+        },
+        accepted,
+    };
+    let outcome = |began, certificate: Option<outcome::Certificate>| Outcome {
+        began,
+        latency: Duration::from_millis(3),
+        delivery: None,
+        logged_in: false,
+        evidence: outcome::Evidence {
+            stages: [
+                (outcome::Stage::Connect, Duration::from_millis(1)),
+                (outcome::Stage::Tls, Duration::from_millis(2)),
+            ]
+            .into_iter()
+            .collect(),
+            dialogue: outcome::Dialogue::new("S: * OK ready\nC: a5 LOGOUT\n".to_owned()),
+            certificate: certificate.map(std::sync::Arc::new),
+        },
+        result: Ok(outcome::Pass::Clean),
+    };
+    let clock = Clock {
+        taken: UNIX_EPOCH + Duration::from_secs(1_000),
+    };
+    let pass = outcome(at(3600), Some(certificate(true, at(3500))));
+    let failure = outcome(at(3660), None);
+    let told = service(&clock, &view(Some((90, pass.clone())), Some((30, failure))));
+    assert_eq!(
+        told.certificate,
+        Some(Certificate {
+            read: 810.0,
+            not_after: 1_771_202_400.0,
+            chain_not_after: 1_771_202_300.0,
+            names: vec!["mail7.example.org".to_owned()],
+            accepted: true,
+        })
+    );
+    let whole = told.pass.unwrap();
+    let stages: Vec<(&str, Span)> = whole
+        .stages
+        .iter()
+        .map(|stage| (stage.stage.as_str(), stage.took))
+        .collect();
+    assert_eq!(stages, [("connect", 0.001), ("tls", 0.002)]);
+    assert_eq!(whole.lines, ["S: * OK ready", "C: a5 LOGOUT"]);
+    assert_eq!(whole.at, 910.0);
+    let refused = outcome(at(3660), Some(certificate(false, at(3660))));
+    let told = service(&clock, &view(Some((90, pass)), Some((30, refused))));
+    let certificate = told.certificate.unwrap();
+    assert!(!certificate.accepted && certificate.read == 970.0);
+}
