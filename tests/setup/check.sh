@@ -36,6 +36,11 @@ say "== shell scripts"
 (cd "$project" && shellcheck -x -S warning .ci/run tests/setup/*.sh init/poolmon.debian init/poolmon.redhat \
     init/container-entry init/debian/poolmon.p* &&
     shellcheck -s bash -S warning etc/completion/poolmon.bash)
+say "== metrics"
+# The unit tests hold that the program writes these texts.
+for text in "$project"/tests/data/metrics/*.prom; do
+    promtool check metrics <"$text"
+done
 say "== unit tests"
 run_cargo test --lib --bins
 say "== scenes"
