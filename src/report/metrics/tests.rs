@@ -2,6 +2,8 @@
 //!
 //! `tests/data/metrics/` holds the texts whole; `make check` has promtool judge them.
 
+mod files;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -345,4 +347,21 @@ fn names_and_texts_follow_the_rules() {
             assert!(text.chars().all(is_plain), "{name}: {text}");
         }
     }
+}
+
+/// So that nobody is surprised by a large pool.
+#[test]
+fn a_backend_costs_as_many_series_as_the_manual_says() {
+    let mut document = sample::five_troubles();
+    let well = document.backends.pop().unwrap();
+    document.backends.clear();
+    let of_monitor = samples_of(&render(&document)).len();
+    document.backends.push(well);
+    let of_backend = samples_of(&render(&document)).len() - of_monitor;
+    let manual = read("etc/man/poolmon-metrics.5");
+    let told = format!(
+        "A backend with an IMAP and an IMAPS port has {of_backend} series, and all the rest has about 100."
+    );
+    assert!(manual.contains(&told), "{told}");
+    assert!((90..115).contains(&of_monitor), "{of_monitor}");
 }

@@ -25,6 +25,7 @@ const STATUS_MAN: &str = "etc/man/poolmon-status.8";
 const EXPLAIN_MAN: &str = "etc/man/poolmon-explain.8";
 const PLUGIN_MAN: &str = "etc/man/check_poolmon.8";
 const CHECK_MAN: &str = "etc/man/poolmon-check.8";
+const METRICS_MAN: &str = "etc/man/poolmon-metrics.5";
 const BASH: &str = "etc/completion/poolmon.bash";
 const ZSH: &str = "etc/completion/poolmon.zsh";
 
@@ -353,6 +354,7 @@ fn no_man_page_has_a_fault_that_mandoc_finds() {
         EXPLAIN_MAN,
         PLUGIN_MAN,
         CHECK_MAN,
+        METRICS_MAN,
     ] {
         let mut lint = Command::new("mandoc");
         // Style is about the length of lines in the source and about other pages' presence.
