@@ -22,7 +22,9 @@ use crate::target::Target;
 
 impl Prober {
     /// The failure, where a certificate was refused with the names that it bears, if they can be read.
-    /// That may take as long as an attempt, at most once an hour for a port of a backend.
+    /// That may take as long as an attempt, at most once an hour for a port of a backend. Not inlined: else
+    /// its stack would be memory of every thread, also where no certificate is refused.
+    #[inline(never)]
     pub(super) fn with_names_presented(
         &self,
         mut failure: Failure,
