@@ -226,6 +226,10 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// Without an account there is neither a recipient nor a mailbox: then both ports have to greet.
+    ///
+    /// Not inlined, as `go_on_with_tls`: else what it keeps on the stack would be stack, and memory, of
+    /// every thread that only makes a simple probe.
+    #[inline(never)]
     fn deliver_and_read(&self, deliver: &Port, read: &Port) -> Result<Pass, Failure> {
         if self.target.account.is_none() {
             let greeted = self.talk_at(deliver, Work::Steps(Steps::default()))?;

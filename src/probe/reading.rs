@@ -24,7 +24,9 @@ use crate::target::Target;
 
 impl Prober {
     /// Where a certificate was refused, reads it, and adds the names that it bears to the failure. That may
-    /// take as long as an attempt, at most once an hour for a port of a backend.
+    /// take as long as an attempt, at most once an hour for a port of a backend. Not inlined: else its stack
+    /// would be memory of every thread, also where no certificate is refused.
+    #[inline(never)]
     pub(super) fn read_refused(
         &self,
         failure: &mut Failure,

@@ -16,8 +16,9 @@ pub const LONGEST_LINE: usize = 8 * 1024;
 /// How many bytes one attempt reads at most, before and after STARTTLS together.
 pub const MOST_TEXT: usize = 64 * 1024;
 
-/// Small, since there is one for each of perhaps thousands of threads, and greetings are short.
-const BUFFER: usize = 1024;
+/// Greetings are short. Of less than 1,033 bytes glibc would keep up to seven for each thread after they
+/// are freed.
+const BUFFER: usize = 2048;
 
 /// How much an attempt may still read. It outlives the change to TLS, so that a server gains
 /// nothing by asking for one.
@@ -111,7 +112,8 @@ impl Piece<'_> {
 pub struct Lines<'s> {
     stream: &'s mut dyn Duplex,
     budget: Budget,
-    buffer: [u8; BUFFER],
+    /// On the heap: on the stack it would be memory of every thread, also between two probes.
+    buffer: Box<[u8; BUFFER]>,
     start: usize,
     end: usize,
     line: Vec<u8>,
@@ -129,7 +131,7 @@ impl<'s> Lines<'s> {
         Lines {
             stream,
             budget,
-            buffer: [0; BUFFER],
+            buffer: Box::new([0; BUFFER]),
             start: 0,
             end: 0,
             line: Vec::new(),
