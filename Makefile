@@ -117,10 +117,12 @@ uninstall:
 # One line a file: mode, source, place.
 define texts
 644 etc/man/poolmon.8 $(MANDIR)/man8/poolmon.8
+644 etc/man/poolmon-check.8 $(MANDIR)/man8/poolmon-check.8
 644 etc/man/poolmon-status.8 $(MANDIR)/man8/poolmon-status.8
 644 etc/man/poolmon-explain.8 $(MANDIR)/man8/poolmon-explain.8
 644 etc/man/check_poolmon.8 $(MANDIR)/man8/check_poolmon.8
 644 etc/man/poolmon.conf.5 $(MANDIR)/man5/poolmon.conf.5
+644 etc/man/poolmon-metrics.5 $(MANDIR)/man5/poolmon-metrics.5
 644 etc/man/dovemon.config.yml.5 $(MANDIR)/man5/dovemon.config.yml.5
 644 etc/man/dovemon.testaccounts.yml.5 $(MANDIR)/man5/dovemon.testaccounts.yml.5
 644 etc/completion/poolmon.bash $(BASHCOMPDIR)/poolmon
@@ -140,6 +142,8 @@ define texts
 644 etc/nagios/poolmon.cfg $(DOCDIR)/examples/nagios.cfg
 644 etc/logrotate $(DOCDIR)/examples/logrotate
 644 etc/dovecot-listener.conf $(DOCDIR)/examples/dovecot-listener.conf
+644 etc/prometheus/poolmon.rules.yml $(DOCDIR)/examples/poolmon.rules.yml
+644 etc/grafana/poolmon.json $(DOCDIR)/examples/poolmon.grafana.json
 endef
 export texts
 each_text = printf '%s\n' "$$texts" | while read -r mode from to;
@@ -158,6 +162,7 @@ no_second_name = if [ "$$(readlink "$(2)")" = "$(1)" ]; \
 # The files name the default places; only what differs from them is replaced.
 relocated = \
 	-e 's|/usr/local/sbin/poolmon|$(SBINDIR)/poolmon|g' \
+	-e 's|/usr/local/share/doc/poolmon|$(DOCDIR)|g' \
 	-e 's,/etc/\(dovecot\|default\|sysconfig\)/,$(SYSCONFDIR)/\1/,g' \
 	-e 's|/etc/init.d/functions|$(SYSCONFDIR)/init.d/functions|g' \
 	-e 's|/var/run/poolmon|$(RUNSTATEDIR)/poolmon|g' \

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::config::roster::Roster;
 use crate::config::settings::{
-    Brake, Deeds, DrainMode, LogTarget, MoveLimit, Plan, Rapid, Restore, Retries, Settings,
-    StartTls, Unknown,
+    Brake, Deeds, DrainMode, LogTarget, MoveLimit, Plan, ProxyProtocol, Rapid, Restore, Retries,
+    Settings, StartTls, Unknown,
 };
 use crate::config::trust::{CertificateName, Checked, Trust};
 use crate::probe::protocols::table::Hides;
@@ -161,6 +161,11 @@ fn steps(settings: &Settings, service: &Service) -> String {
         Security::Plain => 1,
     };
     said.splice(place..place, tls(settings, port));
+    match settings.probing.proxy_protocol {
+        ProxyProtocol::No => {}
+        ProxyProtocol::V1 => said.insert(0, "PROXY header of version 1".to_owned()),
+        ProxyProtocol::V2 => said.insert(0, "PROXY header of version 2".to_owned()),
+    }
     said.join(", ")
 }
 

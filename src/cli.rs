@@ -88,7 +88,16 @@ impl From<ArgvError> for CliError {
 
 /// Reads the arguments, without the program's name. Operands are ignored, as poolmon did.
 pub fn parse(args: Vec<OsString>) -> Result<Command, CliError> {
-    let given = argv::read(args)?.options;
+    parse_with_operands(args).map(|(command, _)| command)
+}
+
+/// The same with the operands, for those that have a use for them.
+pub fn parse_with_operands(args: Vec<OsString>) -> Result<(Command, Vec<OsString>), CliError> {
+    let argv::Arguments { options, operands } = argv::read(args)?;
+    Ok((command(options)?, operands))
+}
+
+fn command(given: Vec<Given>) -> Result<Command, CliError> {
     let mut choices = Chosen::default();
     // Flags first: who asks for help gets it, whatever else is wrong.
     let (valued, flags): (Vec<&Given>, Vec<&Given>) =

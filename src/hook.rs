@@ -12,6 +12,7 @@ use std::io;
 use std::net::IpAddr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -158,6 +159,7 @@ fn dispatch(inbox: &Receiver<Event>, own: &Sender<Event>, limits: Limits, alive:
                         );
                     }
                     dropped += 1;
+                    count_failure();
                 }
             }
             Event::Ended(address) => queue.on_ended(address),
@@ -177,6 +179,7 @@ fn dispatch(inbox: &Receiver<Event>, own: &Sender<Event>, limits: Limits, alive:
                 drop(alive);
             };
             if let Err(cause) = thread::Builder::new().name("script".into()).spawn(run) {
+                count_failure();
                 error!("{address}: no thread to run its script: {cause}");
                 queue.on_ended(address);
             }
@@ -192,12 +195,27 @@ fn dispatch(inbox: &Receiver<Event>, own: &Sender<Event>, limits: Limits, alive:
     drop(go_on);
 }
 
+/// Scripts that did not end well, and changes for which there was none.
+static FAILURES: AtomicUsize = AtomicUsize::new(0);
+
+fn count_failure() {
+    FAILURES.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many there have been since the start.
+pub(crate) fn failures() -> u64 {
+    FAILURES.load(Ordering::Relaxed) as u64
+}
+
 fn log_end(script: &Path, change: Change, ended: &script::Ended) {
     let Change { address, .. } = change;
     let line = format!("{address}: {} {}: {ended}", script.display(), change.word());
     match ended.is_well() {
         true => info!("{line}"),
-        false => error!("{line}"),
+        false => {
+            count_failure();
+            error!("{line}");
+        }
     }
 }
 

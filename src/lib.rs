@@ -28,7 +28,7 @@ pub mod probe;
 pub mod program;
 pub mod quote;
 mod read_only;
-mod report;
+pub mod report;
 mod runtime;
 pub mod schedule;
 pub mod service;

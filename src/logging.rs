@@ -21,6 +21,7 @@ use crate::read_only::Cause;
 mod file;
 mod line;
 mod lines;
+mod lost;
 mod panics;
 mod queue;
 mod stream;
@@ -28,6 +29,7 @@ mod syslog;
 mod writer;
 
 use self::line::Line;
+pub(crate) use self::lost::lines_lost;
 use self::queue::{Order, Queue};
 use self::writer::Writer;
 

@@ -42,13 +42,16 @@ impl Look {
     pub fn remark(&self) -> Option<String> {
         match self.without_login.is_empty() {
             true => None,
-            false => Some(format!(
-                "no login was tried on {}: there are no credentials (-c FILE); whether users can log in \
-                 there is not known",
-                Few(&self.without_login)
-            )),
+            false => Some(no_login_was_tried(&Few(&self.without_login))),
         }
     }
+}
+
+pub(crate) fn no_login_was_tried(backends: &Few<'_, IpAddr>) -> String {
+    format!(
+        "no login was tried on {backends}: there are no credentials (-c FILE); whether users can log in \
+         there is not known"
+    )
 }
 
 /// Why there was no round, or not all of one.
@@ -209,7 +212,8 @@ fn print(out: &mut impl Write, address: IpAddr, line: &str) -> Result<(), OnceEr
         .map_err(OnceError::Output)
 }
 
-fn read_list(access: &Access) -> Result<Vec<Listed>, PoolError> {
+/// The backends that the pool lists.
+pub(crate) fn read_list(access: &Access) -> Result<Vec<Listed>, PoolError> {
     let deadline = Instant::now() + READING_DEADLINE;
     let reading = Connection::open(access, deadline)?.read(deadline)?;
     Ok(reading.members)
@@ -273,6 +277,7 @@ mod tests {
                 began: now,
                 latency: timeout,
                 delivery: None,
+                evidence: Default::default(),
                 logged_in: false,
                 result,
             };

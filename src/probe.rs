@@ -2,9 +2,11 @@
 //!
 //! It reports what happened. When to try and what follows is decided by `schedule` and `policy`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::unistd::gethostname;
 
 use crate::account::Envelope;
-use crate::config::settings::{Auth, Probing, StartTls, Steps};
+use crate::config::settings::{Auth, Probing, ProxyProtocol, StartTls, Steps};
 use crate::config::trust::{CertificateName, Certificates, Trust};
 use crate::net::family;
 use crate::net::names::{Name, Names};
@@ -25,11 +27,14 @@ use crate::target::Target;
 mod certificates;
 pub mod protocols;
 mod reading;
+mod recorder;
+mod transcript;
 
 use certificates::CertificateTable;
-use protocols::line::{Budget, Lines};
+use protocols::line::{Budget, Lines, Observer};
 use protocols::token::{Purpose, Token};
 use protocols::{Channel, Check, Milestone, Progress, Work};
+use recorder::Recorder;
 
 /// Why no probe can be made as configured.
 pub type ProbeSetupError = TlsSetupError;
@@ -49,6 +54,7 @@ pub struct Prober {
     envelope: Envelope,
     auth: Auth,
     starttls: StartTls,
+    proxy_protocol: ProxyProtocol,
     steps: Steps,
     /// This machine's name, for the marks of test messages.
     host: String,
@@ -76,6 +82,7 @@ impl Prober {
             envelope: probing.envelope.clone(),
             auth: probing.auth,
             starttls: probing.starttls,
+            proxy_protocol: probing.proxy_protocol,
             steps: probing.steps,
             host: host_name(),
             tls: Tls::new(&probing.certificates)?,
@@ -96,21 +103,39 @@ impl Prober {
             deadline,
             delivered: Cell::new(None),
             found: Cell::new(None),
+            recorder: RefCell::new(Recorder::new(target.account.as_deref(), began)),
         };
-        let result = match service {
+        let mut result = match service {
             Service::Port(port) => attempt.talk(port, Work::Steps(self.steps)),
             Service::Delivery { deliver, read } => attempt.deliver_and_read(deliver, read),
         };
         let latency = began.elapsed();
         let delivery = attempt.delivery();
-        let named = |failure| self.with_names_presented(failure, target, service, timeout);
+        let mut evidence = attempt.recorder.into_inner().finish();
+        if let Err(failure) = &mut result {
+            let refused = self.read_refused(failure, target, service, timeout);
+            evidence.certificate = refused.or(evidence.certificate);
+        }
         Outcome {
             began,
             latency,
             delivery,
             logged_in: target.account.is_some() && has_logged_in(service, &result),
-            result: result.map_err(named),
+            result,
+            evidence,
         }
+    }
+
+    /// With the header that the backend's ports expect, if they do.
+    fn connect(
+        &self,
+        address: IpAddr,
+        port: &Port,
+        deadline: Instant,
+    ) -> io::Result<DeadlineStream> {
+        let mut stream = DeadlineStream::connect(address, port.number, deadline)?;
+        stream.introduce(self.proxy_protocol)?;
+        Ok(stream)
     }
 
     /// The mark of one attempt's messages, unlike any other's.
@@ -196,10 +221,15 @@ struct Attempt<'a> {
     delivered: Cell<Option<Instant>>,
     /// When the message was read.
     found: Cell<Option<Instant>>,
+    recorder: RefCell<Recorder>,
 }
 
 impl Attempt<'_> {
     /// Without an account there is neither a recipient nor a mailbox: then both ports have to greet.
+    ///
+    /// Not inlined, as `go_on_with_tls`: else what it keeps on the stack would be stack, and memory, of
+    /// every thread that only makes a simple probe.
+    #[inline(never)]
     fn deliver_and_read(&self, deliver: &Port, read: &Port) -> Result<Pass, Failure> {
         if self.target.account.is_none() {
             let greeted = self.talk_at(deliver, Work::Steps(Steps::default()))?;
@@ -209,6 +239,8 @@ impl Attempt<'_> {
             };
         }
         self.talk_at(deliver, Work::Deliver)?;
+        // Of many looks only the last one is worth telling.
+        let delivered = self.recorder.borrow().moment();
         let mut pause = FIRST_PAUSE;
         let mut waiting = None;
         loop {
@@ -221,6 +253,7 @@ impl Attempt<'_> {
                     thread::sleep(pause);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     waiting = Some(failure);
+                    self.recorder.borrow_mut().go_back(&delivered);
                 }
                 // The last look did not come to its end; what the one before saw is the reason.
                 (Err(failure), Some(before)) if failure.fault == Fault::TimedOut => {
@@ -250,7 +283,8 @@ impl Attempt<'_> {
 
     fn connect(&self, port: &Port) -> Result<DeadlineStream, Failure> {
         let address = self.target.address;
-        DeadlineStream::connect(address, port.number, self.deadline).map_err(|error| {
+        let stream = self.prober.connect(address, port, self.deadline);
+        let stream = stream.map_err(|error| {
             let fault = match Fault::from_io(&error) {
                 // An administrator of a network without IPv6 never meant to reach this one from here.
                 Fault::Unreachable if address.is_ipv6() && family::is_without_ipv6() => {
@@ -259,16 +293,33 @@ impl Attempt<'_> {
                 fault => fault,
             };
             Failure::new(Stage::Connect, fault)
-        })
+        })?;
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.on_stage(Stage::Connect);
+        match self.prober.proxy_protocol {
+            ProxyProtocol::No => {}
+            ProxyProtocol::V1 => recorder.remark("proxy header, version 1"),
+            ProxyProtocol::V2 => recorder.remark("proxy header, version 2"),
+        }
+        Ok(stream)
     }
 
     /// One of two connections; what fails there says at which.
     fn talk_at(&self, port: &Port, work: Work) -> Result<Pass, Failure> {
+        self.recorder.borrow_mut().remark(&port.to_string());
         self.talk(port, work).map_err(|failure| failure.at(*port))
     }
 
     /// One connection.
     fn talk(&self, port: &Port, work: Work) -> Result<Pass, Failure> {
+        let result = self.try_to_talk(port, work);
+        if let Err(failure) = &result {
+            self.recorder.borrow_mut().on_failure(failure.stage);
+        }
+        result
+    }
+
+    fn try_to_talk(&self, port: &Port, work: Work) -> Result<Pass, Failure> {
         let (prober, target) = (self.prober, self.target);
         match port.security {
             Security::Tls => {
@@ -302,7 +353,15 @@ impl Attempt<'_> {
             .prober
             .subject(self.target, port)
             .map_err(|fault| Failure::new(stage, fault))?;
-        self.prober.upgrade(stream, &subject, stage)
+        let stream = self.prober.upgrade(stream, &subject, stage)?;
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.on_stage(stage);
+        recorder.remark("tls");
+        recorder.on_certificate(
+            self.prober
+                .read_accepted(&stream, self.target.address, port),
+        );
+        Ok(stream)
     }
 
     fn talk_over(&self, port: &Port, work: Work, mut stream: Stream) -> Result<Pass, Failure> {
@@ -320,13 +379,15 @@ impl Attempt<'_> {
                 Stream::Tls(_) => Channel::Encrypted,
             },
         };
-        let mut lines = Lines::new(&mut stream);
+        let mut recorder = self.recorder.borrow_mut();
+        let mut lines = Lines::new(&mut stream).observed_by(&mut *recorder);
         match protocols::begin(port.protocol, &mut lines, &check)? {
             Progress::Done(pass) => Ok(pass),
             Progress::StartTls => {
                 let budget = lines
                     .end_clear_text()
                     .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
+                drop(recorder);
                 self.go_on_with_tls(port, stream, budget, &check)
             }
         }
@@ -347,11 +408,9 @@ impl Attempt<'_> {
             // A dialogue on an encrypted channel never asks for TLS.
             Stream::Tls(stream) => Stream::Tls(stream),
         };
-        protocols::resume(
-            port.protocol,
-            &mut Lines::resume(&mut stream, budget),
-            check,
-        )
+        let mut recorder = self.recorder.borrow_mut();
+        let mut lines = Lines::resume(&mut stream, budget).observed_by(&mut *recorder);
+        protocols::resume(port.protocol, &mut lines, check)
     }
 }
 

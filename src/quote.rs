@@ -18,16 +18,48 @@ impl Quote {
     pub fn new(text: impl AsRef<[u8]>) -> Quote {
         let text = text.as_ref();
         let kept = &text[..text.len().min(LONGEST)];
-        // Between double quotes a single one ends nothing, and Dovecot's "doesn't" is to be readable.
-        let mut shown: String = kept
-            .iter()
-            .flat_map(|&byte| std::ascii::escape_default(byte).skip(usize::from(byte == b'\'')))
-            .map(char::from)
-            .collect();
+        let mut shown = String::with_capacity(kept.len() + "...".len());
+        for &byte in kept {
+            match byte {
+                b'"' => shown.push_str("\\\""),
+                _ => push_byte(&mut shown, byte),
+            }
+        }
         if kept.len() < text.len() {
             shown.push_str("...");
         }
         Quote(shown)
+    }
+}
+
+/// Appends foreign text, escaped to printable ASCII and cut to so many characters. Not between quotes, so
+/// quotes stay as they are.
+pub fn push_escaped(shown: &mut String, text: &[u8], longest: usize) {
+    let end = shown.len() + longest;
+    for &byte in text {
+        let before = shown.len();
+        push_byte(shown, byte);
+        if shown.len() > end {
+            shown.truncate(before);
+            shown.push_str("...");
+            return;
+        }
+    }
+}
+
+/// Between double quotes a single one ends nothing, and Dovecot's "doesn't" is to be readable.
+fn push_byte(shown: &mut String, byte: u8) {
+    match byte {
+        b'\\' => shown.push_str("\\\\"),
+        b' '..=b'~' => shown.push(char::from(byte)),
+        _ => shown.extend(std::ascii::escape_default(byte).map(char::from)),
+    }
+}
+
+impl Quote {
+    /// Without the quotes around it, for where its bounds show otherwise.
+    pub fn text(&self) -> &str {
+        &self.0
     }
 }
 

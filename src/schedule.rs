@@ -66,6 +66,16 @@ pub struct Finding {
     pub verdict: Option<Verdict>,
 }
 
+/// A service that has failed and is being tried again before it counts as failed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    pub service: usize,
+    /// Failed attempts so far.
+    pub failed: u32,
+    /// How many more have to fail. With rapid rounds one that times out is enough.
+    pub left: u32,
+}
+
 /// The schedule of one backend.
 #[derive(Debug)]
 pub struct Schedule {
@@ -363,6 +373,25 @@ impl Schedule {
         match &self.phase {
             Phase::Resting { until, .. } => *until,
             Phase::Checking(round) => round.not_before,
+        }
+    }
+
+    /// The service that is being tried again; of several, whose failures are counted from poll to poll,
+    /// the first.
+    pub fn retry(&self) -> Option<Retry> {
+        let round = match &self.phase {
+            Phase::Checking(round) => Some(round),
+            Phase::Resting { .. } => None,
+        };
+        match (&self.pace.plan, round.map(|round| &round.course)) {
+            (Plan::Retries(retries), Some(Course::Retries(trying))) => {
+                trying.retry(retries, round?.service)
+            }
+            (Plan::Rapid(rapid), Some(Course::Rapid(burst))) => {
+                rapid::retry(rapid, &self.counts, Some((burst, round?.service)))
+            }
+            (Plan::Rapid(rapid), None) => rapid::retry(rapid, &self.counts, None),
+            _ => None,
         }
     }
 

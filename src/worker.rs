@@ -246,24 +246,41 @@ impl Thread {
             worker: self.number,
             finding: schedule.on_outcome(outcome),
             next: schedule.next_attempt(),
+            retry: schedule.retry(),
         })
     }
 
-    /// A panic in a probe is an outcome like any other, so that this backend stays watched.
     #[inline(never)]
     fn attempt(&self, service: usize, timeout: Duration) -> Outcome {
-        let (target, prober) = (&self.target, &self.task.prober);
+        let target = &self.target;
         let _inside = self.entry.traffic.gate.enter();
-        let began = Instant::now();
-        let attempt = || prober.attempt(target, &target.services[service], timeout);
-        catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Outcome {
-            began,
-            latency: began.elapsed().max(Duration::from_nanos(1)),
-            delivery: None,
-            logged_in: false,
-            result: Err(Failure::new(Stage::Prepare, Fault::Panicked)),
-        })
+        attempt(
+            &self.task.prober,
+            target,
+            &target.services[service],
+            timeout,
+        )
     }
+}
+
+/// A panic in a probe is an outcome like any other, so that this backend stays watched.
+#[inline(never)]
+pub(crate) fn attempt(
+    prober: &Prober,
+    target: &Target,
+    service: &Service,
+    timeout: Duration,
+) -> Outcome {
+    let began = Instant::now();
+    let attempt = || prober.attempt(target, service, timeout);
+    catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Outcome {
+        began,
+        latency: began.elapsed().max(Duration::from_nanos(1)),
+        delivery: None,
+        evidence: Default::default(),
+        logged_in: false,
+        result: Err(Failure::new(Stage::Prepare, Fault::Panicked)),
+    })
 }
 
 /// Never zero. std's hasher keys are random for each process and differ from call to call.

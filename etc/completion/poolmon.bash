@@ -60,6 +60,7 @@ _poolmon() {
     -v | --ssl-verify) words="0 1" ;;
     --flush) words="move drop none" ;;
     --starttls) words="auto require no" ;;
+    --proxy-protocol) words="v1 v2 no" ;;
     --restore) words="any own" ;;
     --max-down) words="all refuge 1 50%" ;;
     --max-moves) words="all 100" ;;
@@ -72,9 +73,9 @@ _poolmon() {
     --hold) words="60 300" ;;
     --lmtp-from | --lmtp-to) return ;;
     *)
-        [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain "
+        [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain check "
         words+="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
-            --starttls --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
+            --starttls --proxy-protocol --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
             -n --dry-run --config --accounts --write-missing-config --check-config --once
             -f --foreground -k --lockfile -l --logfile --state-file --status-file --metrics-file

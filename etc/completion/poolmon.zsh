@@ -13,7 +13,7 @@ if (( CURRENT > 2 )) && [[ ${words[2]} == (status|explain) ]]; then
     return
 fi
 if (( CURRENT == 2 )) && [[ $PREFIX != -* ]]; then
-    compadd -- status explain
+    compadd -- status explain check
     return
 fi
 
@@ -25,6 +25,7 @@ _arguments -s -S \
     '--tls-name=[the name every certificate has to bear]:name:_hosts' \
     '--ca-file=[certificates to trust beside those of the system]:PEM file:_files' \
     '--starttls=[when a clear port turns to TLS]:when:(auto require no)' \
+    '--proxy-protocol=[begin each connection with a PROXY header]:version:(v1 v2 no)' \
     '(-c --credfile)'{-c+,--credfile=}'[log in with the account of this file]:file:_files' \
     '--lmtp-from=[the sender an LMTP check names]:address: ' \
     '--lmtp-to=[the recipient an LMTP check asks for]:address: ' \

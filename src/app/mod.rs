@@ -6,6 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
+mod check;
 mod explain;
 pub(crate) mod nagios;
 pub(crate) mod reading;
@@ -21,7 +22,7 @@ pub(crate) struct Word {
 }
 
 /// In the order of the help.
-pub(crate) static WORDS: &[Word] = &[status::WORD, explain::WORD];
+pub(crate) static WORDS: &[Word] = &[status::WORD, explain::WORD, check::WORD];
 
 /// The word that this argument is, if it is one.
 pub(crate) fn word(argument: &OsStr) -> Option<&'static Word> {

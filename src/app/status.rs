@@ -11,6 +11,7 @@ use super::nagios;
 use super::reading::{self, Freshness, ReadingError};
 use super::Word;
 use crate::quote::Quote;
+use crate::report;
 use crate::report::document::{Document, Time};
 use crate::report::judgement::{health, Health};
 use crate::report::table::{self, Services, Times, View, Which};
@@ -54,6 +55,7 @@ fn run(mut arguments: Vec<OsString>) -> ExitCode {
     match choices.shape {
         Shape::Table => show(&choices),
         Shape::Json => show_json(&choices),
+        Shape::Html => show_page(&choices),
         Shape::Watch(pace) => {
             match watch::watch(&choices.status_file, view(&choices, reading::now()), pace) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -112,6 +114,21 @@ fn show_json(choices: &Choices) -> ExitCode {
         text.push(b'\n');
     }
     match put(&text) {
+        Ok(()) => code(choices, document, freshness, now),
+        result => end(result),
+    }
+}
+
+/// The page, of some backends only if some were asked for.
+fn show_page(choices: &Choices) -> ExitCode {
+    let mut document = match reading::read(&choices.status_file) {
+        Ok(document) => document,
+        Err(cause) => return nothing(&cause),
+    };
+    let now = reading::now();
+    let freshness = freshness(&document, now);
+    choices.filter.apply(&mut document);
+    match print(&report::local_page(&document, now, &freshness.to_string())) {
         Ok(()) => code(choices, document, freshness, now),
         result => end(result),
     }

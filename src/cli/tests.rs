@@ -13,8 +13,8 @@ use crate::config::choice::Usual;
 use crate::config::chosen::SaidBy;
 use crate::config::settings::{
     Accounts, Auth, Brake, Deeds, DrainMode, Facility, Files, Hook, LogTarget, MoveLimit, Pace,
-    Plan, Probing, Published, Restore, Retries, Rules, RunMode, Settings, StartTls, Steps, Syslog,
-    Unknown,
+    Plan, Probing, ProxyProtocol, Published, Restore, Retries, Rules, RunMode, Settings, StartTls,
+    Steps, Syslog, Unknown,
 };
 use crate::config::table::options;
 use crate::config::table::DefaultsOf;
@@ -95,6 +95,7 @@ fn without_options_everything_is_as_poolmon_had_it() {
                 envelope: Envelope::default(),
                 auth: Auth::Login,
                 starttls: StartTls::Offered,
+                proxy_protocol: ProxyProtocol::No,
                 steps: Steps::default(),
             },
             accounts: Accounts {
@@ -334,6 +335,10 @@ fn what_cannot_be_meant_is_refused_with_option_value_and_expectation() {
         (
             &["--flush=Move"],
             "--flush: \"Move\": expected move, drop or none".to_string(),
+        ),
+        (
+            &["--proxy-protocol=3"],
+            "--proxy-protocol: \"3\": expected v1, v2 or no".to_string(),
         ),
         (
             &["--starttls=yes"],

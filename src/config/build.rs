@@ -199,6 +199,7 @@ impl Chosen {
             },
             auth: self.auth.value,
             starttls: self.starttls.value,
+            proxy_protocol: self.proxy_protocol.value,
             steps: Steps {
                 imap: ImapSteps {
                     list: self.poll_imap_list.value,

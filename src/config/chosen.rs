@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::settings::{Auth, Brake, Facility, MoveLimit, Restore, StartTls};
+use super::settings::{Auth, Brake, Facility, MoveLimit, ProxyProtocol, Restore, StartTls};
 use super::values::Flush;
 use crate::service::{Protocol, Service};
 
@@ -76,6 +76,7 @@ chosen! {
     submissions_port: u16,
     auth: Auth,
     starttls: StartTls,
+    proxy_protocol: ProxyProtocol,
     ssl_verify: bool,
     tls_name: String,
     ca_file: PathBuf,

@@ -134,6 +134,7 @@ pub struct Probing {
     pub envelope: Envelope,
     pub auth: Auth,
     pub starttls: StartTls,
+    pub proxy_protocol: ProxyProtocol,
     pub steps: Steps,
 }
 
@@ -174,6 +175,18 @@ pub enum StartTls {
     /// Always: where it is not offered, neither is sent.
     Required,
     Never,
+}
+
+/// What a connection begins with, before anything else: the header that a port expects which has a proxy in
+/// front of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    #[default]
+    No,
+    /// A line of text.
+    V1,
+    /// Binary.
+    V2,
 }
 
 /// What is done after the login or the greeting; nothing by default.

@@ -237,6 +237,13 @@ pub static CHOICES: &[Choice] = &[
         .help("when a port without TLS from the start turns to TLS (STARTTLS, STLS) before a \
                password or a recipient is sent: auto where the server offers it, require always, \
                no never"),
+    choice(Word(values::PROXY_PROTOCOL, |to, text, by| {
+        to.proxy_protocol.read(text, values::proxy_protocol, by)
+    }))
+        .added_option("proxy-protocol", Text("v1|v2|no"), Value("no"))
+        .added_key("proxy_protocol", Value("no"))
+        .help("begin each connection with a header of the PROXY protocol, for backends whose ports \
+               expect a proxy (haproxy = yes in Dovecot): of version 1 (v1) or 2 (v2)"),
     choice(Truth(|to| &mut to.ssl_verify))
         .option("ssl-verify", "v", Integer("0|1"), Value("1"))
         .added_key("ssl_verify", NONE)

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use super::settings::{Auth, Brake, Facility, MoveLimit, Restore, StartTls};
+use super::settings::{Auth, Brake, Facility, MoveLimit, ProxyProtocol, Restore, StartTls};
 use crate::probe::protocols::table::PartInDelivery;
 use crate::service::{Port, Protocol, Security, Service};
 
@@ -71,6 +71,17 @@ pub fn starttls(text: &str) -> Option<StartTls> {
         "auto" => Some(StartTls::Offered),
         "require" => Some(StartTls::Required),
         "no" => Some(StartTls::Never),
+        _ => None,
+    }
+}
+
+pub const PROXY_PROTOCOL: &str = "v1, v2 or no";
+
+pub fn proxy_protocol(text: &str) -> Option<ProxyProtocol> {
+    match text {
+        "v1" => Some(ProxyProtocol::V1),
+        "v2" => Some(ProxyProtocol::V2),
+        "no" => Some(ProxyProtocol::No),
         _ => None,
     }
 }

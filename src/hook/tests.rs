@@ -261,3 +261,19 @@ fn a_dispatcher_that_has_ended_is_started_again() {
     });
     hooks.stop();
 }
+
+#[test]
+fn a_script_that_fails_is_counted() {
+    let place = Place::new("counted");
+    let hook = Hook {
+        script: place.script("exit 1"),
+    };
+    let before = failures();
+    let mut hooks = Hooks::default();
+    for number in 1..=20 {
+        hooks.run(&hook, change(number, DOWN)).unwrap();
+    }
+    // Other tests' scripts fail, too, but not as many.
+    wait_until("all are counted", || failures() >= before + 20);
+    hooks.stop();
+}

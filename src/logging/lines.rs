@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use log::Level;
 
 use super::line::{loss, Form, Line};
+use super::lost;
 
 /// Writes whole lines or none, and keeps count of those it could not write.
 pub struct Lines<W> {
@@ -47,6 +48,7 @@ impl<W: Write> Lines<W> {
         }
         if self.lost > 0 || !self.put(&self.form.of(line)) {
             self.lost = self.lost.saturating_add(1);
+            lost::count();
         }
     }
 
@@ -126,12 +128,17 @@ pub mod tests {
 
     #[test]
     fn lost_lines_are_counted_and_told_once_there_is_room_again() {
+        let before = lost::lines_lost();
         let mut lines = Lines::new(Disk::default(), Form::Journal);
         lines.out.room = "<6>o".len();
         for text in ["one", "two", "three"] {
             lines.write(&line(text));
         }
         assert_eq!(lines.lost(), 3);
+        assert!(
+            lost::lines_lost() >= before + 3,
+            "others may lose some, too"
+        );
         lines.out.room = 1000;
         for text in ["four", "five"] {
             lines.write(&line(text));

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use super::line::{loss, Line};
+use super::lost;
 use crate::config::settings::LogTarget;
 
 /// How many bytes may wait: the last polls of a few thousand backends, which SIGHUP logs at once.
@@ -84,6 +85,7 @@ impl Queue {
         };
         if state.bytes + order.size() > room {
             state.lost = state.lost.saturating_add(1);
+            lost::count();
             return;
         }
         if let Some(notice) = state.take_loss() {

@@ -16,6 +16,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use syslog::{LogFormat, Logger, LoggerBackend, Severity};
 
 use super::line::{loss, timestamp, Line};
+use super::lost;
 use crate::config::settings::{self, Facility};
 use crate::program::Program;
 
@@ -82,6 +83,7 @@ impl Syslog {
         }
         if self.lost > 0 || self.put(line).is_err() {
             self.lost = self.lost.saturating_add(1);
+            lost::count();
         }
     }
 

@@ -32,13 +32,20 @@ fn the_level_holds_for_all_but_what_is_always_logged() {
     }
 }
 
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let files = paths.map(|path| match path.is_dir() {
+        true => files_below(&path),
+        false => vec![path],
+    });
+    files.flatten().collect()
+}
+
 /// Of the engine's lines each is an error, a debug line, a change, or an answer to a signal.
 #[test]
 fn the_report_says_no_change_that_a_level_could_hide() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report");
-    let rooms = fs::read_dir(&folder).unwrap();
-    let paths = rooms.map(|entry| entry.unwrap().path());
-    let files: Vec<PathBuf> = paths.filter(|path| path.is_file()).collect();
+    let files = files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report"));
     assert!(files.len() > 1);
     for file in files {
         let text = fs::read_to_string(&file).unwrap();

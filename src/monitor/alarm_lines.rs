@@ -189,7 +189,7 @@ fn is_about_healthy(topic: &Topic) -> bool {
     }
 }
 
-fn what_to_check(stage: Stage) -> &'static str {
+pub(crate) fn what_to_check(stage: Stage) -> &'static str {
     match stage {
         Stage::Tls | Stage::Upgrade => "certificate settings (--ca-file, --tls-name, -v)",
         Stage::StartTls => "TLS settings (--starttls)",
@@ -201,7 +201,12 @@ fn what_to_check(stage: Stage) -> &'static str {
         | Stage::Stat
         | Stage::Search
         | Stage::Delete => "account and its mailbox",
-        Stage::Prepare | Stage::Connect | Stage::Greeting | Stage::Capability | Stage::Hello => {
+        Stage::Prepare
+        | Stage::Connect
+        | Stage::Greeting
+        | Stage::Capability
+        | Stage::Hello
+        | Stage::Logout => {
             "settings, and what keeps others from getting further (SIGUSR1 shows it)"
         }
     }

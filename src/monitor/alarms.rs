@@ -18,6 +18,16 @@ pub enum Topic {
     Unwatched,
 }
 
+impl Topic {
+    /// In snake case, for machines.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Topic::Policy(alarm) => alarm.word(),
+            Topic::Unwatched => "unwatched",
+        }
+    }
+}
+
 /// When all backends are looked at again: several times in a few milliseconds would tell nobody more.
 pub(super) struct AlarmReview {
     not_before: Instant,
@@ -83,7 +93,10 @@ impl Engine {
 
     /// Every source of alarms adds what holds.
     fn alarms_that_hold(&mut self) -> State<Topic> {
-        let of_policy = policy::alarms(&mut self.fleet, self.now.instant);
+        if !policy::is_all_well(&self.fleet) {
+            self.fleet.measure();
+        }
+        let of_policy = policy::alarms(&self.fleet, self.now.instant);
         let mut state: State<Topic> = of_policy
             .into_iter()
             .map(|(alarm, about)| (Topic::Policy(alarm), about))

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::{Engine, Notice, Output};
+use crate::schedule::Retry;
 use crate::target::Target;
 
 /// Between two tries to watch those backends for which there was no thread.
@@ -25,6 +26,8 @@ pub(super) struct Worker {
     pub(super) born_as: u64,
     /// When it makes its next attempt, as far as it has reported.
     pub(super) next_check: Option<Instant>,
+    /// The service that it tries again then.
+    pub(super) retry: Option<Retry>,
 }
 
 impl Engine {
@@ -34,6 +37,7 @@ impl Engine {
         let now = self.now.instant;
         for address in self.left_alone() {
             self.fleet.on_left_alone(address);
+            self.note_standing(address, now);
         }
         if self.crew_is_full_until.map_or(true, |until| now >= until) {
             self.crew_is_full_until = None;
@@ -72,7 +76,9 @@ impl Engine {
         }
         self.workers.remove(&address);
         self.history.forget(address);
+        self.records.on_unwatched(address);
         self.fleet.on_left_alone(address);
+        self.note_standing(address, self.now.instant);
         let pause = self.restarts.on_ended(address, self.now.instant);
         self.error(format!(
             "{address}: the thread that probes it has ended by the defect logged before; its state is \
@@ -97,6 +103,7 @@ impl Engine {
             number,
             born_as: number,
             next_check: None,
+            retry: None,
         };
         self.workers.insert(address, worker);
         self.put(Output::StartWorker {
@@ -152,11 +159,12 @@ impl Engine {
             if self.notices.lower(&Notice::FewDescriptors) {
                 self.always("all backends can be probed at once again".to_owned());
             }
-        } else if self.notices.raise(Notice::FewDescriptors, self.now.instant) {
-            self.error(format!(
+        } else {
+            let line = format!(
                 "no more than {most} of {all} backends can be probed at once, the others wait \
                  meanwhile: too few file descriptors (ulimit -n, LimitNOFILE=)"
-            ));
+            );
+            self.raise(Notice::FewDescriptors, line);
         }
     }
 
@@ -166,6 +174,7 @@ impl Engine {
             self.put(Output::StopWorker(address));
         }
         self.history.forget(address);
+        self.records.on_unwatched(address);
         self.local_faults.forget(address, self.now.instant);
         self.lift_hold(address);
     }
@@ -175,6 +184,7 @@ impl Engine {
         self.errands.forget(address);
         self.restarts.forget(address);
         self.said_failures.forget(address);
+        self.records.forget(address);
         self.always(format!("{address} is no longer listed"));
     }
 }

@@ -10,10 +10,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::memory::DISK_PATIENCE;
-use super::snapshot::CommandView;
+use super::snapshot::{CommandView, ReplyKind};
 use super::{Engine, Notice, Output};
 use crate::backend::Stamp;
 use crate::config::settings::Deeds;
@@ -29,8 +29,8 @@ pub(super) struct Errands {
     decided: BTreeMap<IpAddr, Wish>,
     /// The state file may hold what was to be remembered of a command that is not sent after all.
     was_withdrawn: bool,
-    /// The last ones, for whoever asks: when each was sent, and what was said.
-    recent: VecDeque<(u64, Instant, Command, Option<String>)>,
+    /// The last ones, for whoever asks.
+    recent: VecDeque<Noted>,
     /// Since when the first of those decided on waits for the state file.
     waiting_since: Option<Instant>,
     ways: Ways,
@@ -67,6 +67,16 @@ pub(super) struct Asked {
     pub(super) users: u64,
 }
 
+/// A command, for whoever asks.
+struct Noted {
+    number: u64,
+    action: Action,
+    command: Command,
+    sent: Instant,
+    /// What was said, and how long after the sending.
+    answer: Option<(String, Duration)>,
+}
+
 impl Errands {
     pub(super) fn new(access: &Access) -> Errands {
         Errands {
@@ -100,28 +110,42 @@ impl Errands {
         self.decided.remove(&address);
     }
 
-    fn note(&mut self, number: u64, now: Instant, command: Command) {
+    fn note(&mut self, number: u64, now: Instant, action: Action, command: Command) {
         if self.recent.len() >= RECENT {
             self.recent.pop_front();
         }
-        self.recent.push_back((number, now, command, None));
+        self.recent.push_back(Noted {
+            number,
+            action,
+            command,
+            sent: now,
+            answer: None,
+        });
     }
 
-    fn note_answer(&mut self, number: u64, text: String) {
+    /// Returns how long after the sending it was.
+    fn note_answer(&mut self, number: u64, text: String, now: Instant) -> Duration {
         let mut recent = self.recent.iter_mut();
-        if let Some((.., answer)) = recent.find(|(noted, ..)| *noted == number) {
-            *answer = Some(text);
+        match recent.find(|noted| noted.number == number) {
+            Some(noted) => {
+                let took = now.saturating_duration_since(noted.sent);
+                noted.answer = Some((text, took));
+                took
+            }
+            None => Duration::ZERO,
         }
     }
 
     /// The last ones, the oldest first.
     pub(super) fn recent(&self, now: Instant) -> Vec<CommandView> {
         let recent = self.recent.iter();
-        let views = recent.map(|(_, at, command, answer)| CommandView {
-            address: command.address(),
-            command: *command,
-            ago: now.saturating_duration_since(*at),
-            answer: answer.clone(),
+        let views = recent.map(|noted| CommandView {
+            address: noted.command.address(),
+            action: noted.action,
+            command: noted.command,
+            ago: now.saturating_duration_since(noted.sent),
+            answer: noted.answer.as_ref().map(|(text, _)| text.clone()),
+            took: noted.answer.as_ref().map(|(_, took)| *took),
         });
         views.collect()
     }
@@ -228,7 +252,8 @@ impl Engine {
             asked: Asked { at: now, users },
         };
         self.errands.under_way.insert(address, errand);
-        self.errands.note(number, now, command);
+        self.errands.note(number, now, action, command);
+        self.note_reason(address, action);
         match self.settings.deeds {
             Deeds::Done => self.send(number, command),
             Deeds::Told => self.imagine(number, command),
@@ -256,14 +281,12 @@ impl Engine {
             let Errand {
                 action, command, ..
             } = errand;
-            self.errands
-                .note_answer(number, format!("not sent: {cause}"));
-            if self.notices.raise(Notice::NoThread, self.now.instant) {
-                self.error(format!(
-                    "{address}: no thread to send {}: {cause}",
-                    command.name()
-                ));
-            }
+            let now = self.now.instant;
+            let text = format!("not sent: {cause}");
+            let took = self.errands.note_answer(number, text, now);
+            self.counts.on_answer(action, ReplyKind::Lost, took);
+            let line = format!("{address}: no thread to send {}: {cause}", command.name());
+            self.raise(Notice::NoThread, line);
             self.finish(address, action, Answer::NotDone);
         }
     }
@@ -306,13 +329,12 @@ impl Engine {
             ..
         } = errand;
         self.notices.lower(&Notice::NoThread);
-        self.errands.note_answer(
-            number,
-            match answer {
-                Ok(reply) => reply.to_string(),
-                Err(cause) => cause.to_string(),
-            },
-        );
+        let text = match answer {
+            Ok(reply) => reply.to_string(),
+            Err(cause) => cause.to_string(),
+        };
+        let took = self.errands.note_answer(number, text, self.now.instant);
+        self.counts.on_answer(action, ReplyKind::of(answer), took);
         self.errands.ways.on_answer(&command, answer);
         let done = match answer {
             Ok(Reply::Ok) => Answer::Done,

@@ -10,7 +10,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::outcome::{Outcome, Pass};
+use super::records::Keeping;
+use crate::outcome::{Outcome, Pass, StageTimes};
 use crate::schedule::Finding;
 
 /// How many of a backend's are kept: as many as dovemon logs.
@@ -34,6 +35,8 @@ pub struct Poll {
     service: u16,
     /// What went wrong, or is to be remarked.
     remark: Option<Arc<str>>,
+    /// None while nobody looks.
+    pub stages: StageTimes,
 }
 
 impl Poll {
@@ -74,7 +77,13 @@ struct Recent {
 impl History {
     /// With the number of the worker that found it. Another number means another worker, or other
     /// services: the places of the former ones say nothing any more, and their polls are forgotten.
-    pub fn on_finding(&mut self, address: IpAddr, worker: u64, finding: &Finding) {
+    pub(super) fn on_finding(
+        &mut self,
+        address: IpAddr,
+        worker: u64,
+        finding: &Finding,
+        keeping: Keeping,
+    ) {
         let recent = self.of.entry(address).or_default();
         if recent.worker != worker {
             *recent = Recent {
@@ -82,7 +91,7 @@ impl History {
                 ..Recent::default()
             };
         }
-        recent.add(finding);
+        recent.add(finding, keeping);
     }
 
     /// It has left the list.
@@ -100,12 +109,13 @@ impl History {
 }
 
 impl Recent {
-    fn add(&mut self, finding: &Finding) {
+    fn add(&mut self, finding: &Finding, keeping: Keeping) {
         let Outcome {
             began,
             latency,
             delivery,
             result,
+            evidence,
             ..
         } = &finding.outcome;
         let remark = match result {
@@ -119,6 +129,10 @@ impl Recent {
             delivery: delivery.and_then(|delivery| NonZeroU32::new(micros(delivery).max(1))),
             service: u16::try_from(finding.service).unwrap_or(u16::MAX),
             remark,
+            stages: match keeping {
+                Keeping::Little => StageTimes::default(),
+                Keeping::Everything => evidence.stages.clone(),
+            },
         };
         if self.polls.len() < KEPT {
             self.polls.reserve_exact(KEPT - self.polls.len());
@@ -154,7 +168,7 @@ fn micros(time: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Failure, Fault, Stage};
+    use crate::outcome::{Evidence, Failure, Fault, Stage};
     use crate::quote::Quote;
 
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -167,6 +181,12 @@ mod tests {
                 began,
                 latency: Duration::from_micros(1234),
                 delivery: Some(Duration::from_micros(234)),
+                evidence: Evidence {
+                    stages: [(Stage::Connect, Duration::from_micros(7))]
+                        .into_iter()
+                        .collect(),
+                    ..Evidence::default()
+                },
                 logged_in: false,
                 result,
             },
@@ -182,7 +202,12 @@ mod tests {
         assert_eq!(history.of(ADDRESS).count(), 0);
         for second in 0..27 {
             let began = start + Duration::from_secs(second);
-            history.on_finding(ADDRESS, 1, &finding(began, Ok(Pass::Clean)));
+            history.on_finding(
+                ADDRESS,
+                1,
+                &finding(began, Ok(Pass::Clean)),
+                Keeping::Little,
+            );
             let kept: Vec<u64> = history
                 .of(ADDRESS)
                 .map(|poll| (poll.began - start).as_secs())
@@ -194,7 +219,11 @@ mod tests {
         assert_eq!((poll.service(), poll.result()), (1, "ok"));
         assert_eq!(poll.latency(), Duration::from_micros(1234));
         assert_eq!(poll.delivery(), Some(Duration::from_micros(234)));
-        history.on_finding(ADDRESS, 2, &finding(start, Ok(Pass::Clean)));
+        assert!(history.of(ADDRESS).all(|poll| poll.stages.is_empty()));
+        let looked_at = finding(start, Ok(Pass::Clean));
+        history.on_finding(ADDRESS, 2, &looked_at, Keeping::Everything);
+        let poll = history.of(ADDRESS).next().unwrap();
+        assert_eq!(poll.stages, looked_at.outcome.evidence.stages);
         assert_eq!(history.of(ADDRESS).count(), 1, "of the new worker alone");
         history.forget(ADDRESS);
         assert_eq!(history.of(ADDRESS).count(), 0);
@@ -207,7 +236,12 @@ mod tests {
         let fault = Fault::Unavailable(Quote::new([0xff; 160]));
         let failure = Failure::new(Stage::Login, fault);
         for _ in 0..20 {
-            history.on_finding(ADDRESS, 1, &finding(now, Err(failure.clone())));
+            history.on_finding(
+                ADDRESS,
+                1,
+                &finding(now, Err(failure.clone())),
+                Keeping::Little,
+            );
         }
         let remarks: Vec<&Poll> = history.of(ADDRESS).collect();
         assert_eq!(remarks[0].result().len(), LONGEST);
@@ -220,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_costs_about_half_a_kilobyte() {
-        assert!(std::mem::size_of::<Poll>() * KEPT + std::mem::size_of::<Recent>() <= 540);
+    fn a_backend_costs_less_than_a_kilobyte() {
+        assert!(std::mem::size_of::<Poll>() * KEPT + std::mem::size_of::<Recent>() <= 700);
     }
 }

@@ -9,7 +9,7 @@ use super::{Memory, Terms};
 use crate::backend::Stamp;
 use crate::config::settings::Publication;
 use crate::pool::{PoolError, Reading, Reply};
-use crate::schedule::Finding;
+use crate::schedule::{Finding, Retry};
 
 /// The time of an input, by both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,8 @@ pub struct Report {
     pub finding: Finding,
     /// When the next attempt is due.
     pub next: Instant,
+    /// The service that it is to try again, if that is why.
+    pub retry: Option<Retry>,
 }
 
 /// What the state file held at the start, by backend.

@@ -277,6 +277,7 @@ impl Engine {
             result: poll.result().to_owned(),
             latency: poll.latency(),
             delivery: poll.delivery(),
+            stages: poll.stages.clone(),
         });
         polls.collect()
     }

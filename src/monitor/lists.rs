@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use super::{Engine, Event, Notice, Output, Told};
 use crate::backend::HostState;
 use crate::config::settings::Deeds;
-use crate::monitor::policy::{self, Changes, Sync};
-use crate::pool::{Command, Loss, Malformed, PoolError, Readiness, Reading, READING_DEADLINE};
+use crate::monitor::policy::{self, Changes, Shown, Sync};
+use crate::pool::{
+    Command, Loss, Malformed, Place, PoolError, Readiness, Reading, READING_DEADLINE,
+};
 
 /// Between two tries to open the connection.
 const TRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -49,6 +51,8 @@ pub(super) struct ListReading {
     overdue: Option<Instant>,
     /// Why the last connection ended, if nothing is amiss until the next one has been tried.
     ended: Option<PoolError>,
+    /// Why the lists cannot be read, while they cannot be.
+    pub(super) cause: Option<String>,
     /// Commands that did not reach the director, in words. They are worth a line each only if the
     /// director can be reached otherwise.
     unsent: Vec<String>,
@@ -57,6 +61,7 @@ pub(super) struct ListReading {
     ring: Option<(Sync, Instant)>,
     /// A director before 2.2.16 does not.
     pub(super) tells_sync: bool,
+    pub(super) place: Place,
 }
 
 struct Off {
@@ -76,6 +81,8 @@ impl ListReading {
             off: None,
             overdue: None,
             ended: None,
+            cause: None,
+            place: Place::default(),
             unsent: Vec::new(),
             unsynced_since: None,
             ring: None,
@@ -197,10 +204,9 @@ impl Engine {
     pub(super) fn on_lists_not_opened(&mut self, connection: u64, cause: &str) {
         if self.is_of_lists(connection) {
             self.lists.is_open = false;
-            if self.notices.raise(Notice::NoThread, self.now.instant) {
-                let noun = self.settings.access().noun();
-                self.error(format!("{noun}: no thread to read its lists: {cause}"));
-            }
+            let noun = self.settings.access().noun();
+            let line = format!("{noun}: no thread to read its lists: {cause}");
+            self.raise(Notice::NoThread, line);
         }
     }
 
@@ -257,9 +263,11 @@ impl Engine {
             summary: self.summary(),
         }));
         let since = self.lists.heard;
-        let off = self.lists.off.get_or_insert(Off { since, back: None });
-        off.back = None;
-        if self.notices.raise(Notice::DirectorSilent, now) {
+        self.lists.off.get_or_insert(Off { since, back: None }).back = None;
+        self.lists.cause = Some(cause.to_owned());
+        let line =
+            format!("failover is off: {cause}; no backend is taken down or brought up; {advice}");
+        if self.notices.raise(Notice::DirectorSilent, &line, now) {
             self.put(Output::Say(Event::FailoverOff {
                 silent,
                 cause: cause.to_owned(),
@@ -272,6 +280,7 @@ impl Engine {
     fn on_heard(&mut self, began: Instant) {
         self.lists.heard = began;
         self.lists.overdue = None;
+        self.lists.cause = None;
         if let Some(off) = &mut self.lists.off {
             if off.back.is_none() {
                 self.fleet.on_director_back();
@@ -307,6 +316,7 @@ impl Engine {
         self.on_readiness(&reading.readiness);
         self.fleet
             .on_turn_delay(policy::turn_delay(reading.movers_before));
+        self.lists.place = reading.place;
         let members = match self.settings.deeds {
             Deeds::Done => reading.members,
             Deeds::Told => self.dry_run.show(reading.members),
@@ -321,6 +331,7 @@ impl Engine {
 
     fn run_hook(&mut self, address: IpAddr, to: HostState) {
         if let Some(hook) = self.settings.hook.clone() {
+            self.counts.scripts += 1;
             self.put(Output::RunScript { hook, address, to });
         }
     }
@@ -338,12 +349,10 @@ impl Engine {
                 return;
             }
         };
-        if self.notices.raise(Notice::MalformedLines, self.now.instant) {
-            let count = malformed.count;
-            self.error(format!(
-                "{noun}: {count} malformed lines in its lists are skipped, the first: {first}"
-            ));
-        }
+        let count = malformed.count;
+        let line =
+            format!("{noun}: {count} malformed lines in its lists are skipped, the first: {first}");
+        self.raise(Notice::MalformedLines, line);
     }
 
     fn on_readiness(&mut self, readiness: &Readiness) {
@@ -361,12 +370,9 @@ impl Engine {
         self.fleet.on_sync(sync);
         match readiness {
             Readiness::Unknown(text) => {
-                if self.notices.raise(Notice::RingStatusUnknown, now) {
-                    let noun = self.settings.access().noun();
-                    self.error(format!(
-                        "{noun}: unknown ring status {text} is taken for unsynced"
-                    ));
-                }
+                let noun = self.settings.access().noun();
+                let line = format!("{noun}: unknown ring status {text} is taken for unsynced");
+                self.raise(Notice::RingStatusUnknown, line);
             }
             _ => {
                 self.notices.lower(&Notice::RingStatusUnknown);
@@ -380,11 +386,12 @@ impl Engine {
             return;
         }
         let since = *self.lists.unsynced_since.get_or_insert(now);
-        if now - since >= UNSYNCED_TOO_LONG && self.notices.raise(Notice::RingUnsynced, now) {
-            self.error(format!(
+        if now - since >= UNSYNCED_TOO_LONG {
+            let line = format!(
                 "the ring has not been synced for {} s: nothing is changed; see doveadm director ring status",
                 (now - since).as_secs()
-            ));
+            );
+            self.raise(Notice::RingUnsynced, line);
         }
     }
 
@@ -395,6 +402,10 @@ impl Engine {
         for address in &changes.joined {
             self.always(format!("{address} is listed"));
             self.recall(*address);
+            self.note_standing(*address, self.now.instant);
+        }
+        for Shown { address, to, by } in &changes.shown {
+            self.records.on_change(*address, *to, *by, self.now.instant);
         }
         for news in &changes.news {
             self.say_news(news);

@@ -198,6 +198,18 @@ impl LocalFaults {
         met.map(|((_, service), cause)| (*service, cause))
     }
 
+    /// The alarms that were told and stand, since when, and of which services.
+    pub(super) fn told(&self) -> impl Iterator<Item = (&Cause, Instant, Vec<(IpAddr, usize)>)> {
+        let told = self
+            .alarms
+            .iter()
+            .filter(|(_, alarm)| alarm.said.is_some() && !alarm.members.is_empty());
+        told.map(|(cause, alarm)| {
+            let members = alarm.members.iter().copied().collect();
+            (cause, alarm.since, members)
+        })
+    }
+
     /// When there is something to tell.
     pub(super) fn due(&self) -> Option<Instant> {
         self.alarms.values().map(Alarm::due).min()
@@ -239,22 +251,8 @@ impl Engine {
         for news in self.local_faults.news(now) {
             match news {
                 News::Unchecked(cause, members) => {
-                    let addresses: BTreeSet<IpAddr> =
-                        members.iter().map(|(address, _)| *address).collect();
-                    let services: BTreeSet<String> = members
-                        .iter()
-                        .map(|(address, service)| {
-                            service_of(&self.roster.target(*address), *service).to_string()
-                        })
-                        .collect();
-                    self.error(format!(
-                        "{} of {} cannot be checked from this machine: {}; no backend is taken down \
-                         or brought up for that: {}",
-                        listed(services.iter(), services.len()),
-                        listed(addresses.iter(), addresses.len()),
-                        cause.with_advice(),
-                        self.what_judges(&addresses)
-                    ));
+                    let line = self.unchecked_line(&cause, &members);
+                    self.error(line);
                 }
                 News::Over(cause) => {
                     self.always(format!(
@@ -267,6 +265,24 @@ impl Engine {
 }
 
 impl Engine {
+    pub(super) fn unchecked_line(&self, cause: &Cause, members: &[(IpAddr, usize)]) -> String {
+        let addresses: BTreeSet<IpAddr> = members.iter().map(|(address, _)| *address).collect();
+        let services: BTreeSet<String> = members
+            .iter()
+            .map(|(address, service)| {
+                service_of(&self.roster.target(*address), *service).to_string()
+            })
+            .collect();
+        format!(
+            "{} of {} cannot be checked from this machine: {}; no backend is taken down or brought up \
+             for that: {}",
+            listed(services.iter(), services.len()),
+            listed(addresses.iter(), addresses.len()),
+            cause.with_advice(),
+            self.what_judges(&addresses)
+        )
+    }
+
     /// By what these backends are judged meanwhile.
     fn what_judges(&self, addresses: &BTreeSet<IpAddr>) -> String {
         let is_blind = |address: &&IpAddr| {
@@ -347,6 +363,7 @@ mod tests {
                     began: now,
                     latency: Duration::ZERO,
                     delivery: None,
+                    evidence: Default::default(),
                     logged_in: false,
                     result: match fault {
                         Some(fault) => Err(Failure::new(Stage::Connect, fault)),

@@ -92,14 +92,8 @@ impl Engine {
                 }
             }
             Err(cause) => {
-                if self
-                    .notices
-                    .raise(Notice::LedgerUnwritable, self.now.instant)
-                {
-                    self.error(format!(
-                        "{cause}; kept in memory, a restart may forget what is owed"
-                    ));
-                }
+                let line = format!("{cause}; kept in memory, a restart may forget what is owed");
+                self.raise(Notice::LedgerUnwritable, line);
             }
         }
         if self.state_file.is_done() && self.notices.lower(&Notice::LedgerSlow) {
@@ -118,12 +112,11 @@ impl Engine {
         if !hangs && now < since + DISK_PATIENCE {
             return true;
         }
-        if self.notices.raise(Notice::LedgerSlow, now) {
-            self.error(format!(
-                "{}: its disk does not answer; kept in memory, a restart may forget what is owed",
-                self.settings.files.state.display()
-            ));
-        }
+        let line = format!(
+            "{}: its disk does not answer; kept in memory, a restart may forget what is owed",
+            self.settings.files.state.display()
+        );
+        self.raise(Notice::LedgerSlow, line);
         false
     }
 }

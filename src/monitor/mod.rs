@@ -6,12 +6,17 @@
 
 mod alarm_lines;
 mod alarms;
+mod backend_view;
+mod counts;
+mod course;
 mod crew;
+mod day;
 mod dry_run;
 mod errands;
 mod history;
 mod input;
 mod lines;
+mod list_changes;
 mod lists;
 mod local_faults;
 mod logins;
@@ -20,12 +25,13 @@ mod notices;
 mod output;
 pub mod policy;
 mod publishing;
+mod records;
 mod reload;
 mod restarts;
-mod snapshot;
+pub mod snapshot;
 mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -35,6 +41,7 @@ use crate::config::roster::Roster;
 use crate::config::settings::{Publication, Settings};
 
 use alarms::AlarmReview;
+use counts::Counts;
 use crew::Worker;
 use dry_run::DryRun;
 use errands::Errands;
@@ -46,8 +53,11 @@ use memory::StateFile;
 use notices::{Alarms, Notices};
 use policy::{Action, Decision, Fleet, Hold, Need};
 use publishing::Publishing;
+use records::Records;
 use restarts::Restarts;
+use snapshot::ReloadResult;
 
+pub(crate) use alarm_lines::what_to_check;
 pub use alarms::Topic;
 pub use input::{Input, Now, Remembered, Report, Request};
 pub(crate) use lines::at_place;
@@ -55,8 +65,8 @@ pub(crate) use memory::DISK_PATIENCE;
 pub use output::{Event, Level, Output, Told};
 pub use policy::Memory;
 pub use snapshot::{
-    AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView, MonitorView,
-    Outline, PollView, Snapshot, Summary, TagView, Trouble,
+    AlarmView, AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView,
+    DrainView, Outline, PollView, Snapshot, Standing, Summary, TagView, Trouble,
 };
 pub(crate) use status::brief;
 
@@ -79,6 +89,25 @@ pub enum Notice {
     FewDescriptors,
     /// A file for whoever looks cannot be written.
     Unpublished(Publication),
+}
+
+impl Notice {
+    /// In snake case, for machines.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Notice::DirectorSilent => "director_silent",
+            Notice::RingUnsynced => "ring_unsynced",
+            Notice::RingStatusUnknown => "ring_status_unknown",
+            Notice::MalformedLines => "malformed_lines",
+            Notice::LedgerUnwritable => "ledger_unwritable",
+            Notice::LedgerSlow => "ledger_slow",
+            Notice::NoThread => "no_thread",
+            Notice::FewDescriptors => "few_descriptors",
+            Notice::Unpublished(Publication::Status) => "status_file_unwritable",
+            Notice::Unpublished(Publication::Metrics) => "metrics_file_unwritable",
+            Notice::Unpublished(Publication::Page) => "page_unwritable",
+        }
+    }
 }
 
 /// What the operator wants, as it was read at the start or by a reload.
@@ -129,10 +158,13 @@ pub struct Engine {
     unobserved: u64,
     history: History,
     publishing: Publishing,
-    /// When the settings were last read, and whether they were good.
-    settings_read: (Instant, bool),
     /// Nothing is decided any more.
     has_ended: bool,
+    records: Records,
+    counts: Counts,
+    /// When the settings were last read, and what came of it.
+    reload: (Instant, ReloadResult),
+    started: Instant,
 }
 
 /// When all that is held back is looked at again, since what was found out about one backend may be what
@@ -158,6 +190,7 @@ impl Engine {
         let Terms {
             settings, roster, ..
         } = terms;
+        let records = Records::new(now.instant, status::keeping(&settings));
         let mut engine = Engine {
             now,
             is_settled: false,
@@ -188,8 +221,11 @@ impl Engine {
             unobserved: 0,
             history: History::default(),
             publishing: Publishing::new(),
-            settings_read: (now.instant, true),
             has_ended: false,
+            records,
+            counts: Counts::default(),
+            reload: (now.instant, ReloadResult::Good),
+            started: now.instant,
         };
         engine.put(Output::TellManager(Told::Ready));
         engine
@@ -301,6 +337,13 @@ impl Engine {
         self.say(Level::Error, line);
     }
 
+    /// It is so now; that is an error line at first, and again each hour.
+    fn raise(&mut self, notice: Notice, line: String) {
+        if self.notices.raise(notice, &line, self.now.instant) {
+            self.error(line);
+        }
+    }
+
     fn always(&mut self, line: String) {
         self.say(Level::Always, line);
     }
@@ -314,6 +357,7 @@ impl Engine {
         match self.workers.get_mut(&address) {
             Some(worker) if worker.number == report.worker => {
                 worker.next_check = Some(report.next);
+                worker.retry = report.retry;
             }
             _ => return self.debug(format!("{address}: outcome of a stopped worker dropped")),
         }
@@ -323,12 +367,19 @@ impl Engine {
         let finding = &report.finding;
         self.say_finding(address, finding);
         self.fleet.on_finding(address, finding);
-        self.history.on_finding(address, report.worker, finding);
+        self.history
+            .on_finding(address, report.worker, finding, self.records.keeping());
         self.local_faults
             .on_finding(address, report.worker, finding, self.now.instant);
+        self.records.on_finding(address, report.worker, finding);
+        if let Some(service) = self.settings.services.get(finding.service) {
+            self.counts.on_outcome(*service, &finding.outcome);
+        }
+        self.note_standing(address, finding.outcome.ended());
         self.held_review.wanted |= finding.verdict.is_some();
         if finding.outcome.result.is_err() {
-            if let Some(control) = policy::control(&mut self.fleet, address) {
+            self.fleet.measure();
+            if let Some(control) = policy::control(&self.fleet.compared(), address) {
                 self.probe_now(control);
             }
         }
@@ -345,7 +396,10 @@ impl Engine {
 
     /// What is to be done about a backend now.
     fn judge(&mut self, address: IpAddr) -> Option<Action> {
-        match policy::decide(&mut self.fleet, address, self.now.instant) {
+        self.fleet.measure_for(address);
+        let judgement = policy::decide(&self.fleet, address, self.now.instant);
+        self.fleet.on_judged(address, &judgement);
+        match judgement.decision {
             Decision::Act(action) => {
                 self.lift_hold(address);
                 Some(action)

@@ -123,10 +123,10 @@ impl<Kind: Ord + Clone> Alarms<Kind> {
         holding.map(|(kind, _)| kind)
     }
 
-    /// What has been said and not ended yet, with the backends that it is about now.
-    pub fn said(&self) -> impl Iterator<Item = (&Kind, &BTreeSet<IpAddr>)> {
+    /// What has been said and not ended yet, since when it is so, and the backends that it is about now.
+    pub fn said(&self) -> impl Iterator<Item = (&Kind, Instant, &BTreeSet<IpAddr>)> {
         let said = self.standing.iter().filter(|(_, one)| one.said.is_some());
-        said.map(|(kind, standing)| (kind, &standing.about))
+        said.map(|(kind, standing)| (kind, standing.since, &standing.about))
     }
 }
 
@@ -225,7 +225,15 @@ impl<Kind: Ord + Clone> Default for Alarms<Kind> {
 /// What has been said, by its kind.
 #[derive(Debug)]
 pub struct Notices<Kind: Ord> {
-    said: BTreeMap<Kind, Instant>,
+    said: BTreeMap<Kind, Raised>,
+}
+
+#[derive(Debug)]
+struct Raised {
+    since: Instant,
+    said: Instant,
+    /// The latest, said or not.
+    line: String,
 }
 
 impl<Kind: Ord> Notices<Kind> {
@@ -235,16 +243,26 @@ impl<Kind: Ord> Notices<Kind> {
         }
     }
 
-    /// It is so now; whether to say it.
-    pub fn raise(&mut self, kind: Kind, now: Instant) -> bool {
+    /// It is so now, in these words; whether to say it.
+    pub fn raise(&mut self, kind: Kind, line: &str, now: Instant) -> bool {
         match self.said.get_mut(&kind) {
-            Some(said) if now < *said + AGAIN_AFTER => false,
-            Some(said) => {
-                *said = now;
-                true
+            Some(raised) => {
+                if raised.line != line {
+                    raised.line = line.to_owned();
+                }
+                let is_due = now >= raised.said + AGAIN_AFTER;
+                if is_due {
+                    raised.said = now;
+                }
+                is_due
             }
             None => {
-                self.said.insert(kind, now);
+                let raised = Raised {
+                    since: now,
+                    said: now,
+                    line: line.to_owned(),
+                };
+                self.said.insert(kind, raised);
                 true
             }
         }
@@ -263,6 +281,12 @@ impl<Kind: Ord> Notices<Kind> {
     pub fn raised(&self) -> impl Iterator<Item = &Kind> {
         self.said.keys()
     }
+
+    /// The same, with since when it is so, and its words.
+    pub fn lines(&self) -> impl Iterator<Item = (&Kind, Instant, &str)> {
+        let said = self.said.iter();
+        said.map(|(kind, raised)| (kind, raised.since, raised.line.as_str()))
+    }
 }
 
 impl<Kind: Ord> Default for Notices<Kind> {
@@ -280,19 +304,24 @@ mod tests {
         let start = Instant::now();
         let mut notices = Notices::new();
         let said: Vec<u64> = (0..7300)
-            .filter(|second| notices.raise("cut off", start + Duration::from_secs(*second)))
+            .filter(|second| {
+                let line = format!("for {second} s");
+                notices.raise("cut off", &line, start + Duration::from_secs(*second))
+            })
             .collect();
         assert_eq!(said, [0, 3600, 7200]);
+        let lines: Vec<_> = notices.lines().collect();
+        assert_eq!(lines, [(&"cut off", start, "for 7299 s")]);
     }
 
     #[test]
     fn what_was_over_is_said_anew() {
         let now = Instant::now();
         let mut notices = Notices::new();
-        assert!(notices.raise("cut off", now));
+        assert!(notices.raise("cut off", "", now));
         assert!(notices.lower(&"cut off"));
         assert!(!notices.lower(&"cut off"));
-        assert!(notices.raise("cut off", now));
+        assert!(notices.raise("cut off", "", now));
     }
 
     fn backends(numbers: &[u8]) -> BTreeSet<IpAddr> {
@@ -390,8 +419,11 @@ mod tests {
         let ended = alarms.end(|kind| *kind != "other");
         let ended: Vec<&str> = ended.iter().map(|call| call.kind).collect();
         assert_eq!(ended, ["old"]);
-        let said: Vec<&str> = alarms.said().map(|(kind, _)| *kind).collect();
-        assert_eq!(said, ["other"]);
+        let said: Vec<_> = alarms
+            .said()
+            .map(|(kind, since, _)| (*kind, since))
+            .collect();
+        assert_eq!(said, [("other", start)]);
         assert!(!alarms.are_none());
     }
 

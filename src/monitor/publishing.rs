@@ -181,20 +181,17 @@ impl Engine {
         let notice = Notice::Unpublished(publication);
         let option = publication.option();
         if self.publishing.written.contains(&publication) {
-            if self.notices.raise(notice, self.now.instant) {
-                self.error(format!(
-                    "{publication} {path} cannot be written: {cause}; whoever reads it sees old news"
-                ));
-            }
-        } else if !self.notices.is_raised(&notice) {
-            self.notices.raise(notice, self.now.instant);
-            self.say(
-                Level::Warning,
-                format!(
-                    "{publication} {path} cannot be written: {cause}; make its folder writable, or name \
-                     another file or none: {option}=PATH|no"
-                ),
+            let line = format!(
+                "{publication} {path} cannot be written: {cause}; whoever reads it sees old news"
             );
+            self.raise(notice, line);
+        } else if !self.notices.is_raised(&notice) {
+            let line = format!(
+                "{publication} {path} cannot be written: {cause}; make its folder writable, or name \
+                 another file or none: {option}=PATH|no"
+            );
+            self.notices.raise(notice, &line, self.now.instant);
+            self.say(Level::Warning, line);
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::{Engine, Level, Output, Terms, Told};
+use super::snapshot::ReloadResult;
+use super::{status, Engine, Level, Output, Terms, Told};
 use crate::config::roster::Roster;
 use crate::config::settings::{RunMode, Settings};
 
@@ -17,10 +18,15 @@ impl Engine {
 
     /// The settings, or why the old ones stay.
     pub(super) fn on_settings(&mut self, terms: Result<Box<Terms>, String>) {
-        self.settings_read = (self.now.instant, terms.is_ok());
         match terms {
-            Ok(terms) => self.take_up(*terms),
-            Err(cause) => self.error(cause),
+            Ok(terms) => {
+                self.take_up(*terms);
+                self.reload = (self.now.instant, ReloadResult::Good);
+            }
+            Err(cause) => {
+                self.error(cause);
+                self.reload = (self.now.instant, ReloadResult::Refused);
+            }
         }
         self.put(Output::TellManager(Told::Ready));
     }
@@ -51,6 +57,7 @@ impl Engine {
             self.end_alarms_of_checks();
             self.fleet.on_other_services();
         }
+        self.records.keep(status::keeping(&settings));
         self.on_files_to_publish(&settings.files.published);
         self.settings = settings;
         let before = std::mem::replace(&mut self.roster, roster);
@@ -96,6 +103,7 @@ impl Engine {
                 None => {
                     self.stop_worker(address);
                     self.fleet.on_left_alone(address);
+                    self.note_standing(address, self.now.instant);
                     continue;
                 }
             };
@@ -108,6 +116,7 @@ impl Engine {
                 }
                 let number = worker.number;
                 self.on_login(&target);
+                self.note_standing(address, self.now.instant);
                 self.put(Output::InstructWorker { target, number });
             }
         }

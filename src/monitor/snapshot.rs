@@ -1,14 +1,17 @@
-//! What a person may want to see, as values: of each backend, the director, the alarms, the last polls.
+//! What a person may want to see, as values: of each backend, the director, the alarms, the counts.
 //!
-//! How it is shown is the report's business.
+//! Times are spans from the moment of the snapshot: how long ago, or until when. How it is shown is the
+//! report's business.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{HostState, Listed, Tag};
 use crate::config::settings::{Deeds, Restore};
-use crate::monitor::policy::{Hold, Rule, Sync};
-use crate::pool::Command;
+use crate::monitor::policy::{Action, By, Explanation, Hold, Rule, Sync};
+use crate::outcome::{Blame, Outcome, Stage, StageTimes};
+use crate::pool::{Command, Place};
 
 /// How all stands at one time.
 #[derive(Clone, Debug)]
@@ -16,31 +19,41 @@ pub struct Snapshot {
     pub monitor: MonitorView,
     /// In the order of addresses.
     pub backends: Vec<BackendView>,
-    /// A line each, of those that were said and have not ended.
-    pub alarms: Vec<String>,
+    /// Those that were said and have not ended, the oldest first.
+    pub alarms: Vec<AlarmView>,
     pub director: DirectorView,
     pub summary: Summary,
     /// Commands answered with `OK` after which the list showed another state.
     pub unobserved: u64,
+    /// In the order of their names.
     pub tags: Vec<TagView>,
     /// The last ones, the oldest first.
     pub commands: Vec<CommandView>,
-    /// Until something is due, if nothing happens before.
-    pub next: Option<Duration>,
+    /// What happens next by itself, if anything does.
+    pub next: Option<NextView>,
+    pub counters: CountersView,
 }
 
-/// What the monitor was told to do.
-#[derive(Clone, Copy, Debug)]
+/// The monitor itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MonitorView {
+    pub runs_for: Duration,
     /// Between two rounds of a backend.
     pub interval: Duration,
     pub restore: Restore,
     /// After how many healthy rounds in a row a failed backend is healthy.
     pub rise: u32,
-    /// How long ago the settings were last read, and whether they were good.
-    pub read: (Duration, bool),
+    /// How long ago the settings were last read, and what came of it.
+    pub reload: (Duration, ReloadResult),
     /// It has been stopped: nothing is done any more.
     pub has_ended: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadResult {
+    Good,
+    /// They could not be used: those of before hold.
+    Refused,
 }
 
 /// The backends of one tag.
@@ -52,18 +65,42 @@ pub struct TagView {
     pub up: usize,
     /// Healthy by their last verdict.
     pub healthy: usize,
+    /// Those that could take the users of another one.
+    pub refuges: usize,
+    /// The vhost counts of those that are up.
+    pub vhosts_up: u64,
+    /// Of all; a backend that an old director lists down with 0 counts what it had.
+    pub vhosts: u64,
+    pub users: u64,
 }
 
 /// A command of ours; in a dry run, one that would have been sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandView {
     pub address: IpAddr,
+    pub action: Action,
     pub command: Command,
     /// How long ago it was sent.
     pub ago: Duration,
     /// What the director said, or why it said nothing; it has not been answered without.
     pub answer: Option<String>,
+    /// From the sending to that.
+    pub took: Option<Duration>,
 }
+
+/// An alarm that was said and has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlarmView {
+    /// Of the closed list of `Topic`, `Notice` and `LOCAL_FAULT`.
+    pub word: &'static str,
+    /// For how long it has been so.
+    pub lasts: Duration,
+    /// As in the log.
+    pub text: String,
+}
+
+/// The word of alarms for faults of this machine.
+pub const LOCAL_FAULT: &str = "local_fault";
 
 /// Whether what is known of the list can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,22 +113,145 @@ pub enum Currency {
 pub struct BackendView {
     /// As it was last listed; in a dry run, as it would be.
     pub listed: Listed,
+    /// The name that the operator gives it for its certificate.
+    pub name: Option<Arc<str>>,
     /// Whether this monitor made the down that is listed.
     pub is_ours: bool,
+    /// Who made the listed state.
+    pub by: By,
+    pub drain: DrainView,
     pub currency: Currency,
     /// The last verdict in words, and for how long it has been so.
     pub verdict: Option<(String, Option<Duration>)>,
+    pub standing: Standing,
+    /// For how long it has stood so.
+    pub stands_for: Option<Duration>,
+    /// Why it is in doubt, has failed, or is not checked; empty otherwise.
+    pub cause: String,
     pub checks: Checks,
+    /// The service that is being tried again.
+    pub retry: Option<RetryView>,
     /// The services that cannot be checked from this machine, and why.
     pub unchecked: Vec<(String, String)>,
-    /// The action that is wanted, and the first rule that holds it back.
+    /// The action that is wanted, and the first rule that holds it back, as they were last asked.
     pub hold: Option<Hold>,
     /// Until time alone may end that.
     pub hold_ends: Option<Duration>,
+    /// What is wanted now, and what the rules say of it.
+    pub wanted: Option<WantedView>,
     /// The last attempts, the oldest first.
     pub polls: Vec<PollView>,
-    /// Whether its users are still to be moved away.
-    pub drain_owed: bool,
+    /// In the order of checking; none while nobody looks, or if it is not checked.
+    pub services: Vec<ServiceView>,
+    /// Of the list, the oldest first, of the last day.
+    pub changes: Vec<ListChangeView>,
+    /// The last day's attempts; none while nobody looks.
+    pub day: Option<DayView>,
+}
+
+/// What became of the users of a backend that is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrainView {
+    None,
+    /// They are still to be moved away.
+    Owed,
+    /// The director has listed none since.
+    Done,
+}
+
+/// How a backend stands, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    Healthy,
+    /// Its last attempt failed, and its tries are not over.
+    Doubtful,
+    Failed,
+    /// No round is over yet, or nothing could be found out from this machine.
+    Unknown,
+    /// The accounts file does not name it.
+    NotChecked,
+}
+
+/// A service that failed and is being tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryView {
+    pub service: String,
+    /// Failed attempts so far.
+    pub failed: u32,
+    /// Further ones until it has failed for good.
+    pub left: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedView {
+    /// The rules' own answers.
+    pub explanation: Explanation,
+    /// Until time alone may end the hold, if one holds.
+    pub hold_ends: Option<Duration>,
+}
+
+/// One service of one backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceView {
+    pub service: String,
+    /// Why it cannot be checked from this machine, if so.
+    pub unchecked: Option<String>,
+    /// A letter an attempt, the oldest first, at most 60: `.` passed, `x` the backend's fault, `s` a
+    /// shared fault, `l` a fault of this machine.
+    pub recent: String,
+    /// Of the last attempt that passed; of the last failed one if none has.
+    pub latency: Option<Duration>,
+    /// Of the recent attempts that passed.
+    pub median: Option<Duration>,
+    pub worst: Option<Duration>,
+    /// Attempts since the start, or since other services were checked.
+    pub passes: u64,
+    pub failures: u64,
+    /// The last failure and the last pass, whole.
+    pub failure: Option<WholeAttempt>,
+    pub pass: Option<WholeAttempt>,
+}
+
+/// An attempt, with all that is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WholeAttempt {
+    /// How long ago it began.
+    pub ago: Duration,
+    pub outcome: Arc<Outcome>,
+}
+
+/// The list showed another state than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListChangeView {
+    pub ago: Duration,
+    pub to: HostState,
+    pub by: By,
+    /// Why, if it was us.
+    pub reason: Option<Arc<str>>,
+}
+
+/// What the attempts of the last day came to, in slots of half an hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayView {
+    /// How long ago the first slot began.
+    pub began: Duration,
+    /// How long each of them lasts.
+    pub every: Duration,
+    /// At most 48, the oldest first, without gaps; the last one is not over.
+    pub slots: Vec<Slot>,
+}
+
+/// How long a slot lasts.
+pub const SLOT: Duration = Duration::from_secs(1800);
+
+/// The latencies are whole microseconds, of the attempts that passed; 0 where none did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    pub passes: u16,
+    pub failures: u16,
+    pub best: u32,
+    pub mean: u32,
+    pub worst: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +279,9 @@ pub struct DirectorView {
     /// For how long the director has not answered, or the ring been as it is.
     pub sync_for: Duration,
     pub deeds: Deeds,
+    pub place: Place,
+    /// Why the lists cannot be read, while they cannot be.
+    pub error: Option<String>,
 }
 
 /// How many stand, in one line.
@@ -162,6 +325,122 @@ pub enum AsOf {
     Never,
 }
 
+/// What happens next by itself: the end of a service's pause before it is tried again, or of a hold; where
+/// neither is due, the next round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextView {
+    pub address: IpAddr,
+    pub what: NextEvent,
+    /// Until then.
+    pub due: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextEvent {
+    /// It is tried again.
+    Retry,
+    /// Its next round begins.
+    Round,
+    /// A hold ends by itself.
+    HoldEnds,
+}
+
+/// Since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CountersView {
+    /// In the order of checking; services that are checked no longer come last.
+    pub attempts: Vec<AttemptCount>,
+    pub failures: Vec<FailureCount>,
+    pub changes: Vec<ChangeCount>,
+    pub commands: Vec<CommandCount>,
+    /// Scripts that were started for changes of ours.
+    pub scripts: u64,
+    /// Whether the state file could be written the last time.
+    pub state_file: StateFileView,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StateFileView {
+    #[default]
+    Written,
+    /// The last entries are kept in memory.
+    Unwritten,
+}
+
+/// Of one service over all backends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptCount {
+    /// As the settings name it; a backend may have it at another port.
+    pub service: String,
+    pub passes: u64,
+    pub failures: u64,
+    /// Of the passes' durations.
+    pub latency: Buckets<LATENCIES>,
+}
+
+/// The upper bounds of the buckets for passes, in microseconds.
+pub const LATENCY_BOUNDS: [u64; LATENCIES] = [
+    1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+    5_000_000, 10_000_000,
+];
+pub const LATENCIES: usize = 13;
+
+/// For commands.
+pub const COMMAND_BOUNDS: [u64; COMMANDS] = [
+    1_000, 5_000, 25_000, 100_000, 500_000, 1_000_000, 5_000_000, 30_000_000,
+];
+pub const COMMANDS: usize = 8;
+
+/// Durations, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buckets<const MANY: usize> {
+    /// One a bound: not longer than that, and longer than the bound before.
+    pub counts: [u64; MANY],
+    /// With those that are longer than every bound.
+    pub all: u64,
+    pub sum: Duration,
+}
+
+/// Words of closed lists: see `outcome`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureCount {
+    pub service: String,
+    pub stage: Stage,
+    pub fault: &'static str,
+    pub blame: Blame,
+    pub count: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeCount {
+    pub address: IpAddr,
+    pub tag: Tag,
+    pub to: HostState,
+    pub by: By,
+    pub count: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandCount {
+    pub action: Action,
+    pub reply: ReplyKind,
+    pub count: u64,
+    pub duration: Buckets<COMMANDS>,
+}
+
+/// What a command came to, without its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReplyKind {
+    Ok,
+    NotFound,
+    Busy,
+    SyncTimedOut,
+    TryAgain,
+    Refused,
+    /// No reply.
+    Lost,
+}
+
 /// The last polls of one backend, the oldest first.
 #[derive(Clone, Debug)]
 pub struct BackendHistory {
@@ -169,7 +448,7 @@ pub struct BackendHistory {
     pub polls: Vec<PollView>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollView {
     pub ago: Duration,
     pub service: String,
@@ -178,4 +457,6 @@ pub struct PollView {
     pub latency: Duration,
     /// How long a message that was delivered took to appear.
     pub delivery: Option<Duration>,
+    /// None while nobody looks.
+    pub stages: StageTimes,
 }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::lines::{service_of, FORMER_SERVICE};
+use super::backend_view::of_service;
+use super::records::Keeping;
 use super::snapshot::{
-    AsOf, BackendView, Checks, Currency, DirectorView, MonitorView, Outline, Snapshot, Summary,
-    TagView, Trouble,
+    AlarmView, AsOf, ChangeCount, CountersView, Currency, DirectorView, MonitorView, NextEvent,
+    NextView, Outline, Snapshot, StateFileView, Summary, TagView, Trouble, LOCAL_FAULT,
 };
-use super::{Engine, Output};
+use super::{Engine, Notice, Output};
 use crate::backend::{HostState, Stamp, Tag};
-use crate::monitor::policy::{Age, Member, Rule, Sync};
+use crate::config::settings::Settings;
+use crate::monitor::policy::{Compared, Member, Rule, Sync};
 use crate::schedule::Verdict;
 
 /// The list is read each second; one that is older than that by far is not current, whatever the
@@ -32,60 +34,102 @@ pub(crate) fn brief(time: Duration) -> String {
 /// How many backends a line names that says how all stands.
 const NAMED_TROUBLES: usize = 2;
 
-/// What the words for a failed verdict begin with.
-const FAILED: &str = "failed: ";
+/// How much is to be kept for whoever looks.
+pub(super) fn keeping(settings: &Settings) -> Keeping {
+    match settings.files.published.files().next() {
+        Some(_) => Keeping::Everything,
+        None => Keeping::Little,
+    }
+}
 
 impl Engine {
     pub(super) fn show_status(&mut self) {
+        self.fleet.measure();
         let snapshot = self.snapshot();
         self.put(Output::ShowStatus(Box::new(snapshot)));
     }
 
     /// How all stands now.
     pub fn snapshot(&self) -> Snapshot {
-        let alarms = self.alarms.said();
-        let (read, were_good) = self.settings_read;
+        let compared = self.fleet.compared();
+        let (reloaded, reload) = self.reload;
         Snapshot {
             monitor: MonitorView {
+                runs_for: self.since(self.started),
                 interval: self.settings.pace.interval,
                 restore: self.settings.rules.restore,
                 rise: self.settings.pace.rise,
-                read: (self.now.instant.saturating_duration_since(read), were_good),
+                reload: (self.since(reloaded), reload),
                 has_ended: self.has_ended,
             },
             backends: self
                 .fleet
                 .members()
-                .map(|(address, member)| self.backend_view(address, member))
+                .map(|(address, member)| self.backend_view(&compared, address, member))
                 .collect(),
-            alarms: alarms
-                .map(|(topic, about)| self.alarm_line(topic, about))
-                .collect(),
-            director: DirectorView {
-                socket: self.settings.socket.display().to_string(),
-                list: self.list_age(),
-                currency: self.currency(),
-                sync: self.fleet.sync(),
-                tells_sync: self.lists.tells_sync,
-                sync_for: self
-                    .now
-                    .instant
-                    .saturating_duration_since(self.lists.since(self.fleet.sync())),
-                deeds: self.settings.deeds,
-            },
+            alarms: self.alarm_views(),
+            director: self.director_view(),
             summary: self.summary(),
             unobserved: self.unobserved,
-            tags: self.tags(),
+            tags: self.tags(&compared),
             commands: self.errands.recent(self.now.instant),
-            next: self.next_timeout().map(|next| self.until(next)),
+            next: self.next_view(),
+            counters: self.counters_view(),
         }
     }
 
-    fn until(&self, time: Instant) -> Duration {
+    pub(super) fn until(&self, time: Instant) -> Duration {
         time.saturating_duration_since(self.now.instant)
     }
 
-    fn tags(&self) -> Vec<TagView> {
+    fn since(&self, time: Instant) -> Duration {
+        self.now.instant.saturating_duration_since(time)
+    }
+
+    /// Those that were said and have not ended, the oldest first.
+    fn alarm_views(&self) -> Vec<AlarmView> {
+        let mut alarms: Vec<AlarmView> = Vec::new();
+        for (topic, since, about) in self.alarms.said() {
+            alarms.push(AlarmView {
+                word: topic.word(),
+                lasts: self.since(since),
+                text: self.alarm_line(topic, about),
+            });
+        }
+        for (notice, since, line) in self.notices.lines() {
+            alarms.push(AlarmView {
+                word: notice.word(),
+                lasts: self.since(since),
+                text: line.to_owned(),
+            });
+        }
+        for (cause, since, members) in self.local_faults.told() {
+            alarms.push(AlarmView {
+                word: LOCAL_FAULT,
+                lasts: self.since(since),
+                text: self.unchecked_line(cause, &members),
+            });
+        }
+        alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.lasts));
+        alarms
+    }
+
+    fn director_view(&self) -> DirectorView {
+        let sync = self.fleet.sync();
+        DirectorView {
+            socket: self.settings.socket.display().to_string(),
+            list: self.list_age(),
+            currency: self.currency(),
+            sync,
+            tells_sync: self.lists.tells_sync,
+            sync_for: self.since(self.lists.since(sync)),
+            deeds: self.settings.deeds,
+            place: self.lists.place,
+            error: self.lists.cause.clone(),
+        }
+    }
+
+    fn tags(&self, compared: &Compared<'_>) -> Vec<TagView> {
         let mut tags: BTreeMap<&Tag, TagView> = BTreeMap::new();
         for (_, member) in self.fleet.members() {
             let tag = &member.listed.tag;
@@ -94,13 +138,81 @@ impl Engine {
                 all: 0,
                 up: 0,
                 healthy: 0,
+                refuges: 0,
+                vhosts_up: 0,
+                vhosts: 0,
+                users: 0,
             });
             let is_healthy = matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)));
+            let weight = member.weight();
             view.all += 1;
-            view.up += usize::from(member.listed.state == HostState::Up);
+            if member.listed.state == HostState::Up {
+                view.up += 1;
+                view.vhosts_up += weight;
+            }
             view.healthy += usize::from(is_healthy);
+            view.refuges += usize::from(compared.is_refuge(member));
+            view.vhosts += weight;
+            view.users += member.listed.users;
         }
         tags.into_values().collect()
+    }
+
+    /// A service that is tried again, or a hold that ends, comes before all rounds, of which one is always
+    /// near.
+    fn next_view(&self) -> Option<NextView> {
+        let attempts = self.workers.iter().filter_map(|(address, worker)| {
+            let what = match worker.retry {
+                Some(_) => NextEvent::Retry,
+                None => NextEvent::Round,
+            };
+            Some((worker.next_check?, *address, what))
+        });
+        let holds = self.holds.iter();
+        let ends =
+            holds.filter_map(|(address, hold)| Some((hold.until?, *address, NextEvent::HoldEnds)));
+        let ahead = attempts
+            .chain(ends)
+            .filter(|(due, ..)| *due > self.now.instant);
+        let first =
+            ahead.min_by_key(|(due, address, what)| (*what == NextEvent::Round, *due, *address));
+        first.map(|(due, address, what)| NextView {
+            address,
+            what,
+            due: self.until(due),
+        })
+    }
+
+    fn counters_view(&self) -> CountersView {
+        let mut changes = Vec::new();
+        for (address, record) in self.records.all() {
+            if let Some(member) = self.fleet.member(address) {
+                let tag = &member.listed.tag;
+                changes.extend(
+                    record
+                        .changes
+                        .counts()
+                        .map(|((to, by), count)| ChangeCount {
+                            address,
+                            tag: tag.clone(),
+                            to,
+                            by,
+                            count,
+                        }),
+                );
+            }
+        }
+        CountersView {
+            attempts: self.counts.attempts(),
+            failures: self.counts.failures(),
+            changes,
+            commands: self.counts.commands(),
+            scripts: self.counts.scripts,
+            state_file: match self.notices.is_raised(&Notice::LedgerUnwritable) {
+                true => StateFileView::Unwritten,
+                false => StateFileView::Written,
+            },
+        }
     }
 
     fn list_age(&self) -> Option<Duration> {
@@ -108,64 +220,10 @@ impl Engine {
         Some(self.now.instant.saturating_duration_since(began))
     }
 
-    fn currency(&self) -> Currency {
+    pub(super) fn currency(&self) -> Currency {
         match self.list_age() {
             Some(age) if age <= CURRENT && self.fleet.sync() != Sync::Silent => Currency::Current,
             _ => Currency::Old,
-        }
-    }
-
-    fn backend_view(&self, address: IpAddr, member: &Member) -> BackendView {
-        let target = self.roster.target(address);
-        let unchecked = self.local_faults.of(address).map(|(service, cause)| {
-            let service = service_of(&target, service).to_string();
-            (service, cause.to_string())
-        });
-        let hold = self.holds.get(&address);
-        BackendView {
-            listed: member.listed.clone(),
-            is_ours: member.is_ours(),
-            currency: self.currency(),
-            verdict: self.verdict_view(address, member),
-            checks: self.checks(address),
-            unchecked: unchecked.collect(),
-            hold: hold.cloned(),
-            hold_ends: hold.and_then(|hold| Some(self.until(hold.until?))),
-            polls: self.polls(address),
-            drain_owed: member.debt.is_some(),
-        }
-    }
-
-    fn verdict_view(&self, address: IpAddr, member: &Member) -> Option<(String, Option<Duration>)> {
-        let evidence = &member.evidence;
-        let (verdict, since) = match evidence.verdict()? {
-            Verdict::Healthy(pass) => (pass.to_string(), evidence.sound_since()),
-            Verdict::Failed { service, failure } => {
-                let target = self.roster.target(address);
-                let service = match evidence.age() {
-                    Age::OfTheseServices => service_of(&target, *service),
-                    Age::OfFormerServices => &FORMER_SERVICE,
-                };
-                let text = format!("{FAILED}{service} {failure}");
-                (text, evidence.failed_since())
-            }
-        };
-        let lasts = since.map(|since| self.now.instant.saturating_duration_since(since));
-        Some((verdict, lasts))
-    }
-
-    fn checks(&self, address: IpAddr) -> Checks {
-        let worker = match self.workers.get(&address) {
-            Some(worker) => worker,
-            None if self.roster.target(address).is_none() => return Checks::LeftAlone,
-            None => return Checks::NoThread,
-        };
-        let now = self.now.instant;
-        let last = self.history.of(address).last();
-        let next = worker.next_check.filter(|next| *next > now);
-        Checks::Made {
-            last: last.map(|poll| now.saturating_duration_since(poll.began)),
-            next: next.map(|next| next - now),
         }
     }
 
@@ -205,11 +263,13 @@ impl Engine {
         let changed = member.listed.changed;
         let lasts = self.now.second.0.checked_sub(changed.0);
         let lasts = lasts.filter(|_| changed != Stamp(0));
-        let verdict = self.verdict_view(address, member);
-        let cause = verdict.and_then(|(verdict, _)| {
-            let cause = verdict.strip_prefix(FAILED)?;
-            Some(cause.to_owned())
-        });
+        let target = self.roster.target(address);
+        let cause = match member.evidence.verdict() {
+            Some(Verdict::Failed { service, failure }) => {
+                Some(of_service(&target, member, *service, failure))
+            }
+            _ => None,
+        };
         Trouble {
             address,
             listed: member.listed.state,

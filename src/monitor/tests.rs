@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::policy::{Drain, Reason};
+use super::policy::{By, Drain, Reason, RuleAnswer};
+use super::snapshot::{ListChangeView, NextEvent, ReloadResult, RetryView};
 use super::*;
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::accounts::Backends;
@@ -17,11 +18,11 @@ use crate::config::settings::Published;
 use crate::config::table::DefaultsOf;
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::pool::{
-    Acts, Command, Effect, Loss, Malformed, PoolError, Readiness, Reading, Reply,
+    Acts, Command, Effect, Loss, Malformed, Place, PoolError, Readiness, Reading, Reply,
     Stage as PoolStage,
 };
 use crate::program::Program;
-use crate::schedule::{Finding, Verdict};
+use crate::schedule::{Finding, Retry, Verdict};
 
 /// A clock, thread, channel, file, socket or log would be a second way in or out.
 const IMPURE: [&str; 18] = [
@@ -154,7 +155,8 @@ fn listed(number: u8, state: HostState) -> Listed {
 
 fn terms(choices: Chosen) -> Terms {
     let settings = choices.build(DefaultsOf::Poolmon, Program::Poolmon);
-    let settings = settings.unwrap();
+    let mut settings = settings.unwrap();
+    settings.services.truncate(1);
     Terms {
         roster: Roster::new(&settings, None, Backends::new()),
         settings,
@@ -262,6 +264,10 @@ impl Bench {
                 .collect(),
             readiness: Readiness::Synced,
             movers_before: 0,
+            place: Place {
+                position: Some(1),
+                members: Some(1),
+            },
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
         };
@@ -272,7 +278,6 @@ impl Bench {
     }
 
     fn finds(&mut self, number: u8, result: Result<Pass, Failure>) {
-        let began = self.now().instant;
         let verdict = Some(match &result {
             Ok(pass) => Verdict::Healthy(*pass),
             Err(failure) => Verdict::Failed {
@@ -280,6 +285,31 @@ impl Bench {
                 failure: failure.clone(),
             },
         });
+        self.reports(number, result, verdict, None);
+    }
+
+    /// A first failure, which is tried again.
+    fn falters(&mut self, number: u8, failure: Failure) {
+        let retry = Retry {
+            service: 0,
+            failed: 1,
+            left: 4,
+        };
+        self.reports(number, Err(failure), None, Some(retry));
+    }
+
+    fn reports(
+        &mut self,
+        number: u8,
+        result: Result<Pass, Failure>,
+        verdict: Option<Verdict>,
+        retry: Option<Retry>,
+    ) {
+        let began = self.now().instant;
+        let pause = match retry {
+            Some(_) => 3,
+            None => 30,
+        };
         let finding = Finding {
             round_began: began,
             service: 0,
@@ -287,17 +317,19 @@ impl Bench {
                 began,
                 latency: Duration::from_millis(1),
                 delivery: None,
+                evidence: Default::default(),
                 logged_in: false,
                 result,
             },
-            for_good: true,
+            for_good: verdict.is_some(),
             verdict,
         };
         self.tell(Input::Found(Box::new(Report {
             address: address(number),
             worker: self.workers[usize::from(number) - 1],
             finding,
-            next: began + Duration::from_secs(30),
+            next: began + Duration::from_secs(pause),
+            retry,
         })));
     }
 }
@@ -321,7 +353,7 @@ fn a_snapshot_shows_each_backend_the_tags_the_commands_and_what_is_next() {
     bench.lists(&[HostState::Up, HostState::Up]);
     let snapshot = bench.engine.snapshot();
     let backend = &snapshot.backends[0];
-    assert!(backend.drain_owed && !backend.is_ours);
+    assert_eq!((backend.drain, backend.is_ours), (DrainView::Owed, false));
     assert_eq!(backend.polls.len(), 3);
     assert_eq!(
         backend.hold.as_ref().map(|hold| hold.reason.clone()),
@@ -349,10 +381,232 @@ fn a_snapshot_shows_each_backend_the_tags_the_commands_and_what_is_next() {
         all: 2,
         up: 1,
         healthy: 1,
+        refuges: 1,
+        vhosts_up: 100,
+        vhosts: 200,
+        users: 0,
     };
     assert_eq!(snapshot.tags, [tag]);
     assert_eq!(snapshot.summary.up, 1);
     assert!(snapshot.next.is_some());
+}
+
+fn refused() -> Failure {
+    Failure::new(Stage::Connect, Fault::Refused)
+}
+
+/// Of two backends the first fails, is taken down by this monitor and listed so; the second passes.
+pub(crate) fn one_taken_down() -> Snapshot {
+    let mut bench = Bench::new();
+    bench.take_down_the_first();
+    bench.engine.snapshot()
+}
+
+impl Bench {
+    /// In ten seconds.
+    fn take_down_the_first(&mut self) {
+        self.tell(Input::Time);
+        self.lists(&[HostState::Up, HostState::Up]);
+        self.finds(1, Ok(Pass::Clean));
+        self.finds(2, Ok(Pass::Clean));
+        self.second = 3;
+        self.falters(1, refused());
+        for second in 4..6 {
+            self.second = second;
+            self.finds(2, Ok(Pass::Clean));
+            self.finds(1, Err(refused()));
+            self.lists(&[HostState::Up, HostState::Up]);
+        }
+        assert_is_one_down_of_the_first(&self.sent);
+        let (number, _) = self.sent[0];
+        self.second = 7;
+        let answer = Ok(Reply::Ok);
+        self.tell(Input::Answered { number, answer });
+        self.second = 8;
+        self.lists(&[HostState::Down, HostState::Up]);
+        self.second = 10;
+        self.lists(&[HostState::Down, HostState::Up]);
+    }
+
+    fn standing(&self, number: u8) -> (Standing, Option<u64>, String) {
+        let snapshot = self.engine.snapshot();
+        let view = &snapshot.backends[usize::from(number) - 1];
+        let lasts = view.stands_for.map(|lasts| lasts.as_secs());
+        (view.standing, lasts, view.cause.clone())
+    }
+}
+
+#[test]
+fn a_backend_stands_in_one_word_since_a_time_and_for_a_cause() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    let check = |bench: &mut Bench, standing, lasts, cause: &str| {
+        bench.tell(Input::Time);
+        assert_eq!(bench.standing(1), (standing, Some(lasts), cause.to_owned()));
+    };
+    bench.second = 1;
+    check(&mut bench, Standing::Unknown, 1, "");
+    bench.finds(1, Ok(Pass::Clean));
+    bench.second = 3;
+    bench.finds(1, Ok(Pass::Clean));
+    check(&mut bench, Standing::Healthy, 1, "");
+    let cause = "pop3:110 connect: connection refused";
+    bench.falters(1, refused());
+    bench.second = 6;
+    check(&mut bench, Standing::Doubtful, 2, cause);
+    bench.finds(1, Err(refused()));
+    bench.second = 9;
+    bench.finds(1, Err(refused()));
+    check(&mut bench, Standing::Failed, 2, cause);
+    bench.finds(1, Ok(Pass::Clean));
+    bench.second = 11;
+    check(&mut bench, Standing::Healthy, 1, "");
+    let local = Failure::new(Stage::Connect, Fault::Forbidden);
+    bench.reports(1, Err(local), None, None);
+    bench.second = 12;
+    check(&mut bench, Standing::Unknown, 0, "");
+    let number = bench.workers[0];
+    bench.finds(1, Ok(Pass::Clean));
+    let worker_ended = Input::WorkerEnded {
+        address: address(1),
+        born_as: number,
+    };
+    bench.second = 15;
+    bench.tell(worker_ended);
+    bench.second = 17;
+    check(&mut bench, Standing::Unknown, 2, "");
+}
+
+#[test]
+fn a_change_of_the_list_has_who_made_it_and_why() {
+    let mut bench = Bench::new();
+    bench.take_down_the_first();
+    let by = |bench: &Bench| {
+        let views = bench.engine.snapshot().backends;
+        views.iter().map(|view| view.by).collect::<Vec<By>>()
+    };
+    assert_eq!(by(&bench), [By::Us, By::Unknown]);
+    bench.second = 12;
+    bench.lists(&[HostState::Up, HostState::Down]);
+    assert_eq!(by(&bench), [By::Other, By::Other]);
+    bench.second = 14;
+    bench.tell(Input::Time);
+    let snapshot = bench.engine.snapshot();
+    let change = |ago, to, by, reason: Option<&str>| ListChangeView {
+        ago: Duration::from_secs(ago),
+        to,
+        by,
+        reason: reason.map(std::sync::Arc::from),
+    };
+    assert_eq!(
+        snapshot.backends[0].changes,
+        [
+            change(
+                6,
+                HostState::Down,
+                By::Us,
+                Some("pop3:110 connect: connection refused")
+            ),
+            change(2, HostState::Up, By::Other, None)
+        ]
+    );
+    let counts: Vec<_> = snapshot
+        .counters
+        .changes
+        .iter()
+        .map(|count| (count.address, count.to, count.by, count.count))
+        .collect();
+    assert_eq!(
+        counts,
+        [
+            (address(1), HostState::Down, By::Us, 1),
+            (address(1), HostState::Up, By::Other, 1),
+            (address(2), HostState::Down, By::Other, 1)
+        ]
+    );
+}
+
+#[test]
+fn what_is_next_is_a_retry_rather_than_a_round() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    assert_eq!(bench.engine.snapshot().next, None);
+    bench.finds(2, Ok(Pass::Clean));
+    let next = |bench: &Bench| {
+        let next = bench.engine.snapshot().next?;
+        Some((next.address, next.what, next.due.as_secs()))
+    };
+    assert_eq!(next(&bench), Some((address(2), NextEvent::Round, 30)));
+    bench.second = 29;
+    bench.falters(1, refused());
+    assert_eq!(next(&bench), Some((address(1), NextEvent::Retry, 3)));
+    let retry = RetryView {
+        service: "pop3:110".to_owned(),
+        failed: 1,
+        left: 4,
+    };
+    assert_eq!(bench.engine.snapshot().backends[0].retry, Some(retry));
+}
+
+#[test]
+fn alarms_have_a_word_and_last_since_they_began() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Down, HostState::Down]);
+    bench.second = 1;
+    bench.tell(Input::Time);
+    bench.second = 4;
+    bench.tell(Input::Lists {
+        connection: 1,
+        reading: Err(PoolError {
+            pool: "director /admin".to_owned(),
+            stage: PoolStage::Reading,
+            loss: Loss::Other,
+            cause: "host list: timed out".to_owned(),
+            advice: "does it hang?".to_owned(),
+        }),
+    });
+    bench.second = 6;
+    let broken = Err("the settings are broken".to_owned());
+    bench.tell(Input::Settings(broken));
+    bench.second = 7;
+    bench.tell(Input::Time);
+    let snapshot = bench.engine.snapshot();
+    let alarms: Vec<_> = snapshot
+        .alarms
+        .iter()
+        .map(|alarm| (alarm.word, alarm.lasts.as_secs()))
+        .collect();
+    assert_eq!(alarms, [("without_service", 7), ("director_silent", 3)]);
+    assert_eq!(
+        snapshot.alarms[1].text,
+        "failover is off: director /admin: host list: timed out; no backend is taken down or brought \
+         up; does it hang?"
+    );
+    let error = snapshot.director.error.unwrap();
+    assert_eq!(error, "director /admin: host list: timed out");
+    assert_eq!(snapshot.director.place.position, Some(1));
+    let reload = (Duration::from_secs(1), ReloadResult::Refused);
+    assert_eq!(snapshot.monitor.reload, reload);
+}
+
+#[test]
+fn what_is_explained_is_what_is_held() {
+    let mut bench = Bench::new();
+    bench.take_down_the_first();
+    bench.finds(1, Ok(Pass::Clean));
+    let snapshot = bench.engine.snapshot();
+    let view = &snapshot.backends[0];
+    let wanted = &view.wanted.as_ref().unwrap().explanation;
+    assert_eq!(wanted.hold(), view.hold.as_ref());
+    let not_asked = wanted
+        .answers
+        .iter()
+        .filter(|(_, answer)| *answer == RuleAnswer::NotAsked);
+    assert!(not_asked.count() > 0);
+    assert_eq!(snapshot.backends[1].wanted, None);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use openssl::dh::Dh;
 use openssl::ssl::{
     SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod, SslOptions, SslVersion,
 };
+use openssl::x509::X509;
 
 /// Longer than any test takes; ends what a failed test left waiting.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -146,6 +147,19 @@ impl Authority {
             "ca -batch -notext -config ca.cnf -in leaf.csr -out leaf.pem -extfile leaf.ext {dates}"
         ));
         self.pack("leaf")
+    }
+
+    /// A current certificate, sent together with one that has expired, and when that was.
+    pub(crate) fn with_expired_issuer(&self, names: &str) -> (SslAcceptor, i64) {
+        self.acceptor(names, Validity::Expired);
+        let issuer = fs::read(self.folder.path("leaf.pem")).unwrap();
+        self.acceptor(names, Validity::Current);
+        let mut builder = self.builder("leaf");
+        builder
+            .add_extra_chain_cert(X509::from_pem(&issuer).unwrap())
+            .unwrap();
+        // 2020-02-01 00:00:00 UTC
+        (builder.build(), 1_580_515_200)
     }
 
     /// The same with a certificate that nobody else has signed.

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::config::settings::ProxyProtocol;
+use crate::net::proxy;
 use crate::net::tls::TlsStream;
 
 const EINTR: i32 = Errno::EINTR as i32;
@@ -61,6 +63,15 @@ impl DeadlineStream {
             reading: Timer::default(),
             writing,
         })
+    }
+
+    /// Tells a server that expects a proxy where the connection comes from; before anything else is sent.
+    pub fn introduce(&mut self, version: ProxyProtocol) -> io::Result<()> {
+        if version == ProxyProtocol::No {
+            return Ok(());
+        }
+        let (source, target) = (self.socket.local_addr()?, self.socket.peer_addr()?);
+        self.write_all(&proxy::header(version, source, target))
     }
 
     /// Sends what follows without waiting for what went before to be acknowledged. In clear each

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use native_tls::{Certificate, HandshakeError, TlsConnector};
+use openssl::ssl::{Ssl, SslContextBuilder, SslMethod};
 
 use crate::config::file::FileProblem;
 use crate::config::trust::{CertificateName, Certificates};
@@ -134,15 +135,19 @@ impl Tls {
 
     /// What the certificate says that the server presents to those who ask for `name`. Verifies
     /// nothing, sends nothing after the handshake, and closes.
-    pub fn read_certificate(
-        &self,
-        stream: DeadlineStream,
-        name: &str,
-    ) -> Option<ServerCertificate> {
-        let kind = Kind::Trusting(ServerName::of(name));
-        let stream = self.shake_hands(stream, kind, name).ok()?;
-        let certificate = stream.peer_certificate().ok()??;
-        ServerCertificate::from_der(&certificate.to_der().ok()?)
+    pub fn read_certificate(stream: DeadlineStream, name: &str) -> Option<ServerCertificate> {
+        // native-tls shows no more than the server's own certificate.
+        let context = SslContextBuilder::new(SslMethod::tls_client())
+            .ok()?
+            .build();
+        let mut ssl = Ssl::new(&context).ok()?;
+        if ServerName::of(name) == ServerName::Told {
+            ssl.set_hostname(name).ok()?;
+        }
+        stream.send_at_once().ok()?;
+        let stream = ReadAhead(BufReader::with_capacity(ReadAhead::CAPACITY, stream));
+        let stream = ssl.connect(stream).ok()?;
+        ServerCertificate::of_handshake(stream.ssl())
     }
 
     fn shake_hands(

@@ -43,7 +43,7 @@ use director::wire::Change;
 
 pub use act::{Action, DrainMode, Effect, MoveLimit, Order, Reply};
 pub use error::{Loss, PoolError, Stage};
-pub use reading::{Acts, Malformed, Readiness, Reading, READING_DEADLINE};
+pub use reading::{Acts, Malformed, Place, Readiness, Reading, READING_DEADLINE};
 
 /// Which pool, and where it is read and told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,15 @@ impl Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     Director(Change),
+}
+
+/// As a person reads it.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Command::Director(change) => f.write_str(&change.to_string().replace('\t', " ")),
+        }
+    }
 }
 
 impl Command {

@@ -21,9 +21,19 @@ pub struct Reading {
     pub readiness: Readiness,
     /// How many monitors may move before this one (`policy::turn_delay`).
     pub movers_before: usize,
+    pub place: Place,
     pub acts: Acts,
     /// An address listed again is among them.
     pub malformed: Malformed,
+}
+
+/// Where what was asked stands among those that share the list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// From 1; not known without.
+    pub position: Option<usize>,
+    /// How many they are.
+    pub members: Option<usize>,
 }
 
 /// Whether it is safe to change something now.

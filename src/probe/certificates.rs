@@ -1,13 +1,17 @@
-//! The refused certificates that were read: what they say, and when the next may be read.
+//! The certificates that were read, accepted and refused ones: what they say, and when they are read again.
 //!
 //! It knows no clock and no connection: time is passed in, and whoever is told to read a certificate
 //! does so.
 
+use std::collections::hash_map::RandomState;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::net::tls::ServerCertificate;
+use crate::outcome::Certificate;
 use crate::quote::Quote;
 
 /// From one reading at a port of a backend to the next: each is one connection more.
@@ -28,7 +32,17 @@ pub(super) struct Refusal {
 
 #[derive(Debug, Default)]
 pub(super) struct CertificateTable {
+    accepted: BTreeMap<Place, Accepted>,
+    keys: RandomState,
+    /// Of refused ones.
     readings: BTreeMap<Place, Reading>,
+}
+
+/// A certificate that a handshake has shown, by the digest of its bytes.
+#[derive(Debug)]
+struct Accepted {
+    digest: u64,
+    certificate: Arc<Certificate>,
 }
 
 #[derive(Debug)]
@@ -36,7 +50,7 @@ struct Reading {
     began: Instant,
     refusal: Refusal,
     /// Nothing while the reading goes on, and if it failed.
-    certificate: Option<ServerCertificate>,
+    certificate: Option<Arc<Certificate>>,
 }
 
 /// What to do about a refused certificate.
@@ -45,12 +59,45 @@ pub(super) enum Advice {
     /// Read it, and tell what came of it. Nobody else is told so for this port within the hour, whatever
     /// comes of it.
     Read,
-    Known(ServerCertificate),
+    Known(Arc<Certificate>),
     /// It could not be read, or another one was.
     Unknown,
 }
 
 impl CertificateTable {
+    /// What an accepted certificate says. It is read if it is another one than before, and once an hour.
+    pub(super) fn on_accepted(
+        &mut self,
+        place: Place,
+        der: &[u8],
+        now: Instant,
+        read: impl FnOnce(&[u8]) -> Option<ServerCertificate>,
+    ) -> Option<Arc<Certificate>> {
+        let mut hasher = self.keys.build_hasher();
+        hasher.write(der);
+        let digest = hasher.finish();
+        let is_recent =
+            |known: &Accepted| now.saturating_duration_since(known.certificate.read) < PAUSE;
+        match self.accepted.get(&place) {
+            Some(known) if known.digest == digest && is_recent(known) => {
+                return Some(known.certificate.clone());
+            }
+            None if self.accepted.len() >= MOST => {
+                self.accepted.retain(|_, known| is_recent(known));
+            }
+            _ => {}
+        }
+        let certificate = Arc::new(shown(read(der)?, now, true));
+        if self.accepted.len() < MOST || self.accepted.contains_key(&place) {
+            let known = Accepted {
+                digest,
+                certificate: certificate.clone(),
+            };
+            self.accepted.insert(place, known);
+        }
+        Some(certificate)
+    }
+
     pub(super) fn on_refusal(&mut self, place: Place, refusal: &Refusal, now: Instant) -> Advice {
         let is_recent = |reading: &Reading| now.saturating_duration_since(reading.began) < PAUSE;
         match self.readings.get(&place) {
@@ -80,10 +127,32 @@ impl CertificateTable {
         Advice::Read
     }
 
-    pub(super) fn on_reading(&mut self, place: Place, certificate: Option<ServerCertificate>) {
-        if let Some(reading) = self.readings.get_mut(&place) {
-            reading.certificate = certificate;
-        }
+    /// What came of a reading, as it is to be shown from now on.
+    pub(super) fn on_reading(
+        &mut self,
+        place: Place,
+        certificate: Option<ServerCertificate>,
+    ) -> Option<Arc<Certificate>> {
+        let reading = self.readings.get_mut(&place)?;
+        let began = reading.began;
+        reading.certificate =
+            certificate.map(|certificate| Arc::new(shown(certificate, began, false)));
+        reading.certificate.clone()
+    }
+}
+
+fn shown(certificate: ServerCertificate, read: Instant, accepted: bool) -> Certificate {
+    let ServerCertificate {
+        names,
+        not_after,
+        chain_not_after,
+    } = certificate;
+    Certificate {
+        read,
+        not_after,
+        chain_not_after,
+        names,
+        accepted,
     }
 }
 
@@ -97,7 +166,11 @@ mod tests {
             first: vec![Quote::new(name)],
             more: 0,
         };
-        ServerCertificate { names }
+        ServerCertificate {
+            names,
+            not_after: 1,
+            chain_not_after: 1,
+        }
     }
 
     fn refusal(reason: &str) -> Refusal {
@@ -109,6 +182,44 @@ mod tests {
 
     fn place(number: u32) -> Place {
         (IpAddr::V4(number.into()), 993)
+    }
+
+    #[test]
+    fn an_accepted_certificate_is_read_when_it_changes_and_once_an_hour() {
+        let mut table = CertificateTable::default();
+        let start = Instant::now();
+        let mut readings = 0;
+        let mut accepted = |place, der: &[u8], now| {
+            let known = table.on_accepted(place, der, now, |_| {
+                readings += 1;
+                Some(certificate("a"))
+            });
+            (readings, known.unwrap().read)
+        };
+        let almost = start + PAUSE - Duration::from_nanos(1);
+        let hour = start + PAUSE;
+        assert_eq!(accepted(place(1), b"one", start), (1, start));
+        assert_eq!(accepted(place(1), b"one", almost), (1, start));
+        assert_eq!(accepted(place(2), b"one", almost), (2, almost));
+        assert_eq!(accepted(place(1), b"two", almost), (3, almost), "renewed");
+        assert_eq!(accepted(place(2), b"one", hour), (3, almost));
+        let later = almost + PAUSE;
+        assert_eq!(accepted(place(1), b"two", later), (4, later));
+        let nothing = table.on_accepted(place(1), b"three", later, |_| None);
+        assert_eq!(nothing, None, "it cannot be read");
+    }
+
+    #[test]
+    fn of_too_many_ports_accepted_certificates_are_not_kept() {
+        let mut table = CertificateTable::default();
+        let start = Instant::now();
+        for number in 0..=MOST as u32 {
+            let read = |_: &[u8]| Some(certificate("a"));
+            assert!(table
+                .on_accepted(place(number), b"a", start, read)
+                .is_some());
+        }
+        assert_eq!(table.accepted.len(), MOST);
     }
 
     #[test]
@@ -127,7 +238,7 @@ mod tests {
 
         table.on_reading(place(2), Some(certificate("a")));
         let almost = start + PAUSE - Duration::from_nanos(1);
-        let known = Advice::Known(certificate("a"));
+        let known = Advice::Known(Arc::new(shown(certificate("a"), start, false)));
         assert_eq!(table.on_refusal(place(2), &expired, almost), known);
         let mismatch = refusal("hostname mismatch");
         let advice = table.on_refusal(place(2), &mismatch, almost);

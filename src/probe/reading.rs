@@ -1,10 +1,12 @@
-//! A refused certificate is read by one further connection, so that the failure can say which names
-//! it bears: native-tls does not show a certificate that it has refused.
+//! What a server's certificate says: an accepted one is read from its handshake. A refused one is read by one
+//! further connection, so that the failure can say which names it bears, and its expiry stays visible:
+//! native-tls does not show a certificate that it has refused.
 //!
-//! The connection goes the same way as a probe's, up to the handshake. It verifies nothing, so it must
+//! That connection goes the same way as a probe's, up to the handshake. It verifies nothing, so it must
 //! never have anything to say that is worth hiding.
 
-use std::sync::PoisonError;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::certificates::{Advice, Refusal};
@@ -12,8 +14,8 @@ use super::{Prober, Subject, LONGEST};
 use crate::account::{Account, Envelope, Secret};
 use crate::config::settings::{Auth, StartTls};
 use crate::net::stream::DeadlineStream;
-use crate::net::tls::ServerCertificate;
-use crate::outcome::{BadCertificate, Failure, Fault};
+use crate::net::tls::{ServerCertificate, Tls, TlsStream};
+use crate::outcome::{BadCertificate, Certificate, Failure, Fault};
 use crate::probe::protocols::line::Lines;
 use crate::probe::protocols::token::Token;
 use crate::probe::protocols::{self, Channel, Check, Progress, Work};
@@ -21,25 +23,43 @@ use crate::service::{Port, Security, Service};
 use crate::target::Target;
 
 impl Prober {
-    /// The failure, where a certificate was refused with the names that it bears, if they can be read.
-    /// That may take as long as an attempt, at most once an hour for a port of a backend.
-    pub(super) fn with_names_presented(
+    /// Where a certificate was refused, reads it, and adds the names that it bears to the failure. That may
+    /// take as long as an attempt, at most once an hour for a port of a backend. Not inlined: else its stack
+    /// would be memory of every thread, also where no certificate is refused.
+    #[inline(never)]
+    pub(super) fn read_refused(
         &self,
-        mut failure: Failure,
+        failure: &mut Failure,
         target: &Target,
         service: &Service,
         timeout: Duration,
-    ) -> Failure {
+    ) -> Option<Arc<Certificate>> {
         let port = match (failure.port, service) {
             (Some(port), _) => port,
             (None, Service::Port(port)) => *port,
-            (None, Service::Delivery { .. }) => return failure,
+            (None, Service::Delivery { .. }) => return None,
         };
-        if let Fault::CertificateRefused(bad) = &mut failure.fault {
-            let certificate = self.refused_certificate(bad, target, &port, timeout);
-            bad.presented = certificate.map(|certificate| certificate.names);
+        match &mut failure.fault {
+            Fault::CertificateRefused(bad) => {
+                let certificate = self.refused_certificate(bad, target, &port, timeout);
+                bad.presented = certificate.as_ref().map(|read| read.names.clone());
+                certificate
+            }
+            _ => None,
         }
-        failure
+    }
+
+    /// What the certificate of a handshake says that went well.
+    pub(super) fn read_accepted(
+        &self,
+        stream: &TlsStream,
+        address: IpAddr,
+        port: &Port,
+    ) -> Option<Arc<Certificate>> {
+        let der = stream.peer_certificate().ok()??.to_der().ok()?;
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (address, port.number);
+        table.on_accepted(place, &der, Instant::now(), ServerCertificate::from_der)
     }
 
     fn refused_certificate(
@@ -48,7 +68,7 @@ impl Prober {
         target: &Target,
         port: &Port,
         timeout: Duration,
-    ) -> Option<ServerCertificate> {
+    ) -> Option<Arc<Certificate>> {
         let place = (target.address, port.number);
         let refusal = Refusal {
             reason: bad.reason.clone(),
@@ -60,8 +80,7 @@ impl Prober {
         match advice {
             Advice::Read => {
                 let certificate = self.read_certificate(target, port, timeout);
-                table().on_reading(place, certificate.clone());
-                certificate
+                table().on_reading(place, certificate)
             }
             Advice::Known(certificate) => Some(certificate),
             Advice::Unknown => None,
@@ -80,12 +99,12 @@ impl Prober {
             Subject::Anybody => return None,
         };
         let deadline = Instant::now() + timeout.min(LONGEST);
-        let stream = DeadlineStream::connect(target.address, port.number, deadline).ok()?;
+        let stream = self.connect(target.address, port, deadline).ok()?;
         let stream = match port.security {
             Security::Tls => stream,
             Security::Plain => ask_for_tls(stream, port, &self.token(&Service::Port(*port)))?,
         };
-        self.tls.read_certificate(stream, &name)
+        Tls::read_certificate(stream, &name)
     }
 }
 

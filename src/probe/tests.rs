@@ -26,6 +26,7 @@ fn probing(certificates: Certificates) -> Probing {
         envelope: Envelope::default(),
         auth: Auth::Login,
         starttls: StartTls::Offered,
+        proxy_protocol: ProxyProtocol::No,
         steps: Steps::default(),
     }
 }
@@ -212,6 +213,170 @@ fn a_plain_server_that_greets_is_healthy() {
     assert_eq!(result, Ok(Pass::Clean));
     let farewell = receiver.recv_timeout(Duration::from_secs(5)).unwrap();
     assert!(farewell.ends_with("LOGOUT"), "{farewell}");
+}
+
+fn stages(outcome: &Outcome) -> Vec<String> {
+    let stages = outcome.evidence.stages.iter();
+    stages.map(|(stage, _)| stage.to_string()).collect()
+}
+
+/// The parts of an attempt do not take longer than the whole.
+fn check_times(outcome: &Outcome) {
+    let times = outcome.evidence.stages.iter().map(|(_, took)| took);
+    let sum: Duration = times.sum();
+    assert!(sum <= outcome.latency, "{sum:?} of {:?}", outcome.latency);
+}
+
+fn dialogue(outcome: &Outcome) -> Vec<&str> {
+    outcome.evidence.dialogue.lines().collect()
+}
+
+#[test]
+fn an_attempt_tells_the_time_of_each_stage_and_what_was_said() {
+    let (heard, _receiver) = Heard::new();
+    let server = Server::start(move |mut socket: TcpStream| {
+        thread::sleep(Duration::from_millis(60));
+        greet(&mut socket, "IMAP4rev1");
+        talk_imap(&mut socket, "IMAP4rev1", &heard);
+    });
+    let rig = without_tls(PATIENCE);
+    let outcome = rig.outcome(server.address.ip(), service(&server, Security::Plain));
+    assert_eq!(outcome.result, Ok(Pass::Clean));
+    assert_eq!(stages(&outcome), ["connect", "greeting", "logout"]);
+    let took: Vec<Duration> = outcome
+        .evidence
+        .stages
+        .iter()
+        .map(|(_, took)| took)
+        .collect();
+    assert!(took[1] >= Duration::from_millis(60), "{took:?}");
+    assert!(took[0] < Duration::from_millis(60), "{took:?}");
+    check_times(&outcome);
+    let expected = [
+        "S: * OK [CAPABILITY IMAP4rev1] ready",
+        "C: a5 LOGOUT",
+        "S: * BYE bye",
+        "S: a5 OK done",
+    ];
+    assert_eq!(dialogue(&outcome), expected);
+    assert_eq!(outcome.evidence.certificate, None);
+
+    let silent = stage::silent();
+    let rig = without_tls(TIMEOUT);
+    let outcome = rig.outcome(silent.address.ip(), service(&silent, Security::Plain));
+    assert_eq!(stages(&outcome), ["connect", "greeting"]);
+    let (_, took) = outcome.evidence.stages.iter().last().unwrap();
+    assert!(took >= TIMEOUT - Duration::from_millis(50), "{took:?}");
+    check_times(&outcome);
+    assert!(outcome.evidence.dialogue.is_empty());
+}
+
+#[test]
+fn a_proxy_header_comes_before_anything_else_with_the_addresses_as_they_are() {
+    let authority = Authority::new();
+    for (proxy_protocol, remark) in [
+        (ProxyProtocol::V1, "-- proxy header, version 1"),
+        (ProxyProtocol::V2, "-- proxy header, version 2"),
+    ] {
+        for security in [Security::Plain, Security::Tls] {
+            let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
+            let (sender, headers) = mpsc::channel();
+            let sender = Mutex::new(sender);
+            let (heard, _lines) = Heard::new();
+            let server = Server::start(move |mut socket: TcpStream| {
+                let (own, peer) = (socket.local_addr().unwrap(), socket.peer_addr().unwrap());
+                let length = match proxy_protocol {
+                    ProxyProtocol::V1 => format!(
+                        "PROXY TCP4 127.0.0.1 127.0.0.1 {} {}\r\n",
+                        peer.port(),
+                        own.port()
+                    )
+                    .len(),
+                    _ => 28,
+                };
+                let mut header = vec![0; length];
+                socket.read_exact(&mut header).unwrap();
+                let _ = sender.lock().unwrap().send((header, peer, own));
+                match security {
+                    Security::Plain => {
+                        greet(&mut socket, "IMAP4rev1");
+                        talk_imap(&mut socket, "IMAP4rev1", &heard);
+                    }
+                    Security::Tls => {
+                        let mut stream = acceptor.accept(socket).unwrap();
+                        greet(&mut stream, "IMAP4rev1");
+                        talk_imap(&mut stream, "IMAP4rev1", &heard);
+                    }
+                }
+            });
+            let probing = Probing {
+                proxy_protocol,
+                ..probing(unchecked())
+            };
+            let rig = Rig {
+                prober: Prober::new(&probing).unwrap(),
+                account: None,
+                timeout: PATIENCE,
+            };
+            let outcome = rig.outcome(server.address.ip(), service(&server, security));
+            assert_eq!(outcome.result, Ok(Pass::Clean));
+            assert_eq!(dialogue(&outcome)[0], remark);
+            let (header, peer, own) = headers.recv_timeout(PATIENCE).unwrap();
+            let expected = match proxy_protocol {
+                ProxyProtocol::V1 => {
+                    let (from, to) = (peer.port(), own.port());
+                    format!("PROXY TCP4 127.0.0.1 127.0.0.1 {from} {to}\r\n").into_bytes()
+                }
+                _ => [
+                    &b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\x7f\0\0\x01\x7f\0\0\x01"[..],
+                    &peer.port().to_be_bytes(),
+                    &own.port().to_be_bytes(),
+                ]
+                .concat(),
+            };
+            assert_eq!(header, expected);
+        }
+    }
+}
+
+#[test]
+fn a_login_after_starttls_is_told_without_the_password() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
+    let (server, _heard) = imap_with_starttls(acceptor);
+    let rig = rig_with(&authority, account(), named("mail.example"));
+    let outcome = rig.outcome(server.address.ip(), service(&server, Security::Plain));
+    assert_eq!(outcome.result, Ok(Pass::Clean));
+    let expected = [
+        "connect",
+        "greeting",
+        "starttls",
+        "tls handshake",
+        "capabilities",
+        "login",
+        "logout",
+    ];
+    assert_eq!(stages(&outcome), expected);
+    check_times(&outcome);
+    let expected = [
+        "S: * OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] ready",
+        "C: a2 STARTTLS",
+        "S: a2 OK begin TLS",
+        "-- tls",
+        "C: a3 CAPABILITY",
+        "S: * CAPABILITY IMAP4rev1",
+        "S: a3 OK done",
+        "C: a4 LOGIN {5}",
+        "S: + go on",
+        "C: probe {<length>}",
+        "S: + go on",
+        "C: <password>",
+        "S: a4 OK logged in",
+        "C: a5 LOGOUT",
+        "S: * BYE bye",
+        "S: a5 OK done",
+    ];
+    assert_eq!(dialogue(&outcome), expected);
 }
 
 #[test]
@@ -546,6 +711,36 @@ fn a_delivered_message_is_looked_for_until_it_is_there() {
     let delivery = outcome.delivery.unwrap();
     assert!(delivery >= FIRST_PAUSE * 3, "{delivery:?}");
     assert!(delivery <= outcome.latency);
+    // Of the three looks the last one.
+    let expected = [
+        "connect",
+        "greeting",
+        "lhlo",
+        "mail from",
+        "rcpt to",
+        "data",
+        "logout",
+        "connect",
+        "greeting",
+        "login",
+        "select",
+        "search",
+        "delete",
+        "logout",
+    ];
+    assert_eq!(stages(&outcome), expected);
+    check_times(&outcome);
+    let dialogue = dialogue(&outcome);
+    let is_port = |line: &&&str| line.starts_with("-- ") && !line.starts_with("-- (");
+    let remarks = dialogue.iter().filter(is_port);
+    let ports: Vec<&str> = remarks.copied().collect();
+    let port = |server: &Server, name| format!("-- {name}:{}", server.address.port());
+    assert_eq!(ports, [port(&lmtp, "lmtp"), port(&imap, "imap")]);
+    let message = dialogue
+        .iter()
+        .position(|line| line.starts_with("C: From: <poolmon@"));
+    let message = message.expect("the message's beginning");
+    assert_eq!(dialogue[message + 1], "C: (10 more lines)");
 }
 
 #[test]
@@ -862,6 +1057,46 @@ fn a_refused_certificate_is_read_by_one_connection_more_that_says_nothing_worth_
         }
         drop(server);
         assert_eq!(lines.try_iter().count(), 0);
+    }
+}
+
+#[test]
+fn an_attempt_tells_what_the_certificate_says_accepted_or_refused() {
+    let authority = Authority::new();
+    let names = "DNS:mail.example";
+    for (validity, accepted) in [(Validity::Current, true), (Validity::Expired, false)] {
+        let connections = Arc::new(AtomicUsize::new(0));
+        let acceptor = authority.acceptor(names, validity);
+        let count = connections.clone();
+        let server = Server::start(move |socket| {
+            count.fetch_add(1, Ordering::SeqCst);
+            if let Ok(mut stream) = acceptor.accept(socket) {
+                greet(&mut stream, "IMAP4rev1");
+                read_line(&mut stream);
+            }
+        });
+        let rig = rig_with(&authority, None, named("mail.example"));
+        let began = Instant::now();
+        let outcome = |rig: &Rig| rig.outcome(server.address.ip(), service(&server, Security::Tls));
+        let first = outcome(&rig).evidence.certificate.unwrap();
+        assert_eq!(first.accepted, accepted);
+        assert_eq!(
+            first.names.first,
+            [crate::quote::Quote::new("mail.example")]
+        );
+        assert!(first.read >= began);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let in_a_month = now.as_secs() as i64 + 30 * 24 * 3600;
+        match validity {
+            Validity::Current => assert!((first.not_after - in_a_month).abs() < 60, "{first:?}"),
+            Validity::Expired => assert_eq!(first.not_after, 1_580_515_200),
+        }
+        assert_eq!(first.chain_not_after, first.not_after);
+        // The next attempt reads nothing anew.
+        let second = outcome(&rig).evidence.certificate.unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        let further = usize::from(!accepted);
+        assert_eq!(connections.load(Ordering::SeqCst), 2 + further);
     }
 }
 

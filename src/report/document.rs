@@ -6,9 +6,14 @@
 //! server has passed `Quote`. Readers ignore fields that they do not know; a field that is taken away, or
 //! means something else, raises `FORMAT`.
 
+mod advice;
+mod from_snapshot;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use from_snapshot::{document, Writer};
 
 /// The format of the file that this program writes and reads.
 pub const FORMAT: u32 = 1;
@@ -32,7 +37,8 @@ pub struct Document {
     pub alarms: Vec<Alarm>,
     /// The last ones that were sent, or would have been, the oldest first.
     pub commands: Vec<Command>,
-    /// What happens next if nothing else happens before.
+    /// What happens next by itself: a service that is tried again, or a hold that ends; where neither is
+    /// due, the next round.
     pub next: Option<NextEvent>,
     pub counters: Counters,
 }
@@ -123,7 +129,7 @@ pub struct Tag {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Backend {
     pub address: IpAddr,
-    /// The name that DNS or the operator gives it, if one is known.
+    /// The name that the operator gives it, if one is known.
     pub name: Option<String>,
     pub tag: String,
     pub vhosts: u32,
@@ -342,7 +348,8 @@ pub struct Attempt {
 pub struct Certificate {
     /// When it was read.
     pub read: Time,
-    /// Of the server's own, and the earliest of those that came with it.
+    /// Of the server's own, and the earliest of those that came with it. Those are seen only where the
+    /// certificate was refused and read by a further handshake; else it is the same.
     pub not_after: Time,
     pub chain_not_after: Time,
     pub names: Vec<String>,
@@ -523,8 +530,5 @@ pub enum Reply {
 
 #[cfg(test)]
 pub(crate) mod fields;
-mod from_snapshot;
 #[cfg(test)]
 pub(crate) mod sample;
-
-pub(crate) use from_snapshot::{document, Writer};

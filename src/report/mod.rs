@@ -2,12 +2,14 @@
 //!
 //! Words, local times and levels are its business; what is said, and when, is the engine's.
 
-pub(crate) mod document;
+pub mod document;
 pub(crate) mod explain;
 pub(crate) mod forecast;
 pub(crate) mod judgement;
+pub(crate) mod metrics;
 pub(crate) mod nagios;
 mod outline;
+pub mod page;
 mod status;
 pub(crate) mod table;
 pub(crate) mod terminal;
@@ -15,14 +17,15 @@ pub(crate) mod words;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Local};
+use chrono::{DateTime, Datelike, Local, TimeZone, Timelike};
 use log::{debug, error, warn};
 
+use self::document::{Document, Time};
+use self::page::{Options, Wall};
 use crate::logging::{always, ALWAYS};
 use crate::monitor::{AsOf, BackendHistory, Event, Level, PollView, Snapshot, Summary};
 use crate::target::Target;
 
-use document::Document;
 pub(crate) use outline::outline;
 use table::View;
 
@@ -128,6 +131,33 @@ pub(crate) fn failover_off(silent: Duration, cause: &str, of: &Summary) -> Strin
     )
 }
 
+/// The page of a document with this machine's times, made at `now`. `stale` says that it is stale, in words;
+/// it is empty if it is not.
+pub(crate) fn local_page(document: &Document, now: Time, stale: &str) -> String {
+    let options = Options {
+        now,
+        stale,
+        wall: &wall,
+    };
+    page::render(document, &options)
+}
+
+/// What the clock on this machine's wall shows at that time; at times beyond all calendars, as at 1970.
+fn wall(time: Time) -> Wall {
+    let at = |seconds| Local.timestamp_opt(seconds, 0).single();
+    let local = at(time.floor() as i64).or_else(|| at(0));
+    let local = local.unwrap_or_else(Local::now);
+    Wall {
+        year: local.year(),
+        month: local.month(),
+        day: local.day(),
+        hour: local.hour(),
+        minute: local.minute(),
+        second: local.second(),
+        ahead: local.offset().local_minus_utc() / 60,
+    }
+}
+
 fn local(ago: Duration) -> DateTime<Local> {
     let now = Local::now();
     chrono::Duration::from_std(ago).map_or(now, |ago| now - ago)
@@ -139,4 +169,35 @@ fn time(ago: Duration) -> String {
 
 fn day_and_time(ago: Duration) -> String {
     local(ago).format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::document::sample;
+
+    #[test]
+    fn the_clock_on_the_wall_knows_every_time() {
+        let wall = wall(sample::WRITTEN + 0.9);
+        let utc = sample::WRITTEN as i64 + i64::from(wall.ahead) * 60;
+        let of_day = utc.rem_euclid(86_400) as u32;
+        assert_eq!(wall.hour * 3600 + wall.minute * 60 + wall.second, of_day);
+        assert_eq!((wall.year, wall.month), (2025, 11));
+        for time in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+            let year = super::wall(time).year;
+            assert!((1969..=1970).contains(&year), "{time}: {year}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_this_machines_times() {
+        let document = sample::five_troubles();
+        let page = local_page(&document, document.poolmon.written, "");
+        let written = wall(document.poolmon.written);
+        let time = format!(
+            "{:02}:{:02}:{:02}</time>",
+            written.hour, written.minute, written.second
+        );
+        assert!(page.contains(&time), "{time}");
+    }
 }

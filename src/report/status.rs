@@ -19,7 +19,7 @@ fn since_stamp(stamp: Stamp) -> String {
 pub(super) fn lines(snapshot: &Snapshot) -> Vec<String> {
     let mut lines: Vec<String> = snapshot.backends.iter().map(backend).collect();
     let alarms = snapshot.alarms.iter();
-    lines.extend(alarms.map(|alarm| format!("alarm: {alarm}")));
+    lines.extend(alarms.map(|alarm| format!("alarm: {}", alarm.text)));
     lines.push(director(&snapshot.director));
     lines.push(format!(
         "{}; {} commands were answered with OK and not observed",

@@ -17,6 +17,7 @@ use crossbeam_channel::{bounded, unbounded, Receiver, Sender};
 
 use crate::config::settings::{Publication, Published};
 use crate::monitor::Snapshot;
+use crate::report;
 use crate::report::document::{document, Document, Writer};
 
 /// Serialising goes a few levels deep.
@@ -151,10 +152,18 @@ fn has(files: &Published, path: &Path) -> bool {
     files.files().any(|(_, wanted)| wanted == path)
 }
 
-/// What stands in the file: one line for each.
+/// What stands in the file.
 fn text(publication: Publication, document: &Document) -> Result<Vec<u8>, String> {
     match publication {
         Publication::Status => serde_json::to_vec(document).map_err(|cause| cause.to_string()),
-        Publication::Metrics | Publication::Page => Err("this version does not make it".to_owned()),
+        Publication::Metrics => Ok(report::metrics::render(document).into_bytes()),
+        Publication::Page => {
+            let now = document.poolmon.written;
+            let stale = match document.poolmon.ended {
+                true => "the monitor has been stopped; no backend is taken down or brought up",
+                false => "",
+            };
+            Ok(report::local_page(document, now, stale).into_bytes())
+        }
     }
 }

@@ -62,6 +62,7 @@ mod tests {
             began: Instant::now(),
             latency: Duration::from_secs(1),
             delivery: None,
+            evidence: Default::default(),
             logged_in: result.is_ok(),
             result: result.map_err(|fault| Failure::new(Stage::Login, fault)),
         }

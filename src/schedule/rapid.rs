@@ -10,7 +10,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Failed, Step};
+use super::{Failed, Retry, Step};
 use crate::config::settings::Rapid;
 use crate::outcome::{Blame, Fault, Pass};
 
@@ -121,6 +121,39 @@ pub(super) fn on_result(
     step
 }
 
+/// How far a service is from having failed for good: the one that a rapid round is under way for, or else
+/// the first that has failed in past polls.
+pub(super) fn retry(
+    rapid: &Rapid,
+    counts: &Counts,
+    under_way: Option<(&Burst, usize)>,
+) -> Option<Retry> {
+    let needed = rapid.fails_needed();
+    if let Some((Burst(Some(progress)), service)) = under_way {
+        return Some(Retry {
+            service,
+            failed: counts.0[service].failures.saturating_add(progress.failures),
+            left: needed.saturating_sub(progress.failures).max(1),
+        });
+    }
+    let failed = |count: &Count| count.failures > 0;
+    let service = counts.0.iter().position(failed)?;
+    let failed = counts.0[service].failures;
+    let polls = rapid.retry_count.saturating_sub(failed).max(1);
+    Some(Retry {
+        service,
+        failed,
+        left: polls.saturating_add(needed),
+    })
+}
+
+impl Rapid {
+    /// Where fewer attempts are made than are to fail, all have to.
+    fn fails_needed(&self) -> u32 {
+        self.rapid_fails_needed.min(self.rapid_rounds)
+    }
+}
+
 impl Progress {
     fn new(blame: Blame) -> Progress {
         Progress {
@@ -140,9 +173,7 @@ impl Progress {
         if let Err(failed) = result {
             // One that got as far as a shared fault has not failed by a fault of its own.
             self.failures += u32::from(failed.blame() == self.blame);
-            // Where fewer attempts are made than are to fail, all have to.
-            let needed = rapid.rapid_fails_needed.min(rapid.rapid_rounds);
-            if failed.failure.fault == Fault::TimedOut || self.failures >= needed {
+            if failed.failure.fault == Fault::TimedOut || self.failures >= rapid.fails_needed() {
                 return Step::Failed;
             }
         }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Failed, Step};
+use super::{Failed, Retry, Step};
 use crate::config::settings::Retries;
 use crate::outcome::{Blame, Pass};
 
@@ -52,6 +52,20 @@ impl Trying {
 
     pub(super) fn has_failed(&self) -> bool {
         self.failures > 0
+    }
+
+    /// How far it is from having failed for good, if it has failed at all.
+    pub(super) fn retry(&self, retries: &Retries, service: usize) -> Option<Retry> {
+        // The latest one was a shared fault where none in a row is the service's own.
+        let in_row = match self.own_in_row {
+            0 => self.failures,
+            own => own,
+        };
+        self.has_failed().then(|| Retry {
+            service,
+            failed: self.failures,
+            left: (retries.retries + 1).saturating_sub(in_row).max(1),
+        })
     }
 
     /// poolmon: 3 s before the first retry, 0.5 s between the others.

@@ -76,6 +76,7 @@ impl Bench {
             began,
             latency,
             delivery: None,
+            evidence: Default::default(),
             logged_in: false,
             result,
         });
@@ -653,4 +654,26 @@ fn rounds_that_show_different_things_are_not_counted_together() {
     assert_eq!(bench.attempt(Reply::Passes).2, None);
     assert_eq!(bench.attempt(Reply::Refuses).2, None, "one of each");
     assert!(failed(bench.attempt(Reply::Refuses).2));
+}
+
+#[test]
+fn a_service_that_is_tried_again_has_so_many_tries_left() {
+    let mut bench = Bench::new(PACE, 2);
+    assert_eq!(bench.schedule.retry(), None);
+    bench.attempt(Reply::Passes);
+    assert_eq!(bench.schedule.retry(), None, "the next service's turn");
+    for failed in 1..=4 {
+        bench.attempt(Reply::Refuses);
+        let expected = Retry {
+            service: 1,
+            failed,
+            left: 5 - failed,
+        };
+        assert_eq!(bench.schedule.retry(), Some(expected));
+    }
+    assert!(bench.attempt(Reply::Refuses).2.is_some());
+    assert_eq!(bench.schedule.retry(), None, "it has failed");
+    // What is known to have failed is not tried again.
+    bench.attempt(Reply::Refuses);
+    assert_eq!(bench.schedule.retry(), None);
 }

@@ -42,6 +42,11 @@ impl Authority {
 
     /// A certificate for a host name and addresses.
     pub fn issue(&self, host: &str, addresses: &[Ipv4Addr]) -> Certificate {
+        self.issue_for_days(30, host, addresses)
+    }
+
+    /// The same, valid for so many days from now; with -1 it expired yesterday.
+    pub fn issue_for_days(&self, days: i32, host: &str, addresses: &[Ipv4Addr]) -> Certificate {
         let ca = &self.name;
         let mut names = format!("subjectAltName=DNS:{host}");
         for address in addresses {
@@ -54,7 +59,7 @@ impl Authority {
              -subj /CN={host} -keyout {leaf}.key -out {leaf}.csr"
         ));
         self.openssl(&format!(
-            "x509 -req -days 30 -in {leaf}.csr -CA {ca}.pem -CAkey {ca}.key -CAcreateserial \
+            "x509 -req -days {days} -in {leaf}.csr -CA {ca}.pem -CAkey {ca}.key -CAcreateserial \
              -extfile {leaf}.ext -out {leaf}.pem"
         ));
         Certificate {

@@ -12,6 +12,7 @@
 
 pub mod admin_socket;
 pub mod authority;
+pub mod browser;
 pub mod command;
 pub mod dovecot;
 pub mod fake_backend;

@@ -232,6 +232,15 @@ impl MonitorPlan {
         command::run(&mut command, &self.folder, limit)
     }
 
+    /// `poolmon check` with the same flags.
+    #[track_caller]
+    pub fn check(&self, words: &str, limit: Duration) -> Ended {
+        let mut command = self.program_alone();
+        command.arg("check").args(&self.flags);
+        command.args(words.split_whitespace());
+        command::run(&mut command, &self.folder, limit)
+    }
+
     fn command(&self) -> Command {
         let mut command = self.program_alone();
         if self.place == Namespace::Own {

@@ -10,7 +10,9 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use poolmon::account::{Account, Envelope, Secret};
-use poolmon::config::settings::{Auth, ImapSteps, LmtpSteps, Pop3Steps, Probing, StartTls, Steps};
+use poolmon::config::settings::{
+    Auth, ImapSteps, LmtpSteps, Pop3Steps, Probing, ProxyProtocol, StartTls, Steps,
+};
 use poolmon::config::trust::{Certificates, Verify};
 use poolmon::outcome::{Blame, Outcome, Pass};
 use poolmon::probe::protocols::token::{Purpose, Token};
@@ -71,6 +73,7 @@ impl Plan {
             envelope: Envelope::default(),
             auth: self.auth,
             starttls: self.starttls,
+            proxy_protocol: ProxyProtocol::No,
             steps: self.steps,
         };
         Prober::new(&probing).unwrap()

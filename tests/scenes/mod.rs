@@ -2,6 +2,7 @@
 //! and fake backends, `ring` and `ring_faults` against real Dovecot, `bar` against both.
 
 mod bar;
+mod check;
 mod configuration;
 mod disagreement;
 mod faults;
@@ -9,6 +10,7 @@ mod lab_itself;
 mod mailbox;
 mod maintenance;
 mod packaging;
+mod page;
 mod plugin;
 mod protocols;
 mod ring;

@@ -63,6 +63,30 @@ fn the_table_has_the_worst_first_and_no_colours() {
 }
 
 #[test]
+fn html_is_the_page_of_all_or_of_what_was_asked_for() {
+    let place = Place::new();
+    let file = fresh(&place);
+    let all = status(&place, &file, &["--html"]).success();
+    assert!(all.starts_with("<!DOCTYPE html>\n") && all.ends_with("</html>\n"));
+    assert!(
+        all.contains("<p id=stale role=alert hidden></p>"),
+        "it is new"
+    );
+    assert_eq!(all.matches("<th scope=row>").count(), 5);
+    let some = status(&place, &file, &["--html", "--backend", "192.0.2.8"]).success();
+    assert_eq!(some.matches("<th scope=row>").count(), 1);
+    assert!(some.contains("imap:143 greeting: timed out"));
+
+    let old = place.path("old.json");
+    fs::write(&old, text_of("tests/data/status.json")).unwrap();
+    let old = status(&place, &old, &["--html"]).success();
+    assert!(
+        old.contains("<p id=stale role=alert>STALE: the monitor has"),
+        "said without a script"
+    );
+}
+
+#[test]
 fn json_is_the_file_or_what_was_asked_for_of_it() {
     let place = Place::new();
     let file = fresh(&place);

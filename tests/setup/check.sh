@@ -36,6 +36,13 @@ say "== shell scripts"
 (cd "$project" && shellcheck -x -S warning .ci/run tests/setup/*.sh init/poolmon.debian init/poolmon.redhat \
     init/container-entry init/debian/poolmon.p* &&
     shellcheck -s bash -S warning etc/completion/poolmon.bash)
+say "== metrics, alert rules and dashboard"
+# The unit tests hold that the program writes these texts, and that no alert is without a test.
+for text in "$project"/tests/data/metrics/*.prom; do
+    promtool check metrics <"$text"
+done
+promtool check rules "$project"/etc/prometheus/*.rules.yml "$project"/tests/data/prometheus/*.rules.yml
+promtool test rules "$project"/tests/data/prometheus/*.test.yml
 say "== unit tests"
 run_cargo test --lib --bins
 say "== scenes"

@@ -5,14 +5,14 @@
 #
 # build:  a compiler, a linker and OpenSSL: what `make` needs
 # demo:   these, and real Dovecot servers, which only root can run: `make demo`
-# test:   these, formatter and linter, and what judges the unit and documents: `make check`
+# test:   these, formatter and linter, and what judges unit, documents, page and metrics: `make check`
 # bench:  what a build needs, HAProxy to compare with, strace and valgrind: `make bench`
 # debian: Debian's own compiler and crates, and Dovecot: `make check-debian`
 # package: what a build needs, and debhelper and lintian: `make deb`
 # rpm:    what a build needs, and rpmbuild and rpmlint: `make rpm`
 #
-# Asks first on a terminal (YES=1: does not ask). The machine's own Dovecot or HAProxy, if it has one, is
-# never started, enabled or changed; one that comes new with the packages stays off.
+# Asks first on a terminal (YES=1: does not ask). The machine's own Dovecot, HAProxy or Prometheus, if it
+# has one, is never started, enabled or changed; one that comes new with the packages stays off.
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
@@ -95,12 +95,13 @@ need_judges() {
     need shellcheck command_there shellcheck
 }
 
-# What judges and uses the unit, the logs, the man page and the completions.
+# What judges and uses the unit, the logs, the man pages, the completions and the metrics.
 need_what_installations_meet() {
     need systemd command_there systemd-analyze
     need logrotate command_there logrotate
     need mandoc command_there mandoc
     need zsh command_there zsh
+    need prometheus command_there promtool
 }
 
 # Only root can run it. Dovecot 2.4 has no director; installing it would only look like help.
@@ -145,6 +146,8 @@ collect() {
         need iproute2 command_there ip
         need procps command_there ps
         need strace command_there strace
+        need chromium command_there chromium
+        need chromium-driver command_there chromedriver
         ;;
     bench)
         need_toolchain
@@ -185,7 +188,7 @@ end_if_complete() {
 
 missing_server() {
     case " ${missing[*]} " in
-    *" dovecot-"* | *" haproxy "*) return 0 ;;
+    *" dovecot-"* | *" haproxy "* | *" prometheus "*) return 0 ;;
     *) return 1 ;;
     esac
 }
@@ -251,7 +254,7 @@ forbid_starting_services() {
     "$policy" dovecot start >/dev/null 2>&1 || answer=$?
     if [ "$answer" != 101 ] && missing_server; then
         fail "$policy exists and lets services start (it answers $answer, not 101 for no)," \
-            "so installing Dovecot or HAProxy would start a server. Let it answer 101, or install yourself:" \
+            "so installing Dovecot, HAProxy or Prometheus would start a server. Let it answer 101, or install yourself:" \
             "    ${missing[*]}"
     fi
 }
@@ -293,7 +296,7 @@ quietly apt update || fail "apt-get update failed"
 # Only now is it certain what can be had.
 collect
 end_if_complete
-for server in dovecot haproxy; do
+for server in dovecot haproxy prometheus; do
     case " ${missing[*]} " in
     *" $server"[-\ ]*) command_there "$server" >/dev/null || new_servers+=("$server") ;;
     esac

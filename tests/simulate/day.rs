@@ -11,7 +11,7 @@ use poolmon::backend::{HostState, Tag};
 use poolmon::config::settings::{self, Brake, Deeds, DrainMode, MoveLimit, Pace, Restore, Rules};
 
 use poolmon::monitor::policy::{Alarm, Login, Member};
-use poolmon::monitor::Notice;
+use poolmon::monitor::{Notice, Snapshot};
 use poolmon::outcome::Stage;
 
 use crate::chance::Chance;
@@ -48,6 +48,8 @@ pub struct End {
     pub down: Vec<IpAddr>,
     /// Commands not answered, or not seen in a list.
     pub unsettled: Vec<IpAddr>,
+    /// What whoever looks is shown.
+    pub shown: Snapshot,
 }
 
 /// What sets these streams of chance apart.
@@ -128,6 +130,7 @@ fn ends(world: &World, watchers: usize) -> Vec<(usize, End)> {
             owed: those(|member| member.debt.is_some()),
             down: those(|member| member.listed.state == HostState::Down),
             unsettled: those(|member| !member.is_settled()),
+            shown: engine.snapshot(),
         };
         (watcher, end)
     });

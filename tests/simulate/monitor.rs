@@ -16,7 +16,7 @@ use poolmon::config::chosen::Chosen;
 use poolmon::config::roster::Roster;
 use poolmon::config::settings::{Deeds, Pace, Published, Rules};
 use poolmon::config::table::DefaultsOf;
-use poolmon::monitor::policy::{Alarm, Login, Memory};
+use poolmon::monitor::policy::{explain, Alarm, Explanation, Login, Memory};
 use poolmon::monitor::{
     Engine, Event, Input, Level, Now, Output, Remembered, Report, Request, Terms,
 };
@@ -165,6 +165,8 @@ pub struct Monitor {
     threads: usize,
     reader: Option<Reader>,
     timer: Option<Instant>,
+    /// The lists have been read since the last turn.
+    has_read: bool,
     clock: Clock,
     chance: Chance,
     orders: Vec<Order>,
@@ -260,6 +262,7 @@ impl Monitor {
             threads: usize::MAX,
             reader: None,
             timer: None,
+            has_read: false,
             clock,
             chance: Chance::new(seed),
             orders: Vec::new(),
@@ -297,9 +300,15 @@ impl Monitor {
         if self.engine.next_timeout().map_or(false, |next| next <= now) {
             self.tell(Input::Time, now);
         }
+        let mut has_decided = false;
         while let Some(output) = self.engine.next_output() {
             self.reached.count(reached::output(&output));
+            has_decided |= matches!(output, Output::Send { .. } | Output::WriteState { .. });
             self.carry_out(output, now);
+        }
+        // All backends have been reviewed; what was decided on one may hold another.
+        if std::mem::take(&mut self.has_read) && !has_decided {
+            self.check_explained(now);
         }
         for hold in self.engine.holds().values() {
             self.reached.count(reached::reason(&hold.reason));
@@ -324,6 +333,20 @@ impl Monitor {
             }
         }
         std::mem::take(&mut self.orders)
+    }
+
+    /// Whoever looks is told of the holds that the engine has, by the rules that hold.
+    fn check_explained(&mut self, now: Instant) {
+        if self.engine.holds().is_empty() {
+            return;
+        }
+        let compared = self.engine.fleet().compared();
+        for (address, hold) in self.engine.holds() {
+            let explanation = explain(&compared, *address, now);
+            let explained = explanation.as_ref().and_then(Explanation::hold);
+            assert_eq!(explained, Some(hold), "{address} at {now:?}");
+            self.reached.count(reached::EXPLAINED);
+        }
     }
 
     fn carry_out(&mut self, output: Output, now: Instant) {
@@ -491,6 +514,7 @@ impl Monitor {
             worker: found.number,
             finding: finding.clone(),
             next: found.schedule.next_attempt(),
+            retry: found.schedule.retry(),
         };
         let is_taken_in = found.number == found.instructed;
         while let Some(mail) = found.mail.pop_front() {
@@ -590,6 +614,7 @@ impl Monitor {
                 false => error(stage, DirectorFault::Refused),
             }),
         };
+        self.has_read |= reading.is_ok();
         if reading.is_ok() {
             reader.pauses += 1;
             let pause = reader.pauses;

@@ -56,6 +56,7 @@ pub const ALL: &[Property] = properties![
     drains::every_owed_drain_is_done,
     drains::nobody_is_left_on_a_backend_that_is_down_and_has_failed,
     healing::when_all_is_well_again_nothing_is_left_to_do_or_to_say,
+    healing::when_all_is_well_again_it_is_shown_so,
 ];
 
 fn breach(at: Instant, text: impl Into<String>) -> Judgement {

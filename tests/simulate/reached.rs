@@ -140,11 +140,13 @@ names!(reply, REPLIES, Reply,
 pub const NO_REPLY: &str = "reply: none in time";
 pub const NOT_SENT: &str = "reply: not sent";
 pub const CLOSED: &str = "reply: closed";
+/// A hold was compared with what is explained of it.
+pub const EXPLAINED: &str = "looking: a hold explained";
 
 pub fn all() -> impl Iterator<Item = &'static str> {
     let lists = [INPUTS, OUTPUTS, REASONS, ALARMS, NOTICES, REPLIES];
     let names = lists.into_iter().flatten().copied();
-    names.chain([NO_REPLY, NOT_SENT, CLOSED])
+    names.chain([NO_REPLY, NOT_SENT, CLOSED, EXPLAINED])
 }
 
 /// What no day reaches, and why.

@@ -39,6 +39,7 @@ const fn row(short: &'static str, long: &'static str, takes: Takes, help: &'stat
 const STATUS_FILE: &str = "status-file";
 const WATCH: &str = "watch";
 const JSON: &str = "json";
+const HTML: &str = "html";
 const BACKEND: &str = "backend";
 const TAG: &str = "tag";
 const SINCE: &str = "since";
@@ -68,6 +69,12 @@ const ROWS: &[Row] = &[
         JSON,
         Takes::Nothing,
         "print the status file as it is, or what is asked for of it",
+    ),
+    row(
+        "",
+        HTML,
+        Takes::Nothing,
+        "print it as a page for a browser: one file that needs nothing else",
     ),
     row(
         "",
@@ -146,6 +153,7 @@ pub(super) struct Choices {
 pub(super) enum Shape {
     Table,
     Json,
+    Html,
     /// Drawn anew so often.
     Watch(Duration),
 }
@@ -250,15 +258,19 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, OptionError> {
         }
         None => Sort::Worst,
     };
-    let is_json = found.opt_present(JSON);
-    let shape = match (found.opt_present(WATCH), is_json) {
-        (true, true) => return Err(OptionError::Together(WATCH, JSON)),
-        (true, false) if found.opt_present(EXIT_CODE) => {
+    let shapes: Vec<&'static str> = [WATCH, JSON, HTML]
+        .into_iter()
+        .filter(|shape| found.opt_present(shape))
+        .collect();
+    let shape = match shapes[..] {
+        [WATCH] if found.opt_present(EXIT_CODE) => {
             return Err(OptionError::Together(WATCH, EXIT_CODE))
         }
-        (true, false) => Shape::Watch(pace(last(WATCH))?),
-        (false, true) => Shape::Json,
-        (false, false) => Shape::Table,
+        [WATCH] => Shape::Watch(pace(last(WATCH))?),
+        [JSON] => Shape::Json,
+        [HTML] => Shape::Html,
+        [one, other, ..] => return Err(OptionError::Together(one, other)),
+        _ => Shape::Table,
     };
     Ok(Asked::Show(Box::new(Choices {
         status_file: last(STATUS_FILE).map_or_else(|| USUAL_PATH.into(), PathBuf::from),
@@ -406,6 +418,10 @@ mod tests {
             (
                 &["--watch", "--json"],
                 "--watch and --json cannot be given together",
+            ),
+            (
+                &["--html", "--json"],
+                "--json and --html cannot be given together",
             ),
             (
                 &["--watch", "--exit-code"],

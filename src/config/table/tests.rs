@@ -93,6 +93,7 @@ pub(crate) fn another(choice: &Choice, default: &str) -> &'static str {
         (_, "flush") => "none",
         (_, "auth") => "SASL",
         (_, "starttls") => "require",
+        (_, "proxy_protocol") => "v2",
         (_, "deep_probe") => "imap",
         (_, "syslog_facility") => "local5",
         (Truth(_), _) if default == "True" => "no",

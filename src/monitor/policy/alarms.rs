@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::{brake, hold, ownership, Action, Age, Fleet, Hold, Member, Question, Reason};
+use super::{brake, hold, ownership, Action, Age, Compared, Fleet, Hold, Member, Question, Reason};
 use crate::backend::{HostState, Tag};
 use crate::config::settings::Brake;
 use crate::outcome::{Blame, Stage};
@@ -34,18 +34,32 @@ pub enum Alarm {
     Contested,
 }
 
+impl Alarm {
+    /// In snake case, for machines.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Alarm::WithoutService(_) => "without_service",
+            Alarm::NoRefuge(_) => "no_refuge",
+            Alarm::Shared { .. } => "shared",
+            Alarm::DownDelayLimit => "down_delay_limit",
+            Alarm::MaxDown(_) => "max_down",
+            Alarm::NotOurs => "not_ours",
+            Alarm::Contested => "contested",
+        }
+    }
+}
+
 /// The alarms, each with the backends that it is about.
 pub type Alarms = BTreeMap<Alarm, BTreeSet<IpAddr>>;
 
 /// All that hold now. Where every backend is up and none has failed, it compares none of them.
-pub fn alarms(fleet: &mut Fleet, now: Instant) -> Alarms {
+pub fn alarms(fleet: &Fleet, now: Instant) -> Alarms {
     let mut alarms = Alarms::new();
-    let is_well = |member: &Member| !has_failed(member) && !member.is_down_or_going();
-    if fleet.members().all(|(_, member)| is_well(member)) {
+    if is_all_well(fleet) {
         return alarms;
     }
-    fleet.measure();
-    let fleet = &*fleet;
+    let compared = fleet.compared();
+    let fleet = &compared;
     let mut failed = Vec::new();
     for (address, member) in fleet.members().filter(|(_, member)| stays_up(member)) {
         let spared = spared_for(fleet, member);
@@ -76,6 +90,12 @@ pub fn alarms(fleet: &mut Fleet, now: Instant) -> Alarms {
     alarms
 }
 
+/// Whether every backend is up and none has failed.
+pub fn is_all_well(fleet: &Fleet) -> bool {
+    let mut members = fleet.members();
+    members.all(|(_, member)| !has_failed(member) && !member.is_down_or_going())
+}
+
 fn add(alarms: &mut Alarms, alarm: Alarm, address: IpAddr) {
     alarms.entry(alarm).or_default().insert(address);
 }
@@ -91,7 +111,7 @@ fn stays_up(member: &Member) -> bool {
 
 /// The checks at which this failed backend stops for something that too few others are spared, where
 /// nothing else speaks against it.
-fn spared_for(fleet: &Fleet, member: &Member) -> Vec<Alarm> {
+fn spared_for(fleet: &Compared<'_>, member: &Member) -> Vec<Alarm> {
     let evidence = &member.evidence;
     if evidence.age() == Age::OfFormerServices {
         return Vec::new();
@@ -118,7 +138,10 @@ fn spared_for(fleet: &Fleet, member: &Member) -> Vec<Alarm> {
 /// Of the failed backends those that stop where no other one is known to get further, since theirs meets
 /// a fault of this machine, or a shared one. Others of their tags stand, so it is not for lack of a refuge
 /// that they stay up.
-fn no_lower_than_others(fleet: &Fleet, failed: &[(IpAddr, &Member)]) -> Vec<(IpAddr, Alarm)> {
+fn no_lower_than_others(
+    fleet: &Compared<'_>,
+    failed: &[(IpAddr, &Member)],
+) -> Vec<(IpAddr, Alarm)> {
     let bar = fleet.bar();
     if fleet.rules().brake == Brake::Off || failed.iter().all(|(_, member)| bar.has_failed(member))
     {
@@ -169,7 +192,12 @@ fn without_refuge<'a>(
 }
 
 /// Why a healthy backend that is listed down stays so until somebody looks at it.
-fn kept_down(fleet: &Fleet, address: IpAddr, member: &Member, now: Instant) -> Option<Alarm> {
+fn kept_down(
+    fleet: &Compared<'_>,
+    address: IpAddr,
+    member: &Member,
+    now: Instant,
+) -> Option<Alarm> {
     let healthy = matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)));
     let is_wanted_up = healthy || fleet.bar().stands(member);
     if !is_wanted_up || member.listed.state == HostState::Up || member.is_coming_up() {
@@ -180,6 +208,7 @@ fn kept_down(fleet: &Fleet, address: IpAddr, member: &Member, now: Instant) -> O
         address,
         member,
         action: Action::MarkUp,
+        turn: fleet.turn(address, Action::MarkUp, now),
         now,
     };
     let held = |hold: Option<Hold>| hold.map(|hold| hold.reason);

@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::evidence::{Failing, Reach};
-use super::{Action, Age, Fleet, Hold, Member, Need, Question, Reason};
+use super::{Action, Age, Compared, Hold, Member, Need, Question, Reason};
 use crate::backend::Tag;
 use crate::config::settings::Brake;
 use crate::outcome::{Blame, Fault, Stage};
@@ -251,8 +251,7 @@ fn hold_down(question: &Question<'_>) -> Option<Hold> {
         let hold = hold_for(question, failing)?;
         first.get_or_insert(hold);
     }
-    // A verdict of other services, or of a series that has begun anew: the next one tells.
-    first.or_else(|| Some(question.hold(Reason::Stale)))
+    first
 }
 
 /// What holds a down for this service.
@@ -346,7 +345,7 @@ fn refuge_awaited(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
 
 /// Those that had a sound round since this service fails, and still stand.
 fn standing_refuges<'a>(
-    fleet: &'a Fleet,
+    fleet: &'a Compared<'a>,
     member: &'a Member,
     failing: &'a Failing,
 ) -> impl Iterator<Item = (IpAddr, Instant)> + 'a {
@@ -364,9 +363,7 @@ fn standing_refuges<'a>(
 /// The backend to probe at once when an attempt on this one has failed: of those that could take its
 /// users the one with the latest sound round. None where the failure has no consequence, or while a
 /// round begun since has been sound.
-pub fn control(fleet: &mut Fleet, address: IpAddr) -> Option<IpAddr> {
-    fleet.measure();
-    let fleet = &*fleet;
+pub fn control(fleet: &Compared<'_>, address: IpAddr) -> Option<IpAddr> {
     let member = fleet.member(address)?;
     let bar = fleet.bar();
     let mut judged = member
@@ -386,7 +383,7 @@ pub fn control(fleet: &mut Fleet, address: IpAddr) -> Option<IpAddr> {
     candidate(fleet, address)
 }
 
-fn candidate(fleet: &Fleet, address: IpAddr) -> Option<IpAddr> {
+fn candidate(fleet: &Compared<'_>, address: IpAddr) -> Option<IpAddr> {
     let member = fleet.member(address)?;
     let bar = fleet.bar();
     let could = |other: &Member| {

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::fleet::Tally;
-use super::{Action, Alarm, Fleet, Hold, Member, Question, Reason};
+use super::{Action, Alarm, Compared, Fleet, Hold, Member, Question, Reason};
 use crate::backend::Tag;
 use crate::config::settings::Brake;
 
@@ -36,7 +36,7 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
 /// Of these failed backends, which are still up, those that a limit keeps up. It does not matter which
 /// of them are taken down: as many as may be are left out, those that failed first.
 pub(super) fn kept_up(
-    fleet: &Fleet,
+    fleet: &Compared<'_>,
     failed: &[(IpAddr, &Member)],
     now: Instant,
 ) -> Vec<(IpAddr, Alarm)> {
@@ -70,7 +70,7 @@ fn due(fleet: &Fleet, member: &Member) -> Option<Instant> {
     Some(member.evidence.failed_since()? + fleet.rules().down_delay)
 }
 
-fn is_over_delay_limit(fleet: &Fleet) -> bool {
+fn is_over_delay_limit(fleet: &Compared<'_>) -> bool {
     let limit = fleet.rules().down_delay_limit;
     limit.map_or(false, |limit| fleet.down_or_due() > limit as usize)
 }

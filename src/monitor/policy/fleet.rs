@@ -2,6 +2,7 @@
 //!
 //! It takes in what happened (`on_*`) and answers nothing but what changed; the rules read it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use super::bar::{Bar, Login};
 use super::evidence::{Asked, Round};
 use super::member::{Answer, Member, Memory};
 use super::rank::Turn;
-use super::{Action, Sync};
+use super::{needs_comparison, Action, Compared, Judgement, Sync};
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::settings::Rules;
 use crate::outcome::Blame;
@@ -88,12 +89,33 @@ impl Tally {
     }
 }
 
+/// Who made a state that the director lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum By {
+    /// This monitor.
+    Us,
+    /// An administrator or another monitor.
+    Other,
+    /// It was so when this monitor first read of it, or a restarted director has lost its memory.
+    Unknown,
+}
+
+/// A state that the list shows now and did not show before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub address: IpAddr,
+    pub to: HostState,
+    pub by: By,
+}
+
 /// What a list brought.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     pub joined: Vec<IpAddr>,
     pub left: Vec<IpAddr>,
-    /// States that changed and not by our doing.
+    /// Every state that changed.
+    pub shown: Vec<Shown>,
+    /// Those that did so not by our doing.
     pub news: Vec<News>,
     /// Backends whose state is not what a command answered with `OK` should have made of it.
     pub unobserved: Vec<IpAddr>,
@@ -151,8 +173,11 @@ impl Fleet {
             .filter(move |(_, member)| member.listed.tag == *tag)
     }
 
-    pub(super) fn member_mut(&mut self, address: IpAddr) -> Option<&mut Member> {
-        self.members.get_mut(&address)
+    /// What was decided about this backend, for when it is asked about again.
+    pub fn on_judged(&mut self, address: IpAddr, judgement: &Judgement) {
+        if let Some(member) = self.members.get_mut(&address) {
+            member.turn = judgement.turn;
+        }
     }
 
     pub fn member(&self, address: IpAddr) -> Option<&Member> {
@@ -171,32 +196,42 @@ impl Fleet {
         self.tallies.get(tag).copied().unwrap_or_default()
     }
 
-    /// How many are listed down, by whomever, going down, or failed and to be taken down.
-    pub(super) fn down_or_due(&self) -> usize {
-        self.down_or_due
-            .expect("the rules are asked after `measure`")
-    }
-
-    /// Compares the backends with each other, unless nothing has changed since.
-    pub(super) fn measure(&mut self) {
+    /// Keeps the comparison of the backends with each other, unless nothing has changed since: for those
+    /// who ask about many backends in turn.
+    pub fn measure(&mut self) {
         if self.bar.is_none() {
             self.bar = Some(Bar::measure(self.members.values()));
             self.down_or_due = None;
         }
         if self.down_or_due.is_none() {
-            let bar = self.bar();
-            let is_due = |(_, member): &(IpAddr, &Member)| {
-                member.is_down_or_going() || bar.has_failed(member)
-            };
-            self.down_or_due = Some(self.members().filter(is_due).count());
+            self.down_or_due = Some(self.compared().down_or_due());
         }
     }
 
-    /// What `measure` has found. It is called before any rule is asked.
-    pub(super) fn bar(&self) -> &Bar {
-        self.bar
-            .as_ref()
-            .expect("the rules are asked after `measure`")
+    /// The same before this backend is asked about, if what is wanted of it depends on the others.
+    pub fn measure_for(&mut self, address: IpAddr) {
+        if self.member(address).map_or(false, needs_comparison) {
+            self.measure();
+        }
+    }
+
+    /// With the comparison that is kept, or else one made now.
+    pub fn compared(&self) -> Compared<'_> {
+        let bar = match &self.bar {
+            Some(bar) => Cow::Borrowed(bar),
+            None => Cow::Owned(Bar::measure(self.members.values())),
+        };
+        let down_or_due = match (&self.bar, self.down_or_due) {
+            (Some(_), Some(down_or_due)) => down_or_due,
+            _ => self.count_down_or_due(&bar),
+        };
+        Compared::new(self, bar, down_or_due)
+    }
+
+    fn count_down_or_due(&self, bar: &Bar) -> usize {
+        let members = self.members().map(|(_, member)| member);
+        let due = members.filter(|member| member.is_down_or_going() || bar.has_failed(member));
+        due.count()
     }
 
     pub fn sync(&self) -> Sync {

@@ -16,8 +16,10 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         _ => return None,
     };
     let of_these = evidence.age() == Age::OfTheseServices;
-    if of_these && newest.map_or(false, |began| began >= question.member.news) {
-        return None;
+    if !of_these || newest.map_or(true, |began| began < question.member.news) {
+        return Some(question.hold_for(Reason::Stale, Need::Probe(vec![question.address])));
     }
-    Some(question.hold_for(Reason::Stale, Need::Probe(vec![question.address])))
+    // A verdict of a series that has begun anew: the next one tells.
+    let for_good = evidence.failing().iter().any(|failing| failing.for_good);
+    (question.acts_on_failure() && !for_good).then(|| question.hold(Reason::Stale))
 }

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::{Action, Fleet, Hold, Question, Reason};
+use super::{Action, Compared, Hold, Question, Reason};
 use crate::backend::{HostState, Stamp, Tag};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -231,7 +231,7 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
 }
 
 /// The backend to bring up at once because its tag has none that is, or is about to be, up.
-fn first_aid(fleet: &Fleet, tag: &Tag) -> Option<IpAddr> {
+fn first_aid(fleet: &Compared<'_>, tag: &Tag) -> Option<IpAddr> {
     let mut first = None;
     for (address, member) in fleet.of_tag(tag) {
         if member.listed.state == HostState::Up || member.is_coming_up() {

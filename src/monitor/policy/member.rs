@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bar::Login;
 use super::drain::Users;
-use super::fleet::Counted;
+use super::fleet::{By, Counted, Shown};
 use super::hold::Contest;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
@@ -143,6 +143,12 @@ impl Member {
         self.debt.is_none() && self.users.left_since().is_some()
     }
 
+    /// Whether the director has listed no users since it is down.
+    pub fn is_drained(&self) -> bool {
+        let drained = self.users.drained();
+        self.listed.state == HostState::Down && drained == Some(self.listed.changed)
+    }
+
     /// What has to outlive the process.
     pub fn memory(&self) -> Memory {
         Memory {
@@ -155,7 +161,7 @@ impl Member {
 
     /// Its vhost count in every weighing. A director before 2.2.19 lists a down backend with 0: there it
     /// is what the backend had before, or Dovecot's default where nobody here has seen it up.
-    pub(super) fn weight(&self) -> u64 {
+    pub fn weight(&self) -> u64 {
         u64::from(match self.listed.is_down_by_vhost_count() {
             true => self.vhosts_before.unwrap_or(DEFAULT_VHOSTS),
             false => self.listed.vhosts,
@@ -357,11 +363,19 @@ impl Member {
         let (from, to) = (self.listed.state, listed.state);
         let ours = self.expects(to);
         let changed = (from, self.listed.changed) != (to, listed.changed);
+        let forgets = self.forgets(&listed, sync, began);
+        if changed {
+            let by = match (ours, forgets) {
+                (true, _) => By::Us,
+                (false, false) => By::Other,
+                (false, true) => By::Unknown,
+            };
+            changes.shown.push(Shown { address, to, by });
+        }
         if changed && !ours {
             self.news = began;
             changes.news.push(News { address, from, to });
         }
-        let forgets = self.forgets(&listed, sync, began);
         if !forgets {
             self.take_in_acts(&listed, hold, began);
         }

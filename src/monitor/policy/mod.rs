@@ -1,8 +1,9 @@
 //! Decides, from what the director lists and what the probes found, what to tell the director.
 //!
 //! Level, not edge: `decide` compares what is wanted with what is listed and depends on no moment
-//! having been seen. One file a rule; each may hold an action back, with its reason. Pure: no
-//! socket, clock, channel or log; the time is passed in.
+//! having been seen. One file a rule; each may hold an action back, with its reason. Asking changes
+//! nothing: `explain` gives the answer of each rule by the same walk. Pure: no socket, clock, channel or
+//! log; the time is passed in.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,11 +14,15 @@ use crate::config::settings::DrainMode;
 use crate::outcome::Stage;
 use crate::schedule::Verdict;
 
+use rank::Turn;
+
 mod alarms;
 mod bar;
 mod brake;
+mod compared;
 mod drain;
 mod evidence;
+mod explanation;
 mod fleet;
 mod fresh;
 mod hold;
@@ -32,11 +37,13 @@ mod tests;
 
 pub use crate::pool::Action;
 
-pub use alarms::{alarms, Alarm, Alarms};
+pub use alarms::{alarms, is_all_well, Alarm, Alarms};
 pub use bar::{control, Login};
+pub use compared::Compared;
 pub use drain::{Debt, Drain};
 pub use evidence::{Age, Evidence, Failing};
-pub use fleet::{Changes, Fleet, News};
+pub use explanation::{explain, Explanation, RuleAnswer};
+pub use fleet::{By, Changes, Fleet, News, Shown};
 pub use member::{Answer, Member, Memory};
 pub use ownership::OwnDown;
 pub use rank::turn_delay;
@@ -44,6 +51,7 @@ pub use ring::Sync;
 
 /// What is to be done about one backend now.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub enum Decision {
     Act(Action),
     Hold(Hold),
@@ -178,6 +186,68 @@ impl Reason {
     }
 }
 
+#[cfg(test)]
+impl Reason {
+    /// For tests that go over all of them.
+    pub(crate) fn one_of_each() -> Vec<Reason> {
+        let (service, stage) = (0, Stage::Login);
+        let address: IpAddr = [192, 0, 2, 1].into();
+        let tag = Tag::default;
+        let reasons = vec![
+            Reason::InFlight,
+            Reason::NotListedYet,
+            Reason::SetBack,
+            Reason::Shared { service, stage },
+            Reason::PeersAwaited { service, stage },
+            Reason::Stale,
+            Reason::Silent,
+            Reason::RingUnsynced,
+            Reason::NotOurs { address },
+            Reason::Contested { address },
+            Reason::Unsteady,
+            Reason::RefugeAwaited { candidate: address },
+            Reason::FailureAwaited { refuge: address },
+            Reason::NoRefuge(tag()),
+            Reason::DownDelay,
+            Reason::DownDelayLimit,
+            Reason::MaxDown(tag()),
+            Reason::DrainPause,
+            Reason::OthersDrain,
+            Reason::Turn,
+        ];
+        let places: Vec<usize> = reasons.iter().map(Reason::place).collect();
+        let all: Vec<usize> = (0..=Reason::Turn.place()).collect();
+        assert_eq!(places, all, "in the order of the enum, none left out");
+        reasons
+    }
+
+    /// Closed, so that a new reason is not forgotten above. The last one has the highest number.
+    fn place(&self) -> usize {
+        match self {
+            Reason::InFlight => 0,
+            Reason::NotListedYet => 1,
+            Reason::SetBack => 2,
+            Reason::Shared { .. } => 3,
+            Reason::PeersAwaited { .. } => 4,
+            Reason::Stale => 5,
+            Reason::Silent => 6,
+            Reason::RingUnsynced => 7,
+            Reason::NotOurs { .. } => 8,
+            Reason::Contested { .. } => 9,
+            Reason::Unsteady => 10,
+            Reason::RefugeAwaited { .. } => 11,
+            Reason::FailureAwaited { .. } => 12,
+            Reason::NoRefuge(_) => 13,
+            Reason::DownDelay => 14,
+            Reason::DownDelayLimit => 15,
+            Reason::MaxDown(_) => 16,
+            Reason::DrainPause => 17,
+            Reason::OthersDrain => 18,
+            Reason::Turn => 19,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -222,10 +292,12 @@ impl fmt::Display for Reason {
 
 /// One action that is wanted, put before the rules.
 struct Question<'a> {
-    fleet: &'a Fleet,
+    fleet: &'a Compared<'a>,
     address: IpAddr,
     member: &'a Member,
     action: Action,
+    /// When this monitor may move, once no other rule holds the action.
+    turn: Turn,
     now: Instant,
 }
 
@@ -264,64 +336,109 @@ impl Question<'_> {
     }
 }
 
-/// In the order asked: the first that holds, holds. Rank comes after all of them.
-const RULES: [fn(&Question<'_>) -> Option<Hold>; 8] = [
-    settle::hold,
-    fresh::hold,
-    ring::hold,
-    ownership::hold,
-    hold::hold,
-    bar::hold,
-    brake::hold,
-    drain::hold,
+/// A row of the table of rules.
+struct Row {
+    /// Those whose reasons it gives, in the order in which it looks at them.
+    rules: &'static [Rule],
+    ask: fn(&Question<'_>) -> Option<Hold>,
+}
+
+/// In the order asked: the first that holds, holds.
+const RULES: [Row; 9] = [
+    Row {
+        rules: &[Rule::Settle],
+        ask: settle::hold,
+    },
+    Row {
+        rules: &[Rule::Fresh],
+        ask: fresh::hold,
+    },
+    Row {
+        rules: &[Rule::Ring],
+        ask: ring::hold,
+    },
+    Row {
+        rules: &[Rule::Ownership],
+        ask: ownership::hold,
+    },
+    Row {
+        rules: &[Rule::Hold],
+        ask: hold::hold,
+    },
+    // One failed service that neither holds is enough.
+    Row {
+        rules: &[Rule::Bar, Rule::Refuge],
+        ask: bar::hold,
+    },
+    Row {
+        rules: &[Rule::Brake],
+        ask: brake::hold,
+    },
+    Row {
+        rules: &[Rule::Drain],
+        ask: drain::hold,
+    },
+    Row {
+        rules: &[Rule::Rank],
+        ask: rank::hold,
+    },
 ];
 
-/// What is to be done about this backend. A backend that is not listed: nothing.
-///
-/// The fleet remembers since when an action is past all other rules, which is what rank counts from.
+/// What the rules say, and what the fleet is to remember of it (`Fleet::on_judged`).
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
-pub fn decide(fleet: &mut Fleet, address: IpAddr, now: Instant) -> Decision {
-    if fleet.member(address).map_or(false, needs_comparison) {
-        fleet.measure();
-    }
-    let decision = judge(fleet, address, now);
-    let turn = match (&decision, question(fleet, address, now)) {
-        (Decision::Act(action), Some(question))
-            if *action == Action::MarkUp || question.acts_on_failure() =>
-        {
-            Some(fleet.turn(address, *action, now))
-        }
-        _ => None,
-    };
-    if let Some(member) = fleet.member_mut(address) {
-        member.turn = turn;
-    }
-    match (turn, question(fleet, address, now)) {
-        (Some(turn), Some(question)) => {
-            rank::hold(&question, turn).map_or(decision, Decision::Hold)
-        }
-        _ => decision,
-    }
+pub struct Judgement {
+    pub decision: Decision,
+    /// Since when the action is past all rules but rank, which is what rank counts from.
+    turn: Option<Turn>,
 }
 
-fn judge(fleet: &Fleet, address: IpAddr, now: Instant) -> Decision {
-    let question = match question(fleet, address, now) {
+/// What is to be done about this backend. A backend that is not listed: nothing. The comparison of all
+/// backends is made anew unless `Fleet::measure` has kept it.
+pub fn decide(fleet: &Fleet, address: IpAddr, now: Instant) -> Judgement {
+    if !fleet.member(address).map_or(false, needs_comparison) {
+        return Judgement {
+            decision: Decision::Nothing,
+            turn: None,
+        };
+    }
+    let compared = fleet.compared();
+    let question = match question(&compared, address, now) {
         Some(question) => question,
-        None => return Decision::Nothing,
+        None => {
+            return Judgement {
+                decision: Decision::Nothing,
+                turn: None,
+            };
+        }
     };
-    match RULES.iter().find_map(|rule| rule(&question)) {
-        Some(hold) => Decision::Hold(hold),
-        None => Decision::Act(question.action),
+    let held = first_hold(&question);
+    let is_past_all_but_rank = held
+        .as_ref()
+        .map_or(true, |hold| hold.reason.rule() == Rule::Rank);
+    Judgement {
+        turn: (is_past_all_but_rank && rank::concerns(&question)).then_some(question.turn),
+        decision: held.map_or(Decision::Act(question.action), Decision::Hold),
     }
 }
 
-fn question(fleet: &Fleet, address: IpAddr, now: Instant) -> Option<Question<'_>> {
-    let member = fleet.member(address)?;
+fn first_hold(question: &Question<'_>) -> Option<Hold> {
+    RULES.iter().find_map(|row| {
+        let hold = (row.ask)(question)?;
+        debug_assert!(row.rules.contains(&hold.reason.rule()), "{hold:?}");
+        Some(hold)
+    })
+}
+
+fn question<'a>(compared: &'a Compared<'a>, address: IpAddr, now: Instant) -> Option<Question<'a>> {
+    let member = compared.member(address)?;
+    let action = wanted(compared, member)?;
     Some(Question {
-        fleet,
+        fleet: compared,
         address,
         member,
-        action: wanted(fleet, member)?,
+        action,
+        turn: compared.turn(address, action, now),
         now,
     })
 }
@@ -334,7 +451,7 @@ fn needs_comparison(member: &Member) -> bool {
 
 /// The difference between what the probes say and what the list shows. What only shared faults speak
 /// against is wanted up where it gets as far as the others.
-fn wanted(fleet: &Fleet, member: &Member) -> Option<Action> {
+fn wanted(fleet: &Compared<'_>, member: &Member) -> Option<Action> {
     match (member.listed.state, member.evidence.verdict()) {
         (HostState::Up, Some(Verdict::Failed { .. })) => Some(Action::MarkDown),
         (HostState::Down, Some(Verdict::Healthy(_))) => Some(Action::MarkUp),

@@ -29,7 +29,17 @@ impl Turn {
     }
 }
 
-pub(super) fn hold(question: &Question<'_>, turn: Turn) -> Option<Hold> {
+/// Whether monitors take turns at it: at what each of them finds out for itself. What is owed is for who
+/// owes it.
+pub(super) fn concerns(question: &Question<'_>) -> bool {
+    question.action == Action::MarkUp || question.acts_on_failure()
+}
+
+pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
+    if !concerns(question) {
+        return None;
+    }
+    let turn = question.turn;
     if question.now < turn.due {
         return Some(question.hold_until(Reason::Turn, turn.due));
     }

@@ -4,6 +4,7 @@ mod alarms;
 mod bar;
 mod brake;
 mod drain;
+mod explanation;
 mod fresh;
 mod hold;
 mod local;
@@ -40,6 +41,35 @@ const OWES: Memory = Memory {
     drained: None,
     contests: 0,
 };
+
+/// As the engine does it, which remembers what was decided; and what is explained is what was decided.
+fn decide(fleet: &mut Fleet, address: IpAddr, now: Instant) -> Decision {
+    fleet.measure_for(address);
+    let judgement = super::decide(fleet, address, now);
+    let explanation = explain(&fleet.compared(), address, now);
+    fleet.on_judged(address, &judgement);
+    let decision = match &explanation {
+        None => Decision::Nothing,
+        Some(explanation) => match explanation.hold() {
+            Some(hold) => Decision::Hold(hold.clone()),
+            None => Decision::Act(explanation.action),
+        },
+    };
+    assert_eq!(decision, judgement.decision);
+    decision
+}
+
+fn control(fleet: &mut Fleet, address: IpAddr) -> Option<IpAddr> {
+    fleet.measure();
+    super::control(&fleet.compared(), address)
+}
+
+fn alarms(fleet: &mut Fleet, now: Instant) -> Alarms {
+    if !is_all_well(fleet) {
+        fleet.measure();
+    }
+    super::alarms(fleet, now)
+}
 
 fn address(number: u8) -> IpAddr {
     Ipv4Addr::new(192, 0, 2, number).into()
@@ -157,6 +187,7 @@ impl Bench {
                 began,
                 latency,
                 delivery: None,
+                evidence: Default::default(),
                 logged_in: false,
                 result,
             },

@@ -163,6 +163,7 @@ fn with_many_backends_it_is_written_more_rarely() {
             members: backends.collect(),
             readiness: Readiness::Synced,
             movers_before: 0,
+            place: Place::default(),
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
         };

@@ -2,7 +2,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::nid::Nid;
+use openssl::ssl::SslRef;
 use openssl::x509::{GeneralNameRef, X509Ref, X509};
 
 use crate::outcome::PresentedNames;
@@ -13,18 +15,48 @@ const MOST: usize = 4;
 /// Bytes of one. The longest that DNS knows is longer, and no help in a message.
 const LONGEST: usize = 100;
 
-/// What is kept of a certificate that a server presented. Its dates can stand here, too.
+/// What is kept of a certificate that a server presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerCertificate {
     pub names: PresentedNames,
+    /// The last second of its validity, since 1970.
+    pub not_after: i64,
+    /// The earliest such second among all that came with it, where those were read, too.
+    pub chain_not_after: i64,
 }
 
 impl ServerCertificate {
-    pub(super) fn from_der(der: &[u8]) -> Option<ServerCertificate> {
+    /// Of the server's own alone.
+    pub fn from_der(der: &[u8]) -> Option<ServerCertificate> {
         let certificate = X509::from_der(der).ok()?;
-        let names = names_in(&certificate);
-        Some(ServerCertificate { names })
+        ServerCertificate::of(&certificate)
     }
+
+    /// With all that the server sent.
+    pub(super) fn of_handshake(ssl: &SslRef) -> Option<ServerCertificate> {
+        let certificate = ssl.peer_certificate()?;
+        let mut own = ServerCertificate::of(&certificate)?;
+        for certificate in ssl.peer_cert_chain().into_iter().flatten() {
+            if let Some(seconds) = since_1970(certificate.not_after()) {
+                own.chain_not_after = own.chain_not_after.min(seconds);
+            }
+        }
+        Some(own)
+    }
+
+    fn of(certificate: &X509Ref) -> Option<ServerCertificate> {
+        let not_after = since_1970(certificate.not_after())?;
+        Some(ServerCertificate {
+            names: names_in(certificate),
+            not_after,
+            chain_not_after: not_after,
+        })
+    }
+}
+
+fn since_1970(time: &Asn1TimeRef) -> Option<i64> {
+    let span = Asn1Time::from_unix(0).ok()?.diff(time).ok()?;
+    Some(i64::from(span.days) * 24 * 3600 + i64::from(span.secs))
 }
 
 /// The names that count: those of the extension, and only without any the common name.

@@ -271,7 +271,7 @@ fn the_server_is_told_a_dns_name_and_never_an_address() {
             sender.lock().unwrap().send(buffer).unwrap();
         });
         if is_reading {
-            let read = tls.read_certificate(connect(&server, TIMEOUT), name);
+            let read = Tls::read_certificate(connect(&server, TIMEOUT), name);
             assert_eq!(read, None);
         } else {
             let _ = upgrade(&server, &tls, Peer::Named(name), TIMEOUT);
@@ -287,6 +287,22 @@ fn the_server_is_told_a_dns_name_and_never_an_address() {
 }
 
 #[test]
+fn a_read_certificate_says_when_it_expires_and_the_earliest_of_its_chain() {
+    let authority = Authority::new();
+    let expired = tls_server(authority.acceptor("DNS:a.example", Validity::Expired));
+    let read = Tls::read_certificate(connect(&expired, TIMEOUT), "a.example").unwrap();
+    // 2020-02-01 00:00:00 UTC
+    assert_eq!(read.not_after, 1_580_515_200);
+    assert_eq!(read.chain_not_after, read.not_after);
+
+    // The one that is sent with it expires first.
+    let (acceptor, issuer_expires) = authority.with_expired_issuer("DNS:a.example");
+    let read = Tls::read_certificate(connect(&tls_server(acceptor), TIMEOUT), "a.example").unwrap();
+    assert!(read.not_after > issuer_expires, "{read:?}");
+    assert_eq!(read.chain_not_after, issuer_expires);
+}
+
+#[test]
 fn a_refused_certificate_is_told_with_the_names_expected_and_presented() {
     let authority = Authority::new();
     let tls = trusting(Some(authority.certificate()));
@@ -299,7 +315,7 @@ fn a_refused_certificate_is_told_with_the_names_expected_and_presented() {
         let unread = bad.to_string();
         let expected = format!("expected name \"{name}\" (--ca-file");
         assert!(unread.contains(&expected), "{unread}");
-        let certificate = tls.read_certificate(connect(server, TIMEOUT), name);
+        let certificate = Tls::read_certificate(connect(server, TIMEOUT), name);
         bad.presented = certificate.map(|certificate| certificate.names);
         Fault::CertificateRefused(bad).to_string()
     };

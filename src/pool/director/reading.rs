@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use super::wire::{HostList, Ring, RingState};
-use crate::pool::{Readiness, Reading};
+use crate::pool::{Place, Readiness, Reading};
 
 /// What the director showed at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +23,17 @@ impl From<Lists> for Reading {
             began,
             readiness: ring.state().into(),
             movers_before: ring.movers_before_ours(),
+            place: place(&ring),
             members: hosts.backends,
             acts: hosts.acts,
             malformed: hosts.malformed.and(ring.malformed),
         }
     }
+}
+
+fn place(ring: &Ring) -> Place {
+    let (position, members) = ring.place_of_ours();
+    Place { position, members }
 }
 
 /// An unsynced director keeps HOST-UP and HOST-DOWN waiting for 30 s, and answers HOST-RESET-USERS with an

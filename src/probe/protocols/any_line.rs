@@ -16,13 +16,11 @@ pub(super) const ROW: Row = Row {
         begin: |lines, _| begin(lines),
         // It never asks for TLS, so nothing is left to say.
         resume: |_, _| Ok(Pass::Clean),
-        take_leave: |_| Ok(()),
+        take_leave: None,
     },
 };
 
 fn begin(lines: &mut Lines<'_>) -> Result<Progress, Failure> {
-    match lines.read() {
-        Ok(_) => Ok(Progress::Done(Pass::Clean)),
-        Err(fault) => Err(Failure::new(Stage::Greeting, fault)),
-    }
+    lines.stage(Stage::Greeting, |lines| lines.read().map(drop))?;
+    Ok(Progress::Done(Pass::Clean))
 }

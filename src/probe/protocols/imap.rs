@@ -7,6 +7,8 @@ mod login;
 mod mailbox;
 mod response;
 
+use std::ops::ControlFlow;
+
 use self::login::Answer;
 use self::response::Reply;
 use crate::account::Account;
@@ -38,7 +40,7 @@ pub(super) const ROW: Row = Row {
     dialogue: Dialogue {
         begin,
         resume,
-        take_leave,
+        take_leave: Some(take_leave),
     },
 };
 
@@ -70,7 +72,7 @@ const LOGOUT: &str = "a5";
 const CAPABILITY_INSIDE: &str = "a6";
 
 fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
-    let greeting = greet(lines).map_err(|fault| Failure::new(Stage::Greeting, fault))?;
+    let greeting = lines.stage(Stage::Greeting, greet)?;
     let announced = match greeting {
         // No STARTTLS can follow a PREAUTH (RFC 3501 6.2.1), so one that was put in place of another
         // greeting must not get past a requirement.
@@ -92,10 +94,12 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
     };
     let capabilities = match announced {
         Some(capabilities) => capabilities,
-        None => ask_capabilities(lines, CAPABILITY)?,
+        None => lines.stage(Stage::Capability, |lines| {
+            ask_capabilities(lines, CAPABILITY)
+        })?,
     };
     if check.way(capabilities.starttls)? == Way::StartTls {
-        start_tls(lines)?;
+        lines.stage(Stage::StartTls, start_tls)?;
         return Ok(Progress::StartTls);
     }
     enter(lines, check, account, capabilities, check.channel).map(Progress::Done)
@@ -107,7 +111,9 @@ fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
         Some(account) => account,
         None => return Ok(Pass::Clean),
     };
-    let capabilities = ask_capabilities(lines, CAPABILITY_UNDER_TLS)?;
+    let capabilities = lines.stage(Stage::Capability, |lines| {
+        ask_capabilities(lines, CAPABILITY_UNDER_TLS)
+    })?;
     enter(lines, check, account, capabilities, Channel::Encrypted)
 }
 
@@ -119,20 +125,25 @@ fn enter(
     capabilities: Capabilities,
     channel: Channel,
 ) -> Result<Pass, Failure> {
-    let answer = if capabilities.take_password(check.auth, channel) {
-        login::log_in(lines, account, check.auth, capabilities)
-    } else {
-        Ok(Answer::PlaintextDisabled)
-    };
-    let failed = |fault| Failure::new(Stage::Login, fault);
-    match answer.map_err(failed)? {
-        Answer::In(told) => mailbox::work(lines, check, told),
-        Answer::PlaintextDisabled => Entry::PlaintextDisabled
-            .without_work(check.work)
-            .map_err(failed),
-        Answer::GoOn => Err(failed(Fault::Malformed(Quote::new(
-            "asks for more after the password",
-        )))),
+    let access = lines.stage(Stage::Login, |lines| {
+        let answer = if capabilities.take_password(check.auth, channel) {
+            login::log_in(lines, account, check.auth, capabilities)?
+        } else {
+            Answer::PlaintextDisabled
+        };
+        match answer {
+            Answer::In(told) => Ok(ControlFlow::Continue(told)),
+            Answer::PlaintextDisabled => Entry::PlaintextDisabled
+                .without_work(check.work)
+                .map(ControlFlow::Break),
+            Answer::GoOn => Err(Fault::Malformed(Quote::new(
+                "asks for more after the password",
+            ))),
+        }
+    })?;
+    match access {
+        ControlFlow::Continue(told) => mailbox::work(lines, check, told),
+        ControlFlow::Break(pass) => Ok(pass),
     }
 }
 
@@ -226,14 +237,11 @@ impl Capabilities {
     }
 }
 
-fn ask_capabilities(lines: &mut Lines<'_>, tag: &str) -> Result<Capabilities, Failure> {
-    let failed = |fault| Failure::new(Stage::Capability, fault);
-    lines
-        .send(format!("{tag} CAPABILITY\r\n").as_bytes())
-        .map_err(failed)?;
+fn ask_capabilities(lines: &mut Lines<'_>, tag: &str) -> Result<Capabilities, Fault> {
+    lines.send(format!("{tag} CAPABILITY\r\n").as_bytes())?;
     let mut told = None;
     loop {
-        let line = lines.read().map_err(failed)?;
+        let line = lines.read()?;
         match Reply::parse(line, tag) {
             Reply::Untagged(response) => told = Capabilities::parse(response).or(told),
             // The tag and the word decide. A server that answers without a list works, and has told
@@ -242,34 +250,23 @@ fn ask_capabilities(lines: &mut Lines<'_>, tag: &str) -> Result<Capabilities, Fa
                 let told = Capabilities::in_code(text).or(told);
                 return Ok(told.unwrap_or_default());
             }
-            Reply::No(text) | Reply::Bad(text) => {
-                return Err(failed(Fault::Unavailable(Quote::new(text))));
-            }
-            Reply::Bye(text) => return Err(failed(Fault::Bye(Quote::new(text)))),
-            Reply::Continue | Reply::Other => {
-                return Err(failed(Fault::Malformed(Quote::new(line))));
-            }
+            Reply::No(text) | Reply::Bad(text) => return Err(Fault::Unavailable(Quote::new(text))),
+            Reply::Bye(text) => return Err(Fault::Bye(Quote::new(text))),
+            Reply::Continue | Reply::Other => return Err(Fault::Malformed(Quote::new(line))),
         }
     }
 }
 
-fn start_tls(lines: &mut Lines<'_>) -> Result<(), Failure> {
-    let failed = |fault| Failure::new(Stage::StartTls, fault);
-    lines
-        .send(format!("{STARTTLS} STARTTLS\r\n").as_bytes())
-        .map_err(failed)?;
+fn start_tls(lines: &mut Lines<'_>) -> Result<(), Fault> {
+    lines.send(format!("{STARTTLS} STARTTLS\r\n").as_bytes())?;
     loop {
-        let line = lines.read().map_err(failed)?;
+        let line = lines.read()?;
         match Reply::parse(line, STARTTLS) {
             Reply::Untagged(_) => {}
             Reply::Ok(_) => return Ok(()),
-            Reply::No(text) | Reply::Bad(text) => {
-                return Err(failed(Fault::Unavailable(Quote::new(text))));
-            }
-            Reply::Bye(text) => return Err(failed(Fault::Bye(Quote::new(text)))),
-            Reply::Continue | Reply::Other => {
-                return Err(failed(Fault::Malformed(Quote::new(line))));
-            }
+            Reply::No(text) | Reply::Bad(text) => return Err(Fault::Unavailable(Quote::new(text))),
+            Reply::Bye(text) => return Err(Fault::Bye(Quote::new(text))),
+            Reply::Continue | Reply::Other => return Err(Fault::Malformed(Quote::new(line))),
         }
     }
 }

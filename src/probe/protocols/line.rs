@@ -1,11 +1,14 @@
 //! Lines over a stream: bounded reading, and one write a command.
 //!
-//! It owns the two bounds of an attempt (a line's length, all bytes read) and the check that nothing
-//! lies unread when the stream is taken out for TLS. It does not know what a line means.
+//! It owns the two bounds of an attempt (a line's length, all bytes read), the check that nothing
+//! lies unread when the stream is taken out for TLS, and what is shown of a line with a password in it. It
+//! does not know what a line means.
 
 use std::io::{ErrorKind, Read, Write};
 
-use crate::outcome::Fault;
+use zeroize::Zeroizing;
+
+use crate::outcome::{Failure, Fault, Stage};
 
 /// The longest line in bytes, its line feed not counted.
 pub const LONGEST_LINE: usize = 8 * 1024;
@@ -13,8 +16,9 @@ pub const LONGEST_LINE: usize = 8 * 1024;
 /// How many bytes one attempt reads at most, before and after STARTTLS together.
 pub const MOST_TEXT: usize = 64 * 1024;
 
-/// Small, since there is one for each of perhaps thousands of threads, and greetings are short.
-const BUFFER: usize = 1024;
+/// Greetings are short. Of less than 1,033 bytes glibc would keep up to seven for each thread after they
+/// are freed.
+const BUFFER: usize = 2048;
 
 /// How much an attempt may still read. It outlives the change to TLS, so that a server gains
 /// nothing by asking for one.
@@ -35,16 +39,86 @@ pub trait Duplex: Read + Write {}
 
 impl<S: Read + Write> Duplex for S {}
 
+/// Whoever notes what is said, and has the clock that dialogues have not.
+pub trait Observer {
+    /// We have sent this, or something with passwords that is shown like this.
+    fn said(&mut self, text: &[u8]);
+    /// A line of the server's, without its end.
+    fn heard(&mut self, line: &[u8]);
+    /// This stage is over, and went well.
+    fn on_stage(&mut self, stage: Stage);
+}
+
+/// A piece of a line that is sent.
+pub enum Piece<'a> {
+    Open(&'a [u8]),
+    /// A password, or what it can be read from.
+    Secret(&'a [u8]),
+    /// How long a secret is, in digits: that is a part of it.
+    Length(usize),
+}
+
+/// What is sent with a password in it. Nobody sees its bytes but the stream: how it is shown is settled
+/// when it is made, piece by piece.
+pub struct SecretLine {
+    bytes: Zeroizing<Vec<u8>>,
+    shown: Vec<u8>,
+}
+
+impl SecretLine {
+    /// The pieces, and the line's end.
+    pub fn new(pieces: &[Piece<'_>]) -> SecretLine {
+        // Made at its full size: growing would leave unwiped copies of the password behind.
+        let room: usize = pieces.iter().map(|piece| piece.room()).sum();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(room + b"\r\n".len()));
+        let mut shown = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Open(text) => {
+                    bytes.extend_from_slice(text);
+                    shown.extend_from_slice(text);
+                }
+                Piece::Secret(secret) => {
+                    bytes.extend_from_slice(secret);
+                    shown.extend_from_slice(b"<password>");
+                }
+                Piece::Length(length) => {
+                    bytes.extend_from_slice(length.to_string().as_bytes());
+                    shown.extend_from_slice(b"<length>");
+                }
+            }
+        }
+        bytes.extend_from_slice(b"\r\n");
+        SecretLine { bytes, shown }
+    }
+
+    /// Its end counted.
+    pub fn length(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl Piece<'_> {
+    fn room(&self) -> usize {
+        match self {
+            Piece::Open(text) | Piece::Secret(text) => text.len(),
+            Piece::Length(length) => length.to_string().len(),
+        }
+    }
+}
+
 /// A stream of lines that end in LF or CRLF; every other byte is just a byte. The stream stays its owner's, who
 /// turns it to TLS.
 pub struct Lines<'s> {
     stream: &'s mut dyn Duplex,
     budget: Budget,
-    buffer: [u8; BUFFER],
+    /// On the heap: on the stack it would be memory of every thread, also between two probes.
+    buffer: Box<[u8; BUFFER]>,
     start: usize,
     end: usize,
     line: Vec<u8>,
     talk: Talk,
+    observer: Option<&'s mut dyn Observer>,
 }
 
 impl<'s> Lines<'s> {
@@ -57,11 +131,41 @@ impl<'s> Lines<'s> {
         Lines {
             stream,
             budget,
-            buffer: [0; BUFFER],
+            buffer: Box::new([0; BUFFER]),
             start: 0,
             end: 0,
             line: Vec::new(),
             talk: Talk::Open,
+            observer: None,
+        }
+    }
+
+    pub fn observed_by(self, observer: &'s mut dyn Observer) -> Lines<'s> {
+        Lines {
+            observer: Some(observer),
+            ..self
+        }
+    }
+
+    /// A stage of the dialogue: what fails in it fails there.
+    pub fn stage<T>(
+        &mut self,
+        stage: Stage,
+        step: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Result<T, Failure> {
+        let result = step(self).map_err(|fault| Failure::new(stage, fault))?;
+        self.note(|observer| observer.on_stage(stage));
+        Ok(result)
+    }
+
+    /// The same for a stage that failed: where, is known by its failure alone.
+    pub fn end_failed_stage(&mut self, failure: &Failure) {
+        self.note(|observer| observer.on_stage(failure.stage));
+    }
+
+    fn note(&mut self, note: impl FnOnce(&mut dyn Observer)) {
+        if let Some(observer) = &mut self.observer {
+            note(&mut **observer);
         }
     }
 
@@ -77,6 +181,25 @@ impl<'s> Lines<'s> {
 
     /// The next line, without its end.
     pub fn read(&mut self) -> Result<&[u8], Fault> {
+        self.fill_line()?;
+        if let Some(observer) = &mut self.observer {
+            observer.heard(line_in(&self.line));
+        }
+        Ok(line_in(&self.line))
+    }
+
+    /// The same for a line of somebody's mail: nobody else is shown it.
+    pub fn read_mail(&mut self) -> Result<&[u8], Fault> {
+        self.fill_line()?;
+        Ok(line_in(&self.line))
+    }
+
+    /// Says in place of what was not shown what it was.
+    pub fn show_instead(&mut self, text: &str) {
+        self.note(|observer| observer.heard(text.as_bytes()));
+    }
+
+    fn fill_line(&mut self) -> Result<(), Fault> {
         self.line.clear();
         loop {
             let unread = &self.buffer[self.start..self.end];
@@ -89,7 +212,7 @@ impl<'s> Lines<'s> {
             self.start += part.len();
             if feed.is_some() {
                 self.start += 1;
-                return Ok(self.line.strip_suffix(b"\r").unwrap_or(&self.line));
+                return Ok(());
             }
             self.fill()?;
         }
@@ -109,6 +232,7 @@ impl<'s> Lines<'s> {
             self.start += part.len();
             left -= part.len();
         }
+        self.note(|observer| observer.heard(&kept));
         Ok(kept)
     }
 
@@ -117,8 +241,25 @@ impl<'s> Lines<'s> {
         self.talk = Talk::Over;
     }
 
+    pub fn are_over(&self) -> bool {
+        self.talk == Talk::Over
+    }
+
     /// Sends bytes whole. A reply must be awaited before the next call.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.write(bytes)?;
+        self.note(|observer| observer.said(bytes));
+        Ok(())
+    }
+
+    /// The same with a password.
+    pub fn send_secret(&mut self, line: &SecretLine) -> Result<(), Fault> {
+        self.write(&line.bytes)?;
+        self.note(|observer| observer.said(&line.shown));
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         if self.talk == Talk::Over {
             return Err(Fault::Closed);
         }
@@ -148,6 +289,11 @@ impl<'s> Lines<'s> {
             }
         }
     }
+}
+
+/// What was read up to the line feed, without the rest of the line's end.
+fn line_in(read: &[u8]) -> &[u8] {
+    read.strip_suffix(b"\r").unwrap_or(read)
 }
 
 #[cfg(test)]

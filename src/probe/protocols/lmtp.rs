@@ -5,7 +5,7 @@
 use crate::config::settings::Probing;
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::Lines;
-use crate::probe::protocols::smtp::{exchange, read_reply, Class, Reply};
+use crate::probe::protocols::smtp::{exchange, read_reply, Class};
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
@@ -30,7 +30,7 @@ pub(super) const ROW: Row = Row {
     dialogue: Dialogue {
         begin,
         resume,
-        take_leave,
+        take_leave: Some(take_leave),
     },
 };
 
@@ -65,15 +65,15 @@ pub fn is_address(address: &str) -> bool {
 /// Turns to TLS where it is offered, but only if addresses are to be sent: nothing else of this
 /// dialogue is worth hiding, and a greeting should not come to depend on a certificate.
 fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
-    read_reply(lines, |_| {})
-        .and_then(|reply| reply.success_or(Fault::PolicyRefused))
-        .map_err(|fault| Failure::new(Stage::Greeting, fault))?;
-    let offers_tls = say_hello(lines)?;
+    lines.stage(Stage::Greeting, |lines| {
+        read_reply(lines, |_| {})?.success_or(Fault::PolicyRefused)
+    })?;
+    let offers_tls = lines.stage(Stage::Hello, say_hello)?;
     if Delivery::of(check).is_some() && check.way(offers_tls)? == Way::StartTls {
         // 454 4.7.0 says that TLS does not work here (RFC 3207 4): no policy, but the server's trouble.
-        exchange(lines, b"STARTTLS\r\n")
-            .and_then(Reply::success)
-            .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
+        lines.stage(Stage::StartTls, |lines| {
+            exchange(lines, b"STARTTLS\r\n")?.success()
+        })?;
         return Ok(Progress::StartTls);
     }
     deliver(lines, check).map(Progress::Done)
@@ -81,7 +81,7 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
 
 /// Says LHLO anew, for the server has forgotten the first (RFC 3207 4.2).
 fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
-    say_hello(lines)?;
+    lines.stage(Stage::Hello, say_hello)?;
     deliver(lines, check)
 }
 
@@ -90,15 +90,13 @@ fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
 }
 
 /// LHLO; whether STARTTLS is among what the server offers.
-fn say_hello(lines: &mut Lines<'_>) -> Result<bool, Failure> {
-    let failed = |fault| Failure::new(Stage::Hello, fault);
+fn say_hello(lines: &mut Lines<'_>) -> Result<bool, Fault> {
     let mut offers_tls = false;
-    lines.send(LHLO).map_err(failed)?;
-    read_reply(lines, |text| {
+    lines.send(LHLO)?;
+    let reply = read_reply(lines, |text| {
         offers_tls |= after_word(text, "STARTTLS").is_some();
-    })
-    .and_then(|reply| reply.success_or(Fault::PolicyRefused))
-    .map_err(failed)?;
+    })?;
+    reply.success_or(Fault::PolicyRefused)?;
     Ok(offers_tls)
 }
 
@@ -135,13 +133,15 @@ fn deliver(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
         None => return Ok(Pass::Clean),
     };
     let from = check.envelope.from.as_bytes();
-    send_address(lines, "MAIL FROM", from, Fault::SenderRefused)
-        .map_err(|fault| Failure::new(Stage::Sender, fault))?;
+    lines.stage(Stage::Sender, |lines| {
+        send_address(lines, "MAIL FROM", from, Fault::SenderRefused)
+    })?;
     let (Delivery::Named { to } | Delivery::Whole { to }) = delivery;
-    send_address(lines, "RCPT TO", to, Fault::RecipientRefused)
-        .map_err(|fault| Failure::new(Stage::Recipient, fault))?;
+    lines.stage(Stage::Recipient, |lines| {
+        send_address(lines, "RCPT TO", to, Fault::RecipientRefused)
+    })?;
     if let Delivery::Whole { .. } = delivery {
-        send_message(lines, check).map_err(|fault| Failure::new(Stage::Data, fault))?;
+        lines.stage(Stage::Data, |lines| send_message(lines, check))?;
     }
     Ok(Pass::Clean)
 }

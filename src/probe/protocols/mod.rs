@@ -10,6 +10,7 @@ pub mod line;
 pub mod lmtp;
 mod message;
 mod pop3;
+mod repeats;
 mod sasl;
 mod sieve;
 mod smtp;
@@ -19,6 +20,7 @@ pub mod table;
 mod tests;
 pub mod token;
 
+pub use self::repeats::Repeats;
 use self::table::Protocol;
 use crate::account::{Account, Envelope};
 use crate::config::settings::{Auth, StartTls, Steps};
@@ -138,6 +140,9 @@ pub fn begin(
     check: &Check<'_>,
 ) -> Result<Progress, Failure> {
     let result = (protocol.row().dialogue.begin)(lines, check);
+    if let Err(failure) = &result {
+        lines.end_failed_stage(failure);
+    }
     if result != Ok(Progress::StartTls) {
         take_leave(protocol, lines, result.as_ref().err());
     }
@@ -152,6 +157,9 @@ pub fn resume(
     check: &Check<'_>,
 ) -> Result<Pass, Failure> {
     let result = (protocol.row().dialogue.resume)(lines, check);
+    if let Err(failure) = &result {
+        lines.end_failed_stage(failure);
+    }
     take_leave(protocol, lines, result.as_ref().err());
     result
 }
@@ -178,8 +186,12 @@ fn take_leave(protocol: Protocol, lines: &mut Lines<'_>, failure: Option<&Failur
                 | Fault::MessageRefused(_)
         ),
     };
-    if in_step {
-        let _ = (protocol.row().dialogue.take_leave)(lines);
+    let take_leave = match protocol.row().dialogue.take_leave {
+        Some(take_leave) if in_step && !lines.are_over() => take_leave,
+        _ => return,
+    };
+    if let Err(failure) = lines.stage(Stage::Logout, take_leave) {
+        lines.end_failed_stage(&failure);
     }
 }
 
@@ -200,22 +212,9 @@ fn steps_with_login(auth: Auth, further: &[(bool, &str)]) -> Vec<String> {
 /// `auth_master_user_separator`).
 const MASTER_NEEDS_SASL: &str = "a master user can log in by SASL alone";
 
-/// A reply to a login, fit to be shown: withheld if it repeats the password, one line of it, or
-/// enough of a SASL response to read the password from.
+/// A reply to a login, fit to be shown: withheld if it repeats the password.
 fn quote_without_password(reply: &[u8], account: &Account) -> Quote {
-    let repeats = account
-        .password
-        .reveal()
-        .split(|byte| matches!(byte, b'\r' | b'\n'))
-        .any(|part| contains_ignoring_case(reply, part));
-    let repeats_response = || {
-        sasl::plain(account).map_or(false, |response| {
-            response
-                .windows(8)
-                .any(|part| contains_ignoring_case(reply, part))
-        })
-    };
-    if repeats || repeats_response() {
+    if Repeats::of(Some(account)).are_in(reply) {
         Quote::new("(reply withheld, it repeats the password)")
     } else {
         Quote::new(reply)

@@ -4,12 +4,12 @@
 
 mod maildrop;
 
-use zeroize::Zeroizing;
+use std::ops::ControlFlow;
 
 use crate::account::Account;
 use crate::config::settings::{Auth, Pop3Steps, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
-use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::line::{Lines, Piece, SecretLine};
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
@@ -37,7 +37,7 @@ pub(super) const ROW: Row = Row {
     dialogue: Dialogue {
         begin,
         resume,
-        take_leave,
+        take_leave: Some(take_leave),
     },
 };
 
@@ -53,19 +53,19 @@ fn steps(probing: &Probing) -> Vec<String> {
 const LONGEST_AUTH: usize = 255;
 
 fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
-    expect_ok(lines).map_err(|fault| Failure::new(Stage::Greeting, fault))?;
+    lines.stage(Stage::Greeting, expect_ok)?;
     let account = match check.account {
         Some(account) => account,
         None => return Ok(Progress::Done(Pass::Clean)),
     };
     let mut capabilities = None;
     if check.way(true)? == Way::StartTls {
-        let told = ask_capabilities(lines)?;
+        let told = lines.stage(Stage::Capability, ask_capabilities)?;
         if check.way(told.stls)? == Way::StartTls {
-            lines
-                .send(b"STLS\r\n")
-                .and_then(|()| expect_ok(lines))
-                .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
+            lines.stage(Stage::StartTls, |lines| {
+                lines.send(b"STLS\r\n")?;
+                expect_ok(lines)
+            })?;
             return Ok(Progress::StartTls);
         }
         capabilities = Some(told);
@@ -89,20 +89,25 @@ fn enter(
     capabilities: Option<Capabilities>,
     channel: Channel,
 ) -> Result<Pass, Failure> {
-    let failed = |fault| Failure::new(Stage::Login, fault);
-    let entry = match check.auth {
-        Auth::Login => log_in(lines, account).map_err(failed)?,
-        Auth::SaslPlain => {
-            let capabilities = match capabilities {
-                Some(capabilities) => capabilities,
-                None => ask_capabilities(lines)?,
-            };
-            authenticate(lines, account, capabilities, channel).map_err(failed)?
-        }
+    let capabilities = match (check.auth, capabilities) {
+        (Auth::SaslPlain, None) => Some(lines.stage(Stage::Capability, ask_capabilities)?),
+        (_, told) => told,
     };
-    match entry {
-        Entry::In => maildrop::work(lines, check),
-        entry => entry.without_work(check.work).map_err(failed),
+    let access = lines.stage(Stage::Login, |lines| {
+        let entry = match check.auth {
+            Auth::Login => log_in(lines, account)?,
+            Auth::SaslPlain => {
+                authenticate(lines, account, capabilities.unwrap_or_default(), channel)?
+            }
+        };
+        match entry {
+            Entry::In => Ok(ControlFlow::Continue(())),
+            entry => entry.without_work(check.work).map(ControlFlow::Break),
+        }
+    })?;
+    match access {
+        ControlFlow::Continue(()) => maildrop::work(lines, check),
+        ControlFlow::Break(pass) => Ok(pass),
     }
 }
 
@@ -128,17 +133,16 @@ struct Capabilities {
 }
 
 /// Asks, for POP3's greeting has none. A server without CAPA has nothing of all that.
-fn ask_capabilities(lines: &mut Lines<'_>) -> Result<Capabilities, Failure> {
-    let failed = |fault| Failure::new(Stage::Capability, fault);
+fn ask_capabilities(lines: &mut Lines<'_>) -> Result<Capabilities, Fault> {
     let mut told = Capabilities::default();
-    lines.send(b"CAPA\r\n").map_err(failed)?;
-    match Reply::parse(lines.read().map_err(failed)?) {
+    lines.send(b"CAPA\r\n")?;
+    match Reply::parse(lines.read()?) {
         Reply::Ok(_) => {}
         Reply::Err(_) => return Ok(told),
-        Reply::Other(line) => return Err(failed(Fault::Malformed(Quote::new(line)))),
+        Reply::Other(line) => return Err(Fault::Malformed(Quote::new(line))),
     }
     loop {
-        let line = lines.read().map_err(failed)?;
+        let line = lines.read()?;
         if line == b"." {
             return Ok(told);
         }
@@ -166,10 +170,10 @@ fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
             "user name or password has a NUL or a line end, which POP3 cannot carry",
         )));
     }
-    let user = [b"USER ", &account.user[..], b"\r\n"].concat();
-    let pass = secret_line(&[b"PASS ", password]);
-    for line in [&user, &*pass] {
-        lines.send(line)?;
+    let user = SecretLine::new(&[Piece::Open(b"USER "), Piece::Open(&account.user)]);
+    let pass = SecretLine::new(&[Piece::Open(b"PASS "), Piece::Secret(password)]);
+    for line in [user, pass] {
+        lines.send_secret(&line)?;
         match login_answer(lines, account)? {
             Answer::Over(Entry::In) => {}
             Answer::Over(entry) => return Ok(entry),
@@ -195,9 +199,9 @@ fn authenticate(
         };
     }
     let response = sasl::plain(account)?;
-    let at_once = secret_line(&[b"AUTH PLAIN ", &response]);
-    if at_once.len() <= LONGEST_AUTH {
-        lines.send(&at_once)?;
+    let at_once = SecretLine::new(&[Piece::Open(b"AUTH PLAIN "), response.piece()]);
+    if at_once.length() <= LONGEST_AUTH {
+        lines.send_secret(&at_once)?;
     } else {
         lines.send(b"AUTH PLAIN\r\n")?;
         match login_answer(lines, account)? {
@@ -210,7 +214,7 @@ fn authenticate(
             }
             Answer::Over(entry) => return Ok(entry),
         }
-        lines.send(&secret_line(&[&response]))?;
+        lines.send_secret(&SecretLine::new(&[response.piece()]))?;
     }
     match login_answer(lines, account)? {
         Answer::Over(entry) => Ok(entry),
@@ -218,17 +222,6 @@ fn authenticate(
             "asks for more after the password",
         ))),
     }
-}
-
-/// Made at its full size: growing would leave unwiped copies of the password behind.
-fn secret_line(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
-    let length = parts.iter().map(|part| part.len()).sum::<usize>() + b"\r\n".len();
-    let mut line = Zeroizing::new(Vec::with_capacity(length));
-    for part in parts {
-        line.extend_from_slice(part);
-    }
-    line.extend_from_slice(b"\r\n");
-    line
 }
 
 /// What the server says to a part of a login.

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::account::Account;
 use crate::outcome::Fault;
+use crate::probe::protocols::line::Piece;
 use crate::probe::protocols::Channel;
 use crate::quote::Quote;
 
@@ -57,9 +58,27 @@ impl Mechanisms {
     }
 }
 
+/// A response: a password for whoever can read base64.
+pub(super) struct Response(Zeroizing<Vec<u8>>);
+
+impl Response {
+    pub(super) fn length(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn piece(&self) -> Piece<'_> {
+        Piece::Secret(&self.0)
+    }
+
+    /// For those who find out whether somebody repeats it.
+    pub(super) fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// The response in base64: for whom, NUL, who logs in, NUL, password. A master user logs in for the
 /// user; without one the user does, and the first part stays empty, for the server derives it then.
-pub(super) fn plain(account: &Account) -> Result<Zeroizing<Vec<u8>>, Fault> {
+pub(super) fn plain(account: &Account) -> Result<Response, Fault> {
     let password = account.password.reveal();
     let (for_whom, who) = match &account.master {
         Some(master) => (&account.user[..], &master[..]),
@@ -79,7 +98,7 @@ pub(super) fn plain(account: &Account) -> Result<Zeroizing<Vec<u8>>, Fault> {
     for part in [for_whom, b"\0", who, b"\0", password] {
         response.extend_from_slice(part);
     }
-    Ok(base64(&response))
+    Ok(Response(base64(&response)))
 }
 
 fn base64(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
@@ -129,15 +148,15 @@ mod tests {
         };
         // The first two examples of RFC 4616.
         assert_eq!(
-            *plain(&account).unwrap(),
-            *base64(b"\0tim\0tanstaaftanstaaf")
+            plain(&account).unwrap().reveal(),
+            &**base64(b"\0tim\0tanstaaftanstaaf")
         );
         account.user = b"Ursel".to_vec();
         account.password = Secret::new(*b"xipj3plmq");
         account.master = Some(b"Kurt".to_vec());
         assert_eq!(
-            *plain(&account).unwrap(),
-            *base64(b"Ursel\0Kurt\0xipj3plmq")
+            plain(&account).unwrap().reveal(),
+            &**base64(b"Ursel\0Kurt\0xipj3plmq")
         );
     }
 

@@ -3,12 +3,10 @@
 //! It decides what each reply means and must never send a password where the server does not offer SASL
 //! PLAIN. It looks at nobody's scripts.
 
-use zeroize::Zeroizing;
-
 use crate::account::Account;
 use crate::config::settings::{Auth, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
-use crate::probe::protocols::line::{Lines, LONGEST_LINE};
+use crate::probe::protocols::line::{Lines, Piece, SecretLine, LONGEST_LINE};
 use crate::probe::protocols::sasl::{self, Consent, Mechanisms};
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
@@ -37,7 +35,7 @@ pub(super) const ROW: Row = Row {
     dialogue: Dialogue {
         begin,
         resume,
-        take_leave,
+        take_leave: Some(take_leave),
     },
 };
 
@@ -53,14 +51,13 @@ const LONGEST_QUOTED: usize = 1024;
 const MOST_LITERALS: usize = 2;
 
 fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
-    let capabilities =
-        read_capabilities(lines).map_err(|fault| Failure::new(Stage::Greeting, fault))?;
+    let capabilities = lines.stage(Stage::Greeting, read_capabilities)?;
     let account = match check.account {
         Some(account) => account,
         None => return Ok(Progress::Done(Pass::Clean)),
     };
     if check.way(capabilities.starttls)? == Way::StartTls {
-        start_tls(lines).map_err(|fault| Failure::new(Stage::StartTls, fault))?;
+        lines.stage(Stage::StartTls, start_tls)?;
         return Ok(Progress::StartTls);
     }
     enter(lines, check, account, capabilities, check.channel).map(Progress::Done)
@@ -68,8 +65,7 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
 
 /// The server tells its capabilities anew once TLS stands (RFC 5804 2.2), and only these count.
 fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
-    let capabilities =
-        read_capabilities(lines).map_err(|fault| Failure::new(Stage::Capability, fault))?;
+    let capabilities = lines.stage(Stage::Capability, read_capabilities)?;
     match check.account {
         Some(account) => enter(lines, check, account, capabilities, Channel::Encrypted),
         None => Ok(Pass::Clean),
@@ -86,14 +82,13 @@ fn enter(
     let consent = capabilities
         .mechanisms
         .consent(channel, capabilities.starttls);
-    let entry = match consent {
-        Ok(Consent::Given) => log_in(lines, account),
-        Ok(Consent::NotInClear) => Ok(Entry::PlaintextDisabled),
-        Err(fault) => Err(fault),
-    };
-    entry
-        .and_then(|entry| entry.without_work(check.work))
-        .map_err(|fault| Failure::new(Stage::Login, fault))
+    lines.stage(Stage::Login, |lines| {
+        let entry = match consent? {
+            Consent::Given => log_in(lines, account)?,
+            Consent::NotInClear => Entry::PlaintextDisabled,
+        };
+        entry.without_work(check.work)
+    })
 }
 
 fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
@@ -149,23 +144,23 @@ fn start_tls(lines: &mut Lines<'_>) -> Result<(), Fault> {
 /// The response goes with the command (RFC 5804 2.1).
 fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
     let response = sasl::plain(account)?;
-    let (before, after) = match response.len() {
-        0..=LONGEST_QUOTED => (" \"".to_owned(), "\"\r\n"),
-        length => (format!(" {{{length}+}}\r\n"), "\r\n"),
+    let command = Piece::Open(b"AUTHENTICATE \"PLAIN\" ");
+    let command = match response.length() {
+        0..=LONGEST_QUOTED => SecretLine::new(&[
+            command,
+            Piece::Open(b"\""),
+            response.piece(),
+            Piece::Open(b"\""),
+        ]),
+        length => SecretLine::new(&[
+            command,
+            Piece::Open(b"{"),
+            Piece::Length(length),
+            Piece::Open(b"+}\r\n"),
+            response.piece(),
+        ]),
     };
-    let parts: [&[u8]; 4] = [
-        b"AUTHENTICATE \"PLAIN\"",
-        before.as_bytes(),
-        &response,
-        after.as_bytes(),
-    ];
-    // Made at its full size: growing would leave unwiped copies of the password behind.
-    let length = parts.iter().map(|part| part.len()).sum();
-    let mut command = Zeroizing::new(Vec::with_capacity(length));
-    parts
-        .iter()
-        .for_each(|part| command.extend_from_slice(part));
-    lines.send(&command)?;
+    lines.send_secret(&command)?;
     let line = read_line(lines)?;
     let quote = |text: &[u8]| quote_without_password(&unquoted(text), account);
     match Line::parse(&line) {

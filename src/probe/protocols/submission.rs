@@ -3,16 +3,12 @@
 //! It decides what each reply means and must never send a password where the server does not offer AUTH
 //! PLAIN. No message is ever sent: Dovecot's submission service passes it on to another server.
 
-use zeroize::Zeroizing;
-
 use crate::account::Account;
 use crate::config::settings::{Auth, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
-use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::line::{Lines, Piece, SecretLine};
 use crate::probe::protocols::sasl::{self, Consent, Mechanisms};
-use crate::probe::protocols::smtp::{
-    exchange, read_reply, read_reply_quoting, Class, Reply, Subject,
-};
+use crate::probe::protocols::smtp::{exchange, read_reply, read_reply_quoting, Class, Subject};
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
@@ -39,7 +35,7 @@ pub(super) const ROW: Row = Row {
     dialogue: Dialogue {
         begin,
         resume,
-        take_leave,
+        take_leave: Some(take_leave),
     },
 };
 
@@ -57,18 +53,18 @@ const EHLO: &[u8] = b"EHLO localhost\r\n";
 const LONGEST_COMMAND: usize = 512;
 
 fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
-    read_reply(lines, |_| {})
-        .and_then(|reply| reply.success_or(Fault::PolicyRefused))
-        .map_err(|fault| Failure::new(Stage::Greeting, fault))?;
-    let capabilities = say_hello(lines)?;
+    lines.stage(Stage::Greeting, |lines| {
+        read_reply(lines, |_| {})?.success_or(Fault::PolicyRefused)
+    })?;
+    let capabilities = lines.stage(Stage::Capability, say_hello)?;
     let account = match check.account {
         Some(account) => account,
         None => return Ok(Progress::Done(Pass::Clean)),
     };
     if check.way(capabilities.starttls)? == Way::StartTls {
-        exchange(lines, b"STARTTLS\r\n")
-            .and_then(Reply::success)
-            .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
+        lines.stage(Stage::StartTls, |lines| {
+            exchange(lines, b"STARTTLS\r\n")?.success()
+        })?;
         return Ok(Progress::StartTls);
     }
     enter(lines, check, account, capabilities, check.channel).map(Progress::Done)
@@ -76,7 +72,7 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
 
 /// Says EHLO anew, for nothing that was told before TLS counts any more (RFC 3207 4.2).
 fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
-    let capabilities = say_hello(lines)?;
+    let capabilities = lines.stage(Stage::Capability, say_hello)?;
     match check.account {
         Some(account) => enter(lines, check, account, capabilities, Channel::Encrypted),
         None => Ok(Pass::Clean),
@@ -94,11 +90,10 @@ struct Capabilities {
     mechanisms: Mechanisms,
 }
 
-fn say_hello(lines: &mut Lines<'_>) -> Result<Capabilities, Failure> {
-    let failed = |fault| Failure::new(Stage::Capability, fault);
+fn say_hello(lines: &mut Lines<'_>) -> Result<Capabilities, Fault> {
     let mut told = Capabilities::default();
     let mut is_first = true;
-    lines.send(EHLO).map_err(failed)?;
+    lines.send(EHLO)?;
     let on_text = |text: &[u8]| {
         // The first line has the server's name, whatever that is (RFC 5321 4.1.1.1).
         if !std::mem::take(&mut is_first) {
@@ -108,9 +103,7 @@ fn say_hello(lines: &mut Lines<'_>) -> Result<Capabilities, Failure> {
             }
         }
     };
-    read_reply(lines, on_text)
-        .and_then(|reply| reply.success_or(Fault::PolicyRefused))
-        .map_err(failed)?;
+    read_reply(lines, on_text)?.success_or(Fault::PolicyRefused)?;
     Ok(told)
 }
 
@@ -124,23 +117,22 @@ fn enter(
     let consent = capabilities
         .mechanisms
         .consent(channel, capabilities.starttls);
-    let entry = match consent {
-        Ok(Consent::Given) => log_in(lines, account),
-        Ok(Consent::NotInClear) => Ok(Entry::PlaintextDisabled),
-        Err(fault) => Err(fault),
-    };
-    entry
-        .and_then(|entry| entry.without_work(check.work))
-        .map_err(|fault| Failure::new(Stage::Login, fault))
+    lines.stage(Stage::Login, |lines| {
+        let entry = match consent? {
+            Consent::Given => log_in(lines, account)?,
+            Consent::NotInClear => Entry::PlaintextDisabled,
+        };
+        entry.without_work(check.work)
+    })
 }
 
 /// The response goes with the command if they fit into a line of it, else when the server asks (RFC 4954
 /// 4).
 fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
     let response = sasl::plain(account)?;
-    let at_once = secret_line(&[b"AUTH PLAIN ", &response]);
-    if at_once.len() <= LONGEST_COMMAND {
-        lines.send(&at_once)?;
+    let at_once = SecretLine::new(&[Piece::Open(b"AUTH PLAIN "), response.piece()]);
+    if at_once.length() <= LONGEST_COMMAND {
+        lines.send_secret(&at_once)?;
     } else {
         lines.send(b"AUTH PLAIN\r\n")?;
         match login_answer(lines, account)? {
@@ -153,7 +145,7 @@ fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
             }
             Answer::Over(entry) => return Ok(entry),
         }
-        lines.send(&secret_line(&[&response]))?;
+        lines.send_secret(&SecretLine::new(&[response.piece()]))?;
     }
     match login_answer(lines, account)? {
         Answer::Over(entry) => Ok(entry),
@@ -161,15 +153,6 @@ fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
             "asks for more after the password",
         ))),
     }
-}
-
-/// Made at its full size: growing would leave unwiped copies of the password behind.
-fn secret_line(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
-    let length = parts.iter().map(|part| part.len()).sum::<usize>() + b"\r\n".len();
-    let mut line = Zeroizing::new(Vec::with_capacity(length));
-    parts.iter().for_each(|part| line.extend_from_slice(part));
-    line.extend_from_slice(b"\r\n");
-    line
 }
 
 /// What the server says to a part of a login.

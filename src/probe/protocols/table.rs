@@ -110,14 +110,16 @@ pub enum PartInDelivery {
     Collects,
 }
 
+pub type TakeLeave = fn(&mut Lines<'_>) -> Result<(), Fault>;
+
 /// How a protocol is spoken.
 pub struct Dialogue {
     /// From the greeting on, to the end or to the TLS handshake.
     pub begin: fn(&mut Lines<'_>, &Check<'_>) -> Result<Progress, Failure>,
     /// From the handshake on that `begin` asked for.
     pub resume: fn(&mut Lines<'_>, &Check<'_>) -> Result<Pass, Failure>,
-    /// The good-bye, after a whole reply.
-    pub take_leave: fn(&mut Lines<'_>) -> Result<(), Fault>,
+    /// The good-bye, after a whole reply; nothing is said without.
+    pub take_leave: Option<TakeLeave>,
 }
 
 impl Protocol {

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use self::play::{talk, Cut, Manner, Scene, Step};
+use self::play::{talk, Cut, Manner, Notes, Scene, Step};
 use super::line::MOST_TEXT;
 use super::table::UseOfStartTls;
 use super::token::Purpose;
@@ -41,6 +41,9 @@ fn check_scene(scene: &Scene) {
             let password = account.password.reveal();
             assert!(!contains_ignoring_case(shown(&result).as_bytes(), password));
         }
+        if manner == Manner::Whole {
+            check_notes(scene, &result, &play.notes);
+        }
     }
     for at in 0..scene.server_bytes() {
         for cut in [Cut::End, Cut::Reset] {
@@ -52,6 +55,47 @@ fn check_scene(scene: &Scene) {
                 assert_eq!(shown(&result), scene.expect, "{name}, {cut:?} at {at}");
             }
         }
+    }
+}
+
+/// Holds that an observer is told each command as it was sent, but without the password, and each stage.
+fn check_notes(scene: &Scene, result: &Result<Pass, Failure>, notes: &Notes) {
+    let name = &scene.name;
+    let account = scene.account.as_ref();
+    let response = account.and_then(|account| sasl::plain(account).ok());
+    let holds = |text: &[u8], secret: &[u8]| text.windows(secret.len()).any(|part| part == secret);
+    let is_secret = |text: &[u8]| {
+        account.map_or(false, |account| {
+            let is_login = !text.starts_with(b"USER ") && !text.starts_with(b"AUTH PLAIN\r");
+            is_login && holds(text, account.password.reveal())
+        }) || response
+            .as_ref()
+            .map_or(false, |response| holds(text, response.reveal()))
+    };
+    let commands = scene.steps.iter().filter_map(|step| match step {
+        Step::Client(text) => Some(text),
+        _ => None,
+    });
+    let mut said = notes.said.iter();
+    for command in commands {
+        let said = said.next().unwrap();
+        if is_secret(command) {
+            assert!(said.contains("<password>"), "{name}: {said}");
+            assert!(!is_secret(said.as_bytes()), "{name}: {said}");
+        } else if !said.contains("<length>") {
+            let command = String::from_utf8_lossy(command);
+            assert_eq!(said.trim_end(), command.trim_end(), "{name}");
+        }
+    }
+    assert_eq!(said.next(), None, "{name}");
+    let mut stages = notes
+        .stages
+        .iter()
+        .rev()
+        .skip_while(|stage| **stage == Stage::Logout);
+    match result {
+        Ok(_) => assert!(stages.next().is_some(), "{name}: {:?}", notes.stages),
+        Err(failure) => assert_eq!(stages.next(), Some(&failure.stage), "{name}"),
     }
 }
 
@@ -443,7 +487,9 @@ fn junk_neither_panics_nor_keeps_a_dialogue_for_ever() {
                 milestone: &|_| {},
                 channel: Channel::Clear,
             };
-            let result = talk(protocol, &mut junk, &check, |_| {});
+            let mut notes = Notes::default();
+            let result = talk(protocol, &mut junk, &check, &mut notes, |_| {});
+            assert!(notes.said.iter().all(|said| !said.contains("secret")));
             assert!(junk.given <= MOST_TEXT, "{protocol}, seed {seed}");
             assert!(junk.taken <= 4096, "{protocol}, seed {seed}");
             if let Err(Failure { stage, fault, .. }) = &result {

@@ -1,17 +1,21 @@
-//! From the engine's snapshot to the document: spans that ended at the snapshot become times of the wall
-//! clock, and what is between the two in words is put into them here.
+//! From the engine's snapshot to the document: spans become times by the wall clock, enums become words.
+//!
+//! It decides nothing and leaves nothing out.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{
-    Action, Alarm, Attempt, Backend, By, Command, Counters, Day, Director, Document, Drain,
-    Monitor, Reload, Restore, Ring, Schedule, Span, State, Tag, Time, Verdict, FORMAT,
-};
+use super::advice::advice;
+use super::*;
 use crate::backend::{HostState, Stamp};
 use crate::config::settings::{self, Deeds};
-use crate::monitor::policy::Sync;
-use crate::monitor::{BackendView, Checks, CommandView, DirectorView, PollView, Snapshot, TagView};
-use crate::pool::Effect;
+use crate::monitor::policy::{self, RuleAnswer as EngineAnswer, Sync};
+use crate::monitor::snapshot::{
+    self, BackendView, Buckets, Checks, DayView, DirectorView, DrainView, MonitorView, PollView,
+    ReloadResult, ReplyKind, ServiceView, Snapshot, Standing, StateFileView, TagView, WantedView,
+    WholeAttempt,
+};
+use crate::outcome::{self, Outcome};
+use crate::{hook, logging};
 
 /// Who writes, as far as the engine does not know it.
 #[derive(Clone, Debug)]
@@ -25,69 +29,62 @@ pub(crate) struct Writer {
 
 /// `taken`: when the engine gave the snapshot.
 pub(crate) fn document(snapshot: &Snapshot, of: &Writer, taken: SystemTime) -> Document {
-    let at = Clock { taken };
-    let monitor = &snapshot.monitor;
-    let (read, good) = monitor.read;
+    let clock = Clock { taken };
     Document {
-        poolmon: Monitor {
-            format: FORMAT,
-            version: of.version.to_owned(),
-            pid: of.pid,
-            name: of.name.clone(),
-            started: time(of.started),
-            written: time(taken),
-            interval: span(monitor.interval),
-            dry_run: snapshot.director.deeds == Deeds::Told,
-            restore: match monitor.restore {
-                settings::Restore::Any => Restore::Any,
-                settings::Restore::Own => Restore::Own,
-            },
-            reload: Reload {
-                at: at.ago(read),
-                good,
-            },
-            rise: monitor.rise,
-            ended: monitor.has_ended,
-        },
-        director: director(&snapshot.director, at),
-        tags: snapshot
-            .tags
-            .iter()
-            .map(|tag| of_tag(tag, snapshot))
-            .collect(),
+        poolmon: monitor(&clock, &snapshot.monitor, snapshot.director.deeds, of),
+        director: director(&clock, &snapshot.director),
+        tags: snapshot.tags.iter().map(tag).collect(),
         backends: snapshot
             .backends
             .iter()
-            .map(|one| backend(one, at))
+            .map(|view| backend(&clock, view))
             .collect(),
         alarms: snapshot
             .alarms
             .iter()
-            .map(|line| alarm(line, taken))
+            .map(|alarm| Alarm {
+                alarm: alarm.word.to_owned(),
+                since: clock.ago(alarm.lasts),
+                text: alarm.text.clone(),
+            })
             .collect(),
         commands: snapshot
             .commands
             .iter()
-            .map(|one| command(one, at))
+            .map(|command| Command {
+                at: clock.ago(command.ago),
+                address: command.address,
+                action: command.action.into(),
+                command: command.command.to_string(),
+                answer: command.answer.clone(),
+                took: command.took.map(span),
+            })
             .collect(),
-        next: None,
-        counters: Counters::default(),
+        next: snapshot.next.map(|next| NextEvent {
+            at: clock.ahead(next.due),
+            address: next.address,
+            event: match next.what {
+                snapshot::NextEvent::Retry => Event::Retry,
+                snapshot::NextEvent::Round => Event::Round,
+                snapshot::NextEvent::HoldEnds => Event::HoldEnds,
+            },
+        }),
+        counters: counters(&snapshot.counters),
     }
 }
 
-/// The moment that all spans of a snapshot end or begin at.
-#[derive(Clone, Copy)]
+/// The wall clock's time at which the snapshot was taken.
 struct Clock {
     taken: SystemTime,
 }
 
 impl Clock {
-    fn ago(self, ago: Duration) -> Time {
+    fn ago(&self, ago: Duration) -> Time {
         self.taken.checked_sub(ago).map_or(0.0, time)
     }
 
-    fn ahead(self, ahead: Duration) -> Time {
-        self.taken.checked_add(ahead).map_or(0.0, time)
+    fn ahead(&self, until: Duration) -> Time {
+        self.taken.checked_add(until).map_or(0.0, time)
     }
 }
 
@@ -98,136 +95,403 @@ fn time(time: SystemTime) -> Time {
 }
 
 /// Rounded to microseconds.
-fn span(span: Duration) -> Span {
-    (span.as_secs_f64() * 1e6).round() / 1e6
+fn span(time: Duration) -> Span {
+    (time.as_secs_f64() * 1e6).round() / 1e6
 }
 
-fn stamp(stamp: Stamp) -> Option<Time> {
-    (stamp != Stamp(0)).then(|| stamp.0 as Time)
+fn stamped(stamp: Stamp) -> Option<Time> {
+    (stamp.0 > 0).then_some(stamp.0 as Time)
 }
 
-fn state(state: HostState) -> State {
-    match state {
-        HostState::Up => State::Up,
-        HostState::Down => State::Down,
+fn monitor(clock: &Clock, view: &MonitorView, deeds: Deeds, of: &Writer) -> Monitor {
+    let (reloaded, result) = view.reload;
+    Monitor {
+        format: FORMAT,
+        version: of.version.to_owned(),
+        pid: of.pid,
+        name: of.name.clone(),
+        started: time(of.started),
+        written: time(clock.taken),
+        interval: span(view.interval),
+        dry_run: match deeds {
+            Deeds::Done => false,
+            Deeds::Told => true,
+        },
+        restore: match view.restore {
+            settings::Restore::Any => Restore::Any,
+            settings::Restore::Own => Restore::Own,
+        },
+        rise: view.rise,
+        ended: view.has_ended,
+        reload: Reload {
+            at: clock.ago(reloaded),
+            good: match result {
+                ReloadResult::Good => true,
+                ReloadResult::Refused => false,
+            },
+        },
     }
 }
 
-fn director(view: &DirectorView, at: Clock) -> Director {
+fn director(clock: &Clock, view: &DirectorView) -> Director {
     Director {
         socket: view.socket.clone(),
         up: view.sync != Sync::Silent,
-        list_read: view.list.map(|age| at.ago(age)),
-        ring: match view.sync {
-            Sync::Silent => Ring::Unknown,
-            Sync::Unsynced => Ring::Unsynced,
-            Sync::Synced if view.tells_sync => Ring::Synced,
-            Sync::Synced => Ring::NotTold,
+        list_read: view.list.map(|ago| clock.ago(ago)),
+        ring: match (view.sync, view.tells_sync) {
+            (Sync::Silent, _) => Ring::Unknown,
+            (Sync::Unsynced, _) => Ring::Unsynced,
+            (Sync::Synced, true) => Ring::Synced,
+            (Sync::Synced, false) => Ring::NotTold,
         },
-        since: at.ago(view.sync_for),
-        position: None,
-        members: None,
-        error: None,
+        since: clock.ago(view.sync_for),
+        position: view.place.position,
+        members: view.place.members,
+        error: view.error.clone(),
     }
 }
 
-fn of_tag(view: &TagView, snapshot: &Snapshot) -> Tag {
-    let all = || snapshot.backends.iter().map(|backend| &backend.listed);
-    let listed = || all().filter(|listed| listed.tag == view.tag);
-    let up = || listed().filter(|listed| listed.state == HostState::Up);
+fn tag(view: &TagView) -> Tag {
     Tag {
         tag: view.tag.name().to_owned(),
         backends: view.all,
         up: view.up,
         passing: view.healthy,
-        refuges: 0,
-        vhosts_up: up().map(|listed| u64::from(listed.vhosts)).sum(),
-        vhosts: listed().map(|listed| u64::from(listed.vhosts)).sum(),
-        users: listed().map(|listed| listed.users).sum(),
+        refuges: view.refuges,
+        vhosts_up: view.vhosts_up,
+        vhosts: view.vhosts,
+        users: view.users,
     }
 }
 
-fn backend(view: &BackendView, at: Clock) -> Backend {
+fn backend(clock: &Clock, view: &BackendView) -> Backend {
     let listed = &view.listed;
-    let (verdict, cause, lasts) = match &view.verdict {
-        _ if view.checks == Checks::LeftAlone => (Verdict::NotChecked, String::new(), None),
-        None => (Verdict::Unknown, String::new(), None),
-        Some((text, lasts)) => match text.strip_prefix("failed: ") {
-            Some(cause) => (Verdict::Failed, cause.to_owned(), *lasts),
-            None => (Verdict::Healthy, String::new(), *lasts),
-        },
-    };
     let (last, next) = match view.checks {
-        Checks::Made { last, next } => (last, next),
         Checks::LeftAlone | Checks::NoThread => (None, None),
+        Checks::Made { last, next } => (last, next),
     };
     Backend {
         address: listed.address,
-        name: None,
+        name: view.name.as_deref().map(str::to_owned),
         tag: listed.tag.name().to_owned(),
         vhosts: listed.vhosts,
         users: listed.users,
-        listed: state(listed.state),
-        listed_since: stamp(listed.changed),
-        by: match view.is_ours {
-            true => By::Us,
-            false => By::Unknown,
-        },
+        listed: listed.state.into(),
+        listed_since: stamped(listed.changed),
+        by: view.by.into(),
         owned: view.is_ours,
-        drain: match view.drain_owed {
-            true => Drain::Owed,
-            false => Drain::None,
+        drain: match view.drain {
+            DrainView::None => Drain::None,
+            DrainView::Owed => Drain::Owed,
+            DrainView::Done => Drain::Done,
         },
-        verdict,
-        verdict_since: lasts.map(|lasts| at.ago(lasts)),
-        cause,
+        verdict: match view.standing {
+            Standing::Healthy => Verdict::Healthy,
+            Standing::Doubtful => Verdict::Doubtful,
+            Standing::Failed => Verdict::Failed,
+            Standing::Unknown => Verdict::Unknown,
+            Standing::NotChecked => Verdict::NotChecked,
+        },
+        verdict_since: view.stands_for.map(|lasts| clock.ago(lasts)),
+        cause: view.cause.clone(),
         schedule: Schedule {
-            last: last.map(|ago| at.ago(ago)),
-            next: next.map(|ahead| at.ahead(ahead)),
-            retry: None,
+            last: last.map(|ago| clock.ago(ago)),
+            next: next.map(|until| clock.ahead(until)),
+            retry: view.retry.as_ref().map(|retry| Retry {
+                service: retry.service.clone(),
+                failed: retry.failed,
+                left: retry.left,
+            }),
         },
-        wanted: None,
-        services: Vec::new(),
-        attempts: view.polls.iter().map(|poll| attempt(poll, at)).collect(),
-        changes: Vec::new(),
-        day: Day {
-            from: time(at.taken),
-            every: 1800.0,
-            slots: Vec::new(),
-        },
+        wanted: view
+            .wanted
+            .as_ref()
+            .map(|view| wanted(clock, listed.address, view)),
+        services: view
+            .services
+            .iter()
+            .map(|view| service(clock, view))
+            .collect(),
+        attempts: view.polls.iter().map(|poll| attempt(clock, poll)).collect(),
+        changes: view
+            .changes
+            .iter()
+            .map(|change| Change {
+                at: clock.ago(change.ago),
+                to: change.to.into(),
+                by: change.by.into(),
+                reason: change.reason.as_deref().map(str::to_owned),
+            })
+            .collect(),
+        day: day(clock, view.day.as_ref()),
     }
 }
 
-fn attempt(poll: &PollView, at: Clock) -> Attempt {
+fn wanted(clock: &Clock, address: IpAddr, view: &WantedView) -> Wanted {
+    let explanation = &view.explanation;
+    let answers = explanation.answers.iter().map(|(rule, answer)| {
+        let silent = |answer| RuleAnswer {
+            rule: rule.to_string(),
+            answer,
+            reason: None,
+            until: None,
+            advice: None,
+        };
+        match answer {
+            EngineAnswer::Passes => silent(Answer::Passes),
+            EngineAnswer::NotAsked => silent(Answer::NotAsked),
+            EngineAnswer::Holds(hold) => RuleAnswer {
+                reason: Some(hold.reason.to_string()),
+                until: view.hold_ends.map(|until| clock.ahead(until)),
+                advice: Some(advice(&hold.reason, address)),
+                ..silent(Answer::Holds)
+            },
+        }
+    });
+    Wanted {
+        action: explanation.action.into(),
+        rules: answers.collect(),
+    }
+}
+
+fn service(clock: &Clock, view: &ServiceView) -> Service {
+    let last_pass = view.pass.as_ref();
+    Service {
+        service: view.service.clone(),
+        result: match view.recent.chars().last() {
+            None => CheckResult::None,
+            Some('.') => CheckResult::Pass,
+            Some(_) => CheckResult::Fail,
+        },
+        unchecked: view.unchecked.clone(),
+        last_pass: last_pass.map(|pass| clock.ago(pass.ago)),
+        latency: view.latency.map(span),
+        median: view.median.map(span),
+        worst: view.worst.map(span),
+        passes: view.passes,
+        failures: view.failures,
+        recent: view.recent.clone(),
+        failure: view.failure.as_ref().map(|view| dialogue(clock, view)),
+        pass: last_pass.map(|view| dialogue(clock, view)),
+        certificate: certificate(clock, view),
+    }
+}
+
+fn dialogue(clock: &Clock, view: &WholeAttempt) -> Dialogue {
+    let Outcome {
+        latency,
+        result,
+        evidence,
+        ..
+    } = &*view.outcome;
+    Dialogue {
+        at: clock.ago(view.ago),
+        latency: span(*latency),
+        failure: result.as_ref().err().map(failure),
+        stages: stages(&evidence.stages),
+        lines: evidence.dialogue.lines().map(str::to_owned).collect(),
+    }
+}
+
+fn stages(times: &outcome::StageTimes) -> Vec<StageTime> {
+    let times = times.iter().map(|(stage, took)| StageTime {
+        stage: stage.word().to_owned(),
+        took: span(took),
+    });
+    times.collect()
+}
+
+/// As the last attempt with TLS showed it.
+fn certificate(clock: &Clock, view: &ServiceView) -> Option<Certificate> {
+    let attempts = view.pass.iter().chain(&view.failure);
+    let shown = attempts
+        .filter_map(|attempt| Some((attempt, attempt.outcome.evidence.certificate.as_ref()?)));
+    let (attempt, certificate) = shown.min_by_key(|(attempt, _)| attempt.ago)?;
+    // It may have been read in an earlier attempt, and not again.
+    let read_before = attempt
+        .outcome
+        .began
+        .saturating_duration_since(certificate.read);
+    Some(Certificate {
+        read: clock.ago(attempt.ago + read_before),
+        not_after: certificate.not_after as Time,
+        chain_not_after: certificate.chain_not_after as Time,
+        names: certificate
+            .names
+            .first
+            .iter()
+            .map(|name| name.text().to_owned())
+            .collect(),
+        accepted: certificate.accepted,
+    })
+}
+
+fn failure(failure: &outcome::Failure) -> Failure {
+    Failure {
+        stage: failure.stage.word().to_owned(),
+        fault: failure.fault.word().to_owned(),
+        blame: failure.fault.blame().into(),
+        text: failure.to_string(),
+    }
+}
+
+fn attempt(clock: &Clock, poll: &PollView) -> Attempt {
     Attempt {
-        at: at.ago(poll.ago),
+        at: clock.ago(poll.ago),
         service: poll.service.clone(),
         result: poll.result.clone(),
         latency: span(poll.latency),
-        stages: Vec::new(),
+        stages: stages(&poll.stages),
         delivery: poll.delivery.map(span),
     }
 }
 
-fn alarm(line: &str, taken: SystemTime) -> Alarm {
-    Alarm {
-        alarm: "alarm".to_owned(),
-        since: time(taken),
-        text: line.to_owned(),
+/// Where none is kept, one without slots.
+fn day(clock: &Clock, view: Option<&DayView>) -> Day {
+    match view {
+        None => Day {
+            from: clock.ago(Duration::ZERO),
+            every: span(snapshot::SLOT),
+            slots: Vec::new(),
+        },
+        Some(view) => Day {
+            from: clock.ago(view.began),
+            every: span(view.every),
+            slots: view
+                .slots
+                .iter()
+                .map(|slot| Slot {
+                    passes: slot.passes.into(),
+                    failures: slot.failures.into(),
+                    best: slot.best,
+                    mean: slot.mean,
+                    worst: slot.worst,
+                })
+                .collect(),
+        },
     }
 }
 
-fn command(view: &CommandView, at: Clock) -> Command {
-    Command {
-        at: at.ago(view.ago),
-        address: view.address,
-        action: match view.command.effect() {
-            Effect::State(HostState::Down) | Effect::Weight(0) => Action::Down,
-            Effect::State(HostState::Up) | Effect::Weight(_) => Action::Up,
-            Effect::UsersMoved | Effect::UsersForgotten => Action::Drain,
+fn counters(view: &snapshot::CountersView) -> Counters {
+    Counters {
+        attempts: view
+            .attempts
+            .iter()
+            .map(|count| AttemptCount {
+                service: count.service.clone(),
+                passes: count.passes,
+                failures: count.failures,
+                latency: histogram(&count.latency),
+            })
+            .collect(),
+        failures: view
+            .failures
+            .iter()
+            .map(|count| FailureCount {
+                service: count.service.clone(),
+                stage: count.stage.word().to_owned(),
+                fault: count.fault.to_owned(),
+                blame: count.blame.into(),
+                count: count.count,
+            })
+            .collect(),
+        changes: view
+            .changes
+            .iter()
+            .map(|count| ChangeCount {
+                address: count.address,
+                tag: count.tag.name().to_owned(),
+                to: count.to.into(),
+                by: count.by.into(),
+                count: count.count,
+            })
+            .collect(),
+        commands: view
+            .commands
+            .iter()
+            .map(|count| CommandCount {
+                action: count.action.into(),
+                reply: count.reply.into(),
+                count: count.count,
+                duration: histogram(&count.duration),
+            })
+            .collect(),
+        hook_runs: view.scripts,
+        hook_failures: hook::failures(),
+        log_lines_lost: logging::lines_lost(),
+        state_file_written: match view.state_file {
+            StateFileView::Written => true,
+            StateFileView::Unwritten => false,
         },
-        command: format!("{} {}", view.command.name(), view.address),
-        answer: view.answer.clone(),
-        took: None,
     }
 }
+
+/// Each bucket holds those before it, too.
+fn histogram<const MANY: usize>(buckets: &Buckets<MANY>) -> Histogram {
+    let mut sum = 0;
+    let cumulative = buckets.counts.iter().map(|count| {
+        sum += count;
+        sum
+    });
+    Histogram {
+        buckets: cumulative.collect(),
+        count: buckets.all,
+        sum: span(buckets.sum),
+    }
+}
+
+impl From<HostState> for State {
+    fn from(state: HostState) -> State {
+        match state {
+            HostState::Up => State::Up,
+            HostState::Down => State::Down,
+        }
+    }
+}
+
+impl From<policy::By> for By {
+    fn from(by: policy::By) -> By {
+        match by {
+            policy::By::Us => By::Us,
+            policy::By::Other => By::Other,
+            policy::By::Unknown => By::Unknown,
+        }
+    }
+}
+
+impl From<policy::Action> for Action {
+    fn from(action: policy::Action) -> Action {
+        match action {
+            policy::Action::MarkDown => Action::Down,
+            policy::Action::Drain => Action::Drain,
+            policy::Action::MarkUp => Action::Up,
+        }
+    }
+}
+
+impl From<outcome::Blame> for Blame {
+    fn from(blame: outcome::Blame) -> Blame {
+        match blame {
+            outcome::Blame::Service => Blame::Service,
+            outcome::Blame::Shared => Blame::Shared,
+            outcome::Blame::Local => Blame::Local,
+        }
+    }
+}
+
+impl From<ReplyKind> for Reply {
+    fn from(reply: ReplyKind) -> Reply {
+        match reply {
+            ReplyKind::Ok => Reply::Ok,
+            ReplyKind::NotFound => Reply::NotFound,
+            ReplyKind::Busy => Reply::Busy,
+            ReplyKind::SyncTimedOut => Reply::SyncTimedOut,
+            ReplyKind::TryAgain => Reply::TryAgain,
+            ReplyKind::Refused => Reply::Refused,
+            ReplyKind::Lost => Reply::Lost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -536,3 +536,37 @@ fn where_fewer_attempts_are_made_than_are_to_fail_all_have_to() {
     let times = [0, 10, 20, 20, 20].map(|second| (second * 1000, 0));
     assert!(failed(bench.check(&[Reply::Refuses; 5], &times)));
 }
+
+#[test]
+fn a_service_that_fails_from_poll_to_poll_has_so_many_failures_left() {
+    let mut bench = Bench::new(PACE, 2);
+    bench.attempt(Reply::Passes);
+    let retry = |failed, left| {
+        Some(Retry {
+            service: 1,
+            failed,
+            left,
+        })
+    };
+    for (failed, left) in [(1, 9), (2, 8)] {
+        bench.attempt(Reply::Refuses);
+        assert_eq!(bench.schedule.retry(), retry(failed, left));
+        bench.attempt(Reply::Passes);
+        assert_eq!(
+            bench.schedule.retry(),
+            retry(failed, left),
+            "another's turn"
+        );
+    }
+    // The third failed poll begins the rapid round.
+    bench.attempt(Reply::Refuses);
+    assert_eq!(bench.schedule.retry(), retry(3, 7));
+    bench.attempt(Reply::Refuses);
+    assert_eq!(bench.schedule.retry(), retry(4, 6));
+    bench.attempt(Reply::Passes);
+    assert_eq!(bench.schedule.retry(), retry(4, 6));
+    for _ in 0..6 {
+        bench.attempt(Reply::Refuses);
+    }
+    assert_eq!(bench.schedule.retry(), None, "it has failed");
+}

@@ -23,7 +23,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 /// The mode that every symbolic link has.
 const LINK: u32 = 0o777;
 
-const INSTALLED: [(&str, u32); 28] = [
+const INSTALLED: [(&str, u32); 32] = [
     ("lib/nagios/plugins/check_poolmon", LINK),
     ("lib/systemd/system/poolmon.service", 0o644),
     ("sbin/dovemon", LINK),
@@ -38,15 +38,19 @@ const INSTALLED: [(&str, u32); 28] = [
     ("share/doc/poolmon/examples/logrotate", 0o644),
     ("share/doc/poolmon/examples/nagios.cfg", 0o644),
     ("share/doc/poolmon/examples/poolmon.conf", 0o644),
+    ("share/doc/poolmon/examples/poolmon.grafana.json", 0o644),
+    ("share/doc/poolmon/examples/poolmon.rules.yml", 0o644),
     ("share/doc/poolmon/init/poolmon.debian", 0o755),
     ("share/doc/poolmon/init/poolmon.redhat", 0o755),
     ("share/doc/poolmon/init/poolmon.upstart", 0o644),
     ("share/doc/poolmon/init/unprivileged.conf", 0o644),
     ("share/man/man5/dovemon.config.yml.5", 0o644),
     ("share/man/man5/dovemon.testaccounts.yml.5", 0o644),
+    ("share/man/man5/poolmon-metrics.5", 0o644),
     ("share/man/man5/poolmon.conf.5", 0o644),
     ("share/man/man8/check_poolmon.8", 0o644),
     ("share/man/man8/dovemon.8", LINK),
+    ("share/man/man8/poolmon-check.8", 0o644),
     ("share/man/man8/poolmon-explain.8", 0o644),
     ("share/man/man8/poolmon-status.8", 0o644),
     ("share/man/man8/poolmon.8", 0o644),
@@ -142,10 +146,16 @@ fn the_chosen_folders_stand_in_the_files() {
         "etc/sysconfig/poolmon",
         "run/poolmon.pid",
         "log/poolmon.log",
+        "usr/share/doc/poolmon/examples/poolmon.rules.yml",
     ] {
         assert!(all.contains(&format!("{folder}{name}")), "{name}");
     }
-    for left in ["/usr/local/sbin/poolmon", "=/etc/", " /etc/default/"] {
+    for left in [
+        "/usr/local/sbin/poolmon",
+        "/usr/local/share/",
+        "=/etc/",
+        " /etc/default/",
+    ] {
         assert!(!all.contains(left), "{left}");
     }
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use poolmon::backend::HostState;
 use poolmon::config::settings::Restore;
 use poolmon::monitor::policy::Alarm;
+use poolmon::monitor::{DrainView, Standing, TagView};
 
 use super::terms::{acts, sees, settling, throughout};
 use super::{breach, Judgement};
@@ -58,6 +60,56 @@ pub fn when_all_is_well_again_nothing_is_left_to_do_or_to_say(day: &Day) -> Judg
         let down: Vec<_> = last.down.iter().filter(|one| !taken_out(one)).collect();
         if !is_own && !down.is_empty() {
             return breach(end, format!("w{watcher} leaves {down:?} down"));
+        }
+    }
+    Ok(cases)
+}
+
+/// The same for whoever looks: every backend is up and healthy, nothing is held, owed or alarming.
+pub fn when_all_is_well_again_it_is_shown_so(day: &Day) -> Judgement {
+    let mut cases = 0;
+    let end = day.history.end;
+    for (watcher, last) in &day.ends {
+        let habits = match day.ours().find(|(ours, _)| ours == watcher) {
+            Some((_, habits)) => habits,
+            None => continue,
+        };
+        let well = end - LONGEST_HOLD - settling(habits, day);
+        let all_pass = day
+            .backends()
+            .all(|backend| throughout(sees(day, *watcher, backend), well, end));
+        let is_any = day
+            .ours()
+            .all(|(_, habits)| habits.rules.restore == Restore::Any);
+        if !all_pass || !is_any || !throughout(&acts(day, *watcher), well, end) {
+            continue;
+        }
+        if !day.is_ours_alone() {
+            continue;
+        }
+        cases += 1;
+        for view in &last.shown.backends {
+            let address = view.listed.address;
+            let is_taken_out = day.layout.entries[number_of(address)].vhosts == 0;
+            let is_well = view.standing == Standing::Healthy
+                && view.cause.is_empty()
+                && view.hold.is_none()
+                && view.wanted.is_none()
+                && view.retry.is_none()
+                && view.unchecked.is_empty()
+                && view.drain != DrainView::Owed
+                && (is_taken_out || view.listed.state == HostState::Up);
+            if !is_well {
+                return breach(end, format!("w{watcher} shows {view:?}"));
+            }
+        }
+        if !last.shown.alarms.is_empty() {
+            return breach(end, format!("w{watcher} shows {:?}", last.shown.alarms));
+        }
+        let tags = &last.shown.tags;
+        let are_whole = |tag: &TagView| tag.healthy == tag.all;
+        if !tags.iter().all(are_whole) {
+            return breach(end, format!("w{watcher} shows {tags:?}"));
         }
     }
     Ok(cases)

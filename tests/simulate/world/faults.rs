@@ -261,6 +261,7 @@ impl World {
             began: self.now,
             latency,
             delivery: None,
+            evidence: Default::default(),
             logged_in: match &result {
                 Ok(_) => true,
                 Err(failure) => failure.stage > Stage::Login,

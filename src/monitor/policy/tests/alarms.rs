@@ -311,6 +311,7 @@ fn a_limit_is_counted_once_and_not_for_each_failed_backend() {
                         began,
                         latency: Duration::from_millis(1),
                         delivery: None,
+                        evidence: Default::default(),
                         logged_in: false,
                         result,
                     },

@@ -15,6 +15,7 @@ fn last_attempt(bench: &mut Bench, number: u8, result: Result<Pass, Failure>, ve
             began,
             latency: Duration::from_millis(2),
             delivery: None,
+            evidence: Default::default(),
             logged_in: false,
             result,
         },

@@ -3,7 +3,7 @@
 //! A line that cannot be read is quoted and does not spoil the others; a list without its end is
 //! no list. What a list means is decided elsewhere.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::{self, FromStr};
@@ -220,6 +220,24 @@ pub struct Ring {
 }
 
 impl Ring {
+    /// The place of the director that was asked, from 1 in the order of addresses, where it is told which
+    /// that is; and how many directors the ring has.
+    pub fn place_of_ours(&self) -> (Option<usize>, Option<usize>) {
+        let is_there = |director: &&RingDirector| director.kind != DirectorKind::Removed;
+        let members = self.directors.iter().filter(is_there);
+        let places: BTreeSet<_> = members.map(|one| (one.address, one.port)).collect();
+        let ours = self
+            .directors
+            .iter()
+            .find(|director| director.kind == DirectorKind::SelfHere);
+        let place = ours.and_then(|ours| {
+            let mut before = places.iter();
+            before.position(|place| *place == (ours.address, ours.port))
+        });
+        let count = (!places.is_empty()).then_some(places.len());
+        (place.map(|place| place + 1), count)
+    }
+
     /// How many directors stand before the one that was asked and may be told something, in the order of
     /// addresses, which is the same for all. Directors that were removed, and neighbours known not to be
     /// synced, are nobody to wait for.

@@ -2,14 +2,12 @@
 //!
 //! It sends the password, and shows no reply that could repeat it.
 
-use zeroize::Zeroizing;
-
 use super::response::Reply;
 use super::{Capabilities, Mechanism, LOGIN};
 use crate::account::Account;
 use crate::config::settings::Auth;
 use crate::outcome::Fault;
-use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::line::{Lines, Piece, SecretLine};
 use crate::probe::protocols::{
     after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
     refuses_plaintext, response_code, sasl, MASTER_NEEDS_SASL,
@@ -52,13 +50,18 @@ fn login(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Fault> {
             "user name or password has a NUL, which IMAP cannot carry",
         )));
     }
-    let command = format!("{LOGIN} LOGIN {{{}}}\r\n", user.len());
-    let name = [user, format!(" {{{}}}\r\n", password.len()).as_bytes()].concat();
-    // Made at its full size: growing would leave unwiped copies of the password behind.
-    let mut secret = Zeroizing::new(Vec::with_capacity(password.len() + 2));
-    secret.extend_from_slice(password);
-    secret.extend_from_slice(b"\r\n");
-    in_parts(lines, account, &[command.as_bytes(), &name, &secret])
+    let command = format!("{LOGIN} LOGIN {{{}}}", user.len());
+    let parts = [
+        SecretLine::new(&[Piece::Open(command.as_bytes())]),
+        SecretLine::new(&[
+            Piece::Open(user),
+            Piece::Open(b" {"),
+            Piece::Length(password.len()),
+            Piece::Open(b"}"),
+        ]),
+        SecretLine::new(&[Piece::Secret(password)]),
+    ];
+    in_parts(lines, account, &parts)
 }
 
 /// The response goes with the command where the server can take it, else when it asks (RFC 3501
@@ -73,26 +76,25 @@ fn authenticate(
     }
     let command = format!("{LOGIN} AUTHENTICATE PLAIN");
     let response = sasl::plain(account)?;
-    let line = |parts: &[&[u8]]| {
-        let length = parts.iter().map(|part| part.len()).sum::<usize>();
-        let mut line = Zeroizing::new(Vec::with_capacity(length));
-        parts.iter().for_each(|part| line.extend_from_slice(part));
-        line
-    };
+    let command = Piece::Open(command.as_bytes());
     if capabilities.sasl_ir {
-        let line = line(&[command.as_bytes(), b" ", &response, b"\r\n"]);
-        in_parts(lines, account, &[&line])
+        let line = SecretLine::new(&[command, Piece::Open(b" "), response.piece()]);
+        in_parts(lines, account, &[line])
     } else {
-        let command = line(&[command.as_bytes(), b"\r\n"]);
-        let response = line(&[&response, b"\r\n"]);
-        in_parts(lines, account, &[&command, &response])
+        let command = SecretLine::new(&[command]);
+        let response = SecretLine::new(&[response.piece()]);
+        in_parts(lines, account, &[command, response])
     }
 }
 
 /// Sends each part when the server asks for it; the last one has the password.
-fn in_parts(lines: &mut Lines<'_>, account: &Account, parts: &[&[u8]]) -> Result<Answer, Fault> {
+fn in_parts(
+    lines: &mut Lines<'_>,
+    account: &Account,
+    parts: &[SecretLine],
+) -> Result<Answer, Fault> {
     for (number, part) in (1..).zip(parts) {
-        lines.send(part)?;
+        lines.send_secret(part)?;
         match login_answer(lines, account)? {
             Answer::GoOn if number < parts.len() => {}
             // An OK to half a command is none.

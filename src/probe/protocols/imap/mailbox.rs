@@ -29,7 +29,10 @@ pub(super) fn work(
     check: &Check<'_>,
     told: Option<Capabilities>,
 ) -> Result<Pass, Failure> {
-    let mut session = Session { lines, commands: 0 };
+    let mut session = Session {
+        lines,
+        commands: &mut 0,
+    };
     match check.work {
         Work::Steps(steps) => {
             let ImapSteps {
@@ -39,16 +42,16 @@ pub(super) fn work(
                 expunge,
             } = steps.imap;
             if list {
-                session.list().map_err(at(Stage::List))?;
+                session.stage(Stage::List, |session| session.list())?;
             }
             if append {
-                session.append(check.token).map_err(at(Stage::Append))?;
+                session.stage(Stage::Append, |session| session.append(check.token))?;
             }
             if expunge {
                 session.require_uidplus(told)?;
                 session.clean(check)?;
             } else if select {
-                session.select().map_err(at(Stage::Select))?;
+                session.stage(Stage::Select, |session| session.select())?;
             }
         }
         Work::Collect => {
@@ -60,13 +63,10 @@ pub(super) fn work(
     Ok(Pass::Clean)
 }
 
-fn at(stage: Stage) -> impl Fn(Fault) -> Failure {
-    move |fault| Failure::new(stage, fault)
-}
-
 struct Session<'l, 's> {
     lines: &'l mut Lines<'s>,
-    commands: u32,
+    /// How many have been sent.
+    commands: &'l mut u32,
 }
 
 /// An INBOX that is open for writing.
@@ -76,6 +76,16 @@ struct Inbox {
 }
 
 impl Session<'_, '_> {
+    fn stage<T>(
+        &mut self,
+        stage: Stage,
+        step: impl FnOnce(&mut Session<'_, '_>) -> Result<T, Fault>,
+    ) -> Result<T, Failure> {
+        let commands = &mut self.commands;
+        self.lines
+            .stage(stage, |lines| step(&mut Session { lines, commands }))
+    }
+
     /// The top level alone: a whole tree may be large.
     fn list(&mut self) -> Result<(), Fault> {
         self.run("LIST \"\" %", |_| {}).map(drop)
@@ -112,7 +122,9 @@ impl Session<'_, '_> {
     fn require_uidplus(&mut self, told: Option<Capabilities>) -> Result<(), Failure> {
         let capabilities = match told {
             Some(capabilities) => capabilities,
-            None => ask_capabilities(self.lines, CAPABILITY_INSIDE)?,
+            None => self.lines.stage(Stage::Capability, |lines| {
+                ask_capabilities(lines, CAPABILITY_INSIDE)
+            })?,
         };
         if capabilities.uidplus {
             Ok(())
@@ -123,13 +135,15 @@ impl Session<'_, '_> {
 
     /// Opens the INBOX, looks for test messages and deletes those that this attempt may delete.
     fn clean(&mut self, check: &Check<'_>) -> Result<(), Failure> {
-        let (inbox, text) = self.select().map_err(at(Stage::Select))?;
-        if has_code(&text, "READ-ONLY") {
-            let fault = Fault::MailboxRefused(Quote::new(text));
-            return Err(Failure::new(Stage::Select, fault));
-        }
-        let doomed = self.find(&inbox, check).map_err(at(Stage::Search))?;
-        self.delete(&doomed).map_err(at(Stage::Delete))
+        let inbox = self.stage(Stage::Select, |session| {
+            let (inbox, text) = session.select()?;
+            match has_code(&text, "READ-ONLY") {
+                true => Err(Fault::MailboxRefused(Quote::new(text))),
+                false => Ok(inbox),
+            }
+        })?;
+        let doomed = self.stage(Stage::Search, |session| session.find(&inbox, check))?;
+        self.stage(Stage::Delete, |session| session.delete(&doomed))
     }
 
     /// The UIDs of the messages to delete. A search only says where to look: a server may take its
@@ -231,7 +245,7 @@ impl Session<'_, '_> {
 
     /// Sends a command under a tag of its own.
     fn send(&mut self, command: &str) -> Result<String, Fault> {
-        self.commands += 1;
+        *self.commands += 1;
         let tag = format!("b{}", self.commands);
         self.lines.send(format!("{tag} {command}\r\n").as_bytes())?;
         Ok(tag)

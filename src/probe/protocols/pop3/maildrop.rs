@@ -28,14 +28,14 @@ pub(super) fn work(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Fai
         Work::Steps(steps) => {
             let Pop3Steps { stat, delete } = steps.pop3;
             if stat || delete {
-                let count = session.stat().map_err(at(Stage::Stat))?;
+                let count = session.stage(Stage::Stat, |session| session.stat())?;
                 if delete {
                     session.clean(count, check)?;
                 }
             }
         }
         Work::Collect => {
-            let count = session.stat().map_err(at(Stage::Stat))?;
+            let count = session.stage(Stage::Stat, |session| session.stat())?;
             session.clean(count, check)?;
         }
         Work::Deliver => {}
@@ -43,15 +43,20 @@ pub(super) fn work(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Fai
     Ok(Pass::Clean)
 }
 
-fn at(stage: Stage) -> impl Fn(Fault) -> Failure {
-    move |fault| Failure::new(stage, fault)
-}
-
 struct Session<'l, 's> {
     lines: &'l mut Lines<'s>,
 }
 
 impl Session<'_, '_> {
+    fn stage<T>(
+        &mut self,
+        stage: Stage,
+        step: impl FnOnce(&mut Session<'_, '_>) -> Result<T, Fault>,
+    ) -> Result<T, Failure> {
+        self.lines
+            .stage(stage, |lines| step(&mut Session { lines }))
+    }
+
     /// How many messages there are.
     fn stat(&mut self) -> Result<u32, Fault> {
         match self.ask("STAT", two_numbers)? {
@@ -62,8 +67,8 @@ impl Session<'_, '_> {
 
     /// Looks for test messages and deletes those that this attempt may delete.
     fn clean(&mut self, count: u32, check: &Check<'_>) -> Result<(), Failure> {
-        let doomed = self.find(count, check).map_err(at(Stage::Search))?;
-        self.delete(&doomed).map_err(at(Stage::Delete))
+        let doomed = self.stage(Stage::Search, |session| session.find(count, check))?;
+        self.stage(Stage::Delete, |session| session.delete(&doomed))
     }
 
     fn find(&mut self, count: u32, check: &Check<'_>) -> Result<Vec<u32>, Fault> {
@@ -103,8 +108,9 @@ impl Session<'_, '_> {
         let mut reader = HeaderReader::default();
         let mut is_header = true;
         loop {
-            let line = self.lines.read()?;
+            let line = self.lines.read_mail()?;
             if line == b"." {
+                self.lines.show_instead("(a header, not shown)");
                 return Ok(reader.token());
             }
             // A server that sends more than the header must not have it taken for one.

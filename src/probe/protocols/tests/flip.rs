@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
-use super::play::{Scene, Step};
+use super::play::{Notes, Scene, Step};
 use super::*;
 use crate::bent::flips;
 
@@ -235,7 +235,14 @@ impl Scene {
             taken: 0,
             reads: 0,
         };
-        let result = self.talk_over(&mut stream, &|_| {}, Bent::shake_hands);
+        let mut notes = Notes::default();
+        let result = self.talk_over(&mut stream, &|_| {}, &mut notes, Bent::shake_hands);
+        // A password is never shown to whoever looks on, whatever the server made of it.
+        if let Some(account) = &self.account {
+            let password = account.password.reveal();
+            let shows = |said: &String| said.trim_end().as_bytes() == password;
+            assert!(!notes.said.iter().any(shows), "{}, {bend:?}", self.name);
+        }
         (result, stream)
     }
 }

@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::super::line::Lines;
+use super::super::line::{Lines, Observer};
 use super::super::token::Purpose;
 use super::super::*;
 use crate::account::Secret;
@@ -145,10 +145,13 @@ impl Scene {
             given: 0,
             writes: 0,
             milestones: Rc::default(),
+            notes: Notes::default(),
         };
         let milestones = Rc::clone(&stream.milestones);
         let note = |milestone| milestones.borrow_mut().push(milestone);
-        let result = self.talk_over(&mut stream, &note, Play::shake_hands);
+        let mut notes = Notes::default();
+        let result = self.talk_over(&mut stream, &note, &mut notes, Play::shake_hands);
+        stream.notes = notes;
         (result, stream)
     }
 
@@ -157,6 +160,7 @@ impl Scene {
         &self,
         stream: &mut S,
         milestone: &dyn Fn(Milestone),
+        notes: &mut Notes,
         shake_hands: impl Fn(&mut S),
     ) -> Result<Pass, Failure> {
         let token = token(match self.work {
@@ -173,7 +177,7 @@ impl Scene {
             milestone,
             channel: self.channel,
         };
-        talk(self.protocol, stream, &check, shake_hands)
+        talk(self.protocol, stream, &check, notes, shake_hands)
     }
 }
 
@@ -246,9 +250,10 @@ pub(super) fn talk<S: Read + Write>(
     protocol: Protocol,
     stream: &mut S,
     check: &Check<'_>,
+    notes: &mut Notes,
     shake_hands: impl Fn(&mut S),
 ) -> Result<Pass, Failure> {
-    let mut lines = Lines::new(stream);
+    let mut lines = Lines::new(stream).observed_by(notes);
     match begin(protocol, &mut lines, check)? {
         Progress::Done(pass) => Ok(pass),
         Progress::StartTls => {
@@ -260,7 +265,8 @@ pub(super) fn talk<S: Read + Write>(
                 channel: Channel::Encrypted,
                 ..*check
             };
-            resume(protocol, &mut Lines::resume(stream, budget), &encrypted)
+            let mut lines = Lines::resume(stream, budget).observed_by(notes);
+            resume(protocol, &mut lines, &encrypted)
         }
     }
 }
@@ -291,6 +297,29 @@ pub(super) struct Play {
     given: usize,
     pub(super) writes: usize,
     milestones: Rc<RefCell<Vec<Milestone>>>,
+    pub(super) notes: Notes,
+}
+
+/// What an observer was told.
+#[derive(Default)]
+pub(super) struct Notes {
+    pub(super) said: Vec<String>,
+    pub(super) heard: Vec<Vec<u8>>,
+    pub(super) stages: Vec<Stage>,
+}
+
+impl Observer for Notes {
+    fn said(&mut self, text: &[u8]) {
+        self.said.push(String::from_utf8_lossy(text).into_owned());
+    }
+
+    fn heard(&mut self, line: &[u8]) {
+        self.heard.push(line.to_vec());
+    }
+
+    fn on_stage(&mut self, stage: Stage) {
+        self.stages.push(stage);
+    }
 }
 
 impl Play {

@@ -1,0 +1,258 @@
+//! What a person may want to see of one backend: put together from all that is kept of it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::course::Course;
+use super::lines::{service_of, FORMER_SERVICE};
+use super::policy::{explain, Action, Age, By, Compared, Member};
+use super::records::Record;
+use super::snapshot::{
+    BackendView, Checks, DrainView, ListChangeView, RetryView, ServiceView, Standing, WantedView,
+    WholeAttempt,
+};
+use super::Engine;
+use crate::backend::HostState;
+use crate::outcome::{Failure, Outcome};
+use crate::schedule::Verdict;
+use crate::target::Target;
+
+impl Engine {
+    pub(super) fn backend_view(
+        &self,
+        compared: &Compared<'_>,
+        address: IpAddr,
+        member: &Member,
+    ) -> BackendView {
+        let now = self.now.instant;
+        let target = self.roster.target(address);
+        let record = self.records.of(address);
+        let hold = self.holds.get(&address);
+        let standing = self.standing(address, member);
+        let retry = self.workers.get(&address).and_then(|worker| worker.retry);
+        let unchecked = self.local_faults.of(address).map(|(service, cause)| {
+            let service = service_of(&target, service).to_string();
+            (service, cause.to_string())
+        });
+        BackendView {
+            listed: member.listed.clone(),
+            is_ours: member.is_ours(),
+            by: made_by(member, record),
+            drain: drain(member),
+            currency: self.currency(),
+            verdict: self.verdict_view(&target, member),
+            standing,
+            stands_for: record.and_then(|record| record.stands_for(standing, now)),
+            cause: cause(&target, member, standing),
+            checks: self.checks(address),
+            retry: retry.map(|retry| RetryView {
+                service: service_of(&target, retry.service).to_string(),
+                failed: retry.failed,
+                left: retry.left,
+            }),
+            unchecked: unchecked.collect(),
+            hold: hold.cloned(),
+            hold_ends: hold.and_then(|hold| Some(self.until(hold.until?))),
+            wanted: self.wanted_view(compared, address),
+            polls: self.polls(address),
+            services: self.service_views(&target, record, address),
+            changes: record.map_or(Vec::new(), |record| changes(record, now)),
+            day: self.records.day(address, now),
+            name: target.and_then(|target| target.tls_name),
+        }
+    }
+
+    fn verdict_view(
+        &self,
+        target: &Option<Target>,
+        member: &Member,
+    ) -> Option<(String, Option<Duration>)> {
+        let evidence = &member.evidence;
+        let (verdict, since) = match evidence.verdict()? {
+            Verdict::Healthy(pass) => (pass.to_string(), evidence.sound_since()),
+            Verdict::Failed { service, failure } => {
+                let text = format!("failed: {}", of_service(target, member, *service, failure));
+                (text, evidence.failed_since())
+            }
+        };
+        let lasts = since.map(|since| self.now.instant.saturating_duration_since(since));
+        Some((verdict, lasts))
+    }
+
+    fn checks(&self, address: IpAddr) -> Checks {
+        let worker = match self.workers.get(&address) {
+            Some(worker) => worker,
+            None if self.roster.target(address).is_none() => return Checks::LeftAlone,
+            None => return Checks::NoThread,
+        };
+        let now = self.now.instant;
+        let last = self.history.of(address).last();
+        let next = worker.next_check.filter(|next| *next > now);
+        Checks::Made {
+            last: last.map(|poll| now.saturating_duration_since(poll.began)),
+            next: next.map(|next| next - now),
+        }
+    }
+
+    fn wanted_view(&self, compared: &Compared<'_>, address: IpAddr) -> Option<WantedView> {
+        let explanation = explain(compared, address, self.now.instant)?;
+        let until = explanation.hold().and_then(|hold| hold.until);
+        Some(WantedView {
+            hold_ends: until.map(|until| self.until(until)),
+            explanation,
+        })
+    }
+
+    fn service_views(
+        &self,
+        target: &Option<Target>,
+        record: Option<&Record>,
+        address: IpAddr,
+    ) -> Vec<ServiceView> {
+        let services = match target {
+            Some(target) if self.records.keeps_services() => &*target.services,
+            _ => return Vec::new(),
+        };
+        let none = Course::default();
+        let views = services.iter().enumerate().map(|(place, service)| {
+            let course = record.and_then(|record| record.course(place));
+            let mut unchecked = self.local_faults.of(address);
+            let unchecked = unchecked.find(|(of, _)| *of == place);
+            let unchecked = unchecked.map(|(_, cause)| cause.to_string());
+            self.service_view(service.to_string(), unchecked, course.unwrap_or(&none))
+        });
+        views.collect()
+    }
+
+    fn service_view(
+        &self,
+        service: String,
+        unchecked: Option<String>,
+        course: &Course,
+    ) -> ServiceView {
+        let whole = |outcome: &Arc<Outcome>| WholeAttempt {
+            ago: self.now.instant.saturating_duration_since(outcome.began),
+            outcome: Arc::clone(outcome),
+        };
+        let latencies = course.median_and_worst();
+        ServiceView {
+            service,
+            unchecked,
+            recent: course.recent(),
+            latency: course.latency(),
+            median: latencies.map(|(median, _)| median),
+            worst: latencies.map(|(_, worst)| worst),
+            passes: course.passes(),
+            failures: course.failures(),
+            failure: course.last_failure().map(whole),
+            pass: course.last_pass().map(whole),
+        }
+    }
+
+    /// How it stands, in one word.
+    fn standing(&self, address: IpAddr, member: &Member) -> Standing {
+        let target = match self.roster.target(address) {
+            Some(target) => target,
+            None => return Standing::NotChecked,
+        };
+        let evidence = &member.evidence;
+        let is_blind = self.local_faults.of(address).count() >= target.services.len();
+        let is_failing = !evidence.failing().is_empty();
+        match evidence.verdict() {
+            Some(Verdict::Failed { .. }) => Standing::Failed,
+            _ if is_failing => Standing::Doubtful,
+            _ if is_blind => Standing::Unknown,
+            Some(Verdict::Healthy(_)) => Standing::Healthy,
+            None => Standing::Unknown,
+        }
+    }
+
+    /// Remembers since when it stands as it does now.
+    pub(super) fn note_standing(&mut self, address: IpAddr, since: Instant) {
+        if let Some(member) = self.fleet.member(address) {
+            let standing = self.standing(address, member);
+            self.records.on_standing(address, standing, since);
+        }
+    }
+
+    /// Remembers why a change is wanted, for when the list shows it.
+    pub(super) fn note_reason(&mut self, address: IpAddr, action: Action) {
+        let to = match action {
+            Action::MarkDown => HostState::Down,
+            Action::MarkUp => HostState::Up,
+            Action::Drain => return,
+        };
+        let target = self.roster.target(address);
+        let verdict = self
+            .fleet
+            .member(address)
+            .and_then(|member| Some((member, member.evidence.verdict()?)));
+        let reason = match verdict {
+            Some((member, Verdict::Failed { service, failure })) if to == HostState::Down => {
+                of_service(&target, member, *service, failure)
+            }
+            // Only shared faults speak against it.
+            Some((_, Verdict::Failed { .. })) => "it gets as far as the others".to_owned(),
+            Some((_, Verdict::Healthy(pass))) => pass.to_string(),
+            None => return,
+        };
+        self.records.on_decided(address, to, reason.into());
+    }
+}
+
+/// A failure with the name of its service, if its place still says which that is.
+pub(super) fn of_service(
+    target: &Option<Target>,
+    member: &Member,
+    service: usize,
+    failure: &Failure,
+) -> String {
+    let service = match member.evidence.age() {
+        Age::OfTheseServices => service_of(target, service),
+        Age::OfFormerServices => &FORMER_SERVICE,
+    };
+    format!("{service} {failure}")
+}
+
+fn made_by(member: &Member, record: Option<&Record>) -> By {
+    if member.is_ours() {
+        return By::Us;
+    }
+    let last = record.and_then(|record| record.changes.last_by());
+    last.unwrap_or(By::Unknown)
+}
+
+fn drain(member: &Member) -> DrainView {
+    if member.debt.is_some() {
+        DrainView::Owed
+    } else if member.is_drained() {
+        DrainView::Done
+    } else {
+        DrainView::None
+    }
+}
+
+fn cause(target: &Option<Target>, member: &Member, standing: Standing) -> String {
+    let evidence = &member.evidence;
+    match (standing, evidence.verdict(), evidence.failing().first()) {
+        (Standing::Failed, Some(Verdict::Failed { service, failure }), _) => {
+            of_service(target, member, *service, failure)
+        }
+        (Standing::Doubtful, _, Some(failing)) => {
+            of_service(target, member, failing.service, &failing.failure)
+        }
+        (Standing::NotChecked, ..) => "the accounts file does not name it".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn changes(record: &Record, now: Instant) -> Vec<ListChangeView> {
+    let changes = record.changes.of_the_day(now).map(|change| ListChangeView {
+        ago: now.saturating_duration_since(change.at),
+        to: change.to,
+        by: change.by,
+        reason: change.reason.clone(),
+    });
+    changes.collect()
+}

@@ -1,0 +1,50 @@
+//! The fleet together with the comparison of all backends: what the rules are asked with.
+//!
+//! The comparison is the one that the fleet keeps, or made for this one use; no rule can be asked without.
+
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use super::bar::Bar;
+use super::{Fleet, Member};
+
+/// A fleet, and how its backends compare.
+#[derive(Debug)]
+pub struct Compared<'a> {
+    fleet: &'a Fleet,
+    bar: Cow<'a, Bar>,
+    down_or_due: usize,
+}
+
+impl<'a> Compared<'a> {
+    pub(super) fn new(fleet: &'a Fleet, bar: Cow<'a, Bar>, down_or_due: usize) -> Compared<'a> {
+        Compared {
+            fleet,
+            bar,
+            down_or_due,
+        }
+    }
+
+    /// How far the backends get.
+    pub(super) fn bar(&self) -> &Bar {
+        &self.bar
+    }
+
+    /// How many are listed down, by whomever, going down, or failed and to be taken down.
+    pub(super) fn down_or_due(&self) -> usize {
+        self.down_or_due
+    }
+
+    /// Whether this backend could take the users of another one of its tag.
+    pub fn is_refuge(&self, member: &Member) -> bool {
+        member.may_take_users() && self.bar.stands(member)
+    }
+}
+
+impl Deref for Compared<'_> {
+    type Target = Fleet;
+
+    fn deref(&self) -> &Fleet {
+        self.fleet
+    }
+}

@@ -1,0 +1,80 @@
+//! What an attempt leaves behind beside its result, for people who look: how long each stage took, what was
+//! said, what the server's certificate says.
+//!
+//! Values only, kept small: there is one for each attempt, and thousands may be kept. Who measures and who
+//! writes the dialogue down is `probe`. Nothing is decided by any of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::outcome::{PresentedNames, Stage};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    pub stages: StageTimes,
+    pub dialogue: Dialogue,
+    /// Of the last connection with TLS, if its certificate could be read.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+/// The stages of an attempt in the order reached, each with the time from the end of the one before to its
+/// own end. The last one is where a failed attempt failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StageTimes(Box<[(Stage, u32)]>);
+
+impl StageTimes {
+    /// Rounded to microseconds; an hour is the longest.
+    pub fn iter(&self) -> impl Iterator<Item = (Stage, Duration)> + '_ {
+        let times = self.0.iter();
+        times.map(|&(stage, took)| (stage, Duration::from_micros(took.into())))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<(Stage, Duration)> for StageTimes {
+    fn from_iter<I: IntoIterator<Item = (Stage, Duration)>>(times: I) -> StageTimes {
+        let times = times.into_iter().map(|(stage, took)| {
+            let took = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+            (stage, took)
+        });
+        StageTimes(times.collect())
+    }
+}
+
+/// What was said in an attempt, a line each: `C: ` what the monitor said, `S: ` what the server said, `-- `
+/// what happened between them. Passwords are blotted out, all else is printable ASCII, and both the number of
+/// lines and their bytes are bounded (`probe::transcript`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dialogue(Box<str>);
+
+impl Dialogue {
+    /// From lines that end in LF.
+    pub fn new(lines: String) -> Dialogue {
+        Dialogue(lines.into_boxed_str())
+    }
+
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.0.lines()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What a server's certificate says. Its names are the server's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// When it was read: a certificate that did not change is read at most once an hour.
+    pub read: Instant,
+    /// The last second of its validity, since 1970.
+    pub not_after: i64,
+    /// The earliest such second among all certificates that the server sent.
+    pub chain_not_after: i64,
+    pub names: PresentedNames,
+    /// Whether the last handshake took it; also where nothing is verified.
+    pub accepted: bool,
+}

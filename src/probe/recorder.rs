@@ -1,0 +1,99 @@
+//! What is noted of an attempt while it lasts: the end of each stage by the clock, and what is said.
+//!
+//! The dialogues tell it what happens and know no clock; it knows no protocol.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::transcript::{Mark, Transcript};
+use crate::account::Account;
+use crate::outcome::{Certificate, Evidence, Stage};
+use crate::probe::protocols::line::Observer;
+use crate::probe::protocols::Repeats;
+
+/// More than any attempt has that does not look for a message again and again.
+const MOST_STAGES: usize = 32;
+
+pub(super) struct Recorder {
+    /// The end of the last stage.
+    last: Instant,
+    stages: Vec<(Stage, Duration)>,
+    transcript: Transcript,
+    secret: Repeats,
+    certificate: Option<Arc<Certificate>>,
+}
+
+/// A moment of an attempt that what follows can be forgotten up to.
+pub(super) struct Moment {
+    stages: usize,
+    mark: Mark,
+}
+
+impl Recorder {
+    pub(super) fn new(account: Option<&Account>, began: Instant) -> Recorder {
+        Recorder {
+            last: began,
+            stages: Vec::with_capacity(8),
+            transcript: Transcript::default(),
+            secret: Repeats::of(account),
+            certificate: None,
+        }
+    }
+
+    pub(super) fn remark(&mut self, text: &str) {
+        self.transcript.remark(text);
+    }
+
+    /// Of a handshake that went well.
+    pub(super) fn on_certificate(&mut self, certificate: Option<Arc<Certificate>>) {
+        self.certificate = certificate;
+    }
+
+    /// The stage in which an attempt failed ends with it.
+    pub(super) fn on_failure(&mut self, stage: Stage) {
+        if self.stages.last().map(|(last, _)| *last) != Some(stage) {
+            self.on_stage(stage);
+        }
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            stages: self.stages.len(),
+            mark: self.transcript.mark(),
+        }
+    }
+
+    /// Forgets what was noted since, and lets the next stage begin now.
+    pub(super) fn go_back(&mut self, moment: &Moment) {
+        self.stages.truncate(moment.stages);
+        self.transcript.go_back(&moment.mark);
+        self.last = Instant::now();
+    }
+
+    pub(super) fn finish(self) -> Evidence {
+        Evidence {
+            stages: self.stages.into_iter().collect(),
+            dialogue: self.transcript.finish(),
+            certificate: self.certificate,
+        }
+    }
+}
+
+impl Observer for Recorder {
+    fn said(&mut self, text: &[u8]) {
+        self.transcript.said(text);
+    }
+
+    fn heard(&mut self, line: &[u8]) {
+        self.transcript.heard(line, &self.secret);
+    }
+
+    fn on_stage(&mut self, stage: Stage) {
+        let now = Instant::now();
+        if self.stages.len() < MOST_STAGES {
+            let took = now.saturating_duration_since(self.last);
+            self.stages.push((stage, took));
+        }
+        self.last = now;
+    }
+}

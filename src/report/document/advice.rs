@@ -1,0 +1,112 @@
+//! What a person can do about an action that is held back: at most two commands, or nothing and why.
+
+use std::net::IpAddr;
+
+use crate::monitor::policy::Reason;
+use crate::monitor::what_to_check;
+
+/// About this backend's action.
+pub(super) fn advice(reason: &Reason, address: IpAddr) -> String {
+    match reason {
+        Reason::InFlight => {
+            "nothing: the director has up to a minute to answer, and the command is tried again if it \
+             does not"
+                .to_owned()
+        }
+        Reason::NotListedYet => "nothing: the list is read each second".to_owned(),
+        Reason::SetBack => {
+            "see what the director answered to the last commands, and doveadm director ring status; the \
+             command is tried again by itself"
+                .to_owned()
+        }
+        Reason::Shared { stage, .. } => format!(
+            "check this monitor's {}; poolmon check {address} shows each step",
+            what_to_check(*stage)
+        ),
+        Reason::PeersAwaited { .. } => {
+            "nothing: the others are being probed, and this one after them".to_owned()
+        }
+        Reason::Stale => "nothing: its next attempts tell".to_owned(),
+        Reason::Silent => {
+            "is Dovecot running, and does its director answer? see doveadm director status".to_owned()
+        }
+        Reason::RingUnsynced => {
+            "see which director is not synced: doveadm director ring status; one that is gone for good \
+             is taken out by doveadm director ring remove"
+                .to_owned()
+        }
+        Reason::NotOurs { address } => format!(
+            "find out who took it down and why; to bring it up: doveadm director up {address} (before \
+             dovecot 2.2.19: doveadm director add {address} COUNT)"
+        ),
+        Reason::Contested { address } => format!(
+            "find out who takes it down: an administrator, or a monitor that cannot reach all its ports; \
+             to bring it up at once: doveadm director up {address}"
+        ),
+        Reason::Unsteady => format!(
+            "see in its log why it fails again and again; to bring it up at once: doveadm director up \
+             {address}"
+        ),
+        Reason::RefugeAwaited { candidate } => format!("nothing: {candidate} is being probed"),
+        Reason::FailureAwaited { .. } => "nothing: it is being probed once more".to_owned(),
+        Reason::NoRefuge(_) => format!(
+            "is this monitor cut off? poolmon check {address} shows how far it gets; if not, repair one \
+             backend, or bring up one that is well: doveadm director up ADDRESS"
+        ),
+        Reason::DownDelay => format!(
+            "nothing: it is taken down when --down-delay is over; to do so at once: doveadm director \
+             down {address}"
+        ),
+        Reason::DownDelayLimit => {
+            "is something wrong that the failed ones have in common? repair one, or allow more with \
+             delayed_down_limit"
+                .to_owned()
+        }
+        Reason::MaxDown(_) => "repair one that is down, or allow more with --max-down".to_owned(),
+        Reason::DrainPause => {
+            "nothing: its users are moved again when the pause is over; the last commands show what the \
+             director answered"
+                .to_owned()
+        }
+        Reason::OthersDrain => {
+            "nothing: if they are still there in a few seconds, this monitor moves them".to_owned()
+        }
+        Reason::Turn => {
+            "nothing: within two seconds it is this monitor's turn, if nobody else has acted".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Programs that a person would start.
+    const COMMANDS: [&str; 2] = ["doveadm ", "poolmon "];
+
+    #[test]
+    fn every_reason_has_advice_with_two_commands_at_most() {
+        let address: IpAddr = [192, 0, 2, 7].into();
+        let mut texts = std::collections::BTreeSet::new();
+        for reason in Reason::one_of_each() {
+            let text = advice(&reason, address);
+            let commands: usize = COMMANDS
+                .iter()
+                .map(|command| text.matches(command).count())
+                .sum();
+            assert!(commands <= 2, "{text}");
+            assert!(!text.is_empty() && !text.ends_with('.'), "{text}");
+            let is_about_nothing = text.starts_with("nothing: ");
+            assert!(is_about_nothing || !text.contains("nothing"), "{text}");
+            assert!(texts.insert(text.clone()), "the same as another's: {text}");
+        }
+        assert!(texts.len() > 15);
+    }
+
+    #[test]
+    fn advice_names_the_backend_that_it_is_about() {
+        let address: IpAddr = [192, 0, 2, 7].into();
+        let text = advice(&Reason::Unsteady, address);
+        assert!(text.ends_with("doveadm director up 192.0.2.7"), "{text}");
+    }
+}

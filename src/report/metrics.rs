@@ -1,0 +1,50 @@
+//! The metrics: a document as text in Prometheus' text format 0.0.4, for node_exporter's textfile collector.
+//!
+//! `families` says which metrics there are, `samples` and `words` where their values come from, `text` how
+//! a line is written. Nothing here knows the engine, a
+//! file or a clock. All programs that write for one node_exporter share its names, and for a sample that is
+//! there twice it logs an error at each scrape. So every name begins with `poolmon_`, several monitors of a
+//! host differ in labels, and a sample that would be there twice is left out.
+
+mod families;
+mod samples;
+mod text;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use crate::report::document::Document;
+use families::FAMILIES;
+use text::{Labels, Writer};
+
+/// Where Dovecot has its director's admin socket, by both of the folder's names.
+const USUAL_SOCKETS: [&str; 2] = [
+    "/var/run/dovecot/director-admin",
+    "/run/dovecot/director-admin",
+];
+
+/// All families that have a sample.
+pub(crate) fn render(document: &Document) -> String {
+    let of_monitor = labels_of_monitor(document);
+    let mut writer = Writer::new(&of_monitor);
+    for family in FAMILIES {
+        let mut samples = writer.family(family);
+        (family.samples)(document, &mut samples);
+    }
+    writer.text()
+}
+
+/// Labels of every sample, which keep several monitors of one host apart: a dry run beside a monitor that
+/// acts, and monitors of two directors. The usual monitor has none of them.
+fn labels_of_monitor(document: &Document) -> Labels {
+    let mut labels = Labels::default();
+    let socket = &document.director.socket[..];
+    if !USUAL_SOCKETS.contains(&socket) {
+        labels.add("director", socket);
+    }
+    if document.poolmon.dry_run {
+        labels.add("dry_run", "true");
+    }
+    labels
+}
