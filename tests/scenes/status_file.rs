@@ -102,7 +102,7 @@ fn it_shows_within_a_second_and_a_half_what_has_changed_and_at_last_the_end() {
     let header = table.lines().find(|line| line.contains("verdict"));
     let header = header.unwrap_or_else(|| panic!("no header: {table}"));
     let columns: Vec<&str> = header.split_whitespace().take(3).collect();
-    let row = table.lines().find(|line| line.contains(&address));
+    let row = table.lines().find(|line| line.starts_with(&address));
     assert!(
         row.map_or(false, |row| row.to_lowercase().contains("down")),
         "{table}"
@@ -246,6 +246,7 @@ fn a_full_disk_costs_one_line_and_leaves_the_file_as_it_was() {
         let filler = folder.join("filler");
         let mut filling = OpenOptions::new()
             .create(true)
+            .truncate(false)
             .write(true)
             .open(&filler)
             .unwrap();
