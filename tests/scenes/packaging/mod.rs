@@ -2,6 +2,7 @@
 //! daemon's start, log rotation, what packages and the container add, and that man page and
 //! completions tell what the program does.
 
+mod architecture;
 mod background;
 mod container_entry;
 mod debian_script;
