@@ -16,6 +16,7 @@ pub(super) const ROW: Row = Row {
         begin: |lines, _| begin(lines),
         // It never asks for TLS, so nothing is left to say.
         resume: |_, _| Ok(Pass::Clean),
+        may_say_unasked: |_| true,
         take_leave: None,
     },
 };

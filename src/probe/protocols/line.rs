@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Read, Write};
 use zeroize::Zeroizing;
 
 use crate::outcome::{Failure, Fault, Stage};
+use crate::quote::Quote;
 
 /// The longest line in bytes, its line feed not counted.
 pub const LONGEST_LINE: usize = 8 * 1024;
@@ -116,6 +117,11 @@ pub struct Lines<'s> {
     buffer: Box<[u8; BUFFER]>,
     start: usize,
     end: usize,
+    /// What stands before this place in the buffer had come when the last command was sent.
+    unasked: usize,
+    /// Whether the line that was read began there.
+    is_unasked: bool,
+    may_say_unasked: fn(&[u8]) -> bool,
     line: Vec<u8>,
     talk: Talk,
     observer: Option<&'s mut dyn Observer>,
@@ -134,6 +140,9 @@ impl<'s> Lines<'s> {
             buffer: Box::new([0; BUFFER]),
             start: 0,
             end: 0,
+            unasked: 0,
+            is_unasked: false,
+            may_say_unasked: |_| true,
             line: Vec::new(),
             talk: Talk::Open,
             observer: None,
@@ -169,6 +178,12 @@ impl<'s> Lines<'s> {
         }
     }
 
+    /// What the server may say at any time. Any other line that came before a command is not taken for its
+    /// answer: one line too many, and every answer would be taken for the next command's.
+    pub fn set_unasked(&mut self, may_say: fn(&[u8]) -> bool) {
+        self.may_say_unasked = may_say;
+    }
+
     /// Before the TLS handshake: how much may still be read after it. [`Fault::InjectedText`] if text has
     /// come that no line was made of: it would otherwise pass for something said under TLS
     /// (CVE-2011-0411).
@@ -185,13 +200,24 @@ impl<'s> Lines<'s> {
         if let Some(observer) = &mut self.observer {
             observer.heard(line_in(&self.line));
         }
-        Ok(line_in(&self.line))
+        self.asked_for()
     }
 
     /// The same for a line of somebody's mail: nobody else is shown it.
     pub fn read_mail(&mut self) -> Result<&[u8], Fault> {
         self.fill_line()?;
-        Ok(line_in(&self.line))
+        self.asked_for()
+    }
+
+    /// The line that was read, if it may be an answer or may come at any time.
+    fn asked_for(&self) -> Result<&[u8], Fault> {
+        let line = line_in(&self.line);
+        if self.is_unasked && !(self.may_say_unasked)(line) {
+            // Not quoted: it may repeat a password.
+            let text = "an answer that came before the command";
+            return Err(Fault::Malformed(Quote::new(text)));
+        }
+        Ok(line)
     }
 
     /// Says in place of what was not shown what it was.
@@ -201,6 +227,7 @@ impl<'s> Lines<'s> {
 
     fn fill_line(&mut self) -> Result<(), Fault> {
         self.line.clear();
+        self.is_unasked = self.start < self.unasked;
         loop {
             let unread = &self.buffer[self.start..self.end];
             let feed = unread.iter().position(|&byte| byte == b'\n');
@@ -263,6 +290,7 @@ impl<'s> Lines<'s> {
         if self.talk == Talk::Over {
             return Err(Fault::Closed);
         }
+        self.unasked = self.end;
         self.stream
             .write_all(bytes)
             .and_then(|()| self.stream.flush())
@@ -276,6 +304,7 @@ impl<'s> Lines<'s> {
         }
         self.start = 0;
         self.end = 0;
+        self.unasked = 0;
         loop {
             match self.stream.read(&mut self.buffer[..room]) {
                 Ok(0) => return Err(Fault::Closed),
@@ -329,6 +358,25 @@ mod tests {
     impl Write for Chunks {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             Err(ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Chunks to read, and takes whatever is sent.
+    struct Listener(Chunks);
+
+    impl Read for Listener {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buffer)
+        }
+    }
+
+    impl Write for Listener {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -410,6 +458,20 @@ mod tests {
         let mut stream = Chunks(vec![vec![b'x'; 2 * MOST_TEXT]]);
         let mut lines = Lines::new(&mut stream);
         assert_eq!(lines.read_bytes(usize::MAX, 4), Err(Fault::TooMuch));
+    }
+
+    #[test]
+    fn a_line_that_came_before_the_command_is_no_answer_to_it_unless_it_may_be_said_at_any_time() {
+        let said = vec![b"+OK\r\n* 1\r\n+OK\r\n".to_vec(), b"+OK\r\n".to_vec()];
+        let mut stream = Listener(Chunks(said));
+        let mut lines = Lines::new(&mut stream);
+        lines.set_unasked(|line| line.starts_with(b"*"));
+        let early = Fault::Malformed(Quote::new("an answer that came before the command"));
+        assert_eq!(lines.read(), Ok(&b"+OK"[..]));
+        lines.send(b"STAT\r\n").unwrap();
+        assert_eq!(lines.read(), Ok(&b"* 1"[..]));
+        assert_eq!(lines.read(), Err(early));
+        assert_eq!(lines.read(), Ok(&b"+OK"[..]), "came after it was asked");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use crate::config::settings::Probing;
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::Lines;
-use crate::probe::protocols::smtp::{exchange, read_reply, Class};
+use crate::probe::protocols::smtp::{self, exchange, read_reply, Class};
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
@@ -30,6 +30,7 @@ pub(super) const ROW: Row = Row {
     dialogue: Dialogue {
         begin,
         resume,
+        may_say_unasked: smtp::is_closing,
         take_leave: Some(take_leave),
     },
 };

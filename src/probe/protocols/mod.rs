@@ -139,6 +139,7 @@ pub fn begin(
     lines: &mut Lines<'_>,
     check: &Check<'_>,
 ) -> Result<Progress, Failure> {
+    lines.set_unasked(protocol.row().dialogue.may_say_unasked);
     let result = (protocol.row().dialogue.begin)(lines, check);
     if let Err(failure) = &result {
         lines.end_failed_stage(failure);
@@ -156,6 +157,7 @@ pub fn resume(
     lines: &mut Lines<'_>,
     check: &Check<'_>,
 ) -> Result<Pass, Failure> {
+    lines.set_unasked(protocol.row().dialogue.may_say_unasked);
     let result = (protocol.row().dialogue.resume)(lines, check);
     if let Err(failure) = &result {
         lines.end_failed_stage(failure);

@@ -37,6 +37,7 @@ pub(super) const ROW: Row = Row {
     dialogue: Dialogue {
         begin,
         resume,
+        may_say_unasked: |_| false,
         take_leave: Some(take_leave),
     },
 };
@@ -138,6 +139,10 @@ fn ask_capabilities(lines: &mut Lines<'_>) -> Result<Capabilities, Fault> {
     lines.send(b"CAPA\r\n")?;
     match Reply::parse(lines.read()?) {
         Reply::Ok(_) => {}
+        // Its own troubles are no lack of CAPA; to go on would be to do without TLS.
+        Reply::Err(text) if is_trouble(text) => {
+            return Err(Fault::Unavailable(Quote::new(text)));
+        }
         Reply::Err(_) => return Ok(told),
         Reply::Other(line) => return Err(Fault::Malformed(Quote::new(line))),
     }

@@ -35,6 +35,7 @@ pub(super) const ROW: Row = Row {
     dialogue: Dialogue {
         begin,
         resume,
+        may_say_unasked: |line| after_word(line, "BYE").is_some(),
         take_leave: Some(take_leave),
     },
 };

@@ -67,6 +67,11 @@ fn split(line: &[u8]) -> Option<([u8; 3], More, &[u8])> {
     }
 }
 
+/// 421 is the one code that a server may send at any time (RFC 5321 3.8).
+pub(super) fn is_closing(line: &[u8]) -> bool {
+    line.starts_with(b"421")
+}
+
 pub(super) struct Reply {
     pub(super) code: [u8; 3],
     pub(super) class: Class,

@@ -8,7 +8,9 @@ use crate::config::settings::{Auth, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::{Lines, Piece, SecretLine};
 use crate::probe::protocols::sasl::{self, Consent, Mechanisms};
-use crate::probe::protocols::smtp::{exchange, read_reply, read_reply_quoting, Class, Subject};
+use crate::probe::protocols::smtp::{
+    self, exchange, read_reply, read_reply_quoting, Class, Subject,
+};
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
@@ -35,6 +37,7 @@ pub(super) const ROW: Row = Row {
     dialogue: Dialogue {
         begin,
         resume,
+        may_say_unasked: smtp::is_closing,
         take_leave: Some(take_leave),
     },
 };

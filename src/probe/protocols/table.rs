@@ -118,6 +118,7 @@ pub struct Dialogue {
     pub begin: fn(&mut Lines<'_>, &Check<'_>) -> Result<Progress, Failure>,
     /// From the handshake on that `begin` asked for.
     pub resume: fn(&mut Lines<'_>, &Check<'_>) -> Result<Pass, Failure>,
+    pub may_say_unasked: fn(&[u8]) -> bool,
     /// The good-bye, after a whole reply; nothing is said without.
     pub take_leave: Option<TakeLeave>,
 }

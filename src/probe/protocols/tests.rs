@@ -155,6 +155,50 @@ fn check_whole(text: &str) {
     assert!(!client_left, "{:?}", play.steps);
 }
 
+/// One answer too many, and a refused password would be taken for an accepted one.
+#[test]
+fn an_answer_that_came_before_the_command_is_none_to_it() {
+    let account = "channel: encrypted\naccount: probe secret";
+    let expect = |stage: &str| {
+        format!("{stage}: malformed reply \"an answer that came before the command\"")
+    };
+    let login = expect("login");
+    check_whole(&format!(
+        "protocol: pop3\n{account}\nexpect: {login}\n\n\
+         S: +OK ready\nC: USER probe\nS: +OK\nS: +OK\nC: PASS secret"
+    ));
+    check_whole(&format!(
+        "protocol: sieve\n{account}\nexpect: {login}\n\n\
+         S: \"SASL\" \"PLAIN\"\nS: OK\nS: OK\nC: AUTHENTICATE \"PLAIN\" \"AHByb2JlAHNlY3JldA==\""
+    ));
+    check_whole(&format!(
+        "protocol: submission\n{account}\nexpect: {login}\n\n\
+         S: 220 ready\nC: EHLO localhost\nS: 250-x\nS: 250 AUTH PLAIN\nS: 235 in\n\
+         C: AUTH PLAIN AHByb2JlAHNlY3JldA=="
+    ));
+    check_whole(&format!(
+        "protocol: lmtp\nto: probe@example.org\nexpect: {}\n\n\
+         S: 220 ready\nC: LHLO localhost\nS: 250 x\nS: 250 x\nC: MAIL FROM:<>",
+        expect("mail from")
+    ));
+    let imap =
+        "S: * OK [CAPABILITY IMAP4rev1] ready\nC: a4 LOGIN {5}\nS: + OK\nC: probe {6}\nS: + OK\n\
+                C: secret\nS: a4 OK in";
+    check_whole(&format!(
+        "protocol: imap\n{account}\nsteps: list\nexpect: {}\n\n{imap}\nS: b1 OK\nC: b1 LIST \"\" %",
+        expect("list")
+    ));
+    // What may come at any time is no answer.
+    check_whole(&format!(
+        "protocol: imap\n{account}\nsteps: list\nexpect: clean\n\n{imap}\nS: * OK still here\n\
+         C: b1 LIST \"\" %\nS: b1 OK\nC: a5 LOGOUT\nS: a5 OK"
+    ));
+    check_whole(
+        "protocol: lmtp\nto: probe@example.org\nexpect: mail from: server says good-bye \"421 bye\"\n\n\
+         S: 220 ready\nC: LHLO localhost\nS: 250 x\nS: 421 bye\nC: MAIL FROM:<>",
+    );
+}
+
 #[test]
 fn text_behind_the_reply_to_starttls_ends_the_attempt() {
     let expect = "expect: starttls: clear text behind the reply to starttls";

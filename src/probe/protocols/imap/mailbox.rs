@@ -122,7 +122,8 @@ impl Session<'_, '_> {
     fn require_uidplus(&mut self, told: Option<Capabilities>) -> Result<(), Failure> {
         let capabilities = match told {
             Some(capabilities) => capabilities,
-            None => self.lines.stage(Stage::Capability, |lines| {
+            // Asked in order to delete; and who fails here has let us in.
+            None => self.lines.stage(Stage::Delete, |lines| {
                 ask_capabilities(lines, CAPABILITY_INSIDE)
             })?,
         };
