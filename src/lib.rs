@@ -32,6 +32,9 @@ pub mod report;
 mod runtime;
 pub mod schedule;
 pub mod service;
+#[cfg(test)]
+#[path = "../tests/lab/slowness.rs"]
+mod slowness;
 mod source;
 pub mod start;
 pub mod target;

@@ -1,3 +1,5 @@
+mod matrix;
+
 use std::io::{Read, Write};
 use std::net::IpAddr;
 use std::net::TcpStream;
