@@ -14,6 +14,8 @@ pub mod config;
 mod daemon;
 mod descriptors;
 mod few;
+#[cfg(test)]
+mod grid;
 mod hook;
 mod inbox;
 mod ledger;

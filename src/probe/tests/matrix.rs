@@ -169,12 +169,13 @@ fn routes() -> Vec<Route> {
 fn cells(route: &Route) -> Vec<Cell<'_>> {
     let mut cells = Vec::new();
     for (step, row) in route.table.rows.iter().enumerate() {
-        for (happening, expected) in &row.outcomes {
+        let happenings = Happening::ALL.iter().map(|(_, happening)| *happening);
+        for (happening, expected) in happenings.zip(&row.outcomes) {
             if let Some(expected) = expected {
                 cells.push(Cell {
                     route,
                     step,
-                    happening: *happening,
+                    happening,
                     expected: expected.clone(),
                 });
             }

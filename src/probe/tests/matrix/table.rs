@@ -2,12 +2,11 @@
 //!
 //! It begins with `key: value` lines. `== dialogue` is the server that serves: the name of a step, what the
 //! client's line begins with (`C:`, or `M:` for a test message), what the server answers (`S:`), or `TLS`
-//! for a handshake. `== outcomes` has a row for each step: the stage that it belongs to, and for each fault
-//! what becomes of the attempt, as `fault`, or as `stage/fault` where it fails elsewhere. `ok` is a pass, and
-//! `-` cannot be, for a reason that stands under `== cannot be`: `STEP: FAULTS: reason`, `*` for any.
+//! for a handshake. `== outcomes` is the grid, and `== cannot be` has the reasons.
 
 use crate::account::Envelope;
 use crate::config::settings::{Auth, Steps};
+use crate::grid::{self, part, Row};
 use crate::outcome::{Failure, Fault};
 use crate::service::{Protocol, Security};
 
@@ -42,7 +41,7 @@ pub(super) enum Happening {
 }
 
 impl Happening {
-    const ALL: [(&'static str, Happening); 15] = [
+    pub(super) const ALL: [(&'static str, Happening); 15] = [
         ("refused", Happening::Refused),
         ("reset", Happening::Reset),
         ("closed", Happening::Closed),
@@ -92,23 +91,8 @@ pub(super) enum Asked {
     Handshake,
 }
 
-pub(super) struct Row {
-    pub(super) step: String,
-    /// `None` cannot be.
-    pub(super) outcomes: Vec<(Happening, Option<String>)>,
-}
-
 impl Table {
     pub(super) fn parse(name: &str, text: &str) -> Table {
-        let parts: Vec<&str> = text.split("\n== ").collect();
-        let part = |title: &str| {
-            let mut parts = parts.iter();
-            let found = parts.find_map(|part| part.strip_prefix(title));
-            found
-                .unwrap_or_else(|| panic!("{name}: no {title}"))
-                .lines()
-                .filter(|line| !line.is_empty())
-        };
         let mut table = Table {
             name: name.to_owned(),
             protocol: Protocol::AnyLine,
@@ -119,14 +103,12 @@ impl Table {
             turns: vec![Turn::default()],
             rows: Vec::new(),
         };
-        for line in parts[0].lines().filter(|line| !line.starts_with('#')) {
-            table.set(
-                line.split_once(": ")
-                    .unwrap_or_else(|| panic!("{name}: {line}")),
-            );
+        for line in part(text, "") {
+            let setting = line.split_once(": ");
+            table.set(setting.unwrap_or_else(|| panic!("{name}: {line}")));
         }
         let mut steps = vec!["connect"];
-        for line in part("dialogue") {
+        for line in part(text, "dialogue") {
             if let Some(text) = line.strip_prefix("S:") {
                 let answer = format!("{}\r\n", text.strip_prefix(' ').unwrap_or(text));
                 table.last_turn().answer.push(answer);
@@ -141,14 +123,12 @@ impl Table {
                 table.turns.push(Turn::default());
             }
         }
-        let mut lines = part("outcomes");
-        let heads: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
-        let names: Vec<&str> = Happening::ALL.iter().map(|(name, _)| *name).collect();
-        assert_eq!(heads[2..], names, "{name}");
-        table.rows = lines.map(|line| row(name, line)).collect();
-        let listed: Vec<&str> = table.rows.iter().map(|row| &*row.step).collect();
+        let columns: Vec<&str> = Happening::ALL.iter().map(|(name, _)| *name).collect();
+        let rows = grid::grid(&columns, &part(text, "outcomes"));
+        let listed: Vec<&str> = rows.iter().map(|row| &*row.step).collect();
         assert_eq!(listed, steps, "{name}");
-        table.check_reasons(part("cannot be").collect());
+        grid::check_reasons(&columns, &rows, &part(text, "cannot be"));
+        table.rows = rows;
         table
     }
 
@@ -179,52 +159,6 @@ impl Table {
 
     fn last_turn(&mut self) -> &mut Turn {
         self.turns.last_mut().unwrap()
-    }
-
-    /// What cannot be has a reason, and each reason is needed.
-    fn check_reasons(&self, reasons: Vec<&str>) {
-        let mut is_needed = vec![false; reasons.len()];
-        for row in &self.rows {
-            for ((word, _), (_, outcome)) in Happening::ALL.iter().zip(&row.outcomes) {
-                if outcome.is_some() {
-                    continue;
-                }
-                let mut has_reason = false;
-                for (reason, is_needed) in reasons.iter().zip(&mut is_needed) {
-                    let parts: Vec<&str> = reason.splitn(3, ": ").collect();
-                    let is_step = parts[0] == "*" || parts[0] == row.step;
-                    let mut words = parts[1].split(' ');
-                    if is_step && words.any(|named| named == "*" || named == *word) {
-                        assert!(parts[2].len() > 10, "{reason}");
-                        has_reason = true;
-                        *is_needed = true;
-                    }
-                }
-                assert!(
-                    has_reason,
-                    "{}: why can {} not be {word}?",
-                    self.name, row.step
-                );
-            }
-        }
-        assert!(!is_needed.contains(&false), "{}: {reasons:?}", self.name);
-    }
-}
-
-fn row(name: &str, line: &str) -> Row {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let cells = &words[2..];
-    assert_eq!(cells.len(), Happening::ALL.len(), "{name}: {line}");
-    let outcome = |cell: &&str| match *cell {
-        "-" => None,
-        "ok" => Some("ok".to_owned()),
-        elsewhere if elsewhere.contains('/') => Some(elsewhere.to_owned()),
-        fault => Some(format!("{}/{fault}", words[1])),
-    };
-    let happenings = Happening::ALL.iter().map(|(_, happening)| *happening);
-    Row {
-        step: words[0].to_owned(),
-        outcomes: happenings.zip(cells.iter().map(outcome)).collect(),
     }
 }
 
