@@ -15,7 +15,7 @@ use crate::quote::Quote;
 
 pub use lists::{
     DirectorKind, DirectorStatus, HostList, HostListParser, ListError, ListParser, Ring,
-    RingDirector, RingParser, RingState, MOST_LINES,
+    RingDirector, RingParser, RingState, MOST_LINES, MOST_TEXT,
 };
 
 /// What both sides say first. A line without its end, as all in this file.

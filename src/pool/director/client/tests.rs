@@ -1,5 +1,7 @@
 //! A director that does what the script says, on a socket in a folder of its own.
 
+mod matrix;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;

@@ -16,17 +16,23 @@ use crate::quote::Quote;
 /// Lines of a list, without the empty one at its end.
 pub const MOST_LINES: usize = 100_000;
 
+/// Bytes of a list: lines may be longer than any director's are, but not all of them.
+pub const MOST_TEXT: usize = 16 * 1024 * 1024;
+
 /// Why a list that was answered is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListError {
     /// More than `MOST_LINES`.
     TooManyLines,
+    /// More than `MOST_TEXT`.
+    TooMuchText,
 }
 
 impl fmt::Display for ListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ListError::TooManyLines => write!(f, "more than {MOST_LINES} lines"),
+            ListError::TooMuchText => write!(f, "more than {MOST_TEXT} bytes"),
         }
     }
 }
@@ -53,7 +59,7 @@ pub struct HostList {
 #[derive(Debug, Default)]
 pub struct HostListParser {
     list: HostList,
-    lines: usize,
+    size: Size,
     seen: HashSet<IpAddr>,
     /// Lines without U or D, and what they are if no line has one.
     without_state: Vec<(Vec<u8>, Listed)>,
@@ -66,7 +72,7 @@ impl ListParser for HostListParser {
         if line.is_empty() {
             return Ok(Some(std::mem::take(self).finish()));
         }
-        count_line(&mut self.lines)?;
+        self.size.add(line)?;
         match parse_listed(line) {
             Ok(Line::Whole(listed)) if self.seen.insert(listed.address) => {
                 self.list.backends.push(listed);
@@ -127,6 +133,7 @@ fn parse_listed(line: &[u8]) -> Result<Line, LineFault> {
         Some(_) => return Err(LineFault),
     };
     let changed = number(field().ok_or(LineFault)?)?;
+    no_second_line(fields)?;
     Ok(Line::Whole(listed(state, Stamp(changed))))
 }
 
@@ -322,7 +329,7 @@ impl Ring {
 #[derive(Debug, Default)]
 pub struct RingParser {
     ring: Ring,
-    lines: usize,
+    size: Size,
     /// Lines without a status, and what they are if no line has one.
     without_status: Vec<(Vec<u8>, RingDirector)>,
 }
@@ -334,7 +341,7 @@ impl ListParser for RingParser {
         if line.is_empty() {
             return Ok(Some(std::mem::take(self).finish()));
         }
-        count_line(&mut self.lines)?;
+        self.size.add(line)?;
         match parse_ring_director(line) {
             Ok(director) if director.status == DirectorStatus::NotTold => {
                 self.without_status.push((line.to_owned(), director));
@@ -375,6 +382,7 @@ fn parse_ring_director(line: &[u8]) -> Result<RingDirector, LineFault> {
             let _last_failed = fields.next().ok_or(LineFault)?;
             let status = fields.next();
             let status = status.map_or(DirectorStatus::NotTold, DirectorStatus::parse);
+            no_second_line(fields)?;
             (DirectorKind::parse(kind), status)
         }
     };
@@ -393,12 +401,34 @@ fn is_nameless(line: &[u8]) -> bool {
     is_word(b"handshaking", first) || is_word(b"syncing", first) || is_word(b"synced", first)
 }
 
-fn count_line(lines: &mut usize) -> Result<(), ListError> {
-    if *lines == MOST_LINES {
-        return Err(ListError::TooManyLines);
+/// Of a list so far.
+#[derive(Debug, Default)]
+struct Size {
+    lines: usize,
+    text: usize,
+}
+
+impl Size {
+    fn add(&mut self, line: &[u8]) -> Result<(), ListError> {
+        self.lines += 1;
+        self.text += line.len();
+        if self.lines > MOST_LINES {
+            Err(ListError::TooManyLines)
+        } else if self.text > MOST_TEXT {
+            Err(ListError::TooMuchText)
+        } else {
+            Ok(())
+        }
     }
-    *lines += 1;
-    Ok(())
+}
+
+/// Fields that are not known are those of later versions, and numbers or words. An address begins a line:
+/// the end of this one got lost, and one of the two would be missing without a trace.
+fn no_second_line<'l>(mut rest: impl Iterator<Item = &'l [u8]>) -> Result<(), LineFault> {
+    match rest.any(|field| parsed::<IpAddr>(field).is_ok()) {
+        true => Err(LineFault),
+        false => Ok(()),
+    }
 }
 
 fn parsed<T: FromStr>(field: &[u8]) -> Result<T, LineFault> {

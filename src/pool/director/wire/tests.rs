@@ -170,6 +170,16 @@ fn fields_of_later_versions_are_ignored() {
 }
 
 #[test]
+fn two_lines_that_have_become_one_are_malformed_and_neither_is_missing_without_a_trace() {
+    let list =
+        hosts("192.0.2.1\t100\t0\t\tU\t0\t192.0.2.2\t100\t0\t\tU\t0\n192.0.2.3\t9\t0\t\tU\t0\n\n");
+    assert_eq!((list.backends.len(), list.malformed.count), (1, 1));
+    let ring =
+        ring("192.0.2.1\t9090\tself\t0\tring synced\t0\t192.0.2.2\t9090\tright\t0\tsynced\n\n");
+    assert_eq!((ring.directors.len(), ring.malformed.count), (0, 1));
+}
+
+#[test]
 fn a_malformed_line_is_quoted_and_the_others_count() {
     for line in [
         "192.0.2.1\t100\t0\t\tX\t0",
@@ -266,6 +276,13 @@ fn the_number_of_lines_is_bounded() {
         assert_eq!(parser.on_line(b"junk"), Ok(None));
     }
     assert_eq!(parser.on_line(b"junk"), Err(ListError::TooManyLines));
+
+    let mut parser = HostListParser::default();
+    let long = [b'x'; LONGEST_LINE];
+    for _ in 0..MOST_TEXT / LONGEST_LINE {
+        assert_eq!(parser.on_line(&long), Ok(None));
+    }
+    assert_eq!(parser.on_line(b"x"), Err(ListError::TooMuchText));
 
     let mut parser = HostListParser::default();
     for _ in 0..MOST_LINES {
