@@ -24,6 +24,7 @@ pub mod own_network;
 pub mod patience;
 pub mod place;
 pub mod ring;
+pub mod slowness;
 pub mod tampering;
 pub mod tls_port;
 pub mod together;

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::slowness::stretched;
+
 /// How often a condition is looked at.
 const GLANCE: Duration = Duration::from_millis(10);
 /// How many lines of each log a failure shows.
@@ -17,7 +19,7 @@ const TAIL: usize = 25;
 /// What the program promises within so long, seen on a machine that may be busy with other work: such
 /// machines have no clock for promises. `make bench` measures.
 pub fn promised(time: Duration) -> Duration {
-    time + Duration::from_secs(3)
+    stretched(time + Duration::from_secs(3))
 }
 
 thread_local! {
@@ -43,6 +45,7 @@ pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bo
 /// Waits until there is a value, with the same ending.
 #[track_caller]
 pub fn wait_for<T>(what: &str, limit: Duration, mut value: impl FnMut() -> Option<T>) -> T {
+    let limit = stretched(limit);
     let end = Instant::now() + limit;
     loop {
         if let Some(value) = value() {
