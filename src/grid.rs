@@ -3,6 +3,16 @@
 //! A file has parts that begin with `== title`. In a grid, a row is a step, the stage that it belongs to, and
 //! a cell for each column: `fault`, or `stage/fault` for what fails elsewhere, `ok` for what does not, and
 //! `-` for what cannot be. That has a reason, among lines `STEP: COLUMNS: reason` with `*` for any.
+//!
+//! The cells of a grid are tried many at a time, since most of them wait.
+
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+/// How many cells are tried at a time, and how often the time limit. On a machine that is busy with other
+/// work threads wake up late: so what is wrong is tried again with fewer beside it, and more time.
+const ROUNDS: [(usize, u32); 4] = [(32, 1), (8, 2), (4, 4), (1, 8)];
 
 /// A row of a grid.
 pub(crate) struct Row {
@@ -70,4 +80,34 @@ pub(crate) fn check_reasons(columns: &[&str], rows: &[Row], reasons: &[&str]) {
         }
     }
     assert!(!is_needed.contains(&false), "{reasons:?}: {is_needed:?}");
+}
+
+/// What is wrong with the cells, as `try_once` says of a cell and a time limit, in every round.
+pub(crate) fn try_all<C: Send>(
+    cells: Vec<C>,
+    limit: Duration,
+    try_once: impl Fn(&C, Duration) -> Result<(), String> + Sync,
+) -> Vec<String> {
+    let mut doubtful: Vec<(C, String)> = cells
+        .into_iter()
+        .map(|cell| (cell, String::new()))
+        .collect();
+    for (at_once, factor) in ROUNDS {
+        let left = Mutex::new(doubtful.into_iter());
+        let wrong = Mutex::new(Vec::new());
+        let next = || left.lock().unwrap().next();
+        thread::scope(|scope| {
+            for _ in 0..at_once {
+                scope.spawn(|| {
+                    while let Some((cell, _)) = next() {
+                        if let Err(why) = try_once(&cell, limit * factor) {
+                            wrong.lock().unwrap().push((cell, why));
+                        }
+                    }
+                });
+            }
+        });
+        doubtful = wrong.into_inner().unwrap();
+    }
+    doubtful.into_iter().map(|(_, why)| why).collect()
 }

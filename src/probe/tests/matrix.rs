@@ -7,7 +7,6 @@
 mod server;
 mod table;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -17,15 +16,11 @@ use socket2::{Domain, Socket, Type};
 use self::server::{Report, Script};
 use self::table::{Happening, Table};
 use super::*;
+use crate::grid;
 use crate::slowness::stretched;
 
 /// The time limit where nobody answers.
 const SHORT: Duration = Duration::from_millis(300);
-/// How many cells are tried at a time; most of them wait.
-const AT_ONCE: usize = 64;
-/// Tries of a cell before it counts as wrong, all but the first alone and each with twice the time: on a
-/// machine that is busy with other work threads wake up late.
-const TRIES: u32 = 4;
 /// What a client takes of a server that never ends: what an attempt reads at most, and what the system
 /// takes on its behalf. One that reads on would take more than this in a moment.
 const MOST_TAKEN: usize = 512 * 1024;
@@ -38,7 +33,6 @@ struct Route {
 }
 
 /// One cell that can be.
-#[derive(Clone)]
 struct Cell<'r> {
     route: &'r Route,
     step: usize,
@@ -188,44 +182,12 @@ fn cells(route: &Route) -> Vec<Cell<'_>> {
 fn every_fault_at_every_step_has_its_outcome_within_its_time_and_memory() {
     let routes = routes();
     let all: Vec<Cell<'_>> = routes.iter().flat_map(cells).collect();
-    assert!(all.len() > 1400, "{} cells", all.len());
-    let left = Mutex::new(all.clone().into_iter());
-    let doubtful = Mutex::new(Vec::new());
-    let limit = stretched(SHORT);
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| loop {
-                let next = left.lock().unwrap().next();
-                let cell = match next {
-                    Some(cell) => cell,
-                    None => break,
-                };
-                if cell.try_once(limit).is_err() {
-                    doubtful.lock().unwrap().push(cell);
-                }
-            });
-        }
+    let count = all.len();
+    assert!(count > 1400, "{count} cells");
+    let wrong = grid::try_all(all, stretched(SHORT), |cell, limit| {
+        let name = cell.name();
+        cell.try_once(limit).map_err(|why| format!("{name}: {why}"))
     });
-    let mut wrong = BTreeMap::new();
-    for cell in doubtful.into_inner().unwrap() {
-        let mut limits = (1..TRIES).map(|number| limit * 2u32.pow(number));
-        let tried = limits.try_fold(String::new(), |_, limit| match cell.try_once(limit) {
-            Ok(()) => Err(()),
-            Err(why) => Ok(why),
-        });
-        if let Ok(why) = tried {
-            wrong.insert(cell.name(), why);
-        }
-    }
-    let told: Vec<String> = wrong
-        .iter()
-        .map(|(cell, why)| format!("{cell}: {why}"))
-        .collect();
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        all.len(),
-        told.join("\n")
-    );
+    let told = wrong.join("\n");
+    assert!(wrong.is_empty(), "{} of {count}:\n{told}", wrong.len());
 }

@@ -8,7 +8,6 @@
 use std::io::Read;
 use std::mem::MaybeUninit;
 use std::num::NonZeroU32;
-use std::sync::Mutex;
 
 use socket2::SockRef;
 
@@ -21,9 +20,6 @@ use crate::slowness::stretched;
 const SHORT: Duration = Duration::from_millis(200);
 /// Where somebody does: longer than any of it takes.
 const LONG: Duration = Duration::from_secs(10);
-const AT_ONCE: usize = 16;
-/// As in the probes' matrix: all but the first alone and each with twice the time.
-const TRIES: u32 = 4;
 /// What is taken of a director that never ends, by us and by the system.
 const MOST_TAKEN: usize = 1024 * 1024;
 
@@ -62,7 +58,6 @@ enum Talk {
     Reading,
 }
 
-#[derive(Clone)]
 struct Cell {
     talk: Talk,
     /// What the client says at each step, and the answer.
@@ -395,41 +390,14 @@ fn every_fault_at_every_step_has_its_outcome_within_its_time_and_memory() {
     let rows = grid::grid(&READING_FAULTS, &part(&text, "reading"));
     grid::check_reasons(&READING_FAULTS, &rows, &part(&text, "cannot be read"));
     all.extend(cells(&Talk::Reading, &READING_FAULTS, &rows));
-    assert!(all.len() > 200, "{} cells", all.len());
-
-    let left = Mutex::new(all.clone().into_iter());
-    let doubtful = Mutex::new(Vec::new());
-    let limit = stretched(SHORT);
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| loop {
-                let next = left.lock().unwrap().next();
-                let cell = match next {
-                    Some(cell) => cell,
-                    None => break,
-                };
-                if cell.try_once(limit).is_err() {
-                    doubtful.lock().unwrap().push(cell);
-                }
-            });
-        }
-    });
-    let mut wrong = Vec::new();
-    for cell in doubtful.into_inner().unwrap() {
-        let mut limits = (1..TRIES).map(|number| limit * 2u32.pow(number));
-        let tried = limits.try_fold(String::new(), |_, limit| match cell.try_once(limit) {
-            Ok(()) => Err(()),
-            Err(why) => Ok(why),
-        });
-        wrong.extend(tried.map(|why| format!("{}: {why}", cell.name())));
-    }
     let count = all.len();
-    assert!(
-        wrong.is_empty(),
-        "{} of {count}:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(count > 200, "{count} cells");
+    let wrong = grid::try_all(all, stretched(SHORT), |cell, limit| {
+        let name = cell.name();
+        cell.try_once(limit).map_err(|why| format!("{name}: {why}"))
+    });
+    let told = wrong.join("\n");
+    assert!(wrong.is_empty(), "{} of {count}:\n{told}", wrong.len());
 }
 
 #[test]
