@@ -116,7 +116,7 @@ impl fmt::Display for Range {
             (start, end) if start == f64::NEG_INFINITY && end == f64::INFINITY => f.write_str("~:"),
             (start, end) if start == f64::NEG_INFINITY => write!(f, "~:{end}{percent}"),
             (start, end) if end == f64::INFINITY => write!(f, "{start}{percent}:"),
-            (start, end) if start == 0.0 => write!(f, "{end}{percent}"),
+            _ if self.start == 0.0 => write!(f, "{}{percent}", self.end),
             (start, end) => write!(f, "{start}{percent}:{end}{percent}"),
         }
     }
