@@ -16,6 +16,7 @@ use crate::lab::command::{self, Ended};
 use crate::lab::fake_backend::{Mood, IMAP};
 use crate::lab::fake_pool::{FakePool, PASSWORD, USER};
 use crate::lab::monitor::{binary, MonitorPlan};
+use crate::lab::passwords;
 use crate::lab::patience::{promised, show_on_failure, wait_until};
 use crate::lab::warden::{Ward, Warden};
 
@@ -55,7 +56,8 @@ impl Daemon {
 
     /// How long it took to end.
     #[track_caller]
-    fn stop(&self, signal: Signal) -> Duration {
+    pub(super) fn stop(&self, signal: Signal) -> Duration {
+        passwords::assert_none_in_process(self.pid.as_raw() as u32);
         let sent = Instant::now();
         self.send(signal);
         wait_until("the daemon's end", SOON, || !self.is_there());
