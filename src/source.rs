@@ -47,7 +47,8 @@ pub struct Loaded {
     pub keys: Vec<&'static str>,
     /// What is odd about the files, each a line of its own.
     pub remarks: Vec<String>,
-    /// What TLS does not prove, though nobody turned that off: a line for the log.
+    /// What TLS does not prove, though nobody turned that off, or where no password can be sent because of
+    /// what was: a line for the log.
     pub unverified: Option<String>,
 }
 
@@ -252,7 +253,12 @@ fn unverified(settings: &Settings, account: Option<&Account>, known: &Backends) 
         .values()
         .flat_map(|backend| backend.account.as_deref());
     let any_account = account.or_else(|| accounts.next());
-    probing.certificates.remark(&settings.services, |port| {
+    let certificates = &probing.certificates;
+    let contradiction = certificates.contradiction(&settings.services, probing.starttls);
+    if any_account.is_some() && contradiction.is_some() {
+        return contradiction;
+    }
+    certificates.remark(&settings.services, |port| {
         may_start_tls(settings, any_account, port)
     })
 }

@@ -75,7 +75,7 @@ _poolmon() {
     *)
         [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain check "
         words+="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
-            --starttls --proxy-protocol --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
+            --starttls --require-tls --proxy-protocol --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
             -n --dry-run --config --accounts --write-missing-config --check-config --once
             -f --foreground -k --lockfile -l --logfile --state-file --status-file --metrics-file

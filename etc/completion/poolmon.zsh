@@ -26,6 +26,7 @@ _arguments -s -S \
     '--ca-file=[certificates to trust beside those of the system]:PEM file:_files' \
     '--starttls=[when a clear port turns to TLS]:when:(auto require no)' \
     '--proxy-protocol=[begin each connection with a PROXY header]:version:(v1 v2 no)' \
+    '--require-tls[send a password only over TLS with a verified certificate]' \
     '(-c --credfile)'{-c+,--credfile=}'[log in with the account of this file]:file:_files' \
     '--lmtp-from=[the sender an LMTP check names]:address: ' \
     '--lmtp-to=[the recipient an LMTP check asks for]:address: ' \

@@ -9,8 +9,8 @@ use log::LevelFilter;
 
 use super::chosen::{Chosen, Said, SaidBy};
 use super::settings::{
-    Accounts, Deeds, DrainMode, Files, Hook, ImapSteps, LmtpSteps, LogTarget, Pace, Plan,
-    Pop3Steps, Probing, Published, Rapid, Retries, Rules, RunMode, Settings, Steps, Syslog,
+    Accounts, Deeds, DrainMode, Files, Hook, ImapSteps, LmtpSteps, LogTarget, Pace, PasswordOver,
+    Plan, Pop3Steps, Probing, Published, Rapid, Retries, Rules, RunMode, Settings, Steps, Syslog,
     Unknown,
 };
 use super::table::{self, DefaultsOf};
@@ -192,6 +192,10 @@ impl Chosen {
                 self.tls_name.clone().said(),
                 self.ca_file.clone().said(),
                 self.starttls.value,
+                match self.require_tls.value {
+                    true => PasswordOver::VerifiedTls,
+                    false => PasswordOver::Any,
+                },
             ),
             envelope: Envelope {
                 from: self.lmtp_from.value.clone(),

@@ -77,6 +77,7 @@ chosen! {
     auth: Auth,
     starttls: StartTls,
     proxy_protocol: ProxyProtocol,
+    require_tls: bool,
     ssl_verify: bool,
     tls_name: String,
     ca_file: PathBuf,

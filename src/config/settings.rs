@@ -189,6 +189,16 @@ pub enum ProxyProtocol {
     V2,
 }
 
+/// Over which connections a password may be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasswordOver {
+    /// Any, as the other choices and the server have it.
+    #[default]
+    Any,
+    /// `--require-tls`: TLS whose certificate was checked, and nothing else.
+    VerifiedTls,
+}
+
 /// What is done after the login or the greeting; nothing by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Steps {

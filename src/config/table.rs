@@ -244,12 +244,18 @@ pub static CHOICES: &[Choice] = &[
         .added_key("proxy_protocol", Value("no"))
         .help("begin each connection with a header of the PROXY protocol, for backends whose ports \
                expect a proxy (haproxy = yes in Dovecot): of version 1 (v1) or 2 (v2)"),
+    choice(Truth(|to| &mut to.require_tls))
+        .added_option("require-tls", Nothing, NONE)
+        .added_key("require_tls", Value("False"))
+        .help("send a password only over TLS with a verified certificate, whatever the server \
+               offers; without that the login fails, and no password is sent"),
     choice(Truth(|to| &mut to.ssl_verify))
         .option("ssl-verify", "v", Integer("0|1"), Value("1"))
         .added_key("ssl_verify", NONE)
         .help("check a server's certificate and the name in it; 0 turns this off")
         .help_in_file("check a server's certificate and the name in it; empty for no, as in \
-                       dovemon, unless tls_name, ca_file or starttls: require asks for it"),
+                       dovemon, unless tls_name, ca_file, starttls: require or require_tls asks \
+                       for it"),
     choice(OptionalName(|to| &mut to.tls_name))
         .added_option("tls-name", Text("NAME"), Made("the name that DNS gives for the backend's address"))
         .added_key("tls_name", NONE)
