@@ -40,6 +40,12 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
     if settings.deeds == Deeds::Told {
         lines.add("dry run", "no change is sent");
     }
+    match (&settings.run_as.user, &settings.run_as.group) {
+        (Some(user), Some(group)) => lines.add("runs as", format!("user {user}, group {group}")),
+        (Some(user), None) => lines.add("runs as", format!("user {user}")),
+        (None, Some(group)) => lines.add("runs as", format!("group {group}")),
+        (None, None) => {}
+    }
     lines.add("log", log(settings));
     lines.add("lock file", settings.files.lock.display());
     lines.add("state file", settings.files.state.display());

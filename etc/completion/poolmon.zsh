@@ -56,6 +56,8 @@ _arguments -s -S \
     '--status-file=[where to write how all stands, as JSON]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
     '--metrics-file=[where to write metrics for Prometheus]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
     '--html-file=[where to write a page that shows how all stands]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
+    '--user=[become this user once all that takes root is open]:user:_users' \
+    '--group=[this group in place of that of the user]:group:_groups' \
     '(-d --debug)'{-d,--debug}'[log each check too]' \
     '(- *)'{-h,-\?,--help}'[print a help text]' \
     '(- *)--version[print the version]'

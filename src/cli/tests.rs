@@ -13,7 +13,7 @@ use crate::config::choice::Usual;
 use crate::config::chosen::SaidBy;
 use crate::config::settings::{
     Accounts, Auth, Brake, Deeds, DrainMode, Facility, Files, Hook, LogTarget, MoveLimit, Pace,
-    PasswordOver, Plan, Probing, ProxyProtocol, Published, Restore, Retries, Rules, RunMode,
+    PasswordOver, Plan, Probing, ProxyProtocol, Published, Restore, Retries, Rules, RunAs, RunMode,
     Settings, StartTls, Steps, Syslog, Unknown,
 };
 use crate::config::table::options;
@@ -126,6 +126,7 @@ fn without_options_everything_is_as_poolmon_had_it() {
                 log: LogTarget::File("/var/log/poolmon.log".into()),
             },
             run: RunMode::Daemon,
+            run_as: RunAs::default(),
             log_level: LevelFilter::Info,
         }
     );

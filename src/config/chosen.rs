@@ -115,6 +115,8 @@ chosen! {
     status_file: Option<PathBuf>,
     metrics_file: Option<PathBuf>,
     html_file: Option<PathBuf>,
+    user: String,
+    group: String,
     help: bool,
     version: bool,
 }

@@ -10,8 +10,8 @@ use super::choice::Usual::{Made, Value};
 use super::choice::{choice, Choice, KeyFace, OptionFace, Usual};
 use super::chosen::Chosen;
 use super::kind::Kind::{
-    Address, Count, Delay, Limit, OptionalName, OptionalPath, Path, PathOrNo, Port, Seconds,
-    Services, Truth, Word,
+    Address, Count, Delay, Limit, OptionalName, OptionalPath, OptionalUser, Path, PathOrNo, Port,
+    Seconds, Services, Truth, Word,
 };
 use super::values;
 use crate::service::Security;
@@ -396,6 +396,19 @@ pub static CHOICES: &[Choice] = &[
         .added_option("html-file", Text("PATH|no"), NONE)
         .added_key("html_file", NONE)
         .help("where to write a page that shows how all stands, for any web server"),
+    choice(OptionalUser(|to| &mut to.user))
+        .added_option("user", Text("NAME"), Made("the user who starts it"))
+        .added_key("user", NONE)
+        .help("become this user once log, PID file and files of passwords are open, for good; the \
+               director's socket, state file and --on-change program have to allow it")
+        .help_in_file("become this user once log, PID file and files of passwords are open, for \
+                       good; the director's socket, state file and beupdatescript have to allow \
+                       it"),
+    choice(OptionalUser(|to| &mut to.group))
+        .added_option("group", Text("NAME"), Made("the user's group"))
+        .added_key("group", NONE)
+        .help("this group in place of the user's own; takes --user beside it")
+        .help_in_file("this group in place of the user's own; takes user beside it"),
     choice(Truth(|to| &mut to.help))
         .option("help", "h?", Nothing, NONE)
         .help("print this help (also -?)"),

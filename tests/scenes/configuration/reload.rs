@@ -155,9 +155,9 @@ fn what_takes_a_restart_is_said_and_stays() {
         .replace("debug: True", "debug: False")
         .replace("dovemon.pid", "other.pid")
         .replace("dovemon.state", "other.state");
-    files.write_bare(&changed);
+    files.write_bare(&format!("{changed}user: daemon\n"));
     reload(&monitor);
-    for what in ["lock file", "state file", "debug"] {
+    for what in ["lock file", "state file", "debug", "user or group"] {
         assert_eq!(
             monitor.lines_with(&[what, "takes a restart"]).len(),
             1,
