@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::config::roster::Roster;
 use crate::config::settings::{
-    Brake, Deeds, DrainMode, LogTarget, MoveLimit, Plan, ProxyProtocol, Rapid, Restore, Retries,
-    Settings, StartTls, Unknown,
+    Brake, Deeds, DrainMode, LogTarget, MoveLimit, PasswordOver, Plan, ProxyProtocol, Rapid,
+    Restore, Retries, Settings, StartTls, Unknown,
 };
 use crate::config::trust::{CertificateName, Checked, Trust};
 use crate::probe::protocols::table::Hides;
@@ -31,11 +31,20 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
     lines.add("how often", pace(settings));
     lines.add("accounts", accounts(source, loaded));
     lines.add("certificates", certificates(settings));
+    if let Some(passwords) = passwords(settings) {
+        lines.add("passwords", passwords);
+    }
     lines.add("when one fails", deeds(settings));
     lines.add("how many go down", max_down(settings));
     lines.add("left alone", left_alone(settings));
     if settings.deeds == Deeds::Told {
         lines.add("dry run", "no change is sent");
+    }
+    match (&settings.run_as.user, &settings.run_as.group) {
+        (Some(user), Some(group)) => lines.add("runs as", format!("user {user}, group {group}")),
+        (Some(user), None) => lines.add("runs as", format!("user {user}")),
+        (None, Some(group)) => lines.add("runs as", format!("group {group}")),
+        (None, None) => {}
     }
     lines.add("log", log(settings));
     lines.add("lock file", settings.files.lock.display());
@@ -172,7 +181,9 @@ fn steps(settings: &Settings, service: &Service) -> String {
 /// How the port turns to TLS, if it does, and whether the certificate is checked.
 fn tls(settings: &Settings, port: &Port) -> Option<String> {
     let hides = port.protocol.row().starttls.hides;
-    let how = match (port.security, hides, settings.probing.starttls) {
+    let probing = &settings.probing;
+    let starttls = probing.certificates.starttls(port, probing.starttls);
+    let how = match (port.security, hides, starttls) {
         (Security::Tls, ..) => "TLS",
         (_, Hides::Nothing, _) | (.., StartTls::Never) => return None,
         (.., StartTls::Offered) => "STARTTLS where offered",
@@ -243,6 +254,21 @@ fn accounts(source: &Source, loaded: &Loaded) -> String {
             loaded.roster.known()
         ),
         None => format!("no file of accounts; {which} backends are {others}"),
+    }
+}
+
+/// What `--require-tls` comes to.
+fn passwords(settings: &Settings) -> Option<String> {
+    let probing = &settings.probing;
+    match probing.certificates.password_over {
+        PasswordOver::Any => None,
+        PasswordOver::VerifiedTls => {
+            let certificates = &probing.certificates;
+            let contradiction = certificates.contradiction(&settings.services, probing.starttls);
+            Some(contradiction.unwrap_or_else(|| {
+                "sent only over TLS with a verified certificate, or else not at all".to_owned()
+            }))
+        }
     }
 }
 

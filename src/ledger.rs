@@ -49,6 +49,11 @@ enum Content {
     LeftAlone(Untouched),
 }
 
+/// The file beside the state file that is locked while a monitor keeps its memory there.
+pub fn lock_of(path: &Path) -> PathBuf {
+    file::with_suffix(path, ".lock")
+}
+
 impl Ledger {
     /// A ledger that is never written.
     pub fn in_memory() -> Ledger {

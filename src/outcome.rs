@@ -11,7 +11,7 @@ mod evidence;
 mod fault;
 
 pub use evidence::{Certificate, Dialogue, Evidence, StageTimes};
-pub use fault::{BadCertificate, Blame, Fault, PresentedNames};
+pub use fault::{BadCertificate, Blame, Fault, PresentedNames, Withheld};
 
 mod words;
 

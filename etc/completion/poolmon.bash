@@ -54,6 +54,14 @@ _poolmon() {
         mapfile -t COMPREPLY < <(compgen -A hostname -- "$current")
         return
         ;;
+    --user)
+        mapfile -t COMPREPLY < <(compgen -A user -- "$current")
+        return
+        ;;
+    --group)
+        mapfile -t COMPREPLY < <(compgen -A group -- "$current")
+        return
+        ;;
     # A colon parts words too; what comes after it is a number, which nobody completes.
     -p | --port) words="110 143 24 IMAP POP3 LMTP SIEVE SUBMISSION" ;;
     -s | --ssl) words="993 995 IMAP POP3 LMTP SIEVE SUBMISSION" ;;
@@ -75,11 +83,11 @@ _poolmon() {
     *)
         [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain check "
         words+="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
-            --starttls --proxy-protocol --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
+            --starttls --require-tls --proxy-protocol --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
             -n --dry-run --config --accounts --write-missing-config --check-config --once
             -f --foreground -k --lockfile -l --logfile --state-file --status-file --metrics-file
-            --html-file -d --debug -h --help --version"
+            --html-file --user --group -d --debug -h --help --version"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -26,6 +26,7 @@ _arguments -s -S \
     '--ca-file=[certificates to trust beside those of the system]:PEM file:_files' \
     '--starttls=[when a clear port turns to TLS]:when:(auto require no)' \
     '--proxy-protocol=[begin each connection with a PROXY header]:version:(v1 v2 no)' \
+    '--require-tls[send a password only over TLS with a verified certificate]' \
     '(-c --credfile)'{-c+,--credfile=}'[log in with the account of this file]:file:_files' \
     '--lmtp-from=[the sender an LMTP check names]:address: ' \
     '--lmtp-to=[the recipient an LMTP check asks for]:address: ' \
@@ -55,6 +56,8 @@ _arguments -s -S \
     '--status-file=[where to write how all stands, as JSON]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
     '--metrics-file=[where to write metrics for Prometheus]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
     '--html-file=[where to write a page that shows how all stands]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
+    '--user=[become this user once all that takes root is open]:user:_users' \
+    '--group=[this group in place of that of the user]:group:_groups' \
     '(-d --debug)'{-d,--debug}'[log each check too]' \
     '(- *)'{-h,-\?,--help}'[print a help text]' \
     '(- *)--version[print the version]'

@@ -24,6 +24,7 @@ fn reported(chosen: Chosen, defaults: DefaultsOf) -> String {
         roster: Roster::new(&settings, None, Backends::new()),
         settings,
         keys: Vec::new(),
+        identity: None,
         remarks: Vec::new(),
         unverified: None,
     };

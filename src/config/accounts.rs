@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::choice::Origin;
 use super::error::{Complaint, ConfigError};
-use super::file::{self, Readers};
+use super::file::{self, Owners, Stranger};
 use super::nearest::nearest;
 use super::values;
 use super::yaml::{Document, Entry, Malformed, Place, Scalar, Section};
@@ -178,10 +178,12 @@ fn find(name: &str) -> Option<&'static FieldRow> {
     FIELDS.iter().find(|row| row.name == name)
 }
 
-pub fn read(path: &Path) -> Result<Written, ConfigError> {
-    let bytes = file::read(path, Readers::OwnerAlone, LONGEST)
+/// What the file says, and whose it is, if that is worth a remark.
+pub fn read(path: &Path, owners: Owners) -> Result<(Written, Option<Stranger>), ConfigError> {
+    let passwords = file::read_passwords(path, owners, LONGEST)
         .map_err(|problem| ConfigError::file(path, problem))?;
-    parse(&bytes).map_err(|complaint| ConfigError::text(path, complaint))
+    let written = parse(&passwords.text).map_err(|complaint| ConfigError::text(path, complaint))?;
+    Ok((written, passwords.stranger))
 }
 
 pub fn parse(bytes: &[u8]) -> Result<Written, Complaint> {

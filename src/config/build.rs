@@ -9,9 +9,9 @@ use log::LevelFilter;
 
 use super::chosen::{Chosen, Said, SaidBy};
 use super::settings::{
-    Accounts, Deeds, DrainMode, Files, Hook, ImapSteps, LmtpSteps, LogTarget, Pace, Plan,
-    Pop3Steps, Probing, Published, Rapid, Retries, Rules, RunMode, Settings, Steps, Syslog,
-    Unknown,
+    Accounts, Deeds, DrainMode, Files, Hook, ImapSteps, LmtpSteps, LogTarget, Pace, PasswordOver,
+    Plan, Pop3Steps, Probing, Published, Rapid, Retries, Rules, RunAs, RunMode, Settings, Steps,
+    Syslog, Unknown,
 };
 use super::table::{self, DefaultsOf};
 use super::trust::{Certificates, Verify};
@@ -76,6 +76,10 @@ impl Chosen {
             },
             hook: all.beupdatescript.said().map(|script| Hook { script }),
             run,
+            run_as: RunAs {
+                user: all.user.said(),
+                group: all.group.said(),
+            },
         })
     }
 
@@ -192,6 +196,10 @@ impl Chosen {
                 self.tls_name.clone().said(),
                 self.ca_file.clone().said(),
                 self.starttls.value,
+                match self.require_tls.value {
+                    true => PasswordOver::VerifiedTls,
+                    false => PasswordOver::Any,
+                },
             ),
             envelope: Envelope {
                 from: self.lmtp_from.value.clone(),

@@ -77,6 +77,7 @@ chosen! {
     auth: Auth,
     starttls: StartTls,
     proxy_protocol: ProxyProtocol,
+    require_tls: bool,
     ssl_verify: bool,
     tls_name: String,
     ca_file: PathBuf,
@@ -114,6 +115,8 @@ chosen! {
     status_file: Option<PathBuf>,
     metrics_file: Option<PathBuf>,
     html_file: Option<PathBuf>,
+    user: String,
+    group: String,
     help: bool,
     version: bool,
 }

@@ -32,6 +32,8 @@ pub struct Settings {
     pub hook: Option<Hook>,
     pub files: Files,
     pub run: RunMode,
+    /// Who the program runs as, once all that needs root is open.
+    pub run_as: RunAs,
     /// What is logged; with debug lines, each probe.
     pub log_level: LevelFilter,
 }
@@ -187,6 +189,16 @@ pub enum ProxyProtocol {
     V1,
     /// Binary.
     V2,
+}
+
+/// Over which connections a password may be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasswordOver {
+    /// Any, as the other choices and the server have it.
+    #[default]
+    Any,
+    /// `--require-tls`: TLS whose certificate was checked, and nothing else.
+    VerifiedTls,
 }
 
 /// What is done after the login or the greeting; nothing by default.
@@ -402,6 +414,13 @@ impl fmt::Display for Facility {
             None => write!(f, "{}", self.0 >> 3),
         }
     }
+}
+
+/// `--user` and `--group`, names or numbers as written; without a user it stays who started it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunAs {
+    pub user: Option<String>,
+    pub group: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use super::choice::Usual::{Made, Value};
 use super::choice::{choice, Choice, KeyFace, OptionFace, Usual};
 use super::chosen::Chosen;
 use super::kind::Kind::{
-    Address, Count, Delay, Limit, OptionalName, OptionalPath, Path, PathOrNo, Port, Seconds,
-    Services, Truth, Word,
+    Address, Count, Delay, Limit, OptionalName, OptionalPath, OptionalUser, Path, PathOrNo, Port,
+    Seconds, Services, Truth, Word,
 };
 use super::values;
 use crate::service::Security;
@@ -244,12 +244,18 @@ pub static CHOICES: &[Choice] = &[
         .added_key("proxy_protocol", Value("no"))
         .help("begin each connection with a header of the PROXY protocol, for backends whose ports \
                expect a proxy (haproxy = yes in Dovecot): of version 1 (v1) or 2 (v2)"),
+    choice(Truth(|to| &mut to.require_tls))
+        .added_option("require-tls", Nothing, NONE)
+        .added_key("require_tls", Value("False"))
+        .help("send a password only over TLS with a verified certificate, whatever the server \
+               offers; without that the login fails, and no password is sent"),
     choice(Truth(|to| &mut to.ssl_verify))
         .option("ssl-verify", "v", Integer("0|1"), Value("1"))
         .added_key("ssl_verify", NONE)
         .help("check a server's certificate and the name in it; 0 turns this off")
         .help_in_file("check a server's certificate and the name in it; empty for no, as in \
-                       dovemon, unless tls_name, ca_file or starttls: require asks for it"),
+                       dovemon, unless tls_name, ca_file, starttls: require or require_tls asks \
+                       for it"),
     choice(OptionalName(|to| &mut to.tls_name))
         .added_option("tls-name", Text("NAME"), Made("the name that DNS gives for the backend's address"))
         .added_key("tls_name", NONE)
@@ -390,6 +396,19 @@ pub static CHOICES: &[Choice] = &[
         .added_option("html-file", Text("PATH|no"), NONE)
         .added_key("html_file", NONE)
         .help("where to write a page that shows how all stands, for any web server"),
+    choice(OptionalUser(|to| &mut to.user))
+        .added_option("user", Text("NAME"), Made("the user who starts it"))
+        .added_key("user", NONE)
+        .help("become this user once log, PID file and files of passwords are open, for good; the \
+               director's socket, state file and --on-change program have to allow it")
+        .help_in_file("become this user once log, PID file and files of passwords are open, for \
+                       good; the director's socket, state file and beupdatescript have to allow \
+                       it"),
+    choice(OptionalUser(|to| &mut to.group))
+        .added_option("group", Text("NAME"), Made("the user's group"))
+        .added_key("group", NONE)
+        .help("this group in place of the user's own; takes --user beside it")
+        .help_in_file("this group in place of the user's own; takes user beside it"),
     choice(Truth(|to| &mut to.help))
         .option("help", "h?", Nothing, NONE)
         .help("print this help (also -?)"),

@@ -166,6 +166,17 @@ pub fn host_name(text: &str) -> Option<String> {
 /// A file of this name is `./no`.
 pub const PATH_OR_NO: &str = "a path, or no";
 
+pub const USER_NAME: &str = "the name or number of a user or group";
+
+/// Any that the system's lists can hold: without colon, slash, blank and control character.
+pub fn user_name(text: &str) -> Option<String> {
+    let is_part = |letter: char| {
+        !letter.is_whitespace() && !letter.is_control() && !matches!(letter, ':' | '/' | ',')
+    };
+    let fits = !text.is_empty() && text.len() <= 256 && !text.starts_with('-');
+    (fits && text.chars().all(is_part)).then(|| text.to_owned())
+}
+
 pub const ADDRESS: &str = "an address without spaces, control characters, < and >";
 
 /// It is sent between `<` and `>`; nothing in it may end that or the line.

@@ -28,7 +28,7 @@ pub fn keeper(path: &Path) -> Keeper {
         .create(true)
         .mode(0o600)
         .custom_flags(O_NOFOLLOW | O_NONBLOCK)
-        .open(file::with_suffix(path, ".lock"));
+        .open(super::lock_of(path));
     let file = match file {
         Ok(file) => file,
         Err(_) => return Keeper::ThisMonitor(None),

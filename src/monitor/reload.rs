@@ -89,6 +89,10 @@ impl Engine {
             settings.run = self.settings.run;
             settings.files.log = self.settings.files.log.clone();
         }
+        if settings.run_as != self.settings.run_as {
+            warnings.push("another user or group takes a restart; the old one stays".to_owned());
+            settings.run_as = self.settings.run_as.clone();
+        }
         for warning in warnings {
             self.say(Level::Warning, warning);
         }

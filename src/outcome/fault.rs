@@ -72,6 +72,8 @@ pub enum Fault {
     UidPlusMissing,
     /// STARTTLS is required and not on offer, so nothing was sent that is worth hiding.
     StartTlsMissing,
+    /// `--require-tls`, and other choices leave no way to verified TLS at this port: no password was sent.
+    PasswordWithheld(Withheld),
     /// The certificate is not trusted, has expired, or bears another name.
     CertificateRefused(Box<BadCertificate>),
     /// The server speaks no version of TLS that this machine takes, of which the oldest is told.
@@ -179,6 +181,7 @@ impl Fault {
             | Fault::TlsFailed(_)
             | Fault::System(_) => Blame::Service,
             Fault::StartTlsMissing
+            | Fault::PasswordWithheld(_)
             | Fault::CredentialsRefused(_)
             | Fault::RefusalDelayed
             | Fault::LoginUnanswered
@@ -225,6 +228,10 @@ impl fmt::Display for Fault {
             Fault::TlsFailed(text) => write!(f, "tls failed {text}"),
             Fault::System(text) => write!(f, "system error {text}"),
             Fault::StartTlsMissing => f.write_str("required, and not on offer"),
+            Fault::PasswordWithheld(why) => write!(
+                f,
+                "no password sent: --require-tls needs TLS with a verified certificate, and {why}"
+            ),
             Fault::CredentialsRefused(text) => write!(f, "login refused {text}"),
             Fault::RefusalDelayed => f.write_str("timed out; this login was refused here before"),
             Fault::LoginDelayed => f.write_str(
@@ -270,6 +277,24 @@ impl fmt::Display for Fault {
             Fault::Panicked => f.write_str("the probe broke off; this is a bug in poolmon"),
             Fault::NoTls(text) => write!(f, "tls library unusable {text}"),
         }
+    }
+}
+
+/// Which other choice leaves no way to verified TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// `-v 0`, `ssl_verify: False`.
+    CertificateUnchecked,
+    /// `--starttls=no` on a port without TLS from the start.
+    NoStartTls,
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Withheld::CertificateUnchecked => "no certificate is checked here (ssl_verify)",
+            Withheld::NoStartTls => "--starttls=no keeps this port without TLS",
+        })
     }
 }
 

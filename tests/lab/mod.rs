@@ -21,6 +21,7 @@ pub mod fake_pool;
 pub mod mail_client;
 pub mod monitor;
 pub mod own_network;
+pub mod passwords;
 pub mod patience;
 pub mod place;
 pub mod ring;

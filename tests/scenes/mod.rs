@@ -11,6 +11,7 @@ mod mailbox;
 mod maintenance;
 mod packaging;
 mod page;
+mod passwords;
 mod plugin;
 mod protocols;
 mod ring;

@@ -104,6 +104,7 @@ pub(crate) fn another(choice: &Choice, default: &str) -> &'static str {
         (Services(..), _) => "IMAP:9",
         (Path(_) | OptionalPath(_), _) => "/tmp/other",
         (PathOrNo(_), _) => "/tmp/other",
+        (OptionalUser(_), _) => "daemon",
         (OptionalName(_), _) => "mail.example.org",
         (Address(_), _) => "probe@example.org",
         (Word(..), name) => panic!("{name} has no other value here"),
