@@ -8,22 +8,22 @@
 //! purposes.
 
 pub mod accounts;
-pub mod argv;
-pub mod build;
+pub(crate) mod argv;
+pub(crate) mod build;
 pub mod choice;
 pub mod chosen;
-pub mod credentials;
-pub mod distinct;
-pub mod dovemon;
-pub mod error;
-pub mod file;
-pub mod help;
-pub mod kind;
+pub(crate) mod credentials;
+pub(crate) mod distinct;
+pub(crate) mod dovemon;
+pub(crate) mod error;
+pub(crate) mod file;
+pub(crate) mod help;
+pub(crate) mod kind;
 pub(crate) mod nearest;
 mod number;
 pub mod roster;
 pub mod settings;
 pub mod table;
 pub mod trust;
-pub mod values;
+pub(crate) mod values;
 mod yaml;
