@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::account::Account;
 use crate::service::Service;
 
+/// One backend, with all that a probe of it has to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     pub address: IpAddr,

@@ -69,6 +69,7 @@ impl Particulars {
     }
 }
 
+/// The accounts file's entries, by the address that the director lists.
 pub type Backends = BTreeMap<IpAddr, Particulars>;
 
 /// What a file says.
@@ -89,6 +90,8 @@ enum Field {
     Port(Replaces),
 }
 
+/// A field that an entry of the accounts file may have: its name, its help for man page and example, and
+/// whether dovemon knows it too.
 pub struct FieldRow {
     pub name: &'static str,
     pub help: &'static str,
@@ -178,12 +181,15 @@ fn find(name: &str) -> Option<&'static FieldRow> {
     FIELDS.iter().find(|row| row.name == name)
 }
 
+/// Reads and parses the file. It holds passwords, so it is refused if its mode lets group or others in.
 pub fn read(path: &Path) -> Result<Written, ConfigError> {
     let bytes = file::read(path, Readers::OwnerAlone, LONGEST)
         .map_err(|problem| ConfigError::file(path, problem))?;
     parse(&bytes).map_err(|complaint| ConfigError::text(path, complaint))
 }
 
+/// Parses the file's text: YAML with one mapping an address, as dovemon's `test.accounts.yml` has it. An
+/// unknown field is a remark; a field with a bad value is an error, and its text does not show the value.
 pub fn parse(bytes: &[u8]) -> Result<Written, Complaint> {
     let document = Document::new(bytes, |name| find(name).is_some()).map_err(nameless)?;
     let sections = document.sections().map_err(nameless)?;

@@ -22,6 +22,7 @@ pub enum Readers {
     OwnerAlone,
 }
 
+/// Why a file cannot be read, before anybody has looked at its text.
 #[derive(Debug)]
 pub enum FileProblem {
     System(io::Error),

@@ -11,6 +11,9 @@ use crate::account::Account;
 use crate::service::Service;
 use crate::target::Target;
 
+/// Which services of which backend are probed, and with which account. Backends that the accounts file
+/// names have their own account, ports and certificate name; `unknown` says whether the others are
+/// probed.
 #[derive(Clone, Debug)]
 pub struct Roster {
     services: Arc<[Service]>,
