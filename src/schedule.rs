@@ -22,14 +22,10 @@ use retries::Trying;
 /// What the thread is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Try this service, by its place in the settings, now, and for no longer than this.
-    Attempt {
-        service: usize,
-        timeout: Duration,
-    },
-    Wait {
-        until: Instant,
-    },
+    /// Try this service now, for no longer than `timeout`. `service` is its place in the order of checking, from 0.
+    Attempt { service: usize, timeout: Duration },
+    /// Do nothing until then, unless a round is asked for sooner.
+    Wait { until: Instant },
 }
 
 /// What the rounds say of a backend: the last one, or with rise and fall so many in a row.
@@ -53,7 +49,7 @@ impl Verdict {
     }
 }
 
-/// One outcome and what it means in its round.
+/// One outcome and what it means in its round. `service` is its place in the order of checking, from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// When the first attempt of the round began.
@@ -348,6 +344,8 @@ impl Schedule {
         }
     }
 
+    /// What the thread is to do at this time. After an `Attempt` it makes the attempt and calls
+    /// `on_outcome`; after a `Wait` it asks again then, or sooner if it was told something meanwhile.
     pub fn next(&mut self, now: Instant) -> Next {
         match &self.phase {
             Phase::Resting { until, .. } if now < *until => return Next::Wait { until: *until },
