@@ -493,6 +493,7 @@ impl Engine {
         &self.holds
     }
 
+    /// The backends as the rules see them.
     pub fn fleet(&self) -> &Fleet {
         &self.fleet
     }

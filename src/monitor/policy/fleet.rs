@@ -132,6 +132,7 @@ pub struct News {
 }
 
 impl Fleet {
+    /// No list has been read: there is no backend, and the director counts as silent.
     pub fn new(rules: Rules) -> Fleet {
         Fleet {
             members: BTreeMap::new(),
@@ -180,10 +181,12 @@ impl Fleet {
         }
     }
 
+    /// None: the latest list does not have this backend.
     pub fn member(&self, address: IpAddr) -> Option<&Member> {
         self.members.get(&address)
     }
 
+    /// All backends of the latest list, in the order of their addresses.
     pub fn members(&self) -> impl Iterator<Item = (IpAddr, &Member)> {
         self.members.iter().map(move |(address, member)| {
             #[cfg(test)]
@@ -234,10 +237,13 @@ impl Fleet {
         due.count()
     }
 
+    /// What the last reading of the lists said of the ring.
     pub fn sync(&self) -> Sync {
         self.sync
     }
 
+    /// The lists were read, or could not be. While the ring is not synced, what its lists show proves
+    /// nobody's act.
     pub fn on_sync(&mut self, sync: Sync) {
         self.sync = sync;
         if sync != Sync::Synced {
@@ -328,6 +334,8 @@ impl Fleet {
         changes
     }
 
+    /// Adds a finding to the evidence of its backend. A finding about a backend that is not in the list
+    /// any more changes nothing.
     pub fn on_finding(&mut self, address: IpAddr, finding: &Finding) {
         let member = match self.members.get_mut(&address) {
             Some(member) => member,
