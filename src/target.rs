@@ -1,4 +1,4 @@
-//! A backend as it is probed: where, what, as whom, under which name.
+//! A backend as it is probed: its address, its services, the account, the certificate's name.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! dovemon's file of accounts: whom to log in as, and what else is special, on each backend.
+//! dovemon's file of accounts: for each backend the account to log in with, and what else is its own.
 //!
 //! A map from a backend's address to its fields. Passwords never get into an error, and what this
 //! file holds is wiped; the YAML parser makes copies of its own that are not.
@@ -23,7 +23,7 @@ const LONGEST: usize = 2 * 1024 * 1024;
 
 const MOST_REMARKS: usize = 20;
 
-/// What is special on one backend.
+/// What one backend has in place of what all have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Particulars {
     pub account: Option<Arc<Account>>,

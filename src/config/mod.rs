@@ -4,8 +4,8 @@
 //! its value looks like (`kind`), and the field of `chosen` that it goes to. `argv` takes the command line
 //! apart as Perl does, `help` explains it. `build` puts what was chosen together to `settings`, the one
 //! type that all others read. `trust` says which certificates are checked, `accounts` and `credentials`
-//! read whom to log in as, `roster` says who is probed as whom, `distinct` sees to it that no file has two
-//! purposes.
+//! read the accounts to log in with, `roster` says which services of which backend are probed with which
+//! account, `distinct` sees to it that no file has two purposes.
 
 pub mod accounts;
 pub(crate) mod argv;

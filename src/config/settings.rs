@@ -289,13 +289,14 @@ pub struct Hook {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
     pub lock: PathBuf,
-    /// The ledger.
+    /// What has to outlive a restart.
     pub state: PathBuf,
     pub log: LogTarget,
     pub published: Published,
 }
 
-/// The files that are written for whoever looks, each if it is wanted. None holds a secret.
+/// The files that are written for people and other programs to read, each if its option is given. None holds a
+/// secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
     pub status: Option<PathBuf>,

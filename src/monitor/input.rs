@@ -57,7 +57,7 @@ pub enum Input {
         number: u64,
         result: Result<(), String>,
     },
-    /// What became of writing this file for whoever looks.
+    /// This published file was written, or why it was not.
     Published {
         publication: Publication,
         path: PathBuf,

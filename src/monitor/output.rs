@@ -63,8 +63,7 @@ pub enum Output {
     },
     /// Write it to the log.
     Say(Event),
-    /// Write these files for whoever looks, and remove those that were written before and are not among
-    /// them.
+    /// Write these files, and remove those that were published before and are not among them.
     Publish {
         snapshot: Box<Snapshot>,
         files: Published,

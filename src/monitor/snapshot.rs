@@ -53,7 +53,7 @@ pub struct MonitorView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReloadResult {
     Good,
-    /// They could not be used: those of before hold.
+    /// They could not be used: the settings read before still hold.
     Refused,
 }
 
@@ -145,11 +145,11 @@ pub struct BackendView {
     pub wanted: Option<WantedView>,
     /// The last attempts, the oldest first.
     pub polls: Vec<PollView>,
-    /// In the order of checking; empty if no file for people is written, or it is not checked.
+    /// In the order of checking; empty if no file is published, or it is not checked.
     pub services: Vec<ServiceView>,
     /// The changes of its listed state within the last day, the oldest first.
     pub changes: Vec<ListChangeView>,
-    /// The last day's attempts; `None` if no file for people is written.
+    /// The last day's attempts; `None` if no file is published.
     pub day: Option<DayView>,
 }
 
@@ -473,6 +473,6 @@ pub struct PollView {
     pub latency: Duration,
     /// How long a message that was delivered took to appear.
     pub delivery: Option<Duration>,
-    /// Empty unless some file for people is written: only then are stages timed.
+    /// Empty while no file is published.
     pub stages: StageTimes,
 }

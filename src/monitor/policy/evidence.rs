@@ -274,7 +274,7 @@ impl Evidence {
         Some(round)
     }
 
-    /// Other services than before are checked, and their places are not those of before.
+    /// Other services than before are checked, so a place in the order of checking names another service.
     pub(super) fn on_other_services(&mut self) {
         self.failing.clear();
         self.reached.clear();

@@ -262,7 +262,7 @@ impl Fleet {
         }
     }
 
-    /// Whom it is probed as from now on. It is nobody for a backend that has just been listed.
+    /// With which login the backend is probed from now on. A backend that has just been listed has none yet.
     pub fn on_login(&mut self, address: IpAddr, login: Option<Login>) {
         if let Some(member) = self.members.get_mut(&address) {
             if member.login != login {
@@ -273,8 +273,8 @@ impl Fleet {
         }
     }
 
-    /// Other services than before are checked, and their places are not those of before. The verdicts
-    /// stand; none acts before an attempt on the new services agrees with it.
+    /// Other services than before are checked, so a place in the order of checking names another service. The
+    /// verdicts stand; none acts before an attempt on the new services agrees with it.
     pub fn on_other_services(&mut self) {
         self.bar = None;
         for member in self.members.values_mut() {

@@ -283,7 +283,7 @@ pub enum RingState {
     Synced,
     Handshaking,
     Syncing,
-    /// A director before 2.2.16 does not say. That is no bad news.
+    /// A director before 2.2.16 does not say whether the ring is synced. That holds nothing back.
     NotTold,
     /// Empty if the director does not list itself, or lists itself without a status.
     Unknown(Quote),
