@@ -64,6 +64,8 @@ pub struct Prober {
 }
 
 impl Prober {
+    /// Prepares TLS once for all attempts: reads the CA file, if one is named. An error says what of it cannot be
+    /// used.
     pub fn new(probing: &Probing) -> Result<Prober, ProbeSetupError> {
         Prober::with_names(probing, Arc::new(Names::from_system()))
     }

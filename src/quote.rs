@@ -15,6 +15,8 @@ const LONGEST: usize = 160;
 pub struct Quote(String);
 
 impl Quote {
+    /// Keeps the first 160 bytes, and escapes all that is not printable ASCII, the double quote and the
+    /// backslash.
     pub fn new(text: impl AsRef<[u8]>) -> Quote {
         let text = text.as_ref();
         let kept = &text[..text.len().min(LONGEST)];

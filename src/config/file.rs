@@ -65,6 +65,7 @@ pub struct Passwords {
     pub stranger: Option<Stranger>,
 }
 
+/// Why a file cannot be read, before anybody has looked at its text.
 #[derive(Debug)]
 pub enum FileProblem {
     System(io::Error),

@@ -17,6 +17,7 @@ use crate::service::Service;
 
 pub use crate::pool::{DrainMode, MoveLimit};
 
+/// All that the operator has chosen, checked, with the defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The director's admin socket.
@@ -209,6 +210,7 @@ pub struct Steps {
     pub lmtp: LmtpSteps,
 }
 
+/// What an IMAP probe does after the login; without an account it does none of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImapSteps {
     /// LIST of the top level.
@@ -221,6 +223,7 @@ pub struct ImapSteps {
     pub expunge: bool,
 }
 
+/// What a POP3 probe does after the login; without an account it does none of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pop3Steps {
     pub stat: bool,
@@ -228,6 +231,7 @@ pub struct Pop3Steps {
     pub delete: bool,
 }
 
+/// What an LMTP probe does beyond naming sender and recipient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LmtpSteps {
     /// Delivery of a test message.
@@ -293,16 +297,18 @@ pub struct Hook {
     pub script: PathBuf,
 }
 
+/// The files that the daemon locks and writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
     pub lock: PathBuf,
-    /// The ledger.
+    /// What has to outlive a restart.
     pub state: PathBuf,
     pub log: LogTarget,
     pub published: Published,
 }
 
-/// The files that are written for whoever looks, each if it is wanted. None holds a secret.
+/// The files that are written for people and other programs to read, each if its option is given. None holds a
+/// secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
     pub status: Option<PathBuf>,
@@ -355,6 +361,7 @@ impl Published {
     }
 }
 
+/// Where the log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
     File(PathBuf),
@@ -384,8 +391,8 @@ impl Default for Facility {
 }
 
 impl Facility {
+    /// Messages of user programs: 1 in RFC 3164.
     pub const USER: Facility = Facility(1 << 3);
-    pub const MAIL: Facility = Facility(2 << 3);
 
     /// By its name, in any case.
     pub fn named(name: &str) -> Option<Facility> {
@@ -393,6 +400,7 @@ impl Facility {
         Some(Facility(facility as i32))
     }
 
+    /// RFC 3164's number times eight, as it is added to the severity.
     pub fn code(self) -> i32 {
         self.0
     }
@@ -423,6 +431,7 @@ pub struct RunAs {
     pub group: Option<String>,
 }
 
+/// Whether the program forks, and whether it goes on after the first round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunMode {
     Daemon,

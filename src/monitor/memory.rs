@@ -8,7 +8,8 @@ use super::{Engine, Notice, Now, Output, Remembered};
 use crate::config::settings::Deeds;
 use crate::monitor::policy::Memory;
 
-/// How long a command waits for the state file to be on disk, and the process's end for its last words.
+/// How long a command waits for the state file to be on disk, and how long the process waits at its end for the last
+/// entries.
 pub(crate) const DISK_PATIENCE: Duration = Duration::from_millis(700);
 
 /// What the state file holds, or will hold once all is written.

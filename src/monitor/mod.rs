@@ -87,7 +87,7 @@ pub enum Notice {
     NoThread,
     /// Not all backends can be probed at once.
     FewDescriptors,
-    /// A file for whoever looks cannot be written.
+    /// A published file (status, metrics, page) cannot be written.
     Unpublished(Publication),
 }
 
@@ -493,6 +493,7 @@ impl Engine {
         &self.holds
     }
 
+    /// The backends as the rules see them.
     pub fn fleet(&self) -> &Fleet {
         &self.fleet
     }

@@ -98,7 +98,7 @@ impl Engine {
         }
     }
 
-    /// Reports on the services of before are told by the worker's number from those that come.
+    /// A worker whose services change gets a new number, by which reports on the former ones are recognised.
     fn set_workers_to_work(&mut self, before: &Roster) {
         let addresses: Vec<IpAddr> = self.workers.keys().copied().collect();
         for address in addresses {

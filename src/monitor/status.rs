@@ -34,7 +34,7 @@ pub(crate) fn brief(time: Duration) -> String {
 /// How many backends a line names that says how all stands.
 const NAMED_TROUBLES: usize = 2;
 
-/// How much is to be kept for whoever looks.
+/// How much is to be kept: everything only while a file is published.
 pub(super) fn keeping(settings: &Settings) -> Keeping {
     match settings.files.published.files().next() {
         Some(_) => Keeping::Everything,

@@ -25,7 +25,9 @@ pub enum Blame {
 /// What went wrong in an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// Nobody listens at the port (ECONNREFUSED).
     Refused,
+    /// The attempt's deadline passed, or the system gave the connection up (ETIMEDOUT).
     TimedOut,
     /// The connection ended, in order or by a reset, before the answer was whole.
     Closed,
@@ -86,7 +88,9 @@ pub enum Fault {
     TlsPolicy(Quote),
     /// By a policy of the server's, such as one of who may connect.
     PolicyRefused(Quote),
+    /// LMTP MAIL FROM.
     SenderRefused(Quote),
+    /// LMTP RCPT TO: the reply is about the recipient, not about the server.
     RecipientRefused(Quote),
     /// The server does not take the test message for this recipient.
     MessageRefused(Quote),
@@ -95,7 +99,9 @@ pub enum Fault {
     NamePending,
     /// DNS did not say which name the address has, and the certificate does not bear the address.
     NameUnknown,
+    /// EMFILE, ENFILE: this process or this machine has as many files open as it may.
     NoDescriptors,
+    /// ENOMEM, ENOBUFS.
     NoMemory,
     /// This machine has no address of the backend's family, or no port is left to connect from.
     NoAddress,
@@ -165,6 +171,8 @@ impl Fault {
         }
     }
 
+    /// Whose fault it is. Only what is known to come from the peer or the path to it is the service's; a
+    /// refused login, certificate or recipient may be shared by all backends; all else is this machine's.
     pub fn blame(&self) -> Blame {
         match self {
             Fault::Refused

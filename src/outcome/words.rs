@@ -78,6 +78,7 @@ impl Fault {
 }
 
 impl Blame {
+    /// The word for it in status file, metrics and log. It stays the same from release to release.
     pub fn word(&self) -> &'static str {
         match self {
             Blame::Service => "service",

@@ -43,11 +43,10 @@ pub struct Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DrainMode {
     /// Kicked, so many at a time; they connect elsewhere.
-    Move {
-        limit: MoveLimit,
-    },
+    Move { limit: MoveLimit },
     /// Forgotten, poolmon's way: open sessions go on hanging.
     Drop,
+    /// Not at all: they stay until their sessions end.
     Leave,
 }
 
@@ -83,7 +82,9 @@ pub enum Reply {
     Busy,
     /// Done or not done: the list has to tell.
     RingSyncTimedOut,
+    /// A director's TRYAGAIN: the same command may succeed later.
     TryAgain,
+    /// Any other answer, by its text.
     Refused(Quote),
 }
 

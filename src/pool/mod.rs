@@ -107,6 +107,7 @@ impl fmt::Display for Command {
 }
 
 impl Command {
+    /// The backend that the command is about; each command is about one.
     pub fn address(&self) -> IpAddr {
         match self {
             Command::Director(change) => change.address(),
@@ -120,6 +121,7 @@ impl Command {
         }
     }
 
+    /// What a list shows once the command has been carried out.
     pub fn effect(&self) -> Effect {
         match self {
             Command::Director(change) => acts::effect(change),
@@ -141,6 +143,7 @@ pub enum Ways {
 }
 
 impl Ways {
+    /// What is assumed of a pool that has not been read yet: the newest version.
     pub fn new(access: &Access) -> Ways {
         match access {
             Access::Director { .. } => Ways::Director(acts::Ways::default()),
@@ -161,6 +164,7 @@ impl Ways {
         }
     }
 
+    /// Learns from an answer which forms of a command the pool does not know, for the next command.
     pub fn on_answer(&mut self, command: &Command, answer: &Result<Reply, PoolError>) {
         match (self, command) {
             (Ways::Director(ways), Command::Director(change)) => ways.on_answer(change, answer),

@@ -41,7 +41,7 @@ pub struct Place {
 pub enum Readiness {
     Synced,
     Unsynced,
-    /// The pool does not say. That is no bad news.
+    /// The pool does not say whether it is synced. That holds nothing back.
     NotTold,
     /// A word that we do not know is taken for unsynced. Empty if there was none where one was due.
     Unknown(Quote),

@@ -33,16 +33,16 @@ use crate::worker::{Task, Traffic, Word, Worker};
 
 use publisher::{Done, Edition, Publisher};
 
-/// How long the end waits for the last files for whoever looks.
+/// How long the program waits at its end for the published files to be written once more.
 const LAST_EDITION: Duration = Duration::from_millis(200);
 
 /// Longer than any wait is worth a thought.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
-/// So many inputs of a kind are taken in before the engine is asked what follows from them.
+/// At most so many inputs of a kind are taken in before the engine is asked what follows from them.
 const MOST_INPUTS: usize = 256;
 
-/// A turn that takes longer keeps others waiting.
+/// A turn that takes longer delays other inputs, and is logged.
 const LONG_TURN: Duration = Duration::from_millis(50);
 
 /// What is to be done, and where that was read.
@@ -64,7 +64,7 @@ pub struct Runtime {
     files: Files,
     log: LogHandle,
     clerk: Clerk,
-    /// Who writes the files for whoever looks.
+    /// The thread that writes the published files.
     writer: Writer,
     publisher: Publisher,
     workers: BTreeMap<IpAddr, Worker>,

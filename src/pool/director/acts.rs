@@ -109,6 +109,7 @@ pub fn patience(change: &Change, users: u64) -> Duration {
     RING_PATIENCE.saturating_add(KICK_DELAY.saturating_mul(batches))
 }
 
+/// What the director lists once it has carried the command out.
 pub fn effect(change: &Change) -> Effect {
     match *change {
         Change::HostDown(_) => Effect::State(HostState::Down),

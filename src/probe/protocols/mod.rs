@@ -6,8 +6,8 @@
 
 mod any_line;
 mod imap;
-pub mod line;
-pub mod lmtp;
+pub(crate) mod line;
+pub(crate) mod lmtp;
 mod message;
 mod pop3;
 mod repeats;

@@ -25,6 +25,7 @@ macro_rules! protocols {
             /// All, in the order of the table.
             pub const ALL: &'static [Protocol] = &[$(Protocol::$name,)*];
 
+            /// What this protocol can do and how it is spoken.
             pub fn row(self) -> &'static Row {
                 match self {
                     $(Protocol::$name => &$row,)*
@@ -87,6 +88,7 @@ pub struct UseOfStartTls {
 }
 
 impl UseOfStartTls {
+    /// A connection that began in clear stays so.
     pub const NEVER: UseOfStartTls = UseOfStartTls {
         hides: Hides::Nothing,
         is_checked_by_default: false,
@@ -110,6 +112,7 @@ pub enum PartInDelivery {
     Collects,
 }
 
+/// Says that the monitor is leaving and reads the reply, so that the server logs no broken connection.
 pub type TakeLeave = fn(&mut Lines<'_>) -> Result<(), Fault>;
 
 /// How a protocol is spoken.
