@@ -725,3 +725,29 @@ fn a_disk_that_hangs_keeps_a_command_for_a_moment_only() {
         .find(|line| line.contains("its disk does not answer"));
     assert!(slow.is_some(), "{:?}", bench.said);
 }
+
+#[test]
+fn a_down_for_which_the_ring_timed_out_is_neither_done_nor_under_way() {
+    let mut bench = Bench::new();
+    bench.fails_until_decided_on();
+    assert_is_one_down_of_the_first(&bench.sent);
+    let (number, _) = bench.sent[0];
+    bench.second += 1;
+    bench.tell(Input::Answered {
+        number,
+        answer: Ok(crate::pool::Reply::RingSyncTimedOut),
+    });
+    // The list shows that nothing has come of it.
+    bench.lists(&[HostState::Up, HostState::Up]);
+    let reason = bench
+        .engine
+        .holds()
+        .get(&address(1))
+        .map(|hold| &hold.reason);
+    assert_eq!(reason, Some(&policy::Reason::SetBack));
+    bench.second += 1;
+    bench.lists(&[HostState::Up, HostState::Up]);
+    assert_eq!(bench.sent.len(), 2);
+    let is_unobserved = |line: &String| line.contains("said OK");
+    assert!(!bench.said.iter().any(is_unobserved), "{:?}", bench.said);
+}
