@@ -90,6 +90,11 @@ pub fn change(
     })
 }
 
+/// What HAProxy shows at this moment.
+pub fn look(socket: &Path, watched: &Watched, deadline: Instant) -> Result<Answer, HaProxyError> {
+    ask(socket, watched, deadline).map_err(|(stage, fault)| error(socket, stage, fault))
+}
+
 /// Where it went wrong, and what.
 type Fault = (Stage, HaProxyFault);
 

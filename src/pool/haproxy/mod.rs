@@ -1,6 +1,6 @@
 //! HAProxy as a pool, by its stats socket: `wire` is what is said there, `reading` is what its lists say in the
 //! words of all pools, `acts` is which commands carry out an act and whose doing a change is, `client` is how it
-//! is said in time, `error` is what can go wrong.
+//! is said in time, `error` is what can go wrong, `ports` is what to check where nobody says.
 //!
 //! Nothing here decides anything. What is known of a HAProxy is in `acts::Ways`, which the engine keeps.
 //!
@@ -25,5 +25,6 @@
 pub mod acts;
 pub(crate) mod client;
 pub mod error;
+pub(crate) mod ports;
 pub mod reading;
 pub mod wire;
