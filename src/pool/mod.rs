@@ -61,19 +61,52 @@ pub enum Access {
 impl Access {
     /// What an operator calls this kind of pool.
     pub fn noun(&self) -> &'static str {
+        self.words().noun
+    }
+
+    /// How this kind of pool is spoken of.
+    pub fn words(&self) -> &'static Words {
         match self {
-            Access::Director { .. } => "director",
-            Access::HaProxy { .. } => "HAProxy",
+            Access::Director { .. } => &Words {
+                noun: "director",
+                subject: "the director",
+                ready: "the ring is synced",
+                turn: "monitors of directors before ours move first",
+            },
+            Access::HaProxy { .. } => &Words {
+                noun: "HAProxy",
+                subject: "HAProxy",
+                ready: "it answers",
+                turn: "its list is read once more first",
+            },
         }
     }
 
-    /// The same, at the start of what is said about it.
-    pub fn subject(&self) -> &'static str {
-        match self {
-            Access::Director { .. } => "the director",
-            Access::HaProxy { .. } => "HAProxy",
+    /// How an operator brings up a backend, such as this one.
+    pub fn how_to_bring_up(&self, example: Option<IpAddr>) -> String {
+        match (self, example) {
+            (Access::Director { .. }, None) => "doveadm director up ADDRESS".to_owned(),
+            (Access::Director { .. }, Some(example)) => format!(
+                "doveadm director up {example} (before dovecot 2.2.19: doveadm director add {example} \
+                 COUNT)"
+            ),
+            (Access::HaProxy { .. }, _) => {
+                "\"set server PROXY/SERVER state ready\" on HAProxy's stats socket".to_owned()
+            }
         }
     }
+}
+
+/// How a kind of pool is spoken of.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Words {
+    pub noun: &'static str,
+    /// At the start of what is said about it.
+    pub subject: &'static str,
+    /// It answers, and changes can be made.
+    pub ready: &'static str,
+    /// Why a change waits for its turn.
+    pub turn: &'static str,
 }
 
 impl fmt::Display for Access {
