@@ -50,6 +50,17 @@ pub struct ServerLine {
     pub is_running: bool,
 }
 
+pub fn program() -> &'static str {
+    let places = [
+        "/usr/sbin/haproxy",
+        "/usr/local/sbin/haproxy",
+        "/usr/bin/haproxy",
+    ];
+    let mut places = places.into_iter();
+    let program = places.find(|path| fs::metadata(path).is_ok());
+    program.expect("haproxy is installed: tests/setup/packages.sh test")
+}
+
 impl HaProxy {
     /// Listens on the place's address of this number.
     pub fn start(place: &Place, address: u8, sections: &[Section]) -> HaProxy {
@@ -92,14 +103,8 @@ impl HaProxy {
     pub fn launch(&mut self) {
         assert!(self.running.is_none(), "it runs already");
         let output = File::create(self.folder.join("output")).unwrap();
-        let program = [
-            "/usr/sbin/haproxy",
-            "/usr/local/sbin/haproxy",
-            "/usr/bin/haproxy",
-        ];
-        let program = program.iter().find(|path| fs::metadata(path).is_ok());
         let master = Command::new("setsid")
-            .arg(program.expect("haproxy is installed: tests/setup/packages.sh test"))
+            .arg(program())
             .args(["-W", "-f"])
             .arg(self.folder.join("haproxy.cfg"))
             .stdin(Stdio::null())

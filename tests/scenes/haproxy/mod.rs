@@ -4,6 +4,7 @@
 //! `option tcp-check` does by default: that somebody listens.
 
 mod beside_its_check;
+mod documents;
 mod failover;
 mod operators;
 mod restarts;
