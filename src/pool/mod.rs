@@ -72,12 +72,14 @@ impl Access {
                 subject: "the director",
                 ready: "the ring is synced",
                 turn: "monitors of directors before ours move first",
+                by_hand: ByHand::Doveadm,
             },
             Access::HaProxy { .. } => &Words {
                 noun: "HAProxy",
                 subject: "HAProxy",
                 ready: "it answers",
                 turn: "its list is read once more first",
+                by_hand: ByHand::StatsSocket,
             },
         }
     }
@@ -107,6 +109,14 @@ pub struct Words {
     pub ready: &'static str,
     /// Why a change waits for its turn.
     pub turn: &'static str,
+    pub by_hand: ByHand,
+}
+
+/// With what a person changes a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByHand {
+    Doveadm,
+    StatsSocket,
 }
 
 impl fmt::Display for Access {
