@@ -85,3 +85,22 @@ fn a_server_disabled_in_the_configuration_is_left_so() {
     monitor.wait_for_line(&["enabled"], REACTION);
     assert_eq!(world.haproxy.admin("imap/mail1"), disabled);
 }
+
+#[test]
+fn what_an_operator_drains_while_it_is_down_by_us_is_theirs() {
+    let world = World::start();
+    let monitor = world.watch();
+    world.fail(1, Mood::Refusing);
+    world.wait_for(1, MAINT);
+    // What is done within two seconds of each other cannot be told apart.
+    hold_for("time to pass", Duration::from_secs(4), || true);
+    for name in names(1) {
+        world
+            .haproxy
+            .tell(&format!("set server {name} state drain"));
+    }
+    world.fail(1, Mood::Healthy);
+    let address = world.backends[0].address.to_string();
+    monitor.wait_for_line(&[" ERR ", &address, "is healthy and down"], REACTION);
+    assert_eq!(world.admin(1), [Some(DRAIN); 2]);
+}
