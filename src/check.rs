@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::config::roster::Roster;
 use crate::config::settings::{
-    Brake, Deeds, DrainMode, LogTarget, MoveLimit, PasswordOver, Plan, ProxyProtocol, Rapid,
-    Restore, Retries, Settings, StartTls, Unknown,
+    Brake, Deeds, DrainMode, LogTarget, MoveLimit, PasswordOver, Plan, Pool, ProxyProtocol, Rapid,
+    Restore, Retries, Settings, StartTls, Unknown, Watch,
 };
 use crate::config::trust::{CertificateName, Checked, Trust};
 use crate::probe::protocols::table::Hides;
@@ -24,7 +24,10 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
     if !loaded.keys.is_empty() {
         lines.add("keys given", loaded.keys.join(", "));
     }
-    lines.add("director", settings.socket.display());
+    lines.add(settings.access().noun(), settings.socket.display());
+    if let Some(watched) = watched(settings) {
+        lines.add("proxies", watched);
+    }
     for service in &settings.services {
         lines.add(&service.to_string(), steps(settings, service));
     }
@@ -77,8 +80,8 @@ pub fn summary(source: &Source, settings: &Settings, roster: &Roster) -> String 
         false => "no TLS: nothing is sent that it would protect".to_owned(),
     };
     format!(
-        "{deeds}director {}; checks {}; {tls}; {}; restore: {restore}{max_down}",
-        settings.socket.display(),
+        "{deeds}{}; checks {}; {tls}; {}; restore: {restore}{max_down}",
+        settings.access(),
         services.join(", "),
         login(source, settings, roster)
     )
@@ -298,6 +301,9 @@ fn certificates(settings: &Settings) -> String {
 fn deeds(settings: &Settings) -> String {
     let rules = &settings.rules;
     let users = match rules.drain {
+        DrainMode::Move { .. } if settings.pool != Pool::Director => {
+            "its sessions are ended".to_owned()
+        }
         DrainMode::Move { limit } => match limit {
             MoveLimit::All => "its users are moved".to_owned(),
             MoveLimit::AtMost(most) => format!("its users are moved, {most} at a time"),
@@ -324,7 +330,37 @@ fn deeds(settings: &Settings) -> String {
     format!("{delay}, {users}, {restore}{script}")
 }
 
+/// Which of HAProxy's proxies.
+fn watched(settings: &Settings) -> Option<String> {
+    let watch = match &settings.pool {
+        Pool::Director => return None,
+        Pool::HaProxy { watch } => watch,
+    };
+    let listed = |ports: &[u16]| {
+        let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+        format!("all with a server at port {}", ports.join(" or "))
+    };
+    Some(match watch {
+        Watch::Proxies(names) => names.join(", "),
+        Watch::CheckedPorts => "all with a server at a checked port".to_owned(),
+        Watch::UsualPorts(ports) => listed(ports),
+    })
+}
+
 fn max_down(settings: &Settings) -> String {
+    if let Pool::HaProxy { .. } = settings.pool {
+        return match settings.rules.brake {
+            Brake::Refuge => "all with the same proxies but one that passes".to_owned(),
+            Brake::AtMost(most) => {
+                format!("{most} with the same proxies at most, and never the last that passes")
+            }
+            Brake::Percent(percent) => format!(
+                "{percent}% of the weight with the same proxies at most, and never the last that \
+                 passes"
+            ),
+            Brake::Off => "all, the last one too".to_owned(),
+        };
+    }
     match settings.rules.brake {
         Brake::Refuge => "all of a tag but one that passes".to_owned(),
         Brake::AtMost(most) => format!("{most} of a tag at most, and never the last that passes"),
@@ -341,6 +377,10 @@ fn left_alone(settings: &Settings) -> String {
             "a backend that is healthy here and that somebody else takes down, for {} at first",
             seconds(settings.rules.hold)
         ),
+        Restore::Own if settings.pool != Pool::Director => {
+            "servers that somebody else puts into maint or drain, or that the configuration disables"
+                .to_owned()
+        }
         Restore::Own => "a backend that somebody else takes down".to_owned(),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -20,13 +21,17 @@ use crate::config::dovemon;
 use crate::config::error::{Complaint, ConfigError};
 use crate::config::file::{Owners, Stranger};
 use crate::config::roster::Roster;
-use crate::config::settings::{Auth, RunAs, Settings, StartTls, Unknown};
+use crate::config::settings::{Auth, Pool, Restore, RunAs, Settings, StartTls, Unknown, Watch};
 use crate::config::table::DefaultsOf;
 use crate::daemon::{Identity, PrivilegeError};
+use crate::pool::haproxy::ports;
 use crate::probe::protocols::Work;
 use crate::program::Program;
 use crate::quote::Quote;
 use crate::service::Port;
+
+/// HAProxy answers within a millisecond.
+const ASKING_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What to read, with absolute paths: a daemon's folder is not the one it was started in.
 #[derive(Clone, Debug)]
@@ -80,6 +85,10 @@ pub enum SourceError {
     Credentials(CredentialsError),
     SameFile(SameFile),
     RunAs(PrivilegeError),
+    /// What an operator has put into maintenance would be set ready.
+    RestoreAny,
+    /// HAProxy does not say which ports are to be checked.
+    Ports(String),
 }
 
 impl fmt::Display for SourceError {
@@ -109,6 +118,13 @@ impl fmt::Display for SourceError {
             SourceError::Credentials(cause) => cause.fmt(f),
             SourceError::SameFile(cause) => cause.fmt(f),
             SourceError::RunAs(cause) => cause.fmt(f),
+            SourceError::RestoreAny => f.write_str(
+                "restore: any is not for HAProxy: what an operator puts into maintenance there stays so",
+            ),
+            SourceError::Ports(cause) => write!(
+                f,
+                "which ports to check is not known: {cause}; name them with -p and -s"
+            ),
         }
     }
 }
@@ -192,6 +208,13 @@ impl Source {
             SourceError::Nothing(path, cause)
         })?;
         settings.anchor(&self.folder);
+        if let (Pool::HaProxy { .. }, Restore::Any) = (&settings.pool, settings.rules.restore) {
+            return Err(SourceError::RestoreAny);
+        }
+        if settings.services.is_empty() {
+            let remark = checks_of_haproxy(&mut settings).map_err(SourceError::Ports)?;
+            remarks.extend(remark);
+        }
         self.check_files(&settings)?;
         let identity = self.identity(&settings.run_as)?;
         let owners = Owners {
@@ -279,6 +302,26 @@ impl Source {
         }
         Ok(written.account)
     }
+}
+
+/// Where the operator names no ports, those of HAProxy's servers are checked of which the protocol is known by
+/// the port, and which every mail server has. Gives a remark on the others.
+fn checks_of_haproxy(settings: &mut Settings) -> Result<Option<String>, String> {
+    let proxies = match &settings.pool {
+        Pool::HaProxy {
+            watch: Watch::Proxies(names),
+        } => Some(names.as_slice()),
+        Pool::HaProxy { .. } | Pool::Director => None,
+    };
+    let deadline = Instant::now() + ASKING_PATIENCE;
+    let found = ports::found(&settings.socket, proxies, deadline)?;
+    settings.services = found.services;
+    if let Pool::HaProxy { watch } = &mut settings.pool {
+        if *watch == Watch::CheckedPorts {
+            *watch = Watch::UsualPorts(found.ports);
+        }
+    }
+    Ok(found.remark)
 }
 
 fn unverified(settings: &Settings, account: Option<&Account>, known: &Backends) -> Option<String> {

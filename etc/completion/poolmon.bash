@@ -69,6 +69,7 @@ _poolmon() {
     --flush) words="move drop none" ;;
     --starttls) words="auto require no" ;;
     --proxy-protocol) words="v1 v2 no" ;;
+    --pool) words="director haproxy" ;;
     --restore) words="any own" ;;
     --max-down) words="all refuge 1 50%" ;;
     --max-moves) words="all 100" ;;
@@ -79,10 +80,10 @@ _poolmon() {
     --rise | --fall) words="1 2 3" ;;
     --down-delay) words="0 30" ;;
     --hold) words="60 300" ;;
-    --lmtp-from | --lmtp-to) return ;;
+    --lmtp-from | --lmtp-to | --haproxy-proxies) return ;;
     *)
         [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain check "
-        words+="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
+        words+="--pool -S --socket --haproxy-proxies -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
             --starttls --require-tls --proxy-protocol --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
             -n --dry-run --config --accounts --write-missing-config --check-config --once

@@ -18,7 +18,9 @@ if (( CURRENT == 2 )) && [[ $PREFIX != -* ]]; then
 fi
 
 _arguments -s -S \
-    '(-S --socket)'{-S+,--socket=}'[the admin socket of the director]:socket:_files' \
+    '--pool=[what the backends stand behind]:kind:(director haproxy)' \
+    '(-S --socket)'{-S+,--socket=}'[the admin socket of the director, or the stats socket of HAProxy]:socket:_files' \
+    '--haproxy-proxies=[which sections of HAProxy are watched]:names: ' \
     '*'{-p+,--port=}'[check this port without TLS from the start]:port:(110 143 24 IMAP\: POP3\: LMTP\: SIEVE\: SUBMISSION\:)' \
     '*'{-s+,--ssl=}'[check this port with TLS from the start]:port:(993 995 IMAP\: POP3\: LMTP\: SIEVE\: SUBMISSION\:)' \
     '(-v --ssl-verify)'{-v+,--ssl-verify=}'[check certificates and the names in them]:switch:(0 1)' \

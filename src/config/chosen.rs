@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::settings::{Auth, Brake, Facility, MoveLimit, ProxyProtocol, Restore, StartTls};
+use super::settings::{
+    Auth, Brake, Facility, MoveLimit, PoolKind, ProxyProtocol, Restore, StartTls,
+};
 use super::values::Flush;
 use crate::service::{Protocol, Service};
 
@@ -31,7 +33,9 @@ macro_rules! chosen {
 }
 
 chosen! {
+    pool: PoolKind,
     director_admin_socket: PathBuf,
+    haproxy_proxies: Vec<String>,
     port: Vec<Service>,
     ssl: Vec<Service>,
     interval: Duration,

@@ -88,7 +88,7 @@ impl fmt::Display for Purpose {
             Purpose::NewPublished(Publication::Page) => {
                 "new page (the name of --html-file or html_file, and .new)"
             }
-            Purpose::Director => "director's socket (-S, director_admin_socket)",
+            Purpose::Director => "socket of the pool (-S, director_admin_socket)",
             Purpose::Syslog => "syslog's socket (logger_socket_addr)",
             Purpose::Config => "configuration (--config)",
             Purpose::Accounts => "file of accounts (--accounts)",

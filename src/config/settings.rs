@@ -11,6 +11,7 @@ use log::LevelFilter;
 
 use super::trust::Certificates;
 use crate::account::Envelope;
+use crate::pool::haproxy::reading::Watched;
 use crate::pool::Access;
 use crate::program::Program;
 use crate::service::Service;
@@ -20,7 +21,8 @@ pub use crate::pool::{DrainMode, MoveLimit};
 /// All that the operator has chosen, checked, with the defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The director's admin socket.
+    pub pool: Pool,
+    /// The director's admin socket, or HAProxy's stats socket.
     pub socket: PathBuf,
     /// In the order of checking: plain ports first, then TLS ports, each as given.
     pub services: Vec<Service>,
@@ -42,9 +44,27 @@ pub struct Settings {
 impl Settings {
     /// Which pool is watched, and where it is read and told.
     pub fn access(&self) -> Access {
-        Access::Director {
-            socket: self.socket.clone(),
+        let socket = self.socket.clone();
+        match &self.pool {
+            Pool::Director => Access::Director { socket },
+            Pool::HaProxy { watch } => Access::HaProxy {
+                socket,
+                watched: match watch {
+                    Watch::Proxies(names) => Watched::Proxies(names.clone()),
+                    Watch::UsualPorts(ports) => Watched::Ports(ports.clone()),
+                    Watch::CheckedPorts => Watched::Ports(self.ports()),
+                },
+            },
         }
+    }
+
+    /// The numbers of all that is checked.
+    fn ports(&self) -> Vec<u16> {
+        let ports = self.services.iter().flat_map(|service| match service {
+            Service::Port(port) => vec![port.number],
+            Service::Delivery { deliver, read } => vec![deliver.number, read.number],
+        });
+        ports.collect()
     }
 
     /// Makes every path independent of the working folder, which a daemon leaves.
@@ -74,6 +94,30 @@ impl Settings {
             path.iter_mut().for_each(anchor);
         }
     }
+}
+
+/// Which kind of pool is watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PoolKind {
+    #[default]
+    Director,
+    HaProxy,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pool {
+    Director,
+    HaProxy { watch: Watch },
+}
+
+/// Which of HAProxy's proxies are watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watch {
+    Proxies(Vec<String>),
+    /// All with a server at a port that is checked.
+    CheckedPorts,
+    /// All with a server at one of these: what is checked was found out by them.
+    UsualPorts(Vec<u16>),
 }
 
 /// When a backend is probed.

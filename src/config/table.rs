@@ -62,11 +62,26 @@ pub fn find_key(name: &str) -> Option<(&'static Choice, &'static KeyFace)> {
 /// In the order of the manual of the file. (rustfmt would take three times as many lines.)
 #[rustfmt::skip]
 pub static CHOICES: &[Choice] = &[
-    // The director, and what is checked.
+    // The pool, and what is checked.
+    choice(Word(values::POOL, |to, text, by| to.pool.read(text, values::pool, by)))
+        .added_option("pool", Text("director|haproxy"), Value("director"))
+        .added_key("pool", Value("director"))
+        .help("what the backends stand behind: a Dovecot director, or HAProxy")
+        .help_in_file("what the backends stand behind: director for a Dovecot director, haproxy \
+                       for HAProxy; then without further keys interval is 2 and restore is own"),
     choice(Path(|to| &mut to.director_admin_socket))
         .option("socket", "S", Text("PATH"), Value("/var/run/dovecot/director-admin"))
         .key("director_admin_socket", Value("/var/run/dovecot/director-admin"))
-        .help("the director's admin socket"),
+        .help("the director's admin socket, or with --pool=haproxy HAProxy's stats socket \
+               (there /run/haproxy/admin.sock if not given)")
+        .help_in_file("the director's admin socket, or with pool: haproxy HAProxy's stats socket \
+                       (there /run/haproxy/admin.sock if not given)"),
+    choice(Word(values::PROXIES, |to, text, by| to.haproxy_proxies.read(text, values::proxies, by)))
+        .added_option("haproxy-proxies", Text("NAME,..."), Made("all with a server at a checked port"))
+        .added_key("haproxy_proxies", NONE)
+        .help("which sections listen or backend of HAProxy are watched, by their names")
+        .help_in_file("which sections listen or backend of HAProxy are watched, by their names \
+                       parted by commas; without it all with a server at a checked port"),
     choice(Services(Security::Plain, |to| &mut to.port))
         .option("port", "p", Text("[PROTO:]PORT"), Made("110 and 143 if neither -p nor -s is given"))
         .help("check this port without TLS from the start; may be repeated. PROTO is IMAP, POP3, \
@@ -80,7 +95,7 @@ pub static CHOICES: &[Choice] = &[
     choice(Seconds(|to| &mut to.interval))
         .option("interval", "i", Integer("SECONDS"), Value("30"))
         .key("interval", Value("10"))
-        .help("pause between two checks of a backend")
+        .help("pause between two checks of a backend (2 with --pool=haproxy if not given)")
         .help_in_file("from the start of a poll to the start of the next"),
     choice(Limit(|to| &mut to.timeout))
         .option("timeout", "t", Integer("SECONDS"), Value("5"))
@@ -310,7 +325,10 @@ pub static CHOICES: &[Choice] = &[
         .added_option("restore", Text("any|own"), Value("any"))
         .added_key("restore", Value("own"))
         .help("which down backends are brought up again: any that is healthy (poolmon's way), or \
-               own, only those that this monitor took down itself"),
+               own, only those that this monitor took down itself; with --pool=haproxy always own")
+        .help_in_file("which down backends are brought up again: any that is healthy (poolmon's \
+                       way), or own, only those that this monitor took down itself; with pool: \
+                       haproxy always own"),
     choice(Word(values::BRAKE, |to, text, by| to.max_down.read(text, values::brake, by)))
         .added_option("max-down", Text("N|P%|refuge|all"), Value("refuge"))
         .added_key("max_down", Value("refuge"))

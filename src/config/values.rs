@@ -6,7 +6,9 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use super::settings::{Auth, Brake, Facility, MoveLimit, ProxyProtocol, Restore, StartTls};
+use super::settings::{
+    Auth, Brake, Facility, MoveLimit, PoolKind, ProxyProtocol, Restore, StartTls,
+};
 use crate::probe::protocols::table::PartInDelivery;
 use crate::service::{Port, Protocol, Security, Service};
 
@@ -47,6 +49,26 @@ pub fn restore(text: &str) -> Option<Restore> {
         "own" => Some(Restore::Own),
         _ => None,
     }
+}
+
+pub const POOL: &str = "director or haproxy";
+
+pub fn pool(text: &str) -> Option<PoolKind> {
+    match text {
+        "director" => Some(PoolKind::Director),
+        "haproxy" => Some(PoolKind::HaProxy),
+        _ => None,
+    }
+}
+
+pub const PROXIES: &str = "names of HAProxy's sections listen or backend, parted by commas";
+
+/// None of them empty, or with a character that no section's name has.
+pub fn proxies(text: &str) -> Option<Vec<String>> {
+    let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(of_name);
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    names.iter().all(|name| is_name(name)).then_some(names)
 }
 
 pub const BRAKE: &str = "a number of backends, a percentage such as 50%, all, or refuge";
@@ -199,6 +221,18 @@ pub fn truth(text: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn proxies_are_names_parted_by_commas() {
+        let names = |text| proxies(text).map(|names| names.join(" "));
+        assert_eq!(
+            names("imap,imaps, pop3_2").as_deref(),
+            Some("imap imaps pop3_2")
+        );
+        for text in ["", "imap,", "imap imaps", "a/b", "a;b", "ä"] {
+            assert_eq!(names(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_name_that_a_certificate_would_not_be_checked_for_is_none() {

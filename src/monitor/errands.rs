@@ -18,7 +18,7 @@ use super::{Engine, Notice, Output};
 use crate::backend::Stamp;
 use crate::config::settings::Deeds;
 use crate::monitor::policy::{Action, Answer, Memory};
-use crate::pool::{Access, Acts, Command, Order, PoolError, Reply, Ways};
+use crate::pool::{Access, Command, Order, Owner, PoolError, Reading, Reply, Ways};
 
 /// The commands under way, and which forms of them the pool knows.
 pub(super) struct Errands {
@@ -142,7 +142,7 @@ impl Errands {
         let views = recent.map(|noted| CommandView {
             address: noted.command.address(),
             action: noted.action,
-            command: noted.command,
+            command: noted.command.clone(),
             ago: now.saturating_duration_since(noted.sent),
             answer: noted.answer.as_ref().map(|(text, _)| text.clone()),
             took: noted.answer.as_ref().map(|(_, took)| *took),
@@ -158,8 +158,15 @@ impl Errands {
         Some((address, self.under_way.remove(&address)?))
     }
 
-    pub(super) fn on_reading(&mut self, connection: u64, acts: Acts) {
-        self.ways.on_reading(connection, acts);
+    pub(super) fn on_reading(
+        &mut self,
+        connection: u64,
+        reading: &mut Reading,
+        second: Stamp,
+        remembered: impl Fn(IpAddr) -> Option<Stamp>,
+    ) {
+        self.ways
+            .on_reading(connection, reading, second, remembered);
     }
 }
 
@@ -248,11 +255,11 @@ impl Engine {
         let errand = Errand {
             number,
             action,
-            command,
+            command: command.clone(),
             asked: Asked { at: now, users },
         };
         self.errands.under_way.insert(address, errand);
-        self.errands.note(number, now, action, command);
+        self.errands.note(number, now, action, command.clone());
         self.note_reason(address, action);
         match self.settings.deeds {
             Deeds::Done => self.send(number, command),
@@ -310,6 +317,10 @@ impl Engine {
             action,
             drain: self.settings.rules.drain,
             vhosts_before: member.vhosts_to_give_back(),
+            owner: match member.is_ours() {
+                true => Owner::Us,
+                false => Owner::Other,
+            },
         })
     }
 

@@ -307,11 +307,16 @@ impl Engine {
         }
     }
 
-    fn take_in(&mut self, reading: Reading) {
+    fn take_in(&mut self, mut reading: Reading) {
         self.on_heard(reading.began);
         self.notices.lower(&Notice::NoThread);
-        self.errands
-            .on_reading(self.lists.connections, reading.acts);
+        let state_file = &self.state_file;
+        self.errands.on_reading(
+            self.lists.connections,
+            &mut reading,
+            self.now.second,
+            |address| state_file.down_of(address),
+        );
         self.note_malformed(&reading.malformed);
         self.on_readiness(&reading.readiness);
         self.fleet

@@ -466,7 +466,8 @@ impl Engine {
             let rule = hold.reason.rule();
             self.debug(format!(
                 "{address}: {} held by rule {rule}: {}",
-                hold.action, hold.reason
+                hold.action,
+                hold.reason.in_words(self.settings.access().words())
             ));
         }
     }

@@ -11,7 +11,7 @@ use crate::backend::{HostState, Listed, Tag};
 use crate::config::settings::{Deeds, Restore};
 use crate::monitor::policy::{Action, By, Explanation, Hold, Rule, Sync};
 use crate::outcome::{Blame, Outcome, Stage, StageTimes};
-use crate::pool::{Command, Place};
+use crate::pool::{Command, Place, Words};
 
 /// How all stands at one time.
 #[derive(Clone, Debug)]
@@ -276,6 +276,8 @@ pub enum Checks {
 /// The director whose pool is watched, and what the last reading of its lists came to.
 #[derive(Clone, Debug)]
 pub struct DirectorView {
+    /// How its kind of pool is spoken of.
+    pub words: &'static Words,
     pub socket: String,
     /// How old the last list is, if there is one.
     pub list: Option<Duration>,

@@ -117,6 +117,7 @@ impl Engine {
     fn director_view(&self) -> DirectorView {
         let sync = self.fleet.sync();
         DirectorView {
+            words: self.settings.access().words(),
             socket: self.settings.socket.display().to_string(),
             list: self.list_age(),
             currency: self.currency(),

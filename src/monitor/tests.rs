@@ -18,8 +18,8 @@ use crate::config::settings::Published;
 use crate::config::table::DefaultsOf;
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::pool::{
-    Acts, Command, Effect, Loss, Malformed, Place, PoolError, Readiness, Reading, Reply,
-    Stage as PoolStage,
+    Acts, Command, Effect, Loss, Malformed, Particulars, Place, PoolError, Readiness, Reading,
+    Reply, Stage as PoolStage,
 };
 use crate::program::Program;
 use crate::schedule::{Finding, Retry, Verdict};
@@ -47,7 +47,9 @@ const IMPURE: [&str; 18] = [
 ];
 
 /// The words of one kind of pool.
-const OF_A_KIND: [&str; 5] = [
+const OF_A_KIND: [&str; 7] = [
+    "haproxy::",
+    "Command::HaProxy",
     "director::",
     "wire::",
     "DIRECTOR-LIST",
@@ -270,6 +272,7 @@ impl Bench {
             },
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
+            particulars: Particulars::None,
         };
         self.tell(Input::Lists {
             connection: 1,

@@ -37,6 +37,17 @@ pub struct Order {
     pub drain: DrainMode,
     /// The weight that the backend had before this monitor took it down, if that is known.
     pub vhosts_before: Option<u32>,
+    /// Whose doing it is that the backend is down, if it is.
+    pub owner: Owner,
+}
+
+/// Who took a backend down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// This monitor, and nobody has since.
+    Us,
+    /// Somebody else, or nobody knows.
+    Other,
 }
 
 /// How a down backend's users are moved away.

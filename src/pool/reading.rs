@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use crate::backend::Listed;
 use crate::quote::Quote;
 
+use super::Particulars;
+
 /// How long one reading may take, opening the connection included. A pool that runs answers in a
 /// millisecond.
 pub const READING_DEADLINE: Duration = Duration::from_secs(5);
@@ -25,6 +27,7 @@ pub struct Reading {
     pub acts: Acts,
     /// An address listed again is among them.
     pub malformed: Malformed,
+    pub particulars: Particulars,
 }
 
 /// Where what was asked stands among those that share the list.

@@ -201,7 +201,7 @@ impl Runtime {
             }
         }
         for _ in 0..MOST_INPUTS {
-            match next(&self.readings.1, "the reader of the director's lists") {
+            match next(&self.readings.1, "the reader of the pool's lists") {
                 Some(watch::Word::Read {
                     connection,
                     reading,

@@ -85,12 +85,23 @@ fn change_owner(identity: &Identity, file: &File) -> io::Result<()> {
 pub fn lacks(identity: &Identity, settings: &Settings, source: &Source) -> Vec<String> {
     let mut lines = Vec::new();
     let name = identity.name();
-    let Access::Director { socket } = settings.access();
+    let (socket, advice) = match settings.access() {
+        Access::Director { socket } => (
+            socket,
+            "the director's socket, so nothing can be told to the director: in Dovecot's service director \
+             write unix_listener director-admin { group = GROUP, mode = 0660 } with a group of that user, in \
+             three lines, let it enter the folders above, and doveadm reload",
+        ),
+        Access::HaProxy { socket, .. } => (
+            socket,
+            "HAProxy's socket, so nothing can be told to HAProxy: in its global section write stats socket \
+             PATH mode 660 group GROUP level admin with a group of that user, let it enter the folders \
+             above, and restart HAProxy",
+        ),
+    };
     if is_denied(&socket, AccessFlags::W_OK) {
         lines.push(format!(
-            "{}: user {name} may not use the director's socket, so nothing can be told to the director: in \
-             Dovecot's service director write unix_listener director-admin {{ group = GROUP, mode = 0660 }} \
-             with a group of that user, in three lines, let it enter the folders above, and doveadm reload",
+            "{}: user {name} may not use {advice}",
             socket.display()
         ));
     }

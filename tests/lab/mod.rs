@@ -18,6 +18,7 @@ pub mod dovecot;
 pub mod fake_backend;
 pub mod fake_director;
 pub mod fake_pool;
+pub mod haproxy;
 pub mod mail_client;
 pub mod monitor;
 pub mod own_network;

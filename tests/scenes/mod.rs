@@ -1,11 +1,13 @@
 //! The scenes. `lab_itself` proves the lab, the others the monitor: `faults` against a fake director
-//! and fake backends, `ring` and `ring_faults` against real Dovecot, `bar` against both.
+//! and fake backends, `ring` and `ring_faults` against real Dovecot, `bar` against both,
+//! `haproxy` against a real HAProxy with fake backends.
 
 mod bar;
 mod check;
 mod configuration;
 mod disagreement;
 mod faults;
+mod haproxy;
 mod lab_itself;
 mod mailbox;
 mod maintenance;

@@ -86,6 +86,8 @@ fn each_default_shown_is_what_an_empty_file_means() {
 pub(crate) fn another(choice: &Choice, default: &str) -> &'static str {
     let key = choice.key.as_ref().map_or("", |key| key.name);
     match (choice.kind, key) {
+        (_, "pool") => "haproxy",
+        (_, "haproxy_proxies") => "imap,lmtp",
         (_, "max_moves") => "7",
         (_, "restore") if default == "own" => "any",
         (_, "restore") => "own",

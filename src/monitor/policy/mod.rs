@@ -12,6 +12,7 @@ use std::time::Instant;
 use crate::backend::{HostState, Tag};
 use crate::config::settings::DrainMode;
 use crate::outcome::Stage;
+use crate::pool::Words;
 use crate::schedule::Verdict;
 
 use rank::Turn;
@@ -201,6 +202,18 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// In the words for this kind of pool.
+    pub fn in_words(&self, pool: &Words) -> String {
+        match self {
+            Reason::SetBack => format!("{} did not do it; trying again later", pool.subject),
+            Reason::Silent => format!("{} does not answer", pool.subject),
+            Reason::Turn => pool.turn.to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
 #[cfg(test)]
 impl Reason {
     /// For tests that go over all of them.
@@ -263,6 +276,7 @@ impl Reason {
     }
 }
 
+/// As it is said of a director.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -126,6 +126,7 @@ mod tests {
 
     use super::*;
     use crate::pool::director::error::{DirectorError, DirectorFault, DirectorStage};
+    use crate::pool::Owner;
 
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 
@@ -137,6 +138,7 @@ mod tests {
                 limit: MoveLimit::All,
             },
             vhosts_before: None,
+            owner: Owner::Us,
         }
     }
 

@@ -145,6 +145,16 @@ impl Protocol {
         by_name.find(is_implied).unwrap_or(Protocol::AnyLine)
     }
 
+    /// What is usually spoken at a port, and whether TLS comes first there.
+    pub fn usually_at(number: u16) -> Option<(Protocol, bool)> {
+        let mut protocols = Protocol::by_name().filter_map(|protocol| {
+            let ports = protocol.row().ports?;
+            let is_usual = [ports.plain, ports.tls].contains(&number);
+            is_usual.then_some((protocol, ports.plain != number))
+        });
+        protocols.next()
+    }
+
     /// The names that can be asked for, for a sentence: `IMAP, POP3, LMTP, SIEVE or SUBMISSION`.
     pub fn names() -> String {
         let names: Vec<String> = Protocol::by_name()

@@ -186,7 +186,14 @@ fn a_held_action_has_every_rule_and_advice_where_it_is_held() {
             answer: Answer::Holds,
             reason: Some("a command is under way".to_owned()),
             until: None,
-            advice: Some(advice(&policy::Reason::InFlight, [192, 0, 2, 1].into())),
+            advice: Some(advice(
+                &policy::Reason::InFlight,
+                [192, 0, 2, 1].into(),
+                crate::pool::Access::Director {
+                    socket: "/admin".into(),
+                }
+                .words(),
+            )),
         }
     );
 }
