@@ -7,6 +7,7 @@ mod configuration;
 mod disagreement;
 mod faults;
 mod lab_itself;
+mod looking;
 mod mailbox;
 mod maintenance;
 mod packaging;
