@@ -8,12 +8,13 @@ use std::process::ExitCode;
 use nix::unistd::isatty;
 
 use super::nagios;
-use super::reading::{self, Freshness, ReadingError};
+use super::reading::{self, ReadingError};
 use super::Word;
 use crate::quote::Quote;
 use crate::report;
 use crate::report::document::{Document, Time};
-use crate::report::judgement::{health, Health};
+use crate::report::freshness::Freshness;
+use crate::report::nagios::{judge, Limits};
 use crate::report::table::{self, Services, Times, View, Which};
 use crate::report::terminal::Colours;
 
@@ -75,7 +76,7 @@ fn show(choices: &Choices) -> ExitCode {
     };
     let now = reading::now();
     let view = View {
-        freshness: freshness(&document, now),
+        freshness: reading::freshness(&document, now),
         ..view(choices, now)
     };
     let mut text = table::lines(&document, &view).join("\n");
@@ -95,7 +96,7 @@ fn show_json(choices: &Choices) -> ExitCode {
         Err(cause) => return nothing(&cause),
     };
     let now = reading::now();
-    let freshness = freshness(&document, now);
+    let freshness = reading::freshness(&document, now);
     if freshness != Freshness::Fresh {
         complain(&freshness.to_string());
     }
@@ -126,16 +127,12 @@ fn show_page(choices: &Choices) -> ExitCode {
         Err(cause) => return nothing(&cause),
     };
     let now = reading::now();
-    let freshness = freshness(&document, now);
+    let freshness = reading::freshness(&document, now);
     choices.filter.apply(&mut document);
     match print(&report::local_page(&document, now, &freshness.to_string())) {
         Ok(()) => code(choices, document, freshness, now),
         result => end(result),
     }
-}
-
-fn freshness(document: &Document, now: Time) -> Freshness {
-    reading::freshness(document, now, reading::is_running(document.poolmon.pid))
 }
 
 fn view(choices: &Choices, now: Time) -> View {
@@ -174,17 +171,14 @@ fn view(choices: &Choices, now: Time) -> View {
     }
 }
 
-/// 0, or with `--exit-code` as a Nagios plugin.
+/// 0, or with `--exit-code` that of `--nagios`.
 fn code(choices: &Choices, mut document: Document, freshness: Freshness, now: Time) -> ExitCode {
     if !choices.exit_code {
         return ExitCode::SUCCESS;
     }
     choices.filter.apply(&mut document);
-    ExitCode::from(match health(&document, freshness, now) {
-        Health::Good => 0,
-        Health::Warning => 1,
-        Health::Critical => 2,
-    })
+    let report = judge(&document, freshness, now, &Limits::usual());
+    ExitCode::from(report.state.code())
 }
 
 fn nothing(cause: &ReadingError) -> ExitCode {

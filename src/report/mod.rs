@@ -6,6 +6,7 @@
 pub mod document;
 pub(crate) mod explain;
 pub(crate) mod forecast;
+pub(crate) mod freshness;
 pub(crate) mod judgement;
 pub(crate) mod metrics;
 pub(crate) mod nagios;

@@ -9,6 +9,7 @@ mod disagreement;
 mod faults;
 mod haproxy;
 mod lab_itself;
+mod looking;
 mod mailbox;
 mod maintenance;
 mod packaging;

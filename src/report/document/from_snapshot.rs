@@ -148,7 +148,14 @@ fn director(clock: &Clock, view: &DirectorView) -> Director {
         since: clock.ago(view.sync_for),
         position: view.place.position,
         members: view.place.members,
-        error: view.error.clone(),
+        error: view.error.as_deref().map(|error| {
+            // The socket is a field of its own.
+            let of_this_one = format!("director {}: ", view.socket);
+            error
+                .strip_prefix(&*of_this_one)
+                .unwrap_or(error)
+                .to_owned()
+        }),
     }
 }
 

@@ -27,6 +27,16 @@ enum Unit {
 }
 
 impl Range {
+    /// `START:`.
+    pub(crate) fn alerts_below(start: f64) -> Range {
+        Range {
+            start,
+            end: f64::INFINITY,
+            alert: Alert::Outside,
+            unit: Unit::Number,
+        }
+    }
+
     /// The error says what is expected.
     pub(crate) fn parse(text: &str) -> Result<Range, String> {
         let (alert, bounds) = match text.strip_prefix('@') {
