@@ -4,6 +4,7 @@ use crate::lab::authority::Authority;
 use crate::lab::fake_backend::{Mood, IMAP as FAKE_IMAP};
 use crate::lab::fake_pool::{self, FakePool, USER};
 use crate::lab::passwords::shows_password;
+use crate::lab::patience::wait_until;
 use crate::lab::ring::{
     Plaintext, Ring, RingPlan, Serves, IMAP, IMAPS, PASSWORD, POP3, POP3S, PROBE_USER, TLS_NAME,
 };
@@ -44,7 +45,10 @@ fn a_required_tls_is_used_on_every_port_and_nothing_else_ends_in_a_login() {
     ] {
         let before = logins();
         once(&format!("{port} {trusted}"), 0, "");
-        assert_eq!(logins(), before + 2, "{port}");
+        // Dovecot's log is written by another process.
+        wait_until(&format!("{port}: a login a backend"), REACTION, || {
+            logins() == before + 2
+        });
         let before = logins();
         once(&format!("{port} {distrusted}"), 2, "certificate refused");
         once(&port, 2, "certificate refused");

@@ -142,7 +142,8 @@ fn without_names_the_other_ports_are_watched_as_if_no_certificate_were_checked()
         let _dns = Dns::start(&pool.place, &[]);
         let plan = pool
             .monitor()
-            .flags(&format!("-s IMAP:{IMAPS} --ca-file"))
+            // DNS gives up after 5 s on a machine that is slow, and then an attempt is not to be over.
+            .flags(&format!("-t 10 -s IMAP:{IMAPS} --ca-file"))
             .flag(authority.file());
         let monitor = plan.start();
         let line = alarm(
