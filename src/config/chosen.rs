@@ -114,6 +114,7 @@ chosen! {
     status_file: Option<PathBuf>,
     metrics_file: Option<PathBuf>,
     html_file: Option<PathBuf>,
+    record: Option<PathBuf>,
     help: bool,
     version: bool,
 }

@@ -2,10 +2,13 @@
 //!
 //! Values and their texts only; what follows from a fault is decided by `schedule` and `policy`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
 use nix::errno::Errno;
+
+use serde::{Deserialize, Serialize};
 
 use crate::quote::Quote;
 use crate::service::Security;
@@ -23,7 +26,8 @@ pub enum Blame {
 }
 
 /// What went wrong in an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fault {
     Refused,
     TimedOut,
@@ -77,7 +81,7 @@ pub enum Fault {
     /// The server speaks no version of TLS that this machine takes, of which the oldest is told.
     TlsVersion {
         reason: Quote,
-        minimum: &'static str,
+        minimum: Cow<'static, str>,
     },
     /// This machine's OpenSSL refuses what the server offers, by its security level or its options: every
     /// server that is set up the same would meet that.
@@ -274,7 +278,7 @@ impl fmt::Display for Fault {
 }
 
 /// A certificate that was refused, and what may help.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadCertificate {
     /// In OpenSSL's words.
     pub reason: Quote,
@@ -299,7 +303,7 @@ impl BadCertificate {
 }
 
 /// The names that a certificate bears.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresentedNames {
     /// The first of them.
     pub first: Vec<Quote>,

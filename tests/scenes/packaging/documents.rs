@@ -499,7 +499,7 @@ fn zsh_completes_options_and_their_values() {
         ("--flush=", &["move", "drop", "none"][..]),
         ("--re", &["--retries", "--retry-delay", "--restore"]),
         ("-f --onc", &["--once"]),
-        ("", &["status", "explain", "check"]),
+        ("", &["status", "explain", "check", "replay"]),
     ] {
         let mut zsh = Command::new("zsh");
         zsh.args(["-f", "-c", ZSH_TYPES, "zsh"])

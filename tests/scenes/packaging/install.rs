@@ -52,6 +52,7 @@ const INSTALLED: [(&str, u32); 32] = [
     ("share/man/man8/dovemon.8", LINK),
     ("share/man/man8/poolmon-check.8", 0o644),
     ("share/man/man8/poolmon-explain.8", 0o644),
+    ("share/man/man8/poolmon-replay.8", 0o644),
     ("share/man/man8/poolmon-status.8", 0o644),
     ("share/man/man8/poolmon.8", 0o644),
     ("share/zsh/site-functions/_check_poolmon", 0o644),
