@@ -13,6 +13,7 @@ mod packaging;
 mod page;
 mod plugin;
 mod protocols;
+mod replay;
 mod ring;
 mod ring_faults;
 mod status;
