@@ -533,3 +533,93 @@ fn changes_are_held_against_each_other_by_time() {
     assert!(!comparison.is_same());
     assert!(compare(&[], &[]).is_same());
 }
+
+#[test]
+fn the_format_is_this() {
+    let mut world = World::new(1, &[]);
+    let mut text = |t, event| {
+        let text = world.lines.line(t, BEGINNING + 1, 2, event).unwrap();
+        String::from_utf8(text).unwrap()
+    };
+    let written = Event::StateWritten {
+        number: 3,
+        error: None,
+    };
+    assert_eq!(
+        text(1_500_000_000, written),
+        "{\"t\":1500000000,\"s\":1800000001,\"asked\":2,\"is\":{\"state_written\":{\"number\":3}}}\n"
+    );
+    let sent = Event::Sent(Sent {
+        command: 1,
+        backend: address(0),
+        action: crate::pool::Action::MarkDown,
+        why: None,
+    });
+    assert_eq!(
+        text(1_600_000_000, sent),
+        "{\"t\":1600000000,\"asked\":2,\"is\":{\"sent\":{\"command\":1,\"backend\":\"10.0.0.1\",\
+         \"action\":\"mark_down\"}}}\n"
+    );
+    let failure = Failure::new(Stage::Connect, Fault::Refused);
+    let found = Event::Found(Box::new(super::line::Found {
+        backend: address(0),
+        worker: 1,
+        service: 0,
+        began: 7,
+        took: 8,
+        round: None,
+        delivery: None,
+        logged_in: false,
+        result: super::line::Ending::Fail(failure.clone()),
+        for_good: true,
+        verdict: Some(crate::schedule::Verdict::Failed {
+            service: 0,
+            failure,
+        }),
+        next: 9,
+        retry: None,
+    }));
+    let failure = "{\"port\":null,\"stage\":\"connect\",\"fault\":\"refused\"}";
+    assert_eq!(
+        text(1_700_000_000, found),
+        format!(
+            "{{\"t\":1700000000,\"asked\":2,\"is\":{{\"found\":{{\"backend\":\"10.0.0.1\",\"worker\":1,\
+             \"service\":0,\"began\":7,\"took\":8,\"result\":{{\"fail\":{failure}}},\"for_good\":true,\
+             \"verdict\":{{\"failed\":{{\"service\":0,\"failure\":{failure}}}}},\"next\":9}}}}}}\n"
+        )
+    );
+}
+
+#[test]
+fn a_full_file_becomes_the_older_one_and_both_can_be_read_by_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = std::env::temp_dir().join(format!("poolmon-recording-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("recording");
+    let world = World::new(1, &[]);
+    let now = world.moment();
+    let mut recorder = super::writer::Recorder::start_with(
+        path.clone(),
+        (&world.terms.settings, &world.terms.roster),
+        &Remembered::new(),
+        100,
+        now,
+        4096,
+    )
+    .unwrap();
+    for _ in 0..150 {
+        recorder.on_asked();
+        recorder.on_input(&Input::Time, now);
+    }
+    recorder.finish(Duration::from_secs(20));
+    for (file, continued) in [(super::writer::older(&path), false), (path, true)] {
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        let text = std::fs::read(&file).unwrap();
+        let reader = Reader::new(&text[..], world.zero).unwrap();
+        assert_eq!(reader.is_continued(), continued, "{}", file.display());
+        let replayed = replay(reader, &Rules::AsRecorded, &mut |_| {}).unwrap();
+        assert_eq!((replayed.lost, replayed.is_torn), (0, false));
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
