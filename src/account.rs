@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
+    /// Takes the password over. The caller wipes what it copied it from.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Secret {
         Secret(Zeroizing::new(bytes.into()))
     }
@@ -55,15 +56,63 @@ pub struct Envelope {
 
 #[cfg(test)]
 mod tests {
+    use std::panic;
+
     use super::*;
+    use crate::config::accounts;
+    use crate::config::chosen::Chosen;
+    use crate::config::roster::Roster;
+    use crate::config::table::DefaultsOf;
+    use crate::program::Program;
+    use crate::target::Target;
+
+    /// Numbers of its bytes, as a list of bytes is printed.
+    const IN_NUMBERS: &str = "104, 117, 110, 116, 101, 114";
+
+    fn account() -> Account {
+        Account {
+            user: b"probe".to_vec(),
+            password: Secret::new(*b"hunter2"),
+            master: Some(b"master".to_vec()),
+        }
+    }
 
     #[test]
     fn a_secret_does_not_print_itself() {
-        let account = Account {
-            user: b"probe".to_vec(),
-            password: Secret::new(*b"hunter2"),
-            master: None,
-        };
-        assert!(!format!("{account:?}").contains("hunter2"));
+        assert_eq!(format!("{:?}", account().password), "(secret)");
+        assert!(!format!("{:?}", account()).contains("hunter2"));
+    }
+
+    /// What a panic prints is made by Debug: of whatever holds an account, however deep.
+    #[test]
+    fn nothing_that_holds_a_password_prints_it() {
+        let accounts = b"192.0.2.1: {username: probe, password: hunter2, tls_name: mail.example}\n";
+        let known = accounts::parse(accounts).unwrap();
+        let settings = Chosen::default()
+            .build(DefaultsOf::Poolmon, Program::Poolmon)
+            .unwrap();
+        let roster = Roster::new(&settings, Some(account()), known.backends.clone());
+        let targets = ["192.0.2.1", "192.0.2.2"].map(|text| {
+            let target: Target = roster.target(text.parse().unwrap()).unwrap();
+            assert!(target.account.is_some());
+            target
+        });
+        for shown in [
+            format!("{:?}", account().password),
+            format!("{:?}", account()),
+            format!("{known:?}"),
+            format!("{settings:?}"),
+            format!("{roster:?}"),
+            format!("{targets:?}"),
+            format!("{targets:#?}"),
+        ] {
+            assert!(!shown.contains("hunter2"), "{shown}");
+            assert!(!shown.replace('\n', " ").contains(IN_NUMBERS), "{shown}");
+        }
+        let panicked = panic::catch_unwind(|| panic!("a defect at {:?}", targets[0]));
+        let message = panicked.unwrap_err();
+        let message = message.downcast_ref::<String>().unwrap();
+        assert!(message.contains("(secret)"), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
     }
 }

@@ -16,10 +16,12 @@ use crate::quote::Quote;
 pub struct Tag(String);
 
 impl Tag {
+    /// The name as the pool lists it, without escaping; empty for backends without a tag.
     pub fn new(name: impl Into<String>) -> Tag {
         Tag(name.into())
     }
 
+    /// The name as the pool lists it. It is text of others: show it through [`Quote`], or by `Display`.
     pub fn name(&self) -> &str {
         &self.0
     }
@@ -64,9 +66,11 @@ pub struct Listed {
     pub address: IpAddr,
     /// The weight. Zero: an operator took the backend out of rotation, which is not `Down`.
     pub vhosts: u32,
+    /// How many users the pool has sent to it and not moved away or forgotten.
     pub users: u64,
     pub tag: Tag,
     pub state: HostState,
+    /// When the state was last changed.
     pub changed: Stamp,
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::config::roster::Roster;
 use crate::config::settings::{
-    Brake, Deeds, DrainMode, LogTarget, MoveLimit, Plan, ProxyProtocol, Rapid, Restore, Retries,
-    Settings, StartTls, Unknown,
+    Brake, Deeds, DrainMode, LogTarget, MoveLimit, PasswordOver, Plan, Pool, ProxyProtocol, Rapid,
+    Restore, Retries, Settings, StartTls, Unknown, Watch,
 };
 use crate::config::trust::{CertificateName, Checked, Trust};
 use crate::probe::protocols::table::Hides;
@@ -24,18 +24,30 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
     if !loaded.keys.is_empty() {
         lines.add("keys given", loaded.keys.join(", "));
     }
-    lines.add("director", settings.socket.display());
+    lines.add(settings.access().noun(), settings.socket.display());
+    if let Some(watched) = watched(settings) {
+        lines.add("proxies", watched);
+    }
     for service in &settings.services {
         lines.add(&service.to_string(), steps(settings, service));
     }
     lines.add("how often", pace(settings));
     lines.add("accounts", accounts(source, loaded));
     lines.add("certificates", certificates(settings));
+    if let Some(passwords) = passwords(settings) {
+        lines.add("passwords", passwords);
+    }
     lines.add("when one fails", deeds(settings));
     lines.add("how many go down", max_down(settings));
     lines.add("left alone", left_alone(settings));
     if settings.deeds == Deeds::Told {
         lines.add("dry run", "no change is sent");
+    }
+    match (&settings.run_as.user, &settings.run_as.group) {
+        (Some(user), Some(group)) => lines.add("runs as", format!("user {user}, group {group}")),
+        (Some(user), None) => lines.add("runs as", format!("user {user}")),
+        (None, Some(group)) => lines.add("runs as", format!("group {group}")),
+        (None, None) => {}
     }
     lines.add("log", log(settings));
     lines.add("lock file", settings.files.lock.display());
@@ -71,8 +83,8 @@ pub fn summary(source: &Source, settings: &Settings, roster: &Roster) -> String 
         false => "no TLS: nothing is sent that it would protect".to_owned(),
     };
     format!(
-        "{deeds}director {}; checks {}; {tls}; {}; restore: {restore}{max_down}",
-        settings.socket.display(),
+        "{deeds}{}; checks {}; {tls}; {}; restore: {restore}{max_down}",
+        settings.access(),
         services.join(", "),
         login(source, settings, roster)
     )
@@ -175,7 +187,9 @@ fn steps(settings: &Settings, service: &Service) -> String {
 /// How the port turns to TLS, if it does, and whether the certificate is checked.
 fn tls(settings: &Settings, port: &Port) -> Option<String> {
     let hides = port.protocol.row().starttls.hides;
-    let how = match (port.security, hides, settings.probing.starttls) {
+    let probing = &settings.probing;
+    let starttls = probing.certificates.starttls(port, probing.starttls);
+    let how = match (port.security, hides, starttls) {
         (Security::Tls, ..) => "TLS",
         (_, Hides::Nothing, _) | (.., StartTls::Never) => return None,
         (.., StartTls::Offered) => "STARTTLS where offered",
@@ -249,6 +263,21 @@ fn accounts(source: &Source, loaded: &Loaded) -> String {
     }
 }
 
+/// What `--require-tls` comes to.
+fn passwords(settings: &Settings) -> Option<String> {
+    let probing = &settings.probing;
+    match probing.certificates.password_over {
+        PasswordOver::Any => None,
+        PasswordOver::VerifiedTls => {
+            let certificates = &probing.certificates;
+            let contradiction = certificates.contradiction(&settings.services, probing.starttls);
+            Some(contradiction.unwrap_or_else(|| {
+                "sent only over TLS with a verified certificate, or else not at all".to_owned()
+            }))
+        }
+    }
+}
+
 fn certificates(settings: &Settings) -> String {
     let certificates = &settings.probing.certificates;
     match certificates.checked {
@@ -275,6 +304,9 @@ fn certificates(settings: &Settings) -> String {
 fn deeds(settings: &Settings) -> String {
     let rules = &settings.rules;
     let users = match rules.drain {
+        DrainMode::Move { .. } if settings.pool != Pool::Director => {
+            "its sessions are ended".to_owned()
+        }
         DrainMode::Move { limit } => match limit {
             MoveLimit::All => "its users are moved".to_owned(),
             MoveLimit::AtMost(most) => format!("its users are moved, {most} at a time"),
@@ -301,7 +333,37 @@ fn deeds(settings: &Settings) -> String {
     format!("{delay}, {users}, {restore}{script}")
 }
 
+/// Which of HAProxy's proxies.
+fn watched(settings: &Settings) -> Option<String> {
+    let watch = match &settings.pool {
+        Pool::Director => return None,
+        Pool::HaProxy { watch } => watch,
+    };
+    let listed = |ports: &[u16]| {
+        let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+        format!("all with a server at port {}", ports.join(" or "))
+    };
+    Some(match watch {
+        Watch::Proxies(names) => names.join(", "),
+        Watch::CheckedPorts => "all with a server at a checked port".to_owned(),
+        Watch::UsualPorts(ports) => listed(ports),
+    })
+}
+
 fn max_down(settings: &Settings) -> String {
+    if let Pool::HaProxy { .. } = settings.pool {
+        return match settings.rules.brake {
+            Brake::Refuge => "all with the same proxies but one that passes".to_owned(),
+            Brake::AtMost(most) => {
+                format!("{most} with the same proxies at most, and never the last that passes")
+            }
+            Brake::Percent(percent) => format!(
+                "{percent}% of the weight with the same proxies at most, and never the last that \
+                 passes"
+            ),
+            Brake::Off => "all, the last one too".to_owned(),
+        };
+    }
     match settings.rules.brake {
         Brake::Refuge => "all of a tag but one that passes".to_owned(),
         Brake::AtMost(most) => format!("{most} of a tag at most, and never the last that passes"),
@@ -318,6 +380,10 @@ fn left_alone(settings: &Settings) -> String {
             "a backend that is healthy here and that somebody else takes down, for {} at first",
             seconds(settings.rules.hold)
         ),
+        Restore::Own if settings.pool != Pool::Director => {
+            "servers that somebody else puts into maint or drain, or that the configuration disables"
+                .to_owned()
+        }
         Restore::Own => "a backend that somebody else takes down".to_owned(),
     }
 }

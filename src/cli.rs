@@ -31,6 +31,7 @@ pub struct Order {
     pub choices: Chosen,
 }
 
+/// What the program is started for. Without an option it watches the pool until it is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
     Watch,
@@ -45,6 +46,8 @@ pub fn hint(called: Program) -> String {
     format!("try {called} --help")
 }
 
+/// Why a command line is refused. Its text names the option as the program knows it and quotes what was
+/// given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CliError {
     /// Words that are no options, or not as options are written.

@@ -1,5 +1,5 @@
 //! What makes a program a daemon: the PID file, the fork, the signals, children in groups of their own,
-//! orphans, no cores.
+//! orphans, no cores, another user.
 //!
 //! Nothing here knows what the daemon does. The order at start is: open the log, take the lock,
 //! fork, and only then start threads, `signals::watch` first; the PID is written after that.
@@ -9,9 +9,11 @@ pub mod fork;
 pub mod group;
 pub mod lock;
 pub mod orphans;
+pub mod privileges;
 pub mod signals;
 
 pub use fork::{daemonize, ForkError};
 pub use group::lead;
 pub use lock::{LockError, LockFile};
+pub use privileges::{Identity, PrivilegeError};
 pub use signals::{watch, Signal, SignalWatch};

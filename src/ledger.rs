@@ -1,9 +1,9 @@
 //! What outlives the process: which downs are ours, which drains are owed.
 //!
-//! The ledger is read once and then kept in memory; `file` writes it whole or not at all, `clerk` does
-//! so in a thread of its own. Nothing
-//! is decided or logged here: what could not be read or written comes back as a warning or an
-//! error, and the monitor goes on with what it has in memory.
+//! The state file is read once and its entries are then kept in memory; `file` writes it whole or not at all, `clerk`
+//! does so in a thread of its own, `lock` keeps two monitors from one file. Nothing is decided or logged here: what
+//! could not be read or written comes back as a warning or an error, and the monitor goes on with what it has in
+//! memory.
 
 mod clerk;
 mod file;
@@ -23,7 +23,7 @@ use crate::read_only::Cause;
 pub use clerk::{Clerk, Recorded};
 use lock::Keeper;
 
-/// The ledger: all of it in memory, and on disk if it can be.
+/// The state file's entries: all of them in memory, and on disk if they can be.
 #[derive(Debug)]
 pub struct Ledger {
     entries: Remembered,
@@ -47,6 +47,11 @@ enum Content {
     Stale,
     /// It holds what this process does not know, so it must not be written over.
     LeftAlone(Untouched),
+}
+
+/// The file beside the state file that is locked while a monitor keeps its memory there.
+pub fn lock_of(path: &Path) -> PathBuf {
+    file::with_suffix(path, ".lock")
 }
 
 impl Ledger {

@@ -13,7 +13,7 @@ mod evidence;
 mod fault;
 
 pub use evidence::{Certificate, Dialogue, Evidence, StageTimes};
-pub use fault::{BadCertificate, Blame, Fault, PresentedNames};
+pub use fault::{BadCertificate, Blame, Fault, PresentedNames, Withheld};
 
 mod words;
 
@@ -35,6 +35,7 @@ pub enum Stage {
     StartTls,
     /// The handshake after it.
     Upgrade,
+    /// The account's: IMAP LOGIN, POP3 USER and PASS, or AUTHENTICATE and AUTH.
     Login,
     /// IMAP LIST.
     List,
@@ -48,7 +49,9 @@ pub enum Stage {
     Search,
     /// The deletion of test messages: IMAP STORE and EXPUNGE, POP3 DELE and QUIT.
     Delete,
+    /// LMTP MAIL FROM.
     Sender,
+    /// LMTP RCPT TO.
     Recipient,
     /// LMTP DATA and the message.
     Data,
@@ -91,6 +94,7 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// A failure at the service's only port, or where the port is not to be said.
     pub fn new(stage: Stage, fault: Fault) -> Failure {
         Failure {
             port: None,
@@ -99,6 +103,7 @@ impl Failure {
         }
     }
 
+    /// The same, at this one of the service's ports.
     pub fn at(self, port: Port) -> Failure {
         Failure {
             port: Some(port),
@@ -140,7 +145,9 @@ impl fmt::Display for Pass {
 /// The result of one attempt on one port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
+    /// Before the connection was opened.
     pub began: Instant,
+    /// Of the whole attempt, with the good-bye.
     pub latency: Duration,
     /// Of a deep probe: from the server's word that it has the message to the reading of it.
     pub delivery: Option<Duration>,
@@ -151,6 +158,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// When the connection was closed, or given up.
     pub fn ended(&self) -> Instant {
         self.began + self.latency
     }

@@ -15,7 +15,7 @@ use nix::unistd::gethostname;
 
 use crate::account::Envelope;
 use crate::config::settings::{Auth, Probing, ProxyProtocol, StartTls, Steps};
-use crate::config::trust::{CertificateName, Certificates, Trust};
+use crate::config::trust::{CertificateName, Certificates, PasswordNeeds, Trust};
 use crate::net::family;
 use crate::net::names::{Name, Names};
 use crate::net::stream::{DeadlineStream, Stream};
@@ -64,6 +64,8 @@ pub struct Prober {
 }
 
 impl Prober {
+    /// Prepares TLS once for all attempts: reads the CA file, if one is named. An error says what of it cannot be
+    /// used.
     pub fn new(probing: &Probing) -> Result<Prober, ProbeSetupError> {
         Prober::with_names(probing, Arc::new(Names::from_system()))
     }
@@ -371,6 +373,7 @@ impl Attempt<'_> {
             auth: prober.auth,
             envelope: &prober.envelope,
             starttls: prober.starttls,
+            password_needs: self.password_needs(port),
             work,
             token: &self.token,
             milestone: &|milestone| self.note(milestone),
@@ -390,6 +393,17 @@ impl Attempt<'_> {
                 drop(recorder);
                 self.go_on_with_tls(port, stream, budget, &check)
             }
+        }
+    }
+
+    fn password_needs(&self, port: &Port) -> PasswordNeeds {
+        let target = self.target;
+        match &target.account {
+            Some(_) => {
+                let certificates = &self.prober.certificates;
+                certificates.password_needs(port, target.tls_name.as_deref())
+            }
+            None => PasswordNeeds::Nothing,
         }
     }
 

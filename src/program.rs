@@ -5,6 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+/// What the program is, by the name that it was called with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     Poolmon,
@@ -35,6 +36,7 @@ impl Program {
         }
     }
 
+    /// The name in messages and as the identity in syslog.
     pub fn name(self) -> &'static str {
         match self {
             Program::Poolmon => "poolmon",

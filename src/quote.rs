@@ -33,6 +33,8 @@ impl From<String> for Quote {
 }
 
 impl Quote {
+    /// Keeps the first 160 bytes, and escapes all that is not printable ASCII, the double quote and the
+    /// backslash.
     pub fn new(text: impl AsRef<[u8]>) -> Quote {
         let text = text.as_ref();
         let kept = &text[..text.len().min(LONGEST)];

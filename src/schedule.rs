@@ -15,23 +15,25 @@ mod local;
 mod login;
 mod rapid;
 mod retries;
+mod rise_fall;
+mod round;
+mod spread;
 
 use local::LocalFaults;
 use login::LastAnswer;
-use rapid::{Burst, Counts};
-use retries::Trying;
+use rapid::Counts;
+use rise_fall::{RiseAndFall, Standing};
+use round::{Course, Failed, Round, Shown, Step};
+
+pub use spread::Spread;
 
 /// What the thread is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Try this service, by its place in the settings, now, and for no longer than this.
-    Attempt {
-        service: usize,
-        timeout: Duration,
-    },
-    Wait {
-        until: Instant,
-    },
+    /// Try this service now, for no longer than `timeout`. `service` is its place in the order of checking, from 0.
+    Attempt { service: usize, timeout: Duration },
+    /// Do nothing until then, unless a round is asked for sooner.
+    Wait { until: Instant },
 }
 
 /// What the rounds say of a backend: the last one, or with rise and fall so many in a row.
@@ -56,7 +58,7 @@ impl Verdict {
     }
 }
 
-/// One outcome and what it means in its round.
+/// One outcome and what it means in its round. `service` is its place in the order of checking, from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// When the first attempt of the round began.
@@ -85,8 +87,7 @@ pub struct Schedule {
     pace: Pace,
     services: usize,
     phase: Phase,
-    standing: Standing,
-    dissent: Dissent,
+    rise_and_fall: RiseAndFall,
     /// By service: how it failed for good, until it passes.
     failed: Vec<Option<Failure>>,
     login: LastAnswer,
@@ -99,52 +100,11 @@ pub struct Schedule {
     demanded: Option<Instant>,
 }
 
-/// The verdict so far, without its particulars, from bad to good.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
-    /// By a fault of a service's own.
-    Failed,
-    /// By shared faults alone.
-    Shared,
-    #[default]
-    Open,
-    Healthy,
-}
-
-/// The latest rounds in a row that showed another verdict than the standing one.
-#[derive(Clone, Copy, Debug, Default)]
-struct Dissent {
-    shown: Standing,
-    rounds: u32,
-}
-
 /// Whether this schedule's place among the others has been drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Drift {
     Due,
     Done,
-}
-
-/// Chance, from a seed: so that backends, and monitors on several directors, do not probe in step.
-#[derive(Clone, Debug)]
-pub struct Spread(u64);
-
-impl Spread {
-    /// A seed of zero spreads nothing.
-    pub fn new(seed: u64) -> Spread {
-        Spread(seed)
-    }
-
-    /// Evenly distributed between 0 and 1 (xorshift64); none where nothing is spread.
-    fn roll(&mut self) -> Option<f64> {
-        if self.0 == 0 {
-            return None;
-        }
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        Some((self.0 >> 11) as f64 / (1_u64 << 53) as f64)
-    }
 }
 
 #[derive(Debug)]
@@ -159,119 +119,6 @@ enum Phase {
     Checking(Round),
 }
 
-/// Every service once, in the order of the settings, until one has failed for good.
-#[derive(Debug)]
-struct Round {
-    /// When it was to begin.
-    due: Instant,
-    /// None until the first attempt has ended.
-    began: Option<Instant>,
-    service: usize,
-    not_before: Instant,
-    /// The worst that the services passed so far had to remark; none before one has passed.
-    pass: Option<Pass>,
-    /// The first service that has failed for good by a shared fault. The round goes on: such a fault
-    /// may be everybody's, and the other services are to be judged all the same.
-    shared: Option<(usize, Failure)>,
-    /// When the latest failed attempt began.
-    missed: Option<Instant>,
-    /// A service has failed, though not for good, and the round goes on: it cannot be healthy any more.
-    /// With retries only where a local fault kept the retries from deciding.
-    undecided: bool,
-    course: Course,
-}
-
-/// How the service being tried has done so far.
-#[derive(Debug)]
-enum Course {
-    Retries(Trying),
-    Rapid(Burst),
-}
-
-/// A failed attempt, and whether its failure is nothing new.
-#[derive(Clone, Copy, Debug)]
-struct Failed<'a> {
-    failure: &'a Failure,
-    known: bool,
-}
-
-impl Failed<'_> {
-    fn blame(&self) -> Blame {
-        self.failure.fault.blame()
-    }
-}
-
-/// What an attempt leads to in its round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// The same service is tried again, so long after this attempt.
-    Again {
-        after: Duration,
-    },
-    NextService,
-    /// The service meets lasting faults of this machine: the round goes on without it.
-    LeaveOut,
-    /// The service has failed for good.
-    Failed,
-}
-
-/// What a round has shown.
-enum Shown {
-    Verdict(Verdict),
-    /// A service failed, and not for good: neither healthy nor failed.
-    Neither,
-    /// Every service was left out.
-    Nothing,
-}
-
-impl Course {
-    fn new(plan: &Plan) -> Course {
-        match plan {
-            Plan::Retries(_) => Course::Retries(Trying::default()),
-            Plan::Rapid(_) => Course::Rapid(Burst::default()),
-        }
-    }
-}
-
-impl Round {
-    fn new(due: Instant, plan: &Plan) -> Round {
-        Round {
-            due,
-            began: None,
-            service: 0,
-            not_before: due,
-            pass: None,
-            shared: None,
-            missed: None,
-            undecided: false,
-            course: Course::new(plan),
-        }
-    }
-
-    fn on_pass(&mut self, pass: Pass) {
-        if self.pass.is_none() || pass != Pass::Clean {
-            self.pass = Some(pass);
-        }
-    }
-
-    /// The service being tried says nothing in this round, whatever has been tried of it.
-    fn on_left_out(&mut self) {
-        if let Course::Retries(trying) = &self.course {
-            self.undecided |= trying.has_failed();
-        }
-    }
-
-    /// Every service has had its turn.
-    fn shown(&mut self) -> Shown {
-        match (self.shared.take(), self.pass) {
-            (Some((service, failure)), _) => Shown::Verdict(Verdict::Failed { service, failure }),
-            (None, _) if self.undecided => Shown::Neither,
-            (None, Some(pass)) => Shown::Verdict(Verdict::Healthy(pass)),
-            (None, None) => Shown::Nothing,
-        }
-    }
-}
-
 impl Schedule {
     /// The first round begins at once, the second anywhere within the interval. From then on the
     /// interval varies by a sixteenth with retries, and not at all with rapid rounds. `services` is how
@@ -281,8 +128,7 @@ impl Schedule {
             pace,
             services,
             phase: Phase::Checking(Round::new(now, &pace.plan)),
-            standing: Standing::Open,
-            dissent: Dissent::default(),
+            rise_and_fall: RiseAndFall::default(),
             failed: vec![None; services],
             login: LastAnswer::default(),
             counts: Counts::new(services),
@@ -323,13 +169,13 @@ impl Schedule {
     /// one: whatever failed at the login or after it needs a whole series of failures again.
     pub fn on_other_login(&mut self) {
         self.login.on_other_login();
-        self.dissent = Dissent::default();
+        self.rise_and_fall.forget_rounds();
         self.counts = Counts::new(self.services);
         for failed in &mut self.failed {
             *failed = failed.take().filter(|failure| failure.stage < Stage::Login);
         }
-        if self.standing < Standing::Open && self.failed.iter().all(Option::is_none) {
-            self.standing = Standing::Open;
+        if self.failed.iter().all(Option::is_none) {
+            self.rise_and_fall.forget_failure();
         }
         if let Phase::Checking(round) = &mut self.phase {
             *round = Round::new(round.not_before, &self.pace.plan);
@@ -340,7 +186,7 @@ impl Schedule {
     /// for it. A backend that has failed learns nothing from one. But one that stopped at a shared fault
     /// has not failed by a fault of its own yet.
     fn is_known(&self, service: usize, blame: Blame) -> bool {
-        match self.standing {
+        match self.rise_and_fall.standing() {
             Standing::Failed => true,
             Standing::Shared => {
                 let before = self.failed[service].as_ref();
@@ -351,6 +197,8 @@ impl Schedule {
         }
     }
 
+    /// What the thread is to do at this time. After an `Attempt` it makes the attempt and calls
+    /// `on_outcome`; after a `Wait` it asks again then, or sooner if it was told something meanwhile.
     pub fn next(&mut self, now: Instant) -> Next {
         match &self.phase {
             Phase::Resting { until, .. } if now < *until => return Next::Wait { until: *until },
@@ -541,8 +389,8 @@ impl Schedule {
             None => ended.max(round.due + self.pace.interval_in_doubt()),
         };
         let settled = match &verdict {
-            Some(verdict) => self.settles(verdict),
-            None => self.dissent.rounds == 0,
+            Some(verdict) => self.rise_and_fall.on_verdict(verdict, &self.pace),
+            None => self.rise_and_fall.is_undisputed(),
         };
         let until = match self.demanded.take() {
             Some(demanded) if oldest_evidence.map_or(true, |oldest| oldest < demanded) => {
@@ -572,29 +420,6 @@ impl Schedule {
             until: next,
             not_before: next,
         };
-    }
-
-    /// Whether this verdict now stands, with rise and fall.
-    fn settles(&mut self, verdict: &Verdict) -> bool {
-        let shown = match verdict.blame() {
-            None => Standing::Healthy,
-            Some(Blame::Service) => Standing::Failed,
-            Some(_) => Standing::Shared,
-        };
-        let needed = match shown > self.standing {
-            true => self.pace.rise,
-            false => self.pace.fall,
-        };
-        if self.dissent.shown != shown {
-            self.dissent = Dissent { shown, rounds: 0 };
-        }
-        self.dissent.rounds += 1;
-        let settled = shown == self.standing || self.dissent.rounds >= needed;
-        if settled {
-            self.standing = shown;
-            self.dissent.rounds = 0;
-        }
-        settled
     }
 
     /// Until the next round starts. A round started at `due` and has ended.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -18,13 +19,19 @@ use crate::config::credentials::{self, CredentialsError};
 use crate::config::distinct::{self, SameFile};
 use crate::config::dovemon;
 use crate::config::error::{Complaint, ConfigError};
+use crate::config::file::{Owners, Stranger};
 use crate::config::roster::Roster;
-use crate::config::settings::{Auth, Settings, StartTls, Unknown};
+use crate::config::settings::{Auth, Pool, Restore, RunAs, Settings, StartTls, Unknown, Watch};
 use crate::config::table::DefaultsOf;
+use crate::daemon::{Identity, PrivilegeError};
+use crate::pool::haproxy::ports;
 use crate::probe::protocols::Work;
 use crate::program::Program;
 use crate::quote::Quote;
 use crate::service::Port;
+
+/// HAProxy answers within a millisecond.
+const ASKING_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What to read, with absolute paths: a daemon's folder is not the one it was started in.
 #[derive(Clone, Debug)]
@@ -37,6 +44,9 @@ pub struct Source {
     accounts: Option<PathBuf>,
     /// Where to look for the file of accounts until there is one.
     account_places: Vec<PathBuf>,
+    /// Who the program becomes, looked up once: the system's list of users may be far away, and a reload
+    /// must not wait for it.
+    identity: Option<(RunAs, Option<Identity>)>,
 }
 
 /// What was read.
@@ -45,9 +55,12 @@ pub struct Loaded {
     pub roster: Roster,
     /// The keys that have a value in the configuration.
     pub keys: Vec<&'static str>,
+    /// Who the program becomes once all that needs root is open.
+    pub identity: Option<Identity>,
     /// What is odd about the files, each a line of its own.
     pub remarks: Vec<String>,
-    /// What TLS does not prove, though nobody turned that off: a line for the log.
+    /// What TLS does not prove, though nobody turned that off, or where no password can be sent because of
+    /// what was: a line for the log.
     pub unverified: Option<String>,
 }
 
@@ -71,6 +84,11 @@ pub enum SourceError {
     NobodyKnown,
     Credentials(CredentialsError),
     SameFile(SameFile),
+    RunAs(PrivilegeError),
+    /// What an operator has put into maintenance would be set ready.
+    RestoreAny,
+    /// HAProxy does not say which ports are to be checked.
+    Ports(String),
 }
 
 impl fmt::Display for SourceError {
@@ -99,6 +117,14 @@ impl fmt::Display for SourceError {
             ),
             SourceError::Credentials(cause) => cause.fmt(f),
             SourceError::SameFile(cause) => cause.fmt(f),
+            SourceError::RunAs(cause) => cause.fmt(f),
+            SourceError::RestoreAny => f.write_str(
+                "restore: any is not for HAProxy: what an operator puts into maintenance there stays so",
+            ),
+            SourceError::Ports(cause) => write!(
+                f,
+                "which ports to check is not known: {cause}; name them with -p and -s"
+            ),
         }
     }
 }
@@ -143,6 +169,7 @@ impl Source {
             choices,
             config,
             account_places: paths(called.accounts()),
+            identity: None,
         };
         Ok((source, written))
     }
@@ -181,9 +208,20 @@ impl Source {
             SourceError::Nothing(path, cause)
         })?;
         settings.anchor(&self.folder);
+        if let (Pool::HaProxy { .. }, Restore::Any) = (&settings.pool, settings.rules.restore) {
+            return Err(SourceError::RestoreAny);
+        }
+        if settings.services.is_empty() {
+            let remark = checks_of_haproxy(&mut settings).map_err(SourceError::Ports)?;
+            remarks.extend(remark);
+        }
         self.check_files(&settings)?;
-        let known = self.known(&settings, &mut remarks)?;
-        let account = self.everybody(&settings, &mut remarks)?;
+        let identity = self.identity(&settings.run_as)?;
+        let owners = Owners {
+            runs_as: identity.as_ref().map(Identity::user),
+        };
+        let known = self.known(&settings, owners, &mut remarks)?;
+        let account = self.everybody(&settings, owners, &mut remarks)?;
         let unverified = unverified(&settings, account.as_ref(), &known);
         let roster = Roster::new(&settings, account, known);
         if settings.accounts.unknown == Unknown::LeftAlone && roster.known() == 0 {
@@ -193,9 +231,22 @@ impl Source {
             settings,
             roster,
             keys,
+            identity,
             remarks,
             unverified,
         })
+    }
+
+    fn identity(&mut self, run_as: &RunAs) -> Result<Option<Identity>, SourceError> {
+        match &self.identity {
+            Some((known, identity)) if known == run_as => Ok(identity.clone()),
+            _ => {
+                let (user, group) = (run_as.user.as_deref(), run_as.group.as_deref());
+                let identity = Identity::find(user, group).map_err(SourceError::RunAs)?;
+                self.identity = Some((run_as.clone(), identity.clone()));
+                Ok(identity)
+            }
+        }
     }
 
     /// Whether no file of these settings, or that they were read from, is written over by another.
@@ -206,6 +257,7 @@ impl Source {
     fn known(
         &self,
         settings: &Settings,
+        owners: Owners,
         remarks: &mut Vec<String>,
     ) -> Result<Backends, SourceError> {
         let path = match &self.accounts {
@@ -219,8 +271,9 @@ impl Source {
                 return Ok(Backends::new());
             }
         };
-        let written = accounts::read(path).map_err(SourceError::Config)?;
+        let (written, stranger) = accounts::read(path, owners).map_err(SourceError::Config)?;
         remarks.extend(about(path, &written.remarks));
+        remarks.extend(about_owner(path, stranger));
         let has_master = |account: &Account| account.master.is_some();
         let mut accounts = written.backends.values().flat_map(|known| &known.account);
         if settings.probing.auth != Auth::SaslPlain && accounts.any(|account| has_master(account)) {
@@ -236,14 +289,39 @@ impl Source {
     fn everybody(
         &self,
         settings: &Settings,
+        owners: Owners,
         remarks: &mut Vec<String>,
     ) -> Result<Option<Account>, SourceError> {
-        let account = credentials::account(&settings.accounts).map_err(SourceError::Credentials)?;
-        if let (Some(path), None) = (&settings.accounts.credentials, &account) {
-            remarks.push(format!("{}: empty, probes do not log in", path.display()));
+        let written = credentials::account(&settings.accounts, owners);
+        let written = written.map_err(SourceError::Credentials)?;
+        if let Some(path) = &settings.accounts.credentials {
+            if written.account.is_none() {
+                remarks.push(format!("{}: empty, probes do not log in", path.display()));
+            }
+            remarks.extend(about_owner(path, written.stranger));
         }
-        Ok(account)
+        Ok(written.account)
     }
+}
+
+/// Where the operator names no ports, those of HAProxy's servers are checked of which the protocol is known by
+/// the port, and which every mail server has. Gives a remark on the others.
+fn checks_of_haproxy(settings: &mut Settings) -> Result<Option<String>, String> {
+    let proxies = match &settings.pool {
+        Pool::HaProxy {
+            watch: Watch::Proxies(names),
+        } => Some(names.as_slice()),
+        Pool::HaProxy { .. } | Pool::Director => None,
+    };
+    let deadline = Instant::now() + ASKING_PATIENCE;
+    let found = ports::found(&settings.socket, proxies, deadline)?;
+    settings.services = found.services;
+    if let Pool::HaProxy { watch } = &mut settings.pool {
+        if *watch == Watch::CheckedPorts {
+            *watch = Watch::UsualPorts(found.ports);
+        }
+    }
+    Ok(found.remark)
 }
 
 fn unverified(settings: &Settings, account: Option<&Account>, known: &Backends) -> Option<String> {
@@ -252,7 +330,12 @@ fn unverified(settings: &Settings, account: Option<&Account>, known: &Backends) 
         .values()
         .flat_map(|backend| backend.account.as_deref());
     let any_account = account.or_else(|| accounts.next());
-    probing.certificates.remark(&settings.services, |port| {
+    let certificates = &probing.certificates;
+    let contradiction = certificates.contradiction(&settings.services, probing.starttls);
+    if any_account.is_some() && contradiction.is_some() {
+        return contradiction;
+    }
+    certificates.remark(&settings.services, |port| {
         may_start_tls(settings, any_account, port)
     })
 }
@@ -269,6 +352,10 @@ pub fn may_start_tls(settings: &Settings, any_account: Option<&Account>, port: &
 
 fn about<'a>(path: &'a Path, remarks: &'a [Complaint]) -> impl Iterator<Item = String> + 'a {
     remarks.iter().map(move |remark| remark.about(path))
+}
+
+fn about_owner(path: &Path, stranger: Option<Stranger>) -> Option<String> {
+    stranger.map(|stranger| format!("{}: {stranger}", path.display()))
 }
 
 fn paths(names: &[&str]) -> Vec<PathBuf> {

@@ -4,6 +4,8 @@
 //! certificates, the log, the lock. Threads come after it, the log's first; the process that was started
 //! exits 0 when all of them that the process in the background cannot do without run there.
 
+mod run_as;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
@@ -22,7 +24,9 @@ use crate::app;
 use crate::check;
 use crate::cli::{self, Command, Deed, Order};
 use crate::config::settings::{Deeds, LogTarget, RunMode, Settings};
-use crate::daemon::{self, ForkError, LockError, LockFile, Signal, SignalWatch};
+use crate::daemon::{
+    self, ForkError, Identity, LockError, LockFile, PrivilegeError, Signal, SignalWatch,
+};
 use crate::hook::{self, HookError};
 use crate::ledger::{Clerk, Ledger};
 use crate::logging::{self, always, Log, LogError, Untaken, ALWAYS};
@@ -191,6 +195,8 @@ enum StartError {
     Signals(io::Error),
     Clerk(io::Error),
     Once(OnceError),
+    /// Another user.
+    Privileges(PrivilegeError),
     Output(io::Error),
     /// A panic.
     Defect,
@@ -230,6 +236,7 @@ impl StartError {
                 | ForkError::Silent,
             )
             | StartError::Once(_)
+            | StartError::Privileges(_)
             | StartError::Defect => return None,
         };
         cause.raw_os_error()
@@ -249,6 +256,7 @@ impl fmt::Display for StartError {
             StartError::Signals(cause) => write!(f, "signals cannot be watched: {cause}"),
             StartError::Clerk(cause) => write!(f, "no thread to write the ledger: {cause}"),
             StartError::Once(cause) => cause.fmt(f),
+            StartError::Privileges(cause) => cause.fmt(f),
             StartError::Output(cause) => write!(f, "standard output: {cause}"),
             StartError::Defect => f.write_str("ended by a defect of its own; the log says where"),
         }
@@ -282,6 +290,9 @@ fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
     let settings = &loaded.settings;
     let _log = start_log(called, loaded)?;
     let task = task(settings)?;
+    if let Some(identity) = &loaded.identity {
+        identity.take_on().map_err(StartError::Privileges)?;
+    }
     let look = once::run(settings, &task, &loaded.roster, &mut io::stdout());
     let look = look.map_err(StartError::Once)?;
     if let Some(remark) = look.remark() {
@@ -296,6 +307,10 @@ fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
 /// A panic of this thread, which has been logged, ends the program at once: lock file, state file and
 /// the director's list stay as they are for the next start.
 fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, StartError> {
+    // Before a log file is made that another user could not open.
+    if let Some(identity) = &loaded.identity {
+        identity.check().map_err(StartError::Privileges)?;
+    }
     let mut log = start_log(called, &loaded)?;
     let watching = AssertUnwindSafe(|| watch_with(&mut log, called, source, loaded));
     catch_unwind(watching).unwrap_or_else(|_| {
@@ -314,6 +329,7 @@ fn watch_with(
         settings,
         roster,
         unverified,
+        identity,
         ..
     } = loaded;
     let task = task(&settings)?;
@@ -337,7 +353,7 @@ fn watch_with(
                     return Err(StartError::Fork(cause));
                 }
             };
-            match settle_in(log, &mut lock, &settings) {
+            match settle_in(log, &mut lock, &settings, &source, identity.as_ref()) {
                 Ok(settled) => {
                     started.tell();
                     settled
@@ -350,13 +366,15 @@ fn watch_with(
                 }
             }
         }
-        RunMode::Foreground | RunMode::Once => match settle_in(log, &mut lock, &settings) {
-            Ok(settled) => settled,
-            Err(cause) => {
-                let _ = lock.release();
-                return Err(cause);
+        RunMode::Foreground | RunMode::Once => {
+            match settle_in(log, &mut lock, &settings, &source, identity.as_ref()) {
+                Ok(settled) => settled,
+                Err(cause) => {
+                    let _ = lock.release();
+                    return Err(cause);
+                }
             }
-        },
+        }
     };
     always!(
         "{called} {} starts: {}",
@@ -387,13 +405,27 @@ struct Signals {
     inbox: Receiver<Signal>,
 }
 
-/// What the process that stays does first. Whoever reads the PID file may send a signal at once, so
+/// What the process that stays does first: it becomes another user, if it has to, before it starts a thread
+/// that it can start later. Whoever reads the PID file may send a signal at once, so
 /// signals are handled before the PID is written.
 fn settle_in(
     log: &mut Log,
     lock: &mut LockFile,
     settings: &Settings,
+    source: &Source,
+    identity: Option<&Identity>,
 ) -> Result<(Signals, Clerk), StartError> {
+    if let Some(identity) = identity {
+        run_as::hand_over(identity, settings);
+        identity.take_on().map_err(StartError::Privileges)?;
+        // Once more: it is run as that user.
+        if let Some(hook) = &settings.hook {
+            hook::check(hook).map_err(StartError::Hook)?;
+        }
+        for line in run_as::lacks(identity, settings, source) {
+            error!("{line}");
+        }
+    }
     log.take_standard_streams().map_err(StartError::Log)?;
     log.start_writer().map_err(StartError::Log)?;
     let (sender, inbox) = unbounded();

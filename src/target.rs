@@ -1,4 +1,4 @@
-//! A backend as it is probed: where, what, as whom, under which name.
+//! A backend as it is probed: its address, its services, the account, the certificate's name.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::account::Account;
 use crate::service::Service;
 
+/// One backend, with all that a probe of it has to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     pub address: IpAddr,

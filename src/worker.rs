@@ -1,7 +1,7 @@
 //! The thread of one backend: ask the schedule, probe, report, wait.
 //!
-//! It shares nothing with other backends' threads but their number at the gate, and never speaks to
-//! the director. A probe that hangs delays this thread alone.
+//! It shares nothing with other backends' threads but the limit on attempts at once (`gate`), and never speaks
+//! to the director. A probe that hangs delays this thread alone.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -40,15 +40,15 @@ pub struct Task {
     pub prober: Arc<Prober>,
 }
 
-/// What keeps all workers together from asking for too much at a time.
+/// What limits all workers together: how many attempts are made at once, and when the first ones begin.
 #[derive(Clone)]
 pub struct Traffic {
     beat: Beat,
     gate: Gate,
 }
 
-/// So many first rounds begin at a beat; where all is well, they end within it. Those with TLS cost
-/// eight times as much, here and there: more would only keep each other, and memory, waiting.
+/// At most so many first rounds begin at one beat (20 ms). Where all backends answer, they end within it. A round with
+/// TLS costs both sides eight times as much; more of them at once would only wait for the CPU and hold memory.
 const FIRST_ROUNDS: usize = 250;
 const FIRST_ROUNDS_WITH_TLS: usize = 20;
 
@@ -65,7 +65,8 @@ impl Traffic {
         self.gate.most()
     }
 
-    /// For that one, counted from zero, of the workers that are started now.
+    /// When the worker with this index in the batch being started makes its first attempt, and under which limit.
+    /// The index counts from 0.
     pub fn entry(&self, now: Instant, number: usize, target: &Target) -> Entry {
         let mut services = target.services.iter();
         let is_plain = services.all(|service| match service {

@@ -54,6 +54,14 @@ _poolmon() {
         mapfile -t COMPREPLY < <(compgen -A hostname -- "$current")
         return
         ;;
+    --user)
+        mapfile -t COMPREPLY < <(compgen -A user -- "$current")
+        return
+        ;;
+    --group)
+        mapfile -t COMPREPLY < <(compgen -A group -- "$current")
+        return
+        ;;
     # A colon parts words too; what comes after it is a number, which nobody completes.
     -p | --port) words="110 143 24 IMAP POP3 LMTP SIEVE SUBMISSION" ;;
     -s | --ssl) words="993 995 IMAP POP3 LMTP SIEVE SUBMISSION" ;;
@@ -61,6 +69,7 @@ _poolmon() {
     --flush) words="move drop none" ;;
     --starttls) words="auto require no" ;;
     --proxy-protocol) words="v1 v2 no" ;;
+    --pool) words="director haproxy" ;;
     --restore) words="any own" ;;
     --max-down) words="all refuge 1 50%" ;;
     --max-moves) words="all 100" ;;
@@ -71,15 +80,15 @@ _poolmon() {
     --rise | --fall) words="1 2 3" ;;
     --down-delay) words="0 30" ;;
     --hold) words="60 300" ;;
-    --lmtp-from | --lmtp-to) return ;;
+    --lmtp-from | --lmtp-to | --haproxy-proxies) return ;;
     *)
         [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain check replay "
-        words+="-S --socket -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
-            --starttls --proxy-protocol --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
+        words+="--pool -S --socket --haproxy-proxies -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
+            --starttls --require-tls --proxy-protocol --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
             -n --dry-run --config --accounts --write-missing-config --check-config --once
             -f --foreground -k --lockfile -l --logfile --state-file --status-file --metrics-file
-            --html-file --record -d --debug -h --help --version"
+            --html-file --record --user --group -d --debug -h --help --version"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

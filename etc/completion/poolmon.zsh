@@ -18,7 +18,9 @@ if (( CURRENT == 2 )) && [[ $PREFIX != -* ]]; then
 fi
 
 _arguments -s -S \
-    '(-S --socket)'{-S+,--socket=}'[the admin socket of the director]:socket:_files' \
+    '--pool=[what the backends stand behind]:kind:(director haproxy)' \
+    '(-S --socket)'{-S+,--socket=}'[the admin socket of the director, or the stats socket of HAProxy]:socket:_files' \
+    '--haproxy-proxies=[which sections of HAProxy are watched]:names: ' \
     '*'{-p+,--port=}'[check this port without TLS from the start]:port:(110 143 24 IMAP\: POP3\: LMTP\: SIEVE\: SUBMISSION\:)' \
     '*'{-s+,--ssl=}'[check this port with TLS from the start]:port:(993 995 IMAP\: POP3\: LMTP\: SIEVE\: SUBMISSION\:)' \
     '(-v --ssl-verify)'{-v+,--ssl-verify=}'[check certificates and the names in them]:switch:(0 1)' \
@@ -26,6 +28,7 @@ _arguments -s -S \
     '--ca-file=[certificates to trust beside those of the system]:PEM file:_files' \
     '--starttls=[when a clear port turns to TLS]:when:(auto require no)' \
     '--proxy-protocol=[begin each connection with a PROXY header]:version:(v1 v2 no)' \
+    '--require-tls[send a password only over TLS with a verified certificate]' \
     '(-c --credfile)'{-c+,--credfile=}'[log in with the account of this file]:file:_files' \
     '--lmtp-from=[the sender an LMTP check names]:address: ' \
     '--lmtp-to=[the recipient an LMTP check asks for]:address: ' \
@@ -56,6 +59,8 @@ _arguments -s -S \
     '--metrics-file=[where to write metrics for Prometheus]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
     '--html-file=[where to write a page that shows how all stands]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
     '--record=[where to record all that the monitor is told]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
+    '--user=[become this user once all that takes root is open]:user:_users' \
+    '--group=[this group in place of that of the user]:group:_groups' \
     '(-d --debug)'{-d,--debug}'[log each check too]' \
     '(- *)'{-h,-\?,--help}'[print a help text]' \
     '(- *)--version[print the version]'

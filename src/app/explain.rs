@@ -83,8 +83,7 @@ fn explain(arguments: Vec<OsString>) -> Result<String, String> {
     let path = path.map_or_else(|| PathBuf::from(USUAL_PATH), PathBuf::from);
     let document = reading::read(&path).map_err(|cause| cause.to_string())?;
     let now = reading::now();
-    let is_running = reading::is_running(document.poolmon.pid);
-    let stale = reading::freshness(&document, now, is_running).to_string();
+    let stale = reading::freshness(&document, now).to_string();
     let backend = find(&document, meant).ok_or_else(|| unknown(&document, meant))?;
     let view = View {
         document: &document,

@@ -189,8 +189,7 @@ fn look(path: PathBuf, limits: &Limits, timeout: Duration) -> Answer {
         }
     };
     let now = reading::now();
-    let is_running = reading::is_running(document.poolmon.pid);
-    let freshness = reading::freshness(&document, now, is_running);
+    let freshness = reading::freshness(&document, now);
     report(&judge(&document, freshness, now, limits))
 }
 
@@ -247,10 +246,10 @@ fn chosen(given: &Matches) -> Result<(Limits, Duration), String> {
         },
         None => Ok(None),
     };
-    let days = |name: &str, usual: &str| match range(name)? {
+    let usual = Limits::usual();
+    let days = |name: &str, usual: Range| match range(name)? {
         Some(days) if days.is_a_share() => Err(format!("--{name}: expected days, not a share")),
-        Some(days) => Ok(days),
-        None => Range::parse(usual),
+        days => Ok(days.unwrap_or(usual)),
     };
     let timeout = match given.opt_str("timeout") {
         Some(text) => match text.parse() {
@@ -262,8 +261,8 @@ fn chosen(given: &Matches) -> Result<(Limits, Duration), String> {
     let limits = Limits {
         warning: range("warning")?,
         critical: range("critical")?,
-        warning_cert: days("warning-cert", "14:")?,
-        critical_cert: days("critical-cert", "3:")?,
+        warning_cert: days("warning-cert", usual.warning_cert)?,
+        critical_cert: days("critical-cert", usual.critical_cert)?,
         tag: given.opt_str("tag"),
         detail: match given.opt_present("verbose") {
             true => Detail::All,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
@@ -14,48 +14,13 @@ use serde::Deserialize;
 
 use crate::quote::Quote;
 use crate::report::document::{Document, Time, FORMAT};
+use crate::report::freshness::Freshness;
 
 /// Where the daemon writes it unless told otherwise.
 pub(crate) const USUAL_PATH: &str = "/run/poolmon/status.json";
 
 /// 2,000 backends are about 10 MB.
 const LONGEST: u64 = 64 * 1024 * 1024;
-
-/// A document is old after so many intervals.
-const INTERVALS: f64 = 3.0;
-
-/// Whatever the interval, it is not old sooner.
-const SOON: f64 = 10.0;
-
-/// What is known of the document's age.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Freshness {
-    Fresh,
-    /// It has not been written for so long, although the process exists.
-    Old(Duration),
-    /// The process that wrote it has ended; it was last written so long ago.
-    Ended(Duration),
-}
-
-/// As words for people; empty if it is fresh.
-impl fmt::Display for Freshness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Freshness::Fresh => Ok(()),
-            Freshness::Old(age) => write!(
-                f,
-                "STALE: the monitor has written nothing for {} s; what follows was so then",
-                age.as_secs()
-            ),
-            Freshness::Ended(age) => write!(
-                f,
-                "STALE: the monitor has ended, its last news is {} s old; no backend is taken \
-                 down or brought up",
-                age.as_secs()
-            ),
-        }
-    }
-}
 
 /// Why there is nothing to show.
 #[derive(Debug)]
@@ -172,7 +137,7 @@ pub(crate) fn now() -> Time {
 }
 
 /// Whether there is a process of this number, whoever asks and whoever it belongs to.
-pub(crate) fn is_running(pid: u32) -> bool {
+fn is_running(pid: u32) -> bool {
     match i32::try_from(pid) {
         // Another user's process may not be signalled, and exists.
         Ok(pid) if pid > 0 => !matches!(kill(Pid::from_raw(pid), None), Err(Errno::ESRCH)),
@@ -180,16 +145,9 @@ pub(crate) fn is_running(pid: u32) -> bool {
     }
 }
 
-/// `now` in seconds since 1970; `is_running`: whether a process of the document's number exists.
-pub(crate) fn freshness(document: &Document, now: f64, is_running: bool) -> Freshness {
-    let age = (now - document.poolmon.written).max(0.0);
-    let age_in_full = Duration::from_secs_f64(age.min(1e9));
-    let bearable = (INTERVALS * document.poolmon.interval).max(SOON);
-    match (is_running && !document.poolmon.ended, age <= bearable) {
-        (false, _) => Freshness::Ended(age_in_full),
-        (true, true) => Freshness::Fresh,
-        (true, false) => Freshness::Old(age_in_full),
-    }
+/// Whether it still tells the truth.
+pub(crate) fn freshness(document: &Document, now: Time) -> Freshness {
+    Freshness::of(document, now, is_running(document.poolmon.pid))
 }
 
 #[cfg(test)]
@@ -247,24 +205,5 @@ mod tests {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
         assert!(!is_running(child.id()));
-    }
-
-    #[test]
-    fn a_document_is_old_after_three_intervals_or_when_its_process_is_gone() {
-        let document = sample::five_troubles();
-        let written = document.poolmon.written;
-        let at = |age, is_running| freshness(&document, written + age, is_running);
-        assert_eq!(document.poolmon.interval, 30.0);
-        assert_eq!(at(90.0, true), Freshness::Fresh);
-        assert_eq!(at(-5.0, true), Freshness::Fresh, "a clock that was set");
-        assert_eq!(at(91.0, true), Freshness::Old(Duration::from_secs(91)));
-        assert_eq!(at(1.0, false), Freshness::Ended(Duration::from_secs(1)));
-        // Another process may have its number by now.
-        let mut ended = document.clone();
-        ended.poolmon.ended = true;
-        assert_eq!(
-            freshness(&ended, written + 1.0, true),
-            Freshness::Ended(Duration::from_secs(1))
-        );
     }
 }

@@ -8,13 +8,14 @@ use std::process::ExitCode;
 use nix::unistd::isatty;
 
 use super::nagios;
-use super::reading::{self, Freshness};
+use super::reading;
 use super::replay;
 use super::Word;
 use crate::quote::Quote;
 use crate::report;
 use crate::report::document::{Document, Time};
-use crate::report::judgement::{health, Health};
+use crate::report::freshness::Freshness;
+use crate::report::nagios::{judge, Limits};
 use crate::report::table::{self, Services, Times, View, Which};
 use crate::report::terminal::Colours;
 
@@ -83,7 +84,7 @@ fn look(choices: &Choices) -> Result<Looked, String> {
                 reading::read(&choices.status_file).map_err(|cause| cause.to_string())?;
             let now = reading::now();
             Ok(Looked {
-                freshness: freshness(&document, now),
+                freshness: reading::freshness(&document, now),
                 document,
                 now,
             })
@@ -129,7 +130,7 @@ fn show_json(choices: &Choices) -> ExitCode {
                 let document = reading::parse(&choices.status_file, &text)?;
                 let now = reading::now();
                 let looked = Looked {
-                    freshness: freshness(&document, now),
+                    freshness: reading::freshness(&document, now),
                     document,
                     now,
                 };
@@ -188,10 +189,6 @@ fn show_page(choices: &Choices) -> ExitCode {
     }
 }
 
-fn freshness(document: &Document, now: Time) -> Freshness {
-    reading::freshness(document, now, reading::is_running(document.poolmon.pid))
-}
-
 fn view(choices: &Choices, now: Time) -> View {
     let is_terminal = isatty(STDOUT).unwrap_or(false);
     let wants_none = env::var_os("NO_COLOR").map_or(false, |value| !value.is_empty());
@@ -228,17 +225,14 @@ fn view(choices: &Choices, now: Time) -> View {
     }
 }
 
-/// 0, or with `--exit-code` as a Nagios plugin.
+/// 0, or with `--exit-code` that of `--nagios`.
 fn code(choices: &Choices, mut document: Document, freshness: Freshness, now: Time) -> ExitCode {
     if !choices.exit_code {
         return ExitCode::SUCCESS;
     }
     choices.filter.apply(&mut document);
-    ExitCode::from(match health(&document, freshness, now) {
-        Health::Good => 0,
-        Health::Warning => 1,
-        Health::Critical => 2,
-    })
+    let report = judge(&document, freshness, now, &Limits::usual());
+    ExitCode::from(report.state.code())
 }
 
 fn nothing(cause: &str) -> ExitCode {

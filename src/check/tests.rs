@@ -5,6 +5,7 @@ use crate::cli::{self, Command};
 use crate::config::accounts::Backends;
 use crate::config::chosen::Chosen;
 use crate::config::roster::Roster;
+use crate::config::settings::PoolKind;
 use crate::config::table::tests::another;
 use crate::config::table::{keys, options, DefaultsOf};
 use crate::program::Program;
@@ -24,6 +25,7 @@ fn reported(chosen: Chosen, defaults: DefaultsOf) -> String {
         roster: Roster::new(&settings, None, Backends::new()),
         settings,
         keys: Vec::new(),
+        identity: None,
         remarks: Vec::new(),
         unverified: None,
     };
@@ -54,12 +56,40 @@ fn with_tls() -> Chosen {
     }
 }
 
+fn behind_haproxy() -> Chosen {
+    Chosen {
+        pool: PoolKind::HaProxy.into(),
+        ..Chosen::default()
+    }
+}
+
+#[test]
+fn what_holds_for_haproxy_is_said() {
+    let report = reported(behind_haproxy().over(much()), DefaultsOf::Dovemon);
+    for line in [
+        "HAProxy: /run/haproxy/admin.sock",
+        "proxies: all with a server at a checked port",
+        "left alone: a backend that is healthy here and that somebody else takes down, for 60 s at first",
+        "how many go down: all with the same proxies but one that passes",
+    ] {
+        assert!(report.lines().any(|said| said == line), "{line}\n{report}");
+    }
+    let report = reported(behind_haproxy(), DefaultsOf::Poolmon);
+    for part in [
+        "how often: 2 s from the end of a round",
+        "its sessions are ended, only what this monitor took down comes up again",
+        "left alone: servers that somebody else puts into maint or drain",
+    ] {
+        assert!(report.contains(part), "{part}\n{report}");
+    }
+}
+
 #[test]
 fn every_choice_shows() {
     let mut hidden: Vec<&str> = Vec::new();
     for (choice, key) in keys() {
         let value = another(choice, key.default.shown());
-        let shows = [Chosen::default(), much(), with_tls()]
+        let shows = [Chosen::default(), much(), with_tls(), behind_haproxy()]
             .into_iter()
             .any(|base| {
                 let before = reported(base.clone(), DefaultsOf::Dovemon);
@@ -87,12 +117,15 @@ fn every_choice_shows() {
             lmtp_to: "probe@example.com".to_owned().into(),
             ..Chosen::default()
         };
-        let before = reported(with_lmtp.clone(), DefaultsOf::Poolmon);
-        let mut chosen = Chosen::default();
-        choice
-            .take_option(&mut chosen, Some(value.as_ref()))
-            .unwrap();
-        let shows = reported(chosen.over(with_lmtp), DefaultsOf::Poolmon) != before;
+        let behind_haproxy = behind_haproxy().over(with_lmtp.clone());
+        let shows = [with_lmtp, behind_haproxy].into_iter().any(|base| {
+            let before = reported(base.clone(), DefaultsOf::Poolmon);
+            let mut chosen = Chosen::default();
+            choice
+                .take_option(&mut chosen, Some(value.as_ref()))
+                .unwrap();
+            reported(chosen.over(base), DefaultsOf::Poolmon) != before
+        });
         let expected = !of_the_command.contains(&option.long);
         if shows != expected {
             hidden.push(option.long);

@@ -13,8 +13,8 @@ use crate::config::choice::Usual;
 use crate::config::chosen::SaidBy;
 use crate::config::settings::{
     Accounts, Auth, Brake, Deeds, DrainMode, Facility, Files, Hook, LogTarget, MoveLimit, Pace,
-    Plan, Probing, ProxyProtocol, Published, Restore, Retries, Rules, RunMode, Settings, StartTls,
-    Steps, Syslog, Unknown,
+    PasswordOver, Plan, Pool, Probing, ProxyProtocol, Published, Restore, Retries, Rules, RunAs,
+    RunMode, Settings, StartTls, Steps, Syslog, Unknown,
 };
 use crate::config::table::options;
 use crate::config::table::DefaultsOf;
@@ -47,6 +47,7 @@ fn certificates(checked: Checked, name: CertificateName) -> Certificates {
         checked,
         name,
         ca_file: None,
+        password_over: PasswordOver::Any,
     }
 }
 
@@ -67,6 +68,7 @@ fn without_options_everything_is_as_poolmon_had_it() {
     assert_eq!(
         settings(&[]),
         Settings {
+            pool: Pool::Director,
             socket: "/var/run/dovecot/director-admin".into(),
             services: vec![
                 Service::Port(Port {
@@ -126,6 +128,7 @@ fn without_options_everything_is_as_poolmon_had_it() {
                 log: LogTarget::File("/var/log/poolmon.log".into()),
             },
             run: RunMode::Daemon,
+            run_as: RunAs::default(),
             log_level: LevelFilter::Info,
         }
     );

@@ -1,4 +1,4 @@
-//! dovemon's file of accounts: whom to log in as, and what else is special, on each backend.
+//! dovemon's file of accounts: for each backend the account to log in with, and what else is its own.
 //!
 //! A map from a backend's address to its fields. Passwords never get into an error, and what this
 //! file holds is wiped; the YAML parser makes copies of its own that are not.
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::choice::Origin;
 use super::error::{Complaint, ConfigError};
-use super::file::{self, Readers};
+use super::file::{self, Owners, Stranger};
 use super::nearest::nearest;
 use super::values;
 use super::yaml::{Document, Entry, Malformed, Place, Scalar, Section};
@@ -25,7 +25,7 @@ const LONGEST: usize = 2 * 1024 * 1024;
 
 const MOST_REMARKS: usize = 20;
 
-/// What is special on one backend.
+/// What one backend has in place of what all have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Particulars {
     pub account: Option<Arc<Account>>,
@@ -102,6 +102,7 @@ impl Particulars {
     }
 }
 
+/// The accounts file's entries, by the address that the director lists.
 pub type Backends = BTreeMap<IpAddr, Particulars>;
 
 /// What a file says.
@@ -122,6 +123,8 @@ enum Field {
     Port(Replaces),
 }
 
+/// A field that an entry of the accounts file may have: its name, its help for man page and example, and
+/// whether dovemon knows it too.
 pub struct FieldRow {
     pub name: &'static str,
     pub help: &'static str,
@@ -211,12 +214,17 @@ fn find(name: &str) -> Option<&'static FieldRow> {
     FIELDS.iter().find(|row| row.name == name)
 }
 
-pub fn read(path: &Path) -> Result<Written, ConfigError> {
-    let bytes = file::read(path, Readers::OwnerAlone, LONGEST)
+/// Reads and parses the file, and says whose it is, if that is worth a remark. It holds passwords, so it is
+/// refused if its mode lets group or others in.
+pub fn read(path: &Path, owners: Owners) -> Result<(Written, Option<Stranger>), ConfigError> {
+    let passwords = file::read_passwords(path, owners, LONGEST)
         .map_err(|problem| ConfigError::file(path, problem))?;
-    parse(&bytes).map_err(|complaint| ConfigError::text(path, complaint))
+    let written = parse(&passwords.text).map_err(|complaint| ConfigError::text(path, complaint))?;
+    Ok((written, passwords.stranger))
 }
 
+/// Parses the file's text: YAML with one mapping an address, as dovemon's `test.accounts.yml` has it. An
+/// unknown field is a remark; a field with a bad value is an error, and its text does not show the value.
 pub fn parse(bytes: &[u8]) -> Result<Written, Complaint> {
     let document = Document::new(bytes, |name| find(name).is_some()).map_err(nameless)?;
     let sections = document.sections().map_err(nameless)?;

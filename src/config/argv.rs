@@ -45,12 +45,14 @@ impl Given {
     }
 }
 
+/// The command line taken apart. The options stand in the order given, each as often as it was given.
 #[derive(Default)]
 pub struct Arguments {
     pub options: Vec<Given>,
     pub operands: Vec<OsString>,
 }
 
+/// Why the words of a command line cannot be taken apart, by the rules of Perl's Getopt::Long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArgvError {
     Unknown {

@@ -3,15 +3,16 @@
 //! Whatever one choice means for another is decided here. It reads nothing.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use log::LevelFilter;
 
 use super::chosen::{Chosen, Said, SaidBy};
 use super::settings::{
-    Accounts, Deeds, DrainMode, Files, Hook, ImapSteps, LmtpSteps, LogTarget, Pace, Plan,
-    Pop3Steps, Probing, Published, Rapid, Retries, Rules, RunMode, Settings, Steps, Syslog,
-    Unknown,
+    Accounts, Deeds, DrainMode, Files, Hook, ImapSteps, LmtpSteps, LogTarget, MoveLimit, Pace,
+    PasswordOver, Plan, Pool, PoolKind, Pop3Steps, Probing, Published, Rapid, Restore, Retries,
+    Rules, RunAs, RunMode, Settings, Steps, Syslog, Unknown, Watch,
 };
 use super::table::{self, DefaultsOf};
 use super::trust::{Certificates, Verify};
@@ -19,6 +20,12 @@ use super::values::Flush;
 use crate::account::Envelope;
 use crate::program::Program;
 use crate::service::{Port, Protocol, Security, Service};
+
+/// As Debian's haproxy.cfg has it.
+const HAPROXYS_SOCKET: &str = "/run/haproxy/admin.sock";
+
+/// HAProxy's own checks have it, too.
+const HAPROXYS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Every poll is turned off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,17 +43,28 @@ impl fmt::Display for NothingToCheck {
 impl Chosen {
     /// All choices together, over the defaults. Messages bear the name that the program is called by.
     pub fn build(self, defaults: DefaultsOf, called: Program) -> Result<Settings, NothingToCheck> {
-        let all = self.over(table::defaults(defaults));
-        let services = match (all.services_of_options(), defaults) {
-            (services, _) if !services.is_empty() => services,
-            (_, DefaultsOf::Poolmon) => poolmons_services(),
-            (_, DefaultsOf::Dovemon) => all.services_of_keys(),
+        let all = self.over(table::defaults(defaults)).with_defaults_of_pool();
+        let services = match (all.services_of_options(), defaults, all.pool.value) {
+            (services, ..) if !services.is_empty() => services,
+            // HAProxy has to be asked for its servers' ports.
+            (_, DefaultsOf::Poolmon, PoolKind::HaProxy) => Vec::new(),
+            (_, DefaultsOf::Poolmon, PoolKind::Director) => poolmons_services(),
+            (_, DefaultsOf::Dovemon, _) => match all.services_of_keys() {
+                services if services.is_empty() => return Err(NothingToCheck),
+                services => services,
+            },
         };
-        if services.is_empty() {
-            return Err(NothingToCheck);
-        }
         let run = all.run_mode();
         Ok(Settings {
+            pool: match all.pool.value {
+                PoolKind::Director => Pool::Director,
+                PoolKind::HaProxy => Pool::HaProxy {
+                    watch: match all.haproxy_proxies.value.is_empty() {
+                        true => Watch::CheckedPorts,
+                        false => Watch::Proxies(all.haproxy_proxies.value.clone()),
+                    },
+                },
+            },
             services,
             pace: all.pace(defaults),
             rules: all.rules(),
@@ -77,7 +95,30 @@ impl Chosen {
             },
             hook: all.beupdatescript.said().map(|script| Hook { script }),
             run,
+            run_as: RunAs {
+                user: all.user.said(),
+                group: all.group.said(),
+            },
         })
+    }
+
+    /// What holds for HAProxy where the operator says nothing else.
+    fn with_defaults_of_pool(mut self) -> Chosen {
+        if self.pool.value == PoolKind::Director {
+            return self;
+        }
+        let by = SaidBy::Default;
+        if !self.director_admin_socket.is_given() {
+            let socket = PathBuf::from(HAPROXYS_SOCKET);
+            self.director_admin_socket.say(socket, by);
+        }
+        if !self.interval.is_given() {
+            self.interval.say(HAPROXYS_INTERVAL, by);
+        }
+        if !self.restore.is_given() {
+            self.restore.say(Restore::Own, by);
+        }
+        self
     }
 
     /// Plain ports, then TLS ports; they replace all that a file says of ports.
@@ -193,6 +234,10 @@ impl Chosen {
                 self.tls_name.clone().said(),
                 self.ca_file.clone().said(),
                 self.starttls.value,
+                match self.require_tls.value {
+                    true => PasswordOver::VerifiedTls,
+                    false => PasswordOver::Any,
+                },
             ),
             envelope: Envelope {
                 from: self.lmtp_from.value.clone(),
@@ -232,12 +277,16 @@ impl Chosen {
             false => Duration::ZERO,
         };
         Rules {
-            drain: match flush {
-                Flush::Move => DrainMode::Move {
+            drain: match (flush, self.pool.value) {
+                (Flush::Move, PoolKind::Director) => DrainMode::Move {
                     limit: self.max_moves.value,
                 },
-                Flush::Drop => DrainMode::Drop,
-                Flush::None => DrainMode::Leave,
+                // HAProxy ends the sessions of a server all at once, and remembers no users.
+                (Flush::Move, PoolKind::HaProxy) => DrainMode::Move {
+                    limit: MoveLimit::All,
+                },
+                (Flush::Drop, PoolKind::Director) => DrainMode::Drop,
+                (Flush::Drop, PoolKind::HaProxy) | (Flush::None, _) => DrainMode::Leave,
             },
             restore: self.restore.value,
             brake: self.max_down.value,

@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::settings::{Auth, Brake, Facility, MoveLimit, ProxyProtocol, Restore, StartTls};
+use super::settings::{
+    Auth, Brake, Facility, MoveLimit, PoolKind, ProxyProtocol, Restore, StartTls,
+};
 use super::values::Flush;
 use crate::service::{Protocol, Service};
 
@@ -31,7 +33,9 @@ macro_rules! chosen {
 }
 
 chosen! {
+    pool: PoolKind,
     director_admin_socket: PathBuf,
+    haproxy_proxies: Vec<String>,
     port: Vec<Service>,
     ssl: Vec<Service>,
     interval: Duration,
@@ -77,6 +81,7 @@ chosen! {
     auth: Auth,
     starttls: StartTls,
     proxy_protocol: ProxyProtocol,
+    require_tls: bool,
     ssl_verify: bool,
     tls_name: String,
     ca_file: PathBuf,
@@ -115,6 +120,8 @@ chosen! {
     metrics_file: Option<PathBuf>,
     html_file: Option<PathBuf>,
     record: Option<PathBuf>,
+    user: String,
+    group: String,
     help: bool,
     version: bool,
 }

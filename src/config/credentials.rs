@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::file::{self, FileProblem, Readers};
+use super::file::{self, FileProblem, Owners, Stranger};
 use crate::account::{Account, Secret};
 use crate::config::settings::Accounts;
 
@@ -14,23 +14,35 @@ use crate::config::settings::Accounts;
 const LONGEST: usize = 4096;
 
 /// The account to log in with, if there is a file of it and something in it.
-pub fn account(accounts: &Accounts) -> Result<Option<Account>, CredentialsError> {
+pub fn account(accounts: &Accounts, owners: Owners) -> Result<Written, CredentialsError> {
     match &accounts.credentials {
-        Some(path) => read_account(path),
-        None => Ok(None),
+        Some(path) => read_account(path, owners),
+        None => Ok(Written {
+            account: None,
+            stranger: None,
+        }),
     }
 }
 
-/// Reads the account from the first two lines. `None`: nothing is written there, which poolmon
+/// What the file says, and whose it is.
+pub struct Written {
+    pub account: Option<Account>,
+    pub stranger: Option<Stranger>,
+}
+
+/// Reads the account from the first two lines. No account: nothing is written there, which poolmon
 /// takes for an error to log and probes without login.
-pub fn read_account(path: &Path) -> Result<Option<Account>, CredentialsError> {
+fn read_account(path: &Path, owners: Owners) -> Result<Written, CredentialsError> {
     let fail = |problem| CredentialsError {
         path: path.to_owned(),
         problem,
     };
-    let text = file::read(path, Readers::OwnerAlone, LONGEST)
+    let passwords = file::read_passwords(path, owners, LONGEST)
         .map_err(|problem| fail(Problem::File(problem)))?;
-    parse(&text).map_err(fail)
+    Ok(Written {
+        account: parse(&passwords.text).map_err(fail)?,
+        stranger: passwords.stranger,
+    })
 }
 
 fn parse(text: &[u8]) -> Result<Option<Account>, Problem> {

@@ -1,5 +1,5 @@
 //! No file that the monitor writes may be another file that it needs: the lock file is emptied and
-//! removed, the state file and those for whoever looks replaced, the log file appended to.
+//! removed, the state file and the published files are replaced, the log file is appended to.
 //!
 //! Files are told by device and inode, so that another name of one (a link, a mount) is found out. It
 //! opens nothing.
@@ -96,7 +96,7 @@ impl fmt::Display for Purpose {
             }
             Purpose::Recording => "recording (--record, record)",
             Purpose::OlderRecording => "older recording (the name of --record or record, and .1)",
-            Purpose::Director => "director's socket (-S, director_admin_socket)",
+            Purpose::Director => "socket of the pool (-S, director_admin_socket)",
             Purpose::Syslog => "syslog's socket (logger_socket_addr)",
             Purpose::Config => "configuration (--config)",
             Purpose::Accounts => "file of accounts (--accounts)",

@@ -36,12 +36,14 @@ pub struct Written {
     pub remarks: Vec<Complaint>,
 }
 
+/// Reads and parses the file. It holds no secret, so anybody may be able to read it.
 pub fn read(path: &Path) -> Result<Written, ConfigError> {
     let bytes = file::read(path, Readers::Anybody, LONGEST)
         .map_err(|problem| ConfigError::file(path, problem))?;
     parse(&bytes).map_err(|complaint| ConfigError::text(path, complaint))
 }
 
+/// Parses the file's text, one YAML mapping. The first key with a bad value is the error.
 pub fn parse(bytes: &[u8]) -> Result<Written, Complaint> {
     let document = Document::new(bytes, |key| find_key(key).is_some())?;
     let entries = document.flat()?;

@@ -32,6 +32,7 @@ pub struct Complaint {
 }
 
 impl Complaint {
+    /// `line` counts from 1. `key` is a name of ours, never text from the file.
     pub fn new(line: Option<usize>, key: impl Into<String>, text: impl Into<String>) -> Complaint {
         Complaint {
             line,
@@ -40,6 +41,7 @@ impl Complaint {
         }
     }
 
+    /// The same about a line, or the whole file, and no key.
     pub fn keyless(line: Option<usize>, text: impl Into<String>) -> Complaint {
         Complaint {
             line,
@@ -79,6 +81,7 @@ impl From<Malformed> for Complaint {
 }
 
 impl ConfigError {
+    /// The file cannot be read as a whole.
     pub fn file(path: &Path, problem: FileProblem) -> ConfigError {
         ConfigError {
             path: path.to_owned(),
@@ -86,6 +89,7 @@ impl ConfigError {
         }
     }
 
+    /// The file can be read; a place in it is wrong.
     pub fn text(path: &Path, complaint: Complaint) -> ConfigError {
         ConfigError {
             path: path.to_owned(),

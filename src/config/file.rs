@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::libc::O_NONBLOCK;
+use nix::unistd::{geteuid, Uid};
 use zeroize::Zeroizing;
 
 /// Bits of group and others: none of them may be set (poolmon's rule).
@@ -22,10 +23,54 @@ pub enum Readers {
     OwnerAlone,
 }
 
+/// Whose a file of passwords may be: root's, and the user's that the program runs as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Owners {
+    /// Who the program becomes (`--user`), if anybody.
+    pub runs_as: Option<Uid>,
+}
+
+impl Owners {
+    /// Whoever owns the file can write what he likes into it, such as the name of another account. poolmon
+    /// and dovemon took it all the same, so that is only a remark: with this program in their place nobody
+    /// may be left without a monitor. They knew no `--user`: with it, the file is refused.
+    fn judge(self, owner: Uid, own: Uid) -> Result<Option<Stranger>, FileProblem> {
+        let is_known = owner.is_root() || owner == own || Some(owner) == self.runs_as;
+        match (is_known, self.runs_as) {
+            (true, _) => Ok(None),
+            (false, None) => Ok(Some(Stranger(owner))),
+            (false, Some(_)) => Err(FileProblem::WrongOwner(Stranger(owner))),
+        }
+    }
+}
+
+/// The owner of a file of passwords, who is neither root nor the user that the program runs as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stranger(pub Uid);
+
+impl fmt::Display for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "its owner is user {}, who can change the account in it; expected root or the user that this \
+             program runs as (chown)",
+            self.0
+        )
+    }
+}
+
+/// A file of passwords.
+pub struct Passwords {
+    pub text: Zeroizing<Vec<u8>>,
+    pub stranger: Option<Stranger>,
+}
+
+/// Why a file cannot be read, before anybody has looked at its text.
 #[derive(Debug)]
 pub enum FileProblem {
     System(io::Error),
     NoFile,
+    WrongOwner(Stranger),
     OpenToOthers {
         mode: u32,
     },
@@ -44,6 +89,7 @@ impl fmt::Display for FileProblem {
                 f,
                 "mode {mode:04o} lets group or others in, expected 0600 or less"
             ),
+            FileProblem::WrongOwner(stranger) => stranger.fmt(f),
             FileProblem::TooLong { most } => write!(f, "expected at most {most} bytes"),
         }
     }
@@ -52,6 +98,16 @@ impl fmt::Display for FileProblem {
 /// The whole file, of at most so many bytes.
 pub fn read(path: &Path, readers: Readers, most: usize) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
     take(open(path, readers)?, most)
+}
+
+/// A whole file of passwords. Kind, mode and owner are those of the file that is then read, whatever
+/// happens to the path meanwhile.
+pub fn read_passwords(path: &Path, owners: Owners, most: usize) -> Result<Passwords, FileProblem> {
+    let file = open(path, Readers::OwnerAlone)?;
+    let owner = Uid::from_raw(file.metadata().map_err(FileProblem::System)?.uid());
+    let stranger = owners.judge(owner, geteuid())?;
+    let text = take(file, most)?;
+    Ok(Passwords { text, stranger })
 }
 
 /// Never waits, whatever is in the file's place.
@@ -104,12 +160,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_stranger_s_file_of_passwords_is_a_remark_and_with_a_user_of_our_own_refused() {
+        let user = Uid::from_raw;
+        let (root, own, other, stranger) = (user(0), user(7), user(8), user(9));
+        let alone = Owners::default();
+        let becomes_other = Owners {
+            runs_as: Some(other),
+        };
+        for owner in [root, own] {
+            assert_eq!(alone.judge(owner, own).unwrap(), None);
+            assert_eq!(becomes_other.judge(owner, own).unwrap(), None);
+        }
+        assert_eq!(becomes_other.judge(other, own).unwrap(), None);
+        let remark = alone.judge(stranger, own).unwrap();
+        assert_eq!(remark, Some(Stranger(stranger)));
+        let refused = becomes_other.judge(stranger, own).unwrap_err().to_string();
+        assert!(refused.starts_with("its owner is user 9, "), "{refused}");
+    }
+
+    #[test]
     fn a_file_of_passwords_is_a_regular_one_closed_to_group_and_others() {
         let folder =
             std::env::temp_dir().join(format!("poolmon-config-file-{}", std::process::id()));
         fs::create_dir(&folder).unwrap();
         let path = folder.join("secrets");
-        let secret = || read(&path, Readers::OwnerAlone, 10).map_err(|cause| cause.to_string());
+        let secret = || match read_passwords(&path, Owners::default(), 10) {
+            Ok(passwords) => Ok(passwords.text),
+            Err(cause) => Err(cause.to_string()),
+        };
 
         assert!(secret().unwrap_err().contains("No such file"));
 
@@ -126,7 +204,7 @@ mod tests {
             assert_eq!(secret().unwrap().as_slice(), b"hunter2");
         }
         for (most, fits) in [(6, false), (7, true)] {
-            assert_eq!(read(&path, Readers::OwnerAlone, most).is_ok(), fits);
+            assert_eq!(read(&path, Readers::Anybody, most).is_ok(), fits);
         }
 
         fs::remove_file(&path).unwrap();

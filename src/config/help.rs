@@ -27,9 +27,9 @@ fn declared() -> getopts::Options {
 pub fn help(called: Program) -> String {
     declared().usage(&format!(
         "Usage: {called} [options]\n\n\
-         Watches the backends of a Dovecot director, takes those that fail out of service and \
-         brings\nthem back when they work again. With --config, or called as dovemon, the defaults are \
-         dovemon's.",
+         Watches the backends of a Dovecot director or behind HAProxy, takes those that fail out of \
+         service\nand brings them back when they work again. With --config, or called as dovemon, the \
+         defaults are\ndovemon's.",
     ))
 }
 

@@ -37,6 +37,8 @@ pub enum Kind {
     PathOrNo(Place<Option<PathBuf>>),
     /// A host name, or in the file nothing at all.
     OptionalName(Place<String>),
+    /// The name or number of a user or group of this machine, or in the file nothing at all.
+    OptionalUser(Place<String>),
     /// A mail address, which may be empty.
     Address(Place<String>),
     /// Anything else: what is expected, and what gives None for a text that has no meaning.
@@ -69,7 +71,9 @@ impl Kind {
             Kind::Port(_) | Kind::Services(..) => "port",
             Kind::Path(_) | Kind::OptionalPath(_) => "path",
             Kind::PathOrNo(_) => "path|no",
-            Kind::OptionalName(_) | Kind::Address(_) | Kind::Word(..) => "word",
+            Kind::OptionalName(_) | Kind::OptionalUser(_) | Kind::Address(_) | Kind::Word(..) => {
+                "word"
+            }
         }
     }
 
@@ -138,12 +142,18 @@ impl Kind {
                 }
                 place(chosen).say(Some(text.into()), by);
             }
-            Kind::OptionalName(place) if text.is_empty() && may_be_none => {
+            Kind::OptionalName(place) | Kind::OptionalUser(place)
+                if text.is_empty() && may_be_none =>
+            {
                 *place(chosen) = Said::default();
             }
             Kind::OptionalName(place) => {
                 let said = place(chosen).read(word, values::host_name, by);
                 said.ok_or(values::HOST_NAME)?;
+            }
+            Kind::OptionalUser(place) => {
+                let said = place(chosen).read(word, values::user_name, by);
+                said.ok_or(values::USER_NAME)?;
             }
             Kind::Address(place) => {
                 let said = place(chosen).read(word, values::address, by);

@@ -4,26 +4,26 @@
 //! its value looks like (`kind`), and the field of `chosen` that it goes to. `argv` takes the command line
 //! apart as Perl does, `help` explains it. `build` puts what was chosen together to `settings`, the one
 //! type that all others read. `trust` says which certificates are checked, `accounts` and `credentials`
-//! read whom to log in as, `roster` says who is probed as whom, `distinct` sees to it that no file has two
-//! purposes.
+//! read the accounts to log in with, `roster` says which services of which backend are probed with which
+//! account, `distinct` sees to it that no file has two purposes.
 
 pub mod accounts;
-pub mod argv;
-pub mod build;
+pub(crate) mod argv;
+pub(crate) mod build;
 pub mod choice;
 pub mod chosen;
-pub mod credentials;
-pub mod distinct;
-pub mod dovemon;
-pub mod error;
-pub mod file;
-pub mod help;
-pub mod kind;
+pub(crate) mod credentials;
+pub(crate) mod distinct;
+pub(crate) mod dovemon;
+pub(crate) mod error;
+pub(crate) mod file;
+pub(crate) mod help;
+pub(crate) mod kind;
 pub(crate) mod nearest;
 mod number;
 pub mod roster;
 pub mod settings;
 pub mod table;
 pub mod trust;
-pub mod values;
+pub(crate) mod values;
 mod yaml;

@@ -1,6 +1,6 @@
-//! Which backend is probed where and as whom, if at all.
+//! Which services of which backend are probed, and with which account, if at all.
 //!
-//! It answers for every address the director may list; it reads no file and asks nobody.
+//! It answers for every address that the director may list. It reads no file and makes no connection.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,6 +14,9 @@ use crate::account::Account;
 use crate::service::Service;
 use crate::target::Target;
 
+/// Which services of which backend are probed, and with which account. Backends that the accounts file
+/// names have their own account, ports and certificate name; `unknown` says whether the others are
+/// probed.
 #[derive(Clone, Debug)]
 pub struct Roster {
     services: Arc<[Service]>,

@@ -13,15 +13,18 @@ use super::trust::Certificates;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Envelope;
+use crate::pool::haproxy::reading::Watched;
 use crate::pool::Access;
 use crate::program::Program;
 use crate::service::Service;
 
 pub use crate::pool::{DrainMode, MoveLimit};
 
+/// All that the operator has chosen, checked, with the defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The director's admin socket.
+    pub pool: Pool,
+    /// The director's admin socket, or HAProxy's stats socket.
     pub socket: PathBuf,
     /// In the order of checking: plain ports first, then TLS ports, each as given.
     pub services: Vec<Service>,
@@ -34,6 +37,8 @@ pub struct Settings {
     pub hook: Option<Hook>,
     pub files: Files,
     pub run: RunMode,
+    /// Who the program runs as, once all that needs root is open.
+    pub run_as: RunAs,
     /// What is logged; with debug lines, each probe.
     pub log_level: LevelFilter,
 }
@@ -41,9 +46,27 @@ pub struct Settings {
 impl Settings {
     /// Which pool is watched, and where it is read and told.
     pub fn access(&self) -> Access {
-        Access::Director {
-            socket: self.socket.clone(),
+        let socket = self.socket.clone();
+        match &self.pool {
+            Pool::Director => Access::Director { socket },
+            Pool::HaProxy { watch } => Access::HaProxy {
+                socket,
+                watched: match watch {
+                    Watch::Proxies(names) => Watched::Proxies(names.clone()),
+                    Watch::UsualPorts(ports) => Watched::Ports(ports.clone()),
+                    Watch::CheckedPorts => Watched::Ports(self.ports()),
+                },
+            },
         }
+    }
+
+    /// The numbers of all that is checked.
+    fn ports(&self) -> Vec<u16> {
+        let ports = self.services.iter().flat_map(|service| match service {
+            Service::Port(port) => vec![port.number],
+            Service::Delivery { deliver, read } => vec![deliver.number, read.number],
+        });
+        ports.collect()
     }
 
     /// Makes every path independent of the working folder, which a daemon leaves.
@@ -74,6 +97,30 @@ impl Settings {
             path.iter_mut().for_each(anchor);
         }
     }
+}
+
+/// Which kind of pool is watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PoolKind {
+    #[default]
+    Director,
+    HaProxy,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pool {
+    Director,
+    HaProxy { watch: Watch },
+}
+
+/// Which of HAProxy's proxies are watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watch {
+    Proxies(Vec<String>),
+    /// All with a server at a port that is checked.
+    CheckedPorts,
+    /// All with a server at one of these: what is checked was found out by them.
+    UsualPorts(Vec<u16>),
 }
 
 /// When a backend is probed.
@@ -194,6 +241,16 @@ pub enum ProxyProtocol {
     V2,
 }
 
+/// Over which connections a password may be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasswordOver {
+    /// Any, as the other choices and the server have it.
+    #[default]
+    Any,
+    /// `--require-tls`: TLS whose certificate was checked, and nothing else.
+    VerifiedTls,
+}
+
 /// What is done after the login or the greeting; nothing by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Steps {
@@ -202,6 +259,7 @@ pub struct Steps {
     pub lmtp: LmtpSteps,
 }
 
+/// What an IMAP probe does after the login; without an account it does none of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImapSteps {
     /// LIST of the top level.
@@ -214,6 +272,7 @@ pub struct ImapSteps {
     pub expunge: bool,
 }
 
+/// What a POP3 probe does after the login; without an account it does none of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pop3Steps {
     pub stat: bool,
@@ -221,6 +280,7 @@ pub struct Pop3Steps {
     pub delete: bool,
 }
 
+/// What an LMTP probe does beyond naming sender and recipient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LmtpSteps {
     /// Delivery of a test message.
@@ -289,10 +349,11 @@ pub struct Hook {
     pub script: PathBuf,
 }
 
+/// The files that the daemon locks and writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
     pub lock: PathBuf,
-    /// The ledger.
+    /// What has to outlive a restart.
     pub state: PathBuf,
     pub log: LogTarget,
     pub published: Published,
@@ -300,7 +361,8 @@ pub struct Files {
     pub record: Option<PathBuf>,
 }
 
-/// The files that are written for whoever looks, each if it is wanted. None holds a secret.
+/// The files that are written for people and other programs to read, each if its option is given. None holds a
+/// secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
     pub status: Option<PathBuf>,
@@ -353,6 +415,7 @@ impl Published {
     }
 }
 
+/// Where the log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
     File(PathBuf),
@@ -382,8 +445,8 @@ impl Default for Facility {
 }
 
 impl Facility {
+    /// Messages of user programs: 1 in RFC 3164.
     pub const USER: Facility = Facility(1 << 3);
-    pub const MAIL: Facility = Facility(2 << 3);
 
     /// By its name, in any case.
     pub fn named(name: &str) -> Option<Facility> {
@@ -391,6 +454,7 @@ impl Facility {
         Some(Facility(facility as i32))
     }
 
+    /// RFC 3164's number times eight, as it is added to the severity.
     pub fn code(self) -> i32 {
         self.0
     }
@@ -414,6 +478,14 @@ impl fmt::Display for Facility {
     }
 }
 
+/// `--user` and `--group`, names or numbers as written; without a user it stays who started it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunAs {
+    pub user: Option<String>,
+    pub group: Option<String>,
+}
+
+/// Whether the program forks, and whether it goes on after the first round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunMode {
     Daemon,

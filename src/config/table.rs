@@ -10,8 +10,8 @@ use super::choice::Usual::{Made, Value};
 use super::choice::{choice, Choice, KeyFace, OptionFace, Usual};
 use super::chosen::Chosen;
 use super::kind::Kind::{
-    Address, Count, Delay, Limit, OptionalName, OptionalPath, Path, PathOrNo, Port, Seconds,
-    Services, Truth, Word,
+    Address, Count, Delay, Limit, OptionalName, OptionalPath, OptionalUser, Path, PathOrNo, Port,
+    Seconds, Services, Truth, Word,
 };
 use super::values;
 use crate::service::Security;
@@ -62,11 +62,26 @@ pub fn find_key(name: &str) -> Option<(&'static Choice, &'static KeyFace)> {
 /// In the order of the manual of the file. (rustfmt would take three times as many lines.)
 #[rustfmt::skip]
 pub static CHOICES: &[Choice] = &[
-    // The director, and what is checked.
+    // The pool, and what is checked.
+    choice(Word(values::POOL, |to, text, by| to.pool.read(text, values::pool, by)))
+        .added_option("pool", Text("director|haproxy"), Value("director"))
+        .added_key("pool", Value("director"))
+        .help("what the backends stand behind: a Dovecot director, or HAProxy")
+        .help_in_file("what the backends stand behind: director for a Dovecot director, haproxy \
+                       for HAProxy; then without further keys interval is 2 and restore is own"),
     choice(Path(|to| &mut to.director_admin_socket))
         .option("socket", "S", Text("PATH"), Value("/var/run/dovecot/director-admin"))
         .key("director_admin_socket", Value("/var/run/dovecot/director-admin"))
-        .help("the director's admin socket"),
+        .help("the director's admin socket, or with --pool=haproxy HAProxy's stats socket \
+               (there /run/haproxy/admin.sock if not given)")
+        .help_in_file("the director's admin socket, or with pool: haproxy HAProxy's stats socket \
+                       (there /run/haproxy/admin.sock if not given)"),
+    choice(Word(values::PROXIES, |to, text, by| to.haproxy_proxies.read(text, values::proxies, by)))
+        .added_option("haproxy-proxies", Text("NAME,..."), Made("all with a server at a checked port"))
+        .added_key("haproxy_proxies", NONE)
+        .help("which sections listen or backend of HAProxy are watched, by their names")
+        .help_in_file("which sections listen or backend of HAProxy are watched, by their names \
+                       parted by commas; without it all with a server at a checked port"),
     choice(Services(Security::Plain, |to| &mut to.port))
         .option("port", "p", Text("[PROTO:]PORT"), Made("110 and 143 if neither -p nor -s is given"))
         .help("check this port without TLS from the start; may be repeated. PROTO is IMAP, POP3, \
@@ -80,7 +95,7 @@ pub static CHOICES: &[Choice] = &[
     choice(Seconds(|to| &mut to.interval))
         .option("interval", "i", Integer("SECONDS"), Value("30"))
         .key("interval", Value("10"))
-        .help("pause between two checks of a backend")
+        .help("pause between two checks of a backend (2 with --pool=haproxy if not given)")
         .help_in_file("from the start of a poll to the start of the next"),
     choice(Limit(|to| &mut to.timeout))
         .option("timeout", "t", Integer("SECONDS"), Value("5"))
@@ -244,12 +259,18 @@ pub static CHOICES: &[Choice] = &[
         .added_key("proxy_protocol", Value("no"))
         .help("begin each connection with a header of the PROXY protocol, for backends whose ports \
                expect a proxy (haproxy = yes in Dovecot): of version 1 (v1) or 2 (v2)"),
+    choice(Truth(|to| &mut to.require_tls))
+        .added_option("require-tls", Nothing, NONE)
+        .added_key("require_tls", Value("False"))
+        .help("send a password only over TLS with a verified certificate, whatever the server \
+               offers; without that the login fails, and no password is sent"),
     choice(Truth(|to| &mut to.ssl_verify))
         .option("ssl-verify", "v", Integer("0|1"), Value("1"))
         .added_key("ssl_verify", NONE)
         .help("check a server's certificate and the name in it; 0 turns this off")
         .help_in_file("check a server's certificate and the name in it; empty for no, as in \
-                       dovemon, unless tls_name, ca_file or starttls: require asks for it"),
+                       dovemon, unless tls_name, ca_file, starttls: require or require_tls asks \
+                       for it"),
     choice(OptionalName(|to| &mut to.tls_name))
         .added_option("tls-name", Text("NAME"), Made("the name that DNS gives for the backend's address"))
         .added_key("tls_name", NONE)
@@ -304,7 +325,10 @@ pub static CHOICES: &[Choice] = &[
         .added_option("restore", Text("any|own"), Value("any"))
         .added_key("restore", Value("own"))
         .help("which down backends are brought up again: any that is healthy (poolmon's way), or \
-               own, only those that this monitor took down itself"),
+               own, only those that this monitor took down itself; with --pool=haproxy always own")
+        .help_in_file("which down backends are brought up again: any that is healthy (poolmon's \
+                       way), or own, only those that this monitor took down itself; with pool: \
+                       haproxy always own"),
     choice(Word(values::BRAKE, |to, text, by| to.max_down.read(text, values::brake, by)))
         .added_option("max-down", Text("N|P%|refuge|all"), Value("refuge"))
         .added_key("max_down", Value("refuge"))
@@ -395,6 +419,19 @@ pub static CHOICES: &[Choice] = &[
         .added_key("record", NONE)
         .help("where to record all that the monitor is told, for poolmon replay; a full file of 64 MB \
                becomes PATH.1"),
+    choice(OptionalUser(|to| &mut to.user))
+        .added_option("user", Text("NAME"), Made("the user who starts it"))
+        .added_key("user", NONE)
+        .help("become this user once log, PID file and files of passwords are open, for good; the \
+               director's socket, state file and --on-change program have to allow it")
+        .help_in_file("become this user once log, PID file and files of passwords are open, for \
+                       good; the director's socket, state file and beupdatescript have to allow \
+                       it"),
+    choice(OptionalUser(|to| &mut to.group))
+        .added_option("group", Text("NAME"), Made("the user's group"))
+        .added_key("group", NONE)
+        .help("this group in place of the user's own; takes --user beside it")
+        .help_in_file("this group in place of the user's own; takes user beside it"),
     choice(Truth(|to| &mut to.help))
         .option("help", "h?", Nothing, NONE)
         .help("print this help (also -?)"),

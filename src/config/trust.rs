@@ -6,7 +6,8 @@
 
 use std::path::PathBuf;
 
-use super::settings::StartTls;
+use super::settings::{PasswordOver, StartTls};
+use crate::probe::protocols::table::Hides;
 use crate::service::{Port, Security, Service};
 
 /// What a port's TLS has to prove.
@@ -16,6 +17,17 @@ pub enum Trust {
     Verified,
     /// Any certificate will do. What is said is encrypted, but nobody knows for whom.
     Unverified,
+}
+
+/// What has to be true before a check sends a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordNeeds {
+    /// Nothing beyond what `--starttls` says.
+    Nothing,
+    /// TLS, whose certificate this port's check verifies.
+    Tls,
+    /// Verified TLS, and the certificate is not checked on this port: no password is sent.
+    VerifiedTlsThatIsOff,
 }
 
 /// `-v` and `ssl_verify`, as given.
@@ -36,6 +48,8 @@ pub struct Certificates {
     pub name: CertificateName,
     /// A PEM bundle to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// What `--require-tls` asks for.
+    pub password_over: PasswordOver,
 }
 
 /// On which ports certificates are checked.
@@ -61,14 +75,19 @@ pub enum CertificateName {
 }
 
 impl Certificates {
-    /// Whoever names a certificate's name or authority, or insists on STARTTLS, wants a check.
+    /// Whoever names a certificate's name or authority, or insists on STARTTLS or on TLS for passwords,
+    /// wants a check.
     pub fn new(
         verify: Verify,
         name: Option<String>,
         ca_file: Option<PathBuf>,
         starttls: StartTls,
+        password_over: PasswordOver,
     ) -> Certificates {
-        let is_wanted = name.is_some() || ca_file.is_some() || starttls == StartTls::Required;
+        let is_wanted = name.is_some()
+            || ca_file.is_some()
+            || starttls == StartTls::Required
+            || password_over == PasswordOver::VerifiedTls;
         Certificates {
             checked: match (verify, is_wanted) {
                 (Verify::Off, _) => Checked::Nowhere,
@@ -81,7 +100,59 @@ impl Certificates {
                 None => CertificateName::OfAddress,
             },
             ca_file,
+            password_over,
         }
+    }
+
+    /// What a check with an account needs before it sends the password to this port. A recipient's
+    /// address is no password: LMTP goes by `--starttls` alone.
+    pub fn password_needs(&self, port: &Port, own_name: Option<&str>) -> PasswordNeeds {
+        match (self.password_over, port.protocol.row().starttls.hides) {
+            (PasswordOver::Any, _) | (_, Hides::Nothing | Hides::Recipient) => {
+                PasswordNeeds::Nothing
+            }
+            (PasswordOver::VerifiedTls, Hides::Password) => match self.trust(port, own_name) {
+                Trust::Verified => PasswordNeeds::Tls,
+                Trust::Unverified => PasswordNeeds::VerifiedTlsThatIsOff,
+            },
+        }
+    }
+
+    /// When a plain port turns to TLS, as far as the settings decide it.
+    pub fn starttls(&self, port: &Port, chosen: StartTls) -> StartTls {
+        match (self.password_needs(port, None), chosen) {
+            (PasswordNeeds::Tls, StartTls::Offered) => StartTls::Required,
+            _ => chosen,
+        }
+    }
+
+    /// Which ports never get a password, because other choices contradict `--require-tls`: a line for the
+    /// log. Without an account there is no password.
+    pub fn contradiction(&self, services: &[Service], chosen: StartTls) -> Option<String> {
+        let contradicts = |port: &&Port| match self.password_needs(port, None) {
+            PasswordNeeds::Nothing => false,
+            PasswordNeeds::VerifiedTlsThatIsOff => true,
+            PasswordNeeds::Tls => port.security == Security::Plain && chosen == StartTls::Never,
+        };
+        let mut ports: Vec<String> = Vec::new();
+        for port in ports_of(services).filter(contradicts) {
+            let shown = port.to_string();
+            if !ports.contains(&shown) {
+                ports.push(shown);
+            }
+        }
+        if ports.is_empty() {
+            return None;
+        }
+        let cause = match self.checked {
+            Checked::Nowhere => "-v 0 (ssl_verify: False) turns off the check of certificates",
+            _ => "--starttls=no keeps these ports without TLS",
+        };
+        Some(format!(
+            "{}: no login is possible: --require-tls sends a password only over TLS with a verified \
+             certificate, and {cause}",
+            ports.join(", ")
+        ))
     }
 
     /// `own_name` is the `tls_name` that the file of accounts has for the backend.
@@ -105,11 +176,7 @@ impl Certificates {
         may_start_tls: impl Fn(&Port) -> bool,
     ) -> Option<String> {
         let mut unverified: Vec<String> = Vec::new();
-        let ports = services.iter().flat_map(|service| match service {
-            Service::Port(port) => vec![port],
-            Service::Delivery { deliver, read } => vec![deliver, read],
-        });
-        for port in ports {
+        for port in ports_of(services) {
             let has_tls = port.security == Security::Tls || may_start_tls(port);
             let shown = port.to_string();
             if has_tls
@@ -133,6 +200,13 @@ impl Certificates {
             )),
         }
     }
+}
+
+fn ports_of(services: &[Service]) -> impl Iterator<Item = &Port> {
+    services.iter().flat_map(|service| match service {
+        Service::Port(port) => vec![port],
+        Service::Delivery { deliver, read } => vec![deliver, read],
+    })
 }
 
 #[cfg(test)]
@@ -240,12 +314,77 @@ mod tests {
             (Some("ssl_verify: True"), "-v 0", NONE, NONE),
             (Some("ssl_verify: False"), "-v 1", POOLMON, ALL),
             (Some("ca_file: /ca.pem"), "-v 0", NONE, NONE),
+            // Whoever wants no password on unverified TLS wants a check, unless it is turned off.
+            (None, "--require-tls", ALL, ALL),
+            (None, "--require-tls -v 0", NONE, NONE),
+            (Some("require_tls: yes"), "", ALL, ALL),
+            (Some("require_tls: no"), "", NONE, ALL),
+            (Some("require_tls: yes\nssl_verify: False"), "", NONE, NONE),
+            (Some(""), "--require-tls", ALL, ALL),
         ] {
             let certificates = certificates(file, options);
             let case = format!("{file:?} {options}");
             assert_eq!(shown(&certificates, None), expected, "{case}");
             let named = shown(&certificates, Some("own.example.org"));
             assert_eq!(named, with_own_name, "{case}, tls_name");
+        }
+    }
+
+    #[test]
+    fn a_password_needs_verified_tls_where_that_is_asked_for_and_lmtp_sends_none() {
+        use PasswordNeeds::{Nothing, Tls, VerifiedTlsThatIsOff};
+        let needs = |options, protocol, security| {
+            let port = Port {
+                protocol,
+                security,
+                number: 1,
+            };
+            certificates(None, options).password_needs(&port, None)
+        };
+        for &protocol in Protocol::ALL {
+            for security in [Security::Plain, Security::Tls] {
+                let (needed, impossible) = match protocol {
+                    Protocol::Lmtp | Protocol::AnyLine => (Nothing, Nothing),
+                    _ => (Tls, VerifiedTlsThatIsOff),
+                };
+                assert_eq!(needs("", protocol, security), Nothing);
+                assert_eq!(needs("--require-tls", protocol, security), needed);
+                let off = needs("--require-tls -v 0", protocol, security);
+                assert_eq!(off, impossible);
+            }
+        }
+    }
+
+    #[test]
+    fn choices_that_leave_no_way_for_a_password_are_named_with_their_ports() {
+        let port = |protocol, security, number| {
+            Service::Port(Port {
+                protocol,
+                security,
+                number,
+            })
+        };
+        let services = [
+            port(Protocol::Imap, Security::Plain, 143),
+            port(Protocol::Lmtp, Security::Plain, 24),
+            port(Protocol::Pop3, Security::Tls, 995),
+        ];
+        for (options, starttls, expected) in [
+            ("", StartTls::Never, ""),
+            ("-v 0", StartTls::Offered, ""),
+            ("--require-tls", StartTls::Offered, ""),
+            ("--require-tls", StartTls::Required, ""),
+            ("--require-tls", StartTls::Never, "imap:143"),
+            (
+                "--require-tls -v 0",
+                StartTls::Offered,
+                "imap:143, pop3+tls:995",
+            ),
+        ] {
+            let said = certificates(None, options).contradiction(&services, starttls);
+            let said = said.unwrap_or_default();
+            let ports = said.split(": ").next().unwrap_or_default();
+            assert_eq!(ports, expected, "{options}: {said}");
         }
     }
 

@@ -6,7 +6,9 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use super::settings::{Auth, Brake, Facility, MoveLimit, ProxyProtocol, Restore, StartTls};
+use super::settings::{
+    Auth, Brake, Facility, MoveLimit, PoolKind, ProxyProtocol, Restore, StartTls,
+};
 use crate::probe::protocols::table::PartInDelivery;
 use crate::service::{Port, Protocol, Security, Service};
 
@@ -47,6 +49,26 @@ pub fn restore(text: &str) -> Option<Restore> {
         "own" => Some(Restore::Own),
         _ => None,
     }
+}
+
+pub const POOL: &str = "director or haproxy";
+
+pub fn pool(text: &str) -> Option<PoolKind> {
+    match text {
+        "director" => Some(PoolKind::Director),
+        "haproxy" => Some(PoolKind::HaProxy),
+        _ => None,
+    }
+}
+
+pub const PROXIES: &str = "names of HAProxy's sections listen or backend, parted by commas";
+
+/// None of them empty, or with a character that no section's name has.
+pub fn proxies(text: &str) -> Option<Vec<String>> {
+    let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(of_name);
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    names.iter().all(|name| is_name(name)).then_some(names)
 }
 
 pub const BRAKE: &str = "a number of backends, a percentage such as 50%, all, or refuge";
@@ -166,6 +188,17 @@ pub fn host_name(text: &str) -> Option<String> {
 /// A file of this name is `./no`.
 pub const PATH_OR_NO: &str = "a path, or no";
 
+pub const USER_NAME: &str = "the name or number of a user or group";
+
+/// Any that the system's lists can hold: without colon, slash, blank and control character.
+pub fn user_name(text: &str) -> Option<String> {
+    let is_part = |letter: char| {
+        !letter.is_whitespace() && !letter.is_control() && !matches!(letter, ':' | '/' | ',')
+    };
+    let fits = !text.is_empty() && text.len() <= 256 && !text.starts_with('-');
+    (fits && text.chars().all(is_part)).then(|| text.to_owned())
+}
+
 pub const ADDRESS: &str = "an address without spaces, control characters, < and >";
 
 /// It is sent between `<` and `>`; nothing in it may end that or the line.
@@ -188,6 +221,18 @@ pub fn truth(text: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn proxies_are_names_parted_by_commas() {
+        let names = |text| proxies(text).map(|names| names.join(" "));
+        assert_eq!(
+            names("imap,imaps, pop3_2").as_deref(),
+            Some("imap imaps pop3_2")
+        );
+        for text in ["", "imap,", "imap imaps", "a/b", "a;b", "ä"] {
+            assert_eq!(names(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_name_that_a_certificate_would_not_be_checked_for_is_none() {

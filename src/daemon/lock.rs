@@ -160,12 +160,17 @@ impl LockFile {
         })
     }
 
-    /// Removes the file, unless another one has taken its place, and gives up the lock.
+    /// Removes the file, unless another one has taken its place, and gives up the lock. Who has become
+    /// another user since may not change the folder: then the file is emptied, and the next start takes it
+    /// over.
     pub fn release(self) -> io::Result<()> {
-        if self.is_in_place() {
-            fs::remove_file(&self.path)?;
+        if !self.is_in_place() {
+            return Ok(());
         }
-        Ok(())
+        match fs::remove_file(&self.path) {
+            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => self.file.set_len(0),
+            result => result,
+        }
     }
 
     /// Whether the path still leads to the file that is locked.

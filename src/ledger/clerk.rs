@@ -1,7 +1,7 @@
-//! The thread that writes the ledger, so that a disk that is slow, or hangs, holds nobody up.
+//! The thread that writes the state file, so that a disk that is slow, or hangs, holds nobody up.
 //!
-//! It writes what it is handed, all that has come in meanwhile at once, and tries again what it could
-//! not write. Who may act before it is done is not its business.
+//! Entries that arrive while it writes are written together next time, and what could not be written is tried
+//! again. It does not know which commands wait for it.
 
 use std::io;
 use std::net::IpAddr;

@@ -37,7 +37,7 @@ use crate::monitor::{Memory, Remembered};
 use crate::quote::Quote;
 
 const VERSION: u64 = 1;
-const COMMENT: &str = "# What poolmon did to the director's backends and still owes them.\n";
+const COMMENT: &str = "# What poolmon did to the backends and still owes them.\n";
 const END: &str = "...\n";
 
 /// Bytes; room for some hundred thousand backends.

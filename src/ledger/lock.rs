@@ -1,6 +1,6 @@
-//! Which of several running monitors keeps its memory in a state file: the first one.
+//! Which of several running monitors may use a state file: the one that locked it first.
 //!
-//! What is locked is a file beside it, `.lock`, since each writing puts another in the state file's place.
+//! The lock is on a file beside it, `.lock`, since each write replaces the state file by a new one.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -28,7 +28,7 @@ pub fn keeper(path: &Path) -> Keeper {
         .create(true)
         .mode(0o600)
         .custom_flags(O_NOFOLLOW | O_NONBLOCK)
-        .open(file::with_suffix(path, ".lock"));
+        .open(super::lock_of(path));
     let file = match file {
         Ok(file) => file,
         Err(_) => return Keeper::ThisMonitor(None),

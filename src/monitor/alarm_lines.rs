@@ -70,7 +70,8 @@ impl Engine {
         match alarm {
             Alarm::WithoutService(tag) => format!(
                 "no backend {tag} is up: its users cannot log in; see why {names} {is} down, or bring \
-                 one up: doveadm director up ADDRESS"
+                 one up: {}",
+                self.settings.access().how_to_bring_up(None)
             ),
             Alarm::NoRefuge(tag) => format!(
                 "{names} {has} failed and {stays} up: no other backend {tag} is up and passes, so users \
@@ -101,11 +102,11 @@ impl Engine {
                 self.which_are_down(tag)
             ),
             Alarm::NotOurs => {
-                let example = about.iter().next().map_or(String::new(), IpAddr::to_string);
+                let example = about.iter().next().copied();
+                let how = self.settings.access().how_to_bring_up(example);
                 format!(
                     "{names} {is} healthy and down, and this monitor did not take {them} down and leaves \
-                     {them} so; to bring one up: doveadm director up {example} (before dovecot 2.2.19: \
-                     doveadm director add {example} COUNT)"
+                     {them} so; to bring one up: {how}"
                 )
             }
             Alarm::Contested => format!(

@@ -10,19 +10,19 @@ use super::{Engine, Notice, Output};
 use crate::schedule::Retry;
 use crate::target::Target;
 
-/// Between two tries to watch those backends for which there was no thread.
+/// How long after a thread could not be started the next one is tried.
 const FULL_CREW_PAUSE: Duration = Duration::from_secs(10);
 
-/// How many threads are left to others where there are not enough.
+/// How many threads are left to commands, scripts and other programs where there are not enough for all backends.
 const SPARE_THREADS: usize = 8;
 const MOST_SPARE_THREADS: usize = 200;
 
 /// A worker that has been started, as far as the engine knows.
 #[derive(Debug)]
 pub(super) struct Worker {
-    /// The one that its reports bear.
+    /// The number that its reports bear.
     pub(super) number: u64,
-    /// Its first number, which it keeps.
+    /// The number that it was started with. It keeps it when `number` changes.
     pub(super) born_as: u64,
     /// When it makes its next attempt, as far as it has reported.
     pub(super) next_check: Option<Instant>,
@@ -31,8 +31,8 @@ pub(super) struct Worker {
 }
 
 impl Engine {
-    /// Every listed backend has a worker, but for those that the roster leaves alone, as far as there are
-    /// threads; the others are tried again.
+    /// Starts a worker for every listed backend that is to be probed and has none, as far as there are threads. The
+    /// rest are tried again later.
     pub(super) fn start_workers(&mut self) {
         let now = self.now.instant;
         for address in self.left_alone() {

@@ -1,11 +1,11 @@
 //! Changing commands: first the state file, then the rules once more, then the command, then what its reply
 //! means.
 //!
-//! A command that waits for the state file's disk has not been sent: nothing counts on it, and what has
-//! happened meanwhile may end the wish for it.
+//! A command that waits until the state file is written has not been sent. No decision relies on it, and it is
+//! dropped if the rules do not want it any more when the file is written.
 //!
 //! Each is sent over a connection of its own. Whether it took effect is never concluded from the reply
-//! alone: the next list tells. A dry run does the same and leaves out the sending.
+//! alone: the next list shows it. A dry run does the same and leaves out the sending.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -18,18 +18,18 @@ use super::{Engine, Notice, Output};
 use crate::backend::{HostState, Stamp};
 use crate::config::settings::Deeds;
 use crate::monitor::policy::{Action, Answer, Memory};
-use crate::pool::{Access, Acts, Command, Order, PoolError, Reply, Ways};
+use crate::pool::{Access, Command, Order, Owner, PoolError, Reading, Reply, Ways};
 
-/// The commands under way, and what is known of the pool's ways.
+/// The commands under way, and which forms of them the pool knows.
 pub(super) struct Errands {
     sent: u64,
     /// At most one a backend.
     under_way: BTreeMap<IpAddr, Errand>,
-    /// Decided on, and not sent before that is written down: at most one a backend.
+    /// Decided on, and to be sent once the state file says so: at most one a backend.
     decided: BTreeMap<IpAddr, Wish>,
     /// The state file may hold what was to be remembered of a command that is not sent after all.
     was_withdrawn: bool,
-    /// The last ones, for whoever asks.
+    /// The last commands, for a snapshot.
     recent: VecDeque<Noted>,
     /// Since when the first of those decided on waits for the state file.
     waiting_since: Option<Instant>,
@@ -40,7 +40,7 @@ pub(super) struct Errands {
 /// decided on anew when these are answered.
 const MOST_UNDER_WAY: usize = 100;
 
-/// How many are kept for whoever asks.
+/// How many of the last commands a snapshot shows.
 const RECENT: usize = 20;
 
 /// What the rules want, as it is written down.
@@ -142,7 +142,7 @@ impl Errands {
         let views = recent.map(|noted| CommandView {
             address: noted.command.address(),
             action: noted.action,
-            command: noted.command,
+            command: noted.command.clone(),
             ago: now.saturating_duration_since(noted.sent),
             answer: noted.answer.as_ref().map(|(text, _)| text.clone()),
             took: noted.answer.as_ref().map(|(_, took)| *took),
@@ -158,8 +158,15 @@ impl Errands {
         Some((address, self.under_way.remove(&address)?))
     }
 
-    pub(super) fn on_reading(&mut self, connection: u64, acts: Acts) {
-        self.ways.on_reading(connection, acts);
+    pub(super) fn on_reading(
+        &mut self,
+        connection: u64,
+        reading: &mut Reading,
+        second: Stamp,
+        remembered: impl Fn(IpAddr) -> Option<Stamp>,
+    ) {
+        self.ways
+            .on_reading(connection, reading, second, remembered);
     }
 }
 
@@ -248,11 +255,11 @@ impl Engine {
         let errand = Errand {
             number,
             action,
-            command,
+            command: command.clone(),
             asked: Asked { at: now, users },
         };
         self.errands.under_way.insert(address, errand);
-        self.errands.note(number, now, action, command);
+        self.errands.note(number, now, action, command.clone());
         self.note_reason(address, action);
         match self.settings.deeds {
             Deeds::Done => self.send(number, command),
@@ -323,6 +330,10 @@ impl Engine {
             action,
             drain: self.settings.rules.drain,
             vhosts_before: member.vhosts_to_give_back(),
+            owner: match member.is_ours() {
+                true => Owner::Us,
+                false => Owner::Other,
+            },
         })
     }
 

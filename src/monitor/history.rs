@@ -35,7 +35,7 @@ pub struct Poll {
     service: u16,
     /// What went wrong, or is to be remarked.
     remark: Option<Arc<str>>,
-    /// None while nobody looks.
+    /// Empty while no file is published.
     pub stages: StageTimes,
 }
 

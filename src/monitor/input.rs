@@ -13,7 +13,7 @@ use crate::config::settings::Publication;
 use crate::pool::{PoolError, Reading, Reply};
 use crate::schedule::{Finding, Retry};
 
-/// The time of an input, by both clocks.
+/// The time of an input, by the monotonic clock and by the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     pub instant: Instant,
@@ -26,7 +26,7 @@ pub struct Now {
 pub enum Input {
     /// A worker has made an attempt.
     Found(Box<Report>),
-    /// The thread of the worker with this number could not be started.
+    /// The thread of the worker with this number could not be started, and why.
     WorkerNotStarted {
         address: IpAddr,
         number: u64,
@@ -35,48 +35,39 @@ pub enum Input {
     /// A worker's thread has ended by a defect: nothing more will come from it.
     WorkerEnded {
         address: IpAddr,
+        /// The number that it was started with; it may have been given another since.
         born_as: u64,
     },
-    /// The pool was read over this connection, or why not; after an error it has ended.
+    /// The pool was read over the connection of this number, or why not; after an error the connection has ended.
     Lists {
         connection: u64,
         reading: Result<Reading, PoolError>,
     },
     /// The connection's thread could not be started.
-    ListsNotOpened {
-        connection: u64,
-        cause: String,
-    },
+    ListsNotOpened { connection: u64, cause: String },
     /// The connection's thread has ended by a defect.
-    ListsEnded {
-        connection: u64,
-    },
+    ListsEnded { connection: u64 },
     /// What became of the command of this number.
     Answered {
         number: u64,
         answer: Result<Reply, PoolError>,
     },
     /// No thread could be started to send the command of this number.
-    CommandNotStarted {
-        number: u64,
-        cause: io::Error,
-    },
+    CommandNotStarted { number: u64, cause: io::Error },
     /// All that was to be written up to this number is on disk, or why it is not.
     StateWritten {
         number: u64,
         result: Result<(), String>,
     },
-    /// What became of writing this file for whoever looks.
+    /// This published file was written, or why it was not.
     Published {
         publication: Publication,
         path: PathBuf,
         result: Result<(), String>,
     },
     /// No thread could be started to run the script for this backend's change.
-    ScriptNotStarted {
-        address: IpAddr,
-        cause: io::Error,
-    },
+    ScriptNotStarted { address: IpAddr, cause: io::Error },
+    /// A person asked by a signal, or the service manager.
     Asked(Request),
     /// The settings were read again, or why they cannot be used.
     Settings(Result<Box<Terms>, String>),
@@ -99,12 +90,12 @@ pub enum Request {
 #[derive(Clone, Debug)]
 pub struct Report {
     pub address: IpAddr,
-    /// The worker's number, so that what a stopped worker still sends can be told and dropped.
+    /// The worker's number, so that what a stopped worker still sends is recognised and dropped.
     pub worker: u64,
     pub finding: Finding,
-    /// When the next attempt is due.
+    /// When the worker's next attempt is due.
     pub next: Instant,
-    /// The service that it is to try again, if that is why.
+    /// The service that the next attempt tries again, if it does.
     pub retry: Option<Retry>,
 }
 

@@ -1,5 +1,5 @@
-//! The standing connection: when it is to be opened and asked for a reading, and what the lists show. Where
-//! it cannot be opened, or does not answer, failover is off, which is one alarm.
+//! The connection over which the lists are read: when it is to be opened and asked for a reading, and what the
+//! lists show. Where it cannot be opened, or does not answer, failover is off, which is one alarm.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use crate::pool::{
 /// Between two tries to open the connection.
 const TRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A connection that has stood for so long and ends is opened again at once: most often the director
-/// was restarted. One that ends sooner is a director that does not stay.
+/// A connection that ends after at least this time is opened again at once: most often the director was
+/// restarted. One that ended sooner is opened again after `TRY_INTERVAL`, since the director may fail again.
 const LONG_STANDING: Duration = Duration::from_secs(10);
 
 /// A reading a second is due; after so long without one its thread is asked for one.
@@ -307,11 +307,16 @@ impl Engine {
         }
     }
 
-    fn take_in(&mut self, reading: Reading) {
+    fn take_in(&mut self, mut reading: Reading) {
         self.on_heard(reading.began);
         self.notices.lower(&Notice::NoThread);
-        self.errands
-            .on_reading(self.lists.connections, reading.acts);
+        let state_file = &self.state_file;
+        self.errands.on_reading(
+            self.lists.connections,
+            &mut reading,
+            self.now.second,
+            |address| state_file.down_of(address),
+        );
         self.note_malformed(&reading.malformed);
         self.on_readiness(&reading.readiness);
         self.fleet

@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::{Engine, Notice, Now, Output, Remembered};
+use crate::backend::Stamp;
 use crate::config::settings::Deeds;
 use crate::monitor::policy::Memory;
 
-/// How long a command waits for the state file to be on disk, and the process's end for its last words.
+/// How long a command waits for the state file to be on disk, and how long the process waits at its end for the last
+/// entries.
 pub(crate) const DISK_PATIENCE: Duration = Duration::from_millis(700);
 
 /// What the state file holds, or will hold once all is written.
@@ -30,6 +32,12 @@ impl StateFile {
 
     fn of(&self, address: IpAddr) -> Memory {
         self.remembered.get(&address).copied().unwrap_or_default()
+    }
+
+    /// The stamp of the down of ours that it holds, or else when that down was sent.
+    pub(super) fn down_of(&self, address: IpAddr) -> Option<Stamp> {
+        let down = self.of(address).down?;
+        Some(down.stamp.unwrap_or(down.sent))
     }
 
     fn set(&mut self, address: IpAddr, memory: Memory) {

@@ -87,7 +87,7 @@ pub enum Notice {
     NoThread,
     /// Not all backends can be probed at once.
     FewDescriptors,
-    /// A file for whoever looks cannot be written.
+    /// A published file (status, metrics, page) cannot be written.
     Unpublished(Publication),
 }
 
@@ -466,7 +466,8 @@ impl Engine {
             let rule = hold.reason.rule();
             self.debug(format!(
                 "{address}: {} held by rule {rule}: {}",
-                hold.action, hold.reason
+                hold.action,
+                hold.reason.in_words(self.settings.access().words())
             ));
         }
     }
@@ -498,6 +499,7 @@ impl Engine {
         &self.holds
     }
 
+    /// The backends as the rules see them.
     pub fn fleet(&self) -> &Fleet {
         &self.fleet
     }

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 const AGAIN_AFTER: Duration = Duration::from_secs(3600);
 
-/// How long an alarm has to last before it is said: what passes by itself sooner, such as the time
-/// between a monitor's command and the list that shows it, is no matter for anybody.
+/// How long an alarm has to last before it is said. The time between a monitor's command and the list that shows
+/// it is shorter, and needs no alarm.
 const BEGINS_AFTER: Duration = Duration::from_millis(500);
 
 /// How long an alarm has to be over before that is said: a backend that passes once, or a director
-/// that has just been restarted and lists all as up, ends nothing.
+/// that has just been restarted and lists all as up, does not end it.
 const ENDS_AFTER: Duration = Duration::from_secs(10);
 
 /// What holds at one time: the alarms, each with the backends that it is about.

@@ -11,64 +11,75 @@ use crate::outcome::Outcome;
 use crate::pool::{Access, Command};
 use crate::target::Target;
 
+/// One thing that the runtime is to do. What comes of it is told to the engine as an `Input`.
 #[derive(Debug)]
 pub enum Output {
-    /// Probe this backend from now on. `place`: how many are started before it at this time.
+    /// Probe this backend from now on, by a thread of its own. `place`: how many others are started before it at this
+    /// time; first attempts are spread by it.
     StartWorker {
         target: Target,
         number: u64,
         place: usize,
     },
-    /// From its next attempt on, the worker probes this target; it keeps what it has found out. It has
-    /// the old number, or a new one where what is still on its way from before is not to be mixed up
-    /// with what comes after.
+    /// From its next attempt on, the worker probes this target; it keeps what it has found out. It gets a new
+    /// number where its earlier reports, some of which may still be on their way, say nothing about the new
+    /// target; otherwise it keeps the old one.
     InstructWorker {
         target: Target,
         number: u64,
     },
     StopWorker(IpAddr),
-    /// Evidence younger than now is wanted.
+    /// Have this backend's worker make a round that begins now or later.
     ProbeNow(IpAddr),
-    /// Read the lists each second, the first time at once.
+    /// Open a connection for reading and read the lists over it each second, the first time at once. The engine
+    /// counts the connections.
     OpenLists {
         connection: u64,
         access: Access,
     },
-    /// Read them now, too.
+    /// Read the lists now, too.
     ReadLists,
+    /// Read no more over it; what it still reports is dropped.
     CloseLists,
-    /// Over a connection of its own, and with this patience for the reply.
+    /// Send the command over a connection of its own, and wait for the reply no longer than `patience`. The answer
+    /// comes back with the number.
     Send {
         number: u64,
         command: Command,
         access: Access,
         patience: Duration,
     },
-    /// What is remembered of these backends is this from now on.
+    /// Write the state file with these entries in place of what it holds of these backends. The number comes back
+    /// once it is on disk.
     WriteState {
         number: u64,
         entries: Vec<(IpAddr, Memory)>,
     },
-    /// A change of ours was made and seen: this is the backend's state now.
+    /// Run the operator's program: this monitor's change was made, and the list shows the new state.
     RunScript {
         hook: Hook,
         address: IpAddr,
         to: HostState,
     },
+    /// Write it to the log.
     Say(Event),
-    /// Write these files for whoever looks, and remove those that were written before and are not among
-    /// them.
+    /// Write these files, and remove those that were published before and are not among them.
     Publish {
         snapshot: Box<Snapshot>,
         files: Published,
     },
+    /// Write the lines that SIGUSR1 asks for to the log.
     ShowStatus(Box<Snapshot>),
+    /// Write the last polls of each backend to the log.
     ShowHistory(Vec<BackendHistory>),
+    /// Tell the service manager (sd_notify).
     TellManager(Told),
     ReopenLog,
+    /// Read the settings again, and tell the engine what came of it.
     ReadSettings,
-    /// These hold from now on: log target and level.
+    /// These settings hold from now on; the runtime changes the log's target and level.
     UseSettings(Box<Settings>),
+    /// Nothing more is to be done: end the program.
     End,
 }
 
@@ -89,14 +100,16 @@ pub enum Level {
 #[derive(Clone, Debug)]
 pub enum Event {
     Line(Level, String),
-    /// An attempt was made.
+    /// An attempt was made on the service at this place in the order of checking, from 0. `target`: as it was
+    /// probed, if the backend is still known.
     Attempt {
         address: IpAddr,
         target: Option<Target>,
         service: usize,
         outcome: Outcome,
     },
-    /// The director cannot be told anything, for so long now.
+    /// The director has not answered for the time `silent`, so nothing can be changed. `advice` says what the
+    /// operator can do about the cause.
     FailoverOff {
         silent: Duration,
         cause: String,

@@ -1,4 +1,4 @@
-//! When the files for whoever looks (status, metrics, page) are to be written, and what is said where they
+//! When the published files (status, metrics, page) are to be written, and what is said where they
 //! cannot be.
 //!
 //! Written is what is news soon, at most once a second, and all else every few seconds. What stands in

@@ -1,7 +1,7 @@
-//! What is kept of each backend for whoever looks: how its services have done, the last day, changes of the
-//! list, and since when it stands as it does.
+//! What is kept of each backend for the published files: how its services have done, the last day, changes of
+//! the list, and since when it stands as it does.
 //!
-//! It is small where nobody looks. Nothing is decided by it. Pure; it knows no clock.
+//! It is small where no file is published. Nothing is decided by it. Pure; it knows no clock.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ use crate::schedule::Finding;
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keeping {
-    /// Nobody looks: standing and changes alone.
+    /// No file is published: standing and changes alone.
     Little,
     Everything,
 }

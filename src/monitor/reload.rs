@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::snapshot::ReloadResult;
 use super::{status, Engine, Level, Output, Terms, Told};
 use crate::config::roster::Roster;
-use crate::config::settings::{RunMode, Settings};
+use crate::config::settings::{Pool, RunMode, Settings};
 
 impl Engine {
     pub(super) fn on_reload_wanted(&mut self) {
@@ -48,7 +48,7 @@ impl Engine {
         if let Some(unverified) = unverified {
             self.say(Level::Warning, unverified);
         }
-        if settings.socket != self.settings.socket {
+        if settings.access() != self.settings.access() {
             self.turn_to_other_socket();
         }
         let other_services = settings.services != self.settings.services;
@@ -68,8 +68,8 @@ impl Engine {
     }
 
     fn keep_what_cannot_change(&mut self, settings: &mut Settings) {
-        let (old, new) = (&self.settings.files, &mut settings.files);
         let mut warnings = Vec::new();
+        let (old, new) = (&self.settings.files, &mut settings.files);
         if new.lock != old.lock {
             warnings.push("another lock file takes a restart; the old one stays".to_owned());
             new.lock = old.lock.clone();
@@ -83,6 +83,12 @@ impl Engine {
             warnings.push(line.to_owned());
             new.record = old.record.clone();
         }
+        let kind = std::mem::discriminant::<Pool>;
+        if kind(&settings.pool) != kind(&self.settings.pool) {
+            warnings.push("another kind of pool takes a restart; the old one stays".to_owned());
+            settings.pool = self.settings.pool.clone();
+            settings.socket = self.settings.socket.clone();
+        }
         if settings.run != self.settings.run {
             let where_it_is = match self.settings.run {
                 RunMode::Daemon => "background",
@@ -94,12 +100,16 @@ impl Engine {
             settings.run = self.settings.run;
             settings.files.log = self.settings.files.log.clone();
         }
+        if settings.run_as != self.settings.run_as {
+            warnings.push("another user or group takes a restart; the old one stays".to_owned());
+            settings.run_as = self.settings.run_as.clone();
+        }
         for warning in warnings {
             self.say(Level::Warning, warning);
         }
     }
 
-    /// Reports on the services of before are told by the worker's number from those that come.
+    /// A worker whose services change gets a new number, by which reports on the former ones are recognised.
     fn set_workers_to_work(&mut self, before: &Roster) {
         let addresses: Vec<IpAddr> = self.workers.keys().copied().collect();
         for address in addresses {

@@ -11,7 +11,7 @@ use crate::backend::{HostState, Listed, Tag};
 use crate::config::settings::{Deeds, Restore};
 use crate::monitor::policy::{Action, By, Explanation, Hold, Rule, Sync};
 use crate::outcome::{Blame, Outcome, Stage, StageTimes};
-use crate::pool::{Command, Place};
+use crate::pool::{Command, Place, Words};
 
 /// How all stands at one time.
 #[derive(Clone, Debug)]
@@ -49,10 +49,11 @@ pub struct MonitorView {
     pub has_ended: bool,
 }
 
+/// What came of the last reading of the settings, at the start or at SIGHUP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReloadResult {
     Good,
-    /// They could not be used: those of before hold.
+    /// They could not be used: the settings read before still hold.
     Refused,
 }
 
@@ -69,7 +70,8 @@ pub struct TagView {
     pub refuges: usize,
     /// The vhost counts of those that are up.
     pub vhosts_up: u64,
-    /// Of all; a backend that an old director lists down with 0 counts what it had.
+    /// The vhost counts of all. A director before 2.2.19 lists a down backend with 0; such a one counts as what
+    /// it had before.
     pub vhosts: u64,
     pub users: u64,
 }
@@ -82,9 +84,9 @@ pub struct CommandView {
     pub command: Command,
     /// How long ago it was sent.
     pub ago: Duration,
-    /// What the director said, or why it said nothing; it has not been answered without.
+    /// What the director said, or why there is no reply; none while the reply is awaited.
     pub answer: Option<String>,
-    /// From the sending to that.
+    /// From the sending to the reply, or to the moment when it was given up.
     pub took: Option<Duration>,
 }
 
@@ -109,9 +111,11 @@ pub enum Currency {
     Old,
 }
 
+/// One backend of the last list: what is listed, what the probes have found, what is wanted of it and
+/// what holds that back.
 #[derive(Clone, Debug)]
 pub struct BackendView {
-    /// As it was last listed; in a dry run, as it would be.
+    /// As it was last listed; in a dry run, as it would be listed if the commands had been sent.
     pub listed: Listed,
     /// The name that the operator gives it for its certificate.
     pub name: Option<Arc<str>>,
@@ -121,7 +125,7 @@ pub struct BackendView {
     pub by: By,
     pub drain: DrainView,
     pub currency: Currency,
-    /// The last verdict in words, and for how long it has been so.
+    /// The last verdict in words, and for how long it has been the same.
     pub verdict: Option<(String, Option<Duration>)>,
     pub standing: Standing,
     /// For how long it has stood so.
@@ -129,23 +133,23 @@ pub struct BackendView {
     /// Why it is in doubt, has failed, or is not checked; empty otherwise.
     pub cause: String,
     pub checks: Checks,
-    /// The service that is being tried again.
+    /// The service that is being tried again, while one is.
     pub retry: Option<RetryView>,
     /// The services that cannot be checked from this machine, and why.
     pub unchecked: Vec<(String, String)>,
     /// The action that is wanted, and the first rule that holds it back, as they were last asked.
     pub hold: Option<Hold>,
-    /// Until time alone may end that.
+    /// How long until time alone may end that; none where an event has to.
     pub hold_ends: Option<Duration>,
     /// What is wanted now, and what the rules say of it.
     pub wanted: Option<WantedView>,
     /// The last attempts, the oldest first.
     pub polls: Vec<PollView>,
-    /// In the order of checking; none while nobody looks, or if it is not checked.
+    /// In the order of checking; empty if no file is published, or it is not checked.
     pub services: Vec<ServiceView>,
-    /// Of the list, the oldest first, of the last day.
+    /// The changes of its listed state within the last day, the oldest first.
     pub changes: Vec<ListChangeView>,
-    /// The last day's attempts; none while nobody looks.
+    /// The last day's attempts; `None` if no file is published.
     pub day: Option<DayView>,
 }
 
@@ -178,15 +182,16 @@ pub struct RetryView {
     pub service: String,
     /// Failed attempts so far.
     pub failed: u32,
-    /// Further ones until it has failed for good.
+    /// How many further ones have to fail before it has failed for good.
     pub left: u32,
 }
 
+/// An action that is wanted of a backend, and why it is not done yet, if a rule holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedView {
     /// The rules' own answers.
     pub explanation: Explanation,
-    /// Until time alone may end the hold, if one holds.
+    /// How long until time alone may end the hold; none where an event has to, or no rule holds.
     pub hold_ends: Option<Duration>,
 }
 
@@ -201,7 +206,7 @@ pub struct ServiceView {
     pub recent: String,
     /// Of the last attempt that passed; of the last failed one if none has.
     pub latency: Option<Duration>,
-    /// Of the recent attempts that passed.
+    /// Of the recent attempts that passed: the middle one's duration, and below it the longest.
     pub median: Option<Duration>,
     pub worst: Option<Duration>,
     /// Attempts since the start, or since other services were checked.
@@ -254,21 +259,25 @@ pub struct Slot {
     pub worst: u32,
 }
 
+/// Whether a backend is probed, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checks {
     /// The accounts file does not name it.
     LeftAlone,
     NoThread,
     Made {
-        /// How long ago the last attempt began; none has been made without.
+        /// How long ago the last attempt began; `None` before the first.
         last: Option<Duration>,
-        /// Until the next one; none if it is due.
+        /// How long until the next one; `None` if it is due.
         next: Option<Duration>,
     },
 }
 
+/// The director whose pool is watched, and what the last reading of its lists came to.
 #[derive(Clone, Debug)]
 pub struct DirectorView {
+    /// How its kind of pool is spoken of.
+    pub words: &'static Words,
     pub socket: String,
     /// How old the last list is, if there is one.
     pub list: Option<Duration>,
@@ -305,6 +314,7 @@ pub struct Outline {
     pub held: Vec<(Rule, usize)>,
 }
 
+/// A backend that is listed down or has failed here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     pub address: IpAddr,
@@ -331,10 +341,11 @@ pub enum AsOf {
 pub struct NextView {
     pub address: IpAddr,
     pub what: NextEvent,
-    /// Until then.
+    /// How long until then.
     pub due: Duration,
 }
 
+/// What is due of itself at one backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextEvent {
     /// It is tried again.
@@ -359,6 +370,7 @@ pub struct CountersView {
     pub state_file: StateFileView,
 }
 
+/// Whether what has to outlive a restart is on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StateFileView {
     #[default]
@@ -383,12 +395,14 @@ pub const LATENCY_BOUNDS: [u64; LATENCIES] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
     5_000_000, 10_000_000,
 ];
+/// How many bounds there are for passes.
 pub const LATENCIES: usize = 13;
 
-/// For commands.
+/// The upper bounds of the buckets for commands' durations, in microseconds.
 pub const COMMAND_BOUNDS: [u64; COMMANDS] = [
     1_000, 5_000, 25_000, 100_000, 500_000, 1_000_000, 5_000_000, 30_000_000,
 ];
+/// How many bounds there are for commands.
 pub const COMMANDS: usize = 8;
 
 /// Durations, counted.
@@ -401,7 +415,8 @@ pub struct Buckets<const MANY: usize> {
     pub sum: Duration,
 }
 
-/// Words of closed lists: see `outcome`.
+/// How many attempts on one service, over all backends, failed at this stage by this fault. Stage and fault are
+/// of the closed lists of `outcome`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailureCount {
     pub service: String,
@@ -411,6 +426,7 @@ pub struct FailureCount {
     pub count: u64,
 }
 
+/// How often the list has shown that a backend went to this state, by who changed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeCount {
     pub address: IpAddr,
@@ -420,6 +436,7 @@ pub struct ChangeCount {
     pub count: u64,
 }
 
+/// How many commands for this action had this reply, and how long the replies took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandCount {
     pub action: Action,
@@ -448,6 +465,7 @@ pub struct BackendHistory {
     pub polls: Vec<PollView>,
 }
 
+/// One attempt in a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollView {
     pub ago: Duration,
@@ -457,6 +475,6 @@ pub struct PollView {
     pub latency: Duration,
     /// How long a message that was delivered took to appear.
     pub delivery: Option<Duration>,
-    /// None while nobody looks.
+    /// Empty while no file is published.
     pub stages: StageTimes,
 }

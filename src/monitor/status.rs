@@ -34,7 +34,7 @@ pub(crate) fn brief(time: Duration) -> String {
 /// How many backends a line names that says how all stands.
 const NAMED_TROUBLES: usize = 2;
 
-/// How much is to be kept for whoever looks.
+/// How much is to be kept: everything only while a file is published.
 pub(super) fn keeping(settings: &Settings) -> Keeping {
     match settings.files.published.files().next() {
         Some(_) => Keeping::Everything,
@@ -117,6 +117,7 @@ impl Engine {
     fn director_view(&self) -> DirectorView {
         let sync = self.fleet.sync();
         DirectorView {
+            words: self.settings.access().words(),
             socket: self.settings.socket.display().to_string(),
             list: self.list_age(),
             currency: self.currency(),

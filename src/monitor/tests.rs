@@ -18,8 +18,8 @@ use crate::config::settings::Published;
 use crate::config::table::DefaultsOf;
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::pool::{
-    Acts, Command, Effect, Loss, Malformed, Place, PoolError, Readiness, Reading, Reply,
-    Stage as PoolStage,
+    Acts, Command, Effect, Loss, Malformed, Particulars, Place, PoolError, Readiness, Reading,
+    Reply, Stage as PoolStage,
 };
 use crate::program::Program;
 use crate::schedule::{Finding, Retry, Verdict};
@@ -47,7 +47,9 @@ const IMPURE: [&str; 18] = [
 ];
 
 /// The words of one kind of pool.
-const OF_A_KIND: [&str; 5] = [
+const OF_A_KIND: [&str; 7] = [
+    "haproxy::",
+    "Command::HaProxy",
     "director::",
     "wire::",
     "DIRECTOR-LIST",
@@ -270,6 +272,7 @@ impl Bench {
             },
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
+            particulars: Particulars::None,
         };
         self.tell(Input::Lists {
             connection: 1,
@@ -724,4 +727,30 @@ fn a_disk_that_hangs_keeps_a_command_for_a_moment_only() {
         .iter()
         .find(|line| line.contains("its disk does not answer"));
     assert!(slow.is_some(), "{:?}", bench.said);
+}
+
+#[test]
+fn a_down_for_which_the_ring_timed_out_is_neither_done_nor_under_way() {
+    let mut bench = Bench::new();
+    bench.fails_until_decided_on();
+    assert_is_one_down_of_the_first(&bench.sent);
+    let (number, _) = bench.sent[0];
+    bench.second += 1;
+    bench.tell(Input::Answered {
+        number,
+        answer: Ok(crate::pool::Reply::RingSyncTimedOut),
+    });
+    // The list shows that nothing has come of it.
+    bench.lists(&[HostState::Up, HostState::Up]);
+    let reason = bench
+        .engine
+        .holds()
+        .get(&address(1))
+        .map(|hold| &hold.reason);
+    assert_eq!(reason, Some(&policy::Reason::SetBack));
+    bench.second += 1;
+    bench.lists(&[HostState::Up, HostState::Up]);
+    assert_eq!(bench.sent.len(), 2);
+    let is_unobserved = |line: &String| line.contains("said OK");
+    assert!(!bench.said.iter().any(is_unobserved), "{:?}", bench.said);
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::outcome::{PresentedNames, Stage};
 
+/// What one attempt leaves to look at; empty where nobody asked for it to be noted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
     pub stages: StageTimes,
@@ -29,6 +30,7 @@ impl StageTimes {
         times.map(|&(stage, took)| (stage, Duration::from_micros(took.into())))
     }
 
+    /// Nothing was noted: nobody looked while the attempt was made.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -56,10 +58,12 @@ impl Dialogue {
         Dialogue(lines.into_boxed_str())
     }
 
+    /// The lines without their ends, in the order said.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         self.0.lines()
     }
 
+    /// Nothing was said, or nothing was noted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -29,7 +29,9 @@ pub enum Blame {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
+    /// Nobody listens at the port (ECONNREFUSED).
     Refused,
+    /// The attempt's deadline passed, or the system gave the connection up (ETIMEDOUT).
     TimedOut,
     /// The connection ended, in order or by a reset, before the answer was whole.
     Closed,
@@ -76,6 +78,8 @@ pub enum Fault {
     UidPlusMissing,
     /// STARTTLS is required and not on offer, so nothing was sent that is worth hiding.
     StartTlsMissing,
+    /// `--require-tls`, and other choices leave no way to verified TLS at this port: no password was sent.
+    PasswordWithheld(Withheld),
     /// The certificate is not trusted, has expired, or bears another name.
     CertificateRefused(Box<BadCertificate>),
     /// The server speaks no version of TLS that this machine takes, of which the oldest is told.
@@ -88,7 +92,9 @@ pub enum Fault {
     TlsPolicy(Quote),
     /// By a policy of the server's, such as one of who may connect.
     PolicyRefused(Quote),
+    /// LMTP MAIL FROM.
     SenderRefused(Quote),
+    /// LMTP RCPT TO: the reply is about the recipient, not about the server.
     RecipientRefused(Quote),
     /// The server does not take the test message for this recipient.
     MessageRefused(Quote),
@@ -97,7 +103,9 @@ pub enum Fault {
     NamePending,
     /// DNS did not say which name the address has, and the certificate does not bear the address.
     NameUnknown,
+    /// EMFILE, ENFILE: this process or this machine has as many files open as it may.
     NoDescriptors,
+    /// ENOMEM, ENOBUFS.
     NoMemory,
     /// This machine has no address of the backend's family, or no port is left to connect from.
     NoAddress,
@@ -167,6 +175,8 @@ impl Fault {
         }
     }
 
+    /// Whose fault it is. Only what is known to come from the peer or the path to it is the service's; a
+    /// refused login, certificate or recipient may be shared by all backends; all else is this machine's.
     pub fn blame(&self) -> Blame {
         match self {
             Fault::Refused
@@ -183,6 +193,7 @@ impl Fault {
             | Fault::TlsFailed(_)
             | Fault::System(_) => Blame::Service,
             Fault::StartTlsMissing
+            | Fault::PasswordWithheld(_)
             | Fault::CredentialsRefused(_)
             | Fault::RefusalDelayed
             | Fault::LoginUnanswered
@@ -229,6 +240,10 @@ impl fmt::Display for Fault {
             Fault::TlsFailed(text) => write!(f, "tls failed {text}"),
             Fault::System(text) => write!(f, "system error {text}"),
             Fault::StartTlsMissing => f.write_str("required, and not on offer"),
+            Fault::PasswordWithheld(why) => write!(
+                f,
+                "no password sent: --require-tls needs TLS with a verified certificate, and {why}"
+            ),
             Fault::CredentialsRefused(text) => write!(f, "login refused {text}"),
             Fault::RefusalDelayed => f.write_str("timed out; this login was refused here before"),
             Fault::LoginDelayed => f.write_str(
@@ -274,6 +289,25 @@ impl fmt::Display for Fault {
             Fault::Panicked => f.write_str("the probe broke off; this is a bug in poolmon"),
             Fault::NoTls(text) => write!(f, "tls library unusable {text}"),
         }
+    }
+}
+
+/// Which other choice leaves no way to verified TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Withheld {
+    /// `-v 0`, `ssl_verify: False`.
+    CertificateUnchecked,
+    /// `--starttls=no` on a port without TLS from the start.
+    NoStartTls,
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Withheld::CertificateUnchecked => "no certificate is checked here (ssl_verify)",
+            Withheld::NoStartTls => "--starttls=no keeps this port without TLS",
+        })
     }
 }
 

@@ -55,6 +55,7 @@ impl Fault {
             Fault::MailboxRefused(_) => "mailbox_refused",
             Fault::UidPlusMissing => "uid_plus_missing",
             Fault::StartTlsMissing => "starttls_missing",
+            Fault::PasswordWithheld(_) => "password_withheld",
             Fault::CertificateRefused(_) => "certificate_refused",
             Fault::TlsVersion { .. } => "tls_version",
             Fault::TlsPolicy(_) => "tls_policy",
@@ -77,6 +78,7 @@ impl Fault {
 }
 
 impl Blame {
+    /// The word for it in status file, metrics and log. It stays the same from release to release.
     pub fn word(&self) -> &'static str {
         match self {
             Blame::Service => "service",

@@ -40,6 +40,17 @@ pub struct Order {
     pub drain: DrainMode,
     /// The weight that the backend had before this monitor took it down, if that is known.
     pub vhosts_before: Option<u32>,
+    /// Whose doing it is that the backend is down, if it is.
+    pub owner: Owner,
+}
+
+/// Who took a backend down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// This monitor, and nobody has since.
+    Us,
+    /// Somebody else, or nobody knows.
+    Other,
 }
 
 /// How a down backend's users are moved away.
@@ -47,11 +58,10 @@ pub struct Order {
 #[serde(rename_all = "snake_case")]
 pub enum DrainMode {
     /// Kicked, so many at a time; they connect elsewhere.
-    Move {
-        limit: MoveLimit,
-    },
+    Move { limit: MoveLimit },
     /// Forgotten, poolmon's way: open sessions go on hanging.
     Drop,
+    /// Not at all: they stay until their sessions end.
     Leave,
 }
 
@@ -89,7 +99,9 @@ pub enum Reply {
     Busy,
     /// Done or not done: the list has to tell.
     RingSyncTimedOut,
+    /// A director's TRYAGAIN: the same command may succeed later.
     TryAgain,
+    /// Any other answer, by its text.
     Refused(Quote),
 }
 

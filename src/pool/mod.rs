@@ -18,7 +18,9 @@
 //! - for `Command`: what is sent, by value, so that it can be logged and compared; its name, its effect on
 //!   the list, and how long its answer may take;
 //! - for `Ways`: a pure function from an `Order` to the command, or none if this pool cannot do it, and what
-//!   is learnt from readings and answers. It is part of the engine, and the simulator drives it;
+//!   is learnt from readings and answers. It may correct a reading's stamps, where the pool's own do not
+//!   tell changes apart. It is part of the engine, and the simulator drives it;
+//! - for `Particulars`: what only this kind's readings tell and its `Ways` have to know;
 //! - for `send`: one command, over a connection of its own, by a deadline. What is no answer is an error
 //!   that says at which stage, as only that tells whether the command may have been carried out;
 //! - a `PoolError` of each of its faults, with advice for the operator.
@@ -28,8 +30,10 @@
 mod act;
 pub mod director;
 mod error;
+pub mod haproxy;
 pub(crate) mod link;
 mod reading;
+mod unix;
 pub(crate) mod watch;
 
 use std::fmt;
@@ -37,11 +41,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::backend::Stamp;
 use director::acts;
 use director::client::{self, Standing};
 use director::wire::Change;
+use haproxy::reading::Watched;
 
-pub use act::{Action, DrainMode, Effect, MoveLimit, Order, Reply};
+pub use act::{Action, DrainMode, Effect, MoveLimit, Order, Owner, Reply};
 pub use error::{Loss, PoolError, Stage};
 pub use reading::{Acts, Malformed, Place, Readiness, Reading, READING_DEADLINE};
 
@@ -49,21 +55,76 @@ pub use reading::{Acts, Malformed, Place, Readiness, Reading, READING_DEADLINE};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
     Director { socket: PathBuf },
+    HaProxy { socket: PathBuf, watched: Watched },
 }
 
 impl Access {
     /// What an operator calls this kind of pool.
     pub fn noun(&self) -> &'static str {
+        self.words().noun
+    }
+
+    /// How this kind of pool is spoken of.
+    pub fn words(&self) -> &'static Words {
         match self {
-            Access::Director { .. } => "director",
+            Access::Director { .. } => &Words {
+                noun: "director",
+                subject: "the director",
+                ready: "the ring is synced",
+                turn: "monitors of directors before ours move first",
+                by_hand: ByHand::Doveadm,
+            },
+            Access::HaProxy { .. } => &Words {
+                noun: "HAProxy",
+                subject: "HAProxy",
+                ready: "it answers",
+                turn: "its list is read once more first",
+                by_hand: ByHand::StatsSocket,
+            },
         }
     }
+
+    /// How an operator brings up a backend, such as this one.
+    pub fn how_to_bring_up(&self, example: Option<IpAddr>) -> String {
+        match (self, example) {
+            (Access::Director { .. }, None) => "doveadm director up ADDRESS".to_owned(),
+            (Access::Director { .. }, Some(example)) => format!(
+                "doveadm director up {example} (before dovecot 2.2.19: doveadm director add {example} \
+                 COUNT)"
+            ),
+            (Access::HaProxy { .. }, _) => {
+                "\"set server PROXY/SERVER state ready\" on HAProxy's stats socket".to_owned()
+            }
+        }
+    }
+}
+
+/// How a kind of pool is spoken of.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Words {
+    pub noun: &'static str,
+    /// At the start of what is said about it.
+    pub subject: &'static str,
+    /// It answers, and changes can be made.
+    pub ready: &'static str,
+    /// Why a change waits for its turn.
+    pub turn: &'static str,
+    pub by_hand: ByHand,
+}
+
+/// With what a person changes a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByHand {
+    Doveadm,
+    StatsSocket,
 }
 
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Access::Director { socket } => write!(f, "{} {}", self.noun(), socket.display()),
+            Access::Director { socket } | Access::HaProxy { socket, .. } => {
+                write!(f, "{} {}", self.noun(), socket.display())
+            }
         }
     }
 }
@@ -72,6 +133,7 @@ impl fmt::Display for Access {
 #[derive(Debug)]
 pub(crate) enum Connection {
     Director(Standing),
+    HaProxy(haproxy::client::Standing),
 }
 
 impl Connection {
@@ -80,6 +142,10 @@ impl Connection {
             Access::Director { socket } => {
                 Ok(Connection::Director(Standing::open(socket, deadline)?))
             }
+            Access::HaProxy { socket, watched } => {
+                let standing = haproxy::client::Standing::new(socket, watched);
+                Ok(Connection::HaProxy(standing))
+            }
         }
     }
 
@@ -87,14 +153,23 @@ impl Connection {
     pub(crate) fn read(&mut self, deadline: Instant) -> Result<Reading, PoolError> {
         match self {
             Connection::Director(standing) => Ok(standing.read(deadline)?.into()),
+            Connection::HaProxy(standing) => Ok(standing.read(deadline)?),
         }
     }
 }
 
+/// What only one kind of pool tells in its readings, for its `Ways`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Particulars {
+    None,
+    HaProxy(haproxy::reading::Aside),
+}
+
 /// What carries out an act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     Director(Change),
+    HaProxy(haproxy::acts::Change),
 }
 
 /// As a person reads it.
@@ -102,14 +177,17 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Command::Director(change) => f.write_str(&change.to_string().replace('\t', " ")),
+            Command::HaProxy(change) => change.fmt(f),
         }
     }
 }
 
 impl Command {
+    /// The backend that the command is about; each command is about one.
     pub fn address(&self) -> IpAddr {
         match self {
             Command::Director(change) => change.address(),
+            Command::HaProxy(change) => change.address,
         }
     }
 
@@ -117,12 +195,15 @@ impl Command {
     pub fn name(&self) -> &'static str {
         match self {
             Command::Director(change) => change.name(),
+            Command::HaProxy(change) => change.name(),
         }
     }
 
+    /// What a list shows once the command has been carried out.
     pub fn effect(&self) -> Effect {
         match self {
             Command::Director(change) => acts::effect(change),
+            Command::HaProxy(change) => change.effect(),
         }
     }
 
@@ -130,6 +211,7 @@ impl Command {
     pub fn patience(&self, users: u64) -> Duration {
         match self {
             Command::Director(change) => acts::patience(change, users),
+            Command::HaProxy(change) => change.patience(),
         }
     }
 }
@@ -138,19 +220,33 @@ impl Command {
 #[derive(Clone, Debug)]
 pub enum Ways {
     Director(acts::Ways),
+    HaProxy(haproxy::acts::Ways),
 }
 
 impl Ways {
+    /// What is assumed of a pool that has not been read yet: the newest version.
     pub fn new(access: &Access) -> Ways {
         match access {
             Access::Director { .. } => Ways::Director(acts::Ways::default()),
+            Access::HaProxy { .. } => Ways::HaProxy(haproxy::acts::Ways::default()),
         }
     }
 
-    /// A reading over the connection of this number has shown these acts.
-    pub fn on_reading(&mut self, connection: u64, acts: Acts) {
-        match self {
-            Ways::Director(ways) => ways.on_reading(connection, acts),
+    /// A reading over the connection of this number, taken in in this second of the wall clock.
+    /// `remembered` is the stamp of a down of ours that an earlier run has written down.
+    pub fn on_reading(
+        &mut self,
+        connection: u64,
+        reading: &mut Reading,
+        second: Stamp,
+        remembered: impl Fn(IpAddr) -> Option<Stamp>,
+    ) {
+        match (self, &reading.particulars) {
+            (Ways::Director(ways), _) => ways.on_reading(connection, reading.acts),
+            (Ways::HaProxy(ways), Particulars::HaProxy(aside)) => {
+                ways.on_reading(&mut reading.members, aside, second, remembered);
+            }
+            (Ways::HaProxy(_), Particulars::None) => {}
         }
     }
 
@@ -158,12 +254,18 @@ impl Ways {
     pub fn command(&self, order: &Order) -> Option<Command> {
         match self {
             Ways::Director(ways) => ways.change(order).map(Command::Director),
+            Ways::HaProxy(ways) => ways.change(order).map(Command::HaProxy),
         }
     }
 
+    /// Learns from an answer which forms of a command the pool does not know, for the next command.
     pub fn on_answer(&mut self, command: &Command, answer: &Result<Reply, PoolError>) {
         match (self, command) {
             (Ways::Director(ways), Command::Director(change)) => ways.on_answer(change, answer),
+            (Ways::HaProxy(ways), Command::HaProxy(change)) => ways.on_answer(change, answer),
+            // A kind is chosen for a whole run.
+            (Ways::Director(_), Command::HaProxy(_)) | (Ways::HaProxy(_), Command::Director(_)) => {
+            }
         }
     }
 }
@@ -178,5 +280,17 @@ pub(crate) fn send(
         (Access::Director { socket }, Command::Director(change)) => {
             Ok(client::change(socket, change, deadline)?)
         }
+        (Access::HaProxy { socket, watched }, Command::HaProxy(change)) => {
+            Ok(haproxy::client::change(socket, watched, change, deadline)?)
+        }
+        // A kind is chosen for a whole run.
+        (Access::Director { .. }, Command::HaProxy(_))
+        | (Access::HaProxy { .. }, Command::Director(_)) => Err(PoolError {
+            pool: access.to_string(),
+            stage: Stage::Connection,
+            loss: Loss::Other,
+            cause: "a command of another kind of pool".to_owned(),
+            advice: "this is a defect of the monitor".to_owned(),
+        }),
     }
 }

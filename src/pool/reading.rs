@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::backend::Listed;
 use crate::quote::Quote;
 
+use super::Particulars;
+
 /// How long one reading may take, opening the connection included. A pool that runs answers in a
 /// millisecond.
 pub const READING_DEADLINE: Duration = Duration::from_secs(5);
@@ -27,6 +29,7 @@ pub struct Reading {
     pub acts: Acts,
     /// An address listed again is among them.
     pub malformed: Malformed,
+    pub particulars: Particulars,
 }
 
 /// Where what was asked stands among those that share the list.
@@ -44,7 +47,7 @@ pub struct Place {
 pub enum Readiness {
     Synced,
     Unsynced,
-    /// The pool does not say. That is no bad news.
+    /// The pool does not say whether it is synced. That holds nothing back.
     NotTold,
     /// A word that we do not know is taken for unsynced. Empty if there was none where one was due.
     Unknown(Quote),

@@ -13,6 +13,7 @@ use super::certificates::{Advice, Refusal};
 use super::{Prober, Subject, LONGEST};
 use crate::account::{Account, Envelope, Secret};
 use crate::config::settings::{Auth, StartTls};
+use crate::config::trust::PasswordNeeds;
 use crate::net::stream::DeadlineStream;
 use crate::net::tls::{ServerCertificate, Tls, TlsStream};
 use crate::outcome::{BadCertificate, Certificate, Failure, Fault};
@@ -121,6 +122,8 @@ fn ask_for_tls(mut stream: DeadlineStream, port: &Port, token: &Token) -> Option
         auth: Auth::Login,
         envelope: &Envelope::default(),
         starttls: StartTls::Required,
+        // Nobody logs in.
+        password_needs: PasswordNeeds::Nothing,
         // LMTP turns to TLS for a recipient.
         work: Work::Deliver,
         token,

@@ -49,9 +49,12 @@ impl Recorder {
         self.certificate = certificate;
     }
 
-    /// The stage in which an attempt failed ends with it.
+    /// The stage in which an attempt failed ends with it, if it has not ended before: after a refusal the
+    /// dialogue logs out.
     pub(super) fn on_failure(&mut self, stage: Stage) {
-        if self.stages.last().map(|(last, _)| *last) != Some(stage) {
+        let mut ended = self.stages.iter().rev().map(|(stage, _)| *stage);
+        let last = ended.find(|ended| *ended == stage || *ended != Stage::Logout);
+        if last != Some(stage) {
             self.on_stage(stage);
         }
     }
@@ -95,5 +98,30 @@ impl Observer for Recorder {
             self.stages.push((stage, took));
         }
         self.last = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_that_failed_ends_once_also_where_a_logout_follows() {
+        let stages = |ended: &[Stage], failed: Stage| -> Vec<Stage> {
+            let mut recorder = Recorder::new(None, Instant::now());
+            for stage in ended {
+                recorder.on_stage(*stage);
+            }
+            recorder.on_failure(failed);
+            let stages = recorder.finish().stages;
+            stages.iter().map(|(stage, _)| stage).collect()
+        };
+        use Stage::{Connect, Greeting, Login, Logout};
+        let refused = [Connect, Greeting, Login, Logout];
+        assert_eq!(stages(&refused, Login), refused);
+        assert_eq!(stages(&refused[..3], Login), refused[..3]);
+        assert_eq!(stages(&refused[..2], Login), refused[..3]);
+        assert_eq!(stages(&refused[..3], Logout), refused);
+        assert_eq!(stages(&refused, Logout), refused);
     }
 }

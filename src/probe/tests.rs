@@ -12,7 +12,7 @@ use openssl::ssl::SslAcceptor;
 
 use super::*;
 use crate::account::{Account, Secret};
-use crate::config::settings::{Auth, StartTls, Steps};
+use crate::config::settings::{Auth, PasswordOver, StartTls, Steps};
 use crate::config::trust::Verify;
 use crate::net::names::Answer;
 use crate::net::stage::{self, Authority, Server, Validity};
@@ -34,12 +34,24 @@ fn probing(certificates: Certificates) -> Probing {
 }
 
 fn unchecked() -> Certificates {
-    Certificates::new(Verify::Off, None, None, StartTls::Offered)
+    Certificates::new(
+        Verify::Off,
+        None,
+        None,
+        StartTls::Offered,
+        PasswordOver::Any,
+    )
 }
 
 fn checked(name: Option<&str>, ca_file: PathBuf) -> Certificates {
     let name = name.map(str::to_owned);
-    Certificates::new(Verify::On, name, Some(ca_file), StartTls::Offered)
+    Certificates::new(
+        Verify::On,
+        name,
+        Some(ca_file),
+        StartTls::Offered,
+        PasswordOver::Any,
+    )
 }
 
 fn account() -> Option<Account> {
@@ -915,7 +927,13 @@ fn a_bad_certificate_fails_only_where_certificates_are_checked() {
                 to: Some("probe".to_owned()),
                 ..Envelope::default()
             },
-            ..probing(Certificates::new(verify, None, None, starttls))
+            ..probing(Certificates::new(
+                verify,
+                None,
+                None,
+                starttls,
+                PasswordOver::Any,
+            ))
         };
         let names = Arc::new(Names::new(|_| Answer::Nameless));
         let loopback = [127, 0, 0, 1].into();
@@ -961,7 +979,8 @@ fn where_no_certificate_is_checked_no_name_is_waited_for() {
     let authority = Authority::new();
     let acceptor = authority.self_signed("DNS:other.example");
     let server = plain_with_tls(acceptor, Protocol::Pop3);
-    let certificates = Certificates::new(Verify::On, None, None, StartTls::Offered);
+    let certificates =
+        Certificates::new(Verify::On, None, None, StartTls::Offered, PasswordOver::Any);
     let rig = Rig {
         prober: Prober::with_names(&probing(certificates), names).unwrap(),
         account: account(),
@@ -1001,7 +1020,13 @@ fn reading() -> Probing {
             to: Some("probe".to_owned()),
             ..Envelope::default()
         },
-        ..probing(Certificates::new(Verify::On, None, None, StartTls::Offered))
+        ..probing(Certificates::new(
+            Verify::On,
+            None,
+            None,
+            StartTls::Offered,
+            PasswordOver::Any,
+        ))
     }
 }
 

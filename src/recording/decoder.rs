@@ -13,7 +13,7 @@ use super::start::{RecordedTerms, Start};
 use crate::backend::Stamp;
 use crate::monitor::{Input, Now, Report};
 use crate::outcome::Outcome;
-use crate::pool::Reading;
+use crate::pool::{Particulars, Reading};
 use crate::quote::Quote;
 use crate::schedule::{Finding, Verdict};
 
@@ -340,6 +340,8 @@ impl<R: BufRead> Reader<R> {
             place: whole.place,
             acts: whole.acts,
             malformed: whole.malformed.clone(),
+            // Only a director's lists are recorded.
+            particulars: Particulars::None,
         };
         self.listed = listed;
         Ok(reading)

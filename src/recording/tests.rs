@@ -17,7 +17,7 @@ use crate::config::settings::{Brake, Plan, Retries, Settings};
 use crate::config::table::DefaultsOf;
 use crate::monitor::{Engine, Input, Now, Output, Remembered, Report, Request, Terms};
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
-use crate::pool::{Acts, Effect, Malformed, Place, Readiness, Reading, Reply};
+use crate::pool::{Acts, Effect, Malformed, Particulars, Place, Readiness, Reading, Reply};
 use crate::program::Program;
 use crate::schedule::{Next, Schedule, Spread};
 
@@ -273,6 +273,7 @@ impl World {
             place: Place::default(),
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
+            particulars: Particulars::None,
         }
     }
 

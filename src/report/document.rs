@@ -24,6 +24,7 @@ pub type Time = f64;
 /// Seconds, rounded to microseconds.
 pub type Span = f64;
 
+/// The whole status file: how all stands at the moment of `poolmon.written`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     /// First in the file, so that a reader sees the format before anything else.
@@ -66,6 +67,8 @@ pub struct Monitor {
     pub ended: bool,
 }
 
+/// Which backends this monitor brings up again: all that are healthy, or only those that it took down
+/// (`--restore`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Restore {
@@ -73,24 +76,27 @@ pub enum Restore {
     Own,
 }
 
+/// The last reading of the settings, at the start or at SIGHUP. Where it was not `good`, the settings of
+/// before hold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reload {
     pub at: Time,
     pub good: bool,
 }
 
+/// The director that the monitor asks and tells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Director {
     /// Its admin socket's path.
     pub socket: String,
     /// Whether it answers.
     pub up: bool,
-    /// When reading the last whole list began; none has been read without.
+    /// When reading the last whole list began; null before the first.
     pub list_read: Option<Time>,
     pub ring: Ring,
     /// Since when it answers, does not answer, or the ring is as it is.
     pub since: Time,
-    /// The place of ours among the ring's directors, from 1; unknown without.
+    /// The place of this director among the ring's, from 1 in the order of their addresses; null if unknown.
     pub position: Option<usize>,
     /// How many directors the ring has.
     pub members: Option<usize>,
@@ -98,6 +104,8 @@ pub struct Director {
     pub error: Option<String>,
 }
 
+/// Whether the directors of the ring agree, as the asked one tells it (DIRECTOR-LIST). Nothing is changed
+/// while it is unsynced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ring {
@@ -109,6 +117,8 @@ pub enum Ring {
     Unknown,
 }
 
+/// How many backends of one tag there are, and how many could take users. An empty name stands for the
+/// backends without a tag.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tag {
     pub tag: String,
@@ -119,13 +129,14 @@ pub struct Tag {
     pub passing: usize,
     /// Up, with a vhost count above 0, and good enough to take the users of another.
     pub refuges: usize,
-    /// Of those that are up.
+    /// The vhost counts of those that are up.
     pub vhosts_up: u64,
-    /// Of all; a backend that an old director lists down with 0 counts what it had.
+    /// Of all. A director before 2.2.19 lists a down backend with 0; such a one counts as what it had before.
     pub vhosts: u64,
     pub users: u64,
 }
 
+/// One backend that the director lists.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Backend {
     pub address: IpAddr,
@@ -134,9 +145,10 @@ pub struct Backend {
     pub tag: String,
     pub vhosts: u32,
     pub users: u64,
-    /// As the director lists it; in a dry run, as it would.
+    /// As the director lists it; in a dry run, as it would be listed if the commands had been sent.
     pub listed: State,
-    /// The director's stamp of its last change; it has never been changed without.
+    /// The director's stamp of its last change, by the clock of the director that made it; null if it has never
+    /// been changed.
     pub listed_since: Option<Time>,
     pub by: By,
     /// Whether this monitor may undo its down under `restore: own`.
@@ -152,13 +164,14 @@ pub struct Backend {
     pub wanted: Option<Wanted>,
     /// In the order of checking.
     pub services: Vec<Service>,
-    /// Of all services, the oldest first.
+    /// The last attempts on all its services, the oldest first.
     pub attempts: Vec<Attempt>,
-    /// Of the list, the oldest first, of the last day; at most 50.
+    /// The changes of its listed state within the last day, the oldest first; at most 50.
     pub changes: Vec<Change>,
     pub day: Day,
 }
 
+/// Whether the director sends users to a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -188,6 +201,7 @@ pub enum Drain {
     Done,
 }
 
+/// What the monitor's own probes say of a backend, whatever the director lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -201,25 +215,28 @@ pub enum Verdict {
     NotChecked,
 }
 
+/// When a backend is probed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
     /// When the last attempt began.
     pub last: Option<Time>,
-    /// When the next one is due; it is under way, or nobody knows, without.
+    /// When the next one is due; null while it is under way, or where the time is not known.
     pub next: Option<Time>,
-    /// The service that is being tried again, how often it has been, and how many tries it has left
-    /// before it has failed.
+    /// The service that is being tried again, while one is.
     pub retry: Option<Retry>,
 }
 
+/// A service that has failed and is tried again before that counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retry {
     pub service: String,
     /// Failed attempts so far.
     pub failed: u32,
+    /// How many further ones have to fail before it has failed for good.
     pub left: u32,
 }
 
+/// What the monitor would do with a backend if no rule held it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wanted {
     pub action: Action,
@@ -227,6 +244,7 @@ pub struct Wanted {
     pub rules: Vec<RuleAnswer>,
 }
 
+/// Down and up change the listed state. Drain moves away the users of a backend that is listed down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -243,12 +261,14 @@ pub struct RuleAnswer {
     pub answer: Answer,
     /// Why it holds the action.
     pub reason: Option<String>,
-    /// When time alone ends that.
+    /// When time alone may end that; null where an event has to.
     pub until: Option<Time>,
     /// What a person can do about it.
     pub advice: Option<String>,
 }
 
+/// Whether a rule lets the action pass. The rules are asked in order, and the first that holds it ends
+/// the asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
@@ -269,7 +289,7 @@ pub struct Service {
     pub last_pass: Option<Time>,
     /// Of the last attempt that passed; of the last failed one if none has.
     pub latency: Option<Span>,
-    /// Of the recent attempts that passed.
+    /// Of the recent attempts that passed: the middle one's duration, and below it the longest.
     pub median: Option<Span>,
     pub worst: Option<Span>,
     /// Attempts since the start.
@@ -284,6 +304,7 @@ pub struct Service {
     pub certificate: Option<Certificate>,
 }
 
+/// What the latest attempt on a service came to, also where the fault is this machine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckResult {
@@ -293,6 +314,8 @@ pub enum CheckResult {
     None,
 }
 
+/// Whose fault a failure is: the backend's own; that of something shared, such as an account or a
+/// certificate, which other backends would meet, too; or this machine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Blame {
@@ -306,7 +329,7 @@ pub enum Blame {
 pub struct Dialogue {
     pub at: Time,
     pub latency: Span,
-    /// What went wrong; none if it passed.
+    /// What went wrong; null if it passed.
     pub failure: Option<Failure>,
     /// In the order reached; the time from the end of the one before to its own end.
     pub stages: Vec<StageTime>,
@@ -314,6 +337,7 @@ pub struct Dialogue {
     pub lines: Vec<String>,
 }
 
+/// Why an attempt failed: how far it got, what went wrong there, and whose fault that is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// Words of closed lists: see `outcome`.
@@ -324,6 +348,7 @@ pub struct Failure {
     pub text: String,
 }
 
+/// How long an attempt was in one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageTime {
     pub stage: String,
@@ -408,6 +433,7 @@ pub struct Change {
     pub reason: Option<String>,
 }
 
+/// Something that a person has to look at, and that has not ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// A word of a closed list: see `monitor::Topic` and `monitor::Notice`.
@@ -417,14 +443,15 @@ pub struct Alarm {
     pub text: String,
 }
 
+/// A command of this monitor's; in a dry run, one that it would have sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Command {
     pub at: Time,
     pub address: IpAddr,
     pub action: Action,
-    /// Its line.
+    /// The line as it was sent, with spaces for tabs.
     pub command: String,
-    /// What was answered, or why nothing was; none while it is under way.
+    /// What was answered, or why there is no answer; null while it is awaited.
     pub answer: Option<String>,
     pub took: Option<Span>,
 }
@@ -437,6 +464,7 @@ pub struct NextEvent {
     pub event: Event,
 }
 
+/// What is due of itself at one backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
@@ -481,6 +509,7 @@ pub const LATENCY_BOUNDS: [Span; 13] = [
 /// Of commands' durations.
 pub const COMMAND_BOUNDS: [Span; 8] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
 
+/// Durations, counted as Prometheus does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
     /// One a bound: not longer than that, those of the bounds before included.
@@ -489,6 +518,7 @@ pub struct Histogram {
     pub sum: Span,
 }
 
+/// How many attempts on one service, over all backends, failed at this stage by this fault.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FailureCount {
     pub service: String,
@@ -498,6 +528,7 @@ pub struct FailureCount {
     pub count: u64,
 }
 
+/// How often the list has shown that a backend went to this state, by who changed it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChangeCount {
     pub address: IpAddr,
@@ -507,6 +538,7 @@ pub struct ChangeCount {
     pub count: u64,
 }
 
+/// How many commands for this action had this reply, and how long the replies took.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CommandCount {
     pub action: Action,
@@ -515,6 +547,8 @@ pub struct CommandCount {
     pub duration: Histogram,
 }
 
+/// What the director answered to a command: `OK`, `NOTFOUND`, or one of the reasons it gives for not
+/// having done it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {

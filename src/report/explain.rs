@@ -139,11 +139,15 @@ impl<'a> View<'a> {
             ));
         }
         for alarm in self.alarms() {
-            let text = alarm.text.trim_end_matches('.');
-            let since = self.since(alarm.since);
+            let text = shown(&alarm.text);
+            let end = match text.ends_with(&['.', '?'][..]) {
+                true => "",
+                false => ".",
+            };
             notes.push(format!(
-                "Alarm {} for {since}: {text}.",
-                shown(&alarm.alarm)
+                "Alarm {} for {}: {text}{end}",
+                shown(&alarm.alarm),
+                self.since(alarm.since)
             ));
         }
         notes

@@ -1,12 +1,10 @@
-//! How bad it is: of one backend, for the order of the table, and of all, for exit codes.
+//! How bad it is of one backend: the order of the table and of the plugin's lines. How bad it is of all
+//! is the plugin's business.
 //!
 //! It judges a document as a person would who has to decide whether to look. What is done about a backend
 //! is the engine's business.
 
-use super::document::{
-    Answer, Backend, CheckResult, Document, Drain, Ring, RuleAnswer, State, Time, Verdict,
-};
-use crate::app::reading::Freshness;
+use super::document::{Answer, Backend, CheckResult, Drain, RuleAnswer, State, Time, Verdict};
 
 /// What is wrong with a backend, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,47 +70,11 @@ pub(crate) fn holding(backend: &Backend) -> Option<&RuleAnswer> {
     rules.iter().find(|rule| rule.answer == Answer::Holds)
 }
 
-/// How all stands, in the order of Nagios' exit codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Health {
-    Good,
-    Warning,
-    Critical,
-}
-
-/// A director that is silent, or a ring that is not synced, for longer than this is critical.
-const BEARABLE: f64 = 60.0;
-
-/// Critical: nobody watches (the document is stale), nothing can be done (the director is silent, or the
-/// ring has not been synced for a minute), or nobody of a tag could take over. A warning: anything else that
-/// a person should look at.
-pub(crate) fn health(document: &Document, freshness: Freshness, now: Time) -> Health {
-    let director = &document.director;
-    let is_hindered = !director.up || director.ring == Ring::Unsynced;
-    let for_long = now - director.since > BEARABLE;
-    let no_refuge = document
-        .tags
-        .iter()
-        .any(|tag| tag.backends > 0 && tag.refuges == 0);
-    if freshness != Freshness::Fresh || (is_hindered && for_long) || no_refuge {
-        return Health::Critical;
-    }
-    let troubled = document
-        .backends
-        .iter()
-        .any(|backend| Trouble::of(backend, now).needs_words());
-    match is_hindered || troubled || !document.alarms.is_empty() {
-        true => Health::Warning,
-        false => Health::Good,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::report::document::sample::{self, WRITTEN};
+    use crate::report::document::{Document, Ring};
 
     fn all_well() -> Document {
         let mut document = sample::five_troubles();
@@ -152,37 +114,5 @@ mod tests {
         assert_eq!(at(&backend, 13.5), Trouble::Impaired);
         backend.services[1].certificate.as_mut().unwrap().accepted = false;
         assert_eq!(at(&backend, 14.5), Trouble::Impaired);
-    }
-
-    #[test]
-    fn health_is_what_a_person_should_know() {
-        let fresh = |document: &Document| health(document, Freshness::Fresh, WRITTEN);
-        let document = all_well();
-        assert_eq!(fresh(&document), Health::Good);
-        let stale = Freshness::Ended(Duration::from_secs(1));
-        assert_eq!(health(&document, stale, WRITTEN), Health::Critical);
-
-        let mut unsynced = all_well();
-        unsynced.director.ring = Ring::Unsynced;
-        unsynced.director.since = WRITTEN - 60.0;
-        assert_eq!(fresh(&unsynced), Health::Warning);
-        unsynced.director.since = WRITTEN - 61.0;
-        assert_eq!(fresh(&unsynced), Health::Critical);
-
-        let mut silent = all_well();
-        silent.director.up = false;
-        silent.director.since = WRITTEN - 61.0;
-        assert_eq!(fresh(&silent), Health::Critical);
-
-        let mut alone = all_well();
-        alone.tags[0].refuges = 0;
-        assert_eq!(fresh(&alone), Health::Critical);
-
-        let mut down = all_well();
-        down.backends[0].listed = State::Down;
-        assert_eq!(fresh(&down), Health::Warning);
-        let mut alarmed = all_well();
-        alarmed.alarms = sample::five_troubles().alarms;
-        assert_eq!(fresh(&alarmed), Health::Warning);
     }
 }

@@ -1,10 +1,12 @@
-//! What the engine says, as lines: for the log and for the service manager.
+//! How the engine's state and events are shown. This file writes events as lines of the log and for the service
+//! manager; each further file is one face of the status file's `document`.
 //!
 //! Words, local times and levels are its business; what is said, and when, is the engine's.
 
 pub mod document;
 pub(crate) mod explain;
 pub(crate) mod forecast;
+pub(crate) mod freshness;
 pub(crate) mod judgement;
 pub(crate) mod metrics;
 pub(crate) mod nagios;

@@ -9,9 +9,9 @@ use std::fmt;
 use super::document::{
     Backend, By, CheckResult, Document, Drain, State as Listed, Tag, Time, Verdict,
 };
+use super::freshness::Freshness;
 use super::judgement;
 use super::words::{counted, lasting};
-use crate::app::reading::Freshness;
 
 mod perfdata;
 mod range;
@@ -78,6 +78,20 @@ pub(crate) struct Limits {
     /// Only backends with this tag.
     pub(crate) tag: Option<String>,
     pub(crate) detail: Detail,
+}
+
+impl Limits {
+    /// Those that hold unless others are chosen.
+    pub(crate) fn usual() -> Limits {
+        Limits {
+            warning: None,
+            critical: None,
+            warning_cert: Range::alerts_below(14.0),
+            critical_cert: Range::alerts_below(3.0),
+            tag: None,
+            detail: Detail::Troubles,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

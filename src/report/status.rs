@@ -4,8 +4,9 @@ use chrono::{Local, TimeZone};
 
 use crate::backend::Stamp;
 use crate::config::settings::Deeds;
-use crate::monitor::policy::Sync;
+use crate::monitor::policy::{Reason, Sync};
 use crate::monitor::{brief, BackendView, Checks, Currency, DirectorView, Snapshot};
+use crate::pool::Words;
 
 /// " since 2026-11-25 10:00:00", if the director has ever changed it.
 fn since_stamp(stamp: Stamp) -> String {
@@ -17,7 +18,9 @@ fn since_stamp(stamp: Stamp) -> String {
 }
 
 pub(super) fn lines(snapshot: &Snapshot) -> Vec<String> {
-    let mut lines: Vec<String> = snapshot.backends.iter().map(backend).collect();
+    let words = snapshot.director.words;
+    let backends = snapshot.backends.iter();
+    let mut lines: Vec<String> = backends.map(|view| backend(view, words)).collect();
     let alarms = snapshot.alarms.iter();
     lines.extend(alarms.map(|alarm| format!("alarm: {}", alarm.text)));
     lines.push(director(&snapshot.director));
@@ -37,7 +40,7 @@ pub(super) fn dry_run(deeds: Deeds) -> &'static str {
     }
 }
 
-fn backend(backend: &BackendView) -> String {
+fn backend(backend: &BackendView, pool: &Words) -> String {
     let listed = &backend.listed;
     let is = match backend.currency {
         Currency::Current => "is",
@@ -48,7 +51,7 @@ fn backend(backend: &BackendView) -> String {
             "; {} held by rule {}: {}",
             hold.action,
             hold.reason.rule(),
-            hold.reason
+            hold.reason.in_words(pool)
         ),
         None => String::new(),
     };
@@ -99,17 +102,18 @@ fn director(director: &DirectorView) -> String {
         }
     };
     let state = match director.sync {
-        Sync::Silent => "the director does not answer",
-        Sync::Unsynced => "the ring is not synced",
-        Sync::Synced if director.tells_sync => "the ring is synced",
-        Sync::Synced => "it answers, and does not tell whether the ring is synced",
+        Sync::Silent => Reason::Silent.in_words(director.words),
+        Sync::Unsynced => "the ring is not synced".to_owned(),
+        Sync::Synced if director.tells_sync => director.words.ready.to_owned(),
+        Sync::Synced => "it answers, and does not tell whether the ring is synced".to_owned(),
     };
     let deeds = match director.deeds {
         Deeds::Done => "no dry run",
         Deeds::Told => "dry run: no change is sent, and the states above are what they would be",
     };
     format!(
-        "director {}: {list}; {state}, for {}; {deeds}",
+        "{} {}: {list}; {state}, for {}; {deeds}",
+        director.words.noun,
         director.socket,
         brief(director.sync_for)
     )

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::document::{Backend, Document, Span, Time};
 use super::judgement::Trouble;
 use super::terminal::{Colours, Line};
-use crate::app::reading::Freshness;
+use crate::report::freshness::Freshness;
 
 mod backends;
 mod changes;

@@ -36,16 +36,17 @@ use crate::worker::{Task, Traffic, Word, Worker};
 
 use publisher::{Done, Edition, Publisher};
 
-/// How long the end waits for the last files for whoever looks, and for the last lines of a recording.
+/// How long the program waits at its end for the published files to be written once more, and for the last
+/// lines of a recording.
 const LAST_EDITION: Duration = Duration::from_millis(200);
 
 /// Longer than any wait is worth a thought.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
-/// So many inputs of a kind are taken in before the engine is asked what follows from them.
+/// At most so many inputs of a kind are taken in before the engine is asked what follows from them.
 const MOST_INPUTS: usize = 256;
 
-/// A turn that takes longer keeps others waiting.
+/// A turn that takes longer delays other inputs, and is logged.
 const LONG_TURN: Duration = Duration::from_millis(50);
 
 /// What is to be done, and where that was read.
@@ -67,7 +68,7 @@ pub struct Runtime {
     files: Files,
     log: LogHandle,
     clerk: Clerk,
-    /// Who writes the files for whoever looks.
+    /// The thread that writes the published files.
     writer: Writer,
     publisher: Publisher,
     /// Who records what the engine is told.
@@ -212,7 +213,7 @@ impl Runtime {
             }
         }
         for _ in 0..MOST_INPUTS {
-            match next(&self.readings.1, "the reader of the director's lists") {
+            match next(&self.readings.1, "the reader of the pool's lists") {
                 Some(watch::Word::Read {
                     connection,
                     reading,

@@ -1,5 +1,5 @@
-//! The thread that writes the files for whoever looks, so that a disk that is slow, or hangs, holds nobody
-//! up.
+//! The thread that writes the published files (status, metrics, page), so that a disk that is slow, or hangs,
+//! holds nobody up.
 //!
 //! One snapshot at most waits for it: a newer one takes its place. When they are to be written is the
 //! engine's business; what stands in them, the report's.

@@ -1,8 +1,8 @@
 //! The moments at which waits end, the same for all workers.
 //!
-//! A process that wakes up for each of many probes by itself has cold caches each time, and so has
-//! whoever answers: such a probe costs half as much again as one that follows another. So waits are
-//! drawn out to the next beat, where those that end at about the same time end together. It knows
+//! A process that wakes up for each of many probes by itself has cold caches each time, and so has the
+//! process that answers: such a probe costs half as much again as one that follows another. So each wait is
+//! extended to the next multiple of 20 ms, and waits that end at about the same time end together. It knows
 //! nothing of what is waited for.
 
 use std::time::{Duration, Instant};

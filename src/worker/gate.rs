@@ -1,6 +1,6 @@
 //! How many attempts are made at once: as many as there are descriptors for.
 //!
-//! One that waits here has not begun, so its time does not run. It knows nothing of probes.
+//! An attempt that waits here has not begun, so its time-out does not run yet. It knows nothing of probes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ struct Shared {
     most: usize,
     /// Counted without the lock: nobody waits for it while there is room.
     inside: AtomicUsize,
-    /// Those who found no room, or are about to find out whether there is any by now.
+    /// How many threads found no room and wait, or are about to look again.
     waiting: AtomicUsize,
     queue: Mutex<()>,
     left: Condvar,

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::programs::{self, Channel, Floor, Pool, Program, Sessions};
+use crate::programs::{self, Channel, Files, Floor, Pool, Program, Sessions};
 use crate::table::{heading, megabytes, milliseconds, row};
 use crate::watched::{Memory, Usage};
 use crate::{Bench, FIRST};
@@ -12,6 +12,9 @@ const FLOOR_PROBES: u32 = 4000;
 
 /// Of the paced floor.
 const FLOOR_SECONDS: u32 = 6;
+
+/// As many probes as there are backends, and some writings of the files.
+const LOOKING: Duration = Duration::from_secs(30);
 
 /// One program on one pool.
 struct Cost {
@@ -192,6 +195,33 @@ pub fn idle(bench: &mut Bench) {
                 a_second((usage.voluntary_switches - usage.own_switches) as f64),
                 a_second(probes)
             ),
+        );
+    }
+}
+
+/// What the files for whoever looks cost at 250 backends and the default interval: of the whole process, the
+/// probes included.
+pub fn looking(bench: &mut Bench) {
+    heading("250 backends, interval 30, and the files for whoever looks");
+    println!(
+        "  {:<22} {:>14} {:>9} {:>9}",
+        "files", "CPU", "memory", "peak"
+    );
+    let pool = pool(250, Channel::Plain, 30);
+    bench.director.list(pool.first, pool.count);
+    for files in Files::ALL {
+        let process = programs::watch_with(&bench.poolmon, &pool, &bench.folder, files);
+        // Until the first round is over.
+        sleep(Duration::from_secs(4));
+        let (usage, _) = over(bench, LOOKING, || process.usage());
+        let memory = process.memory();
+        let share = 100.0 * usage.cpu.as_secs_f64() / LOOKING.as_secs_f64();
+        println!(
+            "  {:<22} {:>14} {:>9} {:>9}",
+            files.name(),
+            format!("{share:.2} % of one"),
+            megabytes(memory.now),
+            megabytes(memory.peak),
         );
     }
 }

@@ -100,6 +100,9 @@ fn main() {
     if wanted("idle") {
         cost::idle(&mut bench);
     }
+    if wanted("looking") {
+        cost::looking(&mut bench);
+    }
     if wanted("calls") {
         counts::system_calls(&mut bench);
     }

@@ -131,6 +131,11 @@ impl Program {
     }
 }
 
+/// poolmon with these files.
+pub fn watch_with(program: &Path, pool: &Pool, folder: &Path, files: Files) -> Watched {
+    quietly(under(apart(), &poolmon_with(program, pool, folder, files)))
+}
+
 fn quietly(mut command: Command) -> Watched {
     command.stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -156,12 +161,47 @@ fn flags(command: &mut Command, pool: &Pool, folder: &Path) {
 
 /// Its log goes to standard output.
 pub fn poolmon(program: &Path, pool: &Pool, folder: &Path) -> Command {
+    poolmon_with(program, pool, folder, Files::Status)
+}
+
+/// Which files for whoever looks are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    None,
+    /// What is written unless told otherwise.
+    Status,
+    All,
+}
+
+impl Files {
+    pub const ALL: [Files; 3] = [Files::None, Files::Status, Files::All];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Files::None => "none",
+            Files::Status => "status",
+            Files::All => "status, metrics, page",
+        }
+    }
+}
+
+pub fn poolmon_with(program: &Path, pool: &Pool, folder: &Path, files: Files) -> Command {
     let mut command = Command::new(program);
     flags(&mut command, pool, folder);
     let ledger = folder.join("ledger");
     let _ = fs::remove_file(&ledger);
     command.arg("--state-file").arg(ledger);
-    command.arg("--status-file").arg(folder.join("status.json"));
+    command.arg("--status-file");
+    match files {
+        Files::None => command.arg("no"),
+        Files::Status | Files::All => command.arg(folder.join("status.json")),
+    };
+    if files == Files::All {
+        command
+            .arg("--metrics-file")
+            .arg(folder.join("poolmon.prom"));
+        command.arg("--html-file").arg(folder.join("page.html"));
+    }
     if pool.channel != Channel::Plain {
         command.arg("--ca-file").arg(folder.join(AUTHORITY));
         command.args(["--tls-name", NAME]);

@@ -13,6 +13,7 @@ mod watch;
 
 use std::env;
 use std::fmt;
+use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,6 +51,10 @@ struct Times {
     down: Duration,
     moved: Duration,
     up: Duration,
+    /// Of `poolmon status` while it was down.
+    table: String,
+    /// Where the page of that moment is, if somebody wants it.
+    page: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -108,6 +113,15 @@ fn show(terminal: &Terminal) -> Result<(), NotSeen> {
     let frozen = scene(terminal, &mut watch, &mut users, 2, Trouble::Freeze)?;
     watch.stop_monitor()?;
 
+    terminal.title("What poolmon status said when it was down");
+    terminal.text(&frozen.table);
+    if let Some(page) = &frozen.page {
+        terminal.text(&format!(
+            "The page of that moment, for a browser (which says that it is old): file://{}",
+            page.display()
+        ));
+    }
+
     terminal.title("All of this was seen");
     tell_times(terminal, "the dead backend:  ", &dead);
     tell_times(terminal, "the frozen backend:", &frozen);
@@ -146,7 +160,12 @@ fn scene(
     let down = failed_at.elapsed();
     watch.until_listed("no user left on it", |lists| lists.say_empty(&address))?;
     let moved = failed_at.elapsed();
+    let table = watch.until_status_says("2 of 3 up")?;
     watch.pause(BREATH);
+    let page = env::var_os("POOLMON_DEMO_PAGE").map(PathBuf::from);
+    if let Some(page) = &page {
+        watch.keep_page(page)?;
+    }
     tell_users(terminal, users);
     if let Some(told) = users.come_back(&watch.pool)? {
         terminal.demo(&told);
@@ -165,7 +184,13 @@ fn scene(
     watch.until_listed("all backends up", |lists| lists.say_all_up())?;
     let up = back_at.elapsed();
     watch.pause(BREATH);
-    Ok(Times { down, moved, up })
+    Ok(Times {
+        down,
+        moved,
+        up,
+        table,
+        page,
+    })
 }
 
 fn tell_users(terminal: &Terminal, users: &mut Users) {

@@ -2,10 +2,14 @@
 //!
 //! Each wait has a limit and ends in an error that names what did not come.
 
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::lab::monitor::Monitor;
+use crate::lab::monitor::{binary, Monitor};
 use crate::lists::Lists;
 use crate::pool::Pool;
 use crate::terminal::Terminal;
@@ -29,10 +33,16 @@ pub struct Watch<'a> {
     monitor: Option<Monitor>,
     pub pool: Pool,
     terminal: &'a Terminal,
+    status_file: PathBuf,
     printed_lists: Vec<String>,
     printed_lines: usize,
     /// How many lines of the log are of no more interest to waits.
     forgotten_lines: usize,
+}
+
+/// Where the page is written: poolmon writes it anew all the time.
+fn page() -> PathBuf {
+    env::temp_dir().join("page.html")
 }
 
 impl<'a> Watch<'a> {
@@ -41,6 +51,7 @@ impl<'a> Watch<'a> {
             monitor: None,
             pool,
             terminal,
+            status_file: PathBuf::new(),
             printed_lists: Vec::new(),
             printed_lines: 0,
             forgotten_lines: 0,
@@ -49,10 +60,45 @@ impl<'a> Watch<'a> {
 
     pub fn start_monitor(&mut self) {
         let (plan, shown) = self.pool.monitor();
+        let page = page();
+        let plan = plan.flag("--html-file").flag(&page);
+        let shown = format!("{shown} --html-file {}", page.display());
         self.terminal
             .demo("poolmon starts beside director 1, to log in on each backend every second:");
         self.terminal.demo(&shown);
         self.monitor = Some(plan.start());
+        self.status_file = plan.status.clone();
+    }
+
+    /// The table of `poolmon status`, once it has these words: the status file follows within a second.
+    pub fn until_status_says(&mut self, words: &str) -> Result<String, NotSeen> {
+        let end = Instant::now() + REACTION;
+        loop {
+            self.look();
+            let table = self.status()?;
+            if table.contains(words) {
+                return Ok(table);
+            }
+            self.go_on_until(end, &format!("\"{words}\" in poolmon status"))?;
+        }
+    }
+
+    fn status(&self) -> Result<String, NotSeen> {
+        let output = Command::new(binary())
+            .args(["status", "--status-file"])
+            .arg(&self.status_file)
+            .stdin(Stdio::null())
+            .output();
+        match output {
+            Ok(output) if output.status.success() => {
+                Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+            }
+            Ok(output) => Err(NotSeen(format!(
+                "a table of poolmon status, which said: {}",
+                String::from_utf8_lossy(&output.stderr).trim_end()
+            ))),
+            Err(cause) => Err(NotSeen(format!("poolmon status: {cause}"))),
+        }
     }
 
     /// Ends poolmon as init would, and wants it to end well.
@@ -89,16 +135,16 @@ impl<'a> Watch<'a> {
         self.forgotten_lines = self.log().len();
     }
 
-    /// Waits for a line of poolmon's log that ends so.
-    pub fn until_logged(&mut self, ending: &str) -> Result<(), NotSeen> {
+    /// Waits for a line of poolmon's log that has these words.
+    pub fn until_logged(&mut self, words: &str) -> Result<(), NotSeen> {
         let end = Instant::now() + REACTION;
         loop {
             self.look();
             let new = &self.log()[self.forgotten_lines..];
-            if new.iter().any(|line| line.ends_with(ending)) {
+            if new.iter().any(|line| line.contains(words)) {
                 return Ok(());
             }
-            self.go_on_until(end, &format!("\"{ending}\" in poolmon's log"))?;
+            self.go_on_until(end, &format!("\"{words}\" in poolmon's log"))?;
         }
     }
 
@@ -108,6 +154,13 @@ impl<'a> Watch<'a> {
             self.look();
             sleep(GLANCE);
         }
+    }
+
+    /// Puts the page of this moment where the visitor finds it after the demo.
+    pub fn keep_page(&self, place: &Path) -> Result<(), NotSeen> {
+        fs::copy(page(), place)
+            .map(|_| ())
+            .map_err(|cause| NotSeen(format!("the page: {cause}")))
     }
 
     fn go_on_until(&mut self, end: Instant, what: &str) -> Result<(), NotSeen> {

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::passwords;
+
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
 /// How a command ended, and standard output and error together.
@@ -53,6 +55,7 @@ pub fn run(command: &mut Command, folder: &Path, limit: Duration) -> Ended {
     };
     let text = read(&file);
     let _ = fs::remove_file(&file);
+    passwords::assert_none(&format!("{command:?}"), text.as_bytes());
     Ended { status, text }
 }
 

@@ -11,7 +11,7 @@ use super::place::Place;
 
 /// The account that fake backends let in.
 pub const USER: &str = "probe";
-pub const PASSWORD: &str = "open-sesame";
+pub const PASSWORD: &str = "Zq7Xv9pW-open-sesame";
 
 /// Long enough for the slowest reaction at an interval of a second, on a very busy machine.
 pub const REACTION: Duration = Duration::from_secs(40);

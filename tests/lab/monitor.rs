@@ -13,6 +13,7 @@ use nix::sys::signal::{kill, Signal};
 use nix::unistd::{chown, Pid, Uid};
 
 use super::command::{self, Ended};
+use super::passwords::{self, marked};
 use super::patience::{show_on_failure, wait_for, wait_until};
 use super::place::Place;
 use super::warden::{Ward, Warden};
@@ -166,10 +167,10 @@ impl MonitorPlan {
         self.log.with_extension("credentials")
     }
 
-    /// Writes user name and password into a file that only the owner reads.
+    /// Writes user name and password, with the lab's mark, into a file that only the owner reads.
     pub fn credentials(self, user: &str, password: &str) -> MonitorPlan {
         let file = self.credentials_file();
-        fs::write(&file, format!("{user}\n{password}\n")).unwrap();
+        fs::write(&file, format!("{user}\n{}\n", marked(password))).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         self.flag("-c").flag(file)
     }
@@ -362,6 +363,7 @@ impl Monitor {
 
 impl Drop for Monitor {
     fn drop(&mut self) {
+        passwords::assert_none_in_process(self.pid());
         self.kill();
     }
 }

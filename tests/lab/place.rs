@@ -13,6 +13,8 @@ use std::thread;
 
 use nix::unistd::{access, AccessFlags};
 
+use super::passwords;
+
 /// Whoever has bound this UDP port on a network's address 254 has claimed the network. The kernel
 /// ends the claim with the process, however that ends.
 const CLAIM_PORT: u16 = 4999;
@@ -78,6 +80,7 @@ impl Drop for Place {
         if thread::panicking() || env::var_os("POOLMON_LAB_KEEP").is_some() {
             eprintln!("the lab keeps {}", self.folder.display());
         } else {
+            passwords::assert_none_in_folder(&self.folder);
             let _ = fs::remove_dir_all(&self.folder);
         }
     }

@@ -18,6 +18,7 @@ use super::authority::{Authority, Certificate};
 use super::dovecot::{Door, Dovecot};
 use super::mail_client::Session;
 use super::monitor::MonitorPlan;
+use super::passwords::marked;
 use super::patience::wait_until;
 use super::place::Place;
 
@@ -39,10 +40,10 @@ const RING_PORT: u16 = 9090;
 pub const TLS_NAME: &str = "backend.lab.test";
 /// The account of the monitor's probes.
 pub const PROBE_USER: &str = "probe";
-pub const PASSWORD: &str = "open-sesame";
+pub const PASSWORD: &str = "Zq7Xv9pW-open-sesame";
 /// May log in as any account, with a password of its own.
 pub const MASTER_USER: &str = "keeper";
-pub const MASTER_PASSWORD: &str = "all-keys";
+pub const MASTER_PASSWORD: &str = "Zq7Xv9pW-all-keys";
 /// Accounts `user1` to `user40` have the same password: enough for several on each backend.
 const USERS: usize = 40;
 
@@ -499,6 +500,7 @@ impl Backend {
     }
 
     fn write_accounts(&self, password: &str) {
+        let password = marked(password);
         let mut lines = format!("{PROBE_USER}:{{PLAIN}}{password}\n");
         for user in accounts() {
             lines.push_str(&format!("{user}:{{PLAIN}}{password}\n"));

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use poolmon::account::{Account, Envelope, Secret};
 use poolmon::config::settings::{
-    Auth, ImapSteps, LmtpSteps, Pop3Steps, Probing, ProxyProtocol, StartTls, Steps,
+    Auth, ImapSteps, LmtpSteps, PasswordOver, Pop3Steps, Probing, ProxyProtocol, StartTls, Steps,
 };
 use poolmon::config::trust::{Certificates, Verify};
 use poolmon::outcome::{Blame, Outcome, Pass};
@@ -69,7 +69,13 @@ fn plan(steps: Steps) -> Plan {
 impl Plan {
     fn prober(&self) -> Prober {
         let probing = Probing {
-            certificates: Certificates::new(Verify::Off, None, None, StartTls::Offered),
+            certificates: Certificates::new(
+                Verify::Off,
+                None,
+                None,
+                StartTls::Offered,
+                PasswordOver::Any,
+            ),
             envelope: Envelope::default(),
             auth: self.auth,
             starttls: self.starttls,

@@ -1,11 +1,16 @@
-//! `check_poolmon` as Nagios calls it: by a link in a folder of plugins, as a user without rights.
+//! `check_poolmon` as Nagios calls it, by a link and as a user without rights, and `poolmon explain`.
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::lab::command::{self, Ended};
+use crate::lab::fake_backend::{Mood, IMAP};
+use crate::lab::fake_pool::{FakePool, PASSWORD, USER as LOGIN};
 use crate::lab::monitor::binary;
+use crate::lab::patience::wait_for;
 use crate::lab::place::Place;
 
 const SOON: Duration = Duration::from_secs(40);
@@ -87,4 +92,68 @@ fn status_is_the_plugin_too() {
         help.contains("Usage: poolmon status --nagios [options]"),
         "{help}"
     );
+}
+
+#[test]
+fn whoever_looks_at_a_running_monitor_sees_why_a_backend_is_down() {
+    let pool = FakePool::start(3);
+    let plan = pool.monitor().credentials(LOGIN, PASSWORD);
+    let mut monitor = plan.start();
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_state(0, 'D');
+
+    let address = pool.address(0).to_string();
+    let refuses =
+        format!("imap:{IMAP} refuses connections; comes up after its first healthy round.");
+    let explain = |words: &[&str]| {
+        let mut explain = Command::new(binary());
+        explain
+            .args(["explain", "--status-file"])
+            .arg(&plan.status)
+            .args(words);
+        command::run(&mut explain, pool.place.folder(), SOON)
+    };
+    // The file follows within a second.
+    let text = wait_for("the sentence", SOON, || {
+        Some(explain(&[&address]).text).filter(|text| text.contains(&refuses))
+    });
+    let first = text.lines().next().unwrap();
+    assert!(
+        first.starts_with(&address) && first.contains(": down by us for "),
+        "{text}"
+    );
+    assert!(text.contains(&format!("HOST-DOWN {address}: ")), "{text}");
+    assert!(!text.contains(PASSWORD), "{text}");
+    let json: Value = serde_json::from_str(&explain(&["--json", &address]).success()).unwrap();
+    assert_eq!(json["backend"]["address"], address);
+    assert_eq!(json["forecast"]["action"], "up");
+    let ended = explain(&["192.0.2.250"]);
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.text);
+    assert!(
+        ended
+            .text
+            .contains(" is none of the 3 backends; the nearest: "),
+        "{}",
+        ended.text
+    );
+
+    let status = plan.status.display().to_string();
+    let check = || check(&pool.place, &["--status-file", &status]);
+    let ended = check();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
+    let expected =
+        format!("POOLMON WARNING - 1 of 3 backends down: {address} imap:{IMAP} connect: ");
+    assert!(ended.text.starts_with(&expected), "{}", ended.text);
+    assert!(
+        ended.text.contains(" | standing=2;;;0;3 up=2;;;0;3 "),
+        "{}",
+        ended.text
+    );
+
+    monitor.stop(SOON);
+    let ended = check();
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.text);
+    let expected = "POOLMON CRITICAL - STALE: the monitor has ended";
+    assert!(ended.text.starts_with(expected), "{}", ended.text);
 }

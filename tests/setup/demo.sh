@@ -1,5 +1,6 @@
 #!/bin/bash
 # `make demo`: builds poolmon and the demo, and shows it. Exit code 0 only if all was really seen.
+# The page of the moment of a failure stays in target/demo.html.
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
@@ -37,6 +38,8 @@ if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
     colours=1
 fi
 built=$(built_in)/release
+page=$target/demo.html
+rm -f "$page"
 # The demo ends by itself; the limit is for the day when it does not.
-TMPDIR=$folder POOLMON_BIN=$built/poolmon POOLMON_DEMO_COLOURS=$colours \
+TMPDIR=$folder POOLMON_BIN=$built/poolmon POOLMON_DEMO_COLOURS=$colours POOLMON_DEMO_PAGE=$page \
     timeout --foreground --kill-after=2 88 "$built/examples/demo" </dev/null

@@ -5,7 +5,7 @@
 #
 # build:  a compiler, a linker and OpenSSL: what `make` needs
 # demo:   these, and real Dovecot servers, which only root can run: `make demo`
-# test:   these, formatter and linter, and what judges unit, documents, page and metrics: `make check`
+# test:   these, HAProxy, formatter and linter, and what judges unit, documents, page and metrics: `make check`
 # bench:  what a build needs, HAProxy to compare with, strace and valgrind: `make bench`
 # debian: Debian's own compiler and crates, and Dovecot: `make check-debian`
 # package: what a build needs, and debhelper and lintian: `make deb`
@@ -142,6 +142,7 @@ collect() {
         need_judges
         need_what_installations_meet
         need_dovecot
+        need haproxy command_there haproxy
         need perl command_there perl
         need iproute2 command_there ip
         need procps command_there ps

@@ -50,6 +50,8 @@ pub struct End {
     pub unsettled: Vec<IpAddr>,
     /// What whoever looks is shown.
     pub shown: Snapshot,
+    /// What it has said since it was started, in order.
+    pub said: Vec<String>,
 }
 
 /// What sets these streams of chance apart.
@@ -61,6 +63,11 @@ const RELOADS: u64 = 0x7265_6c6f_6164;
 const LOSSES: u64 = 0x6c6f_7373_6573;
 const DISKS: u64 = 0x6469_736b_7300;
 const DELAY_LIMITS: u64 = 0x6465_6c61_7900;
+const INTERRUPTIONS: u64 = 0x696e_7465_7272;
+
+/// Of so many days one has interruptions: the one with this remainder, which no day of those that broke a
+/// property once has.
+const INTERRUPTED: (u64, u64) = (10, 6);
 
 impl Day {
     pub fn live(seed: u64) -> Day {
@@ -73,6 +80,7 @@ impl Day {
         give_shared_faults(&layout, &mut plan, seed);
         lose_watchers(&mut plan, seed);
         give_disks(&layout, &mut plan, seed);
+        give_interruptions(&layout, &mut plan, seed);
         let mut world = World::new(&layout, chance.roll());
         for (at, disturbance) in plan.events {
             world.disturb(at, disturbance);
@@ -131,6 +139,11 @@ fn ends(world: &World, watchers: usize) -> Vec<(usize, End)> {
             down: those(|member| member.listed.state == HostState::Down),
             unsettled: those(|member| !member.is_settled()),
             shown: engine.snapshot(),
+            said: monitor
+                .said
+                .iter()
+                .map(|(_, _, line)| line.clone())
+                .collect(),
         };
         (watcher, end)
     });
@@ -412,6 +425,40 @@ fn give_disks(layout: &Layout, plan: &mut Plan, seed: u64) {
             plan.events.push((at, good));
             at += chance.seconds(300, 4000);
         }
+    }
+}
+
+/// On every tenth day monitors stand still, or find too few threads when they start. Neither lasts as long as a
+/// calm takes to begin. A backend that leaves, and a thread that dies, change with whom the others are
+/// compared, which the properties do not follow: scenes play those. Drawn apart, too.
+fn give_interruptions(layout: &Layout, plan: &mut Plan, seed: u64) {
+    let (days, remainder) = INTERRUPTED;
+    if seed % days != remainder {
+        return;
+    }
+    let mut chance = Chance::new(seed ^ INTERRUPTIONS);
+    let mut at = chance.seconds(60, 900);
+    while at + Duration::from_secs(4500 + 300) < plan.length {
+        let lasts = chance.seconds(1, 250);
+        let watcher = chance.below(layout.posts.len());
+        let (begins, ends) = if chance.one_in(2) {
+            (
+                Disturbance::Still(watcher, lasts),
+                Disturbance::Still(watcher, Duration::ZERO),
+            )
+        } else {
+            // Only a start asks for threads.
+            let start = Disturbance::Watcher(watcher, Life::Start);
+            plan.events.push((at + Duration::from_millis(1), start));
+            let threads = chance.below(layout.entries.len());
+            (
+                Disturbance::Threads(watcher, threads),
+                Disturbance::Threads(watcher, usize::MAX),
+            )
+        };
+        plan.events.push((at, begins));
+        plan.events.push((at + lasts, ends));
+        at += lasts + chance.seconds(20, 2000);
     }
 }
 

@@ -57,6 +57,7 @@ pub const ALL: &[Property] = properties![
     drains::nobody_is_left_on_a_backend_that_is_down_and_has_failed,
     healing::when_all_is_well_again_nothing_is_left_to_do_or_to_say,
     healing::when_all_is_well_again_it_is_shown_so,
+    healing::whatever_was_said_to_be_amiss_is_said_to_be_over,
 ];
 
 fn breach(at: Instant, text: impl Into<String>) -> Judgement {

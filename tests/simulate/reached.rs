@@ -151,7 +151,6 @@ pub fn all() -> impl Iterator<Item = &'static str> {
 
 /// What no day reaches, and why.
 pub const OUT_OF_REACH: &[(&str, &str)] = &[
-    ("input: worker not started", "scene: threads run out"),
     ("input: worker ended", "scene: a thread dies"),
     ("input: lists not opened", "scene: threads run out"),
     ("input: lists ended", "scene: a thread dies"),
@@ -166,7 +165,6 @@ pub const OUT_OF_REACH: &[(&str, &str)] = &[
         "output: end",
         "a stopped monitor is one that is killed, and says no more",
     ),
-    ("output: stop worker", "scene: a backend leaves"),
     ("reply: not found", "scene: a backend leaves"),
     (
         "reply: not sent",

@@ -80,6 +80,10 @@ pub(super) fn of(failure: &Failure) -> Advice {
             "STARTTLS is required, and the server does not offer it",
             "ssl on the backend, or --starttls",
         ),
+        Fault::PasswordWithheld(_) => advice(
+            "require_tls asks for verified TLS, and other settings of the monitor leave no way to it",
+            "ssl_verify (-v), --starttls, or a port with TLS from the start",
+        ),
         Fault::CertificateRefused(_) => advice(
             "the certificate is not trusted, has expired or bears another name",
             "the certificate (ssl_cert on the backend), --ca-file and --tls-name",

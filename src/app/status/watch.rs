@@ -16,8 +16,9 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use super::screen::{Screen, ScreenError, Size};
-use crate::app::reading::{self, Freshness};
+use crate::app::reading;
 use crate::report::document::Document;
+use crate::report::freshness::Freshness;
 use crate::report::table::{self, Explain, View};
 use crate::report::terminal::{Line, Paint};
 
@@ -195,10 +196,7 @@ impl Watch {
         }
         self.view.now = reading::now();
         self.view.freshness = match &self.document {
-            Ok(document) => {
-                let is_running = reading::is_running(document.poolmon.pid);
-                reading::freshness(document, self.view.now, is_running)
-            }
+            Ok(document) => reading::freshness(document, self.view.now),
             Err(_) => Freshness::Fresh,
         };
     }

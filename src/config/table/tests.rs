@@ -86,6 +86,8 @@ fn each_default_shown_is_what_an_empty_file_means() {
 pub(crate) fn another(choice: &Choice, default: &str) -> &'static str {
     let key = choice.key.as_ref().map_or("", |key| key.name);
     match (choice.kind, key) {
+        (_, "pool") => "haproxy",
+        (_, "haproxy_proxies") => "imap,lmtp",
         (_, "max_moves") => "7",
         (_, "restore") if default == "own" => "any",
         (_, "restore") => "own",
@@ -104,6 +106,7 @@ pub(crate) fn another(choice: &Choice, default: &str) -> &'static str {
         (Services(..), _) => "IMAP:9",
         (Path(_) | OptionalPath(_), _) => "/tmp/other",
         (PathOrNo(_), _) => "/tmp/other",
+        (OptionalUser(_), _) => "daemon",
         (OptionalName(_), _) => "mail.example.org",
         (Address(_), _) => "probe@example.org",
         (Word(..), name) => panic!("{name} has no other value here"),

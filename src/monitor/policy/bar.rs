@@ -25,7 +25,8 @@ use crate::config::settings::Brake;
 use crate::outcome::{Blame, Fault, Stage};
 use crate::schedule::Verdict;
 
-/// Whom a backend is probed as: a number, the same for the same account. It tells nothing of it.
+/// The account that a backend is probed with, as a number: the same account has the same number, which says nothing
+/// else about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Login(pub u64);
 
@@ -56,7 +57,7 @@ impl Scope {
     }
 }
 
-/// With whom a backend is compared: with all, and with those of its tag.
+/// The backends that one is compared with: all, or those of its tag.
 type Group = (Option<Tag>, Scope);
 
 /// How far the backends get, counted.

@@ -11,6 +11,7 @@ use crate::outcome::{Blame, Failure, Outcome, Stage};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Protocol;
 
+/// What the findings about one backend have left for the rules to compare.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     verdict: Option<Verdict>,
@@ -101,6 +102,7 @@ impl Reach {
 }
 
 impl Failing {
+    /// Whose fault the latest failure is; all of the series have the same blame.
     pub fn blame(&self) -> Blame {
         self.failure.fault.blame()
     }
@@ -111,22 +113,28 @@ impl Failing {
 }
 
 impl Evidence {
+    /// The last verdict of the schedule; none before the first round that settles it.
     pub fn verdict(&self) -> Option<&Verdict> {
         self.verdict.as_ref()
     }
 
+    /// Whether `Failed { service, .. }` in the verdict still names a service that is checked.
     pub fn age(&self) -> Age {
         self.age
     }
 
+    /// When the verdict became `Failed`, while it is. A failure of another blame begins anew.
     pub fn failed_since(&self) -> Option<Instant> {
         self.failed_since.map(|(_, since)| since)
     }
 
+    /// Since when no verdict has been `Failed` by a fault of the service's own; none while one is, and
+    /// before the first verdict.
     pub fn sound_since(&self) -> Option<Instant> {
         self.sound_since
     }
 
+    /// The services whose latest attempts failed, each once.
     pub fn failing(&self) -> &[Failing] {
         &self.failing
     }
@@ -266,7 +274,7 @@ impl Evidence {
         Some(round)
     }
 
-    /// Other services than before are checked, and their places are not those of before.
+    /// Other services than before are checked, so a place in the order of checking names another service.
     pub(super) fn on_other_services(&mut self) {
         self.failing.clear();
         self.reached.clear();

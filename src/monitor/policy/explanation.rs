@@ -13,6 +13,7 @@ pub struct Explanation {
     pub answers: Vec<(Rule, RuleAnswer)>,
 }
 
+/// What one rule says of the wanted action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleAnswer {
     Passes,

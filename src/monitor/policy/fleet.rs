@@ -132,6 +132,7 @@ pub struct News {
 }
 
 impl Fleet {
+    /// No list has been read: there is no backend, and the director counts as silent.
     pub fn new(rules: Rules) -> Fleet {
         Fleet {
             members: BTreeMap::new(),
@@ -180,10 +181,12 @@ impl Fleet {
         }
     }
 
+    /// None: the latest list does not have this backend.
     pub fn member(&self, address: IpAddr) -> Option<&Member> {
         self.members.get(&address)
     }
 
+    /// All backends of the latest list, in the order of their addresses.
     pub fn members(&self) -> impl Iterator<Item = (IpAddr, &Member)> {
         self.members.iter().map(move |(address, member)| {
             #[cfg(test)]
@@ -234,10 +237,13 @@ impl Fleet {
         due.count()
     }
 
+    /// What the last reading of the lists said of the ring.
     pub fn sync(&self) -> Sync {
         self.sync
     }
 
+    /// The lists were read, or could not be. While the ring is not synced, what its lists show proves
+    /// nobody's act.
     pub fn on_sync(&mut self, sync: Sync) {
         self.sync = sync;
         if sync != Sync::Synced {
@@ -256,7 +262,7 @@ impl Fleet {
         }
     }
 
-    /// Whom it is probed as from now on. It is nobody for a backend that has just been listed.
+    /// With which login the backend is probed from now on. A backend that has just been listed has none yet.
     pub fn on_login(&mut self, address: IpAddr, login: Option<Login>) {
         if let Some(member) = self.members.get_mut(&address) {
             if member.login != login {
@@ -267,8 +273,8 @@ impl Fleet {
         }
     }
 
-    /// Other services than before are checked, and their places are not those of before. The verdicts
-    /// stand; none acts before an attempt on the new services agrees with it.
+    /// Other services than before are checked, so a place in the order of checking names another service. The
+    /// verdicts stand; none acts before an attempt on the new services agrees with it.
     pub fn on_other_services(&mut self) {
         self.bar = None;
         for member in self.members.values_mut() {
@@ -328,6 +334,8 @@ impl Fleet {
         changes
     }
 
+    /// Adds a finding to the evidence of its backend. A finding about a backend that is not in the list
+    /// any more changes nothing.
     pub fn on_finding(&mut self, address: IpAddr, finding: &Finding) {
         let member = match self.members.get_mut(&address) {
             Some(member) => member,

@@ -138,7 +138,7 @@ impl Member {
         self.ownership.is_of(self.listed.state, self.listed.changed)
     }
 
-    /// Whether users are left on it for whom no drain is owed.
+    /// Whether users are left on it, and no drain is owed for them.
     pub(super) fn has_users_left(&self) -> bool {
         self.debt.is_none() && self.users.left_since().is_some()
     }

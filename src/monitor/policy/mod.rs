@@ -12,6 +12,7 @@ use std::time::Instant;
 use crate::backend::{HostState, Tag};
 use crate::config::settings::DrainMode;
 use crate::outcome::Stage;
+use crate::pool::Words;
 use crate::schedule::Verdict;
 
 use rank::Turn;
@@ -53,8 +54,11 @@ pub use ring::Sync;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Decision {
+    /// No rule holds it: the command is to be sent.
     Act(Action),
+    /// Something is wanted, and a rule holds it back.
     Hold(Hold),
+    /// What is listed is what the verdict wants, or there is no verdict.
     Nothing,
 }
 
@@ -63,12 +67,13 @@ pub enum Decision {
 pub struct Hold {
     pub action: Action,
     pub reason: Reason,
-    /// When time alone may end it; without, an event must.
+    /// When time alone may end it; `None` where an event has to.
     pub until: Option<Instant>,
     /// What would help to decide, if done at once.
     pub need: Option<Need>,
 }
 
+/// What the engine can have done so that a held action may be decided sooner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
     /// Probe these backends.
@@ -80,15 +85,25 @@ pub enum Need {
 /// The rules in the order asked, as log, status and man page call them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
+    /// One command a backend at a time, and the list has to show what the last one did.
     Settle,
+    /// The verdict has to be younger than the listed state.
     Fresh,
+    /// The ring has to be synced.
     Ring,
+    /// `--restore=own`: only downs of this monitor's are undone.
     Ownership,
+    /// A backend that monitors see differently, or that goes down again and again, stays as it is for a time.
     Hold,
+    /// Enough other backends get further at the check that failed.
     Bar,
+    /// Another backend of the tag is up and healthy enough for the users.
     Refuge,
+    /// The operator's limits: `--max-down`, `--down-delay`, dovemon's `delayed_down_limit`.
     Brake,
+    /// Users are moved at most once for a down, and first by the one who sent it.
     Drain,
+    /// Monitors of directors that stand before ours in the ring act first.
     Rank,
 }
 
@@ -109,7 +124,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Why an action is held back.
+/// Why an action is held back. A `service` is its place in the order of checking, from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// A command of ours for this backend has not been answered yet.
@@ -118,7 +133,7 @@ pub enum Reason {
     NotListedYet,
     /// The director did not do it; the pause before the next try grows.
     SetBack,
-    /// Too few others get further at this check.
+    /// The fault is a shared one, and too few others get further at this check.
     Shared {
         service: usize,
         stage: Stage,
@@ -163,11 +178,12 @@ pub enum Reason {
     DrainPause,
     /// Whoever took it down may still move its users.
     OthersDrain,
-    /// Others, whose directors stand first in the ring, may move first.
+    /// Monitors of directors that stand before ours in the ring may act first.
     Turn,
 }
 
 impl Reason {
+    /// The rule that gives this reason.
     pub fn rule(&self) -> Rule {
         match self {
             Reason::InFlight | Reason::NotListedYet | Reason::SetBack => Rule::Settle,
@@ -182,6 +198,18 @@ impl Reason {
             Reason::DownDelay | Reason::DownDelayLimit | Reason::MaxDown(_) => Rule::Brake,
             Reason::DrainPause | Reason::OthersDrain => Rule::Drain,
             Reason::Turn => Rule::Rank,
+        }
+    }
+}
+
+impl Reason {
+    /// In the words for this kind of pool.
+    pub fn in_words(&self, pool: &Words) -> String {
+        match self {
+            Reason::SetBack => format!("{} did not do it; trying again later", pool.subject),
+            Reason::Silent => format!("{} does not answer", pool.subject),
+            Reason::Turn => pool.turn.to_owned(),
+            other => other.to_string(),
         }
     }
 }
@@ -248,6 +276,7 @@ impl Reason {
     }
 }
 
+/// As it is said of a director.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

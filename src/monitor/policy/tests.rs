@@ -420,3 +420,11 @@ fn no_list_of_events_breaks_the_rules() {
         assert!(acts > 5, "the events must lead somewhere: {acts}");
     }
 }
+
+#[test]
+fn the_rules_are_asked_in_the_order_in_which_they_are_named() {
+    let asked = super::RULES.iter().flat_map(|row| row.rules);
+    let asked: Vec<usize> = asked.map(|rule| *rule as usize).collect();
+    let named: Vec<usize> = (0..=Rule::Rank as usize).collect();
+    assert_eq!(asked, named);
+}

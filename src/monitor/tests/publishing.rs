@@ -166,6 +166,7 @@ fn with_many_backends_it_is_written_more_rarely() {
             place: Place::default(),
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
+            particulars: crate::pool::Particulars::None,
         };
         bench.tell(Input::Lists {
             connection: 1,

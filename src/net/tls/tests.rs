@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use openssl::ssl::{SslAcceptor, SslVersion};
 
 use super::*;
-use crate::config::settings::StartTls;
+use crate::config::settings::{PasswordOver, StartTls};
 use crate::config::trust::Verify;
 use crate::net::stage::{self, Authority, Folder, Server, Validity};
 use crate::outcome::Blame;
@@ -34,7 +34,13 @@ fn connect(server: &Server, timeout: Duration) -> DeadlineStream {
 
 /// The authorities of a bundle beside the system's.
 fn trusting(ca_file: Option<PathBuf>) -> Tls {
-    let certificates = Certificates::new(Verify::On, None, ca_file, StartTls::Offered);
+    let certificates = Certificates::new(
+        Verify::On,
+        None,
+        ca_file,
+        StartTls::Offered,
+        PasswordOver::Any,
+    );
     Tls::new(&certificates).unwrap()
 }
 
@@ -148,7 +154,13 @@ fn a_bundle_that_is_missing_empty_or_broken_is_refused_by_name() {
         if let Some(text) = text {
             fs::write(&path, text).unwrap();
         }
-        let certificates = Certificates::new(Verify::On, None, Some(path), StartTls::Offered);
+        let certificates = Certificates::new(
+            Verify::On,
+            None,
+            Some(path),
+            StartTls::Offered,
+            PasswordOver::Any,
+        );
         let error = Tls::new(&certificates).unwrap_err().to_string();
         assert!(error.contains(name), "{error}");
         assert!(error.contains(expected), "{error}");
@@ -164,6 +176,7 @@ fn a_configured_name_that_would_not_be_checked_is_refused() {
             name,
             None,
             StartTls::Offered,
+            PasswordOver::Any,
         ))
     };
     for name in ["mail.example", "192.0.2.1", "2001:db8::1"] {
@@ -548,7 +561,13 @@ fn a_fifo_in_a_bundles_place_is_refused_at_once() {
     let path = folder.path("fifo.pem");
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
     for place in [path, folder.path("")] {
-        let certificates = Certificates::new(Verify::On, None, Some(place), StartTls::Offered);
+        let certificates = Certificates::new(
+            Verify::On,
+            None,
+            Some(place),
+            StartTls::Offered,
+            PasswordOver::Any,
+        );
         let error = Tls::new(&certificates).unwrap_err().to_string();
         assert!(error.ends_with("expected a regular file"), "{error}");
     }

@@ -109,6 +109,7 @@ pub fn patience(change: &Change, users: u64) -> Duration {
     RING_PATIENCE.saturating_add(KICK_DELAY.saturating_mul(batches))
 }
 
+/// What the director lists once it has carried the command out.
 pub fn effect(change: &Change) -> Effect {
     match *change {
         Change::HostDown(_) => Effect::State(HostState::Down),
@@ -125,6 +126,7 @@ mod tests {
 
     use super::*;
     use crate::pool::director::error::{DirectorError, DirectorFault, DirectorStage};
+    use crate::pool::Owner;
 
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 
@@ -136,6 +138,7 @@ mod tests {
                 limit: MoveLimit::All,
             },
             vhosts_before: None,
+            owner: Owner::Us,
         }
     }
 

@@ -3,22 +3,18 @@
 //! Every call blocks until its deadline at the latest; the threads in `pool/link.rs` and `pool/watch.rs` make them.
 //! No thread is started here, no meaning given to a reply, and no command tried twice.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::ops::Range;
-use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-use nix::errno::Errno;
-use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::error::{DirectorError, DirectorFault, DirectorStage};
 use super::reading::Lists;
 use super::socket_file::SocketFile;
 use super::wire::{self, Change, HostListParser, ListParser, RingParser};
+use crate::pool::unix::{self, Unconnected};
 use crate::pool::Reply;
 use crate::quote::Quote;
 
@@ -65,9 +61,9 @@ impl Standing {
         let fault = match SocketFile::at(&self.connection.socket) {
             Ok(file) if file == self.file => return Ok(()),
             Ok(_) => DirectorFault::Changed,
-            Err(error) => match unconnected(&self.connection.socket, error) {
-                DirectorFault::NotThere => DirectorFault::Gone,
-                fault => fault,
+            Err(error) => match Unconnected::of(&self.connection.socket, error) {
+                Unconnected::NotThere => DirectorFault::Gone,
+                cause => cause.into(),
             },
         };
         Err(self.connection.error(DirectorStage::SocketFile, fault))
@@ -114,10 +110,10 @@ impl Connection {
     const BUFFER: usize = 64 * 1024;
 
     fn open(socket: &Path, deadline: Instant) -> Result<Connection, DirectorError> {
-        let stream = connect(socket, deadline).map_err(|fault| DirectorError {
+        let stream = unix::connect(socket, deadline).map_err(|cause| DirectorError {
             socket: socket.to_owned(),
             stage: DirectorStage::Connect,
-            fault,
+            fault: cause.into(),
         })?;
         let mut connection = Connection {
             socket: socket.to_owned(),
@@ -260,48 +256,9 @@ impl Connection {
     }
 }
 
-fn connect(path: &Path, deadline: Instant) -> Result<UnixStream, DirectorFault> {
-    let address = SockAddr::unix(path)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    loop {
-        // While the director's backlog is full, connect waits as long as a write would. It cannot
-        // be waited for without blocking: then it only says EAGAIN.
-        socket.set_write_timeout(Some(left(deadline)?))?;
-        match socket.connect(&address) {
-            Ok(()) => return Ok(socket.into()),
-            // Not restarted by the kernel, because a time-out is set.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(unconnected(path, error)),
-        }
-    }
-}
-
-fn unconnected(path: &Path, error: io::Error) -> DirectorFault {
-    let is = |errno: Errno| error.raw_os_error() == Some(errno as i32);
-    if is(Errno::ENOENT) || is(Errno::ENOTDIR) {
-        // Where a part of the path is no folder there is no such socket either.
-        DirectorFault::NotThere
-    } else if is(Errno::EPROTOTYPE) {
-        DirectorFault::WrongType
-    } else if is(Errno::ECONNREFUSED) {
-        // A file that is no socket refuses, too.
-        match fs::metadata(path) {
-            Ok(file) if !file.file_type().is_socket() => DirectorFault::NotASocket,
-            _ => DirectorFault::Refused,
-        }
-    } else {
-        error.into()
-    }
-}
-
 /// The time left, for a socket's time-out.
 fn left(deadline: Instant) -> Result<Duration, DirectorFault> {
-    // Socket time-outs know microseconds, and take zero for "for ever".
-    const SHORTEST: Duration = Duration::from_millis(1);
-    match deadline.checked_duration_since(Instant::now()) {
-        Some(left) if left > Duration::ZERO => Ok(left.max(SHORTEST)),
-        _ => Err(DirectorFault::TimedOut),
-    }
+    unix::left(deadline).ok_or(DirectorFault::TimedOut)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use nix::unistd::geteuid;
 
 use super::wire::ListError;
+use crate::pool::unix::Unconnected;
 use crate::pool::{Access, Loss, PoolError, Stage};
 use crate::quote::Quote;
 
@@ -78,6 +79,20 @@ pub enum DirectorFault {
     /// Text behind the end of an answer: whose answer is whose cannot be told any more.
     Unasked(Quote),
     Io(io::Error),
+}
+
+impl From<Unconnected> for DirectorFault {
+    fn from(cause: Unconnected) -> DirectorFault {
+        match cause {
+            Unconnected::NotThere => DirectorFault::NotThere,
+            Unconnected::Refused => DirectorFault::Refused,
+            Unconnected::NotASocket => DirectorFault::NotASocket,
+            Unconnected::WrongType => DirectorFault::WrongType,
+            Unconnected::Denied => DirectorFault::Denied,
+            Unconnected::TimedOut => DirectorFault::TimedOut,
+            Unconnected::Io(error) => error.into(),
+        }
+    }
 }
 
 impl From<io::Error> for DirectorFault {

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use super::wire::{HostList, Ring, RingState};
-use crate::pool::{Place, Readiness, Reading};
+use crate::pool::{Particulars, Place, Readiness, Reading};
 
 /// What the director showed at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ impl From<Lists> for Reading {
             members: hosts.backends,
             acts: hosts.acts,
             malformed: hosts.malformed.and(ring.malformed),
+            particulars: Particulars::None,
         }
     }
 }

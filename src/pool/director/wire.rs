@@ -103,6 +103,7 @@ pub enum Change {
 }
 
 impl Change {
+    /// The backend in the command's first argument.
     pub fn address(&self) -> IpAddr {
         match *self {
             Change::HostDown(address)

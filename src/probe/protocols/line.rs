@@ -128,6 +128,7 @@ pub struct Lines<'s> {
 }
 
 impl<'s> Lines<'s> {
+    /// At the start of an attempt: the server may send `MOST_TEXT` bytes.
     pub fn new(stream: &'s mut dyn Duplex) -> Lines<'s> {
         Lines::resume(stream, Budget { left: MOST_TEXT })
     }
@@ -149,6 +150,7 @@ impl<'s> Lines<'s> {
         }
     }
 
+    /// Has all that is said and heard from now on told to this observer too.
     pub fn observed_by(self, observer: &'s mut dyn Observer) -> Lines<'s> {
         Lines {
             observer: Some(observer),
@@ -268,6 +270,7 @@ impl<'s> Lines<'s> {
         self.talk = Talk::Over;
     }
 
+    /// `end` was called.
     pub fn are_over(&self) -> bool {
         self.talk == Talk::Over
     }

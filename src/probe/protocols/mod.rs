@@ -6,8 +6,8 @@
 
 mod any_line;
 mod imap;
-pub mod line;
-pub mod lmtp;
+pub(crate) mod line;
+pub(crate) mod lmtp;
 mod message;
 mod pop3;
 mod repeats;
@@ -24,7 +24,8 @@ pub use self::repeats::Repeats;
 use self::table::Protocol;
 use crate::account::{Account, Envelope};
 use crate::config::settings::{Auth, StartTls, Steps};
-use crate::outcome::{Failure, Fault, Pass, Stage};
+use crate::config::trust::PasswordNeeds;
+use crate::outcome::{Failure, Fault, Pass, Stage, Withheld};
 use crate::probe::protocols::line::Lines;
 use crate::probe::protocols::token::Token;
 use crate::quote::Quote;
@@ -44,6 +45,8 @@ pub struct Check<'a> {
     pub auth: Auth,
     pub envelope: &'a Envelope,
     pub starttls: StartTls,
+    /// What the password needs; `Nothing` without an account.
+    pub password_needs: PasswordNeeds,
     pub work: Work,
     /// The mark of this attempt's test messages.
     pub token: &'a Token,
@@ -114,15 +117,28 @@ impl Entry {
 impl Check<'_> {
     /// What has to come before something worth hiding, on a server that offers STARTTLS or not.
     fn way(&self, offers_tls: bool) -> Result<Way, Failure> {
+        let needs_tls = match self.password_needs {
+            PasswordNeeds::Nothing => false,
+            PasswordNeeds::Tls => true,
+            PasswordNeeds::VerifiedTlsThatIsOff => {
+                return Err(withheld(Withheld::CertificateUnchecked))
+            }
+        };
         match (self.channel, self.starttls, offers_tls) {
-            (Channel::Encrypted, _, _) | (_, StartTls::Never, _) => Ok(Way::Clear),
+            (Channel::Encrypted, _, _) => Ok(Way::Clear),
+            (_, StartTls::Never, _) if needs_tls => Err(withheld(Withheld::NoStartTls)),
+            (_, StartTls::Never, _) => Ok(Way::Clear),
             (Channel::Clear, _, true) => Ok(Way::StartTls),
-            (Channel::Clear, StartTls::Offered, false) => Ok(Way::Clear),
-            (Channel::Clear, StartTls::Required, false) => {
+            (Channel::Clear, StartTls::Offered, false) if !needs_tls => Ok(Way::Clear),
+            (Channel::Clear, StartTls::Offered | StartTls::Required, false) => {
                 Err(Failure::new(Stage::StartTls, Fault::StartTlsMissing))
             }
         }
     }
+}
+
+fn withheld(why: Withheld) -> Failure {
+    Failure::new(Stage::Login, Fault::PasswordWithheld(why))
 }
 
 /// How far [`begin`] came.
@@ -176,6 +192,7 @@ fn take_leave(protocol: Protocol, lines: &mut Lines<'_>, failure: Option<&Failur
             failure.fault,
             Fault::Unavailable(_)
                 | Fault::StartTlsMissing
+                | Fault::PasswordWithheld(_)
                 | Fault::CredentialsRefused(_)
                 | Fault::SaslPlainMissing
                 | Fault::MaildropInUse(_)

@@ -27,6 +27,8 @@ impl Repeats {
         })
     }
 
+    /// Whether this text of the server's holds the password or enough to work it out, so that it must not
+    /// be shown.
     pub fn are_in(&self, text: &[u8]) -> bool {
         let mut lines = self.password.split(|byte| matches!(byte, b'\r' | b'\n'));
         lines.any(|line| contains_ignoring_case(text, line)) || self.is_response_in(text)

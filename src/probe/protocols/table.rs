@@ -28,6 +28,7 @@ macro_rules! protocols {
             /// All, in the order of the table.
             pub const ALL: &'static [Protocol] = &[$(Protocol::$name,)*];
 
+            /// What this protocol can do and how it is spoken.
             pub fn row(self) -> &'static Row {
                 match self {
                     $(Protocol::$name => &$row,)*
@@ -90,6 +91,7 @@ pub struct UseOfStartTls {
 }
 
 impl UseOfStartTls {
+    /// A connection that began in clear stays so.
     pub const NEVER: UseOfStartTls = UseOfStartTls {
         hides: Hides::Nothing,
         is_checked_by_default: false,
@@ -113,6 +115,7 @@ pub enum PartInDelivery {
     Collects,
 }
 
+/// Says that the monitor is leaving and reads the reply, so that the server logs no broken connection.
 pub type TakeLeave = fn(&mut Lines<'_>) -> Result<(), Fault>;
 
 /// How a protocol is spoken.
@@ -143,6 +146,16 @@ impl Protocol {
         };
         let mut by_name = Protocol::by_name();
         by_name.find(is_implied).unwrap_or(Protocol::AnyLine)
+    }
+
+    /// What is usually spoken at a port, and whether TLS comes first there.
+    pub fn usually_at(number: u16) -> Option<(Protocol, bool)> {
+        let mut protocols = Protocol::by_name().filter_map(|protocol| {
+            let ports = protocol.row().ports?;
+            let is_usual = [ports.plain, ports.tls].contains(&number);
+            is_usual.then_some((protocol, ports.plain != number))
+        });
+        protocols.next()
     }
 
     /// The names that can be asked for, for a sentence: `IMAP, POP3, LMTP, SIEVE or SUBMISSION`.

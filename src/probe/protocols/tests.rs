@@ -1,6 +1,7 @@
 //! Replays the transcripts of `tests/data/dialogues`, and scenes made here, and feeds junk.
 
 mod flip;
+mod passwords;
 mod play;
 
 use std::fs;
@@ -9,7 +10,7 @@ use std::path::Path;
 
 use self::play::{talk, Cut, Manner, Notes, Scene, Step};
 use super::line::MOST_TEXT;
-use super::table::UseOfStartTls;
+use super::table::{Hides, UseOfStartTls};
 use super::token::Purpose;
 use super::*;
 use crate::account::Secret;
@@ -526,6 +527,7 @@ fn junk_neither_panics_nor_keeps_a_dialogue_for_ever() {
                 auth: [Auth::Login, Auth::SaslPlain][seed as usize % 2],
                 envelope: &envelope,
                 starttls: StartTls::Offered,
+                password_needs: PasswordNeeds::Nothing,
                 work: works[seed as usize % works.len()],
                 token: &token,
                 milestone: &|_| {},

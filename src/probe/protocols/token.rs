@@ -94,10 +94,13 @@ impl Token {
         self == other || is_past_step || is_leftover
     }
 
+    /// When the attempt was made: since 1970, in whole seconds of the wall clock of the machine that made
+    /// it.
     pub fn at(&self) -> Duration {
         self.at
     }
 
+    /// The machine that made the attempt, cut to 64 characters.
     pub fn host(&self) -> &str {
         &self.host
     }

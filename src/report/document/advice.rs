@@ -4,9 +4,63 @@ use std::net::IpAddr;
 
 use crate::monitor::policy::Reason;
 use crate::monitor::what_to_check;
+use crate::pool::{ByHand, Words};
 
 /// About this backend's action.
-pub(super) fn advice(reason: &Reason, address: IpAddr) -> String {
+pub(super) fn advice(reason: &Reason, address: IpAddr, pool: &Words) -> String {
+    let of_haproxy = match pool.by_hand {
+        ByHand::Doveadm => None,
+        ByHand::StatsSocket => of_haproxy(reason, address),
+    };
+    of_haproxy.unwrap_or_else(|| general(reason, address))
+}
+
+/// Where HAProxy asks for other words.
+fn of_haproxy(reason: &Reason, address: IpAddr) -> Option<String> {
+    const READY: &str = "set its servers to state ready on HAProxy's stats socket";
+    Some(match reason {
+        Reason::InFlight => {
+            "nothing: HAProxy has a few seconds to answer, and the command is tried again if it does \
+             not"
+            .to_owned()
+        }
+        Reason::SetBack => {
+            "see what HAProxy answered to the last commands, and its log; the command is tried again \
+             by itself"
+                .to_owned()
+        }
+        Reason::Silent => {
+            "is HAProxy running, and does its stats socket answer? see its log".to_owned()
+        }
+        Reason::NotOurs { .. } => {
+            format!("find out who took it down and why; to bring it up: {READY}")
+        }
+        Reason::Contested { .. } => {
+            format!("find out who takes it down; to bring it up at once: {READY}")
+        }
+        Reason::Unsteady => {
+            format!("see in its log why it fails again and again; to bring it up at once: {READY}")
+        }
+        Reason::NoRefuge(_) => format!(
+            "is this monitor cut off? poolmon check {address} shows how far it gets; if not, repair one \
+             server of these sections, or set ready what is held there"
+        ),
+        Reason::DownDelay => {
+            "nothing: it is taken down when --down-delay is over; to do so at once: set its servers to \
+             state maint on HAProxy's stats socket"
+                .to_owned()
+        }
+        Reason::DrainPause => {
+            "nothing: its sessions are ended again when the pause is over; the last commands show what \
+             HAProxy answered"
+                .to_owned()
+        }
+        Reason::Turn => "nothing: HAProxy's list is read once more, and then it is done".to_owned(),
+        _ => return None,
+    })
+}
+
+fn general(reason: &Reason, address: IpAddr) -> String {
     match reason {
         Reason::InFlight => {
             "nothing: the director has up to a minute to answer, and the command is tried again if it \
@@ -80,6 +134,7 @@ pub(super) fn advice(reason: &Reason, address: IpAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pool::Access;
 
     /// Programs that a person would start.
     const COMMANDS: [&str; 2] = ["doveadm ", "poolmon "];
@@ -87,9 +142,47 @@ mod tests {
     #[test]
     fn every_reason_has_advice_with_two_commands_at_most() {
         let address: IpAddr = [192, 0, 2, 7].into();
+        for access in [director(), haproxy()] {
+            each_has_advice(address, access.words());
+        }
+    }
+
+    fn director() -> Access {
+        Access::Director {
+            socket: "/admin".into(),
+        }
+    }
+
+    fn haproxy() -> Access {
+        Access::HaProxy {
+            socket: "/admin".into(),
+            watched: crate::pool::haproxy::reading::Watched::Ports(Vec::new()),
+        }
+    }
+
+    #[test]
+    fn advice_on_haproxy_speaks_of_no_director() {
+        let address: IpAddr = [192, 0, 2, 7].into();
+        for reason in Reason::one_of_each() {
+            // HAProxy has no ring.
+            if reason == Reason::RingUnsynced {
+                continue;
+            }
+            let words = haproxy();
+            let text = advice(&reason, address, words.words());
+            assert!(
+                !text.contains("director") && !text.contains("doveadm"),
+                "{text}"
+            );
+            let reason = reason.in_words(words.words());
+            assert!(!reason.contains("director"), "{reason}");
+        }
+    }
+
+    fn each_has_advice(address: IpAddr, pool: &Words) {
         let mut texts = std::collections::BTreeSet::new();
         for reason in Reason::one_of_each() {
-            let text = advice(&reason, address);
+            let text = advice(&reason, address, pool);
             let commands: usize = COMMANDS
                 .iter()
                 .map(|command| text.matches(command).count())
@@ -106,7 +199,7 @@ mod tests {
     #[test]
     fn advice_names_the_backend_that_it_is_about() {
         let address: IpAddr = [192, 0, 2, 7].into();
-        let text = advice(&Reason::Unsteady, address);
+        let text = advice(&Reason::Unsteady, address, director().words());
         assert!(text.ends_with("doveadm director up 192.0.2.7"), "{text}");
     }
 }

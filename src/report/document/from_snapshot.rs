@@ -15,6 +15,7 @@ use crate::monitor::snapshot::{
     WholeAttempt,
 };
 use crate::outcome::{self, Outcome};
+use crate::pool::Words;
 use crate::{hook, logging};
 
 /// Who writes, as far as the engine does not know it.
@@ -37,7 +38,7 @@ pub(crate) fn document(snapshot: &Snapshot, of: &Writer, taken: SystemTime) -> D
         backends: snapshot
             .backends
             .iter()
-            .map(|view| backend(&clock, view))
+            .map(|view| backend(&clock, snapshot.director.words, view))
             .collect(),
         alarms: snapshot
             .alarms
@@ -147,7 +148,14 @@ fn director(clock: &Clock, view: &DirectorView) -> Director {
         since: clock.ago(view.sync_for),
         position: view.place.position,
         members: view.place.members,
-        error: view.error.clone(),
+        error: view.error.as_deref().map(|error| {
+            // The socket is a field of its own.
+            let of_this_one = format!("director {}: ", view.socket);
+            error
+                .strip_prefix(&*of_this_one)
+                .unwrap_or(error)
+                .to_owned()
+        }),
     }
 }
 
@@ -164,7 +172,7 @@ fn tag(view: &TagView) -> Tag {
     }
 }
 
-fn backend(clock: &Clock, view: &BackendView) -> Backend {
+fn backend(clock: &Clock, pool: &Words, view: &BackendView) -> Backend {
     let listed = &view.listed;
     let (last, next) = match view.checks {
         Checks::LeftAlone | Checks::NoThread => (None, None),
@@ -206,7 +214,7 @@ fn backend(clock: &Clock, view: &BackendView) -> Backend {
         wanted: view
             .wanted
             .as_ref()
-            .map(|view| wanted(clock, listed.address, view)),
+            .map(|view| wanted(clock, pool, listed.address, view)),
         services: view
             .services
             .iter()
@@ -227,7 +235,7 @@ fn backend(clock: &Clock, view: &BackendView) -> Backend {
     }
 }
 
-fn wanted(clock: &Clock, address: IpAddr, view: &WantedView) -> Wanted {
+fn wanted(clock: &Clock, pool: &Words, address: IpAddr, view: &WantedView) -> Wanted {
     let explanation = &view.explanation;
     let answers = explanation.answers.iter().map(|(rule, answer)| {
         let silent = |answer| RuleAnswer {
@@ -241,9 +249,9 @@ fn wanted(clock: &Clock, address: IpAddr, view: &WantedView) -> Wanted {
             EngineAnswer::Passes => silent(Answer::Passes),
             EngineAnswer::NotAsked => silent(Answer::NotAsked),
             EngineAnswer::Holds(hold) => RuleAnswer {
-                reason: Some(hold.reason.to_string()),
+                reason: Some(hold.reason.in_words(pool)),
                 until: view.hold_ends.map(|until| clock.ahead(until)),
-                advice: Some(advice(&hold.reason, address)),
+                advice: Some(advice(&hold.reason, address, pool)),
                 ..silent(Answer::Holds)
             },
         }

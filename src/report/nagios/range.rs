@@ -27,6 +27,16 @@ enum Unit {
 }
 
 impl Range {
+    /// `START:`.
+    pub(crate) fn alerts_below(start: f64) -> Range {
+        Range {
+            start,
+            end: f64::INFINITY,
+            alert: Alert::Outside,
+            unit: Unit::Number,
+        }
+    }
+
     /// The error says what is expected.
     pub(crate) fn parse(text: &str) -> Result<Range, String> {
         let (alert, bounds) = match text.strip_prefix('@') {
@@ -116,7 +126,7 @@ impl fmt::Display for Range {
             (start, end) if start == f64::NEG_INFINITY && end == f64::INFINITY => f.write_str("~:"),
             (start, end) if start == f64::NEG_INFINITY => write!(f, "~:{end}{percent}"),
             (start, end) if end == f64::INFINITY => write!(f, "{start}{percent}:"),
-            (start, end) if start == 0.0 => write!(f, "{end}{percent}"),
+            _ if self.start == 0.0 => write!(f, "{}{percent}", self.end),
             (start, end) => write!(f, "{start}{percent}:{end}{percent}"),
         }
     }

@@ -7,14 +7,14 @@ use crate::report::document::sample::{self, WRITTEN};
 use crate::report::document::{Alarm, Ring};
 
 fn limits() -> Limits {
-    Limits {
-        warning: None,
-        critical: None,
-        warning_cert: Range::parse("14:").unwrap(),
-        critical_cert: Range::parse("3:").unwrap(),
-        tag: None,
-        detail: Detail::Troubles,
-    }
+    Limits::usual()
+}
+
+#[test]
+fn the_usual_days_of_certificates_are_those_of_the_help() {
+    let usual = Limits::usual();
+    assert_eq!(Ok(usual.warning_cert), Range::parse("14:"));
+    assert_eq!(Ok(usual.critical_cert), Range::parse("3:"));
 }
 
 /// Three backends, all well.

@@ -2,11 +2,11 @@
 
 use super::range::Range;
 use super::{clean, with_tag, Pool, State, Trouble, DAY, LONGEST, LONGEST_LINE};
-use crate::app::reading::Freshness;
 use crate::report::document::{
     Backend, Blame, By, CheckResult, Drain, Ring, Service, State as Listed, Verdict,
 };
 use crate::report::explain;
+use crate::report::freshness::Freshness;
 use crate::report::words::lasting;
 
 /// What lasts shorter than this may be over before anybody has looked.

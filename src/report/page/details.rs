@@ -69,7 +69,7 @@ pub(super) fn change(html: &mut Html, scene: &Scene<'_>, change: &Change) {
         });
     html.markup(match change.by {
         By::Us => " by us",
-        By::Other => " by another",
+        By::Other => " by somebody else",
         By::Unknown => "",
     });
     if let Some(reason) = &change.reason {

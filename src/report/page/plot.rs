@@ -38,8 +38,8 @@ impl Axes {
         Axes {
             start: end - DAY,
             end,
-            low: f64::from(least).log10().floor() as i32,
-            high: f64::from(most).log10().ceil() as i32,
+            low: magnitude(least).floor() as i32,
+            high: magnitude(most).ceil() as i32,
             watched: document.poolmon.started,
         }
     }
@@ -48,6 +48,27 @@ impl Axes {
     fn decades(&self) -> impl Iterator<Item = i32> {
         self.low..=self.high
     }
+}
+
+/// The logarithm to base 10, finer than a pixel. The C library's would be all that the program needs of
+/// libm, and that library is a third of a megabyte in memory.
+fn magnitude(number: u32) -> f64 {
+    let mut rest = f64::from(number.max(1));
+    let mut magnitude = 0.0;
+    while rest >= 10.0 {
+        rest /= 10.0;
+        magnitude += 1.0;
+    }
+    let mut part = 1.0;
+    for _ in 0..20 {
+        rest *= rest;
+        part /= 2.0;
+        if rest >= 10.0 {
+            rest /= 10.0;
+            magnitude += part;
+        }
+    }
+    magnitude
 }
 
 /// A rectangle of an image.
@@ -75,7 +96,7 @@ impl Frame {
 
     fn y(&self, axes: &Axes, micros: u32) -> i32 {
         let decades = f64::from(axes.high - axes.low);
-        let share = (f64::from(micros.max(1)).log10() - f64::from(axes.low)) / decades;
+        let share = (magnitude(micros) - f64::from(axes.low)) / decades;
         self.bottom() - (share.clamp(0.0, 1.0) * f64::from(self.height)).round() as i32
     }
 }
@@ -438,6 +459,18 @@ fn description(axes: &Axes, backend: &Backend) -> String {
 mod tests {
     use super::*;
     use crate::report::document::{sample, By};
+
+    #[test]
+    fn magnitudes_are_logarithms() {
+        for power in 0..=9 {
+            assert_eq!(magnitude(10_u32.pow(power)), f64::from(power));
+        }
+        for number in [2, 9, 31, 99, 1_001, 52_345, 999_999, u32::MAX] {
+            let off = magnitude(number) - f64::from(number).log10();
+            assert!(off.abs() < 1e-5, "{number}: {off}");
+        }
+        assert_eq!(magnitude(0), 0.0);
+    }
 
     fn axes() -> Axes {
         Axes {

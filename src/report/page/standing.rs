@@ -171,7 +171,7 @@ pub(super) fn listed(backend: &Backend) -> &'static str {
     match (backend.listed, backend.by) {
         (State::Up, _) => "up",
         (State::Down, By::Us) => "DOWN by us",
-        (State::Down, By::Other) => "DOWN by another",
+        (State::Down, By::Other) => "DOWN by somebody else",
         (State::Down, By::Unknown) => "DOWN",
     }
 }

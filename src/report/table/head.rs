@@ -44,7 +44,9 @@ pub(super) fn lines(document: &Document, view: &View) -> Vec<Line> {
     for note in notes(document, view) {
         say((Paint::Doubtful, "note"), Paint::Plain, &note);
     }
-    if let Some(text) = document.next.as_ref().and_then(|e| next(e, document, view)) {
+    // What has stopped does nothing next.
+    let awaited = document.next.as_ref().filter(|_| stale.is_empty());
+    if let Some(text) = awaited.and_then(|event| next(event, document, view)) {
         say((Paint::Dim, "next"), Paint::Plain, &text);
     }
     if !document.tags.is_empty() {
@@ -257,6 +259,6 @@ pub(super) fn name(tag: &str) -> String {
 fn share(tag: &Tag) -> String {
     match u128::from(tag.vhosts) {
         0 => "-".to_string(),
-        all => format!("{} %", (u128::from(tag.vhosts_up) * 100 + all / 2) / all),
+        all => format!("{} %", u128::from(tag.vhosts_up) * 100 / all),
     }
 }

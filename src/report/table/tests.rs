@@ -105,6 +105,30 @@ fn what_is_stale_says_so_first() {
 }
 
 #[test]
+fn a_monitor_that_has_stopped_does_nothing_next() {
+    let document = sample::five_troubles();
+    let says_next = |view: &View| {
+        let lines = lines(&document, view);
+        lines.iter().any(|line| line.starts_with("next "))
+    };
+    assert!(says_next(&view(80)));
+    let stale = View {
+        freshness: Freshness::Old(std::time::Duration::from_secs(125)),
+        ..view(80)
+    };
+    assert!(!says_next(&stale));
+}
+
+#[test]
+fn all_of_the_capacity_but_a_little_is_not_all_as_on_the_page() {
+    let mut document = sample::five_troubles();
+    document.tags[0].vhosts_up = 1999;
+    document.tags[0].vhosts = 2000;
+    let text = lines(&document, &view(80)).join("\n");
+    assert!(text.contains(" 99 % "), "{text}");
+}
+
+#[test]
 fn of_many_only_those_that_are_not_well_are_listed() {
     let document = sample::many(250);
     check("many.140", &document, &view(140));

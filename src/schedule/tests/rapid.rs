@@ -139,7 +139,7 @@ fn a_rapid_round_without_enough_failures_starts_the_count_again() {
             _ => Reply::Passes,
         };
         assert_eq!(bench.attempt(reply).1, 0, "of that service alone");
-        assert_eq!(bench.schedule.standing, Standing::Open);
+        assert_eq!(bench.schedule.rise_and_fall.standing(), Standing::Open);
     }
     let (_, service, verdict) = bench.attempt(Reply::Passes);
     assert_eq!((service, verdict), (1, None), "not a good poll either");

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
+use super::passwords::marked;
+
 pub const IMAP: u16 = 1143;
 pub const POP3: u16 = 1110;
 pub const LMTP: u16 = 1024;
@@ -123,7 +125,7 @@ impl FakeBackend {
     /// The only password that is accepted from now on.
     pub fn set_password(&self, password: &str) {
         for port in &self.ports {
-            port.shared.state().password = password.to_string();
+            port.shared.state().password = marked(password);
         }
     }
 
@@ -169,7 +171,7 @@ impl Port {
             port,
             state: Mutex::new(State {
                 mood: Mood::Healthy,
-                password: password.to_string(),
+                password: marked(password),
                 visits: Vec::new(),
                 is_over: false,
             }),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::ring::REACTION;
 use crate::lab::monitor::{Monitor, MonitorPlan};
+use crate::lab::passwords::marked;
 use crate::lab::patience::wait_until;
 use crate::lab::place::Place;
 use crate::lab::ring::{IMAP, IMAPS};
@@ -51,5 +52,6 @@ fn dovemon(place: &Place, name: &str, socket: &Path, keys: &str, accounts: &str)
 }
 
 fn account(address: Ipv4Addr, user: &str, password: &str) -> String {
+    let password = marked(password);
     format!("{address}:\n  username: {user}\n  password: {password}\n")
 }

@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use super::files::Files;
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_pool::{FakePool, REACTION};
+use crate::lab::passwords;
 use crate::lab::patience::wait_until;
 
 /// The files of a scene without `debug`, and with `more`.
@@ -53,6 +54,7 @@ fn in_the_foreground_what_syslog_does_not_take_goes_to_standard_error() {
         heard.push_str(&String::from_utf8_lossy(&bytes[..length]));
         heard.contains(&enabled)
     });
+    passwords::assert_none("syslog", heard.as_bytes());
     assert!(!heard.contains("lost"), "{heard}");
     assert!(monitor.lines_with(&[&enabled]).is_empty());
     let told = monitor.lines_with(&["lines go to standard error"]);

@@ -15,6 +15,7 @@ use crate::lab::fake_backend::{Mood, IMAP, POP3};
 use crate::lab::fake_director::{Answer, Command};
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
 use crate::lab::monitor::Monitor;
+use crate::lab::passwords;
 use crate::lab::patience::{hold_for, wait_until};
 use crate::lab::warden::{Ward, Warden};
 
@@ -154,9 +155,9 @@ fn what_takes_a_restart_is_said_and_stays() {
         .replace("debug: True", "debug: False")
         .replace("dovemon.pid", "other.pid")
         .replace("dovemon.state", "other.state");
-    files.write_bare(&changed);
+    files.write_bare(&format!("{changed}user: daemon\n"));
     reload(&monitor);
-    for what in ["lock file", "state file", "debug"] {
+    for what in ["lock file", "state file", "debug", "user or group"] {
         assert_eq!(
             monitor.lines_with(&[what, "takes a restart"]).len(),
             1,
@@ -347,6 +348,7 @@ fn wait_for_message(socket: &UnixDatagram, priority: &str, ident: &str, text: &s
             Ok(length) => length,
             Err(_) => return false,
         };
+        passwords::assert_none("syslog", &bytes[..length]);
         let message = String::from_utf8_lossy(&bytes[..length]).into_owned();
         message.starts_with(priority) && message.contains(ident) && message.contains(text)
     });

@@ -16,6 +16,7 @@ use crate::lab::fake_backend::{Mood, IMAP};
 use crate::lab::fake_director::FakeHost;
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
 use crate::lab::monitor::{binary, MonitorPlan};
+use crate::lab::passwords::marked;
 use crate::lab::patience::{in_order, promised, wait_until};
 use crate::lab::place::Place;
 use crate::lab::tampering::{HungDisk, NoRandomNumbers};
@@ -239,7 +240,7 @@ fn hup_reads_the_credentials_again_and_keeps_the_old_ones_if_the_file_is_bad() {
     let file = plan.credentials_file();
 
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    fs::write(&file, format!("{USER}\nnew\n")).unwrap();
+    fs::write(&file, format!("{USER}\n{}\n", marked("new"))).unwrap();
     monitor.signal(Signal::SIGHUP);
     monitor.wait_for_line(&[" ERR ", "credentials"], REACTION);
     assert_no_more_changes(&pool, A_WHILE);

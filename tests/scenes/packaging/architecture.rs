@@ -1,4 +1,4 @@
-//! ARCHITECTURE.md against the sources: the files that it names are there, and so are its limits.
+//! ARCHITECTURE.md against the sources: the files that it names are there, and so are its limits and its tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,27 @@ fn every_source_that_the_map_names_exists() {
     for name in named {
         let is_there = files.iter().any(|file| file.ends_with(name));
         assert!(is_there || project(name).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn every_test_that_the_map_names_exists() {
+    let mut files = sources(&project("src"));
+    files.extend(sources(&project("tests")));
+    files.retain(|file| file.extension().map_or(false, |end| end == "rs"));
+    let sources: String = files
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let text = text_of(MAP);
+    let is_test = |word: &&str| {
+        let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        word.matches('_').count() >= 3 && word.chars().all(is_name)
+    };
+    let named: Vec<&str> = quoted(&text).filter(is_test).collect();
+    assert!(named.len() >= 9, "{named:?}");
+    for name in named {
+        assert!(sources.contains(&format!("fn {name}() {{")), "{name}");
     }
 }
 

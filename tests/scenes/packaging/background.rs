@@ -16,18 +16,19 @@ use crate::lab::command::{self, Ended};
 use crate::lab::fake_backend::{Mood, IMAP};
 use crate::lab::fake_pool::{FakePool, PASSWORD, USER};
 use crate::lab::monitor::{binary, MonitorPlan};
+use crate::lab::passwords;
 use crate::lab::patience::{promised, show_on_failure, wait_until};
 use crate::lab::warden::{Ward, Warden};
 
-struct Daemon {
-    pid: Pid,
+pub(super) struct Daemon {
+    pub(super) pid: Pid,
     _warden: Warden,
 }
 
 impl Daemon {
     /// The one whose start has just returned.
     #[track_caller]
-    fn of(lock: &Path) -> Daemon {
+    pub(super) fn of(lock: &Path) -> Daemon {
         let text = fs::read_to_string(lock).expect("a PID file");
         assert!(text.ends_with('\n'), "{text:?}");
         let pid = Pid::from_raw(text.trim().parse().expect("a PID"));
@@ -38,7 +39,7 @@ impl Daemon {
     }
 
     #[track_caller]
-    fn start(plan: &MonitorPlan) -> Daemon {
+    pub(super) fn start(plan: &MonitorPlan) -> Daemon {
         let ended = plan.run("-d", SOON);
         assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
         assert_eq!(ended.text, "");
@@ -49,13 +50,14 @@ impl Daemon {
         is_running(self.pid)
     }
 
-    fn send(&self, signal: Signal) {
+    pub(super) fn send(&self, signal: Signal) {
         kill(self.pid, signal).expect("it is there");
     }
 
     /// How long it took to end.
     #[track_caller]
-    fn stop(&self, signal: Signal) -> Duration {
+    pub(super) fn stop(&self, signal: Signal) -> Duration {
+        passwords::assert_none_in_process(self.pid.as_raw() as u32);
         let sent = Instant::now();
         self.send(signal);
         wait_until("the daemon's end", SOON, || !self.is_there());

@@ -453,7 +453,7 @@ fn bash_completes_options_their_values_and_files() {
         (&["check", "--flu"], "--flush|"),
         (
             &["-f", "--once", "--r"],
-            "--retries|--retry-delay|--rise|--restore|",
+            "--require-tls|--retries|--retry-delay|--rise|--restore|",
         ),
         (&["--flush", ""], "move|drop|none|"),
         // As bash cuts `--flush=` and `--flush=d`.
@@ -543,8 +543,43 @@ fn the_tests_that_the_promises_of_security_name_are_there() {
     for name in named {
         assert!(text.contains(&format!("fn {name}(")), "{name}");
     }
-    let promises = document.lines().filter(|line| line.starts_with("| "));
-    for promise in promises.skip(2) {
-        assert!(promise.contains('`'), "{promise}");
+    // Each table begins with its heading and a rule.
+    let lines: Vec<&str> = document.lines().collect();
+    let mut promises = 0;
+    for (place, line) in lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| line.starts_with("| "))
+    {
+        let is_rule = |line: &str| line.starts_with("| ---");
+        if is_rule(line) || is_rule(lines[place + 1]) {
+            continue;
+        }
+        promises += 1;
+        let tests = line.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(tests.starts_with('`') && tests.ends_with('`'), "{line}");
+    }
+    assert!(promises > 25, "{promises}");
+}
+
+/// Who may do harm, and what they may be after: each of them has a section with promises, each asset a row.
+#[test]
+fn the_threat_model_of_security_names_every_actor_and_every_asset() {
+    let document = text_of("SECURITY.md");
+    for actor in [
+        "A backend",
+        "The path",
+        "DNS",
+        "The director",
+        "A local user",
+        "The administrator",
+    ] {
+        let section = document.split(&format!("\n### {actor}\n")).nth(1);
+        let section = section.unwrap_or_else(|| panic!("no section {actor}"));
+        let section = section.split("\n### ").next().unwrap();
+        assert!(section.contains("\n| ---"), "{actor}");
+    }
+    for asset in ["pool", "password", "mail", "log", "host"] {
+        assert!(document.contains(&format!("\n| {asset} | ")), "{asset}");
     }
 }

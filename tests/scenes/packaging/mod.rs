@@ -10,6 +10,7 @@ mod distribution;
 mod documents;
 mod install;
 pub mod installation;
+mod privileges;
 mod red_hat_script;
 mod rotation;
 mod unit;

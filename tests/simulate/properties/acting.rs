@@ -6,7 +6,7 @@ use poolmon::backend::HostState;
 use poolmon::config::settings::Brake;
 use poolmon::monitor::policy::Action;
 
-use super::terms::{misses, reaction, runs, sees, throughout};
+use super::terms::{misses, reaction, runs, sees, stays_awake, throughout};
 use super::{breach, Judgement};
 use crate::day::Day;
 use crate::history::{Known, Times, What};
@@ -102,7 +102,9 @@ pub fn a_monitor_acts_on_what_it_has_seen_lately(day: &Day) -> Judgement {
                 };
                 let since = sent.at.checked_sub(lately).unwrap_or(day.history.start);
                 cases += 1;
-                if throughout(contrary, since.max(day.history.start), sent.at) {
+                let since = since.max(day.history.start);
+                let is_awake = throughout(stays_awake(day, watcher), since, sent.at);
+                if is_awake && throughout(contrary, since, sent.at) {
                     return breach(sent.at, format!("w{watcher} {} b{backend}", sent.action));
                 }
             }
@@ -223,5 +225,6 @@ fn only_its_login_refused(day: &Day, watcher: usize, backend: usize) -> Times {
         }
         _ => None,
     });
-    account.and(&health).and(&link).and(&shared)
+    let known = stays_awake(day, watcher);
+    account.and(&health).and(&link).and(&shared).and(known)
 }

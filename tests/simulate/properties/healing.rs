@@ -114,3 +114,77 @@ pub fn when_all_is_well_again_it_is_shown_so(day: &Day) -> Judgement {
     }
     Ok(cases)
 }
+
+/// What a line holds that says that something is amiss, again or for more backends too, and what the line
+/// holds that says that it is over.
+const BEGINS_AND_ENDS: [(&str, &[&str]); 13] = [
+    ("is up: its users cannot log in", &["is up again"]),
+    (
+        "so users would have nowhere to go",
+        &["stays up any more for lack of another one"],
+    ),
+    (
+        "none is taken down for that; check this monitor's",
+        &["no backend fails there any more for what others share"],
+    ),
+    (
+        "would be down than delayed_down_limit",
+        &["is kept up any more by delayed_down_limit"],
+    ),
+    (
+        "repair one, or allow more",
+        &["is kept up any more by --max-down"],
+    ),
+    (
+        "and this monitor did not take",
+        &["stays down any more for being somebody else's"],
+    ),
+    (
+        "but another monitor or an administrator has taken",
+        &["is left down any more for others"],
+    ),
+    // Another socket may be used before the director behind the one before answers.
+    (
+        "failover is off",
+        &["failover is on again", "is no longer used"],
+    ),
+    (
+        "the ring has not been synced",
+        &["the ring is synced again"],
+    ),
+    (
+        "its disk does not answer",
+        &["the disk of the ledger answers again"],
+    ),
+    ("no space left", &["the state file can be written again"]),
+    (
+        "cannot be checked from this machine",
+        &["no backend is kept from being checked any more by this"],
+    ),
+    ("are not watched", &["all backends are watched again"]),
+];
+
+/// The last line about it says so.
+pub fn whatever_was_said_to_be_amiss_is_said_to_be_over(day: &Day) -> Judgement {
+    let mut cases = 0;
+    for (watcher, last) in &day.ends {
+        if !last.shown.alarms.is_empty() || !last.notices.is_empty() {
+            continue;
+        }
+        for (begins, ends) in BEGINS_AND_ENDS {
+            let is_end = |line: &String| ends.iter().any(|end| line.contains(end));
+            let mut lines = last.said.iter().rev();
+            let latest = lines.find(|line| line.contains(begins) || is_end(line));
+            let line = match latest {
+                Some(line) => line,
+                None => continue,
+            };
+            cases += 1;
+            if !is_end(line) {
+                let text = format!("w{watcher} says nothing more after: {line}");
+                return breach(day.history.end, text);
+            }
+        }
+    }
+    Ok(cases)
+}

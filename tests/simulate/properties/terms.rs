@@ -60,6 +60,7 @@ pub struct Timelines {
     passes: Vec<Vec<Times>>,
     fails: Vec<Vec<Times>>,
     runs: Vec<Times>,
+    awake: Vec<Times>,
     synced: Vec<Times>,
     up: Vec<Vec<Times>>,
     down: Vec<Vec<Times>>,
@@ -83,7 +84,10 @@ impl Timelines {
             passes: seen(Sight::Passes),
             fails: seen(Sight::Fails),
             runs: (0..watchers)
-                .map(|watcher| running(history, watcher))
+                .map(|watcher| running(history, watcher).and(&awake(history, watcher)))
+                .collect(),
+            awake: (0..watchers)
+                .map(|watcher| awake(history, watcher))
                 .collect(),
             synced: (0..directors)
                 .map(|director| in_sync(history, director))
@@ -115,6 +119,17 @@ fn running(history: &History, watcher: usize) -> Times {
     })
 }
 
+/// When its main thread did not stand still, and there were threads for all backends.
+fn awake(history: &History, watcher: usize) -> Times {
+    history.times(true, |what| match what {
+        What::Disturbed(Disturbance::Still(w, time)) if *w == watcher => Some(time.is_zero()),
+        What::Disturbed(Disturbance::Threads(w, most)) if *w == watcher => {
+            Some(*most == usize::MAX)
+        }
+        _ => None,
+    })
+}
+
 fn in_sync(history: &History, director: usize) -> Times {
     history.times(true, |what| match what {
         What::Ring {
@@ -142,6 +157,11 @@ pub fn misses(day: &Day, watcher: usize, backend: usize) -> &Times {
 
 pub fn runs(day: &Day, watcher: usize) -> &Times {
     &day.times.runs[watcher]
+}
+
+/// What it did not take in or probe while it did not may still be acted on afterwards.
+pub fn stays_awake(day: &Day, watcher: usize) -> &Times {
+    &day.times.awake[watcher]
 }
 
 /// When the director answered and was synced.

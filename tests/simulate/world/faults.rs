@@ -38,7 +38,7 @@ pub enum Disturbance {
     Threads(usize, usize),
     /// The watcher's thread for this backend ends by a defect.
     WorkerDies(usize, usize),
-    /// The watcher's main thread does nothing for so long.
+    /// The watcher's main thread does nothing for so long; for no time: it has gone on.
     Still(usize, Duration),
     /// An administrator takes the backend off all lists, or puts it there anew.
     Listed(usize, bool),

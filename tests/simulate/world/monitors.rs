@@ -165,7 +165,10 @@ impl World {
                     Effect::State(HostState::Up) | Effect::Weight(_) => Action::MarkUp,
                     Effect::UsersMoved | Effect::UsersForgotten => Action::Drain,
                 };
-                let Sent::Director(change) = command;
+                let change = match command {
+                    Sent::Director(change) => change,
+                    Sent::HaProxy(change) => panic!("{change} to a director"),
+                };
                 let kind = self.ring.kind_of(&change);
                 if self.dies_now(watcher, Moment::Recorded) {
                     return;

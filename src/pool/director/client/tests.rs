@@ -9,6 +9,9 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 
+use nix::errno::Errno;
+use socket2::{Domain, SockAddr, Socket, Type};
+
 use super::DirectorFault::*;
 use super::*;
 use crate::pool::{Loss, PoolError};

@@ -39,6 +39,7 @@ impl fmt::Display for ListError {
 
 /// A list in the making. There is no way to its value but over the empty line that ends it.
 pub trait ListParser: Default {
+    /// The whole list.
     type List;
 
     /// Takes the next line, without its end; the list once the line was the empty one.
@@ -56,6 +57,8 @@ pub struct HostList {
     pub malformed: Malformed,
 }
 
+/// Parses HOST-LIST: a line a backend, of `address vhosts users tag state stamp` between tabs; directors
+/// before 2.2.19 give no state and no stamp.
 #[derive(Debug, Default)]
 pub struct HostListParser {
     list: HostList,
@@ -280,7 +283,7 @@ pub enum RingState {
     Synced,
     Handshaking,
     Syncing,
-    /// A director before 2.2.16 does not say. That is no bad news.
+    /// A director before 2.2.16 does not say whether the ring is synced. That holds nothing back.
     NotTold,
     /// Empty if the director does not list itself, or lists itself without a status.
     Unknown(Quote),
@@ -326,6 +329,7 @@ impl Ring {
     }
 }
 
+/// Parses DIRECTOR-LIST: a line a director; those before 2.2.16 give no ring status.
 #[derive(Debug, Default)]
 pub struct RingParser {
     ring: Ring,

@@ -19,10 +19,11 @@ use crate::outcome::Stage;
 pub(super) struct Scene {
     pub(super) name: String,
     pub(super) protocol: Protocol,
-    channel: Channel,
+    pub(super) channel: Channel,
     pub(super) account: Option<Account>,
     envelope: Envelope,
-    starttls: StartTls,
+    pub(super) starttls: StartTls,
+    pub(super) password_needs: PasswordNeeds,
     auth: Auth,
     work: Work,
     /// Whether the answer to QUIT is part of the result.
@@ -62,6 +63,7 @@ impl Scene {
             account: None,
             envelope: Envelope::default(),
             starttls: StartTls::Offered,
+            password_needs: PasswordNeeds::Nothing,
             auth: Auth::Login,
             work: Work::Steps(Steps::default()),
             quit_counts: false,
@@ -86,6 +88,10 @@ impl Scene {
                     })
                 }
                 ("starttls", ["require"]) => scene.starttls = StartTls::Required,
+                ("require-tls", ["yes"]) => scene.password_needs = PasswordNeeds::Tls,
+                ("require-tls", ["unverified"]) => {
+                    scene.password_needs = PasswordNeeds::VerifiedTlsThatIsOff
+                }
                 ("starttls", ["no"]) => scene.starttls = StartTls::Never,
                 ("master", [master]) => {
                     let account = scene.account.as_mut().expect("an account first");
@@ -171,6 +177,7 @@ impl Scene {
             account: self.account.as_ref(),
             envelope: &self.envelope,
             starttls: self.starttls,
+            password_needs: self.password_needs,
             auth: self.auth,
             work: self.work,
             token: &token,

@@ -17,6 +17,20 @@ fn of_the_story() -> Document {
 }
 
 #[test]
+fn a_director_s_error_does_not_repeat_its_socket() {
+    let mut view = one_taken_down().director;
+    let clock = Clock { taken: UNIX_EPOCH };
+    let mut told = |error: &str| {
+        view.error = Some(error.to_owned());
+        director(&clock, &view).error.unwrap()
+    };
+    let error = "director /var/run/dovecot/director-admin: connect: nobody listens";
+    assert_eq!(told(error), "connect: nobody listens");
+    let other = "director /other: connect: nobody listens";
+    assert_eq!(told(other), other);
+}
+
+#[test]
 fn the_monitor_and_the_director_are_told() {
     let document = of_the_story();
     assert_eq!(
@@ -186,7 +200,14 @@ fn a_held_action_has_every_rule_and_advice_where_it_is_held() {
             answer: Answer::Holds,
             reason: Some("a command is under way".to_owned()),
             until: None,
-            advice: Some(advice(&policy::Reason::InFlight, [192, 0, 2, 1].into())),
+            advice: Some(advice(
+                &policy::Reason::InFlight,
+                [192, 0, 2, 1].into(),
+                crate::pool::Access::Director {
+                    socket: "/admin".into(),
+                }
+                .words(),
+            )),
         }
     );
 }

@@ -1,0 +1,194 @@
+//! Which commands carry out an act, and whose doing a change is that HAProxy shows.
+//!
+//! HAProxy does not stamp changes: it tells since when it has sent sessions to a server or has not, and that does
+//! not move where its own check had the server down before. So a stamp is made here: the second in which a change
+//! was seen, kept for as long as HAProxy shows no later one. Pure: it is driven by the engine.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::reading::{Aside, Watched};
+use super::wire::{Answer, Process, Server, ServerName, Told};
+use crate::backend::{HostState, Listed, Stamp};
+use crate::pool::{Action, DrainMode, Effect, Order, Owner, PoolError, Reply};
+
+/// HAProxy answers within a millisecond.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// By how many seconds two readings may differ in when the same change was made.
+const BLUR: u64 = 2;
+
+/// One act on all servers of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub address: IpAddr,
+    pub told: Told,
+    /// The servers that somebody held out of service before we took the mail server down.
+    pub spared: Arc<[ServerName]>,
+}
+
+impl Change {
+    /// As HAProxy's own words have it.
+    pub fn name(&self) -> &'static str {
+        match self.told {
+            Told::Maint => "state maint",
+            Told::ShutdownSessions => "shutdown sessions",
+            Told::Ready => "state ready",
+        }
+    }
+
+    pub fn effect(&self) -> Effect {
+        match self.told {
+            Told::Maint => Effect::State(HostState::Down),
+            Told::ShutdownSessions => Effect::UsersMoved,
+            Told::Ready => Effect::State(HostState::Up),
+        }
+    }
+
+    pub fn patience(&self) -> Duration {
+        PATIENCE
+    }
+
+    /// The servers that are to be told, by what HAProxy shows at this moment. What the configuration
+    /// has disabled, what somebody has set to drain, and what is spared is never set ready.
+    pub fn servers(&self, answer: &Answer, watched: &Watched) -> Vec<ServerName> {
+        let is_meant = |server: &Server| match self.told {
+            Told::Maint => server.admin.is_ready(),
+            Told::ShutdownSessions => !server.admin.is_ready(),
+            Told::Ready => {
+                server.admin.is_maint_by_command() && !self.spared.contains(&server.name)
+            }
+        };
+        let servers = watched.servers_of(answer, self.address).into_iter();
+        let meant = servers.filter(|server| is_meant(server));
+        meant.map(|server| server.name.clone()).collect()
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name(), self.address)
+    }
+}
+
+/// What is known of this HAProxy.
+#[derive(Clone, Debug, Default)]
+pub struct Ways {
+    process: Option<Process>,
+    shown: BTreeMap<IpAddr, Shown>,
+}
+
+/// How an address was shown last.
+#[derive(Clone, Debug)]
+struct Shown {
+    state: HostState,
+    stamp: Stamp,
+    /// Those that somebody held when it was last up.
+    held: Arc<[ServerName]>,
+    /// Those that somebody held when we took it down, until it is up again.
+    spared: Option<Arc<[ServerName]>>,
+}
+
+impl Ways {
+    /// Gives each address the stamp of its last change. `remembered` is the stamp of a down that an earlier
+    /// run of this monitor has written down.
+    pub fn on_reading(
+        &mut self,
+        members: &mut [Listed],
+        aside: &Aside,
+        second: Stamp,
+        remembered: impl Fn(IpAddr) -> Option<Stamp>,
+    ) {
+        let is_other =
+            |before: Process| before.id != aside.process.id || aside.process.uptime < before.uptime;
+        let has_restarted = self.process.map(is_other);
+        self.process = Some(aside.process);
+        let mut before = std::mem::take(&mut self.shown);
+        for listed in members {
+            let address = listed.address;
+            let shown = before.remove(&address);
+            let known = match &shown {
+                Some(shown) => Some((shown.state, shown.stamp)),
+                None => remembered(address).map(|stamp| (HostState::Down, stamp)),
+            };
+            let is_forgotten = |stamp: Stamp| has_restarted.unwrap_or(aside.began >= stamp);
+            listed.changed = stamp(known, listed, is_forgotten, second);
+            let (held, spared) = match shown {
+                Some(shown) => (shown.held, shown.spared),
+                None => (Arc::from([]), None),
+            };
+            let held_now = aside.held.get(&address).cloned();
+            // Who of ours is still to be set ready is not somebody else's.
+            let is_over = |spared: &Arc<[ServerName]>| match &held_now {
+                Some(now) => now.iter().all(|name| spared.contains(name)),
+                None => false,
+            };
+            let spared = spared.filter(|spared| !is_over(spared));
+            let held = match (held_now, &spared) {
+                (Some(now), None) => now,
+                _ => held,
+            };
+            let shown = Shown {
+                state: listed.state,
+                stamp: listed.changed,
+                held,
+                spared,
+            };
+            self.shown.insert(address, shown);
+        }
+    }
+
+    /// What carries the order out. Users of what somebody else has taken out of service are left to them.
+    pub fn change(&self, order: &Order) -> Option<Change> {
+        let told = match (order.action, order.drain, order.owner) {
+            (Action::MarkDown, ..) => Told::Maint,
+            (Action::MarkUp, _, Owner::Us) => Told::Ready,
+            (Action::Drain, DrainMode::Move { .. }, Owner::Us) => Told::ShutdownSessions,
+            (Action::MarkUp | Action::Drain, ..) => return None,
+        };
+        let shown = self.shown.get(&order.address)?;
+        let spared = shown.spared.as_ref().unwrap_or(&shown.held);
+        Some(Change {
+            address: order.address,
+            told,
+            spared: Arc::clone(spared),
+        })
+    }
+
+    /// After a down, who was held before it is known for as long as it lasts.
+    pub fn on_answer(&mut self, change: &Change, _: &Result<Reply, PoolError>) {
+        if let (Told::Maint, Some(shown)) = (change.told, self.shown.get_mut(&change.address)) {
+            shown.spared = Some(Arc::clone(&change.spared));
+        }
+    }
+}
+
+/// When the state that is listed was made, as far as it can be told.
+fn stamp(
+    known: Option<(HostState, Stamp)>,
+    listed: &Listed,
+    is_forgotten: impl Fn(Stamp) -> bool,
+    second: Stamp,
+) -> Stamp {
+    let later = listed.changed;
+    match (known, listed.state) {
+        (None, _) => later,
+        // HAProxy's own check moves what it tells of a server in service. That is nobody's act.
+        (Some((HostState::Up, stamp)), HostState::Up) => stamp,
+        (Some((HostState::Down, stamp)), HostState::Down) => {
+            match later.0 > stamp.0.saturating_add(BLUR) {
+                true => later,
+                false => stamp,
+            }
+        }
+        // A process that began since knows of no command: as it would be, had nobody ever changed it.
+        (Some((HostState::Down, stamp)), HostState::Up) if is_forgotten(stamp) => Stamp(0),
+        (Some((_, stamp)), _) => later.max(second).max(stamp),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,234 @@
+use super::*;
+use crate::backend::Tag;
+use crate::pool::MoveLimit;
+
+const ANSWER: &str = include_str!("../../../../tests/data/haproxy/2.6.answer");
+
+fn address() -> IpAddr {
+    "192.0.2.7".parse().unwrap()
+}
+
+fn listed(state: HostState, changed: u64) -> Listed {
+    Listed {
+        address: address(),
+        vhosts: 1,
+        users: 0,
+        tag: Tag::new("imap"),
+        state,
+        changed: Stamp(changed),
+    }
+}
+
+fn names(names: &[&str]) -> Arc<[ServerName]> {
+    let names = names.iter().map(|name| ServerName::new("imap", name));
+    names.collect()
+}
+
+/// A HAProxy that is read again and again, and began at second 100.
+#[derive(Default)]
+struct Played {
+    ways: Ways,
+    began: Option<u64>,
+    remembered: Option<u64>,
+}
+
+impl Played {
+    /// What the stamp is for a reading in this second that shows the state, last changed at `changed`.
+    fn reads(&mut self, second: u64, state: HostState, changed: u64, held: &[&str]) -> u64 {
+        let began = self.began.unwrap_or(100);
+        let mut members = [listed(state, changed)];
+        let mut aside = Aside {
+            process: Process {
+                id: 7,
+                uptime: Duration::from_secs(second - began),
+            },
+            began: Stamp(began),
+            held: BTreeMap::new(),
+        };
+        if state == HostState::Up {
+            aside.held.insert(address(), names(held));
+        }
+        let remembered = self.remembered.map(Stamp);
+        self.ways
+            .on_reading(&mut members, &aside, Stamp(second), |_| remembered);
+        members[0].changed.0
+    }
+
+    fn change(&self, action: Action, owner: Owner) -> Option<Change> {
+        let drain = DrainMode::Move {
+            limit: MoveLimit::All,
+        };
+        self.ordered(action, owner, drain)
+    }
+
+    fn ordered(&self, action: Action, owner: Owner, drain: DrainMode) -> Option<Change> {
+        self.ways.change(&Order {
+            address: address(),
+            action,
+            drain,
+            vhosts_before: None,
+            owner,
+        })
+    }
+}
+
+use HostState::{Down, Up};
+
+#[test]
+fn a_down_is_stamped_when_it_is_seen_even_if_haproxys_check_had_the_server_down_before() {
+    let mut haproxy = Played::default();
+    assert_eq!(haproxy.reads(1000, Up, 101, &[]), 101);
+    // HAProxy's own check: nobody's act.
+    assert_eq!(haproxy.reads(1010, Up, 1009, &[]), 101);
+    assert_eq!(haproxy.reads(1020, Down, 1009, &[]), 1020);
+    // The second of the same change blurs.
+    for changed in [1008, 1009, 1021, 1022] {
+        assert_eq!(haproxy.reads(1030, Down, changed, &[]), 1020);
+    }
+    assert_eq!(haproxy.reads(1040, Up, 1038, &[]), 1040);
+    assert_eq!(haproxy.reads(1041, Up, 1041, &[]), 1040);
+}
+
+#[test]
+fn a_down_that_was_undone_and_made_again_between_two_readings_is_another_one() {
+    let mut haproxy = Played::default();
+    haproxy.reads(1000, Up, 101, &[]);
+    assert_eq!(haproxy.reads(1020, Down, 1019, &[]), 1020);
+    assert_eq!(haproxy.reads(1030, Down, 1029, &[]), 1029);
+}
+
+#[test]
+fn a_stamp_is_never_older_than_the_one_before() {
+    let mut haproxy = Played::default();
+    haproxy.reads(1000, Down, 999, &[]);
+    // The wall clock was set back.
+    haproxy.began = Some(50);
+    assert_eq!(haproxy.reads(950, Up, 949, &[]), 999);
+}
+
+#[test]
+fn what_the_state_file_remembers_is_ours_as_long_as_nothing_has_changed_since() {
+    let run = |remembered, changed| {
+        let mut haproxy = Played {
+            remembered: Some(remembered),
+            ..Played::default()
+        };
+        haproxy.reads(2000, Down, changed, &[])
+    };
+    // HAProxy's check had it down long before our down; the down itself; somebody's since.
+    assert_eq!(run(1020, 300), 1020);
+    assert_eq!(run(1020, 1021), 1020);
+    assert_eq!(run(1020, 1500), 1500);
+}
+
+#[test]
+fn what_a_new_process_shows_up_is_nobodys_act() {
+    let mut haproxy = Played::default();
+    haproxy.reads(1000, Up, 101, &[]);
+    haproxy.reads(1020, Down, 1019, &[]);
+    haproxy.began = Some(1029);
+    assert_eq!(haproxy.reads(1030, Up, 1029, &[]), 0);
+    assert_eq!(haproxy.reads(1040, Up, 1035, &[]), 0);
+    assert_eq!(haproxy.reads(1041, Down, 1035, &[]), 1041);
+    // Also for a monitor that was started meanwhile.
+    let mut later = Played {
+        began: Some(1500),
+        remembered: Some(1041),
+        ..Played::default()
+    };
+    assert_eq!(later.reads(1600, Up, 1501, &[]), 0);
+    let mut same_process = Played {
+        remembered: Some(1041),
+        ..Played::default()
+    };
+    assert_eq!(same_process.reads(1600, Up, 1300, &[]), 1600);
+}
+
+#[test]
+fn what_was_disabled_by_a_reload_is_not_ours() {
+    let mut haproxy = Played::default();
+    haproxy.reads(1000, Up, 101, &[]);
+    haproxy.reads(1020, Down, 1019, &[]);
+    haproxy.began = Some(1029);
+    assert_eq!(haproxy.reads(1030, Down, 1029, &[]), 1029);
+}
+
+#[test]
+fn users_and_servers_that_somebody_else_took_out_are_left_alone() {
+    let mut haproxy = Played::default();
+    assert_eq!(haproxy.change(Action::MarkDown, Owner::Other), None);
+    haproxy.reads(1000, Down, 101, &[]);
+    assert_eq!(haproxy.change(Action::MarkUp, Owner::Other), None);
+    assert_eq!(haproxy.change(Action::Drain, Owner::Other), None);
+    let told = |action| haproxy.change(action, Owner::Us).unwrap().told;
+    assert_eq!(told(Action::MarkDown), Told::Maint);
+    assert_eq!(told(Action::Drain), Told::ShutdownSessions);
+    assert_eq!(told(Action::MarkUp), Told::Ready);
+    // There is nothing to forget: HAProxy has no users, only sessions.
+    for drain in [DrainMode::Leave, DrainMode::Drop] {
+        assert_eq!(haproxy.ordered(Action::Drain, Owner::Us, drain), None);
+    }
+}
+
+#[test]
+fn what_somebody_held_before_our_down_stays_so_after_our_up() {
+    let mut haproxy = Played::default();
+    haproxy.reads(1000, Up, 101, &["a"]);
+    let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
+    assert_eq!(down.spared, names(&["a"]));
+    haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
+    // A reading in the midst of it shows servers of ours beside it.
+    haproxy.reads(1001, Up, 1001, &["a", "b"]);
+    let again = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
+    assert_eq!(again.spared, names(&["a"]));
+    haproxy.reads(1002, Down, 1001, &[]);
+    let up = haproxy.change(Action::MarkUp, Owner::Us).unwrap();
+    assert_eq!(up.spared, names(&["a"]));
+    // It is up again, and the operator sets ready what was held.
+    haproxy.reads(1010, Up, 1010, &["a"]);
+    haproxy.reads(1020, Up, 1020, &[]);
+    let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
+    assert_eq!(down.spared, names(&[]));
+}
+
+fn told(address: &str, told: Told, spared: &[ServerName]) -> String {
+    let change = Change {
+        address: address.parse().unwrap(),
+        told,
+        spared: spared.iter().cloned().collect(),
+    };
+    let answer = Answer::parse(ANSWER.as_bytes()).unwrap();
+    let servers = change.servers(&answer, &Watched::Ports(vec![143, 993]));
+    let servers: Vec<String> = servers.iter().map(ServerName::to_string).collect();
+    servers.join(" ")
+}
+
+#[test]
+fn a_change_concerns_those_servers_that_it_can_do_no_harm_to() {
+    assert_eq!(
+        told("127.77.0.7", Told::Maint, &[]),
+        "imap/mail1 imaps/mail1"
+    );
+    assert_eq!(told("127.77.0.7", Told::Ready, &[]), "");
+    // An operator drains one of them.
+    assert_eq!(told("127.77.0.10", Told::Maint, &[]), "imaps/spare");
+    assert_eq!(told("127.77.0.10", Told::Ready, &[]), "");
+    assert_eq!(
+        told("127.77.0.10", Told::ShutdownSessions, &[]),
+        "imap/spare"
+    );
+    assert_eq!(
+        told("127.77.0.8", Told::Ready, &[]),
+        "imap/mail2 imaps/mail2"
+    );
+    let spared = [ServerName::new("imap", "mail2")];
+    assert_eq!(told("127.77.0.8", Told::Ready, &spared), "imaps/mail2");
+    assert_eq!(
+        told("127.77.0.8", Told::ShutdownSessions, &spared),
+        "imap/mail2 imaps/mail2"
+    );
+    // The configuration has it disabled.
+    assert_eq!(told("127.77.0.9", Told::Ready, &[]), "");
+    assert_eq!(told("127.77.0.9", Told::Maint, &[]), "");
+    assert_eq!(told("192.0.2.1", Told::Maint, &[]), "");
+}

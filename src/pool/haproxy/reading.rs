@@ -1,0 +1,149 @@
+//! What HAProxy's answer says in the words of all pools: a mail server is one address, with all its servers in
+//! the watched proxies.
+//!
+//! Pure.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::wire::{Answer, Process, Server, ServerName};
+use crate::backend::{HostState, Listed, Stamp, Tag};
+use crate::pool::{Acts, Particulars, Place, Readiness, Reading};
+
+/// Which of HAProxy's proxies are watched: `listen` and `backend` sections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// Those with a server at one of these ports.
+    Ports(Vec<u16>),
+    Proxies(Vec<String>),
+}
+
+/// What only HAProxy's lists tell, for `acts::Ways`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aside {
+    pub process: Process,
+    /// When that process began.
+    pub began: Stamp,
+    /// Of each mail server that is up, the servers that somebody holds out of service all the same.
+    pub held: BTreeMap<IpAddr, Arc<[ServerName]>>,
+}
+
+impl Watched {
+    /// The servers of the watched proxies.
+    pub fn servers<'a>(&self, answer: &'a Answer) -> Vec<&'a Server> {
+        let is_watched = |proxy: &str| match self {
+            Watched::Proxies(names) => names.iter().any(|name| name == proxy),
+            Watched::Ports(ports) => {
+                let mut servers = answer.servers.iter();
+                servers.any(|server| &*server.name.proxy == proxy && ports.contains(&server.port))
+            }
+        };
+        let mut known: BTreeMap<&str, bool> = BTreeMap::new();
+        let servers = answer.servers.iter();
+        servers
+            .filter(|server| {
+                let proxy = &*server.name.proxy;
+                *known.entry(proxy).or_insert_with(|| is_watched(proxy))
+            })
+            .collect()
+    }
+
+    /// The first proxy that is asked for and has no server with an address.
+    pub fn missing(&self, answer: &Answer) -> Option<&str> {
+        let is_there = |name: &str| {
+            let mut servers = answer.servers.iter();
+            servers.any(|server| &*server.name.proxy == name)
+        };
+        match self {
+            Watched::Ports(_) => None,
+            Watched::Proxies(names) => {
+                let mut names = names.iter().map(String::as_str);
+                names.find(|name| !is_there(name))
+            }
+        }
+    }
+
+    fn by_address<'a>(&self, answer: &'a Answer) -> BTreeMap<IpAddr, Vec<&'a Server>> {
+        let mut members: BTreeMap<IpAddr, Vec<&Server>> = BTreeMap::new();
+        for server in self.servers(answer) {
+            members.entry(server.address).or_default().push(server);
+        }
+        members
+    }
+
+    /// The servers of this address.
+    pub fn servers_of<'a>(&self, answer: &'a Answer, address: IpAddr) -> Vec<&'a Server> {
+        let mut servers = self.servers(answer);
+        servers.retain(|server| server.address == address);
+        servers
+    }
+}
+
+/// What HAProxy showed: asked at `began`, and answered in this second of the wall clock at the latest.
+pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp) -> Reading {
+    let ago = |seconds: u64| Stamp(second.0.saturating_sub(seconds));
+    let by_address = watched.by_address(&answer);
+    let mut held = BTreeMap::new();
+    let mut members = Vec::with_capacity(by_address.len());
+    for (address, servers) in by_address {
+        let (ready, out): (Vec<&Server>, Vec<&Server>) =
+            servers.iter().partition(|server| server.admin.is_ready());
+        let state = match ready.is_empty() {
+            true => HostState::Down,
+            false => HostState::Up,
+        };
+        if state == HostState::Up {
+            let names = out.iter().map(|server| server.name.clone());
+            held.insert(address, names.collect());
+        }
+        let unchanged = servers.iter().map(|server| server.unchanged_for.as_secs());
+        members.push(Listed {
+            address,
+            vhosts: weight(&servers, state),
+            users: servers.iter().map(|server| server.sessions).sum(),
+            tag: tag(&servers),
+            state,
+            // HAProxy's seconds begin at another moment than ours: this is never before the change.
+            changed: Stamp(ago(unchanged.min().unwrap_or(0)).0.saturating_add(1)),
+        });
+    }
+    Reading {
+        began,
+        members,
+        // HAProxy stands alone: there is no ring, and no other monitor that moves first.
+        readiness: Readiness::Synced,
+        movers_before: 0,
+        place: Place::default(),
+        acts: Acts::UpAndDown,
+        malformed: answer.malformed,
+        particulars: Particulars::HaProxy(Aside {
+            process: answer.process,
+            began: ago(answer.process.uptime.as_secs()),
+            held,
+        }),
+    }
+}
+
+/// The smallest of its servers' weights. Zero if it would not take users in all its proxies: a server that an
+/// operator holds, or that HAProxy's own check has down, is none that another one's users could go to.
+fn weight(servers: &[&Server], state: HostState) -> u32 {
+    let takes = |server: &Server| server.is_running && server.admin.is_ready();
+    if state == HostState::Up && !servers.iter().all(|server| takes(server)) {
+        return 0;
+    }
+    let weights = servers.iter().map(|server| server.weight);
+    weights.min().unwrap_or(0)
+}
+
+/// The proxies that it serves: the users of one can only go where all of them are served.
+fn tag(servers: &[&Server]) -> Tag {
+    let mut proxies: Vec<&str> = servers.iter().map(|server| &*server.name.proxy).collect();
+    proxies.sort_unstable();
+    proxies.dedup();
+    Tag::new(proxies.join(","))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! Where passwords go: over verified TLS alone, if that is asked for.
+
+use crate::lab::authority::Authority;
+use crate::lab::fake_backend::{Mood, IMAP as FAKE_IMAP};
+use crate::lab::fake_pool::{self, FakePool, USER};
+use crate::lab::passwords::shows_password;
+use crate::lab::ring::{
+    Plaintext, Ring, RingPlan, Serves, IMAP, IMAPS, PASSWORD, POP3, POP3S, PROBE_USER, TLS_NAME,
+};
+use crate::scenes::faults::{assert_no_more_changes, A_WHILE};
+use crate::scenes::ring::{trust, REACTION};
+
+#[test]
+fn a_required_tls_is_used_on_every_port_and_nothing_else_ends_in_a_login() {
+    let ring = Ring::start(RingPlan {
+        directors: 1,
+        backends: 2,
+        plaintext: Plaintext::Allowed,
+        serves: Serves::Mail,
+    });
+    let other = Authority::make(ring.place.folder(), "other-ca");
+    let distrusted = format!("--tls-name {TLS_NAME} --ca-file {}", other.file().display());
+    let plan = ring
+        .monitor(0)
+        .flags("-t 5 --retries=0 --require-tls")
+        .credentials(PROBE_USER, PASSWORD);
+    let once = |words: &str, code: i32, expected: &str| {
+        let ended = plan.run(&format!("--once {words}"), REACTION);
+        let text = ended.text;
+        assert_eq!(ended.status.code(), Some(code), "{words}: {text}");
+        assert!(text.contains(expected), "{words}: {text}");
+    };
+    let logins = || {
+        let count = |log: String| log.matches("Login: user=").count();
+        let logs = ring.backends.iter().map(|backend| backend.dovecot.log());
+        logs.map(count).sum::<usize>()
+    };
+    let trusted = trust(&ring);
+    for port in [
+        format!("-p IMAP:{IMAP}"),
+        format!("-p POP3:{POP3}"),
+        format!("-s IMAP:{IMAPS}"),
+        format!("-s POP3:{POP3S}"),
+    ] {
+        let before = logins();
+        once(&format!("{port} {trusted}"), 0, "");
+        assert_eq!(logins(), before + 2, "{port}");
+        let before = logins();
+        once(&format!("{port} {distrusted}"), 2, "certificate refused");
+        once(&port, 2, "certificate refused");
+        once(&format!("-v 0 {port}"), 2, "login: no password sent");
+        if port.starts_with("-p") {
+            once(
+                &format!("--starttls=no {port} {trusted}"),
+                2,
+                "--starttls=no keeps this port without TLS",
+            );
+        }
+        assert_eq!(logins(), before, "{port}");
+    }
+    for backend in &ring.backends {
+        let log = backend.dovecot.log();
+        assert!(
+            !log.contains("Login: user=") || log.contains(", TLS"),
+            "{log}"
+        );
+    }
+}
+
+/// A fake backend offers no STARTTLS, as if somebody on the way had taken it out.
+#[test]
+fn where_starttls_is_stripped_no_password_is_sent_nobody_goes_down_and_the_dead_still_do() {
+    let pool = FakePool::start(3);
+    let plan = pool
+        .monitor()
+        .flag("--require-tls")
+        .credentials(USER, fake_pool::PASSWORD);
+    let monitor = plan.start();
+    pool.wait_for_visits();
+    let fault = "starttls: required, and not on offer";
+    monitor.wait_for_line(&[" ERR ", fault], REACTION);
+    assert_no_more_changes(&pool, A_WHILE);
+    assert!(pool.changes().is_empty());
+    for backend in &pool.backends {
+        for visit in backend.visits() {
+            let line = visit.line.unwrap_or_default();
+            assert!(!shows_password(line.as_bytes()), "{line}");
+        }
+    }
+    pool.backends[1].set(Mood::Refusing);
+    pool.wait_for_state(1, 'D');
+    assert_eq!(pool.director.states(), "UDU");
+}
+
+#[test]
+fn choices_that_contradict_required_tls_are_one_line_at_the_start() {
+    let pool = FakePool::start(2);
+    for (contradiction, expected) in [
+        (
+            "-v 0",
+            "-v 0 (ssl_verify: False) turns off the check of certificates",
+        ),
+        (
+            "--starttls=no",
+            "--starttls=no keeps these ports without TLS",
+        ),
+    ] {
+        let monitor = pool
+            .monitor()
+            .flags(&format!("--require-tls {contradiction}"))
+            .credentials(USER, fake_pool::PASSWORD)
+            .start();
+        let port = format!("imap:{FAKE_IMAP}: no login is possible");
+        monitor.wait_for_line(&[&port, expected], REACTION);
+        monitor.wait_for_line(&["login: no password sent"], REACTION);
+        let words = format!("--check-config --require-tls {contradiction}");
+        let checked = pool.monitor().run(&words, REACTION).success();
+        assert!(checked.contains(expected), "{checked}");
+        assert!(pool.changes().is_empty());
+    }
+    // Without an account there is no password, and nothing to contradict.
+    let monitor = pool.monitor().flags("--require-tls -v 0").start();
+    monitor.wait_for_line(&[" starts"], REACTION);
+    pool.wait_for_visits();
+    assert!(monitor.lines_with(&["no login is possible"]).is_empty());
+}
