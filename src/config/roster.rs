@@ -37,6 +37,7 @@ pub struct NumberedRoster {
 }
 
 impl Roster {
+    /// With the numbers that `number` gives to the accounts.
     pub fn numbered(&self, number: &mut dyn FnMut(&Arc<Account>) -> usize) -> NumberedRoster {
         let known = self.known.iter();
         NumberedRoster {
@@ -49,6 +50,7 @@ impl Roster {
         }
     }
 
+    /// With the account that `account` has for each number.
     pub fn from_numbered(
         numbered: &NumberedRoster,
         account: &mut dyn FnMut(usize) -> Arc<Account>,

@@ -453,7 +453,7 @@ fn bash_completes_options_their_values_and_files() {
         (&["check", "--flu"], "--flush|"),
         (
             &["-f", "--once", "--r"],
-            "--require-tls|--retries|--retry-delay|--rise|--restore|",
+            "--require-tls|--retries|--retry-delay|--rise|--restore|--record|",
         ),
         (&["--flush", ""], "move|drop|none|"),
         // As bash cuts `--flush=` and `--flush=d`.
