@@ -107,6 +107,7 @@ pub enum PoolKind {
     HaProxy,
 }
 
+/// The pool that is watched, with what only its kind needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pool {
     Director,

@@ -40,6 +40,7 @@ impl Change {
         }
     }
 
+    /// What a list shows once it has been carried out.
     pub fn effect(&self) -> Effect {
         match self.told {
             Told::Maint => Effect::State(HostState::Down),
@@ -48,6 +49,7 @@ impl Change {
         }
     }
 
+    /// How long the answer may take.
     pub fn patience(&self) -> Duration {
         PATIENCE
     }
