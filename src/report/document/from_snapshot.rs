@@ -214,7 +214,7 @@ fn backend(clock: &Clock, pool: &Words, view: &BackendView) -> Backend {
         wanted: view
             .wanted
             .as_ref()
-            .map(|view| wanted(clock, pool, listed.address, view)),
+            .map(|view| Wanted::of(view, listed.address, pool, clock.taken)),
         services: view
             .services
             .iter()
@@ -235,30 +235,39 @@ fn backend(clock: &Clock, pool: &Words, view: &BackendView) -> Backend {
     }
 }
 
-fn wanted(clock: &Clock, pool: &Words, address: IpAddr, view: &WantedView) -> Wanted {
-    let explanation = &view.explanation;
-    let answers = explanation.answers.iter().map(|(rule, answer)| {
-        let silent = |answer| RuleAnswer {
-            rule: rule.to_string(),
-            answer,
-            reason: None,
-            until: None,
-            advice: None,
-        };
-        match answer {
-            EngineAnswer::Passes => silent(Answer::Passes),
-            EngineAnswer::NotAsked => silent(Answer::NotAsked),
-            EngineAnswer::Holds(hold) => RuleAnswer {
-                reason: Some(hold.reason.in_words(pool)),
-                until: view.hold_ends.map(|until| clock.ahead(until)),
-                advice: Some(advice(&hold.reason, address, pool)),
-                ..silent(Answer::Holds)
-            },
+impl Wanted {
+    /// Of this backend, at the time of the snapshot.
+    pub(crate) fn of(
+        view: &WantedView,
+        address: IpAddr,
+        pool: &Words,
+        taken: SystemTime,
+    ) -> Wanted {
+        let clock = Clock { taken };
+        let explanation = &view.explanation;
+        let answers = explanation.answers.iter().map(|(rule, answer)| {
+            let silent = |answer| RuleAnswer {
+                rule: rule.to_string(),
+                answer,
+                reason: None,
+                until: None,
+                advice: None,
+            };
+            match answer {
+                EngineAnswer::Passes => silent(Answer::Passes),
+                EngineAnswer::NotAsked => silent(Answer::NotAsked),
+                EngineAnswer::Holds(hold) => RuleAnswer {
+                    reason: Some(hold.reason.in_words(pool)),
+                    until: view.hold_ends.map(|until| clock.ahead(until)),
+                    advice: Some(advice(&hold.reason, address, pool)),
+                    ..silent(Answer::Holds)
+                },
+            }
+        });
+        Wanted {
+            action: explanation.action.into(),
+            rules: answers.collect(),
         }
-    });
-    Wanted {
-        action: explanation.action.into(),
-        rules: answers.collect(),
     }
 }
 

@@ -1,12 +1,14 @@
 //! The texts as people see them: whole ones under tests/data/explain, a file each, and the sentence of every
 //! kind of state and every reason.
 
+use std::cmp::Ordering;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
-use crate::backend::Tag as TagName;
-use crate::monitor::policy::{Reason, Rule};
-use crate::outcome::Stage;
+use crate::monitor::policy::{self, Explanation, Hold, Reason, Rule, RuleAnswer as EngineAnswer};
+use crate::monitor::snapshot::WantedView;
+use crate::pool::Access;
 use crate::report::document::fields;
 use crate::report::document::sample::{self, WRITTEN};
 use crate::report::document::{By, Drain, Restore, Ring, RuleAnswer, Verdict, Wanted};
@@ -260,65 +262,6 @@ fn every_state_has_its_sentence() {
     is_golden("states.txt", &sentences);
 }
 
-/// One of each variant. The match has no wildcard, so that a new one cannot be forgotten.
-fn reasons() -> Vec<Reason> {
-    let address = "192.0.2.11".parse().unwrap();
-    let tag = TagName::new("archive");
-    let reasons = vec![
-        Reason::InFlight,
-        Reason::NotListedYet,
-        Reason::SetBack,
-        Reason::Stale,
-        Reason::Silent,
-        Reason::RingUnsynced,
-        Reason::NotOurs { address },
-        Reason::Contested { address },
-        Reason::Unsteady,
-        Reason::Shared {
-            service: 0,
-            stage: Stage::Login,
-        },
-        Reason::PeersAwaited {
-            service: 0,
-            stage: Stage::Login,
-        },
-        Reason::RefugeAwaited { candidate: address },
-        Reason::FailureAwaited { refuge: address },
-        Reason::NoRefuge(tag.clone()),
-        Reason::DownDelay,
-        Reason::DownDelayLimit,
-        Reason::MaxDown(tag),
-        Reason::DrainPause,
-        Reason::OthersDrain,
-        Reason::Turn,
-    ];
-    let place = |reason: &Reason| match reason {
-        Reason::InFlight => 0,
-        Reason::NotListedYet => 1,
-        Reason::SetBack => 2,
-        Reason::Stale => 3,
-        Reason::Silent => 4,
-        Reason::RingUnsynced => 5,
-        Reason::NotOurs { .. } => 6,
-        Reason::Contested { .. } => 7,
-        Reason::Unsteady => 8,
-        Reason::Shared { .. } => 9,
-        Reason::PeersAwaited { .. } => 10,
-        Reason::RefugeAwaited { .. } => 11,
-        Reason::FailureAwaited { .. } => 12,
-        Reason::NoRefuge(_) => 13,
-        Reason::DownDelay => 14,
-        Reason::DownDelayLimit => 15,
-        Reason::MaxDown(_) => 16,
-        Reason::DrainPause => 17,
-        Reason::OthersDrain => 18,
-        Reason::Turn => 19,
-    };
-    let places: Vec<usize> = reasons.iter().map(place).collect();
-    assert_eq!(places, (0..20).collect::<Vec<usize>>());
-    reasons
-}
-
 /// In the order asked.
 const RULES: [Rule; 10] = [
     Rule::Settle,
@@ -334,51 +277,65 @@ const RULES: [Rule; 10] = [
 ];
 
 /// The action that this rule holds back first of all.
-fn held_action(reason: &Reason) -> Action {
+fn held_action(reason: &Reason) -> policy::Action {
     match reason.rule() {
-        Rule::Ownership | Rule::Hold => Action::Up,
-        Rule::Drain => Action::Drain,
+        Rule::Ownership | Rule::Hold => policy::Action::MarkUp,
+        Rule::Drain => policy::Action::Drain,
         Rule::Settle
         | Rule::Fresh
         | Rule::Ring
         | Rule::Bar
         | Rule::Refuge
         | Rule::Brake
-        | Rule::Rank => Action::Down,
+        | Rule::Rank => policy::Action::MarkDown,
     }
 }
 
 #[test]
 fn every_reason_is_told_with_its_rule() {
+    let taken = UNIX_EPOCH + Duration::from_secs_f64(WRITTEN);
     let mut text = String::new();
-    for reason in reasons() {
+    for reason in Reason::one_of_each() {
         let action = held_action(&reason);
         let holding = reason.rule();
         let place = RULES.iter().position(|rule| *rule == holding).unwrap();
-        let rules = RULES.iter().enumerate().map(|(at, name)| match at {
-            at if at < place => rule(*name, Answer::Passes),
-            at if at > place => rule(*name, Answer::NotAsked),
-            _ => RuleAnswer {
-                reason: Some(reason.to_string()),
-                until: (holding == Rule::Hold).then_some(WRITTEN + 90.0),
-                ..rule(*name, Answer::Holds)
-            },
-        });
-        let wanted = Some(Wanted {
+        let hold = Hold {
             action,
-            rules: rules.collect(),
+            reason: reason.clone(),
+            until: None,
+            need: None,
+        };
+        let answers = RULES.iter().enumerate().map(|(at, name)| {
+            let answer = match at.cmp(&place) {
+                Ordering::Less => EngineAnswer::Passes,
+                Ordering::Equal => EngineAnswer::Holds(hold.clone()),
+                Ordering::Greater => EngineAnswer::NotAsked,
+            };
+            (*name, answer)
         });
+        let asked = WantedView {
+            explanation: Explanation {
+                action,
+                answers: answers.collect(),
+            },
+            hold_ends: (holding == Rule::Hold).then_some(Duration::from_secs(90)),
+        };
         let mut document = synced();
         let model = match action {
-            Action::Down => 1,
-            Action::Drain => 2,
-            Action::Up => 0,
+            policy::Action::MarkDown => 1,
+            policy::Action::Drain => 2,
+            policy::Action::MarkUp => 0,
         };
+        let address = document.backends[model].address;
+        let pool = Access::Director {
+            socket: "/run/dovecot/director-admin".into(),
+        };
+        let wanted = Some(Wanted::of(&asked, address, pool.words(), taken));
         let mut backend = Backend {
             wanted,
             ..document.backends[model].clone()
         };
-        if action == Action::Up {
+        if action == policy::Action::MarkUp {
             backend.verdict = Verdict::Healthy;
             backend.by = By::Other;
             backend.owned = false;
