@@ -120,7 +120,7 @@ impl Ways {
             listed.changed = stamp(known, listed, is_forgotten, second);
             let (held, spared) = match shown {
                 Some(shown) => (shown.held, shown.spared),
-                None => (Arc::from([]), None),
+                None => (Arc::from(Vec::new()), None),
             };
             let held_now = aside.held.get(&address).cloned();
             // Who of ours is still to be set ready is not somebody else's.
