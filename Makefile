@@ -120,6 +120,7 @@ define texts
 644 etc/man/poolmon-check.8 $(MANDIR)/man8/poolmon-check.8
 644 etc/man/poolmon-status.8 $(MANDIR)/man8/poolmon-status.8
 644 etc/man/poolmon-explain.8 $(MANDIR)/man8/poolmon-explain.8
+644 etc/man/poolmon-replay.8 $(MANDIR)/man8/poolmon-replay.8
 644 etc/man/check_poolmon.8 $(MANDIR)/man8/check_poolmon.8
 644 etc/man/poolmon.conf.5 $(MANDIR)/man5/poolmon.conf.5
 644 etc/man/poolmon-metrics.5 $(MANDIR)/man5/poolmon-metrics.5

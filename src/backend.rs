@@ -12,7 +12,7 @@ use crate::quote::Quote;
 /// The pool's name for a group of backends; users of one tag are only sent to its backends.
 ///
 /// Backends without a tag are a group, too: that of the empty name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tag(String);
 
 impl Tag {
@@ -39,7 +39,8 @@ impl fmt::Display for Tag {
 }
 
 /// Whether users are sent to a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HostState {
     Up,
     Down,
@@ -60,7 +61,7 @@ impl fmt::Display for HostState {
 pub struct Stamp(pub u64);
 
 /// One member of a pool, as it is listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
     pub address: IpAddr,
     /// The weight. Zero: an operator took the backend out of rotation, which is not `Down`.

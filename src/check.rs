@@ -55,6 +55,9 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
     for (publication, path) in settings.files.published.files() {
         lines.add(&publication.to_string(), path.display());
     }
+    if let Some(path) = &settings.files.record {
+        lines.add("recording", path.display());
+    }
     lines.0
 }
 

@@ -30,6 +30,7 @@ pub mod probe;
 pub mod program;
 pub mod quote;
 mod read_only;
+mod recording;
 pub mod report;
 mod runtime;
 pub mod schedule;

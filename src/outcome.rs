@@ -5,6 +5,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::service::Port;
 
 mod evidence;
@@ -16,7 +18,8 @@ pub use fault::{BadCertificate, Blame, Fault, PresentedNames, Withheld};
 mod words;
 
 /// Where in an attempt something happened, in the order of an attempt's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Before the connection.
     Prepare,
@@ -82,7 +85,7 @@ impl fmt::Display for Stage {
 }
 
 /// A failed attempt: where and what.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Which of the service's ports, where it has several.
     pub port: Option<Port>,
@@ -119,7 +122,8 @@ impl fmt::Display for Failure {
 }
 
 /// A successful attempt. A remark is worth an error line, and no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Pass {
     Clean,
     /// The server takes no password in clear and offers no TLS, or refused one; poolmon counts

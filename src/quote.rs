@@ -5,14 +5,32 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// How many bytes of the original are kept; the rest is replaced by an ellipsis.
 const LONGEST: usize = 160;
+
+/// Each byte shown as `\\xff`, and the ellipsis.
+const LONGEST_SHOWN: usize = 4 * LONGEST + 3;
 
 /// Foreign text, escaped to printable ASCII and cut to a bounded length.
 ///
 /// Two quotes are equal when they print the same.
-#[derive(Clone, PartialEq, Eq, Hash)]
+///
+/// As JSON it is its escaped text; what is read from there is escaped again where it has to be.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String")]
 pub struct Quote(String);
+
+impl From<String> for Quote {
+    fn from(shown: String) -> Quote {
+        let is_plain = shown.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        match is_plain && shown.len() <= LONGEST_SHOWN {
+            true => Quote(shown),
+            false => Quote::new(shown),
+        }
+    }
+}
 
 impl Quote {
     /// Keeps the first 160 bytes, and escapes all that is not printable ASCII, the double quote and the

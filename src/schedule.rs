@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::settings::{Pace, Plan};
 use crate::outcome::{Blame, Failure, Outcome, Pass, Stage};
 
@@ -35,7 +37,8 @@ pub enum Next {
 }
 
 /// What the rounds say of a backend: the last one, or with rise and fall so many in a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Every service passed that was checked: those that meet lasting faults of this machine are left
     /// out, and at least one is not.
@@ -69,7 +72,7 @@ pub struct Finding {
 }
 
 /// A service that has failed and is being tried again before it counts as failed for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
     pub service: usize,
     /// Failed attempts so far.

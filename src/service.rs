@@ -1,5 +1,7 @@
 //! What is checked on a backend: ports, what is spoken there, and whether TLS comes first.
 
+use serde::{Deserialize, Serialize};
+
 use std::fmt;
 
 pub use crate::probe::protocols::table::Protocol;
@@ -11,7 +13,8 @@ impl fmt::Display for Protocol {
 }
 
 /// What a connection starts with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Security {
     /// Clear text; the dialogue may turn to TLS later (STARTTLS, STLS).
     Plain,
@@ -20,7 +23,8 @@ pub enum Security {
 }
 
 /// One thing to check on every backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Service {
     Port(Port),
     /// The deep probe: a message is delivered to one port and read from another.
@@ -50,7 +54,7 @@ impl fmt::Display for Service {
 }
 
 /// A port, and how to speak there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Port {
     pub protocol: Protocol,
     pub security: Security,

@@ -87,6 +87,8 @@ pub enum SourceError {
     RunAs(PrivilegeError),
     /// What an operator has put into maintenance would be set ready.
     RestoreAny,
+    /// A recording has no form for what only HAProxy's lists tell.
+    RecordOfHaProxy,
     /// HAProxy does not say which ports are to be checked.
     Ports(String),
 }
@@ -120,6 +122,10 @@ impl fmt::Display for SourceError {
             SourceError::RunAs(cause) => cause.fmt(f),
             SourceError::RestoreAny => f.write_str(
                 "restore: any is not for HAProxy: what an operator puts into maintenance there stays so",
+            ),
+            SourceError::RecordOfHaProxy => f.write_str(
+                "record: only a director's pool can be recorded, and this pool is HAProxy: leave out \
+                 --record, or record: no",
             ),
             SourceError::Ports(cause) => write!(
                 f,
@@ -210,6 +216,9 @@ impl Source {
         settings.anchor(&self.folder);
         if let (Pool::HaProxy { .. }, Restore::Any) = (&settings.pool, settings.rules.restore) {
             return Err(SourceError::RestoreAny);
+        }
+        if let (Pool::HaProxy { .. }, Some(_)) = (&settings.pool, &settings.files.record) {
+            return Err(SourceError::RecordOfHaProxy);
         }
         if settings.services.is_empty() {
             let remark = checks_of_haproxy(&mut settings).map_err(SourceError::Ports)?;
@@ -391,6 +400,33 @@ mod tests {
 
     use super::*;
     use crate::cli::{self, Command};
+
+    #[test]
+    fn a_recording_of_haproxy_is_refused_and_one_of_a_director_is_not() {
+        let load = |arguments: &[&str]| {
+            let arguments = arguments.iter().map(|argument| argument.into()).collect();
+            let order = match cli::parse(arguments) {
+                Ok(Command::Run(order)) => order,
+                other => panic!("{other:?}"),
+            };
+            let (mut source, _) =
+                Source::find(Program::Poolmon, &order, &std::env::temp_dir()).unwrap();
+            source.load().map(|loaded| loaded.settings.files.record)
+        };
+        let record = "--record=/var/lib/poolmon/recording";
+        assert_eq!(
+            load(&["-p143", record]).unwrap(),
+            Some(PathBuf::from("/var/lib/poolmon/recording"))
+        );
+        assert_eq!(
+            load(&["-p143", "--pool=haproxy", record])
+                .unwrap_err()
+                .to_string(),
+            "record: only a director's pool can be recorded, and this pool is HAProxy: leave out --record, \
+             or record: no"
+        );
+        assert_eq!(load(&["-p143", "--pool=haproxy"]).unwrap(), None);
+    }
 
     #[test]
     fn accounts_that_appear_are_read_and_must_not_vanish_again() {

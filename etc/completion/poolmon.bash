@@ -45,7 +45,7 @@ _poolmon() {
         compopt -o filenames 2>/dev/null
         return
         ;;
-    --status-file | --metrics-file | --html-file)
+    --status-file | --metrics-file | --html-file | --record)
         mapfile -t COMPREPLY < <(compgen -W no -- "$current"; compgen -f -- "$current")
         compopt -o filenames 2>/dev/null
         return
@@ -82,13 +82,13 @@ _poolmon() {
     --hold) words="60 300" ;;
     --lmtp-from | --lmtp-to | --haproxy-proxies) return ;;
     *)
-        [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain check "
+        [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain check replay "
         words+="--pool -S --socket --haproxy-proxies -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
             --starttls --require-tls --proxy-protocol --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
             -n --dry-run --config --accounts --write-missing-config --check-config --once
             -f --foreground -k --lockfile -l --logfile --state-file --status-file --metrics-file
-            --html-file --user --group -d --debug -h --help --version"
+            --html-file --record --user --group -d --debug -h --help --version"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -13,7 +13,7 @@ if (( CURRENT > 2 )) && [[ ${words[2]} == (status|explain) ]]; then
     return
 fi
 if (( CURRENT == 2 )) && [[ $PREFIX != -* ]]; then
-    compadd -- status explain check
+    compadd -- status explain check replay
     return
 fi
 
@@ -58,6 +58,7 @@ _arguments -s -S \
     '--status-file=[where to write how all stands, as JSON]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
     '--metrics-file=[where to write metrics for Prometheus]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
     '--html-file=[where to write a page that shows how all stands]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
+    '--record=[where to record all that the monitor is told]:file or no:{_alternative "words\:word\:(no)" "files\:file\:_files"}' \
     '--user=[become this user once all that takes root is open]:user:_users' \
     '--group=[this group in place of that of the user]:group:_groups' \
     '(-d --debug)'{-d,--debug}'[log each check too]' \

@@ -10,6 +10,7 @@ mod check;
 mod explain;
 pub(crate) mod nagios;
 pub(crate) mod reading;
+mod replay;
 mod status;
 
 /// A row of the table of words.
@@ -22,7 +23,7 @@ pub(crate) struct Word {
 }
 
 /// In the order of the help.
-pub(crate) static WORDS: &[Word] = &[status::WORD, explain::WORD, check::WORD];
+pub(crate) static WORDS: &[Word] = &[status::WORD, explain::WORD, check::WORD, replay::WORD];
 
 /// The word that this argument is, if it is one.
 pub(crate) fn word(argument: &OsStr) -> Option<&'static Word> {

@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use nix::unistd::isatty;
 
 use super::nagios;
-use super::reading::{self, ReadingError};
+use super::reading;
+use super::replay;
 use super::Word;
 use crate::quote::Quote;
 use crate::report;
@@ -69,14 +70,47 @@ fn run(mut arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
+/// What is to be shown: of the running monitor, or of a moment of a recording.
+struct Looked {
+    document: Document,
+    freshness: Freshness,
+    now: Time,
+}
+
+fn look(choices: &Choices) -> Result<Looked, String> {
+    match &choices.moment {
+        None => {
+            let document =
+                reading::read(&choices.status_file).map_err(|cause| cause.to_string())?;
+            let now = reading::now();
+            Ok(Looked {
+                freshness: reading::freshness(&document, now),
+                document,
+                now,
+            })
+        }
+        Some(moment) => {
+            let document = replay::document_at(&moment.at, &moment.recording)?;
+            Ok(Looked {
+                now: document.poolmon.written,
+                freshness: Freshness::Fresh,
+                document,
+            })
+        }
+    }
+}
+
 fn show(choices: &Choices) -> ExitCode {
-    let document = match reading::read(&choices.status_file) {
-        Ok(document) => document,
+    let Looked {
+        document,
+        freshness,
+        now,
+    } = match look(choices) {
+        Ok(looked) => looked,
         Err(cause) => return nothing(&cause),
     };
-    let now = reading::now();
     let view = View {
-        freshness: reading::freshness(&document, now),
+        freshness,
         ..view(choices, now)
     };
     let mut text = table::lines(&document, &view).join("\n");
@@ -89,28 +123,46 @@ fn show(choices: &Choices) -> ExitCode {
 
 /// As it stands in the file; of some backends only if some were asked for.
 fn show_json(choices: &Choices) -> ExitCode {
-    let read = reading::read_text(&choices.status_file)
-        .and_then(|text| Ok((reading::parse(&choices.status_file, &text)?, text)));
-    let (document, mut text) = match read {
+    let read = match choices.moment {
+        Some(_) => look(choices).map(|looked| (looked, None)),
+        None => reading::read_text(&choices.status_file)
+            .and_then(|text| {
+                let document = reading::parse(&choices.status_file, &text)?;
+                let now = reading::now();
+                let looked = Looked {
+                    freshness: reading::freshness(&document, now),
+                    document,
+                    now,
+                };
+                Ok((looked, Some(text)))
+            })
+            .map_err(|cause| cause.to_string()),
+    };
+    let (looked, text) = match read {
         Ok(read) => read,
         Err(cause) => return nothing(&cause),
     };
-    let now = reading::now();
-    let freshness = reading::freshness(&document, now);
+    let Looked {
+        document,
+        freshness,
+        now,
+    } = looked;
     if freshness != Freshness::Fresh {
         complain(&freshness.to_string());
     }
-    if choices.filter != table::Filter::default() {
-        let mut some = document.clone();
-        choices.filter.apply(&mut some);
-        match serde_json::to_vec_pretty(&some) {
-            Ok(some) => text = some,
-            Err(cause) => {
-                complain(&cause.to_string());
-                return ExitCode::from(NOTHING);
-            }
+    let is_of_all = choices.filter == table::Filter::default();
+    let text = match text {
+        Some(text) if is_of_all => Ok(text),
+        _ => {
+            let mut some = document.clone();
+            choices.filter.apply(&mut some);
+            serde_json::to_vec_pretty(&some)
         }
-    }
+    };
+    let mut text = match text {
+        Ok(text) => text,
+        Err(cause) => return nothing(&cause.to_string()),
+    };
     if text.last() != Some(&b'\n') {
         text.push(b'\n');
     }
@@ -122,12 +174,14 @@ fn show_json(choices: &Choices) -> ExitCode {
 
 /// The page, of some backends only if some were asked for.
 fn show_page(choices: &Choices) -> ExitCode {
-    let mut document = match reading::read(&choices.status_file) {
-        Ok(document) => document,
+    let Looked {
+        mut document,
+        freshness,
+        now,
+    } = match look(choices) {
+        Ok(looked) => looked,
         Err(cause) => return nothing(&cause),
     };
-    let now = reading::now();
-    let freshness = reading::freshness(&document, now);
     choices.filter.apply(&mut document);
     match print(&report::local_page(&document, now, &freshness.to_string())) {
         Ok(()) => code(choices, document, freshness, now),
@@ -181,8 +235,8 @@ fn code(choices: &Choices, mut document: Document, freshness: Freshness, now: Ti
     ExitCode::from(report.state.code())
 }
 
-fn nothing(cause: &ReadingError) -> ExitCode {
-    complain(&cause.to_string());
+fn nothing(cause: &str) -> ExitCode {
+    complain(cause);
     ExitCode::from(NOTHING)
 }
 

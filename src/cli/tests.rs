@@ -124,6 +124,7 @@ fn without_options_everything_is_as_poolmon_had_it() {
                     metrics: None,
                     page: None,
                 },
+                record: None,
                 log: LogTarget::File("/var/log/poolmon.log".into()),
             },
             run: RunMode::Daemon,

@@ -15,6 +15,8 @@ use super::file::{self, Owners, Stranger};
 use super::nearest::nearest;
 use super::values;
 use super::yaml::{Document, Entry, Malformed, Place, Scalar, Section};
+use serde::{Deserialize, Serialize};
+
 use crate::account::{Account, Secret};
 use crate::service::{Port, Protocol, Security};
 
@@ -32,14 +34,15 @@ pub struct Particulars {
 }
 
 /// Where a backend has a protocol in place of the port that all have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct OwnPort {
     replaces: Replaces,
     number: u16,
 }
 
 /// Which of a protocol's ports a field is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Replaces {
     One(Protocol, Security),
     /// With TLS and without.
@@ -57,7 +60,37 @@ impl Replaces {
     }
 }
 
+/// The same without the account, which has a number in its place, and without the name of a certificate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NumberedParticulars {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<usize>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ports: Vec<OwnPort>,
+}
+
 impl Particulars {
+    pub(super) fn numbered(
+        &self,
+        number: &mut dyn FnMut(&Arc<Account>) -> usize,
+    ) -> NumberedParticulars {
+        NumberedParticulars {
+            account: self.account.as_ref().map(number),
+            ports: self.ports.clone(),
+        }
+    }
+
+    pub(super) fn from_numbered(
+        numbered: &NumberedParticulars,
+        account: &mut dyn FnMut(usize) -> Arc<Account>,
+    ) -> Particulars {
+        Particulars {
+            account: numbered.account.map(account),
+            tls_name: None,
+            ports: numbered.ports.clone(),
+        }
+    }
+
     /// The port of this backend in place of what all have.
     pub fn port(&self, usual: Port) -> Port {
         let mut own_ports = self.ports.iter().rev();

@@ -83,6 +83,7 @@ impl Chosen {
                     metrics: all.metrics_file.value,
                     page: all.html_file.value,
                 },
+                record: all.record.value,
             },
             socket: all.director_admin_socket.value,
             accounts: Accounts {

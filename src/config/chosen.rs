@@ -119,6 +119,7 @@ chosen! {
     status_file: Option<PathBuf>,
     metrics_file: Option<PathBuf>,
     html_file: Option<PathBuf>,
+    record: Option<PathBuf>,
     user: String,
     group: String,
     help: bool,

@@ -29,6 +29,9 @@ pub enum Purpose {
     Published(Publication),
     /// What it is written to before it takes its name.
     NewPublished(Publication),
+    Recording,
+    /// The full one before.
+    OlderRecording,
     Director,
     Syslog,
     Config,
@@ -49,6 +52,8 @@ impl Purpose {
                 | Purpose::Log
                 | Purpose::Published(_)
                 | Purpose::NewPublished(_)
+                | Purpose::Recording
+                | Purpose::OlderRecording
         )
     }
 
@@ -57,6 +62,7 @@ impl Purpose {
         match self {
             Purpose::NewState | Purpose::DamagedState => Purpose::State,
             Purpose::NewPublished(publication) => Purpose::Published(publication),
+            Purpose::OlderRecording => Purpose::Recording,
             other => other,
         }
     }
@@ -88,6 +94,8 @@ impl fmt::Display for Purpose {
             Purpose::NewPublished(Publication::Page) => {
                 "new page (the name of --html-file or html_file, and .new)"
             }
+            Purpose::Recording => "recording (--record, record)",
+            Purpose::OlderRecording => "older recording (the name of --record or record, and .1)",
             Purpose::Director => "socket of the pool (-S, director_admin_socket)",
             Purpose::Syslog => "syslog's socket (logger_socket_addr)",
             Purpose::Config => "configuration (--config)",
@@ -174,6 +182,11 @@ fn of(
             Some(beside(&files.state, ".damaged")),
         ),
         (Purpose::Log, log),
+        (Purpose::Recording, files.record.clone()),
+        (
+            Purpose::OlderRecording,
+            files.record.as_deref().map(|path| beside(path, ".1")),
+        ),
         (Purpose::Director, Some(settings.socket.clone())),
         (Purpose::Syslog, syslog),
         (Purpose::Config, config.map(Path::to_owned)),
@@ -276,6 +289,7 @@ mod tests {
                 status_file: Some(self.path("status")).into(),
                 metrics_file: Some(self.path("metrics")).into(),
                 html_file: Some(self.path("page")).into(),
+                record: Some(self.path("recording")).into(),
                 logfile: self.path("log").into(),
                 director_admin_socket: self.path("socket").into(),
                 credfile: self.path("credentials").into(),
@@ -304,12 +318,13 @@ mod tests {
         }
     }
 
-    const OTHERS: [&str; 12] = [
+    const OTHERS: [&str; 13] = [
         "lock",
         "state",
         "status",
         "metrics",
         "page",
+        "recording",
         "log",
         "socket",
         "credentials",
@@ -385,6 +400,10 @@ mod tests {
                                 .settings(|choices| choices.html_file = Some(path.clone()).into()),
                         ),
                         (
+                            "recording",
+                            folder.settings(|choices| choices.record = Some(path.clone()).into()),
+                        ),
+                        (
                             "log",
                             folder.settings(|choices| choices.logfile = path.clone().into()),
                         ),
@@ -401,7 +420,13 @@ mod tests {
     #[test]
     fn what_a_file_is_written_by_is_its_own_as_well() {
         let folder = Folder::new("state");
-        for name in ["state.new", "state.damaged", "status.new", "page.new"] {
+        for name in [
+            "state.new",
+            "state.damaged",
+            "status.new",
+            "page.new",
+            "recording.1",
+        ] {
             let path = folder.path(name);
             let said = folder.said(&folder.settings(|choices| choices.lockfile = path.into()));
             assert!(

@@ -2,10 +2,13 @@
 //!
 //! It answers for every address that the director may list. It reads no file and makes no connection.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::accounts::{Backends, Particulars};
+use serde::{Deserialize, Serialize};
+
+use super::accounts::{Backends, NumberedParticulars, Particulars};
 use super::settings::{Settings, Unknown};
 use crate::account::Account;
 use crate::service::Service;
@@ -23,7 +26,46 @@ pub struct Roster {
     unknown: Unknown,
 }
 
+/// A roster without accounts: each has a number in their place, and two with the same number are the same.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NumberedRoster {
+    services: Vec<Service>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<usize>,
+    known: BTreeMap<IpAddr, NumberedParticulars>,
+    unknown: Unknown,
+}
+
 impl Roster {
+    /// With the numbers that `number` gives to the accounts.
+    pub fn numbered(&self, number: &mut dyn FnMut(&Arc<Account>) -> usize) -> NumberedRoster {
+        let known = self.known.iter();
+        NumberedRoster {
+            services: self.services.to_vec(),
+            account: self.account.as_ref().map(&mut *number),
+            known: known
+                .map(|(address, backend)| (*address, backend.numbered(number)))
+                .collect(),
+            unknown: self.unknown,
+        }
+    }
+
+    /// With the account that `account` has for each number.
+    pub fn from_numbered(
+        numbered: &NumberedRoster,
+        account: &mut dyn FnMut(usize) -> Arc<Account>,
+    ) -> Roster {
+        let known = numbered.known.iter();
+        Roster {
+            services: numbered.services.clone().into(),
+            account: numbered.account.map(&mut *account),
+            known: known
+                .map(|(address, backend)| (*address, Particulars::from_numbered(backend, account)))
+                .collect(),
+            unknown: numbered.unknown,
+        }
+    }
+
     /// `account` is for every backend that has none of its own.
     pub fn new(settings: &Settings, account: Option<Account>, known: Backends) -> Roster {
         Roster {

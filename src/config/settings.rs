@@ -10,6 +10,8 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use super::trust::Certificates;
+use serde::{Deserialize, Serialize};
+
 use crate::account::Envelope;
 use crate::pool::haproxy::reading::Watched;
 use crate::pool::Access;
@@ -81,6 +83,7 @@ impl Settings {
         for path in [status, metrics, page] {
             path.iter_mut().for_each(anchor);
         }
+        self.files.record.iter_mut().for_each(anchor);
         match &mut self.files.log {
             LogTarget::File(log) => anchor(log),
             LogTarget::Syslog(syslog) => syslog.socket.iter_mut().for_each(anchor),
@@ -104,6 +107,7 @@ pub enum PoolKind {
     HaProxy,
 }
 
+/// The pool that is watched, with what only its kind needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pool {
     Director,
@@ -121,7 +125,7 @@ pub enum Watch {
 }
 
 /// When a backend is probed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pace {
     /// With retries from the end of a round to the start of the next, with rapid rounds from the
     /// start of a poll to the start of the next.
@@ -136,14 +140,15 @@ pub struct Pace {
 }
 
 /// What is done about a failed attempt before it is a verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Plan {
     Retries(Retries),
     Rapid(Rapid),
 }
 
 /// poolmon's plan: tried again at once, service by service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retries {
     /// Further attempts after a failed one, before the port has failed for good.
     pub retries: u32,
@@ -152,7 +157,7 @@ pub struct Retries {
 }
 
 /// dovemon's plan: failed polls are counted for each service, then it is tried without a pause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rapid {
     /// Failed polls in a row of one service before its rapid round; with none, the first failed poll
     /// means that it has failed.
@@ -195,7 +200,8 @@ pub struct Accounts {
 }
 
 /// What becomes of backends that the file of accounts does not name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Unknown {
     Probed,
     /// Neither probed nor judged.
@@ -283,7 +289,7 @@ pub struct LmtpSteps {
 }
 
 /// What the policy may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     pub drain: DrainMode,
     pub restore: Restore,
@@ -297,7 +303,8 @@ pub struct Rules {
 }
 
 /// Which down backends are brought up again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Restore {
     /// Whatever is healthy, whoever took it down: poolmon's way.
     #[default]
@@ -307,7 +314,8 @@ pub enum Restore {
 }
 
 /// How many backends of a tag may be down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Brake {
     /// All but one that passes: each down needs a refuge.
     #[default]
@@ -328,7 +336,8 @@ impl Rules {
 }
 
 /// Whether the director is told anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Deeds {
     Done,
     /// `--dry-run`: only logged.
@@ -349,6 +358,8 @@ pub struct Files {
     pub state: PathBuf,
     pub log: LogTarget,
     pub published: Published,
+    /// What the engine is told is recorded here, if it is wanted.
+    pub record: Option<PathBuf>,
 }
 
 /// The files that are written for people and other programs to read, each if its option is given. None holds a

@@ -414,6 +414,11 @@ pub static CHOICES: &[Choice] = &[
         .added_option("html-file", Text("PATH|no"), NONE)
         .added_key("html_file", NONE)
         .help("where to write a page that shows how all stands, for any web server"),
+    choice(PathOrNo(|to| &mut to.record))
+        .added_option("record", Text("PATH|no"), NONE)
+        .added_key("record", NONE)
+        .help("where to record all that the monitor is told, for poolmon replay; a full file of 64 MB \
+               becomes PATH.1"),
     choice(OptionalUser(|to| &mut to.user))
         .added_option("user", Text("NAME"), Made("the user who starts it"))
         .added_key("user", NONE)

@@ -11,7 +11,7 @@ use crate::pool::Effect;
 
 /// The backends that would be listed otherwise than they are.
 #[derive(Debug, Default)]
-pub(super) struct DryRun {
+pub(crate) struct DryRun {
     /// As the director last listed them.
     read: BTreeMap<IpAddr, Listed>,
     made: BTreeMap<IpAddr, Made>,
@@ -38,7 +38,7 @@ enum Users {
 
 impl DryRun {
     /// A command that is not sent, in this second of the wall clock, would have this effect.
-    pub(super) fn on_effect(&mut self, address: IpAddr, effect: Effect, second: Stamp) {
+    pub(crate) fn on_effect(&mut self, address: IpAddr, effect: Effect, second: Stamp) {
         let read = match self.read.get(&address) {
             Some(read) => read,
             None => return,
@@ -65,7 +65,7 @@ impl DryRun {
     }
 
     /// What the director would list instead of this.
-    pub(super) fn show(&mut self, mut list: Vec<Listed>) -> Vec<Listed> {
+    pub(crate) fn show(&mut self, mut list: Vec<Listed>) -> Vec<Listed> {
         self.read = list
             .iter()
             .map(|listed| (listed.address, listed.clone()))

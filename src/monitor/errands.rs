@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::memory::DISK_PATIENCE;
 use super::snapshot::{CommandView, ReplyKind};
 use super::{Engine, Notice, Output};
-use crate::backend::Stamp;
+use crate::backend::{HostState, Stamp};
 use crate::config::settings::Deeds;
 use crate::monitor::policy::{Action, Answer, Memory};
 use crate::pool::{Access, Command, Order, Owner, PoolError, Reading, Reply, Ways};
@@ -308,6 +308,19 @@ impl Engine {
         self.dry_run
             .on_effect(command.address(), command.effect(), self.now.second);
         self.on_answer(number, &Ok(Reply::Ok));
+    }
+
+    /// What the command of this number, which is under way, is for, and why.
+    pub(crate) fn intention(&self, number: u64) -> Option<(Action, Option<String>)> {
+        let mut under_way = self.errands.under_way.iter();
+        let (address, errand) = under_way.find(|(_, errand)| errand.number == number)?;
+        let to = match errand.action {
+            Action::MarkDown => Some(HostState::Down),
+            Action::MarkUp => Some(HostState::Up),
+            Action::Drain => None,
+        };
+        let why = to.and_then(|to| self.records.intended(*address, to));
+        Some((errand.action, why))
     }
 
     fn command(&self, address: IpAddr, action: Action) -> Option<Command> {

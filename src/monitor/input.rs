@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::{Memory, Terms};
+use serde::{Deserialize, Serialize};
+
 use crate::backend::Stamp;
 use crate::config::settings::Publication;
 use crate::pool::{PoolError, Reading, Reply};
@@ -74,7 +76,8 @@ pub enum Input {
 }
 
 /// What a person or the service manager asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     Stop,
     /// Open the log anew, and read the settings again.

@@ -49,6 +49,14 @@ impl ListChanges {
         self.intended = Some((to, reason));
     }
 
+    /// Why our last command was decided on, if it was to bring this state about.
+    pub(super) fn intended(&self, to: HostState) -> Option<&str> {
+        match &self.intended {
+            Some((intended, reason)) if *intended == to => Some(reason),
+            _ => None,
+        }
+    }
+
     pub(super) fn on_change(&mut self, to: HostState, by: By, now: Instant) {
         self.last_by = Some(by);
         if let Some(place) = KINDS.iter().position(|kind| *kind == (to, by)) {

@@ -43,7 +43,6 @@ use crate::config::settings::{Publication, Settings};
 use alarms::AlarmReview;
 use counts::Counts;
 use crew::Worker;
-use dry_run::DryRun;
 use errands::Errands;
 use history::History;
 use lines::SaidFailures;
@@ -59,6 +58,7 @@ use snapshot::ReloadResult;
 
 pub(crate) use alarm_lines::what_to_check;
 pub use alarms::Topic;
+pub(crate) use dry_run::DryRun;
 pub use input::{Input, Now, Remembered, Report, Request};
 pub(crate) use lines::at_place;
 pub(crate) use memory::DISK_PATIENCE;
@@ -487,6 +487,11 @@ impl Engine {
     /// What shows itself in single events, was said, and is not over yet.
     pub fn notices(&self) -> impl Iterator<Item = &Notice> {
         self.notices.raised()
+    }
+
+    /// From now on all is kept that a snapshot can show, although nothing is published.
+    pub(crate) fn keep_everything(&mut self) {
+        self.records.keep(records::Keeping::Everything);
     }
 
     /// The actions held back at present.

@@ -107,6 +107,12 @@ impl Records {
         record.changes.on_decided(to, reason);
     }
 
+    /// Why our last command was decided on, if it was to bring this state about.
+    pub(super) fn intended(&self, address: IpAddr, to: HostState) -> Option<String> {
+        let changes = &self.of.get(&address)?.changes;
+        changes.intended(to).map(str::to_owned)
+    }
+
     pub(super) fn on_change(&mut self, address: IpAddr, to: HostState, by: By, now: Instant) {
         let record = self.of.entry(address).or_default();
         record.changes.on_change(to, by, now);

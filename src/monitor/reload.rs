@@ -78,6 +78,11 @@ impl Engine {
             warnings.push("another state file takes a restart; the old one stays".to_owned());
             new.state = old.state.clone();
         }
+        if new.record != old.record {
+            let line = "another recording takes a restart; the old one goes on, if there is one";
+            warnings.push(line.to_owned());
+            new.record = old.record.clone();
+        }
         let kind = std::mem::discriminant::<Pool>;
         if kind(&settings.pool) != kind(&self.settings.pool) {
             warnings.push("another kind of pool takes a restart; the old one stays".to_owned());

@@ -2,10 +2,13 @@
 //!
 //! Values and their texts only; what follows from a fault is decided by `schedule` and `policy`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
 use nix::errno::Errno;
+
+use serde::{Deserialize, Serialize};
 
 use crate::quote::Quote;
 use crate::service::Security;
@@ -23,7 +26,8 @@ pub enum Blame {
 }
 
 /// What went wrong in an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// Nobody listens at the port (ECONNREFUSED).
     Refused,
@@ -81,7 +85,7 @@ pub enum Fault {
     /// The server speaks no version of TLS that this machine takes, of which the oldest is told.
     TlsVersion {
         reason: Quote,
-        minimum: &'static str,
+        minimum: Cow<'static, str>,
     },
     /// This machine's OpenSSL refuses what the server offers, by its security level or its options: every
     /// server that is set up the same would meet that.
@@ -289,7 +293,8 @@ impl fmt::Display for Fault {
 }
 
 /// Which other choice leaves no way to verified TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Withheld {
     /// `-v 0`, `ssl_verify: False`.
     CertificateUnchecked,
@@ -307,7 +312,7 @@ impl fmt::Display for Withheld {
 }
 
 /// A certificate that was refused, and what may help.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadCertificate {
     /// In OpenSSL's words.
     pub reason: Quote,
@@ -332,7 +337,7 @@ impl BadCertificate {
 }
 
 /// The names that a certificate bears.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresentedNames {
     /// The first of them.
     pub first: Vec<Quote>,

@@ -6,11 +6,14 @@ use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
+
 use crate::backend::HostState;
 use crate::quote::Quote;
 
 /// What a pool can be told of a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     MarkDown,
     /// Move the users of a down backend away.
@@ -51,7 +54,8 @@ pub enum Owner {
 }
 
 /// How a down backend's users are moved away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DrainMode {
     /// Kicked, so many at a time; they connect elsewhere.
     Move { limit: MoveLimit },
@@ -62,7 +66,8 @@ pub enum DrainMode {
 }
 
 /// How many users are moved at a time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MoveLimit {
     #[default]
     All,
@@ -84,7 +89,8 @@ pub enum Effect {
 }
 
 /// What a pool says to a command. Only `Ok` means done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     Ok,
     /// The pool knows no such backend any more.

@@ -2,10 +2,12 @@
 //!
 //! Values and words only. Each kind of pool has its own faults and words, and makes this of them.
 
+use serde::{Deserialize, Serialize};
+
 use std::fmt;
 
 /// Why a pool was not read, or what kept a command from its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolError {
     /// Which pool, as `Access` says it.
     pub pool: String,
@@ -18,7 +20,8 @@ pub struct PoolError {
 }
 
 /// Where in a connection's life it happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Until something can be asked over it.
     Connection,
@@ -30,7 +33,8 @@ pub enum Stage {
 }
 
 /// What the engine has to know of a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Loss {
     /// The way to the pool leads elsewhere since the connection was opened, or nowhere.
     Moved,

@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::backend::Listed;
 use crate::quote::Quote;
 
@@ -31,7 +33,7 @@ pub struct Reading {
 }
 
 /// Where what was asked stands among those that share the list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// From 1; not known without.
     pub position: Option<usize>,
@@ -40,7 +42,8 @@ pub struct Place {
 }
 
 /// Whether it is safe to change something now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Readiness {
     Synced,
     Unsynced,
@@ -51,7 +54,8 @@ pub enum Readiness {
 }
 
 /// What there is to tell a pool with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Acts {
     /// Up and down are commands, and each change is stamped.
     #[default]
@@ -61,7 +65,7 @@ pub enum Acts {
 }
 
 /// The lines of a list that could not be read: the first few, and how many there were.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Malformed {
     pub shown: Vec<Quote>,
     pub count: usize,

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{unbounded, Receiver, Select, Sender, TryRecvError};
-use log::debug;
+use log::{debug, error};
 use nix::unistd::gethostname;
 
 use crate::backend::Stamp;
@@ -22,10 +22,13 @@ use crate::daemon::Signal;
 use crate::hook::{Change, Hooks};
 use crate::ledger::{Clerk, Recorded};
 use crate::logging::LogHandle;
-use crate::monitor::{Engine, Input, Now, Output, Request, Snapshot, Terms, Told, DISK_PATIENCE};
+use crate::monitor::{
+    Engine, Input, Now, Output, Remembered, Request, Snapshot, Terms, Told, DISK_PATIENCE,
+};
 use crate::notify::{Message, ServiceManager};
 use crate::pool::link::{self, Heard};
 use crate::pool::watch::{self, Watch};
+use crate::recording::writer::Recorder;
 use crate::report;
 use crate::report::document::{document, Writer};
 use crate::source::Source;
@@ -33,7 +36,8 @@ use crate::worker::{Task, Traffic, Word, Worker};
 
 use publisher::{Done, Edition, Publisher};
 
-/// How long the program waits at its end for the published files to be written once more.
+/// How long the program waits at its end for the published files to be written once more, and for the last
+/// lines of a recording.
 const LAST_EDITION: Duration = Duration::from_millis(200);
 
 /// Longer than any wait is worth a thought.
@@ -67,6 +71,8 @@ pub struct Runtime {
     /// The thread that writes the published files.
     writer: Writer,
     publisher: Publisher,
+    /// Who records what the engine is told.
+    recorder: Option<Recorder>,
     workers: BTreeMap<IpAddr, Worker>,
     traffic: Traffic,
     watch: Option<Watch>,
@@ -126,8 +132,11 @@ impl Runtime {
             started: SystemTime::now(),
         };
         let remembered = clerk.read().clone();
+        let (began, most) = (now(), traffic.most());
+        let recorder = recorder(&terms, &remembered, most, began);
         Runtime {
-            engine: Engine::new(terms, remembered, traffic.most(), now()),
+            engine: Engine::new(terms, remembered, most, began),
+            recorder,
             source,
             task,
             files,
@@ -165,6 +174,9 @@ impl Runtime {
         }
         self.clerk.finish(DISK_PATIENCE);
         self.publisher.finish(LAST_EDITION);
+        if let Some(recorder) = self.recorder {
+            recorder.finish(LAST_EDITION);
+        }
         self.hooks.stop();
     }
 
@@ -260,11 +272,50 @@ impl Runtime {
     }
 
     fn tell(&mut self, input: Input) {
-        self.engine.handle(input, now());
+        let now = now();
+        if let Some(recorder) = &mut self.recorder {
+            // Time that passes matters where the engine waits for it.
+            let is_due = || {
+                self.engine
+                    .next_timeout()
+                    .map_or(false, |due| due <= now.instant)
+            };
+            if !matches!(input, Input::Time) || is_due() {
+                recorder.on_input(&input, now);
+            }
+        }
+        self.engine.handle(input, now);
+    }
+
+    fn next_output(&mut self) -> Option<Output> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.on_asked();
+        }
+        self.engine.next_output()
+    }
+
+    /// What is to be done, for the recording.
+    fn record_output(&mut self, output: &Output) {
+        let recorder = match &mut self.recorder {
+            Some(recorder) => recorder,
+            None => return,
+        };
+        match output {
+            Output::Send {
+                number, command, ..
+            } => {
+                if let Some(intention) = self.engine.intention(*number) {
+                    recorder.on_sent(*number, command, intention, now());
+                }
+            }
+            Output::WriteState { entries, .. } => recorder.on_remembered(entries),
+            _ => {}
+        }
     }
 
     fn carry_out_all(&mut self) -> Go {
-        while let Some(output) = self.engine.next_output() {
+        while let Some(output) = self.next_output() {
+            self.record_output(&output);
             if self.carry_out(output) == Go::ToTheEnd {
                 return Go::ToTheEnd;
             }
@@ -391,6 +442,21 @@ impl Runtime {
                 cause,
                 summary,
             } => manager.tell_status(report::failover_off(*silent, cause, summary)),
+        }
+    }
+}
+
+/// If it is wanted, and there can be a thread for it.
+fn recorder(terms: &Terms, remembered: &Remembered, most: usize, now: Now) -> Option<Recorder> {
+    let Terms {
+        settings, roster, ..
+    } = terms;
+    let path = settings.files.record.clone()?;
+    match Recorder::start(path, (settings, roster), remembered, most, now) {
+        Ok(recorder) => Some(recorder),
+        Err(cause) => {
+            error!("no thread to record what happens (--record): {cause}");
+            None
         }
     }
 }

@@ -37,10 +37,11 @@ impl Runtime {
         if let Some(Err(cause)) = settings.hook.as_ref().map(hook::check) {
             return Err(format!("{cause}; the old configuration stays"));
         }
-        // Lock and state file stay the old ones, which the new files must leave alone, too.
+        // Lock, recording and state file stay the old ones, which the new files must leave alone, too.
         let mut kept = settings.clone();
         kept.files.lock = self.files.lock.clone();
         kept.files.state = self.files.state.clone();
+        kept.files.record = self.files.record.clone();
         if let Err(cause) = self.source.check_files(&kept) {
             return Err(format!("{cause}; the old configuration stays"));
         }

@@ -150,6 +150,16 @@ pub fn lacks(identity: &Identity, settings: &Settings, source: &Source) -> Vec<S
             ));
         }
     }
+    if let Some(path) = &settings.files.record {
+        let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+        if is_denied(folder, AccessFlags::W_OK | AccessFlags::X_OK) {
+            lines.push(format!(
+                "{}: user {name} cannot write here, so there will be no recording: chown {name} {0}, or \
+                 --record in a folder of that user",
+                folder.display()
+            ));
+        }
+    }
     if let LogTarget::File(log) = &settings.files.log {
         if is_denied(log, AccessFlags::W_OK) {
             lines.push(format!(

@@ -17,6 +17,7 @@ mod page;
 mod passwords;
 mod plugin;
 mod protocols;
+mod replay;
 mod ring;
 mod ring_faults;
 mod status;

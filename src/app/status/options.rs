@@ -47,6 +47,7 @@ const ALL: &str = "all";
 const SORT: &str = "sort";
 const VERBOSE: &str = "verbose";
 const EXIT_CODE: &str = "exit-code";
+const AT: &str = "at";
 const HELP: &str = "help";
 
 /// In the order of the help.
@@ -120,6 +121,13 @@ const ROWS: &[Row] = &[
     ),
     row(
         "",
+        AT,
+        Takes::Value("TIME"),
+        "show how all stood then, by a recording of the monitor, which is named last: HH:MM[:SS], \
+         \"YYYY-MM-DD HH:MM:SS\" or seconds since 1970",
+    ),
+    row(
+        "",
         NAGIOS,
         Takes::Nothing,
         "be the plugin check_poolmon; --nagios --help tells its other options",
@@ -147,6 +155,14 @@ pub(super) struct Choices {
     pub(super) sort: Sort,
     pub(super) times: Times,
     pub(super) exit_code: bool,
+    pub(super) moment: Option<Moment>,
+}
+
+/// A moment of a recording.
+#[derive(Debug)]
+pub(super) struct Moment {
+    pub(super) at: String,
+    pub(super) recording: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +184,7 @@ pub(super) enum OptionError {
         expected: &'static str,
     },
     Together(&'static str, &'static str),
+    NoRecording,
 }
 
 impl fmt::Display for OptionError {
@@ -192,6 +209,9 @@ impl fmt::Display for OptionError {
             } => write!(f, "--{option}: {value}: expected {expected}"),
             OptionError::Together(one, other) => {
                 write!(f, "--{one} and --{other} cannot be given together")
+            }
+            OptionError::NoRecording => {
+                write!(f, "--{AT}: which recording? its file is named last")
             }
         }
     }
@@ -218,7 +238,7 @@ fn declared() -> getopts::Options {
 
 pub(super) fn help() -> String {
     declared().usage(
-        "Usage: poolmon status [options]\n\n\
+        "Usage: poolmon status [options]\n       poolmon status --at TIME [options] RECORDING\n\n\
          Shows how the backends are, the worst first, with the cause, what holds an action back, and\n\
          what happens next, from the file that the monitor keeps.",
     )
@@ -230,7 +250,15 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, OptionError> {
     if found.opt_present(HELP) {
         return Ok(Asked::Help);
     }
-    if let Some(operand) = found.free.first() {
+    let (moment, others) = match (found.opt_strs(AT).pop(), &found.free[..]) {
+        (Some(at), [recording, others @ ..]) => {
+            let recording = recording.into();
+            (Some(Moment { at, recording }), others)
+        }
+        (Some(_), []) => return Err(OptionError::NoRecording),
+        (None, others) => (None, others),
+    };
+    if let Some(operand) = others.first() {
         return Err(OptionError::Operand(Quote::new(operand)));
     }
     let last = |name: &'static str| found.opt_strs(name).pop();
@@ -266,6 +294,7 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, OptionError> {
         [WATCH] if found.opt_present(EXIT_CODE) => {
             return Err(OptionError::Together(WATCH, EXIT_CODE))
         }
+        [WATCH] if moment.is_some() => return Err(OptionError::Together(WATCH, AT)),
         [WATCH] => Shape::Watch(pace(last(WATCH))?),
         [JSON] => Shape::Json,
         [HTML] => Shape::Html,
@@ -284,6 +313,7 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, OptionError> {
             false => Times::Spans,
         },
         exit_code: found.opt_present(EXIT_CODE),
+        moment,
     })))
 }
 
@@ -358,7 +388,7 @@ mod tests {
         let words = "--status-file /s --json --backend 192.0.2.7 --backend=2001:db8::1 --tag a \
                      --tag= --since 30m --all --sort users -v --exit-code";
         let words: Vec<&str> = words.split_whitespace().collect();
-        let choices = choices(&words);
+        let choices = self::choices(&words);
         assert_eq!(choices.status_file, PathBuf::from("/s"));
         assert_eq!(choices.shape, Shape::Json);
         assert_eq!(choices.filter.addresses.len(), 2);
@@ -366,7 +396,10 @@ mod tests {
         assert_eq!(choices.since, Some(1800.0));
         assert_eq!(choices.sort, Sort::Users);
         assert_eq!(choices.times, Times::Clock);
-        assert!(choices.all && choices.exit_code);
+        assert!(choices.all && choices.exit_code && choices.moment.is_none());
+        let moment = self::choices(&["--at", "10:00", "/r"]).moment.unwrap();
+        assert_eq!(moment.at, "10:00");
+        assert_eq!(moment.recording, PathBuf::from("/r"));
         assert!(matches!(
             parse(vec!["--help".into(), "--all".into()]),
             Ok(Asked::Help)
@@ -422,6 +455,18 @@ mod tests {
             (
                 &["--html", "--json"],
                 "--json and --html cannot be given together",
+            ),
+            (
+                &["--at", "12:00"],
+                "--at: which recording? its file is named last",
+            ),
+            (
+                &["--at", "12:00", "r", "s"],
+                "\"s\": no option; a backend is chosen with --backend ADDRESS",
+            ),
+            (
+                &["--watch", "--at=12:00", "r"],
+                "--watch and --at cannot be given together",
             ),
             (
                 &["--watch", "--exit-code"],

@@ -50,7 +50,10 @@ fn library_fault(stack: &ErrorStack, text: &str, name: &str, minimum: &'static s
     } else if has_any(NOTHING_TO_OFFER) {
         Fault::NoTls(reason)
     } else if has_any(OLD_VERSION) {
-        Fault::TlsVersion { reason, minimum }
+        Fault::TlsVersion {
+            reason,
+            minimum: minimum.into(),
+        }
     } else if has_any(OWN_POLICY) {
         Fault::TlsPolicy(reason)
     } else {

@@ -40,6 +40,7 @@ impl Change {
         }
     }
 
+    /// What a list shows once it has been carried out.
     pub fn effect(&self) -> Effect {
         match self.told {
             Told::Maint => Effect::State(HostState::Down),
@@ -48,6 +49,7 @@ impl Change {
         }
     }
 
+    /// How long the answer may take.
     pub fn patience(&self) -> Duration {
         PATIENCE
     }
@@ -118,7 +120,7 @@ impl Ways {
             listed.changed = stamp(known, listed, is_forgotten, second);
             let (held, spared) = match shown {
                 Some(shown) => (shown.held, shown.spared),
-                None => (Arc::from([]), None),
+                None => (Arc::from(Vec::new()), None),
             };
             let held_now = aside.held.get(&address).cloned();
             // Who of ours is still to be set ready is not somebody else's.

@@ -25,6 +25,7 @@ pub struct ServerName {
 }
 
 impl ServerName {
+    /// Of these two names.
     pub fn new(proxy: &str, server: &str) -> ServerName {
         ServerName {
             proxy: proxy.into(),
@@ -132,6 +133,7 @@ const PARTS: usize = 4;
 const LEVEL: &str = "admin";
 
 impl Answer {
+    /// The error: it is cut off, is no answer to our line, or comes from a socket of a lower level.
     pub fn parse(text: &[u8]) -> Result<Answer, AnswerError> {
         if text.is_empty() {
             return Err(AnswerError::Empty);

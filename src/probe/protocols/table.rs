@@ -4,6 +4,8 @@
 //! A new protocol is a file with its dialogue and its row, a line in the table below, and transcripts in
 //! `tests/data/dialogues`. What a reply means is not known here.
 
+use serde::{Deserialize, Serialize};
+
 use crate::account::{Account, Envelope};
 use crate::config::settings::Probing;
 use crate::outcome::{Failure, Fault, Pass};
@@ -16,7 +18,8 @@ use crate::probe::protocols::{
 macro_rules! protocols {
     ($($(#[$doc:meta])* $name:ident: $row:path,)*) => {
         /// What is spoken at a port.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
         pub enum Protocol {
             $($(#[$doc])* $name,)*
         }

@@ -453,7 +453,7 @@ fn bash_completes_options_their_values_and_files() {
         (&["check", "--flu"], "--flush|"),
         (
             &["-f", "--once", "--r"],
-            "--require-tls|--retries|--retry-delay|--rise|--restore|",
+            "--require-tls|--retries|--retry-delay|--rise|--restore|--record|",
         ),
         (&["--flush", ""], "move|drop|none|"),
         // As bash cuts `--flush=` and `--flush=d`.
@@ -499,7 +499,7 @@ fn zsh_completes_options_and_their_values() {
         ("--flush=", &["move", "drop", "none"][..]),
         ("--re", &["--retries", "--retry-delay", "--restore"]),
         ("-f --onc", &["--once"]),
-        ("", &["status", "explain", "check"]),
+        ("", &["status", "explain", "check", "replay"]),
     ] {
         let mut zsh = Command::new("zsh");
         zsh.args(["-f", "-c", ZSH_TYPES, "zsh"])

@@ -23,7 +23,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 /// The mode that every symbolic link has.
 const LINK: u32 = 0o777;
 
-const INSTALLED: [(&str, u32); 32] = [
+const INSTALLED: [(&str, u32); 33] = [
     ("lib/nagios/plugins/check_poolmon", LINK),
     ("lib/systemd/system/poolmon.service", 0o644),
     ("sbin/dovemon", LINK),
@@ -52,6 +52,7 @@ const INSTALLED: [(&str, u32); 32] = [
     ("share/man/man8/dovemon.8", LINK),
     ("share/man/man8/poolmon-check.8", 0o644),
     ("share/man/man8/poolmon-explain.8", 0o644),
+    ("share/man/man8/poolmon-replay.8", 0o644),
     ("share/man/man8/poolmon-status.8", 0o644),
     ("share/man/man8/poolmon.8", 0o644),
     ("share/zsh/site-functions/_check_poolmon", 0o644),

@@ -1,0 +1,360 @@
+//! `poolmon replay`: what the monitor was told, told again, by the recorded rules or by others, and which
+//! commands that would have led to.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use chrono::{Local, TimeZone};
+
+use super::Word;
+use crate::backend::Stamp;
+use crate::cli::{self, CliError, Command};
+use crate::config::chosen::Chosen;
+use crate::config::settings::{Plan, Retries, Settings};
+use crate::config::table::DefaultsOf;
+use crate::program::Program;
+use crate::quote::Quote;
+use crate::recording::{
+    compare, replay, replay_until, Comparison, Line, Reader, Replayed, Rules, UnreadableRecording,
+};
+use crate::report::document::{document, Document, Writer};
+
+pub(super) const WORD: Word = Word {
+    name: "replay",
+    help: "tells a recording to the rules again, or to other rules, and compares the changes",
+    run,
+};
+
+/// Other changes than those of the recording.
+const OTHER_CHANGES: u8 = 1;
+/// There is nothing to replay.
+const UNREADABLE: u8 = 3;
+
+const HELP: &str = "\
+Usage: poolmon replay [options] FILE
+
+Tells what --record has recorded in FILE to the monitor's rules again, and prints the changes that
+they make beside those that were made. Without options the recorded settings hold. Others can be
+chosen by the monitor's own options, as far as the rules depend on them:
+
+    --retries N --retry-delay SECONDS --rise N --fall N --restore any|own --max-down all|refuge|N|P%
+    --down-delay SECONDS --hold SECONDS --flush move|drop|none --max-moves all|N
+
+The others say how probes are made and where things are; the recorded probes were made already.
+A change on one line with = was made and is made again; < was made, and is not made; > is made, and
+was not. Exit status: 0 the same changes, 1 others, 3 FILE or an option cannot be read.
+";
+
+fn run(arguments: Vec<OsString>) -> ExitCode {
+    match answer(arguments) {
+        Ok((text, code)) => {
+            let mut out = io::stdout().lock();
+            let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            match written {
+                // Whoever reads has seen enough.
+                Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
+                    complain(&format!("standard output: {cause}"));
+                    ExitCode::from(UNREADABLE)
+                }
+                _ => ExitCode::from(code),
+            }
+        }
+        Err(cause) => {
+            complain(&cause);
+            ExitCode::from(UNREADABLE)
+        }
+    }
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "poolmon replay: {text}");
+}
+
+/// What is to be printed, and the exit status.
+fn answer(arguments: Vec<OsString>) -> Result<(String, u8), String> {
+    let hint = "try poolmon replay --help";
+    let hinted = |cause: CliError| format!("{cause}; {hint}");
+    let (command, operands) = cli::parse_with_operands(arguments).map_err(hinted)?;
+    let choices = match command {
+        Command::Run(order) => order.choices,
+        Command::Help => return Ok((HELP.to_owned(), 0)),
+        Command::Version => return Ok((cli::version(), 0)),
+    };
+    let path = match &operands[..] {
+        [path] => Path::new(path),
+        [] => return Err(format!("which recording? {hint}")),
+        _ => return Err(format!("one recording at a time; {hint}")),
+    };
+    let other = Other::of(choices)
+        .map_err(|()| format!("an option that changes nothing in a replay; {hint}"))?;
+    let failed =
+        |cause: UnreadableRecording| format!("{}: {cause}", shown(&path.display().to_string()));
+    let reader = open(path).map_err(failed)?;
+    let (is_continued, is_dry_run) = (reader.is_continued(), reader.is_of_a_dry_run());
+    let as_recorded = |_: &mut Settings| {};
+    let other_rules = |settings: &mut Settings| other.change(settings);
+    let rules = match (other.is_none(), is_dry_run) {
+        (false, _) => Rules::Other(&other_rules),
+        (true, true) => Rules::Other(&as_recorded),
+        (true, false) => Rules::AsRecorded,
+    };
+    let mut replayed = replay(reader, &rules, &mut |_| {}).map_err(failed)?;
+    if is_dry_run {
+        // It has sent nothing: beside the other rules stands what its own would have done.
+        let own = replay(
+            open(path).map_err(failed)?,
+            &Rules::Other(&as_recorded),
+            &mut |_| {},
+        );
+        replayed.recorded = own.map_err(failed)?.replayed;
+    }
+    let comparison = compare(&replayed.recorded, &replayed.replayed);
+    let mut text = head(path, &replayed, &other);
+    if is_continued {
+        text += "this file goes on after another: the first minutes may differ, since what was known before is \
+                 known in part\n";
+    }
+    if is_dry_run {
+        text += "the recording is a dry run's: what it would have sent stands for what was sent\n";
+    }
+    if replayed.lost > 0 {
+        text += &format!(
+            "{} inputs are missing in it, since it was written too slowly: the changes may differ for that\n",
+            replayed.lost
+        );
+    }
+    if replayed.is_torn {
+        text += "its last line is cut off, and left out\n";
+    }
+    text += &body(&comparison);
+    let code = match comparison.is_same() {
+        true => 0,
+        false => OTHER_CHANGES,
+    };
+    Ok((text, code))
+}
+
+pub(super) fn open(path: &Path) -> Result<Reader<BufReader<File>>, UnreadableRecording> {
+    let file = File::open(path).map_err(UnreadableRecording::Io)?;
+    Reader::new(BufReader::with_capacity(1 << 16, file), Instant::now())
+}
+
+fn head(path: &Path, replayed: &Replayed, other: &Other) -> String {
+    let backends = match replayed.backends {
+        1 => "1 backend".to_owned(),
+        backends => format!("{backends} backends"),
+    };
+    format!(
+        "{}: {} to {}, {backends}, {} attempts; {}\n",
+        shown(&path.display().to_string()),
+        time(replayed.from),
+        time(replayed.to),
+        replayed.attempts,
+        match other.is_none() {
+            true => "the recorded settings",
+            false => "other settings",
+        }
+    )
+}
+
+fn body(comparison: &Comparison) -> String {
+    let lines = comparison.lines.iter().map(|line| {
+        let (sign, made) = match line {
+            Line::Both(made) => ('=', made),
+            Line::Recorded(made) => ('<', made),
+            Line::Replayed(made) => ('>', made),
+        };
+        let why = made.why.as_deref().map(shown).unwrap_or_default();
+        let line = format!(
+            "{sign} {}  {:<15}  {:<5}  {why}",
+            time(made.at),
+            made.address.to_string(),
+            made.action.to_string(),
+        );
+        format!("{}\n", line.trim_end())
+    });
+    let lines: String = lines.collect();
+    let count = |wanted: fn(&Line) -> bool| -> usize {
+        comparison.lines.iter().filter(|line| wanted(line)).count()
+    };
+    format!(
+        "{lines}{} the same, {} only in the recording (<), {} only in the replay (>)\n",
+        count(|line| matches!(line, Line::Both(_))),
+        count(|line| matches!(line, Line::Recorded(_))),
+        count(|line| matches!(line, Line::Replayed(_))),
+    )
+}
+
+fn time(second: Stamp) -> String {
+    let seconds = i64::try_from(second.0).ok();
+    let time = seconds.and_then(|seconds| Local.timestamp_opt(seconds, 0).single());
+    time.map_or_else(
+        || second.0.to_string(),
+        |time| time.format("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
+/// A file's text, fit for a terminal; quotes stay as they are.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 1000;
+    let mut shown = String::new();
+    crate::quote::push_escaped(&mut shown, text.as_bytes(), LONGEST);
+    shown
+}
+
+/// What is to hold in place of what was recorded.
+#[derive(Default)]
+struct Other(Chosen);
+
+impl Other {
+    /// The error: there is a choice among them on which the rules do not depend.
+    fn of(choices: Chosen) -> Result<Other, ()> {
+        let mut rest = choices.clone();
+        rest.retries = Default::default();
+        rest.retry_delay = Default::default();
+        rest.rise = Default::default();
+        rest.fall = Default::default();
+        rest.restore = Default::default();
+        rest.max_down = Default::default();
+        rest.down_delay = Default::default();
+        rest.hold = Default::default();
+        rest.flush = Default::default();
+        rest.max_moves = Default::default();
+        match rest == Chosen::default() {
+            true => Ok(Other(choices)),
+            false => Err(()),
+        }
+    }
+
+    fn is_none(&self) -> bool {
+        self.0 == Chosen::default()
+    }
+
+    fn change(&self, settings: &mut Settings) {
+        let Other(chosen) = self;
+        let built = chosen
+            .clone()
+            .build(DefaultsOf::Poolmon, Program::Poolmon)
+            .expect("poolmon's defaults check something");
+        let pace = &mut settings.pace;
+        if chosen.retries.is_given() || chosen.retry_delay.is_given() {
+            let usual = match (pace.plan, built.pace.plan) {
+                (Plan::Retries(recorded), _) => recorded,
+                (Plan::Rapid(_), Plan::Retries(usual)) => usual,
+                (Plan::Rapid(_), Plan::Rapid(_)) => return,
+            };
+            pace.plan = Plan::Retries(Retries {
+                retries: match chosen.retries.is_given() {
+                    true => chosen.retries.value,
+                    false => usual.retries,
+                },
+                retry_delay: match chosen.retry_delay.is_given() {
+                    true => chosen.retry_delay.value,
+                    false => usual.retry_delay,
+                },
+            });
+        }
+        if chosen.rise.is_given() {
+            pace.rise = chosen.rise.value;
+        }
+        if chosen.fall.is_given() {
+            pace.fall = chosen.fall.value;
+        }
+        let rules = &mut settings.rules;
+        if chosen.restore.is_given() {
+            rules.restore = built.rules.restore;
+        }
+        if chosen.max_down.is_given() {
+            rules.brake = built.rules.brake;
+        }
+        if chosen.down_delay.is_given() {
+            rules.down_delay = built.rules.down_delay;
+        }
+        if chosen.hold.is_given() {
+            rules.hold = built.rules.hold;
+        }
+        if chosen.flush.is_given() || chosen.max_moves.is_given() {
+            rules.drain = built.rules.drain;
+        }
+    }
+}
+
+impl fmt::Debug for Other {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Other")
+    }
+}
+
+/// How all stood at this time, by a recording.
+pub(super) fn document_at(at: &str, path: &Path) -> Result<Document, String> {
+    let named = shown(&path.display().to_string());
+    let failed = |cause: UnreadableRecording| format!("{named}: {cause}");
+    let modified = fs::metadata(path).and_then(|data| data.modified());
+    let modified = modified.map_err(|cause| format!("{named}: {cause}"))?;
+    let last = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let second = moment(at, Stamp(last.as_secs())).map_err(|at| {
+        format!("--at: {at}: expected HH:MM[:SS], YYYY-MM-DD HH:MM:SS or seconds since 1970")
+    })?;
+    let reader = open(path).map_err(failed)?;
+    let began = reader.began().second;
+    if second < began {
+        return Err(format!(
+            "{named}: begins at {}, after the time that is asked for; {named}.1 may have it",
+            time(began)
+        ));
+    }
+    let (snapshot, shown_second) = replay_until(reader, second).map_err(failed)?;
+    if shown_second < second {
+        return Err(format!(
+            "{named}: ends at {}, before the time that is asked for",
+            time(shown_second)
+        ));
+    }
+    let writer = Writer {
+        version: env!("CARGO_PKG_VERSION"),
+        pid: std::process::id(),
+        name: "recording".to_owned(),
+        started: UNIX_EPOCH + Duration::from_secs(began.0),
+    };
+    let taken = UNIX_EPOCH + Duration::from_secs(second.0);
+    Ok(document(&snapshot, &writer, taken))
+}
+
+/// A moment as a person writes it: seconds since 1970, `YYYY-MM-DD HH:MM:SS`, or `HH:MM[:SS]` of the day of
+/// `last`.
+pub(super) fn moment(text: &str, last: Stamp) -> Result<Stamp, Quote> {
+    use chrono::{NaiveDateTime, NaiveTime};
+    let wrong = || Quote::new(text);
+    if let Ok(second) = text.parse::<u64>() {
+        return Ok(Stamp(second));
+    }
+    let local = |time: NaiveDateTime| {
+        let time = Local.from_local_datetime(&time).earliest();
+        let second = time.and_then(|time| u64::try_from(time.timestamp()).ok());
+        second.map(Stamp).ok_or_else(wrong)
+    };
+    for form in ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"] {
+        if let Ok(time) = NaiveDateTime::parse_from_str(text, form) {
+            return local(time);
+        }
+    }
+    for form in ["%H:%M:%S", "%H:%M"] {
+        if let Ok(time) = NaiveTime::parse_from_str(text, form) {
+            let last = i64::try_from(last.0).map_err(|_| wrong())?;
+            let last = Local.timestamp_opt(last, 0).single().ok_or_else(wrong)?;
+            let date = last.date_naive();
+            let second = local(date.and_time(time))?;
+            if second.0 <= last.timestamp().unsigned_abs() {
+                return Ok(second);
+            }
+            let before = date.pred_opt().ok_or_else(wrong)?;
+            return local(before.and_time(time));
+        }
+    }
+    Err(wrong())
+}

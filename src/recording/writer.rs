@@ -1,0 +1,349 @@
+//! The thread that writes the recording, and the main thread's side of it.
+//!
+//! Nobody waits for it: what does not fit into the queue is counted, and the recording says how much is missing.
+//! A file that is full becomes the older one, in place of the one before; so does one that is there at the
+//! start.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender, TrySendError};
+use log::{error, info};
+
+use super::encoder::{Encoder, Lines};
+use super::line::{Event, Sent};
+use super::start::Start;
+use crate::config::roster::Roster;
+use crate::config::settings::Settings;
+use crate::monitor::{Input, Memory, Now, Remembered};
+use crate::pool::{Action, Command};
+
+/// A day of a hundred backends. Two files of it may be there.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What waits to be written at most: some seconds of thousands of backends.
+const MOST_WAITING: usize = 16 * 1024;
+
+/// A file that could not be written is begun anew after this.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// What was told is in the file so soon.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// Serialising goes a few levels deep.
+const STACK: usize = 512 * 1024;
+
+/// The older one of the two files.
+pub(crate) fn older(path: &Path) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(".1");
+    PathBuf::from(name)
+}
+
+enum Word {
+    Told {
+        t: i64,
+        s: u64,
+        asked: u32,
+        event: Event,
+    },
+    Remember(Vec<(IpAddr, Memory)>),
+}
+
+/// The main thread's side.
+pub(crate) struct Recorder {
+    encoder: Encoder,
+    words: Sender<Word>,
+    /// Ends when the thread does.
+    ended: Receiver<()>,
+    /// How often the engine was asked for an output since the last line.
+    asked: u32,
+    lost: u64,
+    has_said_loss: bool,
+}
+
+impl Recorder {
+    /// The error: there can be no thread.
+    pub(crate) fn start(
+        path: PathBuf,
+        (settings, roster): (&Settings, &Roster),
+        remembered: &Remembered,
+        most_at_once: usize,
+        now: Now,
+    ) -> io::Result<Recorder> {
+        Recorder::start_with(
+            path,
+            (settings, roster),
+            remembered,
+            most_at_once,
+            now,
+            MOST_BYTES,
+        )
+    }
+
+    pub(super) fn start_with(
+        path: PathBuf,
+        (settings, roster): (&Settings, &Roster),
+        remembered: &Remembered,
+        most_at_once: usize,
+        now: Now,
+        most_bytes: u64,
+    ) -> io::Result<Recorder> {
+        let mut encoder = Encoder::new(now.instant);
+        let start = encoder.start(settings, roster, remembered, most_at_once, now);
+        let (words, inbox) = bounded(MOST_WAITING);
+        let (alive, ended) = bounded(0);
+        thread::Builder::new()
+            .name("recorder".to_owned())
+            .stack_size(STACK)
+            .spawn(move || {
+                Writing::new(path, start, most_bytes).run(&inbox);
+                drop(alive);
+            })?;
+        Ok(Recorder {
+            encoder,
+            words,
+            ended,
+            asked: 0,
+            lost: 0,
+            has_said_loss: false,
+        })
+    }
+
+    /// The engine was asked for an output.
+    pub(crate) fn on_asked(&mut self) {
+        self.asked = self.asked.saturating_add(1);
+    }
+
+    pub(crate) fn on_input(&mut self, input: &Input, now: Now) {
+        if let Some(event) = self.encoder.event(input) {
+            self.put(event, now);
+        }
+    }
+
+    /// The engine has this command sent.
+    pub(crate) fn on_sent(
+        &mut self,
+        number: u64,
+        command: &Command,
+        (action, why): (Action, Option<String>),
+        now: Now,
+    ) {
+        let sent = Sent {
+            command: number,
+            backend: command.address(),
+            action,
+            why,
+        };
+        self.put(Event::Sent(sent), now);
+    }
+
+    /// The state file is to hold this from now on.
+    pub(crate) fn on_remembered(&mut self, entries: &[(IpAddr, Memory)]) {
+        let _ = self.words.try_send(Word::Remember(entries.to_vec()));
+    }
+
+    fn put(&mut self, event: Event, now: Now) {
+        let (t, s) = (self.encoder.time(now.instant), now.second.0);
+        if self.lost > 0 {
+            let word = Word::Told {
+                t,
+                s,
+                asked: 0,
+                event: Event::Lost(self.lost),
+            };
+            match self.words.try_send(word) {
+                Ok(()) => self.lost = 0,
+                Err(_) => return self.lose(),
+            }
+        }
+        let asked = std::mem::take(&mut self.asked);
+        let word = Word::Told { t, s, asked, event };
+        match self.words.try_send(word) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.lose(),
+        }
+    }
+
+    fn lose(&mut self) {
+        self.lost += 1;
+        if !self.has_said_loss {
+            self.has_said_loss = true;
+            error!(
+                "the recording (--record, record) is written too slowly: inputs are missing in it from now \
+                 on, and it says how many; is its disk slow?"
+            );
+        }
+    }
+
+    /// Waits until all is written, or the time is over.
+    pub(crate) fn finish(self, patience: Duration) {
+        let Recorder { words, ended, .. } = self;
+        drop(words);
+        let _ = ended.recv_timeout(patience);
+    }
+}
+
+struct Writing {
+    path: PathBuf,
+    most_bytes: u64,
+    lines: Lines,
+    target: Target,
+    /// The next file goes on after another.
+    continued: bool,
+    /// Lines that are in no file.
+    lost: u64,
+}
+
+enum Target {
+    Open { file: BufWriter<File>, written: u64 },
+    Closed { until: Option<Instant> },
+}
+
+impl Writing {
+    fn new(path: PathBuf, start: Start, most_bytes: u64) -> Writing {
+        Writing {
+            path,
+            most_bytes,
+            lines: Lines::new(start),
+            target: Target::Closed { until: None },
+            continued: false,
+            lost: 0,
+        }
+    }
+
+    fn run(mut self, inbox: &Receiver<Word>) {
+        self.open();
+        loop {
+            match inbox.recv_timeout(FLUSH) {
+                Ok(Word::Told { t, s, asked, event }) => {
+                    self.make_room();
+                    self.line(t, s, asked, event);
+                }
+                Ok(Word::Remember(entries)) => self.lines.remember(&entries),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if inbox.is_empty() {
+                self.flush();
+            }
+        }
+        self.flush();
+    }
+
+    fn line(&mut self, t: i64, s: u64, asked: u32, event: Event) {
+        match self.lines.line(t, s, asked, event) {
+            Ok(text) => match &self.target {
+                Target::Open { .. } => self.put(&text),
+                Target::Closed { .. } => self.lost += 1,
+            },
+            Err(cause) => self.fail(&cause.into()),
+        }
+    }
+
+    /// Opens a file where there is none, or that is full.
+    fn make_room(&mut self) {
+        let is_due = match &self.target {
+            Target::Open { written, .. } => *written >= self.most_bytes,
+            Target::Closed { until } => until.map_or(true, |until| until <= Instant::now()),
+        };
+        if is_due {
+            self.flush();
+            self.open();
+        }
+    }
+
+    fn open(&mut self) {
+        let opened = begin(&self.path).and_then(|file| {
+            let text = self.lines.first(self.continued)?;
+            Ok((file, text))
+        });
+        let continued = std::mem::replace(&mut self.continued, true);
+        match opened {
+            Ok((file, text)) => {
+                let was_broken = matches!(self.target, Target::Closed { until: Some(_) });
+                self.target = Target::Open {
+                    file: BufWriter::new(file),
+                    written: 0,
+                };
+                self.put(&text);
+                let is_open = matches!(self.target, Target::Open { .. });
+                if is_open && was_broken {
+                    info!("the recording {} is written again", self.path.display());
+                }
+                let lost = std::mem::take(&mut self.lost);
+                if is_open && lost > 0 {
+                    let (t, s) = self.lines.last();
+                    self.line(t, s, 0, Event::Lost(lost));
+                }
+            }
+            Err(cause) => {
+                self.continued = continued || self.lost > 0;
+                self.fail(&cause);
+            }
+        }
+    }
+
+    fn put(&mut self, text: &[u8]) {
+        let result = match &mut self.target {
+            Target::Open { file, written } => {
+                *written += text.len() as u64;
+                file.write_all(text)
+            }
+            Target::Closed { .. } => Ok(()),
+        };
+        if let Err(cause) = result {
+            self.fail(&cause);
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Target::Open { file, .. } = &mut self.target {
+            if let Err(cause) = file.flush() {
+                self.fail(&cause);
+            }
+        }
+    }
+
+    /// Said once, until it is written again.
+    fn fail(&mut self, cause: &io::Error) {
+        if !matches!(self.target, Target::Closed { until: Some(_) }) {
+            error!(
+                "the recording {} cannot be written: {cause}; make its folder writable, or name another \
+                 file: --record=PATH; it is tried again each minute",
+                self.path.display()
+            );
+        }
+        if let Target::Open { file, .. } = std::mem::replace(
+            &mut self.target,
+            Target::Closed {
+                until: Some(Instant::now() + PAUSE),
+            },
+        ) {
+            // What is left in the buffer would be tried once more, and may hang.
+            drop(file.into_parts());
+        }
+        self.lost += 1;
+        self.continued = true;
+    }
+}
+
+/// An empty file that its owner alone can read; what was there is the older one from now on.
+fn begin(path: &Path) -> io::Result<File> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_file() => fs::rename(path, older(path))?,
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::Other, "not a file")),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+        Err(cause) => return Err(cause),
+    }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}

@@ -1,0 +1,73 @@
+//! A recording: what a monitor was told, replayed to the same changes and to others.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::lab::command::{self, Ended};
+use crate::lab::fake_backend::Mood;
+use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
+use crate::lab::monitor::binary;
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn poolmon(folder: &Path, words: &[&str], recording: &Path) -> Ended {
+    let mut program = Command::new(binary());
+    program.args(words).arg(recording);
+    command::run(&mut program, folder, SOON)
+}
+
+fn counts(changes: &str) -> String {
+    changes.lines().last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_recorded_scene_is_replayed_to_the_same_changes() {
+    let pool = FakePool::start(2);
+    let plan = pool.monitor().credentials(USER, PASSWORD);
+    let recording = plan.status.with_extension("recording");
+    let plan = plan.flag("--record").flag(&recording);
+    let mut monitor = plan.start();
+    pool.wait_for_visits();
+    let address = pool.address(0).to_string();
+    pool.backends[0].set(Mood::Refusing);
+    monitor.wait_for_line(&[&address, "disabled"], REACTION);
+    pool.backends[0].set(Mood::Healthy);
+    monitor.wait_for_line(&[&address, "enabled"], REACTION);
+    monitor.stop(REACTION);
+
+    let data = fs::metadata(&recording).unwrap();
+    assert_eq!(data.permissions().mode() & 0o7777, 0o600);
+    let text = fs::read_to_string(&recording).unwrap();
+    assert!(text.starts_with("{\"recording\":{\"format\":1,"), "{text}");
+    assert!(!text.contains(PASSWORD), "{text}");
+
+    let folder = recording.parent().unwrap();
+    let changes = poolmon(folder, &["replay"], &recording).success();
+    let lines: Vec<&str> = changes
+        .lines()
+        .filter(|line| line.starts_with('='))
+        .collect();
+    let is_of = |line: &&str, word: &str| line.contains(&address) && line.contains(word);
+    assert!(
+        is_of(&lines[0], "down") && lines[0].contains("refused"),
+        "{changes}"
+    );
+    assert!(is_of(&lines[lines.len() - 1], "up"), "{changes}");
+    let expected = format!(
+        "{} the same, 0 only in the recording (<), 0 only in the replay (>)",
+        lines.len()
+    );
+    assert_eq!(counts(&changes), expected);
+
+    // So many failures there are not.
+    let other = poolmon(folder, &["replay", "--retries=1000"], &recording);
+    assert_eq!(other.status.code(), Some(1), "{other:?}");
+    let other = other.text;
+    assert!(other.lines().any(|line| line.starts_with('<')), "{other}");
+    assert!(!other.lines().any(|line| line.starts_with('>')), "{other}");
+    let refused = poolmon(folder, &["replay", "--timeout=3"], &recording);
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+}
