@@ -66,7 +66,9 @@ fi
 run_cargo test --test scenes -- "${skips[@]}"
 unset RUST_TEST_THREADS
 say "== random days in virtual time"
-run_cargo test --release --test simulate -- --nocapture
+# Optimising over all crates at once takes longer than it saves.
+CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    run_cargo test --release --test simulate -- --nocapture
 say "== documentation"
 RUSTDOCFLAGS="-D warnings" run_cargo doc --no-deps
 # Every public item has a doc, but for fields and variants: most of their names say all. The lint knows no such
