@@ -293,7 +293,17 @@ impl<R: BufRead> Reader<R> {
     fn reading(&mut self, read: Read) -> Result<Reading, UnreadableRecording> {
         let mut listed = self.listed.take();
         match (read, &mut listed) {
-            (Read::Whole(whole), _) => listed = Some(*whole),
+            (Read::Whole(whole), _) => {
+                // What differs from it later names the same backends.
+                let mut addresses: Vec<IpAddr> =
+                    whole.members.iter().map(|member| member.address).collect();
+                addresses.sort_unstable();
+                addresses.dedup();
+                if addresses.len() != whole.members.len() {
+                    return Err(self.bent("a list out of its bounds"));
+                }
+                listed = Some(*whole);
+            }
             (
                 Read::Differs {
                     began,
@@ -325,11 +335,7 @@ impl<R: BufRead> Reader<R> {
             Some(whole) => whole,
             None => return Err(self.bent("no list")),
         };
-        let mut addresses: Vec<IpAddr> =
-            whole.members.iter().map(|member| member.address).collect();
-        addresses.sort_unstable();
-        addresses.dedup();
-        if addresses.len() != whole.members.len() || !is_time(whole.began) {
+        if !is_time(whole.began) {
             return Err(self.bent("a list out of its bounds"));
         }
         let reading = Reading {
