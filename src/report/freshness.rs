@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::document::{Document, Time};
+use super::document::{Document, Span, Time};
 
 /// A document is old after so many intervals.
 const INTERVALS: f64 = 3.0;
@@ -43,12 +43,17 @@ impl fmt::Display for Freshness {
     }
 }
 
+/// The age beyond which a document with this interval is old.
+pub(crate) fn bearable_age(interval: Span) -> Span {
+    (INTERVALS * interval).max(SOON)
+}
+
 impl Freshness {
     /// `is_running`: whether a process of the document's number exists.
     pub(crate) fn of(document: &Document, now: Time, is_running: bool) -> Freshness {
         let age = (now - document.poolmon.written).max(0.0);
         let age_in_full = Duration::from_secs_f64(age.min(1e9));
-        let bearable = (INTERVALS * document.poolmon.interval).max(SOON);
+        let bearable = bearable_age(document.poolmon.interval);
         match (is_running && !document.poolmon.ended, age <= bearable) {
             (false, _) => Freshness::Ended(age_in_full),
             (true, true) => Freshness::Fresh,

@@ -17,10 +17,12 @@ use std::collections::BTreeMap;
 use self::html::Html;
 use self::plot::{Axes, Grain};
 use self::standing::{Standing, Tone};
-use self::words::{count, rough_span, share, span, Clock};
+use self::words::{rough_span, share, span, Clock};
 use crate::report::document::{
     Action, Backend, Change, Document, Event, Restore, Ring, State, Tag, Time, Verdict,
 };
+use crate::report::freshness::bearable_age;
+use crate::report::words::counted;
 
 pub use self::words::Wall;
 
@@ -53,10 +55,6 @@ const MOST_EVENTS: usize = 30;
 
 /// The last so many commands are listed.
 const MOST_COMMANDS: usize = 20;
-
-/// A document is old after so many intervals, and not before so many seconds.
-const OLD_INTERVALS: f64 = 3.0;
-const OLD_SECONDS: f64 = 10.0;
 
 /// How it is to be shown.
 pub struct Options<'a> {
@@ -179,7 +177,7 @@ fn number_of(document: &Document, is: impl Fn(&Backend) -> bool) -> usize {
 fn header(html: &mut Html, scene: &Scene<'_>, options: &Options<'_>) {
     let monitor = &scene.document.poolmon;
     let written = monitor.written;
-    let limit = (OLD_INTERVALS * monitor.interval).max(OLD_SECONDS);
+    let limit = bearable_age(monitor.interval);
     match options.stale.is_empty() {
         true => html.markup("<p id=stale role=alert hidden></p>"),
         false => html
@@ -251,7 +249,7 @@ fn own_troubles(html: &mut Html, scene: &Scene<'_>) {
     }
     if counters.log_lines_lost > 0 {
         html.markup("<p><em>The log did not take ");
-        html.text(count(counters.log_lines_lost, "line"))
+        html.text(counted(counters.log_lines_lost, "line"))
             .markup(".</em></p>");
     }
 }
@@ -303,7 +301,7 @@ fn overview(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)
                 whole.saturating_add(tag.vhosts),
             )
         });
-    let vhosts = format!("{part} of {} up", count(whole, "vhost"));
+    let vhosts = format!("{part} of {} up", counted(whole, "vhost"));
     tile(
         html,
         "Capacity",
@@ -341,7 +339,7 @@ fn director(html: &mut Html, scene: &Scene<'_>) {
     };
     let place = match (director.position, director.members) {
         (Some(position), Some(members)) => format!(", director {position} of {members}"),
-        (None, Some(members)) => format!(", {}", count(members as u64, "director")),
+        (None, Some(members)) => format!(", {}", counted(members as u64, "director")),
         (_, None) => String::new(),
     };
     let list = match director.list_read {
@@ -426,7 +424,7 @@ fn capacity(html: &mut Html, scene: &Scene<'_>, tag: &Tag) {
         .markup(" of ")
         .text(tag.backends);
     html.markup(" up, ").text(tag.passing).markup(" healthy, ");
-    html.text(count(tag.users, "user")).markup(". ");
+    html.text(counted(tag.users, "user")).markup(". ");
     match tag.refuges {
         0 => html.markup("<em>No backend can take the users of another.</em>"),
         1 => html.markup("<em>Only 1 backend can take the users of another.</em>"),

@@ -3,9 +3,10 @@
 use super::html::Html;
 use super::plot;
 use super::rows;
-use super::words::{count, latency};
+use super::words::latency;
 use super::Scene;
 use crate::report::document::{Backend, By, Change, CheckResult, Service, State};
+use crate::report::words::counted;
 
 /// Of a dialogue, the last so many lines.
 const MOST_LINES: usize = 12;
@@ -111,7 +112,7 @@ fn service(html: &mut Html, scene: &Scene<'_>, service: &Service) {
         }
         if certificate.names.len() > 1 {
             html.markup(" and ")
-                .text(count(certificate.names.len() as u64 - 1, "other"));
+                .text(counted(certificate.names.len() as u64 - 1, "other"));
         }
     }
     html.markup("<samp>")

@@ -4,8 +4,9 @@
 use std::fmt::Write;
 
 use super::html::Html;
-use super::words::{count, latency, Clock};
+use super::words::{latency, Clock};
 use crate::report::document::{Backend, Change, Day, Document, Slot, State, Time};
+use crate::report::words::counted;
 
 const DAY: f64 = 86_400.0;
 
@@ -450,7 +451,7 @@ fn description(axes: &Axes, backend: &Backend) -> String {
         .sum();
     format!(
         "Last 24 hours: {}, {failures} of them failed; {latencies}; down for {}",
-        count(passes + failures, "attempt"),
+        counted(passes + failures, "attempt"),
         super::words::span(down)
     )
 }

@@ -4,11 +4,12 @@
 use super::html::Html;
 use super::plot;
 use super::standing::{self, Standing};
-use super::words::{count, latency, rough_span};
+use super::words::{latency, rough_span};
 use super::Scene;
 use crate::report::document::{
     Action, Backend, Blame, CheckResult, Drain, RuleAnswer, Service, State, Verdict,
 };
+use crate::report::words::counted;
 
 /// A certificate that ends within so many days is told in the row.
 const ENDS_SOON: f64 = 14.0 * 86_400.0;
@@ -105,7 +106,7 @@ pub(super) fn reasons(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
     wanted(html, scene, backend);
     if backend.drain == Drain::Owed {
         line(html, "Drain");
-        html.text(count(backend.users, "user"));
+        html.text(counted(backend.users, "user"));
         html.markup(" still to be moved to other backends");
     }
     retry(html, scene, backend);
@@ -190,12 +191,12 @@ fn retry(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
     line(html, "Next");
     html.text(&retry.service).markup(" is tried again at ");
     html.text(scene.clock.at(next)).markup(": ");
-    html.text(count(u64::from(retry.failed), "try"))
+    html.text(counted(u64::from(retry.failed), "try"))
         .markup(" failed, ");
     html.text(retry.left).markup(" left");
     if backend.listed == State::Up {
         html.markup("; a down would move ");
-        html.text(count(backend.users, "user"));
+        html.text(counted(backend.users, "user"));
     }
 }
 

@@ -107,15 +107,6 @@ pub(super) fn share(part: u64, whole: u64) -> String {
     }
 }
 
-/// `1 user`, `2 users`, `2 tries`.
-pub(super) fn count(number: u64, one: &str) -> String {
-    match (number, one.strip_suffix('y')) {
-        (1, _) => format!("1 {one}"),
-        (_, Some(stem)) => format!("{number} {stem}ies"),
-        _ => format!("{number} {one}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,8 +184,5 @@ mod tests {
         assert_eq!(share(999, 1000), "99 %");
         assert_eq!(share(1000, 1000), "100 %");
         assert_eq!(share(0, 0), "none");
-        assert_eq!(count(1, "user"), "1 user");
-        assert_eq!(count(0, "user"), "0 users");
-        assert_eq!(count(2, "try"), "2 tries");
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Local, TimeZone, Utc};
 
 use super::View;
 use crate::report::document::{Span, Time};
+use crate::report::words::lasting;
 
 /// Whose clock times are shown by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,25 +35,15 @@ pub(super) fn short(span: Span) -> String {
     }
 }
 
-/// For a sentence.
+/// For a sentence: below ten seconds tenths matter.
 pub(super) fn long(span: Span) -> String {
-    let seconds = whole(span);
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match seconds {
-        0..=9 => {
-            let tenths = (span.max(0.0) * 10.0).round() / 10.0;
-            match tenths.fract() == 0.0 {
-                true => format!("{tenths:.0} s"),
-                false => format!("{tenths:.1} s"),
-            }
-        }
-        10..=59 => format!("{seconds} s"),
-        60..=3599 if seconds % 60 == 0 => format!("{minutes} min"),
-        60..=3599 => format!("{minutes} min {} s", seconds % 60),
-        3600..=86_399 if minutes % 60 == 0 => format!("{hours} h"),
-        3600..=86_399 => format!("{hours} h {} min", minutes % 60),
-        _ if hours % 24 == 0 || days > 9 => format!("{days} d"),
-        _ => format!("{days} d {} h", hours % 24),
+    if whole(span) > 9 {
+        return lasting(span);
+    }
+    let tenths = (span.max(0.0) * 10.0).round() / 10.0;
+    match tenths.fract() == 0.0 {
+        true => format!("{tenths:.0} s"),
+        false => format!("{tenths:.1} s"),
     }
 }
 
