@@ -34,6 +34,8 @@ mod recording;
 pub mod report;
 mod runtime;
 pub mod schedule;
+#[cfg(test)]
+mod scratch;
 pub mod service;
 #[cfg(test)]
 #[path = "../tests/lab/slowness.rs"]

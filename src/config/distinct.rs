@@ -250,7 +250,8 @@ impl Identity {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file of this path is in, or would be.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
@@ -265,22 +266,9 @@ mod tests {
     use crate::config::chosen::Chosen;
     use crate::config::table::DefaultsOf;
     use crate::program::Program;
-
-    struct Folder(PathBuf);
+    use crate::scratch::Folder;
 
     impl Folder {
-        fn new(name: &str) -> Folder {
-            let name = format!("poolmon-distinct-{name}-{}", std::process::id());
-            let folder = Folder(std::env::temp_dir().join(name));
-            let _ = fs::remove_dir_all(&folder.0);
-            fs::create_dir(&folder.0).unwrap();
-            folder
-        }
-
-        fn path(&self, name: &str) -> PathBuf {
-            self.0.join(name)
-        }
-
         /// Each file with a name of its own, none of them there.
         fn settings(&self, change: impl FnOnce(&mut Chosen)) -> Settings {
             let mut choices = Chosen {
@@ -312,12 +300,6 @@ mod tests {
         }
     }
 
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
     const OTHERS: [&str; 13] = [
         "lock",
         "state",
@@ -336,7 +318,7 @@ mod tests {
 
     #[test]
     fn files_of_their_own_are_well_there_or_not() {
-        let folder = Folder::new("own");
+        let folder = Folder::new();
         assert_eq!(folder.said(&folder.settings(|_| {})), "well");
         for name in OTHERS {
             fs::write(folder.path(name), "").unwrap();
@@ -356,7 +338,7 @@ mod tests {
     fn a_file_that_is_written_is_no_other_one_by_any_name() {
         for there in [false, true] {
             for other in OTHERS {
-                let folder = Folder::new("any");
+                let folder = Folder::new();
                 fs::create_dir(folder.path("sub")).unwrap();
                 if there {
                     fs::write(folder.path(other), "").unwrap();
@@ -419,7 +401,7 @@ mod tests {
 
     #[test]
     fn what_a_file_is_written_by_is_its_own_as_well() {
-        let folder = Folder::new("state");
+        let folder = Folder::new();
         for name in [
             "state.new",
             "state.damaged",
@@ -438,7 +420,7 @@ mod tests {
 
     #[test]
     fn the_message_names_both_choices_and_the_file() {
-        let folder = Folder::new("message");
+        let folder = Folder::new();
         let path = folder.path("state");
         let settings = folder.settings(|choices| choices.lockfile = path.into());
         assert_eq!(

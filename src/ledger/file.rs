@@ -33,6 +33,7 @@ use nix::unistd::{access, AccessFlags};
 use serde::{Deserialize, Serialize};
 
 use super::{left_alone, Damage, LedgerError, LedgerStep, Untouched};
+use crate::config::distinct::folder_of;
 use crate::monitor::{Memory, Remembered};
 use crate::quote::Quote;
 
@@ -195,13 +196,6 @@ fn sync_folder(folder: &Path) -> Result<(), LedgerError> {
         // A file system that has no fsync for folders.
         Err(cause) if cause.kind() == io::ErrorKind::InvalidInput => Ok(()),
         result => result.map_err(error),
-    }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
     }
 }
 

@@ -6,26 +6,11 @@ use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
-
-/// A folder of this test's own, removed at its end.
-struct Folder(PathBuf);
+use crate::scratch::Folder;
 
 impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("poolmon-lock-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        Folder(path)
-    }
-
     fn file(&self) -> PathBuf {
         self.0.join("poolmon.pid")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -75,7 +60,7 @@ impl Drop for Perl {
 
 #[test]
 fn a_fresh_lock_file_holds_the_pid_and_goes_at_the_end() {
-    let folder = Folder::new("fresh");
+    let folder = Folder::new();
     let lock = take(&folder.file()).unwrap();
     assert_eq!(fs::read_to_string(folder.file()).unwrap(), own_pid());
     let mode = fs::metadata(folder.file()).unwrap().mode() & 0o777;
@@ -87,7 +72,7 @@ fn a_fresh_lock_file_holds_the_pid_and_goes_at_the_end() {
 #[test]
 fn no_pid_stands_in_the_file_before_it_is_recorded() {
     for before in ["", "77\n"] {
-        let folder = Folder::new("unrecorded");
+        let folder = Folder::new();
         fs::write(folder.file(), before).unwrap();
         let mut lock = LockFile::take(&folder.file()).unwrap();
         assert_eq!(fs::read_to_string(folder.file()).unwrap(), "");
@@ -100,7 +85,7 @@ fn no_pid_stands_in_the_file_before_it_is_recorded() {
 
 #[test]
 fn a_second_instance_is_told_the_pid_of_the_first() {
-    let folder = Folder::new("second");
+    let folder = Folder::new();
     let _lock = take(&folder.file()).unwrap();
     // flock knows open files, not processes: a second open in this one is another instance.
     let error = take(&folder.file()).unwrap_err();
@@ -113,7 +98,7 @@ fn a_second_instance_is_told_the_pid_of_the_first() {
 
 #[test]
 fn a_perl_poolmon_and_ours_exclude_each_other() {
-    let folder = Folder::new("perl");
+    let folder = Folder::new();
     if let Some(perl) = Perl::hold(&folder.file(), "pid") {
         let error = take(&folder.file()).unwrap_err();
         let expected = format!("Already running as pid {}", perl.0.id());
@@ -131,7 +116,7 @@ fn a_perl_poolmon_and_ours_exclude_each_other() {
 
 #[test]
 fn a_holder_without_a_pid_is_still_a_holder() {
-    let folder = Folder::new("nameless");
+    let folder = Folder::new();
     if let Some(_perl) = Perl::hold(&folder.file(), "nothing") {
         let error = take(&folder.file()).unwrap_err();
         assert_eq!(error.to_string(), "Already running");
@@ -141,7 +126,7 @@ fn a_holder_without_a_pid_is_still_a_holder() {
 #[test]
 fn a_stale_file_is_taken_over() {
     for stale in ["4194304\n", "1", " 77 \n", "", "\n"] {
-        let folder = Folder::new("stale");
+        let folder = Folder::new();
         fs::write(folder.file(), stale).unwrap();
         let _lock = take(&folder.file()).unwrap();
         assert_eq!(fs::read_to_string(folder.file()).unwrap(), own_pid());
@@ -158,7 +143,7 @@ fn a_file_of_others_is_refused_and_left_as_it_is() {
         "1\nand more",
         "\u{0}",
     ] {
-        let folder = Folder::new("foreign");
+        let folder = Folder::new();
         fs::write(folder.file(), foreign).unwrap();
         let error = take(&folder.file()).unwrap_err();
         assert!(matches!(error, LockError::NotAPidFile { .. }), "{error}");
@@ -168,7 +153,7 @@ fn a_file_of_others_is_refused_and_left_as_it_is() {
 
 #[test]
 fn a_symbolic_link_is_not_followed() {
-    let folder = Folder::new("link");
+    let folder = Folder::new();
     let target = folder.0.join("target");
     for there in [true, false] {
         let _ = fs::remove_file(folder.file());
@@ -185,7 +170,7 @@ fn a_symbolic_link_is_not_followed() {
 
 #[test]
 fn folders_devices_and_fifos_are_no_pid_files() {
-    let folder = Folder::new("kinds");
+    let folder = Folder::new();
     let fifo = folder.0.join("fifo");
     assert!(Command::new("mkfifo")
         .arg(&fifo)
@@ -205,7 +190,7 @@ fn folders_devices_and_fifos_are_no_pid_files() {
 
 #[test]
 fn a_file_that_took_our_files_place_is_not_removed() {
-    let folder = Folder::new("replaced");
+    let folder = Folder::new();
     let lock = take(&folder.file()).unwrap();
     fs::remove_file(folder.file()).unwrap();
     let other = take(&folder.file()).unwrap();
@@ -217,7 +202,7 @@ fn a_file_that_took_our_files_place_is_not_removed() {
 
 #[test]
 fn instances_that_come_and_go_at_once_never_both_hold_it() {
-    let folder = Folder::new("race");
+    let folder = Folder::new();
     let holders = std::sync::atomic::AtomicU32::new(0);
     thread::scope(|scope| {
         for _ in 0..4 {

@@ -12,8 +12,9 @@ use openssl::ssl::{SslAcceptor, SslVersion};
 use super::*;
 use crate::config::settings::{PasswordOver, StartTls};
 use crate::config::trust::Verify;
-use crate::net::stage::{self, Authority, Folder, Server, Validity};
+use crate::net::stage::{self, Authority, Server, Validity};
 use crate::outcome::Blame;
+use crate::scratch::Folder;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -106,37 +106,7 @@ mod tests {
     use nix::errno::Errno;
 
     use super::*;
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Folder {
-            let name = format!("poolmon-publisher-{name}-{}", std::process::id());
-            let folder = Folder(std::env::temp_dir().join(name));
-            let _ = fs::remove_dir_all(&folder.0);
-            fs::create_dir(&folder.0).unwrap();
-            folder
-        }
-
-        fn path(&self, name: &str) -> PathBuf {
-            self.0.join(name)
-        }
-
-        fn names(&self) -> Vec<String> {
-            let entries = fs::read_dir(&self.0).unwrap();
-            let mut names: Vec<String> = entries
-                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                .collect();
-            names.sort();
-            names
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::scratch::Folder;
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -144,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_file_is_replaced_whole_and_its_folder_is_made() {
-        let folder = Folder::new("whole");
+        let folder = Folder::new();
         let path = folder.path("run/status.json");
         write(&path, b"one").unwrap();
         let mut first = File::open(&path).unwrap();
@@ -159,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_not_made_below_one_that_is_missing() {
-        let folder = Folder::new("below");
+        let folder = Folder::new();
         let path = folder.path("a/b/status.json");
         assert_eq!(
             write(&path, b"x").unwrap_err(),
@@ -173,7 +143,7 @@ mod tests {
 
     #[test]
     fn nothing_but_a_file_is_replaced_or_removed() {
-        let folder = Folder::new("other");
+        let folder = Folder::new();
         fs::write(folder.path("target"), "mine").unwrap();
         symlink(folder.path("target"), folder.path("link")).unwrap();
         symlink(folder.path("nothing"), folder.path("broken")).unwrap();
@@ -193,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_lies_at_the_new_file_s_name_is_not_followed() {
-        let folder = Folder::new("new");
+        let folder = Folder::new();
         fs::write(folder.path("target"), "mine").unwrap();
         let path = folder.path("status.json");
         symlink(folder.path("target"), folder.path("status.json.new")).unwrap();
@@ -204,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_leaves_the_old_file_and_no_new_one() {
-        let folder = Folder::new("full");
+        let folder = Folder::new();
         let path = folder.path("status.json");
         write(&path, b"old").unwrap();
         let error = fill(
@@ -220,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_wanted_any_more_goes() {
-        let folder = Folder::new("former");
+        let folder = Folder::new();
         let path = folder.path("status.json");
         write(&path, b"x").unwrap();
         remove(&path);

@@ -6,7 +6,6 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 
 use nix::errno::Errno;
@@ -15,32 +14,15 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::DirectorFault::*;
 use super::*;
 use crate::pool::{Loss, PoolError};
+use crate::scratch::Folder;
 
 const GREETED: &str = "VERSION\tdirector-doveadm\t1\t0\n";
 const HOSTS: &str = "192.0.2.1\t100\t3\tnorth\tU\t0\n192.0.2.2\t100\t0\t\tD\t17\n\n";
 const RING: &str = "192.0.2.9\t9090\tself\t0\tring synced\t0\n\n";
 
-/// A folder that goes when the test does.
-struct Folder(PathBuf);
-
 impl Folder {
-    fn new() -> Folder {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("poolmon-client-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Folder(path)
-    }
-
     fn socket(&self) -> PathBuf {
         self.0.join("director-admin")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
