@@ -133,9 +133,7 @@ fn show(text: &str) -> Result<ExitCode, String> {
 }
 
 fn put(text: &str) -> io::Result<()> {
-    let mut out = io::stdout();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
+    super::put(text.as_bytes())
         .map_err(|cause| io::Error::new(cause.kind(), format!("standard output: {cause}")))
 }
 

@@ -9,7 +9,7 @@ use chrono::{Local, NaiveDateTime, TimeZone};
 use getopts::Options;
 
 use super::reading::{self, USUAL_PATH};
-use super::Word;
+use super::{print, Word};
 use crate::report::document::Time;
 use crate::report::explain::{find, unknown, Trial, View};
 
@@ -23,15 +23,8 @@ pub(crate) const WORD: Word = Word {
 const NOTHING_TO_SHOW: u8 = 3;
 
 fn run(arguments: Vec<OsString>) -> ExitCode {
-    let result = explain(arguments).and_then(|text| {
-        let mut out = io::stdout().lock();
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        match written {
-            // Whoever reads has seen enough.
-            Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(cause.to_string()),
-            _ => Ok(()),
-        }
-    });
+    let result = explain(arguments)
+        .and_then(|text| print(text.as_bytes()).map_err(|cause| cause.to_string()));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {

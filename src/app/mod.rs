@@ -4,6 +4,7 @@
 //! stays ignored, as with poolmon.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 mod check;
@@ -28,6 +29,20 @@ pub(crate) static WORDS: &[Word] = &[status::WORD, explain::WORD, check::WORD, r
 /// The word that this argument is, if it is one.
 pub(crate) fn word(argument: &OsStr) -> Option<&'static Word> {
     WORDS.iter().find(|word| argument == word.name)
+}
+
+/// To standard output, whole.
+fn put(text: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text).and_then(|()| out.flush())
+}
+
+/// The same, where whoever reads may have seen enough: a closed pipe is no error.
+fn print(text: &[u8]) -> io::Result<()> {
+    match put(text) {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(cause),
+        _ => Ok(()),
+    }
 }
 
 /// What `--help` says of them, behind the options.

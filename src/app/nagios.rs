@@ -1,7 +1,6 @@
 //! `check_poolmon`, and `poolmon status --nagios`: the status file as a plugin of Nagios or Icinga prints it.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -116,9 +115,7 @@ struct Answer {
 
 pub(crate) fn run(called: Called, arguments: Vec<OsString>) -> ExitCode {
     let answer = answer(called, arguments);
-    let mut out = io::stdout().lock();
-    let written = out.write_all(answer.text.as_bytes());
-    match written.and_then(|()| out.flush()) {
+    match super::put(answer.text.as_bytes()) {
         Ok(()) => ExitCode::from(answer.code),
         // Nobody has seen it.
         Err(_) => ExitCode::from(State::Unknown.code()),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use chrono::{Local, TimeZone};
 
-use super::Word;
+use super::{print, Word};
 use crate::backend::Stamp;
 use crate::cli::{self, CliError, Command};
 use crate::config::chosen::Chosen;
@@ -52,18 +52,13 @@ was not. Exit status: 0 the same changes, 1 others, 3 FILE or an option cannot b
 
 fn run(arguments: Vec<OsString>) -> ExitCode {
     match answer(arguments) {
-        Ok((text, code)) => {
-            let mut out = io::stdout().lock();
-            let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-            match written {
-                // Whoever reads has seen enough.
-                Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => {
-                    complain(&format!("standard output: {cause}"));
-                    ExitCode::from(UNREADABLE)
-                }
-                _ => ExitCode::from(code),
+        Ok((text, code)) => match print(text.as_bytes()) {
+            Ok(()) => ExitCode::from(code),
+            Err(cause) => {
+                complain(&format!("standard output: {cause}"));
+                ExitCode::from(UNREADABLE)
             }
-        }
+        },
         Err(cause) => {
             complain(&cause);
             ExitCode::from(UNREADABLE)

@@ -10,7 +10,7 @@ use nix::unistd::isatty;
 use super::nagios;
 use super::reading;
 use super::replay;
-use super::Word;
+use super::{put, Word};
 use crate::quote::Quote;
 use crate::report;
 use crate::report::document::{Document, Time};
@@ -47,7 +47,7 @@ fn run(mut arguments: Vec<OsString>) -> ExitCode {
         return nagios::run(nagios::Called::Status, arguments);
     }
     let choices = match options::parse(arguments) {
-        Ok(Asked::Help) => return end(print(&options::help())),
+        Ok(Asked::Help) => return end(put(options::help().as_bytes())),
         Ok(Asked::Show(choices)) => *choices,
         Err(cause) => {
             complain(&format!("{cause}\ntry poolmon status --help"));
@@ -115,7 +115,7 @@ fn show(choices: &Choices) -> ExitCode {
     };
     let mut text = table::lines(&document, &view).join("\n");
     text.push('\n');
-    match print(&text) {
+    match put(text.as_bytes()) {
         Ok(()) => code(choices, document, view.freshness, now),
         result => end(result),
     }
@@ -183,7 +183,8 @@ fn show_page(choices: &Choices) -> ExitCode {
         Err(cause) => return nothing(&cause),
     };
     choices.filter.apply(&mut document);
-    match print(&report::local_page(&document, now, &freshness.to_string())) {
+    let page = report::local_page(&document, now, &freshness.to_string());
+    match put(page.as_bytes()) {
         Ok(()) => code(choices, document, freshness, now),
         result => end(result),
     }
@@ -238,16 +239,6 @@ fn code(choices: &Choices, mut document: Document, freshness: Freshness, now: Ti
 fn nothing(cause: &str) -> ExitCode {
     complain(cause);
     ExitCode::from(NOTHING)
-}
-
-fn print(text: &str) -> io::Result<()> {
-    put(text.as_bytes())
-}
-
-fn put(text: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text)?;
-    out.flush()
 }
 
 /// Whoever reads has seen enough, if the pipe is closed.

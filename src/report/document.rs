@@ -179,6 +179,13 @@ pub enum State {
     Down,
 }
 
+impl Backend {
+    /// The rule that holds back what is wanted of it.
+    pub fn held_by(&self) -> Option<&RuleAnswer> {
+        self.wanted.as_ref()?.held_by()
+    }
+}
+
 /// Who made the listed state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -242,6 +249,13 @@ pub struct Wanted {
     pub action: Action,
     /// All rules, in the order asked.
     pub rules: Vec<RuleAnswer>,
+}
+
+impl Wanted {
+    /// The rule that holds the action back, if one does.
+    pub fn held_by(&self) -> Option<&RuleAnswer> {
+        self.rules.iter().find(|rule| rule.answer == Answer::Holds)
+    }
 }
 
 /// Down and up change the listed state. Drain moves away the users of a backend that is listed down.

@@ -377,11 +377,7 @@ impl<'a> View<'a> {
             Some(wanted) if wanted.action == Action::Down => wanted,
             _ => return "whether a rule holds that back is asked once it has failed".to_string(),
         };
-        match wanted
-            .rules
-            .iter()
-            .find(|rule| rule.answer == Answer::Holds)
-        {
+        match wanted.held_by() {
             Some(rule) => format!("rule {} holds that back now", shown(&rule.rule)),
             None => "no rule holds that back".to_string(),
         }

@@ -4,7 +4,7 @@
 //! It judges a document as a person would who has to decide whether to look. What is done about a backend
 //! is the engine's business.
 
-use super::document::{Answer, Backend, CheckResult, Drain, RuleAnswer, State, Time, Verdict};
+use super::document::{Backend, CheckResult, Drain, Span, State, Time, Verdict};
 
 /// What is wrong with a backend, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ pub(crate) enum Trouble {
 }
 
 /// A certificate that ends within so many seconds is worth a line.
-const SOON: f64 = 14.0 * 86_400.0;
+pub(crate) const SOON: Span = 14.0 * 86_400.0;
 
 impl Trouble {
     pub(crate) fn of(backend: &Backend, now: Time) -> Trouble {
@@ -54,7 +54,7 @@ fn is_impaired(backend: &Backend, now: Time) -> bool {
         service.unchecked.is_some()
             || service.result == CheckResult::Fail
             || certificate_trouble(service, now)
-    }) || holding(backend).is_some()
+    }) || backend.held_by().is_some()
 }
 
 /// Whether the certificate was refused or ends soon.
@@ -62,12 +62,6 @@ pub(crate) fn certificate_trouble(service: &super::document::Service, now: Time)
     service.certificate.as_ref().map_or(false, |certificate| {
         !certificate.accepted || certificate.not_after.min(certificate.chain_not_after) < now + SOON
     })
-}
-
-/// The rule that holds the wanted action back, if one does.
-pub(crate) fn holding(backend: &Backend) -> Option<&RuleAnswer> {
-    let rules = &backend.wanted.as_ref()?.rules;
-    rules.iter().find(|rule| rule.answer == Answer::Holds)
 }
 
 #[cfg(test)]

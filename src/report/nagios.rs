@@ -423,9 +423,7 @@ impl Pool<'_> {
 }
 
 fn held_by(backend: &Backend) -> Option<&str> {
-    let rules = &backend.wanted.as_ref()?.rules;
-    let holds = |rule: &&super::document::RuleAnswer| rule.answer == super::document::Answer::Holds;
-    Some(&rules.iter().find(holds)?.rule)
+    Some(&backend.held_by()?.rule)
 }
 
 fn with_tag(tag: &str) -> String {

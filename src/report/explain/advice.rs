@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Trial, View};
 use crate::report::document::{
-    Answer, Backend, CheckResult, Document, Restore, Ring, Service, State, Verdict,
+    Backend, CheckResult, Document, Restore, Ring, Service, State, Verdict,
 };
 use crate::report::words::shown;
 
@@ -39,10 +39,7 @@ impl Step {
 
 pub(super) fn steps(view: &View<'_>) -> Vec<Step> {
     let (document, backend) = (view.document, view.backend);
-    let holding = backend.wanted.as_ref().and_then(|wanted| {
-        let mut rules = wanted.rules.iter();
-        rules.find(|rule| rule.answer == Answer::Holds)
-    });
+    let holding = backend.held_by();
     let held_by_ring = holding.map_or(false, |rule| rule.rule == "ring" && rule.advice.is_some());
     let mut steps = Vec::new();
     // What keeps every change back comes before the backend's own trouble.

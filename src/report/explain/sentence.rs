@@ -2,8 +2,7 @@
 
 use super::View;
 use crate::report::document::{
-    Action, Answer, Backend, By, CheckResult, Drain, Failure, Restore, RuleAnswer, Service, State,
-    Verdict, Wanted,
+    Action, Backend, By, CheckResult, Drain, Failure, Restore, Service, State, Verdict, Wanted,
 };
 use crate::report::words::{counted, full_name, shown};
 
@@ -145,8 +144,7 @@ enum Next {
 fn wanted(view: &View<'_>, action: Action) -> Option<Next> {
     let is_it = |wanted: &&Wanted| wanted.action == action;
     let wanted = view.backend.wanted.as_ref().filter(is_it)?;
-    let holds = |rule: &&RuleAnswer| rule.answer == Answer::Holds;
-    Some(match wanted.rules.iter().find(holds) {
+    Some(match wanted.held_by() {
         Some(rule) => Next::Held(format!("rule {}: {}", shown(&rule.rule), view.reason(rule))),
         None => Next::Now,
     })

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::text::Samples;
 use super::words;
 use crate::report::document::{
-    Action, Answer, Attempt, Backend, Document, Histogram, Reply, Service, State, Tag, Verdict,
+    Action, Attempt, Backend, Document, Histogram, Reply, Service, State, Tag, Verdict,
     COMMAND_BOUNDS,
 };
 
@@ -98,8 +98,7 @@ pub(super) fn held(document: &Document, samples: &mut Samples) {
             Some(wanted) => wanted,
             None => continue,
         };
-        let holds = wanted.rules.iter().find(|row| row.answer == Answer::Holds);
-        if let Some(row) = holds {
+        if let Some(row) = wanted.held_by() {
             let address = backend.address.to_string();
             let action = words::action(wanted.action);
             samples.add(&[&address, &backend.tag, action, &row.rule], 1.0);

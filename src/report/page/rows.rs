@@ -9,10 +9,8 @@ use super::Scene;
 use crate::report::document::{
     Action, Backend, Blame, CheckResult, Drain, RuleAnswer, Service, State, Verdict,
 };
+use crate::report::judgement::SOON;
 use crate::report::words::counted;
-
-/// A certificate that ends within so many days is told in the row.
-const ENDS_SOON: f64 = 14.0 * 86_400.0;
 
 /// One backend's row, with its reasons.
 pub(super) fn row(html: &mut Html, scene: &Scene<'_>, backend: &Backend, standing: Standing) {
@@ -156,7 +154,7 @@ fn wanted(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
         Action::Drain => "moving its users",
         Action::Up => "bringing it up",
     };
-    match standing::holding(backend) {
+    match backend.held_by() {
         Some(rule) => {
             line(html, "Held back");
             html.markup(action).markup(", by rule ").text(&rule.rule);
@@ -209,7 +207,7 @@ fn certificates(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
         };
         let ends = certificate.not_after.min(certificate.chain_not_after);
         let left = ends - scene.document.poolmon.written;
-        if left < ENDS_SOON {
+        if left < SOON {
             line(html, "Certificate");
             html.text(&service.service);
             match left > 0.0 {

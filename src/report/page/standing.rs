@@ -1,6 +1,6 @@
 //! What a backend comes to at a look: one word, one letter, one colour, and its place in the order.
 
-use crate::report::document::{Answer, Backend, By, Drain, RuleAnswer, State, Verdict};
+use crate::report::document::{Backend, By, Drain, State, Verdict};
 
 /// The worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -184,15 +184,6 @@ pub(super) fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Unknown => "not judged yet",
         Verdict::NotChecked => "not checked",
     }
-}
-
-/// The rule that holds back what is wanted.
-pub(super) fn holding(backend: &Backend) -> Option<&RuleAnswer> {
-    let wanted = backend.wanted.as_ref()?;
-    wanted
-        .rules
-        .iter()
-        .find(|rule| rule.answer == Answer::Holds)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::report::document::{
     Action, Answer, Backend, Blame, By, CheckResult, Document, Drain, Service, State, Verdict,
     Wanted,
 };
-use crate::report::judgement::{certificate_trouble, holding, Trouble};
+use crate::report::judgement::{certificate_trouble, Trouble};
 use crate::report::terminal::{columns, cut, paragraph, shown, Line, Paint};
 
 /// How far right words below a row begin.
@@ -434,7 +434,7 @@ fn gerund(action: Action) -> &'static str {
 /// "HELD: taking it down, by rule ring: the ring is not synced (until that changes); see doveadm".
 fn held(backend: &Backend, wanted: &Wanted, view: &View) -> String {
     let action = gerund(wanted.action);
-    let rule = match holding(backend) {
+    let rule = match backend.held_by() {
         Some(rule) => rule,
         None => return format!("{action} now"),
     };

@@ -4,7 +4,6 @@ use super::View;
 use crate::report::document::{
     Action, Backend, Director, Document, Event, NextEvent, Ring, State, Tag,
 };
-use crate::report::judgement::holding;
 use crate::report::terminal::{columns, cut, paragraph, shown, Line, Paint};
 
 /// Where the text behind a label begins.
@@ -178,8 +177,9 @@ fn next(next: &NextEvent, document: &Document, view: &View) -> Option<String> {
                 Some(Action::Drain) => "freed of its users",
                 None => "judged",
             };
-            let rule =
-                holding(backend).map_or(String::new(), |rule| format!(" (rule {})", rule.rule));
+            let rule = backend
+                .held_by()
+                .map_or(String::new(), |rule| format!(" (rule {})", rule.rule));
             format!("{address} may be {what} {when}{rule}{}", cost(backend))
         }
     })
