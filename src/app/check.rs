@@ -66,7 +66,7 @@ const AT_ONCE: usize = 64;
 /// OpenSSL's handshake is the deepest call, as in a worker.
 const STACK: usize = 256 * 1024;
 
-/// From then on, and so often, whoever waits is told what for.
+/// After this time, and then again each time it has passed, the terminal shows what is waited for.
 const PROGRESS: Duration = Duration::from_millis(400);
 
 /// Between two looks whether DNS has said a name.
@@ -145,7 +145,7 @@ fn address(operand: &OsString) -> Result<IpAddr, String> {
     })
 }
 
-/// All files, as the daemon reads them; none is written.
+/// Reads the configuration files as the daemon does. It writes none, also with --write-missing-config.
 fn load(mut order: Order) -> Result<Loaded, String> {
     order.choices.write_missing_config = Default::default();
     let folder = std::env::current_dir().map_err(|cause| format!("working folder: {cause}"))?;

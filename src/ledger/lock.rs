@@ -21,7 +21,7 @@ pub enum Keeper {
 
 /// Makes the state file's folder if only that is missing.
 pub fn keeper(path: &Path) -> Keeper {
-    // What cannot be made is told by whoever writes there.
+    // If it cannot be made, the writing of the state file fails and tells why.
     let _ = file::make_folder(path);
     let file = OpenOptions::new()
         .write(true)

@@ -113,8 +113,8 @@ impl Engine {
         });
     }
 
-    /// Those that were to be started after it are not started, and some of those started last are stopped
-    /// again: who tells the director, and reads its lists, needs threads and memory too.
+    /// The workers that were to be started after this one are not started, and some that were started last
+    /// are stopped again: the threads that read the pool's lists and send commands need room, too.
     pub(super) fn on_worker_not_started(&mut self, address: IpAddr, number: u64, cause: String) {
         let mut not_started = BTreeSet::from([number]);
         self.outputs.retain(|output| match output {

@@ -1,5 +1,5 @@
-//! Which backends are probed as the same user: the policy is told by numbers, and never sees an
-//! account.
+//! Which backends are probed as the same user. The rules get a number for each account, and never an
+//! account itself.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -17,7 +17,7 @@ fn number(account: &Account) -> Login {
 }
 
 impl Engine {
-    /// Whom a backend is probed as from now on.
+    /// From now on this backend is probed with the target's account.
     pub(super) fn on_login(&mut self, target: &Target) {
         let account = target.account.as_deref();
         let login = account.map(number);

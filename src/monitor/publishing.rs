@@ -27,7 +27,7 @@ pub(super) struct Publishing {
     has_news: bool,
     /// When the last one was asked for.
     last: Option<Instant>,
-    /// Other files were written before: they are to be removed even if none is wanted now.
+    /// A reload has named other files: the former ones have to be removed, even if none is wanted now.
     has_former_files: bool,
     /// Those that were written at least once, as they are named now.
     written: BTreeSet<Publication>,

@@ -68,7 +68,7 @@ pub struct TagView {
     pub healthy: usize,
     /// Those that could take the users of another one.
     pub refuges: usize,
-    /// The vhost counts of those that are up.
+    /// The sum of the vhost counts of the backends that are up.
     pub vhosts_up: u64,
     /// The vhost counts of all. A director before 2.2.19 lists a down backend with 0; such a one counts as what
     /// it had before.

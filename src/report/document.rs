@@ -129,7 +129,7 @@ pub struct Tag {
     pub passing: usize,
     /// Up, with a vhost count above 0, and good enough to take the users of another.
     pub refuges: usize,
-    /// The vhost counts of those that are up.
+    /// The sum of the vhost counts of the backends that are up.
     pub vhosts_up: u64,
     /// Of all. A director before 2.2.19 lists a down backend with 0; such a one counts as what it had before.
     pub vhosts: u64,

@@ -242,8 +242,8 @@ impl Fleet {
         self.sync
     }
 
-    /// The lists were read, or could not be. While the ring is not synced, what its lists show proves
-    /// nobody's act.
+    /// The lists were read, or could not be. While the ring is not synced, a change that its lists show is
+    /// no proof that anybody has made it.
     pub fn on_sync(&mut self, sync: Sync) {
         self.sync = sync;
         if sync != Sync::Synced {

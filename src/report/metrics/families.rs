@@ -159,7 +159,7 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["tag"],
         help: "Backends with this tag that are healthy by their last verdict, listed up or down.",
-        purpose: "Below the number of those that are up, users are sent to backends that do not work.",
+        purpose: "If it is smaller than poolmon_tag_backends_up, users are sent to backends that do not work.",
         samples: |document, samples| each_tag(document, samples, |tag| tag.passing as f64),
     },
     Family {
@@ -221,7 +221,7 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["backend", "tag"],
         help: "Users that the director has assigned to the backend.",
-        purpose: "Shows how the load is spread, and whom a failure concerns.",
+        purpose: "Shows how users are spread over the backends, and how many a failure concerns.",
         samples: |document, samples| {
             each_backend(document, samples, |backend| Some(backend.users as f64));
         },
