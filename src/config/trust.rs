@@ -265,6 +265,14 @@ mod tests {
         PORTS.into_iter().map(letter).collect()
     }
 
+    fn port(protocol: Protocol, security: Security, number: u16) -> Service {
+        Service::Port(Port {
+            protocol,
+            security,
+            number,
+        })
+    }
+
     #[test]
     fn what_is_verified_follows_from_flags_file_protocol_and_kind_of_port() {
         const ALL: &str = "vvvvvvvvv";
@@ -357,13 +365,6 @@ mod tests {
 
     #[test]
     fn choices_that_leave_no_way_for_a_password_are_named_with_their_ports() {
-        let port = |protocol, security, number| {
-            Service::Port(Port {
-                protocol,
-                security,
-                number,
-            })
-        };
         let services = [
             port(Protocol::Imap, Security::Plain, 143),
             port(Protocol::Lmtp, Security::Plain, 24),
@@ -390,13 +391,6 @@ mod tests {
 
     #[test]
     fn what_is_not_verified_is_said_unless_it_was_turned_off() {
-        let port = |protocol, security, number| {
-            Service::Port(Port {
-                protocol,
-                security,
-                number,
-            })
-        };
         let services = [
             port(Protocol::Imap, Security::Plain, 143),
             port(Protocol::Pop3, Security::Plain, 110),
