@@ -68,8 +68,9 @@ pub struct Runtime {
     files: Files,
     log: LogHandle,
     clerk: Clerk,
-    /// The thread that writes the published files.
+    /// What the status file says of the program that writes it.
     writer: Writer,
+    /// The thread that writes the published files.
     publisher: Publisher,
     /// Who records what the engine is told.
     recorder: Option<Recorder>,
