@@ -61,8 +61,8 @@ mod tests {
     use super::*;
     use crate::config::accounts;
     use crate::config::chosen::Chosen;
-    use crate::config::roster::Roster;
     use crate::config::table::DefaultsOf;
+    use crate::config::targets::Targets;
     use crate::program::Program;
     use crate::target::Target;
 
@@ -91,9 +91,9 @@ mod tests {
         let settings = Chosen::default()
             .build(DefaultsOf::Poolmon, Program::Poolmon)
             .unwrap();
-        let roster = Roster::new(&settings, Some(account()), known.backends.clone());
+        let targets = Targets::new(&settings, Some(account()), known.backends.clone());
         let targets = ["192.0.2.1", "192.0.2.2"].map(|text| {
-            let target: Target = roster.target(text.parse().unwrap()).unwrap();
+            let target: Target = targets.target(text.parse().unwrap()).unwrap();
             assert!(target.account.is_some());
             target
         });
@@ -102,7 +102,7 @@ mod tests {
             format!("{:?}", account()),
             format!("{known:?}"),
             format!("{settings:?}"),
-            format!("{roster:?}"),
+            format!("{targets:?}"),
             format!("{targets:?}"),
             format!("{targets:#?}"),
         ] {

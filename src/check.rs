@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::config::roster::Roster;
 use crate::config::settings::{
-    Brake, Deeds, DrainMode, LogTarget, MoveLimit, PasswordOver, Plan, Pool, ProxyProtocol, Rapid,
+    Brake, DrainMode, LogTarget, Mode, MoveLimit, PasswordOver, Plan, Pool, ProxyProtocol, Rapid,
     Restore, Retries, Settings, StartTls, Unknown, Watch,
 };
+use crate::config::targets::Targets;
 use crate::config::trust::{CertificateName, Checked, Trust};
 use crate::probe::protocols::table::Hides;
 use crate::service::{Port, Security, Service};
@@ -37,10 +37,10 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
     if let Some(passwords) = passwords(settings) {
         lines.add("passwords", passwords);
     }
-    lines.add("when one fails", deeds(settings));
+    lines.add("when one fails", when_one_fails(settings));
     lines.add("how many go down", max_down(settings));
     lines.add("left alone", left_alone(settings));
-    if settings.deeds == Deeds::Told {
+    if settings.mode == Mode::DryRun {
         lines.add("dry run", "no change is sent");
     }
     match (&settings.run_as.user, &settings.run_as.group) {
@@ -62,10 +62,10 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
 }
 
 /// What matters of it, in one line: for the log, when the monitor starts and when it has reloaded.
-pub fn summary(source: &Source, settings: &Settings, roster: &Roster) -> String {
-    let deeds = match settings.deeds {
-        Deeds::Done => "",
-        Deeds::Told => "DRY RUN: no change is sent; ",
+pub fn summary(source: &Source, settings: &Settings, targets: &Targets) -> String {
+    let mode = match settings.mode {
+        Mode::Live => "",
+        Mode::DryRun => "DRY RUN: no change is sent; ",
     };
     let services: Vec<String> = settings.services.iter().map(Service::to_string).collect();
     let max_down = match settings.rules.brake {
@@ -78,21 +78,21 @@ pub fn summary(source: &Source, settings: &Settings, roster: &Roster) -> String 
         Restore::Any => "any",
         Restore::Own => "own",
     };
-    let tls = match uses_tls(settings, roster) {
+    let tls = match uses_tls(settings, targets) {
         true => format!("certificates {}", checked_certificates(settings)),
         false => "no TLS: nothing is sent that it would protect".to_owned(),
     };
     format!(
-        "{deeds}{}; checks {}; {tls}; {}; restore: {restore}{max_down}",
+        "{mode}{}; checks {}; {tls}; {}; restore: {restore}{max_down}",
         settings.access(),
         services.join(", "),
-        login(source, settings, roster)
+        login(source, settings, targets)
     )
 }
 
 /// Whether any certificate is ever seen.
-fn uses_tls(settings: &Settings, roster: &Roster) -> bool {
-    let account = roster.any_account();
+fn uses_tls(settings: &Settings, targets: &Targets) -> bool {
+    let account = targets.any_account();
     ports_of(settings).any(|port| {
         port.security == Security::Tls || source::may_start_tls(settings, account, port)
     })
@@ -126,11 +126,11 @@ fn checked_certificates(settings: &Settings) -> String {
     format!("are checked on {} alone, {how}", checked.join(", "))
 }
 
-fn login(source: &Source, settings: &Settings, roster: &Roster) -> String {
+fn login(source: &Source, settings: &Settings, targets: &Targets) -> String {
     if !settings.services.iter().any(Service::can_log_in) {
         return "no login: nothing that is checked has one".to_owned();
     }
-    if let (None, Some(file)) = (roster.any_account(), &settings.accounts.credentials) {
+    if let (None, Some(file)) = (targets.any_account(), &settings.accounts.credentials) {
         return format!("no login: {} is empty", file.display());
     }
     let files = [source.accounts(), settings.accounts.credentials.as_deref()];
@@ -257,7 +257,7 @@ fn accounts(source: &Source, loaded: &Loaded) -> String {
         Some(path) => format!(
             "{}, {} backends; {which} backends are {others}",
             path.display(),
-            loaded.roster.known()
+            loaded.targets.known()
         ),
         None => format!("no file of accounts; {which} backends are {others}"),
     }
@@ -301,7 +301,7 @@ fn certificates(settings: &Settings) -> String {
     }
 }
 
-fn deeds(settings: &Settings) -> String {
+fn when_one_fails(settings: &Settings) -> String {
     let rules = &settings.rules;
     let users = match rules.drain {
         DrainMode::Move { .. } if settings.pool != Pool::Director => {

@@ -27,13 +27,13 @@ pub enum Command {
 /// What is to be done, and what the command line says of the settings: found good, and only what was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    pub deed: Deed,
+    pub job: Job,
     pub choices: Chosen,
 }
 
 /// What the program is started for. Without an option it watches the pool until it is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum Job {
     Watch,
     /// `--once`: one round, printed.
     Once,
@@ -114,10 +114,10 @@ fn command(given: Vec<Given>) -> Result<Command, CliError> {
     }
     take_all(&valued, &mut choices)?;
     Ok(Command::Run(Box::new(Order {
-        deed: match (choices.check_config.value, choices.once.value) {
-            (true, _) => Deed::CheckConfig,
-            (false, true) => Deed::Once,
-            (false, false) => Deed::Watch,
+        job: match (choices.check_config.value, choices.once.value) {
+            (true, _) => Job::CheckConfig,
+            (false, true) => Job::Once,
+            (false, false) => Job::Watch,
         },
         choices,
     })))

@@ -18,7 +18,7 @@ pub fn for_probes() -> usize {
     share(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-/// The rest is for the director's connections, of which each command has one, for log, ledger and
+/// The rest is for the director's connections, of which each command has one, for log, state file and
 /// lock, and for the lookups of names.
 fn share(limit: usize) -> usize {
     limit.saturating_sub((limit / 4).clamp(16, 256)).max(1)

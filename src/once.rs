@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::unbounded;
 
 use crate::backend::Listed;
-use crate::config::roster::Roster;
 use crate::config::settings::{Pace, Plan, Retries, Settings};
+use crate::config::targets::Targets;
 use crate::few::Few;
 use crate::outcome::{Blame, Failure, Pass};
 use crate::pool::{Access, Connection, PoolError, READING_DEADLINE};
@@ -78,7 +78,7 @@ impl std::error::Error for OnceError {}
 pub fn run(
     settings: &Settings,
     task: &Task,
-    roster: &Roster,
+    targets: &Targets,
     out: &mut impl Write,
 ) -> Result<Look, OnceError> {
     let listed = read_list(&settings.access()).map_err(OnceError::Pool)?;
@@ -88,7 +88,7 @@ pub fn run(
     let mut waiting = BTreeMap::new();
     let mut without_login = Vec::new();
     for (number, backend) in (0..).zip(&listed) {
-        let target = match roster.target(backend.address) {
+        let target = match targets.target(backend.address) {
             Some(target) => target,
             None => {
                 print(
@@ -129,7 +129,7 @@ pub fn run(
             }
             Err(_) => break,
         };
-        let target = match roster.target(report.address) {
+        let target = match targets.target(report.address) {
             Some(target) => target,
             None => continue,
         };

@@ -20,9 +20,9 @@ use crate::config::distinct::{self, SameFile};
 use crate::config::dovemon;
 use crate::config::error::{Complaint, ConfigError};
 use crate::config::file::{Owners, Stranger};
-use crate::config::roster::Roster;
 use crate::config::settings::{Auth, Pool, Restore, RunAs, Settings, StartTls, Unknown, Watch};
 use crate::config::table::DefaultsOf;
+use crate::config::targets::Targets;
 use crate::daemon::{Identity, PrivilegeError};
 use crate::pool::haproxy::ports;
 use crate::probe::protocols::Work;
@@ -52,7 +52,7 @@ pub struct Source {
 /// What was read.
 pub struct Loaded {
     pub settings: Settings,
-    pub roster: Roster,
+    pub targets: Targets,
     /// The keys that have a value in the configuration.
     pub keys: Vec<&'static str>,
     /// Who the program becomes once all that needs root is open.
@@ -232,13 +232,13 @@ impl Source {
         let known = self.known(&settings, owners, &mut remarks)?;
         let account = self.everybody(&settings, owners, &mut remarks)?;
         let unverified = unverified(&settings, account.as_ref(), &known);
-        let roster = Roster::new(&settings, account, known);
-        if settings.accounts.unknown == Unknown::LeftAlone && roster.known() == 0 {
+        let targets = Targets::new(&settings, account, known);
+        if settings.accounts.unknown == Unknown::LeftAlone && targets.known() == 0 {
             return Err(SourceError::NobodyKnown);
         }
         Ok(Loaded {
             settings,
-            roster,
+            targets,
             keys,
             identity,
             remarks,
@@ -443,7 +443,7 @@ mod tests {
             account_places: places.clone(),
             ..source
         };
-        let known = |source: &mut Source| source.load().map(|loaded| loaded.roster.known());
+        let known = |source: &mut Source| source.load().map(|loaded| loaded.targets.known());
         assert_eq!(known(&mut source).unwrap(), 0);
         assert_eq!(source.load().unwrap().remarks.len(), 1);
         for (place, text) in [(1, "192.0.2.1: {lmtp_port: 1}\n"), (0, "")] {

@@ -22,13 +22,12 @@ use nix::errno::Errno;
 
 use crate::app;
 use crate::check;
-use crate::cli::{self, Command, Deed, Order};
-use crate::config::settings::{Deeds, LogTarget, RunMode, Settings};
+use crate::cli::{self, Command, Job, Order};
+use crate::config::settings::{LogTarget, Mode, RunMode, Settings};
 use crate::daemon::{
     self, ForkError, Identity, LockError, LockFile, PrivilegeError, Signal, SignalWatch,
 };
 use crate::hook::{self, HookError};
-use crate::ledger::{Clerk, Ledger};
 use crate::logging::{self, always, Log, LogError, Untaken, ALWAYS};
 use crate::notify::{Message, ServiceManager};
 use crate::once::{self, Health, OnceError};
@@ -36,6 +35,7 @@ use crate::probe::{ProbeSetupError, Prober};
 use crate::program::Program;
 use crate::runtime::{Configuration, Runtime};
 use crate::source::{Loaded, Source, SourceError};
+use crate::state_file::{StateFile, StateWriter};
 use crate::worker::Task;
 
 /// How long the end waits for a terminal to take the last error.
@@ -68,7 +68,7 @@ pub fn main(called: Program, mut arguments: Vec<OsString>) -> ExitCode {
         Ok(Command::Help) => (show(&help(called)), Codes::Poolmons),
         Ok(Command::Version) => (show(&cli::version()), Codes::Poolmons),
         Ok(Command::Run(order)) => {
-            is_to_watch = order.deed == Deed::Watch;
+            is_to_watch = order.job == Job::Watch;
             (obey(called, &order), Codes::to_follow(called, &order))
         }
         Err(cause) => {
@@ -174,10 +174,10 @@ fn obey(called: Program, order: &Order) -> Result<ExitCode, StartError> {
         );
     }
     let loaded = source.load().map_err(StartError::Source)?;
-    match order.deed {
-        Deed::CheckConfig => check_config(called, &source, &loaded),
-        Deed::Once => run_once(called, &loaded),
-        Deed::Watch => watch(called, source, loaded),
+    match order.job {
+        Job::CheckConfig => check_config(called, &source, &loaded),
+        Job::Once => run_once(called, &loaded),
+        Job::Watch => watch(called, source, loaded),
     }
 }
 
@@ -193,7 +193,7 @@ enum StartError {
     /// The working folder.
     Folder(io::Error),
     Signals(io::Error),
-    Clerk(io::Error),
+    StateWriter(io::Error),
     Once(OnceError),
     /// Another user.
     Privileges(PrivilegeError),
@@ -208,7 +208,7 @@ impl StartError {
         let cause = match self {
             StartError::Folder(cause)
             | StartError::Signals(cause)
-            | StartError::Clerk(cause)
+            | StartError::StateWriter(cause)
             | StartError::Output(cause)
             | StartError::Lock(LockError::Io { cause, .. })
             | StartError::Log(
@@ -254,7 +254,9 @@ impl fmt::Display for StartError {
             StartError::Fork(cause) => cause.fmt(f),
             StartError::Folder(cause) => write!(f, "working folder: {cause}"),
             StartError::Signals(cause) => write!(f, "signals cannot be watched: {cause}"),
-            StartError::Clerk(cause) => write!(f, "no thread to write the ledger: {cause}"),
+            StartError::StateWriter(cause) => {
+                write!(f, "no thread to write the state file: {cause}")
+            }
             StartError::Once(cause) => cause.fmt(f),
             StartError::Privileges(cause) => cause.fmt(f),
             StartError::Output(cause) => write!(f, "standard output: {cause}"),
@@ -293,7 +295,7 @@ fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
     if let Some(identity) = &loaded.identity {
         identity.take_on().map_err(StartError::Privileges)?;
     }
-    let look = once::run(settings, &task, &loaded.roster, &mut io::stdout());
+    let look = once::run(settings, &task, &loaded.targets, &mut io::stdout());
     let look = look.map_err(StartError::Once)?;
     if let Some(remark) = look.remark() {
         complain(called, &remark);
@@ -327,7 +329,7 @@ fn watch_with(
 ) -> Result<ExitCode, StartError> {
     let Loaded {
         settings,
-        roster,
+        targets,
         unverified,
         identity,
         ..
@@ -340,7 +342,7 @@ fn watch_with(
         make_lock_folder(&settings.files.lock);
     }
     let mut lock = LockFile::take(&settings.files.lock).map_err(StartError::Lock)?;
-    let (signals, clerk) = match settings.run {
+    let (signals, state_writer) = match settings.run {
         RunMode::Daemon => {
             log.write_out();
             let started = match daemon::daemonize() {
@@ -379,7 +381,7 @@ fn watch_with(
     always!(
         "{called} {} starts: {}",
         env!("CARGO_PKG_VERSION"),
-        check::summary(&source, &settings, &roster)
+        check::summary(&source, &settings, &targets)
     );
     if let Some(unverified) = unverified {
         warn!(target: ALWAYS, "{unverified}");
@@ -389,9 +391,16 @@ fn watch_with(
         source,
         settings,
         task,
-        roster,
+        targets,
     };
-    Runtime::new(configuration, clerk, log.handle(), signals.inbox, manager).run();
+    Runtime::new(
+        configuration,
+        state_writer,
+        log.handle(),
+        signals.inbox,
+        manager,
+    )
+    .run();
     drop(signals.watch);
     always!("{called} stops");
     if let Err(cause) = lock.release() {
@@ -414,7 +423,7 @@ fn settle_in(
     settings: &Settings,
     source: &Source,
     identity: Option<&Identity>,
-) -> Result<(Signals, Clerk), StartError> {
+) -> Result<(Signals, StateWriter), StartError> {
     if let Some(identity) = identity {
         run_as::hand_over(identity, settings);
         identity.take_on().map_err(StartError::Privileges)?;
@@ -435,7 +444,7 @@ fn settle_in(
     })
     .map_err(StartError::Signals)?;
     lock.record().map_err(StartError::Lock)?;
-    Ok((Signals { watch, inbox }, start_clerk(settings)?))
+    Ok((Signals { watch, inbox }, start_state_writer(settings)?))
 }
 
 /// One that cannot be told anything will end this process by itself; that is worth a line.
@@ -447,20 +456,20 @@ fn service_manager() -> ServiceManager {
 }
 
 /// To be called with the lock held: who has it writes the state file.
-fn start_clerk(settings: &Settings) -> Result<Clerk, StartError> {
-    Clerk::start(open_ledger(settings)).map_err(StartError::Clerk)
+fn start_state_writer(settings: &Settings) -> Result<StateWriter, StartError> {
+    StateWriter::start(open_state_file(settings)).map_err(StartError::StateWriter)
 }
 
-/// A ledger that cannot be read is one error line, never a stop. A dry run leaves the file alone.
-fn open_ledger(settings: &Settings) -> Ledger {
-    if settings.deeds == Deeds::Told {
-        return Ledger::in_memory();
+/// A state file that cannot be read is one error line, never a stop. A dry run leaves the file alone.
+fn open_state_file(settings: &Settings) -> StateFile {
+    if settings.mode == Mode::DryRun {
+        return StateFile::in_memory();
     }
-    let (ledger, warning) = Ledger::open_alone(&settings.files.state);
+    let (state_file, warning) = StateFile::open_alone(&settings.files.state);
     if let Some(warning) = warning {
         error!("{warning}");
     }
-    ledger
+    state_file
 }
 
 /// dovemon's own place, /var/lock/subsys, is Red Hat's; elsewhere nobody makes it. Where it cannot be

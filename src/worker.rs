@@ -1,6 +1,6 @@
 //! The thread of one backend: ask the schedule, probe, report, wait.
 //!
-//! It shares nothing with other backends' threads but the limit on attempts at once (`gate`), and never speaks
+//! It shares nothing with other backends' threads but the limit on attempts at once (`probe_limit`), and never speaks
 //! to the director. A probe that hangs delays this thread alone.
 
 use std::collections::hash_map::RandomState;
@@ -24,11 +24,11 @@ use crate::schedule::{Next, Schedule, Spread};
 use crate::service::{Security, Service};
 use crate::target::Target;
 
-mod beat;
-mod gate;
+mod probe_limit;
+mod timer_slack;
 
-use beat::Beat;
-use gate::Gate;
+use probe_limit::ProbeLimit;
+use timer_slack::TimerSlack;
 
 /// OpenSSL's handshake is the deepest call; measured, it needs less than a quarter of this.
 const STACK: usize = 256 * 1024;
@@ -43,8 +43,8 @@ pub struct Task {
 /// What limits all workers together: how many attempts are made at once, and when the first ones begin.
 #[derive(Clone)]
 pub struct Traffic {
-    beat: Beat,
-    gate: Gate,
+    timer_slack: TimerSlack,
+    probe_limit: ProbeLimit,
 }
 
 /// At most so many first rounds begin at one beat (20 ms). Where all backends answer, they end within it. A round with
@@ -55,14 +55,14 @@ const FIRST_ROUNDS_WITH_TLS: usize = 20;
 impl Traffic {
     pub fn new(now: Instant) -> Traffic {
         Traffic {
-            beat: Beat::new(now),
-            gate: Gate::new(descriptors::for_probes()),
+            timer_slack: TimerSlack::new(now),
+            probe_limit: ProbeLimit::new(descriptors::for_probes()),
         }
     }
 
     /// How many attempts there can be at once.
     pub fn most(&self) -> usize {
-        self.gate.most()
+        self.probe_limit.most()
     }
 
     /// When the worker with this index in the batch being started makes its first attempt, and under which limit.
@@ -80,7 +80,7 @@ impl Traffic {
         };
         let beats = u32::try_from(number / at_a_beat).unwrap_or(u32::MAX);
         Entry {
-            first: Beat::later(now, beats),
+            first: TimerSlack::later(now, beats),
             traffic: self.clone(),
         }
     }
@@ -213,7 +213,7 @@ impl Thread {
                     }
                 }
                 Next::Wait { until } => {
-                    match self.inbox.wait(self.entry.traffic.beat.from(until)) {
+                    match self.inbox.wait(self.entry.traffic.timer_slack.from(until)) {
                         Mail::Order(order) => self.obey(order, &mut schedule),
                         Mail::Closed => return,
                         Mail::Nothing => {}
@@ -254,7 +254,7 @@ impl Thread {
     #[inline(never)]
     fn attempt(&self, service: usize, timeout: Duration) -> Outcome {
         let target = &self.target;
-        let _inside = self.entry.traffic.gate.enter();
+        let _inside = self.entry.traffic.probe_limit.enter();
         attempt(
             &self.task.prober,
             target,

@@ -113,7 +113,7 @@ fn check(arguments: Vec<OsString>) -> Result<ExitCode, String> {
     };
     let targets: Vec<(IpAddr, Option<Target>)> = addresses
         .into_iter()
-        .map(|address| (address, loaded.roster.target(address)))
+        .map(|address| (address, loaded.targets.target(address)))
         .collect();
     let verdicts = check_all(&prober, settings, &targets).map_err(|cause| cause.to_string())?;
     let without_login: Vec<IpAddr> = targets

@@ -4,10 +4,10 @@ use super::*;
 use crate::cli::{self, Command};
 use crate::config::accounts::Backends;
 use crate::config::chosen::Chosen;
-use crate::config::roster::Roster;
 use crate::config::settings::PoolKind;
 use crate::config::table::tests::another;
 use crate::config::table::{keys, options, DefaultsOf};
+use crate::config::targets::Targets;
 use crate::program::Program;
 use crate::service::Protocol;
 
@@ -22,7 +22,7 @@ fn reported(chosen: Chosen, defaults: DefaultsOf) -> String {
         Err(cause) => return cause.to_string(),
     };
     let loaded = Loaded {
-        roster: Roster::new(&settings, None, Backends::new()),
+        targets: Targets::new(&settings, None, Backends::new()),
         settings,
         keys: Vec::new(),
         identity: None,

@@ -12,7 +12,7 @@ use crate::account::Envelope;
 use crate::config::choice::Usual;
 use crate::config::chosen::SaidBy;
 use crate::config::settings::{
-    Accounts, Auth, Brake, Deeds, DrainMode, Facility, Files, Hook, LogTarget, MoveLimit, Pace,
+    Accounts, Auth, Brake, DrainMode, Facility, Files, Hook, LogTarget, Mode, MoveLimit, Pace,
     PasswordOver, Plan, Pool, Probing, ProxyProtocol, Published, Restore, Retries, Rules, RunAs,
     RunMode, Settings, StartTls, Steps, Syslog, Unknown,
 };
@@ -114,7 +114,7 @@ fn without_options_everything_is_as_poolmon_had_it() {
                 down_delay_limit: None,
                 hold: Duration::from_secs(300),
             },
-            deeds: Deeds::Done,
+            mode: Mode::Live,
             hook: None,
             files: Files {
                 lock: "/var/run/poolmon.pid".into(),
@@ -198,7 +198,7 @@ fn values_are_understood() {
     let files = settings(&["-k", "a", "-k", "b", "--state-file=c"]).files;
     assert_eq!((files.lock, files.state), ("b".into(), "c".into()));
     assert_eq!(settings(&["-S", "s"]).socket, PathBuf::from("s"));
-    assert_eq!(settings(&["-n"]).deeds, Deeds::Told);
+    assert_eq!(settings(&["-n"]).mode, Mode::DryRun);
     assert_eq!(settings(&["-d"]).log_level, LevelFilter::Debug);
 }
 
@@ -259,7 +259,7 @@ fn the_run_mode_decides_where_a_log_file_goes() {
         let settings = settings(words);
         assert_eq!((settings.run, settings.files.log), (run, log), "{words:?}");
     }
-    assert_eq!(settings(&["--once"]).deeds, Deeds::Told);
+    assert_eq!(settings(&["--once"]).mode, Mode::DryRun);
 }
 
 #[test]
@@ -503,9 +503,9 @@ fn the_files_and_the_deed_are_told_apart_from_the_settings() {
         Ok(Command::Run(order)) => *order,
         other => panic!("{words:?}: {other:?}"),
     };
-    assert_eq!(order(&[]).deed, Deed::Watch);
-    assert_eq!(order(&["--once"]).deed, Deed::Once);
-    assert_eq!(order(&["--check", "--once"]).deed, Deed::CheckConfig);
+    assert_eq!(order(&[]).job, Job::Watch);
+    assert_eq!(order(&["--once"]).job, Job::Once);
+    assert_eq!(order(&["--check", "--once"]).job, Job::CheckConfig);
     let files = order(&["--con", "a", "--acc=b", "--write"]).choices;
     assert_eq!(files.config.said(), Some("a".into()));
     assert_eq!(files.accounts.said(), Some("b".into()));

@@ -10,7 +10,7 @@ use log::LevelFilter;
 
 use super::chosen::{Chosen, Said, SaidBy};
 use super::settings::{
-    Accounts, Deeds, DrainMode, Files, Hook, ImapSteps, LmtpSteps, LogTarget, MoveLimit, Pace,
+    Accounts, DrainMode, Files, Hook, ImapSteps, LmtpSteps, LogTarget, Mode, MoveLimit, Pace,
     PasswordOver, Plan, Pool, PoolKind, Pop3Steps, Probing, Published, Rapid, Restore, Retries,
     Rules, RunAs, RunMode, Settings, Steps, Syslog, Unknown, Watch,
 };
@@ -68,9 +68,9 @@ impl Chosen {
             services,
             pace: all.pace(defaults),
             rules: all.rules(),
-            deeds: match all.dry_run.value || run == RunMode::Once {
-                true => Deeds::Told,
-                false => Deeds::Done,
+            mode: match all.dry_run.value || run == RunMode::Once {
+                true => Mode::DryRun,
+                false => Mode::Live,
             },
             probing: all.probing(),
             log_level: all.log_level(),

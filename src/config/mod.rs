@@ -4,7 +4,7 @@
 //! its value looks like (`kind`), and the field of `chosen` that it goes to. `argv` takes the command line
 //! apart as Perl does, `help` explains it. `build` puts what was chosen together to `settings`, the one
 //! type that all others read. `trust` says which certificates are checked, `accounts` and `credentials`
-//! read the accounts to log in with, `roster` says which services of which backend are probed with which
+//! read the accounts to log in with, `targets` says which services of which backend are probed with which
 //! account, `distinct` sees to it that no file has two purposes.
 
 pub mod accounts;
@@ -21,9 +21,9 @@ pub(crate) mod help;
 pub(crate) mod kind;
 pub(crate) mod nearest;
 mod number;
-pub mod roster;
 pub mod settings;
 pub mod table;
+pub mod targets;
 pub mod trust;
 pub(crate) mod values;
 mod yaml;

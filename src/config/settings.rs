@@ -32,7 +32,7 @@ pub struct Settings {
     pub probing: Probing,
     pub accounts: Accounts,
     pub rules: Rules,
-    pub deeds: Deeds,
+    pub mode: Mode,
     /// What is run at each change of ours.
     pub hook: Option<Hook>,
     pub files: Files,
@@ -298,7 +298,7 @@ pub struct Rules {
     pub down_delay: Duration,
     /// After that delay: how many may be down, or due to be taken down, for it to be done at all.
     pub down_delay_limit: Option<u32>,
-    /// How long a contested backend is first held, doubling from then on.
+    /// How long a disputed backend is first held, doubling from then on.
     pub hold: Duration,
 }
 
@@ -338,10 +338,10 @@ impl Rules {
 /// Whether the director is told anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Deeds {
-    Done,
+pub enum Mode {
+    Live,
     /// `--dry-run`: only logged.
-    Told,
+    DryRun,
 }
 
 /// A program that is run as `SCRIPT down|up ADDRESS` at each change of ours.

@@ -50,12 +50,12 @@ impl Engine {
         match topic {
             Topic::Policy(alarm) => self.policy_line(alarm, about),
             Topic::Unwatched => {
-                let cause = self.full_crew_cause.as_deref().unwrap_or_default();
+                let cause = self.no_thread_cause.as_deref().unwrap_or_default();
                 format!(
                     "{} of {} backends are not watched ({}): no more threads can be started: {cause}; \
                      see the limits of processes, tasks and memory (ulimit -u, TasksMax=, ulimit -v)",
                     about.len(),
-                    self.fleet.members().count(),
+                    self.backends.members().count(),
                     names(about)
                 )
             }
@@ -109,7 +109,7 @@ impl Engine {
                      {them} so; to bring one up: {how}"
                 )
             }
-            Alarm::Contested => format!(
+            Alarm::Disputed => format!(
                 "{names} {} here, but another monitor or an administrator has taken {them} down; {} left \
                  so for a while: can that monitor reach all ports?",
                 number("passes", "pass"),
@@ -141,7 +141,7 @@ impl Engine {
             Alarm::NotOurs => {
                 "no healthy backend stays down any more for being somebody else's".to_owned()
             }
-            Alarm::Contested => {
+            Alarm::Disputed => {
                 "no backend that passes here is left down any more for others".to_owned()
             }
         }
@@ -151,7 +151,7 @@ impl Engine {
     fn with_accounts(&self, about: &BTreeSet<IpAddr>) -> String {
         let targets = about
             .iter()
-            .filter_map(|address| self.roster.target(*address));
+            .filter_map(|address| self.targets.target(*address));
         let accounts = targets.filter_map(|target| target.account);
         let users: BTreeSet<String> = accounts
             .map(|account| Quote::new(&account.user).to_string())
@@ -164,7 +164,7 @@ impl Engine {
     }
 
     fn which_are_down(&self, tag: &Tag) -> String {
-        let of_tag = self.fleet.members().filter(|(_, member)| {
+        let of_tag = self.backends.members().filter(|(_, member)| {
             member.listed.tag == *tag && member.listed.state == HostState::Down
         });
         let down: BTreeSet<IpAddr> = of_tag.map(|(address, _)| address).collect();
@@ -178,7 +178,7 @@ impl Engine {
 /// Whether nothing else in the log says that something is the matter with its backends.
 fn is_about_healthy(topic: &Topic) -> bool {
     match topic {
-        Topic::Policy(Alarm::NotOurs | Alarm::Contested) => true,
+        Topic::Policy(Alarm::NotOurs | Alarm::Disputed) => true,
         Topic::Policy(
             Alarm::WithoutService(_)
             | Alarm::NoRefuge(_)

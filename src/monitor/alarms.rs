@@ -62,7 +62,7 @@ impl Engine {
             for call in self.alarms.on_state(state, now) {
                 self.say_call(&call);
             }
-            self.alarm_review.not_before = now + pause(self.fleet.members().count());
+            self.alarm_review.not_before = now + pause(self.backends.members().count());
         }
     }
 
@@ -93,10 +93,10 @@ impl Engine {
 
     /// Every source of alarms adds what holds.
     fn alarms_that_hold(&mut self) -> State<Topic> {
-        if !policy::is_all_well(&self.fleet) {
-            self.fleet.measure();
+        if !policy::is_all_well(&self.backends) {
+            self.backends.measure();
         }
-        let of_policy = policy::alarms(&self.fleet, self.now.instant);
+        let of_policy = policy::alarms(&self.backends, self.now.instant);
         let mut state: State<Topic> = of_policy
             .into_iter()
             .map(|(alarm, about)| (Topic::Policy(alarm), about))

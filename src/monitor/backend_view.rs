@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::course::Course;
+use super::attempts::Attempts;
 use super::lines::{service_of, FORMER_SERVICE};
 use super::policy::{explain, Action, Age, By, Compared, Member};
 use super::records::Record;
@@ -26,7 +26,7 @@ impl Engine {
         member: &Member,
     ) -> BackendView {
         let now = self.now.instant;
-        let target = self.roster.target(address);
+        let target = self.targets.target(address);
         let record = self.records.of(address);
         let hold = self.holds.get(&address);
         let standing = self.standing(address, member);
@@ -83,7 +83,7 @@ impl Engine {
     fn checks(&self, address: IpAddr) -> Checks {
         let worker = match self.workers.get(&address) {
             Some(worker) => worker,
-            None if self.roster.target(address).is_none() => return Checks::LeftAlone,
+            None if self.targets.target(address).is_none() => return Checks::LeftAlone,
             None => return Checks::NoThread,
         };
         let now = self.now.instant;
@@ -114,13 +114,13 @@ impl Engine {
             Some(target) if self.records.keeps_services() => &*target.services,
             _ => return Vec::new(),
         };
-        let none = Course::default();
+        let none = Attempts::default();
         let views = services.iter().enumerate().map(|(place, service)| {
-            let course = record.and_then(|record| record.course(place));
+            let attempts = record.and_then(|record| record.attempts(place));
             let mut unchecked = self.local_faults.of(address);
             let unchecked = unchecked.find(|(of, _)| *of == place);
             let unchecked = unchecked.map(|(_, cause)| cause.to_string());
-            self.service_view(service.to_string(), unchecked, course.unwrap_or(&none))
+            self.service_view(service.to_string(), unchecked, attempts.unwrap_or(&none))
         });
         views.collect()
     }
@@ -129,30 +129,30 @@ impl Engine {
         &self,
         service: String,
         unchecked: Option<String>,
-        course: &Course,
+        attempts: &Attempts,
     ) -> ServiceView {
         let whole = |outcome: &Arc<Outcome>| WholeAttempt {
             ago: self.now.instant.saturating_duration_since(outcome.began),
             outcome: Arc::clone(outcome),
         };
-        let latencies = course.median_and_worst();
+        let latencies = attempts.median_and_worst();
         ServiceView {
             service,
             unchecked,
-            recent: course.recent(),
-            latency: course.latency(),
+            recent: attempts.recent(),
+            latency: attempts.latency(),
             median: latencies.map(|(median, _)| median),
             worst: latencies.map(|(_, worst)| worst),
-            passes: course.passes(),
-            failures: course.failures(),
-            failure: course.last_failure().map(whole),
-            pass: course.last_pass().map(whole),
+            passes: attempts.passes(),
+            failures: attempts.failures(),
+            failure: attempts.last_failure().map(whole),
+            pass: attempts.last_pass().map(whole),
         }
     }
 
     /// How it stands, in one word.
     fn standing(&self, address: IpAddr, member: &Member) -> Standing {
-        let target = match self.roster.target(address) {
+        let target = match self.targets.target(address) {
             Some(target) => target,
             None => return Standing::NotChecked,
         };
@@ -170,7 +170,7 @@ impl Engine {
 
     /// Remembers since when it stands as it does now.
     pub(super) fn note_standing(&mut self, address: IpAddr, since: Instant) {
-        if let Some(member) = self.fleet.member(address) {
+        if let Some(member) = self.backends.member(address) {
             let standing = self.standing(address, member);
             self.records.on_standing(address, standing, since);
         }
@@ -183,9 +183,9 @@ impl Engine {
             Action::MarkUp => HostState::Up,
             Action::Drain => return,
         };
-        let target = self.roster.target(address);
+        let target = self.targets.target(address);
         let verdict = self
-            .fleet
+            .backends
             .member(address)
             .and_then(|member| Some((member, member.evidence.verdict()?)));
         let reason = match verdict {
@@ -224,7 +224,7 @@ fn made_by(member: &Member, record: Option<&Record>) -> By {
 }
 
 fn drain(member: &Member) -> DrainView {
-    if member.debt.is_some() {
+    if member.pending_drain.is_some() {
         DrainView::Owed
     } else if member.is_drained() {
         DrainView::Done

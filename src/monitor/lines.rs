@@ -6,12 +6,12 @@ use std::mem::{discriminant, Discriminant};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::errands::Asked;
+use super::commands::Asked;
 use super::snapshot::{BackendHistory, PollView};
 use super::status::brief;
 use super::{Engine, Event, Output};
 use crate::backend::HostState;
-use crate::config::settings::Deeds;
+use crate::config::settings::Mode;
 use crate::monitor::policy::{Member, News};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::pool::{Command, Effect, PoolError, Reply};
@@ -85,7 +85,7 @@ impl Engine {
     /// cause that has not been said since the backend failed: it may be what an alarm is about, and then
     /// die.
     pub(super) fn say_finding(&mut self, address: IpAddr, finding: &Finding) {
-        let target = self.roster.target(address);
+        let target = self.targets.target(address);
         self.put(Output::Say(Event::Attempt {
             address,
             target: target.clone(),
@@ -93,7 +93,7 @@ impl Engine {
             outcome: finding.outcome.clone(),
         }));
         let before = self
-            .fleet
+            .backends
             .member(address)
             .and_then(|member| member.evidence.verdict());
         match (&finding.verdict, before) {
@@ -164,9 +164,9 @@ impl Engine {
     ) {
         let (address, name) = (command.address(), command.name());
         let took = milliseconds(self.now.instant.saturating_duration_since(asked.at));
-        let (dry_run, took) = match self.settings.deeds {
-            Deeds::Done => ("", format!(" (answered in {took})")),
-            Deeds::Told => ("DRY-RUN: ", String::new()),
+        let (dry_run, took) = match self.settings.mode {
+            Mode::Live => ("", format!(" (answered in {took})")),
+            Mode::DryRun => ("DRY-RUN: ", String::new()),
         };
         let noun = self.settings.access().noun();
         match answer {
@@ -204,12 +204,12 @@ impl Engine {
 
     /// The verdict, as a change is explained by it.
     fn seen_here(&self, address: IpAddr) -> String {
-        let member = self.fleet.member(address);
+        let member = self.backends.member(address);
         match member.and_then(|member| member.evidence.verdict()) {
             None => "it has not been judged here yet".to_owned(),
             Some(Verdict::Healthy(_)) => "it is healthy here".to_owned(),
             Some(Verdict::Failed { service, failure }) => {
-                let target = self.roster.target(address);
+                let target = self.targets.target(address);
                 format!("{} {failure}", service_of(&target, *service))
             }
         }
@@ -217,7 +217,7 @@ impl Engine {
 
     /// For how long the verdict has been what it was, if that is known.
     fn since_verdict(&self, address: IpAddr, verdict: &Verdict) -> String {
-        let evidence = self.fleet.member(address).map(|member| &member.evidence);
+        let evidence = self.backends.member(address).map(|member| &member.evidence);
         let since = evidence.and_then(|evidence| match verdict {
             Verdict::Healthy(_) => evidence.sound_since(),
             Verdict::Failed { .. } => evidence.failed_since(),
@@ -252,12 +252,12 @@ impl Engine {
         what: &str,
         counts: impl Fn(IpAddr, &Member) -> bool,
     ) -> String {
-        let tag = match self.fleet.member(address) {
+        let tag = match self.backends.member(address) {
             Some(member) => &member.listed.tag,
             None => return "it is not listed".to_owned(),
         };
         let alike = || {
-            let members = self.fleet.members();
+            let members = self.backends.members();
             members.filter(|(_, member)| member.listed.tag == *tag)
         };
         let number = alike().filter(|(other, member)| counts(*other, member));
@@ -270,7 +270,7 @@ impl Engine {
 
     /// The last ones of a backend, the oldest first.
     pub(super) fn polls(&self, address: IpAddr) -> Vec<PollView> {
-        let target = self.roster.target(address);
+        let target = self.targets.target(address);
         let polls = self.history.of(address).map(|poll| PollView {
             ago: self.now.instant.saturating_duration_since(poll.began),
             service: service_of(&target, poll.service()).to_string(),
@@ -284,7 +284,7 @@ impl Engine {
 
     /// SIGHUP: the last polls of every backend.
     pub(super) fn show_history(&mut self) {
-        let history = self.fleet.members().map(|(address, _)| BackendHistory {
+        let history = self.backends.members().map(|(address, _)| BackendHistory {
             address,
             polls: self.polls(address),
         });

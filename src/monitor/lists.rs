@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Engine, Event, Notice, Output, Told};
 use crate::backend::HostState;
-use crate::config::settings::Deeds;
+use crate::config::settings::Mode;
 use crate::monitor::policy::{self, Changes, Shown, Sync};
 use crate::pool::{
     Command, Loss, Malformed, Place, PoolError, Readiness, Reading, READING_DEADLINE,
@@ -128,7 +128,7 @@ impl Engine {
             ..ListReading::new(self.now.instant)
         };
         self.dry_run.forget();
-        self.fleet.on_sync(Sync::Silent);
+        self.backends.on_sync(Sync::Silent);
         // If the new one does not answer either, that is an alarm of its own.
         if self.notices.lower(&Notice::DirectorSilent) {
             let access = self.settings.access();
@@ -191,7 +191,7 @@ impl Engine {
             Err(cause) if self.lists.is_to_be_opened_again(&cause, self.now.instant) => {
                 self.open_lists_again_at_once();
                 self.lists.ended = Some(cause);
-                self.fleet.on_sync(Sync::Silent);
+                self.backends.on_sync(Sync::Silent);
             }
             Err(cause) => {
                 self.close_lists();
@@ -244,12 +244,12 @@ impl Engine {
         } else {
             self.lists.unsent.push(line);
             self.open_lists_again_at_once();
-            self.fleet.on_sync(Sync::Silent);
+            self.backends.on_sync(Sync::Silent);
         }
     }
 
     fn on_silence(&mut self, cause: &str, advice: &str) {
-        self.fleet.on_sync(Sync::Silent);
+        self.backends.on_sync(Sync::Silent);
         self.lists.unsynced_since = None;
         self.lists.ended = None;
         for line in std::mem::take(&mut self.lists.unsent) {
@@ -283,7 +283,7 @@ impl Engine {
         self.lists.cause = None;
         if let Some(off) = &mut self.lists.off {
             if off.back.is_none() {
-                self.fleet.on_director_back();
+                self.backends.on_director_back();
             }
             let back = *off.back.get_or_insert(began);
             if began >= back + BACK_FOR_GOOD {
@@ -310,8 +310,8 @@ impl Engine {
     fn take_in(&mut self, mut reading: Reading) {
         self.on_heard(reading.began);
         self.notices.lower(&Notice::NoThread);
-        let state_file = &self.state_file;
-        self.errands.on_reading(
+        let state_file = &self.persistence;
+        self.commands.on_reading(
             self.lists.connections,
             &mut reading,
             self.now.second,
@@ -319,14 +319,14 @@ impl Engine {
         );
         self.note_malformed(&reading.malformed);
         self.on_readiness(&reading.readiness);
-        self.fleet
+        self.backends
             .on_turn_delay(policy::turn_delay(reading.movers_before));
         self.lists.place = reading.place;
-        let members = match self.settings.deeds {
-            Deeds::Done => reading.members,
-            Deeds::Told => self.dry_run.show(reading.members),
+        let members = match self.settings.mode {
+            Mode::Live => reading.members,
+            Mode::DryRun => self.dry_run.show(reading.members),
         };
-        let changes = self.fleet.on_list(members, reading.began);
+        let changes = self.backends.on_list(members, reading.began);
         self.on_changes(&changes);
         self.start_workers();
         self.remember();
@@ -372,7 +372,7 @@ impl Engine {
             self.lists.ring = Some((sync, now));
             self.note_news();
         }
-        self.fleet.on_sync(sync);
+        self.backends.on_sync(sync);
         match readiness {
             Readiness::Unknown(text) => {
                 let noun = self.settings.access().noun();
@@ -415,7 +415,7 @@ impl Engine {
         for news in &changes.news {
             self.say_news(news);
         }
-        if self.settings.deeds == Deeds::Done {
+        if self.settings.mode == Mode::Live {
             for (address, to) in &changes.observed {
                 self.run_hook(*address, *to);
             }

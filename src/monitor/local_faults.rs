@@ -270,7 +270,7 @@ impl Engine {
         let services: BTreeSet<String> = members
             .iter()
             .map(|(address, service)| {
-                service_of(&self.roster.target(*address), *service).to_string()
+                service_of(&self.targets.target(*address), *service).to_string()
             })
             .collect();
         format!(
@@ -286,7 +286,7 @@ impl Engine {
     /// By what these backends are judged meanwhile.
     fn what_judges(&self, addresses: &BTreeSet<IpAddr>) -> String {
         let is_blind = |address: &&IpAddr| {
-            let services = self.roster.target(**address);
+            let services = self.targets.target(**address);
             let services = services.map_or(0, |target| target.services.len());
             self.local_faults.of(**address).count() >= services
         };

@@ -21,7 +21,7 @@ impl Engine {
     pub(super) fn on_login(&mut self, target: &Target) {
         let account = target.account.as_deref();
         let login = account.map(number);
-        self.fleet.on_login(target.address, login);
+        self.backends.on_login(target.address, login);
     }
 }
 

@@ -6,13 +6,12 @@
 
 mod alarm_lines;
 mod alarms;
+mod attempts;
 mod backend_view;
+mod commands;
 mod counts;
-mod course;
-mod crew;
 mod day;
 mod dry_run;
-mod errands;
 mod history;
 mod input;
 mod lines;
@@ -20,9 +19,9 @@ mod list_changes;
 mod lists;
 mod local_faults;
 mod logins;
-mod memory;
 mod notices;
 mod output;
+mod persistence;
 pub mod policy;
 mod publishing;
 mod records;
@@ -32,37 +31,38 @@ pub mod snapshot;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
+mod workers;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::config::roster::Roster;
 use crate::config::settings::{Publication, Settings};
+use crate::config::targets::Targets;
 
 use alarms::AlarmReview;
+use commands::Commands;
 use counts::Counts;
-use crew::Worker;
-use errands::Errands;
 use history::History;
 use lines::SaidFailures;
 use lists::ListReading;
 use local_faults::LocalFaults;
-use memory::StateFile;
 use notices::{Alarms, Notices};
-use policy::{Action, Decision, Fleet, Hold, Need};
+use persistence::Persistence;
+use policy::{Action, Backends, Decision, Hold, Need};
 use publishing::Publishing;
 use records::Records;
 use restarts::Restarts;
 use snapshot::ReloadResult;
+use workers::Worker;
 
 pub(crate) use alarm_lines::what_to_check;
 pub use alarms::Topic;
 pub(crate) use dry_run::DryRun;
 pub use input::{Input, Now, Remembered, Report, Request};
 pub(crate) use lines::at_place;
-pub(crate) use memory::DISK_PATIENCE;
 pub use output::{Event, Level, Output, Told};
+pub(crate) use persistence::DISK_PATIENCE;
 pub use policy::Memory;
 pub use snapshot::{
     AlarmView, AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView,
@@ -80,9 +80,9 @@ pub enum Notice {
     /// The ring's status is a word that we do not know.
     RingStatusUnknown,
     MalformedLines,
-    LedgerUnwritable,
+    StateFileUnwritable,
     /// Its disk keeps everybody waiting.
-    LedgerSlow,
+    StateFileSlow,
     /// No thread can be started to read the lists or to send a command.
     NoThread,
     /// Not all backends can be probed at once.
@@ -99,8 +99,8 @@ impl Notice {
             Notice::RingUnsynced => "ring_unsynced",
             Notice::RingStatusUnknown => "ring_status_unknown",
             Notice::MalformedLines => "malformed_lines",
-            Notice::LedgerUnwritable => "ledger_unwritable",
-            Notice::LedgerSlow => "ledger_slow",
+            Notice::StateFileUnwritable => "state_file_unwritable",
+            Notice::StateFileSlow => "state_file_slow",
             Notice::NoThread => "no_thread",
             Notice::FewDescriptors => "few_descriptors",
             Notice::Unpublished(Publication::Status) => "status_file_unwritable",
@@ -114,7 +114,7 @@ impl Notice {
 #[derive(Clone, Debug)]
 pub struct Terms {
     pub settings: Settings,
-    pub roster: Roster,
+    pub targets: Targets,
     /// What is odd about the files, each a line of its own.
     pub remarks: Vec<String>,
     /// What TLS does not prove, though nobody turned that off.
@@ -131,21 +131,21 @@ pub struct Engine {
     is_settled: bool,
     outputs: VecDeque<Output>,
     settings: Settings,
-    roster: Roster,
+    targets: Targets,
     /// How many backends can be probed at once.
     most_at_once: usize,
-    fleet: Fleet,
-    state_file: StateFile,
+    backends: Backends,
+    persistence: Persistence,
     workers: BTreeMap<IpAddr, Worker>,
     workers_started: u64,
     /// No thread could be started; it is not tried again before.
-    crew_is_full_until: Option<Instant>,
+    no_thread_until: Option<Instant>,
     restarts: Restarts,
     /// Why, while some backends have no thread for that.
-    full_crew_cause: Option<String>,
+    no_thread_cause: Option<String>,
     lists: ListReading,
     dry_run: DryRun,
-    errands: Errands,
+    commands: Commands,
     held_review: HeldReview,
     alarm_review: AlarmReview,
     /// The actions held back at present, so that a hold is logged when it begins.
@@ -188,24 +188,24 @@ impl Engine {
     /// `remembered` is what the state file holds.
     pub fn new(terms: Terms, remembered: Remembered, most_at_once: usize, now: Now) -> Engine {
         let Terms {
-            settings, roster, ..
+            settings, targets, ..
         } = terms;
         let records = Records::new(now.instant, status::keeping(&settings));
         let mut engine = Engine {
             now,
             is_settled: false,
             outputs: VecDeque::new(),
-            fleet: Fleet::new(settings.rules),
-            errands: Errands::new(&settings.access()),
+            backends: Backends::new(settings.rules),
+            commands: Commands::new(&settings.access()),
             settings,
-            roster,
+            targets,
             most_at_once,
-            state_file: StateFile::new(remembered),
+            persistence: Persistence::new(remembered),
             workers: BTreeMap::new(),
             workers_started: 0,
-            crew_is_full_until: None,
+            no_thread_until: None,
             restarts: Restarts::default(),
-            full_crew_cause: None,
+            no_thread_cause: None,
             lists: ListReading::new(now.instant),
             dry_run: DryRun::default(),
             held_review: HeldReview {
@@ -297,7 +297,7 @@ impl Engine {
     pub fn next_timeout(&self) -> Option<Instant> {
         let timers = [
             self.lists.next_look(),
-            self.errands.sending_due(),
+            self.commands.sending_due(),
             self.restarts.due(),
             self.held_review
                 .wanted
@@ -366,7 +366,7 @@ impl Engine {
         }
         let finding = &report.finding;
         self.say_finding(address, finding);
-        self.fleet.on_finding(address, finding);
+        self.backends.on_finding(address, finding);
         self.history
             .on_finding(address, report.worker, finding, self.records.keeping());
         self.local_faults
@@ -378,8 +378,8 @@ impl Engine {
         self.note_standing(address, finding.outcome.ended());
         self.held_review.wanted |= finding.verdict.is_some();
         if finding.outcome.result.is_err() {
-            self.fleet.measure();
-            if let Some(control) = policy::control(&self.fleet.compared(), address) {
+            self.backends.measure();
+            if let Some(control) = policy::control(&self.backends.compared(), address) {
                 self.probe_now(control);
             }
         }
@@ -396,9 +396,9 @@ impl Engine {
 
     /// What is to be done about a backend now.
     fn judge(&mut self, address: IpAddr) -> Option<Action> {
-        self.fleet.measure_for(address);
-        let judgement = policy::decide(&self.fleet, address, self.now.instant);
-        self.fleet.on_judged(address, &judgement);
+        self.backends.measure_for(address);
+        let judgement = policy::decide(&self.backends, address, self.now.instant);
+        self.backends.on_judged(address, &judgement);
         match judgement.decision {
             Decision::Act(action) => {
                 self.lift_hold(address);
@@ -416,7 +416,11 @@ impl Engine {
     }
 
     fn review_all(&mut self) {
-        let addresses: Vec<IpAddr> = self.fleet.members().map(|(address, _)| address).collect();
+        let addresses: Vec<IpAddr> = self
+            .backends
+            .members()
+            .map(|(address, _)| address)
+            .collect();
         for address in addresses {
             self.review(address);
         }
@@ -479,7 +483,7 @@ impl Engine {
     }
 
     fn probe_now(&mut self, address: IpAddr) {
-        if self.fleet.ask(address, self.now.instant) && self.workers.contains_key(&address) {
+        if self.backends.ask(address, self.now.instant) && self.workers.contains_key(&address) {
             self.put(Output::ProbeNow(address));
         }
     }
@@ -500,7 +504,7 @@ impl Engine {
     }
 
     /// The backends as the rules see them.
-    pub fn fleet(&self) -> &Fleet {
-        &self.fleet
+    pub fn backends(&self) -> &Backends {
+        &self.backends
     }
 }

@@ -104,7 +104,7 @@ impl Engine {
             Some(last) => last,
             None => return Some(self.now.instant),
         };
-        let backends = u32::try_from(self.fleet.members().count()).unwrap_or(u32::MAX);
+        let backends = u32::try_from(self.backends.members().count()).unwrap_or(u32::MAX);
         let pause = PAUSE.max(PAUSE_FOR_A_BACKEND.saturating_mul(backends));
         let refresh = REFRESH.min(self.settings.pace.interval).max(pause);
         Some(match self.publishing.has_news {
@@ -122,7 +122,7 @@ impl Engine {
         self.publishing.has_news = false;
         self.publishing.has_former_files = false;
         self.publishing.last = Some(self.now.instant);
-        self.fleet.measure();
+        self.backends.measure();
         let snapshot = Box::new(self.snapshot());
         self.put(Output::Publish {
             snapshot,

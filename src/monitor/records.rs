@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::course::Course;
+use super::attempts::Attempts;
 use super::day::{self, Day};
 use super::list_changes::ListChanges;
 use super::policy::By;
@@ -35,7 +35,7 @@ pub(super) struct Records {
 pub(super) struct Record {
     /// The worker that found out what is kept of the services.
     worker: u64,
-    courses: Vec<Course>,
+    attempts: Vec<Attempts>,
     day: Day,
     pub(super) changes: ListChanges,
     standing: Option<(Standing, Instant)>,
@@ -55,7 +55,7 @@ impl Records {
         self.keeping = keeping;
         if keeping == Keeping::Little {
             for record in self.of.values_mut() {
-                record.courses = Vec::new();
+                record.attempts = Vec::new();
                 record.day = Day::default();
             }
         }
@@ -80,16 +80,16 @@ impl Records {
         let record = self.of.entry(address).or_default();
         if record.worker != worker {
             record.worker = worker;
-            record.courses.clear();
+            record.attempts.clear();
         }
-        if record.courses.len() <= finding.service {
-            let more = finding.service + 1 - record.courses.len();
-            record.courses.reserve_exact(more);
+        if record.attempts.len() <= finding.service {
+            let more = finding.service + 1 - record.attempts.len();
+            record.attempts.reserve_exact(more);
             record
-                .courses
-                .resize_with(finding.service + 1, Course::default);
+                .attempts
+                .resize_with(finding.service + 1, Attempts::default);
         }
-        record.courses[finding.service].on_outcome(outcome);
+        record.attempts[finding.service].on_outcome(outcome);
         record.day.on_outcome(outcome, slot);
     }
 
@@ -121,7 +121,7 @@ impl Records {
     /// It is not probed any more.
     pub(super) fn on_unwatched(&mut self, address: IpAddr) {
         if let Some(record) = self.of.get_mut(&address) {
-            record.courses = Vec::new();
+            record.attempts = Vec::new();
         }
     }
 
@@ -155,8 +155,8 @@ impl Records {
 
 impl Record {
     /// In the order of the services; those beyond have not been tried yet.
-    pub(super) fn course(&self, service: usize) -> Option<&Course> {
-        self.courses.get(service)
+    pub(super) fn attempts(&self, service: usize) -> Option<&Attempts> {
+        self.attempts.get(service)
     }
 
     /// For how long it has stood so, if that is known.
@@ -193,7 +193,7 @@ mod tests {
     }
 
     fn passes(records: &Records, service: usize) -> Option<u64> {
-        Some(records.of(ADDRESS)?.course(service)?.passes())
+        Some(records.of(ADDRESS)?.attempts(service)?.passes())
     }
 
     #[test]

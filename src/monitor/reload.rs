@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::snapshot::ReloadResult;
 use super::{status, Engine, Level, Output, Terms, Told};
-use crate::config::roster::Roster;
 use crate::config::settings::{Pool, RunMode, Settings};
+use crate::config::targets::Targets;
 
 impl Engine {
     pub(super) fn on_reload_wanted(&mut self) {
@@ -34,7 +34,7 @@ impl Engine {
     fn take_up(&mut self, terms: Terms) {
         let Terms {
             mut settings,
-            roster,
+            targets,
             remarks,
             unverified,
             summary,
@@ -52,15 +52,15 @@ impl Engine {
             self.turn_to_other_socket();
         }
         let other_services = settings.services != self.settings.services;
-        self.fleet.on_rules(settings.rules);
+        self.backends.on_rules(settings.rules);
         if other_services {
             self.end_alarms_of_checks();
-            self.fleet.on_other_services();
+            self.backends.on_other_services();
         }
         self.records.keep(status::keeping(&settings));
         self.on_files_to_publish(&settings.files.published);
         self.settings = settings;
-        let before = std::mem::replace(&mut self.roster, roster);
+        let before = std::mem::replace(&mut self.targets, targets);
         self.set_workers_to_work(&before);
         self.review_all();
         self.want_lists();
@@ -110,14 +110,14 @@ impl Engine {
     }
 
     /// A worker whose services change gets a new number, by which reports on the former ones are recognised.
-    fn set_workers_to_work(&mut self, before: &Roster) {
+    fn set_workers_to_work(&mut self, before: &Targets) {
         let addresses: Vec<IpAddr> = self.workers.keys().copied().collect();
         for address in addresses {
-            let target = match self.roster.target(address) {
+            let target = match self.targets.target(address) {
                 Some(target) => target,
                 None => {
                     self.stop_worker(address);
-                    self.fleet.on_left_alone(address);
+                    self.backends.on_left_alone(address);
                     self.note_standing(address, self.now.instant);
                     continue;
                 }

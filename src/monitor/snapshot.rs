@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{HostState, Listed, Tag};
-use crate::config::settings::{Deeds, Restore};
+use crate::config::settings::{Mode, Restore};
 use crate::monitor::policy::{Action, By, Explanation, Hold, Rule, Sync};
 use crate::outcome::{Blame, Outcome, Stage, StageTimes};
 use crate::pool::{Command, Place, Words};
@@ -287,7 +287,7 @@ pub struct DirectorView {
     pub tells_sync: bool,
     /// For how long the director has not answered, or the ring been as it is.
     pub sync_for: Duration,
-    pub deeds: Deeds,
+    pub mode: Mode,
     pub place: Place,
     /// Why the lists cannot be read, while they cannot be.
     pub error: Option<String>,
@@ -296,7 +296,7 @@ pub struct DirectorView {
 /// How many stand, in one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
-    pub deeds: Deeds,
+    pub mode: Mode,
     pub up: usize,
     pub all: usize,
     pub as_of: AsOf,

@@ -44,14 +44,14 @@ pub(super) fn keeping(settings: &Settings) -> Keeping {
 
 impl Engine {
     pub(super) fn show_status(&mut self) {
-        self.fleet.measure();
+        self.backends.measure();
         let snapshot = self.snapshot();
         self.put(Output::ShowStatus(Box::new(snapshot)));
     }
 
     /// How all stands now.
     pub fn snapshot(&self) -> Snapshot {
-        let compared = self.fleet.compared();
+        let compared = self.backends.compared();
         let (reloaded, reload) = self.reload;
         Snapshot {
             monitor: MonitorView {
@@ -63,7 +63,7 @@ impl Engine {
                 has_ended: self.has_ended,
             },
             backends: self
-                .fleet
+                .backends
                 .members()
                 .map(|(address, member)| self.backend_view(&compared, address, member))
                 .collect(),
@@ -72,7 +72,7 @@ impl Engine {
             summary: self.summary(),
             unobserved: self.unobserved,
             tags: self.tags(&compared),
-            commands: self.errands.recent(self.now.instant),
+            commands: self.commands.recent(self.now.instant),
             next: self.next_view(),
             counters: self.counters_view(),
         }
@@ -115,7 +115,7 @@ impl Engine {
     }
 
     fn director_view(&self) -> DirectorView {
-        let sync = self.fleet.sync();
+        let sync = self.backends.sync();
         DirectorView {
             words: self.settings.access().words(),
             socket: self.settings.socket.display().to_string(),
@@ -124,7 +124,7 @@ impl Engine {
             sync,
             tells_sync: self.lists.tells_sync,
             sync_for: self.since(self.lists.since(sync)),
-            deeds: self.settings.deeds,
+            mode: self.settings.mode,
             place: self.lists.place,
             error: self.lists.cause.clone(),
         }
@@ -132,7 +132,7 @@ impl Engine {
 
     fn tags(&self, compared: &Compared<'_>) -> Vec<TagView> {
         let mut tags: BTreeMap<&Tag, TagView> = BTreeMap::new();
-        for (_, member) in self.fleet.members() {
+        for (_, member) in self.backends.members() {
             let tag = &member.listed.tag;
             let view = tags.entry(tag).or_insert_with(|| TagView {
                 tag: tag.clone(),
@@ -187,7 +187,7 @@ impl Engine {
     fn counters_view(&self) -> CountersView {
         let mut changes = Vec::new();
         for (address, record) in self.records.all() {
-            if let Some(member) = self.fleet.member(address) {
+            if let Some(member) = self.backends.member(address) {
                 let tag = &member.listed.tag;
                 changes.extend(
                     record
@@ -209,7 +209,7 @@ impl Engine {
             changes,
             commands: self.counts.commands(),
             scripts: self.counts.scripts,
-            state_file: match self.notices.is_raised(&Notice::LedgerUnwritable) {
+            state_file: match self.notices.is_raised(&Notice::StateFileUnwritable) {
                 true => StateFileView::Unwritten,
                 false => StateFileView::Written,
             },
@@ -217,13 +217,15 @@ impl Engine {
     }
 
     fn list_age(&self) -> Option<Duration> {
-        let began = self.fleet.list_began()?;
+        let began = self.backends.list_began()?;
         Some(self.now.instant.saturating_duration_since(began))
     }
 
     pub(super) fn currency(&self) -> Currency {
         match self.list_age() {
-            Some(age) if age <= CURRENT && self.fleet.sync() != Sync::Silent => Currency::Current,
+            Some(age) if age <= CURRENT && self.backends.sync() != Sync::Silent => {
+                Currency::Current
+            }
             _ => Currency::Old,
         }
     }
@@ -233,7 +235,7 @@ impl Engine {
         let is_down = |member: &Member| member.listed.state == HostState::Down;
         let is_failed =
             |member: &Member| matches!(member.evidence.verdict(), Some(Verdict::Failed { .. }));
-        let members = || self.fleet.members();
+        let members = || self.backends.members();
         let down = members().filter(|(_, member)| is_down(member));
         let failed = members().filter(|(_, member)| !is_down(member) && is_failed(member));
         let mut troubles = down.chain(failed);
@@ -264,7 +266,7 @@ impl Engine {
         let changed = member.listed.changed;
         let lasts = self.now.second.0.checked_sub(changed.0);
         let lasts = lasts.filter(|_| changed != Stamp(0));
-        let target = self.roster.target(address);
+        let target = self.targets.target(address);
         let cause = match member.evidence.verdict() {
             Some(Verdict::Failed { service, failure }) => {
                 Some(of_service(&target, member, *service, failure))
@@ -281,9 +283,13 @@ impl Engine {
 
     /// How many stand.
     pub(super) fn summary(&self) -> Summary {
-        let states = || self.fleet.members().map(|(_, member)| member.listed.state);
+        let states = || {
+            self.backends
+                .members()
+                .map(|(_, member)| member.listed.state)
+        };
         Summary {
-            deeds: self.settings.deeds,
+            mode: self.settings.mode,
             up: states().filter(|state| *state == HostState::Up).count(),
             all: states().count(),
             as_of: match (self.currency(), self.list_age()) {

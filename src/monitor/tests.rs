@@ -13,9 +13,9 @@ use super::*;
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::accounts::Backends;
 use crate::config::chosen::Chosen;
-use crate::config::roster::Roster;
 use crate::config::settings::Published;
 use crate::config::table::DefaultsOf;
+use crate::config::targets::Targets;
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::pool::{
     Acts, Command, Effect, Loss, Malformed, Particulars, Place, PoolError, Readiness, Reading,
@@ -160,7 +160,7 @@ fn terms(choices: Chosen) -> Terms {
     let mut settings = settings.unwrap();
     settings.services.truncate(1);
     Terms {
-        roster: Roster::new(&settings, None, Backends::new()),
+        targets: Targets::new(&settings, None, Backends::new()),
         settings,
         remarks: Vec::new(),
         unverified: None,

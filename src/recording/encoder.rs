@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::line::{Answer, Ending, Event, FirstLine, Found, Head, Line, Read, Whole, FORMAT};
 use super::start::{Accounts, RecordedTerms, Start};
-use crate::config::roster::Roster;
 use crate::config::settings::Settings;
+use crate::config::targets::Targets;
 use crate::monitor::{Input, Now, Remembered, Report};
 use crate::pool::{PoolError, Reading};
 
@@ -41,7 +41,7 @@ impl Encoder {
     pub(super) fn start(
         &mut self,
         settings: &Settings,
-        roster: &Roster,
+        targets: &Targets,
         remembered: &Remembered,
         most_at_once: usize,
         now: Now,
@@ -49,7 +49,7 @@ impl Encoder {
         Start {
             t: self.time(now.instant),
             s: now.second.0,
-            terms: RecordedTerms::new(settings, roster, &mut self.accounts),
+            terms: RecordedTerms::new(settings, targets, &mut self.accounts),
             remembered: remembered.clone(),
             most_at_once,
         }
@@ -113,7 +113,7 @@ impl Encoder {
             Input::Asked(request) => Event::Asked(*request),
             Input::Settings(Ok(terms)) => Event::Settings(Box::new(RecordedTerms::new(
                 &terms.settings,
-                &terms.roster,
+                &terms.targets,
                 &mut self.accounts,
             ))),
             Input::Settings(Err(cause)) => Event::SettingsRefused(cause.clone()),

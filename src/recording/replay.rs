@@ -16,7 +16,7 @@ use super::line::Sent;
 use super::start::RecordedTerms;
 use super::unmade::Unmade;
 use crate::backend::Stamp;
-use crate::config::settings::{Deeds, Pace, Settings};
+use crate::config::settings::{Mode, Pace, Settings};
 use crate::monitor::{DryRun, Engine, Input, Now, Output, Report, Snapshot, Terms};
 use crate::pool::{Action, Reply};
 
@@ -73,7 +73,7 @@ pub(crate) fn replay<R: BufRead>(
         recorded: player.recorded,
         replayed: player.replayed,
         attempts: player.attempts,
-        backends: player.engine.fleet().members().count(),
+        backends: player.engine.backends().members().count(),
         lost: player.lost,
         is_torn: reader.is_torn(),
     })
@@ -120,7 +120,7 @@ impl Now {
 
 /// How the engine is told what was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
+enum Telling {
     Exact,
     /// The file goes on after another one: the engine has other numbers for the same workers, connections
     /// and commands.
@@ -131,7 +131,7 @@ enum Mode {
 struct Player<'a> {
     engine: Engine,
     rules: &'a Rules<'a>,
-    mode: Mode,
+    telling: Telling,
     now: Now,
     /// The engine's numbers.
     workers: BTreeMap<IpAddr, u64>,
@@ -154,17 +154,17 @@ impl<'a> Player<'a> {
     fn new<R: BufRead>(reader: &Reader<R>, rules: &'a Rules<'a>) -> Player<'a> {
         let start = reader.start();
         let now = reader.began();
-        let mode = match rules {
-            Rules::Other(_) => Mode::OtherRules,
-            Rules::AsRecorded if reader.is_continued() => Mode::Continued,
-            Rules::AsRecorded => Mode::Exact,
+        let telling = match rules {
+            Rules::Other(_) => Telling::OtherRules,
+            Rules::AsRecorded if reader.is_continued() => Telling::Continued,
+            Rules::AsRecorded => Telling::Exact,
         };
         let (terms, judge) = terms(&start.terms, rules);
         let remembered = start.remembered.clone();
         Player {
             engine: Engine::new(terms, remembered, start.most_at_once, now),
             rules,
-            mode,
+            telling,
             now,
             workers: BTreeMap::new(),
             connection: None,
@@ -183,16 +183,16 @@ impl<'a> Player<'a> {
 
     fn take(&mut self, step: Step, look: &mut dyn FnMut(&Output)) {
         let Step { now, asked, what } = step;
-        match self.mode {
-            Mode::Exact => {
+        match self.telling {
+            Telling::Exact => {
                 for _ in 0..asked {
                     if let Some(output) = self.engine.next_output() {
                         self.on_output(&output, look);
                     }
                 }
             }
-            Mode::Continued => self.drain(look),
-            Mode::OtherRules => {
+            Telling::Continued => self.drain(look),
+            Telling::OtherRules => {
                 self.drain(look);
                 self.let_time_pass(now, look);
             }
@@ -222,7 +222,7 @@ impl<'a> Player<'a> {
     fn tell(&mut self, input: Input, now: Now, look: &mut dyn FnMut(&Output)) {
         self.now = now;
         self.engine.handle(input, now);
-        if self.mode == Mode::OtherRules {
+        if self.telling == Telling::OtherRules {
             self.drain(look);
         }
     }
@@ -254,10 +254,10 @@ impl<'a> Player<'a> {
 
     /// What the engine is to be told in place of this, with its own numbers.
     fn fitting(&mut self, input: Input) -> Option<Input> {
-        if self.mode == Mode::Exact {
+        if self.telling == Telling::Exact {
             return Some(input);
         }
-        let is_other = self.mode == Mode::OtherRules;
+        let is_other = self.telling == Telling::OtherRules;
         Some(match input {
             Input::Lists { reading, .. } => {
                 let mut reading = reading;
@@ -312,7 +312,7 @@ impl<'a> Player<'a> {
     }
 
     fn fitting_report(&mut self, mut report: Box<Report>) -> Option<Box<Report>> {
-        if self.mode == Mode::Exact {
+        if self.telling == Telling::Exact {
             return Some(report);
         }
         if let Some(judge) = &mut self.judge {
@@ -366,7 +366,7 @@ impl<'a> Player<'a> {
                     });
                 }
                 self.unmatched.insert(address, *number);
-                if self.mode == Mode::OtherRules {
+                if self.telling == Telling::OtherRules {
                     self.dry_run
                         .on_effect(address, command.effect(), self.now.second);
                     let answer = Ok(Reply::Ok);
@@ -378,7 +378,7 @@ impl<'a> Player<'a> {
             }
             Output::WriteState { number, .. } => {
                 self.written = *number;
-                if self.mode == Mode::OtherRules {
+                if self.telling == Telling::OtherRules {
                     let result = Ok(());
                     self.answer(Input::StateWritten {
                         number: *number,
@@ -401,7 +401,7 @@ fn terms(recorded: &RecordedTerms, rules: &Rules) -> (Terms, Option<Judge>) {
     let as_recorded: Pace = terms.settings.pace;
     if let Rules::Other(change) = rules {
         // It is told that what it wants was done.
-        terms.settings.deeds = Deeds::Done;
+        terms.settings.mode = Mode::Live;
         change(&mut terms.settings);
     }
     let Pace {

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, Secret};
 use crate::config::chosen::Chosen;
-use crate::config::roster::{NumberedRoster, Roster};
-use crate::config::settings::{Deeds, Hook, Pace, Plan, Published, Rules, Settings};
+use crate::config::settings::{Hook, Mode, Pace, Plan, Published, Rules, Settings};
 use crate::config::table::DefaultsOf;
+use crate::config::targets::{NumberedTargets, Targets};
 use crate::monitor::{Remembered, Terms};
 use crate::program::Program;
 use crate::service::Service;
@@ -38,10 +38,10 @@ pub(super) struct RecordedTerms {
     services: Vec<Service>,
     pace: Pace,
     rules: Rules,
-    deeds: Deeds,
+    mode: Mode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     script: Option<String>,
-    roster: NumberedRoster,
+    targets: NumberedTargets,
 }
 
 /// Tells accounts apart by numbers that hold for a whole recording.
@@ -61,16 +61,16 @@ impl Accounts {
 }
 
 impl RecordedTerms {
-    pub(super) fn new(settings: &Settings, roster: &Roster, accounts: &mut Accounts) -> Self {
+    pub(super) fn new(settings: &Settings, targets: &Targets, accounts: &mut Accounts) -> Self {
         let hook = settings.hook.as_ref();
         RecordedTerms {
             socket: settings.socket.to_string_lossy().into_owned(),
             services: settings.services.clone(),
             pace: settings.pace,
             rules: settings.rules,
-            deeds: settings.deeds,
+            mode: settings.mode,
             script: hook.map(|hook| hook.script.to_string_lossy().into_owned()),
-            roster: roster.numbered(&mut |account| accounts.number(account)),
+            targets: targets.numbered(&mut |account| accounts.number(account)),
         }
     }
 
@@ -98,7 +98,7 @@ impl RecordedTerms {
     }
 
     pub(super) fn is_dry_run(&self) -> bool {
-        self.deeds == Deeds::Told
+        self.mode == Mode::DryRun
     }
 
     /// For an engine that is told them again. Nobody logs in with its accounts, and nothing is written.
@@ -109,13 +109,13 @@ impl RecordedTerms {
         settings.services = self.services.clone();
         settings.pace = self.pace;
         settings.rules = self.rules;
-        settings.deeds = self.deeds;
+        settings.mode = self.mode;
         settings.hook = self.script.as_ref().map(|script| Hook {
             script: script.into(),
         });
         settings.files.published = Published::default();
         let mut accounts: BTreeMap<usize, Arc<Account>> = BTreeMap::new();
-        let roster = Roster::from_numbered(&self.roster, &mut |number| {
+        let targets = Targets::from_numbered(&self.targets, &mut |number| {
             let made = accounts.entry(number).or_insert_with(|| {
                 Arc::new(Account {
                     user: format!("account {number}").into_bytes(),
@@ -127,7 +127,7 @@ impl RecordedTerms {
         });
         Terms {
             settings,
-            roster,
+            targets,
             remarks: Vec::new(),
             unverified: None,
             summary: "as recorded".to_owned(),

@@ -12,9 +12,9 @@ use super::replay::{replay, replay_until, Made, Replayed, Rules};
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::accounts::Backends;
 use crate::config::chosen::Chosen;
-use crate::config::roster::Roster;
 use crate::config::settings::{Brake, Plan, Retries, Settings};
 use crate::config::table::DefaultsOf;
+use crate::config::targets::Targets;
 use crate::monitor::{Engine, Input, Now, Output, Remembered, Report, Request, Terms};
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::pool::{Acts, Effect, Malformed, Particulars, Place, Readiness, Reading, Reply};
@@ -58,7 +58,7 @@ fn terms() -> Terms {
     settings.services.truncate(1);
     settings.files.published = Default::default();
     Terms {
-        roster: Roster::new(&settings, None, Backends::new()),
+        targets: Targets::new(&settings, None, Backends::new()),
         settings,
         remarks: Vec::new(),
         unverified: None,
@@ -76,7 +76,7 @@ impl World {
         let terms = terms();
         let mut encoder = Encoder::new(zero);
         let remembered = Remembered::new();
-        let start = encoder.start(&terms.settings, &terms.roster, &remembered, 100, now);
+        let start = encoder.start(&terms.settings, &terms.targets, &remembered, 100, now);
         let mut lines = Lines::new(start);
         World {
             zero,
@@ -599,9 +599,9 @@ fn a_full_file_becomes_the_older_one_and_both_can_be_read_by_their_owner_alone()
     let path = folder.join("recording");
     let world = World::new(1, &[]);
     let now = world.moment();
-    let mut recorder = super::writer::Recorder::start_with(
+    let mut recorder = super::writer::RecordingWriter::start_with(
         path.clone(),
-        (&world.terms.settings, &world.terms.roster),
+        (&world.terms.settings, &world.terms.targets),
         &Remembered::new(),
         100,
         now,

@@ -18,8 +18,8 @@ use log::{error, info};
 use super::encoder::{Encoder, Lines};
 use super::line::{Event, Sent};
 use super::start::Start;
-use crate::config::roster::Roster;
 use crate::config::settings::Settings;
+use crate::config::targets::Targets;
 use crate::monitor::{Input, Memory, Now, Remembered};
 use crate::pool::{Action, Command};
 
@@ -56,7 +56,7 @@ enum Word {
 }
 
 /// The main thread's side.
-pub(crate) struct Recorder {
+pub(crate) struct RecordingWriter {
     encoder: Encoder,
     words: Sender<Word>,
     /// Ends when the thread does.
@@ -67,18 +67,18 @@ pub(crate) struct Recorder {
     has_said_loss: bool,
 }
 
-impl Recorder {
+impl RecordingWriter {
     /// The error: there can be no thread.
     pub(crate) fn start(
         path: PathBuf,
-        (settings, roster): (&Settings, &Roster),
+        (settings, targets): (&Settings, &Targets),
         remembered: &Remembered,
         most_at_once: usize,
         now: Now,
-    ) -> io::Result<Recorder> {
-        Recorder::start_with(
+    ) -> io::Result<RecordingWriter> {
+        RecordingWriter::start_with(
             path,
-            (settings, roster),
+            (settings, targets),
             remembered,
             most_at_once,
             now,
@@ -88,14 +88,14 @@ impl Recorder {
 
     pub(super) fn start_with(
         path: PathBuf,
-        (settings, roster): (&Settings, &Roster),
+        (settings, targets): (&Settings, &Targets),
         remembered: &Remembered,
         most_at_once: usize,
         now: Now,
         most_bytes: u64,
-    ) -> io::Result<Recorder> {
+    ) -> io::Result<RecordingWriter> {
         let mut encoder = Encoder::new(now.instant);
-        let start = encoder.start(settings, roster, remembered, most_at_once, now);
+        let start = encoder.start(settings, targets, remembered, most_at_once, now);
         let (words, inbox) = bounded(MOST_WAITING);
         let (alive, ended) = bounded(0);
         thread::Builder::new()
@@ -105,7 +105,7 @@ impl Recorder {
                 Writing::new(path, start, most_bytes).run(&inbox);
                 drop(alive);
             })?;
-        Ok(Recorder {
+        Ok(RecordingWriter {
             encoder,
             words,
             ended,
@@ -183,7 +183,7 @@ impl Recorder {
 
     /// Waits until all is written, or the time is over.
     pub(crate) fn finish(self, patience: Duration) {
-        let Recorder { words, ended, .. } = self;
+        let RecordingWriter { words, ended, .. } = self;
         drop(words);
         let _ = ended.recv_timeout(patience);
     }

@@ -113,7 +113,7 @@ fn poll(poll: &PollView) -> String {
 /// How many backends are up, and when that was so if it is not current.
 pub(crate) fn summary(summary: &Summary) -> String {
     let Summary { up, all, .. } = summary;
-    let dry_run = status::dry_run(summary.deeds);
+    let dry_run = status::dry_run(summary.mode);
     match summary.as_of {
         AsOf::Now => format!("{dry_run}{up} of {all} backends are up"),
         AsOf::Never => format!("{dry_run}no list of backends yet"),

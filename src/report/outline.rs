@@ -53,14 +53,14 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::Deeds;
+    use crate::config::settings::Mode;
     use crate::monitor::policy::Rule;
     use crate::monitor::{AsOf, Summary};
 
     fn of(troubles: Vec<Trouble>, more: usize, held: &[(Rule, usize)]) -> String {
         outline(&Outline {
             summary: Summary {
-                deeds: Deeds::Done,
+                mode: Mode::Live,
                 up: 2,
                 all: 3,
                 as_of: AsOf::Now,

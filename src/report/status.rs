@@ -3,7 +3,7 @@
 use chrono::{Local, TimeZone};
 
 use crate::backend::Stamp;
-use crate::config::settings::Deeds;
+use crate::config::settings::Mode;
 use crate::monitor::policy::{Reason, Sync};
 use crate::monitor::{brief, BackendView, Checks, Currency, DirectorView, Snapshot};
 use crate::pool::Words;
@@ -33,10 +33,10 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<String> {
 }
 
 /// What a summary begins with.
-pub(super) fn dry_run(deeds: Deeds) -> &'static str {
-    match deeds {
-        Deeds::Done => "",
-        Deeds::Told => "dry run: ",
+pub(super) fn dry_run(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Live => "",
+        Mode::DryRun => "dry run: ",
     }
 }
 
@@ -107,12 +107,12 @@ fn director(director: &DirectorView) -> String {
         Sync::Synced if director.tells_sync => director.words.ready.to_owned(),
         Sync::Synced => "it answers, and does not tell whether the ring is synced".to_owned(),
     };
-    let deeds = match director.deeds {
-        Deeds::Done => "no dry run",
-        Deeds::Told => "dry run: no change is sent, and the states above are what they would be",
+    let mode = match director.mode {
+        Mode::Live => "no dry run",
+        Mode::DryRun => "dry run: no change is sent, and the states above are what they would be",
     };
     format!(
-        "{} {}: {list}; {state}, for {}; {deeds}",
+        "{} {}: {list}; {state}, for {}; {mode}",
         director.words.noun,
         director.socket,
         brief(director.sync_for)

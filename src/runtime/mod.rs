@@ -16,11 +16,10 @@ use nix::unistd::gethostname;
 
 use crate::backend::Stamp;
 use crate::check;
-use crate::config::roster::Roster;
 use crate::config::settings::{Files, Published, Settings};
+use crate::config::targets::Targets;
 use crate::daemon::Signal;
 use crate::hook::{Change, Hooks};
-use crate::ledger::{Clerk, Recorded};
 use crate::logging::LogHandle;
 use crate::monitor::{
     Engine, Input, Now, Output, Remembered, Request, Snapshot, Terms, Told, DISK_PATIENCE,
@@ -28,10 +27,11 @@ use crate::monitor::{
 use crate::notify::{Message, ServiceManager};
 use crate::pool::link::{self, Heard};
 use crate::pool::watch::{self, Watch};
-use crate::recording::writer::Recorder;
+use crate::recording::writer::RecordingWriter;
 use crate::report;
 use crate::report::document::{document, Writer};
 use crate::source::Source;
+use crate::state_file::{Recorded, StateWriter};
 use crate::worker::{Task, Traffic, Word, Worker};
 
 use publisher::{Done, Edition, Publisher};
@@ -54,7 +54,7 @@ pub struct Configuration {
     pub source: Source,
     pub settings: Settings,
     pub task: Task,
-    pub roster: Roster,
+    pub targets: Targets,
 }
 
 /// Carries out what the engine says until a signal says stop.
@@ -67,13 +67,13 @@ pub struct Runtime {
     /// The lock and the state file stay those of the start.
     files: Files,
     log: LogHandle,
-    clerk: Clerk,
+    state_writer: StateWriter,
     /// What the status file says of the program that writes it.
     writer: Writer,
     /// The thread that writes the published files.
     publisher: Publisher,
     /// Who records what the engine is told.
-    recorder: Option<Recorder>,
+    recorder: Option<RecordingWriter>,
     workers: BTreeMap<IpAddr, Worker>,
     traffic: Traffic,
     watch: Option<Watch>,
@@ -103,7 +103,7 @@ fn now() -> Now {
 impl Runtime {
     pub fn new(
         configuration: Configuration,
-        clerk: Clerk,
+        state_writer: StateWriter,
         log: LogHandle,
         signals: Receiver<Signal>,
         service_manager: ServiceManager,
@@ -112,14 +112,14 @@ impl Runtime {
             source,
             settings,
             task,
-            roster,
+            targets,
         } = configuration;
         let traffic = Traffic::new(Instant::now());
         let files = settings.files.clone();
         let terms = Terms {
-            summary: check::summary(&source, &settings, &roster),
+            summary: check::summary(&source, &settings, &targets),
             settings,
-            roster,
+            targets,
             remarks: Vec::new(),
             unverified: None,
         };
@@ -132,7 +132,7 @@ impl Runtime {
                 .into_owned(),
             started: SystemTime::now(),
         };
-        let remembered = clerk.read().clone();
+        let remembered = state_writer.read().clone();
         let (began, most) = (now(), traffic.most());
         let recorder = recorder(&terms, &remembered, most, began);
         Runtime {
@@ -142,7 +142,7 @@ impl Runtime {
             task,
             files,
             log,
-            clerk,
+            state_writer,
             publisher: Publisher::new(writer.clone()),
             writer,
             workers: BTreeMap::new(),
@@ -173,7 +173,7 @@ impl Runtime {
             }
             self.wait();
         }
-        self.clerk.finish(DISK_PATIENCE);
+        self.state_writer.finish(DISK_PATIENCE);
         self.publisher.finish(LAST_EDITION);
         if let Some(recorder) = self.recorder {
             recorder.finish(LAST_EDITION);
@@ -195,7 +195,7 @@ impl Runtime {
         select.recv(&self.words.1);
         select.recv(&self.readings.1);
         select.recv(&self.heard.1);
-        select.recv(self.clerk.recorded());
+        select.recv(self.state_writer.recorded());
         select.recv(self.publisher.done());
         // What is ready is found out by looking.
         let _ = select.ready_timeout(patience);
@@ -236,7 +236,7 @@ impl Runtime {
         }
         for _ in 0..MOST_INPUTS {
             match next(
-                self.clerk.recorded(),
+                self.state_writer.recorded(),
                 "the thread that writes the state file",
             ) {
                 Some(Recorded { number, result }) => self.tell(Input::StateWritten {
@@ -385,7 +385,7 @@ impl Runtime {
                 }
             }
             Output::WriteState { number, entries } => {
-                self.clerk.write(number, entries);
+                self.state_writer.write(number, entries);
             }
             Output::RunScript { hook, address, to } => {
                 if let Err(cause) = self.hooks.run(&hook, Change { address, to }) {
@@ -448,12 +448,17 @@ impl Runtime {
 }
 
 /// If it is wanted, and there can be a thread for it.
-fn recorder(terms: &Terms, remembered: &Remembered, most: usize, now: Now) -> Option<Recorder> {
+fn recorder(
+    terms: &Terms,
+    remembered: &Remembered,
+    most: usize,
+    now: Now,
+) -> Option<RecordingWriter> {
     let Terms {
-        settings, roster, ..
+        settings, targets, ..
     } = terms;
     let path = settings.files.record.clone()?;
-    match Recorder::start(path, (settings, roster), remembered, most, now) {
+    match RecordingWriter::start(path, (settings, targets), remembered, most, now) {
         Ok(recorder) => Some(recorder),
         Err(cause) => {
             error!("no thread to record what happens (--record): {cause}");

@@ -21,7 +21,7 @@ impl Runtime {
         };
         let Loaded {
             settings,
-            roster,
+            targets,
             remarks,
             unverified,
             ..
@@ -50,9 +50,9 @@ impl Runtime {
             prober,
         };
         Ok(Box::new(Terms {
-            summary: check::summary(&self.source, &settings, &roster),
+            summary: check::summary(&self.source, &settings, &targets),
             settings,
-            roster,
+            targets,
             remarks,
             unverified,
         }))

@@ -13,11 +13,11 @@ use nix::errno::Errno;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::{access, fchown, AccessFlags};
 
-use crate::config::settings::{Deeds, LogTarget, Settings};
+use crate::config::settings::{LogTarget, Mode, Settings};
 use crate::daemon::Identity;
-use crate::ledger;
 use crate::pool::Access;
 use crate::source::Source;
+use crate::state_file;
 
 /// Others may put a file in place of another there.
 const OTHERS_WRITE: u32 = 0o002;
@@ -32,11 +32,11 @@ pub fn hand_over(identity: &Identity, settings: &Settings) {
         make_folder(identity, path, 0o755);
     }
     let state = &settings.files.state;
-    if settings.deeds == Deeds::Told {
+    if settings.mode == Mode::DryRun {
         return;
     }
     make_folder(identity, state, 0o700);
-    for file in [state.clone(), ledger::lock_of(state)] {
+    for file in [state.clone(), state_file::lock_of(state)] {
         give(identity, &file);
     }
 }
@@ -128,7 +128,7 @@ pub fn lacks(identity: &Identity, settings: &Settings, source: &Source) -> Vec<S
             ));
         }
     }
-    if settings.deeds == Deeds::Done {
+    if settings.mode == Mode::Live {
         let folder = settings.files.state.parent().map(PathBuf::from);
         let folder = folder.unwrap_or_else(|| PathBuf::from("/"));
         if is_denied(&folder, AccessFlags::W_OK | AccessFlags::X_OK) {

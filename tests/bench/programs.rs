@@ -188,9 +188,9 @@ impl Files {
 pub fn poolmon_with(program: &Path, pool: &Pool, folder: &Path, files: Files) -> Command {
     let mut command = Command::new(program);
     flags(&mut command, pool, folder);
-    let ledger = folder.join("ledger");
-    let _ = fs::remove_file(&ledger);
-    command.arg("--state-file").arg(ledger);
+    let state_file = folder.join("state_file");
+    let _ = fs::remove_file(&state_file);
+    command.arg("--state-file").arg(state_file);
     command.arg("--status-file");
     match files {
         Files::None => command.arg("no"),

@@ -65,14 +65,14 @@ enum Namespace {
 /// What of a run is the plan's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
-    /// The foreground, the log, the lock, the ledger and the status file.
+    /// The foreground, the log, the lock, the state file and the status file.
     Usual,
     /// Nothing but the flags: configuration files say the rest.
     FlagsAlone,
 }
 
 impl MonitorPlan {
-    /// In the foreground with debugging, its own lock and ledger, and no ports yet.
+    /// In the foreground with debugging, its own lock and state file, and no ports yet.
     pub fn new(place: &Place, socket: &Path) -> MonitorPlan {
         let number = MONITORS.fetch_add(1, Ordering::Relaxed);
         let file = |suffix: &str| place.path(&format!("monitor{number}.{suffix}"));

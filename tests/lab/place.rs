@@ -65,7 +65,7 @@ impl Place {
 }
 
 /// In memory if that is possible: on the disk of a busy machine one fsync may take ten seconds, for
-/// the ledger and for Dovecot. TMPDIR overrules.
+/// the state file and for Dovecot. TMPDIR overrules.
 fn root() -> PathBuf {
     let memory = Path::new("/dev/shm");
     if env::var_os("TMPDIR").is_none() && access(memory, AccessFlags::W_OK).is_ok() {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use poolmon::backend::{HostState, Tag};
-use poolmon::config::settings::{self, Brake, Deeds, DrainMode, MoveLimit, Pace, Restore, Rules};
+use poolmon::config::settings::{self, Brake, DrainMode, Mode, MoveLimit, Pace, Restore, Rules};
 
 use poolmon::monitor::policy::{Alarm, Login, Member};
 use poolmon::monitor::{Notice, Snapshot};
@@ -127,7 +127,7 @@ fn ends(world: &World, watchers: usize) -> Vec<(usize, End)> {
     let running = (0..watchers).filter_map(|watcher| Some((watcher, world.monitor(watcher)?)));
     let ends = running.map(|(watcher, monitor)| {
         let engine = monitor.engine();
-        let members = || engine.fleet().members();
+        let members = || engine.backends().members();
         let those = |is: fn(&Member) -> bool| {
             let members = members().filter(|(_, member)| is(member));
             members.map(|(address, _)| address).collect()
@@ -135,7 +135,7 @@ fn ends(world: &World, watchers: usize) -> Vec<(usize, End)> {
         let end = End {
             alarms: monitor.alarms(),
             notices: engine.notices().cloned().collect(),
-            owed: those(|member| member.debt.is_some()),
+            owed: those(|member| member.pending_drain.is_some()),
             down: those(|member| member.listed.state == HostState::Down),
             unsettled: those(|member| !member.is_settled()),
             shown: engine.snapshot(),
@@ -259,7 +259,7 @@ fn random_habits(chance: &mut Chance, restore: Restore) -> Habits {
             down_delay_limit: None,
             hold: Rules::usual_hold(interval),
         },
-        deeds: Deeds::Done,
+        mode: Mode::Live,
     }
 }
 
@@ -622,7 +622,7 @@ impl Storms<'_> {
                     Life::Start,
                     Life::Start,
                     Life::Start,
-                    Life::StartWithoutLedger,
+                    Life::StartWithoutStateFile,
                 ];
                 Disturbance::Watcher(watcher, self.chance.pick(&lives))
             }

@@ -13,9 +13,9 @@ use poolmon::account::{Account, Secret};
 use poolmon::backend::Stamp;
 use poolmon::config::accounts::{Backends, Particulars};
 use poolmon::config::chosen::Chosen;
-use poolmon::config::roster::Roster;
-use poolmon::config::settings::{Deeds, Pace, Published, Rules};
+use poolmon::config::settings::{Mode, Pace, Published, Rules};
 use poolmon::config::table::DefaultsOf;
+use poolmon::config::targets::Targets;
 use poolmon::monitor::policy::{explain, Alarm, Explanation, Login, Memory};
 use poolmon::monitor::{
     Engine, Event, Input, Level, Now, Output, Remembered, Report, Request, Terms,
@@ -41,7 +41,7 @@ const READING_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Habits {
     pub pace: Pace,
     pub rules: Rules,
-    pub deeds: Deeds,
+    pub mode: Mode,
 }
 
 /// What a reload brings.
@@ -340,7 +340,7 @@ impl Monitor {
         if self.engine.holds().is_empty() {
             return;
         }
-        let compared = self.engine.fleet().compared();
+        let compared = self.engine.backends().compared();
         for (address, hold) in self.engine.holds() {
             let explanation = explain(&compared, *address, now);
             let explained = explanation.as_ref().and_then(Explanation::hold);
@@ -536,7 +536,7 @@ impl Monitor {
                 };
                 settings.services = services_from(first, self.services);
                 let accounts = accounts(&self.logins, self.password);
-                self.terms.roster = Roster::new(settings, None, accounts);
+                self.terms.targets = Targets::new(settings, None, accounts);
             }
             Reload::OtherSocket => {
                 let other = settings.socket.as_os_str() == "/one";
@@ -546,7 +546,7 @@ impl Monitor {
             Reload::OtherPassword => {
                 self.password += 1;
                 let accounts = accounts(&self.logins, self.password);
-                self.terms.roster = Roster::new(settings, None, accounts);
+                self.terms.targets = Targets::new(settings, None, accounts);
             }
             Reload::Broken => self.is_broken = true,
         }
@@ -739,11 +739,11 @@ fn terms(habits: &Habits, services: usize, logins: &[Option<Login>]) -> Terms {
     settings.services = services_from(1, services);
     settings.pace = habits.pace;
     settings.rules = habits.rules;
-    settings.deeds = habits.deeds;
+    settings.mode = habits.mode;
     // Copying all that is known each few seconds would take longer than the rest.
     settings.files.published = Published::default();
     Terms {
-        roster: Roster::new(&settings, None, accounts(logins, 0)),
+        targets: Targets::new(&settings, None, accounts(logins, 0)),
         settings,
         remarks: Vec::new(),
         unverified: None,

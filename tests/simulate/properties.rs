@@ -1,7 +1,7 @@
 //! What must hold whatever happens; each is a function over the recorded history of a day.
 
 pub mod acting;
-pub mod contest;
+pub mod dispute;
 pub mod drains;
 pub mod healing;
 pub mod ownership;
@@ -50,8 +50,8 @@ pub const ALL: &[Property] = properties![
     recovery::where_all_agree_all_is_quiet,
     recovery::synced_directors_agree,
     service::a_tag_with_a_healthy_backend_is_in_service,
-    contest::a_contested_backend_changes_less_and_less,
-    contest::an_administrators_down_is_held,
+    dispute::a_disputed_backend_changes_less_and_less,
+    dispute::an_administrators_down_is_held,
     ownership::an_administrators_down_is_not_undone,
     drains::every_owed_drain_is_done,
     drains::nobody_is_left_on_a_backend_that_is_down_and_has_failed,

@@ -11,10 +11,10 @@ use crate::reached::{self, Reached};
 
 /// Seeds that broke a property once.
 const BROKEN_ONCE: [u64; 19] = [
-    // A contested backend that was brought up and taken down between two lists.
+    // A disputed backend that was brought up and taken down between two lists.
     1793,
     4379,
-    // A contest that did not count, as the hold of the unsteady backend was the longer one.
+    // A dispute that did not count, as the hold of the unsteady backend was the longer one.
     1111,
     169_805_161_850_633,
     // The property asked too much.

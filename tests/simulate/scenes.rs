@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use poolmon::backend::Tag;
 use poolmon::config::settings::{
-    Brake, Deeds, DrainMode, MoveLimit, Pace, Plan, Restore, Retries, Rules,
+    Brake, DrainMode, Mode, MoveLimit, Pace, Plan, Restore, Retries, Rules,
 };
 
 use crate::monitor::Habits;
@@ -49,7 +49,7 @@ pub fn habits(interval: u64) -> Habits {
             down_delay_limit: None,
             hold: Rules::usual_hold(interval),
         },
-        deeds: Deeds::Done,
+        mode: Mode::Live,
     }
 }
 

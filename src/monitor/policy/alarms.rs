@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::{brake, hold, ownership, Action, Age, Compared, Fleet, Hold, Member, Question, Reason};
+use super::{
+    brake, hold, ownership, Action, Age, Backends, Compared, Hold, Member, Question, Reason,
+};
 use crate::backend::{HostState, Tag};
 use crate::config::settings::Brake;
 use crate::outcome::{Blame, Stage};
@@ -31,7 +33,7 @@ pub enum Alarm {
     /// Healthy, down, and only its owner or an administrator may bring it up.
     NotOurs,
     /// Somebody else takes it down, and to us it is healthy.
-    Contested,
+    Disputed,
 }
 
 impl Alarm {
@@ -44,7 +46,7 @@ impl Alarm {
             Alarm::DownDelayLimit => "down_delay_limit",
             Alarm::MaxDown(_) => "max_down",
             Alarm::NotOurs => "not_ours",
-            Alarm::Contested => "contested",
+            Alarm::Disputed => "disputed",
         }
     }
 }
@@ -53,16 +55,16 @@ impl Alarm {
 pub type Alarms = BTreeMap<Alarm, BTreeSet<IpAddr>>;
 
 /// All that hold now. Where every backend is up and none has failed, it compares none of them.
-pub fn alarms(fleet: &Fleet, now: Instant) -> Alarms {
+pub fn alarms(backends: &Backends, now: Instant) -> Alarms {
     let mut alarms = Alarms::new();
-    if is_all_well(fleet) {
+    if is_all_well(backends) {
         return alarms;
     }
-    let compared = fleet.compared();
-    let fleet = &compared;
+    let compared = backends.compared();
+    let backends = &compared;
     let mut failed = Vec::new();
-    for (address, member) in fleet.members().filter(|(_, member)| stays_up(member)) {
-        let spared = spared_for(fleet, member);
+    for (address, member) in backends.members().filter(|(_, member)| stays_up(member)) {
+        let spared = spared_for(backends, member);
         if spared.is_empty() {
             failed.push((address, member));
         }
@@ -70,29 +72,29 @@ pub fn alarms(fleet: &Fleet, now: Instant) -> Alarms {
             add(&mut alarms, alarm, address);
         }
     }
-    for (address, tag) in without_refuge(fleet, &failed) {
+    for (address, tag) in without_refuge(backends, &failed) {
         add(&mut alarms, Alarm::NoRefuge(tag.clone()), address);
     }
-    for (address, alarm) in no_lower_than_others(fleet, &failed) {
+    for (address, alarm) in no_lower_than_others(backends, &failed) {
         add(&mut alarms, alarm, address);
     }
-    for (address, alarm) in brake::kept_up(fleet, &failed, now) {
+    for (address, alarm) in brake::kept_up(backends, &failed, now) {
         add(&mut alarms, alarm, address);
     }
-    for (address, member) in fleet.members() {
-        if let Some(alarm) = kept_down(fleet, address, member, now) {
+    for (address, member) in backends.members() {
+        if let Some(alarm) = kept_down(backends, address, member, now) {
             add(&mut alarms, alarm, address);
         }
     }
-    for (address, tag) in without_service(fleet) {
+    for (address, tag) in without_service(backends) {
         add(&mut alarms, Alarm::WithoutService(tag.clone()), address);
     }
     alarms
 }
 
 /// Whether every backend is up and none has failed.
-pub fn is_all_well(fleet: &Fleet) -> bool {
-    let mut members = fleet.members();
+pub fn is_all_well(backends: &Backends) -> bool {
+    let mut members = backends.members();
     members.all(|(_, member)| !has_failed(member) && !member.is_down_or_going())
 }
 
@@ -111,13 +113,13 @@ fn stays_up(member: &Member) -> bool {
 
 /// The checks at which this failed backend stops for something that too few others are spared, where
 /// nothing else speaks against it.
-fn spared_for(fleet: &Compared<'_>, member: &Member) -> Vec<Alarm> {
+fn spared_for(backends: &Compared<'_>, member: &Member) -> Vec<Alarm> {
     let evidence = &member.evidence;
     if evidence.age() == Age::OfFormerServices {
         return Vec::new();
     }
     let mut spared = Vec::new();
-    let bar = fleet.bar();
+    let bar = backends.bar();
     for failing in evidence.failing().iter().filter(|failing| failing.for_good) {
         let is_spared = match failing.blame() {
             Blame::Shared => !bar.condemns(member, failing),
@@ -139,15 +141,16 @@ fn spared_for(fleet: &Compared<'_>, member: &Member) -> Vec<Alarm> {
 /// a fault of this machine, or a shared one. Others of their tags stand, so it is not for lack of a refuge
 /// that they stay up.
 fn no_lower_than_others(
-    fleet: &Compared<'_>,
+    backends: &Compared<'_>,
     failed: &[(IpAddr, &Member)],
 ) -> Vec<(IpAddr, Alarm)> {
-    let bar = fleet.bar();
-    if fleet.rules().brake == Brake::Off || failed.iter().all(|(_, member)| bar.has_failed(member))
+    let bar = backends.bar();
+    if backends.rules().brake == Brake::Off
+        || failed.iter().all(|(_, member)| bar.has_failed(member))
     {
         return Vec::new();
     }
-    let standing = fleet.members().map(|(_, member)| member);
+    let standing = backends.members().map(|(_, member)| member);
     let standing = standing.filter(|member| member.may_take_users() && bar.stands(member));
     let served: BTreeSet<&Tag> = standing.map(|member| &member.listed.tag).collect();
     let mut kept = Vec::new();
@@ -171,14 +174,14 @@ fn no_lower_than_others(
 /// up and has not failed by a fault of its own. One that is in doubt at this moment counts until it has
 /// a verdict.
 fn without_refuge<'a>(
-    fleet: &Fleet,
+    backends: &Backends,
     failed: &[(IpAddr, &'a Member)],
 ) -> impl Iterator<Item = (IpAddr, &'a Tag)> {
     let mut without = Vec::new();
-    if fleet.rules().brake != Brake::Off && !failed.is_empty() {
+    if backends.rules().brake != Brake::Off && !failed.is_empty() {
         let failed_themselves: BTreeSet<IpAddr> =
             failed.iter().map(|(address, _)| *address).collect();
-        let refuges = fleet.members().filter(|(address, member)| {
+        let refuges = backends.members().filter(|(address, member)| {
             !failed_themselves.contains(address) && member.may_take_users() && !member.left_alone
         });
         let served: BTreeSet<&Tag> = refuges.map(|(_, member)| &member.listed.tag).collect();
@@ -193,22 +196,22 @@ fn without_refuge<'a>(
 
 /// Why a healthy backend that is listed down stays so until somebody looks at it.
 fn kept_down(
-    fleet: &Compared<'_>,
+    backends: &Compared<'_>,
     address: IpAddr,
     member: &Member,
     now: Instant,
 ) -> Option<Alarm> {
     let healthy = matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)));
-    let is_wanted_up = healthy || fleet.bar().stands(member);
+    let is_wanted_up = healthy || backends.bar().stands(member);
     if !is_wanted_up || member.listed.state == HostState::Up || member.is_coming_up() {
         return None;
     }
     let question = Question {
-        fleet,
+        backends,
         address,
         member,
         action: Action::MarkUp,
-        turn: fleet.turn(address, Action::MarkUp, now),
+        turn: backends.turn(address, Action::MarkUp, now),
         now,
     };
     let held = |hold: Option<Hold>| hold.map(|hold| hold.reason);
@@ -216,19 +219,19 @@ fn kept_down(
         return Some(Alarm::NotOurs);
     }
     match held(hold::hold(&question)) {
-        Some(Reason::Contested { .. }) => Some(Alarm::Contested),
+        Some(Reason::Disputed { .. }) => Some(Alarm::Disputed),
         _ => None,
     }
 }
 
 /// The backends of the tags of which all are down, whoever took them down: also where two monitors,
 /// each with a refuge on the list that it read, took down the last two.
-fn without_service(fleet: &Fleet) -> impl Iterator<Item = (IpAddr, &Tag)> {
-    let up = fleet
+fn without_service(backends: &Backends) -> impl Iterator<Item = (IpAddr, &Tag)> {
+    let up = backends
         .members()
         .filter(|(_, member)| member.listed.state == HostState::Up);
     let served: BTreeSet<&Tag> = up.map(|(_, member)| &member.listed.tag).collect();
-    fleet
+    backends
         .members()
         .map(|(address, member)| (address, &member.listed.tag))
         .filter(move |(_, tag)| !served.contains(tag))

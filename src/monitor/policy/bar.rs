@@ -200,14 +200,14 @@ fn hold_up(question: &Question<'_>) -> Option<Hold> {
             let latest = other.evidence.latest_sign();
             latest.map_or(false, |began| began >= failing.since)
         };
-        let others = question.fleet.members().filter(|(address, other)| {
+        let others = question.backends.members().filter(|(address, other)| {
             *address != question.address && !other.left_alone && scope.holds(other)
         });
         let stale: Vec<(IpAddr, &Tag)> = others
             .filter(|(_, other)| !probed(other))
             .map(|(address, other)| (address, &other.listed.tag))
             .collect();
-        let bar = question.fleet.bar();
+        let bar = question.backends.bar();
         let may_be_outdone = |tag: Option<&Tag>| {
             let group = (tag.cloned(), scope);
             let of_group = |of: &Tag| tag.map_or(true, |tag| tag == of);
@@ -219,7 +219,7 @@ fn hold_up(question: &Question<'_>) -> Option<Hold> {
             return Some(hold_for_peers(question, failing, stale));
         }
     }
-    let fell = question.fleet.members().flat_map(|(_, other)| {
+    let fell = question.backends.members().flat_map(|(_, other)| {
         let failing = other.evidence.failing().iter();
         failing
             .filter(|failing| failing.blame() == Blame::Service)
@@ -257,8 +257,8 @@ fn hold_down(question: &Question<'_>) -> Option<Hold> {
 
 /// What holds a down for this service.
 fn hold_for(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
-    let bar = question.fleet.bar();
-    let refuge_needed = question.fleet.rules().brake != Brake::Off;
+    let bar = question.backends.bar();
+    let refuge_needed = question.backends.rules().brake != Brake::Off;
     let shared = Reason::Shared {
         service: failing.service,
         stage: failing.failure.stage,
@@ -306,7 +306,7 @@ fn peers_awaited_of(question: &Question<'_>, failing: &Failing, tag: Option<&Tag
         None => false,
     };
     let (mut before, mut after, mut stale) = (0, 0, Vec::new());
-    for (address, _) in question.fleet.members().filter(|(address, other)| {
+    for (address, _) in question.backends.members().filter(|(address, other)| {
         *address != question.address && of_group(other) && is_further(other)
     }) {
         match failing.outdone_by.get(&address) {
@@ -315,7 +315,7 @@ fn peers_awaited_of(question: &Question<'_>, failing: &Failing, tag: Option<&Tag
             None => stale.push(address),
         }
     }
-    let others = question.fleet.bar().others(&(tag.cloned(), scope));
+    let others = question.backends.bar().others(&(tag.cloned(), scope));
     if is_majority(before, others) {
         return None;
     }
@@ -327,7 +327,7 @@ fn peers_awaited_of(question: &Question<'_>, failing: &Failing, tag: Option<&Tag
 }
 
 fn refuge_awaited(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
-    let standing = || standing_refuges(question.fleet, question.member, failing);
+    let standing = || standing_refuges(question.backends, question.member, failing);
     if standing().any(|(_, passed)| passed <= failing.latest_began) {
         return None;
     }
@@ -335,7 +335,7 @@ fn refuge_awaited(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
         let reason = Reason::FailureAwaited { refuge };
         return Some(question.hold_for(reason, Need::Probe(vec![question.address])));
     }
-    Some(match candidate(question.fleet, question.address) {
+    Some(match candidate(question.backends, question.address) {
         Some(candidate) => question.hold_for(
             Reason::RefugeAwaited { candidate },
             Need::Probe(vec![candidate]),
@@ -346,7 +346,7 @@ fn refuge_awaited(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
 
 /// Those that had a sound round since this service fails, and still stand.
 fn standing_refuges<'a>(
-    fleet: &'a Compared<'a>,
+    backends: &'a Compared<'a>,
     member: &'a Member,
     failing: &'a Failing,
 ) -> impl Iterator<Item = (IpAddr, Instant)> + 'a {
@@ -354,9 +354,9 @@ fn standing_refuges<'a>(
     refuges
         .map(|(address, passed)| (*address, *passed))
         .filter(move |(address, _)| {
-            let other = fleet.member(*address);
+            let other = backends.member(*address);
             other.map_or(false, |other| {
-                may_take_users_of(member, other) && fleet.bar().stands(other)
+                may_take_users_of(member, other) && backends.bar().stands(other)
             })
         })
 }
@@ -364,9 +364,9 @@ fn standing_refuges<'a>(
 /// The backend to probe at once when an attempt on this one has failed: of those that could take its
 /// users the one with the latest sound round. None where the failure has no consequence, or while a
 /// round begun since has been sound.
-pub fn control(fleet: &Compared<'_>, address: IpAddr) -> Option<IpAddr> {
-    let member = fleet.member(address)?;
-    let bar = fleet.bar();
+pub fn control(backends: &Compared<'_>, address: IpAddr) -> Option<IpAddr> {
+    let member = backends.member(address)?;
+    let bar = backends.bar();
     let mut judged = member
         .evidence
         .failing()
@@ -378,21 +378,21 @@ pub fn control(fleet: &Compared<'_>, address: IpAddr) -> Option<IpAddr> {
         })
         .peekable();
     judged.peek()?;
-    if judged.any(|failing| standing_refuges(fleet, member, failing).next().is_some()) {
+    if judged.any(|failing| standing_refuges(backends, member, failing).next().is_some()) {
         return None;
     }
-    candidate(fleet, address)
+    candidate(backends, address)
 }
 
-fn candidate(fleet: &Compared<'_>, address: IpAddr) -> Option<IpAddr> {
-    let member = fleet.member(address)?;
-    let bar = fleet.bar();
+fn candidate(backends: &Compared<'_>, address: IpAddr) -> Option<IpAddr> {
+    let member = backends.member(address)?;
+    let bar = backends.bar();
     let could = |other: &Member| {
         may_take_users_of(member, other)
             && !other.left_alone
             && (bar.stands(other) || other.evidence.is_untried())
     };
-    fleet
+    backends
         .members()
         .filter(|(other, with)| *other != address && could(with))
         .max_by_key(|(other, with)| (with.evidence.sound_round().map(|round| round.ended), *other))

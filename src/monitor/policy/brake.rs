@@ -3,14 +3,14 @@
 //! `delayed_down_limit`).
 //!
 //! They come on top of the refuge, except `--max-down=all`, which is poolmon's way and does without.
-//! How many of a tag are down is not counted here: the fleet keeps the sums (`Tally`).
+//! How many of a tag are down is not counted here: `Backends` keeps the sums (`Tally`).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::fleet::Tally;
-use super::{Action, Alarm, Compared, Fleet, Hold, Member, Question, Reason};
+use super::backends::Tally;
+use super::{Action, Alarm, Backends, Compared, Hold, Member, Question, Reason};
 use crate::backend::Tag;
 use crate::config::settings::Brake;
 
@@ -18,16 +18,16 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     if question.action != Action::MarkDown {
         return None;
     }
-    let due = due(question.fleet, question.member)?;
+    let due = due(question.backends, question.member)?;
     if question.now < due {
         return Some(question.hold_until(Reason::DownDelay, due));
     }
-    if is_over_delay_limit(question.fleet) {
+    if is_over_delay_limit(question.backends) {
         return Some(question.hold(Reason::DownDelayLimit));
     }
     let tag = &question.member.listed.tag;
     let more = Tally::of_failed(question.member);
-    if exceeds(question.fleet, tag, &more) {
+    if exceeds(question.backends, tag, &more) {
         return Some(question.hold(Reason::MaxDown(tag.clone())));
     }
     None
@@ -36,13 +36,13 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
 /// Of these failed backends, which are still up, those that a limit keeps up. It does not matter which
 /// of them are taken down: as many as may be are left out, those that failed first.
 pub(super) fn kept_up(
-    fleet: &Compared<'_>,
+    backends: &Compared<'_>,
     failed: &[(IpAddr, &Member)],
     now: Instant,
 ) -> Vec<(IpAddr, Alarm)> {
     let mut due: Vec<(Instant, IpAddr, &Member)> = failed
         .iter()
-        .filter_map(|(address, member)| Some((due(fleet, member)?, *address, *member)))
+        .filter_map(|(address, member)| Some((due(backends, member)?, *address, *member)))
         .filter(|(due, ..)| *due <= now)
         .collect();
     due.sort_unstable_by_key(|(due, address, _)| (*due, *address));
@@ -53,12 +53,12 @@ pub(super) fn kept_up(
         let going_down = going_down.entry(tag).or_default();
         let mut with_it = *going_down;
         with_it.add(&Tally::of_failed(member));
-        if exceeds(fleet, tag, &with_it) {
+        if exceeds(backends, tag, &with_it) {
             kept.push((address, Alarm::MaxDown(tag.clone())));
         } else {
             *going_down = with_it;
         }
-        if is_over_delay_limit(fleet) {
+        if is_over_delay_limit(backends) {
             kept.push((address, Alarm::DownDelayLimit));
         }
     }
@@ -66,20 +66,20 @@ pub(super) fn kept_up(
 }
 
 /// When a backend has been failed for long enough.
-fn due(fleet: &Fleet, member: &Member) -> Option<Instant> {
-    Some(member.evidence.failed_since()? + fleet.rules().down_delay)
+fn due(backends: &Backends, member: &Member) -> Option<Instant> {
+    Some(member.evidence.failed_since()? + backends.rules().down_delay)
 }
 
-fn is_over_delay_limit(fleet: &Compared<'_>) -> bool {
-    let limit = fleet.rules().down_delay_limit;
-    limit.map_or(false, |limit| fleet.down_or_due() > limit as usize)
+fn is_over_delay_limit(backends: &Compared<'_>) -> bool {
+    let limit = backends.rules().down_delay_limit;
+    limit.map_or(false, |limit| backends.down_or_due() > limit as usize)
 }
 
 /// Whether so many more down would be too many.
-fn exceeds(fleet: &Fleet, tag: &Tag, more: &Tally) -> bool {
-    let mut tally = fleet.tally(tag);
+fn exceeds(backends: &Backends, tag: &Tag, more: &Tally) -> bool {
+    let mut tally = backends.tally(tag);
     tally.add(more);
-    match fleet.rules().brake {
+    match backends.rules().brake {
         Brake::Refuge | Brake::Off => false,
         Brake::AtMost(most) => tally.down > usize::try_from(most).unwrap_or(usize::MAX),
         Brake::Percent(percent) => tally.weight_down * 100 > tally.weight * u64::from(percent),

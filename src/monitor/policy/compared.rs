@@ -1,25 +1,29 @@
-//! The fleet together with the comparison of all backends: what the rules are asked with.
+//! The backends together with the comparison of all backends: what the rules are asked with.
 //!
-//! The comparison is the one that the fleet keeps, or made for this one use; no rule can be asked without.
+//! The comparison is the one that `Backends` keeps, or made for this one use; no rule can be asked without.
 
 use std::borrow::Cow;
 use std::ops::Deref;
 
 use super::bar::Bar;
-use super::{Fleet, Member};
+use super::{Backends, Member};
 
-/// A fleet, and how its backends compare.
+/// The backends, and how they compare.
 #[derive(Debug)]
 pub struct Compared<'a> {
-    fleet: &'a Fleet,
+    backends: &'a Backends,
     bar: Cow<'a, Bar>,
     down_or_due: usize,
 }
 
 impl<'a> Compared<'a> {
-    pub(super) fn new(fleet: &'a Fleet, bar: Cow<'a, Bar>, down_or_due: usize) -> Compared<'a> {
+    pub(super) fn new(
+        backends: &'a Backends,
+        bar: Cow<'a, Bar>,
+        down_or_due: usize,
+    ) -> Compared<'a> {
         Compared {
-            fleet,
+            backends,
             bar,
             down_or_due,
         }
@@ -42,9 +46,9 @@ impl<'a> Compared<'a> {
 }
 
 impl Deref for Compared<'_> {
-    type Target = Fleet;
+    type Target = Backends;
 
-    fn deref(&self) -> &Fleet {
-        self.fleet
+    fn deref(&self) -> &Backends {
+        self.backends
     }
 }

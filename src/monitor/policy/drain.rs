@@ -34,8 +34,8 @@ pub enum Drain {
 }
 
 impl Drain {
-    pub(super) fn of(debt: Option<&Debt>) -> Drain {
-        match debt {
+    pub(super) fn of(pending_drain: Option<&PendingDrain>) -> Drain {
+        match pending_drain {
             Some(_) => Drain::Owed,
             None => Drain::NotOwed,
         }
@@ -106,7 +106,7 @@ impl Users {
 
 /// A drain that is owed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Debt {
+pub struct PendingDrain {
     phase: Phase,
     /// Tries after which users were left, or which were not done.
     tries: u32,
@@ -124,10 +124,10 @@ enum Phase {
     },
 }
 
-impl Debt {
-    /// A debt made, or read from the ledger, now.
-    pub fn new(now: Instant) -> Debt {
-        Debt {
+impl PendingDrain {
+    /// A pending drain made, or read from the state file, now.
+    pub fn new(now: Instant) -> PendingDrain {
+        PendingDrain {
             phase: Phase::Due { not_before: None },
             tries: 0,
             firm_after: now + DOWN_MAY_LAST,
@@ -161,7 +161,7 @@ impl Debt {
         }
     }
 
-    /// Whether this list, read from `began` on, shows the debt paid.
+    /// Whether this list, read from `began` on, shows the pending drain paid.
     pub(super) fn on_list(&mut self, began: Instant, users: u64) -> bool {
         match self.phase {
             Phase::Acknowledged { at } if began >= at => {
@@ -179,8 +179,8 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     if question.action != Action::Drain {
         return None;
     }
-    let (reason, until) = match &question.member.debt {
-        Some(debt) => match debt.phase {
+    let (reason, until) = match &question.member.pending_drain {
+        Some(pending_drain) => match pending_drain.phase {
             Phase::Due { not_before } => (Reason::DrainPause, not_before?),
             Phase::Acknowledged { .. } => return None,
         },

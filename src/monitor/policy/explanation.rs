@@ -33,8 +33,8 @@ impl Explanation {
 }
 
 /// None where nothing is wanted of this backend.
-pub fn explain(fleet: &Compared<'_>, address: IpAddr, now: Instant) -> Option<Explanation> {
-    let question = question(fleet, address, now)?;
+pub fn explain(backends: &Compared<'_>, address: IpAddr, now: Instant) -> Option<Explanation> {
+    let question = question(backends, address, now)?;
     let hold = first_hold(&question);
     let rules = RULES.iter().flat_map(|row| row.rules);
     let mut answers: Vec<(Rule, RuleAnswer)> =

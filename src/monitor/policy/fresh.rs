@@ -12,7 +12,7 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     let newest = match question.action {
         Action::MarkUp => evidence.sound_round().map(|round| round.began),
         _ if question.acts_on_failure() => evidence.latest_failure(),
-        // The debt says that it was judged before.
+        // The pending drain says that it was judged before.
         _ => return None,
     };
     let of_these = evidence.age() == Age::OfTheseServices;

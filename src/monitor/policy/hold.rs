@@ -28,7 +28,7 @@ const MOST_DOWNS: usize = 10;
 
 /// What a backend has been through.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Contest {
+pub(super) struct Dispute {
     /// How often it was brought up against another's view.
     count: u32,
     up: Option<Up>,
@@ -76,19 +76,19 @@ fn made_at(stamp: Stamp, second: Stamp, now: Instant) -> Instant {
     now.checked_sub(age).unwrap_or(now)
 }
 
-impl Contest {
+impl Dispute {
     /// It has just been listed for the first time.
-    pub(super) fn new(state: HostState, stamp: Stamp, began: Instant) -> Contest {
-        let mut contest = Contest::default();
+    pub(super) fn new(state: HostState, stamp: Stamp, began: Instant) -> Dispute {
+        let mut dispute = Dispute::default();
         match state {
-            HostState::Up => contest.on_listed(HostState::Down, state, began),
+            HostState::Up => dispute.on_listed(HostState::Down, state, began),
             // How old the stamp is has still to be told.
-            HostState::Down => contest.on_found_down(stamp, Stamp(0), began),
+            HostState::Down => dispute.on_found_down(stamp, Stamp(0), began),
         }
-        contest
+        dispute
     }
 
-    /// What the ledger knows.
+    /// What the state file knows.
     pub(super) fn on_remembered(&mut self, count: u32) {
         self.count = count;
     }
@@ -165,7 +165,7 @@ impl Contest {
             Some(up) => up,
             None => return,
         };
-        let ends = (up.latest + self.contested_hold(base))
+        let ends = (up.latest + self.disputed_hold(base))
             .max(self.unsteady_until(now).unwrap_or(up.latest));
         let hold = ends.saturating_duration_since(up.latest);
         let down_for = now.saturating_duration_since(up.latest) + LIST_AGE;
@@ -180,11 +180,11 @@ impl Contest {
         }
     }
 
-    fn contested_until(&self, base: Duration) -> Option<Instant> {
-        Some(self.up?.latest + self.contested_hold(base))
+    fn disputed_until(&self, base: Duration) -> Option<Instant> {
+        Some(self.up?.latest + self.disputed_hold(base))
     }
 
-    fn contested_hold(&self, base: Duration) -> Duration {
+    fn disputed_hold(&self, base: Duration) -> Duration {
         doubled(base, self.count).min(HOUR.max(base))
     }
 
@@ -209,14 +209,16 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         return None;
     }
     let (member, now) = (question.member, question.now);
-    let contested = match member.is_ours() {
+    let disputed = match member.is_ours() {
         true => None,
-        false => member.contest.contested_until(question.fleet.rules().hold),
+        false => member
+            .dispute
+            .disputed_until(question.backends.rules().hold),
     };
-    let unsteady = member.contest.unsteady_until(now);
-    let (reason, until) = match (contested, unsteady) {
+    let unsteady = member.dispute.unsteady_until(now);
+    let (reason, until) = match (disputed, unsteady) {
         (Some(until), _) if now < until => (
-            Reason::Contested {
+            Reason::Disputed {
                 address: question.address,
             },
             until,
@@ -224,20 +226,20 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         (_, Some(until)) if now < until => (Reason::Unsteady, until),
         _ => return None,
     };
-    if first_aid(question.fleet, &member.listed.tag) == Some(question.address) {
+    if first_aid(question.backends, &member.listed.tag) == Some(question.address) {
         return None;
     }
     Some(question.hold_until(reason, until))
 }
 
 /// The backend to bring up at once because its tag has none that is, or is about to be, up.
-fn first_aid(fleet: &Compared<'_>, tag: &Tag) -> Option<IpAddr> {
+fn first_aid(backends: &Compared<'_>, tag: &Tag) -> Option<IpAddr> {
     let mut first = None;
-    for (address, member) in fleet.of_tag(tag) {
+    for (address, member) in backends.of_tag(tag) {
         if member.listed.state == HostState::Up || member.is_coming_up() {
             return None;
         }
-        if first.is_none() && fleet.bar().stands(member) && member.would_take_users() {
+        if first.is_none() && backends.bar().stands(member) && member.would_take_users() {
             first = Some(address);
         }
     }

@@ -1,4 +1,4 @@
-//! What is known of one backend: as it was last listed, the evidence, our command and debt.
+//! What is known of one backend: as it was last listed, the evidence, our command and pending drain.
 //!
 //! It takes in what happened to it (`on_*`); the rules read it. Other backends are not its business.
 
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::backends::{By, Counted, Shown};
 use super::bar::Login;
 use super::drain::Users;
-use super::fleet::{By, Counted, Shown};
-use super::hold::Contest;
+use super::hold::Dispute;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
 use super::settle::{Command, Setback};
-use super::{Action, Changes, Debt, Drain, Evidence, News, Sync};
+use super::{Action, Changes, Drain, Evidence, News, PendingDrain, Sync};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::{DrainMode, Rules};
 
@@ -28,11 +28,11 @@ const MEMORY_RETURNS: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Member {
     pub listed: Listed,
-    /// The last vhost count above 0 that it was listed with, or that the ledger remembers.
+    /// The last vhost count above 0 that it was listed with, or that the state file remembers.
     vhosts_before: Option<u32>,
     pub evidence: Evidence,
     /// A drain owed to its users.
-    pub debt: Option<Debt>,
+    pub pending_drain: Option<PendingDrain>,
     /// When the list first showed its present state, unless that was our doing.
     pub(super) news: Instant,
     pub(super) command: Command,
@@ -40,7 +40,7 @@ pub struct Member {
     /// Our last command has not reached the director.
     unsent: bool,
     pub(super) ownership: Ownership,
-    pub(super) contest: Contest,
+    pub(super) dispute: Dispute,
     pub(super) turn: Option<Turn>,
     pub(super) users: Users,
     /// The state and stamp last listed that tell what was done.
@@ -60,8 +60,8 @@ pub struct Member {
 /// What commands change in what has to outlive the process.
 struct Lasting {
     ownership: Ownership,
-    debt: Option<Debt>,
-    contest: Contest,
+    pending_drain: Option<PendingDrain>,
+    dispute: Dispute,
 }
 
 #[derive(Debug)]
@@ -94,8 +94,8 @@ pub struct Memory {
     #[serde(default, skip_serializing_if = "is_default")]
     pub drained: Option<Stamp>,
     /// How often it was brought up again after somebody else had taken it down, and passed here.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub contests: u32,
+    #[serde(rename = "contests", default, skip_serializing_if = "is_default")]
+    pub disputes: u32,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -104,7 +104,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 impl Member {
     pub(super) fn new(listed: Listed, began: Instant) -> Member {
-        let contest = Contest::new(listed.state, listed.changed, began);
+        let dispute = Dispute::new(listed.state, listed.changed, began);
         Member {
             vhosts_before: above_zero(listed.vhosts),
             told: (listed.state, listed.changed),
@@ -112,13 +112,13 @@ impl Member {
             forgotten_since: None,
             listed,
             evidence: Evidence::default(),
-            debt: None,
+            pending_drain: None,
             news: began,
             command: Command::Settled,
             setback: None,
             unsent: false,
             ownership: Ownership::default(),
-            contest,
+            dispute,
             turn: None,
             expected: None,
             asked: None,
@@ -140,7 +140,7 @@ impl Member {
 
     /// Whether users are left on it, and no drain is owed for them.
     pub(super) fn has_users_left(&self) -> bool {
-        self.debt.is_none() && self.users.left_since().is_some()
+        self.pending_drain.is_none() && self.users.left_since().is_some()
     }
 
     /// Whether the director has listed no users since it is down.
@@ -153,9 +153,9 @@ impl Member {
     pub fn memory(&self) -> Memory {
         Memory {
             down: self.ownership.down(),
-            drain: Drain::of(self.debt.as_ref()),
+            drain: Drain::of(self.pending_drain.as_ref()),
             drained: self.users.drained(),
-            contests: self.contest.count(),
+            disputes: self.dispute.count(),
         }
     }
 
@@ -217,20 +217,21 @@ impl Member {
         self.ownership = Ownership::remembered(memory.down, &self.listed, now);
         let remembered = memory.down.and_then(|down| above_zero(down.vhosts));
         self.vhosts_before = self.vhosts_before.or(remembered);
-        self.contest.on_remembered(memory.contests);
+        self.dispute.on_remembered(memory.disputes);
         if self.listed.state == HostState::Down {
             let stamp = self.listed.changed;
-            self.contest.on_found_down(stamp, second, now);
+            self.dispute.on_found_down(stamp, second, now);
         }
         self.users = Users::remembered(memory.drained);
         if memory.drain == Drain::Owed && rules.drain != DrainMode::Leave {
-            self.debt.get_or_insert_with(|| Debt::new(now));
+            self.pending_drain
+                .get_or_insert_with(|| PendingDrain::new(now));
         }
     }
 
     pub(super) fn on_rules(&mut self, rules: &Rules) {
         if rules.drain == DrainMode::Leave {
-            self.debt = None;
+            self.pending_drain = None;
         }
     }
 
@@ -253,20 +254,20 @@ impl Member {
         });
         let Lasting {
             ownership,
-            debt,
-            contest,
+            pending_drain,
+            dispute,
         } = self.lasting_after(action, second, rules, now);
         self.ownership = ownership;
-        self.debt = debt;
-        self.contest = contest;
+        self.pending_drain = pending_drain;
+        self.dispute = dispute;
     }
 
     /// What a command for it would make of what has to outlive the process.
     fn lasting_after(&self, action: Action, second: Stamp, rules: &Rules, now: Instant) -> Lasting {
         let mut after = Lasting {
             ownership: self.ownership,
-            debt: self.debt.clone(),
-            contest: self.contest.clone(),
+            pending_drain: self.pending_drain.clone(),
+            dispute: self.dispute.clone(),
         };
         match action {
             Action::MarkDown => {
@@ -277,17 +278,20 @@ impl Member {
                     stamp: None,
                 };
                 after.ownership.claim(down, now);
-                after.debt = (rules.drain != DrainMode::Leave).then(|| Debt::new(now));
+                after.pending_drain =
+                    (rules.drain != DrainMode::Leave).then(|| PendingDrain::new(now));
             }
             Action::MarkUp if !self.is_ours() => {
                 let sound_since = self.evidence.sound_since();
                 after
-                    .contest
+                    .dispute
                     .on_foreign_down_undone(sound_since, rules.hold, now);
             }
             Action::MarkUp => {}
             Action::Drain => {
-                after.debt.get_or_insert_with(|| Debt::new(now));
+                after
+                    .pending_drain
+                    .get_or_insert_with(|| PendingDrain::new(now));
             }
         }
         after
@@ -304,8 +308,8 @@ impl Member {
         let after = self.lasting_after(action, second, rules, now);
         Memory {
             down: after.ownership.down(),
-            drain: Drain::of(after.debt.as_ref()),
-            contests: after.contest.count(),
+            drain: Drain::of(after.pending_drain.as_ref()),
+            disputes: after.dispute.count(),
             ..self.memory()
         }
     }
@@ -318,18 +322,18 @@ impl Member {
         }
         match (action, answer) {
             (Action::Drain, Answer::Done) => {
-                if let Some(debt) = &mut self.debt {
-                    debt.on_done(now);
+                if let Some(pending_drain) = &mut self.pending_drain {
+                    pending_drain.on_done(now);
                 }
             }
             (Action::Drain, Answer::NotDone | Answer::NotSent) => {
-                if let Some(debt) = &mut self.debt {
-                    debt.on_not_done(now);
+                if let Some(pending_drain) = &mut self.pending_drain {
+                    pending_drain.on_not_done(now);
                 }
             }
             (Action::MarkUp, Answer::Done) => {
                 self.setback = None;
-                self.debt = None;
+                self.pending_drain = None;
                 self.ownership = Ownership::default();
             }
             (Action::MarkDown, Answer::Done) => self.setback = None,
@@ -346,8 +350,8 @@ impl Member {
             return;
         }
         self.setback = None;
-        if let Some(debt) = &mut self.debt {
-            debt.on_director_back();
+        if let Some(pending_drain) = &mut self.pending_drain {
+            pending_drain.on_director_back();
         }
     }
 
@@ -394,7 +398,7 @@ impl Member {
             self.users.on_forgotten(sync);
         } else {
             self.users.on_list(&self.listed, sync, began);
-            self.review_debt(settled, began);
+            self.review_pending_drain(settled, began);
         }
     }
 
@@ -424,13 +428,13 @@ impl Member {
         let by_another = listed.changed >= stamp && !self.is_coming_up();
         if brought_up && by_another && !self.ownership.is_of(from, stamp) {
             let sound_since = self.evidence.sound_since();
-            self.contest
+            self.dispute
                 .on_foreign_down_undone(sound_since, hold, began);
         }
         if was_up_unseen {
-            self.contest.on_up_unseen(began);
+            self.dispute.on_up_unseen(began);
         } else {
-            self.contest.on_listed(from, to, began);
+            self.dispute.on_listed(from, to, began);
         }
     }
 
@@ -448,16 +452,16 @@ impl Member {
         }
     }
 
-    fn review_debt(&mut self, settled: Settled, began: Instant) {
-        let paid = self
-            .debt
-            .as_mut()
-            .map_or(false, |debt| match self.listed.state {
-                HostState::Down => debt.on_list(began, self.listed.users),
-                HostState::Up => settled == Settled::Yes && debt.ends_when_up(began),
-            });
+    fn review_pending_drain(&mut self, settled: Settled, began: Instant) {
+        let paid =
+            self.pending_drain
+                .as_mut()
+                .map_or(false, |pending_drain| match self.listed.state {
+                    HostState::Down => pending_drain.on_list(began, self.listed.users),
+                    HostState::Up => settled == Settled::Yes && pending_drain.ends_when_up(began),
+                });
         if paid {
-            self.debt = None;
+            self.pending_drain = None;
         }
     }
 }

@@ -18,13 +18,13 @@ use crate::schedule::Verdict;
 use rank::Turn;
 
 mod alarms;
+mod backends;
 mod bar;
 mod brake;
 mod compared;
 mod drain;
 mod evidence;
 mod explanation;
-mod fleet;
 mod fresh;
 mod hold;
 mod member;
@@ -39,12 +39,12 @@ mod tests;
 pub use crate::pool::Action;
 
 pub use alarms::{alarms, is_all_well, Alarm, Alarms};
+pub use backends::{Backends, By, Changes, News, Shown};
 pub use bar::{control, Login};
 pub use compared::Compared;
-pub use drain::{Debt, Drain};
+pub use drain::{Drain, PendingDrain};
 pub use evidence::{Age, Evidence, Failing};
 pub use explanation::{explain, Explanation, RuleAnswer};
-pub use fleet::{By, Changes, Fleet, News, Shown};
 pub use member::{Answer, Member, Memory};
 pub use ownership::OwnDown;
 pub use rank::turn_delay;
@@ -153,7 +153,7 @@ pub enum Reason {
         address: IpAddr,
     },
     /// Somebody else takes it down, and to us it is healthy.
-    Contested {
+    Disputed {
         address: IpAddr,
     },
     /// It has gone down again and again within an hour.
@@ -194,7 +194,7 @@ impl Reason {
                 Rule::Refuge
             }
             Reason::NotOurs { .. } => Rule::Ownership,
-            Reason::Contested { .. } | Reason::Unsteady => Rule::Hold,
+            Reason::Disputed { .. } | Reason::Unsteady => Rule::Hold,
             Reason::DownDelay | Reason::DownDelayLimit | Reason::MaxDown(_) => Rule::Brake,
             Reason::DrainPause | Reason::OthersDrain => Rule::Drain,
             Reason::Turn => Rule::Rank,
@@ -231,7 +231,7 @@ impl Reason {
             Reason::Silent,
             Reason::RingUnsynced,
             Reason::NotOurs { address },
-            Reason::Contested { address },
+            Reason::Disputed { address },
             Reason::Unsteady,
             Reason::RefugeAwaited { candidate: address },
             Reason::FailureAwaited { refuge: address },
@@ -261,7 +261,7 @@ impl Reason {
             Reason::Silent => 6,
             Reason::RingUnsynced => 7,
             Reason::NotOurs { .. } => 8,
-            Reason::Contested { .. } => 9,
+            Reason::Disputed { .. } => 9,
             Reason::Unsteady => 10,
             Reason::RefugeAwaited { .. } => 11,
             Reason::FailureAwaited { .. } => 12,
@@ -305,7 +305,7 @@ impl fmt::Display for Reason {
                 write!(f, "no other backend {tag} is up and passes")
             }
             Reason::NotOurs { .. } => f.write_str("somebody else took it down"),
-            Reason::Contested { .. } => f.write_str("somebody else takes it down"),
+            Reason::Disputed { .. } => f.write_str("somebody else takes it down"),
             Reason::Unsteady => f.write_str("it went down again and again within an hour"),
             Reason::DownDelay => f.write_str("it has not been failed for long enough"),
             Reason::DownDelayLimit => f.write_str("too many are down or due to be taken down"),
@@ -321,7 +321,7 @@ impl fmt::Display for Reason {
 
 /// One action that is wanted, put before the rules.
 struct Question<'a> {
-    fleet: &'a Compared<'a>,
+    backends: &'a Compared<'a>,
     address: IpAddr,
     member: &'a Member,
     action: Action,
@@ -336,7 +336,7 @@ impl Question<'_> {
     fn acts_on_failure(&self) -> bool {
         match self.action {
             Action::MarkDown => true,
-            Action::Drain => self.member.debt.is_none(),
+            Action::Drain => self.member.pending_drain.is_none(),
             Action::MarkUp => false,
         }
     }
@@ -413,7 +413,7 @@ const RULES: [Row; 9] = [
     },
 ];
 
-/// What the rules say, and what the fleet is to remember of it (`Fleet::on_judged`).
+/// What the rules say, and what the backends are to remember of it (`Backends::on_judged`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Judgement {
@@ -423,15 +423,15 @@ pub struct Judgement {
 }
 
 /// What is to be done about this backend. A backend that is not listed: nothing. The comparison of all
-/// backends is made anew unless `Fleet::measure` has kept it.
-pub fn decide(fleet: &Fleet, address: IpAddr, now: Instant) -> Judgement {
-    if !fleet.member(address).map_or(false, needs_comparison) {
+/// backends is made anew unless `Backends::measure` has kept it.
+pub fn decide(backends: &Backends, address: IpAddr, now: Instant) -> Judgement {
+    if !backends.member(address).map_or(false, needs_comparison) {
         return Judgement {
             decision: Decision::Nothing,
             turn: None,
         };
     }
-    let compared = fleet.compared();
+    let compared = backends.compared();
     let question = match question(&compared, address, now) {
         Some(question) => question,
         None => {
@@ -463,7 +463,7 @@ fn question<'a>(compared: &'a Compared<'a>, address: IpAddr, now: Instant) -> Op
     let member = compared.member(address)?;
     let action = wanted(compared, member)?;
     Some(Question {
-        fleet: compared,
+        backends: compared,
         address,
         member,
         action,
@@ -480,16 +480,21 @@ fn needs_comparison(member: &Member) -> bool {
 
 /// The difference between what the probes say and what the list shows. What only shared faults speak
 /// against is wanted up where it gets as far as the others.
-fn wanted(fleet: &Compared<'_>, member: &Member) -> Option<Action> {
+fn wanted(backends: &Compared<'_>, member: &Member) -> Option<Action> {
     match (member.listed.state, member.evidence.verdict()) {
         (HostState::Up, Some(Verdict::Failed { .. })) => Some(Action::MarkDown),
         (HostState::Down, Some(Verdict::Healthy(_))) => Some(Action::MarkUp),
-        (HostState::Down, Some(_)) if fleet.bar().stands(member) => Some(Action::MarkUp),
-        (HostState::Down, _) if member.debt.as_ref().map_or(false, Debt::is_due) => {
+        (HostState::Down, Some(_)) if backends.bar().stands(member) => Some(Action::MarkUp),
+        (HostState::Down, _)
+            if member
+                .pending_drain
+                .as_ref()
+                .map_or(false, PendingDrain::is_due) =>
+        {
             Some(Action::Drain)
         }
         (HostState::Down, Some(Verdict::Failed { .. }))
-            if fleet.rules().drain != DrainMode::Leave && member.has_users_left() =>
+            if backends.rules().drain != DrainMode::Leave && member.has_users_left() =>
         {
             Some(Action::Drain)
         }

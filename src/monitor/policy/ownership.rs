@@ -71,7 +71,7 @@ impl Ownership {
         };
     }
 
-    /// What the ledger's entry makes of a backend that is listed so.
+    /// What the state file's entry makes of a backend that is listed so.
     pub(super) fn remembered(down: Option<OwnDown>, listed: &Listed, now: Instant) -> Ownership {
         let unseen = |down: &OwnDown| down.stamp.map_or(true, |stamp| stamp < down.sent);
         let mut ownership = Ownership {
@@ -161,7 +161,7 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     }
     // The vhost count that would bring it up is known only to who took it away.
     let count_unknown = listed.vhosts == 0 && listed.changed == NEVER_STAMPED;
-    if question.fleet.rules().restore == Restore::Any && !count_unknown {
+    if question.backends.rules().restore == Restore::Any && !count_unknown {
         return None;
     }
     Some(question.hold(Reason::NotOurs {

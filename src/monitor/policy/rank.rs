@@ -43,7 +43,7 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     if question.now < turn.due {
         return Some(question.hold_until(Reason::Turn, turn.due));
     }
-    match question.fleet.list_began() {
+    match question.backends.list_began() {
         Some(began) if began >= turn.due => None,
         _ => Some(question.hold_for(Reason::Turn, Need::List)),
     }

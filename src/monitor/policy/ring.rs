@@ -14,7 +14,7 @@ pub enum Sync {
 }
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
-    match question.fleet.sync() {
+    match question.backends.sync() {
         Sync::Synced => None,
         Sync::Unsynced => Some(question.hold(Reason::RingUnsynced)),
         Sync::Silent => Some(question.hold(Reason::Silent)),

@@ -39,15 +39,15 @@ const OWES: Memory = Memory {
     down: None,
     drain: Drain::Owed,
     drained: None,
-    contests: 0,
+    disputes: 0,
 };
 
 /// As the engine does it, which remembers what was decided; and what is explained is what was decided.
-fn decide(fleet: &mut Fleet, address: IpAddr, now: Instant) -> Decision {
-    fleet.measure_for(address);
-    let judgement = super::decide(fleet, address, now);
-    let explanation = explain(&fleet.compared(), address, now);
-    fleet.on_judged(address, &judgement);
+fn decide(backends: &mut Backends, address: IpAddr, now: Instant) -> Decision {
+    backends.measure_for(address);
+    let judgement = super::decide(backends, address, now);
+    let explanation = explain(&backends.compared(), address, now);
+    backends.on_judged(address, &judgement);
     let decision = match &explanation {
         None => Decision::Nothing,
         Some(explanation) => match explanation.hold() {
@@ -59,16 +59,16 @@ fn decide(fleet: &mut Fleet, address: IpAddr, now: Instant) -> Decision {
     decision
 }
 
-fn control(fleet: &mut Fleet, address: IpAddr) -> Option<IpAddr> {
-    fleet.measure();
-    super::control(&fleet.compared(), address)
+fn control(backends: &mut Backends, address: IpAddr) -> Option<IpAddr> {
+    backends.measure();
+    super::control(&backends.compared(), address)
 }
 
-fn alarms(fleet: &mut Fleet, now: Instant) -> Alarms {
-    if !is_all_well(fleet) {
-        fleet.measure();
+fn alarms(backends: &mut Backends, now: Instant) -> Alarms {
+    if !is_all_well(backends) {
+        backends.measure();
     }
-    super::alarms(fleet, now)
+    super::alarms(backends, now)
 }
 
 fn address(number: u8) -> IpAddr {
@@ -86,9 +86,9 @@ enum Ends {
     Round(Failure),
 }
 
-/// A fleet, a clock, and the list that the director would give.
+/// Backends, a clock, and the list that the director would give.
 struct Bench {
-    fleet: Fleet,
+    backends: Backends,
     start: Instant,
     now: Instant,
     list: Vec<Listed>,
@@ -113,12 +113,12 @@ impl Bench {
             })
             .collect();
         let mut bench = Bench {
-            fleet: Fleet::new(rules),
+            backends: Backends::new(rules),
             start: now,
             now,
             list,
         };
-        bench.fleet.on_sync(Sync::Synced);
+        bench.backends.on_sync(Sync::Synced);
         bench.read_list();
         bench
     }
@@ -129,7 +129,7 @@ impl Bench {
 
     fn read_list(&mut self) -> Changes {
         self.pass_time(1);
-        let changes = self.fleet.on_list(self.list.clone(), self.now);
+        let changes = self.backends.on_list(self.list.clone(), self.now);
         self.pass_time(1);
         changes
     }
@@ -194,7 +194,7 @@ impl Bench {
             for_good,
             verdict,
         };
-        self.fleet.on_finding(address(number), &finding);
+        self.backends.on_finding(address(number), &finding);
         self.pass_time(1);
     }
 
@@ -226,13 +226,13 @@ impl Bench {
 
     /// The decision, once a list has been read where one is needed for it.
     fn decide(&mut self, number: u8) -> Decision {
-        match decide(&mut self.fleet, address(number), self.now) {
+        match decide(&mut self.backends, address(number), self.now) {
             Decision::Hold(Hold {
                 need: Some(Need::List),
                 ..
             }) => {
                 self.read_list();
-                decide(&mut self.fleet, address(number), self.now)
+                decide(&mut self.backends, address(number), self.now)
             }
             decision => decision,
         }
@@ -256,7 +256,7 @@ impl Bench {
     }
 
     fn check_held_for_list(&mut self, number: u8, reason: &Reason) {
-        match decide(&mut self.fleet, address(number), self.now) {
+        match decide(&mut self.backends, address(number), self.now) {
             Decision::Hold(hold) => {
                 assert_eq!((&hold.reason, hold.need), (reason, Some(Need::List)));
             }
@@ -269,12 +269,12 @@ impl Bench {
     }
 
     fn memory(&self, number: u8) -> Memory {
-        self.fleet.member(address(number)).unwrap().memory()
+        self.backends.member(address(number)).unwrap().memory()
     }
 
     fn remember(&mut self, number: u8, memory: Memory) {
         let second = self.second();
-        self.fleet
+        self.backends
             .on_remembered(address(number), memory, second, self.now);
     }
 
@@ -288,10 +288,10 @@ impl Bench {
 
     fn send(&mut self, number: u8, action: Action, answer: Answer) {
         let second = self.second();
-        self.fleet
+        self.backends
             .on_sent(address(number), action, second, self.now);
         self.pass_time(1);
-        self.fleet
+        self.backends
             .on_answer(address(number), action, answer, self.now);
     }
 
@@ -338,11 +338,11 @@ fn a_failed_backend_goes_down_is_drained_and_comes_up_again() {
 fn a_probe_is_asked_for_once_until_it_has_come_in() {
     let mut bench = Bench::new(1);
     let (one, now) = (address(0), bench.now);
-    assert!(bench.fleet.ask(one, now));
-    assert!(!bench.fleet.ask(one, now));
+    assert!(bench.backends.ask(one, now));
+    assert!(!bench.backends.ask(one, now));
     bench.passes(0);
-    assert!(bench.fleet.ask(one, bench.now));
-    assert!(!bench.fleet.ask(address(7), bench.now), "not listed");
+    assert!(bench.backends.ask(one, bench.now));
+    assert!(!bench.backends.ask(address(7), bench.now), "not listed");
 }
 
 /// Whatever happens in whatever order: no command unless synced, no second one for a backend before
@@ -363,14 +363,14 @@ fn no_list_of_events_breaks_the_rules() {
             let number = dice(3) as u8;
             match dice(10) {
                 9 => match dice(12) {
-                    0 => bench.fleet.on_other_services(),
-                    1 => bench.fleet.on_rules(Rules {
+                    0 => bench.backends.on_other_services(),
+                    1 => bench.backends.on_rules(Rules {
                         down_delay: Duration::from_secs(dice(2) * 30),
                         ..RULES
                     }),
                     2 | 3 => {
                         let login = (dice(3) > 0).then(|| Login(dice(2)));
-                        bench.fleet.on_login(address(number), login);
+                        bench.backends.on_login(address(number), login);
                     }
                     _ => bench.finding(number, Ok(Pass::Clean), false),
                 },
@@ -379,7 +379,7 @@ fn no_list_of_events_breaks_the_rules() {
                 2 | 3 => bench.refuses(number, true),
                 4 => bench.refuses_login(number),
                 5 => bench.pass_time(dice(60_000)),
-                6 => bench.fleet.on_sync(match dice(8) {
+                6 => bench.backends.on_sync(match dice(8) {
                     0 => Sync::Silent,
                     1 => Sync::Unsynced,
                     _ => Sync::Synced,
@@ -391,20 +391,20 @@ fn no_list_of_events_breaks_the_rules() {
                     bench.read_list();
                 }
             }
-            bench.fleet.check_tallies();
+            bench.backends.check_tallies();
             let action = match bench.decide(number) {
                 Decision::Act(action) => action,
                 _ => continue,
             };
             acts += 1;
-            assert_eq!(bench.fleet.sync(), Sync::Synced);
-            let member = bench.fleet.member(address(number)).unwrap();
+            assert_eq!(bench.backends.sync(), Sync::Synced);
+            let member = bench.backends.member(address(number)).unwrap();
             assert!(member.is_settled());
             if action == Action::MarkDown {
                 let up = |(other, member): &(IpAddr, &Member)| {
                     *other != address(number) && member.listed.state == HostState::Up
                 };
-                assert!(bench.fleet.members().any(|other| up(&other)));
+                assert!(bench.backends.members().any(|other| up(&other)));
             }
             let answer = [Answer::Done, Answer::NotDone][dice(2) as usize];
             bench.send(number, action, answer);

@@ -35,7 +35,7 @@ fn of_haproxy(reason: &Reason, address: IpAddr) -> Option<String> {
         Reason::NotOurs { .. } => {
             format!("find out who took it down and why; to bring it up: {READY}")
         }
-        Reason::Contested { .. } => {
+        Reason::Disputed { .. } => {
             format!("find out who takes it down; to bring it up at once: {READY}")
         }
         Reason::Unsteady => {
@@ -93,7 +93,7 @@ fn general(reason: &Reason, address: IpAddr) -> String {
             "find out who took it down and why; to bring it up: doveadm director up {address} (before \
              dovecot 2.2.19: doveadm director add {address} COUNT)"
         ),
-        Reason::Contested { address } => format!(
+        Reason::Disputed { address } => format!(
             "find out who takes it down: an administrator, or a monitor that cannot reach all its ports; \
              to bring it up at once: doveadm director up {address}"
         ),

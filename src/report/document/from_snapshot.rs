@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::advice::advice;
 use super::*;
 use crate::backend::{HostState, Stamp};
-use crate::config::settings::{self, Deeds};
+use crate::config::settings::{self, Mode};
 use crate::monitor::policy::{self, RuleAnswer as EngineAnswer, Sync};
 use crate::monitor::snapshot::{
     self, BackendView, Buckets, Checks, DayView, DirectorView, DrainView, MonitorView, PollView,
@@ -32,7 +32,7 @@ pub(crate) struct Writer {
 pub(crate) fn document(snapshot: &Snapshot, of: &Writer, taken: SystemTime) -> Document {
     let clock = Clock { taken };
     Document {
-        poolmon: monitor(&clock, &snapshot.monitor, snapshot.director.deeds, of),
+        poolmon: monitor(&clock, &snapshot.monitor, snapshot.director.mode, of),
         director: director(&clock, &snapshot.director),
         tags: snapshot.tags.iter().map(tag).collect(),
         backends: snapshot
@@ -104,7 +104,7 @@ fn stamped(stamp: Stamp) -> Option<Time> {
     (stamp.0 > 0).then_some(stamp.0 as Time)
 }
 
-fn monitor(clock: &Clock, view: &MonitorView, deeds: Deeds, of: &Writer) -> Monitor {
+fn monitor(clock: &Clock, view: &MonitorView, mode: Mode, of: &Writer) -> Monitor {
     let (reloaded, result) = view.reload;
     Monitor {
         format: FORMAT,
@@ -114,9 +114,9 @@ fn monitor(clock: &Clock, view: &MonitorView, deeds: Deeds, of: &Writer) -> Moni
         started: time(of.started),
         written: time(clock.taken),
         interval: span(view.interval),
-        dry_run: match deeds {
-            Deeds::Done => false,
-            Deeds::Told => true,
+        dry_run: match mode {
+            Mode::Live => false,
+            Mode::DryRun => true,
         },
         restore: match view.restore {
             settings::Restore::Any => Restore::Any,

@@ -128,9 +128,9 @@ fn repair(view: &View<'_>) -> Option<Step> {
     Some(Step::command(&purpose, command))
 }
 
-fn doveadm(document: &Document, deed: &str, address: Option<IpAddr>) -> String {
+fn doveadm(document: &Document, act: &str, address: Option<IpAddr>) -> String {
     let socket = &document.director.socket;
-    let mut command = format!("doveadm director {deed}");
+    let mut command = format!("doveadm director {act}");
     if !USUAL_SOCKETS.contains(&&**socket) {
         command.push_str(&format!(" -a {}", for_shell(socket)));
     }

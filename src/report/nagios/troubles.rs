@@ -189,7 +189,7 @@ impl Pool<'_> {
             return None;
         }
         match name {
-            "ring_unsynced" | "director_silent" | "ledger_unwritable" => None,
+            "ring_unsynced" | "director_silent" | "state_file_unwritable" => None,
             "no_refuge" | "without_service" => Some(State::Critical),
             _ => Some(State::Warning),
         }

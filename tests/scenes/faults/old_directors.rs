@@ -48,7 +48,7 @@ fn a_backend_goes_down_and_comes_up_by_its_vhost_count() {
         wait_until("the old vhost count", REACTION, || vhosts(&pool, 0) == 70);
         monitor.wait_for_line(&["enabled"], REACTION);
 
-        // The count is in the ledger, so another process can give it back.
+        // The count is in the state file, so another process can give it back.
         pool.backends[0].set(Mood::Refusing);
         wait_until("vhost count 0", REACTION, || vhosts(&pool, 0) == 0);
         pool.wait_for_no_users(0);

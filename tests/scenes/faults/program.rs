@@ -160,7 +160,7 @@ fn without_foreground_it_runs_on_behind_and_logs_to_the_file() {
 }
 
 #[test]
-fn the_ledgers_folder_is_made_and_without_one_the_monitor_acts_all_the_same() {
+fn the_state_files_folder_is_made_and_without_one_the_monitor_acts_all_the_same() {
     let pool = FakePool::start(3);
     let mut plan = pool.monitor();
     plan.state = pool.place.path("made/state");
@@ -203,9 +203,12 @@ fn a_disk_that_hangs_stops_nobody() {
     assert!(!plan.state.exists());
 
     drop(disk);
-    monitor.wait_for_line(&["the disk of the ledger answers again"], REACTION);
-    let ledger = fs::read_to_string(&plan.state).unwrap();
-    assert!(ledger.contains(&pool.address(1).to_string()), "{ledger}");
+    monitor.wait_for_line(&["the disk of the state file answers again"], REACTION);
+    let state_file = fs::read_to_string(&plan.state).unwrap();
+    assert!(
+        state_file.contains(&pool.address(1).to_string()),
+        "{state_file}"
+    );
 
     let disk = HungDisk::of(monitor.pid());
     pool.backends[0].set(Mood::Healthy);
@@ -218,10 +221,10 @@ fn a_disk_that_hangs_stops_nobody() {
 }
 
 #[test]
-fn a_ledger_that_cannot_be_read_stops_nobody() {
+fn a_state_file_that_cannot_be_read_stops_nobody() {
     let pool = FakePool::start(2);
     let plan = pool.monitor();
-    fs::write(&plan.state, b"\xff\x00 this is not a ledger\n").unwrap();
+    fs::write(&plan.state, b"\xff\x00 this is not a state file\n").unwrap();
     let _monitor = plan.start();
     pool.wait_for_visits();
     pool.backends[0].set(Mood::Refusing);

@@ -523,7 +523,7 @@ fn a_thread_that_cannot_be_started_is_told_to_the_terminal_whichever_it_is() {
         command::run(&mut prlimit, folder, SOON)
     };
     // Two processes, and one thread each for log, signals and state file.
-    for (tasks, thread) in [(1, "fork"), (2, "log"), (3, "signals"), (4, "ledger")] {
+    for (tasks, thread) in [(1, "fork"), (2, "log"), (3, "signals"), (4, "state file")] {
         let ended = start(tasks);
         assert_eq!(ended.status.code(), Some(1), "{tasks}: {}", ended.text);
         let text = &ended.text;

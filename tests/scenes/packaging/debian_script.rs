@@ -69,7 +69,7 @@ fn it_starts_reports_reloads_restarts_and_stops() {
     script.expect("start", Some(0));
     assert_eq!(there.pid(), Some(pid), "a second start changes nothing");
     pool.wait_for_visits();
-    // It minds what stands in the later lines, and quotes: the ledger is where they say.
+    // It minds what stands in the later lines, and quotes: the state file is where they say.
     pool.backends[0].set(Mood::Refusing);
     pool.wait_for_state(0, 'D');
     assert!(there.odd_state_file().exists());

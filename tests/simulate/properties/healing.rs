@@ -154,7 +154,7 @@ const BEGINS_AND_ENDS: [(&str, &[&str]); 13] = [
     ),
     (
         "its disk does not answer",
-        &["the disk of the ledger answers again"],
+        &["the disk of the state file answers again"],
     ),
     ("no space left", &["the state file can be written again"]),
     (

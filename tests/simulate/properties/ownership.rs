@@ -11,7 +11,7 @@ use crate::day::Day;
 use crate::history::{By, What};
 use crate::world::Disturbance;
 
-/// For as long after a crash a down is taken for the one that the ledger says was being sent.
+/// For as long after a crash a down is taken for the one that the state file says was being sent.
 const DOWN_MAY_LAST: Duration = Duration::from_secs(68);
 
 /// Monitors of ours that sent a HOST-DOWN of their own in the same second, or within the skew of the

@@ -71,7 +71,7 @@ pub fn a_backend_that_somebody_sees_healthy_goes_up(day: &Day) -> Judgement {
     let mut cases = 0;
     for &(start, end) in &day.calms.0 {
         for backend in day.backends() {
-            if view(day, backend, start, end) != View::Contested {
+            if view(day, backend, start, end) != View::Disputed {
                 continue;
             }
             for (watcher, habits) in day.ours() {
@@ -233,7 +233,7 @@ pub fn where_all_agree_all_is_quiet(day: &Day) -> Judgement {
             let holds = others().map(|other| longest_hold(day, other, until));
             let from = until + holds.max().unwrap_or_default();
             let mut views = others().map(|other| view(day, other, start, end));
-            if views.any(|view| view == View::Contested) {
+            if views.any(|view| view == View::Disputed) {
                 continue;
             }
             let restarts = day.watchers().any(|watcher| {

@@ -193,7 +193,7 @@ pub fn view(day: &Day, backend: usize, from: Instant, to: Instant) -> View {
         (0, _, _) => View::Unwatched,
         (_, true, _) => View::Healthy,
         (_, _, true) => View::Dead,
-        _ => View::Contested,
+        _ => View::Disputed,
     }
 }
 
@@ -201,7 +201,7 @@ pub fn view(day: &Day, backend: usize, from: Instant, to: Instant) -> View {
 pub enum View {
     Healthy,
     Dead,
-    Contested,
+    Disputed,
     Unwatched,
 }
 
@@ -249,7 +249,7 @@ pub fn has_forgotten(day: &Day, watcher: usize, done: Instant) -> bool {
         _ => None,
     });
     disturbances.any(|(at, disturbance)| match disturbance {
-        Disturbance::Watcher(w, Life::StartWithoutLedger) => w == watcher,
+        Disturbance::Watcher(w, Life::StartWithoutStateFile) => w == watcher,
         Disturbance::Director(director, Condition::Dead) => {
             let from = done.checked_sub(RING_TELLS).unwrap_or(done);
             let span = (

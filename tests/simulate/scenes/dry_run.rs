@@ -15,12 +15,12 @@ const DAYS: u64 = if cfg!(debug_assertions) { 5 } else { 40 };
 fn lines(
     layout: &Layout,
     events: &[(u64, Disturbance)],
-    deeds: Deeds,
+    mode: Mode,
     seed: u64,
 ) -> (Vec<(Level, String)>, usize) {
     let mut layout = layout.clone();
     if let Program::Ours(habits) = &mut layout.posts[0].program {
-        habits.deeds = deeds;
+        habits.mode = mode;
     }
     let mut world = World::new(&layout, seed);
     for (at, disturbance) in events {
@@ -47,8 +47,8 @@ fn without_answer(line: &str) -> String {
 
 /// Returns how much was done.
 fn compare(layout: &Layout, events: &[(u64, Disturbance)], seed: u64) -> usize {
-    let (done, sent) = lines(layout, events, Deeds::Done, seed);
-    let (told, not_sent) = lines(layout, events, Deeds::Told, seed);
+    let (done, sent) = lines(layout, events, Mode::Live, seed);
+    let (told, not_sent) = lines(layout, events, Mode::DryRun, seed);
     assert_eq!(done, told, "seed {seed}: {events:?}");
     assert_eq!(not_sent, 0, "seed {seed}");
     sent
@@ -57,7 +57,7 @@ fn compare(layout: &Layout, events: &[(u64, Disturbance)], seed: u64) -> usize {
 fn check(layout: &Layout, events: &[(u64, Disturbance)]) {
     for seed in 0..SEEDS {
         let sent = compare(layout, events, seed);
-        assert!(sent > 0, "the story has no deed");
+        assert!(sent > 0, "the story has no job");
     }
 }
 
@@ -152,7 +152,7 @@ fn chances(chance: &mut Chance, backends: usize) -> Vec<(u64, Disturbance)> {
 
 #[test]
 fn whatever_befalls_the_backends_is_told_as_it_would_be_done() {
-    let mut deeds = 0;
+    let mut commands = 0;
     for seed in 0..DAYS {
         let mut chance = Chance::new(seed);
         let backends = 2 + chance.below(4);
@@ -165,7 +165,7 @@ fn whatever_befalls_the_backends_is_told_as_it_would_be_done() {
             habits.rules.restore = chance.pick(&[Restore::Any, Restore::Own]);
         }
         let events = chances(&mut chance, backends);
-        deeds += compare(&layout, &events, seed);
+        commands += compare(&layout, &events, seed);
     }
-    assert!(deeds > 10, "{deeds} deeds say little");
+    assert!(commands > 10, "{commands} commands say little");
 }

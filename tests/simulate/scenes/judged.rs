@@ -57,8 +57,8 @@ fn a_second_monitor_that_reaches_one_of_three_costs_three_changes_a_backend() {
                 Duration::ZERO,
                 "{story}"
             );
-            let contested = alarms(story, 0);
-            assert!(matches!(contested[..], [Alarm::Contested]), "{story}");
+            let disputed = alarms(story, 0);
+            assert!(matches!(disputed[..], [Alarm::Disputed]), "{story}");
         },
     );
 }
@@ -163,7 +163,7 @@ fn a_drain_that_is_lost_is_made_good_over_a_restart() {
     });
 }
 
-/// With `own`, the ledger alone tells the next process what is ours and what is owed.
+/// With `own`, the state file alone tells the next process what is ours and what is owed.
 #[test]
 fn a_monitor_killed_at_any_moment_of_a_command_ends_what_it_began() {
     for moment in [Moment::Recorded, Moment::Sent, Moment::Answered] {
@@ -202,7 +202,7 @@ fn a_monitor_killed_at_any_moment_of_a_command_ends_what_it_began() {
     }
 }
 
-/// The ledger's down was ours; what the list shows after the restart is another's.
+/// The state file's down was ours; what the list shows after the restart is another's.
 #[test]
 fn what_an_administrator_did_while_the_monitor_was_away_stands() {
     let mut post = ours(0, 3);
@@ -423,7 +423,7 @@ fn a_monitor_that_restarts_holds_somebodys_down_as_long_as_one_that_ran_on() {
     let mut events = vec![(60, Disturbance::Admin(0, 1, HostState::Down))];
     for at in [65, 90, 110] {
         events.push((at, Disturbance::Watcher(0, Life::Start)));
-        events.push((at + 1, Disturbance::Watcher(1, Life::StartWithoutLedger)));
+        events.push((at + 1, Disturbance::Watcher(1, Life::StartWithoutStateFile)));
     }
     tell("restarts", &two_monitors(), &events, 300, |story| {
         story.check_changes(&[0, 2, 0]);

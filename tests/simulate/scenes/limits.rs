@@ -30,8 +30,10 @@ fn said(story: &Story<'_>, text: &str) -> usize {
 }
 
 fn owed(story: &Story<'_>) -> usize {
-    let members = engine(story).fleet().members();
-    members.filter(|(_, member)| member.debt.is_some()).count()
+    let members = engine(story).backends().members();
+    members
+        .filter(|(_, member)| member.pending_drain.is_some())
+        .count()
 }
 
 /// In the order of sending.
@@ -79,13 +81,13 @@ fn of_a_hundred_and_thirty_that_die_at_once_a_hundred_are_told_at_a_time_and_all
     assert_eq!(most_under_way(&story, Action::MarkDown), 100);
     assert!(most_under_way(&story, Action::Drain) <= 100);
     assert_eq!(owed(&story), 0);
-    let members = engine(&story).fleet().members();
+    let members = engine(&story).backends().members();
     let down = members.filter(|(_, member)| member.listed.state == HostState::Down);
     assert_eq!(down.count(), 130);
 }
 
 #[test]
-fn a_backend_that_leaves_with_a_debt_and_comes_back_healthy_is_up_and_owes_nothing() {
+fn a_backend_that_leaves_with_a_pending_drain_and_comes_back_healthy_is_up_and_owes_nothing() {
     let events = [
         (60, Disturbance::Stubborn(0, 50)),
         (60, dies(0)),
@@ -116,7 +118,7 @@ fn a_command_for_a_backend_that_has_just_left_is_answered_and_forgotten() {
         world.disturb(left, Disturbance::Listed(0, false));
         world.run_to(seconds(400));
         let monitor = world.monitor(0).unwrap();
-        assert_eq!(monitor.engine().fleet().members().count(), 2);
+        assert_eq!(monitor.engine().backends().members().count(), 2);
         assert_eq!(monitor.watched().count(), 2);
         assert!(monitor.alarms().is_empty());
     }
@@ -178,7 +180,10 @@ fn a_disk_that_hangs_holds_a_command_up_for_less_than_a_second() {
         assert!(notices(&story).is_empty(), "{:?}", notices(&story));
         let slow = said(&story, "its disk does not answer");
         assert_eq!(slow, events.len() - 1);
-        assert_eq!(said(&story, "the disk of the ledger answers again"), slow);
+        assert_eq!(
+            said(&story, "the disk of the state file answers again"),
+            slow
+        );
         let owner = monitor(&story).state_file().get(&address(0));
         assert!(owner.map_or(false, |memory| memory.down.is_some()));
     }

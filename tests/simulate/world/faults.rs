@@ -79,7 +79,7 @@ pub enum Account {
 /// In the life of a changing command of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// Written in the ledger, not sent.
+    /// Written in the state file, not sent.
     Recorded,
     Sent,
     Answered,
@@ -90,7 +90,7 @@ pub enum Life {
     Crash,
     /// Also of one that runs, which is then a restart.
     Start,
-    StartWithoutLedger,
+    StartWithoutStateFile,
     /// Starts where it does not run.
     Resume,
 }

@@ -40,7 +40,7 @@ impl World {
                     *state_file = ended.state_file().clone();
                     self.reached_before.add(&ended.reached);
                 }
-                if life == Life::StartWithoutLedger {
+                if life == Life::StartWithoutStateFile {
                     state_file.clear();
                 }
                 *evidence = Evidence::new(self.backends.len());

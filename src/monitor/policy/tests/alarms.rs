@@ -11,7 +11,7 @@ fn check(bench: &mut Bench, expected: &[(Alarm, &[u8])]) {
             (alarm.clone(), about.collect())
         })
         .collect();
-    assert_eq!(alarms(&mut bench.fleet, bench.now), expected);
+    assert_eq!(alarms(&mut bench.backends, bench.now), expected);
 }
 
 fn no_refuge() -> Alarm {
@@ -44,7 +44,7 @@ fn all_dead_is_one_alarm_whatever_holds_an_action_back() {
     }
     check(&mut bench, &[(no_refuge(), &[0, 1, 2])]);
     for sync in [Sync::Unsynced, Sync::Silent, Sync::Synced] {
-        bench.fleet.on_sync(sync);
+        bench.backends.on_sync(sync);
         check(&mut bench, &[(no_refuge(), &[0, 1, 2])]);
     }
     // Another monitor's act, and the next attempt of an old failure.
@@ -120,7 +120,7 @@ fn a_tag_of_which_all_are_down_is_without_service_whoever_took_them_down() {
         brake: Brake::Off,
         ..RULES
     };
-    bench.fleet.on_rules(rules);
+    bench.backends.on_rules(rules);
     bench.refuses(1, true);
     check(&mut bench, &[(Alarm::WithoutService(archive), &[2])]);
 }
@@ -168,7 +168,7 @@ fn one_that_dies_beside_others_that_refuse_the_login_is_no_part_of_that() {
 fn a_login_is_compared_only_with_those_probed_as_the_same() {
     let mut bench = Bench::new(4);
     for (number, login) in [(0, 1), (1, 1), (2, 2), (3, 2)] {
-        bench.fleet.on_login(address(number), Some(Login(login)));
+        bench.backends.on_login(address(number), Some(Login(login)));
     }
     bench.refuses_login(0);
     bench.refuses_login(1);
@@ -224,7 +224,7 @@ fn healthy_backends_that_others_took_down_are_named_together_until_they_are_up()
         restore: Restore::Own,
         ..RULES
     };
-    for (rules, alarm) in [(own, Alarm::NotOurs), (RULES, Alarm::Contested)] {
+    for (rules, alarm) in [(own, Alarm::NotOurs), (RULES, Alarm::Disputed)] {
         let mut bench = Bench::with(4, rules);
         for number in 0..4 {
             bench.passes(number);
@@ -235,7 +235,7 @@ fn healthy_backends_that_others_took_down_are_named_together_until_they_are_up()
         check(&mut bench, &[(alarm.clone(), &[0, 1])]);
         // A new connection, a ring that is not synced, news that is to be confirmed.
         for sync in [Sync::Silent, Sync::Unsynced, Sync::Synced] {
-            bench.fleet.on_sync(sync);
+            bench.backends.on_sync(sync);
             bench.read_list();
             check(&mut bench, &[(alarm.clone(), &[0, 1])]);
         }
@@ -268,8 +268,8 @@ fn a_limit_is_counted_once_and_not_for_each_failed_backend() {
     const BACKENDS: u32 = 2000;
     for brake in [Brake::AtMost(100), Brake::Percent(10)] {
         let now = Instant::now();
-        let mut fleet = Fleet::new(Rules { brake, ..RULES });
-        fleet.on_sync(Sync::Synced);
+        let mut backends = Backends::new(Rules { brake, ..RULES });
+        backends.on_sync(Sync::Synced);
         let address = |number: u32| IpAddr::from(Ipv4Addr::from(0x0a00_0000 + number));
         let list: Vec<Listed> = (0..BACKENDS)
             .map(|number| Listed {
@@ -284,7 +284,7 @@ fn a_limit_is_counted_once_and_not_for_each_failed_backend() {
                 changed: Stamp(0),
             })
             .collect();
-        fleet.on_list(list.clone(), now);
+        backends.on_list(list.clone(), now);
         let failure = Failure::new(Stage::Connect, Fault::Refused);
         for (step, passes) in [(1, false), (2, true), (3, false)] {
             // One that passes is enough.
@@ -318,23 +318,23 @@ fn a_limit_is_counted_once_and_not_for_each_failed_backend() {
                     for_good: !passes,
                     verdict: Some(verdict),
                 };
-                fleet.on_finding(address(number), &finding);
+                backends.on_finding(address(number), &finding);
             }
         }
         let now = now + Duration::from_secs(10);
-        fleet.on_list(list, now);
-        fleet.visits.set(0);
+        backends.on_list(list, now);
+        backends.visits.set(0);
         let mut held = 0;
         for number in 0..BACKENDS {
-            if let Decision::Hold(hold) = decide(&mut fleet, address(number), now) {
+            if let Decision::Hold(hold) = decide(&mut backends, address(number), now) {
                 held += usize::from(hold.reason == Reason::MaxDown(Tag::default()));
             }
         }
         assert_eq!(held, 800, "{brake:?}");
-        let alarms = alarms(&mut fleet, now);
+        let alarms = alarms(&mut backends, now);
         assert_eq!(alarms[&Alarm::MaxDown(Tag::default())].len(), 800);
         let most = 20 * BACKENDS as usize;
-        let visits = fleet.visits.get();
+        let visits = backends.visits.get();
         assert!(visits <= most, "{brake:?}: {visits}");
     }
 }

@@ -20,7 +20,7 @@ fn expired() -> Failure {
 impl Bench {
     fn logins(&mut self, logins: &[Option<u64>]) {
         for (number, login) in (0..).zip(logins) {
-            self.fleet.on_login(address(number), login.map(Login));
+            self.backends.on_login(address(number), login.map(Login));
         }
     }
 
@@ -161,7 +161,7 @@ fn a_fault_of_the_monitors_own_speaks_against_nobody() {
     let failure = Failure::new(Stage::Prepare, Fault::NoDescriptors);
     bench.finding(0, Err(failure), false);
     bench.check_nothing(0);
-    assert_eq!(control(&mut bench.fleet, address(0)), None);
+    assert_eq!(control(&mut bench.backends, address(0)), None);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_pass_of_a_service_checked_before_is_no_peer_of_one_checked_now() {
     bench.passes(1);
     bench.refuses_login(0);
     bench.check_acts(0, Action::MarkDown);
-    bench.fleet.on_other_services();
+    bench.backends.on_other_services();
     bench.refuses_login(0);
     bench.check_held(0, &AT_LOGIN, None);
 }
@@ -348,7 +348,7 @@ fn many_that_share_a_fault_do_not_ask_for_each_other_without_end() {
     }
     for number in 0..20 {
         bench.refuses_login(number);
-        assert_eq!(control(&mut bench.fleet, address(number)), None);
+        assert_eq!(control(&mut bench.backends, address(number)), None);
     }
 }
 

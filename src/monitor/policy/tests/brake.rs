@@ -150,12 +150,12 @@ fn new_rules_hold_from_then_on() {
     let mut bench = Bench::new(2);
     bench.fails_while_passes(0, 1);
     bench.check_acts(0, Action::MarkDown);
-    bench.fleet.on_rules(Rules {
+    bench.backends.on_rules(Rules {
         down_delay: Duration::from_secs(120),
         ..RULES
     });
     bench.check_held(0, &Reason::DownDelay, None);
-    bench.fleet.on_rules(RULES);
+    bench.backends.on_rules(RULES);
     bench.check_acts(0, Action::MarkDown);
 }
 

@@ -36,7 +36,7 @@ fn users_who_appear_later_are_left_alone() {
 }
 
 #[test]
-fn a_debt_from_the_ledger_is_paid_without_a_verdict() {
+fn a_pending_drain_from_the_state_file_is_paid_without_a_verdict() {
     let mut bench = Bench::new(2);
     bench.set(0, HostState::Down);
     bench.read_list();
@@ -151,11 +151,11 @@ fn a_failure_before_the_down_does_not_move_its_users() {
 fn the_time_left_to_others_is_counted_while_the_ring_is_synced() {
     let mut bench = failed_and_down_by_another();
     bench.pass_time(3000);
-    bench.fleet.on_sync(Sync::Unsynced);
+    bench.backends.on_sync(Sync::Unsynced);
     bench.read_list();
     bench.pass_time(60_000);
     bench.read_list();
-    bench.fleet.on_sync(Sync::Synced);
+    bench.backends.on_sync(Sync::Synced);
     bench.read_list();
     bench.check_held(0, &Reason::OthersDrain, None);
     bench.pass_time(4000);
@@ -203,9 +203,9 @@ fn a_director_that_restarts_makes_a_second_drain_owed_only_if_it_was_synced_too_
         let down = bench.listed(0).clone();
         bench.listed(0).state = HostState::Up;
         bench.listed(0).changed = Stamp(0);
-        bench.fleet.on_sync(sync);
+        bench.backends.on_sync(sync);
         bench.read_list();
-        bench.fleet.on_sync(Sync::Synced);
+        bench.backends.on_sync(Sync::Synced);
         *bench.listed(0) = Listed { users: 1, ..down };
         bench.read_list();
         bench.refuses(0, true);
@@ -235,10 +235,10 @@ fn what_is_owed_is_forgiven_when_the_operator_wants_users_left() {
     let mut bench = Bench::new(2);
     bench.take_down(0, 1);
     bench.check_acts(0, Action::Drain);
-    bench.fleet.on_rules(leave);
+    bench.backends.on_rules(leave);
     bench.check_paid(0);
     bench.check_nothing(0);
-    bench.fleet.on_rules(RULES);
+    bench.backends.on_rules(RULES);
     bench.check_held(0, &Reason::OthersDrain, None);
     bench.refuses(0, true);
     bench.pass_time(4000);
@@ -261,20 +261,22 @@ fn a_drain_under_way_is_forgiven_too() {
     bench.take_down(0, 1);
     let second = bench.second();
     let one = address(0);
-    bench.fleet.on_sent(one, Action::Drain, second, bench.now);
-    bench.fleet.on_rules(Rules {
+    bench
+        .backends
+        .on_sent(one, Action::Drain, second, bench.now);
+    bench.backends.on_rules(Rules {
         drain: DrainMode::Leave,
         ..RULES
     });
     bench
-        .fleet
+        .backends
         .on_answer(one, Action::Drain, Answer::NotDone, bench.now);
     bench.read_list();
     bench.check_nothing(0);
 }
 
 #[test]
-fn a_debt_outlives_a_list_that_does_not_show_the_down_yet() {
+fn a_pending_drain_outlives_a_list_that_does_not_show_the_down_yet() {
     let mut bench = Bench::new(2);
     bench.remember(0, OWES);
     bench.read_list();

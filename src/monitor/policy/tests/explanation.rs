@@ -4,7 +4,7 @@ use super::*;
 
 /// The rules before the one that holds, that one with its reason, and those that are not asked.
 fn answers(bench: &Bench, number: u8) -> Option<(Action, String)> {
-    let explanation = explain(&bench.fleet.compared(), address(number), bench.now)?;
+    let explanation = explain(&bench.backends.compared(), address(number), bench.now)?;
     let mut text = String::new();
     for (rule, answer) in &explanation.answers {
         text += &match answer {
@@ -32,7 +32,7 @@ fn every_rule_has_an_answer_in_the_order_asked() {
         Action::MarkDown,
         "settle fresh ring ownership hold bar refuge brake drain rank",
     );
-    bench.fleet.on_sync(Sync::Unsynced);
+    bench.backends.on_sync(Sync::Unsynced);
     check(
         &bench,
         0,
@@ -61,7 +61,7 @@ fn the_bar_passes_what_the_refuge_holds() {
 #[test]
 fn asking_changes_nothing_and_a_turn_counts_from_when_it_was_decided() {
     let mut bench = Bench::new(2);
-    bench.fleet.on_turn_delay(Duration::from_millis(600));
+    bench.backends.on_turn_delay(Duration::from_millis(600));
     bench.fails_while_passes(0, 1);
     let held =
         "settle fresh ring ownership hold bar refuge brake drain | rank: monitors of directors \

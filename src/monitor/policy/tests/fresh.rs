@@ -57,13 +57,13 @@ fn a_verdict_on_former_services_stands_and_acts_only_once_the_new_ones_agree() {
     let mut bench = Bench::new(3);
     bench.fails_while_passes(0, 1);
     bench.check_acts(0, Action::MarkDown);
-    bench.fleet.on_other_services();
-    let evidence = &bench.fleet.member(address(0)).unwrap().evidence;
+    bench.backends.on_other_services();
+    let evidence = &bench.backends.member(address(0)).unwrap().evidence;
     assert!(matches!(evidence.verdict(), Some(Verdict::Failed { .. })));
     bench.check_held(0, &Reason::Stale, Some(0));
     bench.fails_while_passes(0, 1);
     bench.check_acts(0, Action::MarkDown);
-    bench.fleet.on_other_services();
+    bench.backends.on_other_services();
     bench.passes(0);
     bench.check_nothing(0);
 }

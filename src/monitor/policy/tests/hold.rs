@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn contested() -> Reason {
-    Reason::Contested {
+fn disputed() -> Reason {
+    Reason::Disputed {
         address: address(0),
     }
 }
@@ -17,7 +17,7 @@ fn settled_bench() -> Bench {
 }
 
 /// Somebody takes backend 0 down; it passes here.
-fn contest(bench: &mut Bench) {
+fn dispute(bench: &mut Bench) {
     bench.set(0, HostState::Down);
     bench.read_list();
     bench.passes(0);
@@ -31,48 +31,48 @@ fn bring_up(bench: &mut Bench, number: u8) {
 }
 
 #[test]
-fn a_contested_backend_is_held_twice_as_long_each_time() {
+fn a_disputed_backend_is_held_twice_as_long_each_time() {
     let mut bench = settled_bench();
     for seconds in [60, 120, 240, 480, 960, 1920, 3600, 3600] {
-        contest(&mut bench);
-        bench.check_held(0, &contested(), None);
+        dispute(&mut bench);
+        bench.check_held(0, &disputed(), None);
         bench.pass_time(seconds * 1000 - 1500);
-        bench.check_held(0, &contested(), None);
+        bench.check_held(0, &disputed(), None);
         bench.pass_time(1600);
         bring_up(&mut bench, 0);
     }
 }
 
 #[test]
-fn a_contested_backend_that_another_brings_up_is_held_twice_as_long_too() {
+fn a_disputed_backend_that_another_brings_up_is_held_twice_as_long_too() {
     let mut bench = settled_bench();
     for seconds in [60, 120, 240] {
-        contest(&mut bench);
+        dispute(&mut bench);
         bench.pass_time(seconds * 1000 - 1500);
-        bench.check_held(0, &contested(), None);
+        bench.check_held(0, &disputed(), None);
         bench.set(0, HostState::Up);
         bench.read_list();
     }
-    assert_eq!(bench.memory(0).contests, 3);
+    assert_eq!(bench.memory(0).disputes, 3);
 }
 
 /// Another monitor brings it up and a third takes it down again, all within a second.
 #[test]
 fn an_up_that_no_list_has_shown_is_held_twice_as_long_too() {
     let mut bench = settled_bench();
-    contest(&mut bench);
+    dispute(&mut bench);
     for seconds in [60, 120, 240] {
-        bench.check_held(0, &contested(), None);
+        bench.check_held(0, &disputed(), None);
         bench.pass_time(seconds * 1000);
-        contest(&mut bench);
+        dispute(&mut bench);
     }
-    bench.check_held(0, &contested(), None);
-    assert_eq!(bench.memory(0).contests, 3);
+    bench.check_held(0, &disputed(), None);
+    assert_eq!(bench.memory(0).disputes, 3);
 }
 
 /// The hold of an unsteady backend may be the longer one; it is a hold all the same.
 #[test]
-fn a_contest_counts_for_an_unsteady_backend_too() {
+fn a_dispute_counts_for_an_unsteady_backend_too() {
     let mut bench = settled_bench();
     for seconds in [0, 0, 60, 120, 240] {
         bench.take_down(0, 1);
@@ -81,9 +81,9 @@ fn a_contest_counts_for_an_unsteady_backend_too() {
         bring_up(&mut bench, 0);
         bench.read_list();
     }
-    for contests in 0..3 {
-        assert_eq!(bench.memory(0).contests, contests);
-        contest(&mut bench);
+    for disputes in 0..3 {
+        assert_eq!(bench.memory(0).disputes, disputes);
+        dispute(&mut bench);
         for _ in 0..700 {
             if bench.decide(0) == Decision::Act(Action::MarkUp) {
                 break;
@@ -96,20 +96,20 @@ fn a_contest_counts_for_an_unsteady_backend_too() {
 }
 
 #[test]
-fn attempts_lost_on_the_way_do_not_end_a_contest() {
+fn attempts_lost_on_the_way_do_not_end_a_dispute() {
     let mut bench = settled_bench();
     for seconds in [60, 120, 240] {
-        contest(&mut bench);
+        dispute(&mut bench);
         bench.refuses(0, false);
         bench.passes(0);
         bench.pass_time(seconds * 1000);
         bring_up(&mut bench, 0);
     }
-    assert_eq!(bench.memory(0).contests, 3);
+    assert_eq!(bench.memory(0).disputes, 3);
 }
 
 #[test]
-fn a_failure_that_we_have_seen_too_is_no_contest() {
+fn a_failure_that_we_have_seen_too_is_no_dispute() {
     let mut bench = Bench::new(2);
     for brought_up_by_us in [true, false, true, false] {
         bench.refuses(0, true);
@@ -123,7 +123,7 @@ fn a_failure_that_we_have_seen_too_is_no_contest() {
             bench.set(0, HostState::Up);
             bench.read_list();
         }
-        assert_eq!(bench.memory(0).contests, 0);
+        assert_eq!(bench.memory(0).disputes, 0);
     }
 }
 
@@ -131,7 +131,7 @@ fn a_failure_that_we_have_seen_too_is_no_contest() {
 fn an_hour_up_forgets_the_contests() {
     let mut bench = Bench::new(2);
     for _ in 0..2 {
-        contest(&mut bench);
+        dispute(&mut bench);
         bench.pass_time(300_000);
         bring_up(&mut bench, 0);
     }
@@ -139,8 +139,8 @@ fn an_hour_up_forgets_the_contests() {
         bench.pass_time(60_000);
         bench.read_list();
     }
-    contest(&mut bench);
-    bench.check_held(0, &contested(), None);
+    dispute(&mut bench);
+    bench.check_held(0, &disputed(), None);
     bench.pass_time(60_000);
     bench.check_acts(0, Action::MarkUp);
 }
@@ -220,12 +220,12 @@ fn a_tag_without_service_gets_one_that_is_down_by_its_vhost_count() {
 #[test]
 fn a_down_made_while_the_director_was_silent_is_held_from_the_first_list_that_shows_it() {
     let mut bench = settled_bench();
-    bench.fleet.on_sync(Sync::Silent);
+    bench.backends.on_sync(Sync::Silent);
     bench.pass_time(90_000);
-    bench.fleet.on_sync(Sync::Synced);
-    contest(&mut bench);
+    bench.backends.on_sync(Sync::Synced);
+    dispute(&mut bench);
     bench.pass_time(59_000);
-    bench.check_held(0, &contested(), None);
+    bench.check_held(0, &disputed(), None);
     bench.pass_time(1000);
     bench.check_acts(0, Action::MarkUp);
 }
@@ -249,7 +249,7 @@ fn started_after(seconds: i64) -> Bench {
 
 #[test]
 fn after_a_start_the_hold_counts_from_the_stamp() {
-    let reason = Reason::Contested {
+    let reason = Reason::Disputed {
         address: address(9),
     };
     for (age, left) in [(0, 60), (5, 55), (59, 1), (-90, 60), (1_800_000_000, 60)] {
@@ -279,7 +279,7 @@ fn after_a_start_one_backend_of_a_tag_without_service_goes_up_at_once() {
 /// Who ran on would hold it twice as long the next time.
 #[test]
 fn a_hold_that_a_start_interrupts_counts_if_it_passes_all_the_time() {
-    for (fails, contests) in [(false, 1), (true, 0)] {
+    for (fails, disputes) in [(false, 1), (true, 0)] {
         let mut bench = started_after(5);
         if fails {
             bench.refuses(9, true);
@@ -287,7 +287,7 @@ fn a_hold_that_a_start_interrupts_counts_if_it_passes_all_the_time() {
         }
         bench.pass_time(56_000);
         bring_up(&mut bench, 9);
-        assert_eq!(bench.memory(9).contests, contests);
+        assert_eq!(bench.memory(9).disputes, disputes);
     }
 }
 
@@ -295,34 +295,34 @@ fn a_hold_that_a_start_interrupts_counts_if_it_passes_all_the_time() {
 #[test]
 fn a_director_that_restarts_neither_takes_down_nor_brings_up() {
     let mut bench = settled_bench();
-    contest(&mut bench);
+    dispute(&mut bench);
     for _ in 0..3 {
         bench.pass_time(15_000);
         let down = bench.listed(0).clone();
         bench.listed(0).state = HostState::Up;
         bench.listed(0).changed = Stamp(0);
-        bench.fleet.on_sync(Sync::Unsynced);
+        bench.backends.on_sync(Sync::Unsynced);
         for _ in 0..3 {
             bench.pass_time(1000);
             bench.read_list();
         }
-        bench.fleet.on_sync(Sync::Synced);
+        bench.backends.on_sync(Sync::Synced);
         bench.read_list();
         *bench.listed(0) = down;
         bench.read_list();
         bench.passes(0);
     }
-    bench.check_held(0, &contested(), None);
+    bench.check_held(0, &disputed(), None);
     bench.pass_time(7000);
     bench.check_acts(0, Action::MarkUp);
-    assert_eq!(bench.memory(0).contests, 0);
+    assert_eq!(bench.memory(0).disputes, 0);
 }
 
 /// What nobody undid counts as up once a synced director keeps to it.
 #[test]
 fn a_ring_that_has_lost_its_memory_lists_it_up() {
     let mut bench = settled_bench();
-    contest(&mut bench);
+    dispute(&mut bench);
     bench.listed(0).state = HostState::Up;
     bench.listed(0).changed = Stamp(0);
     for _ in 0..6 {
@@ -331,26 +331,26 @@ fn a_ring_that_has_lost_its_memory_lists_it_up() {
     }
     bench.pass_time(120_000);
     bench.read_list();
-    contest(&mut bench);
-    bench.check_held(0, &contested(), None);
+    dispute(&mut bench);
+    bench.check_held(0, &disputed(), None);
     bench.pass_time(60_000);
     bench.check_acts(0, Action::MarkUp);
 }
 
 #[test]
-fn the_ledger_keeps_the_contests_over_a_restart() {
+fn the_state_file_keeps_the_disputes_over_a_restart() {
     let mut bench = settled_bench();
-    contest(&mut bench);
+    dispute(&mut bench);
     bench.pass_time(60_000);
     bring_up(&mut bench, 0);
     let memory = bench.memory(0);
-    assert_eq!(memory.contests, 1);
+    assert_eq!(memory.disputes, 1);
 
     let mut bench = Bench::new(2);
     bench.remember(0, memory);
-    contest(&mut bench);
+    dispute(&mut bench);
     bench.pass_time(100_000);
-    bench.check_held(0, &contested(), None);
+    bench.check_held(0, &disputed(), None);
     bench.pass_time(20_000);
     bench.check_acts(0, Action::MarkUp);
 }

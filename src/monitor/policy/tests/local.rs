@@ -22,7 +22,7 @@ fn last_attempt(bench: &mut Bench, number: u8, result: Result<Pass, Failure>, ve
         for_good: matches!(&verdict, Verdict::Failed { .. }),
         verdict: Some(verdict),
     };
-    bench.fleet.on_finding(address(number), &finding);
+    bench.backends.on_finding(address(number), &finding);
     bench.pass_time(1);
 }
 
@@ -81,12 +81,12 @@ fn one_that_stays_up_since_the_others_cannot_be_checked_there_is_an_alarm() {
         stage: Stage::Connect,
     };
     let expected = Alarms::from([(alarm, BTreeSet::from([address(0)]))]);
-    assert_eq!(alarms(&mut bench.fleet, bench.now), expected);
+    assert_eq!(alarms(&mut bench.backends, bench.now), expected);
 
     // It can be checked again: the other one goes down.
     bench.finding_at(1, 1, Ok(Pass::Clean), Ends::Whole);
     bench.refuses_at(1, 0);
-    assert_eq!(alarms(&mut bench.fleet, bench.now), Alarms::new());
+    assert_eq!(alarms(&mut bench.backends, bench.now), Alarms::new());
     bench.check_acts(0, Action::MarkDown);
 }
 
@@ -102,7 +102,7 @@ fn a_backend_of_which_a_service_is_left_out_takes_the_users_of_a_dead_one() {
 #[test]
 fn only_a_round_or_the_backends_own_failure_answers_who_asked() {
     let mut bench = Bench::new(2);
-    let ask = |bench: &mut Bench| bench.fleet.ask(address(1), bench.now);
+    let ask = |bench: &mut Bench| bench.backends.ask(address(1), bench.now);
     assert!(ask(&mut bench));
     let failure = Failure::new(Stage::Connect, Fault::Forbidden);
     bench.finding(1, Err(failure), false);

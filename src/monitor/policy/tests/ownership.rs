@@ -175,9 +175,9 @@ fn a_down_by_somebody_else_after_the_ring_lost_its_memory_is_not_ours() {
     }
 }
 
-/// What the ledger says after a restart, what the list shows, and whether the down is ours.
+/// What the state file says after a restart, what the list shows, and whether the down is ours.
 #[test]
-fn after_a_restart_the_ledger_and_the_stamp_decide() {
+fn after_a_restart_the_state_file_and_the_stamp_decide() {
     let down_sent_at = |second| {
         Some(OwnDown {
             stamp_before: Stamp(7),

@@ -12,7 +12,7 @@ fn a_place_further_down_the_ring_waits_longer() {
 #[test]
 fn after_its_turn_the_list_is_read_again_before_acting() {
     let mut bench = Bench::new(2);
-    bench.fleet.on_turn_delay(Duration::from_millis(600));
+    bench.backends.on_turn_delay(Duration::from_millis(600));
     bench.fails_while_passes(0, 1);
     bench.check_held(0, &Reason::Turn, None);
     bench.pass_time(590);
@@ -27,7 +27,7 @@ fn after_its_turn_the_list_is_read_again_before_acting() {
 #[test]
 fn what_another_has_done_in_the_meantime_is_not_done_again() {
     let mut bench = Bench::new(2);
-    bench.fleet.on_turn_delay(Duration::from_millis(600));
+    bench.backends.on_turn_delay(Duration::from_millis(600));
     bench.fails_while_passes(0, 1);
     bench.check_held(0, &Reason::Turn, None);
     bench.set(0, HostState::Down);
@@ -39,7 +39,7 @@ fn what_another_has_done_in_the_meantime_is_not_done_again() {
 #[test]
 fn users_whom_another_was_to_move_are_moved_in_turn() {
     let mut bench = Bench::new(2);
-    bench.fleet.on_turn_delay(Duration::from_millis(600));
+    bench.backends.on_turn_delay(Duration::from_millis(600));
     bench.set(0, HostState::Down);
     bench.read_list();
     bench.fails_while_passes(0, 1);
@@ -58,6 +58,6 @@ fn users_whom_another_was_to_move_are_moved_in_turn() {
 fn a_drain_that_is_owed_waits_for_nobody() {
     let mut bench = Bench::new(2);
     bench.take_down(0, 1);
-    bench.fleet.on_turn_delay(Duration::from_millis(600));
+    bench.backends.on_turn_delay(Duration::from_millis(600));
     bench.check_acts(0, Action::Drain);
 }

@@ -8,11 +8,11 @@ fn a_backend_in_doubt_names_a_control() {
     bench.passes(1);
     bench.passes(2);
     bench.refuses(0, false);
-    assert_eq!(control(&mut bench.fleet, address(0)), Some(address(2)));
+    assert_eq!(control(&mut bench.backends, address(0)), Some(address(2)));
     bench.refuses(2, false);
-    assert_eq!(control(&mut bench.fleet, address(0)), Some(address(1)));
+    assert_eq!(control(&mut bench.backends, address(0)), Some(address(1)));
     bench.passes(1);
-    assert_eq!(control(&mut bench.fleet, address(0)), None);
+    assert_eq!(control(&mut bench.backends, address(0)), None);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_backend_on_its_way_down_is_no_refuge() {
     bench.fails_while_passes(0, 1);
     let second = bench.second();
     bench
-        .fleet
+        .backends
         .on_sent(address(0), Action::MarkDown, second, bench.now);
     bench.fails_while_passes(1, 0);
     bench.check_held(1, &Reason::NoRefuge(Tag::default()), None);
@@ -140,7 +140,7 @@ fn when_the_first_few_refuges_are_gone_another_is_looked_for() {
         bench.passes(number);
     }
     let kept = |bench: &Bench| {
-        let member = bench.fleet.member(address(0)).unwrap();
+        let member = bench.backends.member(address(0)).unwrap();
         member.evidence.failing()[0].refuges.len()
     };
     assert_eq!(kept(&bench), 4);
@@ -152,7 +152,7 @@ fn when_the_first_few_refuges_are_gone_another_is_looked_for() {
     bench.check_held(0, &Reason::RefugeAwaited { candidate }, Some(5));
     bench.passes(5);
     assert_eq!(kept(&bench), 4, "nobody asked for it");
-    assert!(bench.fleet.ask(candidate, bench.now));
+    assert!(bench.backends.ask(candidate, bench.now));
     bench.passes(5);
     assert_eq!(kept(&bench), 5);
     bench.refuses(0, true);
@@ -180,12 +180,12 @@ fn a_backend_left_alone_is_nobodys_refuge_and_has_no_verdict() {
     let mut bench = Bench::new(3);
     bench.refuses(1, true);
     for number in [1, 2] {
-        bench.fleet.on_left_alone(address(number));
+        bench.backends.on_left_alone(address(number));
         bench.check_nothing(number);
     }
     bench.refuses(0, true);
     bench.check_held(0, &Reason::NoRefuge(Tag::default()), None);
-    assert_eq!(control(&mut bench.fleet, address(0)), None);
+    assert_eq!(control(&mut bench.backends, address(0)), None);
 
     // Whoever is probed again counts again.
     bench.passes(1);

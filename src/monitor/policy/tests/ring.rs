@@ -10,11 +10,11 @@ fn nothing_is_sent_unless_the_ring_is_synced() {
     ] {
         let mut bench = Bench::new(2);
         bench.fails_while_passes(0, 1);
-        bench.fleet.on_sync(sync);
+        bench.backends.on_sync(sync);
         bench.check_held(0, &reason, None);
-        bench.fleet.on_sync(Sync::Synced);
+        bench.backends.on_sync(Sync::Synced);
         bench.take_down(0, 1);
-        bench.fleet.on_sync(sync);
+        bench.backends.on_sync(sync);
         bench.check_held(0, &reason, None);
     }
 }

@@ -8,16 +8,16 @@ fn no_second_command_before_the_answer_and_a_list_read_after_it() {
     bench.fails_while_passes(0, 1);
     let second = bench.second();
     bench
-        .fleet
+        .backends
         .on_sent(address(0), Action::MarkDown, second, bench.now);
     bench.check_held(0, &Reason::InFlight, None);
     let list_begun_before_the_answer = bench.now;
     bench.pass_time(5);
     bench
-        .fleet
+        .backends
         .on_answer(address(0), Action::MarkDown, Answer::Done, bench.now);
     bench
-        .fleet
+        .backends
         .on_list(bench.list.clone(), list_begun_before_the_answer);
     bench.check_held(0, &Reason::NotListedYet, None);
     bench.set(0, HostState::Down);
@@ -67,7 +67,7 @@ fn what_did_not_reach_the_director_is_due_as_soon_as_it_is_back() {
         }
         bench.send(0, Action::MarkDown, answer);
         bench.send(1, Action::Drain, answer);
-        bench.fleet.on_director_back();
+        bench.backends.on_director_back();
         bench.read_list();
         if is_due {
             bench.check_acts(0, Action::MarkDown);
@@ -89,10 +89,17 @@ fn an_ok_without_effect_is_reported() {
 }
 
 #[test]
-fn a_debt_remembered_for_a_backend_that_is_up_ends_after_a_while() {
+fn a_pending_drain_remembered_for_a_backend_that_is_up_ends_after_a_while() {
     let mut bench = Bench::new(1);
     bench.remember(0, OWES);
-    let owes = |bench: &Bench| bench.fleet.member(address(0)).unwrap().debt.is_some();
+    let owes = |bench: &Bench| {
+        bench
+            .backends
+            .member(address(0))
+            .unwrap()
+            .pending_drain
+            .is_some()
+    };
     bench.pass_time(64_000);
     bench.read_list();
     assert!(owes(&bench));

@@ -18,7 +18,7 @@ use crate::target::Target;
 /// names have their own account, ports and certificate name; `unknown` says whether the others are
 /// probed.
 #[derive(Clone, Debug)]
-pub struct Roster {
+pub struct Targets {
     services: Arc<[Service]>,
     /// For those that are not known.
     account: Option<Arc<Account>>,
@@ -26,9 +26,9 @@ pub struct Roster {
     unknown: Unknown,
 }
 
-/// A roster without accounts: each has a number in their place, and two with the same number are the same.
+/// The targets without accounts: each has a number in its place, and two with the same number are the same.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct NumberedRoster {
+pub struct NumberedTargets {
     services: Vec<Service>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account: Option<usize>,
@@ -36,11 +36,11 @@ pub struct NumberedRoster {
     unknown: Unknown,
 }
 
-impl Roster {
+impl Targets {
     /// With the numbers that `number` gives to the accounts.
-    pub fn numbered(&self, number: &mut dyn FnMut(&Arc<Account>) -> usize) -> NumberedRoster {
+    pub fn numbered(&self, number: &mut dyn FnMut(&Arc<Account>) -> usize) -> NumberedTargets {
         let known = self.known.iter();
-        NumberedRoster {
+        NumberedTargets {
             services: self.services.to_vec(),
             account: self.account.as_ref().map(&mut *number),
             known: known
@@ -52,11 +52,11 @@ impl Roster {
 
     /// With the account that `account` has for each number.
     pub fn from_numbered(
-        numbered: &NumberedRoster,
+        numbered: &NumberedTargets,
         account: &mut dyn FnMut(usize) -> Arc<Account>,
-    ) -> Roster {
+    ) -> Targets {
         let known = numbered.known.iter();
-        Roster {
+        Targets {
             services: numbered.services.clone().into(),
             account: numbered.account.map(&mut *account),
             known: known
@@ -67,8 +67,8 @@ impl Roster {
     }
 
     /// `account` is for every backend that has none of its own.
-    pub fn new(settings: &Settings, account: Option<Account>, known: Backends) -> Roster {
-        Roster {
+    pub fn new(settings: &Settings, account: Option<Account>, known: Backends) -> Targets {
+        Targets {
             services: settings.services.clone().into(),
             account: account.map(Arc::new),
             known,
@@ -151,8 +151,8 @@ mod tests {
             master: None,
         };
         let known = accounts::parse(TEXT).unwrap().backends;
-        let roster = Roster::new(&settings, Some(account), known);
-        let target = roster.target(address.parse().unwrap())?;
+        let targets = Targets::new(&settings, Some(account), known);
+        let target = targets.target(address.parse().unwrap())?;
         let services: Vec<String> = target.services.iter().map(Service::to_string).collect();
         let user = target.account.as_ref().map(|account| account.user.clone());
         Some((services.join(" "), user))

@@ -19,7 +19,7 @@ use crate::schedule::{Finding, Verdict};
 
 /// All listed backends.
 #[derive(Debug)]
-pub struct Fleet {
+pub struct Backends {
     members: BTreeMap<IpAddr, Member>,
     /// Those of which a service has failed at the last attempt, so that a healthy round need not visit all.
     /// One too many does no harm.
@@ -131,10 +131,10 @@ pub struct News {
     pub to: HostState,
 }
 
-impl Fleet {
+impl Backends {
     /// No list has been read: there is no backend, and the director counts as silent.
-    pub fn new(rules: Rules) -> Fleet {
-        Fleet {
+    pub fn new(rules: Rules) -> Backends {
+        Backends {
             members: BTreeMap::new(),
             failing: BTreeSet::new(),
             bar: None,
@@ -348,7 +348,7 @@ impl Fleet {
             false => self.failing.insert(address),
         };
         if let (Some(Verdict::Failed { .. }), None) = (&finding.verdict, sound) {
-            member.contest.on_failed();
+            member.dispute.on_failed();
         }
         let asked = member.asked.map_or(false, |asked| answers(finding, asked));
         if asked {
@@ -388,7 +388,7 @@ impl Fleet {
         }
     }
 
-    /// What the ledger still holds of a backend that has just joined, in this second of the wall clock.
+    /// What the state file still holds of a backend that has just joined, in this second of the wall clock.
     pub fn on_remembered(&mut self, address: IpAddr, memory: Memory, second: Stamp, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_remembered(memory, second, &self.rules, now);
@@ -481,7 +481,7 @@ fn answers(finding: &Finding, asked: Instant) -> bool {
 }
 
 #[cfg(test)]
-impl Fleet {
+impl Backends {
     /// What is kept up to date is what the members say.
     pub(super) fn check_tallies(&self) {
         let mut tallies: BTreeMap<Tag, Tally> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The ledger on disk: its text, and how it gets there whole or not at all.
+//! The state file on disk: its text, and how it gets there whole or not at all.
 //!
 //! The text is YAML, version 1:
 //!
@@ -32,7 +32,7 @@ use nix::libc::O_NONBLOCK;
 use nix::unistd::{access, AccessFlags};
 use serde::{Deserialize, Serialize};
 
-use super::{left_alone, Damage, LedgerError, LedgerStep, Untouched};
+use super::{left_alone, Damage, StateFileError, StateFileStep, Untouched};
 use crate::config::distinct::folder_of;
 use crate::monitor::{Memory, Remembered};
 use crate::quote::Quote;
@@ -130,7 +130,7 @@ fn format(entries: &Remembered) -> String {
 
 /// Writes a new file beside the old one and puts it in its place. Whenever the process is killed
 /// or the machine stops, the path holds the old text or the new one.
-pub(super) fn write(path: &Path, entries: &Remembered) -> Result<(), LedgerError> {
+pub(super) fn write(path: &Path, entries: &Remembered) -> Result<(), StateFileError> {
     // A rename would put a file in place of `/dev/null`.
     if fs::metadata(path).map_or(false, |metadata| !metadata.is_file()) {
         return Err(left_alone(path, Untouched::NotAFile));
@@ -139,12 +139,12 @@ pub(super) fn write(path: &Path, entries: &Remembered) -> Result<(), LedgerError
     let new = with_suffix(path, ".new");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(io_error(&new, LedgerStep::Remove)(error));
+            return Err(io_error(&new, StateFileStep::Remove)(error));
         }
         _ => {}
     }
     let written = write_new(&new, format(entries).as_bytes())
-        .and_then(|()| fs::rename(&new, path).map_err(io_error(path, LedgerStep::Rename)));
+        .and_then(|()| fs::rename(&new, path).map_err(io_error(path, StateFileStep::Rename)));
     if written.is_err() {
         // So as not to keep a full disk full. What remains is removed by the next writing.
         let _ = fs::remove_file(&new);
@@ -153,33 +153,33 @@ pub(super) fn write(path: &Path, entries: &Remembered) -> Result<(), LedgerError
     sync_folder(folder_of(path))
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), LedgerError> {
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StateFileError> {
     let mut file = OpenOptions::new()
         .write(true)
         // Follows no symbolic link and takes no file that another made.
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .map_err(io_error(path, LedgerStep::Create))?;
+        .map_err(io_error(path, StateFileStep::Create))?;
     file.write_all(bytes)
-        .map_err(io_error(path, LedgerStep::Write))?;
-    file.sync_all().map_err(io_error(path, LedgerStep::Sync))
+        .map_err(io_error(path, StateFileStep::Write))?;
+    file.sync_all().map_err(io_error(path, StateFileStep::Sync))
 }
 
 /// Makes the file's folder, but none above it: a mistyped path is to be noticed.
-pub(super) fn make_folder(path: &Path) -> Result<(), LedgerError> {
+pub(super) fn make_folder(path: &Path) -> Result<(), StateFileError> {
     let folder = folder_of(path);
     match DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => sync_folder(folder_of(folder)),
         Err(_) if folder.is_dir() => Ok(()),
-        Err(error) => Err(io_error(folder, LedgerStep::MakeFolder)(error)),
+        Err(error) => Err(io_error(folder, StateFileStep::MakeFolder)(error)),
     }
 }
 
 /// Whether the file can be put into its folder, so that a start tells it and not the first failure.
-pub(super) fn check_folder(path: &Path) -> Result<(), LedgerError> {
+pub(super) fn check_folder(path: &Path) -> Result<(), StateFileError> {
     access(folder_of(path), AccessFlags::W_OK | AccessFlags::X_OK)
-        .map_err(|errno| io_error(path, LedgerStep::Create)(errno.into()))
+        .map_err(|errno| io_error(path, StateFileStep::Create)(errno.into()))
 }
 
 /// Gives a damaged file another name, in place of what had it before.
@@ -190,8 +190,8 @@ pub(super) fn move_aside(path: &Path) -> Result<PathBuf, io::Error> {
 }
 
 /// Makes a rename or a new folder last.
-fn sync_folder(folder: &Path) -> Result<(), LedgerError> {
-    let error = io_error(folder, LedgerStep::Sync);
+fn sync_folder(folder: &Path) -> Result<(), StateFileError> {
+    let error = io_error(folder, StateFileStep::Sync);
     match File::open(folder).and_then(|file| file.sync_all()) {
         // A file system that has no fsync for folders.
         Err(cause) if cause.kind() == io::ErrorKind::InvalidInput => Ok(()),
@@ -205,8 +205,8 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn io_error(path: &Path, step: LedgerStep) -> impl FnOnce(io::Error) -> LedgerError + '_ {
-    move |cause| LedgerError::Io {
+fn io_error(path: &Path, step: StateFileStep) -> impl FnOnce(io::Error) -> StateFileError + '_ {
+    move |cause| StateFileError::Io {
         path: path.to_owned(),
         step,
         cause,

@@ -17,7 +17,7 @@ const FREE_WHEN_UNSTEADY: usize = 8;
 
 /// In a calm, a change each way in the first hold and at the end of each, which is twice as long as
 /// the one before. Not where the tag is left without service: that comes before quiet.
-pub fn a_contested_backend_changes_less_and_less(day: &Day) -> Judgement {
+pub fn a_disputed_backend_changes_less_and_less(day: &Day) -> Judgement {
     let mut cases = 0;
     if !day.is_ours_alone() {
         return Ok(cases);
@@ -33,7 +33,7 @@ pub fn a_contested_backend_changes_less_and_less(day: &Day) -> Judgement {
             continue;
         }
         for backend in day.backends() {
-            if view(day, backend, start, end) != View::Contested
+            if view(day, backend, start, end) != View::Disputed
                 || lacks_service(day, backend, start, end)
             {
                 continue;

@@ -13,13 +13,13 @@ const PERIOD: Duration = Duration::from_millis(20);
 
 /// A moment from which the beats count.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Beat {
+pub(super) struct TimerSlack {
     start: Instant,
 }
 
-impl Beat {
-    pub(super) fn new(start: Instant) -> Beat {
-        Beat { start }
+impl TimerSlack {
+    pub(super) fn new(start: Instant) -> TimerSlack {
+        TimerSlack { start }
     }
 
     /// So many beats after this time.
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn a_wait_ends_at_the_next_beat_and_never_early() {
         let start = Instant::now();
-        let beat = Beat::new(start);
+        let timer_slack = TimerSlack::new(start);
         let at = |microseconds| start + Duration::from_micros(microseconds);
         for (time, expected) in [
             (0, 0),
@@ -55,9 +55,9 @@ mod tests {
             (20_001, 40_000),
             (86_400_000_123, 86_400_020_000),
         ] {
-            assert_eq!(beat.from(at(time)), at(expected));
+            assert_eq!(timer_slack.from(at(time)), at(expected));
         }
-        let later = Beat::new(at(7));
-        assert_eq!(later.from(at(3)), at(3), "before the first beat");
+        let later = TimerSlack::new(at(7));
+        assert_eq!(later.from(at(3)), at(3), "before the first");
     }
 }

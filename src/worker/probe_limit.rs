@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Clone)]
-pub(super) struct Gate(Arc<Shared>);
+pub(super) struct ProbeLimit(Arc<Shared>);
 
 struct Shared {
     most: usize,
@@ -21,10 +21,10 @@ struct Shared {
 /// Dropping it lets the next one in.
 pub(super) struct Inside<'g>(&'g Shared);
 
-impl Gate {
+impl ProbeLimit {
     /// For at least one at a time.
-    pub(super) fn new(most: usize) -> Gate {
-        Gate(Arc::new(Shared {
+    pub(super) fn new(most: usize) -> ProbeLimit {
+        ProbeLimit(Arc::new(Shared {
             most: most.max(1),
             inside: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
@@ -91,13 +91,13 @@ mod tests {
 
     #[test]
     fn never_more_than_the_most_are_inside_and_all_get_in() {
-        let gate = Gate::new(3);
+        let probe_limit = ProbeLimit::new(3);
         let (inside, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let done = AtomicUsize::new(0);
         thread::scope(|scope| {
             for _ in 0..20 {
                 scope.spawn(|| {
-                    let _inside = gate.enter();
+                    let _inside = probe_limit.enter();
                     let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
                     peak.fetch_max(now, Ordering::SeqCst);
                     thread::sleep(Duration::from_millis(5));
@@ -108,7 +108,7 @@ mod tests {
         });
         assert_eq!(done.into_inner(), 20);
         assert!(peak.into_inner() <= 3);
-        assert_eq!(gate.0.inside.load(Ordering::SeqCst), 0);
-        assert_eq!(gate.0.waiting.load(Ordering::SeqCst), 0);
+        assert_eq!(probe_limit.0.inside.load(Ordering::SeqCst), 0);
+        assert_eq!(probe_limit.0.waiting.load(Ordering::SeqCst), 0);
     }
 }

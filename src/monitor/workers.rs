@@ -11,7 +11,7 @@ use crate::schedule::Retry;
 use crate::target::Target;
 
 /// How long after a thread could not be started the next one is tried.
-const FULL_CREW_PAUSE: Duration = Duration::from_secs(10);
+const NO_THREAD_PAUSE: Duration = Duration::from_secs(10);
 
 /// How many threads are left to commands, scripts and other programs where there are not enough for all backends.
 const SPARE_THREADS: usize = 8;
@@ -36,12 +36,12 @@ impl Engine {
     pub(super) fn start_workers(&mut self) {
         let now = self.now.instant;
         for address in self.left_alone() {
-            self.fleet.on_left_alone(address);
+            self.backends.on_left_alone(address);
             self.note_standing(address, now);
         }
-        if self.crew_is_full_until.map_or(true, |until| now >= until) {
-            self.crew_is_full_until = None;
-            self.full_crew_cause = None;
+        if self.no_thread_until.map_or(true, |until| now >= until) {
+            self.no_thread_until = None;
+            self.no_thread_cause = None;
             for (place, target) in self.unwatched().into_iter().enumerate() {
                 self.start_worker(target, place);
             }
@@ -50,20 +50,20 @@ impl Engine {
     }
 
     fn without_worker(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        let members = self.fleet.members().map(|(address, _)| address);
+        let members = self.backends.members().map(|(address, _)| address);
         members.filter(|address| !self.workers.contains_key(address))
     }
 
     fn left_alone(&self) -> Vec<IpAddr> {
         self.without_worker()
-            .filter(|address| self.roster.target(*address).is_none())
+            .filter(|address| self.targets.target(*address).is_none())
             .collect()
     }
 
     fn unwatched(&self) -> Vec<Target> {
         self.without_worker()
             .filter(|address| !self.restarts.is_pausing(*address))
-            .filter_map(|address| self.roster.target(address))
+            .filter_map(|address| self.targets.target(address))
             .collect()
     }
 
@@ -77,7 +77,7 @@ impl Engine {
         self.workers.remove(&address);
         self.history.forget(address);
         self.records.on_unwatched(address);
-        self.fleet.on_left_alone(address);
+        self.backends.on_left_alone(address);
         self.note_standing(address, self.now.instant);
         let pause = self.restarts.on_ended(address, self.now.instant);
         self.error(format!(
@@ -141,13 +141,13 @@ impl Engine {
                 self.put(Output::StopWorker(address));
             }
         }
-        self.crew_is_full_until = Some(self.now.instant + FULL_CREW_PAUSE);
-        self.full_crew_cause = Some(cause);
+        self.no_thread_until = Some(self.now.instant + NO_THREAD_PAUSE);
+        self.no_thread_cause = Some(cause);
     }
 
     /// The backends that ought to be probed and are not, because no more threads can be started.
     pub(super) fn not_watched_for_want_of_threads(&self) -> BTreeSet<IpAddr> {
-        match self.full_crew_cause {
+        match self.no_thread_cause {
             Some(_) => self.unwatched().iter().map(|one| one.address).collect(),
             None => BTreeSet::new(),
         }
@@ -181,7 +181,7 @@ impl Engine {
 
     pub(super) fn on_left(&mut self, address: IpAddr) {
         self.stop_worker(address);
-        self.errands.forget(address);
+        self.commands.forget(address);
         self.restarts.forget(address);
         self.said_failures.forget(address);
         self.records.forget(address);

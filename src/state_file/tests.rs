@@ -32,26 +32,26 @@ fn entry(number: u64) -> Memory {
         }),
         drain: Drain::Owed,
         drained: None,
-        contests: 0,
+        disputes: 0,
     }
 }
 
-/// Opens a ledger that has nothing to warn of.
-fn open(path: &Path) -> Ledger {
-    let (ledger, warning) = Ledger::open(path);
+/// Opens a state file that has nothing to warn of.
+fn open(path: &Path) -> StateFile {
+    let (state_file, warning) = StateFile::open(path);
     assert!(warning.is_none(), "{}", warning.unwrap());
-    ledger
+    state_file
 }
 
 /// Opens one that has.
-fn open_warned(path: &Path) -> (Ledger, LedgerWarning) {
-    let (ledger, warning) = Ledger::open(path);
-    assert_eq!(ledger.entries().count(), 0);
-    (ledger, warning.expect("a warning"))
+fn open_warned(path: &Path) -> (StateFile, StateFileWarning) {
+    let (state_file, warning) = StateFile::open(path);
+    assert_eq!(state_file.entries().count(), 0);
+    (state_file, warning.expect("a warning"))
 }
 
-fn contents(ledger: &Ledger) -> Vec<(IpAddr, Memory)> {
-    ledger.entries().collect()
+fn contents(state_file: &StateFile) -> Vec<(IpAddr, Memory)> {
+    state_file.entries().collect()
 }
 
 fn a() -> IpAddr {
@@ -62,13 +62,13 @@ fn b() -> IpAddr {
     address("2001:db8::2")
 }
 
-impl Ledger {
+impl StateFile {
     fn entry(&self, address: IpAddr) -> Memory {
         let found = self.entries().find(|(other, _)| *other == address);
         found.map_or_else(Memory::default, |(_, entry)| entry)
     }
 
-    fn record(&mut self, address: IpAddr, entry: Memory) -> Result<(), LedgerError> {
+    fn record(&mut self, address: IpAddr, entry: Memory) -> Result<(), StateFileError> {
         self.record_all([(address, entry)])
     }
 }
@@ -76,12 +76,12 @@ impl Ledger {
 #[test]
 fn what_was_recorded_is_there_after_a_restart() {
     let folder = Folder::new();
-    let mut ledger = open(&folder.state());
+    let mut state_file = open(&folder.state());
     let owed = Memory {
         down: None,
         drain: Drain::Owed,
         drained: None,
-        contests: 2,
+        disputes: 2,
     };
     let down = Memory {
         down: Some(OwnDown {
@@ -92,7 +92,7 @@ fn what_was_recorded_is_there_after_a_restart() {
         }),
         drain: Drain::NotOwed,
         drained: Some(Stamp(1795314605)),
-        contests: 0,
+        disputes: 0,
     };
     for (text, entry) in [
         ("192.0.2.1", owed),
@@ -103,11 +103,11 @@ fn what_was_recorded_is_there_after_a_restart() {
         ("::ffff:192.0.2.1", down),
         ("2001:db8::2", entry(1795314605)),
     ] {
-        ledger.record(address(text), entry).unwrap();
-        assert_eq!(ledger.entry(address(text)), entry);
+        state_file.record(address(text), entry).unwrap();
+        assert_eq!(state_file.entry(address(text)), entry);
     }
     let again = open(&folder.state());
-    assert_eq!(contents(&again), contents(&ledger));
+    assert_eq!(contents(&again), contents(&state_file));
     assert_eq!(contents(&again).len(), 7);
     assert_eq!(again.entry(address("192.0.2.99")), Memory::default());
 }
@@ -119,22 +119,22 @@ fn files_of_every_generation_of_the_yaml_library_are_read() {
          vhosts: 100\n    drain: owed\n...\n",
         "# comment\n---\nversion: 1\nbackends:\n  \"192.0.2.1\":\n    down:\n      \
          stamp_before: 7\n      sent: 7\n      vhosts: 100\n    drain: owed\n...\n",
-        "{version: 1, later: [1, 2], backends: {'192.0.2.1': {drain: owed, contested: {until: 5}, \
+        "{version: 1, later: [1, 2], backends: {'192.0.2.1': {drain: owed, disputed: {until: 5}, \
          down: {sent: 7, stamp_before: 7, vhosts: 100, stamp_after: 8}}}}\n...\n",
     ] {
         let folder = Folder::new();
         fs::write(folder.state(), text).unwrap();
-        let ledger = open(&folder.state());
-        assert_eq!(contents(&ledger), [(a(), entry(7))], "{text}");
+        let state_file = open(&folder.state());
+        assert_eq!(contents(&state_file), [(a(), entry(7))], "{text}");
     }
 }
 
 #[test]
 fn the_file_is_for_its_owner_only_and_nothing_is_left_beside_it() {
     let folder = Folder::new();
-    let mut ledger = open(&folder.state());
+    let mut state_file = open(&folder.state());
     assert_eq!(folder.names(), [""; 0], "reading writes nothing");
-    ledger.record(a(), entry(1)).unwrap();
+    state_file.record(a(), entry(1)).unwrap();
     assert_eq!(folder.names(), ["state.yml"]);
     assert_eq!(fs::metadata(folder.state()).unwrap().mode() & 0o7777, 0o600);
 }
@@ -142,16 +142,16 @@ fn the_file_is_for_its_owner_only_and_nothing_is_left_beside_it() {
 #[test]
 fn nothing_is_written_if_nothing_has_changed() {
     let folder = Folder::new();
-    let mut ledger = open(&folder.state());
-    ledger.record(a(), Memory::default()).unwrap();
+    let mut state_file = open(&folder.state());
+    state_file.record(a(), Memory::default()).unwrap();
     assert_eq!(folder.names(), [""; 0]);
 
-    ledger.record(a(), entry(1)).unwrap();
+    state_file.record(a(), entry(1)).unwrap();
     // Every writing makes a new file while the old one still exists.
     let written = || fs::metadata(folder.state()).unwrap().ino();
     let first = written();
-    ledger.record(a(), entry(1)).unwrap();
-    ledger.record(b(), Memory::default()).unwrap();
+    state_file.record(a(), entry(1)).unwrap();
+    state_file.record(b(), Memory::default()).unwrap();
     let mut again = open(&folder.state());
     again.record(a(), entry(1)).unwrap();
     assert_eq!(written(), first);
@@ -162,34 +162,34 @@ fn nothing_is_written_if_nothing_has_changed() {
 #[test]
 fn an_entry_that_holds_nothing_is_not_in_the_file() {
     let folder = Folder::new();
-    let mut ledger = open(&folder.state());
-    ledger
+    let mut state_file = open(&folder.state());
+    state_file
         .record_all([(a(), entry(1)), (b(), entry(1))])
         .unwrap();
-    ledger.record(a(), Memory::default()).unwrap();
+    state_file.record(a(), Memory::default()).unwrap();
     let text = fs::read_to_string(folder.state()).unwrap();
     assert!(!text.contains("192.0.2.1"), "{text}");
     assert_eq!(contents(&open(&folder.state())), [(b(), entry(1))]);
-    ledger.record(b(), Memory::default()).unwrap();
+    state_file.record(b(), Memory::default()).unwrap();
     assert_eq!(contents(&open(&folder.state())), []);
 }
 
 #[test]
-fn a_ledger_in_memory_remembers_and_writes_nothing() {
-    let mut ledger = Ledger::in_memory();
-    ledger.record(a(), entry(1)).unwrap();
-    assert_eq!(contents(&ledger), [(a(), entry(1))]);
+fn a_state_file_in_memory_remembers_and_writes_nothing() {
+    let mut state_file = StateFile::in_memory();
+    state_file.record(a(), entry(1)).unwrap();
+    assert_eq!(contents(&state_file), [(a(), entry(1))]);
 }
 
 #[test]
 fn a_missing_folder_is_made_for_its_owner_only() {
     let folder = Folder::new();
     let path = folder.0.join("poolmon/state.yml");
-    let mut ledger = open(&path);
+    let mut state_file = open(&path);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(&folder.0.join("poolmon")), 0o700);
     fs::remove_dir(folder.0.join("poolmon")).unwrap();
-    ledger.record(a(), entry(1)).unwrap();
+    state_file.record(a(), entry(1)).unwrap();
     assert_eq!(contents(&open(&path)), [(a(), entry(1))]);
 }
 
@@ -204,20 +204,20 @@ fn check_unwritable(
 ) {
     let full = |text: &str| format!("{}/{text}", folder.0.display());
     let path = folder.0.join(name);
-    let (mut ledger, warning) = Ledger::open(&path);
+    let (mut state_file, warning) = StateFile::open(&path);
     assert_eq!(warning.map(|warning| warning.to_string()), warned.map(full));
     for number in [1, 1, 2] {
-        let error = ledger.record(a(), entry(number)).unwrap_err();
+        let error = state_file.record(a(), entry(number)).unwrap_err();
         assert_eq!(error.to_string(), full(told));
-        assert_eq!(ledger.entry(a()), entry(number), "kept in memory");
+        assert_eq!(state_file.entry(a()), entry(number), "kept in memory");
     }
     mend();
-    ledger.record(b(), Memory::default()).unwrap();
+    state_file.record(b(), Memory::default()).unwrap();
     assert_eq!(contents(&open(&path)), [(a(), entry(2))]);
 }
 
 #[test]
-fn an_unwritable_ledger_is_kept_in_memory_and_written_when_that_is_possible_again() {
+fn an_unwritable_state_file_is_kept_in_memory_and_written_when_that_is_possible_again() {
     let folder = Folder::new();
     let in_the_way = folder.0.join("file");
     fs::write(&in_the_way, "").unwrap();
@@ -258,8 +258,8 @@ fn an_unwritable_ledger_is_kept_in_memory_and_written_when_that_is_possible_agai
 fn a_device_is_not_replaced_by_a_file() {
     let folder = Folder::new();
     symlink("/dev/null", folder.state()).unwrap();
-    let (mut ledger, _) = open_warned(&folder.state());
-    let error = ledger.record(a(), entry(1)).unwrap_err();
+    let (mut state_file, _) = open_warned(&folder.state());
+    let error = state_file.record(a(), entry(1)).unwrap_err();
     assert!(error.to_string().ends_with("not a regular file"), "{error}");
     assert_eq!(folder.names(), ["state.yml"]);
     assert!(fs::symlink_metadata(folder.state()).unwrap().is_symlink());
@@ -269,12 +269,12 @@ fn a_device_is_not_replaced_by_a_file() {
 fn what_could_not_be_read_is_not_written_over() {
     let folder = Folder::new();
     symlink("state.yml", folder.state()).unwrap();
-    let (mut ledger, warning) = open_warned(&folder.state());
+    let (mut state_file, warning) = open_warned(&folder.state());
     assert!(
         warning.to_string().contains("state.yml: read: "),
         "{warning}"
     );
-    let error = ledger.record(a(), entry(1)).unwrap_err();
+    let error = state_file.record(a(), entry(1)).unwrap_err();
     let told = error.to_string();
     assert!(
         told.ends_with("left alone: it could not be read at the start"),
@@ -292,25 +292,25 @@ fn a_file_of_a_newer_version_is_left_alone() {
     ] {
         let folder = Folder::new();
         fs::write(folder.state(), text).unwrap();
-        let (mut ledger, warning) = open_warned(&folder.state());
+        let (mut state_file, warning) = open_warned(&folder.state());
         let told = warning.to_string();
         assert!(told.ends_with("is of a newer poolmon"), "{told}");
-        let error = ledger.record(a(), entry(1)).unwrap_err();
+        let error = state_file.record(a(), entry(1)).unwrap_err();
         assert_eq!(error.to_string(), told);
-        assert_eq!(ledger.entry(a()), entry(1));
+        assert_eq!(state_file.entry(a()), entry(1));
         assert_eq!(fs::read_to_string(folder.state()).unwrap(), text);
     }
 }
 
-/// A file that is no ledger is moved aside with a warning, and the next record makes a new one.
+/// A file that is no state file is moved aside with a warning, and the next record makes a new one.
 fn check_damaged(bytes: &[u8]) -> String {
     let folder = Folder::new();
     fs::write(folder.state(), bytes).unwrap();
-    let (mut ledger, warning) = open_warned(&folder.state());
+    let (mut state_file, warning) = open_warned(&folder.state());
     assert_eq!(folder.names(), ["state.yml.damaged"]);
     let kept = fs::read(folder.0.join("state.yml.damaged")).unwrap();
     assert_eq!(kept, bytes);
-    ledger.record(a(), entry(1)).unwrap();
+    state_file.record(a(), entry(1)).unwrap();
     assert_eq!(contents(&open(&folder.state())), [(a(), entry(1))]);
     let start = format!(
         "{0}/state.yml: kept as {0}/state.yml.damaged: damaged: ",
@@ -324,8 +324,8 @@ fn check_damaged(bytes: &[u8]) -> String {
 
 fn whole_text() -> String {
     let folder = Folder::new();
-    let mut ledger = open(&folder.state());
-    ledger
+    let mut state_file = open(&folder.state());
+    state_file
         .record_all([(a(), entry(12)), (b(), entry(345))])
         .unwrap();
     fs::read_to_string(folder.state()).unwrap()
@@ -346,7 +346,7 @@ fn a_file_cut_at_any_byte_is_damaged() {
 }
 
 #[test]
-fn what_is_no_ledger_is_damaged() {
+fn what_is_no_state_file_is_damaged() {
     for (bytes, cause) in [
         (&b"\xff\xfe\x00\x01random"[..], "not utf-8"),
         (&b"\0\0\0\0\0\0\0\0"[..], "cut off"),
@@ -395,9 +395,9 @@ fn damage_anywhere_is_a_warning_and_never_a_stop() {
             bytes[place] = random(256) as u8;
         }
         fs::write(folder.state(), &bytes).unwrap();
-        let (ledger, warning) = Ledger::open(&folder.state());
+        let (state_file, warning) = StateFile::open(&folder.state());
         // What can still be read, for example a changed digit, is taken as it is.
-        assert_eq!(warning.is_some(), ledger.entries().next().is_none());
+        assert_eq!(warning.is_some(), state_file.entries().next().is_none());
     }
 }
 
@@ -417,10 +417,10 @@ fn a_damaged_file_that_cannot_be_kept_is_told() {
     let folder = Folder::new();
     fs::write(folder.state(), "junk").unwrap();
     fs::create_dir(folder.0.join("state.yml.damaged")).unwrap();
-    let (mut ledger, warning) = open_warned(&folder.state());
+    let (mut state_file, warning) = open_warned(&folder.state());
     let told = warning.to_string();
     assert!(told.contains("damaged: cut off, and not kept: "), "{told}");
-    ledger.record(a(), entry(1)).unwrap();
+    state_file.record(a(), entry(1)).unwrap();
     assert_eq!(contents(&open(&folder.state())), [(a(), entry(1))]);
 }
 
@@ -429,9 +429,9 @@ fn a_link_planted_for_the_new_file_is_not_followed() {
     let folder = Folder::new();
     let victim = folder.0.join("victim");
     fs::write(&victim, "precious").unwrap();
-    let mut ledger = open(&folder.state());
+    let mut state_file = open(&folder.state());
     symlink(&victim, folder.0.join("state.yml.new")).unwrap();
-    ledger.record(a(), entry(1)).unwrap();
+    state_file.record(a(), entry(1)).unwrap();
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     assert!(fs::symlink_metadata(folder.state()).unwrap().is_file());
     assert_eq!(folder.names(), ["state.yml", "victim"]);
@@ -439,13 +439,13 @@ fn a_link_planted_for_the_new_file_is_not_followed() {
 
 /// What a process killed at any step of a writing leaves behind.
 #[test]
-fn killed_at_any_step_the_ledger_is_the_old_one_or_the_new_one() {
+fn killed_at_any_step_the_state_file_is_the_old_one_or_the_new_one() {
     let old = vec![(a(), entry(1)), (b(), entry(1))];
     let new = vec![(a(), entry(2)), (b(), entry(2))];
     let text = |entries: &[(IpAddr, Memory)]| {
         let folder = Folder::new();
-        let mut ledger = open(&folder.state());
-        ledger.record_all(entries.iter().copied()).unwrap();
+        let mut state_file = open(&folder.state());
+        state_file.record_all(entries.iter().copied()).unwrap();
         fs::read(folder.state()).unwrap()
     };
     let (old_text, new_text) = (text(&old), text(&new));
@@ -456,42 +456,42 @@ fn killed_at_any_step_the_ledger_is_the_old_one_or_the_new_one() {
             fs::write(folder.state(), bytes).unwrap();
         }
         fs::write(folder.0.join("state.yml.new"), unfinished).unwrap();
-        let ledger = open(&folder.state());
-        assert_eq!(contents(&ledger), expected);
-        (folder, ledger)
+        let state_file = open(&folder.state());
+        assert_eq!(contents(&state_file), expected);
+        (folder, state_file)
     };
     for cut in 0..=new_text.len() {
         leave(Some(&old_text), &new_text[..cut], &old);
         leave(None, &new_text[..cut], &[]);
     }
     for cut in [0, new_text.len() / 2, new_text.len()] {
-        let (folder, mut ledger) = leave(Some(&old_text), &new_text[..cut], &old);
-        ledger.record_all(new.iter().copied()).unwrap();
+        let (folder, mut state_file) = leave(Some(&old_text), &new_text[..cut], &old);
+        state_file.record_all(new.iter().copied()).unwrap();
         assert_eq!(folder.names(), ["state.yml"], "the leftover is gone");
         assert_eq!(contents(&open(&folder.state())), new);
     }
 }
 
 /// Set for the child of the next test: where to write until it is killed.
-const CHILD: &str = "POOLMON_TEST_LEDGER";
+const CHILD: &str = "POOLMON_TEST_STATE_FILE";
 
 #[test]
-fn a_process_killed_while_it_writes_leaves_a_whole_ledger() {
+fn a_process_killed_while_it_writes_leaves_a_whole_state_file() {
     if let Some(path) = env::var_os(CHILD) {
-        let mut ledger = open(Path::new(&path));
-        let start = seen(&ledger);
+        let mut state_file = open(Path::new(&path));
+        let start = seen(&state_file);
         // Not for ever, should the parent not live to kill it.
         for number in start + 1..start + 100_000 {
             let both = [(a(), entry(number)), (b(), entry(number))];
-            ledger.record_all(both).unwrap();
+            state_file.record_all(both).unwrap();
         }
         return;
     }
 
     /// The number that both entries bear.
-    fn seen(ledger: &Ledger) -> u64 {
-        let number = |address| ledger.entry(address).down.map_or(0, |down| down.sent.0);
-        assert_eq!(ledger.entry(a()), ledger.entry(b()));
+    fn seen(state_file: &StateFile) -> u64 {
+        let number = |address| state_file.entry(address).down.map_or(0, |down| down.sent.0);
+        assert_eq!(state_file.entry(a()), state_file.entry(b()));
         number(a())
     }
 
@@ -503,7 +503,7 @@ fn a_process_killed_while_it_writes_leaves_a_whole_ledger() {
         let mut child = Command::new(env::current_exe().unwrap())
             .args([
                 "--exact",
-                "ledger::tests::a_process_killed_while_it_writes_leaves_a_whole_ledger",
+                "state_file::tests::a_process_killed_while_it_writes_leaves_a_whole_state_file",
             ])
             .env(CHILD, folder.state())
             .stdin(Stdio::null())
@@ -531,9 +531,9 @@ fn a_process_killed_while_it_writes_leaves_a_whole_ledger() {
 fn the_first_of_two_running_monitors_keeps_the_file() {
     let folder = Folder::new();
     let path = folder.state();
-    let (mut first, warning) = Ledger::open_alone(&path);
+    let (mut first, warning) = StateFile::open_alone(&path);
     assert!(warning.is_none());
-    let (mut second, warning) = Ledger::open_alone(&path);
+    let (mut second, warning) = StateFile::open_alone(&path);
     let expected = format!(
         "{}: left alone: another running monitor keeps its memory there, so what this one does is \
          forgotten at its end: give each monitor its own --state-file",
@@ -543,20 +543,20 @@ fn the_first_of_two_running_monitors_keeps_the_file() {
     first.record(a(), entry(1)).unwrap();
     second.record(b(), entry(2)).unwrap();
     assert_eq!(contents(&open(&path)), [(a(), entry(1))]);
-    let (_, warning) = Ledger::open_alone(&folder.0.join("other.yml"));
+    let (_, warning) = StateFile::open_alone(&folder.0.join("other.yml"));
     assert!(warning.is_none(), "each file has a keeper of its own");
     drop(first);
-    let (third, warning) = Ledger::open_alone(&path);
+    let (third, warning) = StateFile::open_alone(&path);
     assert!(warning.is_none());
     assert_eq!(contents(&third), [(a(), entry(1))]);
 }
 
 #[test]
-fn a_bent_file_is_a_ledger_or_damaged_and_invents_no_backend() {
+fn a_bent_file_is_a_state_file_or_damaged_and_invents_no_backend() {
     let folder = Folder::new();
-    let mut ledger = open(&folder.state());
-    ledger.record(a(), entry(1_795_314_605)).unwrap();
-    ledger.record(b(), entry(1_795_314_606)).unwrap();
+    let mut state_file = open(&folder.state());
+    state_file.record(a(), entry(1_795_314_605)).unwrap();
+    state_file.record(b(), entry(1_795_314_606)).unwrap();
     let text = fs::read(folder.state()).unwrap();
     let mut damaged = 0;
     for text in crate::bent::bent(&text) {

@@ -11,7 +11,7 @@ use crate::outcome::{Blame, Outcome};
 const KEPT: usize = 60;
 
 #[derive(Debug, Default)]
-pub(super) struct Course {
+pub(super) struct Attempts {
     /// A ring: once it is full, the next one takes the place of the oldest.
     marks: Vec<Mark>,
     oldest: u8,
@@ -84,7 +84,7 @@ fn kind(outcome: &Outcome) -> Kind {
     }
 }
 
-impl Course {
+impl Attempts {
     pub(super) fn on_outcome(&mut self, outcome: &Outcome) {
         let kind = kind(outcome);
         self.keep(Mark::new(kind, outcome.latency));
@@ -182,63 +182,63 @@ mod tests {
     #[test]
     fn the_last_sixty_are_letters_the_oldest_first() {
         let now = Instant::now();
-        let mut course = Course::default();
-        assert_eq!((course.recent().as_str(), course.latency()), ("", None));
-        assert_eq!(course.median_and_worst(), None);
+        let mut attempts = Attempts::default();
+        assert_eq!((attempts.recent().as_str(), attempts.latency()), ("", None));
+        assert_eq!(attempts.median_and_worst(), None);
         for fault in [Fault::Refused, Fault::StartTlsMissing, Fault::NoMemory] {
-            course.on_outcome(&outcome(now, 7, Some(fault)));
+            attempts.on_outcome(&outcome(now, 7, Some(fault)));
         }
-        assert_eq!(course.recent(), "xsl");
+        assert_eq!(attempts.recent(), "xsl");
         assert_eq!(
-            course.latency(),
+            attempts.latency(),
             Some(Duration::from_micros(7)),
             "none has passed"
         );
         for passes in 1..=58 {
-            course.on_outcome(&outcome(now, passes, None));
+            attempts.on_outcome(&outcome(now, passes, None));
         }
-        assert_eq!(course.recent(), format!("sl{}", ".".repeat(58)));
-        course.on_outcome(&outcome(now, 9, Some(Fault::Refused)));
-        assert_eq!(course.recent(), format!("l{}x", ".".repeat(58)));
-        assert_eq!((course.passes(), course.failures()), (58, 4));
-        assert_eq!(course.latency(), Some(Duration::from_micros(58)));
+        assert_eq!(attempts.recent(), format!("sl{}", ".".repeat(58)));
+        attempts.on_outcome(&outcome(now, 9, Some(Fault::Refused)));
+        assert_eq!(attempts.recent(), format!("l{}x", ".".repeat(58)));
+        assert_eq!((attempts.passes(), attempts.failures()), (58, 4));
+        assert_eq!(attempts.latency(), Some(Duration::from_micros(58)));
     }
 
     #[test]
     fn median_and_worst_are_of_the_recent_passes() {
         let now = Instant::now();
-        let mut course = Course::default();
+        let mut attempts = Attempts::default();
         for micros in [900_000_000_000, 5, 3, 4, 20] {
-            course.on_outcome(&outcome(now, micros, None));
+            attempts.on_outcome(&outcome(now, micros, None));
         }
-        course.on_outcome(&outcome(now, 5_000_000, Some(Fault::TimedOut)));
+        attempts.on_outcome(&outcome(now, 5_000_000, Some(Fault::TimedOut)));
         let micros = Duration::from_micros;
         let longest = micros(LONGEST.into());
-        assert_eq!(course.median_and_worst(), Some((micros(5), longest)));
+        assert_eq!(attempts.median_and_worst(), Some((micros(5), longest)));
         for _ in 0..54 {
-            course.on_outcome(&outcome(now, 30, None));
+            attempts.on_outcome(&outcome(now, 30, None));
         }
-        assert_eq!(course.median_and_worst(), Some((micros(30), longest)));
-        course.on_outcome(&outcome(now, 2, None));
-        assert_eq!(course.median_and_worst(), Some((micros(30), micros(30))));
+        assert_eq!(attempts.median_and_worst(), Some((micros(30), longest)));
+        attempts.on_outcome(&outcome(now, 2, None));
+        assert_eq!(attempts.median_and_worst(), Some((micros(30), micros(30))));
     }
 
     #[test]
     fn the_last_pass_and_the_last_failure_are_kept_whole() {
         let start = Instant::now();
-        let mut course = Course::default();
+        let mut attempts = Attempts::default();
         for second in 0..4 {
             let fault = (second % 2 == 1).then_some(Fault::Refused);
-            course.on_outcome(&outcome(start + Duration::from_secs(second), second, fault));
+            attempts.on_outcome(&outcome(start + Duration::from_secs(second), second, fault));
         }
         let began = |outcome: Option<&Arc<Outcome>>| (outcome.unwrap().began - start).as_secs();
-        assert_eq!(began(course.last_pass()), 2);
-        assert_eq!(began(course.last_failure()), 3);
+        assert_eq!(began(attempts.last_pass()), 2);
+        assert_eq!(began(attempts.last_failure()), 3);
     }
 
     #[test]
     fn a_service_costs_about_a_third_of_a_kilobyte_without_what_was_said() {
         let marks = std::mem::size_of::<Mark>() * KEPT;
-        assert!(marks + std::mem::size_of::<Course>() <= 300);
+        assert!(marks + std::mem::size_of::<Attempts>() <= 300);
     }
 }

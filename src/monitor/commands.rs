@@ -12,19 +12,19 @@ use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::memory::DISK_PATIENCE;
+use super::persistence::DISK_PATIENCE;
 use super::snapshot::{CommandView, ReplyKind};
 use super::{Engine, Notice, Output};
 use crate::backend::{HostState, Stamp};
-use crate::config::settings::Deeds;
+use crate::config::settings::Mode;
 use crate::monitor::policy::{Action, Answer, Memory};
 use crate::pool::{Access, Command, Order, Owner, PoolError, Reading, Reply, Ways};
 
 /// The commands under way, and which forms of them the pool knows.
-pub(super) struct Errands {
+pub(super) struct Commands {
     sent: u64,
     /// At most one a backend.
-    under_way: BTreeMap<IpAddr, Errand>,
+    under_way: BTreeMap<IpAddr, InFlight>,
     /// Decided on, and to be sent once the state file says so: at most one a backend.
     decided: BTreeMap<IpAddr, Wish>,
     /// The state file may hold what was to be remembered of a command that is not sent after all.
@@ -51,7 +51,7 @@ struct Wish {
     second: Stamp,
 }
 
-struct Errand {
+struct InFlight {
     number: u64,
     action: Action,
     command: Command,
@@ -77,9 +77,9 @@ struct Noted {
     answer: Option<(String, Duration)>,
 }
 
-impl Errands {
-    pub(super) fn new(access: &Access) -> Errands {
-        Errands {
+impl Commands {
+    pub(super) fn new(access: &Access) -> Commands {
+        Commands {
             sent: 0,
             under_way: BTreeMap::new(),
             decided: BTreeMap::new(),
@@ -93,7 +93,7 @@ impl Errands {
     /// A drain may take minutes, and must not keep the others waiting.
     fn has_room_for(&self, action: Action) -> bool {
         let is_drain = |action| action == Action::Drain;
-        let under_way = self.under_way.values().map(|errand| errand.action);
+        let under_way = self.under_way.values().map(|in_flight| in_flight.action);
         let decided = self.decided.values().map(|wish| wish.action);
         let all = under_way.chain(decided);
         let alike = all.filter(|other| is_drain(*other) == is_drain(action));
@@ -151,9 +151,9 @@ impl Errands {
     }
 
     /// The command of this number, which is under way no longer.
-    fn take(&mut self, number: u64) -> Option<(IpAddr, Errand)> {
-        let mut errands = self.under_way.iter();
-        let (address, _) = errands.find(|(_, errand)| errand.number == number)?;
+    fn take(&mut self, number: u64) -> Option<(IpAddr, InFlight)> {
+        let mut commands = self.under_way.iter();
+        let (address, _) = commands.find(|(_, in_flight)| in_flight.number == number)?;
         let address = *address;
         Some((address, self.under_way.remove(&address)?))
     }
@@ -173,27 +173,27 @@ impl Errands {
 impl Engine {
     /// It will be sent with all that is decided on at this time, if the rules still want it then.
     pub(super) fn decide_on(&mut self, address: IpAddr, action: Action) {
-        let decided = self.errands.decided.get(&address);
+        let decided = self.commands.decided.get(&address);
         if decided.map_or(false, |wish| wish.action == action) {
             return;
         }
         self.withdraw(address);
-        if self.errands.has_room_for(action) && self.command(address, action).is_some() {
+        if self.commands.has_room_for(action) && self.command(address, action).is_some() {
             let second = self.now.second;
             let wish = Wish { action, second };
-            self.errands.decided.insert(address, wish);
+            self.commands.decided.insert(address, wish);
         }
     }
 
     /// The rules do not want it any more.
     pub(super) fn withdraw(&mut self, address: IpAddr) {
-        if let Some(wish) = self.errands.decided.remove(&address) {
+        if let Some(wish) = self.commands.decided.remove(&address) {
             self.on_withdrawn(address, wish);
         }
     }
 
     fn on_withdrawn(&mut self, address: IpAddr, wish: Wish) {
-        self.errands.was_withdrawn = true;
+        self.commands.was_withdrawn = true;
         self.debug(format!(
             "{address}: {} is not wanted any more; it was not sent",
             wish.action
@@ -202,8 +202,8 @@ impl Engine {
 
     /// What has to outlive the process once what was decided on for this backend is sent.
     pub(super) fn memory_once_sent(&self, address: IpAddr) -> Option<Memory> {
-        let Wish { action, second } = *self.errands.decided.get(&address)?;
-        self.fleet
+        let Wish { action, second } = *self.commands.decided.get(&address)?;
+        self.backends
             .memory_once_sent(address, action, second, self.now.instant)
     }
 
@@ -211,23 +211,23 @@ impl Engine {
     /// has taken too long, the rules are asked again: one command may have been decided on without the
     /// others, and all of them a while ago.
     pub(super) fn send_decided(&mut self) {
-        if self.errands.decided.is_empty() && !self.errands.was_withdrawn {
-            self.errands.waiting_since = None;
+        if self.commands.decided.is_empty() && !self.commands.was_withdrawn {
+            self.commands.waiting_since = None;
             return;
         }
         self.remember();
-        self.errands.was_withdrawn = false;
-        if self.errands.decided.is_empty() {
-            self.errands.waiting_since = None;
+        self.commands.was_withdrawn = false;
+        if self.commands.decided.is_empty() {
+            self.commands.waiting_since = None;
             return;
         }
         let now = self.now.instant;
-        let since = *self.errands.waiting_since.get_or_insert(now);
-        if self.waits_for_ledger(since) {
+        let since = *self.commands.waiting_since.get_or_insert(now);
+        if self.waits_for_state_file(since) {
             return;
         }
-        self.errands.waiting_since = None;
-        for (address, wish) in std::mem::take(&mut self.errands.decided) {
+        self.commands.waiting_since = None;
+        for (address, wish) in std::mem::take(&mut self.commands.decided) {
             match self.judge(address) {
                 Some(action) if action == wish.action => self.carry_out(address, wish),
                 other => {
@@ -248,22 +248,22 @@ impl Engine {
             None => return self.on_withdrawn(address, wish),
         };
         let now = self.now.instant;
-        self.fleet.on_sent(address, action, second, now);
-        self.errands.sent += 1;
-        let number = self.errands.sent;
-        let users = self.fleet.member(address).map_or(0, |m| m.listed.users);
-        let errand = Errand {
+        self.backends.on_sent(address, action, second, now);
+        self.commands.sent += 1;
+        let number = self.commands.sent;
+        let users = self.backends.member(address).map_or(0, |m| m.listed.users);
+        let in_flight = InFlight {
             number,
             action,
             command: command.clone(),
             asked: Asked { at: now, users },
         };
-        self.errands.under_way.insert(address, errand);
-        self.errands.note(number, now, action, command.clone());
+        self.commands.under_way.insert(address, in_flight);
+        self.commands.note(number, now, action, command.clone());
         self.note_reason(address, action);
-        match self.settings.deeds {
-            Deeds::Done => self.send(number, command),
-            Deeds::Told => self.imagine(number, command),
+        match self.settings.mode {
+            Mode::Live => self.send(number, command),
+            Mode::DryRun => self.imagine(number, command),
         }
     }
 
@@ -273,7 +273,7 @@ impl Engine {
             command.name(),
             command.address()
         ));
-        let member = self.fleet.member(command.address());
+        let member = self.backends.member(command.address());
         let patience = command.patience(member.map_or(0, |member| member.listed.users));
         self.put(Output::Send {
             number,
@@ -284,13 +284,13 @@ impl Engine {
     }
 
     pub(super) fn on_command_not_started(&mut self, number: u64, cause: &io::Error) {
-        if let Some((address, errand)) = self.errands.take(number) {
-            let Errand {
+        if let Some((address, in_flight)) = self.commands.take(number) {
+            let InFlight {
                 action, command, ..
-            } = errand;
+            } = in_flight;
             let now = self.now.instant;
             let text = format!("not sent: {cause}");
-            let took = self.errands.note_answer(number, text, now);
+            let took = self.commands.note_answer(number, text, now);
             self.counts.on_answer(action, ReplyKind::Lost, took);
             let line = format!("{address}: no thread to send {}: {cause}", command.name());
             self.raise(Notice::NoThread, line);
@@ -312,20 +312,20 @@ impl Engine {
 
     /// What the command of this number, which is under way, is for, and why.
     pub(crate) fn intention(&self, number: u64) -> Option<(Action, Option<String>)> {
-        let mut under_way = self.errands.under_way.iter();
-        let (address, errand) = under_way.find(|(_, errand)| errand.number == number)?;
-        let to = match errand.action {
+        let mut under_way = self.commands.under_way.iter();
+        let (address, in_flight) = under_way.find(|(_, in_flight)| in_flight.number == number)?;
+        let to = match in_flight.action {
             Action::MarkDown => Some(HostState::Down),
             Action::MarkUp => Some(HostState::Up),
             Action::Drain => None,
         };
         let why = to.and_then(|to| self.records.intended(*address, to));
-        Some((errand.action, why))
+        Some((in_flight.action, why))
     }
 
     fn command(&self, address: IpAddr, action: Action) -> Option<Command> {
-        let member = self.fleet.member(address)?;
-        self.errands.ways.command(&Order {
+        let member = self.backends.member(address)?;
+        self.commands.ways.command(&Order {
             address,
             action,
             drain: self.settings.rules.drain,
@@ -338,7 +338,7 @@ impl Engine {
     }
 
     pub(super) fn on_answer(&mut self, number: u64, answer: &Result<Reply, PoolError>) {
-        let (address, errand) = match self.errands.take(number) {
+        let (address, in_flight) = match self.commands.take(number) {
             Some(taken) => taken,
             None => {
                 return self.debug(format!(
@@ -346,20 +346,20 @@ impl Engine {
                 ));
             }
         };
-        let Errand {
+        let InFlight {
             action,
             command,
             asked,
             ..
-        } = errand;
+        } = in_flight;
         self.notices.lower(&Notice::NoThread);
         let text = match answer {
             Ok(reply) => reply.to_string(),
             Err(cause) => cause.to_string(),
         };
-        let took = self.errands.note_answer(number, text, self.now.instant);
+        let took = self.commands.note_answer(number, text, self.now.instant);
         self.counts.on_answer(action, ReplyKind::of(answer), took);
-        self.errands.ways.on_answer(&command, answer);
+        self.commands.ways.on_answer(&command, answer);
         let done = match answer {
             Ok(Reply::Ok) => Answer::Done,
             Err(cause) if !cause.leaves_doubt() => Answer::NotSent,
@@ -373,7 +373,7 @@ impl Engine {
     }
 
     fn finish(&mut self, address: IpAddr, action: Action, answer: Answer) {
-        self.fleet
+        self.backends
             .on_answer(address, action, answer, self.now.instant);
         self.want_lists();
     }

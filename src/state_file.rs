@@ -1,13 +1,13 @@
 //! What outlives the process: which downs are ours, which drains are owed.
 //!
-//! The state file is read once and its entries are then kept in memory; `file` writes it whole or not at all, `clerk`
+//! The state file is read once and its entries are then kept in memory; `file` writes it whole or not at all, `state_writer`
 //! does so in a thread of its own, `lock` keeps two monitors from one file. Nothing is decided or logged here: what
 //! could not be read or written comes back as a warning or an error, and the monitor goes on with what it has in
 //! memory.
 
-mod clerk;
 mod file;
 mod lock;
+mod writer;
 
 use std::error::Error;
 use std::fmt;
@@ -20,15 +20,15 @@ use crate::monitor::{Memory, Remembered};
 use crate::quote::Quote;
 use crate::read_only::Cause;
 
-pub use clerk::{Clerk, Recorded};
 use lock::Keeper;
+pub use writer::{Recorded, StateWriter};
 
 /// The state file's entries: all of them in memory, and on disk if they can be.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct StateFile {
     entries: Remembered,
     place: Place,
-    /// Held as long as the ledger lives.
+    /// Held as long as the state file lives.
     _lock: Option<File>,
 }
 
@@ -54,10 +54,10 @@ pub fn lock_of(path: &Path) -> PathBuf {
     file::with_suffix(path, ".lock")
 }
 
-impl Ledger {
-    /// A ledger that is never written.
-    pub fn in_memory() -> Ledger {
-        Ledger {
+impl StateFile {
+    /// A state file that is never written.
+    pub fn in_memory() -> StateFile {
+        StateFile {
             entries: Remembered::new(),
             place: Place::Memory,
             _lock: None,
@@ -65,42 +65,47 @@ impl Ledger {
     }
 
     /// Opens it, if no other running monitor keeps its memory there: then this one has none that lasts.
-    pub fn open_alone(path: &Path) -> (Ledger, Option<LedgerWarning>) {
+    pub fn open_alone(path: &Path) -> (StateFile, Option<StateFileWarning>) {
         match lock::keeper(path) {
             Keeper::ThisMonitor(lock) => {
-                let (ledger, warning) = Ledger::open(path);
-                let ledger = Ledger {
+                let (state_file, warning) = StateFile::open(path);
+                let state_file = StateFile {
                     _lock: lock,
-                    ..ledger
+                    ..state_file
                 };
-                (ledger, warning)
+                (state_file, warning)
             }
             Keeper::Another => {
                 let error = left_alone(path, Untouched::Taken);
-                (Ledger::in_memory(), Some(LedgerWarning::Unusable(error)))
+                (
+                    StateFile::in_memory(),
+                    Some(StateFileWarning::Unusable(error)),
+                )
             }
         }
     }
 
     /// Reads the file, and makes its folder (mode 0700) if only that is missing. No file is an
-    /// empty ledger. It never fails: what it could not do is the warning.
-    fn open(path: &Path) -> (Ledger, Option<LedgerWarning>) {
+    /// empty state file. It never fails: what it could not do is the warning.
+    fn open(path: &Path) -> (StateFile, Option<StateFileWarning>) {
         let mut entries = Remembered::new();
         let mut content = Content::Same;
         let warning;
         match file::read(path) {
             Ok(read) => {
                 entries = read;
-                warning = file::check_folder(path).err().map(LedgerWarning::Unusable);
+                warning = file::check_folder(path)
+                    .err()
+                    .map(StateFileWarning::Unusable);
             }
             Err(file::Unread::NotThere) => {
                 warning = file::make_folder(path)
                     .and_then(|()| file::check_folder(path))
                     .err()
-                    .map(LedgerWarning::Unusable);
+                    .map(StateFileWarning::Unusable);
             }
             Err(file::Unread::Damaged(cause)) => {
-                warning = Some(LedgerWarning::Damaged {
+                warning = Some(StateFileWarning::Damaged {
                     path: path.to_owned(),
                     kept: file::move_aside(path),
                     cause,
@@ -109,17 +114,17 @@ impl Ledger {
             Err(file::Unread::Newer(version)) => {
                 let reason = Untouched::Newer(version);
                 content = Content::LeftAlone(reason);
-                warning = Some(LedgerWarning::Unusable(left_alone(path, reason)));
+                warning = Some(StateFileWarning::Unusable(left_alone(path, reason)));
             }
             Err(file::Unread::NotAFile) => {
                 let error = left_alone(path, Untouched::NotAFile);
-                warning = Some(LedgerWarning::Unusable(error));
+                warning = Some(StateFileWarning::Unusable(error));
             }
             Err(file::Unread::Io(cause)) => {
                 content = Content::LeftAlone(Untouched::Unread);
-                warning = Some(LedgerWarning::Unusable(LedgerError::Io {
+                warning = Some(StateFileWarning::Unusable(StateFileError::Io {
                     path: path.to_owned(),
-                    step: LedgerStep::Read,
+                    step: StateFileStep::Read,
                     cause,
                 }));
             }
@@ -128,12 +133,12 @@ impl Ledger {
             path: path.to_owned(),
             content,
         };
-        let ledger = Ledger {
+        let state_file = StateFile {
             entries,
             place,
             _lock: None,
         };
-        (ledger, warning)
+        (state_file, warning)
     }
 
     /// All that is remembered, by address; none of the entries is empty.
@@ -150,7 +155,7 @@ impl Ledger {
     pub fn record_all(
         &mut self,
         entries: impl IntoIterator<Item = (IpAddr, Memory)>,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), StateFileError> {
         let mut changed = false;
         for (address, entry) in entries {
             let old = if entry == Memory::default() {
@@ -177,42 +182,42 @@ impl Ledger {
     }
 }
 
-fn left_alone(path: &Path, reason: Untouched) -> LedgerError {
-    LedgerError::LeftAlone {
+fn left_alone(path: &Path, reason: Untouched) -> StateFileError {
+    StateFileError::LeftAlone {
         path: path.to_owned(),
         reason,
     }
 }
 
-/// What `Ledger::open` has to tell. The ledger starts empty and works all the same.
+/// What `StateFile::open` has to tell. The state file starts empty and works all the same.
 #[derive(Debug)]
-pub enum LedgerWarning {
-    /// The file was no ledger. It was kept under another name, if that was possible.
+pub enum StateFileWarning {
+    /// The file was no state file. It was kept under another name, if that was possible.
     Damaged {
         path: PathBuf,
         kept: Result<PathBuf, io::Error>,
         cause: Damage,
     },
     /// What is recorded will not be written, or only if things change.
-    Unusable(LedgerError),
+    Unusable(StateFileError),
 }
 
-impl fmt::Display for LedgerWarning {
+impl fmt::Display for StateFileWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LedgerWarning::Damaged { path, kept, cause } => {
+            StateFileWarning::Damaged { path, kept, cause } => {
                 let path = path.display();
                 match kept {
                     Ok(kept) => write!(f, "{path}: kept as {}: {cause}", kept.display()),
                     Err(error) => write!(f, "{path}: {cause}, and not kept: {error}"),
                 }
             }
-            LedgerWarning::Unusable(error) => error.fmt(f),
+            StateFileWarning::Unusable(error) => error.fmt(f),
         }
     }
 }
 
-/// Why a file is not a ledger.
+/// Why a file is not a state file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
     TooLong,
@@ -233,16 +238,16 @@ impl fmt::Display for Damage {
     }
 }
 
-/// Why the ledger is in memory only.
+/// Why the state file is in memory only.
 #[derive(Debug)]
-pub enum LedgerError {
+pub enum StateFileError {
     LeftAlone {
         path: PathBuf,
         reason: Untouched,
     },
     Io {
         path: PathBuf,
-        step: LedgerStep,
+        step: StateFileStep,
         cause: io::Error,
     },
     /// The writing has panicked.
@@ -264,7 +269,7 @@ pub enum Untouched {
 
 /// What was being done with a file or folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LedgerStep {
+pub enum StateFileStep {
     Read,
     MakeFolder,
     /// Of the unfinished file of a killed process.
@@ -275,10 +280,10 @@ pub enum LedgerStep {
     Rename,
 }
 
-impl fmt::Display for LedgerError {
+impl fmt::Display for StateFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LedgerError::LeftAlone { path, reason } => {
+            StateFileError::LeftAlone { path, reason } => {
                 write!(f, "{}: left alone: ", path.display())?;
                 match reason {
                     Untouched::Newer(version) => {
@@ -292,31 +297,31 @@ impl fmt::Display for LedgerError {
                     Untouched::Unread => f.write_str("it could not be read at the start"),
                 }
             }
-            LedgerError::Io { path, step, cause } => {
+            StateFileError::Io { path, step, cause } => {
                 let step = match step {
-                    LedgerStep::Read => "read",
-                    LedgerStep::MakeFolder => "make folder",
-                    LedgerStep::Remove => "remove",
-                    LedgerStep::Create => "create",
-                    LedgerStep::Write => "write",
-                    LedgerStep::Sync => "sync",
-                    LedgerStep::Rename => "rename",
+                    StateFileStep::Read => "read",
+                    StateFileStep::MakeFolder => "make folder",
+                    StateFileStep::Remove => "remove",
+                    StateFileStep::Create => "create",
+                    StateFileStep::Write => "write",
+                    StateFileStep::Sync => "sync",
+                    StateFileStep::Rename => "rename",
                 };
                 let cause = Cause { path, cause };
                 write!(f, "{}: {step}: {cause}", path.display())
             }
-            LedgerError::Defect => {
+            StateFileError::Defect => {
                 f.write_str("state file: its writing ended by the defect logged before")
             }
         }
     }
 }
 
-impl Error for LedgerError {
+impl Error for StateFileError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            LedgerError::Io { cause, .. } => Some(cause),
-            LedgerError::LeftAlone { .. } | LedgerError::Defect => None,
+            StateFileError::Io { cause, .. } => Some(cause),
+            StateFileError::LeftAlone { .. } | StateFileError::Defect => None,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{unbounded, Receiver, RecvTimeoutError, Sender};
 
-use super::{Ledger, LedgerError};
+use super::{StateFile, StateFileError};
 use crate::monitor::{Memory, Remembered};
 
 /// How soon what could not be written is tried again.
@@ -23,11 +23,11 @@ const STACK: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct Recorded {
     pub number: u64,
-    pub result: Result<(), LedgerError>,
+    pub result: Result<(), StateFileError>,
 }
 
 /// The main thread's side. Dropping it ends the thread, when it has written what it was handed.
-pub struct Clerk {
+pub struct StateWriter {
     /// What the file held at the start.
     read: Remembered,
     sheets: Sender<Sheet>,
@@ -39,23 +39,23 @@ struct Sheet {
     entries: Vec<(IpAddr, Memory)>,
 }
 
-impl Clerk {
-    pub fn start(mut ledger: Ledger) -> io::Result<Clerk> {
-        let read = ledger.entries().collect();
-        Clerk::over(read, move |sheet| ledger.record_all(sheet))
+impl StateWriter {
+    pub fn start(mut state_file: StateFile) -> io::Result<StateWriter> {
+        let read = state_file.entries().collect();
+        StateWriter::over(read, move |sheet| state_file.record_all(sheet))
     }
 
     fn over(
         read: Remembered,
-        write: impl FnMut(Vec<(IpAddr, Memory)>) -> Result<(), LedgerError> + Send + 'static,
-    ) -> io::Result<Clerk> {
+        write: impl FnMut(Vec<(IpAddr, Memory)>) -> Result<(), StateFileError> + Send + 'static,
+    ) -> io::Result<StateWriter> {
         let (sheets, inbox) = unbounded();
         let (outbox, recorded) = unbounded();
         thread::Builder::new()
-            .name("ledger".to_owned())
+            .name("state file".to_owned())
             .stack_size(STACK)
             .spawn(move || run(write, &inbox, &outbox))?;
-        Ok(Clerk {
+        Ok(StateWriter {
             read,
             sheets,
             recorded,
@@ -88,7 +88,7 @@ impl Clerk {
 }
 
 fn run(
-    mut write: impl FnMut(Vec<(IpAddr, Memory)>) -> Result<(), LedgerError>,
+    mut write: impl FnMut(Vec<(IpAddr, Memory)>) -> Result<(), StateFileError>,
     inbox: &Receiver<Sheet>,
     outbox: &Sender<Recorded>,
 ) {
@@ -111,7 +111,7 @@ fn run(
         }
         // A thread that ends here would end unseen, and nothing would be on disk from then on.
         let result = catch_unwind(AssertUnwindSafe(|| write(entries)));
-        let result = result.unwrap_or(Err(LedgerError::Defect));
+        let result = result.unwrap_or(Err(StateFileError::Defect));
         unwritten = result.is_err();
         if outbox.send(Recorded { number, result }).is_err() {
             return;
@@ -124,8 +124,8 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::ledger::Untouched;
     use crate::monitor::policy::Drain;
+    use crate::state_file::Untouched;
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -140,8 +140,8 @@ mod tests {
         }
     }
 
-    fn refusal() -> LedgerError {
-        LedgerError::LeftAlone {
+    fn refusal() -> StateFileError {
+        StateFileError::LeftAlone {
             path: "/state".into(),
             reason: Untouched::NotAFile,
         }
@@ -151,19 +151,25 @@ mod tests {
     fn what_comes_in_while_the_disk_hangs_is_written_at_once() {
         let (disk, hangs) = mpsc::channel::<()>();
         let (told, written) = mpsc::channel();
-        let clerk = Clerk::over(Remembered::new(), move |sheet| {
+        let state_writer = StateWriter::over(Remembered::new(), move |sheet| {
             told.send(sheet).unwrap();
             let _ = hangs.recv();
             Ok(())
         })
         .unwrap();
-        clerk.write(1, vec![(address(1), owed())]);
+        state_writer.write(1, vec![(address(1), owed())]);
         assert_eq!(written.recv_timeout(PATIENCE).unwrap().len(), 1);
-        clerk.write(2, vec![(address(2), owed())]);
-        clerk.write(3, vec![(address(3), owed())]);
-        assert!(clerk.recorded().is_empty());
+        state_writer.write(2, vec![(address(2), owed())]);
+        state_writer.write(3, vec![(address(3), owed())]);
+        assert!(state_writer.recorded().is_empty());
         drop(disk);
-        let numbers = [(); 2].map(|()| clerk.recorded().recv_timeout(PATIENCE).unwrap().number);
+        let numbers = [(); 2].map(|()| {
+            state_writer
+                .recorded()
+                .recv_timeout(PATIENCE)
+                .unwrap()
+                .number
+        });
         assert_eq!(numbers, [1, 3]);
         let second = written.recv_timeout(PATIENCE).unwrap();
         let second: Vec<IpAddr> = second.into_iter().map(|(address, _)| address).collect();
@@ -173,14 +179,14 @@ mod tests {
     #[test]
     fn the_end_waits_for_the_last_sheet_but_not_for_a_disk_that_hangs() {
         let (disk, hangs) = mpsc::channel::<()>();
-        let clerk = Clerk::over(Remembered::new(), move |_| {
+        let state_writer = StateWriter::over(Remembered::new(), move |_| {
             let _ = hangs.recv();
             Ok(())
         })
         .unwrap();
-        clerk.write(1, vec![(address(1), owed())]);
+        state_writer.write(1, vec![(address(1), owed())]);
         let began = Instant::now();
-        clerk.finish(Duration::from_millis(20));
+        state_writer.finish(Duration::from_millis(20));
         assert!(began.elapsed() < PATIENCE);
         drop(disk);
     }
@@ -188,7 +194,7 @@ mod tests {
     #[test]
     fn what_could_not_be_written_is_told_and_tried_again() {
         let mut tries = 0;
-        let clerk = Clerk::over(Remembered::new(), move |_| {
+        let state_writer = StateWriter::over(Remembered::new(), move |_| {
             tries += 1;
             match tries {
                 1 => Err(refusal()),
@@ -196,39 +202,40 @@ mod tests {
             }
         })
         .unwrap();
-        clerk.write(1, vec![(address(1), owed())]);
-        let first = clerk.recorded().recv_timeout(PATIENCE).unwrap();
+        state_writer.write(1, vec![(address(1), owed())]);
+        let first = state_writer.recorded().recv_timeout(PATIENCE).unwrap();
         assert!(first.result.is_err());
-        let second = clerk.recorded().recv_timeout(PATIENCE).unwrap();
+        let second = state_writer.recorded().recv_timeout(PATIENCE).unwrap();
         assert!(second.result.is_ok());
     }
 
     #[test]
     fn a_panic_while_writing_is_an_error_and_what_it_kept_from_disk_is_tried_again() {
         let mut tries = 0;
-        let clerk = Clerk::over(Remembered::new(), move |_| {
+        let state_writer = StateWriter::over(Remembered::new(), move |_| {
             tries += 1;
             assert_ne!(tries, 1, "a test");
             Ok(())
         })
         .unwrap();
-        clerk.write(1, vec![(address(1), owed())]);
-        let first = clerk.recorded().recv_timeout(PATIENCE).unwrap();
-        assert!(matches!(first.result, Err(LedgerError::Defect)));
-        let second = clerk.recorded().recv_timeout(PATIENCE).unwrap();
+        state_writer.write(1, vec![(address(1), owed())]);
+        let first = state_writer.recorded().recv_timeout(PATIENCE).unwrap();
+        assert!(matches!(first.result, Err(StateFileError::Defect)));
+        let second = state_writer.recorded().recv_timeout(PATIENCE).unwrap();
         assert!(second.result.is_ok());
     }
 
     #[test]
-    fn a_ledger_is_on_disk_when_its_clerk_has_finished() {
-        let folder = std::env::temp_dir().join(format!("poolmon-clerk-{}", std::process::id()));
+    fn a_state_file_is_on_disk_when_its_state_writer_has_finished() {
+        let folder =
+            std::env::temp_dir().join(format!("poolmon-state_writer-{}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
         let path = folder.join("state.yml");
-        let clerk = Clerk::start(Ledger::open(&path).0).unwrap();
-        clerk.write(1, vec![(address(1), owed()), (address(2), owed())]);
-        clerk.write(2, vec![(address(2), Memory::default())]);
-        clerk.finish(PATIENCE);
-        let read: Vec<(IpAddr, Memory)> = Ledger::open(&path).0.entries().collect();
+        let state_writer = StateWriter::start(StateFile::open(&path).0).unwrap();
+        state_writer.write(1, vec![(address(1), owed()), (address(2), owed())]);
+        state_writer.write(2, vec![(address(2), Memory::default())]);
+        state_writer.finish(PATIENCE);
+        let read: Vec<(IpAddr, Memory)> = StateFile::open(&path).0.entries().collect();
         assert_eq!(read, [(address(1), owed())]);
         std::fs::remove_dir_all(&folder).unwrap();
     }

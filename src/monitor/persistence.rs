@@ -1,4 +1,4 @@
-//! Between the fleet and the state file: what has to outlive the process is written before the director
+//! Between the backends and the state file: what has to outlive the process is written before the director
 //! hears of it, and read again when a backend joins.
 
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Engine, Notice, Now, Output, Remembered};
 use crate::backend::Stamp;
-use crate::config::settings::Deeds;
+use crate::config::settings::Mode;
 use crate::monitor::policy::Memory;
 
 /// How long a command waits for the state file to be on disk, and how long the process waits at its end for the last
@@ -14,16 +14,16 @@ use crate::monitor::policy::Memory;
 pub(crate) const DISK_PATIENCE: Duration = Duration::from_millis(700);
 
 /// What the state file holds, or will hold once all is written.
-pub(super) struct StateFile {
+pub(super) struct Persistence {
     /// None of the memories is empty.
     remembered: Remembered,
     handed_over: u64,
     settled: u64,
 }
 
-impl StateFile {
-    pub(super) fn new(remembered: Remembered) -> StateFile {
-        StateFile {
+impl Persistence {
+    pub(super) fn new(remembered: Remembered) -> Persistence {
+        Persistence {
             remembered,
             handed_over: 0,
             settled: 0,
@@ -57,66 +57,67 @@ impl StateFile {
 impl Engine {
     /// What the state file holds of a backend that has just been listed.
     pub(super) fn recall(&mut self, address: IpAddr) {
-        let memory = self.state_file.of(address);
+        let memory = self.persistence.of(address);
         let Now { instant, second } = self.now;
-        self.fleet.on_remembered(address, memory, second, instant);
+        self.backends
+            .on_remembered(address, memory, second, instant);
     }
 
-    /// Has the state file brought to what the fleet remembers of the listed backends, and to what it will
+    /// Has the state file brought to what `Backends` remembers of the listed backends, and to what it will
     /// remember once the commands that were decided on are sent; backends that are not listed at present
     /// keep what is in it. Nothing is written where nothing changed.
     pub(super) fn remember(&mut self) {
-        if self.settings.deeds == Deeds::Told {
+        if self.settings.mode == Mode::DryRun {
             return;
         }
-        let members = self.fleet.members();
+        let members = self.backends.members();
         let memories = members.map(|(address, member)| {
             let once_sent = self.memory_once_sent(address);
             (address, once_sent.unwrap_or_else(|| member.memory()))
         });
         let differs =
-            |(address, memory): &(IpAddr, Memory)| self.state_file.of(*address) != *memory;
+            |(address, memory): &(IpAddr, Memory)| self.persistence.of(*address) != *memory;
         let entries: Vec<(IpAddr, Memory)> = memories.filter(differs).collect();
         if entries.is_empty() {
             return;
         }
         for (address, memory) in &entries {
-            self.state_file.set(*address, *memory);
+            self.persistence.set(*address, *memory);
         }
-        self.state_file.handed_over += 1;
+        self.persistence.handed_over += 1;
         self.put(Output::WriteState {
-            number: self.state_file.handed_over,
+            number: self.persistence.handed_over,
             entries,
         });
     }
 
     /// What cannot be written is kept in memory; the monitor acts all the same.
     pub(super) fn on_state_written(&mut self, number: u64, result: &Result<(), String>) {
-        self.state_file.settled = self.state_file.settled.max(number);
+        self.persistence.settled = self.persistence.settled.max(number);
         match result {
             Ok(()) => {
-                if self.notices.lower(&Notice::LedgerUnwritable) {
+                if self.notices.lower(&Notice::StateFileUnwritable) {
                     self.always("the state file can be written again".to_owned());
                 }
             }
             Err(cause) => {
                 let line = format!("{cause}; kept in memory, a restart may forget what is owed");
-                self.raise(Notice::LedgerUnwritable, line);
+                self.raise(Notice::StateFileUnwritable, line);
             }
         }
-        if self.state_file.is_done() && self.notices.lower(&Notice::LedgerSlow) {
-            self.always("the disk of the ledger answers again".to_owned());
+        if self.persistence.is_done() && self.notices.lower(&Notice::StateFileSlow) {
+            self.always("the disk of the state file answers again".to_owned());
         }
     }
 
     /// Whether what was decided on has to wait until it is on disk: not for long, and not at all while
     /// the disk keeps everybody waiting. The monitor acts all the same.
-    pub(super) fn waits_for_ledger(&mut self, since: Instant) -> bool {
-        if self.state_file.is_done() {
+    pub(super) fn waits_for_state_file(&mut self, since: Instant) -> bool {
+        if self.persistence.is_done() {
             return false;
         }
         let now = self.now.instant;
-        let hangs = self.notices.is_raised(&Notice::LedgerSlow);
+        let hangs = self.notices.is_raised(&Notice::StateFileSlow);
         if !hangs && now < since + DISK_PATIENCE {
             return true;
         }
@@ -124,7 +125,7 @@ impl Engine {
             "{}: its disk does not answer; kept in memory, a restart may forget what is owed",
             self.settings.files.state.display()
         );
-        self.raise(Notice::LedgerSlow, line);
+        self.raise(Notice::StateFileSlow, line);
         false
     }
 }
