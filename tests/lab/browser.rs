@@ -7,22 +7,20 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, sleep, JoinHandle};
 use std::time::Duration;
 
 use nix::sys::signal::{killpg, Signal};
 use nix::unistd::Pid;
 use serde_json::{json, Value};
 
+use super::acceptor::Acceptor;
 use super::patience::{show_on_failure, wait_for};
 use super::place::Place;
 use super::warden::{Ward, Warden};
 
 /// On a busy machine Chromium needs several seconds to start.
 const PATIENCE: Duration = Duration::from_secs(60);
-const GLANCE: Duration = Duration::from_millis(3);
 
 const ARGUMENTS: &[&str] = &[
     "--headless",
@@ -205,37 +203,26 @@ pub struct Site {
     url: String,
     page: Arc<Mutex<String>>,
     asked: Arc<Mutex<Vec<String>>>,
-    is_over: Arc<AtomicBool>,
-    serving: Option<JoinHandle<()>>,
+    _serving: Acceptor,
 }
 
 impl Site {
     pub fn start(address: Ipv4Addr) -> Site {
         let listener = TcpListener::bind((address, 0)).expect("a port is free");
-        listener.set_nonblocking(true).unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let page = Arc::new(Mutex::new(String::new()));
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let is_over = Arc::new(AtomicBool::new(false));
-        let (of_page, of_asked, told) = (page.clone(), asked.clone(), is_over.clone());
-        let serving = thread::spawn(move || {
-            while !told.load(Ordering::Relaxed) {
-                match listener.accept() {
-                    Ok((socket, _)) => {
-                        if let Some(line) = serve(socket, &of_page) {
-                            of_asked.lock().unwrap().push(line);
-                        }
-                    }
-                    Err(_) => sleep(GLANCE),
-                }
+        let (of_page, of_asked) = (page.clone(), asked.clone());
+        let _serving = Acceptor::tcp(listener, move |socket| {
+            if let Some(line) = serve(socket, &of_page) {
+                of_asked.lock().unwrap().push(line);
             }
         });
         Site {
             url,
             page,
             asked,
-            is_over,
-            serving: Some(serving),
+            _serving,
         }
     }
 
@@ -253,19 +240,9 @@ impl Site {
     }
 }
 
-impl Drop for Site {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        if let Some(serving) = self.serving.take() {
-            let _ = serving.join();
-        }
-    }
-}
-
 /// Answers one request; returns its first line, or nothing if none came: browsers open connections that
 /// they may not need.
 fn serve(mut socket: TcpStream, page: &Mutex<String>) -> Option<String> {
-    socket.set_nonblocking(false).ok()?;
     socket.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
     let mut request = Vec::new();
     let mut piece = [0; 4096];

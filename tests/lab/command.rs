@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::passwords;
+use super::slowness::stretched;
 
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
@@ -40,6 +41,7 @@ pub fn run(command: &mut Command, folder: &Path, limit: Duration) -> Ended {
         .stderr(output)
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let limit = stretched(limit);
     let end = Instant::now() + limit;
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {

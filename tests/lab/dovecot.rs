@@ -161,6 +161,7 @@ impl Dovecot {
             let _ = killpg(pid, Signal::SIGCONT);
             let end = Instant::now() + STOP_LIMIT;
             while Instant::now() < end && running.master.try_wait().unwrap().is_none() {
+                // Between two looks.
                 sleep(Duration::from_millis(10));
             }
         }
@@ -176,6 +177,7 @@ impl Dovecot {
             // The children may hold ports until they are gone.
             let end = Instant::now() + END_LIMIT;
             while Instant::now() < end && is_group_alive(pid) {
+                // Between two looks.
                 sleep(Duration::from_millis(5));
             }
         }

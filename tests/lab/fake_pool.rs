@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::fake_backend::{FakeBackend, Mood, IMAP};
-use super::fake_director::{FakeDirector, FakeHost};
+use super::fake_director::{Command, FakeDirector, FakeHost};
 use super::monitor::MonitorPlan;
 use super::patience::wait_until;
 use super::place::Place;
@@ -80,6 +80,26 @@ impl FakePool {
             let mut backends = self.backends.iter();
             backends.all(|backend| backend.connections() > 0)
         });
+    }
+
+    /// Waits until the backend has been visited so often more.
+    #[track_caller]
+    pub fn wait_for_more_visits(&self, backend: usize, count: usize) {
+        let before = self.backends[backend].connections();
+        let what = format!("{count} more visits of backend {backend}");
+        wait_until(&what, REACTION, || {
+            self.backends[backend].connections() >= before + count
+        });
+    }
+
+    /// Waits until what the director shows now has been read to its end so many times.
+    #[track_caller]
+    pub fn wait_for_readings(&self, count: usize) {
+        let begun = || self.director.count(Command::HostList);
+        let before = begun();
+        // One may be under way, and one more begins when the last is over.
+        let what = format!("{count} readings of the lists");
+        wait_until(&what, REACTION, || begun() > before + count);
     }
 
     /// What the director was told, each command with the backend's number in place of its address.

@@ -10,6 +10,7 @@
 // Several crates include the lab by path, and each uses another part of it.
 #![allow(dead_code)]
 
+pub mod acceptor;
 pub mod admin_socket;
 pub mod authority;
 pub mod browser;

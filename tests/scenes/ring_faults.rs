@@ -46,7 +46,10 @@ fn with_restore_own_a_backend_comes_up_though_the_director_of_its_monitor_was_ki
             wait_for_states(&ring, director, &states);
         }
         // The reply to the command may come a little later than the list.
-        sleep(Duration::from_secs(1));
+        wait_until("one of them to say so", REACTION, || {
+            let times = monitors.iter().map(times);
+            times.zip(&before).any(|(now, before)| now > *before)
+        });
         let owner = who_took_down(&monitors, &name, &before);
         // The other is silent for a moment, so that the new one lists for longer what it knows alone.
         let other = 1 - owner;
@@ -56,6 +59,7 @@ fn with_restore_own_a_backend_comes_up_though_the_director_of_its_monitor_was_ki
             let list = admin_socket::host_list(&ring.directors[owner].socket());
             list.map_or(false, |list| list[number].state == 'U')
         });
+        // The owner's monitor is to read that list, which nothing shows: it reads once a second.
         sleep(Duration::from_millis(2500));
         ring.directors[other].dovecot.thaw();
         ring.wait_until_synced();
@@ -128,7 +132,7 @@ fn users_are_moved_by_the_others_if_the_monitor_that_took_the_backend_down_is_go
         assert!(ring.directors[1].log_in(&session.user).is_ok());
     }
 
-    // Who is moved there once all lists have shown nobody is left alone.
+    // Who is moved there once all lists have shown nobody is left alone: lists are read once a second.
     sleep(Duration::from_secs(2));
     ring.directors[1].doveadm(&["move", &sessions[0].user, &name]);
     wait_until("the moved user", REACTION, || {
@@ -180,7 +184,9 @@ fn with_restore_any_a_monitor_that_restarts_keeps_the_hold() {
     ring.directors[1].doveadm(&["down", &name]);
     let down = Instant::now();
     wait_for_states(&ring, 0, "UDU");
-    sleep(Duration::from_secs(5));
+    hold_for("the hold", Duration::from_secs(5), || {
+        ring.directors[0].states() == "UDU"
+    });
     for (plan, monitor) in plans.iter().zip(&mut monitors) {
         monitor.stop(REACTION);
         *monitor = plan.start();

@@ -158,6 +158,7 @@ fn whoever_reads_it_in_a_loop_finds_it_whole_each_time() {
         for round in 0..6 {
             let mood = [Mood::Refusing, Mood::Healthy][round % 2];
             pool.backends[0].set(mood);
+            // The reader is to meet many files, whenever they come.
             thread::sleep(Duration::from_millis(900));
         }
         is_over.store(true, Ordering::Relaxed);
@@ -308,8 +309,9 @@ fn where_it_can_never_be_written_one_warning_says_what_to_do() {
     pool.wait_for_visits();
     pool.backends[0].set(Mood::Refusing);
     pool.wait_for_state(0, 'D');
-    thread::sleep(A_WHILE);
-    assert_eq!(monitor.lines_with(&["cannot be written"]).len(), 1);
+    hold_for("one line", A_WHILE, || {
+        monitor.lines_with(&["cannot be written"]).len() == 1
+    });
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
@@ -380,7 +382,8 @@ fn a_reload_moves_it_or_ends_it() {
     files.write_bare(&with("no"));
     monitor.signal(Signal::SIGHUP);
     wait_until("its end", REACTION, || !second.exists());
-    thread::sleep(A_WHILE);
-    assert!(!first.exists() && !second.exists());
+    hold_for("neither of them", A_WHILE, || {
+        !first.exists() && !second.exists()
+    });
     assert_eq!(monitor.errors(), [""; 0]);
 }

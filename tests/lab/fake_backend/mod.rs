@@ -8,11 +8,12 @@ mod talk;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::{self, sleep, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
+use super::acceptor::Acceptor;
 use super::passwords::marked;
 
 pub const IMAP: u16 = 1143;
@@ -25,8 +26,6 @@ pub const ANY_LINE: u16 = 1999;
 pub const SIEVE: u16 = 1419;
 /// Closed unless opened.
 pub const SUBMISSION: u16 = 1587;
-
-const GLANCE: Duration = Duration::from_millis(3);
 
 /// How a port behaves. A mood counts from the next step of every open connection on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +77,9 @@ struct Shared {
 }
 
 struct Port {
+    address: Ipv4Addr,
     shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
+    door: Mutex<Door>,
 }
 
 pub struct FakeBackend {
@@ -109,17 +109,18 @@ impl FakeBackend {
         FakeBackend::set_all(&[self], mood);
     }
 
-    /// For several backends at the same moment, as far as threads allow.
+    /// For several backends at the same moment, as far as that goes: a door takes some microseconds.
     pub fn set_all(backends: &[&FakeBackend], mood: Mood) {
-        for port in backends.iter().flat_map(|backend| &backend.ports) {
-            port.shared.set(mood);
-        }
-        settle();
+        let ports = || backends.iter().flat_map(|backend| &backend.ports);
+        ports().for_each(|port| port.shared.set(mood));
+        ports().for_each(|port| port.shut_unless_fit(mood));
+        ports().for_each(|port| port.have_door(mood));
     }
 
     pub fn set_port(&self, number: u16, mood: Mood) {
-        self.port(number).shared.set(mood);
-        settle();
+        let port = self.port(number);
+        port.shared.set(mood);
+        port.have_door(mood);
     }
 
     /// The only password that is accepted from now on.
@@ -157,11 +158,6 @@ impl Drop for FakeBackend {
             port.shared.state().is_over = true;
             port.shared.changed.notify_all();
         }
-        for port in &mut self.ports {
-            if let Some(acceptor) = port.acceptor.take() {
-                let _ = acceptor.join();
-            }
-        }
     }
 }
 
@@ -177,14 +173,30 @@ impl Port {
             }),
             changed: Condvar::new(),
         });
-        let socket = SocketAddr::from((address, port));
         // Bound here, so that the port is open when this function returns.
-        let door = Door::open(socket, Mood::Healthy);
-        let told = Arc::clone(&shared);
-        let acceptor = thread::spawn(move || accept(socket, door, &told));
+        let door = Mutex::new(Door::open(address, &shared, Mood::Healthy));
         Port {
+            address,
             shared,
-            acceptor: Some(acceptor),
+            door,
+        }
+    }
+
+    /// Nobody comes through a door that does not fit.
+    fn shut_unless_fit(&self, mood: Mood) {
+        match &*self.door.lock().unwrap() {
+            Door::Open(acceptor) if !is_open_in(mood) => acceptor.close(),
+            _ => {}
+        }
+    }
+
+    /// When this returns the door is as the mood has it.
+    fn have_door(&self, mood: Mood) {
+        let mut door = self.door.lock().unwrap();
+        if !door.fits(mood) {
+            // The old listener has to go before the new one can have the port.
+            drop(std::mem::replace(&mut *door, Door::Closed));
+            *door = Door::open(self.address, &self.shared, mood);
         }
     }
 }
@@ -209,28 +221,32 @@ impl Shared {
     }
 }
 
-/// The acceptors look every few milliseconds; a test is to go on with doors as the moods have them.
-fn settle() {
-    sleep(4 * GLANCE);
+fn is_open_in(mood: Mood) -> bool {
+    !matches!(mood, Mood::Refusing | Mood::BlackHole)
 }
 
 /// What stands at the port.
 enum Door {
-    Open(TcpListener),
+    Open(Acceptor),
     Closed,
     /// A listener that accepts nobody, and what fills its queue.
     Clogged(Vec<Socket>),
 }
 
 impl Door {
-    fn open(socket: SocketAddr, mood: Mood) -> Door {
+    fn open(address: Ipv4Addr, shared: &Arc<Shared>, mood: Mood) -> Door {
+        let socket = SocketAddr::from((address, shared.port));
         match mood {
             Mood::Refusing => Door::Closed,
             Mood::BlackHole => Door::clogged(socket),
             _ => {
                 let listener = TcpListener::bind(socket).expect("the port is free");
-                listener.set_nonblocking(true).unwrap();
-                Door::Open(listener)
+                let shared = Arc::clone(shared);
+                Door::Open(Acceptor::tcp(listener, move |stream| {
+                    shared.note(None);
+                    let shared = Arc::clone(&shared);
+                    thread::spawn(move || talk::serve(stream, &shared));
+                }))
             }
         }
     }
@@ -255,37 +271,7 @@ impl Door {
         match self {
             Door::Closed => mood == Mood::Refusing,
             Door::Clogged(_) => mood == Mood::BlackHole,
-            Door::Open(_) => !matches!(mood, Mood::Refusing | Mood::BlackHole),
-        }
-    }
-}
-
-fn accept(socket: SocketAddr, mut door: Door, shared: &Arc<Shared>) {
-    loop {
-        let mood = {
-            let state = shared.state();
-            if state.is_over {
-                return;
-            }
-            state.mood
-        };
-        if !door.fits(mood) {
-            // The old listener has to go before the new one can have the port.
-            drop(std::mem::replace(&mut door, Door::Closed));
-            door = Door::open(socket, mood);
-        }
-        let accepted = match &door {
-            Door::Open(listener) => listener.accept().ok(),
-            _ => None,
-        };
-        match accepted {
-            Some((stream, _)) => {
-                shared.note(None);
-                stream.set_nonblocking(false).unwrap();
-                let shared = Arc::clone(shared);
-                thread::spawn(move || talk::serve(stream, &shared));
-            }
-            None => sleep(GLANCE),
+            Door::Open(_) => is_open_in(mood),
         }
     }
 }

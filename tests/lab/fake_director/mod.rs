@@ -12,21 +12,19 @@ use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Shutdown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::{self, sleep, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::acceptor::Acceptor;
 use super::admin_socket::HostLine;
 
 pub use words::{
     Answer, Command, Deed, FakeHost, Greeting, ListShape, Record, ResetSupport, RingState, Version,
     WritePace,
 };
-
-/// How often the acceptor looks for a connection.
-const GLANCE: Duration = Duration::from_millis(3);
 
 /// A command, for one host or for any.
 type Subject = (Command, Option<IpAddr>);
@@ -65,14 +63,14 @@ impl State {
 pub struct FakeDirector {
     socket: PathBuf,
     shared: Arc<Mutex<State>>,
-    acceptor: Option<Acceptor>,
+    listening: Option<Listening>,
     /// What fills the backlog.
     clog: Vec<Socket>,
 }
 
-struct Acceptor {
-    stop: Arc<Mutex<bool>>,
-    thread: JoinHandle<()>,
+struct Listening {
+    gate: Arc<Gate>,
+    _acceptor: Acceptor,
 }
 
 impl FakeDirector {
@@ -96,7 +94,7 @@ impl FakeDirector {
                 connections: 0,
                 open: HashMap::new(),
             })),
-            acceptor: None,
+            listening: None,
             clog: Vec::new(),
         };
         director.listen();
@@ -120,6 +118,9 @@ impl FakeDirector {
 
     pub fn set_greeting(&self, greeting: Greeting) {
         self.state().greeting = greeting;
+        if let Some(listening) = &self.listening {
+            listening.gate.set(Passage::under(greeting));
+        }
     }
 
     pub fn set_pace(&self, pace: WritePace) {
@@ -282,9 +283,8 @@ impl FakeDirector {
 
     fn stop_accepting(&mut self) {
         self.clog.clear();
-        if let Some(acceptor) = self.acceptor.take() {
-            *acceptor.stop.lock().unwrap() = true;
-            acceptor.thread.join().expect("the acceptor does not panic");
+        if let Some(listening) = self.listening.take() {
+            listening.gate.set(Passage::Over);
         }
     }
 
@@ -293,12 +293,15 @@ impl FakeDirector {
         self.stop_accepting();
         let _ = std::fs::remove_file(&self.socket);
         let listener = UnixListener::bind(&self.socket).expect("the socket can be made");
-        listener.set_nonblocking(true).unwrap();
-        let stop = Arc::new(Mutex::new(false));
+        let gate = Arc::new(Gate::new(Passage::under(self.state().greeting)));
         let shared = Arc::clone(&self.shared);
-        let told = Arc::clone(&stop);
-        let thread = thread::spawn(move || accept(&listener, &shared, &told));
-        self.acceptor = Some(Acceptor { stop, thread });
+        let kept = Arc::clone(&gate);
+        let _acceptor = Acceptor::unix(listener, move |stream| {
+            if kept.is_passed() {
+                receive(stream, &shared);
+            }
+        });
+        self.listening = Some(Listening { gate, _acceptor });
     }
 
     /// Dies and comes back: every host `U` and never changed, no users.
@@ -346,26 +349,58 @@ impl Drop for FakeDirector {
     }
 }
 
-fn accept(listener: &UnixListener, shared: &Arc<Mutex<State>>, stop: &Mutex<bool>) {
-    while !*stop.lock().unwrap() {
-        let greeting = shared.lock().unwrap().greeting;
-        if greeting == Greeting::NotAccepted {
-            sleep(GLANCE);
-            continue;
+fn receive(stream: UnixStream, shared: &Arc<Mutex<State>>) {
+    let mut state = shared.lock().unwrap();
+    state.connections += 1;
+    let number = state.connections;
+    state.open.insert(number, stream.try_clone().unwrap());
+    drop(state);
+    let shared = Arc::clone(shared);
+    // Ends when its connection does; `stop` shuts down all of them.
+    thread::spawn(move || talk::serve(stream, number, &shared));
+}
+
+/// Whether who has been connected by the kernel is received.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Passage {
+    Free,
+    /// Neither received nor refused.
+    Waiting,
+    Over,
+}
+
+impl Passage {
+    fn under(greeting: Greeting) -> Passage {
+        match greeting {
+            Greeting::NotAccepted => Passage::Waiting,
+            _ => Passage::Free,
         }
-        match listener.accept() {
-            Ok((stream, _)) => {
-                stream.set_nonblocking(false).unwrap();
-                let mut state = shared.lock().unwrap();
-                state.connections += 1;
-                let number = state.connections;
-                state.open.insert(number, stream.try_clone().unwrap());
-                drop(state);
-                let shared = Arc::clone(shared);
-                // Ends when its connection does; `stop` shuts down all of them.
-                thread::spawn(move || talk::serve(stream, number, &shared));
-            }
-            Err(_) => sleep(GLANCE),
+    }
+}
+
+struct Gate {
+    passage: Mutex<Passage>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn new(passage: Passage) -> Gate {
+        Gate {
+            passage: Mutex::new(passage),
+            changed: Condvar::new(),
         }
+    }
+
+    fn set(&self, passage: Passage) {
+        *self.passage.lock().unwrap() = passage;
+        self.changed.notify_all();
+    }
+
+    /// Waits until it is known.
+    fn is_passed(&self) -> bool {
+        let is_waiting = |passage: &mut Passage| *passage == Passage::Waiting;
+        let passage = self.passage.lock().unwrap();
+        let passage = self.changed.wait_while(passage, is_waiting).unwrap();
+        *passage == Passage::Free
     }
 }

@@ -13,7 +13,7 @@ use crate::lab::fake_backend::Mood;
 use crate::lab::fake_director::{Answer, Command, Deed, FakeDirector, Greeting};
 use crate::lab::fake_pool::{FakePool, REACTION};
 use crate::lab::monitor::Monitor;
-use crate::lab::patience::{promised, wait_until};
+use crate::lab::patience::{hold_for, promised, wait_until};
 use crate::lab::tampering::HungDisk;
 
 const NOBODY: u32 = 65534;
@@ -33,7 +33,7 @@ fn check_alarm(
     let begins = Instant::now();
     happens(pool);
     let alarm = monitor.wait_for_line(&[" ERR ", OFF], REACTION);
-    assert!(begins.elapsed() < promised(Duration::from_secs(8)));
+    assert!(begins.elapsed() < promised(Duration::from_secs(7)));
     let socket = pool.director.socket();
     assert!(alarm.contains(socket.to_str().unwrap()), "{alarm}");
     for text in told {
@@ -64,10 +64,15 @@ fn a_director_that_comes_and_goes_is_one_alarm() {
     let monitor = pool.monitor().start();
     pool.wait_for_visits();
     for _ in 0..4 {
+        let before = pool.director.connections();
         pool.director.take_socket_away();
-        sleep(Duration::from_secs(3));
+        // Nothing shows that the monitor finds no socket there, but for the first time: it looks once a second.
+        sleep(Duration::from_millis(2500));
         pool.director.listen();
-        sleep(Duration::from_secs(3));
+        wait_until("the next connection", REACTION, || {
+            pool.director.connections() > before
+        });
+        pool.wait_for_readings(2);
     }
     monitor.wait_for_line(&[ON], REACTION);
     assert_eq!(monitor.lines_with(&[OFF]).len(), 1);
@@ -165,9 +170,7 @@ fn a_command_that_does_not_reach_the_director_is_no_line_of_its_own() {
     pool.backends[0].set(Mood::Refusing);
     let line = monitor.wait_for_line(&[" ERR ", OFF, "connection closed"], REACTION);
     assert!(line.contains("does -S"), "{line}");
-    std::thread::sleep(A_WHILE);
-    let errors = monitor.errors();
-    assert_eq!(errors.len(), 2, "{errors:#?}");
+    hold_for("two error lines", A_WHILE, || monitor.errors().len() == 2);
     pool.director.set_greeting(Greeting::Proper);
     let back = Instant::now();
     pool.wait_for_state(0, 'D');
@@ -200,8 +203,8 @@ fn a_director_that_is_only_restarted_is_no_alarm() {
     let pool = FakePool::start(2);
     let monitor = pool.monitor().start();
     pool.wait_for_visits();
-    // It is opened again at once, and without alarm, if it has stood for 10 s.
-    std::thread::sleep(Duration::from_secs(12));
+    // It is opened again at once, and without alarm, if it has stood for 10 s: that is all there is to wait for.
+    std::thread::sleep(Duration::from_millis(10_500));
     pool.director.close_connections();
     monitor.wait_for_line(&["connection closed", "connected again"], REACTION);
     assert_eq!(monitor.errors(), [""; 0]);

@@ -162,7 +162,7 @@ fn a_hung_backend_never_delays_another() {
     wait_until("a probe of the third", REACTION, || {
         pool.backends[2].connections() > 0
     });
-    std::thread::sleep(Duration::from_secs(6));
+    pool.wait_for_more_visits(2, 5);
     let mut times: Vec<Instant> = pool.backends[2]
         .visits()
         .iter()
@@ -172,7 +172,8 @@ fn a_hung_backend_never_delays_another() {
     times.push(Instant::now());
     for pair in times.windows(2) {
         let pause = pair[1] - pair[0];
-        assert!(pause < promised(Duration::from_secs(3)), "{pause:?}");
+        // An interval and a sixteenth, and what the probe takes.
+        assert!(pause < promised(Duration::from_millis(1500)), "{pause:?}");
     }
 }
 
@@ -185,7 +186,7 @@ fn a_new_backend_is_probed_at_once_and_a_removed_one_no_more() {
     pool.director.add(FakeHost::new(added));
     wait_until(
         "a probe of the new one",
-        promised(Duration::from_secs(3)),
+        promised(Duration::from_secs(2)),
         || pool.backends[2].connections() > 0,
     );
 
@@ -206,7 +207,7 @@ fn a_removed_backend_is_left_in_peace() {
     let address = pool.address(1);
     pool.director.remove(address);
     monitor.wait_for_line(&[&address.to_string(), "no longer listed"], REACTION);
-    // A probe that was under way may still end.
+    // A probe that was under way may still end, which nothing shows.
     std::thread::sleep(Duration::from_secs(1));
     let before = pool.backends[1].connections();
     hold_for("no visit", A_WHILE, || {

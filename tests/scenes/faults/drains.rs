@@ -166,8 +166,7 @@ fn a_drain_waits_for_the_ring() {
         pool.director.count(Command::HostResetUsers) > 0
     });
     pool.director.set_ring(RingState::Syncing);
-    // A reading or two later the monitor knows.
-    std::thread::sleep(Duration::from_secs(2));
+    pool.wait_for_readings(1);
     assert_no_more_changes(&pool, A_WHILE);
 
     pool.director

@@ -43,7 +43,7 @@ fn a_tag_that_others_take_down_whole_has_one_backend_up_again_at_once() {
     }
     wait_until(
         "one of them to be up",
-        promised(Duration::from_secs(4)),
+        promised(Duration::from_secs(3)),
         || pool.director.states().contains('U'),
     );
     assert_no_more_changes(&pool, A_WHILE);
@@ -84,13 +84,11 @@ fn with_restore_own_an_administrators_down_on_top_of_ours_is_left_alone() {
     pool.backends[0].set(Mood::Refusing);
     pool.wait_for_state(0, 'D');
     pool.wait_for_no_users(0);
-    // Up and down again by hand, seen as two states.
-    std::thread::sleep(Duration::from_millis(1100));
+    // Up and down again by hand, ten seconds later by the director's clock.
     pool.director.set_by_another(pool.address(0), 'U');
-    std::thread::sleep(Duration::from_millis(100));
     pool.director.set_by_another(pool.address(0), 'D');
     pool.director.edit(pool.address(0), |host| host.stamp += 10);
-    std::thread::sleep(Duration::from_secs(2));
+    pool.wait_for_readings(1);
     pool.backends[0].set(Mood::Healthy);
     assert_no_more_changes(&pool, A_WHILE);
     assert_eq!(pool.state_of(0), 'D');
@@ -139,7 +137,9 @@ fn two_monitors_that_see_differently_fall_silent() {
     pool.wait_for_state(1, 'D');
     pool.wait_for_state(2, 'D');
     one.wait_for_line(&[" ERR ", "another monitor"], REACTION);
-    std::thread::sleep(A_WHILE);
+    for backend in [1, 2] {
+        pool.wait_for_more_visits(backend, 3);
+    }
     assert_no_more_changes(&pool, A_WHILE);
     for backend in ["b1", "b2"] {
         let changes = pool.changes();

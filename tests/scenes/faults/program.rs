@@ -252,7 +252,6 @@ fn hup_reads_the_credentials_again_and_keeps_the_old_ones_if_the_file_is_bad() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     monitor.signal(Signal::SIGHUP);
     pool.backends[0].set_password("new");
-    std::thread::sleep(Duration::from_secs(2));
     // One backend takes the new password and stays up, the other only the old one.
     pool.wait_for_state(1, 'D');
     assert_eq!(pool.state_of(0), 'U');
