@@ -177,6 +177,28 @@ fn a_hung_backend_never_delays_another() {
     }
 }
 
+/// `make bench` measures it. Here the quickest of several counts, so that a busy machine has a chance.
+#[test]
+fn a_down_follows_its_last_failed_attempt_within_milliseconds() {
+    let pool = FakePool::start(7);
+    let _monitor = pool.monitor().start();
+    pool.wait_for_visits();
+    let taken = (0..6).map(|backend| {
+        pool.backends[backend].set(Mood::Closing);
+        pool.wait_for_state(backend, 'D');
+        pool.wait_for_no_users(backend);
+        let told = format!("HOST-DOWN {}", pool.address(backend));
+        let records = pool.director.records();
+        let down = records.iter().find(|record| record.line == told).unwrap();
+        let attempts = pool.backends[backend].visits();
+        let last = attempts.iter().rfind(|visit| visit.at < down.at).unwrap();
+        down.at - last.at
+    });
+    let taken: Vec<Duration> = taken.collect();
+    let quickest = taken.iter().min().unwrap();
+    assert!(*quickest < promised(Duration::from_millis(20)), "{taken:?}");
+}
+
 #[test]
 fn a_new_backend_is_probed_at_once_and_a_removed_one_no_more() {
     let mut pool = FakePool::start(2);

@@ -7,7 +7,7 @@ use super::installation::{project, text_of};
 
 const MAP: &str = "ARCHITECTURE.md";
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     let found = paths.map(|path| match path.is_dir() {
@@ -18,7 +18,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// What stands between back-quotes, in each line.
-fn quoted(text: &str) -> impl Iterator<Item = &str> {
+pub fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .flat_map(|line| line.split('`').skip(1).step_by(2))
 }

@@ -8,6 +8,8 @@ mod container_entry;
 mod debian_script;
 mod distribution;
 mod documents;
+mod habits;
+mod incumbents;
 mod install;
 pub mod installation;
 mod privileges;
