@@ -3,6 +3,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::day::Day;
@@ -79,6 +80,57 @@ struct Failure {
     report: String,
 }
 
+/// What several days came to.
+struct Survey {
+    /// How often each property was put to the test.
+    cases: Vec<usize>,
+    reached: Reached,
+    /// With the day's place among the seeds.
+    failures: Vec<(usize, Failure)>,
+}
+
+impl Survey {
+    fn new() -> Survey {
+        Survey {
+            cases: vec![0; properties::ALL.len()],
+            reached: Reached::default(),
+            failures: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, other: Survey) {
+        for (sum, cases) in self.cases.iter_mut().zip(other.cases) {
+            *sum += cases;
+        }
+        self.reached.add(&other.reached);
+        self.failures.extend(other.failures);
+    }
+}
+
+/// A thread for each processor takes every so many days one: no day knows of another.
+fn live_all(seeds: &[u64]) -> Survey {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut all = Survey::new();
+    thread::scope(|scope| {
+        let live_some = |first: usize| {
+            let mut survey = Survey::new();
+            for (place, seed) in seeds.iter().enumerate().skip(first).step_by(threads) {
+                let failure = judge(*seed, &mut survey.cases, &mut survey.reached);
+                survey.failures.extend(failure.map(|one| (place, one)));
+            }
+            survey
+        };
+        let started: Vec<_> = (0..threads)
+            .map(|first| scope.spawn(move || live_some(first)))
+            .collect();
+        for thread in started {
+            all.add(thread.join().expect("a day's panic is caught"));
+        }
+    });
+    all.failures.sort_by_key(|(place, _)| *place);
+    all
+}
+
 fn judge(seed: u64, cases: &mut [usize], reached: &mut Reached) -> Option<Failure> {
     let day = match std::panic::catch_unwind(|| Day::live(seed)) {
         Ok(day) => day,
@@ -118,12 +170,12 @@ fn the_properties_hold_over_random_days() {
             from_environment("POOLMON_FRESH_DAYS").unwrap_or(0),
         ),
     };
-    let mut cases = vec![0; properties::ALL.len()];
-    let mut reached = Reached::default();
-    let judged = seeds
-        .iter()
-        .filter_map(|seed| judge(*seed, &mut cases, &mut reached));
-    let failures: Vec<Failure> = judged.collect();
+    let Survey {
+        cases,
+        reached,
+        failures,
+    } = live_all(&seeds);
+    let failures: Vec<Failure> = failures.into_iter().map(|(_, failure)| failure).collect();
     let time = began.elapsed().as_secs_f64();
     println!(
         "{} days in {time:.1} s, {} broken",
