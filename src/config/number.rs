@@ -211,8 +211,11 @@ mod tests {
             "", "-", "+", ".", "ten", "1e2", "10s", "1 0", "--1", "1.2.3", "0x10", "1_0", "\u{661}",
         ] {
             for beyond in [Beyond::Nearest, Beyond::Refused] {
-                assert!(seconds(text, beyond).is_err(), "{text:?}");
-                assert!(count(text, 0..=9, beyond).is_err(), "{text:?}");
+                let expected = format!("seconds, at least 1, at most {LONGEST_SECONDS}");
+                assert_eq!(seconds(text, beyond).err(), Some(expected), "{text:?}");
+                let expected = "a number, at least 0, at most 9".to_owned();
+                let counted = count(text, 0..=9, beyond);
+                assert_eq!(counted.err(), Some(expected), "{text:?}");
             }
         }
     }

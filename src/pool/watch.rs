@@ -178,7 +178,8 @@ mod tests {
             .collect();
         assert_eq!(users, [1, 2, 3, 4]);
         director.join().unwrap();
-        assert!(read().is_err());
+        let closed = read().unwrap_err().to_string();
+        assert!(closed.contains("connection closed"), "{closed}");
         assert!(said.recv_timeout(PATIENCE).is_err(), "the thread has ended");
         fs::remove_file(&socket).unwrap();
     }

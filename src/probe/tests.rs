@@ -499,7 +499,10 @@ fn whoever_answers_for_dns_chooses_the_name_unless_one_is_configured() {
     let forged = rig_with(&authority, account(), named("impostor.example"));
     assert_eq!(attempt(&forged, &impostor, Security::Tls), Ok(Pass::Clean));
     // The address alone is asked for where DNS has no name: a forged one stands in the way.
-    assert!(attempt(&forged, &real, Security::Tls).is_err());
+    let refused = attempt(&forged, &real, Security::Tls).unwrap_err();
+    assert_eq!(refused.stage, crate::outcome::Stage::Tls, "{refused}");
+    let shown = refused.to_string();
+    assert!(shown.contains("impostor.example"), "{shown}");
     for (name, real_one_passes) in [("mail.example", false), ("127.0.0.1", true)] {
         let probing = probing(checked(Some(name), authority.certificate()));
         let names = Arc::new(Names::new(|_| named("impostor.example")));

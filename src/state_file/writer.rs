@@ -204,9 +204,10 @@ mod tests {
         .unwrap();
         state_writer.write(1, vec![(address(1), owed())]);
         let first = state_writer.recorded().recv_timeout(PATIENCE).unwrap();
-        assert!(first.result.is_err());
+        let told = first.result.map_err(|error| error.to_string());
+        assert_eq!(told, Err(refusal().to_string()));
         let second = state_writer.recorded().recv_timeout(PATIENCE).unwrap();
-        assert!(second.result.is_ok());
+        assert_eq!(second.result.map_err(|error| error.to_string()), Ok(()));
     }
 
     #[test]

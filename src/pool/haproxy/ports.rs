@@ -127,6 +127,7 @@ mod tests {
             ("imap:143 imap+tls:993".to_owned(), None)
         );
         let web = Watched::Proxies(vec!["web".to_owned()]);
-        assert!(found(ANSWER, &web).is_err());
+        let none = "HAProxy has no port of a mail protocol that each of its watched servers' addresses has";
+        assert_eq!(found(ANSWER, &web), Err(none.to_owned()));
     }
 }

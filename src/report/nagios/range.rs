@@ -189,7 +189,9 @@ mod tests {
             "", ":", "@", "@:", "x", "10:x", "20:10", "~", "1e3", "inf", "NaN", "nan:", "1:2:3",
             "10%:20", "10:20%", "%", "--1", "1.2.3", " 1", "~:~",
         ] {
-            assert!(Range::parse(text).is_err(), "{text}");
+            let expected =
+                "expected a range such as 3:, 10, ~:10, 10:20, @10:20, or 75%: for a share";
+            assert_eq!(Range::parse(text), Err(expected.to_owned()), "{text}");
         }
     }
 }

@@ -219,7 +219,12 @@ fn as_many_polls_fail_as_the_file_asks_for_before_a_backend_has_failed() {
         files.write(keys);
         let monitor = files.plan(&pool.place).start();
         pool.wait_for_visits();
-        // Counted first: a poll may come between.
+        // A poll under way would be counted as one before, and fail.
+        wait_until("the end of a poll", REACTION, || {
+            let visits = pool.backends[0].visits();
+            let last = visits.last().and_then(|visit| visit.line.as_deref());
+            last.map_or(false, |line| line.ends_with("LOGOUT"))
+        });
         let before = pool.backends[0].connections();
         pool.backends[0].set(Mood::Closing);
         let address = pool.address(0).to_string();

@@ -65,7 +65,7 @@ fn one_look_tells_by_its_exit_code_and_changes_nothing() {
     pool.director.stop();
     let ended = plan.run("--once", REACTION);
     assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
-    assert!(!ended.text.is_empty());
+    assert!(ended.text.contains("no such socket"), "{}", ended.text);
 }
 
 #[test]
@@ -263,18 +263,26 @@ fn bad_options_and_open_credentials_end_with_one() {
     let plan = pool.monitor().credentials(USER, PASSWORD);
     fs::set_permissions(plan.credentials_file(), fs::Permissions::from_mode(0o640)).unwrap();
     let bare = || pool.bare_monitor();
-    for (plan, words) in [
-        (plan, "-f"),
-        (bare(), "-f --no-such-option"),
-        (bare(), "-f -i 0"),
-        (bare(), "-f -c /nonexistent/credentials"),
-        (bare(), "-f -p IMAP:0"),
-        (bare(), "-f --flush=sideways"),
-        (bare(), "-f --max-moves=0"),
+    for (plan, words, told) in [
+        (
+            plan,
+            "-f",
+            "mode 0640 lets group or others in, expected 0600 or less",
+        ),
+        (bare(), "-f --no-such-option", "no-such-option"),
+        (bare(), "-f -i 0", "at least 1"),
+        (
+            bare(),
+            "-f -c /nonexistent/credentials",
+            "/nonexistent/credentials",
+        ),
+        (bare(), "-f -p IMAP:0", "IMAP:0"),
+        (bare(), "-f --flush=sideways", "\"sideways\": expected "),
+        (bare(), "-f --max-moves=0", "\"0\": expected "),
     ] {
         let ended = plan.run(words, REACTION);
         assert_eq!(ended.status.code(), Some(1), "{words}: {}", ended.text);
-        assert!(!ended.text.is_empty(), "{words}");
+        assert!(ended.text.contains(told), "{words}: {}", ended.text);
         assert!(!plan.lock.exists(), "{words}");
     }
     let ended = bare().run(&format!("--help -p IMAP:{IMAP}"), REACTION);
