@@ -3,6 +3,8 @@
 //! This file lists the rooms; ARCHITECTURE.md is their map. Public are those that the binary and the
 //! tests need, so that the compiler finds what nobody uses. Nothing else belongs here.
 
+#![deny(unsafe_code)]
+
 pub mod account;
 mod app;
 pub mod backend;

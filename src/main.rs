@@ -1,5 +1,7 @@
 //! The binary: its name and the arguments in, the exit code out.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use poolmon::program::Program;

@@ -1,9 +1,10 @@
-//! What the tests themselves keep to.
+//! What the sources and the tests themselves keep to.
 
 use std::fs;
+use std::path::PathBuf;
 
 use super::architecture::sources;
-use super::installation::project;
+use super::installation::{project, text_of};
 
 #[test]
 fn no_scene_sleeps_without_a_reason() {
@@ -24,4 +25,21 @@ fn no_scene_sleeps_without_a_reason() {
         }
     }
     assert!(sleeps > 10, "{sleeps} sleeps");
+}
+
+#[test]
+fn the_compiler_takes_no_unsafe_outside_the_daemon() {
+    assert!(text_of("src/lib.rs").contains("\n#![deny(unsafe_code)]\n"));
+    assert!(text_of("src/main.rs").contains("\n#![forbid(unsafe_code)]\n"));
+    let daemon = project("src/daemon");
+    let (inside, outside): (Vec<_>, Vec<_>) = sources(&project("src"))
+        .into_iter()
+        .partition(|file| file.starts_with(&daemon));
+    let is_exempt = |file: &PathBuf| {
+        fs::read_to_string(file)
+            .unwrap()
+            .contains("allow(unsafe_code)")
+    };
+    assert!(inside.iter().any(is_exempt));
+    assert_eq!(outside.into_iter().find(is_exempt), None);
 }
