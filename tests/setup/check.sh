@@ -60,7 +60,7 @@ promtool test rules "$project"/tests/data/prometheus/*.test.yml
 
 # Our own crate is optimised for the random days, and alone: they run no other code that takes time, and what the
 # other tests are built with need not be built again.
-for_days=(--config profile.test.package.poolmon.opt-level=2
+for_days=(--config 'profile.test.package.poolmon.opt-level="s"'
     --config profile.test.package.poolmon.debug-assertions=false)
 say "== building the tests"
 run_cargo test --no-run --lib --bins --test scenes
