@@ -15,6 +15,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::acceptor::Acceptor;
 use super::passwords::marked;
+use super::patience::wait_for;
 
 pub const IMAP: u16 = 1143;
 pub const POP3: u16 = 1110;
@@ -26,6 +27,8 @@ pub const ANY_LINE: u16 = 1999;
 pub const SIEVE: u16 = 1419;
 /// Closed unless opened.
 pub const SUBMISSION: u16 = 1587;
+
+const FREE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How a port behaves. A mood counts from the next step of every open connection on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,7 +243,10 @@ impl Door {
             Mood::Refusing => Door::Closed,
             Mood::BlackHole => Door::clogged(socket),
             _ => {
-                let listener = TcpListener::bind(socket).expect("the port is free");
+                // A program that another test starts at this moment may hold the old listener until it runs.
+                let listener = wait_for("the port to be free", FREE_LIMIT, || {
+                    TcpListener::bind(socket).ok()
+                });
                 let shared = Arc::clone(shared);
                 Door::Open(Acceptor::tcp(listener, move |stream| {
                     shared.note(None);
@@ -254,7 +260,9 @@ impl Door {
     fn clogged(socket: SocketAddr) -> Door {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         listener.set_reuse_address(true).unwrap();
-        listener.bind(&socket.into()).expect("the port is free");
+        wait_for("the port to be free", FREE_LIMIT, || {
+            listener.bind(&socket.into()).ok()
+        });
         listener.listen(0).unwrap();
         let mut sockets = vec![listener];
         // The queue holds one more than asked for; what is beyond is dropped without an answer.
