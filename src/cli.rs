@@ -12,14 +12,14 @@ use crate::config::chosen::Chosen;
 use crate::program::Program;
 use crate::quote::Quote;
 
-pub use crate::config::help::{help, version};
+pub use crate::config::help::{help, version, Extent};
 
 /// What the program is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     Run(Box<Order>),
     /// `help()` to standard output.
-    Help,
+    Help(Extent),
     /// `version()` to standard output.
     Version,
 }
@@ -43,7 +43,7 @@ pub enum Job {
 
 /// Printed below every error of the command line.
 pub fn hint(called: Program) -> String {
-    format!("try {called} --help")
+    format!("try {called} --help for the common options, or {called} --help-all for all")
 }
 
 /// Why a command line is refused. Its text names the option as the program knows it and quotes what was
@@ -106,8 +106,11 @@ fn command(given: Vec<Given>) -> Result<Command, CliError> {
     let (valued, flags): (Vec<&Given>, Vec<&Given>) =
         given.iter().partition(|given| given.value.is_some());
     take_all(&flags, &mut choices)?;
+    if choices.help_all.value {
+        return Ok(Command::Help(Extent::All));
+    }
     if choices.help.value {
-        return Ok(Command::Help);
+        return Ok(Command::Help(Extent::Common));
     }
     if choices.version.value {
         return Ok(Command::Version);

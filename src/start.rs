@@ -22,7 +22,7 @@ use nix::errno::Errno;
 
 use crate::app;
 use crate::check;
-use crate::cli::{self, Command, Job, Order};
+use crate::cli::{self, Command, Extent, Job, Order};
 use crate::config::settings::{LogTarget, Mode, RunMode, Settings};
 use crate::daemon::{
     self, ForkError, Identity, LockError, LockFile, PrivilegeError, Signal, SignalWatch,
@@ -65,7 +65,7 @@ pub fn main(called: Program, mut arguments: Vec<OsString>) -> ExitCode {
     }
     let mut is_to_watch = false;
     let (result, codes) = match cli::parse(arguments) {
-        Ok(Command::Help) => (show(&help(called)), Codes::Poolmons),
+        Ok(Command::Help(extent)) => (show(&help(called, extent)), Codes::Poolmons),
         Ok(Command::Version) => (show(&cli::version()), Codes::Poolmons),
         Ok(Command::Run(order)) => {
             is_to_watch = order.job == Job::Watch;
@@ -85,12 +85,13 @@ pub fn main(called: Program, mut arguments: Vec<OsString>) -> ExitCode {
     })
 }
 
-/// Called dovemon there are no words.
-fn help(called: Program) -> String {
-    match called == Program::Poolmon {
-        true => cli::help(called) + &app::help(),
-        false => cli::help(called),
-    }
+/// Called as dovemon, the program has no words.
+fn help(called: Program, extent: Extent) -> String {
+    let words = match called {
+        Program::Poolmon => app::help(),
+        _ => String::new(),
+    };
+    cli::help(called, extent, &words)
 }
 
 /// `systemctl status` shows it then.

@@ -88,7 +88,7 @@ _poolmon() {
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
             -n --dry-run --config --accounts --write-missing-config --check-config --once
             -f --foreground -k --lockfile -l --logfile --state-file --status-file --metrics-file
-            --html-file --record --user --group -d --debug -h --help --version"
+            --html-file --record --user --group -d --debug -h --help --help-all --version"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -35,7 +35,7 @@ use rendering::{Attempts, Checked, Verdict};
 
 pub(super) const WORD: Word = Word {
     name: "check",
-    help: "try each backend once, now, and tell every step; changes nothing",
+    help: "try each backend once, now, and show every step; changes nothing",
     run,
 };
 
@@ -91,7 +91,7 @@ fn check(arguments: Vec<OsString>) -> Result<ExitCode, String> {
     let told = |cause: &dyn std::fmt::Display| format!("{cause}\ntry poolmon check --help");
     let (command, operands) = cli::parse_with_operands(arguments).map_err(|cause| told(&cause))?;
     let order = match command {
-        Command::Help => return show(HELP),
+        Command::Help(_) => return show(HELP),
         Command::Version => return show(&cli::version()),
         Command::Run(order) => order,
     };

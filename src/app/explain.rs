@@ -15,7 +15,7 @@ use crate::report::explain::{find, unknown, Trial, View};
 
 pub(crate) const WORD: Word = Word {
     name: "explain",
-    help: "says why a backend is up or down, and what comes next",
+    help: "why one backend is up or down, and what comes next",
     run,
 };
 

@@ -45,13 +45,13 @@ fn print(text: &[u8]) -> io::Result<()> {
     }
 }
 
-/// What `--help` says of them, behind the options.
+/// What `--help` says of them.
 pub(crate) fn help() -> String {
     let rows = WORDS
         .iter()
-        .map(|word| format!("    {:<12}{}\n", word.name, word.help));
+        .map(|word| format!("  {:<9}{}\n", word.name, word.help));
     format!(
-        "\nWords, as the first argument (poolmon WORD --help says more):\n{}",
+        "Commands, as the first argument (poolmon COMMAND --help says more):\n{}",
         rows.collect::<String>()
     )
 }
@@ -86,6 +86,6 @@ mod tests {
                 .find(|line| line.trim_start().starts_with(word.name));
             assert!(line.unwrap().ends_with(word.help), "{help}");
         }
-        assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+        assert!(help.lines().all(|line| line.len() <= 80), "{help}");
     }
 }

@@ -26,7 +26,7 @@ use crate::report::document::{document, Document, Writer};
 
 pub(super) const WORD: Word = Word {
     name: "replay",
-    help: "tells a recording to the rules again, or to other rules, and compares the changes",
+    help: "what other settings would have done with a recording (--record)",
     run,
 };
 
@@ -77,7 +77,7 @@ fn answer(arguments: Vec<OsString>) -> Result<(String, u8), String> {
     let (command, operands) = cli::parse_with_operands(arguments).map_err(hinted)?;
     let choices = match command {
         Command::Run(order) => order.choices,
-        Command::Help => return Ok((HELP.to_owned(), 0)),
+        Command::Help(_) => return Ok((HELP.to_owned(), 0)),
         Command::Version => return Ok((cli::version(), 0)),
     };
     let path = match &operands[..] {

@@ -27,7 +27,7 @@ use options::{Asked, Choices, Shape};
 
 pub(super) const WORD: Word = Word {
     name: "status",
-    help: "the backends in a table, the worst first, with the causes, from the status file",
+    help: "a table of all backends, the worst first, with the causes",
     run,
 };
 

@@ -382,9 +382,15 @@ fn what_cannot_be_meant_is_refused_with_option_value_and_expectation() {
 #[test]
 fn help_and_version_need_nothing_else_to_be_right() {
     for (words, expected) in [
-        (&["-h"][..], Command::Help),
-        (&["-?"], Command::Help),
-        (&["--help", "-i0", "--version"], Command::Help),
+        (&["-h"][..], Command::Help(Extent::Common)),
+        (&["-?"], Command::Help(Extent::Common)),
+        (&["--h"], Command::Help(Extent::Common)),
+        (
+            &["--help", "-i0", "--version"],
+            Command::Help(Extent::Common),
+        ),
+        (&["--help-all"], Command::Help(Extent::All)),
+        (&["--help-", "-h", "-i0"], Command::Help(Extent::All)),
         (&["--version", "-p0"], Command::Version),
         (&["x", "--ver"], Command::Version),
     ] {

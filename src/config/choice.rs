@@ -17,6 +17,9 @@ pub struct Choice {
     pub kind: Kind,
     /// One sentence for people, without its capital and its full stop.
     pub help: &'static str,
+    /// The same in a few words, for a common option: `--help` shows it. An option without it stands in
+    /// `--help-all` alone.
+    pub brief: Option<&'static str>,
     /// What the key is for, where the choice is not quite the same in the file.
     help_in_file: Option<&'static str>,
     /// The option of another row that comes nearest to the key, where this row has none.
@@ -164,6 +167,7 @@ pub(super) const fn choice(kind: Kind) -> Choice {
         key: None,
         kind,
         help: "",
+        brief: None,
         help_in_file: None,
         nearest_option: None,
     }
@@ -227,6 +231,12 @@ impl Choice {
     /// One sentence for people.
     pub(super) const fn help(mut self, help: &'static str) -> Choice {
         self.help = help;
+        self
+    }
+
+    /// This option is a common one, and this is its line in `--help`.
+    pub(super) const fn common(mut self, brief: &'static str) -> Choice {
+        self.brief = Some(brief);
         self
     }
 

@@ -123,6 +123,7 @@ chosen! {
     user: String,
     group: String,
     help: bool,
+    help_all: bool,
     version: bool,
 }
 

@@ -68,67 +68,73 @@ pub static CHOICES: &[Choice] = &[
         .added_key("pool", Value("director"))
         .help("what the backends stand behind: a Dovecot director, or HAProxy")
         .help_in_file("what the backends stand behind: director for a Dovecot director, haproxy \
-                       for HAProxy; then without further keys interval is 2 and restore is own"),
+                       for HAProxy; with haproxy, interval is 2 unless it is set, and restore is \
+                       own"),
     choice(Path(|to| &mut to.director_admin_socket))
         .option("socket", "S", Text("PATH"), Value("/var/run/dovecot/director-admin"))
         .key("director_admin_socket", Value("/var/run/dovecot/director-admin"))
+        .common("the director's admin socket")
         .help("the director's admin socket, or with --pool=haproxy HAProxy's stats socket \
                (there /run/haproxy/admin.sock if not given)")
         .help_in_file("the director's admin socket, or with pool: haproxy HAProxy's stats socket \
                        (there /run/haproxy/admin.sock if not given)"),
     choice(Word(values::PROXIES, |to, text, by| to.haproxy_proxies.read(text, values::proxies, by)))
-        .added_option("haproxy-proxies", Text("NAME,..."), Made("all with a server at a checked port"))
+        .added_option("haproxy-proxies", Text("NAME,..."), Made("all that have a server at a checked port"))
         .added_key("haproxy_proxies", NONE)
-        .help("which sections listen or backend of HAProxy are watched, by their names")
-        .help_in_file("which sections listen or backend of HAProxy are watched, by their names \
-                       parted by commas; without it all with a server at a checked port"),
+        .help("names of the HAProxy sections (listen or backend) to watch")
+        .help_in_file("names of the HAProxy sections (listen or backend) to watch, separated by \
+                       commas; without it, all that have a server at a checked port"),
     choice(Services(Security::Plain, |to| &mut to.port))
         .option("port", "p", Text("[PROTO:]PORT"), Made("110 and 143 if neither -p nor -s is given"))
-        .help("check this port without TLS from the start; may be repeated. PROTO is IMAP, POP3, \
-               LMTP, SIEVE or SUBMISSION; without it 143 and 993 are IMAP, 110 and 995 POP3, 24 \
-               LMTP, and any other port has to send a line"),
+        .common("check this port, such as IMAP:143; may be repeated")
+        .help("check this port, starting in plain text (STARTTLS may follow, see --starttls); may \
+               be repeated. PROTO is IMAP, POP3, LMTP, SIEVE or SUBMISSION; without it 143 and 993 \
+               are IMAP, 110 and 995 POP3, 24 LMTP, and any other port has to send a line"),
     choice(Services(Security::Tls, |to| &mut to.ssl))
         .option("ssl", "s", Text("[PROTO:]PORT"), NONE)
-        .help("check this port with TLS from the start; may be repeated"),
+        .common("the same with TLS from the start, such as IMAP:993")
+        .help("check this port, with TLS from the start; may be repeated"),
 
     // How often.
     choice(Seconds(|to| &mut to.interval))
         .option("interval", "i", Integer("SECONDS"), Value("30"))
         .key("interval", Value("10"))
-        .help("pause between two checks of a backend (2 with --pool=haproxy if not given)")
-        .help_in_file("from the start of a poll to the start of the next"),
+        .common("seconds between two checks")
+        .help("seconds between two checks of a backend (with --pool=haproxy 2 if not given)")
+        .help_in_file("seconds from the start of one poll to the start of the next"),
     choice(Limit(|to| &mut to.timeout))
         .option("timeout", "t", Integer("SECONDS"), Value("5"))
         .key("timeout", Value("3"))
-        .help("how long one attempt on one port may take")
-        .help_in_file("how long a poll may take; after each failed poll in a row so much more; \
-                       with 0 as long as a rapid poll"),
+        .common("seconds for one attempt on one port")
+        .help("seconds that one attempt on one port may take")
+        .help_in_file("seconds that a poll may take; after each failed poll of a port its limit \
+                       grows by this much; 0 means as long as a rapid poll"),
     choice(Count(0, MOST_ROUNDS, |to| &mut to.retry_count))
         .key("retry_count", Value("3"))
-        .help("failed polls of a protocol in a row before its rapid round; with 0, the first one \
-               means failed"),
+        .help("how many polls of a protocol have to fail in a row before its rapid round; with 0, \
+               the first failed poll means failed"),
     choice(Count(0, MOST_ROUNDS, |to| &mut to.rapid_rounds))
         .key("rapid_rounds", Value("10"))
-        .help("polls without a pause in a rapid round; with 0, retry_count failures mean failed"),
+        .help("how many polls a rapid round has, without a pause between them; with 0 there is no \
+               rapid round, and retry_count failures mean failed"),
     choice(Count(1, MOST_ROUNDS, |to| &mut to.rapid_fails_needed))
         .key("rapid_fails_needed", Value("7"))
-        .help("failed polls of a rapid round that mean failed"),
+        .help("how many polls of a rapid round have to fail before the protocol has failed"),
     choice(Seconds(|to| &mut to.rapidpoll_timeout))
         .key("rapidpoll_timeout", Value("2"))
-        .help("how long a poll of a rapid round may take; one that takes longer means failed"),
+        .help("seconds that a poll of a rapid round may take; one that takes longer means failed"),
     choice(Count(0, MOST_RETRIES, |to| &mut to.retries))
         .added_option("retries", Integer("N"), Value("4"))
         .added_key("retries", Value("4"))
-        .help("further attempts before a port has failed for good; 0 for none")
-        .help_in_file("in place of rapid rounds: further attempts before a port has failed for \
-                       good"),
+        .help("how often a port is tried again before it has failed; 0 for never")
+        .help_in_file("instead of rapid rounds: how often a port is tried again before it has \
+                       failed"),
     choice(Delay(|to| &mut to.retry_delay))
         .added_option("retry-delay", Text("SECONDS"), Value("3"))
         .added_key("retry_delay", Value("3"))
-        .help("pause before the first further attempt, such as 0.5; a sixth of it before the \
-               others")
-        .help_in_file("with retries: pause before the first further attempt; a sixth of it before \
-                       the others"),
+        .help("seconds before the first retry; later retries wait one sixth of that")
+        .help_in_file("with retries: seconds before the first retry; later retries wait one sixth \
+                       of that"),
     choice(Count(1, MOST_ROUNDS, |to| &mut to.rise))
         .added_option("rise", Integer("N"), Value("1"))
         .added_key("rise", Value("1"))
@@ -150,7 +156,7 @@ pub static CHOICES: &[Choice] = &[
     choice(Port(|to| &mut to.imap_port))
         .key("imap_port", Value("143"))
         .nearly("port")
-        .help("the port without TLS from the start"),
+        .help("the port that starts in plain text (STARTTLS may follow, see starttls)"),
     choice(Port(|to| &mut to.imaps_port))
         .key("imaps_port", Value("993"))
         .nearly("ssl")
@@ -178,7 +184,7 @@ pub static CHOICES: &[Choice] = &[
     choice(Port(|to| &mut to.pop3_port))
         .key("pop3_port", Value("110"))
         .nearly("port")
-        .help("the port without TLS from the start"),
+        .help("the port that starts in plain text (STARTTLS may follow, see starttls)"),
     choice(Port(|to| &mut to.pop3s_port))
         .key("pop3s_port", Value("995"))
         .nearly("ssl")
@@ -207,15 +213,15 @@ pub static CHOICES: &[Choice] = &[
     choice(Address(|to| &mut to.lmtp_from))
         .option("lmtp-from", "", Text("ADDRESS"), Made("the empty sender"))
         .added_key("lmtp_from", NONE)
-        .help("the sender an LMTP check names"),
+        .help("the sender (MAIL FROM) of an LMTP check"),
     choice(Address(|to| &mut to.lmtp_to))
         .option("lmtp-to", "", Text("ADDRESS"), NONE)
         .added_key("lmtp_to", NONE)
-        .help("the recipient an LMTP check asks for; no mail is sent unless a delivery is to be \
-               checked"),
+        .help("the recipient (RCPT TO) of an LMTP check; no mail is sent unless a delivery is \
+               checked, too"),
     choice(Word(values::DEEP_PROBE, |to, text, by| to.deep_probe.read(text, values::deep_probe, by)))
         .added_key("deep_probe", Value("no"))
-        .help("deliver a message to the LMTP port, find it by this protocol, delete it"),
+        .help("deliver a message over LMTP, find it by this protocol, and delete it"),
     choice(Truth(|to| &mut to.poll_sieve))
         .added_key("poll_sieve", Value("False"))
         .nearly("port")
@@ -223,7 +229,8 @@ pub static CHOICES: &[Choice] = &[
     choice(Port(|to| &mut to.sieve_port))
         .added_key("sieve_port", Value("4190"))
         .nearly("port")
-        .help("ManageSieve's port, without TLS from the start"),
+        .help("ManageSieve's port, which starts in plain text (STARTTLS may follow, see \
+               starttls)"),
     choice(Truth(|to| &mut to.poll_submission))
         .added_key("poll_submission", Value("False"))
         .nearly("port")
@@ -235,7 +242,7 @@ pub static CHOICES: &[Choice] = &[
     choice(Port(|to| &mut to.submission_port))
         .added_key("submission_port", Value("587"))
         .nearly("port")
-        .help("the port without TLS from the start"),
+        .help("the port that starts in plain text (STARTTLS may follow, see starttls)"),
     choice(Port(|to| &mut to.submissions_port))
         .added_key("submissions_port", Value("465"))
         .nearly("ssl")
@@ -249,16 +256,16 @@ pub static CHOICES: &[Choice] = &[
     choice(Word(values::STARTTLS, |to, text, by| to.starttls.read(text, values::starttls, by)))
         .added_option("starttls", Text("auto|require|no"), Value("auto"))
         .added_key("starttls", Value("auto"))
-        .help("when a port without TLS from the start turns to TLS (STARTTLS, STLS) before a \
-               password or a recipient is sent: auto where the server offers it, require always, \
-               no never"),
+        .help("when a connection that starts in plain text changes to TLS (STARTTLS, or STLS for \
+               POP3) before a password or a recipient is sent: auto if the server offers it, \
+               require always, no never"),
     choice(Word(values::PROXY_PROTOCOL, |to, text, by| {
         to.proxy_protocol.read(text, values::proxy_protocol, by)
     }))
         .added_option("proxy-protocol", Text("v1|v2|no"), Value("no"))
         .added_key("proxy_protocol", Value("no"))
-        .help("begin each connection with a header of the PROXY protocol, for backends whose ports \
-               expect a proxy (haproxy = yes in Dovecot): of version 1 (v1) or 2 (v2)"),
+        .help("begin each connection with a header of the PROXY protocol, version 1 (v1) or 2 \
+               (v2), for backends whose ports expect a proxy (haproxy = yes in Dovecot)"),
     choice(Truth(|to| &mut to.require_tls))
         .added_option("require-tls", Nothing, NONE)
         .added_key("require_tls", Value("False"))
@@ -267,26 +274,31 @@ pub static CHOICES: &[Choice] = &[
     choice(Truth(|to| &mut to.ssl_verify))
         .option("ssl-verify", "v", Integer("0|1"), Value("1"))
         .added_key("ssl_verify", NONE)
+        .common("0: do not check certificates")
         .help("check a server's certificate and the name in it; 0 turns this off")
-        .help_in_file("check a server's certificate and the name in it; empty for no, as in \
-                       dovemon, unless tls_name, ca_file, starttls: require or require_tls asks \
-                       for it"),
+        .help_in_file("check a server's certificate and the name in it; empty means no, as in \
+                       dovemon, unless tls_name, ca_file, starttls: require or require_tls is \
+                       set"),
     choice(OptionalName(|to| &mut to.tls_name))
-        .added_option("tls-name", Text("NAME"), Made("the name that DNS gives for the backend's address"))
+        .added_option("tls-name", Text("NAME"), Made("the name that reverse DNS (PTR) gives for the backend's address"))
         .added_key("tls_name", NONE)
-        .help("the name every backend's certificate has to bear")
-        .help_in_file("the name every backend's certificate has to bear; empty for the one that \
-                       DNS gives"),
+        .common("the name that every certificate must have")
+        .help("the name that every backend's certificate must have")
+        .help_in_file("the name that every backend's certificate must have; empty for the name \
+                       that reverse DNS (PTR) gives for the backend's address"),
     choice(OptionalPath(|to| &mut to.ca_file))
         .added_option("ca-file", Text("PATH"), NONE)
         .added_key("ca_file", NONE)
-        .help("certificates (PEM) to trust beside the system's"),
+        .common("trust the certificates in this file, too")
+        .help("file of certificates (PEM) to trust in addition to the system's"),
     choice(Truth(|to| &mut to.poll_unknown_backends))
         .key("poll_unknown_backends", Value("True"))
-        .help("poll backends that the accounts file does not name; if not, leave them as they are"),
+        .help("poll backends that the accounts file does not name; with False they are left as \
+               they are"),
     choice(OptionalPath(|to| &mut to.credfile))
         .option("credfile", "c", Text("PATH"), NONE)
         .added_key("credfile", NONE)
+        .common("log in: user on line 1, password on line 2")
         .help("log in with the user name on line 1 and the password on line 2 of this file, which \
                only its owner may read")
         .help_in_file("user name and password on two lines, for backends that the accounts file \
@@ -300,60 +312,65 @@ pub static CHOICES: &[Choice] = &[
     choice(Word(values::FLUSH, |to, text, by| to.flush.read(text, values::flush, by)))
         .added_option("flush", Text("move|drop|none"), Value("move"))
         .added_key("flush", Value("move"))
-        .help("what happens to the users of a backend that is taken down: move kicks them, so \
-               that they connect elsewhere; drop only forgets where they are (HOST-FLUSH, \
-               poolmon's way); none leaves them"),
+        .help("what happens to the users of a backend that is taken down: move kicks them, so that \
+               they connect elsewhere; drop only makes the director forget where they are \
+               (HOST-FLUSH, as the Perl poolmon did); none leaves them"),
     choice(Word(values::MAX_MOVES, |to, text, by| to.max_moves.read(text, values::max_moves, by)))
         .added_option("max-moves", Text("N|all"), Value("all"))
         .added_key("max_moves", Value("all"))
-        .help("how many users are moved at a time, where flush is move"),
+        .help("how many users are moved at a time, if flush is move"),
     choice(Delay(|to| &mut to.down_delay))
         .added_option("down-delay", Text("SECONDS"), Value("0"))
-        .help("how long a backend must have been failed before it is taken down"),
+        .help("seconds that a backend must have been failed before it is taken down"),
     choice(Truth(|to| &mut to.use_delayed_down))
         .key("use_delayed_down", Value("False"))
         .nearly("down-delay")
-        .help("wait before a failed backend is taken down"),
+        .help("wait delayed_down_delay before a failed backend is taken down"),
     choice(Delay(|to| &mut to.delayed_down_delay))
         .key("delayed_down_delay", Value("120"))
         .nearly("down-delay")
-        .help("how long it must have been failed"),
+        .help("seconds that a backend must have been failed before it is taken down"),
     choice(Count(0, u32::MAX, |to| &mut to.delayed_down_limit))
         .key("delayed_down_limit", Value("2"))
-        .help("if more than these wait or are down, it is only logged"),
+        .help("if more backends than this are down or wait to be taken down, a failed one is not \
+               taken down, only logged"),
     choice(Word(values::RESTORE, |to, text, by| to.restore.read(text, values::restore, by)))
         .added_option("restore", Text("any|own"), Value("any"))
         .added_key("restore", Value("own"))
-        .help("which down backends are brought up again: any that is healthy (poolmon's way), or \
-               own, only those that this monitor took down itself; with --pool=haproxy always own")
-        .help_in_file("which down backends are brought up again: any that is healthy (poolmon's \
-                       way), or own, only those that this monitor took down itself; with pool: \
-                       haproxy always own"),
+        .common("any: bring up all that is healthy; own: only what this monitor took down")
+        .help("which down backends are brought up again: any that is healthy (as the Perl poolmon \
+               did), or own, only those that this monitor took down itself; with --pool=haproxy \
+               always own")
+        .help_in_file("which down backends are brought up again: any that is healthy (as the Perl \
+                       poolmon did), or own, only those that this monitor took down itself; with \
+                       pool: haproxy always own"),
     choice(Word(values::BRAKE, |to, text, by| to.max_down.read(text, values::brake, by)))
         .added_option("max-down", Text("N|P%|refuge|all"), Value("refuge"))
         .added_key("max_down", Value("refuge"))
-        .help("how many backends of a tag may be down, as a number or a share of its vhost count; \
-               refuge: as many as leave one that passes; all takes even the last one down \
-               (poolmon's way)"),
+        .help("how many backends of a tag may be down: a number, or a share of its vhost count \
+               such as 50%; refuge: all but one that is up and passes; all: even the last one (as \
+               the Perl poolmon did)"),
     choice(Seconds(|to| &mut to.hold))
-        .added_option("hold", Integer("SECONDS"), Made("60, or ten intervals if longer"))
+        .added_option("hold", Integer("SECONDS"), Made("60 or ten intervals, whichever is longer"))
         .added_key("hold", Made("100"))
-        .help("how long a backend that somebody else takes down, though it is healthy here, is \
-               left so at first; doubled each time, up to an hour"),
+        .help("seconds to wait before a backend that is healthy here, and that somebody else took \
+               down, is brought up; doubled each time, up to an hour"),
     choice(OptionalPath(|to| &mut to.beupdatescript))
         .added_option("on-change", Text("PATH"), NONE)
         .key("beupdatescript", NONE)
-        .help("run this program, without a shell, as PATH down|up ADDRESS each time that this \
-               monitor has taken a backend down or brought it up")
-        .help_in_file("run as SCRIPT down|up ADDRESS at each change"),
+        .help("run this program as PATH down|up ADDRESS, without a shell, each time this monitor \
+               has taken a backend down or brought it up")
+        .help_in_file("program to run as SCRIPT down|up ADDRESS after each change"),
     choice(Truth(|to| &mut to.dry_run))
         .option("dry-run", "n", Nothing, NONE)
-        .help("log what would be done, change nothing"),
+        .common("log what would be done; change nothing")
+        .help("log what would be done; change nothing"),
 
     // How to run.
     choice(Path(|to| &mut to.config))
         .added_option("config", Text("PATH"), NONE)
-        .help("read dovemon's configuration from this file; options given beside it count more. \
+        .common("read dovemon's configuration")
+        .help("read dovemon's configuration from this file; command-line options override it. \
                Called as dovemon, the default is /etc/dovecot/dovemon.config.yml"),
     choice(Path(|to| &mut to.accounts))
         .added_option("accounts", Text("PATH"), NONE)
@@ -364,17 +381,21 @@ pub static CHOICES: &[Choice] = &[
         .help("write the defaults to the configuration file if there is none, and go on"),
     choice(Truth(|to| &mut to.check_config))
         .added_option("check-config", Nothing, NONE)
+        .common("print what would be checked; connect to nothing")
         .help("say what would be checked, how and how often, and end"),
     choice(Truth(|to| &mut to.once))
         .added_option("once", Nothing, NONE)
+        .common("check all backends once and print the result")
         .help("check every backend once, print the result, change nothing"),
     choice(Truth(|to| &mut to.foreground))
         .option("foreground", "f", Nothing, NONE)
-        .help("do not go to the background; log to standard output and standard error instead of \
-               a file"),
+        .common("stay in the foreground and log there")
+        .help("stay in the foreground; log to standard output and standard error instead of a \
+               file"),
     choice(Truth(|to| &mut to.debug))
         .option("debug", "d", Nothing, NONE)
-        .help("log each check too"),
+        .common("log each check, too")
+        .help("log each check, too"),
     choice(Count(0, u32::MAX, |to| &mut to.loglevel))
         .key("loglevel", Value("4"))
         .nearly("debug")
@@ -382,10 +403,11 @@ pub static CHOICES: &[Choice] = &[
     choice(Truth(|to| &mut to.debug_on_terminal))
         .key("debug", Value("False"))
         .nearly("foreground")
-        .help("do not go to the background; log to standard output and standard error"),
+        .help("stay in the foreground; log to standard output and standard error"),
     choice(Path(|to| &mut to.logfile))
         .option("logfile", "l", Text("PATH|syslog"), Value("/var/log/poolmon.log"))
         .added_key("logfile", Value("syslog"))
+        .common("where to log")
         .help("where to log"),
     choice(Path(|to| &mut to.logger_socket_addr))
         .key("logger_socket_addr", Value("/dev/log"))
@@ -400,11 +422,12 @@ pub static CHOICES: &[Choice] = &[
     choice(Path(|to| &mut to.state_file))
         .added_option("state-file", Text("PATH"), Value("/var/lib/poolmon/state.yml"))
         .added_key("state_file", Value("/var/lib/poolmon/state.yml"))
-        .help("what has to outlive a restart"),
+        .help("file for what must survive a restart"),
     choice(PathOrNo(|to| &mut to.status_file))
         .added_option("status-file", Text("PATH|no"), Value("/run/poolmon/status.json"))
         .added_key("status_file", Value("/run/poolmon/status.json"))
-        .help("where to write how all stands, as JSON, for whoever looks; no for nowhere"),
+        .help("where to write the status of everything, as JSON, for other programs; no for \
+               nowhere"),
     choice(PathOrNo(|to| &mut to.metrics_file))
         .added_option("metrics-file", Text("PATH|no"), NONE)
         .added_key("metrics_file", NONE)
@@ -413,30 +436,36 @@ pub static CHOICES: &[Choice] = &[
     choice(PathOrNo(|to| &mut to.html_file))
         .added_option("html-file", Text("PATH|no"), NONE)
         .added_key("html_file", NONE)
-        .help("where to write a page that shows how all stands, for any web server"),
+        .help("where to write a page that shows the status, for any web server"),
     choice(PathOrNo(|to| &mut to.record))
         .added_option("record", Text("PATH|no"), NONE)
         .added_key("record", NONE)
-        .help("where to record all that the monitor is told, for poolmon replay; a full file of 64 MB \
-               becomes PATH.1"),
+        .help("where to record everything that the monitor sees, for poolmon replay; a full file \
+               of 64 MB becomes PATH.1"),
     choice(OptionalUser(|to| &mut to.user))
         .added_option("user", Text("NAME"), Made("the user who starts it"))
         .added_key("user", NONE)
-        .help("become this user once log, PID file and files of passwords are open, for good; the \
-               director's socket, state file and --on-change program have to allow it")
-        .help_in_file("become this user once log, PID file and files of passwords are open, for \
-                       good; the director's socket, state file and beupdatescript have to allow \
-                       it"),
+        .help("become this user for good, once log, PID file and files of passwords are open; it \
+               needs access to the director's socket, the state file and the --on-change program")
+        .help_in_file("become this user for good, once log, PID file and files of passwords are \
+                       open; it needs access to the director's socket, the state file and the \
+                       beupdatescript"),
     choice(OptionalUser(|to| &mut to.group))
         .added_option("group", Text("NAME"), Made("the user's group"))
         .added_key("group", NONE)
-        .help("this group in place of the user's own; takes --user beside it")
-        .help_in_file("this group in place of the user's own; takes user beside it"),
+        .help("this group instead of the user's own; needs --user, too")
+        .help_in_file("this group instead of the user's own; needs user, too"),
     choice(Truth(|to| &mut to.help))
         .option("help", "h?", Nothing, NONE)
-        .help("print this help (also -?)"),
+        .common("print this text")
+        .help("print the common options (also -?)"),
+    choice(Truth(|to| &mut to.help_all))
+        .added_option("help-all", Nothing, NONE)
+        .common("print all options")
+        .help("print all options"),
     choice(Truth(|to| &mut to.version))
         .added_option("version", Nothing, NONE)
+        .common("print the version")
         .help("print the version"),
 ];
 

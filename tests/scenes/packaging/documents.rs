@@ -89,7 +89,8 @@ fn heading(row: &OptionFace) -> String {
 #[test]
 fn every_option_stands_in_help_man_page_and_completions_and_no_other() {
     let place = Place::new();
-    let help = command::run(Command::new(binary()).arg("--help"), place.folder(), SOON).success();
+    let mut help = Command::new(binary());
+    let help = command::run(help.arg("--help-all"), place.folder(), SOON).success();
     for (what, names) in [
         ("help", long_names(&help)),
         ("bash completion", long_names(&text_of(BASH))),
@@ -108,6 +109,21 @@ fn every_option_stands_in_help_man_page_and_completions_and_no_other() {
             };
             assert!(has(&help) && has(&bash) && has(&zsh), "-{short}");
         }
+    }
+}
+
+/// A terminal of the usual size shows it with one turn of the page.
+#[test]
+fn the_help_fits_two_screens_and_ends_with_examples() {
+    let place = Place::new();
+    std::os::unix::fs::symlink(binary(), place.path("dovemon")).unwrap();
+    for program in [binary().to_path_buf(), place.path("dovemon")] {
+        let mut help = Command::new(&program);
+        let help = command::run(help.arg("--help"), place.folder(), SOON).success();
+        assert!(help.lines().count() <= 2 * 24, "{help}");
+        assert!(help.lines().all(|line| line.len() <= 80), "{help}");
+        let examples = help.split("\nExamples:\n").nth(1).unwrap();
+        assert_eq!(examples.matches("\n      ").count(), 3, "{help}");
     }
 }
 
