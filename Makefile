@@ -84,7 +84,7 @@ check-packages:
 check-licences:
 	@bash tests/setup/check-licences.sh
 
-# Puts program, man page, completions, unit, init scripts and examples below PREFIX; DESTDIR=DIR packs.
+# Puts program, manual, pages, completions, unit, init scripts and examples below PREFIX; DESTDIR=DIR packs.
 install:
 	@test -x "$(BINARY)" || { echo "$(BINARY) is missing: run make first" >&2; exit 1; }
 	@$(INSTALL) -d "$(DESTDIR)$(SBINDIR)"
@@ -110,13 +110,20 @@ uninstall:
 	@set -e; $(each_text) do \
 		echo "rm -f $(DESTDIR)$$to"; rm -f "$(DESTDIR)$$to"; \
 	done
-	@for folder in /examples /init ""; do \
+	@for folder in /docs /examples /init ""; do \
 		rmdir "$(DESTDIR)$(DOCDIR)$$folder" 2>/dev/null || true; \
 	done
 
+# Every page of docs/, whatever there is.
+pages = $(wildcard docs/*)
+define line_end
+
+
+endef
+
 # One line a file: mode, source, place.
 define texts
-644 etc/man/poolmon.8 $(MANDIR)/man8/poolmon.8
+$(foreach page,$(pages),644 $(page) $(DOCDIR)/$(page)$(line_end))644 etc/man/poolmon.8 $(MANDIR)/man8/poolmon.8
 644 etc/man/poolmon-check.8 $(MANDIR)/man8/poolmon-check.8
 644 etc/man/poolmon-status.8 $(MANDIR)/man8/poolmon-status.8
 644 etc/man/poolmon-explain.8 $(MANDIR)/man8/poolmon-explain.8

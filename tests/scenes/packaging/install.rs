@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::installation::{make, mode_of, text_of, Installation};
+use super::installation::{make, mode_of, project, text_of, Installation};
 use crate::lab::place::Place;
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
@@ -67,7 +67,15 @@ fn uninstall_removes_what_install_put_there_and_nothing_else() {
     let destination = [("DESTDIR", root.display().to_string())];
     let usr = root.join("usr/local");
     make(&place, "install", &destination).success();
-    let expected: Vec<PathBuf> = INSTALLED.iter().map(|(name, _)| usr.join(name)).collect();
+    let mut expected: Vec<PathBuf> = INSTALLED.iter().map(|(name, _)| usr.join(name)).collect();
+    // Every page that there is.
+    let pages = files_below(&project("docs"));
+    assert!(pages.iter().any(|page| page.ends_with("haproxy.md")));
+    for page in pages {
+        let page = page.strip_prefix(project("")).unwrap().to_path_buf();
+        expected.push(usr.join("share/doc/poolmon").join(page));
+    }
+    expected.sort();
     assert_eq!(files_below(&root), expected);
     for (name, mode) in INSTALLED {
         assert_eq!(mode_of(&usr.join(name)), mode, "{name}");
@@ -126,6 +134,8 @@ fn with_the_default_folders_the_files_are_installed_as_they_are() {
         let text = fs::read_to_string(root.join("usr/local").join(installed)).unwrap();
         assert_eq!(text, text_of(source), "{installed}");
     }
+    let picture = fs::read(root.join("usr/local/share/doc/poolmon/docs/page.png")).unwrap();
+    assert!(picture == fs::read(project("docs/page.png")).unwrap());
 }
 
 #[test]
@@ -136,7 +146,8 @@ fn the_chosen_folders_stand_in_the_files() {
     let mut all = String::new();
     for path in files_below(&there.path("usr")) {
         // The links have no text of their own, and one is to the program.
-        if path != there.program() && !path.is_symlink() {
+        let is_picture = path.extension().map_or(false, |ending| ending == "png");
+        if path != there.program() && !path.is_symlink() && !is_picture {
             all.push_str(&fs::read_to_string(path).unwrap());
         }
     }
