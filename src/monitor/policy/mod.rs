@@ -107,6 +107,22 @@ pub enum Rule {
     Rank,
 }
 
+impl Rule {
+    /// All, in the order asked.
+    pub const ALL: [Rule; 10] = [
+        Rule::Settle,
+        Rule::Fresh,
+        Rule::Ring,
+        Rule::Ownership,
+        Rule::Hold,
+        Rule::Bar,
+        Rule::Refuge,
+        Rule::Brake,
+        Rule::Drain,
+        Rule::Rank,
+    ];
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

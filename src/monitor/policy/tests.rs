@@ -427,4 +427,6 @@ fn the_rules_are_asked_in_the_order_in_which_they_are_named() {
     let asked: Vec<usize> = asked.map(|rule| *rule as usize).collect();
     let named: Vec<usize> = (0..=Rule::Rank as usize).collect();
     assert_eq!(asked, named);
+    let listed: Vec<usize> = Rule::ALL.iter().map(|rule| *rule as usize).collect();
+    assert_eq!(listed, named);
 }

@@ -262,20 +262,6 @@ fn every_state_has_its_sentence() {
     is_golden("states.txt", &sentences);
 }
 
-/// In the order asked.
-const RULES: [Rule; 10] = [
-    Rule::Settle,
-    Rule::Fresh,
-    Rule::Ring,
-    Rule::Ownership,
-    Rule::Hold,
-    Rule::Bar,
-    Rule::Refuge,
-    Rule::Brake,
-    Rule::Drain,
-    Rule::Rank,
-];
-
 /// The action that this rule holds back first of all.
 fn held_action(reason: &Reason) -> policy::Action {
     match reason.rule() {
@@ -298,14 +284,14 @@ fn every_reason_is_told_with_its_rule() {
     for reason in Reason::one_of_each() {
         let action = held_action(&reason);
         let holding = reason.rule();
-        let place = RULES.iter().position(|rule| *rule == holding).unwrap();
+        let place = Rule::ALL.iter().position(|rule| *rule == holding).unwrap();
         let hold = Hold {
             action,
             reason: reason.clone(),
             until: None,
             need: None,
         };
-        let answers = RULES.iter().enumerate().map(|(at, name)| {
+        let answers = Rule::ALL.iter().enumerate().map(|(at, name)| {
             let answer = match at.cmp(&place) {
                 Ordering::Less => EngineAnswer::Passes,
                 Ordering::Equal => EngineAnswer::Holds(hold.clone()),
