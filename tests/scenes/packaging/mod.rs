@@ -12,6 +12,7 @@ mod habits;
 mod incumbents;
 mod install;
 pub mod installation;
+mod pages;
 mod privileges;
 mod red_hat_script;
 mod rotation;
