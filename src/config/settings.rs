@@ -152,7 +152,7 @@ pub enum Plan {
 pub struct Retries {
     /// Further attempts after a failed one, before the port has failed for good.
     pub retries: u32,
-    /// Before the first retry; between the others passes a sixth of it.
+    /// Before the first retry; later retries wait one sixth of it.
     pub retry_delay: Duration,
 }
 

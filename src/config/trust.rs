@@ -314,7 +314,7 @@ mod tests {
                 NONE,
                 NONE,
             ),
-            // Options count more than the file.
+            // Options override the file.
             (Some(""), "-v 1", POOLMON, ALL),
             (Some(""), "--tls-name=mail.example.org", ALL, ALL),
             (Some(""), "--ca-file=ca.pem", ALL, ALL),

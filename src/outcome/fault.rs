@@ -298,7 +298,7 @@ impl fmt::Display for Fault {
 pub enum Withheld {
     /// `-v 0`, `ssl_verify: False`.
     CertificateUnchecked,
-    /// `--starttls=no` on a port without TLS from the start.
+    /// `--starttls=no` on a port that starts in plain text.
     NoStartTls,
 }
 

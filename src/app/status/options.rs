@@ -123,7 +123,7 @@ const ROWS: &[Row] = &[
         "",
         AT,
         Takes::Value("TIME"),
-        "show how all stood then, by a recording of the monitor, which is named last: HH:MM[:SS], \
+        "show the status at this time, from a recording whose name comes last: HH:MM[:SS], \
          \"YYYY-MM-DD HH:MM:SS\" or seconds since 1970",
     ),
     row(
