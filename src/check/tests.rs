@@ -108,6 +108,7 @@ fn every_choice_shows() {
         "write-missing-config",
         "check-config",
         "help",
+        "help-all",
         "version",
     ];
     for (choice, option) in options() {
