@@ -3,6 +3,9 @@
 //! This file lists the rooms; ARCHITECTURE.md is their map. Public are those that the binary and the
 //! tests need, so that the compiler finds what nobody uses. Nothing else belongs here.
 
+// cargo-fuzz sets the name `fuzzing`, of which compilers are not told here.
+#![allow(unknown_lints, unexpected_cfgs)]
+
 pub mod account;
 mod app;
 pub mod backend;
@@ -14,6 +17,9 @@ pub mod config;
 mod daemon;
 mod descriptors;
 mod few;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(test)]
 mod grid;
 mod hook;

@@ -5,6 +5,8 @@
 //! [`begin`] and [`resume`]. Every command waits for the reply to the one before it.
 
 mod any_line;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod imap;
 pub(crate) mod line;
 pub(crate) mod lmtp;
