@@ -4,7 +4,7 @@
 # question). TOOLCHAIN=debian or TOOLCHAIN=current overrules the choice of compiler.
 
 SHELL = /bin/sh
-.PHONY: build check simulate check-argv check-debian check-bare demo bench install uninstall \
+.PHONY: build check simulate fuzz check-argv check-debian check-bare demo bench install uninstall \
 	dist deb deb-debian rpm check-packages check-licences clean help
 
 # Where `make install` puts things; each can be set on the command line. DESTDIR goes before all of
@@ -39,6 +39,10 @@ check:
 # 10,000 random days of rings and monitors in virtual time (make check lives 300).
 simulate:
 	@bash tests/setup/simulate.sh
+
+# Every fuzz target for so long: SECONDS=600. TARGETS="imap pop3": only these. Needs a nightly compiler.
+fuzz:
+	@FUZZ_SECONDS="$(SECONDS)" bash tests/setup/fuzz.sh
 
 # Random command lines, read by Perl's Getopt::Long and by us, must mean the same. SEED=, COUNT=.
 check-argv:

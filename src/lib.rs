@@ -4,6 +4,8 @@
 //! tests need, so that the compiler finds what nobody uses. Nothing else belongs here.
 
 #![deny(unsafe_code)]
+// cargo-fuzz sets the name `fuzzing`, of which compilers are not told here.
+#![allow(unknown_lints, unexpected_cfgs)]
 
 pub mod account;
 mod app;
@@ -16,6 +18,9 @@ pub mod config;
 mod daemon;
 mod descriptors;
 mod few;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(test)]
 mod grid;
 mod hook;

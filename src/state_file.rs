@@ -6,6 +6,8 @@
 //! memory.
 
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod lock;
 mod writer;
 

@@ -2,6 +2,9 @@
 //!
 //! Its contents never get into an error, and every buffer that held them is wiped.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};

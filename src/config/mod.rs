@@ -17,6 +17,8 @@ pub(crate) mod distinct;
 pub(crate) mod dovemon;
 pub(crate) mod error;
 pub(crate) mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub(crate) mod help;
 pub(crate) mod kind;
 pub(crate) mod nearest;

@@ -154,7 +154,7 @@ impl Engine {
             view.healthy += usize::from(is_healthy);
             view.refuges += usize::from(compared.is_refuge(member));
             view.vhosts += weight;
-            view.users += member.listed.users;
+            view.users = view.users.saturating_add(member.listed.users);
         }
         tags.into_values().collect()
     }

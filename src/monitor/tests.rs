@@ -259,11 +259,17 @@ impl Bench {
 
     fn lists(&mut self, states: &[HostState]) {
         let numbered = (1..).zip(states);
-        let reading = Reading {
-            began: self.now().instant,
-            members: numbered
+        self.lists_of(
+            numbered
                 .map(|(number, state)| listed(number, *state))
                 .collect(),
+        );
+    }
+
+    fn lists_of(&mut self, members: Vec<Listed>) {
+        let reading = Reading {
+            began: self.now().instant,
+            members,
             readiness: Readiness::Synced,
             movers_before: 0,
             place: Place {
@@ -343,6 +349,18 @@ fn assert_is_one_down_of_the_first(sent: &[(u64, Command)]) {
         .map(|(_, command)| (command.address(), command.effect()))
         .collect();
     assert_eq!(sent, [(address(1), Effect::State(HostState::Down))]);
+}
+
+#[test]
+fn users_beyond_all_counting_are_no_defect() {
+    let mut bench = Bench::new();
+    let with_all_users = |number| Listed {
+        users: u64::MAX,
+        ..listed(number, HostState::Up)
+    };
+    bench.tell(Input::Time);
+    bench.lists_of(vec![with_all_users(1), with_all_users(2)]);
+    assert_eq!(bench.engine.snapshot().tags[0].users, u64::MAX);
 }
 
 #[test]

@@ -122,6 +122,23 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// With what `shown` makes of the server's words, if it has any.
+    pub fn with_quote(self, shown: impl FnOnce(Quote) -> Quote) -> Fault {
+        match self {
+            Fault::Malformed(text) => Fault::Malformed(shown(text)),
+            Fault::Bye(text) => Fault::Bye(shown(text)),
+            Fault::Unavailable(text) => Fault::Unavailable(shown(text)),
+            Fault::CredentialsRefused(text) => Fault::CredentialsRefused(shown(text)),
+            Fault::MaildropInUse(text) => Fault::MaildropInUse(shown(text)),
+            Fault::MailboxRefused(text) => Fault::MailboxRefused(shown(text)),
+            Fault::PolicyRefused(text) => Fault::PolicyRefused(shown(text)),
+            Fault::SenderRefused(text) => Fault::SenderRefused(shown(text)),
+            Fault::RecipientRefused(text) => Fault::RecipientRefused(shown(text)),
+            Fault::MessageRefused(text) => Fault::MessageRefused(shown(text)),
+            other => other,
+        }
+    }
+
     /// What an error of a socket means. Only errors that are known to come from the peer or from the
     /// path count against a backend; whatever else the system says is of this machine.
     pub fn from_io(error: &io::Error) -> Fault {

@@ -9,6 +9,8 @@
 mod compare;
 mod decoder;
 mod encoder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod judge;
 mod line;
 mod replay;

@@ -7,6 +7,8 @@ pub mod document;
 pub(crate) mod explain;
 pub(crate) mod forecast;
 pub(crate) mod freshness;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub(crate) mod judgement;
 pub(crate) mod metrics;
 pub(crate) mod nagios;

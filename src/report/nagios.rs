@@ -410,11 +410,13 @@ impl Pool<'_> {
 
     /// How many could take the users of another.
     fn stand(&self) -> usize {
-        self.tags.iter().map(|tag| tag.refuges).sum()
+        let refuges = self.tags.iter().map(|tag| tag.refuges);
+        refuges.fold(0, usize::saturating_add)
     }
 
     fn users(&self) -> u64 {
-        self.backends.iter().map(|backend| backend.users).sum()
+        let users = self.backends.iter().map(|backend| backend.users);
+        users.fold(0, u64::saturating_add)
     }
 
     fn days(&self, end: Time) -> f64 {

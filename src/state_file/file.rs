@@ -119,7 +119,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Remembered, Unread> {
         .collect())
 }
 
-fn format(entries: &Remembered) -> String {
+pub(super) fn format(entries: &Remembered) -> String {
     let text = Text {
         version: VERSION,
         backends: entries.clone(),

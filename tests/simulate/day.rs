@@ -4,6 +4,8 @@
 //! more of the same. Whatever happens is an event; seconds in which nothing does cost nothing but the
 //! monitors' reading of the lists.
 
+mod given;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ use crate::ring::{Age, Condition, Entry};
 use crate::world::{
     Account, Disturbance, Health, Layout, Life, Link, Moment, Post, Program, World,
 };
+
+pub use given::engine;
 
 /// Between two disturbances, for the time in between to be a calm.
 const CALM: Duration = Duration::from_secs(300);
@@ -87,8 +91,13 @@ impl Day {
         }
         give_reloads(&mut world, &layout, seed, plan.length);
         give_passwords(&mut world, &layout, seed, plan.length);
-        ask_for_status(&mut world, &layout, plan.length);
-        world.run_to(plan.length);
+        Day::through(world, layout, plan.length)
+    }
+
+    /// Whatever is to happen in the world is known.
+    fn through(mut world: World, layout: Layout, length: Duration) -> Day {
+        ask_for_status(&mut world, &layout, length);
+        world.run_to(length);
         let ends = ends(&world, layout.posts.len());
         let calms = calms(&world.history);
         Day {

@@ -4,6 +4,7 @@
 mod chance;
 mod day;
 mod evidence;
+mod fuzzed;
 mod history;
 mod monitor;
 mod perl;

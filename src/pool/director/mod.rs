@@ -26,6 +26,8 @@
 pub mod acts;
 pub(crate) mod client;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod reading;
 mod socket_file;
 pub mod wire;

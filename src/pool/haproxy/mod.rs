@@ -25,6 +25,8 @@
 pub mod acts;
 pub(crate) mod client;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub(crate) mod ports;
 pub mod reading;
 pub mod wire;

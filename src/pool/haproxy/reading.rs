@@ -102,7 +102,9 @@ pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp)
         members.push(Listed {
             address,
             vhosts: weight(&servers, state),
-            users: servers.iter().map(|server| server.sessions).sum(),
+            users: servers
+                .iter()
+                .fold(0, |sum, server| sum.saturating_add(server.sessions)),
             tag: tag(&servers),
             state,
             // HAProxy's seconds begin at another moment than ours: this is never before the change.

@@ -5,6 +5,8 @@
 //! [`begin`] and [`resume`]. Every command waits for the reply to the one before it.
 
 mod any_line;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod imap;
 pub(crate) mod line;
 pub(crate) mod lmtp;
@@ -156,7 +158,8 @@ pub fn begin(
     check: &Check<'_>,
 ) -> Result<Progress, Failure> {
     lines.set_unasked(protocol.row().dialogue.may_say_unasked);
-    let result = (protocol.row().dialogue.begin)(lines, check);
+    let result = (protocol.row().dialogue.begin)(lines, check)
+        .map_err(|failure| without_password(failure, check.account));
     if let Err(failure) = &result {
         lines.end_failed_stage(failure);
     }
@@ -174,7 +177,8 @@ pub fn resume(
     check: &Check<'_>,
 ) -> Result<Pass, Failure> {
     lines.set_unasked(protocol.row().dialogue.may_say_unasked);
-    let result = (protocol.row().dialogue.resume)(lines, check);
+    let result = (protocol.row().dialogue.resume)(lines, check)
+        .map_err(|failure| without_password(failure, check.account));
     if let Err(failure) = &result {
         lines.end_failed_stage(failure);
     }
@@ -231,13 +235,34 @@ fn steps_with_login(auth: Auth, further: &[(bool, &str)]) -> Vec<String> {
 /// `auth_master_user_separator`).
 const MASTER_NEEDS_SASL: &str = "a master user can log in by SASL alone";
 
+const WITHHELD: &str = "(reply withheld, it repeats the password)";
+
 /// A reply to a login, fit to be shown: withheld if it repeats the password.
 fn quote_without_password(reply: &[u8], account: &Account) -> Quote {
     if Repeats::of(Some(account)).are_in(reply) {
-        Quote::new("(reply withheld, it repeats the password)")
+        Quote::new(WITHHELD)
     } else {
         Quote::new(reply)
     }
+}
+
+/// The same of whatever else a server says: one that has learnt the password may repeat it at any time.
+fn without_password(failure: Failure, account: Option<&Account>) -> Failure {
+    let account = match account {
+        Some(account) => account,
+        None => return failure,
+    };
+    let repeats = Repeats::of(Some(account));
+    // What is quoted is escaped already.
+    let password = Quote::new(account.password.reveal());
+    let fault = failure.fault.with_quote(|quote| {
+        let text = quote.text().as_bytes();
+        match repeats.are_in(text) || contains_ignoring_case(text, password.text().as_bytes()) {
+            true => Quote::new(WITHHELD),
+            false => quote,
+        }
+    });
+    Failure { fault, ..failure }
 }
 
 /// Dovecot's words up to 2.3 and from 2.4, and those of its older POP3 server, which had no code.

@@ -78,9 +78,9 @@ pub(super) fn changes(document: &Document, samples: &mut Samples) {
     let mut counts: BTreeMap<(IpAddr, &str), u64> = BTreeMap::new();
     for row in &document.counters.changes {
         // Under a former tag it was the same backend.
-        *counts
-            .entry((row.address, words::state(row.to)))
-            .or_default() += row.count;
+        let count = counts.entry((row.address, words::state(row.to)));
+        let count = count.or_default();
+        *count = count.saturating_add(row.count);
     }
     for backend in &document.backends {
         let address = backend.address.to_string();
@@ -141,7 +141,8 @@ pub(super) fn commands(document: &Document, samples: &mut Samples) {
             let of_both = rows
                 .iter()
                 .filter(|row| row.action == action && row.reply == reply);
-            let count: u64 = of_both.map(|row| row.count).sum();
+            let counts = of_both.map(|row| row.count);
+            let count = counts.fold(0, u64::saturating_add);
             let labels = [words::action(action), words::reply(reply)];
             samples.add(&labels, count as f64);
         }
@@ -158,9 +159,9 @@ pub(super) fn command_durations(document: &Document, samples: &mut Samples) {
         for row in rows.filter(|row| row.action == action) {
             let of_reply = &row.duration;
             for (sum, count) in all.buckets.iter_mut().zip(&of_reply.buckets) {
-                *sum += count;
+                *sum = sum.saturating_add(*count);
             }
-            all.count += of_reply.count;
+            all.count = all.count.saturating_add(of_reply.count);
             all.sum += of_reply.sum;
         }
         samples.add_histogram(&[words::action(action)], &all);
@@ -177,7 +178,8 @@ pub(super) fn failures(document: &Document, samples: &mut Samples) {
             &row.fault,
             words::blame(row.blame),
         ];
-        *counts.entry(labels).or_default() += row.count;
+        let count = counts.entry(labels).or_default();
+        *count = count.saturating_add(row.count);
     }
     for (labels, count) in counts {
         samples.add(&labels, count as f64);

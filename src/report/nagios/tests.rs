@@ -375,3 +375,13 @@ fn number(text: &str) -> f64 {
     assert!(text.chars().all(is_plain), "{text}");
     text.parse().unwrap()
 }
+
+#[test]
+fn users_beyond_all_counting_are_no_defect() {
+    let mut document = well();
+    for backend in &mut document.backends {
+        backend.users = u64::MAX;
+    }
+    let first = fresh(&document, &limits()).first;
+    assert!(first.ends_with("18446744073709551615 users"), "{first}");
+}

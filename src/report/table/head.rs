@@ -58,9 +58,9 @@ pub(super) fn lines(document: &Document, view: &View) -> Vec<Line> {
 fn title(document: &Document, view: &View) -> Line {
     let monitor = &document.poolmon;
     let tags = &document.tags;
-    let all: usize = tags.iter().map(|tag| tag.backends).sum();
-    let up: usize = tags.iter().map(|tag| tag.up).sum();
-    let passing: usize = tags.iter().map(|tag| tag.passing).sum();
+    let sum = |of: fn(&Tag) -> usize| tags.iter().map(of).fold(0, usize::saturating_add);
+    let (all, up) = (sum(|tag| tag.backends), sum(|tag| tag.up));
+    let passing = sum(|tag| tag.passing);
     let paint = match (up == all, passing == all) {
         (true, true) => Paint::Good,
         (_, false) | (false, _) => Paint::Bad,

@@ -105,3 +105,14 @@ fn a_proxy_that_is_not_there_is_missed() {
     assert_eq!(watched("imaps").missing(&answer()), None);
     assert_eq!(Watched::Ports(vec![110]).missing(&answer()), None);
 }
+
+#[test]
+fn sessions_beyond_all_counting_are_no_defect() {
+    let mut answer = answer();
+    for server in &mut answer.servers {
+        server.sessions = u64::MAX;
+    }
+    let watched = Watched::Ports(vec![143, 993]);
+    let reading = reading(answer, &watched, Instant::now(), Stamp(1000));
+    assert!(reading.members.iter().all(|one| one.users == u64::MAX));
+}

@@ -1,0 +1,4 @@
+//! The target `credentials` of `src/fuzzing.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| poolmon::fuzzing::run("credentials", data));

@@ -1,0 +1,4 @@
+//! The target `pop3` of `src/fuzzing.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| poolmon::fuzzing::run("pop3", data));

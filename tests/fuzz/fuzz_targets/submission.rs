@@ -1,0 +1,4 @@
+//! The target `submission` of `src/fuzzing.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| poolmon::fuzzing::run("submission", data));
