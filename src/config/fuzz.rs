@@ -138,7 +138,7 @@ pub(crate) fn arguments(data: &[u8]) {
     }
     match cli::parse(words) {
         Ok(Command::Run(order)) => build(order.choices, DefaultsOf::Poolmon, Program::Poolmon),
-        Ok(Command::Help | Command::Version) => {}
+        Ok(Command::Help(_) | Command::Version) => {}
         Err(error) => check_shown(&error.to_string()),
     }
 }
