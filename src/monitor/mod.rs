@@ -31,6 +31,7 @@ pub mod snapshot;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unwell;
 mod workers;
 
 use std::collections::{BTreeMap, VecDeque};
