@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::report::document::fields;
 use crate::report::document::sample::{self, WRITTEN};
 use crate::report::document::{Alarm, Ring};
 
@@ -374,4 +375,16 @@ fn number(text: &str) -> f64 {
     let is_plain = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
     assert!(text.chars().all(is_plain), "{text}");
     text.parse().unwrap()
+}
+
+#[test]
+fn it_shows_the_fields_that_the_table_of_fields_says_it_shows() {
+    let say = |document: &Document| {
+        let all = Limits {
+            detail: Detail::All,
+            ..limits()
+        };
+        judge(document, Freshness::Fresh, WRITTEN, &all).to_string()
+    };
+    assert_eq!(fields::faults(fields::Face::Nagios, &say), [""; 0]);
 }
