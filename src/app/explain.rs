@@ -1,16 +1,17 @@
-//! `poolmon explain BACKEND`: why a backend stands as it does, from the status file.
+//! `poolmon explain BACKEND`: why a backend stands as it does, from the status file, or stood at a moment of a
+//! recording.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chrono::{Local, NaiveDateTime, TimeZone};
 use getopts::Options;
 
 use super::reading::{self, USUAL_PATH};
-use super::{print, Word};
-use crate::report::document::Time;
+use super::{print, replay, Word};
+use crate::report::document::{Document, Time};
 use crate::report::explain::{find, unknown, Trial, View};
 
 pub(crate) const WORD: Word = Word {
@@ -44,13 +45,20 @@ fn options() -> Options {
             &format!("the status file of the monitor (default: {USUAL_PATH})"),
             "PATH",
         )
+        .optopt(
+            "",
+            "at",
+            "explain how it stood then, by a recording of the monitor, which is named last: HH:MM[:SS], \
+             \"YYYY-MM-DD HH:MM:SS\" or seconds since 1970",
+            "TIME",
+        )
         .optflag("h", "help", "print this text");
     options
 }
 
 fn help() -> String {
     options().usage(
-        "Usage: poolmon explain [options] BACKEND\n\n\
+        "Usage: poolmon explain [options] BACKEND\n       poolmon explain --at TIME [options] BACKEND RECORDING\n\n\
          Says of a backend, named by its address or its name, why it is up or down and what comes\n\
          next, with all that stands behind it: the last attempts, the rules, the commands, what a\n\
          down would do, and what you can do. It reads the status file of the running monitor and\n\
@@ -67,16 +75,23 @@ fn explain(arguments: Vec<OsString>) -> Result<String, String> {
     if given.opt_present("help") {
         return Ok(help());
     }
-    let meant = match &*given.free {
-        [meant] => meant,
-        [] => return Err(format!("which backend? {hint}")),
+    let looked = match (&*given.free, given.opt_str("at")) {
+        ([], _) => return Err(format!("which backend? {hint}")),
+        ([_], None) => look(given.opt_str("status-file")),
+        ([_], Some(_)) => {
+            return Err(format!(
+                "--at: which recording? its file is named last; {hint}"
+            ))
+        }
+        ([_, recording], Some(at)) => look_at(&at, recording.as_ref()),
         _ => return Err(format!("one backend at a time; {hint}")),
     };
-    let path = given.opt_str("status-file");
-    let path = path.map_or_else(|| PathBuf::from(USUAL_PATH), PathBuf::from);
-    let document = reading::read(&path).map_err(|cause| cause.to_string())?;
-    let now = reading::now();
-    let stale = reading::freshness(&document, now).to_string();
+    let Looked {
+        document,
+        now,
+        stale,
+    } = looked?;
+    let meant = &given.free[0];
     let backend = find(&document, meant).ok_or_else(|| unknown(&document, meant))?;
     let view = View {
         document: &document,
@@ -100,6 +115,36 @@ fn explain(arguments: Vec<OsString>) -> Result<String, String> {
         .map_err(|cause| cause.to_string())
 }
 
+/// What there is to explain.
+struct Looked {
+    document: Document,
+    now: Time,
+    /// Why it is not to be trusted; empty if it is.
+    stale: String,
+}
+
+/// Of the running monitor.
+fn look(path: Option<String>) -> Result<Looked, String> {
+    let path = path.map_or_else(|| PathBuf::from(USUAL_PATH), PathBuf::from);
+    let document = reading::read(&path).map_err(|cause| cause.to_string())?;
+    let now = reading::now();
+    Ok(Looked {
+        stale: reading::freshness(&document, now).to_string(),
+        now,
+        document,
+    })
+}
+
+/// At a moment of a recording.
+fn look_at(at: &str, recording: &Path) -> Result<Looked, String> {
+    let document = replay::document_at(at, recording)?;
+    Ok(Looked {
+        now: document.poolmon.written,
+        stale: String::new(),
+        document,
+    })
+}
+
 fn local(time: Time) -> NaiveDateTime {
     let local = Local.timestamp_opt(time as i64, 0).single();
     local.map_or_else(NaiveDateTime::default, |local| local.naive_local())
@@ -121,6 +166,18 @@ mod tests {
         let error = explain(&["--no-such", "a"]).unwrap_err();
         assert!(error.ends_with(hint), "{error}");
         assert_eq!(explain(&["--help"]), Ok(help()));
+        assert_eq!(
+            explain(&["--at", "12:00", "a"]),
+            Err(format!(
+                "--at: which recording? its file is named last; {hint}"
+            ))
+        );
+        assert_eq!(
+            explain(&["--at", "12:00", "a", "b", "c"]),
+            Err(format!("one backend at a time; {hint}"))
+        );
+        let error = explain(&["--at", "12:00", "a", "/nonexistent/x"]).unwrap_err();
+        assert!(error.contains("/nonexistent/x"), "{error}");
         let error = explain(&["--status-file", "/nonexistent/x", "a"]).unwrap_err();
         assert!(error.contains("there is no status file"), "{error}");
     }

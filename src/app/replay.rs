@@ -303,6 +303,12 @@ pub(super) fn document_at(at: &str, path: &Path) -> Result<Document, String> {
             time(began)
         ));
     }
+    if reader.is_continued() {
+        complain(&format!(
+            "{named}: goes on after another file: what was known before is known in part, and the first minutes may \
+             differ"
+        ));
+    }
     let (snapshot, shown_second) = replay_until(reader, second).map_err(failed)?;
     if shown_second < second {
         return Err(format!(

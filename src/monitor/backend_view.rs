@@ -58,6 +58,7 @@ impl Engine {
             polls: self.polls(address),
             services: self.service_views(&target, record, address),
             changes: record.map_or(Vec::new(), |record| changes(record, now)),
+            unwell: record.map_or(Vec::new(), |record| record.unwell(now)),
             day: self.records.day(address, now),
             name: target.and_then(|target| target.tls_name),
         }

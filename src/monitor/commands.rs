@@ -105,6 +105,11 @@ impl Commands {
         self.waiting_since.map(|since| since + DISK_PATIENCE)
     }
 
+    /// The backends for which something was decided on.
+    pub(super) fn decided(&self) -> impl Iterator<Item = &IpAddr> {
+        self.decided.keys()
+    }
+
     pub(super) fn forget(&mut self, address: IpAddr) {
         self.under_way.remove(&address);
         self.decided.remove(&address);

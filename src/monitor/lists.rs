@@ -393,8 +393,9 @@ impl Engine {
         let since = *self.lists.unsynced_since.get_or_insert(now);
         if now - since >= UNSYNCED_TOO_LONG {
             let line = format!(
-                "the ring has not been synced for {} s: nothing is changed; see doveadm director ring status",
-                (now - since).as_secs()
+                "the ring has not been synced for {} s: nothing is changed; see {}",
+                (now - since).as_secs(),
+                self.settings.access().how_to_see_the_ring()
             );
             self.raise(Notice::RingUnsynced, line);
         }

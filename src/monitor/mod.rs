@@ -31,6 +31,7 @@ pub mod snapshot;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unwell;
 mod workers;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -416,11 +417,11 @@ impl Engine {
     }
 
     fn review_all(&mut self) {
-        let addresses: Vec<IpAddr> = self
-            .backends
-            .members()
-            .map(|(address, _)| address)
-            .collect();
+        let mut addresses: Vec<IpAddr> = self.backends.concerned().collect();
+        addresses.extend(self.holds.keys());
+        addresses.extend(self.commands.decided());
+        addresses.sort_unstable();
+        addresses.dedup();
         for address in addresses {
             self.review(address);
         }

@@ -12,7 +12,8 @@ use super::attempts::Attempts;
 use super::day::{self, Day};
 use super::list_changes::ListChanges;
 use super::policy::By;
-use super::snapshot::{DayView, Standing, SLOT};
+use super::snapshot::{DayView, Standing, UnwellView, SLOT};
+use super::unwell::Unwell;
 use crate::backend::HostState;
 use crate::schedule::Finding;
 
@@ -38,6 +39,7 @@ pub(super) struct Record {
     attempts: Vec<Attempts>,
     day: Day,
     pub(super) changes: ListChanges,
+    unwell: Unwell,
     standing: Option<(Standing, Instant)>,
 }
 
@@ -57,6 +59,7 @@ impl Records {
             for record in self.of.values_mut() {
                 record.attempts = Vec::new();
                 record.day = Day::default();
+                record.unwell = Unwell::default();
             }
         }
     }
@@ -98,7 +101,12 @@ impl Records {
         let record = self.of.entry(address).or_default();
         match record.standing {
             Some((before, _)) if before == standing => {}
-            _ => record.standing = Some((standing, since)),
+            _ => {
+                record.standing = Some((standing, since));
+                if self.keeping == Keeping::Everything {
+                    record.unwell.on_standing(standing, since);
+                }
+            }
         }
     }
 
@@ -157,6 +165,11 @@ impl Record {
     /// In the order of the services; those beyond have not been tried yet.
     pub(super) fn attempts(&self, service: usize) -> Option<&Attempts> {
         self.attempts.get(service)
+    }
+
+    /// When it was in doubt or had failed, within the last day.
+    pub(super) fn unwell(&self, now: Instant) -> Vec<UnwellView> {
+        self.unwell.of_the_day(now)
     }
 
     /// For how long it has stood so, if that is known.
@@ -237,7 +250,7 @@ mod tests {
         assert_eq!(records.day(ADDRESS, start), None);
         let record = records.of(ADDRESS).unwrap();
         assert_eq!(record.changes.last_by(), Some(By::Other));
-        assert!(std::mem::size_of::<Record>() <= 256);
+        assert!(std::mem::size_of::<Record>() <= 288);
     }
 
     #[test]
@@ -255,5 +268,12 @@ mod tests {
         assert_eq!(lasts(&records, Standing::Failed), None);
         records.on_standing(ADDRESS, Standing::Failed, at(6));
         assert_eq!(lasts(&records, Standing::Failed), Some(3));
+        let unwell = |records: &Records| records.of(ADDRESS).unwrap().unwell(at(9)).len();
+        assert_eq!(unwell(&records), 0, "nobody looks");
+        records.keep(Keeping::Everything);
+        records.on_standing(ADDRESS, Standing::Doubtful, at(7));
+        assert_eq!(unwell(&records), 1);
+        records.keep(Keeping::Little);
+        assert_eq!(unwell(&records), 0);
     }
 }

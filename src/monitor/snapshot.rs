@@ -149,6 +149,8 @@ pub struct BackendView {
     pub services: Vec<ServiceView>,
     /// The changes of its listed state within the last day, the oldest first.
     pub changes: Vec<ListChangeView>,
+    /// When it was in doubt or had failed, within the last day, the oldest first; empty if no file is published.
+    pub unwell: Vec<UnwellView>,
     /// The last day's attempts; `None` if no file is published.
     pub day: Option<DayView>,
 }
@@ -233,6 +235,16 @@ pub struct ListChangeView {
     pub by: By,
     /// Why, if it was us.
     pub reason: Option<Arc<str>>,
+}
+
+/// A time in which a backend was in doubt, or had failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnwellView {
+    pub standing: Standing,
+    /// How long ago.
+    pub began: Duration,
+    /// How long ago; `None` if it lasts.
+    pub ended: Option<Duration>,
 }
 
 /// What the attempts of the last day came to, in slots of half an hour.

@@ -43,6 +43,7 @@ use std::time::{Duration, Instant};
 
 use crate::backend::Stamp;
 use director::acts;
+use director::by_hand::doveadm;
 use director::client::{self, Standing};
 use director::wire::Change;
 use haproxy::reading::Watched;
@@ -84,14 +85,27 @@ impl Access {
         }
     }
 
+    /// How an operator sees which of those that have to agree does not.
+    pub fn how_to_see_the_ring(&self) -> String {
+        match self {
+            Access::Director { socket } => doveadm(socket, "ring status", ""),
+            // It has none.
+            Access::HaProxy { .. } => "HAProxy's log".to_owned(),
+        }
+    }
+
     /// How an operator brings up a backend, such as this one.
     pub fn how_to_bring_up(&self, example: Option<IpAddr>) -> String {
         match (self, example) {
-            (Access::Director { .. }, None) => "doveadm director up ADDRESS".to_owned(),
-            (Access::Director { .. }, Some(example)) => format!(
-                "doveadm director up {example} (before dovecot 2.2.19: doveadm director add {example} \
-                 COUNT)"
-            ),
+            (Access::Director { socket }, None) => doveadm(socket, "up", "ADDRESS"),
+            (Access::Director { socket }, Some(example)) => {
+                let example = example.to_string();
+                format!(
+                    "{} (before dovecot 2.2.19: {} COUNT)",
+                    doveadm(socket, "up", &example),
+                    doveadm(socket, "add", &example)
+                )
+            }
             (Access::HaProxy { .. }, _) => {
                 "\"set server PROXY/SERVER state ready\" on HAProxy's stats socket".to_owned()
             }

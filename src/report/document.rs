@@ -6,7 +6,6 @@
 //! server has passed `Quote`. Readers ignore fields that they do not know; a field that is taken away, or
 //! means something else, raises `FORMAT`.
 
-mod advice;
 mod from_snapshot;
 
 use std::net::IpAddr;
@@ -87,6 +86,9 @@ pub struct Reload {
 /// The director that the monitor asks and tells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Director {
+    /// What it is; a director where the file does not tell.
+    #[serde(default)]
+    pub kind: PoolKind,
     /// Its admin socket's path.
     pub socket: String,
     /// Whether it answers.
@@ -102,6 +104,15 @@ pub struct Director {
     pub members: Option<usize>,
     /// Why the lists could not be read, if they cannot be.
     pub error: Option<String>,
+}
+
+/// What is asked and told, and by what a person does the same by hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolKind {
+    #[default]
+    Director,
+    Haproxy,
 }
 
 /// Whether the directors of the ring agree, as the asked one tells it (DIRECTOR-LIST). Nothing is changed
@@ -168,6 +179,9 @@ pub struct Backend {
     pub attempts: Vec<Attempt>,
     /// The changes of its listed state within the last day, the oldest first; at most 50.
     pub changes: Vec<Change>,
+    /// When its checks had it in doubt or failed within the last day, the oldest first; at most 100.
+    #[serde(default)]
+    pub unwell: Vec<Unwell>,
     pub day: Day,
 }
 
@@ -445,6 +459,16 @@ pub struct Change {
     pub by: By,
     /// Why, if we know.
     pub reason: Option<String>,
+}
+
+/// A time in which a backend was in doubt, or had failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unwell {
+    pub from: Time,
+    /// Null if it lasts.
+    pub to: Option<Time>,
+    /// `doubtful` or `failed`.
+    pub verdict: Verdict,
 }
 
 /// Something that a person has to look at, and that has not ended.

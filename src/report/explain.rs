@@ -1,13 +1,13 @@
 //! One backend explained: a sentence, and all that stands behind it. Made of the status file's document
 //! alone: what a rule says is the engine's own answer, and nothing is judged again here.
 //!
-//! `sentence` is the first line, `evidence` what the checks have shown, `advice` what a person can do, and
-//! `find` knows which backend is meant.
+//! `sentence` is the first line, `evidence` what the checks have shown, and `find` knows which backend is meant.
 
 use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::advice::{steps, Step};
 use super::document::{
     Action, Alarm, Answer, Backend, By, Change, Command, Director, Document, Monitor, Restore,
     RuleAnswer, State, Tag, Time, Verdict,
@@ -15,12 +15,11 @@ use super::document::{
 use super::forecast::{Forecast, Share};
 use super::words::{counted, lasting, moment, shown, took, Zone};
 
-mod advice;
 mod evidence;
 mod find;
 mod sentence;
 
-use advice::Step;
+pub(crate) use super::advice::Trial;
 pub(crate) use find::{find, names, unknown};
 
 /// How many of the other backends' shares are shown.
@@ -43,15 +42,6 @@ pub(crate) struct View<'a> {
     pub(crate) stale: &'a str,
     pub(crate) zone: Zone,
     pub(crate) trial: Trial,
-}
-
-/// How somebody sees for themselves what a service does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trial {
-    /// By `poolmon check`.
-    PoolmonCheck,
-    /// With what every machine has: this program has no such word.
-    ByHand,
 }
 
 /// For programs: that backend's part of the document, and what follows from it.
@@ -81,7 +71,7 @@ impl<'a> View<'a> {
             alarms: self.alarms(),
             commands: self.commands(),
             forecast: Forecast::of(self.document, self.backend),
-            advice: advice::steps(self),
+            advice: self.steps(),
         }
     }
 
@@ -383,8 +373,12 @@ impl<'a> View<'a> {
         }
     }
 
+    fn steps(&self) -> Vec<Step> {
+        steps(self.document, self.backend, self.trial)
+    }
+
     fn advice(&self) -> Vec<String> {
-        let steps = advice::steps(self);
+        let steps = self.steps();
         if steps.is_empty() {
             return vec!["nothing needs to be done".to_string()];
         }

@@ -14,6 +14,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::io::{self, Write};
+
 use crate::report::document::Document;
 use families::FAMILIES;
 use text::{Labels, Writer};
@@ -24,15 +26,23 @@ const USUAL_SOCKETS: [&str; 2] = [
     "/run/dovecot/director-admin",
 ];
 
-/// All families that have a sample.
-pub(crate) fn render(document: &Document) -> String {
+/// All families that have a sample, one after another: only one of them is in memory at a time.
+pub(crate) fn write(document: &Document, to: &mut dyn Write) -> io::Result<()> {
     let of_monitor = labels_of_monitor(document);
-    let mut writer = Writer::new(&of_monitor);
     for family in FAMILIES {
+        let mut writer = Writer::new(&of_monitor);
         let mut samples = writer.family(family);
         (family.samples)(document, &mut samples);
+        to.write_all(writer.text().as_bytes())?;
     }
-    writer.text()
+    Ok(())
+}
+
+#[cfg(test)]
+fn render(document: &Document) -> String {
+    let mut text = Vec::new();
+    write(document, &mut text).unwrap();
+    String::from_utf8(text).unwrap()
 }
 
 /// Labels of every sample, which keep several monitors of one host apart: a dry run beside a monitor that

@@ -3,6 +3,7 @@
 //!
 //! Words, local times and levels are its business; what is said, and when, is the engine's.
 
+mod advice;
 pub mod document;
 pub(crate) mod explain;
 pub(crate) mod forecast;

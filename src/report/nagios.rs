@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::document::{
-    Backend, By, CheckResult, Document, Drain, State as Listed, Tag, Time, Verdict,
+    Backend, By, Certificate, CheckResult, Document, Drain, State as Listed, Tag, Time, Verdict,
 };
 use super::freshness::Freshness;
 use super::judgement;
@@ -386,7 +386,7 @@ impl Pool<'_> {
         {
             metrics.push(Metric::seconds("worst_latency", worst));
         }
-        let ends = services.filter_map(|service| Some(service.certificate.as_ref()?.not_after));
+        let ends = services.filter_map(|service| Some(end(service.certificate.as_ref()?)));
         if let Some(first) = ends.reduce(f64::min) {
             let days = Metric {
                 value: self.days(first).floor(),
@@ -422,6 +422,11 @@ impl Pool<'_> {
     fn days(&self, end: Time) -> f64 {
         (end - self.now) / DAY
     }
+}
+
+/// When it is not good any more: it, or what it is signed by.
+fn end(certificate: &Certificate) -> Time {
+    certificate.not_after.min(certificate.chain_not_after)
 }
 
 fn held_by(backend: &Backend) -> Option<&str> {

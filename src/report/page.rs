@@ -31,7 +31,7 @@ const SCRIPT: &str = include_str!("page/script.js");
 
 /// What the browser may do. The hashes are those of `STYLE` and `SCRIPT`: a test computes them.
 const POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-6jXyQwbxxTEymlESSAZT0FPFz3YPl4tVhjiqGItL8rU='; \
+     style-src 'sha256-Sp6QNy2jJvm1etlS8XsQvvICiVT/oQaN0bKutBeGIOg='; \
      script-src 'sha256-Y4IbBWx+eo2K69XzxUKolq56SPuJepoL5NcCj07+kjc='; \
      img-src data:; base-uri 'none'; form-action 'none'";
 
@@ -669,10 +669,10 @@ fn help(html: &mut Html, scene: &Scene<'_>) {
          down does not. Checked is what the monitor found. Where the two disagree, the row says which rule \
          holds the change back, and until when.</dd>\n\
          <dt>Last 24 hours</dt><dd>Upper line (grey): the worst latency of each half hour; lower line: the \
-         mean. Ticks at the top: attempts failed. The broad bar at the bottom: down. In the details the \
-         area reaches from the best to the worst latency, the thin line below it is the time up, the broad \
-         one the time down, and each change has a number that the list below explains. All images have \
-         the same scale.</dd>\n\
+         mean. Ticks at the top: attempts failed. At the bottom a dashed line: in doubt, an attempt failed \
+         and is made again; a solid one: failed; a broad bar: down. In the details the area reaches from the \
+         best to the worst latency, the thin green line below it is the time up, and each change has a number \
+         that the list below explains. All images have the same scale.</dd>\n\
          <dt>Rows of dots</dt><dd>The last 60 attempts of a service, the latest on the right: . passed, x \
          the backend's fault, s a fault shared with others (account, certificate), l a fault of the \
          monitor's machine.</dd>\n\

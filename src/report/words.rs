@@ -11,7 +11,7 @@ use super::terminal;
 pub(crate) type Zone = fn(Time) -> NaiveDateTime;
 
 /// How much of a text of others is shown.
-const LONGEST: usize = 200;
+const LONGEST: usize = 300;
 
 /// How long an attempt took: `0.4 ms`, `31 ms`, `2.1 s`.
 pub(crate) fn took(span: Span) -> String {
@@ -133,7 +133,7 @@ mod tests {
             shown("a\u{1b}[31m\u{202e}b\u{7f}\u{9b}\nü<&|"),
             "a\\u{1b}[31m\\u{202e}b\\u{7f}\\u{9b}\\nü<&|"
         );
-        assert_eq!(shown(&"x".repeat(8192)), "x".repeat(200) + "...");
-        assert_eq!(shown(&"x".repeat(200)), "x".repeat(200));
+        assert_eq!(shown(&"x".repeat(8192)), "x".repeat(300) + "...");
+        assert_eq!(shown(&"x".repeat(300)), "x".repeat(300));
     }
 }

@@ -7,7 +7,7 @@
 mod file;
 
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, Write};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -125,10 +125,11 @@ fn run(writer: &Writer, editions: &Receiver<Edition>, done: &Sender<Done>) {
         }
         // A thread that ends by a defect would end unseen, and nothing would be written from then on.
         let document = catch_unwind(AssertUnwindSafe(|| document(&snapshot, writer, taken)));
+        drop(snapshot);
         for (publication, path) in files.files() {
             let result = match &document {
                 Ok(document) => catch_unwind(AssertUnwindSafe(|| {
-                    file::write(path, &text(publication, document)?)
+                    file::write(path, &|file| tell(publication, document, file))
                 })),
                 Err(_) => Ok(Err(DEFECT.to_owned())),
             };
@@ -152,18 +153,18 @@ fn has(files: &Published, path: &Path) -> bool {
     files.files().any(|(_, wanted)| wanted == path)
 }
 
-/// What stands in the file.
-fn text(publication: Publication, document: &Document) -> Result<Vec<u8>, String> {
+/// What stands in the file. The largest of them, with two megabytes for 250 backends, is never in memory whole.
+fn tell(publication: Publication, document: &Document, file: &mut dyn Write) -> io::Result<()> {
     match publication {
-        Publication::Status => serde_json::to_vec(document).map_err(|cause| cause.to_string()),
-        Publication::Metrics => Ok(report::metrics::render(document).into_bytes()),
+        Publication::Status => Ok(serde_json::to_writer(file, document)?),
+        Publication::Metrics => report::metrics::write(document, file),
         Publication::Page => {
             let now = document.poolmon.written;
             let stale = match document.poolmon.ended {
                 true => "the monitor has been stopped; no backend is taken down or brought up",
                 false => "",
             };
-            Ok(report::local_page(document, now, stale).into_bytes())
+            file.write_all(report::local_page(document, now, stale).as_bytes())
         }
     }
 }

@@ -80,8 +80,9 @@ fn with_restore_own_a_backend_set_down_by_hand_stays_down_until_set_up() {
     }
     ring.directors[1].doveadm(&["down", &name]);
     wait_for_states(&ring, "UDU");
-    for monitor in &monitors {
-        let up = format!("doveadm director up {name}");
+    for (director, monitor) in monitors.iter().enumerate() {
+        let socket = ring.directors[director].socket();
+        let up = format!("doveadm director up -a {} {name}", socket.display());
         monitor.wait_for_line(&[" ERR ", &up], REACTION);
     }
     hold_for("it to stay down", A_WHILE, || {

@@ -3,6 +3,7 @@
 //! It takes in what happened (`on_*`) and answers nothing but what changed; the rules read it.
 
 use std::borrow::Cow;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -35,6 +36,8 @@ pub struct Backends {
     /// How long our director leaves the first move to those before it in the ring.
     turn_delay: Duration,
     list_began: Option<Instant>,
+    /// How many lists there have been.
+    lists: u64,
     rules: Rules,
     /// How many backends have been looked at by going through all.
     #[cfg(test)]
@@ -143,6 +146,7 @@ impl Backends {
             sync: Sync::Silent,
             turn_delay: Duration::ZERO,
             list_began: None,
+            lists: 0,
             rules,
             #[cfg(test)]
             visits: Default::default(),
@@ -193,6 +197,15 @@ impl Backends {
             self.visits.set(self.visits.get() + 1);
             (*address, member)
         })
+    }
+
+    /// Those of which the rules want something, or did. Of the others nothing is wanted before their next
+    /// finding or a list that shows another state.
+    pub fn concerned(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let members = self.members();
+        let concerned =
+            members.filter(|(_, member)| needs_comparison(member) || member.turn.is_some());
+        concerned.map(|(address, _)| address)
     }
 
     pub(super) fn tally(&self, tag: &Tag) -> Tally {
@@ -304,34 +317,49 @@ impl Backends {
     /// A whole list, asked for at `began`.
     pub fn on_list(&mut self, list: Vec<Listed>, began: Instant) -> Changes {
         self.list_began = Some(began);
+        self.lists += 1;
         let mut changes = Changes::default();
-        let mut gone: BTreeSet<IpAddr> = self.members.keys().copied().collect();
+        let mut missing = self.members.len();
+        // Each second, and mostly nothing is new: one search a backend.
         for listed in list {
             let address = listed.address;
-            gone.remove(&address);
-            match self.members.get_mut(&address) {
-                Some(member) => {
-                    member.on_listed(listed, began, self.sync, self.rules.hold, &mut changes)
+            let member = match self.members.entry(address) {
+                Entry::Occupied(there) => {
+                    let member = there.into_mut();
+                    missing -= usize::from(member.last_list != self.lists);
+                    member.on_listed(listed, began, self.sync, self.rules.hold, &mut changes);
+                    member
                 }
-                None => {
-                    self.members.insert(address, Member::new(listed, began));
+                Entry::Vacant(free) => {
                     changes.joined.push(address);
+                    free.insert(Member::new(listed, began))
                 }
-            }
-            self.count(address);
+            };
+            member.last_list = self.lists;
+            count(&mut self.tallies, member);
         }
-        for address in gone {
-            self.failing.remove(&address);
-            if let Some(member) = self.members.remove(&address) {
-                self.recount(member.counted, None);
-            }
-            changes.left.push(address);
+        if missing > 0 {
+            self.forget_missing(&mut changes);
         }
         self.down_or_due = None;
         if !changes.joined.is_empty() || !changes.left.is_empty() {
             self.bar = None;
         }
         changes
+    }
+
+    /// Those that the last list did not have.
+    fn forget_missing(&mut self, changes: &mut Changes) {
+        let is_missing = |(_, member): &(&IpAddr, &Member)| member.last_list != self.lists;
+        let missing = self.members.iter().filter(is_missing);
+        let missing: Vec<IpAddr> = missing.map(|(address, _)| *address).collect();
+        for address in missing {
+            self.failing.remove(&address);
+            if let Some(member) = self.members.remove(&address) {
+                recount(&mut self.tallies, member.counted, None);
+            }
+            changes.left.push(address);
+        }
     }
 
     /// Adds a finding to the evidence of its backend. A finding about a backend that is not in the list
@@ -392,8 +420,8 @@ impl Backends {
     pub fn on_remembered(&mut self, address: IpAddr, memory: Memory, second: Stamp, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_remembered(memory, second, &self.rules, now);
+            count(&mut self.tallies, member);
         }
-        self.count(address);
     }
 
     /// What has to outlive the process once this command, decided on in this second of the wall clock, is
@@ -413,35 +441,7 @@ impl Backends {
     pub fn on_sent(&mut self, address: IpAddr, action: Action, second: Stamp, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_sent(action, second, &self.rules, now);
-        }
-        self.count(address);
-    }
-
-    /// Brings the tally of its tag up to date.
-    fn count(&mut self, address: IpAddr) {
-        if let Some(member) = self.members.get_mut(&address) {
-            let tally = Tally::of(member);
-            let is_counted = member.counted.as_ref().map_or(false, |(tag, counted)| {
-                (tag, counted) == (&member.listed.tag, &tally)
-            });
-            if !is_counted {
-                let now = (member.listed.tag.clone(), tally);
-                let before = member.counted.replace(now.clone());
-                self.recount(before, Some(now));
-            }
-        }
-    }
-
-    fn recount(&mut self, before: Option<Counted>, now: Option<Counted>) {
-        if let Some((tag, tally)) = now {
-            self.tallies.entry(tag).or_default().add(&tally);
-        }
-        if let Some((tag, tally)) = before {
-            let of_tag = self.tallies.entry(tag.clone()).or_default();
-            of_tag.subtract(&tally);
-            if of_tag.backends == 0 {
-                self.tallies.remove(&tag);
-            }
+            count(&mut self.tallies, member);
         }
     }
 
@@ -467,6 +467,32 @@ impl Backends {
                 true
             }
             _ => false,
+        }
+    }
+}
+
+/// Brings the tally of its tag up to date.
+fn count(tallies: &mut BTreeMap<Tag, Tally>, member: &mut Member) {
+    let tally = Tally::of(member);
+    let is_counted = member.counted.as_ref().map_or(false, |(tag, counted)| {
+        (tag, counted) == (&member.listed.tag, &tally)
+    });
+    if !is_counted {
+        let now = (member.listed.tag.clone(), tally);
+        let before = member.counted.replace(now.clone());
+        recount(tallies, before, Some(now));
+    }
+}
+
+fn recount(tallies: &mut BTreeMap<Tag, Tally>, before: Option<Counted>, now: Option<Counted>) {
+    if let Some((tag, tally)) = now {
+        tallies.entry(tag).or_default().add(&tally);
+    }
+    if let Some((tag, tally)) = before {
+        let of_tag = tallies.entry(tag.clone()).or_default();
+        of_tag.subtract(&tally);
+        if of_tag.backends == 0 {
+            tallies.remove(&tag);
         }
     }
 }

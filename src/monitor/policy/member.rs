@@ -53,6 +53,8 @@ pub struct Member {
     pub(super) asked: Option<Instant>,
     pub(super) login: Option<Login>,
     pub(super) counted: Option<Counted>,
+    /// Which of all lists had it last.
+    pub(super) last_list: u64,
     /// Nobody probes it.
     pub(super) left_alone: bool,
 }
@@ -124,6 +126,7 @@ impl Member {
             asked: None,
             login: None,
             counted: None,
+            last_list: 0,
             left_alone: false,
         }
     }

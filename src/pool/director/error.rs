@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use nix::unistd::geteuid;
 
+use super::by_hand::doveadm;
 use super::wire::ListError;
 use crate::pool::unix::Unconnected;
 use crate::pool::{Access, Loss, PoolError, Stage};
@@ -141,6 +142,7 @@ pub struct DirectorError {
 impl DirectorError {
     /// What an operator has to check, as a question.
     fn advice(&self) -> String {
+        let status = doveadm(&self.socket, "status", "");
         match (&self.fault, self.stage) {
             (DirectorFault::NotThere | DirectorFault::Refused | DirectorFault::Gone, _) => format!(
                 "is Dovecot running, is this the socket that {OPTION} should name, and has its \
@@ -157,8 +159,7 @@ impl DirectorError {
                 geteuid()
             ),
             (DirectorFault::TimedOut, _) => {
-                "does Dovecot's director process hang? see Dovecot's log and doveadm director status"
-                    .to_owned()
+                format!("does Dovecot's director process hang? see Dovecot's log and {status}")
             }
             (DirectorFault::Closed, DirectorStage::Connect | DirectorStage::Greeting) => format!(
                 "does {OPTION} name the {LISTENER} of Dovecot's service director? see Dovecot's log, too"
@@ -170,9 +171,9 @@ impl DirectorError {
                 )
             }
             (DirectorFault::Closed | DirectorFault::CutList, _) => {
-                "is Dovecot running? see its log and doveadm director status".to_owned()
+                format!("is Dovecot running? see its log and {status}")
             }
-            _ => "see Dovecot's log and doveadm director status".to_owned(),
+            _ => format!("see Dovecot's log and {status}"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The director as a pool, by its admin socket: `wire` is what is said there, `acts` is which command carries
 //! out an act, `reading` is what its lists say in the words of all pools, `client` is how it is said in time,
-//! `error` is what can go wrong, `socket_file` tells whether the path still leads to the same socket.
+//! `error` is what can go wrong, `by_hand` what an operator types, `socket_file` tells whether the path still leads to the same socket.
 //!
 //! Nothing here decides anything. What has been learnt of a director is in `acts::Ways`, which the engine
 //! keeps.
@@ -24,6 +24,7 @@
 //! - Stamps are whole seconds of each director's own clock, and only ever raised.
 
 pub mod acts;
+pub mod by_hand;
 pub(crate) mod client;
 pub mod error;
 #[cfg(any(test, fuzzing))]

@@ -4,7 +4,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::advice::advice;
 use super::*;
 use crate::backend::{HostState, Stamp};
 use crate::config::settings::{self, Mode};
@@ -15,7 +14,8 @@ use crate::monitor::snapshot::{
     WholeAttempt,
 };
 use crate::outcome::{self, Outcome};
-use crate::pool::Words;
+use crate::pool::{ByHand, Words};
+use crate::report::advice::{of_hold, Hands};
 use crate::{hook, logging};
 
 /// Who writes, as far as the engine does not know it.
@@ -38,7 +38,7 @@ pub(crate) fn document(snapshot: &Snapshot, of: &Writer, taken: SystemTime) -> D
         backends: snapshot
             .backends
             .iter()
-            .map(|view| backend(&clock, snapshot.director.words, view))
+            .map(|view| backend(&clock, &snapshot.director, view))
             .collect(),
         alarms: snapshot
             .alarms
@@ -136,6 +136,10 @@ fn monitor(clock: &Clock, view: &MonitorView, mode: Mode, of: &Writer) -> Monito
 
 fn director(clock: &Clock, view: &DirectorView) -> Director {
     Director {
+        kind: match view.words.by_hand {
+            ByHand::Doveadm => PoolKind::Director,
+            ByHand::StatsSocket => PoolKind::Haproxy,
+        },
         socket: view.socket.clone(),
         up: view.sync != Sync::Silent,
         list_read: view.list.map(|ago| clock.ago(ago)),
@@ -172,7 +176,7 @@ fn tag(view: &TagView) -> Tag {
     }
 }
 
-fn backend(clock: &Clock, pool: &Words, view: &BackendView) -> Backend {
+fn backend(clock: &Clock, director: &DirectorView, view: &BackendView) -> Backend {
     let listed = &view.listed;
     let (last, next) = match view.checks {
         Checks::LeftAlone | Checks::NoThread => (None, None),
@@ -193,13 +197,7 @@ fn backend(clock: &Clock, pool: &Words, view: &BackendView) -> Backend {
             DrainView::Owed => Drain::Owed,
             DrainView::Done => Drain::Done,
         },
-        verdict: match view.standing {
-            Standing::Healthy => Verdict::Healthy,
-            Standing::Doubtful => Verdict::Doubtful,
-            Standing::Failed => Verdict::Failed,
-            Standing::Unknown => Verdict::Unknown,
-            Standing::NotChecked => Verdict::NotChecked,
-        },
+        verdict: view.standing.into(),
         verdict_since: view.stands_for.map(|lasts| clock.ago(lasts)),
         cause: view.cause.clone(),
         schedule: Schedule {
@@ -211,10 +209,10 @@ fn backend(clock: &Clock, pool: &Words, view: &BackendView) -> Backend {
                 left: retry.left,
             }),
         },
-        wanted: view
-            .wanted
-            .as_ref()
-            .map(|view| Wanted::of(view, listed.address, pool, clock.taken)),
+        wanted: view.wanted.as_ref().map(|view| {
+            let pool = (director.words, &*director.socket);
+            Wanted::of(view, listed.address, pool, clock.taken)
+        }),
         services: view
             .services
             .iter()
@@ -231,19 +229,32 @@ fn backend(clock: &Clock, pool: &Words, view: &BackendView) -> Backend {
                 reason: change.reason.as_deref().map(str::to_owned),
             })
             .collect(),
+        unwell: view
+            .unwell
+            .iter()
+            .map(|view| Unwell {
+                from: clock.ago(view.began),
+                to: view.ended.map(|ago| clock.ago(ago)),
+                verdict: view.standing.into(),
+            })
+            .collect(),
         day: day(clock, view.day.as_ref()),
     }
 }
 
 impl Wanted {
-    /// Of this backend, at the time of the snapshot.
+    /// Of this backend, at the time of the snapshot; with the words of its pool, and where that is told.
     pub(crate) fn of(
         view: &WantedView,
         address: IpAddr,
-        pool: &Words,
+        (pool, socket): (&Words, &str),
         taken: SystemTime,
     ) -> Wanted {
         let clock = Clock { taken };
+        let hands = Hands {
+            by: pool.by_hand,
+            socket,
+        };
         let explanation = &view.explanation;
         let answers = explanation.answers.iter().map(|(rule, answer)| {
             let silent = |answer| RuleAnswer {
@@ -259,7 +270,7 @@ impl Wanted {
                 EngineAnswer::Holds(hold) => RuleAnswer {
                     reason: Some(hold.reason.in_words(pool)),
                     until: view.hold_ends.map(|until| clock.ahead(until)),
-                    advice: Some(advice(&hold.reason, address, pool)),
+                    advice: Some(of_hold(&hold.reason, address, hands)),
                     ..silent(Answer::Holds)
                 },
             }
@@ -462,6 +473,18 @@ impl From<HostState> for State {
         match state {
             HostState::Up => State::Up,
             HostState::Down => State::Down,
+        }
+    }
+}
+
+impl From<Standing> for Verdict {
+    fn from(standing: Standing) -> Verdict {
+        match standing {
+            Standing::Healthy => Verdict::Healthy,
+            Standing::Doubtful => Verdict::Doubtful,
+            Standing::Failed => Verdict::Failed,
+            Standing::Unknown => Verdict::Unknown,
+            Standing::NotChecked => Verdict::NotChecked,
         }
     }
 }

@@ -34,6 +34,7 @@ pub(crate) fn five_troubles() -> Document {
             ended: false,
         },
         director: Director {
+            kind: PoolKind::Director,
             socket: "/run/dovecot/director-admin".to_string(),
             up: true,
             list_read: Some(WRITTEN - 0.4),
@@ -185,6 +186,7 @@ fn backend(last: u8) -> Backend {
         services: vec![service("imap:143"), service("imap+tls:993")],
         attempts: vec![attempt("imap:143", "ok"), attempt("imap+tls:993", "ok")],
         changes: Vec::new(),
+        unwell: Vec::new(),
         day: day(0),
     }
 }
@@ -243,6 +245,18 @@ fn failed_and_down() -> Backend {
             by: By::Us,
             reason: Some(format!("imap:143 {text}")),
         }],
+        unwell: vec![
+            Unwell {
+                from: WRITTEN - 365.0,
+                to: Some(WRITTEN - 350.0),
+                verdict: Verdict::Doubtful,
+            },
+            Unwell {
+                from: WRITTEN - 350.0,
+                to: None,
+                verdict: Verdict::Failed,
+            },
+        ],
         day: day(6),
         ..backend(7)
     }
@@ -306,6 +320,18 @@ fn failed_and_held() -> Backend {
         }),
         services: vec![silent, service("imap+tls:993")],
         attempts: vec![attempt("imap:143", "ok"), attempt("imap:143", text)],
+        unwell: vec![
+            Unwell {
+                from: WRITTEN - 7200.0,
+                to: Some(WRITTEN - 3600.0),
+                verdict: Verdict::Doubtful,
+            },
+            Unwell {
+                from: WRITTEN - 3.0,
+                to: None,
+                verdict: Verdict::Failed,
+            },
+        ],
         day: day(3),
         ..backend(8)
     }

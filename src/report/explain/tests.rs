@@ -11,7 +11,7 @@ use crate::monitor::snapshot::WantedView;
 use crate::pool::Access;
 use crate::report::document::fields;
 use crate::report::document::sample::{self, WRITTEN};
-use crate::report::document::{By, Drain, Restore, Ring, RuleAnswer, Verdict, Wanted};
+use crate::report::document::{By, Drain, PoolKind, Restore, Ring, RuleAnswer, Verdict, Wanted};
 use crate::report::words::utc;
 
 fn view(document: &Document, place: usize) -> View<'_> {
@@ -313,10 +313,11 @@ fn every_reason_is_told_with_its_rule() {
             policy::Action::MarkUp => 0,
         };
         let address = document.backends[model].address;
+        let socket = document.director.socket.clone();
         let pool = Access::Director {
-            socket: "/run/dovecot/director-admin".into(),
+            socket: (&socket).into(),
         };
-        let wanted = Some(Wanted::of(&asked, address, pool.words(), taken));
+        let wanted = Some(Wanted::of(&asked, address, (pool.words(), &socket), taken));
         let mut backend = Backend {
             wanted,
             ..document.backends[model].clone()
@@ -352,7 +353,7 @@ fn every_reason_is_told_with_its_rule() {
 fn at_most_two_steps_and_no_full_stop_behind_a_command() {
     let document = sample::five_troubles();
     for place in 0..5 {
-        let steps = advice::steps(&view(&document, place));
+        let steps = view(&document, place).steps();
         assert!(steps.len() <= 2, "{steps:?}");
         let commands = steps.iter().filter_map(|step| step.command.as_ref());
         assert!(commands.clone().all(|command| !command.ends_with('.')));
@@ -369,7 +370,7 @@ fn what_fails_is_tried_as_this_program_can() {
             trial,
             ..view(&document, place)
         };
-        advice::steps(&view)[0].command.clone().unwrap()
+        view.steps()[0].command.clone().unwrap()
     };
     for (trial, service, expected) in [
         (Trial::PoolmonCheck, "imap:143", "poolmon check 192.0.2.7"),
@@ -385,21 +386,44 @@ fn what_fails_is_tried_as_this_program_can() {
     // Without a service to name.
     let mut unknown = document.clone();
     unknown.backends[0].services.clear();
-    let steps = advice::steps(&view(&unknown, 0));
+    let steps = view(&unknown, 0).steps();
     assert_eq!(steps[0].purpose, "see in its own log why it fails");
     let expected = "doveadm auth test USER";
     assert_eq!(command(Trial::PoolmonCheck, 3, "imap:143"), expected);
 }
 
 #[test]
-fn another_socket_stands_in_the_command_as_the_shell_wants_it() {
+fn another_socket_stands_in_the_command() {
     let mut document = sample::five_troubles();
-    let command = |document: &Document| advice::steps(&view(document, 0))[0].command.clone();
+    let command = |document: &Document| view(document, 0).steps()[0].command.clone();
     let expected = "doveadm director ring status";
     assert_eq!(command(&document).as_deref(), Some(expected));
-    document.director.socket = "/srv/a b/$(x)'".to_string();
-    let expected = "doveadm director ring status -a '/srv/a b/$(x)'\\'''";
+    document.director.socket = "/srv/a b".to_string();
+    let expected = "doveadm director ring status -a '/srv/a b'";
     assert_eq!(command(&document).as_deref(), Some(expected));
+}
+
+#[test]
+fn of_haproxy_nobody_is_sent_to_doveadm() {
+    let mut document = synced();
+    document.director.kind = PoolKind::Haproxy;
+    document.director.up = false;
+    let left_down = &mut document.backends[0];
+    left_down.verdict = Verdict::NotChecked;
+    left_down.wanted = None;
+    document.backends[4].vhosts = 0;
+    let texts: Vec<String> = [0, 4]
+        .iter()
+        .flat_map(|place| view(&document, *place).advice())
+        .collect();
+    assert!(
+        texts.iter().any(|text| text.contains("stats socket")),
+        "{texts:?}"
+    );
+    assert!(
+        !texts.iter().any(|text| text.contains("doveadm")),
+        "{texts:?}"
+    );
 }
 
 #[test]

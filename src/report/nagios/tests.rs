@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::report::document::fields;
 use crate::report::document::sample::{self, WRITTEN};
 use crate::report::document::{Alarm, Ring};
 
@@ -384,4 +385,16 @@ fn users_beyond_all_counting_are_no_defect() {
     }
     let first = fresh(&document, &limits()).first;
     assert!(first.ends_with("18446744073709551615 users"), "{first}");
+}
+
+#[test]
+fn it_shows_the_fields_that_the_table_of_fields_says_it_shows() {
+    let say = |document: &Document| {
+        let all = Limits {
+            detail: Detail::All,
+            ..limits()
+        };
+        judge(document, Freshness::Fresh, WRITTEN, &all).to_string()
+    };
+    assert_eq!(fields::faults(fields::Face::Nagios, &say), [""; 0]);
 }

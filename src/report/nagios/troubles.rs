@@ -1,7 +1,7 @@
 //! What is wrong with a pool, and how bad it is.
 
 use super::range::Range;
-use super::{clean, with_tag, Pool, State, Trouble, DAY, LONGEST, LONGEST_LINE};
+use super::{clean, end, with_tag, Pool, State, Trouble, DAY, LONGEST, LONGEST_LINE};
 use crate::report::document::{
     Backend, Blame, By, CheckResult, Drain, Ring, Service, State as Listed, Verdict,
 };
@@ -143,7 +143,7 @@ impl Pool<'_> {
         for backend in &self.backends {
             for service in &backend.services {
                 if let Some(certificate) = &service.certificate {
-                    let days = self.days(certificate.not_after);
+                    let days = self.days(end(certificate));
                     ends.push((days, backend, &service.service));
                 }
             }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::html::Html;
 use super::words::{latency, Clock};
-use crate::report::document::{Backend, Change, Day, Document, Slot, State, Time};
+use crate::report::document::{Backend, Change, Day, Document, Slot, State, Time, Verdict};
 use crate::report::words::counted;
 
 const DAY: f64 = 86_400.0;
@@ -267,11 +267,19 @@ fn other(state: State) -> State {
     }
 }
 
-/// Its time line at this height, as a path to be drawn broad.
-fn time_line(axes: &Axes, frame: Frame, y: i32, backend: &Backend, state: State) -> String {
+/// From when to when its checks had it so.
+fn spans_of(axes: &Axes, backend: &Backend, verdict: Verdict) -> Vec<(Time, Time)> {
+    let unwell = backend.unwell.iter();
+    let spans = unwell.filter(|unwell| unwell.verdict == verdict);
+    let spans = spans.map(|unwell| (unwell.from.max(axes.start), unwell.to.unwrap_or(axes.end)));
+    spans.filter(|(from, to)| to > from).collect()
+}
+
+/// Times on the time line at this height, as a path to be drawn broad.
+fn time_line(axes: &Axes, frame: Frame, y: i32, spans: &[(Time, Time)]) -> String {
     let mut data = String::new();
-    for (from, to) in spans(axes, backend, state) {
-        let (from, to) = (frame.x(axes, from), frame.x(axes, to));
+    for (from, to) in spans {
+        let (from, to) = (frame.x(axes, *from), frame.x(axes, *to));
         // A short one is seen, too.
         let to = to.max(from + 1).min(frame.right());
         let _ = write!(data, "M{} {y}h{}", from.min(to - 1), to - from.min(to - 1));
@@ -337,10 +345,7 @@ pub(super) fn small(html: &mut Html, axes: &Axes, backend: &Backend, grain: Grai
     if !ticks.is_empty() {
         html.markup("<path class=f d=\"").path(ticks).markup("\"/>");
     }
-    let down = time_line(axes, frame, 22, backend, State::Down);
-    if !down.is_empty() {
-        html.markup("<path class=d d=\"").path(down).markup("\"/>");
-    }
+    states(html, axes, frame, 22, backend);
     html.markup("</svg>");
 }
 
@@ -365,12 +370,27 @@ pub(super) fn large(html: &mut Html, axes: &Axes, clock: &Clock<'_>, backend: &B
     html.markup("\"/><path class=f d=\"");
     html.path(ticks(axes, frame, 10, day));
     html.markup("\"/><path class=i d=\"");
-    html.path(time_line(axes, frame, line_at, backend, State::Up));
-    html.markup("\"/><path class=d d=\"");
-    html.path(time_line(axes, frame, line_at, backend, State::Down));
+    let up = spans(axes, backend, State::Up);
+    html.path(time_line(axes, frame, line_at, &up));
     html.markup("\"/>");
+    states(html, axes, frame, line_at, backend);
     marks(html, axes, frame, line_at, backend);
     html.markup("</svg>");
+}
+
+/// On its time line: in doubt, failed, down. What is down is drawn over what has failed.
+fn states(html: &mut Html, axes: &Axes, frame: Frame, y: i32, backend: &Backend) {
+    for (class, spans) in [
+        (" class=q", spans_of(axes, backend, Verdict::Doubtful)),
+        (" class=r", spans_of(axes, backend, Verdict::Failed)),
+        (" class=d", spans(axes, backend, State::Down)),
+    ] {
+        let line = time_line(axes, frame, y, &spans);
+        if !line.is_empty() {
+            html.markup("<path").markup(class).markup(" d=\"");
+            html.path(line).markup("\"/>");
+        }
+    }
 }
 
 /// Lines at the decades and every six hours, with what they are.
@@ -445,21 +465,24 @@ fn description(axes: &Axes, backend: &Backend) -> String {
             latency(f64::from(worst) / 1e6)
         ),
     };
-    let down: f64 = spans(axes, backend, State::Down)
-        .iter()
-        .map(|(from, to)| to - from)
-        .sum();
+    let lasts = |spans: Vec<(Time, Time)>| {
+        let all: f64 = spans.iter().map(|(from, to)| to - from).sum();
+        super::words::span(all)
+    };
     format!(
-        "Last 24 hours: {}, {failures} of them failed; {latencies}; down for {}",
+        "Last 24 hours: {}, {failures} of them failed; {latencies}; in doubt for {}, failed for {}, down \
+         for {}",
         counted(passes + failures, "attempt"),
-        super::words::span(down)
+        lasts(spans_of(axes, backend, Verdict::Doubtful)),
+        lasts(spans_of(axes, backend, Verdict::Failed)),
+        lasts(spans(axes, backend, State::Down))
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::document::{sample, By};
+    use crate::report::document::{sample, By, Unwell};
 
     #[test]
     fn magnitudes_are_logarithms() {
@@ -585,8 +608,34 @@ mod tests {
         };
         assert_eq!(hours(State::Down), [(6.0, 12.0)]);
         assert_eq!(hours(State::Up), [(0.0, 6.0), (12.0, 24.0)]);
-        let drawn = time_line(&axes(), FRAME, 5, &backend, State::Down);
-        assert_eq!(drawn, "M12 5h12");
+        let down = spans(&axes(), &backend, State::Down);
+        assert_eq!(time_line(&axes(), FRAME, 5, &down), "M12 5h12");
+    }
+
+    #[test]
+    fn a_time_in_doubt_is_drawn_though_it_stayed_up() {
+        let mut backend = sample::five_troubles().backends[4].clone();
+        let unwell = |from: f64, to: Option<f64>, verdict| Unwell {
+            from: from * 3600.0,
+            to: to.map(|to| to * 3600.0),
+            verdict,
+        };
+        backend.unwell = vec![
+            unwell(-9.0, Some(-2.0), Verdict::Failed),
+            unwell(-1.0, Some(0.5), Verdict::Doubtful),
+            unwell(6.0, Some(6.01), Verdict::Doubtful),
+            unwell(6.01, Some(12.0), Verdict::Failed),
+            unwell(23.0, None, Verdict::Doubtful),
+        ];
+        let drawn = |verdict| time_line(&axes(), FRAME, 5, &spans_of(&axes(), &backend, verdict));
+        assert_eq!(drawn(Verdict::Doubtful), "M0 5h1M12 5h1M46 5h2");
+        assert_eq!(drawn(Verdict::Failed), "M12 5h12");
+        let mut html = Html::new();
+        states(&mut html, &axes(), FRAME, 5, &backend);
+        assert_eq!(
+            html.into_string(),
+            "<path class=q d=\"M0 5h1M12 5h1M46 5h2\"/><path class=r d=\"M12 5h12\"/>"
+        );
     }
 
     #[test]
@@ -606,8 +655,8 @@ mod tests {
     fn a_short_down_is_seen() {
         let backend = &sample::five_troubles().backends[0];
         let axes = Axes::of(&sample::five_troubles());
-        let drawn = time_line(&axes, FRAME, 5, backend, State::Down);
-        assert_eq!(drawn, "M47 5h1");
+        let down = spans(&axes, backend, State::Down);
+        assert_eq!(time_line(&axes, FRAME, 5, &down), "M47 5h1");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! file. A crash of the machine may lose it: it is written anew at the next start.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -15,12 +15,18 @@ use crate::read_only::Cause;
 /// Anybody may read it: nothing in it is secret.
 const MODE: u32 = 0o644;
 
+/// How much of a file is in memory while it is written.
+const BUFFER: usize = 64 * 1024;
+
 /// Of a folder that is made for it.
 const FOLDER_MODE: u32 = 0o755;
 
-/// Writes a new file beside the old one and puts it in its place. The folder is made if only that is
-/// missing. The error says what went wrong, and where.
-pub(super) fn write(path: &Path, text: &[u8]) -> Result<(), String> {
+/// Writes a new file beside the old one and puts it in its place; `tell` writes what stands in it, bit by bit.
+/// The folder is made if only that is missing. The error says what went wrong, and where.
+pub(super) fn write(
+    path: &Path,
+    tell: &dyn Fn(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), String> {
     let kind = fs::symlink_metadata(path).map(|found| found.file_type());
     // A rename would put a file in place of `/dev/null`, or of a link that leads somewhere.
     if kind.map_or(false, |kind| !kind.is_file()) {
@@ -46,7 +52,7 @@ pub(super) fn write(path: &Path, text: &[u8]) -> Result<(), String> {
         _ => Err(cause),
     });
     let file = file.map_err(failed)?;
-    let moved = fill(file, text).and_then(|()| fs::rename(&new, path));
+    let moved = fill(file, tell).and_then(|()| fs::rename(&new, path));
     moved.map_err(|cause| {
         let _ = fs::remove_file(&new);
         failed(cause)
@@ -81,8 +87,10 @@ fn open(new: &Path) -> io::Result<File> {
         .open(new)
 }
 
-fn fill(mut file: File, text: &[u8]) -> io::Result<()> {
-    file.write_all(text)?;
+fn fill(file: File, tell: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut buffered = BufWriter::with_capacity(BUFFER, &file);
+    tell(&mut buffered)?;
+    buffered.flush()?;
     // Whatever the umask is.
     file.set_permissions(Permissions::from_mode(MODE))
 }
@@ -108,6 +116,10 @@ mod tests {
     use super::*;
     use crate::scratch::Folder;
 
+    fn text(text: &'static str) -> impl Fn(&mut dyn Write) -> io::Result<()> {
+        move |file| file.write_all(text.as_bytes())
+    }
+
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o7777
     }
@@ -116,9 +128,9 @@ mod tests {
     fn a_file_is_replaced_whole_and_its_folder_is_made() {
         let folder = Folder::new();
         let path = folder.path("run/status.json");
-        write(&path, b"one").unwrap();
+        write(&path, &text("one")).unwrap();
         let mut first = File::open(&path).unwrap();
-        write(&path, b"two").unwrap();
+        write(&path, &text("two")).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         let mut text = String::new();
         first.read_to_string(&mut text).unwrap();
@@ -132,7 +144,7 @@ mod tests {
         let folder = Folder::new();
         let path = folder.path("a/b/status.json");
         assert_eq!(
-            write(&path, b"x").unwrap_err(),
+            write(&path, &text("x")).unwrap_err(),
             format!(
                 "{}.new: No such file or directory (os error 2)",
                 path.display()
@@ -152,7 +164,7 @@ mod tests {
         for name in ["link", "broken", "folder"] {
             let path = folder.path(name);
             assert_eq!(
-                write(&path, b"x").unwrap_err(),
+                write(&path, &text("x")).unwrap_err(),
                 "something other than a file has this name"
             );
             remove(&path);
@@ -167,7 +179,7 @@ mod tests {
         fs::write(folder.path("target"), "mine").unwrap();
         let path = folder.path("status.json");
         symlink(folder.path("target"), folder.path("status.json.new")).unwrap();
-        write(&path, b"x").unwrap();
+        write(&path, &text("x")).unwrap();
         assert_eq!(fs::read(folder.path("target")).unwrap(), b"mine");
         assert_eq!(folder.names(), ["status.json", "target"]);
     }
@@ -176,10 +188,10 @@ mod tests {
     fn a_full_disk_leaves_the_old_file_and_no_new_one() {
         let folder = Folder::new();
         let path = folder.path("status.json");
-        write(&path, b"old").unwrap();
+        write(&path, &text("old")).unwrap();
         let error = fill(
             OpenOptions::new().write(true).open("/dev/full").unwrap(),
-            b"x",
+            &text("x"),
         );
         assert_eq!(
             error.unwrap_err().raw_os_error(),
@@ -192,7 +204,7 @@ mod tests {
     fn a_file_that_is_not_wanted_any_more_goes() {
         let folder = Folder::new();
         let path = folder.path("status.json");
-        write(&path, b"x").unwrap();
+        write(&path, &text("x")).unwrap();
         remove(&path);
         remove(&path);
         assert_eq!(folder.names(), [""; 0]);

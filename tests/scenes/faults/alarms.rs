@@ -46,13 +46,19 @@ fn all_dead_in_a_ring_that_is_unsynced_now_and_then_is_one_alarm() {
     assert!(pool.changes().is_empty());
 }
 
+/// What brings this backend up: doveadm does not know the lab's socket.
+fn by_hand(pool: &FakePool, backend: usize) -> String {
+    let (socket, address) = (pool.director.socket(), pool.address(backend));
+    format!("doveadm director up -a {} {address}", socket.display())
+}
+
 #[test]
 fn a_backend_in_maintenance_is_one_line_over_several_reconnects() {
     let mut pool = FakePool::start(3);
     let monitor = pool.monitor().flag("--restore=own").start();
     pool.wait_for_visits();
     pool.director.set_by_another(pool.address(1), 'D');
-    let up = format!("doveadm director up {}", pool.address(1));
+    let up = by_hand(&pool, 1);
     monitor.wait_for_line(&[" ERR ", &up], REACTION);
     for _ in 0..3 {
         let before = pool.director.connections();
@@ -72,7 +78,7 @@ fn a_backend_in_maintenance_is_one_line_over_several_reconnects() {
 
     // Another one is news.
     pool.director.set_by_another(pool.address(2), 'D');
-    let up = format!("doveadm director up {}", pool.address(2));
+    let up = by_hand(&pool, 2);
     monitor.wait_for_line(&[" ERR ", &up], REACTION);
     pool.director.set_by_another(pool.address(1), 'U');
     pool.director.set_by_another(pool.address(2), 'U');

@@ -56,6 +56,7 @@ fn the_monitor_and_the_director_are_told() {
     assert_eq!(
         document.director,
         Director {
+            kind: PoolKind::Director,
             socket: "/var/run/dovecot/director-admin".to_owned(),
             up: true,
             list_read: Some(TAKEN),
@@ -155,6 +156,18 @@ fn a_backend_that_was_taken_down_is_told_whole() {
             by: By::Us,
             reason: Some(format!("pop3:110 {text}")),
         }],
+        unwell: vec![
+            Unwell {
+                from: TAKEN - 6.999,
+                to: Some(TAKEN - 5.999),
+                verdict: Verdict::Doubtful,
+            },
+            Unwell {
+                from: TAKEN - 5.999,
+                to: None,
+                verdict: Verdict::Failed,
+            },
+        ],
         day: Day {
             from: TAKEN - 10.0,
             every: 1800.0,
@@ -200,13 +213,13 @@ fn a_held_action_has_every_rule_and_advice_where_it_is_held() {
             answer: Answer::Holds,
             reason: Some("a command is under way".to_owned()),
             until: None,
-            advice: Some(advice(
+            advice: Some(of_hold(
                 &policy::Reason::InFlight,
                 [192, 0, 2, 1].into(),
-                crate::pool::Access::Director {
-                    socket: "/admin".into(),
-                }
-                .words(),
+                Hands {
+                    by: ByHand::Doveadm,
+                    socket: "/admin",
+                },
             )),
         }
     );

@@ -2,17 +2,18 @@
 
 use std::net::IpAddr;
 
+use super::Hands;
 use crate::monitor::policy::Reason;
 use crate::monitor::what_to_check;
-use crate::pool::{ByHand, Words};
+use crate::pool::ByHand;
 
 /// About this backend's action.
-pub(super) fn advice(reason: &Reason, address: IpAddr, pool: &Words) -> String {
-    let of_haproxy = match pool.by_hand {
+pub(in crate::report) fn of_hold(reason: &Reason, address: IpAddr, hands: Hands<'_>) -> String {
+    let of_haproxy = match hands.by {
         ByHand::Doveadm => None,
         ByHand::StatsSocket => of_haproxy(reason, address),
     };
-    of_haproxy.unwrap_or_else(|| general(reason, address))
+    of_haproxy.unwrap_or_else(|| general(reason, address, hands))
 }
 
 /// Where HAProxy asks for other words.
@@ -60,7 +61,8 @@ fn of_haproxy(reason: &Reason, address: IpAddr) -> Option<String> {
     })
 }
 
-fn general(reason: &Reason, address: IpAddr) -> String {
+fn general(reason: &Reason, address: IpAddr, hands: Hands<'_>) -> String {
+    let up = |address: &IpAddr| hands.doveadm("up", &address.to_string());
     match reason {
         Reason::InFlight => {
             "nothing: the director has up to a minute to answer, and the command is tried again if it \
@@ -68,11 +70,11 @@ fn general(reason: &Reason, address: IpAddr) -> String {
                 .to_owned()
         }
         Reason::NotListedYet => "nothing: the list is read each second".to_owned(),
-        Reason::SetBack => {
-            "see what the director answered to the last commands, and doveadm director ring status; the \
-             command is tried again by itself"
-                .to_owned()
-        }
+        Reason::SetBack => format!(
+            "see what the director answered to the last commands, and {}; the command is tried again by \
+             itself",
+            hands.doveadm("ring status", "")
+        ),
         Reason::Shared { stage, .. } => format!(
             "check this monitor's {}; poolmon check {address} shows each step",
             what_to_check(*stage)
@@ -81,35 +83,39 @@ fn general(reason: &Reason, address: IpAddr) -> String {
             "nothing: the others are being probed, and this one after them".to_owned()
         }
         Reason::Stale => "nothing: its next attempts tell".to_owned(),
-        Reason::Silent => {
-            "is Dovecot running, and does its director answer? see doveadm director status".to_owned()
-        }
-        Reason::RingUnsynced => {
-            "see which director is not synced: doveadm director ring status; one that is gone for good \
-             is taken out by doveadm director ring remove"
-                .to_owned()
-        }
+        Reason::Silent => format!(
+            "is Dovecot running, and does its director answer? see {}",
+            hands.doveadm("status", "")
+        ),
+        Reason::RingUnsynced => format!(
+            "see which director is not synced: {}; one that is gone for good is taken out by {}",
+            hands.doveadm("ring status", ""),
+            hands.doveadm("ring remove", "ADDRESS")
+        ),
         Reason::NotOurs { address } => format!(
-            "find out who took it down and why; to bring it up: doveadm director up {address} (before \
-             dovecot 2.2.19: doveadm director add {address} COUNT)"
+            "find out who took it down and why; to bring it up: {} (before dovecot 2.2.19: add {address} \
+             COUNT in place of up {address})",
+            up(address)
         ),
         Reason::Disputed { address } => format!(
             "find out who takes it down: an administrator, or a monitor that cannot reach all its ports; \
-             to bring it up at once: doveadm director up {address}"
+             to bring it up at once: {}",
+            up(address)
         ),
         Reason::Unsteady => format!(
-            "see in its log why it fails again and again; to bring it up at once: doveadm director up \
-             {address}"
+            "see in its log why it fails again and again; to bring it up at once: {}",
+            up(&address)
         ),
         Reason::RefugeAwaited { candidate } => format!("nothing: {candidate} is being probed"),
         Reason::FailureAwaited { .. } => "nothing: it is being probed once more".to_owned(),
         Reason::NoRefuge(_) => format!(
             "is this monitor cut off? poolmon check {address} shows how far it gets; if not, repair one \
-             backend, or bring up one that is well: doveadm director up ADDRESS"
+             backend, or bring up one that is well: {}",
+            hands.doveadm("up", "ADDRESS")
         ),
         Reason::DownDelay => format!(
-            "nothing: it is taken down when --down-delay is over; to do so at once: doveadm director \
-             down {address}"
+            "nothing: it is taken down when --down-delay is over; to do so at once: {}",
+            hands.doveadm("down", &address.to_string())
         ),
         Reason::DownDelayLimit => {
             "is something wrong that the failed ones have in common? repair one, or allow more with \
@@ -136,20 +142,16 @@ mod tests {
     use super::*;
     use crate::pool::Access;
 
+    const SOCKET: &str = "/run/dovecot/director-admin";
+
     /// Programs that a person would start.
     const COMMANDS: [&str; 2] = ["doveadm ", "poolmon "];
 
     #[test]
     fn every_reason_has_advice_with_two_commands_at_most() {
         let address: IpAddr = [192, 0, 2, 7].into();
-        for access in [director(), haproxy()] {
-            each_has_advice(address, access.words());
-        }
-    }
-
-    fn director() -> Access {
-        Access::Director {
-            socket: "/admin".into(),
+        for by in [ByHand::Doveadm, ByHand::StatsSocket] {
+            each_has_advice(address, Hands { by, socket: SOCKET });
         }
     }
 
@@ -169,7 +171,11 @@ mod tests {
                 continue;
             }
             let words = haproxy();
-            let text = advice(&reason, address, words.words());
+            let hands = Hands {
+                by: ByHand::StatsSocket,
+                socket: SOCKET,
+            };
+            let text = of_hold(&reason, address, hands);
             assert!(
                 !text.contains("director") && !text.contains("doveadm"),
                 "{text}"
@@ -179,10 +185,10 @@ mod tests {
         }
     }
 
-    fn each_has_advice(address: IpAddr, pool: &Words) {
+    fn each_has_advice(address: IpAddr, hands: Hands<'_>) {
         let mut texts = std::collections::BTreeSet::new();
         for reason in Reason::one_of_each() {
-            let text = advice(&reason, address, pool);
+            let text = of_hold(&reason, address, hands);
             let commands: usize = COMMANDS
                 .iter()
                 .map(|command| text.matches(command).count())
@@ -197,9 +203,21 @@ mod tests {
     }
 
     #[test]
-    fn advice_names_the_backend_that_it_is_about() {
+    fn advice_names_the_backend_that_it_is_about_and_a_socket_that_doveadm_does_not_know() {
         let address: IpAddr = [192, 0, 2, 7].into();
-        let text = advice(&Reason::Unsteady, address, director().words());
-        assert!(text.ends_with("doveadm director up 192.0.2.7"), "{text}");
+        for (socket, expected) in [
+            (SOCKET, "doveadm director up 192.0.2.7"),
+            ("/srv/admin", "doveadm director up -a /srv/admin 192.0.2.7"),
+        ] {
+            let by = ByHand::Doveadm;
+            let text = of_hold(&Reason::Unsteady, address, Hands { by, socket });
+            assert!(text.ends_with(expected), "{text}");
+            let text = of_hold(&Reason::RingUnsynced, address, Hands { by, socket });
+            assert_eq!(
+                text.contains("ring status -a /srv/admin;"),
+                socket != SOCKET,
+                "{text}"
+            );
+        }
     }
 }

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::{Trial, View};
+use super::Hands;
+use crate::pool::ByHand;
 use crate::report::document::{
     Backend, CheckResult, Document, Restore, Ring, Service, State, Verdict,
 };
@@ -13,11 +14,14 @@ use crate::report::words::shown;
 /// How many are shown.
 const MOST: usize = 2;
 
-/// Where doveadm looks for the socket by itself.
-const USUAL_SOCKETS: [&str; 2] = [
-    "/run/dovecot/director-admin",
-    "/var/run/dovecot/director-admin",
-];
+/// How somebody sees for themselves what a service does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trial {
+    /// By `poolmon check`.
+    PoolmonCheck,
+    /// With what every machine has: this program has no such word.
+    ByHand,
+}
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,48 +39,64 @@ impl Step {
             command: Some(command),
         }
     }
+
+    fn in_words(purpose: String) -> Step {
+        Step {
+            purpose,
+            command: None,
+        }
+    }
 }
 
-pub(super) fn steps(view: &View<'_>) -> Vec<Step> {
-    let (document, backend) = (view.document, view.backend);
+/// About a backend of this document.
+pub(crate) fn steps(document: &Document, backend: &Backend, trial: Trial) -> Vec<Step> {
+    let hands = Hands::of(document);
+    let of_pool = |purpose: &str, act: &str, about: &str, of_haproxy: &str| match hands.by {
+        ByHand::Doveadm => Step::command(purpose, hands.doveadm(act, about)),
+        ByHand::StatsSocket => Step::in_words(of_haproxy.to_string()),
+    };
+    let address = backend.address.to_string();
     let holding = backend.held_by();
     let held_by_ring = holding.map_or(false, |rule| rule.rule == "ring" && rule.advice.is_some());
     let mut steps = Vec::new();
     // What keeps every change back comes before the backend's own trouble.
     if !document.director.up && !held_by_ring {
-        let purpose = "see why the director does not answer";
-        steps.push(Step::command(purpose, doveadm(document, "status", None)));
+        steps.push(of_pool(
+            "see why the director does not answer",
+            "status",
+            "",
+            "see in its log why HAProxy does not answer",
+        ));
     } else if document.director.ring == Ring::Unsynced && !held_by_ring {
         let purpose = "see which director of the ring is not synced";
-        steps.push(Step::command(
-            purpose,
-            doveadm(document, "ring status", None),
-        ));
+        steps.push(Step::command(purpose, hands.doveadm("ring status", "")));
     }
     let advice = holding.and_then(|rule| rule.advice.as_deref());
-    steps.extend(advice.map(|advice| Step {
-        purpose: shown(advice),
-        command: None,
-    }));
+    steps.extend(advice.map(|advice| Step::in_words(shown(advice))));
     // Two commands are enough.
     if !advice.map_or(false, has_command) {
-        steps.extend(repair(view));
+        steps.extend(repair(backend, trial));
     }
     if backend.listed == State::Down && is_left_down(document, backend) && holding.is_none() {
-        let purpose = "bring it up";
-        let up = doveadm(document, "up", Some(backend.address));
-        steps.push(Step::command(purpose, up));
+        steps.push(of_pool(
+            "bring it up",
+            "up",
+            &address,
+            "bring it up: set its servers to state ready on HAProxy's stats socket",
+        ));
     }
     if steps.is_empty() && matches!(backend.verdict, Verdict::Failed | Verdict::Doubtful) {
-        steps.push(Step {
-            purpose: "see in its own log why it fails".to_string(),
-            command: None,
-        });
+        steps.push(Step::in_words(
+            "see in its own log why it fails".to_string(),
+        ));
     }
     if backend.vhosts == 0 && backend.listed == State::Up {
-        let purpose = "end its maintenance";
-        let update = doveadm(document, "update", Some(backend.address)) + " 100";
-        steps.push(Step::command(purpose, update));
+        steps.push(of_pool(
+            "end its maintenance",
+            "update",
+            &format!("{address} 100"),
+            "end its maintenance: give its servers a weight again on HAProxy's stats socket",
+        ));
     }
     steps.truncate(MOST);
     steps
@@ -95,8 +115,7 @@ fn is_left_down(document: &Document, backend: &Backend) -> bool {
 }
 
 /// What to look at, of the service that fails. Nothing where all pass.
-fn repair(view: &View<'_>) -> Option<Step> {
-    let backend = view.backend;
+fn repair(backend: &Backend, trial: Trial) -> Option<Step> {
     let is_failing = |service: &&Service| service.result == CheckResult::Fail;
     let failing = backend.services.iter().find(is_failing)?;
     let failure = failing
@@ -110,7 +129,7 @@ fn repair(view: &View<'_>) -> Option<Step> {
         return Some(Step::command(purpose, "doveadm auth test USER".to_string()));
     }
     let purpose = format!("see for yourself what {} does", shown(&failing.service));
-    if view.trial == Trial::PoolmonCheck {
+    if trial == Trial::PoolmonCheck {
         return Some(Step::command(
             &purpose,
             format!("poolmon check {}", backend.address),
@@ -126,25 +145,4 @@ fn repair(view: &View<'_>) -> Option<Step> {
         (false, _) => format!("nc {address} {port}"),
     };
     Some(Step::command(&purpose, command))
-}
-
-fn doveadm(document: &Document, act: &str, address: Option<IpAddr>) -> String {
-    let socket = &document.director.socket;
-    let mut command = format!("doveadm director {act}");
-    if !USUAL_SOCKETS.contains(&&**socket) {
-        command.push_str(&format!(" -a {}", for_shell(socket)));
-    }
-    if let Some(address) = address {
-        command.push_str(&format!(" {address}"));
-    }
-    command
-}
-
-/// As one word of a shell's command line.
-fn for_shell(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_string(),
-        false => format!("'{}'", shown(word).replace('\'', "'\\''")),
-    }
 }

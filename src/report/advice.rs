@@ -1,0 +1,37 @@
+//! What a person can do: about an action that a rule holds back (`of_hold`, which the status file tells), and
+//! about a backend (`steps`, which `explain` tells). The one place where both find the words and the commands.
+
+mod of_hold;
+mod steps;
+
+use std::path::Path;
+
+use crate::pool::director::by_hand;
+use crate::pool::ByHand;
+use crate::report::document::{Document, PoolKind};
+
+pub(super) use of_hold::of_hold;
+pub(crate) use steps::{steps, Step, Trial};
+
+/// With what a person changes the pool, and where it is told.
+#[derive(Clone, Copy)]
+pub(crate) struct Hands<'a> {
+    pub(crate) by: ByHand,
+    pub(crate) socket: &'a str,
+}
+
+impl<'a> Hands<'a> {
+    fn of(document: &'a Document) -> Hands<'a> {
+        Hands {
+            by: match document.director.kind {
+                PoolKind::Director => ByHand::Doveadm,
+                PoolKind::Haproxy => ByHand::StatsSocket,
+            },
+            socket: &document.director.socket,
+        }
+    }
+
+    fn doveadm(self, act: &str, about: &str) -> String {
+        by_hand::doveadm(Path::new(self.socket), act, about)
+    }
+}
