@@ -272,7 +272,7 @@ pub static CHOICES: &[Choice] = &[
                        dovemon, unless tls_name, ca_file, starttls: require or require_tls asks \
                        for it"),
     choice(OptionalName(|to| &mut to.tls_name))
-        .added_option("tls-name", Text("NAME"), Made("the name that DNS gives for the backend's address"))
+        .added_option("tls-name", Text("NAME"), Made("the name that reverse DNS (PTR) gives for the backend's address"))
         .added_key("tls_name", NONE)
         .help("the name every backend's certificate has to bear")
         .help_in_file("the name every backend's certificate has to bear; empty for the one that \

@@ -1,4 +1,4 @@
-//! Man page and completions against the program: options, defaults, rules, log lines.
+//! Man page and completions against the program: options, defaults, rules.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -298,49 +298,6 @@ fn every_protocol_stands_in_man_pages_and_completions() {
             &format!("poll_{}", row.name),
             if row.name == "imap" { "True" } else { "False" },
         );
-    }
-}
-
-/// The source in one line, string literals over several lines put together.
-fn source(folder: &Path) -> String {
-    let mut text = String::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            text.push_str(&source(&path));
-        } else {
-            let file = fs::read_to_string(path).unwrap();
-            for line in file.lines() {
-                let line = line.trim_start();
-                match line.strip_suffix('\\') {
-                    Some(open) => text.push_str(open),
-                    None => {
-                        text.push_str(line);
-                        text.push('\n');
-                    }
-                }
-            }
-        }
-    }
-    text
-}
-
-#[test]
-fn the_log_lines_of_the_man_page_are_those_of_the_program() {
-    let source = source(&project("src"));
-    let placeholder = |word: &str| {
-        ["ADDRESS", "TAG", "STATE", "SERVICE", "STAGE", "SECONDS"]
-            .contains(&word.trim_end_matches(','))
-    };
-    let lines = items("LOG");
-    assert!(lines.len() > 10);
-    for (head, _) in lines {
-        let line = head.strip_prefix("Li ").expect("a literal line");
-        let words: Vec<&str> = line.split(' ').collect();
-        for fixed in words.split(|word| placeholder(word)) {
-            let fixed = fixed.join(" ");
-            assert!(source.contains(&fixed), "{line}: {fixed:?}");
-        }
     }
 }
 
