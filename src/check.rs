@@ -289,7 +289,9 @@ fn certificates(settings: &Settings) -> String {
         Checked::AsPoolmon | Checked::Everywhere => {}
     }
     let name = match &certificates.name {
-        CertificateName::OfAddress => "the name that DNS gives for the address".to_owned(),
+        CertificateName::OfAddress => {
+            "the name that reverse DNS (PTR) gives for the address".to_owned()
+        }
         CertificateName::Given(name) => name.clone(),
     };
     match &certificates.ca_file {

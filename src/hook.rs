@@ -154,7 +154,7 @@ fn dispatch(inbox: &Receiver<Event>, own: &Sender<Event>, limits: Limits, alive:
                 if queue.on_change(script, change) == Room::None {
                     if dropped == 0 {
                         error!(
-                            "{}: its script is not run: too many changes wait for theirs",
+                            "{}: the change script (--on-change) is not run: too many changes wait for it",
                             change.address
                         );
                     }
@@ -180,17 +180,20 @@ fn dispatch(inbox: &Receiver<Event>, own: &Sender<Event>, limits: Limits, alive:
             };
             if let Err(cause) = thread::Builder::new().name("script".into()).spawn(run) {
                 count_failure();
-                error!("{address}: no thread to run its script: {cause}");
+                error!("{address}: the change script (--on-change) was not run: no thread can be started: {cause}");
                 queue.on_ended(address);
             }
         }
         if dropped > 0 && queue.is_empty() {
-            error!("the script was not run for {dropped} changes: too many at a time");
+            error!("the change script (--on-change) was not run for {dropped} changes: too many came at a time");
             dropped = 0;
         }
     }
     if !queue.is_empty() {
-        info!("{} changes are left without their script", queue.waiting());
+        info!(
+            "the change script (--on-change) is not run for the last {} changes: the monitor stops",
+            queue.waiting()
+        );
     }
     drop(go_on);
 }
@@ -209,7 +212,11 @@ pub(crate) fn failures() -> u64 {
 
 fn log_end(script: &Path, change: Change, ended: &script::Ended) {
     let Change { address, .. } = change;
-    let line = format!("{address}: {} {}: {ended}", script.display(), change.word());
+    let line = format!(
+        "{address}: change script {} {}: {ended}",
+        script.display(),
+        change.word()
+    );
     match ended.is_well() {
         true => info!("{line}"),
         false => {

@@ -112,6 +112,27 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// For a person: the same, and of a time-out what did not come within the time that was waited.
+    pub fn explained(&self, waited: Duration) -> String {
+        let seconds = (waited.as_secs_f64() * 10.0).round() / 10.0;
+        match (&self.fault, self.stage) {
+            (Fault::TimedOut, Stage::Connect) => {
+                format!("{self}, no answer to the connection within {seconds} s")
+            }
+            (Fault::TimedOut, Stage::Greeting) => format!(
+                "{self}, the backend accepts connections but sends no greeting within {seconds} s"
+            ),
+            (Fault::TimedOut, Stage::Tls) => format!(
+                "{self}, the backend accepts connections but does not answer the TLS handshake \
+                 within {seconds} s"
+            ),
+            (Fault::TimedOut, _) => format!("{self}, no answer within {seconds} s"),
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(port) = &self.port {

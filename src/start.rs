@@ -255,9 +255,10 @@ impl fmt::Display for StartError {
             StartError::Fork(cause) => cause.fmt(f),
             StartError::Folder(cause) => write!(f, "working folder: {cause}"),
             StartError::Signals(cause) => write!(f, "signals cannot be watched: {cause}"),
-            StartError::StateWriter(cause) => {
-                write!(f, "no thread to write the state file: {cause}")
-            }
+            StartError::StateWriter(cause) => write!(
+                f,
+                "no thread can be started to write the state file: {cause}"
+            ),
             StartError::Once(cause) => cause.fmt(f),
             StartError::Privileges(cause) => cause.fmt(f),
             StartError::Output(cause) => write!(f, "standard output: {cause}"),
@@ -317,7 +318,7 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
     let mut log = start_log(called, &loaded)?;
     let watching = AssertUnwindSafe(|| watch_with(&mut log, called, source, loaded));
     catch_unwind(watching).unwrap_or_else(|_| {
-        error!("{called} ends by the defect logged before; all backends stay as they are");
+        error!("{called} ends by the defect logged before; all backends stay as they are, and nobody watches them until {called} is started again");
         Err(StartError::Defect)
     })
 }
@@ -405,7 +406,7 @@ fn watch_with(
     drop(signals.watch);
     always!("{called} stops");
     if let Err(cause) = lock.release() {
-        error!("PID file cannot be removed: {cause}");
+        error!("the PID file cannot be removed: {cause}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -451,7 +452,7 @@ fn settle_in(
 /// One that cannot be told anything will end this process by itself; that is worth a line.
 fn service_manager() -> ServiceManager {
     ServiceManager::from_environment(Instant::now()).unwrap_or_else(|cause| {
-        error!("service manager cannot be told anything: {cause}");
+        error!("the service manager (NOTIFY_SOCKET) cannot be reached: {cause}; it may take this program for hung and end it");
         ServiceManager::none()
     })
 }

@@ -8,12 +8,12 @@ use super::alarms::Topic;
 use super::lines::at_place;
 use super::status::brief;
 use super::Engine;
-use crate::backend::{HostState, Tag};
-use crate::config::settings::Brake;
+use crate::backend::{HostState, Stamp, Tag};
+use crate::config::settings::{Brake, Restore};
 use crate::few::Few;
 use crate::monitor::notices::{Call, What};
-use crate::monitor::policy::Alarm;
-use crate::outcome::Stage;
+use crate::monitor::policy::{Alarm, Failing};
+use crate::outcome::{Fault, Stage};
 use crate::quote::Quote;
 
 /// As a line names them.
@@ -52,7 +52,7 @@ impl Engine {
             Topic::Unwatched => {
                 let cause = self.no_thread_cause.as_deref().unwrap_or_default();
                 format!(
-                    "{} of {} backends are not watched ({}): no more threads can be started: {cause}; \
+                    "{} of {} backends are not checked ({}): no more threads can be started: {cause}; \
                      see the limits of processes, tasks and memory (ulimit -u, TasksMax=, ulimit -v)",
                     about.len(),
                     self.backends.members().count(),
@@ -69,68 +69,174 @@ impl Engine {
         let (stays, them) = (number("stays", "stay"), number("it", "them"));
         match alarm {
             Alarm::WithoutService(tag) => format!(
-                "no backend {tag} is up: its users cannot log in; see why {names} {is} down, or bring \
-                 one up: {}",
+                "no backend {tag} is up: users cannot log in; see why {names} {is} down, or bring one up: {}",
                 self.settings.access().how_to_bring_up(None)
             ),
             Alarm::NoRefuge(tag) => format!(
-                "{names} {has} failed and {stays} up: no other backend {tag} is up and passes, so users \
-                 would have nowhere to go; is this monitor cut off from them? if not, see why they fail"
+                "{names} {has} failed{} and {stays} up: no other backend {tag} is up and passes, so users \
+                 would have nowhere to go; if other machines can log in to {them}, this monitor is cut off: \
+                 see its network and firewall; if not, repair {them}",
+                self.since_first_failure(about)
             ),
-            Alarm::Shared { service, stage } => {
-                let service = at_place(&self.settings.services, *service);
-                let with = match *stage < Stage::Login {
-                    true => String::new(),
-                    false => self.with_accounts(about),
-                };
-                format!(
-                    "{service} {stage} fails{with} on {names}, and too few others get further: none is \
-                     taken down for that; check this monitor's {}",
-                    what_to_check(*stage)
-                )
-            }
+            Alarm::Shared { service, stage } => self.shared_line(*service, *stage, about),
             Alarm::DownDelayLimit => format!(
-                "{names} {has} failed for longer than the delay and {stays} up: with {them} more would \
-                 be down than delayed_down_limit ({}) allows; is something wrong that they have in \
-                 common?",
+                "{names} {has} failed for longer than delayed_down_delay and {stays} up: with {them} more \
+                 than delayed_down_limit ({}) would be down; see what they have in common, and repair one",
                 self.settings.rules.down_delay_limit.unwrap_or_default()
             ),
             Alarm::MaxDown(tag) => format!(
-                "{names} {has} failed and {stays} up: {} allows no more backends {tag} down ({}); repair \
+                "{names} {has} failed{} and {stays} up: {} allows no more backends {tag} down ({}); repair \
                  one, or allow more",
+                self.since_first_failure(about),
                 max_down(self.settings.rules.brake),
                 self.which_are_down(tag)
             ),
             Alarm::NotOurs => {
                 let example = about.iter().next().copied();
                 let how = self.settings.access().how_to_bring_up(example);
+                let why = match self.settings.rules.restore {
+                    Restore::Own => "--restore=own leaves that so",
+                    Restore::Any => "the former vhost count is not known here",
+                };
                 format!(
-                    "{names} {is} healthy and down, and this monitor did not take {them} down and leaves \
-                     {them} so; to bring one up: {how}"
+                    "{names} {is} healthy here and {stays} down: an administrator or another monitor took \
+                     {them} down{}, this monitor did not take {them} down, and {why}; to bring one up: {how}",
+                    self.listed_down_since(about)
                 )
             }
-            Alarm::Disputed => format!(
-                "{names} {} here, but another monitor or an administrator has taken {them} down; {} left \
-                 so for a while: can that monitor reach all ports?",
-                number("passes", "pass"),
-                number("it is", "they are"),
+            Alarm::Disputed => self.disputed_line(about),
+        }
+    }
+
+    /// Healthy here, taken down elsewhere: by whom, and until when it is left so.
+    fn disputed_line(&self, about: &BTreeSet<IpAddr>) -> String {
+        let number = |one, several| by_number(about, one, several);
+        let ends = about
+            .iter()
+            .filter_map(|address| self.holds.get(address)?.until);
+        let until = match ends.max() {
+            Some(until) => format!(" until {}", self.moment_of(until)),
+            None => " for the time of --hold".to_owned(),
+        };
+        let keep = match about.iter().next() {
+            Some(example) => self.settings.access().how_to_keep_down(*example),
+            None => String::new(),
+        };
+        format!(
+            "{} {} healthy here and {} taken down by an administrator or another monitor{}; {} \
+             down{until} and {} then brought up; if no administrator did it, look for \"disabled\" in the \
+             logs of the other monitors; to keep a backend down: {keep}",
+            names(about),
+            number("is", "are"),
+            number("was", "were"),
+            self.listed_down_since(about),
+            number("stays", "stay"),
+            number("is", "are"),
+        )
+    }
+
+    /// Too many fail at this check for the backends to be blamed for it.
+    fn shared_line(&self, service: usize, stage: Stage, about: &BTreeSet<IpAddr>) -> String {
+        let members = about
+            .iter()
+            .filter_map(|address| self.backends.member(*address));
+        let failing = members.filter_map(|member| member.evidence.failing_at(service));
+        let failing: Vec<&Failing> = failing.collect();
+        let faults = || failing.iter().map(|failing| &failing.failure.fault);
+        let refused = faults().any(|fault| {
+            matches!(
+                fault,
+                Fault::CredentialsRefused(_) | Fault::RefusalDelayed | Fault::LoginDelayed
+            )
+        });
+        let bad = faults().find_map(|fault| match fault {
+            Fault::CertificateRefused(bad) => Some(bad),
+            _ => None,
+        });
+        let what = match (stage, bad, faults().next()) {
+            (Stage::Login, ..) if refused => {
+                format!("login{} refused", self.with_accounts(about))
+            }
+            (_, Some(bad), _) => format!("{stage} fails: {}", bad.in_short()),
+            (_, None, Some(fault)) if stage < Stage::Login => format!("{stage} fails: {fault}"),
+            (_, None, Some(fault)) => {
+                format!("{stage}{} fails: {fault}", self.with_accounts(about))
+            }
+            (_, None, None) => format!("{stage} fails"),
+        };
+        let all = self.backends.members().count();
+        let which = match about.len() == all {
+            true => format!("by all {all} backends ({})", names(about)),
+            false => format!(
+                "by {} of {all} backends ({}), and too few others get further",
+                about.len(),
+                names(about)
             ),
+        };
+        let since = failing.iter().map(|failing| failing.since).min();
+        let since = since.map_or(String::new(), |since| {
+            format!(" since {}", self.moment_of(since))
+        });
+        let guess = match (stage, bad) {
+            (Stage::Login, _) if refused => "probably this monitor's password is wrong",
+            (_, Some(_)) => "probably this monitor does not know their authority or name",
+            _ => "probably a setting of this monitor",
+        };
+        let rest = match stage {
+            Stage::Login => "logins are not checked until that is repaired, connections still are",
+            _ => "what comes after that is not checked until it is repaired, what comes before still is",
+        };
+        format!(
+            "{} {what} {which}{since}: {guess}; no backend is taken down for that, and {rest}; check this \
+             monitor's {}, then reload (SIGHUP) or restart",
+            at_place(&self.settings.services, service),
+            match bad {
+                Some(_) => "certificate settings (--ca-file, --tls-name, -v, --starttls)",
+                None => what_to_check(stage),
+            }
+        )
+    }
+
+    /// When the first of them began to fail.
+    fn since_first_failure(&self, about: &BTreeSet<IpAddr>) -> String {
+        let members = about
+            .iter()
+            .filter_map(|address| self.backends.member(*address));
+        let since = members.filter_map(|member| member.evidence.failed_since());
+        match since.min() {
+            Some(since) => format!(" since {}", self.moment_of(since)),
+            None => String::new(),
+        }
+    }
+
+    /// " at 00:22:48", if that is listed of all; of several the first and the last.
+    fn listed_down_since(&self, about: &BTreeSet<IpAddr>) -> String {
+        let members = about
+            .iter()
+            .filter_map(|address| self.backends.member(*address));
+        let stamps: BTreeSet<Stamp> = members.map(|member| member.listed.changed).collect();
+        match (stamps.iter().next(), stamps.iter().next_back()) {
+            (None | Some(Stamp(0)), _) | (_, None) => String::new(),
+            (Some(first), Some(last)) if first == last => format!(" at {}", self.moment(*first)),
+            (Some(first), Some(last)) => {
+                format!(" from {} to {}", self.moment(*first), self.moment(*last))
+            }
         }
     }
 
     fn alarm_end(&self, topic: &Topic) -> String {
         let alarm = match topic {
             Topic::Policy(alarm) => alarm,
-            Topic::Unwatched => return "all backends are watched again".to_owned(),
+            Topic::Unwatched => return "all backends are checked again".to_owned(),
         };
         match alarm {
             Alarm::WithoutService(tag) => format!("a backend {tag} is up again"),
-            Alarm::NoRefuge(tag) => {
-                format!("no failed backend {tag} stays up any more for lack of another one")
-            }
+            Alarm::NoRefuge(tag) => format!(
+                "no failed backend {tag} stays up any more because no other one is up and passes"
+            ),
             Alarm::Shared { service, stage } => {
                 let service = at_place(&self.settings.services, *service);
-                format!("{service} {stage}: no backend fails there any more for what others share")
+                format!("{service} {stage}: the fault of several backends is over, and this is checked again")
             }
             Alarm::DownDelayLimit => {
                 "no failed backend is kept up any more by delayed_down_limit".to_owned()
@@ -139,15 +245,17 @@ impl Engine {
                 format!("no failed backend {tag} is kept up any more by --max-down")
             }
             Alarm::NotOurs => {
-                "no healthy backend stays down any more for being somebody else's".to_owned()
+                "no healthy backend stays down any more because others took it down".to_owned()
             }
             Alarm::Disputed => {
-                "no backend that passes here is left down any more for others".to_owned()
+                "no healthy backend waits any more because an administrator or another monitor took it \
+                 down"
+                    .to_owned()
             }
         }
     }
 
-    /// The users that the probes of these backends log in as.
+    /// The users that the probes of these backends log in as, and the file that says so, if it is one for all.
     fn with_accounts(&self, about: &BTreeSet<IpAddr>) -> String {
         let targets = about
             .iter()
@@ -156,10 +264,14 @@ impl Engine {
         let users: BTreeSet<String> = accounts
             .map(|account| Quote::new(&account.user).to_string())
             .collect();
+        let file = match &self.settings.accounts.credentials {
+            Some(file) if self.targets.known() == 0 => format!(" ({})", file.display()),
+            _ => String::new(),
+        };
         match users.len() {
             0 => String::new(),
-            1 => format!(" with account {}", names(&users)),
-            _ => format!(" with the same accounts ({})", names(&users)),
+            1 => format!(" as {}{file}", names(&users)),
+            _ => format!(" as {}", names(&users)),
         }
     }
 

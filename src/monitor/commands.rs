@@ -297,7 +297,11 @@ impl Engine {
             let text = format!("not sent: {cause}");
             let took = self.commands.note_answer(number, text, now);
             self.counts.on_answer(action, ReplyKind::Lost, took);
-            let line = format!("{address}: no thread to send {}: {cause}", command.name());
+            let line = format!(
+                "{address}: no thread can be started to send {}: {cause}; what is still wanted is tried \
+                 again; see the limits of processes, tasks and memory (ulimit -u, TasksMax=, ulimit -v)",
+                command.name()
+            );
             self.raise(Notice::NoThread, line);
             self.finish(address, action, Answer::NotDone);
         }

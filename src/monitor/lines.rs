@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::mem::{discriminant, Discriminant};
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::commands::Asked;
 use super::snapshot::{BackendHistory, PollView};
 use super::status::brief;
 use super::{Engine, Event, Output};
 use crate::backend::HostState;
-use crate::config::settings::Mode;
+use crate::config::settings::{DrainMode, Mode};
 use crate::monitor::policy::{Member, News};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::pool::{Command, Effect, PoolError, Reply};
@@ -34,12 +34,16 @@ pub(crate) fn at_place(services: &[Service], place: usize) -> &dyn Display {
         .map_or(&FORMER_SERVICE, |service| service)
 }
 
-/// One word for the verdict that another one follows.
-fn state(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Healthy(_) => "healthy",
-        Verdict::Failed { .. } => "failed",
-    }
+/// Of a command that may or may not have been carried out.
+const AGAIN: &str =
+    "the next list shows what the state is, and what is still wanted is tried again";
+
+/// What this monitor makes of a backend.
+enum Seen {
+    NotJudged,
+    Healthy,
+    /// What fails.
+    Failed(String),
 }
 
 fn milliseconds(time: Duration) -> String {
@@ -80,64 +84,101 @@ impl SaidFailures {
     }
 }
 
+/// What was known of a backend before the latest finding about it.
+pub(super) struct JudgedBefore {
+    verdict: Option<Verdict>,
+    /// Since when, if that is known.
+    since: Option<Instant>,
+}
+
 impl Engine {
+    pub(super) fn judged_before(&self, address: IpAddr) -> JudgedBefore {
+        let evidence = self.backends.member(address).map(|member| &member.evidence);
+        let verdict = evidence.and_then(|evidence| evidence.verdict()).cloned();
+        let since = evidence.and_then(|evidence| match &verdict {
+            None => None,
+            Some(Verdict::Healthy(_)) => evidence.sound_since(),
+            Some(Verdict::Failed { .. }) => evidence.failed_since(),
+        });
+        JudgedBefore { verdict, since }
+    }
+
     /// A verdict is a line of its own when it is another than before, and a failed one also when it has a
     /// cause that has not been said since the backend failed: it may be what an alarm is about, and then
-    /// die.
-    pub(super) fn say_finding(&mut self, address: IpAddr, finding: &Finding) {
-        let target = self.targets.target(address);
+    /// die. The finding has been taken in.
+    pub(super) fn say_finding(&mut self, address: IpAddr, finding: &Finding, before: JudgedBefore) {
         self.put(Output::Say(Event::Attempt {
             address,
-            target: target.clone(),
+            target: self.targets.target(address),
             service: finding.service,
             outcome: finding.outcome.clone(),
         }));
-        let before = self
-            .backends
-            .member(address)
-            .and_then(|member| member.evidence.verdict());
-        match (&finding.verdict, before) {
+        match (&finding.verdict, &before.verdict) {
             (None, _) => {}
             (Some(Verdict::Healthy(pass)), Some(Verdict::Healthy(same))) if pass == same => {}
             (Some(Verdict::Healthy(Pass::Clean)), None) => {
                 self.debug(format!("{address} is healthy"));
             }
-            (Some(Verdict::Healthy(Pass::Clean)), Some(before)) => {
-                let line = format!(
-                    "{address} is healthy: {} -> healthy{}",
-                    state(before),
-                    self.since_verdict(address, before)
-                );
-                let stand = self.how_many_pass(address, true);
+            (Some(Verdict::Healthy(Pass::Clean)), Some(_)) => {
+                let was = self.was(&before);
+                let stand = self.how_many_pass(address);
                 let latency = milliseconds(finding.outcome.latency);
-                self.always(format!("{line}; {stand} ({latency})"));
+                self.always(format!(
+                    "{address} is healthy: {was}; {stand} (answered in {latency})"
+                ));
             }
             (Some(Verdict::Healthy(remark)), _) => self.error(format!("{address} is {remark}")),
             // The service that decided, which need not be the last one tried.
-            (Some(Verdict::Failed { service, failure }), before) => {
-                let was_failed = matches!(before, Some(Verdict::Failed { .. }));
-                let name = service_of(&target, *service);
+            (Some(Verdict::Failed { service, failure }), before_it) => {
+                let was_failed = matches!(before_it, Some(Verdict::Failed { .. }));
+                let fails = self.what_fails(address, *service, failure);
                 if !was_failed {
-                    let change = match before {
-                        None => "not judged -> failed".to_owned(),
-                        Some(before) => format!(
-                            "{} -> failed{}",
-                            state(before),
-                            self.since_verdict(address, before)
-                        ),
-                    };
-                    let stand = self.how_many_pass(address, false);
-                    let latency = milliseconds(finding.outcome.latency);
-                    let line = format!(
-                        "{address} has failed: {name} {failure}; {change}; {stand} ({latency})"
-                    );
+                    let was = self.was(&before);
+                    let stand = self.how_many_pass(address);
                     self.said_failures.begin(address, *service, failure);
-                    self.error(line);
+                    self.error(format!("{address} has failed: {fails}; {was}; {stand}"));
                 } else if self.said_failures.add(address, *service, failure) {
-                    self.error(format!(
-                        "{address} has failed in another way: {name} {failure}"
-                    ));
+                    self.error(format!("{address} has failed in another way: {fails}"));
                 }
+            }
+        }
+    }
+
+    /// What the backend was until now, and for how long.
+    fn was(&self, before: &JudgedBefore) -> String {
+        let state = match &before.verdict {
+            None => return "not judged before".to_owned(),
+            Some(Verdict::Healthy(Pass::Clean)) => "healthy",
+            Some(Verdict::Healthy(_)) => "healthy with a remark",
+            Some(Verdict::Failed { .. }) => "failed",
+        };
+        match before.since {
+            None => format!("was {state} before"),
+            Some(since) => {
+                let lasted = self.now.instant.saturating_duration_since(since);
+                format!("was {state} for {}", brief(lasted))
+            }
+        }
+    }
+
+    /// The service, the stage, the cause, how often in a row and since when.
+    fn what_fails(&self, address: IpAddr, service: usize, failure: &Failure) -> String {
+        let target = self.targets.target(address);
+        let name = service_of(&target, service);
+        let member = self.backends.member(address);
+        let series = member.and_then(|member| member.evidence.failing_at(service));
+        match series {
+            None => format!("{name} {failure}"),
+            Some(series) => {
+                let tries = match series.tries {
+                    1 => "1 try".to_owned(),
+                    tries => format!("{tries} tries"),
+                };
+                format!(
+                    "{name} {}, {tries} since {}",
+                    failure.explained(series.latest_took),
+                    self.moment_of(series.since)
+                )
             }
         }
     }
@@ -149,7 +190,11 @@ impl Engine {
         } else {
             format!("{address} went from {from} to {to}, not by this monitor")
         };
-        let here = self.seen_here(*address);
+        let here = match self.seen_here(*address) {
+            Seen::NotJudged => format!("{address} has not been judged here yet"),
+            Seen::Healthy => format!("{address} is healthy here"),
+            Seen::Failed(fails) => format!("here {address} fails: {fails}"),
+        };
         let stand = self.how_many_are_up(*address, *to);
         self.always(format!("{change}; {here}; {stand}"));
     }
@@ -168,64 +213,98 @@ impl Engine {
             Mode::Live => ("", format!(" (answered in {took})")),
             Mode::DryRun => ("DRY-RUN: ", String::new()),
         };
-        let noun = self.settings.access().noun();
+        let subject = self.settings.access().words().subject;
         match answer {
             Ok(Reply::Ok) => {
                 let done = self.done(command, asked.users);
                 self.always(format!("{dry_run}{address} {done}{took}"));
             }
             Ok(reply) => self.error(format!(
-                "{address}: {name}: {noun} says {reply}; its list will tell"
+                "{address}: {name} was not done: {subject} answered: {reply}; {AGAIN}"
             )),
-            Err(cause) => self.error(format!("{address}: {name}: {cause}; its list will tell")),
+            Err(cause) => self.error(format!(
+                "{address}: {name} was not answered: {cause}; {AGAIN}"
+            )),
         }
     }
 
-    /// What a change has come to: the old state and the new one, who, why, and how many are left.
+    /// What a change has come to: the old state and the new one, who, why, how many are left, and what
+    /// follows.
     fn done(&self, command: &Command, users: u64) -> String {
         let address = command.address();
-        let here = || self.seen_here(address);
         let are_up = |state| self.how_many_are_up(address, state);
         match command.effect() {
-            Effect::State(HostState::Down) | Effect::Weight(0) => format!(
-                "disabled: up -> down by this monitor: {}; {}",
-                here(),
-                are_up(HostState::Down)
+            Effect::State(HostState::Down) | Effect::Weight(0) => {
+                let why = match self.seen_here(address) {
+                    Seen::NotJudged => "had failed, and has not been judged since".to_owned(),
+                    Seen::Healthy => "had failed, and has passed since".to_owned(),
+                    Seen::Failed(fails) => fails,
+                };
+                format!(
+                    "disabled: up -> down by this monitor: {why}; {}; {}; {}",
+                    are_up(HostState::Down),
+                    self.what_becomes_of(users),
+                    self.when_it_comes_up(address)
+                )
+            }
+            Effect::State(HostState::Up) | Effect::Weight(_) => {
+                let member = self.backends.member(address);
+                let since = member.and_then(|member| member.evidence.sound_since());
+                let why = match since {
+                    Some(since) => format!("healthy here since {}", self.moment_of(since)),
+                    None => "no worse here than the others".to_owned(),
+                };
+                format!(
+                    "enabled: down -> up by this monitor: {why}; {}",
+                    are_up(HostState::Up)
+                )
+            }
+            Effect::UsersForgotten => format!("users forgotten: {users}"),
+            Effect::UsersMoved => format!("users moved: {users}"),
+        }
+    }
+
+    /// Of a backend's users, once it is down.
+    fn what_becomes_of(&self, users: u64) -> String {
+        let count = match users {
+            0 => return "no users were listed".to_owned(),
+            1 => "1 user".to_owned(),
+            _ => format!("{users} users"),
+        };
+        let fate = match self.settings.rules.drain {
+            DrainMode::Move { .. } => "to be moved now",
+            DrainMode::Drop => "to be forgotten now",
+            DrainMode::Leave => "left there (--flush=none)",
+        };
+        format!("{count} {fate}")
+    }
+
+    /// A backend that this monitor has just taken down.
+    fn when_it_comes_up(&self, address: IpAddr) -> String {
+        let checks = match self.settings.pace.rise {
+            0 | 1 => "comes up after the next good check".to_owned(),
+            rise => format!("comes up after {rise} good checks in a row"),
+        };
+        let member = self.backends.member(address);
+        match member.and_then(|member| member.quiet_after_this_down(self.now.instant)) {
+            None => checks,
+            Some(quiet) => format!(
+                "{checks}, not before {} as it has gone down again and again within an hour",
+                self.moment_of(self.now.instant + quiet)
             ),
-            Effect::State(HostState::Up) | Effect::Weight(_) => format!(
-                "enabled: down -> up by this monitor: {}; {}",
-                here(),
-                are_up(HostState::Up)
-            ),
-            Effect::UsersForgotten => format!("users forgotten: {users} were listed"),
-            Effect::UsersMoved => format!("users moved: {users} were listed"),
         }
     }
 
     /// The verdict, as a change is explained by it.
-    fn seen_here(&self, address: IpAddr) -> String {
+    fn seen_here(&self, address: IpAddr) -> Seen {
         let member = self.backends.member(address);
         match member.and_then(|member| member.evidence.verdict()) {
-            None => "it has not been judged here yet".to_owned(),
-            Some(Verdict::Healthy(_)) => "it is healthy here".to_owned(),
+            None => Seen::NotJudged,
+            Some(Verdict::Healthy(_)) => Seen::Healthy,
             Some(Verdict::Failed { service, failure }) => {
-                let target = self.targets.target(address);
-                format!("{} {failure}", service_of(&target, *service))
+                Seen::Failed(self.what_fails(address, *service, failure))
             }
         }
-    }
-
-    /// For how long the verdict has been what it was, if that is known.
-    fn since_verdict(&self, address: IpAddr, verdict: &Verdict) -> String {
-        let evidence = self.backends.member(address).map(|member| &member.evidence);
-        let since = evidence.and_then(|evidence| match verdict {
-            Verdict::Healthy(_) => evidence.sound_since(),
-            Verdict::Failed { .. } => evidence.failed_since(),
-        });
-        since.map_or(String::new(), |since| {
-            let lasted = self.now.instant.saturating_duration_since(since);
-            format!(" after {}", brief(lasted))
-        })
     }
 
     /// Of its tag, with the backend itself as it is now, which the list may not show yet.
@@ -237,13 +316,11 @@ impl Engine {
         self.how_many(address, "are up", is_up)
     }
 
-    /// The same of the verdict.
-    fn how_many_pass(&self, address: IpAddr, passes: bool) -> String {
-        let does_pass = |other: IpAddr, member: &Member| match other == address {
-            true => passes,
-            false => matches!(member.evidence.verdict(), Some(Verdict::Healthy(_))),
-        };
-        self.how_many(address, "pass", does_pass)
+    /// The same of the verdict, the backend's own latest one with it.
+    fn how_many_pass(&self, address: IpAddr) -> String {
+        self.how_many(address, "pass", |_, member| {
+            matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)))
+        })
     }
 
     fn how_many(
@@ -254,7 +331,7 @@ impl Engine {
     ) -> String {
         let tag = match self.backends.member(address) {
             Some(member) => &member.listed.tag,
-            None => return "it is not listed".to_owned(),
+            None => return format!("{address} is not listed"),
         };
         let alike = || {
             let members = self.backends.members();

@@ -205,7 +205,10 @@ impl Engine {
         if self.is_of_lists(connection) {
             self.lists.is_open = false;
             let noun = self.settings.access().noun();
-            let line = format!("{noun}: no thread to read its lists: {cause}");
+            let line = format!(
+                "no thread can be started to read the {noun}'s lists: {cause}; nothing is changed meanwhile; \
+                 see the limits of processes, tasks and memory (ulimit -u, TasksMax=, ulimit -v)"
+            );
             self.raise(Notice::NoThread, line);
         }
     }
@@ -216,7 +219,7 @@ impl Engine {
             self.close_lists();
             let noun = self.settings.access().noun();
             let cause = format!("the thread that reads the {noun}'s lists has died");
-            self.on_silence(&cause, "this is a defect of the monitor");
+            self.on_silence(&cause, "this is a defect of this program: please report it");
             self.review_all();
         }
     }
@@ -240,7 +243,7 @@ impl Engine {
         if self.notices.is_raised(&Notice::DirectorSilent) {
             self.debug(line);
         } else if cause.loss == Loss::Local {
-            self.error(format!("{line}; trying again later"));
+            self.error(format!("{line}; what is still wanted is tried again"));
         } else {
             self.lists.unsent.push(line);
             self.open_lists_again_at_once();
@@ -292,18 +295,18 @@ impl Engine {
                 self.lists.off = None;
                 self.notices.lower(&Notice::DirectorSilent);
                 self.always(format!(
-                    "failover is on again: {} has answered for {} s, after {} s in which it did \
-                     not, or not steadily",
+                    "failover is on again: {} has answered for {} s, after {} s without an answer or with \
+                     interruptions",
                     self.settings.access(),
                     steady.as_secs(),
                     silent.as_secs()
                 ));
             }
         } else if let Some(cause) = self.lists.ended.take() {
-            self.always(format!("{cause}; connected again"));
+            self.always(format!("{cause}; connected again, and nothing was missed"));
         }
         for line in std::mem::take(&mut self.lists.unsent) {
-            self.error(format!("{line}; trying again later"));
+            self.error(format!("{line}; what is still wanted is tried again"));
         }
     }
 
@@ -348,7 +351,7 @@ impl Engine {
             None => {
                 if self.notices.lower(&Notice::MalformedLines) {
                     self.always(format!(
-                        "{noun}: no line of its lists is malformed any more"
+                        "{noun}: no line of the lists is malformed any more"
                     ));
                 }
                 return;
@@ -356,7 +359,10 @@ impl Engine {
         };
         let count = malformed.count;
         let line =
-            format!("{noun}: {count} malformed lines in its lists are skipped, the first: {first}");
+            format!(
+            "{noun}: {count} malformed lines in the lists are skipped, so that their backends are neither \
+             checked nor changed; the first: {first}"
+        );
         self.raise(Notice::MalformedLines, line);
     }
 
@@ -376,7 +382,10 @@ impl Engine {
         match readiness {
             Readiness::Unknown(text) => {
                 let noun = self.settings.access().noun();
-                let line = format!("{noun}: unknown ring status {text} is taken for unsynced");
+                let line = format!(
+                    "{noun}: unknown ring status {text}: nothing is changed while it lasts, as in a ring \
+                     that is not synced; please report it with the version of Dovecot"
+                );
                 self.raise(Notice::RingStatusUnknown, line);
             }
             _ => {
@@ -393,7 +402,9 @@ impl Engine {
         let since = *self.lists.unsynced_since.get_or_insert(now);
         if now - since >= UNSYNCED_TOO_LONG {
             let line = format!(
-                "the ring has not been synced for {} s: nothing is changed; see {}",
+                "the ring has not been synced since {} ({} s): no backend is taken down or brought up until \
+                 it is; which director is missing or hangs? see {}",
+                self.moment_of(since),
                 (now - since).as_secs(),
                 self.settings.access().how_to_see_the_ring()
             );
@@ -425,7 +436,8 @@ impl Engine {
             self.unobserved += 1;
             let noun = self.settings.access().noun();
             self.error(format!(
-                "{address}: the {noun} said OK, but its list shows another state ({} times so far)",
+                "{address}: the {noun} said OK to the last command, but the list shows another state ({} \
+                 times so far): somebody else may have changed it at the same time; this is decided anew",
                 self.unobserved
             ));
         }

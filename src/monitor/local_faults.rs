@@ -256,7 +256,7 @@ impl Engine {
                 }
                 News::Over(cause) => {
                     self.always(format!(
-                        "no backend is kept from being checked any more by this: {cause}"
+                        "backends can be checked again from this machine, as this is over: {cause}"
                     ));
                 }
             }

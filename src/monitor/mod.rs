@@ -19,6 +19,7 @@ mod list_changes;
 mod lists;
 mod local_faults;
 mod logins;
+mod moments;
 mod notices;
 mod output;
 mod persistence;
@@ -62,6 +63,7 @@ pub use alarms::Topic;
 pub(crate) use dry_run::DryRun;
 pub use input::{Input, Now, Remembered, Report, Request};
 pub(crate) use lines::at_place;
+pub use moments::ShowMoment;
 pub use output::{Event, Level, Output, Told};
 pub(crate) use persistence::DISK_PATIENCE;
 pub use policy::Memory;
@@ -155,6 +157,7 @@ pub struct Engine {
     notices: Notices<Notice>,
     local_faults: LocalFaults,
     said_failures: SaidFailures,
+    show_moment: ShowMoment,
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
     history: History,
@@ -219,6 +222,7 @@ impl Engine {
             notices: Notices::new(),
             local_faults: LocalFaults::default(),
             said_failures: SaidFailures::default(),
+            show_moment: moments::utc,
             unobserved: 0,
             history: History::default(),
             publishing: Publishing::new(),
@@ -264,7 +268,7 @@ impl Engine {
                 result,
             } => self.on_published(publication, &path, &result),
             Input::ScriptNotStarted { address, cause } => self.error(format!(
-                "{address}: no thread to run the script for its change: {cause}"
+                "{address}: the change script (--on-change) was not run: no thread can be started: {cause}"
             )),
             Input::Asked(Request::Stop) => {
                 self.put(Output::TellManager(Told::Stopping));
@@ -363,11 +367,12 @@ impl Engine {
             _ => return self.debug(format!("{address}: outcome of a stopped worker dropped")),
         }
         if self.restarts.on_probed(address) {
-            self.always(format!("{address} is probed again"));
+            self.always(format!("{address} is checked again"));
         }
         let finding = &report.finding;
-        self.say_finding(address, finding);
+        let before = self.judged_before(address);
         self.backends.on_finding(address, finding);
+        self.say_finding(address, finding, before);
         self.history
             .on_finding(address, report.worker, finding, self.records.keeping());
         self.local_faults

@@ -13,6 +13,11 @@ use crate::monitor::policy::Memory;
 /// entries.
 pub(crate) const DISK_PATIENCE: Duration = Duration::from_millis(700);
 
+/// Said while nothing is written.
+const ONLY_IN_MEMORY: &str =
+    "the monitor goes on, but after a restart it would not know which backends it \
+                              took down and whose users it still has to move";
+
 /// What the state file holds, or will hold once all is written.
 pub(super) struct Persistence {
     /// None of the memories is empty.
@@ -101,7 +106,7 @@ impl Engine {
                 }
             }
             Err(cause) => {
-                let line = format!("{cause}; kept in memory, a restart may forget what is owed");
+                let line = format!("{cause}; {ONLY_IN_MEMORY}");
                 self.raise(Notice::StateFileUnwritable, line);
             }
         }
@@ -122,7 +127,7 @@ impl Engine {
             return true;
         }
         let line = format!(
-            "{}: its disk does not answer; kept in memory, a restart may forget what is owed",
+            "{}: the disk of the state file does not answer; {ONLY_IN_MEMORY}",
             self.settings.files.state.display()
         );
         self.raise(Notice::StateFileSlow, line);

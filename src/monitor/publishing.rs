@@ -183,7 +183,7 @@ impl Engine {
         let option = publication.option();
         if self.publishing.written.contains(&publication) {
             let line = format!(
-                "{publication} {path} cannot be written: {cause}; whoever reads it sees old news"
+                "{publication} {path} cannot be written: {cause}; whoever reads the file sees old news"
             );
             self.raise(notice, line);
         } else if !self.notices.is_raised(&notice) {

@@ -71,21 +71,28 @@ impl Engine {
         let mut warnings = Vec::new();
         let (old, new) = (&self.settings.files, &mut settings.files);
         if new.lock != old.lock {
-            warnings.push("another lock file takes a restart; the old one stays".to_owned());
+            warnings.push(
+                "reload: another lock file takes a restart; the old one stays in use".to_owned(),
+            );
             new.lock = old.lock.clone();
         }
         if new.state != old.state {
-            warnings.push("another state file takes a restart; the old one stays".to_owned());
+            warnings.push(
+                "reload: another state file takes a restart; the old one stays in use".to_owned(),
+            );
             new.state = old.state.clone();
         }
         if new.record != old.record {
-            let line = "another recording takes a restart; the old one goes on, if there is one";
+            let line =
+                "reload: another recording takes a restart; the old one goes on, if there is one";
             warnings.push(line.to_owned());
             new.record = old.record.clone();
         }
         let kind = std::mem::discriminant::<Pool>;
         if kind(&settings.pool) != kind(&self.settings.pool) {
-            warnings.push("another kind of pool takes a restart; the old one stays".to_owned());
+            warnings.push(
+                "reload: another kind of pool takes a restart; the old one stays in use".to_owned(),
+            );
             settings.pool = self.settings.pool.clone();
             settings.socket = self.settings.socket.clone();
         }
@@ -95,13 +102,15 @@ impl Engine {
                 RunMode::Foreground | RunMode::Once => "foreground",
             };
             warnings.push(format!(
-                "debug takes a restart; the monitor and its log stay in the {where_it_is}"
+                "reload: debug takes a restart; the monitor and its log stay in the {where_it_is}"
             ));
             settings.run = self.settings.run;
             settings.files.log = self.settings.files.log.clone();
         }
         if settings.run_as != self.settings.run_as {
-            warnings.push("another user or group takes a restart; the old one stays".to_owned());
+            warnings.push(
+                "reload: another user or group takes a restart; the old one stays".to_owned(),
+            );
             settings.run_as = self.settings.run_as.clone();
         }
         for warning in warnings {

@@ -81,8 +81,8 @@ impl Engine {
         self.note_standing(address, self.now.instant);
         let pause = self.restarts.on_ended(address, self.now.instant);
         self.error(format!(
-            "{address}: the thread that probes it has ended by the defect logged before; its state is \
-             unknown until the thread is started again, in {} s",
+            "{address} is not checked: its thread has ended by the defect logged before; the backend stays \
+             as it is until the thread is started again, in {} s",
             pause.as_secs()
         ));
         self.review_all();
@@ -157,12 +157,12 @@ impl Engine {
         let (most, all) = (self.most_at_once, self.workers.len());
         if all <= most {
             if self.notices.lower(&Notice::FewDescriptors) {
-                self.always("all backends can be probed at once again".to_owned());
+                self.always("all backends can be checked at once again".to_owned());
             }
         } else {
             let line = format!(
-                "no more than {most} of {all} backends can be probed at once, the others wait \
-                 meanwhile: too few file descriptors (ulimit -n, LimitNOFILE=)"
+                "no more than {most} of {all} backends can be checked at once, the others wait meanwhile: \
+                 too few file descriptors; allow more (ulimit -n, LimitNOFILE=)"
             );
             self.raise(Notice::FewDescriptors, line);
         }

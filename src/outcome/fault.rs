@@ -262,12 +262,12 @@ impl fmt::Display for Fault {
                 "no password sent: --require-tls needs TLS with a verified certificate, and {why}"
             ),
             Fault::CredentialsRefused(text) => write!(f, "login refused {text}"),
-            Fault::RefusalDelayed => f.write_str("timed out; this login was refused here before"),
+            Fault::RefusalDelayed => f.write_str("timed out, and the last login with this password was refused here"),
             Fault::LoginDelayed => f.write_str(
-                "timed out; the server may still be delaying logins for those that it refused before",
+                "timed out; the server may still delay logins because it refused an earlier password",
             ),
             Fault::LoginUnanswered => {
-                f.write_str("timed out; this login has not been answered here yet")
+                f.write_str("timed out, and no login with this password has been answered here yet")
             }
             Fault::SaslPlainMissing => f.write_str("the server offers no sasl plain"),
             Fault::MaildropInUse(text) => write!(f, "maildrop in use {text}"),
@@ -289,8 +289,8 @@ impl fmt::Display for Fault {
             Fault::SenderRefused(text) => write!(f, "sender refused {text}"),
             Fault::RecipientRefused(text) => write!(f, "recipient refused {text}"),
             Fault::MessageRefused(text) => write!(f, "message refused {text}"),
-            Fault::NamePending => f.write_str("waiting for the address's name"),
-            Fault::NameUnknown => f.write_str("dns did not give the address's name"),
+            Fault::NamePending => f.write_str("waiting for the address's name from reverse DNS (PTR)"),
+            Fault::NameUnknown => f.write_str("reverse DNS (PTR) did not give the address's name"),
             Fault::NoDescriptors => f.write_str("no file descriptor left"),
             Fault::NoMemory => f.write_str("no memory left"),
             Fault::NoAddress => f.write_str(
@@ -303,7 +303,7 @@ impl fmt::Display for Fault {
                 f.write_str("forbidden by this machine's firewall, routing or security policy")
             }
             Fault::Local(text) => write!(f, "this machine's system error {text}"),
-            Fault::Panicked => f.write_str("the probe broke off; this is a bug in poolmon"),
+            Fault::Panicked => f.write_str("the check broke off by a defect of this program; please report it"),
             Fault::NoTls(text) => write!(f, "tls library unusable {text}"),
         }
     }
@@ -378,6 +378,20 @@ impl fmt::Display for PresentedNames {
     }
 }
 
+impl BadCertificate {
+    /// Without what may help.
+    pub fn in_short(&self) -> String {
+        let turned = match self.began {
+            Security::Tls => "",
+            Security::Plain => " after STARTTLS",
+        };
+        format!(
+            "certificate{turned} refused {}: expected name {},",
+            self.reason, self.expected
+        )
+    }
+}
+
 impl fmt::Display for BadCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let BadCertificate {
@@ -386,9 +400,12 @@ impl fmt::Display for BadCertificate {
             presented,
             began,
         } = self;
-        let turned = match began {
-            Security::Tls => "",
-            Security::Plain => " after STARTTLS",
+        let (turned, without) = match began {
+            Security::Tls => ("", ""),
+            Security::Plain => (
+                " after STARTTLS",
+                ", --starttls=no does without TLS on this port",
+            ),
         };
         write!(
             f,
@@ -401,7 +418,8 @@ impl fmt::Display for BadCertificate {
         }
         write!(
             f,
-            " ({read}--ca-file names an authority to trust, --tls-name another name, -v 0 checks nothing)"
+            " ({read}--ca-file names an authority to trust, --tls-name the name to expect in place of that \
+             from reverse DNS (PTR), -v 0 checks no certificate{without})"
         )
     }
 }

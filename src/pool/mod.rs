@@ -94,6 +94,17 @@ impl Access {
         }
     }
 
+    /// How an operator keeps a healthy backend down, such as this one.
+    pub fn how_to_keep_down(&self, example: IpAddr) -> String {
+        match self {
+            Access::Director { socket } => format!(
+                "--restore=own, or {}",
+                doveadm(socket, "update", &format!("{example} 0"))
+            ),
+            Access::HaProxy { .. } => "--restore=own".to_owned(),
+        }
+    }
+
     /// How an operator brings up a backend, such as this one.
     pub fn how_to_bring_up(&self, example: Option<IpAddr>) -> String {
         match (self, example) {

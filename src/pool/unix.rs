@@ -33,7 +33,7 @@ pub enum Unconnected {
 impl fmt::Display for Unconnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unconnected::NotThere => f.write_str("no such socket"),
+            Unconnected::NotThere => f.write_str("the socket is missing"),
             Unconnected::Refused => f.write_str("nobody listens"),
             Unconnected::NotASocket => f.write_str("not a socket"),
             Unconnected::WrongType => f.write_str("not a stream socket"),

@@ -440,7 +440,7 @@ fn the_certificate_is_checked_against_the_addresss_name_or_the_address() {
     let by_name = imaps(authority.acceptor("DNS:mail.example", Validity::Current));
     let by_address = imaps(authority.acceptor("IP:127.0.0.1", Validity::Current));
     let refused = "tls handshake: certificate refused \"";
-    let unknown = "tls handshake: dns did not give the address's name";
+    let unknown = "tls handshake: reverse DNS (PTR) did not give the address's name";
     let cases = [
         (named("mail.example"), Ok(()), Err(refused)),
         (named("other.example"), Err(refused), Err(refused)),
@@ -534,7 +534,10 @@ fn while_the_name_is_pending_the_connection_is_judged_and_no_handshake_begins() 
         heard.note(&format!("{said} bytes"));
     });
     let result = attempt(&rig, &server, Security::Tls);
-    check_failure(result, "tls handshake: waiting for the address's name");
+    check_failure(
+        result,
+        "tls handshake: waiting for the address's name from reverse DNS (PTR)",
+    );
     let said = bytes.recv_timeout(PATIENCE).unwrap();
     assert_eq!(said, "0 bytes", "no handshake was begun");
     let service = service(&server, Security::Tls);
@@ -546,7 +549,10 @@ fn while_the_name_is_pending_the_connection_is_judged_and_no_handshake_begins() 
     let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
     let (server, _heard) = imap_with_starttls(acceptor);
     let result = attempt(&rig, &server, Security::Plain);
-    check_failure(result, "tls handshake: waiting for the address's name");
+    check_failure(
+        result,
+        "tls handshake: waiting for the address's name from reverse DNS (PTR)",
+    );
 }
 
 #[test]

@@ -315,7 +315,7 @@ impl Writing {
         if !matches!(self.target, Target::Closed { until: Some(_) }) {
             error!(
                 "the recording {} cannot be written: {cause}; make its folder writable, or name another \
-                 file: --record=PATH; it is tried again each minute",
+                 file: --record=FILE; it is tried again each minute",
                 self.path.display()
             );
         }

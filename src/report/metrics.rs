@@ -38,8 +38,8 @@ pub(crate) fn write(document: &Document, to: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
-fn render(document: &Document) -> String {
+#[cfg(any(test, fuzzing))]
+pub(super) fn render(document: &Document) -> String {
     let mut text = Vec::new();
     write(document, &mut text).unwrap();
     String::from_utf8(text).unwrap()

@@ -27,6 +27,7 @@ use log::{debug, error, warn};
 
 use self::document::{Document, Time};
 use self::page::{Options, Wall};
+use crate::backend::Stamp;
 use crate::logging::{always, ALWAYS};
 use crate::monitor::{AsOf, BackendHistory, Event, Level, PollView, Snapshot, Summary};
 use crate::target::Target;
@@ -84,8 +85,12 @@ pub(crate) fn say_status(snapshot: &Snapshot, document: &Document) {
         document,
         &View::plain(document.poolmon.written, TABLE_WIDTH),
     );
-    for line in status::lines(snapshot).into_iter().chain(table) {
+    for line in status::lines(snapshot) {
         always!("{line}");
+    }
+    // A bar tells the table's lines from all others.
+    for line in table.iter().filter(|line| !line.is_empty()) {
+        always!("| {line}");
     }
 }
 
@@ -93,10 +98,11 @@ pub(crate) fn say_status(snapshot: &Snapshot, document: &Document) {
 pub(crate) fn say_history(history: &[BackendHistory]) {
     for BackendHistory { address, polls } in history {
         let polls: Vec<String> = polls.iter().map(poll).collect();
-        match polls.is_empty() {
-            true => always!("{address} last polls: none"),
-            false => always!("{address} last polls: {}", polls.join("; ")),
-        }
+        let polls = match polls.is_empty() {
+            true => "none".to_owned(),
+            false => polls.join("; "),
+        };
+        always!("{address} last polls: {polls}");
     }
 }
 
@@ -168,6 +174,21 @@ fn local(ago: Duration) -> DateTime<Local> {
     chrono::Duration::from_std(ago).map_or(now, |ago| now - ago)
 }
 
+/// How a moment reads in a line that is written `now`: the time of day, and the day if that is another one.
+pub(crate) fn moment(moment: Stamp, now: Stamp) -> String {
+    let local = |stamp: Stamp| {
+        let seconds = i64::try_from(stamp.0).ok()?;
+        Local.timestamp_opt(seconds, 0).single()
+    };
+    match (local(moment), local(now)) {
+        (Some(moment), Some(now)) if moment.date_naive() == now.date_naive() => {
+            moment.format("%H:%M:%S").to_string()
+        }
+        (Some(moment), _) => moment.format("%Y-%m-%d %H:%M:%S").to_string(),
+        (None, _) => format!("second {}", moment.0),
+    }
+}
+
 fn time(ago: Duration) -> String {
     local(ago).format("%H:%M:%S").to_string()
 }
@@ -192,6 +213,16 @@ mod tests {
             let year = super::wall(time).year;
             assert!((1969..=1970).contains(&year), "{time}: {year}");
         }
+    }
+
+    #[test]
+    fn a_moment_of_another_day_is_shown_with_its_day() {
+        let now = Stamp(1_800_000_000);
+        let time = moment(now, now);
+        assert_eq!(time.len(), "08:00:00".len(), "{time}");
+        let before = moment(Stamp(now.0 - 2 * 86_400), now);
+        assert_eq!(before, format!("2027-01-13 {time}"));
+        assert!(moment(Stamp(u64::MAX), now).starts_with("second "));
     }
 
     #[test]

@@ -135,8 +135,10 @@ impl Runtime {
         let remembered = state_writer.read().clone();
         let (began, most) = (now(), traffic.most());
         let recorder = recorder(&terms, &remembered, most, began);
+        let mut engine = Engine::new(terms, remembered, most, began);
+        engine.show_moments_by(report::moment);
         Runtime {
-            engine: Engine::new(terms, remembered, most, began),
+            engine,
             recorder,
             source,
             task,

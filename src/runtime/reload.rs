@@ -9,15 +9,18 @@ use crate::monitor::Terms;
 use crate::source::{Loaded, SourceError};
 use crate::worker::Task;
 
+/// What becomes of a reload that cannot be carried out.
+const THE_OLD: &str = "the old configuration stays in use; repair that and reload again";
+
 impl Runtime {
     /// The settings, and what probes with them from now on; or why the old ones stay.
     pub(super) fn read_settings(&mut self) -> Result<Box<Terms>, String> {
         let loaded = match self.source.load() {
             Ok(loaded) => loaded,
             Err(SourceError::Credentials(cause)) => {
-                return Err(format!("{cause}; the old credentials stay"))
+                return Err(format!("reload refused: {cause}; the old credentials stay in use; repair the file and reload again"))
             }
-            Err(cause) => return Err(format!("{cause}; the old configuration stays")),
+            Err(cause) => return Err(format!("reload refused: {cause}; {THE_OLD}")),
         };
         let Loaded {
             settings,
@@ -30,12 +33,12 @@ impl Runtime {
             Ok(prober) => Arc::new(prober),
             Err(cause) => {
                 return Err(format!(
-                    "{cause}; the old certificates and credentials stay"
+                    "reload refused: {cause}; the old certificates and credentials stay in use; repair that and reload again"
                 ))
             }
         };
         if let Some(Err(cause)) = settings.hook.as_ref().map(hook::check) {
-            return Err(format!("{cause}; the old configuration stays"));
+            return Err(format!("reload refused: {cause}; {THE_OLD}"));
         }
         // Lock, recording and state file stay the old ones, which the new files must leave alone, too.
         let mut kept = settings.clone();
@@ -43,7 +46,7 @@ impl Runtime {
         kept.files.state = self.files.state.clone();
         kept.files.record = self.files.record.clone();
         if let Err(cause) = self.source.check_files(&kept) {
-            return Err(format!("{cause}; the old configuration stays"));
+            return Err(format!("reload refused: {cause}; {THE_OLD}"));
         }
         self.task = Task {
             pace: settings.pace,

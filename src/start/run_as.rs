@@ -88,13 +88,13 @@ pub fn lacks(identity: &Identity, settings: &Settings, source: &Source) -> Vec<S
     let (socket, advice) = match settings.access() {
         Access::Director { socket } => (
             socket,
-            "the director's socket, so nothing can be told to the director: in Dovecot's service director \
+            "the director's socket, so no backend can be taken down or brought up: in Dovecot's service director \
              write unix_listener director-admin { group = GROUP, mode = 0660 } with a group of that user, in \
              three lines, let it enter the folders above, and doveadm reload",
         ),
         Access::HaProxy { socket, .. } => (
             socket,
-            "HAProxy's socket, so nothing can be told to HAProxy: in its global section write stats socket \
+            "HAProxy's socket, so no backend can be taken down or brought up: in its global section write stats socket \
              PATH mode 660 group GROUP level admin with a group of that user, let it enter the folders \
              above, and restart HAProxy",
         ),

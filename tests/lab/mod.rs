@@ -15,6 +15,7 @@ pub mod admin_socket;
 pub mod authority;
 pub mod browser;
 pub mod command;
+pub mod diagnostics;
 pub mod dovecot;
 pub mod fake_backend;
 pub mod fake_director;

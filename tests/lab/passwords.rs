@@ -79,7 +79,7 @@ fn is_made_for_passwords(path: &Path) -> bool {
 }
 
 /// Regular files alone, and no link is followed: what else lies there can be waited for.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         match entry.file_type() {

@@ -13,7 +13,7 @@ use std::thread;
 
 use nix::unistd::{access, AccessFlags};
 
-use super::passwords;
+use super::{diagnostics, passwords};
 
 /// Whoever has bound this UDP port on a network's address 254 has claimed the network. The kernel
 /// ends the claim with the process, however that ends.
@@ -81,6 +81,7 @@ impl Drop for Place {
             eprintln!("the lab keeps {}", self.folder.display());
         } else {
             passwords::assert_none_in_folder(&self.folder);
+            diagnostics::assert_all_known_in_folder(&self.folder);
             let _ = fs::remove_dir_all(&self.folder);
         }
     }

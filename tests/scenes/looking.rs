@@ -185,16 +185,14 @@ fn users_that_cannot_be_moved_a_limit_and_an_unsynced_ring_are_told_by_every_fac
     pool.wait_for_state(0, 'D');
     pool.backends[1].set(Mood::Closing);
 
-    let limit = format!(
-        "{} has failed and stays up: --max-down=1 allows no more",
-        addresses[1]
-    );
+    let limit = format!("{} has failed since ", addresses[1]);
     looker.status_with(&[
         "3 of 4 up, 2 healthy",
         "10 USERS ARE STILL TO BE MOVED AWAY",
         "taking it down, by rule brake: ",
         "moving its users away, by rule drain: ",
         &limit,
+        " and stays up: --max-down=1 allows no more",
     ]);
     let owed = looker.explain(&addresses[0]);
     assert!(

@@ -256,7 +256,7 @@ fn a_login_refused_by_one_backend_counts_and_one_refused_by_all_does_not() {
         backend.set_password("changed");
     }
     let monitor = watch(&ring, 0).start();
-    monitor.wait_for_line(&[" ERR ", "too few others get further"], REACTION);
+    monitor.wait_for_line(&[" ERR ", "no backend is taken down for that"], REACTION);
     hold_for("all to stay up", A_WHILE, || {
         ring.directors[1].states() == "UUU"
     });
@@ -285,7 +285,10 @@ fn a_certificate_or_recipient_that_all_refuse_takes_nobody_down_and_says_what_to
             .flags("-i 1 -t 3 --retries=1 --retry-delay=0.3")
             .flags(&flags)
             .start();
-        let line = monitor.wait_for_line(&[" ERR ", "too few others get further", stage], REACTION);
+        let line = monitor.wait_for_line(
+            &[" ERR ", "no backend is taken down for that", stage],
+            REACTION,
+        );
         assert!(line.contains("check this monitor's"), "{line}");
         hold_for("nobody to be taken down", A_WHILE, || {
             ring.directors[0].states() == "UUU"
@@ -335,7 +338,7 @@ fn a_directors_socket_that_goes_is_one_alarm_until_it_is_back() {
     let monitor = watch(&ring, 0).start();
     monitor.wait_for_line(&["is healthy"], REACTION);
     fs::remove_file(ring.directors[0].socket()).unwrap();
-    let alarm = [" ERR ", "failover is off since", "no such socket"];
+    let alarm = [" ERR ", "failover is off since", "the socket is missing"];
     monitor.wait_for_line(&alarm, promised(Duration::from_secs(2)));
     ring.backends[0].dovecot.kill();
     monitor.wait_for_line(&["has failed"], REACTION);

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::outcome::{Blame, Failure, Outcome, Stage};
 use crate::schedule::{Finding, Verdict};
@@ -45,8 +45,11 @@ pub struct Failing {
     pub service: usize,
     /// When the first of them ended.
     pub since: Instant,
-    /// When the latest of them began, and what it came to.
+    /// How many they are.
+    pub tries: u32,
+    /// When the latest of them began, how long it took, and what it came to.
     pub latest_began: Instant,
+    pub latest_took: Duration,
     pub failure: Failure,
     /// Whether the schedule has seen enough of them.
     pub for_good: bool,
@@ -190,7 +193,8 @@ impl Evidence {
         tried.filter_map(move |service| Some((service, self.reach(service)?)))
     }
 
-    fn failing_at(&self, service: usize) -> Option<&Failing> {
+    /// What fails at this service, if it does.
+    pub fn failing_at(&self, service: usize) -> Option<&Failing> {
         self.failing
             .iter()
             .find(|failing| failing.service == service)
@@ -230,7 +234,9 @@ impl Evidence {
             .find(|failing| failing.service == finding.service && failing.blame() == blame);
         match failing {
             Some(failing) => {
+                failing.tries = failing.tries.saturating_add(1);
                 failing.latest_began = outcome.began;
+                failing.latest_took = outcome.latency;
                 failing.failure = failure.clone();
                 failing.for_good |= finding.for_good;
             }
@@ -344,7 +350,9 @@ impl Failing {
         Failing {
             service: finding.service,
             since: outcome.ended(),
+            tries: 1,
             latest_began: outcome.began,
+            latest_took: outcome.latency,
             failure: failure.clone(),
             for_good: finding.for_good,
             refuges: BTreeMap::new(),

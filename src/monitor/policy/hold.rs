@@ -189,14 +189,19 @@ impl Dispute {
     }
 
     fn unsteady_until(&self, now: Instant) -> Option<Instant> {
+        Some(*self.downs.back()? + self.unsteady_hold_after(0, now)?)
+    }
+
+    /// How long an unsteady backend is left down after its last down, with so many that are not seen yet.
+    pub(super) fn unsteady_hold_after(&self, unseen: usize, now: Instant) -> Option<Duration> {
         let recent = self
             .downs
             .iter()
             .filter(|down| now.saturating_duration_since(**down) < HOUR)
             .count();
-        let further = u32::try_from(recent.checked_sub(UNSTEADY_FROM)?).ok()?;
-        let hold = doubled(UNSTEADY_HOLD, further).min(HOUR);
-        Some(*self.downs.back()? + hold)
+        let further = (recent + unseen).checked_sub(UNSTEADY_FROM)?;
+        let further = u32::try_from(further).ok()?;
+        Some(doubled(UNSTEADY_HOLD, further).min(HOUR))
     }
 }
 

@@ -141,6 +141,16 @@ impl Member {
         self.ownership.is_of(self.listed.state, self.listed.changed)
     }
 
+    /// How long the backend is left down at least after the down that this monitor has just had carried out,
+    /// because it goes down again and again.
+    pub fn quiet_after_this_down(&self, now: Instant) -> Option<Duration> {
+        match self.listed.state {
+            // The list does not show that down yet.
+            HostState::Up => self.dispute.unsteady_hold_after(1, now),
+            HostState::Down => self.dispute.unsteady_hold_after(0, now),
+        }
+    }
+
     /// Whether users are left on it, and no drain is owed for them.
     pub(super) fn has_users_left(&self) -> bool {
         self.pending_drain.is_none() && self.users.left_since().is_some()

@@ -112,20 +112,24 @@ impl From<io::Error> for DirectorFault {
 impl fmt::Display for DirectorFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DirectorFault::NotThere => f.write_str("no such socket"),
-            DirectorFault::Refused => f.write_str("nobody listens"),
+            DirectorFault::NotThere => f.write_str("the socket is missing"),
+            DirectorFault::Refused => f.write_str("nobody listens at the socket"),
             DirectorFault::NotASocket => f.write_str("not a socket"),
             DirectorFault::WrongType => f.write_str("not a stream socket"),
             DirectorFault::Denied => f.write_str("permission denied"),
-            DirectorFault::Gone => f.write_str("gone since the connection was opened"),
-            DirectorFault::Changed => f.write_str("changed since the connection was opened"),
+            DirectorFault::Gone => {
+                f.write_str("the socket is missing since the connection was opened")
+            }
+            DirectorFault::Changed => {
+                f.write_str("the socket is another one since the connection was opened")
+            }
             DirectorFault::TimedOut => f.write_str("timed out"),
             DirectorFault::Closed => f.write_str("connection closed"),
             DirectorFault::CutList => f.write_str("connection closed within the list"),
             DirectorFault::List(error) => error.fmt(f),
             DirectorFault::WrongGreeting(text) => write!(f, "not a director's greeting {text}"),
             DirectorFault::LineTooLong(text) => write!(f, "line too long {text}"),
-            DirectorFault::Unasked(text) => write!(f, "text nobody asked for {text}"),
+            DirectorFault::Unasked(text) => write!(f, "text behind the end of the answer {text}"),
             DirectorFault::Io(error) => error.fmt(f),
         }
     }

@@ -89,7 +89,11 @@ fn a_socket_that_goes_while_the_connection_stands_is_missed() {
         assert_eq!(pool.director.open_connections(), connections);
         pool.director.take_socket_away();
     };
-    let told = ["no such socket", "is Dovecot running", "service director"];
+    let told = [
+        "the socket is missing",
+        "is Dovecot running",
+        "service director",
+    ];
     check_alarm(&mut pool, &monitor, &told, gone, |pool| {
         pool.director.listen()
     });
@@ -250,7 +254,11 @@ fn a_socket_that_is_none_says_what_to_check() {
     let pool = FakePool::start(1);
     let missing = ["is Dovecot running", "-S", "unix_listener director-admin"];
     let gone = pool.place.path("gone");
-    check_said(&pool, &gone, &[&["no such socket"][..], &missing].concat());
+    check_said(
+        &pool,
+        &gone,
+        &[&["the socket is missing"][..], &missing].concat(),
+    );
     let left_over = pool.place.path("left-over");
     drop(UnixListener::bind(&left_over).unwrap());
     let words = [&["nobody listens"][..], &missing].concat();

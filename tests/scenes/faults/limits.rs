@@ -26,7 +26,7 @@ fn with_few_descriptors_fewer_are_probed_at_once_and_none_is_judged_wrongly() {
     let pool = FakePool::start(ALL);
     let monitor = pool.monitor().most_descriptors(40).start();
     pool.wait_for_visits();
-    let said = monitor.wait_for_line(&["can be probed at once", "file descriptors"], REACTION);
+    let said = monitor.wait_for_line(&["can be checked at once", "file descriptors"], REACTION);
     assert!(
         said.contains("no more than 24 of 34 backends"),
         "what is left of 40: {said}"
@@ -96,7 +96,7 @@ fn without_room_for_all_threads_the_others_are_watched_and_the_director_is_told(
     for host in later {
         pool.director.add(host);
     }
-    monitor.wait_for_line(&["of 60 backends are not watched", "threads"], REACTION);
+    monitor.wait_for_line(&["of 60 backends are not checked", "threads"], REACTION);
     pool.backends[0].set(Mood::Refusing);
     pool.wait_for_no_users(0);
     assert_eq!(failed(&monitor), [pool.address(0).to_string()]);
@@ -105,6 +105,6 @@ fn without_room_for_all_threads_the_others_are_watched_and_the_director_is_told(
         assert_eq!(pool.state_of(backend), 'U');
     }
     limit_threads(&monitor, 500);
-    monitor.wait_for_line(&["all backends are watched again"], REACTION);
+    monitor.wait_for_line(&["all backends are checked again"], REACTION);
     pool.wait_for_visits();
 }

@@ -65,7 +65,7 @@ fn one_look_tells_by_its_exit_code_and_changes_nothing() {
     pool.director.stop();
     let ended = plan.run("--once", REACTION);
     assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
-    assert!(ended.text.contains("no such socket"), "{}", ended.text);
+    assert!(ended.text.contains("the socket is missing"), "{}", ended.text);
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn a_worker_that_ends_by_a_defect_is_started_again_and_its_backend_unknown_meanw
     monitor.wait_for_line(&[&thread, "please report it"], REACTION);
     // Each pause is longer than the one before.
     for pause in [1, 2] {
-        let again = format!("{added}: the thread that probes it has ended by the defect");
+        let again = format!("{added} is not checked: its thread has ended by the defect");
         monitor.wait_for_line(&[&again, &format!(", in {pause} s")], REACTION);
     }
     // The others are watched and acted on as ever.
@@ -393,6 +393,6 @@ fn a_worker_that_ends_by_a_defect_is_started_again_and_its_backend_unknown_meanw
     assert_eq!(pool.state_of(3), 'U');
 
     drop(defect);
-    monitor.wait_for_line(&[&format!(" {added} is probed again")], REACTION);
+    monitor.wait_for_line(&[&format!(" {added} is checked again")], REACTION);
     pool.wait_for_state(3, 'D');
 }

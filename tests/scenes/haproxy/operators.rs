@@ -22,7 +22,10 @@ fn what_an_operator_takes_out_stays_so_over_failures_reloads_and_restarts_of_the
     world.fail(1, Mood::Refusing);
     monitor.wait_for_line(&[&address, "has failed"], REACTION);
     world.fail(1, Mood::Healthy);
-    monitor.wait_for_line(&[" ERR ", &address, "is healthy and down"], REACTION);
+    monitor.wait_for_line(
+        &[" ERR ", &address, "is healthy here and stays down"],
+        REACTION,
+    );
     monitor.stop(REACTION);
     let monitor = world.watch();
     hold_for("both to stay out", Duration::from_secs(1), || {
@@ -101,6 +104,9 @@ fn what_an_operator_drains_while_it_is_down_by_us_is_theirs() {
     }
     world.fail(1, Mood::Healthy);
     let address = world.backends[0].address.to_string();
-    monitor.wait_for_line(&[" ERR ", &address, "is healthy and down"], REACTION);
+    monitor.wait_for_line(
+        &[" ERR ", &address, "is healthy here and stays down"],
+        REACTION,
+    );
     assert_eq!(world.admin(1), [Some(DRAIN); 2]);
 }

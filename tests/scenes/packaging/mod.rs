@@ -6,6 +6,7 @@ mod architecture;
 mod background;
 mod container_entry;
 mod debian_script;
+mod diagnostics;
 mod distribution;
 mod documents;
 mod habits;

@@ -118,17 +118,17 @@ pub fn when_all_is_well_again_it_is_shown_so(day: &Day) -> Judgement {
 /// What a line holds that says that something is amiss, again or for more backends too, and what the line
 /// holds that says that it is over.
 const BEGINS_AND_ENDS: [(&str, &[&str]); 13] = [
-    ("is up: its users cannot log in", &["is up again"]),
+    ("is up: users cannot log in", &["is up again"]),
     (
         "so users would have nowhere to go",
-        &["stays up any more for lack of another one"],
+        &["stays up any more because no other one is up and passes"],
     ),
     (
-        "none is taken down for that; check this monitor's",
-        &["no backend fails there any more for what others share"],
+        "no backend is taken down for that, and ",
+        &["the fault of several backends is over"],
     ),
     (
-        "would be down than delayed_down_limit",
+        " failed for longer than delayed_down_delay",
         &["is kept up any more by delayed_down_limit"],
     ),
     (
@@ -136,12 +136,12 @@ const BEGINS_AND_ENDS: [(&str, &[&str]); 13] = [
         &["is kept up any more by --max-down"],
     ),
     (
-        "and this monitor did not take",
-        &["stays down any more for being somebody else's"],
+        ", this monitor did not take ",
+        &["stays down any more because others took it down"],
     ),
     (
-        "but another monitor or an administrator has taken",
-        &["is left down any more for others"],
+        "to keep a backend down: ",
+        &["waits any more because an administrator"],
     ),
     // Another socket may be used before the director behind the one before answers.
     (
@@ -153,15 +153,18 @@ const BEGINS_AND_ENDS: [(&str, &[&str]); 13] = [
         &["the ring is synced again"],
     ),
     (
-        "its disk does not answer",
+        "the disk of the state file does not answer",
         &["the disk of the state file answers again"],
     ),
     ("no space left", &["the state file can be written again"]),
     (
         "cannot be checked from this machine",
-        &["no backend is kept from being checked any more by this"],
+        &["can be checked again from this machine"],
     ),
-    ("are not watched", &["all backends are watched again"]),
+    (
+        "backends are not checked",
+        &["all backends are checked again"],
+    ),
 ];
 
 /// The last line about it says so.

@@ -139,7 +139,7 @@ fn without_threads_for_all_the_others_are_watched_and_the_rest_once_there_are() 
         let name = "threads";
         let story = Story { world, name, seed };
         assert_eq!(monitor(&story).watched().count(), 40);
-        assert_eq!(said(&story, "are not watched"), 1, "{story}");
+        assert_eq!(said(&story, "backends are not checked"), 1, "{story}");
         assert_eq!(said(&story, "all backends are watched again"), 1, "{story}");
         story.check_changes(&[0; 40]);
     }
@@ -156,7 +156,7 @@ fn a_thread_that_dies_is_started_again_and_its_backend_is_judged_anew() {
     let layout = layout(3, vec![ours(0, 3)]);
     tell("a thread dies", &layout, &events, 300, |story| {
         assert_eq!(said(story, "has ended by the defect"), 2, "{story}");
-        assert_eq!(said(story, "192.0.2.1 is probed again"), 2, "{story}");
+        assert_eq!(said(story, "192.0.2.1 is checked again"), 2, "{story}");
         story.check_changes(&[0, 1, 0]);
     });
 }
@@ -178,7 +178,7 @@ fn a_disk_that_hangs_holds_a_command_up_for_less_than_a_second() {
         let story = Story { world, name, seed };
         at.push(sent(&story, Action::MarkDown)[0].0);
         assert!(notices(&story).is_empty(), "{:?}", notices(&story));
-        let slow = said(&story, "its disk does not answer");
+        let slow = said(&story, "the disk of the state file does not answer");
         assert_eq!(slow, events.len() - 1);
         assert_eq!(
             said(&story, "the disk of the state file answers again"),

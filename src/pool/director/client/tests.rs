@@ -218,7 +218,7 @@ fn what_goes_wrong_with_a_change_is_told_by_stage_and_cause() {
         (
             greeted_with(&format!("{GREETED}OK\n")),
             DirectorStage::Command,
-            r#"text nobody asked for "OK\n""#,
+            r#"text behind the end of the answer "OK\n""#,
         ),
         (heard.clone(), DirectorStage::Reply, "connection closed"),
         (
@@ -322,9 +322,9 @@ fn a_socket_that_cannot_be_connected_to_says_why() {
     let _datagrams = UnixDatagram::bind(&datagrams).unwrap();
     let too_long = folder.0.join("x".repeat(200));
     for (path, cause, advice) in [
-        (&gone, "no such socket", "is Dovecot running"),
+        (&gone, "the socket is missing", "is Dovecot running"),
         (&left_over, "nobody listens", "is Dovecot running"),
-        (&under_a_file, "no such socket", "is Dovecot running"),
+        (&under_a_file, "the socket is missing", "is Dovecot running"),
         (&file, "not a socket", "does -S "),
         (&folder.0, "not a socket", "does -S "),
         (&datagrams, "not a stream socket", "does -S "),
@@ -568,8 +568,8 @@ fn check_after(happens: impl Fn(&Path), expected: Option<&str>) {
 
 #[test]
 fn a_path_that_leads_elsewhere_is_an_error_while_the_connection_stands() {
-    let gone = Some("gone since the connection was opened");
-    let changed = Some("changed since the connection was opened");
+    let gone = Some("the socket is missing since the connection was opened");
+    let changed = Some("the socket is another one since the connection was opened");
     check_after(|_| {}, None);
     check_after(|socket| fs::remove_file(socket).unwrap(), gone);
     check_after(

@@ -144,11 +144,14 @@ fn a_socket_that_was_there_a_moment_ago_is_worth_another_try() {
     let place = Place::new();
     let mut standing = Standing::new(&place.0, &watched());
     let error = PoolError::from(standing.read(soon()).unwrap_err());
-    assert_eq!(error.cause, "connect: no such socket");
+    assert_eq!(error.cause, "connect: the socket is missing");
     assert_eq!(error.loss, Loss::Other);
     assert_eq!(
         error.to_string(),
-        format!("HAProxy {}: connect: no such socket", place.0.display())
+        format!(
+            "HAProxy {}: connect: the socket is missing",
+            place.0.display()
+        )
     );
     let haproxy = place.answers(&[ANSWER]);
     assert_eq!(standing.read(soon()).unwrap().members.len(), 5);
