@@ -4,8 +4,8 @@
 # question). TOOLCHAIN=debian or TOOLCHAIN=current overrules the choice of compiler.
 
 SHELL = /bin/sh
-.PHONY: build check simulate fuzz check-argv check-debian check-bare demo bench install uninstall \
-	dist deb deb-debian rpm check-packages check-licences clean help
+.PHONY: build check simulate fuzz check-argv check-debian check-bare demo demo-haproxy bench install \
+	uninstall dist deb deb-debian rpm check-packages check-licences clean help
 
 # Where `make install` puts things; each can be set on the command line. DESTDIR goes before all of
 # them and into none of the files, as packagers want it.
@@ -59,6 +59,10 @@ check-bare:
 # Two real directors, three real backends, one dies, one freezes: watch poolmon deal with it.
 demo:
 	@bash tests/setup/demo.sh
+
+# HAProxy and three real mail servers; a login breaks, one dies, one freezes: without poolmon and with it.
+demo-haproxy:
+	@bash tests/setup/demo.sh haproxy
 
 # What poolmon costs and how soon it acts, beside HAProxy. BENCH_QUICK=1: 250 backends only.
 bench:

@@ -6,6 +6,7 @@
 #[path = "../lab/mod.rs"]
 mod lab;
 mod lists;
+mod offer;
 mod pool;
 mod terminal;
 mod users;
@@ -19,7 +20,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lists::short;
-use pool::Offer;
+use offer::Offer;
+use pool::Pool;
 use terminal::Terminal;
 use users::Users;
 use watch::Watch;
@@ -87,7 +89,7 @@ fn name_the_program() {
 fn show(terminal: &Terminal) -> Result<(), NotSeen> {
     let offer = Offer::of_this_machine();
     terminal.title("poolmon demo: one backend dies, another one freezes, and users stay served");
-    terminal.text(&offer.describe());
+    terminal.text(&pool::describe(&offer));
     terminal.text("");
     terminal.text("Left the seconds since the start, then who speaks:");
     terminal.text("  demo   what is done to the pool, and how its users fare");
@@ -95,7 +97,7 @@ fn show(terminal: &Terminal) -> Result<(), NotSeen> {
     terminal.text("  list   a director's HOST-LIST, whenever it changes");
 
     terminal.title("The pool starts");
-    let mut watch = Watch::new(terminal, offer.start());
+    let mut watch = Watch::new(terminal, Pool::start(&offer));
     watch.until_listed("all backends up", |lists| lists.say_all_up())?;
     let mut users = Users::log_in(&watch.pool);
     if users.count() > 0 {

@@ -2,71 +2,25 @@
 //! director and backends. It acts on backends and reads the lists; `users` acts for the users.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-
-use nix::unistd::Uid;
 
 use crate::lab::admin_socket::{self, HostLine};
 use crate::lab::fake_backend::{self, Mood};
 use crate::lab::fake_pool::{self, FakePool};
 use crate::lab::monitor::MonitorPlan;
 use crate::lab::ring::{self, Ring, RingPlan};
+use crate::offer::Offer;
 
-/// What this machine has to offer.
-pub enum Offer {
-    Real { version: String },
-    Embedded { reason: String },
-}
-
-impl Offer {
-    /// Dovecot 2.4 has no director, and only root can run Dovecot with users of its own.
-    pub fn of_this_machine() -> Offer {
-        if !Uid::effective().is_root() {
-            return Offer::Embedded {
-                reason: "it would have to be started by root".to_string(),
-            };
-        }
-        let asked = Command::new("dovecot")
-            .arg("--version")
-            .stdin(Stdio::null())
-            .output();
-        let answer = match &asked {
-            Ok(output) => String::from_utf8_lossy(&output.stdout),
-            Err(_) => "".into(),
-        };
-        match answer.split_whitespace().next() {
-            Some(version) if version.starts_with("2.2.") || version.starts_with("2.3.") => {
-                Offer::Real {
-                    version: version.to_string(),
-                }
-            }
-            Some(version) => Offer::Embedded {
-                reason: format!("the Dovecot {version} of this machine has no director"),
-            },
-            None => Offer::Embedded {
-                reason: "no Dovecot is installed on this machine".to_string(),
-            },
-        }
-    }
-
-    pub fn describe(&self) -> String {
-        match self {
-            Offer::Real { version } => format!(
-                "Two directors in a ring and three backends: real Dovecot {version}, on loopback only."
-            ),
-            Offer::Embedded { reason } => format!(
-                "NOT real Dovecot: {reason}.\n\
-                 One director and three backends of the test lab stand in. They speak the protocols, but\n\
-                 nobody logs in: the numbers of users are made up."
-            ),
-        }
-    }
-
-    pub fn start(&self) -> Pool {
-        match self {
-            Offer::Real { .. } => Pool::Real(Ring::start(RingPlan::default())),
-            Offer::Embedded { .. } => Pool::Embedded(FakePool::start(3)),
-        }
+/// What is on show, in words.
+pub fn describe(offer: &Offer) -> String {
+    match offer {
+        Offer::Real { version } => format!(
+            "Two directors in a ring and three backends: real Dovecot {version}, on loopback only."
+        ),
+        Offer::Embedded { reason } => format!(
+            "NOT real Dovecot: {reason}.\n\
+             One director and three backends of the test lab stand in. They speak the protocols, but\n\
+             nobody logs in: the numbers of users are made up."
+        ),
     }
 }
 
@@ -76,6 +30,13 @@ pub enum Pool {
 }
 
 impl Pool {
+    pub fn start(offer: &Offer) -> Pool {
+        match offer {
+            Offer::Real { .. } => Pool::Real(Ring::start(RingPlan::default())),
+            Offer::Embedded { .. } => Pool::Embedded(FakePool::start(3)),
+        }
+    }
+
     /// `127.x.y.n`.
     pub fn address(&self, backend: usize) -> String {
         match self {

@@ -35,19 +35,31 @@ struct Running {
     _warden: Warden,
 }
 
-/// One line `listen` with its servers: `name address:port options`.
+/// One section `listen` with its servers: `name address:port options`.
 #[derive(Clone, Debug)]
 pub struct Section {
     pub name: &'static str,
     pub port: u16,
+    /// Lines before the servers: how they are checked, for instance.
+    pub options: &'static [&'static str],
     pub servers: Vec<String>,
 }
+
+/// HAProxy's own check at its best without a password: the server has to greet.
+pub const GREETING_CHECK: &[&str] = &["option tcp-check", "tcp-check expect string \"* OK\""];
 
 /// What HAProxy's list shows of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerLine {
     pub admin: u32,
     pub is_running: bool,
+}
+
+impl ServerLine {
+    /// Whether HAProxy sends users there.
+    pub fn takes_users(&self) -> bool {
+        self.admin == 0 && self.is_running
+    }
 }
 
 pub fn program() -> &'static str {
@@ -92,6 +104,9 @@ impl HaProxy {
         for section in sections {
             let bind = SocketAddr::from((self.address, section.port));
             text.push_str(&format!("listen {}\n  bind {bind}\n", section.name));
+            for option in section.options {
+                text.push_str(&format!("  {option}\n"));
+            }
             for server in &section.servers {
                 text.push_str(&format!("  server {server}\n"));
             }

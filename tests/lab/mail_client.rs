@@ -29,9 +29,19 @@ pub enum SessionState {
 impl Session {
     /// Logs in; the error tells how the server refused.
     pub fn log_in(server: SocketAddr, user: &str, password: &str) -> io::Result<Session> {
-        let stream = TcpStream::connect_timeout(&server, LOGIN_LIMIT)?;
-        stream.set_read_timeout(Some(LOGIN_LIMIT))?;
-        stream.set_write_timeout(Some(LOGIN_LIMIT))?;
+        Session::log_in_within(LOGIN_LIMIT, server, user, password)
+    }
+
+    /// The same, where no answer may take longer than that.
+    pub fn log_in_within(
+        limit: Duration,
+        server: SocketAddr,
+        user: &str,
+        password: &str,
+    ) -> io::Result<Session> {
+        let stream = TcpStream::connect_timeout(&server, limit)?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.set_write_timeout(Some(limit))?;
         let mut session = Session {
             user: user.to_string(),
             reader: BufReader::new(stream.try_clone()?),

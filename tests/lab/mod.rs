@@ -21,6 +21,7 @@ pub mod fake_backend;
 pub mod fake_director;
 pub mod fake_pool;
 pub mod haproxy;
+pub mod logins;
 pub mod mail_client;
 pub mod monitor;
 pub mod own_network;

@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::{self, sleep};
 use std::time::Duration;
@@ -352,18 +353,30 @@ impl Backend {
     /// One without a ring, started.
     #[track_caller]
     pub fn alone(place: &Place) -> Backend {
+        let (_, mut backends) = Backend::without_ring(place, 1);
+        backends.remove(0)
+    }
+
+    /// So many without a ring, started, and the authority of their certificates.
+    #[track_caller]
+    pub fn without_ring(place: &Place, count: u8) -> (Authority, Vec<Backend>) {
         let authority = Authority::make(place.folder(), "lab-ca");
-        let address = place.address(1);
-        let certificate = authority.issue(TLS_NAME, &[address]);
+        let addresses: Vec<Ipv4Addr> = (1..=count).map(|last| place.address(last)).collect();
+        let certificate = authority.issue(TLS_NAME, &addresses);
         let tls = format!(
             "ssl = yes\nssl_cert = <{}\nssl_key = <{}\n",
             certificate.certificate.display(),
             certificate.key.display()
         );
-        let folder = place.path("backend1");
-        let mut backend = Backend::write(folder, address, Plaintext::Allowed, Serves::Mail, &tls);
-        backend.start();
-        backend
+        let backends = addresses.iter().enumerate().map(|(k, &address)| {
+            let folder = place.path(&format!("backend{}", k + 1));
+            let (plaintext, serves) = (Plaintext::Allowed, Serves::Mail);
+            let mut backend = Backend::write(folder, address, plaintext, serves, &tls);
+            backend.start();
+            backend
+        });
+        let backends = backends.collect();
+        (authority, backends)
     }
 
     /// Starts it and waits until it listens everywhere.
@@ -497,6 +510,21 @@ impl Backend {
         self.write_accounts(password);
         // Dovecot looks at the file's time and size, and at most once a second.
         sleep(Duration::from_millis(1100));
+    }
+
+    /// Dovecot may not read its accounts any more: it greets, and answers each login with a failure of its own.
+    /// Without the file it would go on with what it has read before.
+    pub fn hide_accounts(&self) {
+        let folder = self.dovecot.folder();
+        let hidden = folder.join("users.hidden");
+        fs::write(&hidden, "").unwrap();
+        fs::set_permissions(&hidden, fs::Permissions::from_mode(0)).unwrap();
+        fs::rename(hidden, folder.join("users")).unwrap();
+    }
+
+    /// It may read them again.
+    pub fn restore_accounts(&self) {
+        self.write_accounts(PASSWORD);
     }
 
     fn write_accounts(&self, password: &str) {

@@ -1,15 +1,23 @@
 #!/bin/bash
 # `make demo`: builds poolmon and the demo, and shows it. Exit code 0 only if all was really seen.
 # The page of the moment of a failure stays in target/demo.html.
+#
+#   demo.sh            a director's pool
+#   demo.sh haproxy    mail servers behind HAProxy: `make demo-haproxy`
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
 
-bash "$project/tests/setup/packages.sh" demo
+case ${1:-} in
+"") demo=demo limit=88 ;;
+haproxy) demo=demo-haproxy limit=155 ;;
+*) fail "usage: demo.sh [haproxy]" ;;
+esac
+bash "$project/tests/setup/packages.sh" "$demo"
 choose_toolchain
 describe_toolchain
 [ "$toolchain" = current ] || lay_debian_tree
-run_cargo build --release --bin poolmon --example demo
+run_cargo build --release --bin poolmon --example "$demo"
 
 # Dovecot's unprivileged processes have to pass through this folder. It goes with the demo, also with
 # an interrupted one; after a failure it stays, with the logs of all.
@@ -42,4 +50,4 @@ page=$target/demo.html
 rm -f "$page"
 # The demo ends by itself; the limit is for the day when it does not.
 TMPDIR=$folder POOLMON_BIN=$built/poolmon POOLMON_DEMO_COLOURS=$colours POOLMON_DEMO_PAGE=$page \
-    timeout --foreground --kill-after=2 88 "$built/examples/demo" </dev/null
+    timeout --foreground --kill-after=2 "$limit" "$built/examples/$demo" </dev/null

@@ -1,10 +1,11 @@
 #!/bin/bash
 # Installs what a build or the tests need and is not there yet. Nothing missing: does nothing.
 #
-#   packages.sh build | demo | test | bench | debian | package | rpm
+#   packages.sh build | demo | demo-haproxy | test | bench | debian | package | rpm
 #
 # build:  a compiler, a linker and OpenSSL: what `make` needs
 # demo:   these, and real Dovecot servers, which only root can run: `make demo`
+# demo-haproxy: these, and HAProxy: `make demo-haproxy`
 # test:   these, HAProxy, formatter and linter, and what judges unit, documents, page and metrics: `make check`
 # bench:  what a build needs, HAProxy to compare with, strace and valgrind: `make bench`
 # debian: Debian's own compiler and crates, and Dovecot: `make check-debian`
@@ -21,8 +22,8 @@ purpose=${1:-}
 missing=()
 no_director=
 case $purpose in
-build | demo | test | bench | debian | package | rpm) ;;
-*) fail "usage: packages.sh build | demo | test | bench | debian | package | rpm" ;;
+build | demo | demo-haproxy | test | bench | debian | package | rpm) ;;
+*) fail "usage: packages.sh build | demo | demo-haproxy | test | bench | debian | package | rpm" ;;
 esac
 
 # need PACKAGE TEST...: judged by what is used; package names differ between releases.
@@ -136,6 +137,12 @@ collect() {
     demo)
         need_toolchain
         need_dovecot
+        ;;
+    demo-haproxy)
+        need_toolchain
+        need_dovecot
+        need haproxy command_there haproxy
+        need openssl command_there openssl
         ;;
     test)
         need_toolchain

@@ -21,3 +21,25 @@ fn haproxy_takes_the_configuration_of_the_manual() {
     check.arg("-c").arg("-f").arg(&file);
     command::run(&mut check, place.folder(), Duration::from_secs(30)).success();
 }
+
+#[test]
+fn the_manual_has_a_row_of_numbers_for_each_failure_that_the_demo_counts() {
+    let manual = text_of("docs/haproxy.md");
+    let demo = text_of("tests/demo_haproxy/main.rs");
+    let measured = manual.split("### Measured").nth(1).unwrap();
+    for what in ["its login is broken", "it is dead", "it is frozen"] {
+        assert!(demo.contains(&format!("\"{what}\"")), "{what}");
+        let rows = measured
+            .lines()
+            .filter(|line| line.starts_with(&format!("| {what} |")));
+        let rows: Vec<&str> = rows.collect();
+        assert_eq!(rows.len(), 1, "{what}");
+        let cells: Vec<&str> = rows[0].split('|').collect();
+        for cell in &cells[2..=3] {
+            assert!(
+                cell.contains("out") && cell.contains("logins fail"),
+                "{cell}"
+            );
+        }
+    }
+}

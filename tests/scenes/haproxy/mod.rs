@@ -4,6 +4,7 @@
 //! `option tcp-check` does by default: that somebody listens.
 
 mod beside_its_check;
+mod comparison;
 mod documents;
 mod failover;
 mod operators;
@@ -36,10 +37,15 @@ struct World {
 impl World {
     /// Three mail servers; the last is a `backup`.
     fn start() -> World {
+        World::with(|place| sections(place, ""))
+    }
+
+    /// Three mail servers in these sections.
+    fn with(sections: impl FnOnce(&Place) -> Vec<Section>) -> World {
         let place = Place::new();
         let backends = (1..=3).map(|last| FakeBackend::start(place.address(last), PASSWORD));
         let backends: Vec<FakeBackend> = backends.collect();
-        let haproxy = HaProxy::start(&place, 100, &sections(&place, ""));
+        let haproxy = HaProxy::start(&place, 100, &sections(&place));
         World {
             haproxy,
             backends,
@@ -114,11 +120,13 @@ fn sections(place: &Place, words: &str) -> Vec<Section> {
         Section {
             name: "imap",
             port: 2143,
+            options: &[],
             servers: servers(IMAP, " check inter 300ms"),
         },
         Section {
             name: "pop3",
             port: 2110,
+            options: &[],
             servers: servers(POP3, ""),
         },
     ]
