@@ -68,20 +68,8 @@ impl Access {
     /// How this kind of pool is spoken of.
     pub fn words(&self) -> &'static Words {
         match self {
-            Access::Director { .. } => &Words {
-                noun: "director",
-                subject: "the director",
-                ready: "the ring is synced",
-                turn: "monitors of directors before ours move first",
-                by_hand: ByHand::Doveadm,
-            },
-            Access::HaProxy { .. } => &Words {
-                noun: "HAProxy",
-                subject: "HAProxy",
-                ready: "it answers",
-                turn: "its list is read once more first",
-                by_hand: ByHand::StatsSocket,
-            },
+            Access::Director { .. } => Words::OF_DIRECTOR,
+            Access::HaProxy { .. } => Words::OF_HAPROXY,
         }
     }
 
@@ -134,7 +122,41 @@ pub struct Words {
     pub ready: &'static str,
     /// Why a change waits for its turn.
     pub turn: &'static str,
+    /// What spreads users over backends.
+    pub weight: &'static str,
+    /// Its sum.
+    pub weights: &'static str,
     pub by_hand: ByHand,
+}
+
+impl Words {
+    pub const OF_DIRECTOR: &'static Words = &Words {
+        noun: "director",
+        subject: "the director",
+        ready: "the ring is synced",
+        turn: "monitors of directors before ours move first",
+        weight: "vhost count",
+        weights: "vhosts",
+        by_hand: ByHand::Doveadm,
+    };
+
+    pub const OF_HAPROXY: &'static Words = &Words {
+        noun: "HAProxy",
+        subject: "HAProxy",
+        ready: "it answers",
+        turn: "its list is read once more first",
+        weight: "weight",
+        weights: "weight",
+        by_hand: ByHand::StatsSocket,
+    };
+
+    /// The subject at the start of a sentence.
+    pub fn capitalised(&self) -> &'static str {
+        match self.by_hand {
+            ByHand::Doveadm => "The director",
+            ByHand::StatsSocket => "HAProxy",
+        }
+    }
 }
 
 /// With what a person changes a pool.

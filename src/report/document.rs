@@ -12,6 +12,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pool::Words;
+
 pub(crate) use from_snapshot::{document, Writer};
 
 /// The format of the file that this program writes and reads.
@@ -83,13 +85,13 @@ pub struct Reload {
     pub good: bool,
 }
 
-/// The director that the monitor asks and tells.
+/// The pool that the monitor asks and tells: a director, or HAProxy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Director {
     /// What it is; a director where the file does not tell.
     #[serde(default)]
     pub kind: PoolKind,
-    /// Its admin socket's path.
+    /// The path of its admin socket, or of HAProxy's stats socket.
     pub socket: String,
     /// Whether it answers.
     pub up: bool,
@@ -115,6 +117,33 @@ pub enum PoolKind {
     Haproxy,
 }
 
+impl PoolKind {
+    /// For machines.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            PoolKind::Director => "director",
+            PoolKind::Haproxy => "haproxy",
+        }
+    }
+
+    /// How it is spoken of.
+    pub(crate) fn words(self) -> &'static Words {
+        match self {
+            PoolKind::Director => Words::OF_DIRECTOR,
+            PoolKind::Haproxy => Words::OF_HAPROXY,
+        }
+    }
+
+    /// Why a rule does not apply, if it does not.
+    pub(crate) fn without_rule(self, rule: &str) -> Option<&'static str> {
+        match (self, rule) {
+            (PoolKind::Haproxy, "ring") => Some("HAProxy has no ring"),
+            (PoolKind::Haproxy, "rank") => Some("no other monitor moves first"),
+            (PoolKind::Haproxy, _) | (PoolKind::Director, _) => None,
+        }
+    }
+}
+
 /// Whether the directors of the ring agree, as the asked one tells it (DIRECTOR-LIST). Nothing is changed
 /// while it is unsynced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +155,8 @@ pub enum Ring {
     NotTold,
     /// The director does not answer.
     Unknown,
+    /// There is none: HAProxy stands alone.
+    None,
 }
 
 /// How many backends of one tag there are, and how many could take users. An empty name stands for the

@@ -123,7 +123,8 @@ impl<'a> View<'a> {
         if !director.up {
             let cause = director.error.as_deref().unwrap_or("no list read yet");
             notes.push(format!(
-                "The director has not answered for {}: {}. The states are those it listed last.",
+                "{} has not answered for {}: {}. The states are those it listed last.",
+                director.kind.words().capitalised(),
                 self.since(director.since),
                 shown(cause)
             ));
@@ -209,10 +210,12 @@ impl<'a> View<'a> {
         let mut lines = Vec::new();
         for rule in &wanted.rules {
             let name = shown(&rule.rule);
-            let answer = match rule.answer {
-                Answer::Passes => "passes".to_string(),
-                Answer::NotAsked => "not asked".to_string(),
-                Answer::Holds => format!("HOLDS: {}", self.reason(rule)),
+            let kind = self.document.director.kind;
+            let answer = match (rule.answer, kind.without_rule(&rule.rule)) {
+                (Answer::Holds, _) => format!("HOLDS: {}", self.reason(rule)),
+                (_, Some(why)) => format!("does not apply: {why}"),
+                (Answer::Passes, None) => "passes".to_string(),
+                (Answer::NotAsked, None) => "not asked".to_string(),
             };
             lines.push(format!("{name:width$}  {answer}"));
         }
@@ -309,9 +312,10 @@ impl<'a> View<'a> {
                 }
             )],
             (_, 0) => vec![format!(
-                "{} would have nowhere to go: no other backend {} is up with a vhost count above 0",
+                "{} would have nowhere to go: no other backend {} is up with a {} above 0",
                 counted(forecast.users, "user"),
-                with_tag(&self.backend.tag)
+                with_tag(&self.backend.tag),
+                self.document.director.kind.words().weight
             )],
             (_, _) => vec![format!(
                 "{} would be moved",
@@ -354,10 +358,11 @@ impl<'a> View<'a> {
             false => "",
         };
         format!(
-            "{}: {} -> {} of the vhosts{gets}{own}{verdict}",
+            "{}: {} -> {} of the {}{gets}{own}{verdict}",
             share.address,
             percent(share.before),
-            percent(share.after)
+            percent(share.after),
+            self.document.director.kind.words().weights
         )
     }
 

@@ -237,3 +237,6 @@ mod tests {
         assert!(page.contains(&time), "{time}");
     }
 }
+
+#[cfg(test)]
+mod tests_of_haproxy;

@@ -171,7 +171,8 @@ pub(crate) fn judge(
     };
     match &limits.tag {
         Some(tag) if pool.backends.is_empty() => {
-            return Report::unknown(&format!("the director lists no backend {}", with_tag(tag)));
+            let subject = document.director.kind.words().subject;
+            return Report::unknown(&format!("{subject} lists no backend {}", with_tag(tag)));
         }
         _ => {}
     }

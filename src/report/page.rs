@@ -19,7 +19,7 @@ use self::plot::{Axes, Grain};
 use self::standing::{Standing, Tone};
 use self::words::{rough_span, share, span, Clock};
 use crate::report::document::{
-    Action, Backend, Change, Document, Event, Restore, Ring, State, Tag, Time, Verdict,
+    Action, Backend, Change, Document, Event, PoolKind, Restore, Ring, State, Tag, Time, Verdict,
 };
 use crate::report::freshness::bearable_age;
 use crate::report::words::counted;
@@ -280,7 +280,10 @@ fn overview(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)
         "Up",
         tone(up == all),
         &up_of_all(document),
-        "as the director lists them",
+        match document.director.kind {
+            PoolKind::Director => "as the director lists them",
+            PoolKind::Haproxy => "as HAProxy lists them",
+        },
     );
     let healthy = number_of(document, |backend| backend.verdict == Verdict::Healthy);
     let failed = number_of(document, |backend| backend.verdict == Verdict::Failed);
@@ -301,7 +304,10 @@ fn overview(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)
                 whole.saturating_add(tag.vhosts),
             )
         });
-    let vhosts = format!("{part} of {} up", counted(whole, "vhost"));
+    let vhosts = match document.director.kind {
+        PoolKind::Director => format!("{part} of {} up", counted(whole, "vhost")),
+        PoolKind::Haproxy => format!("weight {part} of {whole} up"),
+    };
     tile(
         html,
         "Capacity",
@@ -336,6 +342,7 @@ fn director(html: &mut Html, scene: &Scene<'_>) {
         (true, Ring::Unsynced) => (Tone::Bad, "NOT synced"),
         (true, Ring::NotTold) => (Tone::Neutral, "answers"),
         (true, Ring::Unknown) => (Tone::Neutral, "unknown"),
+        (true, Ring::None) => (Tone::Well, "answers"),
     };
     let place = match (director.position, director.members) {
         (Some(position), Some(members)) => format!(", director {position} of {members}"),
@@ -351,7 +358,11 @@ fn director(html: &mut Html, scene: &Scene<'_>) {
         None => String::new(),
     };
     let note = format!("for {since}{place}{list}{error}");
-    tile(html, "Director ring", tone, value, &note);
+    let what = match director.kind {
+        PoolKind::Director => "Director ring",
+        PoolKind::Haproxy => "HAProxy",
+    };
+    tile(html, what, tone, value, &note);
 }
 
 fn alarms(html: &mut Html, scene: &Scene<'_>) {
@@ -534,7 +545,10 @@ fn first_part(backend: &Backend) -> Option<&str> {
 fn table(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)], room: usize) {
     html.markup("<h2>Backends, the worst first</h2>\n<table><thead><tr>");
     html.markup("<th scope=col>Backend<th scope=col>Listed<small>, checked</small>");
-    html.markup("<th scope=col>Users<small> / vhosts</small>");
+    html.markup(match scene.document.director.kind {
+        PoolKind::Director => "<th scope=col>Users<small> / vhosts</small>",
+        PoolKind::Haproxy => "<th scope=col>Sessions<small> / weight</small>",
+    });
     html.markup("<th scope=col>Latency<small> median / worst</small>");
     html.markup("<th scope=col>Last 24 hours</thead>\n<tbody>\n");
     let shown = &backends[..backends.len().min(number_shown(backends))];
@@ -620,7 +634,9 @@ fn events(html: &mut Html, scene: &Scene<'_>) {
 
 fn commands(html: &mut Html, scene: &Scene<'_>) {
     let commands = &scene.document.commands;
-    html.markup("<details id=commands><summary>Last commands to the director</summary>");
+    html.markup("<details id=commands><summary>Last commands to ")
+        .text(scene.document.director.kind.words().subject)
+        .markup("</summary>");
     if commands.is_empty() {
         html.markup("<p>None yet.</p>");
     }
@@ -643,7 +659,9 @@ fn commands(html: &mut Html, scene: &Scene<'_>) {
         html.markup("\n");
     }
     html.markup("</ul>");
-    html.markup("<p>The director's socket: ")
+    html.markup("<p>")
+        .text(scene.document.director.kind.words().capitalised())
+        .markup("'s socket: ")
         .text(&scene.document.director.socket);
     let counters = &scene.document.counters;
     html.markup(". Runs of the change script: ")
@@ -661,11 +679,13 @@ fn help(html: &mut Html, scene: &Scene<'_>) {
             .markup(" &ndash; ");
         html.markup(standing.words());
         html.markup("</dt><dd>")
-            .markup(standing.meaning())
+            .markup(standing.meaning(scene.document.director.kind))
             .markup("</dd>\n");
     }
+    html.markup("<dt>Listed and checked</dt><dd>Listed is what ")
+        .text(scene.document.director.kind.words().subject);
     html.markup(
-        "<dt>Listed and checked</dt><dd>Listed is what the director does with a backend: up takes users, \
+        " does with a backend: up takes users, \
          down does not. Checked is what the monitor found. Where the two disagree, the row says which rule \
          holds the change back, and until when.</dd>\n\
          <dt>Last 24 hours</dt><dd>Upper line (grey): the worst latency of each half hour; lower line: the \
@@ -676,9 +696,13 @@ fn help(html: &mut Html, scene: &Scene<'_>) {
          <dt>Rows of dots</dt><dd>The last 60 attempts of a service, the latest on the right: . passed, x \
          the backend's fault, s a fault shared with others (account, certificate), l a fault of the \
          monitor's machine.</dd>\n\
-         <dt>Capacity</dt><dd>The vhost counts of the backends that are up, against those of \
-         all.</dd>\n</dl></details>\n",
+         <dt>Capacity</dt><dd>",
     );
+    html.markup(match scene.document.director.kind {
+        PoolKind::Director => "The vhost counts of the backends that are up, against those of all.",
+        PoolKind::Haproxy => "The weight of the servers that are up, against that of all.",
+    });
+    html.markup("</dd>\n</dl></details>\n");
     html.markup("<footer class=dim><p>All times are ")
         .text(scene.clock.today.zone());
     html.markup(", the clock of ")

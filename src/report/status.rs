@@ -66,11 +66,12 @@ fn backend(backend: &BackendView, pool: &Words) -> String {
         .map(|(service, cause)| format!("; {service} cannot be checked from this machine: {cause}"))
         .collect();
     format!(
-        "{} {is} {}{}, {} vhosts, {} users, {}: {verdict}{unchecked}{lasts}; {}{held}",
+        "{} {is} {}{}, {} {}, {} users, {}: {verdict}{unchecked}{lasts}; {}{held}",
         listed.address,
         listed.state,
         since_stamp(listed.changed),
         listed.vhosts,
+        pool.weights,
         listed.users,
         listed.tag,
         checks(&backend.checks)

@@ -95,7 +95,7 @@ pub(crate) fn steps(document: &Document, backend: &Backend, trial: Trial) -> Vec
             "end its maintenance",
             "update",
             &format!("{address} 100"),
-            "end its maintenance: give its servers a weight again on HAProxy's stats socket",
+            "see in HAProxy's list which of its servers is held, or down by HAProxy's own check",
         ));
     }
     steps.truncate(MOST);

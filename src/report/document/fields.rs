@@ -47,7 +47,6 @@ const STALE: Shown =
 const FORMAT: Shown = No("another format is never shown");
 const TEXT: Shown = No("unbounded text makes unbounded series");
 const COUNTED: Shown = No("events are counted, in the counters");
-const HANDS: Shown = No("the advice of the rules speaks of it");
 const SCRAPED: Shown = No("the series over time tells it");
 
 pub(crate) struct Field {
@@ -200,7 +199,7 @@ pub(crate) const FIELDS: &[Field] = &[
     field("counters.log_lines_lost", SHOWN, STATUS, SHOWN, SHOWN, METRICS),
     field("counters.state_file_written", SHOWN, STATUS, SHOWN, SHOWN, SHOWN),
     field("director.error", SHOWN, SHOWN, SHOWN, TEXT, SHOWN),
-    field("director.kind", HANDS, SHOWN, HANDS, No("it is a choice and not a measurement"), STATUS),
+    field("director.kind", SHOWN, SHOWN, SHOWN, SHOWN, SHOWN),
     field("director.list_read", SHOWN, STATUS, SHOWN, SHOWN, STATUS),
     field("director.members", SHOWN, STATUS, SHOWN, No("it is doveadm's to tell"), STATUS),
     field("director.position", SHOWN, STATUS, SHOWN, No("it is doveadm's to tell"), STATUS),
@@ -321,6 +320,7 @@ fn others() -> Vec<Value> {
         "holds",
         "synced",
         "not_told",
+        "haproxy",
         "own",
         "shared",
         "local",

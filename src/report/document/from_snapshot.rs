@@ -135,26 +135,28 @@ fn monitor(clock: &Clock, view: &MonitorView, mode: Mode, of: &Writer) -> Monito
 }
 
 fn director(clock: &Clock, view: &DirectorView) -> Director {
+    let kind = match view.words.by_hand {
+        ByHand::Doveadm => PoolKind::Director,
+        ByHand::StatsSocket => PoolKind::Haproxy,
+    };
     Director {
-        kind: match view.words.by_hand {
-            ByHand::Doveadm => PoolKind::Director,
-            ByHand::StatsSocket => PoolKind::Haproxy,
-        },
+        kind,
         socket: view.socket.clone(),
         up: view.sync != Sync::Silent,
         list_read: view.list.map(|ago| clock.ago(ago)),
-        ring: match (view.sync, view.tells_sync) {
-            (Sync::Silent, _) => Ring::Unknown,
-            (Sync::Unsynced, _) => Ring::Unsynced,
-            (Sync::Synced, true) => Ring::Synced,
-            (Sync::Synced, false) => Ring::NotTold,
+        ring: match (kind, view.sync, view.tells_sync) {
+            (PoolKind::Haproxy, ..) => Ring::None,
+            (PoolKind::Director, Sync::Silent, _) => Ring::Unknown,
+            (PoolKind::Director, Sync::Unsynced, _) => Ring::Unsynced,
+            (PoolKind::Director, Sync::Synced, true) => Ring::Synced,
+            (PoolKind::Director, Sync::Synced, false) => Ring::NotTold,
         },
         since: clock.ago(view.sync_for),
         position: view.place.position,
         members: view.place.members,
         error: view.error.as_deref().map(|error| {
             // The socket is a field of its own.
-            let of_this_one = format!("director {}: ", view.socket);
+            let of_this_one = format!("{} {}: ", view.words.noun, view.socket);
             error
                 .strip_prefix(&*of_this_one)
                 .unwrap_or(error)

@@ -108,6 +108,35 @@ pub(crate) fn five_troubles() -> Document {
     }
 }
 
+/// The same behind HAProxy, as the daemon would say it.
+pub(crate) fn behind_haproxy() -> Document {
+    let mut document = five_troubles();
+    document.director.kind = PoolKind::Haproxy;
+    document.director.socket = "/run/haproxy/admin.sock".to_string();
+    document.director.ring = Ring::None;
+    document.director.position = None;
+    document.director.members = None;
+    document.poolmon.name = "front1".to_string();
+    document.poolmon.restore = Restore::Own;
+    document.alarms.remove(0);
+    document.commands[0].command = "state maint 192.0.2.7".to_string();
+    document.commands[1].command = "shutdown sessions 192.0.2.7".to_string();
+    for backend in &mut document.backends {
+        for rule in backend
+            .wanted
+            .iter_mut()
+            .flat_map(|wanted| &mut wanted.rules)
+        {
+            if rule.answer == Answer::Holds {
+                rule.rule = "refuge".to_string();
+                rule.reason = Some("no other backend passes".to_string());
+                rule.advice = Some("repair one server of these sections".to_string());
+            }
+        }
+    }
+    document
+}
+
 /// Text of others where any can stand.
 pub(crate) fn hostile() -> Document {
     let mut document = five_troubles();

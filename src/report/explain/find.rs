@@ -57,7 +57,10 @@ pub(crate) fn unknown(document: &Document, meant: &str) -> String {
         .collect();
     let meant = shown(meant);
     match nearest.is_empty() {
-        true => format!("{meant} is not known: the director has listed no backend"),
+        true => {
+            let subject = document.director.kind.words().subject;
+            format!("{meant} is not known: {subject} has listed no backend")
+        }
         false => format!(
             "{meant} is none of the {}; the nearest: {}",
             counted(backends.len() as u64, "backend"),

@@ -16,9 +16,13 @@ pub(super) fn sentence(view: &View<'_>) -> String {
 
 fn up(view: &View<'_>) -> String {
     let backend = view.backend;
+    let pool = view.document.director.kind.words();
     let no_users = match backend.vhosts {
-        0 => ", with vhost count 0: the director sends it no new users",
-        _ => "",
+        0 => format!(
+            ", with {} 0: {} sends it no new users",
+            pool.weight, pool.subject
+        ),
+        _ => String::new(),
     };
     let since = for_so_long(view, backend.listed_since);
     let up = format!("up{since}");

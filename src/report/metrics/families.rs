@@ -51,10 +51,15 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "poolmon_build_info",
         kind: Kind::Gauge,
-        labels: &["version"],
-        help: "Always 1; the label is the version of the monitor that runs.",
-        purpose: "Shows which host still runs another version.",
-        samples: |document, samples| samples.add(&[&document.poolmon.version], 1.0),
+        labels: &["version", "pool"],
+        help: "Always 1; the labels are the version of the monitor that runs, and what the backends stand \
+               behind: director or haproxy.",
+        purpose: "Shows which host still runs another version. With haproxy, what the names call director is \
+                  HAProxy, and vhosts are its weights.",
+        samples: |document, samples| {
+            let pool = document.director.kind.word();
+            samples.add(&[&document.poolmon.version, pool], 1.0);
+        },
     },
     Family {
         name: "poolmon_start_timestamp_seconds",
@@ -107,7 +112,7 @@ pub(super) static FAMILIES: &[Family] = &[
         samples: |document, samples| match document.director.ring {
             Ring::Synced => samples.add(&[], 1.0),
             Ring::Unsynced => samples.add(&[], 0.0),
-            Ring::NotTold | Ring::Unknown => {}
+            Ring::NotTold | Ring::Unknown | Ring::None => {}
         },
     },
     Family {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use super::families::{Family, Kind};
+use crate::pool::Words;
 use crate::report::document::{Histogram, Span};
 
 /// Labels as they stand between braces.
@@ -57,13 +58,16 @@ pub(super) struct Writer<'a> {
     text: String,
     /// Of every sample.
     labels: &'a Labels,
+    /// How the help texts call the pool.
+    pool: &'a Words,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(labels: &'a Labels) -> Writer<'a> {
+    pub(super) fn new(labels: &'a Labels, pool: &'a Words) -> Writer<'a> {
         Writer {
             text: String::new(),
             labels,
+            pool,
         }
     }
 
@@ -82,6 +86,7 @@ impl<'a> Writer<'a> {
 
     fn head(&mut self, family: &Family) {
         let Family { name, help, .. } = family;
+        let help = help.replace(Words::OF_DIRECTOR.subject, self.pool.subject);
         let kind = family.kind.word();
         // Writing to a string does not fail.
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");

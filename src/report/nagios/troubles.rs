@@ -42,6 +42,7 @@ impl Pool<'_> {
 
     fn director(&self, add: &mut impl FnMut(State, String)) {
         let director = &self.document.director;
+        let pool = director.kind.words();
         let lasts = self.now - director.since;
         let state = match lasts > PATIENCE {
             true => State::Critical,
@@ -50,14 +51,14 @@ impl Pool<'_> {
         if !director.up {
             let cause = director.error.as_deref().unwrap_or("no list read yet");
             let cause = clean(cause, LONGEST);
-            let text = format!("director silent for {}: {cause}", lasting(lasts));
+            let text = format!("{} silent for {}: {cause}", pool.noun, lasting(lasts));
             add(state, text);
         } else if director.ring == Ring::Unsynced {
             let text = "so no backend is taken down or brought up";
             let text = format!("ring not synced for {}, {text}", lasting(lasts));
             add(state, text);
         } else if self.document.backends.is_empty() {
-            add(State::Warning, "the director lists no backend".to_string());
+            add(State::Warning, format!("{} lists no backend", pool.subject));
         }
     }
 

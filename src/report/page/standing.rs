@@ -1,6 +1,6 @@
 //! What a backend comes to at a look: one word, one letter, one colour, and its place in the order.
 
-use crate::report::document::{Backend, By, Drain, State, Verdict};
+use crate::report::document::{Backend, By, Drain, PoolKind, State, Verdict};
 
 /// The worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,7 +130,21 @@ impl Standing {
         }
     }
 
-    pub(super) fn meaning(self) -> &'static str {
+    pub(super) fn meaning(self, kind: PoolKind) -> &'static str {
+        match (self, kind) {
+            (Standing::FailedUp, PoolKind::Haproxy) => {
+                return "HAProxy still sends users to a server that has failed: a rule holds its down, \
+                        or it is being carried out."
+            }
+            (Standing::Down, PoolKind::Haproxy) => {
+                return "It has failed and HAProxy sends nobody there."
+            }
+            (Standing::OutOfRotation, PoolKind::Haproxy) => {
+                return "HAProxy sends it no new users in one of its sections: it is held there, down by \
+                        HAProxy's own check, or its weight is 0."
+            }
+            _ => {}
+        }
         match self {
             Standing::FailedUp => {
                 "The director still sends users to a backend that has failed: a rule holds its down, \

@@ -37,9 +37,10 @@ pub(super) fn lines(document: &Document, view: &View) -> Vec<Line> {
     }
     let rows: Vec<Vec<Cell>> = backends.iter().map(|one| cells(one, view)).collect();
     let table = Table::new(&rows, view.width);
+    let weights = document.director.kind.words().weights;
     let mut lines = Vec::new();
     if !backends.is_empty() {
-        lines.push(table.head());
+        lines.push(table.head(weights));
     }
     for (place, (backend, row)) in backends.iter().zip(&rows).enumerate() {
         lines.push(table.row(row));
@@ -102,6 +103,8 @@ const COLUMNS: [Column; 14] = [
     column("name", Side::Left, 10, 40),
 ];
 const ATTEMPTS: usize = 12;
+/// The place of the weights, which not each kind of pool calls vhosts.
+const WEIGHTS: usize = 2;
 
 type Cell = (Paint, String);
 
@@ -219,11 +222,14 @@ impl Table {
         self.columns.iter().any(|(column, _)| *column == place)
     }
 
-    fn head(&self) -> Line {
-        let titles: Vec<Cell> = COLUMNS
-            .iter()
-            .map(|column| (Paint::Dim, column.title.to_string()))
-            .collect();
+    /// `weights` is what this pool calls its weights.
+    fn head(&self, weights: &str) -> Line {
+        let title = |(place, column): (usize, &Column)| match place {
+            WEIGHTS => weights.to_string(),
+            _ => column.title.to_string(),
+        };
+        let titles = COLUMNS.iter().enumerate().map(title);
+        let titles: Vec<Cell> = titles.map(|title| (Paint::Dim, title)).collect();
         self.print(&titles, Row::Titles)
     }
 
@@ -503,6 +509,7 @@ fn in_full(service: &Service, view: &View) -> String {
 /// All rules in the order asked, the last command and what a person can read next.
 fn rules(backend: &Backend, document: &Document, view: &View) -> Vec<Line> {
     let mut lines = Vec::new();
+    let kind = document.director.kind;
     let mut say = |label: &str, text: &str| {
         let mut head = Line::default();
         head.pad_to(INDENT);
@@ -516,8 +523,11 @@ fn rules(backend: &Backend, document: &Document, view: &View) -> Vec<Line> {
                 .rules
                 .iter()
                 .map(|rule| match rule.answer {
-                    Answer::Passes => format!("{} passes", rule.rule),
                     Answer::Holds => format!("{} HOLDS", rule.rule),
+                    _ if kind.without_rule(&rule.rule).is_some() => {
+                        format!("{} does not apply", rule.rule)
+                    }
+                    Answer::Passes => format!("{} passes", rule.rule),
                     Answer::NotAsked => format!("{} not asked", rule.rule),
                 })
                 .collect();

@@ -33,9 +33,11 @@ pub(super) fn lines(document: &Document, view: &View) -> Vec<Line> {
         say((Paint::Doubtful, "dry run"), Paint::Doubtful, text);
     }
     let (paint, text) = director(&document.director, view);
-    say((Paint::Dim, "director"), paint, &text);
-    let (paint, text) = ring(&document.director, view);
-    say((Paint::Dim, "ring"), paint, &text);
+    let noun = document.director.kind.words().noun;
+    say((Paint::Dim, noun), paint, &text);
+    if let Some((paint, text)) = ring(&document.director, view) {
+        say((Paint::Dim, "ring"), paint, &text);
+    }
     for one in &document.alarms {
         let text = format!("{} ({})", one.text, view.lasting(one.since));
         say((Paint::Bad, "ALARM"), Paint::Plain, &text);
@@ -100,7 +102,7 @@ fn director(director: &Director, view: &View) -> (Paint, String) {
     (Paint::Bad, text)
 }
 
-fn ring(director: &Director, view: &View) -> (Paint, String) {
+fn ring(director: &Director, view: &View) -> Option<(Paint, String)> {
     let place = match (director.position, director.members) {
         (_, Some(1)) => "; one director".to_string(),
         (Some(position), Some(members)) => format!("; director {position} of {members} is ours"),
@@ -108,7 +110,8 @@ fn ring(director: &Director, view: &View) -> (Paint, String) {
         (_, None) => String::new(),
     };
     let lasting = view.lasting(director.since);
-    match director.ring {
+    Some(match director.ring {
+        Ring::None => return None,
         Ring::Synced => (Paint::Plain, format!("synced {lasting}{place}")),
         Ring::Unsynced => {
             let what = "no backend is taken down or brought up";
@@ -120,7 +123,7 @@ fn ring(director: &Director, view: &View) -> (Paint, String) {
             (Paint::Plain, text)
         }
         Ring::Unknown => (Paint::Doubtful, "unknown".to_string()),
-    }
+    })
 }
 
 /// What is wrong with the monitor itself.
@@ -255,7 +258,7 @@ pub(super) fn name(tag: &str) -> String {
     }
 }
 
-/// By vhost counts, as the director spreads its users.
+/// By vhost counts (weights), as the pool spreads its users.
 fn share(tag: &Tag) -> String {
     match u128::from(tag.vhosts) {
         0 => "-".to_string(),

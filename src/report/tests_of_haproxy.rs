@@ -1,0 +1,146 @@
+//! What each face says of HAProxy: nothing that only a director has.
+
+use super::document::{sample, Answer, Document, Ring, RuleAnswer};
+use super::explain::{self, Trial};
+use super::freshness::Freshness;
+use super::*;
+use chrono::NaiveDateTime;
+
+/// Text for people, of each face that a document has.
+fn faces(document: &Document) -> Vec<(&'static str, String)> {
+    let now = document.poolmon.written;
+    let mut first = View::plain(now, 200);
+    first.explain = table::Explain::First;
+    let table: Vec<String> = table::lines(document, &first);
+    fn utc(time: Time) -> NaiveDateTime {
+        chrono::Utc
+            .timestamp_opt(time as i64, 0)
+            .unwrap()
+            .naive_utc()
+    }
+    let explained = document.backends.iter().map(|backend| {
+        let view = explain::View {
+            document,
+            backend,
+            now,
+            stale: "",
+            zone: utc,
+            trial: Trial::PoolmonCheck,
+        };
+        view.text()
+    });
+    let limits = nagios::Limits::usual();
+    let metrics = metrics::render(document);
+    let helps = metrics.lines().filter(|line| line.starts_with("# HELP"));
+    let helps = helps.map(|line| line.splitn(4, ' ').nth(3).unwrap());
+    let helps: Vec<&str> = helps
+        .filter(|help| !help.contains("kind of pool"))
+        .collect();
+    vec![
+        ("table", table.join("\n")),
+        ("explain", explained.collect::<Vec<_>>().join("\n")),
+        ("page", local_page(document, now, "")),
+        (
+            "nagios",
+            nagios::judge(document, Freshness::Fresh, now, &limits).to_string(),
+        ),
+        ("metrics", helps.join("\n")),
+    ]
+}
+
+fn silent(mut document: Document) -> Document {
+    document.director.up = false;
+    document.director.error = Some("connect: connection refused".to_string());
+    document
+}
+
+fn empty(mut document: Document) -> Document {
+    document.backends.clear();
+    document
+}
+
+fn without_weight(mut document: Document) -> Document {
+    for backend in &mut document.backends {
+        backend.vhosts = 0;
+        backend.owned = false;
+        backend.wanted = None;
+    }
+    document
+}
+
+#[test]
+fn no_face_speaks_of_directors_rings_or_their_tools() {
+    let haproxy = sample::behind_haproxy;
+    let documents = [
+        haproxy(),
+        silent(haproxy()),
+        empty(haproxy()),
+        without_weight(haproxy()),
+    ];
+    for document in &documents {
+        for (face, text) in faces(document) {
+            let text = text.to_lowercase();
+            // The name of a rule is the same everywhere.
+            let text = text
+                .replace("ring  ", "")
+                .replace("ring does not apply", "");
+            let foreign = |word: &&str| {
+                [
+                    "director",
+                    "directors",
+                    "ring",
+                    "doveadm",
+                    "vhost",
+                    "vhosts",
+                ]
+                .contains(word)
+            };
+            let words = text.split(|c: char| !c.is_alphanumeric());
+            let found: Vec<&str> = words.filter(foreign).collect();
+            assert!(found.is_empty(), "{face}: {found:?}\n{text}");
+        }
+    }
+    let of_director = faces(&sample::five_troubles());
+    assert!(of_director
+        .iter()
+        .all(|(_, text)| text.to_lowercase().contains("director")));
+}
+
+#[test]
+fn the_rules_of_a_ring_do_not_apply() {
+    let mut document = sample::behind_haproxy();
+    assert_eq!(document.director.ring, Ring::None);
+    let answer = |rule: &str, answer| RuleAnswer {
+        rule: rule.to_string(),
+        answer,
+        reason: Some("HAProxy does not answer".to_string()),
+        until: None,
+        advice: None,
+    };
+    let held = document.backends.iter_mut();
+    let mut held = held.filter_map(|backend| backend.wanted.as_mut());
+    held.next().unwrap().rules = vec![
+        answer("ring", Answer::Passes),
+        answer("hold", Answer::Passes),
+        answer("rank", Answer::NotAsked),
+    ];
+    let explained = |document: &Document| faces(document).swap_remove(1).1;
+    let text = explained(&document);
+    assert!(
+        text.contains("ring  does not apply: HAProxy has no ring\n"),
+        "{text}"
+    );
+    assert!(text.contains("hold  passes\n"), "{text}");
+    assert!(
+        text.contains("rank  does not apply: no other monitor moves first\n"),
+        "{text}"
+    );
+    let mut held = document.backends.iter_mut();
+    let wanted = held.find_map(|backend| backend.wanted.as_mut()).unwrap();
+    wanted.rules = vec![answer("ring", Answer::Holds)];
+    let text = explained(&document);
+    assert!(
+        text.contains("ring  HOLDS: HAProxy does not answer"),
+        "{text}"
+    );
+}
