@@ -34,7 +34,7 @@ fn faces(document: &Document) -> Vec<(&'static str, String)> {
     let helps = metrics.lines().filter(|line| line.starts_with("# HELP"));
     let helps = helps.map(|line| line.splitn(4, ' ').nth(3).unwrap());
     let helps: Vec<&str> = helps
-        .filter(|help| !help.contains("kind of pool"))
+        .filter(|help| !help.contains("stand behind"))
         .collect();
     vec![
         ("table", table.join("\n")),
@@ -84,6 +84,13 @@ fn no_face_speaks_of_directors_rings_or_their_tools() {
             let text = text
                 .replace("ring  ", "")
                 .replace("ring does not apply", "");
+            // A mail server is Dovecot as ever.
+            let text = text.replace("doveadm auth test", "");
+            // Metrics have the same names for each kind of pool.
+            let text = match face {
+                "metrics" => text.replace("vhost count", "weight"),
+                _ => text,
+            };
             let foreign = |word: &&str| {
                 [
                     "director",
@@ -101,9 +108,9 @@ fn no_face_speaks_of_directors_rings_or_their_tools() {
         }
     }
     let of_director = faces(&sample::five_troubles());
-    assert!(of_director
-        .iter()
-        .all(|(_, text)| text.to_lowercase().contains("director")));
+    for (face, text) in of_director.iter().filter(|(face, _)| *face != "nagios") {
+        assert!(text.to_lowercase().contains("director"), "{face}");
+    }
 }
 
 #[test]
