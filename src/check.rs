@@ -40,6 +40,9 @@ pub fn report(source: &Source, loaded: &Loaded) -> String {
     lines.add("when one fails", when_one_fails(settings));
     lines.add("how many go down", max_down(settings));
     lines.add("left alone", left_alone(settings));
+    if let Pool::HaProxy { .. } = settings.pool {
+        lines.add("ring and rank", "do not apply: HAProxy has no ring");
+    }
     if settings.mode == Mode::DryRun {
         lines.add("dry run", "no change is sent");
     }
@@ -205,6 +208,13 @@ fn tls(settings: &Settings, port: &Port) -> Option<String> {
 fn pace(settings: &Settings) -> String {
     let pace = &settings.pace;
     let (interval, timeout) = (seconds(pace.interval), seconds(pace.timeout));
+    let logins = match pace.login_interval {
+        Duration::ZERO => String::new(),
+        interval => format!(
+            "; a login each {} while all is well, and the greeting alone in between",
+            seconds(interval)
+        ),
+    };
     let plan = match pace.plan {
         Plan::Retries(Retries {
             retries,
@@ -220,7 +230,7 @@ fn pace(settings: &Settings) -> String {
             rapid_round(&rapid)
         ),
     };
-    format!("{plan}; rise {}, fall {}", pace.rise, pace.fall)
+    format!("{plan}; rise {}, fall {}{logins}", pace.rise, pace.fall)
 }
 
 fn rapid_round(rapid: &Rapid) -> String {

@@ -267,7 +267,9 @@ mod tests {
                     now = until;
                     continue;
                 }
-                Next::Attempt { service, timeout } => (service, timeout),
+                Next::Attempt {
+                    service, timeout, ..
+                } => (service, timeout),
             };
             let result = match hangs(service) {
                 true => Err(Failure::new(Stage::Greeting, Fault::TimedOut)),
@@ -315,6 +317,7 @@ mod tests {
             for services in 1..4 {
                 let pace = Pace {
                     interval: seconds(10),
+                    login_interval: seconds(0),
                     timeout: seconds(3),
                     plan,
                     rise: 1,

@@ -128,6 +128,15 @@ impl Prober {
         }
     }
 
+    /// The same without an account: as far as the greeting.
+    pub fn greet(&self, target: &Target, service: &Service, timeout: Duration) -> Outcome {
+        let without_account = Target {
+            account: None,
+            ..target.clone()
+        };
+        self.attempt(&without_account, service, timeout)
+    }
+
     /// With the header that the backend's ports expect, if they do.
     fn connect(
         &self,

@@ -30,10 +30,24 @@ pub use spread::Spread;
 /// What the thread is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Try this service now, for no longer than `timeout`. `service` is its place in the order of checking, from 0.
-    Attempt { service: usize, timeout: Duration },
+    /// Try this service now, for no longer than `timeout` and as far as `depth`. `service` is its place in the
+    /// order of checking, from 0.
+    Attempt {
+        service: usize,
+        timeout: Duration,
+        depth: Depth,
+    },
     /// Do nothing until then, unless a round is asked for sooner.
     Wait { until: Instant },
+}
+
+/// How far an attempt goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// With all that is to be checked.
+    Whole,
+    /// Connection, TLS where it begins with that, and greeting: without a login.
+    Greeting,
 }
 
 /// What the rounds say of a backend: the last one, or with rise and fall so many in a row.
@@ -98,6 +112,8 @@ pub struct Schedule {
     drift: Drift,
     /// A round begun at this time or later has been asked for.
     demanded: Option<Instant>,
+    /// When a whole round is due, whatever is found out until then; none: the next one is whole.
+    login_due: Option<Instant>,
 }
 
 /// Whether this schedule's place among the others has been drawn.
@@ -136,6 +152,7 @@ impl Schedule {
             spread,
             drift: Drift::Due,
             demanded: None,
+            login_due: None,
         }
     }
 
@@ -145,6 +162,9 @@ impl Schedule {
     pub fn on_settings(&mut self, pace: Pace, services: usize) {
         let other_plan =
             std::mem::discriminant(&pace.plan) != std::mem::discriminant(&self.pace.plan);
+        if pace.login_interval != self.pace.login_interval {
+            self.login_due = None;
+        }
         self.pace = pace;
         if let Phase::Resting { since, until, .. } = &mut self.phase {
             *until = (*until).min(*since + pace.interval);
@@ -160,6 +180,7 @@ impl Schedule {
         self.counts = Counts::new(self.services);
         self.failed = vec![None; self.services];
         self.local = LocalFaults::new(self.services);
+        self.login_due = None;
         if let Phase::Checking(round) = &mut self.phase {
             *round = Round::new(round.not_before, &self.pace.plan);
         }
@@ -169,6 +190,7 @@ impl Schedule {
     /// one: whatever failed at the login or after it needs a whole series of failures again.
     pub fn on_other_login(&mut self) {
         self.login.on_other_login();
+        self.login_due = None;
         self.rise_and_fall.forget_rounds();
         self.counts = Counts::new(self.services);
         for failed in &mut self.failed {
@@ -203,7 +225,11 @@ impl Schedule {
         match &self.phase {
             Phase::Resting { until, .. } if now < *until => return Next::Wait { until: *until },
             Phase::Resting { until, .. } => {
-                self.phase = Phase::Checking(Round::new(*until, &self.pace.plan));
+                let plan = &self.pace.plan;
+                self.phase = Phase::Checking(match self.depth_at(*until) {
+                    Depth::Whole => Round::new(*until, plan),
+                    Depth::Greeting => Round::to_the_greeting(*until, plan),
+                });
             }
             Phase::Checking(_) => {}
         }
@@ -211,6 +237,7 @@ impl Schedule {
             Phase::Checking(round) if now >= round.not_before => Next::Attempt {
                 service: round.service,
                 timeout: self.timeout(round),
+                depth: round.depth,
             },
             Phase::Checking(round) => Next::Wait {
                 until: round.not_before,
@@ -219,11 +246,37 @@ impl Schedule {
         }
     }
 
-    /// When the next attempt is due, unless one is asked for sooner.
+    /// How far a round goes that begins then. One that goes as far as the greeting can only confirm what the
+    /// last whole one has shown: so there has to be one, with nothing in doubt since. What has failed passes by a
+    /// whole round alone; where only accounts are refused, others than this monitor would refuse them, too, and
+    /// trying them more often helps nobody.
+    fn depth_at(&self, begins: Instant) -> Depth {
+        let is_due = self.login_due.map_or(true, |due| begins >= due);
+        let is_certain = self.rise_and_fall.is_undisputed() && self.counts.are_none();
+        let is_confirmed = match self.rise_and_fall.standing() {
+            Standing::Healthy => true,
+            Standing::Shared => {
+                let mut failed = self.failed.iter().flatten();
+                failed.all(|failure| failure.stage >= Stage::Login)
+            }
+            Standing::Failed | Standing::Open => false,
+        };
+        match !is_due && is_certain && is_confirmed {
+            true => Depth::Greeting,
+            false => Depth::Whole,
+        }
+    }
+
+    /// When the next attempt is due that is told of whatever it comes to, unless one is asked for sooner.
     pub fn next_attempt(&self) -> Instant {
-        match &self.phase {
-            Phase::Resting { until, .. } => *until,
-            Phase::Checking(round) => round.not_before,
+        match (&self.phase, self.login_due) {
+            (Phase::Resting { until, .. }, Some(due))
+                if self.depth_at(*until) == Depth::Greeting =>
+            {
+                due
+            }
+            (Phase::Resting { until, .. }, _) => *until,
+            (Phase::Checking(round), _) => round.not_before,
         }
     }
 
@@ -260,6 +313,7 @@ impl Schedule {
     /// after one that showed nothing soon; a round under way goes on, and is followed by another where
     /// its attempts turn out too old.
     pub fn on_demand(&mut self, now: Instant) {
+        self.login_due = None;
         match &mut self.phase {
             Phase::Resting {
                 until, not_before, ..
@@ -268,7 +322,31 @@ impl Schedule {
         }
     }
 
-    /// The outcome of the attempt that `next` asked for.
+    /// The attempt as far as the greeting that `next` asked for has passed. It shows nothing that is not known, and
+    /// is told to nobody: the last whole round stands, and grows older.
+    pub fn on_greeted(&mut self, outcome: &Outcome) {
+        let ended = outcome.ended();
+        let round = match &mut self.phase {
+            Phase::Checking(round) => round,
+            Phase::Resting { .. } => return,
+        };
+        round.not_before = ended;
+        if round.advance(self.services) {
+            return;
+        }
+        let due = round.due;
+        let until = match self.demanded.take() {
+            Some(_) => ended,
+            None => self.rest(due, ended),
+        };
+        self.phase = Phase::Resting {
+            since: self.counted_from(due, ended),
+            until,
+            not_before: ended,
+        };
+    }
+
+    /// The outcome of the attempt that `next` asked for, unless it has greeted and that was all.
     pub fn on_outcome(&mut self, mut outcome: Outcome) -> Finding {
         self.login.interpret(&mut outcome);
         let ended = outcome.ended();
@@ -281,6 +359,9 @@ impl Schedule {
             Phase::Checking(round) => round,
             Phase::Resting { .. } => Round::new(outcome.began, &self.pace.plan),
         };
+        if outcome.result.is_err() && round.depth == Depth::Greeting {
+            round.become_whole(&outcome);
+        }
         let round_began = *round.began.get_or_insert(outcome.began);
         let service = round.service;
         let step = self.take_in(&mut round, &outcome);
@@ -346,9 +427,11 @@ impl Schedule {
             (Step::NextService, Ok(_)) => self.failed[service] = None,
             (Step::NextService, Err(_)) => {}
         }
-        round.service += 1;
         round.course = Course::new(&self.pace.plan);
-        (round.service == self.services).then(|| round.shown())
+        match round.advance(self.services) {
+            true => None,
+            false => Some(round.shown()),
+        }
     }
 
     /// What the service's own answer leads to, by the plan.
@@ -392,29 +475,52 @@ impl Schedule {
             Some(verdict) => self.rise_and_fall.on_verdict(verdict, &self.pace),
             None => self.rise_and_fall.is_undisputed(),
         };
+        self.login_due = match &verdict {
+            Some(_) => self.next_login(round),
+            None => None,
+        };
         let until = match self.demanded.take() {
             Some(demanded) if oldest_evidence.map_or(true, |oldest| oldest < demanded) => {
+                self.login_due = None;
                 not_before
             }
             _ if settled => self.rest(round.due, ended),
             _ => self.rest_in_doubt(round.due, ended),
         };
-        let since = match self.pace.plan {
-            Plan::Retries(_) => ended,
-            Plan::Rapid(_) => round.due,
-        };
         self.phase = Phase::Resting {
-            since,
+            since: self.counted_from(round.due, ended),
             until,
             not_before,
         };
         verdict.filter(|_| settled)
     }
 
+    /// What the interval after a round is counted from.
+    fn counted_from(&self, due: Instant, ended: Instant) -> Instant {
+        match self.pace.plan {
+            Plan::Retries(_) => ended,
+            Plan::Rapid(_) => due,
+        }
+    }
+
+    /// When the whole round after this one is due: the first anywhere within the login interval, so that backends
+    /// do not all ask for passwords at the same time.
+    fn next_login(&mut self, round: &Round) -> Option<Instant> {
+        let interval = self.pace.login_interval;
+        if interval.is_zero() {
+            return None;
+        }
+        let first = self.drift == Drift::Due;
+        let part = self.spread.roll().filter(|_| first);
+        let interval = part.map_or(interval, |part| interval.mul_f64(part));
+        Some(round.began.unwrap_or(round.due) + interval)
+    }
+
     /// The next round is soon, whoever asks for it, and never sooner. It is younger than any demand.
     fn rest_after_nothing(&mut self, ended: Instant) {
         let next = ended + self.pace.interval_in_doubt().max(local::PAUSE);
         self.demanded = None;
+        self.login_due = None;
         self.phase = Phase::Resting {
             since: ended,
             until: next,

@@ -20,7 +20,7 @@ use crate::inbox::{self, Inbox, Mail};
 use crate::monitor::Report;
 use crate::outcome::{Failure, Fault, Outcome, Stage};
 use crate::probe::Prober;
-use crate::schedule::{Next, Schedule, Spread};
+use crate::schedule::{Depth, Next, Schedule, Spread};
 use crate::service::{Security, Service};
 use crate::target::Target;
 
@@ -190,7 +190,7 @@ impl Thread {
         let services = self.target.services.len();
         let spread = Spread::new(random_seed());
         let mut schedule = Box::new(Schedule::new(
-            self.task.pace,
+            pace_of(&self.task, &self.target),
             services,
             spread,
             self.entry.first,
@@ -205,8 +205,16 @@ impl Thread {
                 Mail::Nothing => {}
             }
             match schedule.next(Instant::now()) {
-                Next::Attempt { service, timeout } => {
-                    let outcome = self.attempt(service, timeout);
+                Next::Attempt {
+                    service,
+                    timeout,
+                    depth,
+                } => {
+                    let outcome = self.attempt(service, timeout, depth);
+                    if depth == Depth::Greeting && outcome.result.is_ok() {
+                        schedule.on_greeted(&outcome);
+                        continue;
+                    }
                     let report = self.report(&mut schedule, outcome);
                     if self.words.send(Word::Found(report)).is_err() {
                         return;
@@ -228,7 +236,7 @@ impl Thread {
             Order::ProbeNow => schedule.on_demand(Instant::now()),
             Order::TakeUp(new) => {
                 let (target, task, number) = *new;
-                schedule.on_settings(task.pace, target.services.len());
+                schedule.on_settings(pace_of(&task, &target), target.services.len());
                 if target.account != self.target.account {
                     schedule.on_other_login();
                 }
@@ -252,7 +260,7 @@ impl Thread {
     }
 
     #[inline(never)]
-    fn attempt(&self, service: usize, timeout: Duration) -> Outcome {
+    fn attempt(&self, service: usize, timeout: Duration, depth: Depth) -> Outcome {
         let target = &self.target;
         let _inside = self.entry.traffic.probe_limit.enter();
         attempt(
@@ -260,8 +268,18 @@ impl Thread {
             target,
             &target.services[service],
             timeout,
+            depth,
         )
     }
+}
+
+/// Where nobody logs in, there is nothing to do less often.
+fn pace_of(task: &Task, target: &Target) -> Pace {
+    let mut pace = task.pace;
+    if target.account.is_none() {
+        pace.login_interval = Duration::ZERO;
+    }
+    pace
 }
 
 /// A panic in a probe is an outcome like any other, so that this backend stays watched.
@@ -271,9 +289,13 @@ pub(crate) fn attempt(
     target: &Target,
     service: &Service,
     timeout: Duration,
+    depth: Depth,
 ) -> Outcome {
     let began = Instant::now();
-    let attempt = || prober.attempt(target, service, timeout);
+    let attempt = || match depth {
+        Depth::Whole => prober.attempt(target, service, timeout),
+        Depth::Greeting => prober.greet(target, service, timeout),
+    };
     catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Outcome {
         began,
         latency: began.elapsed().max(Duration::from_nanos(1)),

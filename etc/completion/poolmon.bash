@@ -74,6 +74,7 @@ _poolmon() {
     --max-down) words="all refuge 1 50%" ;;
     --max-moves) words="all 100" ;;
     -i | --interval) words="5 10 30" ;;
+    --login-interval) words="0 30 60" ;;
     -t | --timeout) words="2 5 10" ;;
     --retries) words="0 4" ;;
     --retry-delay) words="0.5 3" ;;
@@ -84,7 +85,7 @@ _poolmon() {
     *)
         [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain check replay "
         words+="--pool -S --socket --haproxy-proxies -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
-            --starttls --require-tls --proxy-protocol --lmtp-from --lmtp-to -i --interval -t --timeout --retries --retry-delay
+            --starttls --require-tls --proxy-protocol --lmtp-from --lmtp-to -i --interval --login-interval -t --timeout --retries --retry-delay
             --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
             -n --dry-run --config --accounts --write-missing-config --check-config --once
             -f --foreground -k --lockfile -l --logfile --state-file --status-file --metrics-file

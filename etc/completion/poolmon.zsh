@@ -33,6 +33,7 @@ _arguments -s -S \
     '--lmtp-from=[the sender of an LMTP check]:address: ' \
     '--lmtp-to=[the recipient of an LMTP check]:address: ' \
     '(-i --interval)'{-i+,--interval=}'[seconds between two checks of a backend]:seconds: ' \
+    '--login-interval=[pause between two logins while all is well]:seconds: ' \
     '(-t --timeout)'{-t+,--timeout=}'[seconds that one attempt may take]:seconds: ' \
     '--retries=[how often a port is tried again before it has failed]:number: ' \
     '--retry-delay=[seconds before the first retry]:seconds: ' \

@@ -23,6 +23,7 @@ use crate::outcome::{Fault, Outcome};
 use crate::probe::Prober;
 use crate::program::Program;
 use crate::quote::Quote;
+use crate::schedule::Depth;
 use crate::service::Service;
 use crate::source::{Loaded, Source};
 use crate::target::Target;
@@ -238,7 +239,7 @@ fn check_some(
 fn attempt(prober: &Prober, target: &Target, service: &Service, timeout: Duration) -> Outcome {
     let patience = Instant::now() + timeout;
     loop {
-        let outcome = worker::attempt(prober, target, service, timeout);
+        let outcome = worker::attempt(prober, target, service, timeout, Depth::Whole);
         let is_pending =
             matches!(&outcome.result, Err(failure) if failure.fault == Fault::NamePending);
         if !is_pending || Instant::now() >= patience {

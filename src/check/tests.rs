@@ -77,6 +77,8 @@ fn what_holds_for_haproxy_is_said() {
     let report = reported(behind_haproxy(), DefaultsOf::Poolmon);
     for part in [
         "how often: 2 s from the end of a round",
+        "fall 1; a login each 30 s while all is well, and the greeting alone in between\n",
+        "ring and rank: do not apply: HAProxy has no ring\n",
         "its sessions are ended, only what this monitor took down comes up again",
         "left alone: servers that somebody else puts into maint or drain",
     ] {

@@ -84,6 +84,7 @@ fn without_options_everything_is_as_poolmon_had_it() {
             ],
             pace: Pace {
                 interval: Duration::from_secs(30),
+                login_interval: Duration::ZERO,
                 timeout: Duration::from_secs(5),
                 plan: Plan::Retries(Retries {
                     retries: 4,

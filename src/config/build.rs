@@ -27,6 +27,9 @@ const HAPROXYS_SOCKET: &str = "/run/haproxy/admin.sock";
 /// HAProxy's own checks have it, too.
 const HAPROXYS_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Mail servers are not to be loaded with a login every two seconds.
+const HAPROXYS_LOGIN_INTERVAL: Duration = Duration::from_secs(30);
+
 /// Every poll is turned off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NothingToCheck;
@@ -114,6 +117,9 @@ impl Chosen {
         }
         if !self.interval.is_given() {
             self.interval.say(HAPROXYS_INTERVAL, by);
+        }
+        if !self.login_interval.is_given() {
+            self.login_interval.say(HAPROXYS_LOGIN_INTERVAL, by);
         }
         if !self.restore.is_given() {
             self.restore.say(Restore::Own, by);
@@ -212,6 +218,7 @@ impl Chosen {
         };
         Pace {
             interval: self.interval.value,
+            login_interval: self.login_interval.value,
             timeout: match self.timeout.value {
                 Duration::ZERO => self.rapidpoll_timeout.value,
                 timeout => timeout,

@@ -39,6 +39,8 @@ chosen! {
     port: Vec<Service>,
     ssl: Vec<Service>,
     interval: Duration,
+    /// Zero: each round logs in.
+    login_interval: Duration,
     /// Zero: as long as a rapid poll.
     timeout: Duration,
     retry_count: u32,

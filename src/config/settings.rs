@@ -130,6 +130,10 @@ pub struct Pace {
     /// With retries from the end of a round to the start of the next, with rapid rounds from the
     /// start of a poll to the start of the next.
     pub interval: Duration,
+    /// From one login to the next, while all is well: rounds between them go as far as the greeting. With
+    /// zero each round logs in.
+    #[serde(default)]
+    pub login_interval: Duration,
     /// For a whole attempt: connect, TLS and talk.
     pub timeout: Duration,
     pub plan: Plan,

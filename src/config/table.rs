@@ -102,6 +102,13 @@ pub static CHOICES: &[Choice] = &[
         .common("seconds between two checks")
         .help("seconds between two checks of a backend (with --pool=haproxy 2 if not given)")
         .help_in_file("seconds from the start of one poll to the start of the next"),
+    choice(Delay(|to| &mut to.login_interval))
+        .added_option("login-interval", Text("SECONDS"), Value("0"))
+        .added_key("login_interval", Value("0"))
+        .help("log in, and deliver, only so often while all is well: the checks between go as far as the \
+               greeting; 0 for each check (30 with --pool=haproxy if not given)")
+        .help_in_file("log in, and deliver, only so often while all is well: the polls between go as far \
+                       as the greeting; 0 for each poll (30 with pool: haproxy if not given)"),
     choice(Limit(|to| &mut to.timeout))
         .option("timeout", "t", Integer("SECONDS"), Value("5"))
         .key("timeout", Value("3"))

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::config::settings::Pace;
 use crate::monitor::Report;
@@ -23,7 +24,11 @@ const MOST_TRIES: usize = 3;
 impl Judge {
     pub(super) fn new(pace: Pace, services: usize) -> Judge {
         Judge {
-            pace,
+            // What was recorded are whole attempts.
+            pace: Pace {
+                login_interval: Duration::ZERO,
+                ..pace
+            },
             services,
             schedules: BTreeMap::new(),
         }

@@ -82,6 +82,7 @@ impl RecordedTerms {
         };
         let times = [
             self.pace.interval,
+            self.pace.login_interval,
             self.pace.timeout,
             plan,
             self.rules.down_delay,

@@ -46,6 +46,11 @@ impl Counts {
         Counts(vec![NONE; services])
     }
 
+    /// No failure is counted.
+    pub(super) fn are_none(&self) -> bool {
+        self.0.iter().all(|count| count.failures == 0)
+    }
+
     fn forget(&mut self) {
         self.0.fill(NONE);
     }

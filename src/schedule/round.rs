@@ -6,18 +6,21 @@ use std::time::{Duration, Instant};
 
 use super::rapid::Burst;
 use super::retries::Trying;
-use super::Verdict;
+use super::{Depth, Verdict};
 use crate::config::settings::Plan;
-use crate::outcome::{Blame, Failure, Pass};
+use crate::outcome::{Blame, Failure, Outcome, Pass};
 
 /// Every service once, in the order of the settings, until one has failed for good.
 #[derive(Debug)]
 pub(super) struct Round {
     /// When it was to begin.
     pub(super) due: Instant,
-    /// None until the first attempt has ended.
+    /// None until the first whole attempt has ended.
     pub(super) began: Option<Instant>,
+    pub(super) depth: Depth,
     pub(super) service: usize,
+    /// The service that it began with, and at which it is over.
+    first: usize,
     pub(super) not_before: Instant,
     /// The worst that the services passed so far had to remark; none before one has passed.
     pub(super) pass: Option<Pass>,
@@ -89,7 +92,9 @@ impl Round {
         Round {
             due,
             began: None,
+            depth: Depth::Whole,
             service: 0,
+            first: 0,
             not_before: due,
             pass: None,
             shared: None,
@@ -97,6 +102,28 @@ impl Round {
             undecided: false,
             course: Course::new(plan),
         }
+    }
+
+    /// As far as the greeting at each service.
+    pub(super) fn to_the_greeting(due: Instant, plan: &Plan) -> Round {
+        Round {
+            depth: Depth::Greeting,
+            ..Round::new(due, plan)
+        }
+    }
+
+    /// A service has not even greeted: with this attempt begins a whole round of all services. What has greeted
+    /// in this round so far shows nothing about its login, and has its turn at the end.
+    pub(super) fn become_whole(&mut self, outcome: &Outcome) {
+        self.depth = Depth::Whole;
+        self.first = self.service;
+        self.began = Some(outcome.began);
+    }
+
+    /// The next service has its turn; whether there is one left.
+    pub(super) fn advance(&mut self, services: usize) -> bool {
+        self.service = (self.service + 1) % services;
+        self.service != self.first
     }
 
     pub(super) fn on_pass(&mut self, pass: Pass) {

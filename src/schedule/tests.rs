@@ -1,5 +1,6 @@
 //! The schedule over made-up time: tables of outcomes, and when which attempt follows.
 
+mod logins;
 mod rapid;
 
 use super::*;
@@ -8,6 +9,7 @@ use crate::outcome::{Fault, Stage};
 
 const PACE: Pace = Pace {
     interval: Duration::from_secs(30),
+    login_interval: Duration::ZERO,
     timeout: Duration::from_secs(5),
     plan: retrying(4),
     rise: 1,
@@ -51,7 +53,9 @@ impl Bench {
     fn attempt(&mut self, reply: Reply) -> (u128, usize, Option<Verdict>) {
         let (service, timeout) = loop {
             match self.schedule.next(self.now) {
-                Next::Attempt { service, timeout } => break (service, timeout),
+                Next::Attempt {
+                    service, timeout, ..
+                } => break (service, timeout),
                 Next::Wait { until } => {
                     assert!(until > self.now, "a wait must lie ahead");
                     self.now = until;
@@ -637,7 +641,8 @@ fn a_round_under_way_goes_on_where_only_the_pace_changes() {
         next,
         Next::Attempt {
             service: 1,
-            timeout
+            timeout,
+            depth: Depth::Whole
         }
     );
 }

@@ -118,7 +118,7 @@ impl Site {
     /// files left out.
     pub fn monitor(&self) -> (MonitorPlan, String) {
         let flags = format!(
-            "--pool=haproxy -p IMAP:{} -i 1 -t 1 --retries=1 --retry-delay=1",
+            "--pool=haproxy -p IMAP:{} -i 1 --login-interval=0 -t 1 --retries=1 --retry-delay=1",
             ring::IMAP
         );
         let plan = MonitorPlan::new(&self.place, &self.haproxy.socket()).flags(&flags);

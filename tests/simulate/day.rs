@@ -243,6 +243,7 @@ fn random_habits(chance: &mut Chance, restore: Restore) -> Habits {
     Habits {
         pace: Pace {
             interval,
+            login_interval: Duration::ZERO,
             timeout: chance.seconds(2, 5),
             plan: settings::Plan::Retries(settings::Retries {
                 retries: chance.pick(&[0, 1, 4, 4, 4]),

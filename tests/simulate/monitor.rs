@@ -13,7 +13,7 @@ use poolmon::account::{Account, Secret};
 use poolmon::backend::Stamp;
 use poolmon::config::accounts::{Backends, Particulars};
 use poolmon::config::chosen::Chosen;
-use poolmon::config::settings::{Mode, Pace, Published, Rules};
+use poolmon::config::settings::{Mode, Pace, Pool, Published, Rules, Watch};
 use poolmon::config::table::DefaultsOf;
 use poolmon::config::targets::Targets;
 use poolmon::monitor::policy::{explain, Alarm, Explanation, Login, Memory};
@@ -24,9 +24,9 @@ use poolmon::outcome::Outcome;
 use poolmon::pool::director::error::{DirectorError, DirectorFault, DirectorStage};
 use poolmon::pool::director::reading::Lists;
 use poolmon::pool::director::wire::{HostList, Ring};
-use poolmon::pool::{Command, PoolError, Reply};
+use poolmon::pool::{Command, PoolError, Reading, Reply};
 use poolmon::program::Program;
-use poolmon::schedule::{Finding, Next, Schedule, Spread};
+use poolmon::schedule::{Depth, Finding, Next, Schedule, Spread};
 use poolmon::service::{Port, Protocol, Security, Service};
 use poolmon::target::Target;
 
@@ -97,6 +97,7 @@ pub enum Order {
         worker: u64,
         service: usize,
         timeout: Duration,
+        depth: Depth,
     },
     WakeWorker {
         address: IpAddr,
@@ -112,6 +113,7 @@ pub enum Order {
 #[derive(Debug)]
 pub enum Heard {
     Lists(HostList, Ring),
+    HaProxy(Box<Reading>),
     /// The director does not answer.
     TimedOut,
     /// It does not run.
@@ -185,6 +187,8 @@ struct Worker {
     instructed: u64,
     target: Target,
     schedule: Schedule,
+    /// Of the attempt that is being made.
+    depth: Depth,
     attempting: bool,
     /// What waits for the end of an attempt.
     mail: VecDeque<Mail>,
@@ -244,6 +248,30 @@ impl Monitor {
         now: Instant,
     ) -> Monitor {
         let terms = terms(&habits, services, logins);
+        Monitor::with(terms, logins, state_file, (clock, seed, now))
+    }
+
+    /// One whose backends stand behind HAProxy.
+    pub fn behind_haproxy(
+        habits: Habits,
+        logins: &[Option<Login>],
+        state_file: Remembered,
+        (clock, seed, now): (Clock, u64, Instant),
+    ) -> Monitor {
+        let mut terms = terms(&habits, 1, logins);
+        terms.settings.pool = Pool::HaProxy {
+            watch: Watch::CheckedPorts,
+        };
+        Monitor::with(terms, logins, state_file, (clock, seed, now))
+    }
+
+    fn with(
+        terms: Terms,
+        logins: &[Option<Login>],
+        state_file: Remembered,
+        (clock, seed, now): (Clock, u64, Instant),
+    ) -> Monitor {
+        let services = terms.settings.services.len();
         let at = Now {
             instant: now,
             second: Stamp(clock.second(now)),
@@ -508,6 +536,14 @@ impl Monitor {
             _ => return None,
         };
         found.attempting = false;
+        if found.depth == Depth::Greeting && outcome.result.is_ok() {
+            found.schedule.on_greeted(&outcome);
+            while let Some(mail) = found.mail.pop_front() {
+                found.obey(mail, now);
+            }
+            self.drive(address, now);
+            return None;
+        }
         let finding = found.schedule.on_outcome(outcome);
         let report = Report {
             address,
@@ -608,6 +644,7 @@ impl Monitor {
         };
         let reading = match heard {
             Heard::Lists(hosts, ring) => Ok(Lists { began, hosts, ring }.into()),
+            Heard::HaProxy(reading) => Ok(*reading),
             Heard::TimedOut => Err(error(stage, DirectorFault::TimedOut)),
             Heard::Gone => Err(match stands {
                 true => error(stage, DirectorFault::Closed),
@@ -674,6 +711,7 @@ impl Monitor {
             target,
             schedule: Schedule::new(self.terms.settings.pace, services, spread, now),
             attempting: false,
+            depth: Depth::Whole,
             mail: VecDeque::new(),
             wakes: None,
         };
@@ -689,14 +727,20 @@ impl Monitor {
         };
         let born_as = worker.born_as;
         match worker.schedule.next(now) {
-            Next::Attempt { service, timeout } => {
+            Next::Attempt {
+                service,
+                timeout,
+                depth,
+            } => {
                 worker.attempting = true;
+                worker.depth = depth;
                 worker.wakes = None;
                 self.orders.push(Order::Attempt {
                     address,
                     worker: born_as,
                     service,
                     timeout,
+                    depth,
                 });
             }
             Next::Wait { until } if worker.wakes != Some(until) => {

@@ -31,6 +31,7 @@ pub fn habits(interval: u64) -> Habits {
     Habits {
         pace: Pace {
             interval,
+            login_interval: Duration::ZERO,
             timeout: seconds(5),
             plan: Plan::Retries(Retries {
                 retries: 4,

@@ -12,6 +12,7 @@ const RAPID: Rapid = Rapid {
 
 const PACE: Pace = Pace {
     interval: Duration::from_secs(10),
+    login_interval: Duration::ZERO,
     timeout: Duration::from_secs(3),
     plan: Plan::Rapid(RAPID),
     rise: 1,
@@ -107,7 +108,11 @@ fn a_pass_takes_the_added_time_outs_back() {
         let service = 0;
         assert_eq!(
             bench.schedule.next(at),
-            Next::Attempt { service, timeout },
+            Next::Attempt {
+                service,
+                timeout,
+                depth: Depth::Whole
+            },
             "{seconds}"
         );
         bench.attempt(reply);

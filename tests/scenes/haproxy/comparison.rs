@@ -41,7 +41,7 @@ fn world() -> World {
 
 fn beside_poolmon(world: &World) -> Monitor {
     let monitor = MonitorPlan::new(&world.place, &world.haproxy.socket())
-        .flags("--pool=haproxy -i 1 -t 1 --retries=1 --retry-delay=1")
+        .flags("--pool=haproxy -i 1 --login-interval=0 -t 1 --retries=1 --retry-delay=1")
         .flags(&format!("-p IMAP:{IMAP}"))
         .credentials(USER, PASSWORD)
         .start();

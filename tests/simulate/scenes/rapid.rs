@@ -20,6 +20,7 @@ fn as_dovemon(mut layout: Layout) -> Layout {
         if let Program::Ours(habits) = &mut post.program {
             habits.pace = Pace {
                 interval: seconds(10),
+                login_interval: seconds(0),
                 timeout: seconds(3),
                 plan: Plan::Rapid(Rapid {
                     retry_count: 3,

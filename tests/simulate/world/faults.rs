@@ -6,6 +6,7 @@ use poolmon::backend::HostState;
 use poolmon::monitor::policy::Login;
 use poolmon::outcome::{BadCertificate, Blame, Failure, Fault, Outcome, Pass, Stage};
 use poolmon::quote::Quote;
+use poolmon::schedule::Depth;
 
 use super::{Mind, World};
 use crate::history::{Sight, What};
@@ -247,12 +248,17 @@ impl World {
         watcher: usize,
         backend: usize,
         service: usize,
-        timeout: Duration,
+        (timeout, depth): (Duration, Depth),
     ) -> Outcome {
         let short = self.chance.milliseconds(1, 40);
         let is_lossy = self.watchers[watcher].links[backend] == Link::Lossy;
         let lost = (is_lossy && self.chance.one_in(4)).then_some((Stage::Connect, Fault::TimedOut));
-        let (latency, result) = match lost.or_else(|| self.fault(watcher, backend, service)) {
+        let fault = || {
+            let fault = self.fault(watcher, backend, service);
+            // Whoever does not log in does not see it.
+            fault.filter(|(stage, _)| depth == Depth::Whole || *stage < Stage::Login)
+        };
+        let (latency, result) = match lost.or_else(|| fault()) {
             None => (short, Ok(Pass::Clean)),
             Some((stage, Fault::TimedOut)) => (timeout, Err(Failure::new(stage, Fault::TimedOut))),
             Some((stage, fault)) => (short, Err(Failure::new(stage, fault))),
@@ -263,7 +269,7 @@ impl World {
             delivery: None,
             evidence: Default::default(),
             logged_in: match &result {
-                Ok(_) => true,
+                Ok(_) => depth == Depth::Whole,
                 Err(failure) => failure.stage > Stage::Login,
             },
             result,

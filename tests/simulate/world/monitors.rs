@@ -140,8 +140,9 @@ impl World {
                 worker,
                 service,
                 timeout,
+                depth,
             } => {
-                let outcome = self.attempt(watcher, number_of(address), service, timeout);
+                let outcome = self.attempt(watcher, number_of(address), service, (timeout, depth));
                 let ended = outcome.ended();
                 self.at(
                     ended,
@@ -365,7 +366,7 @@ impl World {
 fn rows(heard: &Heard) -> Option<(Vec<Row>, bool)> {
     let (hosts, ring) = match heard {
         Heard::Lists(hosts, ring) => (hosts, ring),
-        Heard::TimedOut | Heard::Gone => return None,
+        Heard::HaProxy(_) | Heard::TimedOut | Heard::Gone => return None,
     };
     let row = |listed: &Listed| Row {
         backend: number_of(listed.address),

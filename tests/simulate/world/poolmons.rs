@@ -1,5 +1,7 @@
 //! Between the poolmons and the world.
 
+use poolmon::schedule::Depth;
+
 use super::queue::Event;
 use super::{Mind, World, FROZEN_POLL};
 use crate::perl::Try;
@@ -42,7 +44,7 @@ impl World {
             Mind::Perl(perl) => perl.timeout,
             Mind::Ours { .. } => return,
         };
-        let outcome = self.attempt(watcher, backend, attempt.service, timeout);
+        let outcome = self.attempt(watcher, backend, attempt.service, (timeout, Depth::Whole));
         let passed = outcome.result.is_ok();
         self.at(
             outcome.ended(),

@@ -1,0 +1,266 @@
+//! Rounds as far as the greeting between those that log in.
+
+use super::*;
+
+/// A check each two seconds, and a login each 30.
+const PACE: Pace = Pace {
+    interval: Duration::from_secs(2),
+    login_interval: Duration::from_secs(30),
+    timeout: Duration::from_secs(5),
+    plan: retrying(1),
+    rise: 1,
+    fall: 1,
+};
+
+/// What a server does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Server {
+    Works,
+    /// It greets, and no login works.
+    LoginFails,
+    /// It greets, and refuses the password.
+    RefusesPassword,
+    Refuses,
+}
+
+/// An attempt that was made.
+#[derive(Clone, Debug, PartialEq)]
+struct Made {
+    at: u128,
+    service: usize,
+    depth: Depth,
+    verdict: Option<Verdict>,
+}
+
+impl Bench {
+    /// The next attempt, on servers that do this, by service.
+    fn meet(&mut self, servers: &[Server]) -> Made {
+        let (service, depth) = loop {
+            match self.schedule.next(self.now) {
+                Next::Attempt { service, depth, .. } => break (service, depth),
+                Next::Wait { until } => self.now = until,
+            }
+        };
+        let began = self.now;
+        let failed = |stage, fault| Err(Failure::new(stage, fault));
+        let no = || crate::quote::Quote::new("no");
+        let result = match (servers[service], depth) {
+            (Server::Refuses, _) => failed(Stage::Connect, Fault::Refused),
+            (Server::LoginFails, Depth::Whole) => failed(Stage::Login, Fault::Unavailable(no())),
+            (Server::RefusesPassword, Depth::Whole) => {
+                failed(Stage::Login, Fault::CredentialsRefused(no()))
+            }
+            _ => Ok(Pass::Clean),
+        };
+        let outcome = Outcome {
+            began,
+            latency: Duration::from_millis(10),
+            delivery: None,
+            evidence: Default::default(),
+            logged_in: depth == Depth::Whole && result.is_ok(),
+            result,
+        };
+        self.now = outcome.ended();
+        let verdict = match (depth, &outcome.result) {
+            (Depth::Greeting, Ok(_)) => {
+                self.schedule.on_greeted(&outcome);
+                None
+            }
+            _ => self.schedule.on_outcome(outcome).verdict,
+        };
+        Made {
+            at: (began - self.start).as_millis(),
+            service,
+            depth,
+            verdict,
+        }
+    }
+
+    fn meet_until(&mut self, servers: &[Server], done: impl Fn(&Made) -> bool) -> Vec<Made> {
+        let mut all = Vec::new();
+        for _ in 0..1000 {
+            let made = self.meet(servers);
+            all.push(made.clone());
+            if done(&made) {
+                return all;
+            }
+        }
+        panic!("never: {all:?}");
+    }
+}
+
+fn is_whole(made: &Made) -> bool {
+    made.depth == Depth::Whole
+}
+
+#[test]
+fn while_all_is_well_it_greets_at_each_interval_and_logs_in_at_each_login_interval() {
+    let mut bench = Bench::new(PACE, 1);
+    assert!(healthy(bench.meet(&[Server::Works]).verdict));
+    for _ in 0..3 {
+        let last = bench.schedule.next_attempt();
+        let made = bench.meet_until(&[Server::Works], is_whole);
+        let (whole, greeted) = made.split_last().unwrap();
+        assert_eq!(greeted.len(), 14, "between two logins");
+        assert!(greeted.iter().all(|made| made.verdict.is_none()));
+        assert!(healthy(whole.verdict.clone()));
+        assert!(
+            bench.start + Duration::from_millis(whole.at as u64) >= last,
+            "as was told"
+        );
+    }
+}
+
+#[test]
+fn a_service_that_does_not_greet_is_tried_again_whole_and_so_are_all_the_others() {
+    let mut bench = Bench::new(PACE, 3);
+    let well = [Server::Works; 3];
+    bench.meet_until(&well, |made| made.verdict.is_some());
+    let second = [Server::Works, Server::Refuses, Server::Works];
+    let made = bench.meet(&second);
+    assert_eq!((made.service, made.depth), (0, Depth::Greeting));
+    let made = bench.meet(&second);
+    assert_eq!((made.service, made.depth), (1, Depth::Greeting));
+    // It works again: each of the three has to log in before it is healthy, the first one, too.
+    for service in [1, 2, 0] {
+        let made = bench.meet(&well);
+        assert_eq!((made.service, made.depth), (service, Depth::Whole));
+        assert_eq!(healthy(made.verdict), service == 0);
+    }
+    assert_eq!(bench.meet(&well).depth, Depth::Greeting);
+}
+
+#[test]
+fn a_greeting_that_fails_counts_as_ever() {
+    let mut bench = Bench::new(PACE, 1);
+    assert!(healthy(bench.meet(&[Server::Works]).verdict));
+    assert_eq!(bench.meet(&[Server::Refuses]).verdict, None);
+    assert!(failed(bench.meet(&[Server::Refuses]).verdict), "one retry");
+}
+
+#[test]
+fn what_failed_at_the_login_stays_failed_until_a_login_passes() {
+    let mut bench = Bench::new(PACE, 1);
+    assert!(healthy(bench.meet(&[Server::Works]).verdict));
+    let broken = [Server::LoginFails];
+    let made = bench.meet_until(&broken, |made| made.verdict.is_some());
+    assert!(failed(made.last().unwrap().verdict.clone()));
+    // At the login that was due, and not before; the retry logs in.
+    assert!(made.iter().rev().skip(2).all(|made| !is_whole(made)));
+    for _ in 0..20 {
+        let made = bench.meet(&broken);
+        assert!(
+            is_whole(&made) && failed(made.verdict),
+            "a login each interval"
+        );
+    }
+    let made = bench.meet(&[Server::Works]);
+    assert!(is_whole(&made) && healthy(made.verdict));
+}
+
+#[test]
+fn a_refused_password_is_not_tried_at_each_interval() {
+    let mut bench = Bench::new(PACE, 1);
+    let refused = [Server::RefusesPassword];
+    bench.meet_until(&refused, |made| made.verdict.is_some());
+    let made = bench.meet_until(&refused, is_whole);
+    assert!((13..=15).contains(&made.len()), "{}", made.len());
+    assert!(failed(made.last().unwrap().verdict.clone()));
+    let made = bench.meet_until(&[Server::Works], |made| made.verdict.is_some());
+    assert!(is_whole(made.last().unwrap()) && healthy(made.last().unwrap().verdict.clone()));
+}
+
+#[test]
+fn evidence_that_is_asked_for_is_a_whole_round() {
+    let mut bench = Bench::new(PACE, 2);
+    let well = [Server::Works; 2];
+    bench.meet_until(&well, |made| made.verdict.is_some());
+    let asked = (bench.now - bench.start).as_millis();
+    bench.schedule.on_demand(bench.now);
+    let made = bench.meet(&well);
+    assert_eq!((made.at, made.depth), (asked, Depth::Whole));
+    assert!(healthy(bench.meet(&well).verdict));
+    // In the middle of a round that greets: it ends, and a whole one follows at once.
+    assert_eq!(bench.meet(&well).depth, Depth::Greeting);
+    bench.schedule.on_demand(bench.now);
+    let made = bench.meet(&well);
+    assert_eq!((made.service, made.depth), (1, Depth::Greeting));
+    let ended = (bench.now - bench.start).as_millis();
+    let made = bench.meet(&well);
+    assert_eq!(
+        (made.at, made.service, made.depth),
+        (ended, 0, Depth::Whole)
+    );
+    assert!(healthy(bench.meet(&well).verdict));
+}
+
+#[test]
+fn rise_and_fall_and_rapid_rounds_count_whole_rounds() {
+    let rapid = Plan::Rapid(crate::config::settings::Rapid {
+        retry_count: 3,
+        rapid_rounds: 0,
+        rapid_fails_needed: 1,
+        rapid_timeout: Duration::from_secs(2),
+    });
+    for pace in [
+        Pace {
+            rise: 2,
+            fall: 2,
+            ..PACE
+        },
+        Pace {
+            plan: rapid,
+            ..PACE
+        },
+    ] {
+        let mut bench = Bench::new(pace, 1);
+        bench.meet_until(&[Server::Works], |made| healthy(made.verdict.clone()));
+        let first = bench.meet_until(&[Server::LoginFails], is_whole);
+        assert_eq!(first.last().unwrap().verdict, None);
+        let others = bench.meet_until(&[Server::LoginFails], |made| failed(made.verdict.clone()));
+        assert!(others.iter().all(is_whole));
+        let others = bench.meet_until(&[Server::Works], |made| healthy(made.verdict.clone()));
+        assert!(others.iter().all(is_whole));
+    }
+}
+
+#[test]
+fn changed_settings_and_accounts_begin_with_a_login() {
+    let mut bench = Bench::new(PACE, 1);
+    let well = [Server::Works];
+    type Change = fn(&mut Schedule);
+    let changes: [Change; 3] = [
+        |schedule| schedule.on_other_login(),
+        |schedule| schedule.on_other_services(),
+        |schedule| {
+            let login_interval = Duration::from_secs(40);
+            schedule.on_settings(
+                Pace {
+                    login_interval,
+                    ..PACE
+                },
+                1,
+            );
+        },
+    ];
+    for change in changes {
+        bench.meet_until(&well, is_whole);
+        change(&mut bench.schedule);
+        assert!(is_whole(&bench.meet(&well)));
+    }
+}
+
+#[test]
+fn the_first_logins_of_many_are_spread_over_the_login_interval() {
+    let mut halves = [0, 0];
+    for seed in 1..=100_u64 {
+        let mut bench = Bench::new(PACE, 1);
+        bench.schedule.spread = Spread::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        bench.meet(&[Server::Works]);
+        let made = bench.meet_until(&[Server::Works], is_whole);
+        let at = made.last().unwrap().at;
+        assert!(at < 33_000, "{at}");
+        halves[usize::from(at > 15_000)] += 1;
+    }
+    assert!(halves.iter().all(|half| *half >= 25), "{halves:?}");
+}
