@@ -169,9 +169,9 @@ impl Commands {
         reading: &mut Reading,
         second: Stamp,
         remembered: impl Fn(IpAddr) -> Option<Stamp>,
-    ) {
+    ) -> Option<&'static str> {
         self.ways
-            .on_reading(connection, reading, second, remembered);
+            .on_reading(connection, reading, second, remembered)
     }
 }
 

@@ -314,12 +314,15 @@ impl Engine {
         self.on_heard(reading.began);
         self.notices.lower(&Notice::NoThread);
         let state_file = &self.persistence;
-        self.commands.on_reading(
+        let remark = self.commands.on_reading(
             self.lists.connections,
             &mut reading,
             self.now.second,
             |address| state_file.down_of(address),
         );
+        if let Some(remark) = remark {
+            self.always(remark.to_owned());
+        }
         self.note_malformed(&reading.malformed);
         self.on_readiness(&reading.readiness);
         self.backends

@@ -280,20 +280,24 @@ impl Ways {
     }
 
     /// A reading over the connection of this number, taken in in this second of the wall clock.
-    /// `remembered` is the stamp of a down of ours that an earlier run has written down.
+    /// `remembered` is the stamp of a down of ours that an earlier run has written down. Returns what is worth a
+    /// line of the log.
     pub fn on_reading(
         &mut self,
         connection: u64,
         reading: &mut Reading,
         second: Stamp,
         remembered: impl Fn(IpAddr) -> Option<Stamp>,
-    ) {
+    ) -> Option<&'static str> {
         match (self, &reading.particulars) {
-            (Ways::Director(ways), _) => ways.on_reading(connection, reading.acts),
-            (Ways::HaProxy(ways), Particulars::HaProxy(aside)) => {
-                ways.on_reading(&mut reading.members, aside, second, remembered);
+            (Ways::Director(ways), _) => {
+                ways.on_reading(connection, reading.acts);
+                None
             }
-            (Ways::HaProxy(_), Particulars::None) => {}
+            (Ways::HaProxy(ways), Particulars::HaProxy(aside)) => {
+                ways.on_reading(&mut reading.members, aside, second, remembered)
+            }
+            (Ways::HaProxy(_), Particulars::None) => None,
         }
     }
 

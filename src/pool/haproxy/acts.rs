@@ -21,6 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// By how many seconds two readings may differ in when the same change was made.
 const BLUR: u64 = 2;
 
+const OTHER_PROCESS: &str =
+    "HAProxy was reloaded or started again and has forgotten what it was told: what has failed is checked once \
+     more and taken down again; sessions that its old process still has cannot be ended from here, and end by \
+     themselves or with hard-stop-after";
+
 /// One act on all servers of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -96,14 +101,14 @@ struct Shown {
 
 impl Ways {
     /// Gives each address the stamp of its last change. `remembered` is the stamp of a down that an earlier
-    /// run of this monitor has written down.
+    /// run of this monitor has written down. Returns what is worth a line of the log.
     pub fn on_reading(
         &mut self,
         members: &mut [Listed],
         aside: &Aside,
         second: Stamp,
         remembered: impl Fn(IpAddr) -> Option<Stamp>,
-    ) {
+    ) -> Option<&'static str> {
         let is_other =
             |before: Process| before.id != aside.process.id || aside.process.uptime < before.uptime;
         let has_restarted = self.process.map(is_other);
@@ -141,6 +146,7 @@ impl Ways {
             };
             self.shown.insert(address, shown);
         }
+        (has_restarted == Some(true)).then_some(OTHER_PROCESS)
     }
 
     /// What carries the order out. Users of what somebody else has taken out of service are left to them.

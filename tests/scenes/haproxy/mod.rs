@@ -5,10 +5,12 @@
 
 mod beside_its_check;
 mod comparison;
+mod configured;
 mod documents;
 mod failover;
 mod operators;
 mod restarts;
+mod several;
 mod sockets;
 
 use std::time::Duration;
@@ -61,7 +63,7 @@ impl World {
 
     fn bare_plan(&self) -> MonitorPlan {
         MonitorPlan::new(&self.place, &self.haproxy.socket())
-            .flags("--pool=haproxy -i 1 -t 1 --retries=0")
+            .flags("--pool=haproxy -i 1 --login-interval=0 -t 1 --retries=0")
     }
 
     /// A monitor at work.

@@ -30,6 +30,8 @@ struct Played {
     ways: Ways,
     began: Option<u64>,
     remembered: Option<u64>,
+    /// What was said at the last reading.
+    said: Option<&'static str>,
 }
 
 impl Played {
@@ -49,7 +51,8 @@ impl Played {
             aside.held.insert(address(), names(held));
         }
         let remembered = self.remembered.map(Stamp);
-        self.ways
+        self.said = self
+            .ways
             .on_reading(&mut members, &aside, Stamp(second), |_| remembered);
         members[0].changed.0
     }
@@ -231,4 +234,20 @@ fn a_change_concerns_those_servers_that_it_can_do_no_harm_to() {
     assert_eq!(told("127.77.0.9", Told::Ready, &[]), "");
     assert_eq!(told("127.77.0.9", Told::Maint, &[]), "");
     assert_eq!(told("192.0.2.1", Told::Maint, &[]), "");
+}
+
+#[test]
+fn another_process_is_said_once_and_the_first_one_is_not() {
+    let mut haproxy = Played::default();
+    haproxy.reads(200, HostState::Up, 100, &[]);
+    assert_eq!(haproxy.said, None);
+    haproxy.began = Some(210);
+    haproxy.reads(211, HostState::Up, 210, &[]);
+    let said = haproxy.said.unwrap();
+    assert!(
+        said.starts_with("HAProxy was reloaded or started again"),
+        "{said}"
+    );
+    haproxy.reads(212, HostState::Up, 210, &[]);
+    assert_eq!(haproxy.said, None);
 }
