@@ -5,6 +5,7 @@ mod chance;
 mod day;
 mod evidence;
 mod fuzzed;
+mod haproxy;
 mod history;
 mod monitor;
 mod perl;
