@@ -75,8 +75,18 @@ const INTERRUPTED: (u64, u64) = (10, 6);
 
 impl Day {
     pub fn live(seed: u64) -> Day {
+        Day::live_with_login_interval(seed, Duration::ZERO)
+    }
+
+    /// The same day, with logins at this pace.
+    pub fn live_with_login_interval(seed: u64, login_interval: Duration) -> Day {
         let mut chance = Chance::new(seed);
         let mut layout = random_layout(&mut chance);
+        for post in &mut layout.posts {
+            if let Program::Ours(habits) = &mut post.program {
+                habits.pace.login_interval = login_interval;
+            }
+        }
         give_rapid_rounds(&mut layout, seed);
         give_delay_limits(&mut layout, seed);
         let mut plan = random_plan(&mut chance, &layout);

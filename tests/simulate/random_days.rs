@@ -208,6 +208,27 @@ fn the_properties_hold_over_random_days() {
     check_reached(&reached, is_survey);
 }
 
+/// A debug build is too slow for more.
+const LOGIN_DAYS: u64 = if cfg!(debug_assertions) { 2 } else { 40 };
+
+/// Between logins rounds go as far as the greeting: what is promised of each day holds all the same.
+#[test]
+fn the_properties_hold_where_logins_have_a_pace_of_their_own() {
+    for seed in 1..=LOGIN_DAYS {
+        let day = Day::live_with_login_interval(seed, Duration::from_secs(30));
+        for property in properties::ALL {
+            if let Err(breach) = (property.judge)(&day) {
+                let at = day.history.seconds(breach.at);
+                let near = day.history.around(breach.at, BEFORE, AFTER);
+                panic!(
+                    "seed {seed}: {}: {}, at {at:.3} s\n{:#?}\n{near}",
+                    property.claim, breach.text, day.layout
+                );
+            }
+        }
+    }
+}
+
 fn all_seeds(days: u64, fresh_days: u64) -> Vec<u64> {
     let build = match cfg!(debug_assertions) {
         true => " (a debug build; a release build lives 300)",

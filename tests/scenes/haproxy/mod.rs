@@ -8,6 +8,7 @@ mod comparison;
 mod configured;
 mod documents;
 mod failover;
+mod logins;
 mod operators;
 mod restarts;
 mod several;

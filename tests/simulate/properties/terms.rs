@@ -38,7 +38,8 @@ pub fn reaction(habits: &Habits, day: &Day) -> Duration {
     let rounds = pace.rise.max(pace.fall) - 1;
     let in_doubt = (pace.interval_in_doubt() + round) * rounds;
     let controls = pace.timeout * day.layout.entries.len() as u32;
-    let rest = pace.interval.mul_f64(1.1);
+    // A login that breaks is noticed at the next login.
+    let rest = (pace.interval + pace.login_interval).mul_f64(1.1);
     (rest + round) * 2 + in_doubt + controls + habits.rules.down_delay + Duration::from_secs(10)
 }
 
