@@ -518,7 +518,7 @@ impl Backend {
         let folder = self.dovecot.folder();
         let hidden = folder.join("users.hidden");
         fs::write(&hidden, "").unwrap();
-        fs::set_permissions(&hidden, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&hidden, fs::Permissions::from_mode(0o0)).unwrap();
         fs::rename(hidden, folder.join("users")).unwrap();
     }
 

@@ -209,7 +209,7 @@ fn the_properties_hold_over_random_days() {
 }
 
 /// A debug build is too slow for more.
-const LOGIN_DAYS: u64 = if cfg!(debug_assertions) { 2 } else { 40 };
+const LOGIN_DAYS: u64 = if cfg!(debug_assertions) { 2 } else { 20 };
 
 /// Between logins rounds go as far as the greeting: what is promised of each day holds all the same.
 #[test]
