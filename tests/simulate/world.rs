@@ -90,7 +90,7 @@ struct Death {
 
 enum Mind {
     Ours {
-        habits: Habits,
+        habits: Box<Habits>,
         state_file: Remembered,
         running: Option<Box<Monitor>>,
         evidence: Evidence,
@@ -155,7 +155,7 @@ impl World {
             still_until: start,
             mind: match &post.program {
                 Program::Ours(habits) => Mind::Ours {
-                    habits: *habits,
+                    habits: Box::new(*habits),
                     state_file: Remembered::new(),
                     running: None,
                     evidence: Evidence::new(backends),

@@ -258,7 +258,7 @@ impl World {
             // Whoever does not log in does not see it.
             fault.filter(|(stage, _)| depth == Depth::Whole || *stage < Stage::Login)
         };
-        let (latency, result) = match lost.or_else(|| fault()) {
+        let (latency, result) = match lost.or_else(fault) {
             None => (short, Ok(Pass::Clean)),
             Some((stage, Fault::TimedOut)) => (timeout, Err(Failure::new(stage, Fault::TimedOut))),
             Some((stage, fault)) => (short, Err(Failure::new(stage, fault))),

@@ -48,7 +48,7 @@ impl World {
                     let state_file = state_file.clone();
                     let logins = &self.logins;
                     let mut monitor =
-                        Monitor::new(*habits, services, logins, state_file, clock, seed, now);
+                        Monitor::new(**habits, services, logins, state_file, clock, seed, now);
                     monitor.on_disk(here.disk, now);
                     monitor.on_threads(here.threads);
                     *running = Some(Box::new(monitor));
