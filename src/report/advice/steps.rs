@@ -95,7 +95,7 @@ pub(crate) fn steps(document: &Document, backend: &Backend, trial: Trial) -> Vec
             "end its maintenance",
             "update",
             &format!("{address} 100"),
-            "see in HAProxy's list which of its servers is held, or down by HAProxy's own check",
+            "ask HAProxy's stats socket which of its servers is held, or down by HAProxy's own check",
         ));
     }
     steps.truncate(MOST);
