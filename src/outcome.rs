@@ -13,7 +13,7 @@ mod evidence;
 mod fault;
 
 pub use evidence::{Certificate, Dialogue, Evidence, StageTimes};
-pub use fault::{BadCertificate, Blame, Fault, PresentedNames, Withheld};
+pub use fault::{BadCertificate, Blame, Fault, NoCommonVersion, PresentedNames, Withheld};
 
 mod words;
 

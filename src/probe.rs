@@ -98,22 +98,14 @@ impl Prober {
     pub fn attempt(&self, target: &Target, service: &Service, timeout: Duration) -> Outcome {
         let began = Instant::now();
         let deadline = began + timeout.min(LONGEST);
-        let attempt = Attempt {
-            prober: self,
-            target,
-            token: self.token(service),
-            deadline,
-            delivered: Cell::new(None),
-            found: Cell::new(None),
-            recorder: RefCell::new(Recorder::new(target.account.as_deref(), began)),
-        };
+        let attempt = self.begin(target, service, began, deadline);
         let mut result = match service {
             Service::Port(port) => attempt.talk(port, Work::Steps(self.steps)),
             Service::Delivery { deliver, read } => attempt.deliver_and_read(deliver, read),
         };
         let latency = began.elapsed();
         let delivery = attempt.delivery();
-        let mut evidence = attempt.recorder.into_inner().finish();
+        let mut evidence = attempt.recorder.borrow_mut().finish();
         if let Err(failure) = &mut result {
             let refused = self.read_refused(failure, target, service, timeout);
             evidence.certificate = refused.or(evidence.certificate);
@@ -135,6 +127,26 @@ impl Prober {
             ..target.clone()
         };
         self.attempt(&without_account, service, timeout)
+    }
+
+    /// On the heap: what is on the stack of every thread is memory for each backend, and so is made apart, too.
+    #[inline(never)]
+    fn begin<'a>(
+        &'a self,
+        target: &'a Target,
+        service: &Service,
+        began: Instant,
+        deadline: Instant,
+    ) -> Box<Attempt<'a>> {
+        Box::new(Attempt {
+            prober: self,
+            target,
+            token: self.token(service),
+            deadline,
+            delivered: Cell::new(None),
+            found: Cell::new(None),
+            recorder: RefCell::new(Recorder::new(target.account.as_deref(), began)),
+        })
     }
 
     /// With the header that the backend's ports expect, if they do.

@@ -20,13 +20,13 @@ const LONGEST_SHOWN: usize = 4 * LONGEST + 3;
 /// As JSON it is its escaped text; what is read from there is escaped again where it has to be.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String")]
-pub struct Quote(String);
+pub struct Quote(Box<str>);
 
 impl From<String> for Quote {
     fn from(shown: String) -> Quote {
         let is_plain = shown.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         match is_plain && shown.len() <= LONGEST_SHOWN {
-            true => Quote(shown),
+            true => Quote(shown.into_boxed_str()),
             false => Quote::new(shown),
         }
     }
@@ -48,7 +48,7 @@ impl Quote {
         if kept.len() < text.len() {
             shown.push_str("...");
         }
-        Quote(shown)
+        Quote(shown.into_boxed_str())
     }
 }
 

@@ -83,10 +83,7 @@ pub enum Fault {
     /// The certificate is not trusted, has expired, or bears another name.
     CertificateRefused(Box<BadCertificate>),
     /// The server speaks no version of TLS that this machine takes, of which the oldest is told.
-    TlsVersion {
-        reason: Quote,
-        minimum: Cow<'static, str>,
-    },
+    TlsVersion(Box<NoCommonVersion>),
     /// This machine's OpenSSL refuses what the server offers, by its security level or its options: every
     /// server that is set up the same would meet that.
     TlsPolicy(Quote),
@@ -220,7 +217,7 @@ impl Fault {
             | Fault::MailboxRefused(_)
             | Fault::UidPlusMissing
             | Fault::CertificateRefused(_)
-            | Fault::TlsVersion { .. }
+            | Fault::TlsVersion(_)
             | Fault::TlsPolicy(_)
             | Fault::PolicyRefused(_)
             | Fault::SenderRefused(_)
@@ -276,9 +273,10 @@ impl fmt::Display for Fault {
                 f.write_str("the server has no uidplus, so nothing is deleted")
             }
             Fault::CertificateRefused(bad) => bad.fmt(f),
-            Fault::TlsVersion { reason, minimum } => write!(
+            Fault::TlsVersion(none) => write!(
                 f,
-                "tls failed {reason}: no version in common, the oldest that this monitor takes is {minimum}"
+                "tls failed {}: no version in common, the oldest that this monitor takes is {}",
+                none.reason, none.minimum
             ),
             Fault::TlsPolicy(text) => write!(
                 f,
@@ -351,6 +349,14 @@ impl BadCertificate {
             began: Security::Tls,
         }
     }
+}
+
+/// A handshake that failed since the server speaks no version of TLS that this machine takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoCommonVersion {
+    pub reason: Quote,
+    /// The oldest version that this machine takes, as OpenSSL names it.
+    pub minimum: Cow<'static, str>,
 }
 
 /// The names that a certificate bears.

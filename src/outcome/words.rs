@@ -57,7 +57,7 @@ impl Fault {
             Fault::StartTlsMissing => "starttls_missing",
             Fault::PasswordWithheld(_) => "password_withheld",
             Fault::CertificateRefused(_) => "certificate_refused",
-            Fault::TlsVersion { .. } => "tls_version",
+            Fault::TlsVersion(_) => "tls_version",
             Fault::TlsPolicy(_) => "tls_policy",
             Fault::PolicyRefused(_) => "policy_refused",
             Fault::SenderRefused(_) => "sender_refused",

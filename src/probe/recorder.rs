@@ -2,6 +2,7 @@
 //!
 //! The dialogues tell it what happens and know no clock; it knows no protocol.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,8 @@ pub(super) struct Recorder {
     last: Instant,
     stages: Vec<(Stage, Duration)>,
     transcript: Transcript,
-    secret: Repeats,
+    /// What must not be noted, where there is an account.
+    secret: Option<Box<Repeats>>,
     certificate: Option<Arc<Certificate>>,
 }
 
@@ -35,7 +37,7 @@ impl Recorder {
             last: began,
             stages: Vec::with_capacity(8),
             transcript: Transcript::default(),
-            secret: Repeats::of(account),
+            secret: account.map(|account| Box::new(Repeats::of(account))),
             certificate: None,
         }
     }
@@ -73,11 +75,12 @@ impl Recorder {
         self.last = Instant::now();
     }
 
-    pub(super) fn finish(self) -> Evidence {
+    /// What was noted, once.
+    pub(super) fn finish(&mut self) -> Evidence {
         Evidence {
-            stages: self.stages.into_iter().collect(),
-            dialogue: self.transcript.finish(),
-            certificate: self.certificate,
+            stages: mem::take(&mut self.stages).into_iter().collect(),
+            dialogue: mem::take(&mut self.transcript).finish(),
+            certificate: self.certificate.take(),
         }
     }
 }
@@ -88,7 +91,7 @@ impl Observer for Recorder {
     }
 
     fn heard(&mut self, line: &[u8]) {
-        self.transcript.heard(line, &self.secret);
+        self.transcript.heard(line, self.secret.as_deref());
     }
 
     fn on_stage(&mut self, stage: Stage) {

@@ -88,7 +88,7 @@ pub(super) fn of(failure: &Failure) -> Advice {
             "the certificate is not trusted, has expired or bears another name",
             "the certificate (ssl_cert on the backend), --ca-file and --tls-name",
         ),
-        Fault::TlsVersion { .. } => advice(
+        Fault::TlsVersion(_) => advice(
             "server and monitor have no version of TLS in common",
             "ssl_min_protocol on the backend, MinProtocol in openssl.cnf here",
         ),

@@ -5,7 +5,7 @@ use std::io;
 
 use openssl::error::ErrorStack;
 
-use crate::outcome::{BadCertificate, Fault};
+use crate::outcome::{BadCertificate, Fault, NoCommonVersion};
 use crate::quote::Quote;
 
 /// The library's text for something that failed before a handshake.
@@ -50,10 +50,10 @@ fn library_fault(stack: &ErrorStack, text: &str, name: &str, minimum: &'static s
     } else if has_any(NOTHING_TO_OFFER) {
         Fault::NoTls(reason)
     } else if has_any(OLD_VERSION) {
-        Fault::TlsVersion {
+        Fault::TlsVersion(Box::new(NoCommonVersion {
             reason,
             minimum: minimum.into(),
-        }
+        }))
     } else if has_any(OWN_POLICY) {
         Fault::TlsPolicy(reason)
     } else {

@@ -157,7 +157,7 @@ impl Settings {
         };
         let mut notes = Notes {
             transcript: Transcript::default(),
-            secret: Repeats::of(self.account.as_ref()),
+            secret: self.account.as_ref().map(Repeats::of),
         };
         let result = talk(protocol, &mut server, &check, &mut notes);
         let dialogue = notes.transcript.finish();
@@ -193,7 +193,7 @@ fn talk(
 /// The program's own notes of an attempt.
 struct Notes {
     transcript: Transcript,
-    secret: Repeats,
+    secret: Option<Repeats>,
 }
 
 impl Observer for Notes {
@@ -202,7 +202,7 @@ impl Observer for Notes {
     }
 
     fn heard(&mut self, line: &[u8]) {
-        self.transcript.heard(line, &self.secret);
+        self.transcript.heard(line, self.secret.as_ref());
     }
 
     fn on_stage(&mut self, _: Stage) {}

@@ -239,7 +239,7 @@ const WITHHELD: &str = "(reply withheld, it repeats the password)";
 
 /// A reply to a login, fit to be shown: withheld if it repeats the password.
 fn quote_without_password(reply: &[u8], account: &Account) -> Quote {
-    if Repeats::of(Some(account)).are_in(reply) {
+    if Repeats::of(account).are_in(reply) {
         Quote::new(WITHHELD)
     } else {
         Quote::new(reply)
@@ -252,7 +252,7 @@ fn without_password(failure: Failure, account: Option<&Account>) -> Failure {
         Some(account) => account,
         None => return failure,
     };
-    let repeats = Repeats::of(Some(account));
+    let repeats = Repeats::of(account);
     // What is quoted is escaped already.
     let password = Quote::new(account.password.reveal());
     let fault = failure.fault.with_quote(|quote| {

@@ -65,7 +65,11 @@ fn one_look_tells_by_its_exit_code_and_changes_nothing() {
     pool.director.stop();
     let ended = plan.run("--once", REACTION);
     assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
-    assert!(ended.text.contains("the socket is missing"), "{}", ended.text);
+    assert!(
+        ended.text.contains("the socket is missing"),
+        "{}",
+        ended.text
+    );
 }
 
 #[test]
