@@ -154,6 +154,28 @@ fn where_a_login_is_changed_on_one_after_the_other_the_rest_is_probed_before_the
     bench.check_held(0, &AT_LOGIN, None);
 }
 
+/// Its worker has ended by a defect, and the next one is not started yet.
+#[test]
+fn one_that_is_judged_anew_lets_nobody_up_by_being_unknown() {
+    let mut bench = Bench::new(4);
+    for number in 1..4 {
+        bench.passes(number);
+    }
+    bench.refuses_login(0);
+    bench.passes(1);
+    bench.passes(2);
+    bench.refuses_login(3);
+    bench.refuses_login(0);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.backends.on_worker_ended(address(1));
+    bench.check_held_for(0, &PEERS_AWAITED, &[1]);
+    bench.passes(1);
+    bench.check_acts(0, Action::Drain);
+}
+
 #[test]
 fn a_fault_of_the_monitors_own_speaks_against_nobody() {
     let mut bench = Bench::new(2);
