@@ -10,7 +10,7 @@ use crate::world::Account;
 /// Drawn by chance; a debug build lives fewer.
 const DAYS: u64 = if cfg!(debug_assertions) { 5 } else { 40 };
 
-/// What the only monitor says in a story, without the times, and how much it sends. In one moment it may say
+/// What the only monitor says in a story, without the times, and how much it sends and how many scripts it runs. In one moment it may say
 /// it in another order.
 fn lines(
     layout: &Layout,
@@ -29,8 +29,8 @@ fn lines(
     world.run_to(seconds(1000));
     let records = world.history.records.iter();
     let sent = records.filter(|record| matches!(record.what, What::Sent { .. }));
-    let sent = sent.count();
     let monitor = world.monitor(0).unwrap();
+    let sent = sent.count() + monitor.reached.times("output: run script");
     let lines = monitor.said.iter();
     let mut lines: Vec<(Level, String)> = lines
         .map(|(_, level, line)| (*level, without_answer(&line.replace("DRY-RUN: ", ""))))

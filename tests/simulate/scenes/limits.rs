@@ -162,6 +162,50 @@ fn a_thread_that_dies_is_started_again_and_its_backend_is_judged_anew() {
 }
 
 #[test]
+fn a_command_without_a_thread_is_told_and_sent_when_there_is_one() {
+    let events = [
+        (50, Disturbance::Spare(0, false)),
+        (60, dies(0)),
+        (150, Disturbance::Spare(0, true)),
+        (400, recovers(0)),
+    ];
+    let layout = layout(3, vec![ours(0, 3)]);
+    tell("no thread to send", &layout, &events, 700, |story| {
+        assert!(
+            said(story, "no thread can be started to send") > 0,
+            "{story}"
+        );
+        story.check_changes(&[2, 0, 0]);
+        assert!(notices(story).is_empty(), "{story}");
+        let first = sent(story, Action::MarkDown)[0].0;
+        assert!(seconds(150) <= first && first < seconds(215), "{first:?}");
+    });
+}
+
+#[test]
+fn a_connection_without_a_thread_is_opened_when_there_is_one() {
+    let events = [
+        (50, Disturbance::Spare(0, false)),
+        (60, Disturbance::ReaderDies(0)),
+        (70, dies(0)),
+        (150, Disturbance::Spare(0, true)),
+        (400, recovers(0)),
+    ];
+    let layout = layout(3, vec![ours(0, 3)]);
+    tell("no thread to read", &layout, &events, 700, |story| {
+        assert_eq!(
+            said(story, "no thread can be started to read"),
+            1,
+            "{story}"
+        );
+        assert_eq!(said(story, "failover is off"), 1, "{story}");
+        assert_eq!(said(story, "failover is on again"), 1, "{story}");
+        story.check_changes(&[2, 0, 0]);
+        assert!(notices(story).is_empty(), "{story}");
+    });
+}
+
+#[test]
 fn a_disk_that_hangs_holds_a_command_up_for_less_than_a_second() {
     let healthy = [(60, dies(0))];
     let hangs = [(10, Disturbance::Disk(0, Disk::Hangs)), (60, dies(0))];
