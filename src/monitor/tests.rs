@@ -1,6 +1,7 @@
 //! What keeps this room pure, and what the engine answers to single inputs; days of them are the simulator's.
 
 mod commands;
+mod director;
 mod publishing;
 mod reloads;
 mod reviewing;
@@ -138,6 +139,8 @@ struct Bench {
     /// When the files for whoever looks were to be written, and which.
     published: Vec<(Duration, Published)>,
     disk: Disk,
+    /// What the director says of its ring.
+    readiness: Readiness,
     /// What the state file holds.
     state_file: Remembered,
     /// What waits to be written.
@@ -218,6 +221,7 @@ impl Bench {
             probed: Vec::new(),
             opened: Vec::new(),
             disk: Disk::Good,
+            readiness: Readiness::Synced,
             state_file: Remembered::new(),
             unwritten: Vec::new(),
             published: Vec::new(),
@@ -307,7 +311,7 @@ impl Bench {
         let reading = Reading {
             began: self.now().instant,
             members,
-            readiness: Readiness::Synced,
+            readiness: self.readiness.clone(),
             movers_before: 0,
             place: Place {
                 position: Some(1),
@@ -318,7 +322,7 @@ impl Bench {
             particulars: Particulars::None,
         };
         self.tell(Input::Lists {
-            connection: 1,
+            connection: self.opened.last().copied().unwrap_or(1),
             reading: Ok(reading),
         });
     }
