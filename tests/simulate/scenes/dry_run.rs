@@ -39,10 +39,17 @@ fn lines(
     (lines, sent)
 }
 
-/// Only what was sent is answered, after some time.
+/// Only what was sent is answered, after some time. What follows may then be found out in the next second.
 fn without_answer(line: &str) -> String {
     let end = line.find(" (answered in ").unwrap_or(line.len());
-    line[..end].to_owned()
+    let mut parts = line[..end].split(" since ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_of_time = |letter: char| letter.is_ascii_digit() || letter == ':';
+        text.push_str(" since ");
+        text.push_str(part.trim_start_matches(is_of_time));
+    }
+    text
 }
 
 /// Returns how much was done.

@@ -140,7 +140,7 @@ fn without_threads_for_all_the_others_are_watched_and_the_rest_once_there_are() 
         let story = Story { world, name, seed };
         assert_eq!(monitor(&story).watched().count(), 40);
         assert_eq!(said(&story, "backends are not checked"), 1, "{story}");
-        assert_eq!(said(&story, "all backends are watched again"), 1, "{story}");
+        assert_eq!(said(&story, "all backends are checked again"), 1, "{story}");
         story.check_changes(&[0; 40]);
     }
 }
@@ -421,7 +421,7 @@ fn a_login_that_is_delayed_after_the_password_was_changed_takes_nobody_down() {
         };
         assert_eq!(sent(&story, Action::MarkDown), [], "{story}");
         assert!(monitor(&story).alarms().is_empty(), "{story}");
-        let delayed = "the server may still be delaying logins";
+        let delayed = "the server may still delay logins";
         assert!(said(&story, delayed) > 0, "{story}: it was never delayed");
     }
 }
