@@ -1,6 +1,11 @@
 //! What keeps this room pure, and what the engine answers to single inputs; days of them are the simulator's.
 
+mod commands;
+mod director;
 mod publishing;
+mod reloads;
+mod reviewing;
+mod threads;
 
 use std::fs;
 use std::net::IpAddr;
@@ -13,7 +18,7 @@ use super::*;
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::accounts::Backends;
 use crate::config::chosen::Chosen;
-use crate::config::settings::Published;
+use crate::config::settings::{Brake, Published};
 use crate::config::table::DefaultsOf;
 use crate::config::targets::Targets;
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
@@ -125,9 +130,17 @@ struct Bench {
     sent: Vec<(u64, Command)>,
     /// The numbers of the workers that were started.
     workers: Vec<u64>,
+    /// The numbers with which workers were told to probe another target.
+    instructed: Vec<u64>,
+    /// The backends of which a round was asked for.
+    probed: Vec<IpAddr>,
+    /// The connections for the lists that were to be opened.
+    opened: Vec<u64>,
     /// When the files for whoever looks were to be written, and which.
     published: Vec<(Duration, Published)>,
     disk: Disk,
+    /// What the director says of its ring.
+    readiness: Readiness,
     /// What the state file holds.
     state_file: Remembered,
     /// What waits to be written.
@@ -156,9 +169,14 @@ fn listed(number: u8, state: HostState) -> Listed {
 }
 
 fn terms(choices: Chosen) -> Terms {
+    terms_of(choices, 0)
+}
+
+/// With one service, which poolmon's defaults have at this place.
+fn terms_of(choices: Chosen, place: usize) -> Terms {
     let settings = choices.build(DefaultsOf::Poolmon, Program::Poolmon);
     let mut settings = settings.unwrap();
-    settings.services.truncate(1);
+    settings.services = vec![settings.services[place]];
     Terms {
         targets: Targets::new(&settings, None, Backends::new()),
         settings,
@@ -173,22 +191,37 @@ impl Bench {
         Bench::with(Chosen::default())
     }
 
+    /// No file for whoever looks is to be written, which would need the time, too.
+    fn without_files() -> Bench {
+        let mut terms = terms(Chosen::default());
+        terms.settings.files.published = Published::default();
+        Bench::of(terms, Remembered::new())
+    }
+
     fn with(choices: Chosen) -> Bench {
+        Bench::of(terms(choices), Remembered::new())
+    }
+
+    /// `remembered`: what the state file holds at the start.
+    fn of(terms: Terms, remembered: Remembered) -> Bench {
         let start = Instant::now();
-        let terms = terms(choices);
         let now = Now {
             instant: start,
             second: Stamp(1_800_000_000),
         };
         Bench {
-            engine: Engine::new(terms, Remembered::new(), 100, now),
+            engine: Engine::new(terms, remembered, 100, now),
             start,
             second: 0,
             beyond: Duration::ZERO,
             said: Vec::new(),
             sent: Vec::new(),
             workers: Vec::new(),
+            instructed: Vec::new(),
+            probed: Vec::new(),
+            opened: Vec::new(),
             disk: Disk::Good,
+            readiness: Readiness::Synced,
             state_file: Remembered::new(),
             unwritten: Vec::new(),
             published: Vec::new(),
@@ -214,6 +247,9 @@ impl Bench {
                     number, command, ..
                 } => self.sent.push((number, command)),
                 Output::StartWorker { number, .. } => self.workers.push(number),
+                Output::InstructWorker { number, .. } => self.instructed.push(number),
+                Output::ProbeNow(address) => self.probed.push(address),
+                Output::OpenLists { connection, .. } => self.opened.push(connection),
                 Output::Publish { files, .. } => {
                     self.published.push((now.instant - self.start, files));
                 }
@@ -258,10 +294,15 @@ impl Bench {
     }
 
     fn lists(&mut self, states: &[HostState]) {
-        let numbered = (1..).zip(states);
+        let numbered: Vec<(u8, HostState)> = (1..).zip(states.iter().copied()).collect();
+        self.lists_those(&numbered);
+    }
+
+    fn lists_those(&mut self, states: &[(u8, HostState)]) {
+        let states = states.iter();
         self.lists_of(
-            numbered
-                .map(|(number, state)| listed(number, *state))
+            states
+                .map(|(number, state)| listed(*number, *state))
                 .collect(),
         );
     }
@@ -270,7 +311,7 @@ impl Bench {
         let reading = Reading {
             began: self.now().instant,
             members,
-            readiness: Readiness::Synced,
+            readiness: self.readiness.clone(),
             movers_before: 0,
             place: Place {
                 position: Some(1),
@@ -281,7 +322,7 @@ impl Bench {
             particulars: Particulars::None,
         };
         self.tell(Input::Lists {
-            connection: 1,
+            connection: self.opened.last().copied().unwrap_or(1),
             reading: Ok(reading),
         });
     }

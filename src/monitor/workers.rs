@@ -75,10 +75,7 @@ impl Engine {
             _ => return,
         }
         self.workers.remove(&address);
-        self.history.forget(address);
-        self.records.on_unwatched(address);
-        self.backends.on_left_alone(address);
-        self.note_standing(address, self.now.instant);
+        self.forget_findings(address);
         let pause = self.restarts.on_ended(address, self.now.instant);
         self.error(format!(
             "{address} is not checked: its thread has ended by the defect logged before; the backend stays \
@@ -86,6 +83,14 @@ impl Engine {
             pause.as_secs()
         ));
         self.review_all();
+    }
+
+    /// Nobody probes it for now: it is unknown until another worker has judged it anew.
+    fn forget_findings(&mut self, address: IpAddr) {
+        self.history.forget(address);
+        self.records.on_unwatched(address);
+        self.backends.on_worker_ended(address);
+        self.note_standing(address, self.now.instant);
     }
 
     pub(super) fn restart_workers_when_due(&mut self) {
@@ -139,6 +144,7 @@ impl Engine {
             for address in spared {
                 self.workers.remove(&address);
                 self.put(Output::StopWorker(address));
+                self.forget_findings(address);
             }
         }
         self.no_thread_until = Some(self.now.instant + NO_THREAD_PAUSE);

@@ -6,6 +6,7 @@ mod rapid;
 use super::*;
 use crate::config::settings::Retries;
 use crate::outcome::{Fault, Stage};
+use crate::quote::Quote;
 
 const PACE: Pace = Pace {
     interval: Duration::from_secs(30),
@@ -51,18 +52,7 @@ impl Bench {
     /// Waits for the next attempt and gives it this reply. Returns the millisecond at which it
     /// began, its service, and the verdict.
     fn attempt(&mut self, reply: Reply) -> (u128, usize, Option<Verdict>) {
-        let (service, timeout) = loop {
-            match self.schedule.next(self.now) {
-                Next::Attempt {
-                    service, timeout, ..
-                } => break (service, timeout),
-                Next::Wait { until } => {
-                    assert!(until > self.now, "a wait must lie ahead");
-                    self.now = until;
-                }
-            }
-        };
-        let began = self.now;
+        let (service, timeout) = self.wait();
         let (latency, result) = match reply {
             Reply::Passes => (Duration::from_millis(10), Ok(Pass::Clean)),
             Reply::Refuses => (
@@ -75,17 +65,39 @@ impl Bench {
                 Err(Failure::new(Stage::Prepare, Fault::NoDescriptors)),
             ),
         };
+        let began = self.now;
+        let finding = self.ends(latency, result);
+        assert_eq!(finding.service, service);
+        ((began - self.start).as_millis(), service, finding.verdict)
+    }
+
+    /// Until the next attempt is due.
+    fn wait(&mut self) -> (usize, Duration) {
+        loop {
+            match self.schedule.next(self.now) {
+                Next::Attempt {
+                    service, timeout, ..
+                } => return (service, timeout),
+                Next::Wait { until } => {
+                    assert!(until > self.now, "a wait must lie ahead");
+                    self.now = until;
+                }
+            }
+        }
+    }
+
+    /// The attempt that is due ends so.
+    fn ends(&mut self, latency: Duration, result: Result<Pass, Failure>) -> Finding {
+        let began = self.now;
         self.now += latency;
-        let finding = self.schedule.on_outcome(Outcome {
+        self.schedule.on_outcome(Outcome {
             began,
             latency,
             delivery: None,
             evidence: Default::default(),
             logged_in: false,
             result,
-        });
-        assert_eq!(finding.service, service);
-        ((began - self.start).as_millis(), service, finding.verdict)
+        })
     }
 
     /// Runs the replies and compares when each attempt began and on which service.
@@ -107,6 +119,29 @@ fn failed(verdict: Option<Verdict>) -> bool {
 
 fn healthy(verdict: Option<Verdict>) -> bool {
     verdict == Some(Verdict::Healthy(Pass::Clean))
+}
+
+/// What came of the login before says nothing about the new one; what failed before the login still does.
+#[test]
+fn another_account_has_a_whole_series_of_its_own() {
+    let refused = Fault::CredentialsRefused(Quote::new("no"));
+    let at_login = Failure::new(Stage::Login, refused);
+    let before = Failure::new(Stage::Connect, Fault::Refused);
+    for (failure, attempts) in [(at_login, 5), (before, 1)] {
+        let mut bench = Bench::new(PACE, 1);
+        let until_failed = |bench: &mut Bench| {
+            let attempts = (1..9).find(|_| {
+                bench.wait();
+                let finding = bench.ends(Duration::from_millis(10), Err(failure.clone()));
+                failed(finding.verdict)
+            });
+            attempts.expect("it fails for good")
+        };
+        assert_eq!(until_failed(&mut bench), 5);
+        assert_eq!(until_failed(&mut bench), 1);
+        bench.schedule.on_other_login();
+        assert_eq!(until_failed(&mut bench), attempts);
+    }
 }
 
 #[test]

@@ -50,6 +50,8 @@ pub struct End {
     pub owed: Vec<IpAddr>,
     /// Those that it lists down.
     pub down: Vec<IpAddr>,
+    /// Of which the state file holds something else than it remembers.
+    pub unwritten: Vec<IpAddr>,
     /// Commands not answered, or not seen in a list.
     pub unsettled: Vec<IpAddr>,
     /// What whoever looks is shown.
@@ -156,6 +158,7 @@ fn ends(world: &World, watchers: usize) -> Vec<(usize, End)> {
             notices: engine.notices().cloned().collect(),
             owed: those(|member| member.pending_drain.is_some()),
             down: those(|member| member.listed.state == HostState::Down),
+            unwritten: monitor.unwritten(),
             unsettled: those(|member| !member.is_settled()),
             shown: engine.snapshot(),
             said: monitor
@@ -448,9 +451,9 @@ fn give_disks(layout: &Layout, plan: &mut Plan, seed: u64) {
     }
 }
 
-/// On every tenth day monitors stand still, or find too few threads when they start. Neither lasts as long as a
-/// calm takes to begin. A backend that leaves, and a thread that dies, change with whom the others are
-/// compared, which the properties do not follow: scenes play those. Drawn apart, too.
+/// On every tenth day monitors stand still, find too few threads when they start or when they send, or lose a
+/// thread, and backends leave the lists and come back. Nothing of that lasts as long as a calm takes
+/// to begin. Drawn apart, too.
 fn give_interruptions(layout: &Layout, plan: &mut Plan, seed: u64) {
     let (days, remainder) = INTERRUPTED;
     if seed % days != remainder {
@@ -461,20 +464,39 @@ fn give_interruptions(layout: &Layout, plan: &mut Plan, seed: u64) {
     while at + Duration::from_secs(4500 + 300) < plan.length {
         let lasts = chance.seconds(1, 250);
         let watcher = chance.below(layout.posts.len());
-        let (begins, ends) = if chance.one_in(2) {
-            (
+        let backend = chance.below(layout.entries.len());
+        let (begins, ends) = match chance.below(6) {
+            0 => (
                 Disturbance::Still(watcher, lasts),
                 Disturbance::Still(watcher, Duration::ZERO),
-            )
-        } else {
-            // Only a start asks for threads.
-            let start = Disturbance::Watcher(watcher, Life::Start);
-            plan.events.push((at + Duration::from_millis(1), start));
-            let threads = chance.below(layout.entries.len());
-            (
-                Disturbance::Threads(watcher, threads),
+            ),
+            1 => {
+                // Only a start asks for threads.
+                let start = Disturbance::Watcher(watcher, Life::Start);
+                plan.events.push((at + Duration::from_millis(1), start));
+                let threads = chance.below(layout.entries.len());
+                (
+                    Disturbance::Threads(watcher, threads),
+                    Disturbance::Threads(watcher, usize::MAX),
+                )
+            }
+            2 => (
+                Disturbance::Spare(watcher, false),
+                Disturbance::Spare(watcher, true),
+            ),
+            // By then there is another thread, and it has done its work.
+            3 => (
+                Disturbance::WorkerDies(watcher, backend),
                 Disturbance::Threads(watcher, usize::MAX),
-            )
+            ),
+            4 => (
+                Disturbance::ReaderDies(watcher),
+                Disturbance::Threads(watcher, usize::MAX),
+            ),
+            _ => (
+                Disturbance::Listed(backend, false),
+                Disturbance::Listed(backend, true),
+            ),
         };
         plan.events.push((at, begins));
         plan.events.push((at + lasts, ends));

@@ -19,6 +19,8 @@ pub struct Evidence {
     pub ring_synced: bool,
     backends: Vec<Seen>,
     unanswered: Vec<(u64, usize, Action)>,
+    /// Commands that are not answered, for backends that have left the list since.
+    left: Vec<(u64, Action)>,
     /// Commands answered since the last list was asked for, and when.
     unlisted: Vec<(Instant, usize, Action)>,
 }
@@ -52,6 +54,7 @@ impl Evidence {
             ring_synced: false,
             backends: vec![Seen::default(); backends],
             unanswered: Vec::new(),
+            left: Vec::new(),
             unlisted: Vec::new(),
         }
     }
@@ -62,8 +65,27 @@ impl Evidence {
                 self.list = list;
                 self.ring_synced = synced;
                 self.unlisted.retain(|(answered, ..)| *answered > began);
+                self.forget_those_that_left();
             }
             None => self.ring_synced = false,
+        }
+    }
+
+    /// One that comes back is another to the monitor, and to its director.
+    fn forget_those_that_left(&mut self) {
+        let list = &self.list;
+        let is_listed = |backend: usize| list.iter().any(|row| row.backend == backend);
+        let left = self.unanswered.iter();
+        let left = left.filter(|(_, backend, _)| !is_listed(*backend));
+        self.left
+            .extend(left.map(|(number, _, action)| (*number, *action)));
+        self.unanswered
+            .retain(|(_, backend, _)| is_listed(*backend));
+        self.unlisted.retain(|(_, backend, _)| is_listed(*backend));
+        for (backend, seen) in self.backends.iter_mut().enumerate() {
+            if !is_listed(backend) {
+                *seen = Seen::default();
+            }
         }
     }
 
@@ -72,6 +94,9 @@ impl Evidence {
     }
 
     pub fn on_answered(&mut self, number: u64, backend: usize, now: Instant) -> Option<Action> {
+        if let Some(place) = self.left.iter().position(|(sent, _)| *sent == number) {
+            return Some(self.left.remove(place).1);
+        }
         let place = self
             .unanswered
             .iter()

@@ -14,6 +14,8 @@ pub enum By {
     Admin,
     /// A director that started lists all backends up.
     Restart,
+    /// A backend that is put on the lists again is up.
+    Listing,
 }
 
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 //! nothing, and must not know more of the world than the real one does.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use poolmon::account::{Account, Secret};
 use poolmon::backend::Stamp;
 use poolmon::config::accounts::{Backends, Particulars};
 use poolmon::config::chosen::Chosen;
-use poolmon::config::settings::{Mode, Pace, Pool, Published, Rules, Watch};
+use poolmon::config::settings::{Hook, Mode, Pace, Pool, Published, Rules, Watch};
 use poolmon::config::table::DefaultsOf;
 use poolmon::config::targets::Targets;
 use poolmon::monitor::policy::{explain, Alarm, Explanation, Login, Memory};
@@ -165,6 +166,8 @@ pub struct Monitor {
     workers: BTreeMap<IpAddr, Worker>,
     /// How many workers there can be.
     threads: usize,
+    /// Whether a command or a connection has a thread.
+    spare: bool,
     reader: Option<Reader>,
     timer: Option<Instant>,
     /// The lists have been read since the last turn.
@@ -288,6 +291,7 @@ impl Monitor {
             is_broken: false,
             workers: BTreeMap::new(),
             threads: usize::MAX,
+            spare: true,
             reader: None,
             timer: None,
             has_read: false,
@@ -301,6 +305,16 @@ impl Monitor {
 
     pub fn state_file(&self) -> &Remembered {
         &self.state_file
+    }
+
+    /// The listed backends of which the state file holds something else than the engine remembers.
+    pub fn unwritten(&self) -> Vec<IpAddr> {
+        let members = self.engine.backends().members();
+        let differ = members.filter(|(address, member)| {
+            let written = self.state_file.get(address).copied();
+            written.unwrap_or_default() != member.memory()
+        });
+        differ.map(|(address, _)| address).collect()
     }
 
     /// The alarms of the policy that hold, whether or not they are worth a line yet.
@@ -347,7 +361,9 @@ impl Monitor {
         for notice in self.engine.notices() {
             self.reached.count(reached::notice(notice));
         }
-        if let Some(next) = self.engine.next_timeout() {
+        let next = self.engine.next_timeout();
+        self.check_woken(next);
+        if let Some(next) = next {
             assert!(
                 next > now,
                 "a time that has passed and is waited for would spin"
@@ -374,6 +390,14 @@ impl Monitor {
             let explained = explanation.as_ref().and_then(Explanation::hold);
             assert_eq!(explained, Some(hold), "{address} at {now:?}");
             self.reached.count(reached::EXPLAINED);
+        }
+    }
+
+    /// Where time alone ends a hold, the engine is told that time.
+    fn check_woken(&self, next: Option<Instant>) {
+        let ends = self.engine.holds().values().filter_map(|hold| hold.until);
+        if let Some(end) = ends.min() {
+            assert!(next.map_or(false, |next| next <= end), "{end:?}, {next:?}");
         }
     }
 
@@ -406,6 +430,10 @@ impl Monitor {
                 self.workers.remove(&address);
             }
             Output::ProbeNow(address) => self.order_worker(address, Mail::ProbeNow, now),
+            Output::OpenLists { connection, .. } if !self.spare => {
+                let cause = "no more threads".to_owned();
+                self.tell(Input::ListsNotOpened { connection, cause }, now);
+            }
             Output::OpenLists { connection, .. } => {
                 self.reader = Some(Reader {
                     connection,
@@ -421,6 +449,10 @@ impl Monitor {
                 _ => self.read(),
             },
             Output::CloseLists => self.reader = None,
+            Output::Send { number, .. } if !self.spare => {
+                let cause = io::Error::from(io::ErrorKind::WouldBlock);
+                self.tell(Input::CommandNotStarted { number, cause }, now);
+            }
             Output::Send {
                 number,
                 command,
@@ -463,11 +495,23 @@ impl Monitor {
         self.threads = threads;
     }
 
+    /// From now on there is a thread for a command or a connection, or there is none.
+    pub fn on_spare(&mut self, spare: bool) {
+        self.spare = spare;
+    }
+
     /// The thread of a backend's worker has met a defect.
     pub fn on_worker_dies(&mut self, address: IpAddr, now: Instant) {
         if let Some(worker) = self.workers.remove(&address) {
             let born_as = worker.born_as;
             self.tell(Input::WorkerEnded { address, born_as }, now);
+        }
+    }
+
+    /// The same of the thread that reads the lists.
+    pub fn on_reader_dies(&mut self, now: Instant) {
+        if let Some(Reader { connection, .. }) = self.reader.take() {
+            self.tell(Input::ListsEnded { connection }, now);
         }
     }
 
@@ -784,6 +828,8 @@ fn terms(habits: &Habits, services: usize, logins: &[Option<Login>]) -> Terms {
     settings.pace = habits.pace;
     settings.rules = habits.rules;
     settings.mode = habits.mode;
+    let script = PathBuf::from("/script");
+    settings.hook = Some(Hook { script });
     // Copying all that is known each few seconds would take longer than the rest.
     settings.files.published = Published::default();
     Terms {

@@ -3,6 +3,7 @@
 //! A scan waits for its slowest backend. Each backend's process compares its result with the list
 //! that the scan began with.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use poolmon::backend::HostState;
@@ -16,10 +17,11 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Perl {
     pub interval: Duration,
     pub timeout: Duration,
-    states: Vec<HostState>,
+    /// Of those that were listed when the scan began.
+    states: BTreeMap<usize, HostState>,
     unfinished: usize,
     /// The command of each backend that is not answered.
-    sent: Vec<Option<Kind>>,
+    sent: BTreeMap<usize, Kind>,
 }
 
 /// Which attempt on which service, and whether one has failed for good.
@@ -56,34 +58,34 @@ impl Perl {
         Perl {
             interval,
             timeout,
-            states: Vec::new(),
+            states: BTreeMap::new(),
             unfinished: 0,
-            sent: Vec::new(),
+            sent: BTreeMap::new(),
         }
     }
 
-    pub fn start_scan(&mut self, states: Vec<HostState>) {
+    pub fn start_scan(&mut self, states: BTreeMap<usize, HostState>) {
         self.unfinished = states.len();
-        self.sent = vec![None; states.len()];
+        self.sent.clear();
         self.states = states;
     }
 
     pub fn judge(&mut self, backend: usize, healthy: bool) -> Option<Kind> {
-        let kind = match (healthy, self.states[backend]) {
+        let kind = match (healthy, *self.states.get(&backend)?) {
             (true, HostState::Down) => Kind::State(HostState::Up),
             (false, HostState::Up) => Kind::State(HostState::Down),
             _ => return None,
         };
-        self.sent[backend] = Some(kind);
+        self.sent.insert(backend, kind);
         Some(kind)
     }
 
     pub fn after_answer(&mut self, backend: usize, done: bool) -> Option<Kind> {
-        let next = match (self.sent[backend].take(), done) {
+        let next = match (self.sent.remove(&backend), done) {
             (Some(Kind::State(HostState::Down)), true) => Some(Kind::Flush),
             _ => None,
         };
-        self.sent[backend] = next;
+        self.sent.extend(next.map(|kind| (backend, kind)));
         next
     }
 

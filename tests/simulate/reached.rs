@@ -151,12 +151,10 @@ pub fn all() -> impl Iterator<Item = &'static str> {
 
 /// What no day reaches, and why.
 pub const OUT_OF_REACH: &[(&str, &str)] = &[
-    ("input: worker ended", "scene: a thread dies"),
-    ("input: lists not opened", "scene: threads run out"),
-    ("input: lists ended", "scene: a thread dies"),
-    ("input: command not started", "scene: threads run out"),
-    ("input: script not started", "days have no script"),
-    ("output: run script", "days have no script"),
+    (
+        "input: script not started",
+        "in days every script finds its thread; the engine only says it",
+    ),
     (
         "input: stop",
         "a stopped monitor is one that is killed, and says no more",
@@ -186,7 +184,6 @@ pub const OUT_OF_REACH: &[(&str, &str)] = &[
         "notice: malformed lines",
         "the model of the director speaks values",
     ),
-    ("notice: no thread", "scene: threads run out"),
     ("notice: few descriptors", "days have few backends"),
     (
         "input: published",

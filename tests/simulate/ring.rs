@@ -205,7 +205,11 @@ impl Ring {
         self.stubborn[backend] = resets;
     }
 
-    /// A backend that is put on the lists is up, and was never changed.
+    pub fn is_listed(&self, backend: usize) -> bool {
+        self.listed[backend]
+    }
+
+    /// A backend that is put on the lists is up, was never changed, and gets users.
     pub fn set_listed(
         &mut self,
         backend: usize,
@@ -214,7 +218,15 @@ impl Ring {
         history: &mut History,
     ) {
         self.listed[backend] = listed;
-        self.users[backend] = 0;
+        self.users[backend] = USERS;
+        let hosts = self
+            .directors
+            .iter()
+            .map(|director| director.hosts[backend]);
+        if hosts.into_iter().any(|host| host.state == HostState::Down) {
+            let (to, by) = (HostState::Up, By::Listing);
+            note(history, now, What::Changed { backend, to, by });
+        }
         for director in 0..self.directors.len() {
             self.adopt(director, backend, NEVER_CHANGED, now, history);
         }
@@ -343,6 +355,10 @@ impl Ring {
         history: &mut History,
     ) -> Option<Waiting> {
         match one.round_ends {
+            _ if !self.listed[one.command.backend] => {
+                self.reply(one.command, Said::NotFound);
+                return None;
+            }
             None if self.is_synced(director, now) => {
                 let ends = now + self.hop * self.directors.len() as u32;
                 self.apply(director, one.command, ends, now, history);

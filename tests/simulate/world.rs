@@ -75,6 +75,8 @@ struct Watcher {
     shared: Vec<Option<Stage>>,
     disk: Disk,
     threads: usize,
+    /// There is a thread for a command or a connection.
+    spare: bool,
     /// Until then it takes nothing in.
     still_until: Instant,
     mind: Mind,
@@ -93,7 +95,7 @@ enum Mind {
         habits: Box<Habits>,
         state_file: Remembered,
         running: Option<Box<Monitor>>,
-        evidence: Evidence,
+        evidence: Box<Evidence>,
     },
     Perl(Perl),
 }
@@ -152,13 +154,14 @@ impl World {
             shared: vec![None; backends],
             disk: Disk::Good,
             threads: usize::MAX,
+            spare: true,
             still_until: start,
             mind: match &post.program {
                 Program::Ours(habits) => Mind::Ours {
                     habits: Box::new(*habits),
                     state_file: Remembered::new(),
                     running: None,
-                    evidence: Evidence::new(backends),
+                    evidence: Box::new(Evidence::new(backends)),
                 },
                 Program::Perl { interval, timeout } => Mind::Perl(Perl::new(*interval, *timeout)),
             },
@@ -412,11 +415,20 @@ impl World {
                 let life = self.watchers[watcher].life;
                 self.tell(watcher, life, |ours| ours.on_threads(threads));
             }
+            Disturbance::Spare(watcher, spare) => {
+                self.watchers[watcher].spare = spare;
+                let life = self.watchers[watcher].life;
+                self.tell(watcher, life, |ours| ours.on_spare(spare));
+            }
             Disturbance::WorkerDies(watcher, backend) => {
                 let (life, now) = (self.watchers[watcher].life, self.now);
                 self.tell(watcher, life, |ours| {
                     ours.on_worker_dies(address(backend), now);
                 });
+            }
+            Disturbance::ReaderDies(watcher) => {
+                let (life, now) = (self.watchers[watcher].life, self.now);
+                self.tell(watcher, life, |ours| ours.on_reader_dies(now));
             }
             Disturbance::Still(watcher, time) => {
                 self.watchers[watcher].still_until = self.now + time;

@@ -300,12 +300,35 @@ impl Backends {
         match self.members.get_mut(&address) {
             Some(member) if !member.left_alone => {
                 member.left_alone = true;
-                member.evidence = Default::default();
-                member.asked = None;
                 member.login = None;
-                self.bar = None;
+                self.forget_findings(address);
             }
             _ => {}
+        }
+    }
+
+    /// Its worker probes it no more, and another one is to: nothing that was found out counts until then. The
+    /// others are still compared with it.
+    pub fn on_worker_ended(&mut self, address: IpAddr) {
+        self.forget_findings(address);
+    }
+
+    fn forget_findings(&mut self, address: IpAddr) {
+        if let Some(member) = self.members.get_mut(&address) {
+            member.evidence = Default::default();
+            member.asked = None;
+        }
+        self.failing.remove(&address);
+        self.forget_elsewhere(address);
+        self.bar = None;
+    }
+
+    /// What others owe to its passes.
+    fn forget_elsewhere(&mut self, address: IpAddr) {
+        for failing in &self.failing {
+            if let Some(member) = self.members.get_mut(failing) {
+                member.evidence.forget_other(address);
+            }
         }
     }
 
@@ -355,6 +378,7 @@ impl Backends {
         let missing: Vec<IpAddr> = missing.map(|(address, _)| *address).collect();
         for address in missing {
             self.failing.remove(&address);
+            self.forget_elsewhere(address);
             if let Some(member) = self.members.remove(&address) {
                 recount(&mut self.tallies, member.counted, None);
             }

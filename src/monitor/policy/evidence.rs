@@ -327,6 +327,14 @@ impl Evidence {
         }
     }
 
+    /// What another backend has done says nothing any more: it has left the list, or is judged anew.
+    pub(super) fn forget_other(&mut self, other: IpAddr) {
+        for failing in &mut self.failing {
+            failing.refuges.remove(&other);
+            failing.outdone_by.remove(&other);
+        }
+    }
+
     /// Another backend of the tag has had a sound round, which was asked for or not.
     pub(super) fn on_sound_round_elsewhere(&mut self, other: IpAddr, round: Round, asked: Asked) {
         for failing in &mut self.failing {

@@ -421,6 +421,58 @@ fn no_list_of_events_breaks_the_rules() {
     }
 }
 
+/// The reason that is shown is the first rule's, and not only the table's order.
+#[test]
+fn of_two_rules_that_hold_an_action_the_one_asked_first_gives_the_reason() {
+    let own = Rules {
+        restore: Restore::Own,
+        ..RULES
+    };
+    let mut bench = Bench::with(2, own);
+    bench.passes(0);
+    bench.passes(1);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.backends.on_sync(Sync::Unsynced);
+    bench.check_held(0, &Reason::Stale, Some(0));
+    bench.passes(0);
+    bench.check_held(0, &Reason::RingUnsynced, None);
+    bench.backends.on_sync(Sync::Synced);
+    let not_ours = Reason::NotOurs {
+        address: address(0),
+    };
+    bench.check_held(0, &not_ours, None);
+    bench.backends.on_rules(RULES);
+    let disputed = Reason::Disputed {
+        address: address(0),
+    };
+    bench.check_held(0, &disputed, None);
+
+    let delayed = Rules {
+        down_delay: Duration::from_secs(30),
+        ..RULES
+    };
+    let mut bench = Bench::with(2, delayed);
+    bench.refuses_login(0);
+    bench.refuses_login(1);
+    let shared = Reason::Shared {
+        service: 0,
+        stage: Stage::Login,
+    };
+    bench.check_held(0, &shared, None);
+    bench.fails_while_passes(0, 1);
+    bench.check_held(0, &Reason::DownDelay, None);
+    bench.backends.on_turn_delay(Duration::from_secs(1));
+    bench.check_held(0, &Reason::DownDelay, None);
+    bench.pass_time(30_000);
+    bench.check_held(0, &Reason::Turn, None);
+    bench.pass_time(1000);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.backends.on_sync(Sync::Unsynced);
+    bench.check_held(0, &Reason::NotListedYet, None);
+}
+
 #[test]
 fn the_rules_are_asked_in_the_order_in_which_they_are_named() {
     let asked = super::RULES.iter().flat_map(|row| row.rules);

@@ -52,6 +52,10 @@ pub fn when_all_is_well_again_nothing_is_left_to_do_or_to_say(day: &Day) -> Judg
         if !last.owed.is_empty() {
             return breach(end, format!("w{watcher} owes drains to {:?}", last.owed));
         }
+        if !last.unwritten.is_empty() {
+            let text = format!("w{watcher} has not written {:?}", last.unwritten);
+            return breach(end, text);
+        }
         if !last.unsettled.is_empty() {
             return breach(end, format!("w{watcher} waits for {:?}", last.unsettled));
         }

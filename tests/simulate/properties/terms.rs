@@ -120,12 +120,18 @@ fn running(history: &History, watcher: usize) -> Times {
     })
 }
 
-/// When its main thread did not stand still, and there were threads for all backends.
+/// When its main thread did not stand still, and there were threads for all that it wanted.
 fn awake(history: &History, watcher: usize) -> Times {
     history.times(true, |what| match what {
         What::Disturbed(Disturbance::Still(w, time)) if *w == watcher => Some(time.is_zero()),
         What::Disturbed(Disturbance::Threads(w, most)) if *w == watcher => {
             Some(*most == usize::MAX)
+        }
+        What::Disturbed(Disturbance::Spare(w, spare)) if *w == watcher => Some(*spare),
+        What::Disturbed(Disturbance::WorkerDies(w, _) | Disturbance::ReaderDies(w))
+            if *w == watcher =>
+        {
+            Some(false)
         }
         _ => None,
     })

@@ -10,7 +10,7 @@ use crate::world::Account;
 /// Drawn by chance; a debug build lives fewer.
 const DAYS: u64 = if cfg!(debug_assertions) { 5 } else { 40 };
 
-/// What the only monitor says in a story, without the times, and how much it sends. In one moment it may say
+/// What the only monitor says in a story, without the times, and how much it sends and how many scripts it runs. In one moment it may say
 /// it in another order.
 fn lines(
     layout: &Layout,
@@ -29,8 +29,8 @@ fn lines(
     world.run_to(seconds(1000));
     let records = world.history.records.iter();
     let sent = records.filter(|record| matches!(record.what, What::Sent { .. }));
-    let sent = sent.count();
     let monitor = world.monitor(0).unwrap();
+    let sent = sent.count() + monitor.reached.times("output: run script");
     let lines = monitor.said.iter();
     let mut lines: Vec<(Level, String)> = lines
         .map(|(_, level, line)| (*level, without_answer(&line.replace("DRY-RUN: ", ""))))
@@ -39,10 +39,17 @@ fn lines(
     (lines, sent)
 }
 
-/// Only what was sent is answered, after some time.
+/// Only what was sent is answered, after some time. What follows may then be found out in the next second.
 fn without_answer(line: &str) -> String {
     let end = line.find(" (answered in ").unwrap_or(line.len());
-    line[..end].to_owned()
+    let mut parts = line[..end].split(" since ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_of_time = |letter: char| letter.is_ascii_digit() || letter == ':';
+        text.push_str(" since ");
+        text.push_str(part.trim_start_matches(is_of_time));
+    }
+    text
 }
 
 /// Returns how much was done.

@@ -140,7 +140,7 @@ fn without_threads_for_all_the_others_are_watched_and_the_rest_once_there_are() 
         let story = Story { world, name, seed };
         assert_eq!(monitor(&story).watched().count(), 40);
         assert_eq!(said(&story, "backends are not checked"), 1, "{story}");
-        assert_eq!(said(&story, "all backends are watched again"), 1, "{story}");
+        assert_eq!(said(&story, "all backends are checked again"), 1, "{story}");
         story.check_changes(&[0; 40]);
     }
 }
@@ -158,6 +158,50 @@ fn a_thread_that_dies_is_started_again_and_its_backend_is_judged_anew() {
         assert_eq!(said(story, "has ended by the defect"), 2, "{story}");
         assert_eq!(said(story, "192.0.2.1 is checked again"), 2, "{story}");
         story.check_changes(&[0, 1, 0]);
+    });
+}
+
+#[test]
+fn a_command_without_a_thread_is_told_and_sent_when_there_is_one() {
+    let events = [
+        (50, Disturbance::Spare(0, false)),
+        (60, dies(0)),
+        (150, Disturbance::Spare(0, true)),
+        (400, recovers(0)),
+    ];
+    let layout = layout(3, vec![ours(0, 3)]);
+    tell("no thread to send", &layout, &events, 700, |story| {
+        assert!(
+            said(story, "no thread can be started to send") > 0,
+            "{story}"
+        );
+        story.check_changes(&[2, 0, 0]);
+        assert!(notices(story).is_empty(), "{story}");
+        let first = sent(story, Action::MarkDown)[0].0;
+        assert!(seconds(150) <= first && first < seconds(215), "{first:?}");
+    });
+}
+
+#[test]
+fn a_connection_without_a_thread_is_opened_when_there_is_one() {
+    let events = [
+        (50, Disturbance::Spare(0, false)),
+        (60, Disturbance::ReaderDies(0)),
+        (70, dies(0)),
+        (150, Disturbance::Spare(0, true)),
+        (400, recovers(0)),
+    ];
+    let layout = layout(3, vec![ours(0, 3)]);
+    tell("no thread to read", &layout, &events, 700, |story| {
+        assert_eq!(
+            said(story, "no thread can be started to read"),
+            1,
+            "{story}"
+        );
+        assert_eq!(said(story, "failover is off"), 1, "{story}");
+        assert_eq!(said(story, "failover is on again"), 1, "{story}");
+        story.check_changes(&[2, 0, 0]);
+        assert!(notices(story).is_empty(), "{story}");
     });
 }
 
@@ -377,7 +421,7 @@ fn a_login_that_is_delayed_after_the_password_was_changed_takes_nobody_down() {
         };
         assert_eq!(sent(&story, Action::MarkDown), [], "{story}");
         assert!(monitor(&story).alarms().is_empty(), "{story}");
-        let delayed = "the server may still be delaying logins";
+        let delayed = "the server may still delay logins";
         assert!(said(&story, delayed) > 0, "{story}: it was never delayed");
     }
 }

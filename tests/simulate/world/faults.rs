@@ -37,8 +37,12 @@ pub enum Disturbance {
     Disk(usize, Disk),
     /// The watcher can probe so many backends, for want of threads.
     Threads(usize, usize),
+    /// The watcher can start a thread for a command or a connection, or cannot.
+    Spare(usize, bool),
     /// The watcher's thread for this backend ends by a defect.
     WorkerDies(usize, usize),
+    /// Its thread that reads the lists ends so.
+    ReaderDies(usize),
     /// The watcher's main thread does nothing for so long; for no time: it has gone on.
     Still(usize, Duration),
     /// An administrator takes the backend off all lists, or puts it there anew.
@@ -101,6 +105,7 @@ impl World {
         for watcher in 0..self.watchers.len() {
             for backend in 0..self.backends.len() {
                 let sight = match self.watchers[watcher].mind {
+                    _ if !self.ring.is_listed(backend) => Sight::Wavers,
                     Mind::Ours { .. } => self.sight(watcher, backend),
                     Mind::Perl(_) => self.sight_of_poolmon(watcher, backend),
                 };
@@ -152,6 +157,7 @@ impl World {
             let others: Vec<usize> = (0..self.backends.len())
                 .filter(|other| {
                     *other != backend
+                        && self.ring.is_listed(*other)
                         && (!of_the_account || self.logins[*other] == self.logins[backend])
                 })
                 .collect();

@@ -43,7 +43,7 @@ impl World {
                 if life == Life::StartWithoutStateFile {
                     state_file.clear();
                 }
-                *evidence = Evidence::new(self.backends.len());
+                **evidence = Evidence::new(self.backends.len());
                 if life != Life::Crash {
                     let state_file = state_file.clone();
                     let logins = &self.logins;
@@ -51,6 +51,7 @@ impl World {
                         Monitor::new(**habits, services, logins, state_file, clock, seed, now);
                     monitor.on_disk(here.disk, now);
                     monitor.on_threads(here.threads);
+                    monitor.on_spare(here.spare);
                     *running = Some(Box::new(monitor));
                 }
             }

@@ -1,9 +1,12 @@
 //! Between the poolmons and the world.
 
+use std::collections::BTreeMap;
+
+use poolmon::backend::HostState;
 use poolmon::schedule::Depth;
 
 use super::queue::Event;
-use super::{Mind, World, FROZEN_POLL};
+use super::{number_of, Mind, World, FROZEN_POLL};
 use crate::perl::Try;
 use crate::ring::Condition;
 
@@ -24,14 +27,13 @@ impl World {
                 self.after(interval, Event::Scan { watcher, life });
             }
             Condition::Running => {
-                let states = self
-                    .ring
-                    .list(here.director)
-                    .iter()
-                    .map(|listed| listed.state)
+                let listed = self.ring.list(here.director).into_iter();
+                let states: BTreeMap<usize, HostState> = listed
+                    .map(|listed| (number_of(listed.address), listed.state))
                     .collect();
+                let backends: Vec<usize> = states.keys().copied().collect();
                 perl.start_scan(states);
-                for backend in 0..self.backends.len() {
+                for backend in backends {
                     self.try_once(watcher, backend, Try::default());
                 }
             }

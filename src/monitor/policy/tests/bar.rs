@@ -155,6 +155,46 @@ fn where_a_login_is_changed_on_one_after_the_other_the_rest_is_probed_before_the
 }
 
 #[test]
+fn those_of_the_tag_are_awaited_though_enough_of_the_others_have_got_further() {
+    let mut bench = Bench::new(7);
+    for number in 0..3 {
+        bench.listed(number).tag = Tag::new("archive");
+    }
+    bench.read_list();
+    for number in 1..7 {
+        bench.passes(number);
+    }
+    bench.refuses_login(0);
+    for number in 3..7 {
+        bench.passes(number);
+    }
+    bench.refuses_login(0);
+    bench.check_held_for(0, &PEERS_AWAITED, &[1, 2]);
+}
+
+/// Its worker has ended by a defect, and the next one is not started yet.
+#[test]
+fn one_that_is_judged_anew_lets_nobody_up_by_being_unknown() {
+    let mut bench = Bench::new(4);
+    for number in 1..4 {
+        bench.passes(number);
+    }
+    bench.refuses_login(0);
+    bench.passes(1);
+    bench.passes(2);
+    bench.refuses_login(3);
+    bench.refuses_login(0);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.backends.on_worker_ended(address(1));
+    bench.check_held_for(0, &PEERS_AWAITED, &[1]);
+    bench.passes(1);
+    bench.check_acts(0, Action::Drain);
+}
+
+#[test]
 fn a_fault_of_the_monitors_own_speaks_against_nobody() {
     let mut bench = Bench::new(2);
     bench.passes(0);

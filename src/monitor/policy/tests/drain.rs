@@ -24,6 +24,19 @@ fn it_is_repeated_until_an_ok_is_followed_by_a_list_without_users() {
 }
 
 #[test]
+fn a_list_that_was_asked_for_before_the_answer_does_not_show_it_done() {
+    let mut bench = Bench::new(2);
+    bench.take_down(0, 1);
+    let asked = bench.now;
+    bench.send(0, Action::Drain, Answer::Done);
+    bench.listed(0).users = 0;
+    bench.backends.on_list(bench.list.clone(), asked);
+    bench.check_owed(0);
+    bench.read_list();
+    bench.check_paid(0);
+}
+
+#[test]
 fn users_who_appear_later_are_left_alone() {
     let mut bench = Bench::new(2);
     bench.take_down(0, 1);
@@ -155,6 +168,20 @@ fn the_time_left_to_others_is_counted_while_the_ring_is_synced() {
     bench.read_list();
     bench.pass_time(60_000);
     bench.read_list();
+    bench.backends.on_sync(Sync::Synced);
+    bench.read_list();
+    bench.check_held(0, &Reason::OthersDrain, None);
+    bench.pass_time(4000);
+    bench.check_acts(0, Action::Drain);
+}
+
+/// While nobody read the lists, whoever took it down may have had no ring to move the users in.
+#[test]
+fn the_time_left_to_others_begins_anew_when_the_director_was_silent() {
+    let mut bench = failed_and_down_by_another();
+    bench.pass_time(3000);
+    bench.backends.on_sync(Sync::Silent);
+    bench.pass_time(3000);
     bench.backends.on_sync(Sync::Synced);
     bench.read_list();
     bench.check_held(0, &Reason::OthersDrain, None);

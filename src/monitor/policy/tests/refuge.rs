@@ -176,6 +176,31 @@ fn a_refuge_from_before_a_pass_in_between_says_nothing_about_the_next_failure() 
 }
 
 #[test]
+fn what_a_backend_passed_before_it_left_or_was_judged_anew_makes_it_no_refuge() {
+    for leaves in [true, false] {
+        let mut bench = Bench::new(2);
+        bench.fails_while_passes(0, 1);
+        bench.check_acts(0, Action::MarkDown);
+        if leaves {
+            let second = bench.list.pop().unwrap();
+            bench.read_list();
+            bench.check_held(0, &Reason::NoRefuge(Tag::default()), None);
+            bench.list.push(second);
+            bench.read_list();
+        } else {
+            bench.backends.on_worker_ended(address(1));
+        }
+        let candidate = address(1);
+        bench.check_held(0, &Reason::RefugeAwaited { candidate }, Some(1));
+        bench.passes(1);
+        let refuge = address(1);
+        bench.check_held(0, &Reason::FailureAwaited { refuge }, Some(0));
+        bench.refuses(0, true);
+        bench.check_acts(0, Action::MarkDown);
+    }
+}
+
+#[test]
 fn a_backend_left_alone_is_nobodys_refuge_and_has_no_verdict() {
     let mut bench = Bench::new(3);
     bench.refuses(1, true);

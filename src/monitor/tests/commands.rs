@@ -1,0 +1,121 @@
+//! Commands under way, what waits for the disk, and what the state file holds afterwards.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+#[test]
+fn a_command_for_a_backend_that_has_left_is_under_way_no_longer() {
+    let mut bench = Bench::new();
+    bench.fails_until_decided_on();
+    let (first, _) = bench.sent[0];
+    assert!(bench.engine.intention(first).is_some());
+    bench.second += 1;
+    bench.lists_those(&[(2, HostState::Up)]);
+    assert!(bench.engine.intention(first).is_none());
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.said.clear();
+    let answer = Ok(Reply::Ok);
+    bench.tell(Input::Answered {
+        number: first,
+        answer,
+    });
+    assert_eq!(bench.said, [""; 0]);
+    let back = bench.engine.backends().member(address(1)).unwrap();
+    assert!(back.is_settled());
+}
+
+#[test]
+fn what_waits_for_the_disk_is_judged_again_by_what_was_sent_just_before() {
+    let mut terms = terms(Chosen::default());
+    terms.settings.rules.brake = Brake::AtMost(1);
+    let mut bench = Bench::of(terms, Remembered::new());
+    bench.disk = Disk::Slow;
+    let all_up = [HostState::Up; 3];
+    bench.tell(Input::Time);
+    bench.lists(&all_up);
+    for second in 0..3 {
+        bench.second = second;
+        bench.finds(1, Err(refused()));
+        bench.finds(2, Err(refused()));
+        bench.finds(3, Ok(Pass::Clean));
+        bench.lists(&all_up);
+    }
+    let unwritten = bench.unwritten.iter().flat_map(|(_, entries)| entries);
+    let decided: BTreeSet<IpAddr> = unwritten.map(|(address, _)| *address).collect();
+    assert_eq!((decided.len(), bench.sent.len()), (2, 0));
+    bench.disk = Disk::Good;
+    bench.disk_answers();
+    assert_is_one_down_of_the_first(&bench.sent);
+    let reason = &bench.engine.holds()[&address(2)].reason;
+    assert_eq!(reason, &Reason::MaxDown(Tag::default()));
+    assert_eq!(bench.state_file[&address(2)], Memory::default());
+}
+
+#[test]
+fn what_changes_while_the_disk_hangs_is_in_the_state_file_once_it_answers() {
+    let mut bench = Bench::new();
+    bench.disk = Disk::Slow;
+    bench.fails_until_decided_on();
+    bench.second += 1;
+    bench.tell(Input::Time);
+    let (number, _) = bench.sent[0];
+    let answer = Ok(Reply::Ok);
+    bench.tell(Input::Answered { number, answer });
+    bench.second += 1;
+    bench.lists(&[HostState::Down, HostState::Up]);
+    bench.disk = Disk::Good;
+    bench.disk_answers();
+    let member = bench.engine.backends().member(address(1)).unwrap();
+    let remembered = member.memory();
+    assert!(remembered.down.unwrap().stamp.is_some());
+    assert_eq!(bench.state_file[&address(1)], remembered);
+    let over = "the disk of the state file answers again";
+    assert_eq!(bench.said.iter().filter(|line| *line == over).count(), 1);
+}
+
+#[test]
+fn the_state_file_is_asked_whenever_a_backend_is_listed() {
+    let owes = Memory {
+        drain: Drain::Owed,
+        ..Memory::default()
+    };
+    let remembered = Remembered::from([(address(1), owes)]);
+    let mut bench = Bench::of(terms(Chosen::default()), remembered);
+    bench.tell(Input::Time);
+    for _ in 0..2 {
+        bench.lists_those(&[(1, HostState::Down), (2, HostState::Up)]);
+        let member = bench.engine.backends().member(address(1)).unwrap();
+        assert!(member.pending_drain.is_some());
+        bench.lists_those(&[(2, HostState::Up)]);
+    }
+}
+
+/// Each of them may take a minute and more.
+#[test]
+fn a_hundred_drains_keep_no_down_waiting() {
+    let owes = Memory {
+        drain: Drain::Owed,
+        ..Memory::default()
+    };
+    let remembered = (1..=101).map(|number| (address(number), owes)).collect();
+    let mut bench = Bench::of(terms(Chosen::default()), remembered);
+    bench.tell(Input::Time);
+    let down = (1..=101).map(|number| (number, HostState::Down));
+    let up = [(102, HostState::Up), (103, HostState::Up)];
+    let list: Vec<(u8, HostState)> = down.chain(up).collect();
+    bench.lists_those(&list);
+    assert_eq!(bench.sent.len(), 100);
+    for second in 0..2 {
+        bench.second = second;
+        bench.finds(102, Err(refused()));
+        bench.finds(103, Ok(Pass::Clean));
+    }
+    bench.second = 2;
+    bench.finds(102, Err(refused()));
+    bench.lists_those(&list);
+    let (_, last) = bench.sent.last().unwrap();
+    assert_eq!(last.address(), address(102));
+    assert_eq!(last.effect(), Effect::State(HostState::Down));
+    assert_eq!(bench.sent.len(), 101);
+}
