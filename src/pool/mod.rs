@@ -130,6 +130,7 @@ pub struct Words {
 }
 
 impl Words {
+    /// What is said of a Dovecot director.
     pub const OF_DIRECTOR: &'static Words = &Words {
         noun: "director",
         subject: "the director",
@@ -140,6 +141,7 @@ impl Words {
         by_hand: ByHand::Doveadm,
     };
 
+    /// What is said of an HAProxy.
     pub const OF_HAPROXY: &'static Words = &Words {
         noun: "HAProxy",
         subject: "HAProxy",

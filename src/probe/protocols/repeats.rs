@@ -18,6 +18,7 @@ pub struct Repeats {
 }
 
 impl Repeats {
+    /// The password of this account, and its response to SASL PLAIN.
     pub fn of(account: &Account) -> Repeats {
         Repeats {
             password: Zeroizing::new(account.password.reveal().to_vec()),
