@@ -4,7 +4,7 @@
 # question). TOOLCHAIN=debian or TOOLCHAIN=current overrules the choice of compiler.
 
 SHELL = /bin/sh
-.PHONY: build check simulate fuzz check-argv check-debian check-bare demo demo-haproxy bench install \
+.PHONY: build check simulate fuzz soak threads check-argv check-debian check-bare demo demo-haproxy bench install \
 	uninstall dist deb deb-debian rpm check-packages check-licences clean help
 
 # Where `make install` puts things; each can be set on the command line. DESTDIR goes before all of
@@ -43,6 +43,14 @@ simulate:
 # Every fuzz target for so long: SECONDS=600. TARGETS="imap pop3": only these. Needs a nightly compiler.
 fuzz:
 	@FUZZ_SECONDS="$(SECONDS)" bash tests/setup/fuzz.sh
+
+# A real ring disturbed at random: kills, freezes, cuts, full disks; then healed and judged. MINUTES=, SEED=.
+soak:
+	@SEED=$(SEED) MINUTES=$(MINUTES) bash tests/setup/soak.sh
+
+# How threads meet in mailbox, probe limit, state writer, log and names, under thousands of schedules.
+threads:
+	@bash tests/setup/threads.sh
 
 # Random command lines, read by Perl's Getopt::Long and by us, must mean the same. SEED=, COUNT=.
 check-argv:

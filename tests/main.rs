@@ -2,3 +2,18 @@
 
 mod lab;
 mod scenes;
+
+/// What of the soak can be tested without one: its plan, and its judge.
+#[allow(dead_code)]
+mod soak {
+    #[path = "../simulate/chance.rs"]
+    mod chance;
+    mod history;
+    mod judge;
+    mod judged;
+    mod plan;
+    #[path = "../simulate/properties/said.rs"]
+    mod said;
+    mod spans;
+    mod terms;
+}

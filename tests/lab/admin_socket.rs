@@ -26,16 +26,19 @@ pub struct HostLine {
 
 /// The one line that answers a command.
 pub fn ask(socket: &Path, command: &str) -> io::Result<String> {
-    let mut reader = open(socket, command)?;
+    let mut reader = open(socket, command, LIMIT)?;
     read_line(&mut reader)
 }
 
 /// The lines up to the empty one that ends a list.
 pub fn ask_list(socket: &Path, command: &str) -> io::Result<Vec<String>> {
-    let mut reader = open(socket, command)?;
+    read_list(&mut open(socket, command, LIMIT)?)
+}
+
+fn read_list(reader: &mut impl BufRead) -> io::Result<Vec<String>> {
     let mut lines = Vec::new();
     loop {
-        let line = read_line(&mut reader)?;
+        let line = read_line(reader)?;
         if line.is_empty() {
             return Ok(lines);
         }
@@ -44,16 +47,33 @@ pub fn ask_list(socket: &Path, command: &str) -> io::Result<Vec<String>> {
 }
 
 pub fn host_list(socket: &Path) -> io::Result<Vec<HostLine>> {
+    parse_hosts(&ask_list(socket, "HOST-LIST")?)
+}
+
+fn parse_hosts(lines: &[String]) -> io::Result<Vec<HostLine>> {
     let malformed = |line: &str| io::Error::new(io::ErrorKind::InvalidData, line.to_string());
-    ask_list(socket, "HOST-LIST")?
+    lines
         .iter()
         .map(|line| parse(line).ok_or_else(|| malformed(line)))
         .collect()
 }
 
+/// The host list and the ring's status, one after the other on one connection, each line within `limit`.
+pub fn both_lists(socket: &Path, limit: Duration) -> io::Result<(Vec<HostLine>, String)> {
+    let mut reader = open(socket, "HOST-LIST", limit)?;
+    let hosts = read_list(&mut reader)?;
+    reader.get_mut().write_all(b"DIRECTOR-LIST\n")?;
+    let directors = read_list(&mut reader)?;
+    Ok((parse_hosts(&hosts)?, own_status(&directors)?))
+}
+
 /// What the director says about the ring on its own line of DIRECTOR-LIST.
 pub fn ring_status(socket: &Path) -> io::Result<String> {
-    for line in ask_list(socket, "DIRECTOR-LIST")? {
+    own_status(&ask_list(socket, "DIRECTOR-LIST")?)
+}
+
+fn own_status(directors: &[String]) -> io::Result<String> {
+    for line in directors {
         let fields: Vec<&str> = line.split('\t').collect();
         if fields.get(2) == Some(&"self") {
             return Ok(fields.get(4).copied().unwrap_or_default().to_string());
@@ -65,9 +85,9 @@ pub fn ring_status(socket: &Path) -> io::Result<String> {
     ))
 }
 
-fn open(socket: &Path, command: &str) -> io::Result<BufReader<UnixStream>> {
+fn open(socket: &Path, command: &str, limit: Duration) -> io::Result<BufReader<UnixStream>> {
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_read_timeout(Some(limit))?;
     stream.write_all(format!("{VERSION}{command}\n").as_bytes())?;
     let mut reader = BufReader::new(stream);
     read_line(&mut reader)?;

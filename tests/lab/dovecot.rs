@@ -44,6 +44,8 @@ impl Door {
 pub struct Dovecot {
     folder: PathBuf,
     door: Door,
+    /// In the master's environment.
+    variables: Vec<(String, String)>,
     running: Option<Running>,
 }
 
@@ -68,8 +70,14 @@ impl Dovecot {
         Dovecot {
             folder,
             door,
+            variables: Vec::new(),
             running: None,
         }
+    }
+
+    /// From the next start on. Its processes have it only if `import_environment` names it.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_string(), value.to_string()));
     }
 
     pub fn folder(&self) -> &Path {
@@ -115,6 +123,7 @@ impl Dovecot {
             .arg("-F")
             .arg("-c")
             .arg(self.config())
+            .envs(self.variables.clone())
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output)

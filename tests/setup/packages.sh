@@ -1,12 +1,13 @@
 #!/bin/bash
 # Installs what a build or the tests need and is not there yet. Nothing missing: does nothing.
 #
-#   packages.sh build | demo | demo-haproxy | test | bench | debian | package | rpm
+#   packages.sh build | demo | demo-haproxy | test | soak | bench | debian | package | rpm
 #
 # build:  a compiler, a linker and OpenSSL: what `make` needs
 # demo:   these, and real Dovecot servers, which only root can run: `make demo`
 # demo-haproxy: these, and HAProxy: `make demo-haproxy`
 # test:   these, HAProxy, formatter and linter, and what judges unit, documents, page and metrics: `make check`
+# soak:   what a demo needs, and what cuts its network: `make soak`
 # bench:  what a build needs, HAProxy to compare with, strace and valgrind: `make bench`
 # debian: Debian's own compiler and crates, and Dovecot: `make check-debian`
 # package: what a build needs, and debhelper and lintian: `make deb`
@@ -22,8 +23,8 @@ purpose=${1:-}
 missing=()
 no_director=
 case $purpose in
-build | demo | demo-haproxy | test | bench | debian | package | rpm) ;;
-*) fail "usage: packages.sh build | demo | demo-haproxy | test | bench | debian | package | rpm" ;;
+build | demo | demo-haproxy | test | soak | bench | debian | package | rpm) ;;
+*) fail "usage: packages.sh build | demo | demo-haproxy | test | soak | bench | debian | package | rpm" ;;
 esac
 
 # need PACKAGE TEST...: judged by what is used; package names differ between releases.
@@ -156,6 +157,12 @@ collect() {
         need strace command_there strace
         need chromium command_there chromium
         need chromium-driver command_there chromedriver
+        ;;
+    soak)
+        need_toolchain
+        need_dovecot
+        need nftables command_there nft
+        need iproute2 command_there ip
         ;;
     bench)
         need_toolchain

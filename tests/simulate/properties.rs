@@ -6,6 +6,7 @@ pub mod drains;
 pub mod healing;
 pub mod ownership;
 pub mod recovery;
+pub mod said;
 pub mod service;
 pub mod terms;
 

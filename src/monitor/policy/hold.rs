@@ -6,14 +6,17 @@
 //! this monitor starts is held from the listed stamp on, as it would be had the monitor run all the
 //! time. Unsteady: from its third down within an hour on, by whoever, a minute,
 //! doubled with each further one. Service comes before quiet: where a tag has no backend listed up,
-//! one that is healthy goes up at once, the others stay held.
+//! one that is healthy goes up at once, the others stay held. So it does, if it is only unsteady, where all
+//! that are listed up have failed.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::{Action, Compared, Hold, Question, Reason};
+use super::{Action, Age, Compared, Hold, Member, Question, Reason};
 use crate::backend::{HostState, Stamp, Tag};
+use crate::outcome::Blame;
+use crate::schedule::Verdict;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -170,14 +173,19 @@ impl Dispute {
         let hold = ends.saturating_duration_since(up.latest);
         let down_for = now.saturating_duration_since(up.latest) + LIST_AGE;
         let ends_hold = (hold..=hold.saturating_mul(2)).contains(&down_for);
-        let passed_all_the_time = sound_since.map_or(false, |since| match up.source {
+        if ends_hold && self.has_passed_since(up, sound_since) {
+            self.count = self.count.saturating_add(1);
+        }
+    }
+
+    /// Whether it has passed here all the time since it was last up, so that others took it down for what was
+    /// not seen here.
+    fn has_passed_since(&self, up: Up, sound_since: Option<Instant>) -> bool {
+        sound_since.map_or(false, |since| match up.source {
             Source::Listed => since <= up.latest,
             // Of the time before the start nothing is known that speaks against it.
             Source::Stamp => !self.has_failed,
-        });
-        if ends_hold && passed_all_the_time {
-            self.count = self.count.saturating_add(1);
-        }
+        })
     }
 
     fn disputed_until(&self, base: Duration) -> Option<Instant> {
@@ -231,20 +239,52 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         (_, Some(until)) if now < until => (Reason::Unsteady, until),
         _ => return None,
     };
-    if first_aid(question.backends, &member.listed.tag) == Some(question.address) {
+    let serving = match reason {
+        Reason::Unsteady if was_seen_failing(member) => Serving::UpAndNotFailed,
+        _ => Serving::Up,
+    };
+    if first_aid(question.backends, &member.listed.tag, serving) == Some(question.address) {
         return None;
     }
     Some(question.hold_until(reason, until))
 }
 
-/// The backend to bring up at once because its tag has none that is, or is about to be, up.
-fn first_aid(backends: &Compared<'_>, tag: &Tag) -> Option<IpAddr> {
+/// Which backends serve a tag, so that it needs no first aid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Serving {
+    /// Also one that has failed here: to the monitor that took this one down it may be healthy, and this one
+    /// not. The two monitors would take turns, and the users would be moved at each.
+    Up,
+    UpAndNotFailed,
+}
+
+/// Whether this monitor agrees that it had to go down.
+fn was_seen_failing(member: &Member) -> bool {
+    let dispute = &member.dispute;
+    let sound_since = member.evidence.sound_since();
+    let has_passed = |up| dispute.has_passed_since(up, sound_since);
+    member.is_ours() || !dispute.up.map_or(true, has_passed)
+}
+
+fn has_failed(member: &Member) -> bool {
+    let evidence = &member.evidence;
+    let blame = evidence.verdict().and_then(Verdict::blame);
+    blame == Some(Blame::Service) && evidence.age() == Age::OfTheseServices
+}
+
+/// The backend to bring up at once because its tag has none that serves, or is about to.
+fn first_aid(backends: &Compared<'_>, tag: &Tag, serving: Serving) -> Option<IpAddr> {
     let mut first = None;
     for (address, member) in backends.of_tag(tag) {
-        if member.listed.state == HostState::Up || member.is_coming_up() {
+        let is_up = member.listed.state == HostState::Up;
+        let serves = match serving {
+            Serving::Up => is_up,
+            Serving::UpAndNotFailed => is_up && !has_failed(member),
+        };
+        if serves || member.is_coming_up() {
             return None;
         }
-        if first.is_none() && backends.bar().stands(member) && member.would_take_users() {
+        if first.is_none() && !is_up && backends.bar().stands(member) && member.would_take_users() {
             first = Some(address);
         }
     }

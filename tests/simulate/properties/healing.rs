@@ -7,6 +7,7 @@ use poolmon::config::settings::Restore;
 use poolmon::monitor::policy::Alarm;
 use poolmon::monitor::{DrainView, Standing, TagView};
 
+use super::said::BEGINS_AND_ENDS;
 use super::terms::{acts, sees, settling, throughout};
 use super::{breach, Judgement};
 use crate::day::Day;
@@ -118,58 +119,6 @@ pub fn when_all_is_well_again_it_is_shown_so(day: &Day) -> Judgement {
     }
     Ok(cases)
 }
-
-/// What a line holds that says that something is amiss, again or for more backends too, and what the line
-/// holds that says that it is over.
-const BEGINS_AND_ENDS: [(&str, &[&str]); 13] = [
-    ("is up: users cannot log in", &["is up again"]),
-    (
-        "so users would have nowhere to go",
-        &["stays up any more because no other one is up and passes"],
-    ),
-    (
-        "no backend is taken down for that, and ",
-        &["the fault of several backends is over"],
-    ),
-    (
-        " failed for longer than delayed_down_delay",
-        &["is kept up any more by delayed_down_limit"],
-    ),
-    (
-        "repair one, or allow more",
-        &["is kept up any more by --max-down"],
-    ),
-    (
-        ", this monitor did not take ",
-        &["stays down any more because others took it down"],
-    ),
-    (
-        "to keep a backend down: ",
-        &["waits any more because an administrator"],
-    ),
-    // Another socket may be used before the director behind the one before answers.
-    (
-        "failover is off",
-        &["failover is on again", "is no longer used"],
-    ),
-    (
-        "the ring has not been synced",
-        &["the ring is synced again"],
-    ),
-    (
-        "the disk of the state file does not answer",
-        &["the disk of the state file answers again"],
-    ),
-    ("no space left", &["the state file can be written again"]),
-    (
-        "cannot be checked from this machine",
-        &["can be checked again from this machine"],
-    ),
-    (
-        "backends are not checked",
-        &["all backends are checked again"],
-    ),
-];
 
 /// The last line about it says so.
 pub fn whatever_was_said_to_be_amiss_is_said_to_be_over(day: &Day) -> Judgement {

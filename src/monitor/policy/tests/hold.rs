@@ -166,6 +166,34 @@ fn our_own_down_is_undone_at_once_until_it_is_the_third_within_an_hour() {
     bench.check_acts(0, Action::MarkUp);
 }
 
+/// Backend 0 has gone down three times within an hour and passes, and backend 1, the last one up, dies.
+#[test]
+fn an_unsteady_backend_goes_up_at_once_where_all_that_are_up_have_failed() {
+    let mut bench = Bench::new(2);
+    for _ in 0..2 {
+        bench.take_down(0, 1);
+        bench.passes(0);
+        bring_up(&mut bench, 0);
+    }
+    bench.take_down(0, 1);
+    bench.passes(0);
+    bench.check_held(0, &Reason::Unsteady, None);
+    bench.refuses(1, true);
+    bring_up(&mut bench, 0);
+    bench.passes(0);
+    bench.refuses(1, true);
+    bench.check_acts(1, Action::MarkDown);
+}
+
+/// To another monitor the one that is up may be healthy, and this one not: they would take turns.
+#[test]
+fn a_disputed_backend_is_held_also_where_all_that_are_up_have_failed() {
+    let mut bench = settled_bench();
+    dispute(&mut bench);
+    bench.refuses(1, true);
+    bench.check_held(0, &disputed(), None);
+}
+
 #[test]
 fn one_backend_of_a_tag_without_service_goes_up_at_once() {
     let mut bench = Bench::new(3);

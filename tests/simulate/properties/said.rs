@@ -1,0 +1,53 @@
+//! The lines of a monitor's log that say that something is amiss, and those that say that it is over.
+
+/// What a line holds that says that something is amiss, again or for more backends too, and what the line
+/// holds that says that it is over.
+pub const BEGINS_AND_ENDS: [(&str, &[&str]); 13] = [
+    ("is up: users cannot log in", &["is up again"]),
+    (
+        "so users would have nowhere to go",
+        &["stays up any more because no other one is up and passes"],
+    ),
+    (
+        "no backend is taken down for that, and ",
+        &["the fault of several backends is over"],
+    ),
+    (
+        " failed for longer than delayed_down_delay",
+        &["is kept up any more by delayed_down_limit"],
+    ),
+    (
+        "repair one, or allow more",
+        &["is kept up any more by --max-down"],
+    ),
+    (
+        ", this monitor did not take ",
+        &["stays down any more because others took it down"],
+    ),
+    (
+        "to keep a backend down: ",
+        &["waits any more because an administrator"],
+    ),
+    // Another socket may be used before the director behind the one before answers.
+    (
+        "failover is off",
+        &["failover is on again", "is no longer used"],
+    ),
+    (
+        "the ring has not been synced",
+        &["the ring is synced again"],
+    ),
+    (
+        "the disk of the state file does not answer",
+        &["the disk of the state file answers again"],
+    ),
+    ("no space left", &["the state file can be written again"]),
+    (
+        "cannot be checked from this machine",
+        &["can be checked again from this machine"],
+    ),
+    (
+        "backends are not checked",
+        &["all backends are checked again"],
+    ),
+];

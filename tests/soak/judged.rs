@@ -1,0 +1,259 @@
+//! The judge is put to the test: a recording in which all is well, and one for each property in which it is
+//! broken.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::history::History;
+use super::judge::{self, patience};
+use super::plan::{BACKENDS, DIRECTORS, MONITORS};
+use super::terms::{self, Terms};
+use crate::lab::place::Place;
+
+const END: u64 = 400_000;
+const LIST_EACH: u64 = 500;
+
+/// A recording as it is made up: calm, but for what a test changes.
+struct Recording {
+    place: Place,
+    acts: String,
+    /// A list's states at a time, for all directors.
+    states: Box<dyn Fn(u64) -> String>,
+    users: u64,
+    lines: [String; MONITORS],
+    /// Process number, descriptors, threads and kilobytes at a time, for all monitors.
+    process: Box<dyn Fn(u64) -> (u64, u64, u64, u64)>,
+    status: String,
+    dovecot: String,
+}
+
+fn healthy() -> String {
+    let backends = ["up/healthy/done/-"; BACKENDS].join("\t");
+    format!("77\t\t{backends}")
+}
+
+fn all_up(_: u64) -> String {
+    "U".repeat(BACKENDS)
+}
+
+/// Backend 0 is down from the first time up to the second.
+fn first_down(from: u64, to: u64) -> impl Fn(u64) -> String {
+    move |at| match from <= at && at < to {
+        true => "D".to_owned() + &"U".repeat(BACKENDS - 1),
+        false => all_up(at),
+    }
+}
+
+impl Recording {
+    fn new() -> Recording {
+        Recording {
+            place: Place::new(),
+            acts: String::new(),
+            states: Box::new(all_up),
+            users: 0,
+            lines: Default::default(),
+            process: Box::new(|_| (77, 12, 12, 20_000)),
+            status: healthy(),
+            dovecot: String::new(),
+        }
+    }
+
+    fn act(&mut self, word: &str, objects: &str, from: u64, to: u64) {
+        let number = self.acts.len();
+        for (at, moment) in [
+            (from, "starting"),
+            (from, "begun"),
+            (to, "ending"),
+            (to, "ended"),
+        ] {
+            self.acts += &format!("{at}\t{moment}\t{number}\t{word}\t{objects}\n");
+        }
+    }
+
+    fn says(&mut self, monitor: usize, at: u64, line: &str) {
+        self.lines[monitor] += &format!("{at}\tNov 26 07:42:08 LOG {line}\n");
+    }
+
+    /// The properties that are broken.
+    fn broken(&self) -> Vec<&'static str> {
+        let folder: PathBuf = self.place.path("recording");
+        fs::create_dir(&folder).unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+        let healing = END - 100_000;
+        let acts = format!(
+            "{}{healing}\tphase\thealing\n{END}\tphase\tend\n",
+            self.acts
+        );
+        write("acts.tsv", &acts);
+        let addresses: Vec<String> = (0..BACKENDS).map(address).collect();
+        write("backends.tsv", &addresses.join("\n"));
+        for number in 1..=DIRECTORS {
+            let list = |at: u64| {
+                let host = |state: char| match state {
+                    'D' => format!("\tD/{}/7", self.users),
+                    state => format!("\t{state}/3/0"),
+                };
+                let hosts: String = (self.states)(at).chars().map(host).collect();
+                format!("{at}\tring synced{hosts}\n")
+            };
+            let lists: String = (0..=END / LIST_EACH)
+                .map(|step| list(step * LIST_EACH))
+                .collect();
+            write(&format!("lists-{number}.tsv"), &lists);
+        }
+        for monitor in 0..MONITORS {
+            let file = |name: &str| format!("{name}-{}.tsv", monitor + 1);
+            write(&file("log"), &self.lines[monitor]);
+            let process = |at: u64| {
+                let (pid, descriptors, threads, kilobytes) = (self.process)(at);
+                format!("{at}\t{pid}\t{descriptors}\t{threads}\t{kilobytes}\t5\n")
+            };
+            let looks: String = (0..=END / 1000).map(|step| process(step * 1000)).collect();
+            write(&file("process"), &looks);
+            write(&file("status"), &format!("{END}\t{}\n", self.status));
+        }
+        write("dovecot-1.log", &self.dovecot);
+        let history = History::read(&folder).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        let terms = Terms::of(&history);
+        let is_broken = |property: &&judge::Property| (property.judge)(&history, &terms).is_err();
+        let broken = judge::ALL.iter().filter(is_broken);
+        broken.map(|property| property.claim).collect()
+    }
+}
+
+fn address(backend: usize) -> String {
+    format!("127.0.2.{}", backend + 1)
+}
+
+#[test]
+fn a_recording_in_which_all_is_well_breaks_nothing() {
+    let mut recording = Recording::new();
+    assert_eq!(recording.broken(), [""; 0]);
+
+    // A backend dies, is taken down in time, and comes back; an administrator's down lasts its hold.
+    recording.act("backend-dies", "0", 100_000, 200_000);
+    recording.states = Box::new(first_down(110_000, 205_000));
+    let disabled = format!("{} disabled: up -> down (answered in 1.3 ms)", address(0));
+    recording.says(1, 110_000, &disabled);
+    recording.acts += "240000\treply\tHOST-DOWN\t1,0\tOK\n";
+    recording.says(1, 240_000 + judge::HOLD.as_millis() as u64, &enabled(1));
+    recording.act("monitor-is-killed", "0", 250_000, 255_000);
+    recording.acts += "260000\tphase\tcalm\n";
+    assert_eq!(recording.broken(), [""; 0]);
+}
+
+fn enabled(backend: usize) -> String {
+    format!(
+        "{} enabled: down -> up (answered in 1.3 ms)",
+        address(backend)
+    )
+}
+
+#[test]
+fn each_property_is_broken_by_a_recording_that_breaks_it() {
+    let late = 100_000 + terms::reaction() + 1_000;
+    type Bend = Box<dyn Fn(&mut Recording)>;
+    let bent = |bend: fn(&mut Recording)| -> Bend { Box::new(bend) };
+    let cases: Vec<(&str, Bend)> = vec![
+        (
+            "no_monitor_takes_the_last_backend_down",
+            bent(|recording| {
+                recording.states = Box::new(|at| match (90_000..100_000).contains(&at) {
+                    true => "U".to_owned() + &"D".repeat(BACKENDS - 1),
+                    false => all_up(at),
+                });
+                let line = format!("{} disabled: up -> down (answered in 800.0 ms)", address(0));
+                recording.says(0, 100_000, &line);
+            }),
+        ),
+        (
+            "a_healthy_backend_keeps_the_pool_in_service",
+            Box::new(move |recording| {
+                recording.states = Box::new(move |at| match (100_000..late).contains(&at) {
+                    true => "D".repeat(BACKENDS),
+                    false => all_up(at),
+                });
+            }),
+        ),
+        (
+            "a_dead_backend_is_down_in_time",
+            Box::new(move |recording| {
+                recording.act("backend-freezes", "0", 100_000, late + 20_000);
+                recording.states = Box::new(first_down(late, late + 20_000));
+            }),
+        ),
+        (
+            "nobody_is_left_on_a_dead_backend",
+            bent(|recording| {
+                recording.act("backend-dies", "0", 100_000, 200_000);
+                recording.states = Box::new(first_down(105_000, 200_000));
+                recording.users = 2;
+            }),
+        ),
+        (
+            "an_administrators_down_is_not_undone_within_the_hold",
+            bent(|recording| {
+                recording.acts += "100000\treply\tHOST-DOWN\t1,0\tOK\n";
+                recording.says(2, 110_000, &enabled(1));
+            }),
+        ),
+        (
+            "every_list_is_true_at_the_end",
+            bent(|recording| recording.states = Box::new(first_down(END - 2_000, END + 1))),
+        ),
+        (
+            "every_monitor_is_content_at_the_end",
+            bent(|recording| recording.status = healthy().replacen("healthy", "failed", 1)),
+        ),
+        (
+            "no_drain_is_owed_at_the_end",
+            bent(|recording| recording.status = healthy().replacen("done", "owed", 1)),
+        ),
+        (
+            "no_alarm_stands_at_the_end",
+            bent(|recording| recording.status = healthy().replacen("\t\t", "\tcontested\t", 1)),
+        ),
+        (
+            "what_was_said_to_be_amiss_is_said_to_be_over",
+            bent(|recording| recording.says(0, 390_000, "failover is off since a minute")),
+        ),
+        (
+            "no_monitor_ends_by_itself",
+            bent(|recording| {
+                recording.process = Box::new(|at| (77 + at / 200_000, 12, 12, 20_000));
+            }),
+        ),
+        (
+            "no_monitor_reports_a_defect_or_loses_a_line",
+            bent(|recording| {
+                recording.says(0, 5, "3 log lines lost: the log did not take them in time")
+            }),
+        ),
+        (
+            "no_dovecot_panics",
+            bent(|recording| recording.dovecot = "director: Panic: file x".to_owned()),
+        ),
+        (
+            "descriptors_and_threads_are_as_at_the_start",
+            bent(|recording| {
+                recording.process = Box::new(|at| (77, 12 + at / 300_000, 12, 20_000));
+            }),
+        ),
+        (
+            "memory_is_as_at_the_start",
+            bent(|recording| {
+                recording.process = Box::new(|at| (77, 12, 12, 20_000 + at / 30));
+            }),
+        ),
+    ];
+    let claims: Vec<&str> = cases.iter().map(|(claim, _)| *claim).collect();
+    let all: Vec<&str> = judge::ALL.iter().map(|property| property.claim).collect();
+    assert_eq!(claims, all);
+    assert!(patience(1) >= 1000);
+    for (claim, bend) in cases {
+        let mut recording = Recording::new();
+        bend(&mut recording);
+        assert_eq!(recording.broken(), [claim]);
+    }
+}

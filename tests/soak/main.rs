@@ -1,0 +1,191 @@
+//! A soak: a real ring of three directors, each with a monitor, is disturbed at random for some minutes and
+//! recorded; then everything is set in order, and the recording is judged.
+//!
+//! It prints what it does and, at the end, each property with how often it was put to the test. Its exit
+//! code is 0 only if all hold. `SOAK_JUDGE=FOLDER` judges a recording again.
+
+#[path = "../simulate/chance.rs"]
+#[allow(dead_code)]
+mod chance;
+mod clocks;
+mod cuts;
+mod healing;
+mod history;
+mod journal;
+mod judge;
+#[path = "../lab/mod.rs"]
+mod lab;
+mod monitors;
+mod plan;
+mod record;
+#[path = "../simulate/properties/said.rs"]
+mod said;
+mod spans;
+mod table;
+mod terms;
+mod world;
+
+use std::env;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use chance::Chance;
+use history::History;
+use journal::Journal;
+use lab::own_network;
+use lab::passwords;
+use plan::{Act, DIRECTORS};
+use record::Recorder;
+use terms::Terms;
+use world::World;
+
+/// How far the clocks of two machines may be apart, in seconds.
+const MOST_SHIFT: usize = 20;
+
+fn main() -> ExitCode {
+    if let Some(folder) = env::var_os("SOAK_JUDGE") {
+        return judge_folder(Path::new(&folder));
+    }
+    let minutes: f64 = number("MINUTES").unwrap_or(10.0);
+    let seed: u64 = number("SEED").unwrap_or_else(|| u64::from(process::id()));
+    let folder = env::var_os("SOAK_FOLDER").map(PathBuf::from);
+    let folder = folder.expect("SOAK_FOLDER names the folder of the recording");
+    fs::create_dir_all(&folder).expect("the recording's folder can be made");
+    let total = Duration::from_secs_f64(minutes * 60.0);
+    println!(
+        "soak of {minutes} minutes, SEED={seed}, recorded in {}",
+        folder.display()
+    );
+
+    let is_played = Arc::new(AtomicBool::new(false));
+    let (told, recording) = (is_played.clone(), folder.clone());
+    own_network::within(move || {
+        play(&recording, seed, total);
+        told.store(true, Ordering::SeqCst);
+    });
+    assert!(is_played.load(Ordering::SeqCst));
+    passwords::assert_none_in_folder(&folder);
+    judge_folder(&folder)
+}
+
+fn number<T: std::str::FromStr>(name: &str) -> Option<T> {
+    let text = env::var(name).ok().filter(|text| !text.is_empty())?;
+    match text.parse() {
+        Ok(number) => Some(number),
+        Err(_) => panic!("{name}={text}: expected a number"),
+    }
+}
+
+fn judge_folder(folder: &Path) -> ExitCode {
+    let history = match History::read(folder) {
+        Ok(history) => history,
+        Err(error) => {
+            eprintln!(
+                "the recording in {} cannot be read: {error}",
+                folder.display()
+            );
+            return ExitCode::from(2);
+        }
+    };
+    let terms = Terms::of(&history);
+    table::print_acts(&history);
+    match table::print_properties(&history, &terms) {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn play(folder: &Path, seed: u64, total: Duration) {
+    let acts = plan::acts(seed, total);
+    let planned: String = acts
+        .iter()
+        .map(|act| format!("{:?}\t{:?}\t{}\n", act.at, act.lasts, act.what))
+        .collect();
+    fs::write(folder.join("plan.tsv"), planned).expect("the folder takes a file");
+    let mut chance = Chance::new(!seed);
+    let shifts: Vec<i64> = (0..DIRECTORS)
+        .map(|_| chance.below(2 * MOST_SHIFT + 1) as i64 - MOST_SHIFT as i64)
+        .collect();
+    println!(
+        "{} acts; the machines' clocks are {shifts:?} s ahead",
+        acts.len()
+    );
+
+    let journal = Arc::new(Journal::begin(folder));
+    let mut world = World::start(folder, journal.clone(), &shifts);
+    let addresses: Vec<String> = world.backends().iter().map(ToString::to_string).collect();
+    fs::write(folder.join("backends.tsv"), addresses.join("\n")).expect("the folder takes a file");
+    let recorder = record(&world, &journal, folder);
+    healing::wait_until_all_is_well(&world, &journal);
+    journal.note_phase("calm");
+    sleep(Duration::from_millis(terms::CALM));
+    journal.note_phase("acts");
+    perform(&mut world, &acts);
+    println!("{} all is set in order", judge::clock(journal.now()));
+    world.settle();
+    journal.note_phase("healing");
+    healing::wait_until_all_is_well(&world, &journal);
+    println!("{} all is well again", judge::clock(journal.now()));
+    sleep(Duration::from_millis(terms::CALM + 2_000));
+    journal.note_phase("end");
+    recorder.finish();
+    for (number, dovecot) in world.dovecots().enumerate() {
+        let log = folder.join(format!("dovecot-{}.log", number + 1));
+        fs::copy(dovecot.join("log"), log).expect("the folder takes a file");
+    }
+}
+
+fn record(world: &World, journal: &Arc<Journal>, folder: &Path) -> Recorder {
+    let mut recorder = Recorder::new(journal.clone(), folder);
+    let backends: Vec<IpAddr> = world.backends().into_iter().map(IpAddr::V4).collect();
+    for (number, socket) in world.sockets().into_iter().enumerate() {
+        recorder.watch_director(number, socket, backends.clone());
+    }
+    for (number, monitor) in world.monitors.iter().enumerate() {
+        recorder.watch_log(number, monitor.log.clone());
+        recorder.watch_process(number, monitor.lock.clone(), monitor.status.clone());
+    }
+    recorder
+}
+
+/// Each act at its time, or as soon as those before have been done.
+fn perform(world: &mut World, acts: &[Act]) {
+    enum Turn {
+        Begin,
+        End,
+    }
+    let mut turns = Vec::new();
+    for (number, act) in acts.iter().enumerate() {
+        turns.push((act.at, number, Turn::Begin));
+        if !act.lasts.is_zero() {
+            turns.push((act.at + act.lasts, number, Turn::End));
+        }
+    }
+    turns.sort_by_key(|(at, ..)| *at);
+    let began = Instant::now();
+    for (at, number, turn) in turns {
+        sleep((began + at).saturating_duration_since(Instant::now()));
+        let act = acts[number];
+        match turn {
+            Turn::Begin => {
+                println!(
+                    "{:>7.1} s  {} ({:.1} s)",
+                    at.as_secs_f64(),
+                    act.what,
+                    act.lasts.as_secs_f64()
+                );
+                world.begin(number, act.what, act.lasts);
+            }
+            Turn::End => {
+                println!("{:>7.1} s  over: {}", at.as_secs_f64(), act.what);
+                world.end(number, act.what);
+            }
+        }
+    }
+}

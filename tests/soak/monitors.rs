@@ -1,0 +1,227 @@
+//! The monitors: daemons, each with a user, a clock, a small disk and files of its own.
+//!
+//! A user of its own, with root's right to open files, so that the firewall can tell it from others. In
+//! the background, so that its log can be rotated.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::Pid;
+
+use super::plan::Settings;
+use crate::lab::command;
+use crate::lab::monitor::binary;
+use crate::lab::own_network;
+use crate::lab::passwords::{assert_none_in_process, marked};
+use crate::lab::patience::wait_until;
+use crate::lab::ring::{IMAP, PASSWORD, POP3, PROBE_USER};
+use crate::lab::warden::Warden;
+
+const FIRST_USER: u32 = 2001;
+const START_LIMIT: Duration = Duration::from_secs(60);
+const END_LIMIT: Duration = Duration::from_secs(20);
+/// The state file and the status file have room in it, a few times over.
+const DISK_SIZE: &str = "512k";
+
+pub struct Monitor {
+    pub user: u32,
+    pub log: PathBuf,
+    pub status: PathBuf,
+    pub lock: PathBuf,
+    config: PathBuf,
+    accounts: PathBuf,
+    record: PathBuf,
+    socket: PathBuf,
+    disk: PathBuf,
+    environment: Vec<(&'static str, String)>,
+    rotations: usize,
+    // Last: it must not outlive what it watches over.
+    _warden: Warden,
+}
+
+/// Where a monitor's files are, and what it talks to.
+pub struct Surroundings<'a> {
+    /// What is deleted at the end.
+    pub place: &'a Path,
+    pub recording: &'a Path,
+    pub socket: PathBuf,
+    pub backends: &'a [Ipv4Addr],
+    pub environment: Vec<(&'static str, String)>,
+}
+
+impl Monitor {
+    /// Counted from 0. It does not run yet.
+    pub fn prepare(number: usize, surroundings: Surroundings) -> Monitor {
+        let Surroundings {
+            place,
+            recording,
+            socket,
+            backends,
+            environment,
+        } = surroundings;
+        let ours = |suffix: &str| place.join(format!("monitor{}.{suffix}", number + 1));
+        let recorded = |suffix: &str| recording.join(format!("monitor{}.{suffix}", number + 1));
+        let disk = ours("disk");
+        fs::create_dir(&disk).expect("the place takes a folder");
+        own_network::run(&format!(
+            "mount -t tmpfs -o size={DISK_SIZE} soak {}",
+            disk.display()
+        ));
+        let lock = ours("pid");
+        let monitor = Monitor {
+            user: FIRST_USER + number as u32,
+            log: recorded("log"),
+            status: disk.join("status.json"),
+            config: ours("config.yml"),
+            accounts: ours("accounts.yml"),
+            record: recorded("record"),
+            socket,
+            disk,
+            environment,
+            rotations: 0,
+            _warden: Warden::over_pid_file(&lock, &binary()),
+            lock,
+        };
+        let account = |address: &Ipv4Addr| {
+            let password = marked(PASSWORD);
+            format!("{address}:\n  username: {PROBE_USER}\n  password: {password}\n")
+        };
+        let accounts: String = backends.iter().map(account).collect();
+        fs::write(&monitor.accounts, accounts).unwrap();
+        fs::set_permissions(&monitor.accounts, fs::Permissions::from_mode(0o600)).unwrap();
+        monitor
+    }
+
+    /// What the next reload reads.
+    fn configure(&self, settings: Settings) {
+        let pace = match settings {
+            Settings::Quicker => "interval: 1\ntimeout: 2\nretries: 0\n",
+            Settings::Bad => "interval: 2\ntimeout: never\nretries: 1\n",
+            Settings::RiseAndFall => "interval: 2\ntimeout: 3\nretries: 1\nrise: 2\nfall: 2\n",
+            Settings::Usual | Settings::Pop3Too => "interval: 2\ntimeout: 3\nretries: 1\n",
+        };
+        let pop3 = match settings {
+            Settings::Pop3Too => "poll_pop3: True\n",
+            _ => "",
+        };
+        let text = format!(
+            "director_admin_socket: {}\nimap_port: {IMAP}\npop3_port: {POP3}\nretry_delay: 0.3\n\
+             restore: any\nhold: {}\n{pace}{pop3}",
+            self.socket.display(),
+            super::judge::HOLD.as_secs(),
+        );
+        fs::write(&self.config, text).unwrap();
+    }
+
+    /// Returns when it is in the background. With the usual settings: nobody starts it with a bad file.
+    pub fn start(&self) {
+        self.configure(Settings::Usual);
+        let mut command = Command::new("setpriv");
+        command
+            .arg(format!("--reuid={}", self.user))
+            .args(["--inh-caps=+dac_override", "--ambient-caps=+dac_override"])
+            .arg("env")
+            .args(
+                self.environment
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}")),
+            )
+            .arg(binary())
+            .arg("--config")
+            .arg(&self.config)
+            .arg("--accounts")
+            .arg(&self.accounts)
+            .arg("-d")
+            .arg("-l")
+            .arg(&self.log)
+            .arg("-k")
+            .arg(&self.lock)
+            .arg("--state-file")
+            .arg(self.disk.join("state.yml"))
+            .arg("--status-file")
+            .arg(&self.status)
+            .arg("--record")
+            .arg(&self.record);
+        let folder = self.log.parent().expect("a folder").to_path_buf();
+        command::run(&mut command, &folder, START_LIMIT).success();
+        wait_until("the monitor's PID file", START_LIMIT, || {
+            self.pid().is_some()
+        });
+    }
+
+    /// Of the process that runs.
+    pub fn pid(&self) -> Option<Pid> {
+        running_pid(&self.lock)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.pid().expect("the monitor runs");
+        kill(pid, signal).expect("it takes the signal");
+    }
+
+    /// Sends the signal and waits until the process has ended.
+    pub fn end_by(&self, signal: Signal) {
+        if let Some(pid) = self.pid() {
+            assert_none_in_process(pid.as_raw() as u32);
+            let _ = kill(pid, signal);
+            wait_until("the monitor's end", END_LIMIT, || !runs(pid));
+        }
+    }
+
+    pub fn reload(&self, settings: Settings) {
+        self.configure(settings);
+        self.signal(Signal::SIGHUP);
+    }
+
+    /// As logrotate does it.
+    pub fn rotate(&mut self) {
+        self.rotations += 1;
+        let old = format!("{}.{}", self.log.display(), self.rotations);
+        fs::rename(&self.log, old).expect("there is a log");
+        self.signal(Signal::SIGHUP);
+    }
+
+    /// Writes into its disk until there is no room.
+    pub fn fill_disk(&self) {
+        use std::io::Write;
+        let mut file = fs::File::create(self.disk.join("filler")).unwrap();
+        for size in [4096, 1] {
+            while file.write_all(&vec![b'x'; size]).is_ok() {}
+        }
+    }
+
+    pub fn empty_disk(&self) {
+        fs::remove_file(self.disk.join("filler")).expect("it was filled");
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        if let Some(pid) = self.pid() {
+            let _ = kill(pid, Signal::SIGKILL);
+            let _ = kill(pid, Signal::SIGCONT);
+        }
+        let _ = Command::new("umount").arg("-l").arg(&self.disk).status();
+    }
+}
+
+/// The number in a PID file, if such a process runs.
+pub fn running_pid(lock: &Path) -> Option<Pid> {
+    let pid = fs::read_to_string(lock).ok()?.trim().parse().ok()?;
+    let pid = Pid::from_raw(pid);
+    runs(pid).then_some(pid)
+}
+
+/// A zombie does not run: whoever is first among the processes here may take its time.
+fn runs(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.chars().next());
+    matches!(state, Some(state) if !"ZX".contains(state))
+}
