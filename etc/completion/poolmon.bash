@@ -11,7 +11,7 @@ _poolmon_word() {
         return
     fi
     if [[ $current == -* ]]; then
-        words=$("$program" "$word" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+')
+        words=$("$program" "$word" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | awk '!seen[$0]++')
     else
         words=$(grep -oE '"address":"[^"]*"' /run/poolmon/status.json 2>/dev/null | cut -d '"' -f 4 | sort -u)
     fi

@@ -170,7 +170,7 @@ fn the_word_counts_only_first_and_only_for_poolmon() {
     let mut help = Command::new(binary());
     let said = command::run(help.args(["--help", "status"]), place.folder(), SOON).success();
     assert!(
-        said.contains("\n    status      the backends in a table"),
+        said.contains("\n  status   a table of all backends"),
         "{said}"
     );
     assert!(said.starts_with("Usage: poolmon [options]"), "{said}");

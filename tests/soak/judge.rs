@@ -371,11 +371,12 @@ fn descriptors_and_threads_are_as_at_the_start(history: &History, _: &Terms) -> 
     Ok(MONITORS)
 }
 
-/// A quarter more and 4 MB are allowed: the allocator keeps what busy minutes took.
+/// A quarter more and 10 MB are allowed: the allocator keeps what busy minutes and reloads took. 300 reloads beside
+/// TLS checks took 20.4 MB to 27.3 MB with the first 20, and to 27.8 MB with all.
 fn memory_is_as_at_the_start(history: &History, _: &Terms) -> Judgement {
     for monitor in [LASTING].into_iter().chain(0..LASTING) {
         let (first, last) = terms::usage(history, monitor)?;
-        let most = first.kilobytes + first.kilobytes / 4 + 4 * 1024;
+        let most = first.kilobytes + first.kilobytes / 4 + 10 * 1024;
         if last.kilobytes > most {
             return Err(format!(
                 "monitor {}: {} kB at the start, {} kB at the end",

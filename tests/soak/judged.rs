@@ -243,7 +243,7 @@ fn each_property_is_broken_by_a_recording_that_breaks_it() {
         (
             "memory_is_as_at_the_start",
             bent(|recording| {
-                recording.process = Box::new(|at| (77, 12, 12, 20_000 + at / 30));
+                recording.process = Box::new(|at| (77, 12, 12, 20_000 + at / 10));
             }),
         ),
     ];

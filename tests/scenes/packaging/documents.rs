@@ -419,7 +419,7 @@ fn bash_completes_the_word_explain_and_its_options() {
     for (words, expected) in [
         (&["ex"][..], "explain|"),
         (&["explain", "--j"], "--json|"),
-        (&["explain", "--"], "--json|--status-file|--help|"),
+        (&["explain", "--"], "--at|--json|--status-file|--help|"),
         // No word is one behind an option.
         (&["-f", "ex"], "|"),
     ] {
