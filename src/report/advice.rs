@@ -1,5 +1,6 @@
-//! What a person can do: about an action that a rule holds back (`of_hold`, which the status file tells), and
-//! about a backend (`steps`, which `explain` tells). The one place where both find the words and the commands.
+//! What a person can do: about an action that a rule holds back (`of_hold`, which the status file has), and about
+//! a backend (`steps`, which `explain` and the page show). Both find the words and the commands here and nowhere
+//! else.
 
 mod of_hold;
 mod steps;

@@ -17,12 +17,12 @@ use std::collections::BTreeMap;
 use self::html::Html;
 use self::plot::{Axes, Grain};
 use self::standing::{Standing, Tone};
-use self::words::{rough_span, share, span, Clock};
+use self::words::{rough, share, Clock};
 use crate::report::document::{
     Action, Backend, Change, Document, Event, PoolKind, Restore, Ring, State, Tag, Time, Verdict,
 };
 use crate::report::freshness::bearable_age;
-use crate::report::words::counted;
+use crate::report::words::{counted, lasting, took};
 
 pub use self::words::Wall;
 
@@ -40,6 +40,9 @@ const ROOM: usize = 140_000;
 
 /// At least so much is for details, whatever the size.
 const LEAST_ROOM: usize = 15_000;
+
+/// The worst so many backends have what a person can do about them, to keep the page small.
+const MOST_WITH_STEPS: usize = 40;
 
 /// So many cells and rows are shown of the backends that are well; the others are counted.
 const MOST_WELL: usize = 1000;
@@ -78,11 +81,11 @@ struct Scene<'a> {
 impl Scene<'_> {
     /// How long ago that was when the document was written.
     fn rough_age(&self, since: Time) -> String {
-        rough_span(self.document.poolmon.written - since)
+        rough(self.document.poolmon.written - since)
     }
 
     fn age(&self, since: Time) -> String {
-        span(self.document.poolmon.written - since)
+        lasting(self.document.poolmon.written - since)
     }
 }
 
@@ -193,9 +196,9 @@ fn header(html: &mut Html, scene: &Scene<'_>, options: &Options<'_>) {
     html.markup("</time> ").text(scene.clock.today.zone());
     html.markup(", <span id=age data-written=").text(written);
     html.markup(" data-limit=").text(limit).markup(">");
-    html.text(span(options.now - written))
+    html.text(lasting(options.now - written))
         .markup(" ago</span>. Checked every ");
-    html.text(span(monitor.interval))
+    html.text(lasting(monitor.interval))
         .markup(" by poolmon ")
         .short(&monitor.version);
     html.markup(", running since ")
@@ -554,11 +557,14 @@ fn table(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)], 
     let shown = &backends[..backends.len().min(number_shown(backends))];
     let mut rows = Vec::with_capacity(shown.len());
     let mut used = 0;
-    for (standing, backend) in shown {
+    for (place, (standing, backend)) in shown.iter().enumerate() {
         let (mut row, mut reasons) = (Html::new(), Html::new());
         self::rows::row(&mut row, scene, backend, *standing);
         if !self::rows::is_plain(scene, backend, *standing) {
             self::rows::reasons(&mut reasons, scene, backend);
+            if place < MOST_WITH_STEPS {
+                self::rows::to_do(&mut reasons, scene, backend);
+            }
         }
         used += row.len() + reasons.len();
         rows.push((row, reasons, backend));
@@ -586,7 +592,7 @@ fn table(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)], 
     html.markup("</table>\n");
     if without_details > 0 {
         html.markup("<p class=dim>").text(without_details);
-        html.markup(" backends have no details here, to keep the page small: poolmon explain ADDRESS shows them.</p>");
+        html.markup(" backends have no details here, to keep the page small: poolmon explain ADDRESS shows them, and what to do.</p>");
     }
     if shown.len() < backends.len() {
         html.markup("<p class=dim>")
@@ -653,8 +659,8 @@ fn commands(html: &mut Html, scene: &Scene<'_>) {
             Some(answer) => html.text(answer),
             None => html.markup("under way"),
         };
-        if let Some(took) = command.took {
-            html.markup(" after ").text(words::latency(took));
+        if let Some(span) = command.took {
+            html.markup(" after ").text(took(span));
         }
         html.markup("\n");
     }

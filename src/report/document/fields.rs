@@ -129,7 +129,7 @@ pub(crate) const FIELDS: &[Field] = &[
     field("backends[].services[].certificate.read", EXPLAIN, SHOWN, SHOWN, SCRAPED, EXPLAIN),
     field("backends[].services[].failure.at", No("the last pass is shown"), SHOWN, SHOWN, COUNTED, EXPLAIN),
     field("backends[].services[].failure.failure.blame", SHOWN, SHOWN, SHOWN, COUNTED, SHOWN),
-    field("backends[].services[].failure.failure.fault", CAUSE, SHOWN, CAUSE, COUNTED, CAUSE),
+    field("backends[].services[].failure.failure.fault", CAUSE, SHOWN, SHOWN, COUNTED, CAUSE),
     field("backends[].services[].failure.failure.stage", CAUSE, SHOWN, CAUSE, COUNTED, CAUSE),
     field("backends[].services[].failure.failure.text", CAUSE, SHOWN, CAUSE, TEXT, CAUSE),
     field("backends[].services[].failure.latency", EXPLAIN, SHOWN, SHOWN, COUNTED, EXPLAIN),

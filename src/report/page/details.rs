@@ -3,10 +3,9 @@
 use super::html::Html;
 use super::plot;
 use super::rows;
-use super::words::latency;
 use super::Scene;
 use crate::report::document::{Backend, By, Change, CheckResult, Service, State};
-use crate::report::words::counted;
+use crate::report::words::{counted, took};
 
 /// Of a dialogue, the last so many lines.
 const MOST_LINES: usize = 12;
@@ -89,11 +88,11 @@ fn service(html: &mut Html, scene: &Scene<'_>, service: &Service) {
         html.markup(", last pass ").text(scene.clock.at(at));
     }
     if let Some(now) = service.latency {
-        html.markup("; ").text(latency(now));
+        html.markup("; ").text(took(now));
     }
     if let Some((median, worst)) = service.median.zip(service.worst) {
-        html.markup(", median ").text(latency(median));
-        html.markup(", worst ").text(latency(worst));
+        html.markup(", median ").text(took(median));
+        html.markup(", worst ").text(took(worst));
     }
     html.markup("; ").text(service.passes).markup(" passed, ");
     html.text(service.failures).markup(" failed");
@@ -127,10 +126,10 @@ fn dialogue(html: &mut Html, scene: &Scene<'_>, service: &Service) {
     };
     html.markup("<p>Last failure of ").text(&service.service);
     html.markup(" at ").text(scene.clock.at(dialogue.at));
-    html.markup(", after ").text(latency(dialogue.latency));
+    html.markup(", after ").text(took(dialogue.latency));
     for stage in &dialogue.stages {
         html.markup(", ").text(&stage.stage);
-        html.markup(" ").text(latency(stage.took));
+        html.markup(" ").text(took(stage.took));
     }
     if dialogue.lines.is_empty() {
         html.markup("; nothing was said.");

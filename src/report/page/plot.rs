@@ -4,9 +4,9 @@
 use std::fmt::Write;
 
 use super::html::Html;
-use super::words::{latency, Clock};
+use super::words::Clock;
 use crate::report::document::{Backend, Change, Day, Document, Slot, State, Time, Verdict};
-use crate::report::words::counted;
+use crate::report::words::{counted, lasting, took};
 
 const DAY: f64 = 86_400.0;
 
@@ -461,13 +461,13 @@ fn description(axes: &Axes, backend: &Backend) -> String {
         0 => "none passed".to_string(),
         _ => format!(
             "mean latency {}, worst {}",
-            latency(total / passes as f64 / 1e6),
-            latency(f64::from(worst) / 1e6)
+            took(total / passes as f64 / 1e6),
+            took(f64::from(worst) / 1e6)
         ),
     };
     let lasts = |spans: Vec<(Time, Time)>| {
         let all: f64 = spans.iter().map(|(from, to)| to - from).sum();
-        super::words::span(all)
+        lasting(all)
     };
     format!(
         "Last 24 hours: {}, {failures} of them failed; {latencies}; in doubt for {}, failed for {}, down \

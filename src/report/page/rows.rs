@@ -4,13 +4,14 @@
 use super::html::Html;
 use super::plot;
 use super::standing::{self, Standing};
-use super::words::{latency, rough_span};
+use super::words::rough;
 use super::Scene;
+use crate::report::advice::{steps, Trial};
 use crate::report::document::{
     Action, Backend, Blame, CheckResult, Drain, RuleAnswer, Service, State, Verdict,
 };
 use crate::report::judgement::SOON;
-use crate::report::words::counted;
+use crate::report::words::{counted, took};
 
 /// One backend's row, with its reasons.
 pub(super) fn row(html: &mut Html, scene: &Scene<'_>, backend: &Backend, standing: Standing) {
@@ -74,12 +75,12 @@ fn latencies(html: &mut Html, backend: &Backend) {
     let service = failing(backend).or(slowest);
     html.markup("<td>");
     match service.and_then(|service| service.latency) {
-        Some(now) => html.text(latency(now)),
+        Some(now) => html.text(took(now)),
         None => html.markup("-"),
     };
     if let Some((median, worst)) = service.and_then(|service| service.median.zip(service.worst)) {
-        html.markup("<small>").text(latency(median));
-        html.markup(" / ").text(latency(worst)).markup("</small>");
+        html.markup("<small>").text(took(median));
+        html.markup(" / ").text(took(worst)).markup("</small>");
     }
 }
 
@@ -175,8 +176,17 @@ fn held(html: &mut Html, scene: &Scene<'_>, rule: &RuleAnswer) {
         Some(until) => html.markup(", until ").text(scene.clock.at(until)),
         None => html.markup(", until that changes"),
     };
-    if let Some(advice) = &rule.advice {
-        html.markup("; <em>").text(advice).markup("</em>");
+}
+
+/// What `poolmon explain` says that a person can do.
+pub(super) fn to_do(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
+    for step in steps(scene.document, backend, Trial::PoolmonCheck) {
+        line(html, "To do");
+        html.markup("<em>").text(&step.purpose);
+        if let Some(command) = &step.command {
+            html.markup(": ").text(command);
+        }
+        html.markup("</em>");
     }
 }
 
@@ -211,11 +221,8 @@ fn certificates(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
             line(html, "Certificate");
             html.text(&service.service);
             match left > 0.0 {
-                true => html.markup(" ends in ").text(rough_span(left)),
-                false => html
-                    .markup(" ended ")
-                    .text(rough_span(-left))
-                    .markup(" ago"),
+                true => html.markup(" ends in ").text(rough(left)),
+                false => html.markup(" ended ").text(rough(-left)).markup(" ago"),
             };
             html.markup(", ").text(scene.clock.at(ends));
         }

@@ -117,13 +117,16 @@ fn each_trouble_is_told_with_its_cause_and_what_comes_next() {
         "Next: 192.0.2.8 is tried again at 00:40:00",
         "imap:143 connect: connection refused; last pass 00:33:40",
         "imap:143 greeting: timed out",
-        "Held back taking it down, by rule ring: the ring is not synced, until that changes; see doveadm \
-         director ring status",
+        "Held back taking it down, by rule ring: the ring is not synced, until that changes",
+        "To do see doveadm director ring status",
+        // A password that is refused, and users who are still on a backend that is down.
+        "To do on the backend, try the user of the checks; if the password is refused there, correct it in \
+         the file that this monitor reads: doveadm auth test USER",
         "imap:143 is tried again at 00:40:00: 3 tries failed, 2 left; a down would move 564 users",
         "36 users still to be moved to other backends",
         "imap:143 login: user name or password refused \"NO [AUTHENTICATIONFAILED]\" (may be this \
          monitor's own account, certificate or address)",
-        "NOT synced for 1 min 15 s, director 1 of 3, list 0.4 s old",
+        "NOT synced for 1 min 15 s, director 1 of 3, list 0 s old",
         "50 % of the capacity: 2 of 4 up, 1 healthy, 1290 users. Only 1 backend can take the users of another.",
         "192.0.2.7 00:34:13 down by us: imap:143 connect: connection refused",
         "00:34:13 down: HOST-DOWN 192.0.2.7, ok after 1.2 ms",
@@ -202,6 +205,10 @@ fn each_of_250_has_its_row_and_the_worst_have_details() {
     let details = page.matches("24 hours, services, changes").count();
     assert!(details >= 5, "{details}");
     assert!(page.contains("backends have no details here"));
+    let rows = page.split("<th scope=row>").skip(1);
+    let with_steps: Vec<bool> = rows.map(|row| row.contains("<b>To do</b>")).collect();
+    assert!(with_steps[..MOST_WITH_STEPS].iter().all(|has| *has));
+    assert!(!with_steps[MOST_WITH_STEPS..].contains(&true));
     let without = format!("{} backends have no details here", 250 - details);
     assert!(text(&page).contains(&without), "{details}");
 }

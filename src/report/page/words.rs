@@ -1,6 +1,7 @@
-//! Spans, latencies and points in time as words.
+//! Points in time, rough spans and shares as words. Spans and latencies are in the words of all reports.
 
 use crate::report::document::{Span, Time};
+use crate::report::words::lasting;
 
 /// A point in time as the clock on the wall shows it where the monitor runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,43 +60,13 @@ impl Clock<'_> {
     }
 }
 
-/// `47 s`, `5 min 47 s`, `3 h 12 min`, `12 d 4 h`.
-pub(super) fn span(span: Span) -> String {
-    let seconds = span.clamp(0.0, 1e12);
-    if seconds < 10.0 && seconds.fract() >= 0.05 {
-        return format!("{seconds:.1} s");
-    }
-    let whole = seconds as u64;
-    let (large, small) = match whole {
-        0..=59 => return format!("{whole} s"),
-        60..=3599 => ((whole / 60, "min"), (whole % 60, "s")),
-        3600..=86_399 => ((whole / 3600, "h"), (whole / 60 % 60, "min")),
-        _ => ((whole / 86_400, "d"), (whole / 3600 % 24, "h")),
-    };
-    match small.0 {
-        0 => format!("{} {}", large.0, large.1),
-        _ => format!("{} {} {} {}", large.0, large.1, small.0, small.1),
-    }
-}
-
 /// Only its largest unit: `5 min`.
-pub(super) fn rough_span(time: Span) -> String {
-    let all = span(time);
+pub(super) fn rough(span: Span) -> String {
+    let all = lasting(span);
     let mut words = all.split(' ');
     match (words.next(), words.next()) {
         (Some(number), Some(unit)) => format!("{number} {unit}"),
         _ => all,
-    }
-}
-
-/// Three digits at most: `0.4 ms`, `2.1 ms`, `31 ms`, `5.0 s`.
-pub(super) fn latency(span: Span) -> String {
-    let millis = span.max(0.0) * 1000.0;
-    match millis {
-        _ if millis < 9.95 => format!("{millis:.1} ms"),
-        _ if millis < 999.5 => format!("{millis:.0} ms"),
-        _ if millis < 9_950.0 => format!("{:.1} s", millis / 1000.0),
-        _ => format!("{:.0} s", millis / 1000.0),
     }
 }
 
@@ -112,51 +83,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_have_two_units_at_most() {
-        let shown: Vec<String> = [
-            0.0,
-            0.4,
-            9.0,
-            47.9,
-            60.0,
-            347.0,
-            3600.0,
-            11_520.0,
-            1_051_200.0,
-        ]
-        .iter()
-        .map(|seconds| span(*seconds))
-        .collect();
-        assert_eq!(
-            shown,
-            [
-                "0 s",
-                "0.4 s",
-                "9 s",
-                "47 s",
-                "1 min",
-                "5 min 47 s",
-                "1 h",
-                "3 h 12 min",
-                "12 d 4 h"
-            ]
-        );
-        assert_eq!(span(-5.0), "0 s");
-        assert_eq!(span(f64::NAN), "0 s");
-        assert_eq!(rough_span(347.0), "5 min");
-        assert_eq!(rough_span(0.4), "0.4 s");
-    }
-
-    #[test]
-    fn latencies_have_three_digits_at_most() {
-        let shown: Vec<String> = [0.0004, 0.0021, 0.00996, 0.031, 0.9996, 5.0, 29.5]
-            .iter()
-            .map(|seconds| latency(*seconds))
-            .collect();
-        assert_eq!(
-            shown,
-            ["0.4 ms", "2.1 ms", "10 ms", "31 ms", "1.0 s", "5.0 s", "30 s"]
-        );
+    fn a_rough_span_has_one_unit() {
+        for (span, expected) in [
+            (0.4, "0 s"),
+            (47.9, "47 s"),
+            (347.0, "5 min"),
+            (11_520.0, "3 h"),
+            (1_051_200.0, "12 d"),
+            (f64::NAN, "0 s"),
+        ] {
+            assert_eq!(rough(span), expected, "{span}");
+        }
     }
 
     #[test]
