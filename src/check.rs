@@ -187,7 +187,7 @@ fn steps(settings: &Settings, service: &Service) -> String {
     said.join(", ")
 }
 
-/// How the port turns to TLS, if it does, and whether the certificate is checked.
+/// Whether and how the port uses STARTTLS, and whether the certificate is checked.
 fn tls(settings: &Settings, port: &Port) -> Option<String> {
     let hides = port.protocol.row().starttls.hides;
     let probing = &settings.probing;

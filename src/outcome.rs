@@ -147,7 +147,7 @@ impl fmt::Display for Failure {
 #[serde(rename_all = "snake_case")]
 pub enum Pass {
     Clean,
-    /// The server takes no password in clear and offers no TLS, or refused one; poolmon counts
+    /// The server takes no password in plain text and offers no TLS, or refused one; poolmon counts
     /// that as healthy.
     PlaintextDisabled,
 }

@@ -196,7 +196,7 @@ impl Prober {
         })
     }
 
-    /// Dialogues turn to TLS only for something worth hiding.
+    /// STARTTLS is used only to hide something.
     fn may_start_tls(&self, target: &Target, protocol: Protocol, work: Work) -> bool {
         self.starttls != StartTls::Never
             && protocol.has_to_hide(target.account.as_deref(), &self.envelope, work)

@@ -16,7 +16,7 @@ impl fmt::Display for Protocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Security {
-    /// Clear text; the dialogue may turn to TLS later (STARTTLS, STLS).
+    /// Plain text; the dialogue may change to TLS later (STARTTLS, STLS).
     Plain,
     /// TLS from the first byte.
     Tls,

@@ -349,7 +349,7 @@ fn unverified(settings: &Settings, account: Option<&Account>, known: &Backends) 
     })
 }
 
-/// A plain port turns to TLS only for something worth hiding: whether this one is ever sent any, with any
+/// STARTTLS is used only to hide something: whether anything worth hiding is ever sent to this port, with any
 /// of the accounts. For LMTP that counts as a delivery.
 pub fn may_start_tls(settings: &Settings, any_account: Option<&Account>, port: &Port) -> bool {
     let probing = &settings.probing;

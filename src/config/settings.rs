@@ -222,8 +222,8 @@ pub enum Auth {
     SaslPlain,
 }
 
-/// When a connection that began in clear turns to TLS for a password or a recipient. Without either
-/// it never does.
+/// When a connection that begins in plain text changes to TLS before a password or a recipient is sent. If
+/// neither is sent, it never does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartTls {
     /// Where the server offers it.

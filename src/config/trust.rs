@@ -118,7 +118,7 @@ impl Certificates {
         }
     }
 
-    /// When a plain port turns to TLS, as far as the settings decide it.
+    /// When STARTTLS is used on a port that begins in plain text, as far as the settings decide it.
     pub fn starttls(&self, port: &Port, chosen: StartTls) -> StartTls {
         match (self.password_needs(port, None), chosen) {
             (PasswordNeeds::Tls, StartTls::Offered) => StartTls::Required,

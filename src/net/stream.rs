@@ -74,7 +74,7 @@ impl DeadlineStream {
         self.write_all(&proxy::header(version, source, target))
     }
 
-    /// Sends what follows without waiting for what went before to be acknowledged. In clear each
+    /// Sends what follows without waiting for what went before to be acknowledged. In plain text each
     /// command waits for a reply, which acknowledges it; under TLS the first one may come right
     /// behind the handshake's last message.
     pub fn send_at_once(&self) -> io::Result<()> {
@@ -158,7 +158,7 @@ impl Timer {
     }
 }
 
-/// A connection in clear or encrypted, under one deadline.
+/// A connection in plain text or with TLS, under one deadline.
 #[derive(Debug)]
 pub enum Stream {
     Plain(DeadlineStream),

@@ -335,7 +335,7 @@ pub struct BadCertificate {
     pub expected: Quote,
     /// Those that it bears, if they could be read: a refused handshake does not show them.
     pub presented: Option<PresentedNames>,
-    /// What the connection began with: in clear, it turned to TLS by STARTTLS.
+    /// What the connection began with: if with plain text, it changed to TLS by STARTTLS.
     pub began: Security,
 }
 

@@ -124,7 +124,7 @@ fn ask_for_tls(mut stream: DeadlineStream, port: &Port, token: &Token) -> Option
         starttls: StartTls::Required,
         // Nobody logs in.
         password_needs: PasswordNeeds::Nothing,
-        // LMTP turns to TLS for a recipient.
+        // LMTP changes to TLS before it sends a recipient.
         work: Work::Deliver,
         token,
         milestone: &|_| {},

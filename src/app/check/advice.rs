@@ -33,7 +33,7 @@ pub(super) fn of(failure: &Failure) -> Advice {
             "whether this port speaks the protocol that is checked there (-p PROTO:PORT, -s for TLS)",
         ),
         Fault::InjectedText => advice(
-            "text came in clear behind the reply to STARTTLS: somebody on the way may tamper with it",
+            "plain text followed the reply to STARTTLS: somebody on the way may have put it there",
             "the server's version, and the network between here and the backend",
         ),
         Fault::Bye(_) | Fault::Unavailable(_) => advice(
@@ -46,7 +46,7 @@ pub(super) fn of(failure: &Failure) -> Advice {
         ),
         Fault::TlsFailed(_) => advice(
             "TLS could not be agreed on",
-            "whether the port speaks TLS from the start (-s) or in clear first (-p)",
+            "whether the port speaks TLS from the start (-s) or begins in plain text (-p)",
         ),
         Fault::System(_) => advice(
             "the connection broke by an error of the system",
@@ -153,7 +153,7 @@ fn of_silence(stage: Stage) -> Advice {
         ),
         Stage::Tls | Stage::Upgrade => advice(
             "the server did not go on with the TLS handshake",
-            "whether the port speaks TLS from the start (-s) or in clear first (-p); the machine's load",
+            "whether the port speaks TLS from the start (-s) or begins in plain text (-p); the machine's load",
         ),
         Stage::Login => advice(
             "the login was not answered: the authentication hangs, or delays its answer",

@@ -295,7 +295,7 @@ impl Server {
                 !is_clear
                     || (settings.password_needs == PasswordNeeds::Nothing
                         && settings.starttls != StartTls::Required),
-                "a password in clear"
+                "a password in plain text"
             );
         }
         for line in &self.notes {
@@ -508,7 +508,7 @@ fn approves(protocol: Protocol, pass: Pass, server: &Server) -> Result<(), Strin
         Protocol::AnyLine => !greeting.lines.is_empty(),
     };
     need(is_greeted, &|| "a greeting".to_owned())?;
-    // A server that takes no password in clear says so in its own ways.
+    // A server that takes no password in plain text says so in its own ways.
     let is_let_in = pass == Pass::Clean;
     for (place, one) in asked.iter().enumerate() {
         match protocol {

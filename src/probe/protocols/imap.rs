@@ -223,9 +223,9 @@ impl Capabilities {
         Capabilities::parse(response_code(text)?)
     }
 
-    /// An encrypted channel can still be one in clear to the server, behind a TLS terminator, so
-    /// LOGINDISABLED counts there too; but there AUTH=PLAIN beside it only means that LOGIN is out
-    /// of use.
+    /// Behind a TLS terminator the server sees plain text although this channel has TLS, so
+    /// LOGINDISABLED counts under TLS, too. If AUTH=PLAIN is offered beside it there, only LOGIN is out of
+    /// use.
     fn take_password(self, auth: Auth, channel: Channel) -> bool {
         let sasl_instead = auth == Auth::SaslPlain
             && channel == Channel::Encrypted

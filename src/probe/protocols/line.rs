@@ -35,7 +35,7 @@ enum Talk {
     Over,
 }
 
-/// What a dialogue is held over: a connection in clear or under TLS, or a test's.
+/// What a dialogue is held over: a connection in plain text or with TLS, or a test's.
 pub trait Duplex: Read + Write {}
 
 impl<S: Read + Write> Duplex for S {}

@@ -63,8 +63,8 @@ pub fn is_address(address: &str) -> bool {
             .any(|byte| byte.is_ascii_control() || matches!(byte, b'<' | b'>'))
 }
 
-/// Turns to TLS where it is offered, but only if addresses are to be sent: nothing else of this
-/// dialogue is worth hiding, and a greeting should not come to depend on a certificate.
+/// Changes to TLS if the server offers it, but only if addresses are to be sent: nothing else in this
+/// dialogue is worth hiding, and a check of the greeting should not depend on a certificate.
 fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
     lines.stage(Stage::Greeting, |lines| {
         read_reply(lines, |_| {})?.success_or(Fault::PolicyRefused)

@@ -161,7 +161,7 @@ fn ask_capabilities(lines: &mut Lines<'_>) -> Result<Capabilities, Fault> {
     }
 }
 
-/// USER, then PASS once USER was answered: a server that takes no password in clear says so to USER.
+/// USER, then PASS once USER was answered: a server that takes no password in plain text says so to USER.
 fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
     if account.master.is_some() {
         return Err(Fault::CredentialsRefused(Quote::new(MASTER_NEEDS_SASL)));
@@ -197,7 +197,7 @@ fn authenticate(
     channel: Channel,
 ) -> Result<Entry, Fault> {
     if !capabilities.sasl_plain {
-        // Dovecot withdraws both where it takes no password in clear.
+        // Dovecot offers neither where it takes no password in plain text.
         return match channel {
             Channel::Clear if !capabilities.user => Ok(Entry::PlaintextDisabled),
             _ => Err(Fault::SaslPlainMissing),

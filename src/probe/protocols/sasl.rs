@@ -27,7 +27,7 @@ pub(super) enum Mechanisms {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consent {
     Given,
-    /// The server takes none in clear, and nothing is wrong with that.
+    /// The server takes no password in plain text, and nothing is wrong with that.
     NotInClear,
 }
 
@@ -47,7 +47,7 @@ impl Mechanisms {
         }
     }
 
-    /// Servers withdraw PLAIN from a channel in clear, or all that they have, to take it under TLS.
+    /// Some servers offer PLAIN, or any mechanism, only with TLS.
     pub(super) fn consent(self, channel: Channel, offers_tls: bool) -> Result<Consent, Fault> {
         match (self, channel) {
             (Mechanisms::WithPlain, _) => Ok(Consent::Given),

@@ -1,5 +1,5 @@
 //! The one table of protocols. A row says all that others ask of a protocol: its name, its ports, whether
-//! it logs in, what it turns to TLS for, its part in a deep probe, its steps in words, and its dialogue.
+//! it logs in, what it uses STARTTLS for, its part in a deep probe, its steps in words, and its dialogue.
 //!
 //! A new protocol is a file with its dialogue and its row, a line in the table below, and transcripts in
 //! `tests/data/dialogues`. What a reply means is not known here.
@@ -81,7 +81,7 @@ pub enum PortAlone {
     SaysNothing,
 }
 
-/// Whether a connection that began in clear turns to TLS, where the settings and the server have it.
+/// Why a connection that begins in plain text changes to TLS (STARTTLS), if settings and server allow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UseOfStartTls {
     pub hides: Hides,
@@ -91,14 +91,14 @@ pub struct UseOfStartTls {
 }
 
 impl UseOfStartTls {
-    /// A connection that began in clear stays so.
+    /// The connection stays in plain text.
     pub const NEVER: UseOfStartTls = UseOfStartTls {
         hides: Hides::Nothing,
         is_checked_by_default: false,
     };
 }
 
-/// What is worth hiding in a dialogue; without it, a connection stays in clear.
+/// What is worth hiding in a dialogue; without it, a connection stays in plain text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hides {
     Nothing,
@@ -175,7 +175,7 @@ impl Protocol {
         all.filter(|protocol| protocol.row().ports.is_some())
     }
 
-    /// Whether a check says anything that is worth hiding, and so may turn to TLS.
+    /// Whether a check says anything that is worth hiding, and so may use STARTTLS.
     pub fn has_to_hide(self, account: Option<&Account>, envelope: &Envelope, work: Work) -> bool {
         match self.row().starttls.hides {
             Hides::Nothing => false,

@@ -132,7 +132,7 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         labels: &["action", "reply"],
         help: "Commands that this monitor sent to the director, by what was answered.",
-        purpose: "Shows a director that refuses or delays what it is told.",
+        purpose: "Shows a director that refuses commands or answers them late.",
         samples: commands,
     },
     Family {
@@ -148,7 +148,7 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["tag"],
         help: "Backends with this tag that the director lists.",
-        purpose: "The whole of which the next ones are parts.",
+        purpose: "The total for the numbers that follow.",
         samples: |document, samples| each_tag(document, samples, |tag| tag.backends as f64),
     },
     Family {

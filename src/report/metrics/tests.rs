@@ -360,7 +360,8 @@ fn a_backend_costs_as_many_series_as_the_manual_says() {
     let of_backend = samples_of(&render(&document)).len() - of_monitor;
     let manual = read("etc/man/poolmon-metrics.5");
     let told = format!(
-        "A backend with an IMAP and an IMAPS port has {of_backend} series, and all the rest has about 100."
+        "A backend with an IMAP and an IMAPS port has {of_backend} series; about 100 more are about \
+         the monitor as a whole."
     );
     assert!(manual.contains(&told), "{told}");
     assert!((90..115).contains(&of_monitor), "{of_monitor}");
