@@ -64,7 +64,7 @@ enum Unfit {
 
 impl fmt::Display for HookError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "script {}: ", self.script.display())?;
+        write!(f, "change script (--on-change) {}: ", self.script.display())?;
         match &self.cause {
             Unfit::Unreadable(cause) => cause.fmt(f),
             Unfit::NotAFile => f.write_str("not a file"),

@@ -58,17 +58,24 @@ impl fmt::Display for LogError {
             LogError::Open { path, cause } => {
                 let cause = Cause { path, cause };
                 let path = Quote::new(path.to_string_lossy().as_bytes());
-                write!(f, "log file {path}: open: {cause}")
+                write!(f, "log file {path} cannot be opened: {cause}")
             }
             LogError::Streams(cause) => write!(
                 f,
                 "standard output and standard error cannot be moved to the log file: {cause}"
             ),
             LogError::Terminal(cause) => {
-                write!(f, "log to standard output and standard error: {cause}")
+                write!(
+                    f,
+                    "standard output and standard error cannot be used for the log: {cause}"
+                )
             }
-            LogError::Thread(cause) => write!(f, "no thread to write the log: {cause}"),
-            LogError::Opened => f.write_str("log: opened already"),
+            LogError::Thread(cause) => {
+                write!(f, "no thread can be started to write the log: {cause}")
+            }
+            LogError::Opened => {
+                f.write_str("the log is open already; this is a defect, please report it")
+            }
         }
     }
 }

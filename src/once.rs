@@ -67,7 +67,7 @@ impl std::fmt::Display for OnceError {
         match self {
             OnceError::Pool(cause) => write!(f, "{cause}; {}", cause.advice),
             OnceError::Thread(cause) => write!(f, "a probe's thread cannot be started: {cause}"),
-            OnceError::Output(cause) => write!(f, "standard output: {cause}"),
+            OnceError::Output(cause) => write!(f, "standard output cannot be written: {cause}"),
         }
     }
 }

@@ -163,7 +163,9 @@ fn obey(called: Program, order: &Order) -> Result<ExitCode, StartError> {
     if let Err(cause) = daemon::core_dump::forbid() {
         complain(
             called,
-            &format!("a core with passwords may be written: {cause}"),
+            &format!(
+                "core dumps cannot be turned off, so a core file may contain passwords: {cause}"
+            ),
         );
     }
     let folder = std::env::current_dir().map_err(StartError::Folder)?;
@@ -253,7 +255,10 @@ impl fmt::Display for StartError {
             StartError::Log(cause) => cause.fmt(f),
             StartError::Lock(cause) => cause.fmt(f),
             StartError::Fork(cause) => cause.fmt(f),
-            StartError::Folder(cause) => write!(f, "working folder: {cause}"),
+            StartError::Folder(cause) => write!(
+                f,
+                "the working folder cannot be found: {cause}; start from a folder that exists"
+            ),
             StartError::Signals(cause) => write!(f, "signals cannot be watched: {cause}"),
             StartError::StateWriter(cause) => write!(
                 f,
@@ -261,7 +266,7 @@ impl fmt::Display for StartError {
             ),
             StartError::Once(cause) => cause.fmt(f),
             StartError::Privileges(cause) => cause.fmt(f),
-            StartError::Output(cause) => write!(f, "standard output: {cause}"),
+            StartError::Output(cause) => write!(f, "standard output cannot be written: {cause}"),
             StartError::Defect => f.write_str("ended by a defect of its own; the log says where"),
         }
     }

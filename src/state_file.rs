@@ -191,6 +191,9 @@ fn left_alone(path: &Path, reason: Untouched) -> StateFileError {
     }
 }
 
+/// What follows for the operator.
+const FORGOTTEN: &str = "which backends this monitor took down before is not known any more";
+
 /// What `StateFile::open` has to tell. The state file starts empty and works all the same.
 #[derive(Debug)]
 pub enum StateFileWarning {
@@ -210,8 +213,15 @@ impl fmt::Display for StateFileWarning {
             StateFileWarning::Damaged { path, kept, cause } => {
                 let path = path.display();
                 match kept {
-                    Ok(kept) => write!(f, "{path}: kept as {}: {cause}", kept.display()),
-                    Err(error) => write!(f, "{path}: {cause}, and not kept: {error}"),
+                    Ok(kept) => write!(
+                        f,
+                        "{path}: damaged: {cause}; kept as {}; {FORGOTTEN}",
+                        kept.display()
+                    ),
+                    Err(error) => write!(
+                        f,
+                        "{path}: damaged: {cause}; it cannot be kept: {error}; {FORGOTTEN}"
+                    ),
                 }
             }
             StateFileWarning::Unusable(error) => error.fmt(f),
@@ -232,10 +242,10 @@ pub enum Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Damage::TooLong => f.write_str("damaged: too long"),
-            Damage::NotUtf8 => f.write_str("damaged: not utf-8"),
-            Damage::CutOff => f.write_str("damaged: cut off"),
-            Damage::Malformed(text) => write!(f, "damaged: {text}"),
+            Damage::TooLong => f.write_str("too long"),
+            Damage::NotUtf8 => f.write_str("not utf-8"),
+            Damage::CutOff => f.write_str("cut off"),
+            Damage::Malformed(text) => text.fmt(f),
         }
     }
 }
@@ -289,25 +299,25 @@ impl fmt::Display for StateFileError {
                 write!(f, "{}: left alone: ", path.display())?;
                 match reason {
                     Untouched::Newer(version) => {
-                        write!(f, "version {version} is of a newer poolmon")
+                        write!(f, "a newer poolmon wrote it (version {version})")
                     }
                     Untouched::NotAFile => f.write_str("not a regular file"),
                     Untouched::Taken => f.write_str(
-                        "another running monitor keeps its memory there, so what this one does is \
-                         forgotten at its end: give each monitor its own --state-file",
+                        "another running monitor uses it, so what this one does is forgotten when it ends: \
+                         give each monitor its own --state-file",
                     ),
-                    Untouched::Unread => f.write_str("it could not be read at the start"),
+                    Untouched::Unread => f.write_str("it could not be read at the start; repair that and restart"),
                 }
             }
             StateFileError::Io { path, step, cause } => {
                 let step = match step {
-                    StateFileStep::Read => "read",
-                    StateFileStep::MakeFolder => "make folder",
-                    StateFileStep::Remove => "remove",
-                    StateFileStep::Create => "create",
-                    StateFileStep::Write => "write",
-                    StateFileStep::Sync => "sync",
-                    StateFileStep::Rename => "rename",
+                    StateFileStep::Read => "it cannot be read",
+                    StateFileStep::MakeFolder => "its folder cannot be made",
+                    StateFileStep::Remove => "it cannot be removed",
+                    StateFileStep::Create => "it cannot be created",
+                    StateFileStep::Write => "it cannot be written",
+                    StateFileStep::Sync => "it cannot be synced to disk",
+                    StateFileStep::Rename => "it cannot be renamed",
                 };
                 let cause = Cause { path, cause };
                 write!(f, "{}: {step}: {cause}", path.display())

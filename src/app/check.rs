@@ -100,7 +100,9 @@ fn check(arguments: Vec<OsString>) -> Result<ExitCode, String> {
     let addresses: Vec<IpAddr> = addresses.collect::<Result<_, _>>().map_err(|c| told(&c))?;
     // Before any password is read.
     if let Err(cause) = daemon::core_dump::forbid() {
-        complain(&format!("a core with passwords may be written: {cause}"));
+        complain(&format!(
+            "core dumps cannot be turned off, so a core file may contain passwords: {cause}"
+        ));
     }
     let loaded = load(*order)?;
     for remark in &loaded.remarks {
@@ -134,8 +136,12 @@ fn show(text: &str) -> Result<ExitCode, String> {
 }
 
 fn put(text: &str) -> io::Result<()> {
-    super::put(text.as_bytes())
-        .map_err(|cause| io::Error::new(cause.kind(), format!("standard output: {cause}")))
+    super::put(text.as_bytes()).map_err(|cause| {
+        io::Error::new(
+            cause.kind(),
+            format!("standard output cannot be written: {cause}"),
+        )
+    })
 }
 
 fn address(operand: &OsString) -> Result<IpAddr, String> {
@@ -149,7 +155,8 @@ fn address(operand: &OsString) -> Result<IpAddr, String> {
 /// Reads the configuration files as the daemon does. It writes none, also with --write-missing-config.
 fn load(mut order: Order) -> Result<Loaded, String> {
     order.choices.write_missing_config = Default::default();
-    let folder = std::env::current_dir().map_err(|cause| format!("working folder: {cause}"))?;
+    let folder = std::env::current_dir()
+        .map_err(|cause| format!("the working folder cannot be found: {cause}"))?;
     let source = Source::find(Program::Poolmon, &order, &folder);
     let loaded = source.and_then(|(mut source, _)| source.load());
     loaded.map_err(|cause| cause.to_string())

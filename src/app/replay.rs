@@ -55,7 +55,7 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
         Ok((text, code)) => match print(text.as_bytes()) {
             Ok(()) => ExitCode::from(code),
             Err(cause) => {
-                complain(&format!("standard output: {cause}"));
+                complain(&format!("standard output cannot be written: {cause}"));
                 ExitCode::from(UNREADABLE)
             }
         },

@@ -248,7 +248,7 @@ fn end(result: io::Result<()>) -> ExitCode {
         Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(cause) => {
             complain(&format!(
-                "standard output: {}",
+                "standard output cannot be written: {}",
                 Quote::new(cause.to_string())
             ));
             ExitCode::from(NOTHING)

@@ -294,7 +294,7 @@ impl Reading {
                 Err(Complaint::new(
                     line,
                     address.to_string(),
-                    "expected once, it is there already",
+                    "expected once, this backend is already above",
                 ))
             }
         }
@@ -347,7 +347,7 @@ impl Reading {
                 return Err(expected("one line of text without NUL"));
             }
             if credential.replace(value).is_some() {
-                return Err(expected("it once"));
+                return Err(expected("once"));
             }
         }
         let missing = |name: &str, why: &str| {
@@ -361,12 +361,12 @@ impl Reading {
                 password: Secret::new(password.as_bytes()),
                 master: master.map(bytes),
             })),
-            (Some(_), None) => return Err(missing("password", ", as it has a username")),
-            (None, Some(_)) => return Err(missing("username", ", as it has a password")),
+            (Some(_), None) => return Err(missing("password", " beside the username")),
+            (None, Some(_)) => return Err(missing("username", " beside the password")),
             (None, None) if master.is_some() => {
-                return Err(missing("username", ", as it has a masteruser"))
+                return Err(missing("username", " beside the masteruser"))
             }
-            (None, None) if no_fields => return Err(missing("username", "")),
+            (None, None) if no_fields => return Err(missing("username", " and a password")),
             (None, None) => None,
         };
         Ok(backend)

@@ -96,7 +96,9 @@ impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.path.display())?;
         match &self.problem {
-            Problem::File(FileProblem::System(error)) => write!(f, " credentials file: {error}"),
+            Problem::File(FileProblem::System(error)) => {
+                write!(f, " the credentials file cannot be read: {error}")
+            }
             Problem::File(problem) => write!(f, " {problem}"),
             Problem::Missing { number, expected } => write!(f, "{number}: expected the {expected}"),
             Problem::BadByte { number, expected } => write!(

@@ -88,7 +88,7 @@ impl Reading {
             None => return Ok(()),
         };
         if self.given.insert(key.name, place).is_some() {
-            self.remark(place, key.name, "given again, the last one counts");
+            self.remark(place, key.name, "given twice, the last one counts");
         }
         match choice.take_key(&mut self.written.choices, key, value) {
             Ok(None) => {}
@@ -132,8 +132,12 @@ impl Reading {
         };
         let expected = match (choices.use_host_flush.value, choices.flush.value) {
             (true, Flush::Drop) | (false, Flush::Move | Flush::None) => return Ok(()),
-            (true, Flush::Move | Flush::None) => "expected drop, as use_host_flush says",
-            (false, Flush::Drop) => "expected move or none, as use_host_flush says; leave that out",
+            (true, Flush::Move | Flush::None) => {
+                "expected drop beside use_host_flush: True; leave one out"
+            }
+            (false, Flush::Drop) => {
+                "expected move or none beside use_host_flush: False; leave that out"
+            }
         };
         Err(self.complaint(flush, "flush", expected))
     }
@@ -155,7 +159,9 @@ impl Reading {
         if let (Some((retries, place)), Some((rapid, _))) =
             (given(&["retries", "retry_delay"]), rapid)
         {
-            let text = format!("expected without {rapid}: retries take the place of rapid rounds");
+            let text = format!(
+                "expected without {rapid}: with retries there are no rapid rounds; leave one out"
+            );
             return Err(self.complaint(place, retries, text));
         }
         let defaults = table::defaults(DefaultsOf::Dovemon);
@@ -164,7 +170,10 @@ impl Reading {
         if let Some((name, place)) = given(&["rapid_rounds", "rapid_fails_needed"]) {
             if rounds > 0 && needed > rounds {
                 let text =
-                    format!("{needed} of {rounds} rapid polls cannot fail: all {rounds} have to");
+                    format!(
+                        "rapid_fails_needed ({needed}) is more than rapid_rounds ({rounds}): a backend has \
+                         failed when all {rounds} rapid polls have"
+                    );
                 self.remark(place, name, &text);
             }
         }

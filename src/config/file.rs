@@ -87,7 +87,7 @@ impl fmt::Display for FileProblem {
             FileProblem::NoFile => f.write_str("expected a regular file"),
             FileProblem::OpenToOthers { mode } => write!(
                 f,
-                "mode {mode:04o} lets group or others in, expected 0600 or less"
+                "mode {mode:04o} lets group or others in, expected 0600 or less (chmod 600)"
             ),
             FileProblem::WrongOwner(stranger) => stranger.fmt(f),
             FileProblem::TooLong { most } => write!(f, "expected at most {most} bytes"),

@@ -61,7 +61,7 @@ pub fn pool(text: &str) -> Option<PoolKind> {
     }
 }
 
-pub const PROXIES: &str = "names of HAProxy's sections listen or backend, parted by commas";
+pub const PROXIES: &str = "names of HAProxy's sections listen or backend, separated by commas";
 
 /// None of them empty, or with a character that no section's name has.
 pub fn proxies(text: &str) -> Option<Vec<String>> {

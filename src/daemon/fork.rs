@@ -38,17 +38,21 @@ pub enum ForkError {
 impl fmt::Display for ForkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ForkError::Threads => f.write_str("background: threads are running already"),
-            ForkError::Prepare(cause) => write!(f, "background: prepare: {cause}"),
+            ForkError::Threads => f.write_str(
+                "cannot go into the background: threads are running already; this is a defect, please report it",
+            ),
+            ForkError::Prepare(cause) => write!(f, "cannot go into the background: {cause}"),
             ForkError::Fork(cause) => {
                 let cause = io::Error::from(*cause);
-                write!(f, "background: fork: {cause}")
+                write!(f, "cannot go into the background: fork: {cause}")
             }
             ForkError::Background(text) => f.write_str(text),
-            ForkError::Ended => f.write_str("background: the process ended while starting"),
+            ForkError::Ended => f.write_str(
+                "the process in the background ended while it was starting; its log may say why",
+            ),
             ForkError::Silent => write!(
                 f,
-                "background: the process has not started within {} s",
+                "the process in the background has not started within {} s; its log may say why",
                 PATIENCE.as_secs()
             ),
         }
@@ -129,7 +133,7 @@ pub fn daemonize() -> Result<Started, ForkError> {
             drop(foreground);
             let started = Started(background);
             if let Err(cause) = settle(&null) {
-                started.tell_failure(&format!("background: {}", cause.desc()));
+                started.tell_failure(&format!("cannot go into the background: {}", cause.desc()));
                 std::process::exit(1);
             }
             Ok(started)

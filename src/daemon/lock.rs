@@ -64,13 +64,17 @@ impl fmt::Display for LockError {
             LockError::Held { pid: Some(pid) } => write!(f, "Already running as pid {pid}"),
             LockError::Held { pid: None } => f.write_str("Already running"),
             LockError::SymbolicLink { path } => {
-                write!(f, "lock file {}: is a symbolic link", quote(path))
+                write!(
+                    f,
+                    "lock file {}: a symbolic link is not followed; name the file itself (-k)",
+                    quote(path)
+                )
             }
             LockError::NotAPidFile { path } => {
-                write!(f, "lock file {}: not a PID file", quote(path))
+                write!(f, "lock file {}: not a PID file, so it is left alone; remove it, or name another one (-k)", quote(path))
             }
             LockError::Unsteady { path } => {
-                write!(f, "lock file {}: replaced by others", quote(path))
+                write!(f, "lock file {}: other programs replaced it again and again while it was being locked; try again", quote(path))
             }
             LockError::Io { path, doing, cause } => {
                 let cause = Cause { path, cause };

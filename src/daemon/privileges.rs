@@ -91,18 +91,21 @@ impl fmt::Display for PrivilegeError {
                 cause: Errno::EPERM,
             } => write!(
                 f,
-                "--user={user}: {step}: not permitted to this root; where a sandbox takes its capabilities \
-                 away, as poolmon.service does, say User={user} in the unit in place of --user"
+                "--user={user}: {step} cannot be set: this root may not do that; where a sandbox takes its \
+                 capabilities away, as poolmon.service does, say User={user} in the unit in place of --user"
             ),
             PrivilegeError::Step { user, step, cause } => {
-                write!(f, "--user={user}: {step}: {}", cause.desc())
+                write!(f, "--user={user}: {step} cannot be set: {}", cause.desc())
             }
             PrivilegeError::Readable(cause) => {
-                write!(f, "a core with passwords may be written: {cause}")
+                write!(
+                    f,
+                    "core dumps cannot be turned off, so a core file may contain passwords: {cause}"
+                )
             }
             PrivilegeError::CameBack { user } => write!(
                 f,
-                "--user={user}: the rights of root could be taken back, so it does not start"
+                "--user={user}: the process could become root again, so it does not start"
             ),
         }
     }
@@ -184,15 +187,15 @@ impl Identity {
             let user = self.name.clone();
             move |cause| PrivilegeError::Step { user, step, cause }
         };
-        no_new_privileges().map_err(failed("no new privileges"))?;
+        no_new_privileges().map_err(failed("no_new_privs"))?;
         if geteuid().is_root() {
             match &self.further_groups {
                 FurtherGroups::OfUser(name) => initgroups(name, self.group),
                 FurtherGroups::None => setgroups(&[self.group]),
             }
-            .map_err(failed("further groups"))?;
-            setresgid(self.group, self.group, self.group).map_err(failed("group"))?;
-            setresuid(self.user, self.user, self.user).map_err(failed("user"))?;
+            .map_err(failed("the further groups"))?;
+            setresgid(self.group, self.group, self.group).map_err(failed("the group"))?;
+            setresuid(self.user, self.user, self.user).map_err(failed("the user"))?;
             self.prove()?;
         }
         // The kernel forgets that this process may not be read when it becomes another user.

@@ -199,7 +199,7 @@ fn a_script_is_checked_before_it_is_needed() {
     fs::set_permissions(&script, fs::Permissions::from_mode(0o600)).unwrap();
     let error = of(script.clone()).unwrap_err();
     let expected = format!(
-        "script {}: not executable: Permission denied",
+        "change script (--on-change) {}: not executable: Permission denied",
         script.display()
     );
     assert_eq!(error, expected);

@@ -69,9 +69,11 @@ impl Syslog {
 
     /// Connects; says what is wrong if that is not possible now. Each message tries again.
     pub fn trouble(&mut self) -> Option<String> {
-        self.connect()
-            .err()
-            .map(|cause| format!("syslog: {cause}; messages are lost until it answers"))
+        self.connect().err().map(|cause| {
+            format!(
+                "syslog: {cause}; lines are lost until syslog answers; is a syslog daemon running?"
+            )
+        })
     }
 
     pub fn write(&mut self, line: &Line) {

@@ -87,16 +87,18 @@ impl Writer {
         match file.reopen() {
             Ok(()) => {}
             Err(cause @ LogError::Streams(_)) => {
-                self.complain(&format!("{cause}; the log itself goes there"))
+                self.complain(&format!("{cause}; the log itself is written to that file"))
             }
-            Err(cause) => self.complain(&format!("{cause}; the old log stays open")),
+            Err(cause) => self.complain(&format!(
+                "{cause}; the old log stays open, and lines go on there"
+            )),
         }
     }
 
     fn switch(&mut self, target: LogTarget) {
         let (mut new, warning) = match Sink::open(&target, self.untaken) {
             Ok(opened) => opened,
-            Err(cause) => return self.complain(&format!("{cause}; the old log stays")),
+            Err(cause) => return self.complain(&format!("{cause}; lines go on to the old log")),
         };
         let mut trouble = None;
         if let (Sink::File(old), Sink::File(new)) = (&self.sink, &mut new) {
@@ -106,7 +108,7 @@ impl Writer {
         }
         (self.sink, self.target) = (new, target);
         if let Some(cause) = trouble {
-            self.complain(&format!("{cause}; the log itself goes there"));
+            self.complain(&format!("{cause}; the log itself is written to that file"));
         }
         if let Some(warning) = warning {
             self.complain(&warning);
@@ -156,7 +158,7 @@ impl Sink {
                 Err(cause) => {
                     if !*diverted {
                         let notice =
-                            format!("syslog: {cause}; lines go to standard error until it answers");
+                            format!("syslog: {cause}; lines go to standard error until syslog answers; is a syslog daemon running?");
                         error.write(&Line::now(Level::Error, &notice));
                     }
                     *diverted = true;

@@ -179,6 +179,9 @@ impl Engine {
         });
         let guess = match (stage, bad) {
             (Stage::Login, _) if refused => "probably this monitor's password is wrong",
+            (_, Some(bad)) if bad.is_out_of_date() => {
+                "probably nobody has renewed them, or the clock of this machine is wrong"
+            }
             (_, Some(_)) => "probably this monitor does not know their authority or name",
             _ => "probably a setting of this monitor",
         };
@@ -187,7 +190,7 @@ impl Engine {
             _ => "what comes after that is not checked until it is repaired, what comes before still is",
         };
         format!(
-            "{} {what} {which}{since}: {guess}; no backend is taken down for that, and {rest}; check this \
+            "{} {what}{since} {which}: {guess}; no backend is taken down for that, and {rest}; check this \
              monitor's {}, then reload (SIGHUP) or restart",
             at_place(&self.settings.services, service),
             match bad {
@@ -232,7 +235,7 @@ impl Engine {
         match alarm {
             Alarm::WithoutService(tag) => format!("a backend {tag} is up again"),
             Alarm::NoRefuge(tag) => format!(
-                "no failed backend {tag} stays up any more because no other one is up and passes"
+                "no failed backend {tag} has to stay up any more: another one is up and passes, or none has failed"
             ),
             Alarm::Shared { service, stage } => {
                 let service = at_place(&self.settings.services, *service);
@@ -245,11 +248,11 @@ impl Engine {
                 format!("no failed backend {tag} is kept up any more by --max-down")
             }
             Alarm::NotOurs => {
-                "no healthy backend stays down any more because others took it down".to_owned()
+                "no healthy backend is left down any more that an administrator or another monitor took down"
+                    .to_owned()
             }
             Alarm::Disputed => {
-                "no healthy backend waits any more because an administrator or another monitor took it \
-                 down"
+                "no healthy backend waits any more that an administrator or another monitor took down"
                     .to_owned()
             }
         }

@@ -71,7 +71,7 @@ impl Engine {
     ) -> Option<(String, Option<Duration>)> {
         let evidence = &member.evidence;
         let (verdict, since) = match evidence.verdict()? {
-            Verdict::Healthy(pass) => (pass.to_string(), evidence.sound_since()),
+            Verdict::Healthy(pass) => (pass.to_string(), evidence.healthy_since()),
             Verdict::Failed { service, failure } => {
                 let text = format!("failed: {}", of_service(target, member, *service, failure));
                 (text, evidence.failed_since())

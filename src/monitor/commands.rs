@@ -33,8 +33,14 @@ pub(super) struct Commands {
     recent: VecDeque<Noted>,
     /// Since when the first of those decided on waits for the state file.
     waiting_since: Option<Instant>,
+    /// When a command last had no thread, until one is answered or none is tried any more.
+    lacked_thread: Option<Instant>,
     ways: Ways,
 }
+
+/// Longer than the longest pause between two tries of a command: if nothing has lacked a thread for so long, no
+/// command is wanted any more.
+const NO_THREAD_IS_OVER: Duration = Duration::from_secs(150);
 
 /// How many commands of a kind may be under way: each has a thread and a connection. The others are
 /// decided on anew when these are answered.
@@ -86,6 +92,7 @@ impl Commands {
             was_withdrawn: false,
             recent: VecDeque::new(),
             waiting_since: None,
+            lacked_thread: None,
             ways: Ways::new(access),
         }
     }
@@ -302,8 +309,24 @@ impl Engine {
                  again; see the limits of processes, tasks and memory (ulimit -u, TasksMax=, ulimit -v)",
                 command.name()
             );
-            self.raise(Notice::NoThread, line);
+            self.raise(Notice::NoThreadToSend, line);
+            self.commands.lacked_thread = Some(now);
             self.finish(address, action, Answer::NotDone);
+        }
+    }
+
+    /// A list that can be read says nothing about the threads for commands: each of them needs a new one.
+    pub(super) fn end_lack_of_threads(&mut self) {
+        let lacked = self.commands.lacked_thread;
+        if lacked.map_or(false, |at| self.now.instant >= at + NO_THREAD_IS_OVER) {
+            self.threads_can_be_started();
+        }
+    }
+
+    fn threads_can_be_started(&mut self) {
+        self.commands.lacked_thread = None;
+        if self.notices.lower(&Notice::NoThreadToSend) {
+            self.always("no command lacks a thread any more".to_owned());
         }
     }
 
@@ -361,7 +384,7 @@ impl Engine {
             asked,
             ..
         } = in_flight;
-        self.notices.lower(&Notice::NoThread);
+        self.threads_can_be_started();
         let text = match answer {
             Ok(reply) => reply.to_string(),
             Err(cause) => cause.to_string(),

@@ -97,7 +97,7 @@ impl Engine {
         let verdict = evidence.and_then(|evidence| evidence.verdict()).cloned();
         let since = evidence.and_then(|evidence| match &verdict {
             None => None,
-            Some(Verdict::Healthy(_)) => evidence.sound_since(),
+            Some(Verdict::Healthy(_)) => evidence.healthy_since(),
             Some(Verdict::Failed { .. }) => evidence.failed_since(),
         });
         JudgedBefore { verdict, since }
@@ -249,10 +249,13 @@ impl Engine {
             }
             Effect::State(HostState::Up) | Effect::Weight(_) => {
                 let member = self.backends.member(address);
-                let since = member.and_then(|member| member.evidence.sound_since());
-                let why = match since {
-                    Some(since) => format!("healthy here since {}", self.moment_of(since)),
-                    None => "no worse here than the others".to_owned(),
+                let since = member.and_then(|member| member.evidence.healthy_since());
+                let why = match (since, self.seen_here(address)) {
+                    (Some(since), _) => format!("healthy here since {}", self.moment_of(since)),
+                    (None, Seen::Failed(fails)) => {
+                        format!("no worse here than the others: {fails}")
+                    }
+                    (None, _) => "no worse here than the others".to_owned(),
                 };
                 format!(
                     "enabled: down -> up by this monitor: {why}; {}",

@@ -209,6 +209,9 @@ impl Engine {
                 "no thread can be started to read the {noun}'s lists: {cause}; nothing is changed meanwhile; \
                  see the limits of processes, tasks and memory (ulimit -u, TasksMax=, ulimit -v)"
             );
+            self.lists.cause = Some(format!(
+                "no thread can be started to read its lists: {cause}"
+            ));
             self.raise(Notice::NoThread, line);
         }
     }
@@ -312,7 +315,11 @@ impl Engine {
 
     fn take_in(&mut self, mut reading: Reading) {
         self.on_heard(reading.began);
-        self.notices.lower(&Notice::NoThread);
+        if self.notices.lower(&Notice::NoThread) {
+            let noun = self.settings.access().noun();
+            self.always(format!("the {noun}'s lists are read again"));
+        }
+        self.end_lack_of_threads();
         let state_file = &self.persistence;
         let remark = self.commands.on_reading(
             self.lists.connections,

@@ -86,8 +86,10 @@ pub enum Notice {
     StateFileUnwritable,
     /// Its disk keeps everybody waiting.
     StateFileSlow,
-    /// No thread can be started to read the lists or to send a command.
+    /// No thread can be started to read the lists.
     NoThread,
+    /// No thread can be started to send a command.
+    NoThreadToSend,
     /// Not all backends can be probed at once.
     FewDescriptors,
     /// A published file (status, metrics, page) cannot be written.
@@ -105,6 +107,7 @@ impl Notice {
             Notice::StateFileUnwritable => "state_file_unwritable",
             Notice::StateFileSlow => "state_file_slow",
             Notice::NoThread => "no_thread",
+            Notice::NoThreadToSend => "no_thread_to_send",
             Notice::FewDescriptors => "few_descriptors",
             Notice::Unpublished(Publication::Status) => "status_file_unwritable",
             Notice::Unpublished(Publication::Metrics) => "metrics_file_unwritable",

@@ -27,6 +27,7 @@ use crate::pool::{
     Reply, Stage as PoolStage,
 };
 use crate::program::Program;
+use crate::quote::Quote;
 use crate::schedule::{Finding, Retry, Verdict};
 
 /// A clock, thread, channel, file, socket or log would be a second way in or out.
@@ -291,6 +292,14 @@ impl Bench {
             self.finds(2, Ok(Pass::Clean));
             self.lists(&[HostState::Up, HostState::Up]);
         }
+    }
+
+    fn notices(&self) -> Vec<Notice> {
+        self.engine.notices().cloned().collect()
+    }
+
+    fn times_said(&self, text: &str) -> usize {
+        self.said.iter().filter(|line| line.contains(text)).count()
     }
 
     fn lists(&mut self, states: &[HostState]) {
@@ -814,4 +823,23 @@ fn a_down_for_which_the_ring_timed_out_is_neither_done_nor_under_way() {
     assert_eq!(bench.sent.len(), 2);
     let is_unobserved = |line: &String| line.contains("said OK");
     assert!(!bench.said.iter().any(is_unobserved), "{:?}", bench.said);
+}
+
+/// A fault that may be this monitor's ends the time for which a backend has been healthy, too.
+#[test]
+fn a_backend_is_healthy_since_its_last_failure_whosever_fault_that_was() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.second = 1;
+    bench.finds(1, Ok(Pass::Clean));
+    bench.second = 100;
+    let fault = Fault::CredentialsRefused(Quote::new("no"));
+    bench.finds(1, Err(Failure::new(Stage::Login, fault)));
+    bench.second = 200;
+    bench.finds(1, Ok(Pass::Clean));
+    bench.second = 203;
+    bench.finds(1, Err(refused()));
+    let last = bench.said.last().unwrap();
+    assert!(last.contains("; was healthy for 3 s; "), "{last}");
 }

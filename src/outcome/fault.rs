@@ -385,12 +385,21 @@ impl fmt::Display for PresentedNames {
 }
 
 impl BadCertificate {
+    /// It is refused for its time alone: no setting but `-v 0` of this monitor would accept it.
+    pub fn is_out_of_date(&self) -> bool {
+        let reasons = ["certificate has expired", "certificate is not yet valid"];
+        reasons.iter().any(|text| self.reason == Quote::new(text))
+    }
+
     /// Without what may help.
     pub fn in_short(&self) -> String {
         let turned = match self.began {
             Security::Tls => "",
             Security::Plain => " after STARTTLS",
         };
+        if self.is_out_of_date() {
+            return format!("certificate{turned} refused {}", self.reason);
+        }
         format!(
             "certificate{turned} refused {}: expected name {},",
             self.reason, self.expected
@@ -413,6 +422,13 @@ impl fmt::Display for BadCertificate {
                 ", --starttls=no does without TLS on this port",
             ),
         };
+        if self.is_out_of_date() {
+            return write!(
+                f,
+                "certificate refused{turned} {reason}: renew it, or its authority's, on the backend, or set \
+                 the clock of this machine right (-v 0 checks no certificate{without})"
+            );
+        }
         write!(
             f,
             "certificate refused{turned} {reason}: expected name {expected}"
@@ -433,6 +449,24 @@ impl fmt::Display for BadCertificate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_that_is_out_of_date_is_not_said_to_lack_a_name_or_an_authority() {
+        let mut bad = BadCertificate::new("certificate has expired", "mail.example");
+        bad.began = Security::Plain;
+        assert_eq!(
+            bad.to_string(),
+            "certificate refused after STARTTLS \"certificate has expired\": renew it, or its authority's, \
+             on the backend, or set the clock of this machine right (-v 0 checks no certificate, \
+             --starttls=no does without TLS on this port)"
+        );
+        assert_eq!(
+            bad.in_short(),
+            "certificate after STARTTLS refused \"certificate has expired\""
+        );
+        let other = BadCertificate::new("hostname mismatch", "mail.example");
+        assert!(other.to_string().contains("expected name \"mail.example\""));
+    }
 
     fn of(errno: Errno) -> Fault {
         Fault::from_io(&io::Error::from_raw_os_error(errno as i32))

@@ -51,7 +51,7 @@ impl fmt::Display for UnreadableRecording {
                  {FORMAT}: use the program of the same version"
             ),
             UnreadableRecording::Line { number, cause } => {
-                write!(f, "line {number} is not a recording's: {cause}")
+                write!(f, "line {number} cannot be read: {cause}")
             }
         }
     }
@@ -327,7 +327,7 @@ impl<R: BufRead> Reader<R> {
                 }
             }
             (Read::Differs { .. }, None) => {
-                return Err(self.bent("a list that differs from none"));
+                return Err(self.bent("a change of a list before the first list"));
             }
             (Read::Failed(_), _) => return Err(self.bent("no list")),
         }

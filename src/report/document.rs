@@ -108,6 +108,28 @@ pub struct Director {
     pub error: Option<String>,
 }
 
+/// What there is in place of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unanswered<'a> {
+    /// It is asked for the first time.
+    NotYet,
+    /// The connection has ended, and another one is being opened: nothing is known to be wrong.
+    Reconnecting,
+    /// It does not answer, for this cause.
+    Failed(&'a str),
+}
+
+impl Director {
+    pub fn unanswered(&self) -> Option<Unanswered<'_>> {
+        match (self.up, &self.error, self.list_read) {
+            (true, ..) => None,
+            (false, Some(cause), _) => Some(Unanswered::Failed(cause)),
+            (false, None, None) => Some(Unanswered::NotYet),
+            (false, None, Some(_)) => Some(Unanswered::Reconnecting),
+        }
+    }
+}
+
 /// What is asked and told, and by what a person does the same by hand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

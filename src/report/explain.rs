@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::advice::{steps, Step};
 use super::document::{
     Action, Alarm, Answer, Backend, By, Change, Command, Director, Document, Monitor, Restore,
-    RuleAnswer, State, Tag, Time, Verdict,
+    RuleAnswer, State, Tag, Time, Unanswered, Verdict,
 };
 use super::forecast::{Forecast, Share};
 use super::words::{counted, lasting, moment, shown, took, Zone};
@@ -120,15 +120,20 @@ impl<'a> View<'a> {
                     .to_string(),
             );
         }
-        if !director.up {
-            let cause = director.error.as_deref().unwrap_or("no list read yet");
-            notes.push(format!(
-                "{} has not answered for {}: {}. The states are those it listed last.",
-                director.kind.words().capitalised(),
+        let pool = director.kind.words().capitalised();
+        notes.extend(director.unanswered().map(|unanswered| match unanswered {
+            Unanswered::NotYet => format!("{pool} has been asked for its list and has not answered yet."),
+            Unanswered::Reconnecting => format!(
+                "The connection to {} has ended and is being opened anew. The states are those it listed \
+                 last.",
+                director.kind.words().subject
+            ),
+            Unanswered::Failed(cause) => format!(
+                "{pool} has not answered for {}: {}. The states are those it listed last.",
                 self.since(director.since),
                 shown(cause)
-            ));
-        }
+            ),
+        }));
         for alarm in self.alarms() {
             let text = shown(&alarm.text);
             let end = match text.ends_with(&['.', '?'][..]) {

@@ -19,7 +19,8 @@ use self::plot::{Axes, Grain};
 use self::standing::{Standing, Tone};
 use self::words::{rough, share, Clock};
 use crate::report::document::{
-    Action, Backend, Change, Document, Event, PoolKind, Restore, Ring, State, Tag, Time, Verdict,
+    Action, Backend, Change, Document, Event, PoolKind, Restore, Ring, State, Tag, Time,
+    Unanswered, Verdict,
 };
 use crate::report::freshness::bearable_age;
 use crate::report::words::{counted, lasting, took};
@@ -137,7 +138,8 @@ fn head(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)]) {
     let monitor = &scene.document.poolmon;
     let is_any = |tone| backends.iter().any(|(standing, _)| standing.tone() == tone);
     // One pixel: red, amber or green.
-    let icon = if is_any(Tone::Bad) || !scene.document.director.up {
+    let unanswered = scene.document.director.unanswered();
+    let icon = if is_any(Tone::Bad) || matches!(unanswered, Some(Unanswered::Failed(_))) {
         "R0lGODdhAQABAIAAALMmHgAAACwAAAAAAQABAAACAkQBADs="
     } else if is_any(Tone::Doubtful) || !scene.document.alarms.is_empty() {
         "R0lGODdhAQABAIAAAPCzWgAAACwAAAAAAQABAAACAkQBADs="
@@ -339,13 +341,15 @@ fn overview(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)
 fn director(html: &mut Html, scene: &Scene<'_>) {
     let director = &scene.document.director;
     let since = scene.age(director.since);
-    let (tone, value) = match (director.up, director.ring) {
-        (false, _) => (Tone::Bad, "silent"),
-        (true, Ring::Synced) => (Tone::Well, "synced"),
-        (true, Ring::Unsynced) => (Tone::Bad, "NOT synced"),
-        (true, Ring::NotTold) => (Tone::Neutral, "answers"),
-        (true, Ring::Unknown) => (Tone::Neutral, "unknown"),
-        (true, Ring::None) => (Tone::Well, "answers"),
+    let (tone, value) = match (director.unanswered(), director.ring) {
+        (Some(Unanswered::NotYet), _) => (Tone::Neutral, "no answer yet"),
+        (Some(Unanswered::Reconnecting), _) => (Tone::Neutral, "reconnecting"),
+        (Some(Unanswered::Failed(_)), _) => (Tone::Bad, "silent"),
+        (None, Ring::Synced) => (Tone::Well, "synced"),
+        (None, Ring::Unsynced) => (Tone::Bad, "NOT synced"),
+        (None, Ring::NotTold) => (Tone::Neutral, "answers"),
+        (None, Ring::Unknown) => (Tone::Neutral, "unknown"),
+        (None, Ring::None) => (Tone::Well, "answers"),
     };
     let place = match (director.position, director.members) {
         (Some(position), Some(members)) => format!(", director {position} of {members}"),

@@ -221,13 +221,13 @@ fn an_unwritable_state_file_is_kept_in_memory_and_written_when_that_is_possible_
     let folder = Folder::new();
     let in_the_way = folder.0.join("file");
     fs::write(&in_the_way, "").unwrap();
-    let exists = "file: make folder: File exists (os error 17)";
+    let exists = "file: its folder cannot be made: File exists (os error 17)";
     check_unwritable(&folder, "file/state.yml", Some(exists), exists, || {
         fs::remove_file(&in_the_way).unwrap();
     });
 
     let folder = Folder::new();
-    let missing = "no/folder: make folder: No such file or directory (os error 2)";
+    let missing = "no/folder: its folder cannot be made: No such file or directory (os error 2)";
     check_unwritable(
         &folder,
         "no/folder/state.yml",
@@ -248,7 +248,7 @@ fn an_unwritable_state_file_is_kept_in_memory_and_written_when_that_is_possible_
     let folder = Folder::new();
     let new = folder.0.join("state.yml.new");
     fs::create_dir(&new).unwrap();
-    let no_file = "state.yml.new: remove: Is a directory (os error 21)";
+    let no_file = "state.yml.new: it cannot be removed: Is a directory (os error 21)";
     check_unwritable(&folder, "state.yml", None, no_file, || {
         fs::remove_dir(&new).unwrap();
     });
@@ -271,13 +271,15 @@ fn what_could_not_be_read_is_not_written_over() {
     symlink("state.yml", folder.state()).unwrap();
     let (mut state_file, warning) = open_warned(&folder.state());
     assert!(
-        warning.to_string().contains("state.yml: read: "),
+        warning
+            .to_string()
+            .contains("state.yml: it cannot be read: "),
         "{warning}"
     );
     let error = state_file.record(a(), entry(1)).unwrap_err();
     let told = error.to_string();
     assert!(
-        told.ends_with("left alone: it could not be read at the start"),
+        told.ends_with("left alone: it could not be read at the start; repair that and restart"),
         "{told}"
     );
     assert_eq!(folder.names(), ["state.yml"]);
@@ -294,7 +296,10 @@ fn a_file_of_a_newer_version_is_left_alone() {
         fs::write(folder.state(), text).unwrap();
         let (mut state_file, warning) = open_warned(&folder.state());
         let told = warning.to_string();
-        assert!(told.ends_with("is of a newer poolmon"), "{told}");
+        assert!(
+            told.contains("left alone: a newer poolmon wrote it (version "),
+            "{told}"
+        );
         let error = state_file.record(a(), entry(1)).unwrap_err();
         assert_eq!(error.to_string(), told);
         assert_eq!(state_file.entry(a()), entry(1));
@@ -312,13 +317,16 @@ fn check_damaged(bytes: &[u8]) -> String {
     assert_eq!(kept, bytes);
     state_file.record(a(), entry(1)).unwrap();
     assert_eq!(contents(&open(&folder.state())), [(a(), entry(1))]);
-    let start = format!(
-        "{0}/state.yml: kept as {0}/state.yml.damaged: damaged: ",
-        folder.0.display()
+    let path = folder.state();
+    let start = format!("{}: damaged: ", path.display());
+    let end = format!(
+        "; kept as {}.damaged; which backends this monitor took down before is not known any more",
+        path.display()
     );
     let told = warning.to_string();
     told.strip_prefix(&start)
-        .expect("what, then why")
+        .and_then(|told| told.strip_suffix(&end))
+        .expect("what, then why, then what follows")
         .to_owned()
 }
 
@@ -339,7 +347,7 @@ fn a_file_cut_at_any_byte_is_damaged() {
         fs::write(folder.state(), &whole[..cut]).unwrap();
         let (_, warning) = open_warned(&folder.state());
         assert!(
-            warning.to_string().ends_with("damaged: cut off"),
+            warning.to_string().contains(": damaged: cut off; kept as "),
             "{warning}"
         );
     }
@@ -419,7 +427,10 @@ fn a_damaged_file_that_cannot_be_kept_is_told() {
     fs::create_dir(folder.0.join("state.yml.damaged")).unwrap();
     let (mut state_file, warning) = open_warned(&folder.state());
     let told = warning.to_string();
-    assert!(told.contains("damaged: cut off, and not kept: "), "{told}");
+    assert!(
+        told.contains("damaged: cut off; it cannot be kept: "),
+        "{told}"
+    );
     state_file.record(a(), entry(1)).unwrap();
     assert_eq!(contents(&open(&folder.state())), [(a(), entry(1))]);
 }
@@ -535,8 +546,8 @@ fn the_first_of_two_running_monitors_keeps_the_file() {
     assert!(warning.is_none());
     let (mut second, warning) = StateFile::open_alone(&path);
     let expected = format!(
-        "{}: left alone: another running monitor keeps its memory there, so what this one does is \
-         forgotten at its end: give each monitor its own --state-file",
+        "{}: left alone: another running monitor uses it, so what this one does is forgotten when it \
+         ends: give each monitor its own --state-file",
         path.display()
     );
     assert_eq!(warning.unwrap().to_string(), expected);

@@ -124,6 +124,7 @@ names!(notice, NOTICES, Notice,
     Notice::StateFileUnwritable => "notice: state file unwritable",
     Notice::StateFileSlow => "notice: state file slow",
     Notice::NoThread => "notice: no thread",
+    Notice::NoThreadToSend => "notice: no thread to send",
     Notice::FewDescriptors => "notice: few descriptors",
     Notice::Unpublished(_) => "notice: unpublished",
 );

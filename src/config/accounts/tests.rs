@@ -125,19 +125,19 @@ fn what_is_wrong_is_named_by_line_and_backend_and_never_shown() {
     for (text, expected) in [
         (
             "192.0.2.1:\n  username: u\n  password: p\n\n192.0.2.2:\n  username: hunter\n",
-            ":5: 192.0.2.2: expected a password, as it has a username",
+            ":5: 192.0.2.2: expected a password beside the username",
         ),
         (
             "192.0.2.1:\n  password: hunter2\n",
-            ":1: 192.0.2.1: expected a username, as it has a password",
+            ":1: 192.0.2.1: expected a username beside the password",
         ),
         (
             "192.0.2.1:\n  masteruser: hunter2\n",
-            ":1: 192.0.2.1: expected a username, as it has a masteruser",
+            ":1: 192.0.2.1: expected a username beside the masteruser",
         ),
         (
             "192.0.2.1:\n  username: u\n  password:\n",
-            ":1: 192.0.2.1: expected a password, as it has a username",
+            ":1: 192.0.2.1: expected a password beside the username",
         ),
         (
             "192.0.2.1:\n  username: u\n  password: ''\n",
@@ -149,12 +149,15 @@ fn what_is_wrong_is_named_by_line_and_backend_and_never_shown() {
         ),
         (
             "192.0.2.1:\n  username: u\n  password: hunter2\n  password: hunter3\n",
-            ":4: 192.0.2.1: password: expected it once",
+            ":4: 192.0.2.1: password: expected once",
         ),
-        ("192.0.2.1:\n", ":1: 192.0.2.1: expected a username"),
+        (
+            "192.0.2.1:\n",
+            ":1: 192.0.2.1: expected a username and a password",
+        ),
         (
             "::1: {username: u, password: hunter2}\n0:0::1: {username: u, password: hunter2}\n",
-            ":2: ::1: expected once, it is there already",
+            ":2: ::1: expected once, this backend is already above",
         ),
         (
             "192.0.2.1:\n  imap_port: hunter2\n",

@@ -349,7 +349,7 @@ fn of_a_key_given_twice_the_last_counts() {
     assert_eq!(built(text).pace.interval, Duration::from_secs(6));
     assert_eq!(
         remarks(text),
-        [":3: interval: given again, the last one counts"]
+        [":3: interval: given twice, the last one counts"]
     );
 }
 
@@ -366,11 +366,11 @@ fn flush_and_use_host_flush_may_not_contradict() {
     }
     assert_eq!(
         complaint(b"use_host_flush: True\nflush: move\n"),
-        ":2: flush: expected drop, as use_host_flush says"
+        ":2: flush: expected drop beside use_host_flush: True; leave one out"
     );
     assert_eq!(
         complaint(b"flush: drop\nuse_host_flush: False\n"),
-        ":1: flush: expected move or none, as use_host_flush says; leave that out"
+        ":1: flush: expected move or none beside use_host_flush: False; leave that out"
     );
 }
 
@@ -381,11 +381,11 @@ fn retries_and_rapid_rounds_are_two_plans() {
     assert!(matches!(plan, Plan::Retries(retries) if retries.retries == 2));
     assert_eq!(
         complaint(b"rapid_rounds: 5\nretries: 2\n"),
-        ":2: retries: expected without rapid_rounds: retries take the place of rapid rounds"
+        ":2: retries: expected without rapid_rounds: with retries there are no rapid rounds; leave one out"
     );
     assert_eq!(
         remarks("rapid_rounds: 5\n"),
-        [":1: rapid_rounds: 7 of 5 rapid polls cannot fail: all 5 have to"]
+        [":1: rapid_rounds: rapid_fails_needed (7) is more than rapid_rounds (5): a backend has failed when all 5 rapid polls have"]
     );
     assert!(remarks("rapid_rounds: 0\n").is_empty());
 }

@@ -104,7 +104,7 @@ fn a_log_file_that_cannot_be_opened_is_an_error_with_its_path() {
         .unwrap()
         .to_string();
     assert!(
-        error.starts_with("log file \"/nonexistent/poolmon.log\": open: "),
+        error.starts_with("log file \"/nonexistent/poolmon.log\" cannot be opened: "),
         "{error}"
     );
 }

@@ -20,6 +20,8 @@ pub struct Evidence {
     failed_since: Option<(Blame, Instant)>,
     /// Since when no verdict has been `Failed` by a fault of the service's own.
     sound_since: Option<Instant>,
+    /// Since when every verdict has been `Healthy`.
+    healthy_since: Option<Instant>,
     /// How far the latest attempt got on each service that does not fail.
     reached: BTreeMap<usize, Reach>,
     failing: Vec<Failing>,
@@ -135,6 +137,11 @@ impl Evidence {
     /// before the first verdict.
     pub fn sound_since(&self) -> Option<Instant> {
         self.sound_since
+    }
+
+    /// Since when every verdict has been `Healthy`; none while it has failed, whosever fault that is.
+    pub fn healthy_since(&self) -> Option<Instant> {
+        self.healthy_since
     }
 
     /// The services whose latest attempts failed, each once.
@@ -262,6 +269,10 @@ impl Evidence {
             (Some(blame), Some((before, _))) if before == blame => {}
             (Some(blame), _) => self.failed_since = Some((blame, ended)),
         }
+        self.healthy_since = match blame {
+            None => self.healthy_since.or(Some(finding.round_began)),
+            Some(_) => None,
+        };
         self.verdict = Some(verdict.clone());
         self.age = Age::OfTheseServices;
         self.suspect = blame == Some(Blame::Service);

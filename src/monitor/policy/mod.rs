@@ -308,7 +308,9 @@ impl fmt::Display for Reason {
                     "it stops at {stage}; probing whether others still get further"
                 )
             }
-            Reason::Stale => f.write_str("its state is news; probing it again first"),
+            Reason::Stale => {
+                f.write_str("it has not been probed since the last change; probing it again first")
+            }
             Reason::Silent => f.write_str("the director does not answer"),
             Reason::RingUnsynced => f.write_str("the ring is not synced"),
             Reason::RefugeAwaited { candidate } => {

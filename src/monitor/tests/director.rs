@@ -21,10 +21,6 @@ impl Bench {
             reading,
         });
     }
-
-    fn notices(&self) -> Vec<Notice> {
-        self.engine.notices().cloned().collect()
-    }
 }
 
 const BOTH_UP: [HostState; 2] = [HostState::Up; 2];

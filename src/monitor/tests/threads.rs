@@ -10,21 +10,77 @@ const CAUSE: &str = "no more threads";
 fn a_command_without_a_thread_is_tried_again_after_a_pause() {
     let mut bench = Bench::new();
     bench.fails_until_decided_on();
-    let (number, _) = bench.sent[0];
-    let cause = io::Error::from(io::ErrorKind::WouldBlock);
-    bench.tell(Input::CommandNotStarted { number, cause });
-    assert!(bench
-        .said
-        .iter()
-        .any(|line| line.contains("no thread can be started to send")));
-    let notices = |bench: &Bench| bench.engine.notices().cloned().collect::<Vec<_>>();
-    assert_eq!(notices(&bench), [Notice::NoThread]);
+    lacks_a_thread(&mut bench);
+    assert_eq!(bench.notices(), [Notice::NoThreadToSend]);
     bench.lists(&[HostState::Up, HostState::Up]);
-    assert_eq!(notices(&bench), []);
+    assert_eq!(bench.notices(), [Notice::NoThreadToSend]);
     assert_eq!(bench.sent.len(), 1);
     bench.second += 1;
     bench.lists(&[HostState::Up, HostState::Up]);
     assert_eq!(bench.sent.len(), 2);
+}
+
+const NO_THREAD: &str = "no thread can be started to send";
+const THREADS_AGAIN: &str = "no command lacks a thread any more";
+
+/// The last command that was to be sent.
+fn lacks_a_thread(bench: &mut Bench) {
+    let (number, _) = *bench.sent.last().unwrap();
+    let cause = io::Error::from(io::ErrorKind::WouldBlock);
+    bench.tell(Input::CommandNotStarted { number, cause });
+}
+
+fn a_second_passes(bench: &mut Bench) {
+    bench.second += 1;
+    bench.finds(1, Err(refused()));
+    bench.finds(2, Ok(Pass::Clean));
+    bench.lists(&[HostState::Up, HostState::Up]);
+}
+
+/// For ten minutes; returns how many commands lacked a thread.
+fn lacks_threads_for_long(bench: &mut Bench) -> usize {
+    let mut lacking = 0;
+    while bench.second < 600 {
+        if bench.sent.len() > lacking {
+            lacks_a_thread(bench);
+            lacking += 1;
+        }
+        a_second_passes(bench);
+    }
+    assert!(lacking > 5, "{lacking}");
+    lacking
+}
+
+#[test]
+fn a_command_that_lacks_a_thread_again_and_again_is_said_once_and_its_end() {
+    let mut bench = Bench::new();
+    bench.fails_until_decided_on();
+    let lacking = lacks_threads_for_long(&mut bench);
+    assert_eq!(bench.times_said(NO_THREAD), 1);
+    assert_eq!(bench.times_said(THREADS_AGAIN), 0);
+    assert_eq!(bench.notices(), [Notice::NoThreadToSend]);
+    while bench.sent.len() == lacking {
+        a_second_passes(&mut bench);
+    }
+    let (number, _) = *bench.sent.last().unwrap();
+    let answer = Ok(Reply::Ok);
+    bench.tell(Input::Answered { number, answer });
+    assert_eq!(bench.times_said(THREADS_AGAIN), 1);
+    assert_eq!(bench.notices(), []);
+}
+
+#[test]
+fn a_command_that_is_not_wanted_any_more_lacks_no_thread() {
+    let mut bench = Bench::new();
+    bench.fails_until_decided_on();
+    lacks_a_thread(&mut bench);
+    for (seconds, notices) in [(149, &[Notice::NoThreadToSend][..]), (1, &[])] {
+        bench.second += seconds;
+        bench.finds(1, Ok(Pass::Clean));
+        bench.lists(&[HostState::Up, HostState::Up]);
+        assert_eq!(bench.notices(), notices);
+    }
+    assert_eq!(bench.times_said(THREADS_AGAIN), 1);
 }
 
 #[test]

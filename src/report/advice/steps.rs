@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Hands;
 use crate::pool::ByHand;
 use crate::report::document::{
-    Backend, CheckResult, Document, Restore, Ring, Service, State, Verdict,
+    Backend, CheckResult, Document, Restore, Ring, Service, State, Unanswered, Verdict,
 };
 use crate::report::words::shown;
 
@@ -60,7 +60,8 @@ pub(crate) fn steps(document: &Document, backend: &Backend, trial: Trial) -> Vec
     let held_by_ring = holding.map_or(false, |rule| rule.rule == "ring" && rule.advice.is_some());
     let mut steps = Vec::new();
     // What keeps every change back comes before the backend's own trouble.
-    if !document.director.up && !held_by_ring {
+    let unanswered = document.director.unanswered();
+    if matches!(unanswered, Some(Unanswered::Failed(_))) && !held_by_ring {
         steps.push(of_pool(
             "see why the director does not answer",
             "status",

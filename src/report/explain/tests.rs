@@ -408,6 +408,7 @@ fn of_haproxy_nobody_is_sent_to_doveadm() {
     let mut document = synced();
     document.director.kind = PoolKind::Haproxy;
     document.director.up = false;
+    document.director.error = Some("connect: connection refused".to_string());
     let left_down = &mut document.backends[0];
     left_down.verdict = Verdict::NotChecked;
     left_down.wanted = None;

@@ -3,7 +3,7 @@
 use super::range::Range;
 use super::{clean, end, with_tag, Pool, State, Trouble, DAY, LONGEST, LONGEST_LINE};
 use crate::report::document::{
-    Backend, Blame, By, CheckResult, Drain, Ring, Service, State as Listed, Verdict,
+    Backend, Blame, By, CheckResult, Drain, Ring, Service, State as Listed, Unanswered, Verdict,
 };
 use crate::report::explain;
 use crate::report::freshness::Freshness;
@@ -48,8 +48,12 @@ impl Pool<'_> {
             true => State::Critical,
             false => State::Warning,
         };
-        if !director.up {
-            let cause = director.error.as_deref().unwrap_or("no list read yet");
+        if let Some(unanswered) = director.unanswered() {
+            let cause = match unanswered {
+                Unanswered::NotYet => "no list read yet",
+                Unanswered::Reconnecting => "the connection has ended and is being opened anew",
+                Unanswered::Failed(cause) => cause,
+            };
             let cause = clean(cause, LONGEST);
             let text = format!("{} silent for {}: {cause}", pool.noun, lasting(lasts));
             add(state, text);

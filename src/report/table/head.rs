@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::report::document::{
-    Action, Backend, Director, Document, Event, NextEvent, Ring, State, Tag,
+    Action, Backend, Director, Document, Event, NextEvent, Ring, State, Tag, Unanswered,
 };
 use crate::report::terminal::{columns, cut, paragraph, shown, Line, Paint};
 
@@ -91,15 +91,25 @@ fn director(director: &Director, view: &View) -> (Paint, String) {
         None => "no list has been read yet".to_string(),
     };
     let socket = &director.socket;
-    if director.up {
-        return (Paint::Plain, format!("answers, {list}"));
+    let lasting = view.lasting(director.since);
+    match director.unanswered() {
+        None => (Paint::Plain, format!("answers, {list}")),
+        Some(Unanswered::NotYet) => (
+            Paint::Plain,
+            format!("asked at {socket} {lasting}, no answer yet; {list}"),
+        ),
+        Some(Unanswered::Reconnecting) => (
+            Paint::Doubtful,
+            format!("the connection to {socket} has ended and is being opened anew; {list}"),
+        ),
+        Some(Unanswered::Failed(cause)) => (
+            Paint::Bad,
+            format!(
+                "DOES NOT ANSWER {lasting} at {socket}: {cause}; no backend is taken down or brought up; \
+                 {list}"
+            ),
+        ),
     }
-    let cause = director.error.as_deref().unwrap_or("no cause is known");
-    let text = format!(
-        "DOES NOT ANSWER {} at {socket}: {cause}; no backend is taken down or brought up; {list}",
-        view.lasting(director.since)
-    );
-    (Paint::Bad, text)
 }
 
 fn ring(director: &Director, view: &View) -> Option<(Paint, String)> {

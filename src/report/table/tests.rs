@@ -309,3 +309,37 @@ fn what_is_wrong_with_the_director_or_the_monitor_is_said() {
     document.backends.clear();
     check("silent.100", &document, &view(100));
 }
+
+/// The line of the director.
+fn said_of_director(document: &Document) -> String {
+    let lines = lines(document, &view(250));
+    let of_director = lines.iter().find(|line| line.starts_with("director "));
+    of_director.unwrap().to_string()
+}
+
+#[test]
+fn a_director_that_is_asked_for_the_first_time_is_not_said_to_be_silent() {
+    let mut document = sample::five_troubles();
+    document.director.up = false;
+    document.director.error = None;
+    document.director.list_read = None;
+    document.director.since = WRITTEN;
+    document.director.socket = "/admin".to_string();
+    assert_eq!(
+        said_of_director(&document),
+        "director  asked at /admin for 0 s, no answer yet; no list has been read yet"
+    );
+}
+
+#[test]
+fn a_connection_that_is_opened_anew_is_not_yet_a_silent_director() {
+    let mut document = sample::five_troubles();
+    document.director.up = false;
+    document.director.error = None;
+    document.director.list_read = Some(WRITTEN - 2.0);
+    document.director.socket = "/admin".to_string();
+    assert_eq!(
+        said_of_director(&document),
+        "director  the connection to /admin has ended and is being opened anew; last list 2 s ago"
+    );
+}

@@ -31,7 +31,7 @@ fn in_the_foreground_what_syslog_does_not_take_goes_to_standard_error() {
     monitor.wait_for_line(
         &[
             " ERR syslog: ",
-            "lines go to standard error until it answers",
+            "lines go to standard error until syslog answers",
         ],
         REACTION,
     );

@@ -63,7 +63,7 @@ fn a_bad_file_of_accounts_is_refused_and_no_password_is_shown() {
     for (text, expected) in [
         (
             format!("# c\n{address}:\n  username: u\n"),
-            format!(":2: {address}: expected a password, as it has a username"),
+            format!(":2: {address}: expected a password beside the username"),
         ),
         (
             format!("- {address}\n- {PASSWORD}\n"),
@@ -83,7 +83,7 @@ fn a_bad_file_of_accounts_is_refused_and_no_password_is_shown() {
         ),
         (
             format!("{address}: {{username: u, password: {PASSWORD}}}\n").repeat(2),
-            format!(":2: {address}: expected once, it is there already"),
+            format!(":2: {address}: expected once, this backend is already above"),
         ),
     ] {
         files.write_accounts(&text);

@@ -315,7 +315,7 @@ fn in_the_background_a_reload_moves_the_log_to_another_file() {
     log_to("nowhere/third.log");
     kill(pid, Signal::SIGHUP).unwrap();
     wait_until("the old log to say so", REACTION, || {
-        log("second.log").contains("the old log stays")
+        log("second.log").contains("lines go on to the old log")
     });
 
     // Nor does one that is the lock file, be it the new one or the one in use.

@@ -213,7 +213,10 @@ fn a_script_that_is_missing_when_it_starts_is_an_error_and_later_a_line() {
         .flag(format!("--on-change={}", none.display()));
     let ended = plan.run("", REACTION);
     assert_eq!(ended.status.code(), Some(1));
-    let expected = format!("poolmon: script {}: No such file", none.display());
+    let expected = format!(
+        "poolmon: change script (--on-change) {}: No such file",
+        none.display()
+    );
     assert!(ended.text.contains(&expected), "{}", ended.text);
 
     let script = Script::new(&pool, "");

@@ -271,7 +271,7 @@ fn bad_options_and_open_credentials_end_with_one() {
         (
             plan,
             "-f",
-            "mode 0640 lets group or others in, expected 0600 or less",
+            "mode 0640 lets group or others in, expected 0600 or less (chmod 600)",
         ),
         (bare(), "-f --no-such-option", "no-such-option"),
         (bare(), "-f -i 0", "at least 1"),

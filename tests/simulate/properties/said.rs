@@ -2,11 +2,11 @@
 
 /// What a line holds that says that something is amiss, again or for more backends too, and what the line
 /// holds that says that it is over.
-pub const BEGINS_AND_ENDS: [(&str, &[&str]); 13] = [
+pub const BEGINS_AND_ENDS: [(&str, &[&str]); 15] = [
     ("is up: users cannot log in", &["is up again"]),
     (
         "so users would have nowhere to go",
-        &["stays up any more because no other one is up and passes"],
+        &["has to stay up any more: another one is up and passes"],
     ),
     (
         "no backend is taken down for that, and ",
@@ -22,11 +22,11 @@ pub const BEGINS_AND_ENDS: [(&str, &[&str]); 13] = [
     ),
     (
         ", this monitor did not take ",
-        &["stays down any more because others took it down"],
+        &["is left down any more that an administrator"],
     ),
     (
         "to keep a backend down: ",
-        &["waits any more because an administrator"],
+        &["waits any more that an administrator"],
     ),
     // Another socket may be used before the director behind the one before answers.
     (
@@ -49,5 +49,13 @@ pub const BEGINS_AND_ENDS: [(&str, &[&str]); 13] = [
     (
         "backends are not checked",
         &["all backends are checked again"],
+    ),
+    (
+        "no thread can be started to read",
+        &["lists are read again"],
+    ),
+    (
+        "no thread can be started to send",
+        &["no command lacks a thread any more"],
     ),
 ];

@@ -171,8 +171,14 @@ fn a_command_without_a_thread_is_told_and_sent_when_there_is_one() {
     ];
     let layout = layout(3, vec![ours(0, 3)]);
     tell("no thread to send", &layout, &events, 700, |story| {
-        assert!(
-            said(story, "no thread can be started to send") > 0,
+        assert_eq!(
+            said(story, "no thread can be started to send"),
+            1,
+            "{story}"
+        );
+        assert_eq!(
+            said(story, "no command lacks a thread any more"),
+            1,
             "{story}"
         );
         story.check_changes(&[2, 0, 0]);

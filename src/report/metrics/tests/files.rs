@@ -39,6 +39,7 @@ const WORDS: [(&str, &[&str]); 8] = [
             "state_file_unwritable",
             "state_file_slow",
             "no_thread",
+            "no_thread_to_send",
             "few_descriptors",
         ],
     ),
