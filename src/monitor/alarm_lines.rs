@@ -55,7 +55,7 @@ impl Engine {
                     "{} of {} backends are not checked ({}): no more threads can be started: {cause}; \
                      see the limits of processes, tasks and memory (ulimit -u, TasksMax=, ulimit -v)",
                     about.len(),
-                    self.backends.members().count(),
+                    self.backends.members().len(),
                     names(about)
                 )
             }
@@ -164,7 +164,7 @@ impl Engine {
             }
             (_, None, None) => format!("{stage} fails"),
         };
-        let all = self.backends.members().count();
+        let all = self.backends.members().len();
         let which = match about.len() == all {
             true => format!("by all {all} backends ({})", names(about)),
             false => format!(

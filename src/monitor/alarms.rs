@@ -62,7 +62,7 @@ impl Engine {
             for call in self.alarms.on_state(state, now) {
                 self.say_call(&call);
             }
-            self.alarm_review.not_before = now + pause(self.backends.members().count());
+            self.alarm_review.not_before = now + pause(self.backends.members().len());
         }
     }
 

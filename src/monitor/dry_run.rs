@@ -13,7 +13,9 @@ use crate::pool::Effect;
 #[derive(Debug, Default)]
 pub(crate) struct DryRun {
     /// As the director last listed them.
-    read: BTreeMap<IpAddr, Listed>,
+    read: Vec<Listed>,
+    /// What that would be; none if there has been an effect since.
+    shown: Option<Vec<Listed>>,
     made: BTreeMap<IpAddr, Made>,
 }
 
@@ -39,10 +41,12 @@ enum Users {
 impl DryRun {
     /// A command that is not sent, in this second of the wall clock, would have this effect.
     pub(crate) fn on_effect(&mut self, address: IpAddr, effect: Effect, second: Stamp) {
-        let read = match self.read.get(&address) {
+        let mut last_first = self.read.iter().rev();
+        let read = match last_first.find(|read| read.address == address) {
             Some(read) => read,
             None => return,
         };
+        self.shown = None;
         let made = self.made.entry(address).or_insert_with(|| Made {
             read: read.clone(),
             state: read.state,
@@ -66,21 +70,35 @@ impl DryRun {
 
     /// What the director would list instead of this.
     pub(crate) fn show(&mut self, mut list: Vec<Listed>) -> Vec<Listed> {
-        self.read = list
-            .iter()
-            .map(|listed| (listed.address, listed.clone()))
-            .collect();
-        let read = &self.read;
+        // Each second, and mostly nothing is new.
+        match &self.shown {
+            Some(shown) if self.read == list => return shown.clone(),
+            _ => {}
+        }
+        self.read.clone_from(&list);
+        self.take_in();
+        if !self.made.is_empty() {
+            for listed in &mut list {
+                if let Some(made) = self.made.get(&listed.address) {
+                    made.show(listed);
+                }
+            }
+        }
+        self.shown = Some(list.clone());
+        list
+    }
+
+    /// Another list than before.
+    fn take_in(&mut self) {
+        if self.made.is_empty() {
+            return;
+        }
+        let read = self.read.iter().map(|listed| (listed.address, listed));
+        let read: BTreeMap<IpAddr, &Listed> = read.collect();
         self.made.retain(|address, made| match read.get(address) {
             Some(listed) => made.on_read(listed),
             None => false,
         });
-        for listed in &mut list {
-            if let Some(made) = self.made.get(&listed.address) {
-                made.show(listed);
-            }
-        }
-        list
     }
 
     /// The changes are sent from now on.

@@ -75,14 +75,19 @@ impl Engine {
         if self.settings.mode == Mode::DryRun {
             return;
         }
-        let members = self.backends.members();
-        let memories = members.map(|(address, member)| {
+        // Each second, and both are in the order of the addresses: no search for each backend.
+        let mut known = self.persistence.remembered.iter().peekable();
+        let mut entries: Vec<(IpAddr, Memory)> = Vec::new();
+        for (address, member) in self.backends.members() {
+            while known.next_if(|(other, _)| **other < address).is_some() {}
+            let before = known.next_if(|(other, _)| **other == address);
+            let before = before.map_or_else(Memory::default, |(_, memory)| *memory);
             let once_sent = self.memory_once_sent(address);
-            (address, once_sent.unwrap_or_else(|| member.memory()))
-        });
-        let differs =
-            |(address, memory): &(IpAddr, Memory)| self.persistence.of(*address) != *memory;
-        let entries: Vec<(IpAddr, Memory)> = memories.filter(differs).collect();
+            let memory = once_sent.unwrap_or_else(|| member.memory());
+            if memory != before {
+                entries.push((address, memory));
+            }
+        }
         if entries.is_empty() {
             return;
         }

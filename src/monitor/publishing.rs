@@ -104,7 +104,7 @@ impl Engine {
             Some(last) => last,
             None => return Some(self.now.instant),
         };
-        let backends = u32::try_from(self.backends.members().count()).unwrap_or(u32::MAX);
+        let backends = u32::try_from(self.backends.members().len()).unwrap_or(u32::MAX);
         let pause = PAUSE.max(PAUSE_FOR_A_BACKEND.saturating_mul(backends));
         let refresh = REFRESH.min(self.settings.pace.interval).max(pause);
         Some(match self.publishing.has_news {

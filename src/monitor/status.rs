@@ -232,13 +232,17 @@ impl Engine {
 
     /// What matters most, for one line: only a few backends are named.
     pub(super) fn outline(&self) -> Outline {
-        let is_down = |member: &Member| member.listed.state == HostState::Down;
-        let is_failed =
-            |member: &Member| matches!(member.evidence.verdict(), Some(Verdict::Failed { .. }));
-        let members = || self.backends.members();
-        let down = members().filter(|(_, member)| is_down(member));
-        let failed = members().filter(|(_, member)| !is_down(member) && is_failed(member));
-        let mut troubles = down.chain(failed);
+        let (mut down, mut failed) = (Vec::new(), Vec::new());
+        for (address, member) in self.backends.members() {
+            match (member.listed.state, member.evidence.verdict()) {
+                (HostState::Down, _) => down.push((address, member)),
+                (HostState::Up, Some(Verdict::Failed { .. })) => failed.push((address, member)),
+                (HostState::Up, _) => {}
+            }
+        }
+        let all = self.backends.members().len();
+        let up = all - down.len();
+        let mut troubles = down.into_iter().chain(failed);
         let named = troubles.by_ref().take(NAMED_TROUBLES);
         let named: Vec<Trouble> = named
             .map(|(address, member)| self.trouble(address, member))
@@ -255,7 +259,7 @@ impl Engine {
             }
         }
         Outline {
-            summary: self.summary(),
+            summary: self.summary_of(up, all),
             troubles: named,
             more: troubles.count(),
             held,
@@ -283,15 +287,17 @@ impl Engine {
 
     /// How many stand.
     pub(super) fn summary(&self) -> Summary {
-        let states = || {
-            self.backends
-                .members()
-                .map(|(_, member)| member.listed.state)
-        };
+        let members = self.backends.members();
+        let all = members.len();
+        let up = members.filter(|(_, member)| member.listed.state == HostState::Up);
+        self.summary_of(up.count(), all)
+    }
+
+    fn summary_of(&self, up: usize, all: usize) -> Summary {
         Summary {
             mode: self.settings.mode,
-            up: states().filter(|state| *state == HostState::Up).count(),
-            all: states().count(),
+            up,
+            all,
             as_of: match (self.currency(), self.list_age()) {
                 (Currency::Current, _) => AsOf::Now,
                 (Currency::Old, None) => AsOf::Never,

@@ -49,9 +49,14 @@ impl Engine {
         self.note_few_descriptors();
     }
 
+    /// Every worker has its backend in the list, so that it is known how many there are: mostly none.
     fn without_worker(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        let members = self.backends.members().map(|(address, _)| address);
-        members.filter(|address| !self.workers.contains_key(address))
+        let members = self.backends.members();
+        let missing = members.len().saturating_sub(self.workers.len());
+        members
+            .map(|(address, _)| address)
+            .filter(|address| !self.workers.contains_key(address))
+            .take(missing)
     }
 
     fn left_alone(&self) -> Vec<IpAddr> {

@@ -87,11 +87,16 @@ pub(crate) struct Reader<R> {
     s: u64,
     listed: Option<Whole>,
     is_torn: bool,
+    /// The room that lines are read into.
+    text: Vec<u8>,
 }
 
 impl<R: BufRead> Reader<R> {
     pub(crate) fn new(mut from: R, zero: Instant) -> Result<Reader<R>, UnreadableRecording> {
-        let text = read_line(&mut from)?.ok_or(UnreadableRecording::Foreign)?;
+        let mut text = Vec::new();
+        if !read_line(&mut from, &mut text)? {
+            return Err(UnreadableRecording::Foreign);
+        }
         let FirstHead { recording: head } =
             serde_json::from_slice(&text).map_err(|_| UnreadableRecording::Foreign)?;
         if head.format != FORMAT {
@@ -120,6 +125,7 @@ impl<R: BufRead> Reader<R> {
             start,
             listed: None,
             is_torn: false,
+            text: Vec::new(),
         })
     }
 
@@ -149,17 +155,16 @@ impl<R: BufRead> Reader<R> {
 
     /// None at the end, and before a last line that was cut off.
     pub(super) fn next(&mut self) -> Result<Option<Step>, UnreadableRecording> {
-        let text = match read_line(&mut self.from)? {
-            Some(text) if text.last() == Some(&b'\n') => text,
-            Some(_) => {
-                self.is_torn = true;
-                return Ok(None);
-            }
-            None => return Ok(None),
-        };
+        if !read_line(&mut self.from, &mut self.text)? {
+            return Ok(None);
+        }
+        if self.text.last() != Some(&b'\n') {
+            self.is_torn = true;
+            return Ok(None);
+        }
         self.number += 1;
         let line: Line =
-            serde_json::from_slice(&text).map_err(|cause| self.bent(cause.to_string()))?;
+            serde_json::from_slice(&self.text).map_err(|cause| self.bent(cause.to_string()))?;
         if !is_time(line.t) || line.t < self.t {
             return Err(self.bent("a time before the line before"));
         }
@@ -383,12 +388,10 @@ fn is_second(second: u64) -> bool {
     second <= 253_402_300_799
 }
 
-fn read_line(from: &mut impl BufRead) -> Result<Option<Vec<u8>>, UnreadableRecording> {
-    let mut text = Vec::new();
+/// Whether there is one.
+fn read_line(from: &mut impl BufRead, text: &mut Vec<u8>) -> Result<bool, UnreadableRecording> {
+    text.clear();
     let mut bounded = io::Read::take(from, LONGEST_LINE);
-    let read = bounded.read_until(b'\n', &mut text);
-    match read.map_err(UnreadableRecording::Io)? {
-        0 => Ok(None),
-        _ => Ok(Some(text)),
-    }
+    let read = bounded.read_until(b'\n', text);
+    Ok(read.map_err(UnreadableRecording::Io)? > 0)
 }

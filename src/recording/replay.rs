@@ -67,13 +67,14 @@ pub(crate) fn replay<R: BufRead>(
         player.take(step, look);
     }
     player.drain(look);
+    let backends = player.engine.backends().members().len();
     Ok(Replayed {
         from: reader.began().second,
         to: player.now.second,
         recorded: player.recorded,
         replayed: player.replayed,
         attempts: player.attempts,
-        backends: player.engine.backends().members().count(),
+        backends,
         lost: player.lost,
         is_torn: reader.is_torn(),
     })

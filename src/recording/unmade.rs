@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use crate::backend::{HostState, Listed};
 use crate::pool::Action;
 
+/// The backends in the order of the list.
 #[derive(Default)]
-pub(super) struct Unmade(BTreeMap<IpAddr, Seen>);
+pub(super) struct Unmade(Vec<Seen>);
 
 struct Seen {
     /// As it was last listed.
@@ -28,43 +29,60 @@ impl Unmade {
             Action::MarkUp => HostState::Up,
             Action::Drain => return,
         };
-        if let Some(seen) = self.0.get_mut(&address) {
+        let mut all = self.0.iter_mut();
+        if let Some(seen) = all.find(|seen| seen.read.address == address) {
             seen.expected = Some(state);
         }
     }
 
-    pub(super) fn show(&mut self, list: Vec<Listed>) -> Vec<Listed> {
-        let before = std::mem::take(&mut self.0);
-        let mut shown = Vec::with_capacity(list.len());
-        let mut before = before;
-        for read in list {
-            let seen = match before.remove(&read.address) {
-                Some(seen) => seen.on_read(read),
-                None => Seen {
-                    shown: read.clone(),
-                    read,
-                    expected: None,
-                },
-            };
-            shown.push(seen.shown.clone());
-            self.0.insert(seen.read.address, seen);
+    pub(super) fn show(&mut self, mut list: Vec<Listed>) -> Vec<Listed> {
+        if !self.has_the_backends_of(&list) {
+            self.take_over(&list);
         }
-        shown
+        for (seen, listed) in self.0.iter_mut().zip(&mut list) {
+            // Nothing else is shown while nothing else is read.
+            if seen.read != *listed {
+                seen.on_read(listed.clone());
+            }
+            listed.clone_from(&seen.shown);
+        }
+        list
+    }
+
+    fn has_the_backends_of(&self, list: &[Listed]) -> bool {
+        let seen = self.0.iter().map(|seen| seen.read.address);
+        seen.eq(list.iter().map(|listed| listed.address))
+    }
+
+    /// What is known of the backends that this list names, too.
+    fn take_over(&mut self, list: &[Listed]) {
+        let before = std::mem::take(&mut self.0).into_iter();
+        let mut before: BTreeMap<IpAddr, Seen> =
+            before.map(|seen| (seen.read.address, seen)).collect();
+        let seen = list.iter().map(|listed| {
+            let known = before.remove(&listed.address);
+            known.unwrap_or_else(|| Seen {
+                read: listed.clone(),
+                shown: listed.clone(),
+                expected: None,
+            })
+        });
+        self.0 = seen.collect();
     }
 }
 
 impl Seen {
-    fn on_read(self, read: Listed) -> Seen {
+    fn on_read(&mut self, read: Listed) {
         let Seen {
             read: before,
-            mut shown,
-            mut expected,
+            shown,
+            expected,
         } = self;
         let is_other_state = (read.state, read.changed) != (before.state, before.changed);
-        if is_other_state && expected == Some(read.state) {
-            expected = None;
+        if is_other_state && *expected == Some(read.state) {
+            *expected = None;
         } else if is_other_state {
-            shown = read.clone();
+            *shown = read.clone();
         } else if read.vhosts != before.vhosts {
             shown.vhosts = read.vhosts;
         }
@@ -73,11 +91,7 @@ impl Seen {
             // While ours is down and it would have been up, its users are those of before.
             shown.users = read.users;
         }
-        Seen {
-            read,
-            shown,
-            expected,
-        }
+        *before = read;
     }
 }
 

@@ -9,7 +9,8 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::{
-    brake, hold, ownership, Action, Age, Backends, Compared, Hold, Member, Question, Reason,
+    brake, has_failed, hold, ownership, Action, Age, Backends, Compared, Hold, Member, Question,
+    Reason,
 };
 use crate::backend::{HostState, Tag};
 use crate::config::settings::Brake;
@@ -63,7 +64,7 @@ pub fn alarms(backends: &Backends, now: Instant) -> Alarms {
     let compared = backends.compared();
     let backends = &compared;
     let mut failed = Vec::new();
-    for (address, member) in backends.members().filter(|(_, member)| stays_up(member)) {
+    for (address, member) in backends.failing().filter(|(_, member)| stays_up(member)) {
         let spared = spared_for(backends, member);
         if spared.is_empty() {
             failed.push((address, member));
@@ -86,24 +87,21 @@ pub fn alarms(backends: &Backends, now: Instant) -> Alarms {
             add(&mut alarms, alarm, address);
         }
     }
-    for (address, tag) in without_service(backends) {
-        add(&mut alarms, Alarm::WithoutService(tag.clone()), address);
+    if backends.may_be_without_service() {
+        for (address, tag) in without_service(backends) {
+            add(&mut alarms, Alarm::WithoutService(tag.clone()), address);
+        }
     }
     alarms
 }
 
 /// Whether every backend is up and none has failed.
 pub fn is_all_well(backends: &Backends) -> bool {
-    let mut members = backends.members();
-    members.all(|(_, member)| !has_failed(member) && !member.is_down_or_going())
+    backends.is_all_well()
 }
 
 fn add(alarms: &mut Alarms, alarm: Alarm, address: IpAddr) {
     alarms.entry(alarm).or_default().insert(address);
-}
-
-fn has_failed(member: &Member) -> bool {
-    matches!(member.evidence.verdict(), Some(Verdict::Failed { .. }))
 }
 
 /// Failed, and the director sends it users all the same.
@@ -201,9 +199,11 @@ fn kept_down(
     member: &Member,
     now: Instant,
 ) -> Option<Alarm> {
+    if member.listed.state == HostState::Up || member.is_coming_up() {
+        return None;
+    }
     let healthy = matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)));
-    let is_wanted_up = healthy || backends.bar().stands(member);
-    if !is_wanted_up || member.listed.state == HostState::Up || member.is_coming_up() {
+    if !healthy && !backends.bar().stands(member) {
         return None;
     }
     let question = Question {

@@ -12,7 +12,7 @@ use super::bar::{Bar, Login};
 use super::evidence::{Asked, Round};
 use super::member::{Answer, Member, Memory};
 use super::rank::Turn;
-use super::{needs_comparison, Action, Compared, Judgement, Sync};
+use super::{has_failed, needs_comparison, Action, Compared, Judgement, Sync};
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::settings::Rules;
 use crate::outcome::Blame;
@@ -22,8 +22,8 @@ use crate::schedule::{Finding, Verdict};
 #[derive(Debug)]
 pub struct Backends {
     members: BTreeMap<IpAddr, Member>,
-    /// Those of which a service has failed at the last attempt, so that a healthy round need not visit all.
-    /// One too many does no harm.
+    /// Those of which a service has failed at the last attempt, or the verdict is that they have failed, so that
+    /// a healthy round need not visit all. One too many does no harm.
     failing: BTreeSet<IpAddr>,
     /// How far the backends get, once it is asked for; none while that may have changed.
     bar: Option<Bar>,
@@ -191,7 +191,7 @@ impl Backends {
     }
 
     /// All backends of the latest list, in the order of their addresses.
-    pub fn members(&self) -> impl Iterator<Item = (IpAddr, &Member)> {
+    pub fn members(&self) -> impl ExactSizeIterator<Item = (IpAddr, &Member)> {
         self.members.iter().map(move |(address, member)| {
             #[cfg(test)]
             self.visits.set(self.visits.get() + 1);
@@ -206,6 +206,18 @@ impl Backends {
         let concerned =
             members.filter(|(_, member)| needs_comparison(member) || member.turn.is_some());
         concerned.map(|(address, _)| address)
+    }
+
+    /// Whether every backend is up and none has failed. It is asked each turn, and goes through none of those that
+    /// are well.
+    pub(super) fn is_all_well(&self) -> bool {
+        self.down_or_going() == 0 && !self.failing().any(|(_, member)| has_failed(member))
+    }
+
+    /// Whether all backends of some tag may be listed down.
+    pub(super) fn may_be_without_service(&self) -> bool {
+        let is_down = |tally: &Tally| tally.down >= tally.backends;
+        self.tallies.values().any(is_down)
     }
 
     pub(super) fn tally(&self, tag: &Tag) -> Tally {
@@ -245,9 +257,21 @@ impl Backends {
     }
 
     fn count_down_or_due(&self, bar: &Bar) -> usize {
-        let members = self.members().map(|(_, member)| member);
-        let due = members.filter(|member| member.is_down_or_going() || bar.has_failed(member));
-        due.count()
+        let due = self
+            .failing()
+            .filter(|(_, member)| !member.is_down_or_going() && bar.has_failed(member));
+        self.down_or_going() + due.count()
+    }
+
+    fn down_or_going(&self) -> usize {
+        self.tallies.values().map(|tally| tally.down).sum()
+    }
+
+    /// Those of which something may fail, and all of which the verdict is that they have failed, in the order of
+    /// their addresses.
+    pub(super) fn failing(&self) -> impl Iterator<Item = (IpAddr, &Member)> {
+        let failing = self.failing.iter();
+        failing.filter_map(|address| Some((*address, self.member(*address)?)))
     }
 
     /// What the last reading of the lists said of the ring.
@@ -343,7 +367,23 @@ impl Backends {
         self.lists += 1;
         let mut changes = Changes::default();
         let mut missing = self.members.len();
-        // Each second, and mostly nothing is new: one search a backend.
+        let mut is_retagged = false;
+        let mut list = list.into_iter().peekable();
+        // Each second, and mostly the same backends in the order of their addresses: no search for them.
+        for (address, member) in &mut self.members {
+            let listed = match list.next_if(|listed| listed.address == *address) {
+                Some(listed) => listed,
+                None => break,
+            };
+            missing -= 1;
+            member.last_list = self.lists;
+            if member.is_quiet_as(&listed) {
+                member.on_listed_again(began);
+                continue;
+            }
+            member.on_listed(listed, began, self.sync, self.rules.hold, &mut changes);
+            is_retagged |= count(&mut self.tallies, member);
+        }
         for listed in list {
             let address = listed.address;
             let member = match self.members.entry(address) {
@@ -359,13 +399,13 @@ impl Backends {
                 }
             };
             member.last_list = self.lists;
-            count(&mut self.tallies, member);
+            is_retagged |= count(&mut self.tallies, member);
         }
         if missing > 0 {
             self.forget_missing(&mut changes);
         }
         self.down_or_due = None;
-        if !changes.joined.is_empty() || !changes.left.is_empty() {
+        if is_retagged || !changes.left.is_empty() {
             self.bar = None;
         }
         changes
@@ -393,12 +433,20 @@ impl Backends {
             Some(member) => member,
             None => return,
         };
-        member.left_alone = false;
+        let before = (
+            std::mem::take(&mut member.left_alone),
+            member.evidence.comparable(finding.service),
+        );
         let sound = member.evidence.on_finding(finding);
-        match member.evidence.failing().is_empty() {
+        match member.evidence.failing().is_empty() && !has_failed(member) {
             true => self.failing.remove(&address),
             false => self.failing.insert(address),
         };
+        // Most findings are as the one before, and the comparison of all with all takes long.
+        if before != (false, member.evidence.comparable(finding.service)) {
+            self.bar = None;
+        }
+        self.down_or_due = None;
         if let (Some(Verdict::Failed { .. }), None) = (&finding.verdict, sound) {
             member.dispute.on_failed();
         }
@@ -411,7 +459,6 @@ impl Backends {
             let asked = if asked { Asked::Yes } else { Asked::No };
             self.offer_refuge(address, round, asked);
         }
-        self.bar = None;
     }
 
     /// With those that fail at the same service.
@@ -495,17 +542,20 @@ impl Backends {
     }
 }
 
-/// Brings the tally of its tag up to date.
-fn count(tallies: &mut BTreeMap<Tag, Tally>, member: &mut Member) {
+/// Brings the tally of its tag up to date; whether that is another tag than before.
+fn count(tallies: &mut BTreeMap<Tag, Tally>, member: &mut Member) -> bool {
     let tally = Tally::of(member);
     let is_counted = member.counted.as_ref().map_or(false, |(tag, counted)| {
         (tag, counted) == (&member.listed.tag, &tally)
     });
-    if !is_counted {
-        let now = (member.listed.tag.clone(), tally);
-        let before = member.counted.replace(now.clone());
-        recount(tallies, before, Some(now));
+    if is_counted {
+        return false;
     }
+    let now = (member.listed.tag.clone(), tally);
+    let before = member.counted.replace(now.clone());
+    let is_retagged = before.as_ref().map_or(true, |(tag, _)| *tag != now.0);
+    recount(tallies, before, Some(now));
+    is_retagged
 }
 
 fn recount(tallies: &mut BTreeMap<Tag, Tally>, before: Option<Counted>, now: Option<Counted>) {
@@ -533,12 +583,23 @@ fn answers(finding: &Finding, asked: Instant) -> bool {
 #[cfg(test)]
 impl Backends {
     /// What is kept up to date is what the members say.
-    pub(super) fn check_tallies(&self) {
+    pub(super) fn check_what_is_kept(&self) {
         let mut tallies: BTreeMap<Tag, Tally> = BTreeMap::new();
         for (_, member) in self.members() {
             let tag = member.listed.tag.clone();
             tallies.entry(tag).or_default().add(&Tally::of(member));
         }
         assert_eq!(self.tallies, tallies);
+        let members = || self.members.values();
+        if let Some(bar) = &self.bar {
+            assert_eq!(*bar, Bar::measure(members()));
+            let is_due = |member: &&Member| member.is_down_or_going() || bar.has_failed(member);
+            assert_eq!(
+                self.count_down_or_due(bar),
+                members().filter(is_due).count()
+            );
+        }
+        let is_well = |member: &Member| !has_failed(member) && !member.is_down_or_going();
+        assert_eq!(self.is_all_well(), members().all(is_well));
     }
 }

@@ -61,7 +61,7 @@ impl Scope {
 type Group = (Option<Tag>, Scope);
 
 /// How far the backends get, counted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bar {
     backends: BTreeMap<Group, usize>,
     /// By service, how many backends got how far.

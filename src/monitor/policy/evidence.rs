@@ -4,10 +4,11 @@
 //! other backends got to is `bar`'s to compare.
 
 use std::collections::BTreeMap;
+use std::mem::{discriminant, Discriminant};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::outcome::{Blame, Failure, Outcome, Stage};
+use crate::outcome::{Blame, Failure, Fault, Outcome, Stage};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Protocol;
 
@@ -69,6 +70,18 @@ pub struct Failing {
 pub struct Round {
     pub began: Instant,
     pub ended: Instant,
+}
+
+/// All that a finding about one service can change of what others are compared with (`Bar`).
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Comparable {
+    verdict: Option<Option<Blame>>,
+    age: Age,
+    is_suspect: bool,
+    reached: Option<Reach>,
+    failing: Option<(Reach, Discriminant<Fault>, Blame, bool)>,
+    /// A verdict may end the failures of the other services.
+    services_failing: usize,
 }
 
 /// How far an attempt got.
@@ -198,6 +211,22 @@ impl Evidence {
         let passed = self.reached.keys().copied();
         let tried = passed.chain(self.failing.iter().map(|failing| failing.service));
         tried.filter_map(move |service| Some((service, self.reach(service)?)))
+    }
+
+    /// As far as a finding about this service can change it.
+    pub(super) fn comparable(&self, service: usize) -> Comparable {
+        let failing = self.failing_at(service).map(|failing| {
+            let fault = discriminant(&failing.failure.fault);
+            (failing.reach(), fault, failing.blame(), failing.for_good)
+        });
+        Comparable {
+            verdict: self.verdict.as_ref().map(Verdict::blame),
+            age: self.age,
+            is_suspect: self.is_suspect(),
+            reached: self.reached.get(&service).copied(),
+            failing,
+            services_failing: self.failing.len(),
+        }
     }
 
     /// What fails at this service, if it does.

@@ -415,6 +415,26 @@ impl Member {
         }
     }
 
+    /// Whether it is up, as the list before has shown, and nothing is awaited of it: each second that is so of nearly
+    /// all.
+    pub(super) fn is_quiet_as(&self, listed: &Listed) -> bool {
+        self.listed == *listed
+            && listed.state == HostState::Up
+            && self.told == (HostState::Up, listed.changed)
+            && self.forgotten_since.is_none()
+            && self.command == Command::Settled
+            && self.expected.is_none()
+            && self.ownership == Ownership::default()
+            && self.pending_drain.is_none()
+            && self.users == Users::default()
+            && self.counted.is_some()
+    }
+
+    /// The same as `on_listed` of one that is quiet.
+    pub(super) fn on_listed_again(&mut self, began: Instant) {
+        self.dispute.on_listed(HostState::Up, HostState::Up, began);
+    }
+
     /// Whether the list tells what a director that has just started knew, and not what was done: its
     /// stamp is older than the last one. If a synced director keeps to it, the whole ring has lost its
     /// memory, and the state counts from then on.

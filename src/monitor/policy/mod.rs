@@ -492,8 +492,11 @@ fn question<'a>(compared: &'a Compared<'a>, address: IpAddr, now: Instant) -> Op
 
 /// Whether the other backends have to be looked at to say what is wanted of this one.
 fn needs_comparison(member: &Member) -> bool {
-    let failed = matches!(member.evidence.verdict(), Some(Verdict::Failed { .. }));
-    failed || member.listed.state == HostState::Down
+    has_failed(member) || member.listed.state == HostState::Down
+}
+
+fn has_failed(member: &Member) -> bool {
+    matches!(member.evidence.verdict(), Some(Verdict::Failed { .. }))
 }
 
 /// The difference between what the probes say and what the list shows. What only shared faults speak

@@ -359,7 +359,7 @@ fn no_list_of_events_breaks_the_rules() {
         };
         let mut bench = Bench::new(3);
         let mut acts = 0;
-        for _ in 0..500 {
+        for _ in 0..700 {
             let number = dice(3) as u8;
             match dice(10) {
                 9 => match dice(12) {
@@ -371,6 +371,12 @@ fn no_list_of_events_breaks_the_rules() {
                     2 | 3 => {
                         let login = (dice(3) > 0).then(|| Login(dice(2)));
                         bench.backends.on_login(address(number), login);
+                    }
+                    4 => bench.backends.on_left_alone(address(number)),
+                    5 => bench.backends.on_worker_ended(address(number)),
+                    6 => {
+                        bench.listed(number).tag = Tag::new(["", "a"][dice(2) as usize]);
+                        bench.read_list();
                     }
                     _ => bench.finding(number, Ok(Pass::Clean), false),
                 },
@@ -391,7 +397,9 @@ fn no_list_of_events_breaks_the_rules() {
                     bench.read_list();
                 }
             }
-            bench.backends.check_tallies();
+            bench.backends.check_what_is_kept();
+            // So that the next event meets a comparison that is kept.
+            bench.backends.measure();
             let action = match bench.decide(number) {
                 Decision::Act(action) => action,
                 _ => continue,
