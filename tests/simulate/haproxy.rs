@@ -391,7 +391,7 @@ impl World {
             .servers
             .iter()
             .map(|server| {
-                let admins: Vec<u32> = server.lines.iter().map(|line| line.admin.into()).collect();
+                let admins: Vec<u32> = server.lines.iter().map(|line| line.admin).collect();
                 let since = (now - server.health_since).as_secs_f64();
                 format!("{:?} for {since:.1} s, admin {admins:?}", server.health)
             })

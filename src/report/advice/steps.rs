@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Hands;
 use crate::pool::ByHand;
 use crate::report::document::{
-    Backend, CheckResult, Document, Restore, Ring, Service, State, Unanswered, Verdict,
+    Backend, CheckResult, Document, Drain, Restore, Ring, Service, State, Unanswered, Verdict,
 };
 use crate::report::words::shown;
 
@@ -84,6 +84,14 @@ pub(crate) fn steps(document: &Document, backend: &Backend, trial: Trial) -> Vec
             "up",
             &address,
             "bring it up: set its servers to state ready on HAProxy's stats socket",
+        ));
+    }
+    if backend.drain == Drain::Owed && backend.users > 0 {
+        steps.push(of_pool(
+            "see who is still on it; they are moved again until the list shows none",
+            "map",
+            &address,
+            "nothing for its sessions: HAProxy is told to end them again until none is left",
         ));
     }
     if steps.is_empty() && matches!(backend.verdict, Verdict::Failed | Verdict::Doubtful) {
