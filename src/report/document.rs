@@ -120,6 +120,7 @@ pub enum Unanswered<'a> {
 }
 
 impl Director {
+    /// Why it does not answer, if it does not.
     pub fn unanswered(&self) -> Option<Unanswered<'_>> {
         match (self.up, &self.error, self.list_read) {
             (true, ..) => None,
