@@ -35,21 +35,13 @@ fn all_dead_in_a_ring_that_is_unsynced_now_and_then_is_one_alarm() {
     }
     assert!(line.contains("backend without a tag"), "{line}");
     unsync_now_and_then(&pool);
-    assert_eq!(
-        monitor
-            .lines_with(&["because no other one is up and passes"])
-            .len(),
-        0
-    );
+    assert_eq!(monitor.lines_with(&["has to stay up any more"]).len(), 0);
 
     pool.set_all(Mood::Healthy);
-    monitor.wait_for_line(&["because no other one is up and passes"], REACTION);
+    monitor.wait_for_line(&["has to stay up any more"], REACTION);
     hold_for("one line at either end", A_WHILE, || {
         monitor.lines_with(&[" ERR ", "cut off"]).len() == 1
-            && monitor
-                .lines_with(&["because no other one is up and passes"])
-                .len()
-                == 1
+            && monitor.lines_with(&["has to stay up any more"]).len() == 1
     });
     assert!(pool.changes().is_empty());
 }
@@ -90,7 +82,7 @@ fn a_backend_in_maintenance_is_one_line_over_several_reconnects() {
     monitor.wait_for_line(&[" ERR ", &up], REACTION);
     pool.director.set_by_another(pool.address(1), 'U');
     pool.director.set_by_another(pool.address(2), 'U');
-    monitor.wait_for_line(&["because others took it down"], REACTION);
+    monitor.wait_for_line(&["is left down any more that an administrator"], REACTION);
     assert_eq!(
         monitor.lines_with(&[" ERR ", "did not take it down"]).len(),
         2
