@@ -65,11 +65,11 @@ fn a_recorded_scene_is_replayed_to_the_same_changes() {
     // The moment of its down.
     let at: String = lines[0].chars().skip(2).take(19).collect();
     for word in ["status", "explain"] {
-        let about: &[&str] = match word {
-            "explain" => &[word, "--at", &at, &address],
-            _ => &[word, "--at", &at],
-        };
-        let shown = poolmon(folder, about, &recording);
+        let mut about = vec![word, "--at", &at];
+        if word == "explain" {
+            about.push(&address);
+        }
+        let shown = poolmon(folder, &about, &recording);
         assert_eq!(shown.status.code(), Some(0), "{shown:?}");
         assert!(shown.text.contains(&address), "{}", shown.text);
         assert!(shown.text.contains("refuse"), "{}", shown.text);
