@@ -8,38 +8,28 @@ mod lab;
 mod lists;
 mod offer;
 mod pool;
+mod telling;
 mod terminal;
 mod users;
 mod watch;
 
 use std::env;
-use std::fmt;
 use std::path::PathBuf;
-use std::process::{self, ExitCode};
-use std::thread;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use lists::short;
 use offer::Offer;
 use pool::Pool;
+use telling::{tell, NotSeen};
 use terminal::Terminal;
 use users::Users;
 use watch::Watch;
 
-/// The demo ends by then even if something hangs; the lab's wardens end what it has started.
+/// The demo ends by then even if something hangs.
 const END: Duration = Duration::from_secs(85);
 /// Lets the reader follow.
 const BREATH: Duration = Duration::from_millis(1500);
-
-/// What had to be seen and was not.
-#[derive(Debug)]
-pub struct NotSeen(pub String);
-
-impl fmt::Display for NotSeen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not seen: {}", self.0)
-    }
-}
 
 /// How a backend fails.
 #[derive(Clone, Copy)]
@@ -60,30 +50,7 @@ struct Times {
 }
 
 fn main() -> ExitCode {
-    thread::spawn(|| {
-        thread::sleep(END);
-        eprintln!("\ndemo FAILED: not over after {} s", END.as_secs());
-        process::exit(1);
-    });
-    name_the_program();
-    let terminal = Terminal::new(Instant::now());
-    match show(&terminal) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(not_seen) => {
-            eprintln!("\ndemo FAILED: {not_seen}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Cargo tells tests where the program is, but not examples: it lies in the folder above theirs.
-fn name_the_program() {
-    let beside = env::current_exe()
-        .ok()
-        .and_then(|path| Some(path.parent()?.parent()?.join("poolmon")));
-    if let (None, Some(program)) = (env::var_os("POOLMON_BIN"), beside) {
-        env::set_var("POOLMON_BIN", program);
-    }
+    tell(END, show)
 }
 
 fn show(terminal: &Terminal) -> Result<(), NotSeen> {

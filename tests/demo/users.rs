@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::lab::mail_client::{Session, SessionState};
 use crate::lab::ring::Director;
 use crate::pool::Pool;
-use crate::NotSeen;
+use crate::telling::NotSeen;
 
 /// For a session's answer, before it counts as hanging.
 const ANSWER: Duration = Duration::from_millis(300);

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use crate::lab::monitor::{binary, Monitor};
 use crate::lists::Lists;
 use crate::pool::Pool;
+use crate::telling::NotSeen;
 use crate::terminal::Terminal;
-use crate::NotSeen;
 
 const GLANCE: Duration = Duration::from_millis(50);
 /// For poolmon to notice what happened, and for the directors to obey.

@@ -10,24 +10,24 @@ mod lab;
 mod offer;
 mod sessions;
 mod site;
+#[path = "../demo/telling.rs"]
+mod telling;
 #[path = "../demo/terminal.rs"]
 mod terminal;
 mod watch;
 
-use std::env;
-use std::fmt;
-use std::process::{self, ExitCode};
-use std::thread;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use lab::logins::{self, Logins, Measured};
 use offer::Offer;
 use sessions::Sessions;
 use site::{Site, Trouble};
+use telling::{tell, NotSeen};
 use terminal::Terminal;
 use watch::Watch;
 
-/// The demo ends by then even if something hangs; the lab's wardens end what it has started.
+/// The demo ends by then even if something hangs.
 const END: Duration = Duration::from_secs(150);
 /// For how long the logins are counted after each failure.
 const WATCHED: Duration = Duration::from_secs(6);
@@ -35,16 +35,6 @@ const WATCHED: Duration = Duration::from_secs(6);
 const BREATH: Duration = Duration::from_millis(1500);
 
 const TROUBLES: [Trouble; 3] = [Trouble::BrokenLogin, Trouble::Death, Trouble::Freeze];
-
-/// What had to be seen and was not.
-#[derive(Debug)]
-pub struct NotSeen(pub String);
-
-impl fmt::Display for NotSeen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not seen: {}", self.0)
-    }
-}
 
 /// Who watches the servers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,30 +44,7 @@ enum Guard {
 }
 
 fn main() -> ExitCode {
-    thread::spawn(|| {
-        thread::sleep(END);
-        eprintln!("\ndemo FAILED: not over after {} s", END.as_secs());
-        process::exit(1);
-    });
-    name_the_program();
-    let terminal = Terminal::new(Instant::now());
-    match show(&terminal) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(not_seen) => {
-            eprintln!("\ndemo FAILED: {not_seen}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Cargo tells tests where the program is, but not examples: it lies in the folder above theirs.
-fn name_the_program() {
-    let beside = env::current_exe()
-        .ok()
-        .and_then(|path| Some(path.parent()?.parent()?.join("poolmon")));
-    if let (None, Some(program)) = (env::var_os("POOLMON_BIN"), beside) {
-        env::set_var("POOLMON_BIN", program);
-    }
+    tell(END, show)
 }
 
 fn show(terminal: &Terminal) -> Result<(), NotSeen> {

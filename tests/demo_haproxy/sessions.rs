@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::lab::mail_client::{Session, SessionState};
-use crate::NotSeen;
+use crate::telling::NotSeen;
 
 /// For a session's answer, before it counts as hanging.
 const ANSWER: Duration = Duration::from_millis(300);

@@ -11,8 +11,8 @@ use crate::lab::haproxy::ServerLine;
 use crate::lab::logins::{Logins, PATIENCE};
 use crate::lab::monitor::{binary, Monitor};
 use crate::site::{Site, SERVERS};
+use crate::telling::NotSeen;
 use crate::terminal::Terminal;
-use crate::NotSeen;
 
 const GLANCE: Duration = Duration::from_millis(50);
 const REACTION: Duration = Duration::from_secs(20);
