@@ -3,6 +3,7 @@
 //! It tells the story and decides whether all of it was really seen. What it prints of the pool
 //! comes from HOST-LIST as the directors give it, and what it prints of poolmon from poolmon's log.
 
+mod daemon;
 #[path = "../lab/mod.rs"]
 mod lab;
 mod lists;

@@ -5,39 +5,23 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::lab::monitor::{binary, Monitor};
+use crate::daemon::{Daemon, GLANCE};
 use crate::lists::Lists;
 use crate::pool::Pool;
 use crate::telling::NotSeen;
 use crate::terminal::Terminal;
 
-const GLANCE: Duration = Duration::from_millis(50);
 /// For poolmon to notice what happened, and for the directors to obey.
 const REACTION: Duration = Duration::from_secs(15);
-/// The lab runs poolmon with -d; of its many lines these tell the story.
-const TELLING: [&str; 6] = [
-    " ERR ",
-    " disabled",
-    " enabled",
-    " users moved",
-    " users forgotten",
-    " is healthy",
-];
-
 pub struct Watch<'a> {
     // Before the pool, so that poolmon ends before its director does.
-    monitor: Option<Monitor>,
+    daemon: Daemon,
     pub pool: Pool,
     terminal: &'a Terminal,
-    status_file: PathBuf,
     printed_lists: Vec<String>,
-    printed_lines: usize,
-    /// How many lines of the log are of no more interest to waits.
-    forgotten_lines: usize,
 }
 
 /// Where the page is written: poolmon writes it anew all the time.
@@ -48,13 +32,10 @@ fn page() -> PathBuf {
 impl<'a> Watch<'a> {
     pub fn new(terminal: &'a Terminal, pool: Pool) -> Watch<'a> {
         Watch {
-            monitor: None,
+            daemon: Daemon::default(),
             pool,
             terminal,
-            status_file: PathBuf::new(),
             printed_lists: Vec::new(),
-            printed_lines: 0,
-            forgotten_lines: 0,
         }
     }
 
@@ -66,8 +47,7 @@ impl<'a> Watch<'a> {
         self.terminal
             .demo("poolmon starts beside director 1, to log in on each backend every second:");
         self.terminal.demo(&shown);
-        self.monitor = Some(plan.start());
-        self.status_file = plan.status.clone();
+        self.daemon.start(plan);
     }
 
     /// The table of `poolmon status`, once it has these words: the status file follows within a second.
@@ -75,44 +55,18 @@ impl<'a> Watch<'a> {
         let end = Instant::now() + REACTION;
         loop {
             self.look();
-            let table = self.status()?;
+            let table = self.daemon.status()?;
             if table.contains(words) {
                 return Ok(table);
             }
-            self.go_on_until(end, &format!("\"{words}\" in poolmon status"))?;
-        }
-    }
-
-    fn status(&self) -> Result<String, NotSeen> {
-        let output = Command::new(binary())
-            .args(["status", "--status-file"])
-            .arg(&self.status_file)
-            .stdin(Stdio::null())
-            .output();
-        match output {
-            Ok(output) if output.status.success() => {
-                Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-            }
-            Ok(output) => Err(NotSeen(format!(
-                "a table of poolmon status, which said: {}",
-                String::from_utf8_lossy(&output.stderr).trim_end()
-            ))),
-            Err(cause) => Err(NotSeen(format!("poolmon status: {cause}"))),
+            self.daemon
+                .go_on_until(end, &format!("\"{words}\" in poolmon status"))?;
         }
     }
 
     /// Ends poolmon as init would, and wants it to end well.
     pub fn stop_monitor(&mut self) -> Result<(), NotSeen> {
-        let mut monitor = self.monitor.take().expect("the monitor runs");
-        let (status, took) = monitor.stop(REACTION);
-        let took = took.as_secs_f64();
-        self.terminal
-            .demo(&format!("poolmon gets SIGTERM and ends within {took:.1} s"));
-        if status.success() {
-            Ok(())
-        } else {
-            Err(NotSeen(format!("poolmon's good end, but {status}")))
-        }
+        self.daemon.stop(self.terminal, REACTION)
     }
 
     /// Waits for what the directors' lists say.
@@ -126,13 +80,13 @@ impl<'a> Watch<'a> {
             if condition(&self.look()) {
                 return Ok(());
             }
-            self.go_on_until(end, what)?;
+            self.daemon.go_on_until(end, what)?;
         }
     }
 
     /// Waits from now on only look at later lines.
     pub fn forget_log(&mut self) {
-        self.forgotten_lines = self.log().len();
+        self.daemon.forget_log();
     }
 
     /// Waits for a line of poolmon's log that has these words.
@@ -140,11 +94,11 @@ impl<'a> Watch<'a> {
         let end = Instant::now() + REACTION;
         loop {
             self.look();
-            let new = &self.log()[self.forgotten_lines..];
-            if new.iter().any(|line| line.contains(words)) {
+            if self.daemon.has_logged(words) {
                 return Ok(());
             }
-            self.go_on_until(end, &format!("\"{words}\" in poolmon's log"))?;
+            self.daemon
+                .go_on_until(end, &format!("\"{words}\" in poolmon's log"))?;
         }
     }
 
@@ -163,38 +117,10 @@ impl<'a> Watch<'a> {
             .map_err(|cause| NotSeen(format!("the page: {cause}")))
     }
 
-    fn go_on_until(&mut self, end: Instant, what: &str) -> Result<(), NotSeen> {
-        if let Some(status) = self.monitor.as_mut().and_then(Monitor::has_ended) {
-            let log = self.log();
-            let last = log.last().map_or("nothing", String::as_str);
-            return Err(NotSeen(format!(
-                "{what}; poolmon ended by itself, {status}, and said: {last}"
-            )));
-        }
-        if Instant::now() >= end {
-            return Err(NotSeen(what.to_string()));
-        }
-        sleep(GLANCE);
-        Ok(())
-    }
-
-    fn log(&self) -> Vec<String> {
-        match &self.monitor {
-            Some(monitor) => monitor.lines(),
-            None => Vec::new(),
-        }
-    }
-
     /// Prints what is new. The log comes first: poolmon's words precede the change that they announce.
     fn look(&mut self) -> Lists {
         let lists = Lists(self.pool.lists());
-        let lines = self.log();
-        for line in &lines[self.printed_lines.min(lines.len())..] {
-            if TELLING.iter().any(|word| line.contains(word)) {
-                self.terminal.log(line);
-            }
-        }
-        self.printed_lines = lines.len();
+        self.daemon.print_log(self.terminal);
         let words = lists.in_words();
         self.printed_lists.resize(words.len(), String::new());
         for (printed, new) in self.printed_lists.iter_mut().zip(words) {

@@ -4,6 +4,8 @@
 //! It tells the story, counts the logins of users that fail, and decides whether all of it was really seen. What
 //! it prints of HAProxy comes from HAProxy's list, and what it prints of poolmon from poolmon's log.
 
+#[path = "../demo/daemon.rs"]
+mod daemon;
 #[path = "../lab/mod.rs"]
 mod lab;
 #[path = "../demo/offer.rs"]
