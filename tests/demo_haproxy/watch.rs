@@ -13,6 +13,7 @@ use crate::telling::NotSeen;
 use crate::terminal::Terminal;
 
 const REACTION: Duration = Duration::from_secs(20);
+
 pub struct Watch<'a> {
     terminal: &'a Terminal,
     daemon: Daemon,

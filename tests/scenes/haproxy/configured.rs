@@ -70,12 +70,7 @@ fn what_an_agent_puts_into_maintenance_is_left_so_and_is_no_refuge_while_it_says
     world.haproxy.tell("set server imap/mail3 state maint");
     world.haproxy.tell("set server pop3/mail3 state maint");
     let monitor = world.watch();
-    world.fail(1, Mood::Refusing);
-    let address = world.backends[0].address.to_string();
-    monitor.wait_for_line(&[&address, "has failed"], REACTION);
-    hold_for("the first to stay up", Duration::from_secs(2), || {
-        world.admin(1) == [Some(READY); 2]
-    });
+    world.fail_and_stay_up(&monitor);
     agent.say("up");
     world.wait_for(1, MAINT);
     // The agent's maintenance is somebody else's.

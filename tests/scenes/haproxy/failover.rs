@@ -1,11 +1,8 @@
 //! A mail server fails in one way or another, and comes back.
 
-use std::time::Duration;
-
 use super::*;
 use crate::lab::fake_pool::USER;
 use crate::lab::mail_client::Session;
-use crate::lab::patience::hold_for;
 
 #[test]
 fn a_server_that_refuses_goes_down_in_every_section_loses_its_sessions_and_comes_back() {
@@ -59,12 +56,7 @@ fn a_refuge_has_to_stand_in_every_section() {
     world.haproxy.tell("set server pop3/mail2 state drain");
     world.haproxy.tell("set server pop3/mail3 state maint");
     let monitor = world.watch();
-    world.fail(1, Mood::Refusing);
-    let address = world.backends[0].address.to_string();
-    monitor.wait_for_line(&[&address, "has failed"], REACTION);
-    hold_for("the first to stay up", Duration::from_secs(2), || {
-        world.admin(1) == [Some(READY); 2]
-    });
+    world.fail_and_stay_up(&monitor);
     world.haproxy.tell("set server pop3/mail3 state ready");
     world.wait_for(1, MAINT);
     assert_eq!(world.haproxy.admin("pop3/mail2"), Some(DRAIN));

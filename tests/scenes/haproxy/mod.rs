@@ -20,7 +20,7 @@ use crate::lab::fake_backend::{FakeBackend, Mood, IMAP, POP3};
 use crate::lab::fake_pool::PASSWORD;
 use crate::lab::haproxy::{HaProxy, Section};
 use crate::lab::monitor::{Monitor, MonitorPlan};
-use crate::lab::patience::wait_until;
+use crate::lab::patience::{hold_for, wait_until};
 use crate::lab::place::Place;
 
 /// Long enough for the slowest reaction at an interval of a second, on a very busy machine.
@@ -84,6 +84,17 @@ impl World {
 
     fn fail(&self, backend: usize, mood: Mood) {
         self.backends[backend - 1].set(mood);
+    }
+
+    /// The first server refuses, is found failed, and stays up all the same.
+    #[track_caller]
+    fn fail_and_stay_up(&self, monitor: &Monitor) {
+        self.fail(1, Mood::Refusing);
+        let address = self.backends[0].address.to_string();
+        monitor.wait_for_line(&[&address, "has failed"], REACTION);
+        hold_for("the first to stay up", Duration::from_secs(2), || {
+            self.admin(1) == [Some(READY); 2]
+        });
     }
 
     /// All servers of this number.
