@@ -108,7 +108,7 @@ impl Engine {
         }
     }
 
-    /// Healthy here, taken down elsewhere: by whom, and until when it is left so.
+    /// A backend is healthy here, and an administrator or another monitor took it down: until when it stays down.
     fn disputed_line(&self, about: &BTreeSet<IpAddr>) -> String {
         let number = |one, several| by_number(about, one, several);
         let ends = about

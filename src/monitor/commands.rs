@@ -33,7 +33,8 @@ pub(super) struct Commands {
     recent: VecDeque<Noted>,
     /// Since when the first of those decided on waits for the state file.
     waiting_since: Option<Instant>,
-    /// When a command last had no thread, until one is answered or none is tried any more.
+    /// When a command last had no thread. Forgotten when the pool answers a command, or when no command is
+    /// tried any more.
     lacked_thread: Option<Instant>,
     ways: Ways,
 }

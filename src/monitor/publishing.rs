@@ -27,7 +27,8 @@ pub(super) struct Publishing {
     has_news: bool,
     /// When the last one was asked for.
     last: Option<Instant>,
-    /// A reload has named other files: the former ones have to be removed, even if none is wanted now.
+    /// A reload has named other files. The files of before have to be removed, also if the new settings want no
+    /// file.
     has_former_files: bool,
     /// Those that were written at least once, as they are named now.
     written: BTreeSet<Publication>,

@@ -73,7 +73,7 @@ impl Access {
         }
     }
 
-    /// How an operator sees which of those that have to agree does not.
+    /// How an operator sees which director of the ring does not agree with the others.
     pub fn how_to_see_the_ring(&self) -> String {
         match self {
             Access::Director { socket } => doveadm(socket, "ring status", ""),

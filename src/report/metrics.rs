@@ -15,16 +15,12 @@ mod words;
 mod tests;
 
 use std::io::{self, Write};
+use std::path::Path;
 
+use crate::pool::director::by_hand;
 use crate::report::document::Document;
 use families::FAMILIES;
 use text::{Labels, Writer};
-
-/// Where Dovecot has its director's admin socket, by both of the folder's names.
-const USUAL_SOCKETS: [&str; 2] = [
-    "/var/run/dovecot/director-admin",
-    "/run/dovecot/director-admin",
-];
 
 /// All families that have a sample, one after another: only one of them is in memory at a time.
 pub(crate) fn write(document: &Document, to: &mut dyn Write) -> io::Result<()> {
@@ -50,7 +46,7 @@ pub(super) fn render(document: &Document) -> String {
 fn labels_of_monitor(document: &Document) -> Labels {
     let mut labels = Labels::default();
     let socket = &document.director.socket[..];
-    if !USUAL_SOCKETS.contains(&socket) {
+    if !by_hand::is_usual(Path::new(socket)) {
         labels.add("director", socket);
     }
     if document.poolmon.dry_run {

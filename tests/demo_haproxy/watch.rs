@@ -74,7 +74,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Waits until all logins of two seconds have succeeded: those of before have ended by then, too.
+    /// Waits until all logins of the last two seconds have succeeded. Earlier logins have ended by then, too.
     pub fn until_all_get_in(&mut self, site: &Site, logins: &Logins) -> Result<(), NotSeen> {
         let end = Instant::now() + REACTION;
         loop {

@@ -208,8 +208,8 @@ impl Backends {
         concerned.map(|(address, _)| address)
     }
 
-    /// Whether every backend is up and none has failed. It is asked each turn, and goes through none of those that
-    /// are well.
+    /// Whether every backend is up and no backend has failed. The engine asks each turn: this looks only at the
+    /// backends that are not well.
     pub(super) fn is_all_well(&self) -> bool {
         self.down_or_going() == 0 && !self.failing().any(|(_, member)| has_failed(member))
     }
