@@ -1,9 +1,10 @@
 //! What makes a program a daemon: the PID file, the fork, the signals, children in groups of their own,
-//! orphans, no cores, another user.
+//! orphans, no cores, another user, few arenas.
 //!
 //! Nothing here knows what the daemon does. The order at start is: open the log, take the lock,
 //! fork, and only then start threads, `signals::watch` first; the PID is written after that.
 
+pub mod arenas;
 pub mod core_dump;
 pub mod fork;
 pub mod group;

@@ -316,6 +316,7 @@ fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
 /// A panic of this thread, which has been logged, ends the program at once: lock file, state file and
 /// the director's list stay as they are for the next start.
 fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, StartError> {
+    daemon::arenas::limit();
     // Before a log file is made that another user could not open.
     if let Some(identity) = &loaded.identity {
         identity.check().map_err(StartError::Privileges)?;

@@ -249,6 +249,39 @@ fn no_core_is_written_of_it_and_its_memory_is_nobodys_to_read() {
     assert_eq!(owner_of_memory(pid), 0);
 }
 
+/// glibc reserves 64 MB for each arena but the first, aligned to as many, and uses the first pages.
+fn arenas_beside_the_first(pid: Pid) -> usize {
+    const RESERVED: u64 = 64 << 20;
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let ranges: Vec<(u64, u64, bool)> = maps
+        .lines()
+        .map(|line| {
+            let mut words = line.split_whitespace();
+            let (from, to) = words.next().unwrap().split_once('-').unwrap();
+            let address = |text| u64::from_str_radix(text, 16).unwrap();
+            let is_used = words.next().unwrap().starts_with("rw");
+            (address(from), address(to), is_used)
+        })
+        .collect();
+    ranges
+        .windows(2)
+        .filter(|pair| {
+            let ((from, used_to, is_used), (rest_from, to, rest_is_used)) = (pair[0], pair[1]);
+            let is_whole = from % RESERVED == 0 && to - from == RESERVED;
+            is_used && !rest_is_used && used_to == rest_from && is_whole
+        })
+        .count()
+}
+
+#[test]
+fn sixty_threads_allocate_from_two_arenas() {
+    let pool = FakePool::start(60);
+    let monitor = pool.monitor().start();
+    pool.wait_for_visits();
+    let pid = Pid::from_raw(monitor.pid() as i32);
+    assert_eq!(arenas_beside_the_first(pid), 1);
+}
+
 #[test]
 fn it_leaves_the_terminal_its_folder_and_its_umask_behind() {
     let pool = FakePool::start(1);
