@@ -21,7 +21,8 @@ use crate::schedule::{Finding, Verdict};
 /// All listed backends.
 #[derive(Debug)]
 pub struct Backends {
-    members: BTreeMap<IpAddr, Member>,
+    /// In boxes: most come in the order of their addresses, which leaves the nodes of the map half empty.
+    members: BTreeMap<IpAddr, Box<Member>>,
     /// Those of which a service has failed at the last attempt, or the verdict is that they have failed, so that
     /// a healthy round need not visit all. One too many does no harm.
     failing: BTreeSet<IpAddr>,
@@ -187,7 +188,11 @@ impl Backends {
 
     /// None: the latest list does not have this backend.
     pub fn member(&self, address: IpAddr) -> Option<&Member> {
-        self.members.get(&address)
+        self.members.get(&address).map(|member| &**member)
+    }
+
+    fn values(&self) -> impl Iterator<Item = &Member> + Clone {
+        self.members.values().map(|member| &**member)
     }
 
     /// All backends of the latest list, in the order of their addresses.
@@ -195,7 +200,7 @@ impl Backends {
         self.members.iter().map(move |(address, member)| {
             #[cfg(test)]
             self.visits.set(self.visits.get() + 1);
-            (*address, member)
+            (*address, &**member)
         })
     }
 
@@ -228,7 +233,7 @@ impl Backends {
     /// who ask about many backends in turn.
     pub fn measure(&mut self) {
         if self.bar.is_none() {
-            self.bar = Some(Bar::measure(self.members.values()));
+            self.bar = Some(Bar::measure(self.values()));
             self.down_or_due = None;
         }
         if self.down_or_due.is_none() {
@@ -247,7 +252,7 @@ impl Backends {
     pub fn compared(&self) -> Compared<'_> {
         let bar = match &self.bar {
             Some(bar) => Cow::Borrowed(bar),
-            None => Cow::Owned(Bar::measure(self.members.values())),
+            None => Cow::Owned(Bar::measure(self.values())),
         };
         let down_or_due = match (&self.bar, self.down_or_due) {
             (Some(_), Some(down_or_due)) => down_or_due,
@@ -395,7 +400,7 @@ impl Backends {
                 }
                 Entry::Vacant(free) => {
                     changes.joined.push(address);
-                    free.insert(Member::new(listed, began))
+                    free.insert(Box::new(Member::new(listed, began)))
                 }
             };
             member.last_list = self.lists;
@@ -413,7 +418,7 @@ impl Backends {
 
     /// Those that the last list did not have.
     fn forget_missing(&mut self, changes: &mut Changes) {
-        let is_missing = |(_, member): &(&IpAddr, &Member)| member.last_list != self.lists;
+        let is_missing = |(_, member): &(&IpAddr, &Box<Member>)| member.last_list != self.lists;
         let missing = self.members.iter().filter(is_missing);
         let missing: Vec<IpAddr> = missing.map(|(address, _)| *address).collect();
         for address in missing {
@@ -590,7 +595,7 @@ impl Backends {
             tallies.entry(tag).or_default().add(&Tally::of(member));
         }
         assert_eq!(self.tallies, tallies);
-        let members = || self.members.values();
+        let members = || self.values();
         if let Some(bar) = &self.bar {
             assert_eq!(*bar, Bar::measure(members()));
             let is_due = |member: &&Member| member.is_down_or_going() || bar.has_failed(member);

@@ -19,7 +19,7 @@ pub const MOST_TEXT: usize = 64 * 1024;
 
 /// Greetings are short. Of less than 1,033 bytes glibc would keep up to seven for each thread after they
 /// are freed.
-const BUFFER: usize = 2048;
+const BUFFER: usize = 1056;
 
 /// How much an attempt may still read. It outlives the change to TLS, so that a server gains
 /// nothing by asking for one.
