@@ -44,7 +44,7 @@ simulate:
 fuzz:
 	@FUZZ_SECONDS="$(SECONDS)" bash tests/setup/fuzz.sh
 
-# A real ring disturbed at random: kills, freezes, cuts, full disks; then healed and judged. MINUTES=, SEED=.
+# A real ring disturbed at random: kills, freezes, cuts, full disks, clocks; then healed and judged. MINUTES=, SEED=.
 soak:
 	@SEED=$(SEED) MINUTES=$(MINUTES) bash tests/setup/soak.sh
 

@@ -9,6 +9,7 @@
 mod chance;
 mod clocks;
 mod cuts;
+mod dates;
 mod healing;
 mod history;
 mod journal;
