@@ -17,6 +17,8 @@ use crate::lab::dovecot::Dovecot;
 const COMPILE_LIMIT: Duration = Duration::from_secs(60);
 
 const VARIABLE: &str = "SOAK_CLOCK";
+/// The only program that goes by it, if one is named.
+const ONLY: &str = "SOAK_CLOCK_ONLY";
 
 /// The file is mapped when the program starts: later it may have given up the right to open it. A program that
 /// cannot map it ends, or it would go by the machine's clock and nobody would know.
@@ -35,8 +37,8 @@ const SOURCE: &str = r#"
 static const volatile int64_t *ahead;
 __attribute__((constructor)) static void map_the_file(void) {
     const char *file = getenv("SOAK_CLOCK");
-    const char *program = program_invocation_short_name;
-    if (file == NULL || (strcmp(program, "poolmon") != 0 && strcmp(program, "director") != 0))
+    const char *only = getenv("SOAK_CLOCK_ONLY");
+    if (file == NULL || (only != NULL && strcmp(program_invocation_short_name, only) != 0))
         return;
     int descriptor = open(file, O_RDONLY | O_CLOEXEC);
     void *mapped = mmap(NULL, sizeof *ahead, PROT_READ, MAP_SHARED, descriptor, 0);
@@ -127,14 +129,15 @@ impl Clock {
         ]
     }
 
-    /// This Dovecot goes by it from its next start on.
+    /// This Dovecot's director goes by it from its next start on.
     pub fn give_to(&self, dovecot: &mut Dovecot) {
+        dovecot.set_variable(ONLY, "director");
         for (name, value) in self.environment() {
             dovecot.set_variable(name, &value);
         }
         let first = "auth_failure_delay = 0\n";
         let imported = format!(
-            "{first}import_environment = TZ CORE_OUTOFMEM CORE_ERROR LD_PRELOAD {VARIABLE}\n"
+            "{first}import_environment = TZ CORE_OUTOFMEM CORE_ERROR LD_PRELOAD {VARIABLE} {ONLY}\n"
         );
         dovecot.replace_setting(first, &imported);
     }
