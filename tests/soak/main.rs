@@ -40,6 +40,7 @@ use std::time::{Duration, Instant};
 use chance::Chance;
 use history::History;
 use journal::Journal;
+use lab::diagnostics;
 use lab::own_network;
 use lab::passwords;
 use plan::{Act, DIRECTORS};
@@ -107,7 +108,10 @@ fn judge_folder(folder: &Path) -> ExitCode {
     };
     let terms = Terms::of(&history);
     table::print_acts(&history);
-    match table::print_properties(&history, &terms) {
+    let broken = table::print_properties(&history, &terms);
+    // After the table: it panics.
+    diagnostics::assert_all_known_in_folder(folder);
+    match broken {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
