@@ -32,7 +32,7 @@ BINARY = target/release/poolmon
 build:
 	@bash tests/setup/build.sh
 
-# Format, lints, all tests, documentation.
+# Format, lints, documentation, all tests, two minutes of soak.
 check:
 	@bash tests/setup/check.sh
 
@@ -44,7 +44,7 @@ simulate:
 fuzz:
 	@FUZZ_SECONDS="$(SECONDS)" bash tests/setup/fuzz.sh
 
-# A real ring disturbed at random: kills, freezes, cuts, full disks; then healed and judged. MINUTES=, SEED=.
+# A real ring with kills, freezes, cuts, full disks, wrong clocks for MINUTES=10; then healed and judged. SEED=: the same acts again.
 soak:
 	@SEED=$(SEED) MINUTES=$(MINUTES) bash tests/setup/soak.sh
 

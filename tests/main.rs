@@ -8,6 +8,7 @@ mod scenes;
 mod soak {
     #[path = "../simulate/chance.rs"]
     mod chance;
+    mod dates;
     mod history;
     mod judge;
     mod judged;

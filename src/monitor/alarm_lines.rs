@@ -217,7 +217,7 @@ impl Engine {
         let members = about
             .iter()
             .filter_map(|address| self.backends.member(*address));
-        let stamps: BTreeSet<Stamp> = members.map(|member| member.listed.changed).collect();
+        let stamps: BTreeSet<Stamp> = members.map(|member| self.listed_since(member)).collect();
         match (stamps.iter().next(), stamps.iter().next_back()) {
             (None | Some(Stamp(0)), _) | (_, None) => String::new(),
             (Some(first), Some(last)) if first == last => format!(" at {}", self.moment(*first)),

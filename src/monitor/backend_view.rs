@@ -13,7 +13,7 @@ use super::snapshot::{
     WholeAttempt,
 };
 use super::Engine;
-use crate::backend::HostState;
+use crate::backend::{HostState, Listed};
 use crate::outcome::{Failure, Outcome};
 use crate::schedule::Verdict;
 use crate::target::Target;
@@ -36,7 +36,10 @@ impl Engine {
             (service, cause.to_string())
         });
         BackendView {
-            listed: member.listed.clone(),
+            listed: Listed {
+                changed: self.listed_since(member),
+                ..member.listed.clone()
+            },
             is_ours: member.is_ours(),
             by: made_by(member, record),
             drain: drain(member),

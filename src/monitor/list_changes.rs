@@ -88,6 +88,12 @@ impl ListChanges {
             .filter(move |change| now.saturating_duration_since(change.at) < DAY)
     }
 
+    /// When the list first showed this state, if that is what it went to last.
+    pub(super) fn shown_since(&self, state: HostState) -> Option<Instant> {
+        let last = self.kept.back().filter(|change| change.to == state);
+        last.map(|change| change.at)
+    }
+
     pub(super) fn last_by(&self) -> Option<By> {
         self.last_by
     }

@@ -267,7 +267,7 @@ impl Engine {
     }
 
     fn trouble(&self, address: IpAddr, member: &Member) -> Trouble {
-        let changed = member.listed.changed;
+        let changed = self.listed_since(member);
         let lasts = self.now.second.0.checked_sub(changed.0);
         let lasts = lasts.filter(|_| changed != Stamp(0));
         let target = self.targets.target(address);

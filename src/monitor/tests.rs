@@ -550,6 +550,38 @@ fn a_backend_stands_in_one_word_since_a_time_and_for_a_cause() {
     check(&mut bench, Standing::Unknown, 2, "");
 }
 
+/// A director's stamps never sink: for as long as its clock was ahead once, they lie in the future.
+#[test]
+fn a_stamp_from_the_future_is_told_as_when_the_list_first_showed_it() {
+    let since = |bench: &Bench| bench.engine.snapshot().backends[0].listed.changed;
+    let lists = |bench: &mut Bench, state, changed| {
+        let first = Listed {
+            changed,
+            ..listed(1, state)
+        };
+        bench.lists_of(vec![first, listed(2, HostState::Up)]);
+    };
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    let began = bench.now().second.0;
+    let ahead = |seconds| Stamp(began + seconds);
+    // Of a change that was made before anything was read nothing is known, then.
+    lists(&mut bench, HostState::Up, ahead(7200));
+    assert_eq!(since(&bench), Stamp(0));
+    bench.second += 10;
+    lists(&mut bench, HostState::Down, ahead(7200));
+    bench.second += 20;
+    lists(&mut bench, HostState::Down, ahead(7200));
+    assert_eq!(since(&bench), ahead(10));
+    // Clocks that differ by less are believed, and so is what happened while no list was read.
+    for (at, stamp) in [(40, 99), (200, 50)] {
+        bench.second = at;
+        lists(&mut bench, HostState::Up, ahead(0));
+        lists(&mut bench, HostState::Down, ahead(stamp));
+        assert_eq!(since(&bench), ahead(stamp));
+    }
+}
+
 #[test]
 fn a_change_of_the_list_has_who_made_it_and_why() {
     let mut bench = Bench::new();

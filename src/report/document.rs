@@ -212,8 +212,9 @@ pub struct Backend {
     pub users: u64,
     /// As the director lists it; in a dry run, as it would be listed if the commands had been sent.
     pub listed: State,
-    /// The director's stamp of its last change, by the clock of the director that made it; null if it has never
-    /// been changed.
+    /// The director's stamp of its last change, by the clock of the director that made it; where that clock is ahead
+    /// by more than a minute, when the list first showed the change. Null if it has never been changed, or that is not
+    /// known.
     pub listed_since: Option<Time>,
     pub by: By,
     /// Whether this monitor may undo its down under `restore: own`.

@@ -5,6 +5,7 @@
 
 mod publisher;
 mod reload;
+mod start_time;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -35,6 +36,7 @@ use crate::state_file::{Recorded, StateWriter};
 use crate::worker::{Task, Traffic, Word, Worker};
 
 use publisher::{Done, Edition, Publisher};
+use start_time::StartTime;
 
 /// How long the program waits at its end for the published files to be written once more, and for the last
 /// lines of a recording.
@@ -70,6 +72,7 @@ pub struct Runtime {
     state_writer: StateWriter,
     /// What the status file says of the program that writes it.
     writer: Writer,
+    start: StartTime,
     /// The thread that writes the published files.
     publisher: Publisher,
     /// Who records what the engine is told.
@@ -123,6 +126,8 @@ impl Runtime {
             remarks: Vec::new(),
             unverified: None,
         };
+        let started = SystemTime::now();
+        let start = StartTime::new(Instant::now(), started);
         let writer = Writer {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -130,7 +135,7 @@ impl Runtime {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned(),
-            started: SystemTime::now(),
+            started,
         };
         let remembered = state_writer.read().clone();
         let (began, most) = (now(), traffic.most());
@@ -147,6 +152,7 @@ impl Runtime {
             state_writer,
             publisher: Publisher::new(writer.clone()),
             writer,
+            start,
             workers: BTreeMap::new(),
             traffic,
             watch: None,
@@ -397,7 +403,9 @@ impl Runtime {
             Output::Say(event) => report::say(&event),
             Output::Publish { snapshot, files } => self.publish(snapshot, files),
             Output::ShowStatus(snapshot) => {
-                let document = document(&snapshot, &self.writer, SystemTime::now());
+                let taken = SystemTime::now();
+                self.writer.started = self.start.by(Instant::now(), taken);
+                let document = document(&snapshot, &self.writer, taken);
                 report::say_status(&snapshot, &document);
             }
             Output::ShowHistory(history) => report::say_history(&history),
@@ -417,9 +425,11 @@ impl Runtime {
     }
 
     fn publish(&mut self, snapshot: Box<Snapshot>, files: Published) {
+        let taken = SystemTime::now();
         let edition = Edition {
             snapshot,
-            taken: SystemTime::now(),
+            taken,
+            started: self.start.by(Instant::now(), taken),
             files: files.clone(),
         };
         if let Err(cause) = self.publisher.publish(edition) {

@@ -31,6 +31,8 @@ pub(super) struct Edition {
     pub(super) snapshot: Box<Snapshot>,
     /// When the engine gave it.
     pub(super) taken: SystemTime,
+    /// When the process started, by the clock that gave `taken`.
+    pub(super) started: SystemTime,
     pub(super) files: Published,
 }
 
@@ -80,7 +82,7 @@ impl Publisher {
             thread::Builder::new()
                 .name("publisher".to_owned())
                 .stack_size(STACK)
-                .spawn(move || run(&writer, &inbox, &done))?;
+                .spawn(move || run(writer, &inbox, &done))?;
             self.done.0 = None;
             self.state = State::Running { editions, waiting };
         }
@@ -106,14 +108,16 @@ impl Publisher {
     }
 }
 
-fn run(writer: &Writer, editions: &Receiver<Edition>, done: &Sender<Done>) {
+fn run(mut writer: Writer, editions: &Receiver<Edition>, done: &Sender<Done>) {
     let mut written: BTreeSet<PathBuf> = BTreeSet::new();
     for edition in editions {
         let Edition {
             snapshot,
             taken,
+            started,
             files,
         } = edition;
+        writer.started = started;
         let former: Vec<PathBuf> = written
             .iter()
             .filter(|path| !has(&files, path))
@@ -124,7 +128,7 @@ fn run(writer: &Writer, editions: &Receiver<Edition>, done: &Sender<Done>) {
             written.remove(&path);
         }
         // A thread that ends by a defect would end unseen, and nothing would be written from then on.
-        let document = catch_unwind(AssertUnwindSafe(|| document(&snapshot, writer, taken)));
+        let document = catch_unwind(AssertUnwindSafe(|| document(&snapshot, &writer, taken)));
         drop(snapshot);
         for (publication, path) in files.files() {
             let result = match &document {

@@ -1,5 +1,6 @@
 #!/bin/bash
-# `make check`: all that a change has to pass. The first failure ends it; one of the random days is told at the end.
+# `make check`: all that a change has to pass. The first failure ends it; one of the soak or of the random days is told
+# at the end.
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
@@ -31,6 +32,39 @@ judge() {
 }
 
 judge format run_cargo_fmt
+
+say "== building the monitor and the soak"
+run_cargo build --bin poolmon --example soak
+mkdir -p "$target/check"
+# The random days' build will put another program into the place of this one.
+cp "$(built_in)/debug/poolmon" "$target/check/poolmon"
+export POOLMON_BIN=$target/check/poolmon
+
+# Two minutes of disturbances take three in all, and of the processors less than a tenth. Always the same ones, so that
+# no change fails by chance.
+soak=$target/check/soak
+soak_id=
+days_id=
+end_what_runs_beside() {
+    if [ -n "$soak_id" ] && kill "$soak_id" 2>/dev/null; then
+        wait "$soak_id" 2>/dev/null || true
+        rm -rf "${TMPDIR:-/dev/shm}/pm-$soak_id-"*
+    fi
+    [ -z "$days_id" ] || kill -- -"$days_id" 2>/dev/null || true
+}
+trap end_what_runs_beside EXIT
+obstacle=$(soak_obstacle)
+if [ -n "$obstacle" ]; then
+    not_done+=("soak NOT RUN: $obstacle")
+    say "${not_done[-1]}"
+else
+    rm -rf "$soak"
+    set -m
+    SOAK_BRIEF=yes SOAK_FOLDER=$soak "$(built_in)/debug/examples/soak" >"$soak.txt" 2>&1 </dev/null &
+    soak_id=$!
+    set +m
+fi
+
 judge lints run_cargo clippy --all-targets -- -D warnings
 say "== documentation"
 if [ "$toolchain" = current ]; then
@@ -64,10 +98,6 @@ for_days=(--config 'profile.test.package.poolmon.opt-level="s"'
     --config profile.test.package.poolmon.debug-assertions=false)
 say "== building the tests"
 run_cargo test --no-run --lib --bins --test scenes
-# The second build puts another program into the place of this one.
-mkdir -p "$target/check"
-cp "$(built_in)/debug/poolmon" "$target/check/poolmon"
-export POOLMON_BIN=$target/check/poolmon
 run_cargo test --no-run "${for_days[@]}" --test simulate
 
 # The scenes wait more than they work, and hold promises in time: the days have what they leave of the processors.
@@ -79,7 +109,6 @@ set -m
 ) >"$days" 2>&1 &
 days_id=$!
 set +m
-trap 'kill -- -"$days_id" 2>/dev/null || true' EXIT
 
 say "== unit tests"
 run_cargo test --lib --bins
@@ -106,9 +135,19 @@ run_cargo test --test scenes -- "${skips[@]}"
 say "== random days in virtual time"
 answer=0
 wait "$days_id" || answer=$?
-trap - EXIT
+days_id=
 cat "$days"
 [ "$answer" = 0 ] || fail "the random days have failed: see above"
+
+if [ -n "$soak_id" ]; then
+    say "== soak"
+    answer=0
+    wait "$soak_id" || answer=$?
+    soak_id=
+    [ "$answer" = 0 ] || fail "$(tail -n 60 "$soak.txt")" "the soak has failed: $soak.txt; its recording is in $soak"
+    # How often what was done, and what became of each property.
+    sed -n '/ acts in /,$p' "$soak.txt"
+fi
 
 [ ${#not_done[@]} = 0 ] || say_loudly "${not_done[@]}"
 say "check passed, $(describe_toolchain)"

@@ -6,7 +6,8 @@
 # build:  a compiler, a linker and OpenSSL: what `make` needs
 # demo:   these, and real Dovecot servers, which only root can run: `make demo`
 # demo-haproxy: these, and HAProxy: `make demo-haproxy`
-# test:   these, HAProxy, formatter and linter, and what judges unit, documents, page and metrics: `make check`
+# test:   these, HAProxy, formatter and linter, what cuts a soak's network, and what judges unit, documents, page and
+#         metrics: `make check`
 # soak:   what a demo needs, and what cuts its network: `make soak`
 # bench:  what a build needs, HAProxy to compare with, strace and valgrind: `make bench`
 # debian: Debian's own compiler and crates, and Dovecot: `make check-debian`
@@ -155,6 +156,7 @@ collect() {
         need iproute2 command_there ip
         need procps command_there ps
         need strace command_there strace
+        need nftables command_there nft
         need chromium command_there chromium
         need chromium-driver command_there chromedriver
         ;;

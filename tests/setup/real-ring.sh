@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Whether scenes with real directors can run here, and which ones these are. Sourced; installs nothing.
+# Whether scenes with real directors, and a soak, can run here, and which ones these are. Sourced; installs nothing.
 
 # Words in their names, for cargo test's --skip.
 # shellcheck disable=SC2034 # read by those who source this
@@ -22,4 +22,15 @@ real_ring_obstacle() {
     "") printf 'no Dovecot with a director is installed' ;;
     *) printf 'Dovecot %s has no director' "$version" ;;
     esac
+}
+
+# Says why a soak cannot run, or nothing: it cuts the network of a ring.
+soak_obstacle() {
+    local obstacle
+    obstacle=$(real_ring_obstacle)
+    if [ -n "$obstacle" ]; then
+        printf '%s' "$obstacle"
+    elif ! PATH=$PATH:/usr/sbin:/sbin unshare --net nft list ruleset >/dev/null 2>&1; then
+        printf 'nft does not work in a network namespace'
+    fi
 }

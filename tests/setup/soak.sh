@@ -1,6 +1,6 @@
 #!/bin/bash
 # `make soak MINUTES=n SEED=s`: a real ring of three directors with a monitor each, disturbed at random for n
-# minutes (10 if none are given) and then healed and judged; about five minutes more than n. The same seed plays
+# minutes (10 if none are given) and then healed and judged; one to five minutes more than n. The same seed plays
 # the same acts. SOAK_FOLDER: where the recording goes, otherwise target/soak/SEED.
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/real-ring.sh"
 
 bash "$project/tests/setup/packages.sh" soak
-obstacle=$(real_ring_obstacle)
+obstacle=$(soak_obstacle)
 [ -z "$obstacle" ] || fail "a soak needs a real ring: $obstacle"
 choose_toolchain
 describe_toolchain

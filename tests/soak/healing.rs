@@ -25,11 +25,9 @@ const RING_RESTS: Duration = Duration::from_secs(170);
 /// A monitor says so long after an alarm's end that it is over.
 const SAID: Duration = Duration::from_secs(20);
 const GLANCE: Duration = Duration::from_secs(1);
-/// All has been well for so long.
-const STEADY: Duration = Duration::from_secs(12);
 
-/// Returns when all has been well for a while, or the time is over: the judge will see.
-pub fn wait_until_all_is_well(world: &World, journal: &Journal) {
+/// Returns when all has been well for so long, or the time is over: the judge will see.
+pub fn wait_until_all_is_well(world: &World, journal: &Journal, steady: Duration) {
     let reaction = Duration::from_millis(terms::reaction());
     let end = Instant::now() + stretched(RING_RESTS) + reaction + SAID;
     let mut well_since: Option<Instant> = None;
@@ -38,7 +36,7 @@ pub fn wait_until_all_is_well(world: &World, journal: &Journal) {
         match trouble(world) {
             None => {
                 let since = *well_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= STEADY {
+                if since.elapsed() >= steady {
                     return;
                 }
             }

@@ -23,6 +23,7 @@ pub struct History {
     pub lines: Vec<Vec<(u64, String)>>,
     pub processes: Vec<Vec<(u64, Option<Process>)>>,
     pub statuses: Vec<Vec<(u64, Option<Status>)>>,
+    pub clocks: Vec<Vec<ClockSet>>,
     /// The addresses, as logs name them.
     pub backends: Vec<String>,
     /// Dovecot's own lines of a defect.
@@ -59,6 +60,15 @@ pub struct List {
     pub users: Vec<u64>,
 }
 
+/// From about then on a monitor's clock was so many seconds ahead of the machine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockSet {
+    pub at: u64,
+    /// What the machine's clock showed, in milliseconds since 1970.
+    pub wall: i64,
+    pub ahead: i64,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process {
     pub pid: u64,
@@ -68,8 +78,11 @@ pub struct Process {
     pub ticks: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Status {
+    /// Seconds since 1970, by the monitor's own clock.
+    pub started: f64,
+    pub written: f64,
     pub alarms: Vec<String>,
     pub backends: Vec<BackendStatus>,
 }
@@ -95,11 +108,15 @@ impl History {
             lines: Vec::new(),
             processes: Vec::new(),
             statuses: Vec::new(),
+            clocks: vec![Vec::new(); MONITORS],
             backends: Vec::new(),
             panics: Vec::new(),
             folder: folder.to_path_buf(),
         };
         history.read_acts(&fs::read_to_string(folder.join("acts.tsv"))?)?;
+        for (monitor, set) in clocks(&fs::read_to_string(folder.join("clocks.tsv"))?)? {
+            history.clocks[monitor].push(set);
+        }
         let backends = fs::read_to_string(folder.join("backends.tsv"))?;
         history.backends = backends.lines().map(str::to_owned).collect();
         for number in 1..=DIRECTORS {
@@ -229,6 +246,19 @@ fn rows<T>(text: &str, read: impl Fn(&[&str]) -> Option<T>) -> io::Result<Vec<(u
         .collect()
 }
 
+/// Of which monitor, and what was set.
+fn clocks(text: &str) -> io::Result<Vec<(usize, ClockSet)>> {
+    let row = |fields: &[&str]| {
+        let (wall, ahead) = (fields.first()?.parse().ok()?, fields.get(2)?.parse().ok()?);
+        let monitor = fields.get(1)?.parse().ok()?;
+        (monitor < MONITORS).then_some((monitor, wall, ahead))
+    };
+    let sets = rows(text, row)?.into_iter();
+    Ok(sets
+        .map(|(at, (monitor, wall, ahead))| (monitor, ClockSet { at, wall, ahead }))
+        .collect())
+}
+
 fn numbers_of(words: &str) -> Vec<usize> {
     words
         .split(',')
@@ -273,7 +303,8 @@ fn status(fields: &[&str]) -> Option<Option<Status>> {
     if fields == ["-"] {
         return Some(None);
     }
-    let alarms = fields.get(1)?.split(',').filter(|word| !word.is_empty());
+    let time = |place: usize| fields.get(place)?.parse().ok();
+    let alarms = fields.get(3)?.split(',').filter(|word| !word.is_empty());
     let backend = |field: &&str| {
         let mut words = field.split('/').map(str::to_owned);
         Some(BackendStatus {
@@ -284,7 +315,9 @@ fn status(fields: &[&str]) -> Option<Option<Status>> {
         })
     };
     Some(Some(Status {
+        started: time(1)?,
+        written: time(2)?,
         alarms: alarms.map(str::to_owned).collect(),
-        backends: fields[2..].iter().map(backend).collect::<Option<_>>()?,
+        backends: fields[4..].iter().map(backend).collect::<Option<_>>()?,
     }))
 }

@@ -1,13 +1,16 @@
-//! The clock of the recording, and the file of what was done: `acts.tsv`.
+//! The clock of the recording, and the files of what was done: `acts.tsv`, and `clocks.tsv` with how far each
+//! monitor's clock is ahead.
 //!
 //! A line has the time in milliseconds since the start, the word for the moment, the number of the act,
-//! the act's word, and its objects, counted from 0.
+//! the act's word, and its objects, counted from 0. A line of `clocks.tsv` has the time, the time since 1970 in
+//! milliseconds by the machine's clock, the monitor, counted from 0, and by how many seconds its clock is ahead
+//! from about then on.
 
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::plan::What;
 
@@ -35,14 +38,19 @@ impl Moment {
 pub struct Journal {
     began: Instant,
     file: Mutex<File>,
+    clocks: Mutex<File>,
 }
 
 impl Journal {
     pub fn begin(folder: &Path) -> Journal {
-        let file = File::create(folder.join("acts.tsv")).expect("the folder takes a file");
+        let file = |name: &str| {
+            let file = File::create(folder.join(name)).expect("the folder takes a file");
+            Mutex::new(file)
+        };
         Journal {
             began: Instant::now(),
-            file: Mutex::new(file),
+            file: file("acts.tsv"),
+            clocks: file("clocks.tsv"),
         }
     }
 
@@ -65,6 +73,16 @@ impl Journal {
     pub fn note_reply(&self, command: &str, backend: usize, director: usize, reply: &str) {
         let objects = format!("{backend},{director}");
         self.write(&["reply", command, &objects, reply]);
+    }
+
+    /// This sets the monitor's clock so many seconds ahead of the machine's.
+    pub fn note_clock(&self, monitor: usize, ahead: i64, set: impl FnOnce()) {
+        let mut clocks = self.clocks.lock().expect("nobody panics while writing");
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+        let wall = wall.expect("it is later than 1970").as_millis();
+        writeln!(clocks, "{}\t{wall}\t{monitor}\t{ahead}", self.now())
+            .expect("the disk takes the recording");
+        set();
     }
 
     /// From now on all is to heal, or is over.

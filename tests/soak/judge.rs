@@ -6,6 +6,10 @@
 
 use std::time::Duration;
 
+use super::dates::{
+    log_lines_are_dated_by_the_monitors_clock, no_monitor_has_started_in_the_future,
+    status_files_are_dated_by_the_monitors_clock,
+};
 use super::history::{History, List};
 use super::plan::{BACKENDS, DIRECTORS, LASTING, MONITORS};
 use super::said::BEGINS_AND_ENDS;
@@ -44,6 +48,9 @@ pub const ALL: &[Property] = properties![
     what_was_said_to_be_amiss_is_said_to_be_over,
     no_monitor_ends_by_itself,
     no_monitor_reports_a_defect_or_loses_a_line,
+    log_lines_are_dated_by_the_monitors_clock,
+    status_files_are_dated_by_the_monitors_clock,
+    no_monitor_has_started_in_the_future,
     no_dovecot_panics,
     descriptors_and_threads_are_as_at_the_start,
     memory_is_as_at_the_start,
@@ -194,7 +201,12 @@ fn an_administrators_down_is_not_undone_within_the_hold(
             let without_other = history
                 .listed(monitor, |list| !list.states.contains(&'U'))
                 .meets(at, to);
-            if !was_up || !is_calm || failed || without_other {
+            // A monitor that starts reads in the list's stamp how long ago the down was, by its own clock.
+            let is_misled = terms.told_to_end[monitor].meets(from, to)
+                && [monitor, down.director]
+                    .iter()
+                    .any(|&machine| terms.wrong_clocks[machine].meets(from, to));
+            if !was_up || !is_calm || failed || without_other || is_misled {
                 continue;
             }
             cases += 1;

@@ -3,6 +3,9 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
+
+use chrono::{DateTime, Local};
 
 use super::history::History;
 use super::judge::{self, patience};
@@ -12,11 +15,14 @@ use crate::lab::place::Place;
 
 const END: u64 = 400_000;
 const LIST_EACH: u64 = 500;
+/// The machine's clock at the start, in milliseconds since 1970.
+const WALL: i64 = 1_790_000_000_000;
 
 /// A recording as it is made up: calm, but for what a test changes.
 struct Recording {
     place: Place,
     acts: String,
+    clocks: String,
     /// A list's states at a time, for all directors.
     states: Box<dyn Fn(u64) -> String>,
     users: u64,
@@ -29,7 +35,12 @@ struct Recording {
 
 fn healthy() -> String {
     let backends = ["up/healthy/done/-"; BACKENDS].join("\t");
-    format!("77\t\t{backends}")
+    format!("77\t{}\t{}\t\t{backends}", seconds(0), seconds(END))
+}
+
+/// Since 1970.
+fn seconds(at: u64) -> f64 {
+    (WALL + at as i64) as f64 / 1000.0
 }
 
 fn all_up(_: u64) -> String {
@@ -49,6 +60,9 @@ impl Recording {
         Recording {
             place: Place::new(),
             acts: String::new(),
+            clocks: (0..MONITORS)
+                .map(|monitor| format!("0\t{WALL}\t{monitor}\t0\n"))
+                .collect(),
             states: Box::new(all_up),
             users: 0,
             lines: Default::default(),
@@ -71,7 +85,19 @@ impl Recording {
     }
 
     fn says(&mut self, monitor: usize, at: u64, line: &str) {
-        self.lines[monitor] += &format!("{at}\tNov 26 07:42:08 LOG {line}\n");
+        self.says_by_clock(monitor, at, 0, line);
+    }
+
+    /// By a clock that is so many seconds ahead.
+    fn says_by_clock(&mut self, monitor: usize, at: u64, ahead: i64, line: &str) {
+        let since = WALL + at as i64 + ahead * 1000;
+        let time = UNIX_EPOCH + Duration::from_millis(since as u64);
+        let date = DateTime::<Local>::from(time).format("%b %e %H:%M:%S");
+        self.lines[monitor] += &format!("{at}\t{date} LOG {line}\n");
+    }
+
+    fn clock_set(&mut self, monitor: usize, at: u64, ahead: i64) {
+        self.clocks += &format!("{at}\t{}\t{monitor}\t{ahead}\n", WALL + at as i64);
     }
 
     /// The properties that are broken.
@@ -85,6 +111,7 @@ impl Recording {
             self.acts
         );
         write("acts.tsv", &acts);
+        write("clocks.tsv", &self.clocks);
         let addresses: Vec<String> = (0..BACKENDS).map(address).collect();
         write("backends.tsv", &addresses.join("\n"));
         for number in 1..=DIRECTORS {
@@ -140,6 +167,14 @@ fn a_recording_in_which_all_is_well_breaks_nothing() {
     recording.says(1, 240_000 + judge::HOLD.as_millis() as u64, &enabled(1));
     recording.act("monitor-is-killed", "0", 250_000, 255_000);
     recording.acts += "260000\tphase\tcalm\n";
+    // A clock jumps and jumps back; a line may have been dated just before.
+    recording.act("monitor-clock-steps", "2", 270_000, 290_000);
+    recording.clock_set(2, 270_000, -7200);
+    recording.says_by_clock(2, 271_000, 0, "before");
+    recording.says_by_clock(2, 280_000, -7200, "an old date");
+    recording.clock_set(2, 290_000, 0);
+    recording.says_by_clock(2, 291_000, -7200, "just before it jumped back");
+    recording.says(2, 299_000, "the right date again");
     assert_eq!(recording.broken(), [""; 0]);
 }
 
@@ -228,6 +263,29 @@ fn each_property_is_broken_by_a_recording_that_breaks_it() {
             "no_monitor_reports_a_defect_or_loses_a_line",
             bent(|recording| {
                 recording.says(0, 5, "3 log lines lost: the log did not take them in time")
+            }),
+        ),
+        (
+            "log_lines_are_dated_by_the_monitors_clock",
+            bent(|recording| {
+                recording.clock_set(0, 200_000, 3600);
+                recording.says_by_clock(0, 250_000, 0, "the old time");
+                recording.clock_set(0, 300_000, 0);
+            }),
+        ),
+        (
+            "status_files_are_dated_by_the_monitors_clock",
+            bent(|recording| {
+                let late = format!("\t{}\t\t", seconds(END + 60_000));
+                let written = format!("\t{}\t\t", seconds(END));
+                recording.status = healthy().replacen(&written, &late, 1);
+            }),
+        ),
+        (
+            "no_monitor_has_started_in_the_future",
+            bent(|recording| {
+                let (good, bad) = (seconds(0), seconds(END + 1));
+                recording.status = healthy().replacen(&good.to_string(), &bad.to_string(), 1);
             }),
         ),
         (

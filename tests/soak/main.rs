@@ -2,13 +2,15 @@
 //! recorded; then everything is set in order, and the recording is judged.
 //!
 //! It prints what it does and, at the end, each property with how often it was put to the test. Its exit
-//! code is 0 only if all hold. `SOAK_JUDGE=FOLDER` judges a recording again.
+//! code is 0 only if all hold. `SOAK_JUDGE=FOLDER` judges a recording again; `SOAK_BRIEF=yes` plays the two minutes of
+//! `make check`.
 
 #[path = "../simulate/chance.rs"]
 #[allow(dead_code)]
 mod chance;
 mod clocks;
 mod cuts;
+mod dates;
 mod healing;
 mod history;
 mod journal;
@@ -38,6 +40,7 @@ use std::time::{Duration, Instant};
 use chance::Chance;
 use history::History;
 use journal::Journal;
+use lab::diagnostics;
 use lab::own_network;
 use lab::passwords;
 use plan::{Act, DIRECTORS};
@@ -48,18 +51,28 @@ use world::World;
 /// How far the clocks of two machines may be apart, in seconds.
 const MOST_SHIFT: usize = 20;
 
+/// All has healed once it has been well for so long.
+const STEADY: Duration = Duration::from_secs(12);
+
 fn main() -> ExitCode {
     if let Some(folder) = env::var_os("SOAK_JUDGE") {
         return judge_folder(Path::new(&folder));
     }
-    let minutes: f64 = number("MINUTES").unwrap_or(10.0);
-    let seed: u64 = number("SEED").unwrap_or_else(|| u64::from(process::id()));
+    let minutes = |total: Duration| total.as_secs_f64() / 60.0;
+    let (seed, total) = match env::var_os("SOAK_BRIEF") {
+        Some(_) => plan::BRIEF,
+        None => {
+            let minutes: f64 = number("MINUTES").unwrap_or(10.0);
+            let seed = number("SEED").unwrap_or_else(|| u64::from(process::id()));
+            (seed, Duration::from_secs_f64(minutes * 60.0))
+        }
+    };
     let folder = env::var_os("SOAK_FOLDER").map(PathBuf::from);
     let folder = folder.expect("SOAK_FOLDER names the folder of the recording");
     fs::create_dir_all(&folder).expect("the recording's folder can be made");
-    let total = Duration::from_secs_f64(minutes * 60.0);
     println!(
-        "soak of {minutes} minutes, SEED={seed}, recorded in {}",
+        "soak of {} minutes, SEED={seed}, recorded in {}",
+        minutes(total),
         folder.display()
     );
 
@@ -95,7 +108,10 @@ fn judge_folder(folder: &Path) -> ExitCode {
     };
     let terms = Terms::of(&history);
     table::print_acts(&history);
-    match table::print_properties(&history, &terms) {
+    let broken = table::print_properties(&history, &terms);
+    // After the table: it panics.
+    diagnostics::assert_all_known_in_folder(folder);
+    match broken {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
@@ -122,7 +138,7 @@ fn play(folder: &Path, seed: u64, total: Duration) {
     let addresses: Vec<String> = world.backends().iter().map(ToString::to_string).collect();
     fs::write(folder.join("backends.tsv"), addresses.join("\n")).expect("the folder takes a file");
     let recorder = record(&world, &journal, folder);
-    healing::wait_until_all_is_well(&world, &journal);
+    healing::wait_until_all_is_well(&world, &journal, Duration::ZERO);
     journal.note_phase("calm");
     sleep(Duration::from_millis(terms::CALM));
     journal.note_phase("acts");
@@ -130,9 +146,10 @@ fn play(folder: &Path, seed: u64, total: Duration) {
     println!("{} all is set in order", judge::clock(journal.now()));
     world.settle();
     journal.note_phase("healing");
-    healing::wait_until_all_is_well(&world, &journal);
+    healing::wait_until_all_is_well(&world, &journal, STEADY);
     println!("{} all is well again", judge::clock(journal.now()));
-    sleep(Duration::from_millis(terms::CALM + 2_000));
+    // The calm that is judged has begun with the steady time.
+    sleep(Duration::from_millis(terms::CALM + 2_000).saturating_sub(STEADY));
     journal.note_phase("end");
     recorder.finish();
     for (number, dovecot) in world.dovecots().enumerate() {

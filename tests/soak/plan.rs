@@ -20,6 +20,25 @@ const REST: Duration = Duration::from_secs(4);
 /// So many backends may be in a state of an act at a time, unless all are.
 const MOST_BACKENDS: usize = 3;
 
+const HOUR: i64 = 3600;
+/// By how many seconds a clock jumps: a time server that corrects a clock which was set to local time, or drifted,
+/// or had no battery and began in the past.
+const STEPS: [i64; 8] = [
+    -12 * HOUR,
+    -3 * HOUR,
+    -HOUR,
+    -40,
+    40,
+    HOUR,
+    3 * HOUR,
+    12 * HOUR,
+];
+const DECADES: i64 = 20 * 365 * 24 * HOUR;
+
+/// The seed and the length of the soak in `make check`. Its acts are of many kinds, and put most properties to the test,
+/// and what a ring heals from slowly is over early: the tests below say what that means.
+pub const BRIEF: (u64, Duration) = (12_855_700, Duration::from_secs(120));
+
 /// Directors, backends and monitors are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
@@ -56,6 +75,10 @@ pub enum What {
     Maintenance(usize, usize),
     /// So many users log in at this director, and stay until the act ends.
     Visit(usize, usize),
+    /// The monitor's wall clock jumps by so many seconds, and back when the act ends.
+    MonitorClockSteps(usize, i64),
+    /// The same with the clock of a director and its monitor, which are on one machine.
+    MachineClockSteps(usize, i64),
 }
 
 /// What a reload reads.
@@ -86,6 +109,8 @@ enum Thing {
     /// The administrator's hand on a backend, which may be dead meanwhile.
     Listing(usize),
     Visits(usize),
+    /// Of a director's machine.
+    Clock(usize),
 }
 
 /// All acts that begin and end within `total`, in the order of their beginning.
@@ -130,11 +155,13 @@ fn draw(chance: &mut Chance) -> Act {
         Settings::Bad,
     ]);
     let users = 1 + chance.below(4);
+    let step = chance.pick(&STEPS);
+    let long_ago = chance.one_in(4);
     let short = chance.milliseconds(500, 12_000);
     let long = chance.milliseconds(20_000, 80_000);
     let lasts = if chance.one_in(2) { short } else { long };
     let at_once = Duration::ZERO;
-    let (what, lasts) = match chance.below(40) {
+    let (what, lasts) = match chance.below(44) {
         0..=4 => (What::BackendDies(backend), lasts),
         5..=8 => (What::BackendFreezes(backend), lasts),
         9..=10 => (What::BackendIsCut(backend), lasts),
@@ -153,6 +180,9 @@ fn draw(chance: &mut Chance) -> Act {
         30..=31 => (What::Rotation(monitor), at_once),
         32 => (What::StatusIsAsked(monitor), at_once),
         33..=35 => (What::Maintenance(backend, director), long),
+        36 if long_ago => (What::MonitorClockSteps(monitor, -DECADES), lasts),
+        36..=37 => (What::MonitorClockSteps(monitor, step), lasts),
+        38..=39 => (What::MachineClockSteps(director, step), lasts),
         _ => (What::Visit(director, users), long),
     };
     Act {
@@ -185,6 +215,9 @@ fn things(what: What) -> Vec<Thing> {
         | What::StatusIsAsked(monitor) => vec![Thing::Monitor(monitor)],
         What::Maintenance(backend, _) => vec![Thing::Listing(backend)],
         What::Visit(director, _) => vec![Thing::Visits(director)],
+        What::MonitorClockSteps(machine, _) | What::MachineClockSteps(machine, _) => {
+            vec![Thing::Clock(machine)]
+        }
     }
 }
 
@@ -222,6 +255,8 @@ impl What {
             What::StatusIsAsked(_) => "status-is-asked",
             What::Maintenance(..) => "maintenance",
             What::Visit(..) => "visit",
+            What::MonitorClockSteps(..) => "monitor-clock-steps",
+            What::MachineClockSteps(..) => "machine-clock-steps",
         }
     }
 
@@ -243,7 +278,9 @@ impl What {
             | What::DiskIsFull(one)
             | What::Reload(one, _)
             | What::Rotation(one)
-            | What::StatusIsAsked(one) => vec![one],
+            | What::StatusIsAsked(one)
+            | What::MonitorClockSteps(one, _)
+            | What::MachineClockSteps(one, _) => vec![one],
             What::MonitorLosesBackend(one, other)
             | What::Maintenance(one, other)
             | What::Visit(one, other) => vec![one, other],
@@ -259,6 +296,9 @@ impl fmt::Display for What {
         }
         match self {
             What::Reload(_, settings) => write!(f, " {settings:?}"),
+            What::MonitorClockSteps(_, seconds) | What::MachineClockSteps(_, seconds) => {
+                write!(f, " {seconds:+} s")
+            }
             _ => Ok(()),
         }
     }
@@ -270,28 +310,28 @@ mod tests {
 
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const ONE_HOUR: Duration = Duration::from_secs(3600);
 
     #[test]
     fn the_same_seed_plays_the_same_acts_and_a_longer_plan_begins_like_a_shorter_one() {
         let minute = Duration::from_secs(60);
         for seed in 0..20 {
-            let long = acts(seed, HOUR);
-            assert_eq!(long, acts(seed, HOUR));
+            let long = acts(seed, ONE_HOUR);
+            assert_eq!(long, acts(seed, ONE_HOUR));
             let short = acts(seed, 5 * minute);
             let within = |act: &&Act| act.at + act.lasts <= 5 * minute;
             let begun = long.iter().filter(within).copied().collect::<Vec<_>>();
             assert_eq!(short, begun);
         }
-        assert_ne!(acts(1, HOUR), acts(2, HOUR));
+        assert_ne!(acts(1, ONE_HOUR), acts(2, ONE_HOUR));
     }
 
     #[test]
     fn an_hour_has_every_kind_of_act_and_never_two_at_a_time_on_one_thing() {
         for seed in 0..20 {
-            let acts = acts(seed, HOUR);
+            let acts = acts(seed, ONE_HOUR);
             let kinds: BTreeSet<&str> = acts.iter().map(|act| act.what.word()).collect();
-            assert_eq!(kinds.len(), 19, "{kinds:?}");
+            assert_eq!(kinds.len(), 21, "{kinds:?}");
             for (place, act) in acts.iter().enumerate() {
                 let during = |other: &&Act| other.at < act.at + act.lasts + REST;
                 for other in acts[place + 1..].iter().take_while(during) {
@@ -304,10 +344,31 @@ mod tests {
         }
     }
 
+    /// A ring whose member was frozen or cut off may take minutes until it is synced, one whose member has died 21 s.
+    #[test]
+    fn the_brief_soak_has_most_kinds_of_acts_and_ends_with_a_ring_at_rest() {
+        let (seed, total) = BRIEF;
+        let acts = acts(seed, total);
+        let kinds: BTreeSet<&str> = acts.iter().map(|act| act.what.word()).collect();
+        assert!(kinds.len() >= 17, "{kinds:?}");
+        for kind in ["monitor-clock-steps", "machine-clock-steps", "visit"] {
+            assert!(kinds.contains(kind), "{kind}");
+        }
+        for act in acts {
+            let rests_for = total - (act.at + act.lasts);
+            let least = match act.what {
+                What::DirectorFreezes(_) | What::DirectorIsCut(_) => 75,
+                What::DirectorDies(_) | What::DirectorProcessDies(_) => 45,
+                _ => 0,
+            };
+            assert!(rests_for >= Duration::from_secs(least), "{act:?}");
+        }
+    }
+
     #[test]
     fn the_lasting_monitor_is_never_ended() {
         for seed in 0..20 {
-            for act in acts(seed, HOUR) {
+            for act in acts(seed, ONE_HOUR) {
                 if let What::MonitorIsKilled(monitor) | What::MonitorIsStopped(monitor) = act.what {
                     assert_ne!(monitor, LASTING);
                 }

@@ -188,11 +188,19 @@ fn read_status(file: &Path) -> Option<String> {
     digest(&serde_json::from_slice(&fs::read(file).ok()?).ok()?)
 }
 
-/// Process number, alarms between commas, then for each backend `listed/verdict/drain/rule that holds`.
+/// Process number, when it started and when the file was written by its own clock, alarms between commas, then for
+/// each backend `listed/verdict/drain/rule that holds`.
 fn digest(status: &Value) -> Option<String> {
     let alarms = status["alarms"].as_array()?.iter();
     let alarms: Vec<&str> = alarms.filter_map(|alarm| alarm["alarm"].as_str()).collect();
-    let mut line = format!("{}\t{}", status["poolmon"]["pid"], alarms.join(","));
+    let monitor = &status["poolmon"];
+    let mut line = format!(
+        "{}\t{}\t{}\t{}",
+        monitor["pid"],
+        monitor["started"],
+        monitor["written"],
+        alarms.join(",")
+    );
     for backend in status["backends"].as_array()? {
         let word = |key: &str| backend[key].as_str().unwrap_or("?");
         let rules = backend["wanted"]["rules"].as_array();

@@ -68,7 +68,8 @@ pub fn print_properties(history: &History, terms: &Terms) -> usize {
     match broken {
         0 => println!("\nall {} properties hold", judge::ALL.len()),
         _ => println!(
-            "\n{broken} properties are BROKEN; the recording is in {}",
+            "\nBROKEN: {broken} of {} properties; the recording is in {}",
+            judge::ALL.len(),
             history.folder.display()
         ),
     }

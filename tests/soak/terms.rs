@@ -31,6 +31,11 @@ pub struct Terms {
     pub told_to_end: Vec<Spans>,
     /// When something was done to each director, and just afterwards.
     pub directors: Vec<Spans>,
+    pub frozen: Vec<Spans>,
+    /// When each monitor ran and its disk had room.
+    pub writes: Vec<Spans>,
+    /// When a clock of each machine had jumped, and had not jumped back.
+    pub wrong_clocks: Vec<Spans>,
 }
 
 impl Terms {
@@ -62,6 +67,13 @@ impl Terms {
             "disk-is-full",
             "reload",
         ];
+        const OF_WRITING: [&str; 4] = [
+            "monitor-is-killed",
+            "monitor-is-stopped",
+            "monitor-freezes",
+            "disk-is-full",
+        ];
+        const OF_CLOCKS: [&str; 2] = ["monitor-clock-steps", "machine-clock-steps"];
         const OF_DIRECTORS: [&str; 4] = [
             "director-dies",
             "director-process-dies",
@@ -111,7 +123,16 @@ impl Terms {
                 History::all_backends().map(reach).collect()
             })
             .collect();
+        let of_monitors = |words: &[&str]| -> Vec<Spans> {
+            (0..MONITORS)
+                .map(|monitor| of(words, monitor, &momentary))
+                .collect()
+        };
+        let undisturbed = of_monitors(&OF_WRITING).into_iter();
         Terms {
+            frozen: of_monitors(&["monitor-freezes"]),
+            writes: undisturbed.map(|spans| spans.without(end)).collect(),
+            wrong_clocks: of_monitors(&OF_CLOCKS),
             acts,
             reaches,
             dead: History::all_backends()

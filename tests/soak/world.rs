@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::clocks::Clocks;
+use super::clocks::{Clock, Clocks};
 use super::cuts::{Cut, Cuts};
 use super::journal::{Journal, Moment};
 use super::monitors::{Monitor, Surroundings};
@@ -21,8 +21,18 @@ pub struct World {
     pub monitors: Vec<Monitor>,
     pub ring: Ring,
     cuts: Cuts,
+    /// Of each director's machine.
+    clocks: Vec<MachineClocks>,
     journal: Arc<Journal>,
     accounts: usize,
+}
+
+/// They are the same but while the monitor's alone is wrong.
+struct MachineClocks {
+    /// How far it was ahead at the start.
+    first_ahead: i64,
+    of_director: Clock,
+    of_monitor: Clock,
 }
 
 impl World {
@@ -33,10 +43,17 @@ impl World {
             backends: BACKENDS as u8,
             ..RingPlan::default()
         });
-        let clocks = Clocks::build(ring.place.folder());
-        for (director, &shift) in ring.directors.iter_mut().zip(shifts) {
+        let builder = Clocks::build(ring.place.folder());
+        let machine = |(number, &first_ahead): (usize, &i64)| MachineClocks {
+            first_ahead,
+            of_director: builder.clock(&format!("director{}", number + 1)),
+            of_monitor: builder.clock(&format!("monitor{}", number + 1)),
+        };
+        let clocks: Vec<MachineClocks> = shifts.iter().enumerate().map(machine).collect();
+        for (director, clocks) in ring.directors.iter_mut().zip(&clocks) {
             director.dovecot.stop();
-            clocks.shift(&mut director.dovecot, shift);
+            clocks.of_director.give_to(&mut director.dovecot);
+            clocks.of_director.set(clocks.first_ahead);
         }
         for director in &mut ring.directors {
             director.dovecot.launch();
@@ -54,21 +71,24 @@ impl World {
                     recording,
                     socket: ring.directors[number].socket(),
                     backends: &backends,
-                    environment: clocks.environment(shifts[number]).to_vec(),
+                    environment: clocks[number].of_monitor.environment().to_vec(),
                 };
                 Monitor::prepare(number, surroundings)
             })
             .collect();
-        for monitor in &monitors {
-            monitor.start();
-        }
-        World {
+        let world = World {
             monitors,
             cuts: Cuts::new(place),
+            clocks,
             ring,
             journal,
             accounts: 0,
+        };
+        for (number, monitor) in world.monitors.iter().enumerate() {
+            world.set_monitors_clock(number, 0);
+            monitor.start();
         }
+        world
     }
 
     pub fn backends(&self) -> Vec<Ipv4Addr> {
@@ -130,6 +150,8 @@ impl World {
             What::StatusIsAsked(monitor) => self.monitors[monitor].signal(Signal::SIGUSR1),
             What::Maintenance(backend, director) => self.command("HOST-DOWN", backend, director),
             What::Visit(director, users) => self.visit(director, users, lasts),
+            What::MonitorClockSteps(machine, seconds) => self.set_monitors_clock(machine, seconds),
+            What::MachineClockSteps(machine, seconds) => self.set_machines_clock(machine, seconds),
         }
     }
 
@@ -154,6 +176,8 @@ impl World {
             What::MonitorFreezes(monitor) => self.monitors[monitor].signal(Signal::SIGCONT),
             What::DiskIsFull(monitor) => self.monitors[monitor].empty_disk(),
             What::Maintenance(backend, director) => self.command("HOST-UP", backend, director),
+            What::MonitorClockSteps(machine, _) => self.set_monitors_clock(machine, 0),
+            What::MachineClockSteps(machine, _) => self.set_machines_clock(machine, 0),
             // At a moment, or over by themselves.
             What::DirectorProcessDies(_)
             | What::Reload(..)
@@ -161,6 +185,20 @@ impl World {
             | What::StatusIsAsked(_)
             | What::Visit(..) => {}
         }
+    }
+
+    /// So many seconds ahead of what it was at the start.
+    fn set_machines_clock(&self, machine: usize, step: i64) {
+        let clocks = &self.clocks[machine];
+        clocks.of_director.set(clocks.first_ahead + step);
+        self.set_monitors_clock(machine, step);
+    }
+
+    fn set_monitors_clock(&self, machine: usize, step: i64) {
+        let clocks = &self.clocks[machine];
+        let ahead = clocks.first_ahead + step;
+        self.journal
+            .note_clock(machine, ahead, || clocks.of_monitor.set(ahead));
     }
 
     fn cuts_of(&self, what: What) -> Vec<Cut> {

@@ -381,7 +381,9 @@ impl Member {
         let ours = self.expects(to);
         let changed = (from, self.listed.changed) != (to, listed.changed);
         let forgets = self.forgets(&listed, sync, began);
-        if changed {
+        // A director that has started knows less of when it was brought up, or knows it again.
+        let is_memory_alone = from == to && (forgets || (to, listed.changed) == self.told);
+        if changed && !is_memory_alone {
             let by = match (ours, forgets) {
                 (true, _) => By::Us,
                 (false, false) => By::Other,
@@ -391,7 +393,9 @@ impl Member {
         }
         if changed && !ours {
             self.news = began;
-            changes.news.push(News { address, from, to });
+            if !is_memory_alone {
+                changes.news.push(News { address, from, to });
+            }
         }
         if !forgets {
             self.take_in_acts(&listed, hold, began);

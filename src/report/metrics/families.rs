@@ -66,7 +66,7 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &[],
         help: "When the monitor started. All counters began at 0 then.",
-        purpose: "Marks restarts in a graph.",
+        purpose: "Marks restarts in a graph. It moves with the clock if that is set anew by more than 2 seconds.",
         samples: |document, samples| samples.add(&[], document.poolmon.started),
     },
     Family {

@@ -20,6 +20,43 @@ fn a_restarted_director_gets_a_dead_backend_down_after_one_more_failure() {
     bench.check_acts(0, Action::MarkDown);
 }
 
+/// The ring tells a director whose process has died which backends are down, and of those that are up no stamp.
+#[test]
+fn a_stamp_that_a_director_has_forgotten_is_no_change() {
+    let mut bench = Bench::new(2);
+    bench.passes(0);
+    for state in [HostState::Down, HostState::Up] {
+        bench.set(0, state);
+        assert_eq!(bench.read_list().shown.len(), 1);
+    }
+    let known = bench.listed(0).changed;
+    for (stamp, pause) in [
+        (Stamp(0), 0),
+        (known, 1_000),
+        (Stamp(0), 0),
+        (Stamp(0), 60_000),
+    ] {
+        bench.listed(0).changed = stamp;
+        bench.pass_time(pause);
+        let changes = bench.read_list();
+        assert_eq!((changes.news, changes.shown), (vec![], vec![]));
+    }
+    // It was down in between.
+    bench.set(0, HostState::Up);
+    let changes = bench.read_list();
+    let up = News {
+        address: address(0),
+        from: HostState::Up,
+        to: HostState::Up,
+    };
+    let shown = Shown {
+        address: address(0),
+        to: HostState::Up,
+        by: By::Other,
+    };
+    assert_eq!((changes.news, changes.shown), (vec![up], vec![shown]));
+}
+
 #[test]
 fn a_backend_that_somebody_else_brought_up_is_not_taken_down_if_it_passes() {
     let mut bench = Bench::new(2);
