@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{HostState, Listed, Tag};
+use crate::backend::{Groups, HostState, Listed, Tag};
 use crate::config::settings::{Mode, Restore};
 use crate::monitor::policy::{Action, By, Explanation, Hold, Rule, Sync};
 use crate::outcome::{Blame, Outcome, Stage, StageTimes};
@@ -290,6 +290,8 @@ pub enum Checks {
 pub struct DirectorView {
     /// How its kind of pool is spoken of.
     pub words: &'static Words,
+    /// Whether what is said of its backends has to name their tag.
+    pub groups: Groups,
     pub socket: String,
     /// How old the last list is, if there is one.
     pub list: Option<Duration>,

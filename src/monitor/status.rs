@@ -118,6 +118,7 @@ impl Engine {
         let sync = self.backends.sync();
         DirectorView {
             words: self.settings.access().words(),
+            groups: self.backends.groups(),
             socket: self.settings.socket.display().to_string(),
             list: self.list_age(),
             currency: self.currency(),

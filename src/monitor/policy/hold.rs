@@ -275,7 +275,7 @@ fn has_failed(member: &Member) -> bool {
 /// The backend to bring up at once because its tag has none that serves, or is about to.
 fn first_aid(backends: &Compared<'_>, tag: &Tag, serving: Serving) -> Option<IpAddr> {
     let mut first = None;
-    for (address, member) in backends.of_tag(tag) {
+    for (address, member) in backends.serving(tag) {
         let is_up = member.listed.state == HostState::Up;
         let serves = match serving {
             Serving::Up => is_up,

@@ -148,7 +148,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["tag"],
         help: "Backends with this tag that the director lists.",
-        purpose: "The total for the numbers that follow.",
+        purpose: "The total for the numbers that follow. With haproxy a tag names sections, and a server that has \
+                  more of them counts for each such tag: the sum over all tags is no number of backends.",
         samples: |document, samples| each_tag(document, samples, |tag| tag.backends as f64),
     },
     Family {

@@ -148,10 +148,10 @@ fn each_trouble_has_its_severity() {
 
     let mut alone = well();
     alone.tags[0].refuges = 0;
-    let expected = "no backend without a tag stands: nobody could take the users of another";
+    let expected = "no backend stands: nobody could take the users of another";
     says(&alone, &all, State::Critical, expected);
     alone.tags[0].refuges = 1;
-    let expected = "only 1 of 3 backends without a tag stands";
+    let expected = "only 1 of 3 backends stands";
     says(&alone, &all, State::Critical, expected);
     alone.tags[0].backends = 1;
     alone.backends.truncate(1);
