@@ -40,6 +40,8 @@ pub struct MonitorView {
     pub runs_for: Duration,
     /// Between two rounds of a backend.
     pub interval: Duration,
+    /// Between two that go beyond the greeting, while all is well; zero if each does.
+    pub login_interval: Duration,
     pub restore: Restore,
     /// After how many healthy rounds in a row a failed backend is healthy.
     pub rise: u32,

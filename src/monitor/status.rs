@@ -57,6 +57,7 @@ impl Engine {
             monitor: MonitorView {
                 runs_for: self.since(self.started),
                 interval: self.settings.pace.interval,
+                login_interval: self.settings.pace.login_interval,
                 restore: self.settings.rules.restore,
                 rise: self.settings.pace.rise,
                 reload: (self.since(reloaded), reload),

@@ -170,6 +170,14 @@ impl<'a> View<'a> {
 
     fn schedule(&self) -> Vec<String> {
         let schedule = &self.backend.schedule;
+        let monitor = &self.document.poolmon;
+        let (attempt, logins) = match monitor.login_interval > 0.0 {
+            true => (
+                "whole attempt",
+                format!(", with logins every {}", lasting(monitor.login_interval)),
+            ),
+            false => ("attempt", String::new()),
+        };
         let last = match schedule.last {
             Some(last) => format!("the last {attempt} began {} ago", self.since(last)),
             None => "no attempt has been made yet".to_string(),
@@ -179,8 +187,8 @@ impl<'a> View<'a> {
             Some(_) => "the next is due now".to_string(),
             None => "none is planned or one is under way".to_string(),
         };
-        let interval = lasting(self.document.poolmon.interval);
-        let mut lines = vec![format!("{last}; {next}; a round every {interval}")];
+        let interval = lasting(monitor.interval);
+        let mut lines = vec![format!("{last}; {next}; a round every {interval}{logins}")];
         if let Some(retry) = &schedule.retry {
             lines.push(format!(
                 "{} is being tried again: {} failed in a row, {} left before it has failed",

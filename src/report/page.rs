@@ -201,9 +201,12 @@ fn header(html: &mut Html, scene: &Scene<'_>, options: &Options<'_>) {
     html.markup(" data-limit=").text(limit).markup(">");
     html.text(lasting(options.now - written))
         .markup(" ago</span>. Checked every ");
-    html.text(lasting(monitor.interval))
-        .markup(" by poolmon ")
-        .short(&monitor.version);
+    html.text(lasting(monitor.interval));
+    if monitor.login_interval > 0.0 {
+        html.markup(", with logins every ")
+            .text(lasting(monitor.login_interval));
+    }
+    html.markup(" by poolmon ").short(&monitor.version);
     html.markup(", running since ")
         .text(scene.clock.at(monitor.started));
     html.markup(match monitor.restore {

@@ -114,6 +114,7 @@ fn monitor(clock: &Clock, view: &MonitorView, mode: Mode, of: &Writer) -> Monito
         started: time(of.started),
         written: time(clock.taken),
         interval: span(view.interval),
+        login_interval: span(view.login_interval),
         dry_run: match mode {
             Mode::Live => false,
             Mode::DryRun => true,

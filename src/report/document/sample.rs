@@ -24,6 +24,7 @@ pub(crate) fn five_troubles() -> Document {
             started: WRITTEN - 86_400.0,
             written: WRITTEN,
             interval: 30.0,
+            login_interval: 0.0,
             dry_run: false,
             restore: Restore::Any,
             rise: 1,
