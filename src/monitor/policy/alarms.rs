@@ -220,6 +220,8 @@ fn kept_down(
     }
     match held(hold::hold(&question)) {
         Some(Reason::Disputed { .. }) => Some(Alarm::Disputed),
+        // Others took it down so often that it is left down for longer than a dispute alone lasts.
+        Some(Reason::Unsteady) if !member.is_ours() => Some(Alarm::Disputed),
         _ => None,
     }
 }
