@@ -11,26 +11,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::quote::Quote;
 
-/// The pool's name for a group of backends; users of one tag are only sent to its backends.
-///
-/// Backends without a tag are a group, too: that of the empty name.
-#[derive(Clone, Debug, Default, Eq, Serialize, Deserialize)]
-pub struct Tag(String);
+/// The pool's name for a group of backends, and whose users these can take.
+#[derive(Clone, Debug, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Tag {
+    /// A director's: users of one tag are only sent to its backends. Backends without a tag are a group, too: that
+    /// of the empty name.
+    Name(String),
+    /// All sections of an HAProxy in which a mail server stands, in order and with commas between. Its users can go
+    /// wherever all of these are served.
+    Sections { sections: String },
+}
+
+impl Default for Tag {
+    fn default() -> Tag {
+        Tag::Name(String::new())
+    }
+}
 
 /// Most are empty, and memcmp of two empty strings takes a hundred times as long as this on some processors: it looks
 /// where an empty string's pointer leads.
 impl PartialEq for Tag {
     fn eq(&self, other: &Tag) -> bool {
-        (self.0.is_empty() && other.0.is_empty()) || self.0 == other.0
+        self.cmp(other) == Ordering::Equal
     }
 }
 
 impl Ord for Tag {
     fn cmp(&self, other: &Tag) -> Ordering {
-        match self.0.is_empty() && other.0.is_empty() {
+        let (one, another) = (self.name(), other.name());
+        let names = match one.is_empty() && another.is_empty() {
             true => Ordering::Equal,
-            false => self.0.cmp(&other.0),
-        }
+            false => one.cmp(another),
+        };
+        names.then(self.is_of_sections().cmp(&other.is_of_sections()))
     }
 }
 
@@ -42,29 +56,84 @@ impl PartialOrd for Tag {
 
 impl Hash for Tag {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
+        self.name().hash(state);
     }
 }
 
 impl Tag {
-    /// The name as the pool lists it, without escaping; empty for backends without a tag.
+    /// A director's: the name as it is listed, without escaping; empty for backends without a tag.
     pub fn new(name: impl Into<String>) -> Tag {
-        Tag(name.into())
+        Tag::Name(name.into())
+    }
+
+    /// Of a mail server that stands in all of these sections of an HAProxy, in any order.
+    pub fn of_sections(mut sections: Vec<&str>) -> Tag {
+        sections.sort_unstable();
+        sections.dedup();
+        let sections = sections.join(",");
+        Tag::Sections { sections }
     }
 
     /// The name as the pool lists it. It is text of others: show it through [`Quote`], or by `Display`.
     pub fn name(&self) -> &str {
-        &self.0
+        match self {
+            Tag::Name(name) | Tag::Sections { sections: name } => name,
+        }
+    }
+
+    /// Whether backends with this tag can take the users of those with the other one.
+    pub fn takes_users_of(&self, other: &Tag) -> bool {
+        self == other
+            || match (self, other) {
+                (Tag::Sections { sections }, Tag::Sections { sections: wanted }) => {
+                    let is_served = |one| sections.split(',').any(|section| section == one);
+                    wanted.split(',').all(is_served)
+                }
+                _ => false,
+            }
+    }
+
+    fn is_of_sections(&self) -> bool {
+        matches!(self, Tag::Sections { .. })
+    }
+
+    /// What follows the word backend or backends, with a space before it; nothing where it goes without saying.
+    pub fn among(&self, groups: Groups) -> String {
+        match groups {
+            Groups::One => String::new(),
+            Groups::Several => format!(" {self}"),
+        }
     }
 }
 
 /// What follows the word backend or backends.
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            f.write_str("without a tag")
-        } else {
-            write!(f, "with tag {}", Quote::new(&self.0))
+        match self {
+            Tag::Name(name) if name.is_empty() => f.write_str("without a tag"),
+            Tag::Name(name) => write!(f, "with tag {}", Quote::new(name)),
+            Tag::Sections { sections } => write!(f, "serving {}", Quote::new(sections)),
+        }
+    }
+}
+
+/// Whether a text has to say which group of backends it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Groups {
+    /// No backend has a tag, or all serve the same sections.
+    One,
+    Several,
+}
+
+impl Groups {
+    /// Of backends that have these tags, each once.
+    pub fn of<'a>(tags: impl IntoIterator<Item = &'a Tag>) -> Groups {
+        let mut tags = tags.into_iter();
+        match (tags.next(), tags.next()) {
+            (None, _) => Groups::One,
+            (Some(Tag::Sections { .. }), None) => Groups::One,
+            (Some(Tag::Name(name)), None) if name.is_empty() => Groups::One,
+            (Some(_), _) => Groups::Several,
         }
     }
 }
@@ -110,5 +179,73 @@ impl Listed {
     /// is no state, and no change is stamped. A newer one stamps whatever takes a backend down.
     pub fn is_down_by_vhost_count(&self) -> bool {
         self.state == HostState::Down && self.vhosts == 0 && self.changed == Stamp(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directors_tag_takes_the_users_of_no_other_one() {
+        let tags = ["", "imap", "imap,pop3"].map(Tag::new);
+        for tag in &tags {
+            for other in &tags {
+                assert_eq!(tag.takes_users_of(other), tag == other, "{tag}, {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_serves_all_sections_of_another_takes_its_users() {
+        let of = |sections: &str| Tag::of_sections(sections.split(' ').collect());
+        assert_eq!(of("pop3 imap pop3").name(), "imap,pop3");
+        for (tag, other, takes) in [
+            ("imap pop3", "imap", true),
+            ("imap pop3", "pop3", true),
+            ("imap pop3", "pop3 imap", true),
+            ("imap", "imap pop3", false),
+            ("imap", "pop3", false),
+            ("imap pop3 sieve", "imap sieve", true),
+            ("imap sieve", "imap pop3", false),
+            ("imaps", "imap", false),
+        ] {
+            assert_eq!(of(tag).takes_users_of(&of(other)), takes, "{tag}, {other}");
+        }
+        assert!(!of("imap pop3").takes_users_of(&Tag::new("imap")));
+        assert_ne!(of("imap"), Tag::new("imap"));
+    }
+
+    #[test]
+    fn a_group_is_named_where_there_is_another_one_or_it_has_a_tag() {
+        let (none, east) = (Tag::default(), Tag::new("east"));
+        let (imap, both) = (
+            Tag::of_sections(vec!["imap"]),
+            Tag::of_sections(vec!["imap", "pop3"]),
+        );
+        for (tags, expected) in [
+            (vec![], ""),
+            (vec![&none], ""),
+            (vec![&east], " with tag \"east\""),
+            (vec![&none, &east], " without a tag"),
+            (vec![&both], ""),
+            (vec![&imap, &both], " serving \"imap\""),
+        ] {
+            let tag = tags.first().copied().unwrap_or(&none);
+            assert_eq!(tag.among(Groups::of(tags.iter().copied())), expected);
+        }
+    }
+
+    #[test]
+    fn a_tag_is_read_as_it_was_written() {
+        let tags = [
+            Tag::default(),
+            Tag::new("imap,pop3"),
+            Tag::of_sections(vec!["imap", "pop3"]),
+        ];
+        for tag in tags {
+            let text = serde_json::to_string(&tag).unwrap();
+            assert_eq!(serde_json::from_str::<Tag>(&text).unwrap(), tag, "{text}");
+        }
     }
 }

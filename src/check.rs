@@ -365,7 +365,7 @@ fn watched(settings: &Settings) -> Option<String> {
 fn max_down(settings: &Settings) -> String {
     if let Pool::HaProxy { .. } = settings.pool {
         return match settings.rules.brake {
-            Brake::Refuge => "all with the same proxies but one that passes".to_owned(),
+            Brake::Refuge => "all but one that serves their proxies and passes".to_owned(),
             Brake::AtMost(most) => {
                 format!("{most} with the same proxies at most, and never the last that passes")
             }

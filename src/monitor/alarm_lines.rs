@@ -69,14 +69,16 @@ impl Engine {
         let (stays, them) = (number("stays", "stay"), number("it", "them"));
         match alarm {
             Alarm::WithoutService(tag) => format!(
-                "no backend {tag} is up: users cannot log in; see why {names} {is} down, or bring one up: {}",
+                "no backend{} is up: users cannot log in; see why {names} {is} down, or bring one up: {}",
+                self.which(tag),
                 self.settings.access().how_to_bring_up(None)
             ),
             Alarm::NoRefuge(tag) => format!(
-                "{names} {has} failed{} and {stays} up: no other backend {tag} is up and passes, so users \
+                "{names} {has} failed{} and {stays} up: no other backend{} is up and passes, so users \
                  would have nowhere to go; if other machines can log in to {them}, this monitor is cut off: \
                  see its network and firewall; if not, repair {them}",
-                self.since_first_failure(about)
+                self.since_first_failure(about),
+                self.which(tag)
             ),
             Alarm::Shared { service, stage } => self.shared_line(*service, *stage, about),
             Alarm::DownDelayLimit => format!(
@@ -85,10 +87,11 @@ impl Engine {
                 self.settings.rules.down_delay_limit.unwrap_or_default()
             ),
             Alarm::MaxDown(tag) => format!(
-                "{names} {has} failed{} and {stays} up: {} allows no more backends {tag} down ({}); repair \
+                "{names} {has} failed{} and {stays} up: {} allows no more backends{} down ({}); repair \
                  one, or allow more",
                 self.since_first_failure(about),
                 max_down(self.settings.rules.brake),
+                self.which(tag),
                 self.which_are_down(tag)
             ),
             Alarm::NotOurs => {
@@ -233,9 +236,10 @@ impl Engine {
             Topic::Unwatched => return "all backends are checked again".to_owned(),
         };
         match alarm {
-            Alarm::WithoutService(tag) => format!("a backend {tag} is up again"),
+            Alarm::WithoutService(tag) => format!("a backend{} is up again", self.which(tag)),
             Alarm::NoRefuge(tag) => format!(
-                "no failed backend {tag} has to stay up any more: another one is up and passes, or none has failed"
+                "no failed backend{} has to stay up any more: another one is up and passes, or none has failed",
+                self.which(tag)
             ),
             Alarm::Shared { service, stage } => {
                 let service = at_place(&self.settings.services, *service);
@@ -245,7 +249,8 @@ impl Engine {
                 "no failed backend is kept up any more by delayed_down_limit".to_owned()
             }
             Alarm::MaxDown(tag) => {
-                format!("no failed backend {tag} is kept up any more by --max-down")
+                let which = self.which(tag);
+                format!("no failed backend{which} is kept up any more by --max-down")
             }
             Alarm::NotOurs => {
                 "no healthy backend is left down any more that an administrator or another monitor took down"

@@ -10,7 +10,7 @@ use super::commands::Asked;
 use super::snapshot::{BackendHistory, PollView};
 use super::status::brief;
 use super::{Engine, Event, Output};
-use crate::backend::HostState;
+use crate::backend::{HostState, Tag};
 use crate::config::settings::{DrainMode, Mode};
 use crate::monitor::policy::{Member, News};
 use crate::outcome::{Failure, Fault, Pass, Stage};
@@ -310,7 +310,7 @@ impl Engine {
         }
     }
 
-    /// Of its tag, with the backend itself as it is now, which the list may not show yet.
+    /// Of those that serve its users, with the backend itself as it is now, which the list may not show yet.
     fn how_many_are_up(&self, address: IpAddr, now: HostState) -> String {
         let is_up = |other: IpAddr, member: &Member| match other == address {
             true => now == HostState::Up,
@@ -336,16 +336,19 @@ impl Engine {
             Some(member) => &member.listed.tag,
             None => return format!("{address} is not listed"),
         };
-        let alike = || {
-            let members = self.backends.members();
-            members.filter(|(_, member)| member.listed.tag == *tag)
-        };
-        let number = alike().filter(|(other, member)| counts(*other, member));
+        let serving = || self.backends.serving(tag);
+        let number = serving().filter(|(other, member)| counts(*other, member));
         format!(
-            "{} of {} backends {tag} {what}",
+            "{} of {} backends{} {what}",
             number.count(),
-            alike().count()
+            serving().count(),
+            self.which(tag)
         )
+    }
+
+    /// Which backends, after that word: those that serve this tag.
+    pub(super) fn which(&self, tag: &Tag) -> String {
+        tag.among(self.backends.groups())
     }
 
     /// The last ones of a backend, the oldest first.

@@ -480,7 +480,8 @@ impl Engine {
             self.debug(format!(
                 "{address}: {} held by rule {rule}: {}",
                 hold.action,
-                hold.reason.in_words(self.settings.access().words())
+                hold.reason
+                    .in_words(self.settings.access().words(), self.backends.groups())
             ));
         }
     }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{HostState, Listed, Tag};
+use crate::backend::{Groups, HostState, Listed, Tag};
 use crate::config::settings::{Mode, Restore};
 use crate::monitor::policy::{Action, By, Explanation, Hold, Rule, Sync};
 use crate::outcome::{Blame, Outcome, Stage, StageTimes};
@@ -40,6 +40,8 @@ pub struct MonitorView {
     pub runs_for: Duration,
     /// Between two rounds of a backend.
     pub interval: Duration,
+    /// Between two that go beyond the greeting, while all is well; zero if each does.
+    pub login_interval: Duration,
     pub restore: Restore,
     /// After how many healthy rounds in a row a failed backend is healthy.
     pub rise: u32,
@@ -290,6 +292,8 @@ pub enum Checks {
 pub struct DirectorView {
     /// How its kind of pool is spoken of.
     pub words: &'static Words,
+    /// Whether what is said of its backends has to name their tag.
+    pub groups: Groups,
     pub socket: String,
     /// How old the last list is, if there is one.
     pub list: Option<Duration>,

@@ -57,6 +57,7 @@ impl Engine {
             monitor: MonitorView {
                 runs_for: self.since(self.started),
                 interval: self.settings.pace.interval,
+                login_interval: self.settings.pace.login_interval,
                 restore: self.settings.rules.restore,
                 rise: self.settings.pace.rise,
                 reload: (self.since(reloaded), reload),
@@ -118,6 +119,7 @@ impl Engine {
         let sync = self.backends.sync();
         DirectorView {
             words: self.settings.access().words(),
+            groups: self.backends.groups(),
             socket: self.settings.socket.display().to_string(),
             list: self.list_age(),
             currency: self.currency(),

@@ -440,7 +440,7 @@ fn a_snapshot_shows_each_backend_the_tags_the_commands_and_what_is_next() {
     assert_eq!(
         bench.said.last().unwrap(),
         "192.0.2.1 disabled: up -> down by this monitor: pop3:110 connect: connection refused, 3 tries \
-         since 08:00:01; 1 of 2 backends without a tag are up; no users were listed; comes up after the next \
+         since 08:00:01; 1 of 2 backends are up; no users were listed; comes up after the next \
          good check (answered in 1000.0 ms)"
     );
     bench.second += 1;
@@ -751,17 +751,17 @@ fn a_change_is_one_line_with_its_cause_both_states_who_and_how_many_are_left() {
         bench.said,
         [
             "192.0.2.1 has failed: pop3:110 connect: connection refused, 1 try since 08:05:01; was healthy \
-             for 5 min; 2 of 3 backends without a tag pass",
+             for 5 min; 2 of 3 backends pass",
             "192.0.2.1 disabled: up -> down by this monitor: pop3:110 connect: connection refused, 3 tries \
-             since 08:05:01; 2 of 3 backends without a tag are up; no users were listed; comes up after \
+             since 08:05:01; 2 of 3 backends are up; no users were listed; comes up after \
              the next good check (answered in 1.2 ms)",
             "192.0.2.1 users moved: 0 (answered in 1.2 ms)",
             "192.0.2.2 went from up to down, not by this monitor; 192.0.2.2 is healthy here; 1 of 3 \
-             backends without a tag are up",
-            "192.0.2.1 is healthy: was failed for 5 min; 3 of 3 backends without a tag pass (answered in \
+             backends are up",
+            "192.0.2.1 is healthy: was failed for 5 min; 3 of 3 backends pass (answered in \
              1.0 ms)",
             "192.0.2.1 enabled: down -> up by this monitor: healthy here since 08:10:05; 2 of 3 backends \
-             without a tag are up (answered in 1.2 ms)",
+             are up (answered in 1.2 ms)",
         ]
     );
 }

@@ -12,9 +12,9 @@
 //!
 //! - for `Access`: where it is found, what it is called, and `Settings::access` from the operator's choice;
 //! - for `Connection`: a connection that is opened and read by a deadline. A reading is whole, or an error;
-//!   its members have one entry an address, and stamps that are only compared with each other. Where
-//!   nothing can be unsynced it is `Readiness::Synced`, where no other monitor can act `movers_before` is 0.
-//!   The connection ends at its first error;
+//!   its members have one entry an address, a tag that says whose users each can take (`backend::Tag`), and
+//!   stamps that are only compared with each other. Where nothing can be unsynced it is `Readiness::Synced`,
+//!   where no other monitor can act `movers_before` is 0. The connection ends at its first error;
 //! - for `Command`: what is sent, by value, so that it can be logged and compared; its name, its effect on
 //!   the list, and how long its answer may take;
 //! - for `Ways`: a pure function from an `Order` to the command, or none if this pool cannot do it, and what

@@ -57,6 +57,9 @@ pub struct Monitor {
     pub written: Time,
     /// Between two rounds of a backend.
     pub interval: Span,
+    /// Between two that go beyond the greeting, while all is well; 0 if each does.
+    #[serde(default)]
+    pub login_interval: Span,
     pub dry_run: bool,
     pub restore: Restore,
     /// After how many healthy rounds in a row a failed backend is healthy.

@@ -170,8 +170,16 @@ impl<'a> View<'a> {
 
     fn schedule(&self) -> Vec<String> {
         let schedule = &self.backend.schedule;
+        let monitor = &self.document.poolmon;
+        let (attempt, logins) = match monitor.login_interval > 0.0 {
+            true => (
+                "whole attempt",
+                format!(", with logins every {}", lasting(monitor.login_interval)),
+            ),
+            false => ("attempt", String::new()),
+        };
         let last = match schedule.last {
-            Some(last) => format!("the last attempt began {} ago", self.since(last)),
+            Some(last) => format!("the last {attempt} began {} ago", self.since(last)),
             None => "no attempt has been made yet".to_string(),
         };
         let next = match schedule.next {
@@ -179,8 +187,8 @@ impl<'a> View<'a> {
             Some(_) => "the next is due now".to_string(),
             None => "none is planned or one is under way".to_string(),
         };
-        let interval = lasting(self.document.poolmon.interval);
-        let mut lines = vec![format!("{last}; {next}; a round every {interval}")];
+        let interval = lasting(monitor.interval);
+        let mut lines = vec![format!("{last}; {next}; a round every {interval}{logins}")];
         if let Some(retry) = &schedule.retry {
             lines.push(format!(
                 "{} is being tried again: {} failed in a row, {} left before it has failed",
@@ -317,9 +325,9 @@ impl<'a> View<'a> {
                 }
             )],
             (_, 0) => vec![format!(
-                "{} would have nowhere to go: no other backend {} is up with a {} above 0",
+                "{} would have nowhere to go: no other backend{} is up with a {} above 0",
                 counted(forecast.users, "user"),
-                with_tag(&self.backend.tag),
+                self.document.which(&self.backend.tag, shown),
                 self.document.director.kind.words().weight
             )],
             (_, _) => vec![format!(
@@ -328,11 +336,12 @@ impl<'a> View<'a> {
             )],
         };
         lines.extend(self.tag().map(|tag| {
+            let tag = self.document.serving(tag);
             format!(
-                "now {} of {} backends {} are up, {} healthy, {} can take over",
+                "now {} of {} backends{} are up, {} healthy, {} can take over",
                 tag.up,
                 tag.backends,
-                with_tag(&tag.tag),
+                self.document.which(&tag.tag, shown),
                 tag.passing,
                 tag.refuges
             )
@@ -422,13 +431,6 @@ fn address(backend: &Backend) -> String {
 
 fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
-}
-
-fn with_tag(tag: &str) -> String {
-    match tag {
-        "" => "without a tag".to_string(),
-        tag => format!("with tag {}", shown(tag)),
-    }
 }
 
 fn are(users: u64) -> String {

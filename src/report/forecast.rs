@@ -1,5 +1,5 @@
-//! What a down or an up of one backend would do: how many users move, and which share of the tag's vhosts
-//! each backend has before and after it.
+//! What a down or an up of one backend would do: how many users move, and which share of the vhosts of those that
+//! can take them each backend has before and after it.
 //!
 //! Whether it may happen is not asked here: that is the rules' answer.
 
@@ -15,11 +15,11 @@ pub(crate) struct Forecast {
     pub(crate) action: Action,
     /// Who would be moved from it. An up moves nobody at once: users come as they log in again.
     pub(crate) users: u64,
-    /// It, and each other backend of its tag that is up, by the size of their shares afterwards.
+    /// It, and each other backend that is up and can take its users, by the size of their shares afterwards.
     pub(crate) shares: Vec<Share>,
 }
 
-/// Of the vhosts of all of the tag that are up; between 0 and 1.
+/// Of the vhosts of all of these that are up; between 0 and 1.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Share {
     pub(crate) address: IpAddr,
@@ -40,7 +40,8 @@ impl Forecast {
         let others: Vec<&Backend> = document
             .backends
             .iter()
-            .filter(|other| other.tag == backend.tag && other.listed == State::Up)
+            .filter(|other| document.takes_users_of(&other.tag, &backend.tag))
+            .filter(|other| other.listed == State::Up)
             .filter(|other| other.address != backend.address)
             .collect();
         let of_others: u64 = others.iter().map(|other| u64::from(other.vhosts)).sum();
@@ -90,7 +91,7 @@ impl Forecast {
         }
     }
 
-    /// The backends of the tag that would be up then.
+    /// The backends that would be up then.
     pub(crate) fn up_afterwards(&self) -> impl Iterator<Item = &Share> {
         self.shares.iter().filter(|share| share.after > 0.0)
     }

@@ -10,6 +10,7 @@ pub(crate) mod forecast;
 pub(crate) mod freshness;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod groups;
 pub(crate) mod judgement;
 pub(crate) mod metrics;
 pub(crate) mod nagios;

@@ -172,7 +172,8 @@ pub(crate) fn judge(
     match &limits.tag {
         Some(tag) if pool.backends.is_empty() => {
             let subject = document.director.kind.words().subject;
-            return Report::unknown(&format!("{subject} lists no backend {}", with_tag(tag)));
+            let which = document.with_tag(tag, clean_tag);
+            return Report::unknown(&format!("{subject} lists no backend {which}"));
         }
         _ => {}
     }
@@ -319,7 +320,7 @@ impl Pool<'_> {
         };
         let tag = match &*backend.tag {
             "" => String::new(),
-            tag => format!(" {}", with_tag(tag)),
+            tag => self.document.which(tag, clean_tag),
         };
         let for_so_long = |since: Option<Time>| {
             since.map_or(String::new(), |since| {
@@ -434,11 +435,9 @@ fn held_by(backend: &Backend) -> Option<&str> {
     Some(&backend.held_by()?.rule)
 }
 
-fn with_tag(tag: &str) -> String {
-    match tag {
-        "" => "without a tag".to_string(),
-        tag => format!("with tag {}", clean(tag, LONGEST)),
-    }
+/// The name of a tag, harmless.
+fn clean_tag(tag: &str) -> String {
+    clean(tag, LONGEST)
 }
 
 /// Printable ASCII, without what means something to Nagios, to a page or to a shell.

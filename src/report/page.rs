@@ -18,6 +18,7 @@ use self::html::Html;
 use self::plot::{Axes, Grain};
 use self::standing::{Standing, Tone};
 use self::words::{rough, share, Clock};
+use crate::backend::Groups;
 use crate::report::document::{
     Action, Backend, Change, Document, Event, PoolKind, Restore, Ring, State, Tag, Time,
     Unanswered, Verdict,
@@ -104,7 +105,7 @@ pub fn render(document: &Document, options: &Options<'_>) -> String {
             true => Grain::Fine,
             false => Grain::Coarse,
         },
-        has_tags: document.tags.iter().any(|tag| !tag.tag.is_empty()),
+        has_tags: document.groups() == Groups::Several,
     };
     let mut backends: Vec<(Standing, &Backend)> = document
         .backends
@@ -200,9 +201,12 @@ fn header(html: &mut Html, scene: &Scene<'_>, options: &Options<'_>) {
     html.markup(" data-limit=").text(limit).markup(">");
     html.text(lasting(options.now - written))
         .markup(" ago</span>. Checked every ");
-    html.text(lasting(monitor.interval))
-        .markup(" by poolmon ")
-        .short(&monitor.version);
+    html.text(lasting(monitor.interval));
+    if monitor.login_interval > 0.0 {
+        html.markup(", with logins every ")
+            .text(lasting(monitor.login_interval));
+    }
+    html.markup(" by poolmon ").short(&monitor.version);
     html.markup(", running since ")
         .text(scene.clock.at(monitor.started));
     html.markup(match monitor.restore {
@@ -410,7 +414,7 @@ fn fleet(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)]) 
             .push((*standing, backend));
     }
     for tag in &scene.document.tags {
-        capacity(html, scene, tag);
+        capacity(html, scene, &scene.document.serving(tag));
         let cells = of_tag.remove(tag.tag.as_str()).unwrap_or_default();
         self::cells(html, scene, &labels, &cells, backends.len());
     }
@@ -424,10 +428,11 @@ fn fleet(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)]) 
 
 fn capacity(html: &mut Html, scene: &Scene<'_>, tag: &Tag) {
     html.markup("<div class=tag><b>");
-    match (tag.tag.is_empty(), scene.has_tags) {
-        (true, false) => html.markup("Capacity"),
-        (true, true) => html.markup("Without a tag"),
-        (false, _) => html.markup("Tag ").short(&tag.tag),
+    match (scene.has_tags, scene.document.director.kind, &*tag.tag) {
+        (false, ..) => html.markup("Capacity"),
+        (true, PoolKind::Director, "") => html.markup("Without a tag"),
+        (true, PoolKind::Director, tag) => html.markup("Tag ").short(tag),
+        (true, PoolKind::Haproxy, sections) => html.markup("Serving ").short(sections),
     };
     let width = match tag.vhosts {
         0 => 0,

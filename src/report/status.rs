@@ -2,7 +2,7 @@
 
 use chrono::{Local, TimeZone};
 
-use crate::backend::Stamp;
+use crate::backend::{Groups, Stamp};
 use crate::config::settings::Mode;
 use crate::monitor::policy::{Reason, Sync};
 use crate::monitor::{brief, BackendView, Checks, Currency, DirectorView, Snapshot};
@@ -18,9 +18,9 @@ fn since_stamp(stamp: Stamp) -> String {
 }
 
 pub(super) fn lines(snapshot: &Snapshot) -> Vec<String> {
-    let words = snapshot.director.words;
+    let (words, groups) = (snapshot.director.words, snapshot.director.groups);
     let backends = snapshot.backends.iter();
-    let mut lines: Vec<String> = backends.map(|view| backend(view, words)).collect();
+    let mut lines: Vec<String> = backends.map(|view| backend(view, words, groups)).collect();
     let alarms = snapshot.alarms.iter();
     lines.extend(alarms.map(|alarm| format!("alarm: {}", alarm.text)));
     lines.push(director(&snapshot.director));
@@ -40,7 +40,7 @@ pub(super) fn dry_run(mode: Mode) -> &'static str {
     }
 }
 
-fn backend(backend: &BackendView, pool: &Words) -> String {
+fn backend(backend: &BackendView, pool: &Words, groups: Groups) -> String {
     let listed = &backend.listed;
     let is = match backend.currency {
         Currency::Current => "is",
@@ -51,7 +51,7 @@ fn backend(backend: &BackendView, pool: &Words) -> String {
             "; {} held by rule {}: {}",
             hold.action,
             hold.reason.rule(),
-            hold.reason.in_words(pool)
+            hold.reason.in_words(pool, groups)
         ),
         None => String::new(),
     };
@@ -65,15 +65,18 @@ fn backend(backend: &BackendView, pool: &Words) -> String {
         .iter()
         .map(|(service, cause)| format!("; {service} cannot be checked from this machine: {cause}"))
         .collect();
+    let which = match groups {
+        Groups::One => String::new(),
+        Groups::Several => format!(", {}", listed.tag),
+    };
     format!(
-        "{} {is} {}{}, {} {}, {} users, {}: {verdict}{unchecked}{lasts}; {}{held}",
+        "{} {is} {}{}, {} {}, {} users{which}: {verdict}{unchecked}{lasts}; {}{held}",
         listed.address,
         listed.state,
         since_stamp(listed.changed),
         listed.vhosts,
         pool.weights,
         listed.users,
-        listed.tag,
         checks(&backend.checks)
     )
 }
@@ -103,7 +106,7 @@ fn director(director: &DirectorView) -> String {
         }
     };
     let state = match director.sync {
-        Sync::Silent => Reason::Silent.in_words(director.words),
+        Sync::Silent => Reason::Silent.in_words(director.words, director.groups),
         Sync::Unsynced => "the ring is not synced".to_owned(),
         Sync::Synced if director.tells_sync => director.words.ready.to_owned(),
         Sync::Synced => "it answers, and does not tell whether the ring is synced".to_owned(),

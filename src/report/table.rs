@@ -203,11 +203,12 @@ impl Filter {
 
 /// The whole of it, without line feeds.
 pub(crate) fn lines(document: &Document, view: &View) -> Vec<String> {
+    let whole = document;
     let mut document = document.clone();
     view.filter.apply(&mut document);
-    let mut lines = head::lines(&document, view);
+    let mut lines = head::lines(&document, whole, view);
     lines.push(Line::default());
-    lines.extend(backends::lines(&document, view));
+    lines.extend(backends::lines(&document, whole, view));
     if let Some(span) = view.since {
         lines.push(Line::default());
         lines.extend(changes::lines(&document, span, view));

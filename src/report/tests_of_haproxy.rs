@@ -88,8 +88,11 @@ fn no_face_speaks_of_directors_rings_or_their_tools() {
             let text = text.replace("doveadm auth test", "");
             // Metrics have the same names for each kind of pool.
             let text = match face {
-                "metrics" => text.replace("vhost count", "weight"),
-                _ => text,
+                "metrics" => text
+                    .replace("vhost count", "weight")
+                    .replace("tag", "sections"),
+                // A class of the style sheet.
+                _ => text.replace("class=tag", "").replace(".tag", ""),
             };
             let foreign = |word: &&str| {
                 [
@@ -99,6 +102,8 @@ fn no_face_speaks_of_directors_rings_or_their_tools() {
                     "doveadm",
                     "vhost",
                     "vhosts",
+                    "tag",
+                    "tags",
                 ]
                 .contains(word)
             };
@@ -150,4 +155,57 @@ fn the_rules_of_a_ring_do_not_apply() {
         text.contains("ring  HOLDS: HAProxy does not answer"),
         "{text}"
     );
+}
+
+#[test]
+fn a_backend_that_serves_fewer_sections_is_told_who_can_take_its_users() {
+    let document = sample::behind_haproxy();
+    let all = faces(&document);
+    let text = |face: &str| &all.iter().find(|(name, _)| *name == face).unwrap().1;
+    // Of imap,imaps there are four, of imap alone there is one, which has failed.
+    for (face, expected) in [
+        ("table", "sections    up "),
+        (
+            "table",
+            "imap,imaps  2 of 4      1 of 4      1              50 %  ",
+        ),
+        (
+            "table",
+            "imap        3 of 5      1 of 5      1              55 %  ",
+        ),
+        (
+            "explain",
+            "now 3 of 5 backends serving imap are up, 1 healthy, 1 can take over",
+        ),
+        (
+            "explain",
+            "now 2 of 4 backends serving imap,imaps are up, 1 healthy, 1 can take over",
+        ),
+        ("nagios", "only 1 of 4 backends serving imap,imaps stands"),
+        ("nagios", "only 1 of 5 backends serving imap stands"),
+        ("page", "<b>Serving imap,imaps</b>"),
+    ] {
+        assert!(
+            text(face).contains(expected),
+            "{face}: {expected}\n{}",
+            text(face)
+        );
+    }
+    let metrics = metrics::render(&document);
+    let value = |name: &str, tag: &str| {
+        let is_it = |line: &&str| {
+            line.starts_with(&format!("{name}{{")) && line.contains(&format!("tag=\"{tag}\"}}"))
+        };
+        let line = metrics.lines().find(is_it).unwrap();
+        line.rsplit(' ').next().unwrap().to_owned()
+    };
+    for (name, of_imap, of_both) in [
+        ("poolmon_tag_backends", "5", "4"),
+        ("poolmon_tag_backends_up", "3", "2"),
+        ("poolmon_tag_refuges", "1", "1"),
+        ("poolmon_tag_vhosts", "450", "400"),
+    ] {
+        assert_eq!(value(name, "imap"), of_imap, "{name}");
+        assert_eq!(value(name, "imap,imaps"), of_both, "{name}");
+    }
 }

@@ -25,6 +25,8 @@ enum Hole {
     Path,
     /// One or more ports.
     Service,
+    /// Which group of backends, with a space before it; nothing where there is one group alone.
+    Group,
     /// One word or more.
     Text,
 }
@@ -39,7 +41,7 @@ const HOLES: [(&str, Hole); 19] = [
     ("TEXT", Hole::Text),
     ("FAULT", Hole::Text),
     ("CAUSE", Hole::Text),
-    ("TAG", Hole::Text),
+    ("TAG", Hole::Group),
     ("TIME", Hole::Text),
     ("STATE", Hole::Text),
     ("STAGE", Hole::Text),
@@ -86,7 +88,10 @@ impl Pattern {
             let goes_on = rest[word..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-');
             let hole = HOLES.iter().find(|(name, _)| *name == &rest[..word]);
             match hole {
-                Some((name, _)) if is_start && !goes_on => {
+                Some((name, kind)) if is_start && !goes_on => {
+                    if *kind == Hole::Group {
+                        assert_eq!(fixed.pop(), Some(' '), "{text}");
+                    }
                     if !fixed.is_empty() {
                         pieces.push(Piece::Fixed(std::mem::take(&mut fixed)));
                     }
@@ -125,7 +130,8 @@ fn fits(pieces: &[Piece], line: &str) -> bool {
         [Piece::Hole(name), rest @ ..] => {
             let (_, hole) = HOLES.iter().find(|(other, _)| other == name).unwrap();
             let ends = line.char_indices().map(|(at, c)| at + c.len_utf8());
-            let mut ends = ends.filter(|end| match rest {
+            let nothing = (*hole == Hole::Group).then_some(0);
+            let mut ends = nothing.into_iter().chain(ends).filter(|end| match rest {
                 [] => *end == line.len(),
                 [Piece::Fixed(text), ..] => line[*end..].starts_with(text.as_str()),
                 [Piece::Hole(_), ..] => true,
@@ -147,6 +153,11 @@ fn is_one(hole: Hole, text: &str) -> bool {
         Hole::Span => text.starts_with(|c: char| c.is_ascii_digit()) && all(". "),
         Hole::Path => text.starts_with(['/', '"']),
         Hole::Service => text.contains(':') && all(":+, ->()") && !text.starts_with(':'),
+        Hole::Group => {
+            let beginnings = [" with tag \"", " serving \""];
+            let is_named = beginnings.iter().any(|words| text.starts_with(words));
+            text.is_empty() || text == " without a tag" || is_named
+        }
         Hole::Text => true,
     }
 }
@@ -260,6 +271,19 @@ mod tests {
             ("N log TEXT lost: CAUSE", "some log lines lost: full", false),
             ("DRY-RUN: ADDRESS up", "DRY-RUN: 2001:db8::1 up", true),
             ("reload (SIGHUP) N", "reload (SIGHUP) 7", true),
+            ("N backends TAG pass", "3 backends pass", true),
+            ("N backends TAG pass", "3 backends without a tag pass", true),
+            (
+                "N backends TAG pass",
+                "3 backends with tag \"a\" pass",
+                true,
+            ),
+            (
+                "N backends TAG pass",
+                "3 backends serving \"imap\" pass",
+                true,
+            ),
+            ("N backends TAG pass", "3 backends of any kind pass", false),
         ] {
             assert_eq!(
                 Pattern::parse(pattern).fits(line),

@@ -10,7 +10,7 @@ set -euo pipefail
 
 case ${1:-} in
 "") demo=demo limit=88 ;;
-haproxy) demo=demo-haproxy limit=155 ;;
+haproxy) demo=demo-haproxy limit=215 ;;
 *) fail "usage: demo.sh [haproxy]" ;;
 esac
 bash "$project/tests/setup/packages.sh" "$demo"

@@ -69,7 +69,7 @@ struct Line {
 struct MailServer {
     health: Health,
     health_since: Instant,
-    /// In the order of the proxies.
+    /// In the order of the proxies, of which it may serve only the first.
     lines: Vec<Line>,
     told: Option<Instant>,
 }
@@ -155,13 +155,15 @@ impl World {
             since: now,
             sessions: 5,
         };
-        let server = |_| MailServer {
+        let server = |proxies: usize| MailServer {
             health: Health::Works,
             health_since: now,
-            lines: PROXIES.iter().map(|_| line()).collect(),
+            lines: PROXIES.iter().take(proxies).map(|_| line()).collect(),
             told: None,
         };
         let many = 2 + chance.below(4);
+        // Some serve the first proxy alone.
+        let serving: Vec<usize> = (0..many).map(|_| chance.pick(&[1, 2, 2])).collect();
         let interval = Duration::from_secs(chance.pick(&[1, 2, 2, 5]));
         let habits = Habits {
             pace: Pace {
@@ -196,7 +198,7 @@ impl World {
             chance,
             queue: BTreeMap::new(),
             queued: 0,
-            servers: (0..many).map(server).collect(),
+            servers: serving.into_iter().map(server).collect(),
             process: 1,
             process_since: now,
             is_running: true,
@@ -335,7 +337,10 @@ impl World {
         let mut servers = Vec::new();
         for (place, proxy) in PROXIES.iter().enumerate() {
             for (number, server) in self.servers.iter().enumerate() {
-                let line = &server.lines[place];
+                let line = match server.lines.get(place) {
+                    Some(line) => line,
+                    None => continue,
+                };
                 servers.push(Server {
                     name: ServerName::new(proxy, &format!("mail{number}")),
                     address: address(number),
@@ -384,9 +389,15 @@ impl World {
         let worked = |server: &MailServer| {
             server.lines.iter().all(|line| line.admin == 0) && now - server.health_since < recently
         };
-        let another_worked = (0..self.servers.len())
-            .filter(|other| *other != backend)
-            .any(|other| working(&self.servers[other]) || worked(&self.servers[other]));
+        let others = (0..self.servers.len()).filter(|other| self.takes_users_of(*other, backend));
+        let others = others.map(|other| &self.servers[other]);
+        let refuges: Vec<&MailServer> = others
+            .filter(|other| working(other) || worked(other))
+            .collect();
+        let another_worked = !refuges.is_empty();
+        let serves_more =
+            |other: &&MailServer| other.lines.len() > self.servers[backend].lines.len();
+        let only_by_more = another_worked && refuges.iter().all(serves_more);
         let states: Vec<String> = self
             .servers
             .iter()
@@ -412,6 +423,7 @@ impl World {
             }
             Told::Ready | Told::ShutdownSessions => {}
         }
+        let is_taken_by_more = change.told == Told::Maint && only_by_more;
         for place in places {
             let line = &mut server.lines[place];
             assert_ne!(
@@ -444,6 +456,9 @@ impl World {
             Told::Ready => "what an operator holds is not set ready",
             Told::ShutdownSessions => "sessions of what an operator holds are left",
         });
+        if is_taken_by_more {
+            self.case("the only refuge serves more");
+        }
         match self.chance.one_in(20) {
             true => Said::Closed,
             false => Said::Ok,
@@ -555,7 +570,15 @@ impl World {
 
     fn has_refuge(&self, backend: usize, time: Duration) -> bool {
         let mut others = self.servers.iter().enumerate();
-        others.any(|(other, server)| other != backend && self.is_refuge(server, time))
+        others.any(|(other, server)| {
+            self.takes_users_of(other, backend) && self.is_refuge(server, time)
+        })
+    }
+
+    /// Whether it is another one, in all proxies of this one.
+    fn takes_users_of(&self, other: usize, backend: usize) -> bool {
+        let proxies = |backend: usize| self.servers[backend].lines.len();
+        other != backend && proxies(other) >= proxies(backend)
     }
 
     fn reload(&mut self) {
@@ -762,7 +785,7 @@ fn behind_haproxy_the_properties_hold_over_days_with_reloads_that_forget() {
     if seeds == (1..=DAYS) {
         assert_eq!(
             cases.len(),
-            7,
+            8,
             "each property is put to the test: {cases:?}"
         );
     }

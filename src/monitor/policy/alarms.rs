@@ -150,10 +150,10 @@ fn no_lower_than_others(
     }
     let standing = backends.members().map(|(_, member)| member);
     let standing = standing.filter(|member| member.may_take_users() && bar.stands(member));
-    let served: BTreeSet<&Tag> = standing.map(|member| &member.listed.tag).collect();
+    let standing: BTreeSet<&Tag> = standing.map(|member| &member.listed.tag).collect();
     let mut kept = Vec::new();
     for (address, member) in failed {
-        if bar.has_failed(member) || !served.contains(&member.listed.tag) {
+        if bar.has_failed(member) || !is_served(&member.listed.tag, &standing) {
             continue;
         }
         let failing = member.evidence.failing().iter();
@@ -182,9 +182,9 @@ fn without_refuge<'a>(
         let refuges = backends.members().filter(|(address, member)| {
             !failed_themselves.contains(address) && member.may_take_users() && !member.left_alone
         });
-        let served: BTreeSet<&Tag> = refuges.map(|(_, member)| &member.listed.tag).collect();
+        let refuges: BTreeSet<&Tag> = refuges.map(|(_, member)| &member.listed.tag).collect();
         for (address, member) in failed {
-            if !served.contains(&member.listed.tag) {
+            if !is_served(&member.listed.tag, &refuges) {
                 without.push((*address, &member.listed.tag));
             }
         }
@@ -220,19 +220,26 @@ fn kept_down(
     }
     match held(hold::hold(&question)) {
         Some(Reason::Disputed { .. }) => Some(Alarm::Disputed),
+        // Others took it down so often that it is left down for longer than a dispute alone lasts.
+        Some(Reason::Unsteady) if !member.is_ours() => Some(Alarm::Disputed),
         _ => None,
     }
 }
 
-/// The backends of the tags of which all are down, whoever took them down: also where two monitors,
-/// each with a refuge on the list that it read, took down the last two.
+/// The backends of the tags whose users nobody that is up could serve, whoever took them down: also where two
+/// monitors, each with a refuge on the list that it read, took down the last two.
 fn without_service(backends: &Backends) -> impl Iterator<Item = (IpAddr, &Tag)> {
     let up = backends
         .members()
         .filter(|(_, member)| member.listed.state == HostState::Up);
-    let served: BTreeSet<&Tag> = up.map(|(_, member)| &member.listed.tag).collect();
+    let up: BTreeSet<&Tag> = up.map(|(_, member)| &member.listed.tag).collect();
     backends
         .members()
         .map(|(address, member)| (address, &member.listed.tag))
-        .filter(move |(_, tag)| !served.contains(tag))
+        .filter(move |(_, tag)| !is_served(tag, &up))
+}
+
+/// Whether backends with one of the others can take the users of this tag.
+fn is_served(tag: &Tag, others: &BTreeSet<&Tag>) -> bool {
+    others.contains(tag) || others.iter().any(|other| other.takes_users_of(tag))
 }

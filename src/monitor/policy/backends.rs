@@ -13,7 +13,7 @@ use super::evidence::{Asked, Round};
 use super::member::{Answer, Member, Memory};
 use super::rank::Turn;
 use super::{has_failed, needs_comparison, Action, Compared, Judgement, Sync};
-use crate::backend::{HostState, Listed, Stamp, Tag};
+use crate::backend::{Groups, HostState, Listed, Stamp, Tag};
 use crate::config::settings::Rules;
 use crate::outcome::Blame;
 use crate::schedule::{Finding, Verdict};
@@ -171,12 +171,15 @@ impl Backends {
         self.list_began
     }
 
-    pub(super) fn of_tag<'a>(
-        &'a self,
-        tag: &'a Tag,
-    ) -> impl Iterator<Item = (IpAddr, &'a Member)> + 'a {
+    /// Those that could take the users of this tag, if they work.
+    pub fn serving<'a>(&'a self, tag: &'a Tag) -> impl Iterator<Item = (IpAddr, &'a Member)> + 'a {
         self.members()
-            .filter(move |(_, member)| member.listed.tag == *tag)
+            .filter(move |(_, member)| member.listed.tag.takes_users_of(tag))
+    }
+
+    /// Whether what is said of backends has to name their tag.
+    pub fn groups(&self) -> Groups {
+        Groups::of(self.tallies.keys())
     }
 
     /// What was decided about this backend, for when it is asked about again.
@@ -475,7 +478,7 @@ impl Backends {
         }
     }
 
-    /// To those of the tag that fail at present.
+    /// To those that fail at present and whose users it could take.
     fn offer_refuge(&mut self, address: IpAddr, round: Round, asked: Asked) {
         let tag = match self.members.get(&address) {
             Some(member) => member.listed.tag.clone(),
@@ -483,7 +486,7 @@ impl Backends {
         };
         for taker in self.failing.iter().filter(|taker| **taker != address) {
             match self.members.get_mut(taker) {
-                Some(member) if member.listed.tag == tag => {
+                Some(member) if tag.takes_users_of(&member.listed.tag) => {
                     let evidence = &mut member.evidence;
                     evidence.on_sound_round_elsewhere(address, round, asked);
                 }

@@ -14,7 +14,7 @@
 //! matters: when everything comes back at once, a pass elsewhere must not confirm a stale failure here.
 //! A monitor that is cut off finds no refuge, and so does nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -57,7 +57,7 @@ impl Scope {
     }
 }
 
-/// The backends that one is compared with: all, or those of its tag.
+/// The backends that one is compared with: all, or those that could take the users of its tag.
 type Group = (Option<Tag>, Scope);
 
 /// How far the backends get, counted.
@@ -73,11 +73,16 @@ pub(super) struct Bar {
 impl Bar {
     pub(super) fn measure<'a>(members: impl Iterator<Item = &'a Member> + Clone) -> Bar {
         let mut bar = Bar::default();
+        let tags: BTreeSet<&Tag> = members.clone().map(|member| &member.listed.tag).collect();
         for member in members.clone().filter(|member| !member.left_alone) {
-            let tag = &member.listed.tag;
+            let taken = |of: &&&Tag| member.listed.tag.takes_users_of(of);
+            let tags: Vec<&Tag> = tags.iter().filter(taken).copied().collect();
             let scopes = [Scope::All, Scope::SameLogin(member.login)];
-            let groups = scopes.map(|scope| [(None, scope), (Some(tag.clone()), scope)]);
-            for group in groups.into_iter().flatten() {
+            let groups = scopes.iter().flat_map(|scope| {
+                let of_tags = tags.iter().map(|tag| (Some(Tag::clone(tag)), *scope));
+                of_tags.chain([(None, *scope)])
+            });
+            for group in groups {
                 *bar.backends.entry(group.clone()).or_default() += 1;
                 for (service, reach) in member.evidence.reaches() {
                     let reached = bar.reached.entry((group.clone(), service)).or_default();
@@ -210,7 +215,7 @@ fn hold_up(question: &Question<'_>) -> Option<Hold> {
         let bar = question.backends.bar();
         let may_be_outdone = |tag: Option<&Tag>| {
             let group = (tag.cloned(), scope);
-            let of_group = |of: &Tag| tag.map_or(true, |tag| tag == of);
+            let of_group = |of: &Tag| tag.map_or(true, |tag| of.takes_users_of(tag));
             let unknown = stale.iter().filter(|(_, of)| of_group(of)).count();
             is_majority(bar.further(failing, &group) + unknown, bar.others(&group))
         };
@@ -297,9 +302,9 @@ fn peers_awaited(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
     peers_awaited_of(question, failing, None).or_else(of_tag)
 }
 
-/// The same among all, or among those of this tag.
+/// The same among all, or among those that could take the users of this tag.
 fn peers_awaited_of(question: &Question<'_>, failing: &Failing, tag: Option<&Tag>) -> Option<Hold> {
-    let of_group = |other: &Member| tag.map_or(true, |tag| other.listed.tag == *tag);
+    let of_group = |other: &Member| tag.map_or(true, |tag| other.listed.tag.takes_users_of(tag));
     let scope = Scope::of(failing, question.member.login);
     let is_further = |other: &Member| match other.evidence.reach(failing.service) {
         Some(reach) => reach > failing.reach() && !other.left_alone && scope.holds(other),
@@ -400,5 +405,5 @@ fn candidate(backends: &Compared<'_>, address: IpAddr) -> Option<IpAddr> {
 }
 
 fn may_take_users_of(member: &Member, other: &Member) -> bool {
-    other.listed.tag == member.listed.tag && other.may_take_users()
+    other.listed.tag.takes_users_of(&member.listed.tag) && other.may_take_users()
 }

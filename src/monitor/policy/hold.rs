@@ -5,15 +5,15 @@
 //! sees it as we do, up to an hour; an hour spent up forgets that. A backend that is listed down when
 //! this monitor starts is held from the listed stamp on, as it would be had the monitor run all the
 //! time. Unsteady: from its third down within an hour on, by whoever, a minute,
-//! doubled with each further one. Service comes before quiet: where a tag has no backend listed up,
-//! one that is healthy goes up at once, the others stay held. So it does, if it is only unsteady, where all
-//! that are listed up have failed.
+//! doubled with each further one. Service comes before quiet: where no backend is listed up that can take a tag's
+//! users, one that is healthy, and that `ownership` lets up, goes up at once, the others stay held. So it does, if
+//! it is only unsteady, where all that are listed up have failed.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::{Action, Age, Compared, Hold, Member, Question, Reason};
+use super::{ownership, Action, Age, Compared, Hold, Member, Question, Reason};
 use crate::backend::{HostState, Stamp, Tag};
 use crate::outcome::Blame;
 use crate::schedule::Verdict;
@@ -275,7 +275,7 @@ fn has_failed(member: &Member) -> bool {
 /// The backend to bring up at once because its tag has none that serves, or is about to.
 fn first_aid(backends: &Compared<'_>, tag: &Tag, serving: Serving) -> Option<IpAddr> {
     let mut first = None;
-    for (address, member) in backends.of_tag(tag) {
+    for (address, member) in backends.serving(tag) {
         let is_up = member.listed.state == HostState::Up;
         let serves = match serving {
             Serving::Up => is_up,
@@ -284,7 +284,8 @@ fn first_aid(backends: &Compared<'_>, tag: &Tag, serving: Serving) -> Option<IpA
         if serves || member.is_coming_up() {
             return None;
         }
-        if first.is_none() && !is_up && backends.bar().stands(member) && member.would_take_users() {
+        let may_come_up = member.would_take_users() && ownership::may_bring_up(backends, member);
+        if first.is_none() && !is_up && may_come_up && backends.bar().stands(member) {
             first = Some(address);
         }
     }

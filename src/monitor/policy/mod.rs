@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use crate::backend::{HostState, Tag};
+use crate::backend::{Groups, HostState, Tag};
 use crate::config::settings::DrainMode;
 use crate::outcome::Stage;
 use crate::pool::Words;
@@ -97,7 +97,7 @@ pub enum Rule {
     Hold,
     /// Enough other backends get further at the check that failed.
     Bar,
-    /// Another backend of the tag is up and healthy enough for the users.
+    /// Another backend that can take the users of this one's tag is up and healthy enough.
     Refuge,
     /// The operator's limits: `--max-down`, `--down-delay`, dovemon's `delayed_down_limit`.
     Brake,
@@ -219,9 +219,15 @@ impl Reason {
 }
 
 impl Reason {
-    /// In the words for this kind of pool.
-    pub fn in_words(&self, pool: &Words) -> String {
+    /// In the words for this kind of pool, with the group of backends named where there are several.
+    pub fn in_words(&self, pool: &Words, groups: Groups) -> String {
         match self {
+            Reason::NoRefuge(tag) => {
+                format!("no other backend{} is up and passes", tag.among(groups))
+            }
+            Reason::MaxDown(tag) => {
+                format!("no more backends{} may be down", tag.among(groups))
+            }
             Reason::SetBack => format!("{} did not do it; trying again later", pool.subject),
             Reason::Silent => format!("{} does not answer", pool.subject),
             Reason::Turn => pool.turn.to_owned(),
@@ -319,15 +325,14 @@ impl fmt::Display for Reason {
             Reason::FailureAwaited { refuge } => {
                 write!(f, "{refuge} passes; it must fail once more after that")
             }
-            Reason::NoRefuge(tag) => {
-                write!(f, "no other backend {tag} is up and passes")
+            Reason::NoRefuge(_) | Reason::MaxDown(_) => {
+                f.write_str(&self.in_words(Words::OF_DIRECTOR, Groups::Several))
             }
             Reason::NotOurs { .. } => f.write_str("somebody else took it down"),
             Reason::Disputed { .. } => f.write_str("somebody else takes it down"),
             Reason::Unsteady => f.write_str("it went down again and again within an hour"),
             Reason::DownDelay => f.write_str("it has not been failed for long enough"),
             Reason::DownDelayLimit => f.write_str("too many are down or due to be taken down"),
-            Reason::MaxDown(tag) => write!(f, "no more backends {tag} may be down"),
             Reason::DrainPause => f.write_str("users are left; moving them again later"),
             Reason::OthersDrain => {
                 f.write_str("whoever took it down has a few seconds to move its users")

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Hold, Question, Reason};
+use super::{Action, Backends, Hold, Member, Question, Reason};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::Restore;
 
@@ -155,16 +155,18 @@ fn made_by(claim: &Claim, down: &OwnDown, changed: Stamp) -> bool {
 }
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
-    let listed = &question.member.listed;
-    if question.action != Action::MarkUp || question.member.is_ours() {
-        return None;
-    }
-    // The vhost count that would bring it up is known only to who took it away.
-    let count_unknown = listed.vhosts == 0 && listed.changed == NEVER_STAMPED;
-    if question.backends.rules().restore == Restore::Any && !count_unknown {
+    if question.action != Action::MarkUp || may_bring_up(question.backends, question.member) {
         return None;
     }
     Some(question.hold(Reason::NotOurs {
         address: question.address,
     }))
+}
+
+/// Whether it is this monitor's to bring up, if it is down.
+pub(super) fn may_bring_up(backends: &Backends, member: &Member) -> bool {
+    let listed = &member.listed;
+    // The vhost count that would bring it up is known only to who took it away.
+    let count_unknown = listed.vhosts == 0 && listed.changed == NEVER_STAMPED;
+    member.is_ours() || (backends.rules().restore == Restore::Any && !count_unknown)
 }

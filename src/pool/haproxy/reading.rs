@@ -139,12 +139,9 @@ fn weight(servers: &[&Server], state: HostState) -> u32 {
     weights.min().unwrap_or(0)
 }
 
-/// The proxies that it serves: the users of one can only go where all of them are served.
+/// The proxies that it serves.
 fn tag(servers: &[&Server]) -> Tag {
-    let mut proxies: Vec<&str> = servers.iter().map(|server| &*server.name.proxy).collect();
-    proxies.sort_unstable();
-    proxies.dedup();
-    Tag::new(proxies.join(","))
+    Tag::of_sections(servers.iter().map(|server| &*server.name.proxy).collect())
 }
 
 #[cfg(test)]

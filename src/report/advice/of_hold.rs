@@ -140,6 +140,7 @@ fn general(reason: &Reason, address: IpAddr, hands: Hands<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Groups;
     use crate::pool::Access;
 
     const SOCKET: &str = "/run/dovecot/director-admin";
@@ -180,7 +181,7 @@ mod tests {
                 !text.contains("director") && !text.contains("doveadm"),
                 "{text}"
             );
-            let reason = reason.in_words(words.words());
+            let reason = reason.in_words(words.words(), Groups::Several);
             assert!(!reason.contains("director"), "{reason}");
         }
     }

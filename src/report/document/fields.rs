@@ -214,6 +214,7 @@ pub(crate) const FIELDS: &[Field] = &[
     field("poolmon.ended", STALE, STALE, STALE, No("the time of the file tells"), STALE),
     field("poolmon.format", FORMAT, FORMAT, FORMAT, FORMAT, FORMAT),
     field("poolmon.interval", STALE, SHOWN, SHOWN, SHOWN, STALE),
+    field("poolmon.login_interval", EXPLAIN, SHOWN, SHOWN, SHOWN, STALE),
     field("poolmon.name", SHOWN, STATUS, SHOWN, No("Prometheus names the machine itself"), STATUS),
     field("poolmon.pid", STALE, STALE, STALE, No("node_exporter's to tell"), STALE),
     field("poolmon.reload.at", SHOWN, STATUS, SHOWN, SCRAPED, STATUS),

@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::*;
-use crate::backend::{HostState, Stamp};
+use crate::backend::{Groups, HostState, Stamp};
 use crate::config::settings::{self, Mode};
 use crate::monitor::policy::{self, RuleAnswer as EngineAnswer, Sync};
 use crate::monitor::snapshot::{
@@ -114,6 +114,7 @@ fn monitor(clock: &Clock, view: &MonitorView, mode: Mode, of: &Writer) -> Monito
         started: time(of.started),
         written: time(clock.taken),
         interval: span(view.interval),
+        login_interval: span(view.login_interval),
         dry_run: match mode {
             Mode::Live => false,
             Mode::DryRun => true,
@@ -212,7 +213,7 @@ fn backend(clock: &Clock, director: &DirectorView, view: &BackendView) -> Backen
             }),
         },
         wanted: view.wanted.as_ref().map(|view| {
-            let pool = (director.words, &*director.socket);
+            let pool = (director.words, director.groups, &*director.socket);
             Wanted::of(view, listed.address, pool, clock.taken)
         }),
         services: view
@@ -245,11 +246,11 @@ fn backend(clock: &Clock, director: &DirectorView, view: &BackendView) -> Backen
 }
 
 impl Wanted {
-    /// Of this backend, at the time of the snapshot; with the words of its pool, and where that is told.
+    /// Of this backend, at the time of the snapshot; in the words of its pool, and where that is told.
     pub(crate) fn of(
         view: &WantedView,
         address: IpAddr,
-        (pool, socket): (&Words, &str),
+        (pool, groups, socket): (&Words, Groups, &str),
         taken: SystemTime,
     ) -> Wanted {
         let clock = Clock { taken };
@@ -270,7 +271,7 @@ impl Wanted {
                 EngineAnswer::Passes => silent(Answer::Passes),
                 EngineAnswer::NotAsked => silent(Answer::NotAsked),
                 EngineAnswer::Holds(hold) => RuleAnswer {
-                    reason: Some(hold.reason.in_words(pool)),
+                    reason: Some(hold.reason.in_words(pool, groups)),
                     until: view.hold_ends.map(|until| clock.ahead(until)),
                     advice: Some(of_hold(&hold.reason, address, hands)),
                     ..silent(Answer::Holds)

@@ -24,6 +24,7 @@ pub(crate) fn five_troubles() -> Document {
             started: WRITTEN - 86_400.0,
             written: WRITTEN,
             interval: 30.0,
+            login_interval: 0.0,
             dry_run: false,
             restore: Restore::Any,
             rise: 1,
@@ -118,6 +119,18 @@ pub(crate) fn behind_haproxy() -> Document {
     document.director.members = None;
     document.poolmon.name = "front1".to_string();
     document.poolmon.restore = Restore::Own;
+    let sections = |tag: &mut String| {
+        *tag = match &**tag {
+            "" => "imap,imaps".to_string(),
+            _ => "imap".to_string(),
+        }
+    };
+    document
+        .tags
+        .iter_mut()
+        .for_each(|one| sections(&mut one.tag));
+    let backends = document.backends.iter_mut();
+    backends.for_each(|one| sections(&mut one.tag));
     document.alarms.remove(0);
     document.commands[0].command = "state maint 192.0.2.7".to_string();
     document.commands[1].command = "shutdown sessions 192.0.2.7".to_string();
@@ -177,6 +190,7 @@ pub(crate) fn many(number: u32) -> Document {
             Backend {
                 address: address(place),
                 name: Some(format!("mail{place}.example.org")),
+                tag: String::new(),
                 ..models[model].clone()
             }
         })

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
+use crate::backend::Groups;
 use crate::monitor::policy::{self, Explanation, Hold, Reason, Rule, RuleAnswer as EngineAnswer};
 use crate::monitor::snapshot::WantedView;
 use crate::pool::Access;
@@ -317,7 +318,12 @@ fn every_reason_is_told_with_its_rule() {
         let pool = Access::Director {
             socket: (&socket).into(),
         };
-        let wanted = Some(Wanted::of(&asked, address, (pool.words(), &socket), taken));
+        let wanted = Some(Wanted::of(
+            &asked,
+            address,
+            (pool.words(), Groups::Several, &socket),
+            taken,
+        ));
         let mut backend = Backend {
             wanted,
             ..document.backends[model].clone()

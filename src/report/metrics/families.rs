@@ -86,6 +86,16 @@ pub(super) static FAMILIES: &[Family] = &[
         samples: |document, samples| samples.add(&[], document.poolmon.interval),
     },
     Family {
+        name: "poolmon_login_interval_seconds",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "The configured interval between two rounds of a backend that go beyond the greeting, while all is \
+               well; 0 if each does.",
+        purpose: "With poolmon_probe_interval_seconds the measure of how old poolmon_backend_probe_timestamp_seconds \
+                  may be.",
+        samples: |document, samples| samples.add(&[], document.poolmon.login_interval),
+    },
+    Family {
         name: "poolmon_config_last_reload_successful",
         kind: Kind::Gauge,
         labels: &[],
@@ -148,7 +158,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         labels: &["tag"],
         help: "Backends with this tag that the director lists.",
-        purpose: "The total for the numbers that follow.",
+        purpose: "The total for the numbers that follow. With haproxy a tag names sections, and a server that has \
+                  more of them counts for each such tag: the sum over all tags is no number of backends.",
         samples: |document, samples| each_tag(document, samples, |tag| tag.backends as f64),
     },
     Family {
@@ -288,7 +299,8 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "poolmon_backend_probe_timestamp_seconds",
         kind: Kind::Gauge,
         labels: &["backend", "tag"],
-        help: "When the last attempt to probe the backend began. Absent before the first.",
+        help: "When the last attempt to probe the backend began. One that passed and went only as far as the \
+               greeting (--login-interval) does not count. Absent before the first.",
         purpose: "Finds a backend that is not probed any more.",
         samples: |document, samples| {
             each_backend(document, samples, |backend| backend.schedule.last);

@@ -16,7 +16,7 @@ pub(super) fn truth(value: bool) -> f64 {
 
 pub(super) fn each_tag(document: &Document, samples: &mut Samples, value: fn(&Tag) -> f64) {
     for tag in &document.tags {
-        samples.add(&[&tag.tag], value(tag));
+        samples.add(&[&tag.tag], value(&document.serving(tag)));
     }
 }
 

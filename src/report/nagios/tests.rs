@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::report::document::fields;
 use crate::report::document::sample::{self, WRITTEN};
-use crate::report::document::{Alarm, Ring};
+use crate::report::document::{Action, Alarm, Answer, Ring, RuleAnswer, Wanted};
 
 fn limits() -> Limits {
     Limits::usual()
@@ -148,10 +148,10 @@ fn each_trouble_has_its_severity() {
 
     let mut alone = well();
     alone.tags[0].refuges = 0;
-    let expected = "no backend without a tag stands: nobody could take the users of another";
+    let expected = "no backend stands: nobody could take the users of another";
     says(&alone, &all, State::Critical, expected);
     alone.tags[0].refuges = 1;
-    let expected = "only 1 of 3 backends without a tag stands";
+    let expected = "only 1 of 3 backends stands";
     says(&alone, &all, State::Critical, expected);
     alone.tags[0].backends = 1;
     alone.backends.truncate(1);
@@ -172,6 +172,28 @@ fn each_trouble_has_its_severity() {
         }];
         says(&alarmed, &all, state, "it is so");
     }
+}
+
+/// It went down again and again, works, and is left down for a time.
+#[test]
+fn a_healthy_backend_that_this_monitor_keeps_down_is_a_warning_and_says_by_which_rule() {
+    let mut document = well();
+    let backend = &mut document.backends[0];
+    backend.listed = Listed::Down;
+    backend.by = By::Us;
+    backend.listed_since = Some(WRITTEN - 300.0);
+    backend.wanted = Some(Wanted {
+        action: Action::Up,
+        rules: vec![RuleAnswer {
+            rule: "hold".to_string(),
+            answer: Answer::Holds,
+            reason: Some("it went down again and again within an hour".to_string()),
+            until: Some(WRITTEN + 60.0),
+            advice: None,
+        }],
+    });
+    let expected = "1 of 3 backends down: 192.0.2.11, 5 min, held by rule hold";
+    says(&document, &limits(), State::Warning, expected);
 }
 
 #[test]

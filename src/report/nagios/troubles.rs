@@ -1,7 +1,7 @@
 //! What is wrong with a pool, and how bad it is.
 
 use super::range::Range;
-use super::{clean, end, with_tag, Pool, State, Trouble, DAY, LONGEST, LONGEST_LINE};
+use super::{clean, clean_tag, end, Pool, State, Trouble, DAY, LONGEST, LONGEST_LINE};
 use crate::report::document::{
     Backend, Blame, By, CheckResult, Drain, Ring, Service, State as Listed, Unanswered, Verdict,
 };
@@ -67,17 +67,18 @@ impl Pool<'_> {
     }
 
     fn standing(&self, add: &mut impl FnMut(State, String)) {
-        for tag in self.tags.iter().filter(|tag| tag.backends > 0) {
-            let which = with_tag(&tag.tag);
+        let tags = self.tags.iter().filter(|tag| tag.backends > 0);
+        for tag in tags.map(|tag| self.document.serving(tag)) {
+            let which = self.document.which(&tag.tag, clean_tag);
             match tag.refuges {
                 0 => add(
                     State::Critical,
-                    format!("no backend {which} stands: nobody could take the users of another"),
+                    format!("no backend{which} stands: nobody could take the users of another"),
                 ),
                 // A single one is what its administrator wanted.
                 1 if tag.backends > 1 => add(
                     State::Critical,
-                    format!("only 1 of {} backends {which} stands", tag.backends),
+                    format!("only 1 of {} backends{which} stands", tag.backends),
                 ),
                 _ => {}
             }

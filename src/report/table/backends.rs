@@ -4,6 +4,7 @@
 use super::changes::by;
 use super::words::milliseconds;
 use super::{Explain, Services, View, Which, MANY};
+use crate::backend::Groups;
 use crate::report::document::{
     Action, Answer, Backend, Blame, By, CheckResult, Document, Drain, Service, State, Verdict,
     Wanted,
@@ -21,7 +22,8 @@ const MOST_LINES: usize = 3;
 const FEWEST_ATTEMPTS: usize = 10;
 const MOST_ATTEMPTS: usize = 60;
 
-pub(super) fn lines(document: &Document, view: &View) -> Vec<Line> {
+/// `whole` has those, too, that are not looked at.
+pub(super) fn lines(document: &Document, whole: &Document, view: &View) -> Vec<Line> {
     if document.backends.is_empty() {
         let text = match document.director.list_read {
             Some(_) => "no backends are listed, or none that was asked for",
@@ -35,12 +37,13 @@ pub(super) fn lines(document: &Document, view: &View) -> Vec<Line> {
     if all > MANY && view.which == Which::Telling && !view.filter.is_narrow() {
         backends.retain(|backend| Trouble::of(backend, view.now) != Trouble::None);
     }
-    let rows: Vec<Vec<Cell>> = backends.iter().map(|one| cells(one, view)).collect();
-    let table = Table::new(&rows, view.width);
-    let weights = document.director.kind.words().weights;
+    let groups = whole.groups();
+    let cells = |backend: &&Backend| cells(backend, groups, view);
+    let rows: Vec<Vec<Cell>> = backends.iter().map(cells).collect();
+    let table = Table::new(&rows, titles(document), view.width);
     let mut lines = Vec::new();
     if !backends.is_empty() {
-        lines.push(table.head(weights));
+        lines.push(table.head());
     }
     for (place, (backend, row)) in backends.iter().zip(&rows).enumerate() {
         lines.push(table.row(row));
@@ -103,12 +106,21 @@ const COLUMNS: [Column; 14] = [
     column("name", Side::Left, 10, 40),
 ];
 const ATTEMPTS: usize = 12;
-/// The place of the weights, which not each kind of pool calls vhosts.
+/// The places of what not each kind of pool calls tag and vhosts.
+const TAG: usize = 1;
 const WEIGHTS: usize = 2;
+
+/// In the words of this kind of pool.
+fn titles(document: &Document) -> Vec<&'static str> {
+    let mut titles: Vec<&str> = COLUMNS.iter().map(|column| column.title).collect();
+    titles[TAG] = document.group_noun();
+    titles[WEIGHTS] = document.director.kind.words().weights;
+    titles
+}
 
 type Cell = (Paint, String);
 
-fn cells(backend: &Backend, view: &View) -> Vec<Cell> {
+fn cells(backend: &Backend, groups: Groups, view: &View) -> Vec<Cell> {
     let service = telling(backend);
     let of_service = |value: fn(&Service) -> Option<f64>| {
         let value = service.and_then(value);
@@ -131,10 +143,14 @@ fn cells(backend: &Backend, view: &View) -> Vec<Cell> {
         Verdict::NotChecked => (Paint::Dim, "not checked"),
     };
     let plain = |text: String| (Paint::Plain, text);
+    let tag = match groups {
+        Groups::One => "",
+        Groups::Several => &backend.tag,
+    };
     vec![
         (Paint::Strong, backend.address.to_string()),
         // A long one takes no room from what tells more.
-        plain(cut(&shown(&backend.tag), (view.width / 10).max(4))),
+        plain(cut(&shown(tag), (view.width / 10).max(4))),
         plain(backend.vhosts.to_string()),
         plain(backend.users.to_string()),
         listed,
@@ -169,6 +185,7 @@ fn telling(backend: &Backend) -> Option<&Service> {
 /// Which columns are shown, and how wide each is.
 struct Table {
     columns: Vec<(usize, usize)>,
+    titles: Vec<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -181,7 +198,7 @@ enum Row {
 const GAP: usize = 2;
 
 impl Table {
-    fn new(rows: &[Vec<Cell>], width: usize) -> Table {
+    fn new(rows: &[Vec<Cell>], titles: Vec<&'static str>, width: usize) -> Table {
         let mut wanted: Vec<(usize, usize)> = COLUMNS
             .iter()
             .enumerate()
@@ -189,7 +206,7 @@ impl Table {
                 let cells = rows.iter().map(|row| columns(&row[place].1));
                 let widest = cells.max().unwrap_or(0).min(column.most);
                 // What nobody has is no column.
-                (widest > 0).then(|| (place, widest.max(column.title.len())))
+                (widest > 0).then(|| (place, widest.max(titles[place].len())))
             })
             .collect();
         wanted.sort_by_key(|(place, _)| COLUMNS[*place].rank);
@@ -198,7 +215,7 @@ impl Table {
         for (place, widest) in wanted {
             let gap = if chosen.is_empty() { 0 } else { GAP };
             let least = match place == ATTEMPTS {
-                true => widest.min(FEWEST_ATTEMPTS.max(COLUMNS[ATTEMPTS].title.len())),
+                true => widest.min(FEWEST_ATTEMPTS.max(titles[ATTEMPTS].len())),
                 false => widest,
             };
             if gap + least <= left {
@@ -215,6 +232,7 @@ impl Table {
         let columns = chosen.iter().map(|(place, width, _)| (*place, *width));
         Table {
             columns: columns.collect(),
+            titles,
         }
     }
 
@@ -222,14 +240,11 @@ impl Table {
         self.columns.iter().any(|(column, _)| *column == place)
     }
 
-    /// `weights` is what this pool calls its weights.
-    fn head(&self, weights: &str) -> Line {
-        let title = |(place, column): (usize, &Column)| match place {
-            WEIGHTS => weights.to_string(),
-            _ => column.title.to_string(),
-        };
-        let titles = COLUMNS.iter().enumerate().map(title);
-        let titles: Vec<Cell> = titles.map(|title| (Paint::Dim, title)).collect();
+    fn head(&self) -> Line {
+        let titles = self.titles.iter();
+        let titles: Vec<Cell> = titles
+            .map(|title| (Paint::Dim, title.to_string()))
+            .collect();
         self.print(&titles, Row::Titles)
     }
 

@@ -1,6 +1,7 @@
 //! What stands above the table: whose it is, director and ring, tags, alarms, what happens next.
 
 use super::View;
+use crate::backend::Groups;
 use crate::report::document::{
     Action, Backend, Director, Document, Event, NextEvent, Ring, State, Tag, Unanswered,
 };
@@ -15,7 +16,8 @@ const MOST_LINES: usize = 4;
 /// Of more tags only those with a trouble are listed.
 const MANY_TAGS: usize = 10;
 
-pub(super) fn lines(document: &Document, view: &View) -> Vec<Line> {
+/// `whole` has those, too, that are not looked at.
+pub(super) fn lines(document: &Document, whole: &Document, view: &View) -> Vec<Line> {
     let mut lines = Vec::new();
     let stale = view.freshness.to_string();
     if !stale.is_empty() {
@@ -52,7 +54,7 @@ pub(super) fn lines(document: &Document, view: &View) -> Vec<Line> {
     }
     if !document.tags.is_empty() {
         lines.push(Line::default());
-        lines.extend(tags(&document.tags));
+        lines.extend(tags(&document.tags, whole));
     }
     lines
 }
@@ -208,19 +210,25 @@ fn cost(backend: &Backend) -> String {
 }
 
 /// What stands of each, those with a trouble first.
-fn tags(tags: &[Tag]) -> Vec<Line> {
+fn tags(tags: &[Tag], whole: &Document) -> Vec<Line> {
+    let tags: Vec<Tag> = tags.iter().map(|tag| whole.serving(tag)).collect();
+    let (noun, only) = match whole.groups() {
+        Groups::One => ("", Some("all")),
+        Groups::Several => (whole.group_noun(), None),
+    };
     let is_well = |tag: &&Tag| tag.up == tag.backends && tag.passing == tag.backends;
     let mut shown_tags: Vec<&Tag> = tags.iter().filter(|tag| !is_well(tag)).collect();
     let mut well: Vec<&Tag> = tags.iter().filter(is_well).collect();
     if tags.len() <= MANY_TAGS {
         shown_tags.append(&mut well);
     }
-    let names: Vec<String> = shown_tags.iter().map(|tag| name(&tag.tag)).collect();
+    let name = |tag: &&Tag| only.map_or_else(|| name(&tag.tag), str::to_string);
+    let names: Vec<String> = shown_tags.iter().map(name).collect();
     let widest = names.iter().map(|name| columns(name)).max().unwrap_or(0);
     let place = widest.max(LABEL - 2) + 2;
     let mut lines = Vec::new();
     if !shown_tags.is_empty() {
-        let mut head = Line::of(Paint::Dim, "tag");
+        let mut head = Line::of(Paint::Dim, noun);
         head.pad_to(place);
         let titles = "up          healthy     can take over  capacity     users";
         head.push(Paint::Dim, titles);

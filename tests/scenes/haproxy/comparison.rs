@@ -27,10 +27,15 @@ fn greeted(place: &Place) -> Vec<Section> {
 
 /// The first server fails in this way.
 fn fail(world: &World, mood: Mood) -> Measured {
-    let logins = Logins::start(world.haproxy.door(2143), USER, PASSWORD);
-    let cause = || world.fail(1, mood);
-    let measured = measure(&world.haproxy, "imap/mail1", &logins, WATCHED, cause, || {});
+    let measured = count(world, || world.fail(1, mood));
     world.fail(1, Mood::Healthy);
+    measured
+}
+
+/// What becomes of logins after this.
+fn count(world: &World, cause: impl FnOnce()) -> Measured {
+    let logins = Logins::start(world.haproxy.door(2143), USER, PASSWORD);
+    let measured = measure(&world.haproxy, "imap/mail1", &logins, WATCHED, cause, || {});
     assert!(measured.logins.tried > 20, "{measured:?}");
     measured
 }
@@ -96,4 +101,30 @@ fn a_frozen_server_is_noticed_by_both_where_haproxy_waits_for_the_greeting() {
     });
     let _monitor = beside_poolmon(&world);
     assert_noticed(&fail(&world, Mood::Silent));
+}
+
+#[test]
+fn after_a_reload_haproxy_alone_takes_a_dead_server_out_again_and_no_broken_login() {
+    let world = world();
+    let takes_users = || world.haproxy.server("imap/mail1").unwrap().takes_users();
+    world.fail(1, Mood::Refusing);
+    wait_until("HAProxy to see it", REACTION, || !takes_users());
+    assert_noticed(&count(&world, || world.haproxy.reload()));
+    world.fail(1, Mood::Unavailable);
+    wait_until("HAProxy to see it greet", REACTION, takes_users);
+    let alone = count(&world, || world.haproxy.reload());
+    assert_eq!(alone.noticed, None);
+    let a_third = alone.logins.tried / 3;
+    assert!(alone.logins.failed.abs_diff(a_third) <= 3, "{alone:?}");
+}
+
+#[test]
+fn after_a_reload_poolmon_takes_a_broken_login_out_again() {
+    let world = world();
+    let _monitor = beside_poolmon(&world);
+    world.fail(1, Mood::Unavailable);
+    world.haproxy.wait_for(&["imap/mail1"], MAINT, REACTION);
+    assert_noticed(&count(&world, || world.haproxy.reload()));
+    world.fail(1, Mood::Healthy);
+    world.haproxy.wait_for(&["imap/mail1"], READY, REACTION);
 }

@@ -22,8 +22,16 @@ fn haproxy_takes_the_configuration_of_the_manual() {
     command::run(&mut check, place.folder(), Duration::from_secs(30)).success();
 }
 
+/// A number for each of the two guards.
+fn check(row: &str) {
+    let cells: Vec<&str> = row.split('|').collect();
+    for cell in &cells[2..=3] {
+        assert!(cell.contains("out") && cell.contains(" fail"), "{cell}");
+    }
+}
+
 #[test]
-fn the_manual_has_a_row_of_numbers_for_each_failure_that_the_demo_counts() {
+fn the_manual_has_numbers_for_each_failure_that_the_demo_counts_before_and_after_a_reload() {
     let manual = text_of("docs/haproxy.md");
     let demo = text_of("tests/demo_haproxy/main.rs");
     let measured = manual.split("### Measured").nth(1).unwrap();
@@ -34,12 +42,13 @@ fn the_manual_has_a_row_of_numbers_for_each_failure_that_the_demo_counts() {
             .filter(|line| line.starts_with(&format!("| {what} |")));
         let rows: Vec<&str> = rows.collect();
         assert_eq!(rows.len(), 1, "{what}");
-        let cells: Vec<&str> = rows[0].split('|').collect();
-        for cell in &cells[2..=3] {
-            assert!(
-                cell.contains("out") && cell.contains("logins fail"),
-                "{cell}"
-            );
-        }
+        check(rows[0]);
+        let after_a_reload = measured.lines().skip_while(|line| *line != rows[0]).nth(1);
+        let after_a_reload = after_a_reload.unwrap();
+        assert!(
+            after_a_reload.starts_with("| and HAProxy is reloaded |"),
+            "{after_a_reload}"
+        );
+        check(after_a_reload);
     }
 }

@@ -51,6 +51,44 @@ fn a_backup_is_a_refuge_and_the_last_one_stays_up() {
 }
 
 #[test]
+fn who_serves_more_sections_takes_the_users_of_one_that_serves_fewer_and_not_the_other_way_round() {
+    let world = World::with(|place| {
+        let mut all = sections(place, "");
+        all[0].servers.truncate(2);
+        all[1].servers.truncate(1);
+        all
+    });
+    let monitor = MonitorPlan::new(&world.place, &world.haproxy.socket())
+        .flags("--pool=haproxy -i 1 --login-interval=0 -t 1 --retries=0")
+        .flags(&format!("-p IMAP:{IMAP} --haproxy-proxies=imap,pop3"))
+        .start();
+    let [first, second] = [0, 1].map(|index| world.backends[index].address.to_string());
+    for address in [&first, &second] {
+        monitor.wait_for_line(&[address, "is healthy"], REACTION);
+    }
+    let becomes = |admin| world.haproxy.wait_for(&["imap/mail2"], admin, REACTION);
+    world.fail(2, Mood::Refusing);
+    becomes(MAINT);
+    monitor.wait_for_line(
+        &[
+            &second,
+            "disabled",
+            "1 of 2 backends serving \"imap\" are up",
+        ],
+        REACTION,
+    );
+    world.fail(2, Mood::Healthy);
+    becomes(READY);
+    assert!(monitor.lines_with(&["users cannot log in"]).is_empty());
+    world.fail(1, Mood::Refusing);
+    let expected = "no other backend serving \"imap,pop3\" is up and passes";
+    monitor.wait_for_line(&[" ERR ", &first, expected], REACTION);
+    hold_for("the first to stay up", Duration::from_secs(2), || {
+        world.admin(1) == [Some(READY); 2]
+    });
+}
+
+#[test]
 fn a_refuge_has_to_stand_in_every_section() {
     let world = World::start();
     world.haproxy.tell("set server pop3/mail2 state drain");

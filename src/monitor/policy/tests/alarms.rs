@@ -219,6 +219,35 @@ fn a_delay_has_to_be_over_before_a_limit_counts() {
 }
 
 #[test]
+fn a_healthy_backend_that_others_take_down_again_and_again_is_named_until_it_may_come_up() {
+    let mut bench = Bench::new(2);
+    bench.passes(0);
+    bench.read_list();
+    for _ in 0..4 {
+        bench.set(0, HostState::Down);
+        bench.read_list();
+        bench.passes(0);
+        bench.set(0, HostState::Up);
+        bench.read_list();
+    }
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.passes(0);
+    let by_another = Reason::Disputed {
+        address: address(0),
+    };
+    bench.check_held(0, &by_another, None);
+    check(&mut bench, &[(Alarm::Disputed, &[0])]);
+    // It is left down for four minutes in all: the fifth time within an hour.
+    bench.pass_time(61_000);
+    bench.check_held(0, &Reason::Unsteady, None);
+    check(&mut bench, &[(Alarm::Disputed, &[0])]);
+    bench.pass_time(180_000);
+    bench.check_acts(0, Action::MarkUp);
+    check(&mut bench, &[]);
+}
+
+#[test]
 fn healthy_backends_that_others_took_down_are_named_together_until_they_are_up() {
     let own = Rules {
         restore: Restore::Own,

@@ -382,3 +382,34 @@ fn the_state_file_keeps_the_disputes_over_a_restart() {
     bench.pass_time(20_000);
     bench.check_acts(0, Action::MarkUp);
 }
+
+/// With --restore=own backend 0 is an administrator's, and backend 2, the last one up, is taken out by them, too.
+#[test]
+fn an_unsteady_backend_comes_up_at_once_where_the_others_are_somebody_elses_to_bring_up() {
+    let rules = Rules {
+        restore: Restore::Own,
+        ..RULES
+    };
+    let mut bench = Bench::with(3, rules);
+    dispute(&mut bench);
+    for _ in 0..2 {
+        bench.take_down(1, 2);
+        bench.passes(1);
+        bring_up(&mut bench, 1);
+    }
+    bench.take_down(1, 2);
+    bench.passes(1);
+    bench.check_held(1, &Reason::Unsteady, None);
+    bench.set(2, HostState::Down);
+    bench.read_list();
+    for number in 0..3 {
+        bench.passes(number);
+    }
+    for number in [0, 2] {
+        let not_ours = Reason::NotOurs {
+            address: address(number),
+        };
+        bench.check_held(number, &not_ours, None);
+    }
+    bench.check_acts(1, Action::MarkUp);
+}

@@ -43,6 +43,7 @@ fn the_monitor_and_the_director_are_told() {
             started: TAKEN - 10.5,
             written: TAKEN,
             interval: 30.0,
+            login_interval: 0.0,
             dry_run: false,
             restore: Restore::Any,
             rise: 1,
