@@ -36,9 +36,10 @@ pub struct NothingToCheck;
 
 impl fmt::Display for NothingToCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "nothing is polled: expected poll_imap, poll_pop3, poll_lmtp, poll_sieve or poll_submission to be \
-             True, or a deep_probe",
+        write!(
+            f,
+            "nothing is polled: expected {} to be True, or a deep_probe",
+            Protocol::poll_keys()
         )
     }
 }
@@ -408,7 +409,10 @@ mod tests {
         };
         assert_eq!(services(deep_alone), "delivery lmtp:24 to imap:143");
         let nothing = |choices: &mut Chosen| choices.poll_imap = false.into();
-        assert!(services(nothing).contains("nothing is polled"));
+        assert!(services(nothing).contains(
+            "nothing is polled: expected poll_imap, poll_pop3, poll_lmtp, poll_sieve or poll_submission to be \
+             True, or a deep_probe"
+        ));
     }
 
     #[test]

@@ -351,9 +351,9 @@ mod tests {
         };
         for &protocol in Protocol::ALL {
             for security in [Security::Plain, Security::Tls] {
-                let (needed, impossible) = match protocol {
-                    Protocol::Lmtp | Protocol::AnyLine => (Nothing, Nothing),
-                    _ => (Tls, VerifiedTlsThatIsOff),
+                let (needed, impossible) = match protocol.row().logs_in {
+                    false => (Nothing, Nothing),
+                    true => (Tls, VerifiedTlsThatIsOff),
                 };
                 assert_eq!(needs("", protocol, security), Nothing);
                 assert_eq!(needs("--require-tls", protocol, security), needed);

@@ -171,7 +171,7 @@ impl Engine {
         let which = match about.len() == all {
             true => format!("by all {all} backends ({})", names(about)),
             false => format!(
-                "by {} of {all} backends ({}), and too few others get further",
+                "by {} of {all} backends ({}), and at most half of the others are known to get further",
                 about.len(),
                 names(about)
             ),

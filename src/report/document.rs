@@ -256,6 +256,21 @@ impl Backend {
     pub fn held_by(&self) -> Option<&RuleAnswer> {
         self.wanted.as_ref()?.held_by()
     }
+
+    /// The service that fails and so ends each attempt before it comes to this one, whose result is from
+    /// before that.
+    pub fn ended_before<'a>(&'a self, service: &Service) -> Option<&'a Service> {
+        let tried = match service.result {
+            CheckResult::Pass => service.last_pass?,
+            CheckResult::Fail | CheckResult::None => return None,
+        };
+        let earlier = self.services.iter();
+        let mut earlier = earlier.take_while(|other| other.service != service.service);
+        earlier.find(|other| {
+            let failure = other.failure.as_ref();
+            other.result == CheckResult::Fail && failure.map_or(false, |it| it.at > tried)
+        })
+    }
 }
 
 /// Who made the listed state.

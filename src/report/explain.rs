@@ -13,7 +13,7 @@ use super::document::{
     RuleAnswer, State, Tag, Time, Unanswered, Verdict,
 };
 use super::forecast::{Forecast, Share};
-use super::words::{counted, lasting, moment, shown, took, Zone};
+use super::words::{counted, lasting, moment, shown, shown_up_to, took, Zone};
 
 mod evidence;
 mod find;
@@ -30,6 +30,9 @@ const CHANGES: usize = 10;
 
 /// How many commands are shown.
 const COMMANDS: usize = 10;
+
+/// Of an alarm: it says last what to do.
+const LONGEST_ALARM: usize = 1000;
 
 /// One backend, looked at.
 #[derive(Clone, Copy)]
@@ -135,7 +138,7 @@ impl<'a> View<'a> {
             ),
         }));
         for alarm in self.alarms() {
-            let text = shown(&alarm.text);
+            let text = shown_up_to(LONGEST_ALARM, &alarm.text);
             let end = match text.ends_with(&['.', '?'][..]) {
                 true => "",
                 false => ".",

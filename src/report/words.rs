@@ -51,7 +51,12 @@ pub(crate) fn moment(at: Time, now: Time, zone: Zone) -> String {
 
 /// Text of others: what would move the cursor, hide or reorder text is escaped, and what is too long is cut.
 pub(crate) fn shown(text: &str) -> String {
-    let mut kept: String = text.chars().take(LONGEST).collect();
+    shown_up_to(LONGEST, text)
+}
+
+/// The same with another limit.
+pub(crate) fn shown_up_to(longest: usize, text: &str) -> String {
+    let mut kept: String = text.chars().take(longest).collect();
     if kept.len() < text.len() {
         kept.push_str("...");
     }

@@ -174,6 +174,14 @@ pub(super) enum Shape {
     Watch(Duration),
 }
 
+/// The options that ask for a shape other than the table; no two of them can be given together. A shape
+/// that is missing here is never made, and the compiler warns of it.
+const SHAPES: [(&str, Shape); 3] = [
+    (WATCH, Shape::Watch(Duration::from_secs(1))),
+    (JSON, Shape::Json),
+    (HTML, Shape::Html),
+];
+
 #[derive(Debug)]
 pub(super) enum OptionError {
     Words(getopts::Fail),
@@ -286,20 +294,21 @@ pub(super) fn parse(arguments: Vec<OsString>) -> Result<Asked, OptionError> {
         }
         None => Sort::Worst,
     };
-    let shapes: Vec<&'static str> = [WATCH, JSON, HTML]
+    let shapes: Vec<(&'static str, Shape)> = SHAPES
         .into_iter()
-        .filter(|shape| found.opt_present(shape))
+        .filter(|(name, _)| found.opt_present(name))
         .collect();
     let shape = match shapes[..] {
-        [WATCH] if found.opt_present(EXIT_CODE) => {
-            return Err(OptionError::Together(WATCH, EXIT_CODE))
+        [] => Shape::Table,
+        [(name, Shape::Watch(_))] if found.opt_present(EXIT_CODE) => {
+            return Err(OptionError::Together(name, EXIT_CODE))
         }
-        [WATCH] if moment.is_some() => return Err(OptionError::Together(WATCH, AT)),
-        [WATCH] => Shape::Watch(pace(last(WATCH))?),
-        [JSON] => Shape::Json,
-        [HTML] => Shape::Html,
-        [one, other, ..] => return Err(OptionError::Together(one, other)),
-        _ => Shape::Table,
+        [(name, Shape::Watch(_))] if moment.is_some() => {
+            return Err(OptionError::Together(name, AT))
+        }
+        [(_, Shape::Watch(usual))] => Shape::Watch(pace(last(WATCH), usual)?),
+        [(_, shape)] => shape,
+        [(one, _), (other, _), ..] => return Err(OptionError::Together(one, other)),
     };
     Ok(Asked::Show(Box::new(Choices {
         status_file: last(STATUS_FILE).map_or_else(|| USUAL_PATH.into(), PathBuf::from),
@@ -325,10 +334,10 @@ fn wrong(option: &'static str, value: &str, expected: &'static str) -> OptionErr
     }
 }
 
-fn pace(value: Option<String>) -> Result<Duration, OptionError> {
+fn pace(value: Option<String>, usual: Duration) -> Result<Duration, OptionError> {
     let value = match value {
         Some(value) => value,
-        None => return Ok(Duration::from_secs(1)),
+        None => return Ok(usual),
     };
     match value.parse::<f64>() {
         Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),

@@ -149,7 +149,7 @@ pub enum Reason {
     NotListedYet,
     /// The director did not do it; the pause before the next try grows.
     SetBack,
-    /// The fault is a shared one, and too few others get further at this check.
+    /// The fault is a shared one, and at most half of the others are known to get further at this check.
     Shared {
         service: usize,
         stage: Stage,
@@ -306,7 +306,10 @@ impl fmt::Display for Reason {
             Reason::NotListedYet => f.write_str("the list is to show the last command's effect"),
             Reason::SetBack => f.write_str("the director did not do it; trying again later"),
             Reason::Shared { stage, .. } => {
-                write!(f, "it stops at {stage}, and too few others get further")
+                write!(
+                    f,
+                    "it stops at {stage}, and at most half of the others are known to get further"
+                )
             }
             Reason::PeersAwaited { stage, .. } => {
                 write!(

@@ -166,7 +166,8 @@ impl DirectorError {
                 format!("does Dovecot's director process hang? see Dovecot's log and {status}")
             }
             (DirectorFault::Closed, DirectorStage::Connect | DirectorStage::Greeting) => format!(
-                "does {OPTION} name the {LISTENER} of Dovecot's service director? see Dovecot's log, too"
+                "is Dovecot running, and does {OPTION} name the {LISTENER} of its service director? see \
+                 Dovecot's log, too"
             ),
             (DirectorFault::Io(_), DirectorStage::Connect) => {
                 format!(
@@ -214,6 +215,21 @@ impl From<DirectorError> for PoolError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// So does a director that stops, when the next connection has just been opened.
+    #[test]
+    fn a_connection_that_ends_at_the_greeting_asks_for_dovecot_too() {
+        let error = DirectorError {
+            socket: PathBuf::from("/run/dovecot/director-admin"),
+            stage: DirectorStage::Greeting,
+            fault: DirectorFault::Closed,
+        };
+        let advice = error.advice();
+        assert!(
+            advice.starts_with("is Dovecot running, and does -S "),
+            "{advice}"
+        );
+    }
 
     #[test]
     fn a_connection_that_ends_while_the_lists_are_read_asks_for_dovecot_first() {

@@ -160,10 +160,19 @@ impl Protocol {
 
     /// The names that can be asked for, for a sentence: `IMAP, POP3, LMTP, SIEVE or SUBMISSION`.
     pub fn names() -> String {
-        let names: Vec<String> = Protocol::by_name()
-            .map(|protocol| protocol.row().name.to_ascii_uppercase())
+        Protocol::any_of(|name| name.to_ascii_uppercase())
+    }
+
+    /// The keys of dovemon's file that turn a check on, for a sentence: `poll_imap, poll_pop3 or ...`.
+    pub fn poll_keys() -> String {
+        Protocol::any_of(|name| format!("poll_{name}"))
+    }
+
+    fn any_of(written: impl Fn(&str) -> String) -> String {
+        let words: Vec<String> = Protocol::by_name()
+            .map(|protocol| written(protocol.row().name))
             .collect();
-        match names.split_last() {
+        match words.split_last() {
             Some((last, [])) => last.clone(),
             Some((last, others)) => format!("{} or {last}", others.join(", ")),
             None => String::new(),

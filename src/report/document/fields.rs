@@ -127,7 +127,7 @@ pub(crate) const FIELDS: &[Field] = &[
     field("backends[].services[].certificate.names[]", EXPLAIN, SHOWN, SHOWN, TEXT, EXPLAIN),
     field("backends[].services[].certificate.not_after", SHOWN, SHOWN, SHOWN, SHOWN, SHOWN),
     field("backends[].services[].certificate.read", EXPLAIN, SHOWN, SHOWN, SCRAPED, EXPLAIN),
-    field("backends[].services[].failure.at", No("the last pass is shown"), SHOWN, SHOWN, COUNTED, EXPLAIN),
+    field("backends[].services[].failure.at", SHOWN, SHOWN, SHOWN, COUNTED, EXPLAIN),
     field("backends[].services[].failure.failure.blame", SHOWN, SHOWN, SHOWN, COUNTED, SHOWN),
     field("backends[].services[].failure.failure.fault", CAUSE, SHOWN, SHOWN, COUNTED, CAUSE),
     field("backends[].services[].failure.failure.stage", CAUSE, SHOWN, CAUSE, COUNTED, CAUSE),

@@ -20,19 +20,26 @@ impl View<'_> {
     }
 
     fn check(&self, service: &Service) -> Vec<String> {
-        let result = match service.result {
-            CheckResult::Pass => "passes",
-            CheckResult::Fail => "fails",
-            CheckResult::None => "not checked yet",
+        let ended_before = self.backend.ended_before(service);
+        let result = match (service.result, ended_before) {
+            (CheckResult::Pass, Some(_)) => "passed",
+            (CheckResult::Pass, None) => "passes",
+            (CheckResult::Fail, _) => "fails",
+            (CheckResult::None, _) => "not checked yet",
         };
         let mut lines = vec![format!(
-            "{}: {result}{}; {} passed, {} failed  {}",
+            "{}: {result}{}{}; {} passed, {} failed  {}",
             shown(&service.service),
             match service.last_pass {
                 Some(at) if service.result == CheckResult::Fail => {
                     format!(", and last passed {} ago", self.since(at))
                 }
+                Some(at) if ended_before.is_some() => format!(" {} ago", self.since(at)),
                 Some(at) => format!(", {} ago", self.since(at)),
+                None => String::new(),
+            },
+            match ended_before {
+                Some(other) => format!(", not tried since {} fails", shown(&other.service)),
                 None => String::new(),
             },
             service.passes,

@@ -54,6 +54,24 @@ fn a_backend_that_failed_and_is_down() {
 }
 
 #[test]
+fn of_a_long_alarm_the_advice_at_its_end_is_shown() {
+    let mut document = sample::five_troubles();
+    document.alarms[0].text = format!("{} repair one", "x".repeat(500));
+    let text = view(&document, 0).text();
+    assert!(text.contains("x repair one."), "{text}");
+}
+
+/// An attempt ends at the first service that fails; what comes after it is not known to pass still.
+#[test]
+fn a_service_behind_the_one_that_fails_is_not_said_to_pass() {
+    let mut document = synced();
+    document.backends[0].services[1].last_pass = Some(WRITTEN - 62.0);
+    let text = view(&document, 0).text();
+    let line = "imap+tls:993: passed 1 min 2 s ago, not tried since imap:143 fails; 2880 passed";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
 fn a_backend_whose_down_is_held_in_a_ring_that_is_not_synced() {
     let document = sample::five_troubles();
     is_golden("failed-and-held.txt", &view(&document, 1).text());

@@ -27,7 +27,7 @@ pub(super) fn details(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
     html.markup("<ul>");
     for service in backend.services.iter().take(MOST_SERVICES) {
         html.markup("<li>");
-        self::service(html, scene, service);
+        self::service(html, scene, backend, service);
     }
     if backend.services.len() > MOST_SERVICES {
         html.markup("<li>and ");
@@ -77,13 +77,19 @@ pub(super) fn change(html: &mut Html, scene: &Scene<'_>, change: &Change) {
     }
 }
 
-fn service(html: &mut Html, scene: &Scene<'_>, service: &Service) {
+fn service(html: &mut Html, scene: &Scene<'_>, backend: &Backend, service: &Service) {
     html.markup("<b>").text(&service.service).markup("</b> ");
-    html.markup(match service.result {
-        CheckResult::Pass => "passes",
-        CheckResult::Fail => "fails",
-        CheckResult::None => "has not been checked yet",
+    let ended_before = backend.ended_before(service);
+    html.markup(match (service.result, ended_before) {
+        (CheckResult::Pass, Some(_)) => "passed",
+        (CheckResult::Pass, None) => "passes",
+        (CheckResult::Fail, _) => "fails",
+        (CheckResult::None, _) => "has not been checked yet",
     });
+    if let Some(other) = ended_before {
+        html.markup(", not tried since ").text(&other.service);
+        html.markup(" fails");
+    }
     if let (CheckResult::Fail, Some(at)) = (service.result, service.last_pass) {
         html.markup(", last pass ").text(scene.clock.at(at));
     }

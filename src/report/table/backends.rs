@@ -336,7 +336,7 @@ fn below(backend: &Backend, view: &View) -> Vec<Line> {
     }
     if view.services == Services::All {
         for service in &backend.services {
-            say(Paint::Dim, &in_full(service, view));
+            say(Paint::Dim, &in_full(backend, service, view));
         }
     }
     lines
@@ -492,13 +492,19 @@ fn certificate(service: &Service, view: &View) -> Option<String> {
 }
 
 /// "imaps:993 passes; 2.1 ms, median 2.2, worst 31; last pass 2 s ago; 2880 passed, 4 failed".
-fn in_full(service: &Service, view: &View) -> String {
+fn in_full(backend: &Backend, service: &Service, view: &View) -> String {
     let result = match service.result {
         CheckResult::Pass => "passes",
         CheckResult::Fail => "FAILS",
         CheckResult::None => "not checked yet",
     };
-    let mut text = format!("{} {result}", service.service);
+    let mut text = match backend.ended_before(service) {
+        Some(other) => format!(
+            "{} passed, not tried since {} fails",
+            service.service, other.service
+        ),
+        None => format!("{} {result}", service.service),
+    };
     if let Some(time) = service.last_pass {
         text += &format!("; last pass {}", view.past(time));
     }
