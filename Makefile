@@ -4,8 +4,8 @@
 # question). TOOLCHAIN=debian or TOOLCHAIN=current overrules the choice of compiler.
 
 SHELL = /bin/sh
-.PHONY: build check simulate fuzz soak threads check-argv check-debian check-bare demo demo-haproxy bench install \
-	uninstall dist deb deb-debian rpm check-packages check-licences clean help
+.PHONY: build check simulate fuzz mutants soak threads check-argv check-debian check-bare demo demo-haproxy bench \
+	install uninstall dist deb deb-debian rpm check-packages check-licences clean help
 
 # Where `make install` puts things; each can be set on the command line. DESTDIR goes before all of
 # them and into none of the files, as packagers want it.
@@ -43,6 +43,10 @@ simulate:
 # Every fuzz target for so long: SECONDS=600. TARGETS="imap pop3": only these. Needs a nightly compiler.
 fuzz:
 	@FUZZ_SECONDS="$(SECONDS)" bash tests/setup/fuzz.sh
+
+# Each fault that cargo-mutants plants in engine, schedule, protocols and wire: which does no test notice? Takes MINUTES. FILES=
+mutants:
+	@FILES="$(FILES)" DAYS="$(DAYS)" bash tests/setup/mutants.sh
 
 # A real ring with kills, freezes, cuts, full disks, wrong clocks for MINUTES=10; then healed and judged. SEED=: the same acts again.
 soak:

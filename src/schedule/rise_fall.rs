@@ -2,6 +2,8 @@
 //!
 //! It knows neither services nor time.
 
+use std::cmp::Ordering;
+
 use super::Verdict;
 use crate::config::settings::Pace;
 use crate::outcome::Blame;
@@ -51,15 +53,15 @@ impl RiseAndFall {
             Some(Blame::Service) => Standing::Failed,
             Some(_) => Standing::Shared,
         };
-        let needed = match shown > self.standing {
-            true => pace.rise,
-            false => pace.fall,
-        };
         if self.dissent.shown != shown {
             self.dissent = Dissent { shown, rounds: 0 };
         }
         self.dissent.rounds += 1;
-        let settled = shown == self.standing || self.dissent.rounds >= needed;
+        let settled = match shown.cmp(&self.standing) {
+            Ordering::Less => self.dissent.rounds >= pace.fall,
+            Ordering::Equal => true,
+            Ordering::Greater => self.dissent.rounds >= pace.rise,
+        };
         if settled {
             self.standing = shown;
             self.dissent.rounds = 0;
@@ -74,8 +76,6 @@ impl RiseAndFall {
 
     /// Nothing of what had failed is known to fail any more, so no failure stands.
     pub(super) fn forget_failure(&mut self) {
-        if self.standing < Standing::Open {
-            self.standing = Standing::Open;
-        }
+        self.standing = self.standing.max(Standing::Open);
     }
 }

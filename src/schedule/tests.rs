@@ -125,9 +125,11 @@ fn healthy(verdict: Option<Verdict>) -> bool {
 #[test]
 fn another_account_has_a_whole_series_of_its_own() {
     let refused = Fault::CredentialsRefused(Quote::new("no"));
-    let at_login = Failure::new(Stage::Login, refused);
+    let refused = Failure::new(Stage::Login, refused);
+    let broken = Fault::Unavailable(Quote::new("no"));
+    let broken = Failure::new(Stage::Login, broken);
     let before = Failure::new(Stage::Connect, Fault::Refused);
-    for (failure, attempts) in [(at_login, 5), (before, 1)] {
+    for (failure, attempts) in [(refused, 5), (broken, 5), (before, 1)] {
         let mut bench = Bench::new(PACE, 1);
         let until_failed = |bench: &mut Bench| {
             let attempts = (1..9).find(|_| {
@@ -142,6 +144,62 @@ fn another_account_has_a_whole_series_of_its_own() {
         bench.schedule.on_other_login();
         assert_eq!(until_failed(&mut bench), attempts);
     }
+}
+
+#[test]
+fn another_account_has_rounds_of_its_own() {
+    let pace = Pace {
+        plan: retrying(0),
+        fall: 2,
+        ..PACE
+    };
+    let mut bench = Bench::new(pace, 1);
+    assert_eq!(bench.attempt(Reply::Refuses).2, None);
+    bench.schedule.on_other_login();
+    assert_eq!(bench.attempt(Reply::Refuses).2, None);
+    assert!(failed(bench.attempt(Reply::Refuses).2));
+}
+
+#[test]
+fn a_backend_whose_password_is_refused_dies_by_a_whole_series() {
+    let mut bench = Bench::new(PACE, 1);
+    for _ in 0..5 {
+        bench.wait();
+        let refused = Fault::CredentialsRefused(Quote::new("no"));
+        bench.ends(Duration::ZERO, Err(Failure::new(Stage::Login, refused)));
+    }
+    let times = [34_500, 37_500, 38_000, 38_500, 39_000].map(|at| (at, 0));
+    assert!(failed(bench.check(&[Reply::Refuses; 5], &times)));
+}
+
+#[test]
+fn a_remark_of_one_service_outlasts_the_passes_of_the_others() {
+    let remark = Pass::PlaintextDisabled;
+    for passes in [[remark, Pass::Clean], [Pass::Clean, remark]] {
+        let mut bench = Bench::new(PACE, 2);
+        let verdicts = passes.map(|pass| {
+            bench.wait();
+            bench.ends(Duration::ZERO, Ok(pass)).verdict
+        });
+        assert_eq!(verdicts, [None, Some(Verdict::Healthy(remark))]);
+    }
+}
+
+/// Its period is known, and long, for these shifts alone (Marsaglia 2003); the numbers are of another program.
+#[test]
+fn chance_is_xorshift64_by_13_7_and_17() {
+    let mut spread = Spread::new(1);
+    let rolled = [(); 4].map(|()| spread.roll().unwrap());
+    let numbers: [u64; 4] = [
+        1082269761,
+        1152992998833853505,
+        11177516664432764457,
+        17678023832001937445,
+    ];
+    assert_eq!(
+        rolled,
+        numbers.map(|number| (number >> 11) as f64 / 2_f64.powi(53))
+    );
 }
 
 #[test]
@@ -260,6 +318,8 @@ fn a_fault_of_the_monitors_own_counts_for_nothing() {
 fn a_demand_between_rounds_starts_one_at_once() {
     let mut bench = Bench::new(PACE, 1);
     bench.attempt(Reply::Passes);
+    let until = bench.now + PACE.interval;
+    assert_eq!(bench.schedule.next(bench.now), Next::Wait { until });
     bench.now += Duration::from_secs(7);
     bench.schedule.on_demand(bench.now);
     assert_eq!(bench.attempt(Reply::Passes).0, 7010);
@@ -285,6 +345,7 @@ fn a_demand_within_a_healthy_round_is_met_by_another_round() {
 fn a_demand_does_not_hasten_the_retries() {
     let mut bench = Bench::new(PACE, 1);
     bench.attempt(Reply::Refuses);
+    bench.now += Duration::from_secs(1);
     bench.schedule.on_demand(bench.now);
     let verdict = bench.check(
         &[Reply::Refuses; 4],

@@ -111,6 +111,40 @@ fn while_all_is_well_it_greets_at_each_interval_and_logs_in_at_each_login_interv
     }
 }
 
+/// What a person is told of the next check: greetings that pass are told to nobody.
+#[test]
+fn the_next_attempt_is_the_login_where_only_greetings_come_before_it() {
+    let mut bench = Bench::new(PACE, 1);
+    bench.meet(&[Server::Works]);
+    let login = bench.start + PACE.login_interval;
+    assert_eq!(bench.schedule.next_attempt(), login);
+    bench.meet(&[Server::Works]);
+    assert_eq!(bench.schedule.next_attempt(), login);
+    bench.meet_until(&[Server::Refuses], |made| failed(made.verdict.clone()));
+    // Each round is whole now.
+    assert_eq!(bench.schedule.next_attempt(), bench.now + PACE.interval);
+}
+
+#[test]
+fn a_failure_that_is_counted_beside_a_refused_password_is_followed_by_a_login() {
+    let plan = Plan::Rapid(crate::config::settings::Rapid {
+        retry_count: 3,
+        rapid_rounds: 0,
+        rapid_fails_needed: 1,
+        rapid_timeout: Duration::from_secs(2),
+    });
+    let mut bench = Bench::new(Pace { plan, ..PACE }, 2);
+    let refused = [Server::RefusesPassword, Server::Works];
+    bench.meet_until(&refused, |made| failed(made.verdict.clone()));
+    bench.meet_until(&refused, |made| made.depth == Depth::Greeting);
+    bench.meet_until(&refused, |made| made.service == 1);
+    let broken = [Server::RefusesPassword, Server::LoginFails];
+    let made = bench.meet_until(&broken, |made| is_whole(made) && made.service == 1);
+    assert!(failed(made.last().unwrap().verdict.clone()), "the password");
+    let depths = [0, 1].map(|_| bench.meet(&broken).depth);
+    assert_eq!(depths, [Depth::Whole; 2]);
+}
+
 #[test]
 fn a_service_that_does_not_greet_is_tried_again_whole_and_so_are_all_the_others() {
     let mut bench = Bench::new(PACE, 3);

@@ -575,3 +575,74 @@ fn a_service_that_fails_from_poll_to_poll_has_so_many_failures_left() {
     }
     assert_eq!(bench.schedule.retry(), None, "it has failed");
 }
+
+fn refused() -> Result<Pass, Failure> {
+    let fault = Fault::CredentialsRefused(Quote::new("no"));
+    Err(Failure::new(Stage::Login, fault))
+}
+
+impl Bench {
+    /// The attempt that is due ends so, at once.
+    fn gets(&mut self, result: Result<Pass, Failure>) -> Finding {
+        self.wait();
+        self.ends(Duration::ZERO, result)
+    }
+}
+
+/// Neither a failure of that series nor nothing: the first of its own.
+#[test]
+fn in_a_rapid_round_for_refused_passwords_a_dead_port_begins_a_count_of_its_own() {
+    let mut bench = Bench::new(PACE, 1);
+    for _ in 0..4 {
+        bench.gets(refused());
+    }
+    let hangs = Err(Failure::new(Stage::Greeting, Fault::TimedOut));
+    let finding = bench.gets(hangs);
+    assert!(!finding.for_good && finding.verdict.is_none());
+    assert_eq!(
+        bench.schedule.retry(),
+        Some(Retry {
+            service: 0,
+            failed: 1,
+            left: 9
+        })
+    );
+}
+
+/// And a refused password in a rapid round for a dead port is neither: the round goes on.
+#[test]
+fn in_a_rapid_round_for_a_dead_port_a_refused_password_is_no_failure() {
+    let mut bench = Bench::new(PACE, 1);
+    for _ in 0..4 {
+        bench.attempt(Reply::Refuses);
+    }
+    let left = |bench: &Bench| bench.schedule.retry().unwrap().left;
+    assert_eq!(left(&bench), 6);
+    bench.gets(refused());
+    assert_eq!(left(&bench), 6);
+    bench.attempt(Reply::Refuses);
+    assert_eq!(left(&bench), 5);
+}
+
+/// The poll goes on where a password is refused for good, and ends at a dead port.
+#[test]
+fn what_fails_for_good_takes_back_the_counts_of_others_only_where_it_ends_the_poll() {
+    let rapid = Rapid {
+        retry_count: 2,
+        rapid_rounds: 0,
+        ..RAPID
+    };
+    let dead = || Err(Failure::new(Stage::Connect, Fault::Refused));
+    for (fault, left) in [(refused(), Some(1)), (dead(), None)] {
+        let mut bench = Bench::new(with(rapid), 2);
+        // The first poll: the second service fails once.
+        bench.gets(Ok(Pass::Clean));
+        bench.gets(fault.clone());
+        // The second: the first fails once, the second for good.
+        bench.gets(dead());
+        assert!(bench.gets(fault).for_good);
+        let retry = bench.schedule.retry();
+        let retry = retry.map(|retry| (retry.service, retry.failed));
+        assert_eq!(retry, left.map(|failed| (0, failed)));
+    }
+}

@@ -1,0 +1,40 @@
+#!/bin/bash
+# `make mutants`: faults planted in the pure rooms, one by one: the engine and its rules, the schedule, the protocols
+# and what is said to director and HAProxy. A mutant that no test notices fails it, unless tests/mutants/accepted.txt
+# has it with a reason.
+#
+#   FILES="src/schedule.rs src/schedule/**"  only these
+#   DAYS=n     the simulator's random days that those which no unit test notices have to live, 40 without; 0: none
+#
+# cargo-mutants says which mutants there are. It would build the program for each; tests/mutants weaves them into
+# one binary instead. All that became of each is in target/mutants/report.txt.
+set -euo pipefail
+# shellcheck source=tests/setup/toolchain.sh
+. "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
+# shellcheck source=tests/setup/cargo-tools.sh
+. "$(dirname "${BASH_SOURCE[0]}")/cargo-tools.sh"
+
+bash "$project/tests/setup/packages.sh" build
+TOOLCHAIN=current
+choose_toolchain
+describe_toolchain
+need_cargo_tool mutants 27.1.0
+
+rooms=(src/schedule.rs 'src/schedule/**' 'src/monitor/**' 'src/probe/protocols/**'
+    src/pool/{act,error,mod,reading}.rs src/pool/director/{acts,by_hand,error,reading,wire}.rs
+    'src/pool/director/wire/**' src/pool/haproxy/{acts,error,ports,reading,wire}.rs)
+# The patterns are cargo-mutants' own.
+set -f
+# shellcheck disable=SC2206 # several are parted by blanks
+[ -z "${FILES:-}" ] || rooms=($FILES)
+set +f
+work=$target/mutants
+mkdir -p "$work"
+cd "$project"
+# A fuzz.rs is a test, though it does not look like one to cargo-mutants.
+cargo mutants --list --json --no-config "${rooms[@]/#/--file=}" --exclude '**/fuzz.rs' >"$work/list.json"
+CARGO_TARGET_DIR=$work/runner cargo build --quiet --locked --manifest-path tests/mutants/Cargo.toml
+MUTANTS_DAYS=${DAYS:-40} "$work/runner/debug/mutants" "$project" "$work" "$work/list.json" >"$work/report.txt" ||
+    answer=$?
+grep -v '^caught: ' "$work/report.txt"
+exit "${answer:-0}"
