@@ -421,8 +421,8 @@ impl Backends {
 
     /// Those that the last list did not have.
     fn forget_missing(&mut self, changes: &mut Changes) {
-        let is_missing = |(_, member): &(&IpAddr, &Box<Member>)| member.last_list != self.lists;
-        let missing = self.members.iter().filter(is_missing);
+        let is_missing = |member: &Member| member.last_list != self.lists;
+        let missing = self.members.iter().filter(|(_, member)| is_missing(member));
         let missing: Vec<IpAddr> = missing.map(|(address, _)| *address).collect();
         for address in missing {
             self.failing.remove(&address);
