@@ -7,6 +7,7 @@
 # and surroundings, and both are compared bit for bit. In another, which never had a compiler,
 # package-life.sh tries it.
 #
+# EARLIER=FILE is the package of an earlier release: it is upgraded with its state file, and the upgrade undone.
 # KEEP=1 leaves both behind for a look.
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
@@ -104,9 +105,14 @@ say "== on a machine of its own"
 cp "$root"/srv/one/poolmon_*-1_*.deb "$user/srv/first.deb"
 cp "$root"/home/builder/quite/another/folder/poolmon_*-2_*.deb "$user/srv/next.deb"
 cp "$project/tests/setup/package-life.sh" "$user/srv/"
+earlier=
+if [ -n "${EARLIER:-}" ]; then
+    earlier=/srv/earlier.deb
+    cp "$EARLIER" "$user$earlier"
+fi
 apt_in "$user" install ca-certificates dovecot-core dovecot-imapd logrotate libssl3
 without_network env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-    TERM=dumb chroot "$user" bash /srv/package-life.sh /srv/first.deb /srv/next.deb </dev/null
+    TERM=dumb chroot "$user" bash /srv/package-life.sh /srv/first.deb /srv/next.deb $earlier </dev/null
 say_loudly "no systemd runs in such a system: the package was started and stopped by its init script." \
     "The unit is checked by make check."
 say "check-packages passed on $suite"

@@ -1,11 +1,11 @@
 #!/bin/bash
 # The life of the package on a machine, played in a system that may be thrown away: over a Perl
 # poolmon put there by hand, with its options, credentials and init script in place, or without
-# options; on an empty machine; beside a dovemon that is somebody else's; and an installation that
-# fails. Called by
+# options; on an empty machine; beside a dovemon that is somebody else's; an installation that
+# fails; and, if there is a package of an earlier release, an upgrade over that one and back. Called by
 # check-packages.sh, which made the system, as root, in namespaces of its own.
 #
-#   package-life.sh FIRST.deb NEXT.deb
+#   package-life.sh FIRST.deb NEXT.deb [EARLIER.deb]
 #
 # A real director and two real backends of Debian's Dovecot are what is watched.
 set -euo pipefail
@@ -13,6 +13,7 @@ set -euo pipefail
 [ "$$" != 1 ] && [ -e /srv/package-life.sh ] || exit 2
 first=$1
 next=$2
+earlier=${3:-}
 folder=/srv/life
 mkdir -p "$folder"
 
@@ -396,6 +397,38 @@ that_fails() {
     /etc/init.d/poolmon stop
 }
 
+# With --restore=own a backend is brought up only if this monitor is known to have taken it down, and only the
+# state file tells that to the next process.
+over_an_earlier_release_and_back() {
+    say "== installed over $(dpkg-deb --field "$earlier" Version), with a backend that it has taken down"
+    printf 'OPTIONS="-i 2 -p 143 --restore=own"\n' >/etc/default/poolmon
+    install install "$earlier"
+    within 10 "the earlier one runs" runs
+    stop_dovecot 127.0.0.12
+    within 60 "it takes the dead one down" is down 127.0.0.12
+    install install "$first"
+    within 10 "this one runs" runs
+    expect "of the version that was installed" \
+        test "$(poolmon --version | grep -o '[0-9.]*[0-9]' | head -n 1)" = "$(dpkg-deb --field "$first" Version | sed 's/-.*//')"
+    expect "the options are as they were" grep -q '^OPTIONS="-i 2' /etc/default/poolmon
+    within 10 "the backend is still failed" quietly poolmon status --backend 127.0.0.12
+    expect "and down" is down 127.0.0.12
+    start_dovecot 127.0.0.12
+    within 60 "it is brought up, so the state file was read" is up 127.0.0.12
+    acts_on 127.0.0.11
+
+    say "== and back again"
+    stop_dovecot 127.0.0.11
+    within 60 "this one takes the dead one down" is down 127.0.0.11
+    install install --allow-downgrades "$earlier"
+    within 10 "the earlier one runs" runs
+    expect "and the backend is down" is down 127.0.0.11
+    start_dovecot 127.0.0.11
+    within 60 "it is brought up, so the state file was read" is up 127.0.0.11
+    install purge poolmon
+    rm /etc/default/poolmon
+}
+
 # Not the PID file and the log, which a poolmon that was started again has written.
 without_run() {
     grep -v -e ' /run/poolmon.pid ' -e ' /var/log/poolmon.log '
@@ -415,6 +448,7 @@ over_a_perl_poolmon_without_options
 on_an_empty_machine
 beside_a_foreign_dovemon
 that_fails
+[ -z "$earlier" ] || over_an_earlier_release_and_back
 for name in director 127.0.0.11 127.0.0.12; do
     stop_dovecot $name
 done
