@@ -89,7 +89,7 @@ pub static CHOICES: &[Choice] = &[
         .common("check this port, such as IMAP:143; may be repeated")
         .help("check this port, starting in plain text (STARTTLS may follow, see --starttls); may \
                be repeated. PROTO is IMAP, POP3, LMTP, SIEVE or SUBMISSION; without it 143 and 993 \
-               are IMAP, 110 and 995 POP3, 24 LMTP, and any other port has to send a line"),
+               are IMAP, 110 and 995 POP3, 24 LMTP, and any other port is healthy if it sends a line"),
     choice(Services(Security::Tls, |to| &mut to.ssl))
         .option("ssl", "s", Text("[PROTO:]PORT"), NONE)
         .common("the same with TLS from the start, such as IMAP:993")
@@ -105,10 +105,11 @@ pub static CHOICES: &[Choice] = &[
     choice(Delay(|to| &mut to.login_interval))
         .added_option("login-interval", Text("SECONDS"), Value("0"))
         .added_key("login_interval", Value("0"))
-        .help("log in, and deliver, only so often while all is well: the checks between go as far as the \
-               greeting; 0 for each check (30 with --pool=haproxy if not given)")
-        .help_in_file("log in, and deliver, only so often while all is well: the polls between go as far \
-                       as the greeting; 0 for each poll (30 with pool: haproxy if not given)"),
+        .help("seconds between two checks that log in, and deliver, while all is well; those between end \
+               at the greeting; with 0, each check logs in (30 with --pool=haproxy if not given)")
+        .help_in_file("seconds between two polls that log in, and deliver, while all is well; those \
+                       between end at the greeting; with 0, each poll logs in (30 with pool: haproxy \
+                       if not given)"),
     choice(Limit(|to| &mut to.timeout))
         .option("timeout", "t", Integer("SECONDS"), Value("5"))
         .key("timeout", Value("3"))
@@ -433,8 +434,8 @@ pub static CHOICES: &[Choice] = &[
     choice(PathOrNo(|to| &mut to.status_file))
         .added_option("status-file", Text("PATH|no"), Value("/run/poolmon/status.json"))
         .added_key("status_file", Value("/run/poolmon/status.json"))
-        .help("where to write the status of everything, as JSON, for other programs; no for \
-               nowhere"),
+        .help("where to write the status as JSON, for poolmon status, poolmon explain, check_poolmon \
+               and other programs; no for nowhere"),
     choice(PathOrNo(|to| &mut to.metrics_file))
         .added_option("metrics-file", Text("PATH|no"), NONE)
         .added_key("metrics_file", NONE)
@@ -460,8 +461,8 @@ pub static CHOICES: &[Choice] = &[
     choice(OptionalUser(|to| &mut to.group))
         .added_option("group", Text("NAME"), Made("the user's group"))
         .added_key("group", NONE)
-        .help("this group instead of the user's own; needs --user, too")
-        .help_in_file("this group instead of the user's own; needs user, too"),
+        .help("become this group instead of the user's own; needs --user")
+        .help_in_file("become this group instead of the user's own; needs user"),
     choice(Truth(|to| &mut to.help))
         .option("help", "h?", Nothing, NONE)
         .common("print this text")

@@ -391,6 +391,12 @@ impl BadCertificate {
         reasons.iter().any(|text| self.reason == Quote::new(text))
     }
 
+    /// Its name is not what it is refused for. Not known of names with a wildcard.
+    fn bears_expected_name(&self) -> bool {
+        let mut names = self.presented.iter().flat_map(|names| &names.first);
+        names.any(|name| *name == self.expected)
+    }
+
     /// Without what may help.
     pub fn in_short(&self) -> String {
         let turned = match self.began {
@@ -427,6 +433,13 @@ impl fmt::Display for BadCertificate {
                 f,
                 "certificate refused{turned} {reason}: renew it, or its authority's, on the backend, or set \
                  the clock of this machine right (-v 0 checks no certificate{without})"
+            );
+        }
+        if self.bears_expected_name() {
+            return write!(
+                f,
+                "certificate refused{turned} {reason}: its name is {expected}, as expected (--ca-file names an \
+                 authority to trust, -v 0 checks no certificate{without})"
             );
         }
         write!(
@@ -466,6 +479,25 @@ mod tests {
         );
         let other = BadCertificate::new("hostname mismatch", "mail.example");
         assert!(other.to_string().contains("expected name \"mail.example\""));
+    }
+
+    /// Who reads "expected name X, presented X" looks for a difference.
+    #[test]
+    fn of_a_certificate_with_the_expected_name_only_the_authority_is_in_question() {
+        let mut bad = BadCertificate::new("self-signed certificate", "mail.example");
+        bad.presented = Some(PresentedNames {
+            first: vec![Quote::new("other.example"), Quote::new("mail.example")],
+            more: 0,
+        });
+        assert_eq!(
+            bad.to_string(),
+            "certificate refused \"self-signed certificate\": its name is \"mail.example\", as expected \
+             (--ca-file names an authority to trust, -v 0 checks no certificate)"
+        );
+        bad.expected = Quote::new("else.example");
+        let names =
+            "expected name \"else.example\", presented \"other.example\", \"mail.example\" (";
+        assert!(bad.to_string().contains(names), "{bad}");
     }
 
     fn of(errno: Errno) -> Fault {

@@ -17,20 +17,22 @@ pub(super) fn of(failure: &Failure) -> Advice {
     match &failure.fault {
         Fault::Refused => advice(
             "nothing listens on this port of the backend, or a firewall rejects the connection",
-            "whether Dovecot runs there and has a listener on this port (doveconf -n, ss -tln)",
+            "on the backend: does Dovecot run, and does it listen on this port (ss -tln, doveconf -n)? if so, the \
+             firewalls on the way",
         ),
         Fault::TimedOut => of_silence(failure.stage),
         Fault::Closed => advice(
             "the server closed the connection before its answer was whole",
-            "Dovecot's log on the backend at this time; whether the port expects TLS or the PROXY protocol",
+            "Dovecot's log on the backend at this time; if nothing is there, does the port expect TLS (-s), or the \
+             PROXY protocol (--proxy-protocol)?",
         ),
         Fault::Unreachable => advice(
             "the network has no way to the backend",
-            "whether the machine is on, and the routes from here to it",
+            "is the backend's machine on? then the routes from here to it (ip route get ADDRESS)",
         ),
         Fault::LineTooLong | Fault::TooMuch | Fault::Malformed(_) => advice(
             "the server's answer is not of this protocol",
-            "whether this port speaks the protocol that is checked there (-p PROTO:PORT, -s for TLS)",
+            "which protocol this port speaks: name it with -p PROTO:PORT, or -s PROTO:PORT if it begins with TLS",
         ),
         Fault::InjectedText => advice(
             "plain text followed the reply to STARTTLS: somebody on the way may have put it there",
@@ -38,31 +40,34 @@ pub(super) fn of(failure: &Failure) -> Advice {
         ),
         Fault::Bye(_) | Fault::Unavailable(_) => advice(
             "the server says itself that it cannot serve",
-            "its text above, and Dovecot's log on the backend",
+            "its reply above, and Dovecot's log on the backend at this time",
         ),
         Fault::MessageMissing => advice(
             "the server took a message, and it is not in the mailbox",
-            "the user's delivery rules and quota, and whether LMTP and IMAP see the same mailbox",
+            "on the backend: do the user's Sieve rules put it elsewhere, is the quota reached, and do LMTP and IMAP \
+             use the same mailbox?",
         ),
         Fault::TlsFailed(_) => advice(
             "TLS could not be agreed on",
-            "whether the port speaks TLS from the start (-s) or begins in plain text (-p)",
+            "does the port begin with TLS? if so, name it with -s, if it begins in plain text, with -p",
         ),
         Fault::System(_) => advice(
-            "the connection broke by an error of the system",
+            "the connection broke with an error of the network",
             "the network, and Dovecot's log on the backend",
         ),
         Fault::CredentialsRefused(_) => advice(
-            "the login was refused",
-            "user name and password (-c FILE or the accounts file), and the account in Dovecot's passdb",
+            "the backend refused the user name or the password of the checks",
+            "the two in the file that this monitor reads (-c, --accounts), and the account on the backend \
+             (doveadm auth test USER)",
         ),
         Fault::SaslPlainMissing => advice(
             "the server does not offer SASL PLAIN",
-            "auth_mechanisms on the backend, or auth: login in the configuration",
+            "add plain to auth_mechanisms on the backend; for IMAP and POP3, auth: plain in dovemon's \
+             configuration does without SASL",
         ),
         Fault::MaildropInUse(_) => advice(
             "the login was accepted, and another session has the maildrop",
-            "whether somebody else uses the test account; pop3_lock_session on the backend",
+            "does somebody else use the account of the checks (doveadm who)? see pop3_lock_session on the backend",
         ),
         Fault::RefusalDelayed | Fault::LoginUnanswered | Fault::LoginDelayed => advice(
             "the login was not answered in time",
@@ -70,61 +75,70 @@ pub(super) fn of(failure: &Failure) -> Advice {
         ),
         Fault::MailboxRefused(_) => advice(
             "the server does not do this with the mailbox of the test account",
-            "its text above; the account's permissions and quota",
+            "its reply above; the permissions and the quota of that account on the backend",
         ),
         Fault::UidPlusMissing => advice(
-            "the server has no UIDPLUS, so test messages could not be deleted safely",
-            "imap_capability on the backend",
+            "the server does not offer UIDPLUS, without which test messages cannot be deleted safely",
+            "imap_capability on the backend, which leaves it out",
         ),
         Fault::StartTlsMissing => advice(
-            "STARTTLS is required, and the server does not offer it",
-            "ssl on the backend, or --starttls",
+            "STARTTLS is required (--starttls, --require-tls), and the server does not offer it",
+            "ssl on the backend: it has to be yes or required",
         ),
         Fault::PasswordWithheld(_) => advice(
-            "require_tls asks for verified TLS, and other settings of the monitor leave no way to it",
-            "ssl_verify (-v), --starttls, or a port with TLS from the start",
+            "--require-tls asks for TLS with a verified certificate, and other settings of this monitor forbid it",
+            "-v 0 and --starttls=no: leave them out, or check a port with TLS from the start (-s)",
         ),
         Fault::CertificateRefused(_) => advice(
-            "the certificate is not trusted, has expired or bears another name",
-            "the certificate (ssl_cert on the backend), --ca-file and --tls-name",
+            "the certificate is not trusted, has expired or has another name: the line above says which",
+            "ssl_cert on the backend; --ca-file if its authority is not known here, --tls-name if its name is \
+             another one",
         ),
         Fault::TlsVersion(_) => advice(
-            "server and monitor have no version of TLS in common",
-            "ssl_min_protocol on the backend, MinProtocol in openssl.cnf here",
+            "the server and this machine have no version of TLS in common",
+            "ssl_min_protocol on the backend, and MinProtocol in openssl.cnf on this machine",
         ),
         Fault::TlsPolicy(_) => advice(
             "the security policy of OpenSSL on this machine refuses what the server offers",
-            "the keys of the backend's certificate and ssl_dh; CipherString in openssl.cnf here",
+            "the key of the backend's certificate and ssl_dh: are they too short? CipherString in openssl.cnf on this \
+             machine",
         ),
         Fault::PolicyRefused(_) => advice(
             "the server refuses this machine by a policy of its own",
-            "its text above: who may connect to it",
+            "its reply above, and who may connect to it",
         ),
-        Fault::SenderRefused(_) => advice("the server refuses the sender", "--lmtp-from"),
+        Fault::SenderRefused(_) => advice(
+            "the server refuses the sender of the test message",
+            "its reply above, and --lmtp-from",
+        ),
         Fault::RecipientRefused(_) => advice(
             "the server does not take mail for the test address",
             "--lmtp-to, and whether that user exists on the backend",
         ),
         Fault::MessageRefused(_) => advice(
             "the server does not take the test message",
-            "its text above; the quota of the test account",
+            "its reply above; the quota of the account of the checks",
         ),
         Fault::NamePending | Fault::NameUnknown => advice(
-            "DNS did not say which name the address has, and the certificate is checked against it",
-            "the PTR record of the address and the name servers of this machine, or give --tls-name",
+            "reverse DNS (PTR) did not say which name the address has, and the certificate has to have that name",
+            "the PTR record of the address and the name servers of this machine; an entry in /etc/hosts, or \
+             --tls-name, does without them",
         ),
         Fault::NoDescriptors => advice(
             "this machine let the check open no further connection",
-            "ulimit -n",
+            "the limit of open files (ulimit -n, LimitNOFILE=)",
         ),
-        Fault::NoMemory => advice("this machine has no memory left", "free, dmesg"),
+        Fault::NoMemory => advice(
+            "this machine has no memory left",
+            "what uses it (free, dmesg)",
+        ),
         Fault::NoAddress | Fault::NoFamily => advice(
             "this machine cannot connect to addresses of this family",
-            "ip address, and whether IPv6 is on here",
+            "does this machine have an address of that family (ip address), and is IPv6 turned off?",
         ),
         Fault::Forbidden => advice(
             "this machine forbids the connection",
-            "its firewall, its routes and SELinux; whether you are root",
+            "the firewall, the routes and SELinux of this machine; are you root?",
         ),
         Fault::Local(_) => advice(
             "this machine could not make the connection",
@@ -136,7 +150,7 @@ pub(super) fn of(failure: &Failure) -> Advice {
         ),
         Fault::NoTls(_) => advice(
             "TLS cannot be used on this machine",
-            "openssl.cnf (OPENSSL_CONF) here",
+            "openssl.cnf (OPENSSL_CONF) on this machine",
         ),
     }
 }
@@ -145,19 +159,21 @@ fn of_silence(stage: Stage) -> Advice {
     match stage {
         Stage::Prepare | Stage::Connect => advice(
             "the backend did not answer the connection attempt: it is off or frozen, or a firewall drops it",
-            "ping, and the firewalls on the way",
+            "does it answer ping? if so, the firewalls on the way; if not, is its machine on?",
         ),
         Stage::Greeting => advice(
             "the connection stands, and the server says nothing: its service hangs or is overloaded",
-            "Dovecot's log on the backend (process_limit, client_limit), doveadm who, the machine's load",
+            "on the backend: Dovecot's log (is process_limit or client_limit reached?), doveadm who, and the \
+             machine's load",
         ),
         Stage::Tls | Stage::Upgrade => advice(
             "the server did not go on with the TLS handshake",
-            "whether the port speaks TLS from the start (-s) or begins in plain text (-p); the machine's load",
+            "does the port begin with TLS? if so, name it with -s, if in plain text, with -p; the load of the \
+             backend's machine",
         ),
         Stage::Login => advice(
             "the login was not answered: the authentication hangs, or delays its answer",
-            "passdb and userdb (LDAP, SQL) of the backend, and whether the password is right",
+            "passdb and userdb (LDAP, SQL) of the backend; is the password of the checks right?",
         ),
         Stage::Capability
         | Stage::Hello
@@ -173,7 +189,7 @@ fn of_silence(stage: Stage) -> Advice {
         | Stage::Data
         | Stage::Logout => advice(
             "the server stopped answering at this step",
-            "the machine's load, the storage of the mail (NFS), Dovecot's log on the backend",
+            "on the backend: the machine's load, the storage of the mail (NFS), and Dovecot's log",
         ),
     }
 }

@@ -136,8 +136,9 @@ fn add_failure(text: &mut String, failure: &Failure, outcome: &Outcome) {
     let advice = advice::of(failure);
     let whose = match failure.fault.blame() {
         Blame::Service => "this backend's",
-        Blame::Shared => "not this backend's alone: many would fail the same check",
-        Blame::Local => "this machine's; it says nothing about the backend",
+        Blame::Shared => "perhaps this monitor's: account, certificate settings or test address; poolmon takes a backend down for \
+             it only if most others pass",
+        Blame::Local => "this machine's; the backend is not judged by it",
     };
     let failure = shown(&failure.to_string());
     let _ = write!(
@@ -184,7 +185,7 @@ fn add_certificate(text: &mut String, certificate: &Certificate, now: i64) {
 fn day(seconds: i64) -> String {
     match Utc.timestamp_opt(seconds, 0).single() {
         Some(time) => time.format("%Y-%m-%d").to_string(),
-        None => "a day that no calendar knows".to_owned(),
+        None => format!("second {seconds} since 1970"),
     }
 }
 
@@ -350,10 +351,11 @@ mod tests {
              \x20   login               2.00 s  FAILED\n\
              \x20   logout              0.2 ms\n\
              \x20   FAILED after 2.00 s: login: login refused \"[AUTHENTICATIONFAILED] no\"\n\
-             \x20   cause: the login was refused\n\
-             \x20   whose fault: not this backend's alone: many would fail the same check\n\
-             \x20   look at: user name and password (-c FILE or the accounts file), and the account in \
-             Dovecot's passdb\n\
+             \x20   cause: the backend refused the user name or the password of the checks\n\
+             \x20   whose fault: perhaps this monitor's: account, certificate settings or test address; \
+             poolmon takes a backend down for it only if most others pass\n\
+             \x20   look at: the two in the file that this monitor reads (-c, --accounts), and the account \
+             on the backend (doveadm auth test USER)\n\
              \x20   dialogue:\n\
              \x20       S: * OK \\u{202e}\n\
              \x20       C: <password>\n",
@@ -375,8 +377,8 @@ mod tests {
              \x20   cause: the connection stands, and the server says nothing: its service hangs or is \
              overloaded\n\
              \x20   whose fault: this backend's\n\
-             \x20   look at: Dovecot's log on the backend (process_limit, client_limit), doveadm who, the \
-             machine's load\n\
+             \x20   look at: on the backend: Dovecot's log (is process_limit or client_limit reached?), \
+             doveadm who, and the machine's load\n\
              \x20   dialogue:\n\
              \x20       (nothing was said)\n",
         );
