@@ -165,10 +165,11 @@ impl PendingDrain {
     pub(super) fn on_list(&mut self, began: Instant, users: u64) -> bool {
         match self.phase {
             Phase::Acknowledged { at } if began >= at => {
-                if users > 0 {
+                let is_paid = users == 0;
+                if !is_paid {
                     self.on_not_done(began);
                 }
-                users == 0
+                is_paid
             }
             _ => false,
         }

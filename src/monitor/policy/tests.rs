@@ -57,6 +57,15 @@ fn decide(backends: &mut Backends, address: IpAddr, now: Instant) -> Decision {
         },
     };
     assert_eq!(decision, judgement.decision);
+    if let Decision::Hold(Hold {
+        until: Some(until), ..
+    }) = &decision
+    {
+        if let Decision::Hold(hold) = super::decide(backends, address, *until).decision {
+            let is_over = hold.until.map_or(true, |later| later > *until);
+            assert!(is_over, "the hold was to end now: {hold:?}");
+        }
+    }
     decision
 }
 
@@ -288,12 +297,18 @@ impl Bench {
     }
 
     fn send(&mut self, number: u8, action: Action, answer: Answer) {
-        let second = self.second();
-        self.backends
-            .on_sent(address(number), action, second, self.now);
+        let (address, second) = (address(number), self.second());
+        let written = self
+            .backends
+            .memory_once_sent(address, action, second, self.now);
+        self.backends.on_sent(address, action, second, self.now);
+        assert_eq!(written, Some(self.memory(number)), "what is written first");
         self.pass_time(1);
-        self.backends
-            .on_answer(address(number), action, answer, self.now);
+        self.backends.on_answer(address, action, answer, self.now);
+    }
+
+    fn member(&self, number: u8) -> &Member {
+        self.backends.member(address(number)).unwrap()
     }
 
     /// Takes the backend down for real and lets the list show it.
@@ -305,6 +320,38 @@ impl Bench {
         let changes = self.read_list();
         assert!(changes.news.is_empty(), "our own doing is no news");
     }
+}
+
+/// An older director may list in any order, and has been seen to list one twice.
+#[test]
+fn what_is_kept_follows_lists_in_any_order() {
+    let mut bench = Bench::new(3);
+    bench.backends.measure();
+    bench.list.reverse();
+    bench.listed(0).tag = Tag::new("archive");
+    bench.read_list();
+    bench.backends.check_what_is_kept();
+    bench.backends.measure();
+    let last = bench.list.pop().unwrap();
+    assert_eq!(bench.read_list().left, [last.address]);
+    bench.backends.check_what_is_kept();
+    // Two are known, and the list has one of them three times.
+    let first = bench.list[0].clone();
+    bench.list = vec![first; 3];
+    assert_eq!(bench.read_list().left, [address(1)]);
+    bench.backends.check_what_is_kept();
+}
+
+#[test]
+fn what_is_as_usual_is_not_in_the_state_file() {
+    assert_eq!(serde_json::to_string(&Memory::default()).unwrap(), "{}");
+    let disputes = 2;
+    let memory = Memory {
+        disputes,
+        ..Memory::default()
+    };
+    let written = serde_json::to_string(&memory).unwrap();
+    assert_eq!(written, r#"{"contests":2}"#);
 }
 
 #[test]

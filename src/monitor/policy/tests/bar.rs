@@ -1,6 +1,8 @@
 //! A fault shared by all lowers the bar for all: nobody is taken down for it, and judging goes on.
 
 use super::*;
+use crate::monitor::policy::evidence::{Leg, Reach};
+use crate::service::{Port, Protocol, Security};
 
 const AT_LOGIN: Reason = Reason::Shared {
     service: 0,
@@ -431,4 +433,139 @@ fn a_fault_shared_by_all_of_a_tag_keeps_no_dead_one_of_it_up() {
         }
     }
     bench.check_acts(0, Action::MarkUp);
+}
+
+/// What has befallen others may have befallen it, though it had not when it was last probed.
+#[test]
+fn one_that_refuses_as_all_do_is_probed_before_it_comes_up_if_another_has_died_since() {
+    let mut bench = Bench::new(3);
+    bench.take_down(0, 1);
+    for number in 0..3 {
+        bench.refuses_login(number);
+    }
+    bench.check_acts(0, Action::MarkUp);
+    bench.refuses(1, false);
+    bench.check_held_for(0, &PEERS_AWAITED, &[0]);
+    // A round that begins as the other's failure ends comes after it.
+    bench.now -= Duration::from_millis(1);
+    bench.refuses_login(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn without_a_refuge_only_a_login_that_times_out_may_be_a_refusal() {
+    let no = Fault::Unavailable(Quote::new("no"));
+    for (stage, fault) in [(Stage::Greeting, Fault::TimedOut), (Stage::Login, no)] {
+        let brake = Brake::Off;
+        let mut bench = Bench::with(2, Rules { brake, ..RULES });
+        for number in 0..2 {
+            bench.finding(number, Err(Failure::new(stage, fault.clone())), true);
+        }
+        for number in 0..2 {
+            bench.check_acts(number, Action::MarkDown);
+        }
+    }
+}
+
+#[test]
+fn without_a_refuge_a_pass_in_another_tag_tells_a_time_out_at_the_login_from_a_refusal() {
+    let brake = Brake::Off;
+    let mut bench = Bench::with(2, Rules { brake, ..RULES });
+    bench.listed(1).tag = Tag::new("archive");
+    bench.read_list();
+    let timed_out = || Failure::new(Stage::Login, Fault::TimedOut);
+    bench.finding(0, Err(timed_out()), false);
+    bench.passes(1);
+    bench.finding(0, Err(timed_out()), true);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn those_who_get_no_further_are_no_peers_to_wait_for() {
+    let mut bench = Bench::new(4);
+    bench.passes(1);
+    bench.passes(2);
+    bench.refuses_login(3);
+    bench.refuses_login(0);
+    bench.check_held_for(0, &PEERS_AWAITED, &[1, 2]);
+}
+
+/// Two of three, of whom one has got further after its latest refusal only.
+#[test]
+fn it_is_refused_once_more_where_those_who_got_further_did_so_since() {
+    let mut bench = Bench::new(4);
+    for number in 1..4 {
+        bench.passes(number);
+    }
+    bench.refuses_login(0);
+    bench.passes(1);
+    bench.refuses_login(0);
+    bench.passes(2);
+    bench.check_held_for(0, &PEERS_AWAITED, &[0]);
+    bench.refuses_login(0);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn who_delivers_and_cannot_read_has_got_further_than_who_cannot_deliver() {
+    let at = |protocol| {
+        let mut failure = expired();
+        failure.port = Some(Port {
+            protocol,
+            security: Security::Plain,
+            number: 1,
+        });
+        failure
+    };
+    let mut bench = Bench::new(3);
+    for _ in 0..2 {
+        for reads in [1, 2] {
+            bench.finding(reads, Err(at(Protocol::Imap)), true);
+        }
+        bench.finding(0, Err(at(Protocol::Lmtp)), true);
+    }
+    bench.backends.measure();
+    let compared = bench.backends.compared();
+    let stands = [0, 1, 2].map(|number| compared.bar().stands(bench.member(number)));
+    assert_eq!(stands, [false, true, true]);
+}
+
+/// Among thousands of backends all passes of all would not fit into memory.
+#[test]
+fn of_a_dead_backend_it_is_not_remembered_who_gets_further() {
+    let mut bench = Bench::new(3);
+    bench.refuses(0, true);
+    bench.passes(1);
+    assert!(bench.member(0).evidence.failing()[0].outdone_by.is_empty());
+}
+
+#[test]
+fn what_failed_at_the_login_of_before_has_got_that_far_and_fails_no_more() {
+    let mut bench = Bench::new(2);
+    bench.logins(&[Some(1), Some(1)]);
+    bench.refuses_login(0);
+    bench.refuses(1, true);
+    bench.logins(&[Some(7), Some(7)]);
+    let at_login = Reach::Stopped(Leg::First, Stage::Login);
+    let at_connect = Reach::Stopped(Leg::First, Stage::Connect);
+    for (number, reach, failing) in [(0, at_login, 0), (1, at_connect, 1)] {
+        let evidence = &bench.member(number).evidence;
+        assert_eq!(evidence.reach(0), Some(reach));
+        assert_eq!(evidence.failing().len(), failing);
+    }
+    bench.finding(1, Ok(Pass::Clean), false);
+    assert_eq!(bench.member(1).evidence.failing().len(), 0);
+}
+
+#[test]
+fn a_failure_of_another_blame_begins_anew() {
+    let mut bench = Bench::new(2);
+    bench.refuses_login(0);
+    let refused = bench.member(0).evidence.failed_since();
+    bench.refuses_login(0);
+    assert_eq!(bench.member(0).evidence.failed_since(), refused);
+    let dies = bench.now;
+    bench.refuses(0, true);
+    let ended = dies + Duration::from_millis(2);
+    assert_eq!(bench.member(0).evidence.failed_since(), Some(ended));
 }

@@ -338,3 +338,30 @@ fn coming_up_again_comes_before_draining() {
     bench.send(0, Action::MarkUp, Answer::Done);
     bench.check_paid(0);
 }
+
+#[test]
+fn the_time_left_to_others_goes_on_while_the_ring_stays_synced() {
+    let mut bench = failed_and_down_by_another();
+    bench.pass_time(3000);
+    bench.backends.on_sync(Sync::Synced);
+    bench.pass_time(1000);
+    bench.check_acts(0, Action::Drain);
+}
+
+#[test]
+fn a_drain_that_was_answered_wants_nothing_before_the_next_list() {
+    let mut bench = Bench::new(2);
+    bench.take_down(0, 1);
+    bench.check_acts(0, Action::Drain);
+    bench.send(0, Action::Drain, Answer::Done);
+    let decision = decide(&mut bench.backends, address(0), bench.now);
+    assert_eq!(decision, Decision::Nothing);
+    assert!(!bench.member(0).is_drained());
+    bench.listed(0).users = 0;
+    bench.read_list();
+    assert!(bench.member(0).is_drained());
+    bench.set(0, HostState::Down);
+    bench.listed(0).users = 5;
+    bench.read_list();
+    assert!(!bench.member(0).is_drained(), "another down");
+}

@@ -104,3 +104,20 @@ fn a_verdict_on_former_services_stands_and_acts_only_once_the_new_ones_agree() {
     bench.passes(0);
     bench.check_nothing(0);
 }
+
+/// And whoever asks why is told what is awaited.
+#[test]
+fn a_healthy_backend_that_is_in_doubt_again_does_not_come_up() {
+    let mut bench = Bench::new(2);
+    bench.take_down(0, 1);
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+    bench.refuses(0, false);
+    let awaited = Reason::PeersAwaited {
+        service: 0,
+        stage: Stage::Connect,
+    };
+    bench.check_held(0, &awaited, Some(1));
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}

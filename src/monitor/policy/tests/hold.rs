@@ -1,6 +1,8 @@
 //! Contested and unsteady backends are left quiet, service comes first.
 
 use super::*;
+use crate::monitor::policy::hold::Dispute;
+use crate::monitor::policy::ownership::OwnDown;
 
 fn disputed() -> Reason {
     Reason::Disputed {
@@ -63,7 +65,9 @@ fn an_up_that_no_list_has_shown_is_held_twice_as_long_too() {
     dispute(&mut bench);
     for seconds in [60, 120, 240] {
         bench.check_held(0, &disputed(), None);
-        bench.pass_time(seconds * 1000);
+        bench.pass_time(seconds * 1000 - 1500);
+        bench.check_held(0, &disputed(), None);
+        bench.pass_time(1500);
         dispute(&mut bench);
     }
     bench.check_held(0, &disputed(), None);
@@ -155,6 +159,8 @@ fn our_own_down_is_undone_at_once_until_it_is_the_third_within_an_hour() {
     }
     for seconds in [60, 120, 240] {
         bench.take_down(0, 1);
+        let quiet = bench.member(0).quiet_after_this_down(bench.now);
+        assert_eq!(quiet, Some(Duration::from_secs(seconds)));
         bench.passes(0);
         bench.check_held(0, &Reason::Unsteady, None);
         bench.pass_time(seconds * 1000);
@@ -241,6 +247,7 @@ fn a_tag_without_service_gets_one_that_is_down_by_its_vhost_count() {
         bench.read_list();
     }
     bench.check_held(0, &Reason::Unsteady, None);
+    assert_eq!(bench.member(0).vhosts_to_give_back(), Some(100));
     count_0(&mut bench, 1);
     bench.check_acts(0, Action::MarkUp);
 }
@@ -412,4 +419,100 @@ fn an_unsteady_backend_comes_up_at_once_where_the_others_are_somebody_elses_to_b
         bench.check_held(number, &not_ours, None);
     }
     bench.check_acts(1, Action::MarkUp);
+}
+
+/// Two directors told of one down at a time may stamp it twice.
+#[test]
+fn a_down_stamped_again_within_two_seconds_of_an_up_is_one_down() {
+    let start = Instant::now();
+    let at = |milliseconds| start + Duration::from_millis(milliseconds);
+    for (stamped, are_two) in [(1000, false), (2000, false), (2001, true)] {
+        let mut dispute = Dispute::new(HostState::Up, Stamp(0), start);
+        dispute.on_listed(HostState::Up, HostState::Down, at(500));
+        dispute.on_up_unseen(at(stamped));
+        // With one more it would be the third within an hour.
+        let unsteady = dispute.unsteady_hold_after(1, at(3000));
+        assert_eq!(unsteady.is_some(), are_two, "{stamped}");
+    }
+}
+
+#[test]
+fn a_down_of_an_hour_ago_makes_nobody_unsteady() {
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let mut dispute = Dispute::new(HostState::Up, Stamp(0), start);
+    for seconds in [10, 20, 30] {
+        dispute.on_listed(HostState::Up, HostState::Down, at(seconds));
+        dispute.on_listed(HostState::Down, HostState::Up, at(seconds + 5));
+    }
+    let quiet = dispute.unsteady_hold_after(0, at(3609));
+    assert_eq!(quiet, Some(Duration::from_secs(60)));
+    assert_eq!(dispute.unsteady_hold_after(0, at(3610)), None);
+}
+
+/// Another monitor takes backend 0 down three times within an hour; then backend 1, the last one up, dies. To that
+/// other monitor it may be healthy: if it was right about the first, this one is where users can be.
+#[test]
+fn one_that_others_took_down_thrice_goes_up_for_a_dead_one_only_if_it_failed_here_too() {
+    for failed_here in [false, true] {
+        let hold = Duration::ZERO;
+        let mut bench = Bench::with(2, Rules { hold, ..RULES });
+        bench.passes(0);
+        for down in 1..=3 {
+            if failed_here {
+                bench.refuses(0, true);
+            }
+            dispute(&mut bench);
+            if down < 3 {
+                bring_up(&mut bench, 0);
+            }
+        }
+        bench.check_held(0, &Reason::Unsteady, None);
+        bench.refuses(1, true);
+        match failed_here {
+            true => bench.check_acts(0, Action::MarkUp),
+            false => bench.check_held(0, &Reason::Unsteady, None),
+        }
+    }
+}
+
+#[test]
+fn one_out_of_rotation_is_no_first_aid() {
+    let mut bench = Bench::new(2);
+    bench.listed(0).vhosts = 0;
+    for number in [0, 1] {
+        bench.set(number, HostState::Down);
+        bench.read_list();
+        bench.passes(number);
+    }
+    bench.check_held(0, &disputed(), None);
+    bench.check_acts(1, Action::MarkUp);
+}
+
+/// It was down by our own doing before this monitor was started again.
+#[test]
+fn a_down_of_ours_from_before_a_start_is_no_dispute() {
+    let mut bench = Bench::new(2);
+    let down = bench.second();
+    let listed = bench.listed(0);
+    (listed.state, listed.changed) = (HostState::Down, down);
+    bench.read_list();
+    let ours = OwnDown {
+        stamp_before: Stamp(0),
+        sent: down,
+        vhosts: 100,
+        stamp: Some(down),
+    };
+    let down = Some(ours);
+    bench.remember(
+        0,
+        Memory {
+            down,
+            ..Memory::default()
+        },
+    );
+    bench.pass_time(61_000);
+    bench.passes(0);
+    bring_up(&mut bench, 0);
+    assert_eq!(bench.memory(0).disputes, 0);
 }

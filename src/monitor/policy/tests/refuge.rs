@@ -217,3 +217,74 @@ fn a_backend_left_alone_is_nobodys_refuge_and_has_no_verdict() {
     bench.refuses(0, true);
     bench.check_acts(0, Action::MarkDown);
 }
+
+#[test]
+fn a_pass_at_one_service_makes_no_refuge_of_a_backend_whose_failure_was_seen() {
+    let mut bench = Bench::new(2);
+    bench.passes(1);
+    bench.refuses(1, false);
+    bench.finding(1, Ok(Pass::Clean), false);
+    assert!(bench.member(1).evidence.is_suspect());
+    bench.refuses(0, true);
+    bench.check_held(0, &Reason::NoRefuge(Tag::default()), None);
+    bench.passes(1);
+    assert!(!bench.member(1).evidence.is_suspect());
+}
+
+#[test]
+fn a_backend_that_was_not_tried_yet_may_be_the_refuge_and_one_that_fails_at_once_may_not() {
+    let awaited = |candidate| Reason::RefugeAwaited { candidate };
+    let no_refuge = Reason::NoRefuge(Tag::default());
+
+    let mut bench = Bench::new(2);
+    bench.refuses(0, true);
+    bench.check_held(0, &awaited(address(1)), Some(1));
+
+    for passes_again in [false, true] {
+        let mut bench = Bench::new(2);
+        bench.refuses(1, false);
+        if passes_again {
+            bench.finding(1, Ok(Pass::Clean), false);
+        }
+        bench.refuses(0, true);
+        bench.check_held(0, &no_refuge, None);
+    }
+
+    // Of other services than are checked now nothing is known.
+    let mut bench = Bench::new(2);
+    bench.passes(1);
+    bench.backends.on_other_services();
+    bench.refuses(0, true);
+    bench.check_held(0, &awaited(address(1)), Some(1));
+}
+
+/// The first few refuges are enough, if they are any.
+#[test]
+fn the_passes_of_another_tag_take_no_refuges_place() {
+    let mut bench = Bench::new(6);
+    for number in 2..6 {
+        bench.listed(number).tag = Tag::new("archive");
+    }
+    bench.read_list();
+    bench.refuses(0, false);
+    for number in (1..6).rev() {
+        bench.passes(number);
+    }
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn who_is_down_or_in_doubt_could_not_take_the_users_of_another() {
+    let mut bench = Bench::new(3);
+    for number in 0..3 {
+        bench.passes(number);
+    }
+    bench.set(1, HostState::Down);
+    bench.read_list();
+    bench.refuses(2, false);
+    bench.backends.measure();
+    let compared = bench.backends.compared();
+    let refuges = [0, 1, 2].map(|number| compared.is_refuge(bench.member(number)));
+    assert_eq!(refuges, [true, false, false]);
+}

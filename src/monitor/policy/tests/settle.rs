@@ -107,3 +107,15 @@ fn a_pending_drain_remembered_for_a_backend_that_is_up_ends_after_a_while() {
     bench.read_list();
     assert!(!owes(&bench));
 }
+
+#[test]
+fn a_command_is_settled_by_a_list_begun_after_its_answer() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    assert!(bench.member(0).is_settled());
+    bench.send(0, Action::MarkDown, Answer::Done);
+    assert!(!bench.member(0).is_settled());
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    assert!(bench.member(0).is_settled());
+}
