@@ -1,8 +1,8 @@
 #!/bin/bash
 # The life of the package on a machine, played in a system that may be thrown away: over a Perl
 # poolmon put there by hand, with its options, credentials and init script in place, or without
-# options; on an empty machine; beside a dovemon that is somebody else's; an installation that
-# fails; and, if there is a package of an earlier release, an upgrade over that one and back. Called by
+# options; on an empty machine; over an earlier release, if there is a package of it, and back;
+# beside a dovemon that is somebody else's; and an installation that fails. Called by
 # check-packages.sh, which made the system, as root, in namespaces of its own.
 #
 #   package-life.sh FIRST.deb NEXT.deb [EARLIER.deb]
@@ -446,9 +446,9 @@ within 60 "a director and two backends run" is up 127.0.0.12
 over_a_perl_poolmon
 over_a_perl_poolmon_without_options
 on_an_empty_machine
+[ -z "$earlier" ] || over_an_earlier_release_and_back
 beside_a_foreign_dovemon
 that_fails
-[ -z "$earlier" ] || over_an_earlier_release_and_back
 for name in director 127.0.0.11 127.0.0.12; do
     stop_dovecot $name
 done
