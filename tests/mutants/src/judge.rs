@@ -135,19 +135,20 @@ impl Suite {
     /// Of all these, in the same order; a mutant without a number is in the binary as it is, and all tests are run.
     pub fn judge_all(&self, mutants: &[u32], seen: impl Fn(usize, u32, &Fate) + Sync) -> Vec<Fate> {
         in_parallel(mutants, |at, number| {
-            let fate = self.judge(Some(*number));
+            let fate = self.judge(Some(*number), &BTreeSet::from([*number]));
             seen(at, *number, &fate);
             fate
         })
     }
 
-    /// The quickest tests are run first, so that most mutants take no time.
-    pub fn judge(&self, number: Option<u32>) -> Fate {
-        let meet = |met: &BTreeSet<u32>| number.map_or(true, |number| met.contains(&number));
+    /// By the tests that meet one of these, of which the quickest are run first, so that most mutants take no time.
+    /// A mutant without a number is in the binary as it is.
+    pub fn judge(&self, number: Option<u32>, met: &BTreeSet<u32>) -> Fate {
+        let meets = |test: &BTreeSet<u32>| !test.is_disjoint(met);
         let mut tests: Vec<_> = self
             .tests
             .iter()
-            .filter(|(_, (met, _))| meet(met))
+            .filter(|(_, (test, _))| meets(test))
             .map(|(name, (_, took))| (*took, name))
             .collect();
         tests.sort();

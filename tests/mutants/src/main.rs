@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use judge::{Fate, Suite};
 use list::Mutant;
-use tree::Tree;
+use tree::{Sorted, Tree};
 
 /// Tests of these rooms wait for sockets, threads or the clock: they fail now and then on a machine that is busy,
 /// and a mutant caught by them would not be caught by what it means.
@@ -91,21 +91,16 @@ fn judge(tree: &Tree, sources: &BTreeMap<String, String>, mutants: &[Mutant]) ->
         sorted.single.len(),
         sorted.woven.len()
     ));
-    let suite = tests_of(tree, &["--lib"], &[], |name| {
-        !WAITING.iter().any(|room| name.starts_with(room))
-    });
-    say(&format!(
-        "{} unit tests take {:.1?}",
-        suite.size().0,
-        suite.size().1
-    ));
+    let units = tests_of(tree, &["--lib"], &[], is_unit_test_wanted);
+    let (tests, take) = units.size();
+    say(&format!("{tests} unit tests take {take:.1?}"));
     let mut fates: Fates = sorted
         .unviable
         .iter()
         .map(|number| (*number, None))
         .collect();
     let woven: Vec<u32> = sorted.woven.iter().copied().collect();
-    let judged = suite.judge_all(&woven, |at, number, fate| {
+    let judged = units.judge_all(&woven, |at, number, fate| {
         if at % 200 == 199 {
             say(&format!("{} of {}", at + 1, woven.len()));
         }
@@ -115,7 +110,8 @@ fn judge(tree: &Tree, sources: &BTreeMap<String, String>, mutants: &[Mutant]) ->
     let mut left = survivors(&fates);
     say(&format!("{} survive the unit tests", left.len()));
     if !left.is_empty() && std::env::var_os("MUTANTS_DAYS").map_or(true, |days| days != *"0") {
-        let days = [("POOLMON_DAYS", "40")];
+        let days = std::env::var("MUTANTS_DAYS").unwrap_or_else(|_| "40".to_owned());
+        let days = [("POOLMON_DAYS", days.as_str())];
         let suite = tests_of(tree, &FOR_DAYS, &days, |_| true);
         say(&format!(
             "{} scenes and days take {:.1?}",
@@ -146,10 +142,18 @@ fn judge(tree: &Tree, sources: &BTreeMap<String, String>, mutants: &[Mutant]) ->
         say(&format!("{} survive the simulator", left.len()));
     }
     if !sorted.single.is_empty() {
-        judge_singly(tree, sources, mutants, &sorted.single, &mut fates);
+        judge_singly(tree, sources, mutants, (&sorted, &units), &mut fates);
         say(&format!("{} survive", survivors(&fates).len()));
     }
     fates
+}
+
+/// MUTANTS_TESTS in the environment: only those whose names begin with one of these.
+fn is_unit_test_wanted(name: &str) -> bool {
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let only = std::env::var("MUTANTS_TESTS").unwrap_or_default();
+    let only: Vec<&str> = only.split_whitespace().collect();
+    !begins(&WAITING) && (only.is_empty() || begins(&only))
 }
 
 fn tests_of(
@@ -206,21 +210,22 @@ fn survivors(fates: &Fates) -> Vec<u32> {
         .collect()
 }
 
-/// Each in the source as it is, with a build of its own and all unit tests.
+/// Each in the source as it is, with a build of its own.
 fn judge_singly(
     tree: &Tree,
     sources: &BTreeMap<String, String>,
     mutants: &[Mutant],
-    single: &BTreeSet<u32>,
+    (sorted, units): (&Sorted, &Suite),
     fates: &mut Fates,
 ) {
     tree.restore(sources);
-    let is_wanted = |name: &str| !WAITING.iter().any(|room| name.starts_with(room));
-    let whole = tests_of(tree, &["--lib"], &[], is_wanted);
     for mutant in mutants
         .iter()
-        .filter(|mutant| single.contains(&mutant.number))
+        .filter(|mutant| sorted.single.contains(&mutant.number))
     {
+        // Which tests meet it is not known; those will do that meet others of its file.
+        let of_file = mutants.iter().filter(|other| other.file == mutant.file);
+        let of_file = of_file.map(|other| other.number).collect();
         let source = &sources[&mutant.file];
         let (before, after) = (&source[..mutant.from], &source[mutant.to..]);
         tree.write(
@@ -229,7 +234,7 @@ fn judge_singly(
         );
         let fate = tree
             .build(&["--lib"])
-            .map(|binary| whole.with(binary).judge(None));
+            .map(|binary| units.with(binary).judge(None, &of_file));
         if let Some(fate) = &fate {
             tell(mutants, mutant.number, fate);
         }

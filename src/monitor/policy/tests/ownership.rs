@@ -24,18 +24,20 @@ fn our_own_down_is_undone() {
 /// A list may show it for 65 s.
 #[test]
 fn a_down_that_never_shows_is_forgotten() {
-    let mut bench = Bench::new(2);
-    bench.fails_while_passes(0, 1);
-    bench.check_acts(0, Action::MarkDown);
-    bench.send(0, Action::MarkDown, Answer::NotDone);
-    bench.read_list();
-    assert!(bench.memory(0).down.is_some());
-    bench.pass_time(64_000);
-    bench.read_list();
-    assert!(bench.memory(0).down.is_some());
-    bench.pass_time(2000);
-    bench.read_list();
-    assert_eq!(bench.memory(0).down, None);
+    for drain in [RULES.drain, DrainMode::Leave] {
+        let mut bench = Bench::with(2, Rules { drain, ..RULES });
+        bench.fails_while_passes(0, 1);
+        bench.check_acts(0, Action::MarkDown);
+        bench.send(0, Action::MarkDown, Answer::NotDone);
+        bench.read_list();
+        assert!(bench.memory(0).down.is_some());
+        bench.pass_time(64_000);
+        bench.read_list();
+        assert!(bench.memory(0).down.is_some());
+        bench.pass_time(2000);
+        bench.read_list();
+        assert_eq!(bench.memory(0).down, None);
+    }
 }
 
 #[test]
