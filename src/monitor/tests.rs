@@ -1,5 +1,6 @@
 //! What keeps this room pure, and what the engine answers to single inputs; days of them are the simulator's.
 
+mod alarm_lines;
 mod commands;
 mod director;
 mod publishing;
