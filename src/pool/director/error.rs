@@ -270,6 +270,12 @@ mod tests {
                 "host list: connection closed within the list",
             ),
             (
+                DirectorStage::DirectorList,
+                DirectorFault::List(ListError::TooManyLines),
+                Loss::Other,
+                "director list: more than 100000 lines",
+            ),
+            (
                 DirectorStage::Reply,
                 io::Error::from(io::ErrorKind::WouldBlock).into(),
                 Loss::Other,

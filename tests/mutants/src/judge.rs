@@ -14,8 +14,6 @@ const PATIENCE: u32 = 10;
 const LEAST_PATIENCE: Duration = Duration::from_secs(6);
 /// Of tests that a process is given, so that the quick ones have their say first.
 const FIRST_BATCH: Duration = Duration::from_millis(200);
-/// Seconds that a test may take by itself: some bend each byte in every way, which is too much for each mutant.
-const LONGEST_TEST: u32 = 20;
 /// Those that use all memory must not use the machine's.
 const MOST_MEMORY_KB: u64 = 6_000_000;
 
@@ -41,11 +39,12 @@ pub enum Fate {
 }
 
 impl Suite {
-    /// Runs every test by itself. Without tracing, all of them are given to every mutant.
+    /// Runs every test by itself; one that takes longer than so many seconds is left out.
     pub fn new(
         binary: PathBuf,
         folder: PathBuf,
         environment: &[(&str, &str)],
+        seconds: u32,
         is_wanted: impl Fn(&str) -> bool,
     ) -> Suite {
         let environment = environment
@@ -75,7 +74,7 @@ impl Suite {
                 .command()
                 .args(["--exact", name])
                 .env("MUTANT_TRACE", &trace)
-                .env("LIMIT", format!("timeout {LONGEST_TEST}"))
+                .env("LIMIT", format!("timeout {seconds}"))
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .status();
