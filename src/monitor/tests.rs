@@ -3,6 +3,7 @@
 mod alarm_lines;
 mod commands;
 mod director;
+mod outline;
 mod publishing;
 mod reloads;
 mod reviewing;
