@@ -40,8 +40,8 @@ const WAITING: [&str; 12] = [
 /// Seconds that a unit test may take by itself: some bend each byte in every way, too much for each mutant.
 const LONGEST_UNIT_TEST: u32 = 20;
 
-/// The same for the scenes and days of the simulator.
-const LONGEST_DAYS: u32 = 300;
+/// The same for the scenes and days of the simulator, which every survivor has to live.
+const LONGEST_DAYS: u32 = 20;
 
 /// As tests/setup/check.sh lives its days.
 const FOR_DAYS: [&str; 8] = [
@@ -127,9 +127,13 @@ fn judge(
     });
     fates.extend(woven.into_iter().zip(judged.into_iter().map(Some)));
     let mut left = survivors(&fates);
-    say(&format!("{} survive the unit tests", left.len()));
+    say(&format!(
+        "{} survive the unit tests\n{}",
+        left.len(),
+        table(mutants, &fates, accepted)
+    ));
     if !left.is_empty() && std::env::var_os("MUTANTS_DAYS").map_or(true, |days| days != *"0") {
-        let days = std::env::var("MUTANTS_DAYS").unwrap_or_else(|_| "10".to_owned());
+        let days = std::env::var("MUTANTS_DAYS").unwrap_or_else(|_| "3".to_owned());
         let days = [("POOLMON_DAYS", days.as_str())];
         let suite = tests_of(tree, &FOR_DAYS, &days, LONGEST_DAYS, |_| true);
         say(&format!(
