@@ -1,7 +1,9 @@
 //! What keeps this room pure, and what the engine answers to single inputs; days of them are the simulator's.
 
+mod alarm_lines;
 mod commands;
 mod director;
+mod outline;
 mod publishing;
 mod reloads;
 mod reviewing;

@@ -3,11 +3,14 @@
 # and what is said to director and HAProxy. A mutant that no test notices fails it, unless tests/mutants/accepted.txt
 # has it with a reason.
 #
-#   FILES="src/schedule.rs src/schedule/**"  only these
-#   DAYS=n     the simulator's random days that those which no unit test notices have to live, 40 without; 0: none
+#   FILES="src/schedule.rs src/schedule/**"  only these; by cargo-mutants' patterns
+#   TESTS="schedule:: monitor::"             only unit tests whose names begin so, while a room is worked on
+#   DAYS=n  for those that no unit test notices the simulator's scenes are played, and so many random days as far as
+#           they take less than 20 s; 3 without, and with 0 neither days nor scenes
 #
-# cargo-mutants says which mutants there are. It would build the program for each; tests/mutants weaves them into
-# one binary instead. All that became of each is in target/mutants/report.txt.
+# cargo-mutants says which mutants there are. It would build the program for each; tests/mutants weaves them into one
+# binary instead. What became of each is in target/mutants/report.txt. All rooms take half an hour on two quiet cores,
+# the schedule alone 3 minutes; the unit tests are done after half of that.
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
@@ -34,7 +37,7 @@ cd "$project"
 # A fuzz.rs is a test, though it does not look like one to cargo-mutants.
 cargo mutants --list --json --no-config "${rooms[@]/#/--file=}" --exclude '**/fuzz.rs' >"$work/list.json"
 CARGO_TARGET_DIR=$work/runner cargo build --quiet --locked --manifest-path tests/mutants/Cargo.toml
-MUTANTS_DAYS=${DAYS:-40} "$work/runner/debug/mutants" "$project" "$work" "$work/list.json" >"$work/report.txt" ||
+MUTANTS_DAYS=${DAYS:-3} MUTANTS_TESTS=${TESTS:-} "$work/runner/debug/mutants" "$project" "$work" "$work/list.json" >"$work/report.txt" ||
     answer=$?
 grep -v '^caught: ' "$work/report.txt"
 exit "${answer:-0}"

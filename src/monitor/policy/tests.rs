@@ -319,6 +319,8 @@ impl Bench {
         self.set(number, HostState::Down);
         let changes = self.read_list();
         assert!(changes.news.is_empty(), "our own doing is no news");
+        let observed = [(address(number), HostState::Down)];
+        assert_eq!(changes.observed, observed);
     }
 }
 

@@ -105,3 +105,115 @@ fn a_ring_that_is_unsynced_for_a_minute_is_an_alarm_until_it_is_synced() {
     assert_eq!(bench.notices(), []);
     assert_eq!(bench.said.last().unwrap(), "the ring is synced again");
 }
+
+fn ended_by(loss: Loss) -> PoolError {
+    PoolError {
+        loss,
+        ..lost(PoolStage::Reading)
+    }
+}
+
+/// A director that is restarted ends all connections: the first try after that tells more than the end.
+#[test]
+fn a_connection_that_has_stood_for_ten_seconds_is_opened_again_before_anybody_is_alarmed() {
+    for (heard, second, loss, alarms) in [
+        (true, 10, Loss::Closed, false),
+        (true, 9, Loss::Closed, true),
+        (false, 10, Loss::Closed, true),
+        (true, 1, Loss::Moved, false),
+        (true, 10, Loss::Local, true),
+        (true, 10, Loss::Other, true),
+    ] {
+        let mut bench = Bench::new();
+        bench.second = 1;
+        bench.tell(Input::Time);
+        if heard {
+            bench.lists(&BOTH_UP);
+        }
+        bench.second += second;
+        let reading = Err(ended_by(loss));
+        let connection = bench.opened[0];
+        bench.tell(Input::Lists {
+            connection,
+            reading,
+        });
+        let is_alarm = bench.notices() == [Notice::DirectorSilent];
+        assert_eq!(is_alarm, alarms, "{heard} {second} {loss:?}");
+        assert!(alarms || bench.opened == [1, 2], "at once");
+    }
+}
+
+#[test]
+fn a_reader_that_has_died_is_an_alarm_and_another_one_takes_its_place() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&BOTH_UP);
+    bench.tell(Input::ListsEnded { connection: 7 });
+    assert_eq!(bench.notices(), [], "not of this connection");
+    bench.tell(Input::ListsEnded { connection: 1 });
+    assert_eq!(bench.notices(), [Notice::DirectorSilent]);
+    bench.second = 1;
+    bench.tell(Input::Time);
+    assert_eq!(bench.opened, [1, 2]);
+}
+
+#[test]
+fn a_ring_status_that_nobody_knows_is_an_alarm_while_it_lasts() {
+    let mut bench = Bench::new();
+    bench.readiness = Readiness::Unknown(Quote::new("dancing"));
+    bench.tell(Input::Time);
+    bench.lists(&BOTH_UP);
+    assert_eq!(bench.notices(), [Notice::RingStatusUnknown]);
+    bench.readiness = Readiness::Synced;
+    bench.lists(&BOTH_UP);
+    assert_eq!(bench.notices(), []);
+}
+
+/// Another connection would be no better, and the lists are read all the same.
+#[test]
+fn a_command_that_this_machine_could_not_send_is_an_error_line_and_tried_again() {
+    for (loss, said) in [(Loss::Local, 1), (Loss::Other, 0)] {
+        let mut bench = Bench::new();
+        bench.fails_until_decided_on();
+        let (number, _) = bench.sent[0];
+        let answer = Err(PoolError {
+            loss,
+            ..lost(PoolStage::Connection)
+        });
+        bench.tell(Input::Answered { number, answer });
+        assert_eq!(
+            bench.times_said("what is still wanted is tried again"),
+            said
+        );
+        let opened_again = bench.opened.len() - 1;
+        assert_eq!(opened_again, 1 - said);
+    }
+}
+
+/// Whether it was done is not known: nothing says that it was not sent.
+#[test]
+fn a_command_that_was_sent_and_not_answered_is_no_reason_to_doubt_the_connection() {
+    let mut bench = Bench::new();
+    bench.fails_until_decided_on();
+    let (number, _) = bench.sent[0];
+    let answer = Err(lost(PoolStage::Reply));
+    bench.tell(Input::Answered { number, answer });
+    assert_eq!(bench.times_said("was not sent"), 0);
+    assert_eq!(bench.opened, [1]);
+}
+
+#[test]
+fn another_socket_is_read_over_a_connection_of_its_own_and_ends_the_alarm_about_the_former() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.loses_lists();
+    assert_eq!(bench.notices(), [Notice::DirectorSilent]);
+    let mut terms = terms(Chosen::default());
+    terms.settings.socket = "/other".into();
+    bench.tell(Input::Settings(Ok(Box::new(terms))));
+    assert_eq!(bench.notices(), []);
+    assert_eq!(bench.times_said(" is no longer used"), 1);
+    assert_eq!(bench.opened, [1, 2]);
+    bench.lists(&BOTH_UP);
+    assert_eq!(bench.workers.len(), 2);
+}

@@ -47,3 +47,40 @@ fn a_verdict_on_the_former_services_takes_nobody_down() {
     assert_eq!(reason, &Reason::Stale);
     assert_eq!(bench.sent, []);
 }
+
+/// What only a restart can change is said, and stays as it was.
+#[test]
+fn what_a_reload_cannot_change_is_a_warning_each_and_nothing_else_is() {
+    let warned = |change: fn(&mut Settings)| {
+        let mut bench = Bench::new();
+        bench.tell(Input::Time);
+        let mut terms = terms(Chosen::default());
+        change(&mut terms.settings);
+        bench.said.clear();
+        bench.tell(Input::Settings(Ok(Box::new(terms))));
+        let before = terms_of(Chosen::default(), 0).settings;
+        assert_eq!(bench.engine.settings.files.lock, before.files.lock);
+        assert_eq!(bench.engine.settings.files.state, before.files.state);
+        assert_eq!(bench.engine.settings.files.record, before.files.record);
+        assert_eq!(bench.engine.settings.run, before.run);
+        bench.said.retain(|line| line.starts_with("reload: "));
+        bench.said
+    };
+    assert_eq!(warned(|_| {}), [""; 0]);
+    for (change, expected) in [
+        (
+            (|settings| settings.files.lock = "/other".into()) as fn(&mut Settings),
+            "reload: another lock file takes a restart; the old one stays in use",
+        ),
+        (
+            |settings| settings.files.state = "/other".into(),
+            "reload: another state file takes a restart; the old one stays in use",
+        ),
+        (
+            |settings| settings.files.record = Some("/other".into()),
+            "reload: another recording takes a restart; the old one goes on, if there is one",
+        ),
+    ] {
+        assert_eq!(warned(change), [expected]);
+    }
+}

@@ -221,6 +221,12 @@ mod tests {
         let reset = ways.change(&order(Action::Drain)).unwrap();
         ways.on_answer(&reset, &Ok(Reply::RingSyncTimedOut));
         ways.on_answer(&Change::HostDown(ADDRESS), &closed());
+        let unanswered = DirectorError {
+            socket: "/admin".into(),
+            stage: DirectorStage::Reply,
+            fault: DirectorFault::TimedOut,
+        };
+        ways.on_answer(&reset, &Err(unanswered.into()));
         assert_eq!(ways.change(&order(Action::Drain)), Some(reset));
     }
 

@@ -216,19 +216,88 @@ impl From<DirectorError> for PoolError {
 mod tests {
     use super::*;
 
-    /// So does a director that stops, when the next connection has just been opened.
-    #[test]
-    fn a_connection_that_ends_at_the_greeting_asks_for_dovecot_too() {
+    fn told(stage: DirectorStage, fault: DirectorFault) -> PoolError {
+        let socket = PathBuf::from("/run/dovecot/director-admin");
         let error = DirectorError {
-            socket: PathBuf::from("/run/dovecot/director-admin"),
-            stage: DirectorStage::Greeting,
-            fault: DirectorFault::Closed,
+            socket,
+            stage,
+            fault,
         };
-        let advice = error.advice();
-        assert!(
-            advice.starts_with("is Dovecot running, and does -S "),
-            "{advice}"
-        );
+        error.into()
+    }
+
+    /// By what an operator would look at: Dovecot, the path, the mode, the process, this machine.
+    #[test]
+    fn what_is_asked_follows_from_the_fault_and_its_stage() {
+        use DirectorFault::*;
+        use DirectorStage::*;
+        let text = || Quote::new("x");
+        let io = || Io(io::Error::from_raw_os_error(24));
+        for (stage, fault, asks) in [
+            (Connect, NotThere, "is Dovecot running, is this the socket"),
+            (Connect, Refused, "is Dovecot running, is this the socket"),
+            (SocketFile, Gone, "is Dovecot running, is this the socket"),
+            (Connect, NotASocket, "does -S name"),
+            (Connect, WrongType, "does -S name"),
+            (Greeting, WrongGreeting(text()), "does -S name"),
+            (Greeting, LineTooLong(text()), "does -S name"),
+            (Connect, Denied, "may user "),
+            (Reply, TimedOut, "does Dovecot's director process hang?"),
+            (Greeting, Closed, "is Dovecot running, and does -S "),
+            (Connect, io(), "is this the path"),
+            (HostList, CutList, "is Dovecot running? see its log"),
+            (Reply, io(), "see Dovecot's log and "),
+            (HostList, LineTooLong(text()), "see Dovecot's log and "),
+        ] {
+            let asks = asks.replace("-S", OPTION);
+            let error = told(stage, fault);
+            assert!(error.advice.starts_with(&asks), "{error}: {}", error.advice);
+        }
+    }
+
+    #[test]
+    fn what_the_engine_is_told_is_where_and_how_the_director_was_lost() {
+        for (stage, fault, loss, cause) in [
+            (
+                DirectorStage::SocketFile,
+                DirectorFault::Changed,
+                Loss::Moved,
+                "socket file: the socket is another one since the connection was opened",
+            ),
+            (
+                DirectorStage::HostList,
+                DirectorFault::CutList,
+                Loss::Closed,
+                "host list: connection closed within the list",
+            ),
+            (
+                DirectorStage::DirectorList,
+                DirectorFault::List(ListError::TooManyLines),
+                Loss::Other,
+                "director list: more than 100000 lines",
+            ),
+            (
+                DirectorStage::Reply,
+                io::Error::from(io::ErrorKind::WouldBlock).into(),
+                Loss::Other,
+                "reply: timed out",
+            ),
+            (
+                DirectorStage::Connect,
+                io::Error::from(io::ErrorKind::PermissionDenied).into(),
+                Loss::Other,
+                "connect: permission denied",
+            ),
+            (
+                DirectorStage::Connect,
+                io::Error::from_raw_os_error(24).into(),
+                Loss::Local,
+                "connect: Too many open files (os error 24)",
+            ),
+        ] {
+            let error = told(stage, fault);
+            assert_eq!((error.loss, &error.cause[..]), (loss, cause));
+        }
     }
 
     #[test]

@@ -84,6 +84,11 @@ mod tests {
         assert_eq!(reading.members.len(), 2);
         assert_eq!(reading.readiness, Readiness::Synced);
         assert_eq!(reading.movers_before, 1);
+        let place = Place {
+            position: Some(2),
+            members: Some(2),
+        };
+        assert_eq!(reading.place, place);
         assert_eq!(reading.acts, Acts::UpAndDown);
         assert_eq!(reading.malformed.count, 2);
         let shown = [Quote::new("nonsense"), Quote::new("bad")];

@@ -121,3 +121,92 @@ impl From<HaProxyError> for PoolError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quote::Quote;
+
+    /// By what an operator would look at: HAProxy, its configuration, the mode, the process, this machine.
+    #[test]
+    fn what_is_asked_and_what_the_engine_is_told_follows_from_the_fault() {
+        use HaProxyFault::*;
+        let io = || io::Error::from_raw_os_error(24);
+        for (fault, loss, cause, asks) in [
+            (
+                Connect(Unconnected::Denied),
+                Loss::Other,
+                "connect: permission denied",
+                "may user ",
+            ),
+            (
+                Connect(Unconnected::Io(io())),
+                Loss::Local,
+                "connect: Too many open files (os error 24)",
+                "is this the path that -S should name, and can this machine",
+            ),
+            (
+                Connect(Unconnected::TimedOut),
+                Loss::Other,
+                "connect: timed out",
+                "does HAProxy hang?",
+            ),
+            (
+                Gone(Unconnected::Refused),
+                Loss::Moved,
+                "connect: nobody listens any more",
+                "is HAProxy running, is this the socket",
+            ),
+            (TimedOut, Loss::Other, "timed out", "does HAProxy hang?"),
+            (
+                TooLong,
+                Loss::Other,
+                "the answer is too long",
+                "is HAProxy running? see its log",
+            ),
+            (
+                NoProxy("imap".to_owned()),
+                Loss::Other,
+                "it has no proxy imap with a server that has an address",
+                "does --haproxy-proxies name",
+            ),
+            (
+                Io(io()),
+                Loss::Local,
+                "Too many open files (os error 24)",
+                "is HAProxy running? see its log",
+            ),
+        ] {
+            let error = told(fault);
+            assert_eq!((error.loss, &error.cause[..]), (loss, cause));
+            assert!(error.advice.starts_with(asks), "{cause}: {}", error.advice);
+        }
+        for (answer, loss, asks) in [
+            (
+                AnswerError::Level(Quote::new("user")),
+                Loss::Other,
+                "has HAProxy's global section a line",
+            ),
+            (
+                AnswerError::NotAnswered(Quote::new("x")),
+                Loss::Other,
+                "does -S name HAProxy's stats socket",
+            ),
+            (AnswerError::Cut, Loss::Closed, "is HAProxy running?"),
+            (AnswerError::Empty, Loss::Closed, "is HAProxy running?"),
+        ] {
+            let error = told(Answer(answer));
+            assert_eq!(error.loss, loss);
+            assert!(error.advice.starts_with(asks), "{}", error.advice);
+        }
+    }
+
+    fn told(fault: HaProxyFault) -> PoolError {
+        let error = HaProxyError {
+            socket: PathBuf::from("/run/haproxy/admin.sock"),
+            stage: Stage::Reading,
+            fault,
+        };
+        error.into()
+    }
+}

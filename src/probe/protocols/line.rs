@@ -481,9 +481,24 @@ mod tests {
     fn nothing_is_sent_after_the_end() {
         let mut stream = io::Cursor::new(Vec::new());
         let mut lines = Lines::new(&mut stream);
+        assert!(!lines.are_over());
         lines.end();
+        assert!(lines.are_over());
         assert_eq!(lines.send(b"QUIT\r\n"), Err(Fault::Closed));
         assert!(stream.get_ref().is_empty());
+    }
+
+    /// A line that had grown would have left copies of the password in freed memory.
+    #[test]
+    fn a_line_with_a_password_is_made_at_its_full_size() {
+        let pieces = [
+            Piece::Open(b"PASS "),
+            Piece::Length(1234),
+            Piece::Secret(b"password"),
+        ];
+        let line = SecretLine::new(&pieces);
+        assert_eq!(*line.bytes, b"PASS 1234password\r\n");
+        assert_eq!(line.bytes.capacity(), line.length());
     }
 
     #[test]

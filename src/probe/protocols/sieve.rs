@@ -326,6 +326,8 @@ mod tests {
             // No literals.
             ("OK \"{4}\r\n", "OK \"{4}"),
             ("OK \"a\\\"{4}\r\n", "OK \"a\\\"{4}"),
+            // A backslash outside of quotes hides no quote.
+            ("OK \\\"{4}\r\n", "OK \\\"{4}"),
             ("OK {}\r\n", "OK {}"),
             ("OK {+}\r\n", "OK {+}"),
             ("OK {-1}\r\n", "OK {-1}"),

@@ -185,3 +185,35 @@ impl Reply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_begins_with_three_digits() {
+        assert!(matches!(split(b"250 ok"), Some((code, ..)) if code == *b"250"));
+        for line in ["", "25", "x50 ok", "2x0 ok", "25x ok", "250x"] {
+            assert!(split(line.as_bytes()).is_none(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn an_enhanced_code_is_three_numbers_of_a_known_class() {
+        assert_eq!(enhanced_subject(b"4.2.1 full"), Some(&b"2"[..]));
+        assert_eq!(enhanced_subject(b"5.71.10"), Some(&b"71"[..]));
+        for text in [
+            "",
+            "4",
+            "4.2",
+            "3.2.1 x",
+            "4.x.1 x",
+            "4..1 x",
+            "4.2. x",
+            "4.2.x x",
+            "4.2.1.0 x",
+        ] {
+            assert_eq!(enhanced_subject(text.as_bytes()), None, "{text:?}");
+        }
+    }
+}

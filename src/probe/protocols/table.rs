@@ -205,6 +205,8 @@ impl Protocol {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::Secret;
+    use crate::config::settings::{LmtpSteps, Steps};
 
     #[test]
     fn a_port_alone_means_what_it_meant_to_poolmon() {
@@ -220,6 +222,46 @@ mod tests {
         for number in (1..=u16::MAX).filter(|number| ![143, 993, 110, 995, 24].contains(number)) {
             assert_eq!(Protocol::implied_by(number), Protocol::AnyLine, "{number}");
         }
+    }
+
+    /// An address is worth hiding as a password is; where nothing is, STARTTLS would only cost time.
+    #[test]
+    fn a_check_has_to_hide_a_password_and_over_lmtp_a_recipient() {
+        let account = Account {
+            user: b"probe".to_vec(),
+            password: Secret::new("secret"),
+            master: None,
+        };
+        let polls = |deliver| {
+            Work::Steps(Steps {
+                lmtp: LmtpSteps { deliver },
+                ..Steps::default()
+            })
+        };
+        let nobody = Envelope::default();
+        let to = Some("a@example.org".to_owned());
+        let addressed = Envelope {
+            to,
+            ..Envelope::default()
+        };
+        for protocol in [Protocol::Imap, Protocol::Pop3] {
+            let hides = |account| protocol.has_to_hide(account, &addressed, polls(true));
+            assert_eq!([hides(None), hides(Some(&account))], [false, true]);
+        }
+        for (account, envelope, work, hides) in [
+            (None, &nobody, polls(false), false),
+            (None, &nobody, polls(true), false),
+            (None, &addressed, polls(false), true),
+            (Some(&account), &nobody, polls(false), false),
+            (Some(&account), &nobody, polls(true), true),
+            (Some(&account), &nobody, Work::Deliver, true),
+            (Some(&account), &nobody, Work::Collect, false),
+        ] {
+            let has = Protocol::Lmtp.has_to_hide(account, envelope, work);
+            assert_eq!(has, hides, "{envelope:?}, {work:?}");
+        }
+        let any_line = Protocol::AnyLine;
+        assert!(!any_line.has_to_hide(Some(&account), &addressed, Work::Deliver));
     }
 
     #[test]

@@ -547,3 +547,17 @@ fn junk_neither_panics_nor_keeps_a_dialogue_for_ever() {
     }
     assert!(passes > 4000, "the junk is too wild to go deep: {passes}");
 }
+
+/// Which check is made is told by `--check-config`.
+#[test]
+fn the_steps_of_a_protocol_that_only_logs_in_are_told_in_their_order() {
+    use crate::config::chosen::Chosen;
+    use crate::config::table::DefaultsOf;
+    use crate::program::Program;
+    let settings = Chosen::default().build(DefaultsOf::Poolmon, Program::Poolmon);
+    let probing = settings.unwrap().probing;
+    let told = |protocol: Protocol| (protocol.row().steps)(&probing);
+    let login = "login by SASL PLAIN where there is an account";
+    assert_eq!(told(Protocol::Sieve), ["greeting", login]);
+    assert_eq!(told(Protocol::Submission), ["greeting", "EHLO", login]);
+}

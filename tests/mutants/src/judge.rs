@@ -14,8 +14,6 @@ const PATIENCE: u32 = 10;
 const LEAST_PATIENCE: Duration = Duration::from_secs(6);
 /// Of tests that a process is given, so that the quick ones have their say first.
 const FIRST_BATCH: Duration = Duration::from_millis(200);
-/// Seconds that a test may take by itself: some bend each byte in every way, which is too much for each mutant.
-const LONGEST_TEST: u32 = 20;
 /// Those that use all memory must not use the machine's.
 const MOST_MEMORY_KB: u64 = 6_000_000;
 
@@ -41,11 +39,12 @@ pub enum Fate {
 }
 
 impl Suite {
-    /// Runs every test by itself. Without tracing, all of them are given to every mutant.
+    /// Runs every test by itself; one that takes longer than so many seconds is left out.
     pub fn new(
         binary: PathBuf,
         folder: PathBuf,
         environment: &[(&str, &str)],
+        seconds: u32,
         is_wanted: impl Fn(&str) -> bool,
     ) -> Suite {
         let environment = environment
@@ -75,7 +74,7 @@ impl Suite {
                 .command()
                 .args(["--exact", name])
                 .env("MUTANT_TRACE", &trace)
-                .env("LIMIT", format!("timeout {LONGEST_TEST}"))
+                .env("LIMIT", format!("timeout {seconds}"))
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .status();
@@ -135,19 +134,20 @@ impl Suite {
     /// Of all these, in the same order; a mutant without a number is in the binary as it is, and all tests are run.
     pub fn judge_all(&self, mutants: &[u32], seen: impl Fn(usize, u32, &Fate) + Sync) -> Vec<Fate> {
         in_parallel(mutants, |at, number| {
-            let fate = self.judge(Some(*number));
+            let fate = self.judge(Some(*number), &BTreeSet::from([*number]));
             seen(at, *number, &fate);
             fate
         })
     }
 
-    /// The quickest tests are run first, so that most mutants take no time.
-    pub fn judge(&self, number: Option<u32>) -> Fate {
-        let meet = |met: &BTreeSet<u32>| number.map_or(true, |number| met.contains(&number));
+    /// By the tests that meet one of these, of which the quickest are run first, so that most mutants take no time.
+    /// A mutant without a number is in the binary as it is.
+    pub fn judge(&self, number: Option<u32>, met: &BTreeSet<u32>) -> Fate {
+        let meets = |test: &BTreeSet<u32>| !test.is_disjoint(met);
         let mut tests: Vec<_> = self
             .tests
             .iter()
-            .filter(|(_, (met, _))| meet(met))
+            .filter(|(_, (test, _))| meets(test))
             .map(|(name, (_, took))| (*took, name))
             .collect();
         tests.sort();

@@ -15,9 +15,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use accepted::Accepted;
 use judge::{Fate, Suite};
 use list::Mutant;
-use tree::Tree;
+use tree::{Sorted, Tree};
 
 /// Tests of these rooms wait for sockets, threads or the clock: they fail now and then on a machine that is busy,
 /// and a mutant caught by them would not be caught by what it means.
@@ -35,6 +36,12 @@ const WAITING: [&str; 12] = [
     "start::",
     "worker::",
 ];
+
+/// Seconds that a unit test may take by itself: some bend each byte in every way, too much for each mutant.
+const LONGEST_UNIT_TEST: u32 = 20;
+
+/// The same for the scenes and days of the simulator, which every survivor has to live.
+const LONGEST_DAYS: u32 = 20;
 
 /// As tests/setup/check.sh lives its days.
 const FOR_DAYS: [&str; 8] = [
@@ -73,14 +80,20 @@ fn main() -> ExitCode {
         .map(|file| (file.to_owned(), read(&project.join(file))))
         .collect();
     let mutants = list::read(&json, &sources);
-    let fates = judge(&Tree::new(project, &work.join("tree")), &sources, &mutants);
+    let tree = Tree::new(project, &work.join("tree"));
+    let fates = judge(&tree, &sources, &mutants, &accepted);
     report(&mutants, &fates, &accepted)
 }
 
 /// `None`: it does not compile.
 type Fates = BTreeMap<u32, Option<Fate>>;
 
-fn judge(tree: &Tree, sources: &BTreeMap<String, String>, mutants: &[Mutant]) -> Fates {
+fn judge(
+    tree: &Tree,
+    sources: &BTreeMap<String, String>,
+    mutants: &[Mutant],
+    accepted: &[Accepted],
+) -> Fates {
     let began = Instant::now();
     let say = |what: &str| eprintln!("{:>5} s  {what}", began.elapsed().as_secs());
     say(&format!("{} mutants are woven in", mutants.len()));
@@ -91,21 +104,22 @@ fn judge(tree: &Tree, sources: &BTreeMap<String, String>, mutants: &[Mutant]) ->
         sorted.single.len(),
         sorted.woven.len()
     ));
-    let suite = tests_of(tree, &["--lib"], &[], |name| {
-        !WAITING.iter().any(|room| name.starts_with(room))
-    });
-    say(&format!(
-        "{} unit tests take {:.1?}",
-        suite.size().0,
-        suite.size().1
-    ));
+    let units = tests_of(
+        tree,
+        &["--lib"],
+        &[],
+        LONGEST_UNIT_TEST,
+        is_unit_test_wanted,
+    );
+    let (tests, take) = units.size();
+    say(&format!("{tests} unit tests take {take:.1?}"));
     let mut fates: Fates = sorted
         .unviable
         .iter()
         .map(|number| (*number, None))
         .collect();
     let woven: Vec<u32> = sorted.woven.iter().copied().collect();
-    let judged = suite.judge_all(&woven, |at, number, fate| {
+    let judged = units.judge_all(&woven, |at, number, fate| {
         if at % 200 == 199 {
             say(&format!("{} of {}", at + 1, woven.len()));
         }
@@ -113,10 +127,15 @@ fn judge(tree: &Tree, sources: &BTreeMap<String, String>, mutants: &[Mutant]) ->
     });
     fates.extend(woven.into_iter().zip(judged.into_iter().map(Some)));
     let mut left = survivors(&fates);
-    say(&format!("{} survive the unit tests", left.len()));
+    say(&format!(
+        "{} survive the unit tests\n{}",
+        left.len(),
+        table(mutants, &fates, accepted)
+    ));
     if !left.is_empty() && std::env::var_os("MUTANTS_DAYS").map_or(true, |days| days != *"0") {
-        let days = [("POOLMON_DAYS", "40")];
-        let suite = tests_of(tree, &FOR_DAYS, &days, |_| true);
+        let days = std::env::var("MUTANTS_DAYS").unwrap_or_else(|_| "3".to_owned());
+        let days = [("POOLMON_DAYS", days.as_str())];
+        let suite = tests_of(tree, &FOR_DAYS, &days, LONGEST_DAYS, |_| true);
         say(&format!(
             "{} scenes and days take {:.1?}",
             suite.size().0,
@@ -135,7 +154,7 @@ fn judge(tree: &Tree, sources: &BTreeMap<String, String>, mutants: &[Mutant]) ->
                 .iter()
                 .map(|fate| met(fate))
                 .sum();
-            let fate = if met_only(&fate) {
+            let fate = if survived(&fate) {
                 Fate::Survived(met)
             } else {
                 fate
@@ -146,22 +165,36 @@ fn judge(tree: &Tree, sources: &BTreeMap<String, String>, mutants: &[Mutant]) ->
         say(&format!("{} survive the simulator", left.len()));
     }
     if !sorted.single.is_empty() {
-        judge_singly(tree, sources, mutants, &sorted.single, &mut fates);
+        eprintln!(
+            "without those that need a build each:\n{}",
+            table(mutants, &fates, accepted)
+        );
+        judge_singly(tree, sources, mutants, (&sorted, &units), &mut fates);
         say(&format!("{} survive", survivors(&fates).len()));
     }
     fates
+}
+
+/// MUTANTS_TESTS in the environment: only those whose names begin with one of these.
+fn is_unit_test_wanted(name: &str) -> bool {
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let only = std::env::var("MUTANTS_TESTS").unwrap_or_default();
+    let only: Vec<&str> = only.split_whitespace().collect();
+    !begins(&WAITING) && (only.is_empty() || begins(&only))
 }
 
 fn tests_of(
     tree: &Tree,
     arguments: &[&str],
     environment: &[(&str, &str)],
+    seconds: u32,
     is_wanted: impl Fn(&str) -> bool,
 ) -> Suite {
     let binary = tree
         .build(arguments)
         .expect("what was checked can be built");
-    let suite = Suite::new(binary, tree.folder().to_owned(), environment, is_wanted);
+    let folder = tree.folder().to_owned();
+    let suite = Suite::new(binary, folder, environment, seconds, is_wanted);
     for name in &suite.broken {
         eprintln!("         not asked, as it fails without a mutant or takes too long: {name}");
     }
@@ -193,34 +226,35 @@ fn met(fate: &Option<Fate>) -> usize {
     }
 }
 
-fn met_only(fate: &Fate) -> bool {
+fn survived(fate: &Fate) -> bool {
     matches!(fate, Fate::Survived(_))
 }
 
 fn survivors(fates: &Fates) -> Vec<u32> {
-    let survived = |fate: &Option<Fate>| fate.as_ref().map_or(false, met_only);
+    let is_left = |fate: &Option<Fate>| fate.as_ref().map_or(false, survived);
     fates
         .iter()
-        .filter(|(_, fate)| survived(fate))
+        .filter(|(_, fate)| is_left(fate))
         .map(|(number, _)| *number)
         .collect()
 }
 
-/// Each in the source as it is, with a build of its own and all unit tests.
+/// Each in the source as it is, with a build of its own.
 fn judge_singly(
     tree: &Tree,
     sources: &BTreeMap<String, String>,
     mutants: &[Mutant],
-    single: &BTreeSet<u32>,
+    (sorted, units): (&Sorted, &Suite),
     fates: &mut Fates,
 ) {
     tree.restore(sources);
-    let is_wanted = |name: &str| !WAITING.iter().any(|room| name.starts_with(room));
-    let whole = tests_of(tree, &["--lib"], &[], is_wanted);
     for mutant in mutants
         .iter()
-        .filter(|mutant| single.contains(&mutant.number))
+        .filter(|mutant| sorted.single.contains(&mutant.number))
     {
+        // Which tests meet it is not known; those will do that meet others of its file.
+        let of_file = mutants.iter().filter(|other| other.file == mutant.file);
+        let of_file = of_file.map(|other| other.number).collect();
         let source = &sources[&mutant.file];
         let (before, after) = (&source[..mutant.from], &source[mutant.to..]);
         tree.write(
@@ -229,7 +263,7 @@ fn judge_singly(
         );
         let fate = tree
             .build(&["--lib"])
-            .map(|binary| whole.with(binary).judge(None));
+            .map(|binary| units.with(binary).judge(None, &of_file));
         if let Some(fate) = &fate {
             tell(mutants, mutant.number, fate);
         }
@@ -238,68 +272,78 @@ fn judge_singly(
     }
 }
 
-/// The numbers by room, and all that survive though nobody has accepted it.
-fn report(mutants: &[Mutant], fates: &Fates, accepted: &[accepted::Accepted]) -> ExitCode {
-    let rooms = |mutant: &Mutant| match mutant.file.as_str() {
+fn room(mutant: &Mutant) -> &'static str {
+    match mutant.file.as_str() {
         file if file.starts_with("src/monitor/policy/") => "rules",
         file if file.starts_with("src/monitor/") => "engine",
         file if file.starts_with("src/schedule") => "schedule",
         file if file.starts_with("src/probe/protocols/") => "protocols",
         file if file.starts_with("src/pool/") => "wire",
         _ => "others",
-    };
-    let mut table: BTreeMap<&str, [usize; 6]> = BTreeMap::new();
-    let mut open = Vec::new();
+    }
+}
+
+/// How many there are of a fate, by room.
+fn table(mutants: &[Mutant], fates: &Fates, accepted: &[Accepted]) -> String {
+    let mut rows: BTreeMap<&str, [usize; 6]> = BTreeMap::new();
     for mutant in mutants {
-        let fate = &fates[&mutant.number];
-        let is_accepted = accepted.iter().any(|one| one.is(mutant));
-        let column = match fate {
-            None => 2,
-            Some(Fate::Caught(_)) => 1,
-            Some(Fate::TimedOut) => 3,
-            Some(Fate::Survived(_)) if is_accepted => 4,
-            Some(Fate::Survived(met)) => {
-                open.push((mutant, *met));
-                5
-            }
+        let column = match fates.get(&mutant.number) {
+            None => continue,
+            Some(None) => 2,
+            Some(Some(Fate::Caught(_))) => 1,
+            Some(Some(Fate::TimedOut)) => 3,
+            Some(Some(Fate::Survived(_))) if accepted.iter().any(|one| one.is(mutant)) => 4,
+            Some(Some(Fate::Survived(_))) => 5,
         };
-        for room in [rooms(mutant), "together"] {
-            let row = table.entry(room).or_default();
+        for room in [room(mutant), "together"] {
+            let row = rows.entry(room).or_default();
             row[0] += 1;
             row[column] += 1;
         }
-        if let Some(Fate::Caught(test)) = fate {
-            println!("caught: {} BY {test}", mutant.place());
-        }
     }
-    for (mutant, met) in &open {
-        println!(
-            "SURVIVED {} ({met} tests meet it)\n    {}",
-            mutant.place(),
-            mutant.line
-        );
-    }
-    let lives = |one: &accepted::Accepted| {
-        let survives = |mutant: &&Mutant| fates[&mutant.number].as_ref().map_or(false, met_only);
-        mutants.iter().filter(survives).any(|mutant| one.is(mutant))
-    };
-    let here = |one: &&accepted::Accepted| mutants.iter().any(|mutant| one.is(mutant));
-    let stale: Vec<_> = accepted
-        .iter()
-        .filter(|one| here(one) && !lives(one))
-        .collect();
-    for one in &stale {
-        println!("ACCEPTED, BUT CAUGHT: {}", one.name());
-    }
-    println!(
+    let mut text = format!(
         "{:<10} generated caught unviable timeout accepted survived",
         ""
     );
-    for (room, numbers) in &table {
-        let [all, caught, unviable, timeout, accepted, survived] = numbers;
-        println!("{room:<10} {all:>9} {caught:>6} {unviable:>8} {timeout:>7} {accepted:>8} {survived:>8}");
+    for (room, [all, caught, unviable, timeout, accepted, survived]) in &rows {
+        text += &format!(
+            "\n{room:<10} {all:>9} {caught:>6} {unviable:>8} {timeout:>7} {accepted:>8} {survived:>8}"
+        );
     }
-    if open.is_empty() && stale.is_empty() {
+    text
+}
+
+/// What became of each, and all that survive though nobody has accepted it.
+fn report(mutants: &[Mutant], fates: &Fates, accepted: &[Accepted]) -> ExitCode {
+    let mut open = 0;
+    for mutant in mutants {
+        match &fates[&mutant.number] {
+            None => println!("unviable: {}", mutant.place()),
+            Some(Fate::TimedOut) => println!("timeout: {}", mutant.place()),
+            Some(Fate::Caught(test)) => println!("caught: {} BY {test}", mutant.place()),
+            Some(Fate::Survived(_)) if accepted.iter().any(|one| one.is(mutant)) => {}
+            Some(Fate::Survived(met)) => {
+                open += 1;
+                println!(
+                    "SURVIVED {} ({met} tests meet it)\n    {}",
+                    mutant.place(),
+                    mutant.line
+                );
+            }
+        }
+    }
+    // Of what an accepted line speaks of, all are caught: it says something that is not so any more.
+    let is_stale = |one: &&Accepted| {
+        let mut named = mutants.iter().filter(|mutant| one.is(mutant)).peekable();
+        let is_named = named.peek().is_some();
+        is_named && !named.any(|mutant| fates[&mutant.number].as_ref().map_or(false, survived))
+    };
+    let stale: Vec<&Accepted> = accepted.iter().filter(is_stale).collect();
+    for one in &stale {
+        println!("ACCEPTED, BUT CAUGHT: {}", one.name());
+    }
+    println!("{}", table(mutants, fates, accepted));
+    if open == 0 && stale.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

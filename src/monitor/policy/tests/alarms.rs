@@ -382,3 +382,15 @@ fn one_that_fails_by_itself_where_all_others_are_refused_is_named_too() {
     bench.refuses(2, true);
     check(&mut bench, &[(LOGIN, &[0, 1])]);
 }
+
+#[test]
+fn an_attempt_that_is_lost_does_not_end_the_alarm_about_a_healthy_backend() {
+    let restore = Restore::Own;
+    let mut bench = Bench::with(2, Rules { restore, ..RULES });
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.passes(0);
+    check(&mut bench, &[(Alarm::NotOurs, &[0])]);
+    bench.refuses(0, false);
+    check(&mut bench, &[(Alarm::NotOurs, &[0])]);
+}

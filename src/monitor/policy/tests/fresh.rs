@@ -121,3 +121,15 @@ fn a_healthy_backend_that_is_in_doubt_again_does_not_come_up() {
     bench.passes(0);
     bench.check_acts(0, Action::MarkUp);
 }
+
+#[test]
+fn a_round_that_begins_as_the_list_is_asked_for_is_of_the_new_state() {
+    let mut bench = Bench::new(2);
+    bench.passes(0);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.now -= Duration::from_millis(1);
+    bench.passes(0);
+    let address = address(0);
+    bench.check_held(0, &Reason::Disputed { address }, None);
+}

@@ -42,6 +42,7 @@ fn a_disputed_backend_is_held_twice_as_long_each_time() {
         bench.check_held(0, &disputed(), None);
         bench.pass_time(1600);
         bring_up(&mut bench, 0);
+        bench.read_list();
     }
 }
 

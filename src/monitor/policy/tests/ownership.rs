@@ -24,18 +24,20 @@ fn our_own_down_is_undone() {
 /// A list may show it for 65 s.
 #[test]
 fn a_down_that_never_shows_is_forgotten() {
-    let mut bench = Bench::new(2);
-    bench.fails_while_passes(0, 1);
-    bench.check_acts(0, Action::MarkDown);
-    bench.send(0, Action::MarkDown, Answer::NotDone);
-    bench.read_list();
-    assert!(bench.memory(0).down.is_some());
-    bench.pass_time(64_000);
-    bench.read_list();
-    assert!(bench.memory(0).down.is_some());
-    bench.pass_time(2000);
-    bench.read_list();
-    assert_eq!(bench.memory(0).down, None);
+    for drain in [RULES.drain, DrainMode::Leave] {
+        let mut bench = Bench::with(2, Rules { drain, ..RULES });
+        bench.fails_while_passes(0, 1);
+        bench.check_acts(0, Action::MarkDown);
+        bench.send(0, Action::MarkDown, Answer::NotDone);
+        bench.read_list();
+        assert!(bench.memory(0).down.is_some());
+        bench.pass_time(64_000);
+        bench.read_list();
+        assert!(bench.memory(0).down.is_some());
+        bench.pass_time(2000);
+        bench.read_list();
+        assert_eq!(bench.memory(0).down, None);
+    }
 }
 
 #[test]
@@ -68,6 +70,7 @@ fn an_up_and_down_between_two_lists_shows_by_its_stamp() {
     bench.read_list();
     bench.passes(0);
     bench.check_held(0, &not_ours(), None);
+    assert_eq!(bench.memory(0).down, None);
 }
 
 #[test]
@@ -216,6 +219,7 @@ fn after_a_restart_the_state_file_and_the_stamp_decide() {
         (seen(1000, 1001), 1001, true),
         (seen(1000, 1001), 1002, false),
         (seen(1000, 1001), 1000, false),
+        (seen(1000, 1000), 1030, false),
         // Sent again after the director had lost its memory.
         (seen(1000, 500), 500, true),
         (seen(1000, 500), 1002, true),
@@ -240,6 +244,27 @@ fn after_a_restart_the_state_file_and_the_stamp_decide() {
             false => assert!(matches!(bench.decide(9), Decision::Hold(_)), "{stamp}"),
         }
     }
+}
+
+#[test]
+fn a_down_sent_before_a_restart_and_listed_after_it_is_ours() {
+    let mut bench = Bench::with(2, OWN);
+    let down = Some(OwnDown {
+        stamp_before: Stamp(0),
+        sent: bench.second(),
+        vhosts: 100,
+        stamp: None,
+    });
+    let memory = Memory {
+        down,
+        ..Memory::default()
+    };
+    bench.remember(0, memory);
+    bench.read_list();
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
 }
 
 #[test]

@@ -119,3 +119,12 @@ fn a_command_is_settled_by_a_list_begun_after_its_answer() {
     bench.read_list();
     assert!(bench.member(0).is_settled());
 }
+
+#[test]
+fn only_what_was_answered_with_ok_is_observed_as_our_change() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.set(0, HostState::Down);
+    assert_eq!(bench.read_list().observed, []);
+}

@@ -380,12 +380,41 @@ fn without_a_self_line_the_rings_state_is_unknown() {
 
 #[test]
 fn a_connection_that_has_no_name_yet_is_no_director_and_no_error() {
+    for status in ["handshaking - 0 USERs received", "syncing - last", "synced"] {
+        let ring = ring(&format!(
+            "{status}\t0\t0\t126\t0\t126\t0\t1795314638\n\
+             192.0.2.1\t9090\tself\t0\tring synced\t0\n\n"
+        ));
+        assert_eq!(ring.directors.len(), 1, "{status}");
+        assert_eq!(ring.malformed.count, 0, "{status}");
+    }
+}
+
+/// In a ring of two each is both neighbours of the other, and one that was removed is listed for a while.
+#[test]
+fn our_place_is_counted_from_one_among_those_who_are_there() {
     let ring = ring(
-        "handshaking - 0 USERs received\t0\t0\t126\t0\t126\t0\t1795314638\n\
-         192.0.2.1\t9090\tself\t0\tring synced\t0\n\n",
+        "192.0.2.1\t9090\tleft\t0\tsynced\n192.0.2.1\t9090\tright\t0\tsynced\n\
+         192.0.2.3\t9090\tself\t0\tring synced\n192.0.2.2\t9090\tremoved\t0\t\n\n",
     );
-    assert_eq!(ring.directors.len(), 1);
-    assert_eq!(ring.malformed.count, 0);
+    assert_eq!(ring.place_of_ours(), (Some(2), Some(2)));
+    let nobody = Ring {
+        directors: Vec::new(),
+        ..ring
+    };
+    assert_eq!(nobody.place_of_ours(), (None, None));
+}
+
+#[test]
+fn a_rings_state_is_said_in_the_directors_words() {
+    for (status, said) in [
+        ("ring synced", "synced"),
+        ("ring handshaking", "handshaking"),
+        ("dancing", "unknown \"dancing\""),
+    ] {
+        let ring = ring(&format!("192.0.2.1\t9090\tself\t0\t{status}\n\n"));
+        assert_eq!(ring.state().to_string(), said);
+    }
 }
 
 #[test]

@@ -251,3 +251,20 @@ fn another_process_is_said_once_and_the_first_one_is_not() {
     haproxy.reads(212, HostState::Up, 210, &[]);
     assert_eq!(haproxy.said, None);
 }
+
+#[test]
+fn a_change_is_said_in_haproxys_words_and_waited_for_as_long_as_any_other() {
+    for (told, said) in [
+        (Told::Maint, "state maint 192.0.2.7"),
+        (Told::ShutdownSessions, "shutdown sessions 192.0.2.7"),
+        (Told::Ready, "state ready 192.0.2.7"),
+    ] {
+        let change = Change {
+            address: "192.0.2.7".parse().unwrap(),
+            told,
+            spared: names(&[]),
+        };
+        assert_eq!(change.to_string(), said);
+        assert_eq!(change.patience(), Duration::from_secs(5));
+    }
+}

@@ -56,6 +56,23 @@ fn a_socket_of_another_level_shows_the_same_and_is_of_no_use() {
 }
 
 #[test]
+fn lines_behind_the_last_part_are_an_answer_that_is_not_over() {
+    for rest in ["x\n", "x"] {
+        let answer = format!("{ANSWER}{rest}");
+        let error = Answer::parse(answer.as_bytes()).unwrap_err();
+        assert_eq!(error, AnswerError::Cut);
+    }
+}
+
+#[test]
+fn a_number_is_made_of_digits_alone() {
+    assert_eq!(number::<u32>(b"40"), Some(40));
+    for text in ["", "+4", "-4", "4 ", "4.0"] {
+        assert_eq!(number::<u32>(text.as_bytes()), None, "{text:?}");
+    }
+}
+
+#[test]
 fn an_answer_that_is_cut_anywhere_is_an_error_and_never_a_shorter_list() {
     for length in 0..ANSWER.len() {
         let error = Answer::parse(&ANSWER.as_bytes()[..length]).unwrap_err();

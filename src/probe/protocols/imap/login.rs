@@ -96,7 +96,7 @@ fn in_parts(
     for (number, part) in (1..).zip(parts) {
         lines.send_secret(part)?;
         match login_answer(lines, account)? {
-            Answer::GoOn if number < parts.len() => {}
+            Answer::GoOn => {}
             // An OK to half a command is none.
             Answer::In(_) if number < parts.len() => {
                 return Err(Fault::Malformed(Quote::new(

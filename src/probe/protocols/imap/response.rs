@@ -242,6 +242,21 @@ mod tests {
     }
 
     #[test]
+    fn words_of_a_list_are_those_outside_of_its_lists_quotes_and_brackets() {
+        for (list, words) in [
+            (r"(A (B C) D)", &["A", "D"][..]),
+            (r#"(A "b c" D)"#, &["A", "D"]),
+            (r#"(A "b" D)"#, &["A", "D"]),
+            (r#"(A "b\" c" D)"#, &["A", "D"]),
+            (r#"(A "b\\" C)"#, &["A", "C"]),
+            (r"(BODY[HEADER.FIELDS (X Y)] UID)", &["BODY", "UID"]),
+        ] {
+            let expected: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            assert_eq!(words_of_list(list.as_bytes()), expected, "{list}");
+        }
+    }
+
+    #[test]
     fn braces_in_free_text_announce_nothing() {
         for line in [
             "* OK {5}",

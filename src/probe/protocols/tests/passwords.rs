@@ -124,3 +124,22 @@ fn whatever_a_server_says_required_tls_sends_no_password_elsewhere() {
     assert!(said_in_clear > 50, "{said_in_clear}");
     assert!(said_under_tls > 10, "{said_under_tls}");
 }
+
+/// Such as the response to SASL, or the password with what no log shows as it is.
+#[test]
+fn whatever_a_fault_quotes_is_withheld_if_it_repeats_the_password_in_any_form() {
+    let account = Account {
+        user: b"probe".to_vec(),
+        password: Secret::new(*b"Zq7\tXv9pW"),
+        master: None,
+    };
+    let response = sasl::plain(&account).unwrap();
+    let withheld = Fault::Bye(Quote::new("(reply withheld, it repeats the password)"));
+    for text in [response.reveal(), b"Zq7\tXv9pW"] {
+        let quote = Quote::new(&[b"you said ", text].concat());
+        let failure = Failure::new(Stage::Login, Fault::Bye(quote));
+        assert_eq!(without_password(failure, Some(&account)).fault, withheld);
+    }
+    let other = Failure::new(Stage::Login, Fault::Bye(Quote::new("good-bye")));
+    assert_eq!(without_password(other.clone(), Some(&account)), other);
+}

@@ -1,0 +1,242 @@
+//! What is said of alarms: what happened, to which backends, why, and what to do.
+
+use super::*;
+use crate::monitor::policy::Alarm;
+use crate::outcome::BadCertificate;
+use std::collections::BTreeSet;
+
+/// Backends 1 to 3, of which the first two fail so and are listed so.
+fn two_of_three(failure: &Failure, state: HostState) -> Bench {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up; 3]);
+    for number in 1..=2 {
+        bench.finds(number, Err(failure.clone()));
+        bench.second += 1;
+    }
+    bench.finds(3, Ok(Pass::Clean));
+    let stamped = |number, state| Listed {
+        changed: Stamp(1_800_000_000 + u64::from(number)),
+        ..listed(number, state)
+    };
+    bench.lists_of(vec![
+        stamped(1, state),
+        stamped(2, state),
+        listed(3, HostState::Up),
+    ]);
+    bench
+}
+
+fn line(bench: &Bench, alarm: &Alarm, about: &[u8]) -> String {
+    let about: BTreeSet<IpAddr> = about.iter().map(|number| address(*number)).collect();
+    bench
+        .engine
+        .alarm_line(&Topic::Policy(alarm.clone()), &about)
+}
+
+#[track_caller]
+fn check(bench: &Bench, alarm: &Alarm, about: &[u8], expected: &str) {
+    assert_eq!(line(bench, alarm, about), expected);
+}
+
+const WITHOUT_TAG: fn(fn(Tag) -> Alarm) -> Alarm = |alarm| alarm(Tag::default());
+
+#[test]
+fn of_failed_backends_it_is_said_since_when_and_why_they_stay_up() {
+    let bench = two_of_three(&refused(), HostState::Up);
+    check(
+        &bench,
+        &WITHOUT_TAG(Alarm::NoRefuge),
+        &[1, 2],
+        "192.0.2.1 and 192.0.2.2 have failed since 08:00:00 and stay up: no other backend without \
+         a tag is up and passes, so users would have nowhere to go; if other machines can log in \
+         to them, this monitor is cut off: see its network and firewall; if not, repair them",
+    );
+    check(
+        &bench,
+        &WITHOUT_TAG(Alarm::NoRefuge),
+        &[2],
+        "192.0.2.2 has failed since 08:00:01 and stays up: no other backend without a tag is up \
+         and passes, so users would have nowhere to go; if other machines can log in to it, this \
+         monitor is cut off: see its network and firewall; if not, repair it",
+    );
+    check(
+        &bench,
+        &WITHOUT_TAG(Alarm::MaxDown),
+        &[1],
+        "192.0.2.1 has failed since 08:00:00 and stays up: --max-down allows no more backends \
+         without a tag down (none is listed down yet); repair one, or allow more",
+    );
+    check(
+        &bench,
+        &Alarm::DownDelayLimit,
+        &[1],
+        "192.0.2.1 has failed for longer than delayed_down_delay and stays up: with it more than \
+         delayed_down_limit (0) would be down; see what they have in common, and repair one",
+    );
+}
+
+#[test]
+fn of_backends_that_are_down_it_is_said_since_when_and_how_they_come_up() {
+    let bench = two_of_three(&refused(), HostState::Down);
+    check(
+        &bench,
+        &WITHOUT_TAG(Alarm::WithoutService),
+        &[1, 2],
+        "no backend without a tag is up: users cannot log in; see why 192.0.2.1 and 192.0.2.2 are \
+         down, or bring one up: doveadm director up ADDRESS",
+    );
+    check(
+        &bench,
+        &WITHOUT_TAG(Alarm::MaxDown),
+        &[3],
+        "192.0.2.3 has failed and stays up: --max-down allows no more backends without a tag down \
+         (192.0.2.1 and 192.0.2.2 are down); repair one, or allow more",
+    );
+    check(
+        &bench,
+        &Alarm::NotOurs,
+        &[1],
+        "192.0.2.1 is healthy here and stays down: an administrator or another monitor took it \
+         down at 08:00:01, this monitor did not take it down, and the former vhost count is not \
+         known here; to bring one up: doveadm director up 192.0.2.1 (before dovecot 2.2.19: \
+         doveadm director add 192.0.2.1 COUNT)",
+    );
+    check(
+        &bench,
+        &Alarm::NotOurs,
+        &[1, 2],
+        "192.0.2.1 and 192.0.2.2 are healthy here and stay down: an administrator or another \
+         monitor took them down from 08:00:01 to 08:00:02, this monitor did not take them down, \
+         and the former vhost count is not known here; to bring one up: doveadm director up \
+         192.0.2.1 (before dovecot 2.2.19: doveadm director add 192.0.2.1 COUNT)",
+    );
+    check(
+        &bench,
+        &Alarm::NotOurs,
+        &[3],
+        "192.0.2.3 is healthy here and stays down: an administrator or another monitor took it \
+         down, this monitor did not take it down, and the former vhost count is not known here; \
+         to bring one up: doveadm director up 192.0.2.3 (before dovecot 2.2.19: doveadm director \
+         add 192.0.2.3 COUNT)",
+    );
+    check(
+        &bench,
+        &Alarm::Disputed,
+        &[1, 2],
+        "192.0.2.1 and 192.0.2.2 are healthy here and were taken down by an administrator or \
+         another monitor from 08:00:01 to 08:00:02; stay down for the time of --hold and are then \
+         brought up; if no administrator did it, look for \"disabled\" in the logs of the other \
+         monitors; to keep a backend down: --restore=own, or doveadm director update 192.0.2.1 0",
+    );
+    check(
+        &bench,
+        &Alarm::Disputed,
+        &[1],
+        "192.0.2.1 is healthy here and was taken down by an administrator or another monitor at \
+         08:00:01; stays down for the time of --hold and is then brought up; if no administrator \
+         did it, look for \"disabled\" in the logs of the other monitors; to keep a backend down: \
+         --restore=own, or doveadm director update 192.0.2.1 0",
+    );
+}
+
+#[test]
+fn of_a_shared_fault_it_is_said_what_fails_at_whom_and_what_is_probably_wrong() {
+    let shared = |stage| Alarm::Shared { service: 0, stage };
+    let no = || Quote::new("no");
+    let certificate = |what| {
+        let bad = BadCertificate::new(what, "mail.example");
+        Failure::new(Stage::Tls, Fault::CertificateRefused(Box::new(bad)))
+    };
+    for (failure, about, expected) in [
+        (
+            Failure::new(Stage::Login, Fault::CredentialsRefused(no())),
+            &[1, 2][..],
+            "pop3:110 login refused since 08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and \
+         too few others get further: probably this monitor's password is wrong; no backend is \
+         taken down for that, and logins are not checked until that is repaired, connections \
+         still are; check this monitor's account and its password, then reload (SIGHUP) or \
+         restart",
+        ),
+        (
+            Failure::new(Stage::Login, Fault::Unavailable(no())),
+            &[1, 2, 3],
+            "pop3:110 login fails: server cannot serve \"no\" since 08:00:00 by all 3 backends \
+         (192.0.2.1, 192.0.2.2 and 192.0.2.3): probably a setting of this monitor; no backend is \
+         taken down for that, and logins are not checked until that is repaired, connections \
+         still are; check this monitor's account and its password, then reload (SIGHUP) or \
+         restart",
+        ),
+        (refused(), &[1], "pop3:110 connect fails: connection refused since 08:00:00 by 1 of 3 backends \
+         (192.0.2.1), and too few others get further: probably a setting of this monitor; no \
+         backend is taken down for that, and what comes after that is not checked until it is \
+         repaired, what comes before still is; check this monitor's settings, and what keeps \
+         others from getting further (SIGUSR1 shows it), then reload (SIGHUP) or restart"),
+        (certificate("certificate has expired"), &[1, 2], "pop3:110 tls handshake fails: certificate refused \"certificate has expired\" since \
+         08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and too few others get further: \
+         probably nobody has renewed them, or the clock of this machine is wrong; no backend is \
+         taken down for that, and what comes after that is not checked until it is repaired, what \
+         comes before still is; check this monitor's certificate settings (--ca-file, --tls-name, \
+         -v, --starttls), then reload (SIGHUP) or restart"),
+        (certificate("self-signed certificate"), &[1, 2], "pop3:110 tls handshake fails: certificate refused \"self-signed certificate\": expected \
+         name \"mail.example\", since 08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and \
+         too few others get further: probably this monitor does not know their authority or name; \
+         no backend is taken down for that, and what comes after that is not checked until it is \
+         repaired, what comes before still is; check this monitor's certificate settings \
+         (--ca-file, --tls-name, -v, --starttls), then reload (SIGHUP) or restart"),
+        (Failure::new(Stage::Stat, Fault::TimedOut), &[1], "pop3:110 stat fails: timed out since 08:00:00 by 1 of 3 backends (192.0.2.1), and too \
+         few others get further: probably a setting of this monitor; no backend is taken down for \
+         that, and what comes after that is not checked until it is repaired, what comes before \
+         still is; check this monitor's account and its mailbox, then reload (SIGHUP) or restart"),
+    ] {
+        let bench = two_of_three(&failure, HostState::Up);
+        check(&bench, &shared(failure.stage), about, expected);
+    }
+}
+
+#[test]
+fn the_end_of_an_alarm_is_said_once_for_all_of_its_backends() {
+    let ends = |alarm: Alarm| {
+        let mut bench = two_of_three(&refused(), HostState::Up);
+        bench.said.clear();
+        let call = notices::Call {
+            kind: Topic::Policy(alarm),
+            what: notices::What::Ended,
+            about: BTreeSet::new(),
+        };
+        bench.engine.say_call(&call);
+        bench.tell(Input::Time);
+        bench.said.remove(0)
+    };
+    for (alarm, expected) in [
+        (WITHOUT_TAG(Alarm::WithoutService), "a backend without a tag is up again"),
+        (WITHOUT_TAG(Alarm::NoRefuge), "no failed backend without a tag has to stay up any more: another one is up and passes, \
+         or none has failed"),
+        (WITHOUT_TAG(Alarm::MaxDown), "no failed backend without a tag is kept up any more by --max-down"),
+        (Alarm::Disputed, "no healthy backend waits any more that an administrator or another monitor took down"),
+        (Alarm::NotOurs, "no healthy backend is left down any more that an administrator or another monitor took \
+         down"),
+    ] {
+        assert_eq!(ends(alarm), expected);
+    }
+}
+
+/// Whoever has failed has a line of its own that says so.
+#[test]
+fn who_joins_an_alarm_is_said_only_where_nothing_else_is() {
+    let joins = |alarm: Alarm| {
+        let mut bench = two_of_three(&refused(), HostState::Up);
+        bench.said.clear();
+        let call = notices::Call {
+            kind: Topic::Policy(alarm),
+            what: notices::What::Joined,
+            about: BTreeSet::from([address(1)]),
+        };
+        bench.engine.say_call(&call);
+        bench.tell(Input::Time);
+        bench.times_said("192.0.2.1 ")
+    };
+    assert_eq!(joins(WITHOUT_TAG(Alarm::NoRefuge)), 0);
+    assert_eq!(joins(Alarm::NotOurs), 1);
+    assert_eq!(joins(Alarm::Disputed), 1);
+}
