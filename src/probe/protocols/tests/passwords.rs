@@ -136,7 +136,7 @@ fn whatever_a_fault_quotes_is_withheld_if_it_repeats_the_password_in_any_form() 
     let response = sasl::plain(&account).unwrap();
     let withheld = Fault::Bye(Quote::new("(reply withheld, it repeats the password)"));
     for text in [response.reveal(), b"Zq7\tXv9pW"] {
-        let quote = Quote::new(&[b"you said ", text].concat());
+        let quote = Quote::new([b"you said ", text].concat());
         let failure = Failure::new(Stage::Login, Fault::Bye(quote));
         assert_eq!(without_password(failure, Some(&account)).fault, withheld);
     }
