@@ -48,24 +48,24 @@ fn of_failed_backends_it_is_said_since_when_and_why_they_stay_up() {
         &bench,
         &WITHOUT_TAG(Alarm::NoRefuge),
         &[1, 2],
-        "192.0.2.1 and 192.0.2.2 have failed since 08:00:00 and stay up: no other backend without \
-         a tag is up and passes, so users would have nowhere to go; if other machines can log in \
-         to them, this monitor is cut off: see its network and firewall; if not, repair them",
+        "192.0.2.1 and 192.0.2.2 have failed since 08:00:00 and stay up: no other backend is up \
+         and passes, so users would have nowhere to go; if other machines can log in to them, \
+         this monitor is cut off: see its network and firewall; if not, repair them",
     );
     check(
         &bench,
         &WITHOUT_TAG(Alarm::NoRefuge),
         &[2],
-        "192.0.2.2 has failed since 08:00:01 and stays up: no other backend without a tag is up \
-         and passes, so users would have nowhere to go; if other machines can log in to it, this \
-         monitor is cut off: see its network and firewall; if not, repair it",
+        "192.0.2.2 has failed since 08:00:01 and stays up: no other backend is up and passes, so \
+         users would have nowhere to go; if other machines can log in to it, this monitor is cut \
+         off: see its network and firewall; if not, repair it",
     );
     check(
         &bench,
         &WITHOUT_TAG(Alarm::MaxDown),
         &[1],
         "192.0.2.1 has failed since 08:00:00 and stays up: --max-down allows no more backends \
-         without a tag down (none is listed down yet); repair one, or allow more",
+         down (none is listed down yet); repair one, or allow more",
     );
     check(
         &bench,
@@ -83,15 +83,15 @@ fn of_backends_that_are_down_it_is_said_since_when_and_how_they_come_up() {
         &bench,
         &WITHOUT_TAG(Alarm::WithoutService),
         &[1, 2],
-        "no backend without a tag is up: users cannot log in; see why 192.0.2.1 and 192.0.2.2 are \
-         down, or bring one up: doveadm director up ADDRESS",
+        "no backend is up: users cannot log in; see why 192.0.2.1 and 192.0.2.2 are down, or \
+         bring one up: doveadm director up ADDRESS",
     );
     check(
         &bench,
         &WITHOUT_TAG(Alarm::MaxDown),
         &[3],
-        "192.0.2.3 has failed and stays up: --max-down allows no more backends without a tag down \
-         (192.0.2.1 and 192.0.2.2 are down); repair one, or allow more",
+        "192.0.2.3 has failed and stays up: --max-down allows no more backends down (192.0.2.1 \
+         and 192.0.2.2 are down); repair one, or allow more",
     );
     check(
         &bench,
@@ -153,10 +153,10 @@ fn of_a_shared_fault_it_is_said_what_fails_at_whom_and_what_is_probably_wrong() 
             Failure::new(Stage::Login, Fault::CredentialsRefused(no())),
             &[1, 2][..],
             "pop3:110 login refused since 08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and \
-         too few others get further: probably this monitor's password is wrong; no backend is \
-         taken down for that, and logins are not checked until that is repaired, connections \
-         still are; check this monitor's account and its password, then reload (SIGHUP) or \
-         restart",
+         at most half of the others are known to get further: probably this monitor's password is \
+         wrong; no backend is taken down for that, and logins are not checked until that is \
+         repaired, connections still are; check this monitor's account and its password, then \
+         reload (SIGHUP) or restart",
         ),
         (
             Failure::new(Stage::Login, Fault::Unavailable(no())),
@@ -168,26 +168,29 @@ fn of_a_shared_fault_it_is_said_what_fails_at_whom_and_what_is_probably_wrong() 
          restart",
         ),
         (refused(), &[1], "pop3:110 connect fails: connection refused since 08:00:00 by 1 of 3 backends \
-         (192.0.2.1), and too few others get further: probably a setting of this monitor; no \
-         backend is taken down for that, and what comes after that is not checked until it is \
-         repaired, what comes before still is; check this monitor's settings, and what keeps \
-         others from getting further (SIGUSR1 shows it), then reload (SIGHUP) or restart"),
+         (192.0.2.1), and at most half of the others are known to get further: probably a setting \
+         of this monitor; no backend is taken down for that, and what comes after that is not \
+         checked until it is repaired, what comes before still is; check this monitor's settings, \
+         and what keeps others from getting further (SIGUSR1 shows it), then reload (SIGHUP) or \
+         restart"),
         (certificate("certificate has expired"), &[1, 2], "pop3:110 tls handshake fails: certificate refused \"certificate has expired\" since \
-         08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and too few others get further: \
-         probably nobody has renewed them, or the clock of this machine is wrong; no backend is \
-         taken down for that, and what comes after that is not checked until it is repaired, what \
-         comes before still is; check this monitor's certificate settings (--ca-file, --tls-name, \
-         -v, --starttls), then reload (SIGHUP) or restart"),
+         08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and at most half of the others \
+         are known to get further: probably nobody has renewed them, or the clock of this machine \
+         is wrong; no backend is taken down for that, and what comes after that is not checked \
+         until it is repaired, what comes before still is; check this monitor's certificate \
+         settings (--ca-file, --tls-name, -v, --starttls), then reload (SIGHUP) or restart"),
         (certificate("self-signed certificate"), &[1, 2], "pop3:110 tls handshake fails: certificate refused \"self-signed certificate\": expected \
          name \"mail.example\", since 08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and \
-         too few others get further: probably this monitor does not know their authority or name; \
-         no backend is taken down for that, and what comes after that is not checked until it is \
-         repaired, what comes before still is; check this monitor's certificate settings \
-         (--ca-file, --tls-name, -v, --starttls), then reload (SIGHUP) or restart"),
-        (Failure::new(Stage::Stat, Fault::TimedOut), &[1], "pop3:110 stat fails: timed out since 08:00:00 by 1 of 3 backends (192.0.2.1), and too \
-         few others get further: probably a setting of this monitor; no backend is taken down for \
-         that, and what comes after that is not checked until it is repaired, what comes before \
-         still is; check this monitor's account and its mailbox, then reload (SIGHUP) or restart"),
+         at most half of the others are known to get further: probably this monitor does not know \
+         their authority or name; no backend is taken down for that, and what comes after that is \
+         not checked until it is repaired, what comes before still is; check this monitor's \
+         certificate settings (--ca-file, --tls-name, -v, --starttls), then reload (SIGHUP) or \
+         restart"),
+        (Failure::new(Stage::Stat, Fault::TimedOut), &[1], "pop3:110 stat fails: timed out since 08:00:00 by 1 of 3 backends (192.0.2.1), and at \
+         most half of the others are known to get further: probably a setting of this monitor; no \
+         backend is taken down for that, and what comes after that is not checked until it is \
+         repaired, what comes before still is; check this monitor's account and its mailbox, then \
+         reload (SIGHUP) or restart"),
     ] {
         let bench = two_of_three(&failure, HostState::Up);
         check(&bench, &shared(failure.stage), about, expected);
@@ -209,10 +212,10 @@ fn the_end_of_an_alarm_is_said_once_for_all_of_its_backends() {
         bench.said.remove(0)
     };
     for (alarm, expected) in [
-        (WITHOUT_TAG(Alarm::WithoutService), "a backend without a tag is up again"),
-        (WITHOUT_TAG(Alarm::NoRefuge), "no failed backend without a tag has to stay up any more: another one is up and passes, \
-         or none has failed"),
-        (WITHOUT_TAG(Alarm::MaxDown), "no failed backend without a tag is kept up any more by --max-down"),
+        (WITHOUT_TAG(Alarm::WithoutService), "a backend is up again"),
+        (WITHOUT_TAG(Alarm::NoRefuge), "no failed backend has to stay up any more: another one is up and passes, or none has \
+         failed"),
+        (WITHOUT_TAG(Alarm::MaxDown), "no failed backend is kept up any more by --max-down"),
         (Alarm::Disputed, "no healthy backend waits any more that an administrator or another monitor took down"),
         (Alarm::NotOurs, "no healthy backend is left down any more that an administrator or another monitor took \
          down"),

@@ -216,6 +216,21 @@ impl From<DirectorError> for PoolError {
 mod tests {
     use super::*;
 
+    /// So does a director that stops, when the next connection has just been opened.
+    #[test]
+    fn a_connection_that_ends_at_the_greeting_asks_for_dovecot_too() {
+        let error = DirectorError {
+            socket: PathBuf::from("/run/dovecot/director-admin"),
+            stage: DirectorStage::Greeting,
+            fault: DirectorFault::Closed,
+        };
+        let advice = error.advice();
+        assert!(
+            advice.starts_with("is Dovecot running, and does -S "),
+            "{advice}"
+        );
+    }
+
     fn told(stage: DirectorStage, fault: DirectorFault) -> PoolError {
         let socket = PathBuf::from("/run/dovecot/director-admin");
         let error = DirectorError {

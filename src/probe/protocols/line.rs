@@ -488,6 +488,29 @@ mod tests {
         assert!(stream.get_ref().is_empty());
     }
 
+    #[derive(Default)]
+    struct Heard(Vec<Vec<u8>>);
+
+    impl Observer for Heard {
+        fn said(&mut self, _: &[u8]) {}
+
+        fn heard(&mut self, line: &[u8]) {
+            self.0.push(line.to_vec());
+        }
+
+        fn on_stage(&mut self, _: Stage) {}
+    }
+
+    #[test]
+    fn an_observer_hears_what_a_line_was_where_the_line_is_not_for_showing() {
+        let mut heard = Heard::default();
+        let mut stream = Chunks(Vec::new());
+        Lines::new(&mut stream)
+            .observed_by(&mut heard)
+            .show_instead("(a header, not shown)");
+        assert_eq!(heard.0, [b"(a header, not shown)".to_vec()]);
+    }
+
     /// A line that had grown would have left copies of the password in freed memory.
     #[test]
     fn a_line_with_a_password_is_made_at_its_full_size() {

@@ -112,3 +112,16 @@ fn only_a_round_or_the_backends_own_failure_answers_who_asked() {
     bench.refuses(1, false);
     assert!(ask(&mut bench));
 }
+
+/// Without a brake it is not for the comparison with others that it stays up.
+#[test]
+fn without_a_brake_one_that_dies_while_the_others_cannot_be_checked_goes_down_and_is_no_alarm() {
+    let brake = Brake::Off;
+    let mut bench = Bench::with(2, Rules { brake, ..RULES });
+    passes_without_its_second(&mut bench, 1);
+    for _ in 0..2 {
+        bench.refuses_at(1, 0);
+    }
+    bench.check_acts(0, Action::MarkDown);
+    assert_eq!(alarms(&mut bench.backends, bench.now), Alarms::new());
+}
