@@ -48,6 +48,11 @@ days_id=
 end_what_runs_beside() {
     if [ -n "$soak_id" ] && kill "$soak_id" 2>/dev/null; then
         wait "$soak_id" 2>/dev/null || true
+        # Whoever ends its monitors looks for their PID files first. The brackets keep grep from finding itself.
+        for _ in {1..50}; do
+            grep -qs "/pm-[${soak_id:0:1}]${soak_id:1}-" /proc/[0-9]*/cmdline || break
+            sleep 0.1
+        done
         rm -rf "${TMPDIR:-/dev/shm}/pm-$soak_id-"*
     fi
     [ -z "$days_id" ] || kill -- -"$days_id" 2>/dev/null || true
