@@ -189,6 +189,16 @@ fn terms_of(choices: Chosen, place: usize) -> Terms {
     }
 }
 
+fn lost(stage: PoolStage) -> PoolError {
+    PoolError {
+        pool: "director /admin".to_owned(),
+        stage,
+        loss: Loss::Other,
+        cause: "lost".to_owned(),
+        advice: "is it there?".to_owned(),
+    }
+}
+
 impl Bench {
     fn new() -> Bench {
         Bench::with(Chosen::default())
@@ -667,11 +677,9 @@ fn alarms_have_a_word_and_last_since_they_began() {
     bench.tell(Input::Lists {
         connection: 1,
         reading: Err(PoolError {
-            pool: "director /admin".to_owned(),
-            stage: PoolStage::Reading,
-            loss: Loss::Other,
             cause: "host list: timed out".to_owned(),
             advice: "does it hang?".to_owned(),
+            ..lost(PoolStage::Reading)
         }),
     });
     bench.second = 6;
@@ -779,11 +787,8 @@ fn what_a_stopped_worker_or_a_closed_connection_still_says_changes_nothing() {
     bench.tell(Input::Lists {
         connection: 0,
         reading: Err(PoolError {
-            pool: "director /admin".to_owned(),
-            stage: PoolStage::Reading,
             loss: Loss::Closed,
-            cause: "host list: connection closed".to_owned(),
-            advice: "is Dovecot running?".to_owned(),
+            ..lost(PoolStage::Reading)
         }),
     });
     bench.tell(Input::Answered {

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, Datelike, Local, NaiveDateTime};
 
-use super::history::{ClockSet, History};
+use super::history::{ClockSet, History, Status};
 use super::judge::{clock, patience, Judgement};
 use super::plan::MONITORS;
 use super::terms::Terms;
@@ -75,30 +75,33 @@ fn is_dated_within(line: &str, first: i64, last: i64) -> bool {
     })
 }
 
+/// Every status file that was read, with its monitor and when.
+fn statuses(history: &History) -> impl Iterator<Item = (usize, u64, &Status)> {
+    let monitors = history.statuses.iter().enumerate();
+    monitors.flat_map(|(monitor, statuses)| {
+        let read = statuses.iter();
+        read.filter_map(move |(at, status)| Some((monitor, *at, status.as_ref()?)))
+    })
+}
+
 /// While the monitor ran and had room on its disk.
 pub fn status_files_are_dated_by_the_monitors_clock(history: &History, terms: &Terms) -> Judgement {
     let mut cases = 0;
-    for monitor in 0..MONITORS {
-        for (at, status) in &history.statuses[monitor] {
-            let status = match status {
-                Some(status) => status,
-                None => continue,
-            };
-            let from = at.saturating_sub(age_of_a_status());
-            if !terms.writes[monitor].covers(from, *at) {
-                continue;
-            }
-            cases += 1;
-            let written = (status.written * 1000.0) as i64;
-            let mut shown = shown(&history.clocks[monitor], *at, age_of_a_status());
-            if !shown.any(|(first, last)| first <= written && written <= last) {
-                return Err(format!(
-                    "{}: monitor {} has written its status file at {} by its clock, which shows another time",
-                    clock(*at),
-                    monitor + 1,
-                    status.written
-                ));
-            }
+    for (monitor, at, status) in statuses(history) {
+        let from = at.saturating_sub(age_of_a_status());
+        if !terms.writes[monitor].covers(from, at) {
+            continue;
+        }
+        cases += 1;
+        let written = (status.written * 1000.0) as i64;
+        let mut shown = shown(&history.clocks[monitor], at, age_of_a_status());
+        if !shown.any(|(first, last)| first <= written && written <= last) {
+            return Err(format!(
+                "{}: monitor {} has written its status file at {} by its clock, which shows another time",
+                clock(at),
+                monitor + 1,
+                status.written
+            ));
         }
     }
     Ok(cases)
@@ -107,22 +110,16 @@ pub fn status_files_are_dated_by_the_monitors_clock(history: &History, terms: &T
 /// Nor may a clock that jumps make it so.
 pub fn no_monitor_has_started_in_the_future(history: &History, _: &Terms) -> Judgement {
     let mut cases = 0;
-    for monitor in 0..MONITORS {
-        for (at, status) in &history.statuses[monitor] {
-            let status = match status {
-                Some(status) => status,
-                None => continue,
-            };
-            cases += 1;
-            if status.started > status.written {
-                return Err(format!(
-                    "{}: monitor {} writes at {} that it has started at {}",
-                    clock(*at),
-                    monitor + 1,
-                    status.written,
-                    status.started
-                ));
-            }
+    for (monitor, at, status) in statuses(history) {
+        cases += 1;
+        if status.started > status.written {
+            return Err(format!(
+                "{}: monitor {} writes at {} that it has started at {}",
+                clock(at),
+                monitor + 1,
+                status.written,
+                status.started
+            ));
         }
     }
     Ok(cases)

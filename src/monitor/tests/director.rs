@@ -2,16 +2,6 @@
 
 use super::*;
 
-fn lost(stage: PoolStage) -> PoolError {
-    PoolError {
-        pool: "director /admin".to_owned(),
-        stage,
-        loss: Loss::Other,
-        cause: "lost".to_owned(),
-        advice: "is it there?".to_owned(),
-    }
-}
-
 impl Bench {
     fn loses_lists(&mut self) {
         let connection = *self.opened.last().unwrap();

@@ -50,13 +50,7 @@ fn a_list_is_current_while_it_is_young_and_the_director_answers() {
     assert_eq!(bench.engine.currency(), Currency::Current);
     bench.tell(Input::Lists {
         connection: 1,
-        reading: Err(PoolError {
-            pool: "director /admin".to_owned(),
-            stage: PoolStage::Reading,
-            loss: Loss::Other,
-            cause: "lost".to_owned(),
-            advice: String::new(),
-        }),
+        reading: Err(lost(PoolStage::Reading)),
     });
     assert_eq!(bench.engine.currency(), Currency::Old, "it is silent");
     bench.second = 1;
