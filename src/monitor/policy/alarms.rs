@@ -241,5 +241,5 @@ fn without_service(backends: &Backends) -> impl Iterator<Item = (IpAddr, &Tag)> 
 
 /// Whether backends with one of the others can take the users of this tag.
 fn is_served(tag: &Tag, others: &BTreeSet<&Tag>) -> bool {
-    others.contains(tag) || others.iter().any(|other| other.takes_users_of(tag))
+    others.iter().any(|other| other.takes_users_of(tag))
 }

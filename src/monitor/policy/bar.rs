@@ -19,11 +19,10 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::evidence::{Failing, Reach};
-use super::{Action, Age, Compared, Hold, Member, Need, Question, Reason};
+use super::{has_failed, Action, Age, Compared, Hold, Member, Need, Question, Reason};
 use crate::backend::Tag;
 use crate::config::settings::Brake;
 use crate::outcome::{Blame, Fault, Stage};
-use crate::schedule::Verdict;
 
 /// The account that a backend is probed with, as a number: the same account has the same number, which says nothing
 /// else about it.
@@ -164,13 +163,12 @@ impl Bar {
     /// Whether this backend stops short of where others stand.
     pub(super) fn has_failed(&self, member: &Member) -> bool {
         let evidence = &member.evidence;
-        let failed = matches!(evidence.verdict(), Some(Verdict::Failed { .. }));
         let falls_short = |failing: &Failing| match failing.blame() {
             Blame::Service => self.is_below(failing),
             Blame::Shared => self.condemns(member, failing),
             Blame::Local => false,
         };
-        failed
+        has_failed(member)
             && evidence
                 .failing()
                 .iter()

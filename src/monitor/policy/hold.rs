@@ -266,7 +266,8 @@ fn was_seen_failing(member: &Member) -> bool {
     member.is_ours() || !dispute.up.map_or(true, has_passed)
 }
 
-fn has_failed(member: &Member) -> bool {
+/// It has failed by a fault of its own, at the services that are checked now.
+fn is_at_fault(member: &Member) -> bool {
     let evidence = &member.evidence;
     let blame = evidence.verdict().and_then(Verdict::blame);
     blame == Some(Blame::Service) && evidence.age() == Age::OfTheseServices
@@ -279,7 +280,7 @@ fn first_aid(backends: &Compared<'_>, tag: &Tag, serving: Serving) -> Option<IpA
         let is_up = member.listed.state == HostState::Up;
         let serves = match serving {
             Serving::Up => is_up,
-            Serving::UpAndNotFailed => is_up && !has_failed(member),
+            Serving::UpAndNotFailed => is_up && !is_at_fault(member),
         };
         if serves || member.is_coming_up() {
             return None;
