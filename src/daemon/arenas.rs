@@ -4,7 +4,8 @@
 //!
 //! Unsafe because no library has `mallopt` for Rust.
 
-/// Two for all threads: they hardly ever allocate at the same time, and a third is kept memory only.
+/// All threads share two. They hardly ever allocate at the same time, and each further arena would only keep more
+/// freed memory.
 ///
 /// To be called before the first thread starts. Another C library than glibc has no arenas.
 #[allow(unsafe_code)]

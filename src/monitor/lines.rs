@@ -310,7 +310,8 @@ impl Engine {
         }
     }
 
-    /// Of those that serve its users, with the backend itself as it is now, which the list may not show yet.
+    /// How many of the backends that can take this backend's users are up. It counts itself as it is now, which the
+    /// list may not show yet.
     fn how_many_are_up(&self, address: IpAddr, now: HostState) -> String {
         let is_up = |other: IpAddr, member: &Member| match other == address {
             true => now == HostState::Up,

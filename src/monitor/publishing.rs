@@ -27,8 +27,8 @@ pub(super) struct Publishing {
     has_news: bool,
     /// When the last one was asked for.
     last: Option<Instant>,
-    /// A reload has named other files. The files of before have to be removed, also if the new settings want no
-    /// file.
+    /// A reload has changed the names of the files: the former files have to be removed, even if the new settings
+    /// name none.
     has_former_files: bool,
     /// Those that were written at least once, as they are named now.
     written: BTreeSet<Publication>,

@@ -1,5 +1,5 @@
-//! What a down or an up of one backend would do: how many users move, and which share of the vhosts of those that
-//! can take them each backend has before and after it.
+//! What would happen if one backend went down or came up: how many users would move, and how the shares of the
+//! backends that can take them would change.
 //!
 //! Whether it may happen is not asked here: that is the rules' answer.
 

@@ -1,7 +1,7 @@
 //! When the process started, by the wall clock as it is now.
 //!
-//! It owns the rule for a clock that is set anew while the process runs: the start is then told by the new clock,
-//! or it would lie in the future, or years ago, for as long as the process runs. It reads no clock itself.
+//! Somebody may set the clock while the process runs. Then the start is told by the new clock: by the old one it
+//! could lie in the future, or years ago, until the process ends. No clock is read here.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

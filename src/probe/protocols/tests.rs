@@ -548,7 +548,7 @@ fn junk_neither_panics_nor_keeps_a_dialogue_for_ever() {
     assert!(passes > 4000, "the junk is too wild to go deep: {passes}");
 }
 
-/// Which check is made is told by `--check-config`.
+/// `--check-config` shows these steps.
 #[test]
 fn the_steps_of_a_protocol_that_only_logs_in_are_told_in_their_order() {
     use crate::config::chosen::Chosen;

@@ -33,7 +33,7 @@ fn all_dead_in_a_ring_that_is_unsynced_now_and_then_is_one_alarm() {
     for backend in 0..3 {
         assert!(line.contains(&pool.address(backend).to_string()), "{line}");
     }
-    // No backend has a tag, so none is spoken of.
+    // No backend has a tag, so the line names no tag.
     assert!(line.contains("no other backend is up and passes"), "{line}");
     unsync_now_and_then(&pool);
     assert_eq!(monitor.lines_with(&["has to stay up any more"]).len(), 0);

@@ -490,7 +490,7 @@ fn those_who_get_no_further_are_no_peers_to_wait_for() {
     bench.check_held_for(0, &PEERS_AWAITED, &[1, 2]);
 }
 
-/// Two of three, of whom one has got further after its latest refusal only.
+/// Two of the three others have got further, one of them only after the latest refusal of backend 0.
 #[test]
 fn it_is_refused_once_more_where_those_who_got_further_did_so_since() {
     let mut bench = Bench::new(4);

@@ -20,7 +20,8 @@ fn a_restarted_director_gets_a_dead_backend_down_after_one_more_failure() {
     bench.check_acts(0, Action::MarkDown);
 }
 
-/// The ring tells a director whose process has died which backends are down, and of those that are up no stamp.
+/// After a director's process has died, the ring tells the new one which backends are down. It tells no stamp of
+/// those that are up.
 #[test]
 fn a_stamp_that_a_director_has_forgotten_is_no_change() {
     let mut bench = Bench::new(2);
