@@ -334,6 +334,7 @@ impl Engine {
         self.on_readiness(&reading.readiness);
         self.backends
             .on_turn_delay(policy::turn_delay(reading.movers_before));
+        self.backends.on_forgotten_acts(reading.forgotten);
         self.lists.place = reading.place;
         let members = match self.settings.mode {
             Mode::Live => reading.members,

@@ -25,8 +25,8 @@ use crate::config::table::DefaultsOf;
 use crate::config::targets::Targets;
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use crate::pool::{
-    Acts, Command, Effect, Loss, Malformed, Particulars, Place, PoolError, Readiness, Reading,
-    Reply, Stage as PoolStage,
+    Acts, Command, Effect, Forgotten, Loss, Malformed, Particulars, Place, PoolError, Readiness,
+    Reading, Reply, Stage as PoolStage,
 };
 use crate::program::Program;
 use crate::quote::Quote;
@@ -338,6 +338,7 @@ impl Bench {
                 position: Some(1),
                 members: Some(1),
             },
+            forgotten: Forgotten::MayReturn,
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
             particulars: Particulars::None,

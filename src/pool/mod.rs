@@ -50,7 +50,7 @@ use haproxy::reading::Watched;
 
 pub use act::{Action, DrainMode, Effect, MoveLimit, Order, Owner, Reply};
 pub use error::{Loss, PoolError, Stage};
-pub use reading::{Acts, Malformed, Place, Readiness, Reading, READING_DEADLINE};
+pub use reading::{Acts, Forgotten, Malformed, Place, Readiness, Reading, READING_DEADLINE};
 
 /// Which pool, and where it is read and told.
 #[derive(Clone, Debug, PartialEq, Eq)]

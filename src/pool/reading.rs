@@ -26,10 +26,21 @@ pub struct Reading {
     /// How many monitors may move before this one (`policy::turn_delay`).
     pub movers_before: usize,
     pub place: Place,
+    pub forgotten: Forgotten,
     pub acts: Acts,
     /// An address listed again is among them.
     pub malformed: Malformed,
     pub particulars: Particulars,
+}
+
+/// What becomes of the acts that a pool forgets when it starts anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Forgotten {
+    /// Others that share the list may still tell it of them.
+    #[default]
+    MayReturn,
+    /// Nobody else knows of them.
+    IsLost,
 }
 
 /// Where what was asked stands among those that share the list.

@@ -13,7 +13,7 @@ use super::start::{RecordedTerms, Start};
 use crate::backend::Stamp;
 use crate::monitor::{Input, Now, Report};
 use crate::outcome::Outcome;
-use crate::pool::{Particulars, Reading};
+use crate::pool::{Forgotten, Particulars, Reading};
 use crate::quote::Quote;
 use crate::schedule::{Finding, Verdict};
 
@@ -349,6 +349,7 @@ impl<R: BufRead> Reader<R> {
             readiness: whole.readiness.clone(),
             movers_before: whole.movers_before,
             place: whole.place,
+            forgotten: Forgotten::MayReturn,
             acts: whole.acts,
             malformed: whole.malformed.clone(),
             // Only a director's lists are recorded.

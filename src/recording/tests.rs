@@ -17,7 +17,9 @@ use crate::config::table::DefaultsOf;
 use crate::config::targets::Targets;
 use crate::monitor::{Engine, Input, Now, Output, Remembered, Report, Request, Terms};
 use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
-use crate::pool::{Acts, Effect, Malformed, Particulars, Place, Readiness, Reading, Reply};
+use crate::pool::{
+    Acts, Effect, Forgotten, Malformed, Particulars, Place, Readiness, Reading, Reply,
+};
 use crate::program::Program;
 use crate::schedule::{Next, Schedule, Spread};
 
@@ -271,6 +273,7 @@ impl World {
             readiness: Readiness::Synced,
             movers_before: 0,
             place: Place::default(),
+            forgotten: Forgotten::MayReturn,
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
             particulars: Particulars::None,

@@ -590,12 +590,8 @@ impl World {
             let was_settled = server.told.map_or(false, |told| self.now - told > SETTLED);
             let fails = server.health != Health::Works;
             if was_out && was_settled && fails && was_watched && self.has_refuge(backend, SETTLED) {
-                let attempt = match server.health {
-                    Health::Frozen => self.habits.pace.timeout,
-                    _ => Duration::ZERO,
-                };
-                // The list is read each second, and an attempt that is under way ends first.
-                let within = Duration::from_millis(1100) + 2 * attempt;
+                // The list is read each second.
+                let within = Duration::from_millis(1100);
                 let process = self.process + 1;
                 self.disturb(within, Disturbance::OutAgain(backend, process));
             }

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use super::bar::{Bar, Login};
 use super::evidence::{Asked, Round};
-use super::member::{Answer, Member, Memory};
+use super::member::{Answer, Circumstances, Member, Memory};
 use super::rank::Turn;
 use super::{has_failed, needs_comparison, Action, Compared, Judgement, Sync};
 use crate::backend::{Groups, HostState, Listed, Stamp, Tag};
 use crate::config::settings::Rules;
 use crate::outcome::Blame;
+use crate::pool::Forgotten;
 use crate::schedule::{Finding, Verdict};
 
 /// All listed backends.
@@ -36,6 +37,7 @@ pub struct Backends {
     sync: Sync,
     /// How long our director leaves the first move to those before it in the ring.
     turn_delay: Duration,
+    forgotten: Forgotten,
     list_began: Option<Instant>,
     /// How many lists there have been.
     lists: u64,
@@ -146,6 +148,7 @@ impl Backends {
             tallies: BTreeMap::new(),
             sync: Sync::Silent,
             turn_delay: Duration::ZERO,
+            forgotten: Forgotten::default(),
             list_began: None,
             lists: 0,
             rules,
@@ -369,11 +372,22 @@ impl Backends {
         self.turn_delay = delay;
     }
 
+    /// What becomes of acts that the pool forgets.
+    pub fn on_forgotten_acts(&mut self, forgotten: Forgotten) {
+        self.forgotten = forgotten;
+    }
+
     /// A whole list, asked for at `began`.
     pub fn on_list(&mut self, list: Vec<Listed>, began: Instant) -> Changes {
         self.list_began = Some(began);
         self.lists += 1;
         let mut changes = Changes::default();
+        let circumstances = Circumstances {
+            began,
+            sync: self.sync,
+            forgotten: self.forgotten,
+            hold: self.rules.hold,
+        };
         let mut missing = self.members.len();
         let mut is_retagged = false;
         let mut list = list.into_iter().peekable();
@@ -389,7 +403,7 @@ impl Backends {
                 member.on_listed_again(began);
                 continue;
             }
-            member.on_listed(listed, began, self.sync, self.rules.hold, &mut changes);
+            member.on_listed(listed, &circumstances, &mut changes);
             is_retagged |= count(&mut self.tallies, member);
         }
         for listed in list {
@@ -398,7 +412,7 @@ impl Backends {
                 Entry::Occupied(there) => {
                     let member = there.into_mut();
                     missing -= usize::from(member.last_list != self.lists);
-                    member.on_listed(listed, began, self.sync, self.rules.hold, &mut changes);
+                    member.on_listed(listed, &circumstances, &mut changes);
                     member
                 }
                 Entry::Vacant(free) => {

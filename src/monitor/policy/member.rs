@@ -16,6 +16,7 @@ use super::settle::{Command, Setback};
 use super::{Action, Changes, Drain, Evidence, News, PendingDrain, Sync};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::{DrainMode, Rules};
+use crate::pool::Forgotten;
 
 /// Dovecot's default vhost count.
 const DEFAULT_VHOSTS: u32 = 100;
@@ -81,6 +82,16 @@ pub enum Answer {
     NotDone,
     /// It has never seen the command: no connection to it could be opened.
     NotSent,
+}
+
+/// How a list is to be taken.
+pub(super) struct Circumstances {
+    /// When it was asked for.
+    pub(super) began: Instant,
+    pub(super) sync: Sync,
+    pub(super) forgotten: Forgotten,
+    /// `--hold`.
+    pub(super) hold: Duration,
 }
 
 /// What of a backend has to outlive the process. Its form in the state file is this one, by serde: what of it
@@ -371,11 +382,15 @@ impl Member {
     pub(super) fn on_listed(
         &mut self,
         listed: Listed,
-        began: Instant,
-        sync: Sync,
-        hold: Duration,
+        circumstances: &Circumstances,
         changes: &mut Changes,
     ) {
+        let Circumstances {
+            began,
+            sync,
+            forgotten,
+            hold,
+        } = *circumstances;
         let address = listed.address;
         let (from, to) = (self.listed.state, listed.state);
         let ours = self.expects(to);
@@ -391,8 +406,12 @@ impl Member {
             };
             changes.shown.push(Shown { address, to, by });
         }
+        // Nobody has undone our down, and nobody will tell the pool of it again: what has failed still has.
+        let is_lost = forgets && forgotten == Forgotten::IsLost && self.is_ours();
         if changed && !ours {
-            self.news = began;
+            if !is_lost {
+                self.news = began;
+            }
             if !is_memory_alone {
                 changes.news.push(News { address, from, to });
             }

@@ -22,6 +22,7 @@ use super::*;
 use crate::backend::{Listed, Stamp};
 use crate::config::settings::{Brake, DrainMode, MoveLimit, Restore, Rules};
 use crate::outcome::{BadCertificate, Failure, Fault, Outcome, Pass};
+use crate::pool::Forgotten;
 use crate::quote::Quote;
 use crate::schedule::Finding;
 

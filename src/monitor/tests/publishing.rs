@@ -164,6 +164,7 @@ fn with_many_backends_it_is_written_more_rarely() {
             readiness: Readiness::Synced,
             movers_before: 0,
             place: Place::default(),
+            forgotten: Forgotten::MayReturn,
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
             particulars: crate::pool::Particulars::None,

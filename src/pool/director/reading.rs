@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use super::wire::{HostList, Ring, RingState};
-use crate::pool::{Particulars, Place, Readiness, Reading};
+use crate::pool::{Forgotten, Particulars, Place, Readiness, Reading};
 
 /// What the director showed at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,7 @@ impl From<Lists> for Reading {
             movers_before: ring.movers_before_ours(),
             place: place(&ring),
             members: hosts.backends,
+            forgotten: Forgotten::MayReturn,
             acts: hosts.acts,
             malformed: hosts.malformed.and(ring.malformed),
             particulars: Particulars::None,

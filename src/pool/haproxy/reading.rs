@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::wire::{Answer, Process, Server, ServerName};
 use crate::backend::{HostState, Listed, Stamp, Tag};
-use crate::pool::{Acts, Particulars, Place, Readiness, Reading};
+use crate::pool::{Acts, Forgotten, Particulars, Place, Readiness, Reading};
 
 /// Which of HAProxy's proxies are watched: `listen` and `backend` sections.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +118,7 @@ pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp)
         readiness: Readiness::Synced,
         movers_before: 0,
         place: Place::default(),
+        forgotten: Forgotten::IsLost,
         acts: Acts::UpAndDown,
         malformed: answer.malformed,
         particulars: Particulars::HaProxy(Aside {

@@ -1,10 +1,10 @@
 //! HAProxy or the monitor is reloaded or started again, while a backend is down.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
-use crate::lab::patience::{hold_for, wait_until};
+use crate::lab::patience::{hold_for, promised, wait_until};
 
 #[test]
 fn a_reload_forgets_and_what_has_failed_is_taken_out_again() {
@@ -20,6 +20,22 @@ fn a_reload_forgets_and_what_has_failed_is_taken_out_again() {
     // It was never brought up: the first pass does.
     world.fail(1, Mood::Healthy);
     world.wait_for(1, READY);
+}
+
+#[test]
+fn a_frozen_server_is_taken_out_again_within_a_second_of_a_reload_and_not_after_one_more_time_out()
+{
+    let world = World::start();
+    let monitor = world.plan().flags("-t 5").start();
+    world.wait_for_visits();
+    world.fail(1, Mood::Silent);
+    world.wait_for(1, MAINT);
+    monitor.wait_for_line(&["disabled"], REACTION);
+    world.haproxy.reload();
+    let reloaded = Instant::now();
+    world.wait_for(1, MAINT);
+    let took = reloaded.elapsed();
+    assert!(took < promised(Duration::from_millis(1500)), "{took:?}");
 }
 
 #[test]

@@ -20,6 +20,43 @@ fn a_restarted_director_gets_a_dead_backend_down_after_one_more_failure() {
     bench.check_acts(0, Action::MarkDown);
 }
 
+/// As a HAProxy that is alone: its new process lists all up, as nobody has ever changed them.
+#[test]
+fn our_down_that_a_pool_forgets_for_good_is_made_again_at_once_and_anothers_is_not() {
+    for (is_ours, reason) in [(true, None), (false, Some(Reason::Stale))] {
+        let mut bench = Bench::new(2);
+        bench.backends.on_forgotten_acts(Forgotten::IsLost);
+        match is_ours {
+            true => bench.take_down(0, 1),
+            false => {
+                bench.set(0, HostState::Down);
+                bench.read_list();
+                bench.fails_while_passes(0, 1);
+            }
+        }
+        bench.set(0, HostState::Up);
+        bench.listed(0).changed = Stamp(0);
+        assert_eq!(bench.read_list().news.len(), 1);
+        match reason {
+            None => bench.check_acts(0, Action::MarkDown),
+            Some(reason) => bench.check_held(0, &reason, Some(0)),
+        }
+    }
+}
+
+/// Somebody has brought it up: only a failure seen since speaks against that.
+#[test]
+fn our_down_that_somebody_has_undone_is_made_again_after_one_more_failure_in_any_pool() {
+    let mut bench = Bench::new(2);
+    bench.backends.on_forgotten_acts(Forgotten::IsLost);
+    bench.take_down(0, 1);
+    bench.set(0, HostState::Up);
+    bench.read_list();
+    bench.check_held(0, &Reason::Stale, Some(0));
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::MarkDown);
+}
+
 /// After a director's process has died, the ring tells the new one which backends are down. It tells no stamp of
 /// those that are up.
 #[test]
