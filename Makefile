@@ -76,7 +76,7 @@ demo:
 demo-haproxy:
 	@bash tests/setup/demo.sh haproxy
 
-# What poolmon costs and how soon it acts, beside HAProxy. BENCH_QUICK=1: 250 backends only.
+# What poolmon costs and how soon it acts with 250 backends, beside HAProxy.
 bench:
 	@bash tests/setup/bench.sh
 

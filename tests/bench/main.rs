@@ -2,11 +2,10 @@
 //! how soon it acts.
 //!
 //! Every comparison is made in one run on one machine; only the ratios mean anything elsewhere.
-//! BENCH_QUICK=1 leaves out all that is large. BENCH_ONLY=cpu,times runs the named parts alone.
+//! BENCH_ONLY=cpu,failures runs the named parts alone.
 
 mod backends;
 mod cost;
-mod counts;
 mod director;
 mod programs;
 mod table;
@@ -24,7 +23,7 @@ use std::process::{Command, Stdio};
 
 use backends::Backends;
 use director::Director;
-use programs::{Program, Reuse, Sessions};
+use programs::{Files, Program, Reuse, Sessions};
 
 /// 127.128.0.1 and up: outside the networks that the tests' lab claims.
 pub const FIRST: Ipv4Addr = Ipv4Addr::new(127, 200, 0, 1);
@@ -33,7 +32,8 @@ pub const TLS_PORT: u16 = 28993;
 pub const RESUMING_PORT: u16 = 28994;
 /// With a socket for each address, so that they can fail one by one.
 pub const EACH_PORT: u16 = 28144;
-pub const EACH_COUNT: u32 = 250;
+/// How many backends a large site has.
+pub const COUNT: u32 = 250;
 
 /// What all parts work on.
 pub struct Bench {
@@ -44,10 +44,6 @@ pub struct Bench {
     pub programs: Vec<Program>,
     pub director: Director,
     pub backends: Backends,
-    pub sizes: Vec<u32>,
-    pub largest: u32,
-    /// How many fail when a whole site does.
-    pub crowd: u32,
 }
 
 fn main() {
@@ -55,12 +51,14 @@ fn main() {
     let needed = |name: &str| path(name).unwrap_or_else(|| panic!("{name} is set by bench.sh"));
     let folder = needed("BENCH_FOLDER");
     let poolmon = needed("POOLMON_BIN");
-    let quick = env::var_os("BENCH_QUICK").is_some();
-    let crowd = if quick { 1000 } else { 5000 };
     let only = env::var("BENCH_ONLY").unwrap_or_default();
     let wanted = |part: &str| only.is_empty() || only.split(',').any(|word| word == part);
 
-    let mut programs = vec![Program::Poolmon(poolmon.clone())];
+    // The first is what the others are compared with: HAProxy writes no status file either.
+    let files = [Files::Status, Files::None];
+    let mut programs: Vec<Program> = files
+        .map(|files| Program::Poolmon(poolmon.clone(), files))
+        .into();
     if is_there("haproxy") {
         programs.push(Program::Haproxy(Reuse::Tried));
         programs.push(Program::Haproxy(Reuse::Off));
@@ -73,7 +71,7 @@ fn main() {
     backends.serve_any(PLAIN_PORT);
     backends.serve_any_tls(TLS_PORT, Sessions::EachNew);
     backends.serve_any_tls(RESUMING_PORT, Sessions::Resumed);
-    backends.serve_each(EACH_PORT, FIRST, crowd);
+    backends.serve_each(EACH_PORT, FIRST, COUNT);
     let mut bench = Bench {
         director: Director::start(&folder.join("director")),
         backends,
@@ -81,33 +79,17 @@ fn main() {
         programs,
         poolmon,
         folder,
-        sizes: if quick {
-            vec![250]
-        } else {
-            vec![250, 1000, 5000]
-        },
-        crowd,
-        largest: if quick { 1000 } else { 10_000 },
     };
 
     println!("{}", machine());
     if wanted("cpu") {
         cost::cpu(&mut bench);
     }
-    if wanted("large") {
-        cost::large(&mut bench);
-    }
     if wanted("idle") {
         cost::idle(&mut bench);
     }
     if wanted("looking") {
         cost::looking(&mut bench);
-    }
-    if wanted("calls") {
-        counts::system_calls(&mut bench);
-    }
-    if wanted("instructions") {
-        counts::instructions(&mut bench);
     }
     if wanted("start") {
         times::start(&mut bench);
@@ -117,9 +99,6 @@ fn main() {
     }
     if wanted("many") {
         times::many_failures(&mut bench);
-    }
-    if wanted("crowd") {
-        times::crowd_failures(&mut bench);
     }
     let size = fs::metadata(&bench.poolmon).map_or(0, |metadata| metadata.len());
     table::heading("binary");

@@ -90,7 +90,7 @@ fn under(mut wrapper: Command, command: &Command) -> Command {
 /// A program that watches a pool until it is stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
-    Poolmon(PathBuf),
+    Poolmon(PathBuf, Files),
     Haproxy(Reuse),
     Perl(PathBuf),
 }
@@ -105,7 +105,8 @@ pub enum Reuse {
 impl Program {
     pub fn name(&self) -> &'static str {
         match self {
-            Program::Poolmon(_) => "poolmon",
+            Program::Poolmon(_, Files::None) => "without files",
+            Program::Poolmon(..) => "poolmon",
             Program::Haproxy(Reuse::Tried) => "HAProxy",
             Program::Haproxy(Reuse::Off) => "no-ssl-reuse",
             Program::Perl(_) => "Perl poolmon",
@@ -113,9 +114,13 @@ impl Program {
     }
 
     /// HAProxy does not differ from itself where there are no sessions; where they can be resumed, it
-    /// is measured as it comes.
+    /// is measured as it comes. What the status file costs is small beside TLS.
     pub fn is_of_interest_on(&self, channel: Channel) -> bool {
-        *self != Program::Haproxy(Reuse::Off) || channel == Channel::Tls(Sessions::EachNew)
+        match self {
+            Program::Haproxy(Reuse::Off) => channel == Channel::Tls(Sessions::EachNew),
+            Program::Poolmon(_, Files::None) => channel == Channel::Plain,
+            Program::Poolmon(..) | Program::Haproxy(Reuse::Tried) | Program::Perl(_) => true,
+        }
     }
 
     pub fn watch(&self, pool: &Pool, folder: &Path) -> Watched {
@@ -124,7 +129,7 @@ impl Program {
 
     fn command(&self, pool: &Pool, folder: &Path) -> Command {
         match self {
-            Program::Poolmon(program) => poolmon(program, pool, folder),
+            Program::Poolmon(program, files) => poolmon_with(program, pool, folder, *files),
             Program::Haproxy(reuse) => haproxy(*reuse, pool, folder),
             Program::Perl(program) => perl(program, pool, folder),
         }
@@ -298,40 +303,4 @@ fn floor_arguments(pool: &Pool, folder: &Path, probes: u32, a_second: u32) -> Ve
         arguments.push(NAME.into());
     }
     arguments
-}
-
-/// Where strace and callgrind put what they have counted.
-pub fn counter_report(folder: &Path) -> PathBuf {
-    folder.join("counts")
-}
-
-/// A poolmon whose system calls strace counts.
-pub fn straced(program: &Path, pool: &Pool, folder: &Path) -> Watched {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-c", "-o"]).arg(counter_report(folder));
-    quietly(under(strace, &poolmon(program, pool, folder)))
-}
-
-/// A program whose instructions callgrind counts.
-pub fn counted(program: &Program, pool: &Pool, folder: &Path) -> Watched {
-    quietly(under(valgrind(folder), &program.command(pool, folder)))
-}
-
-/// So many probes of the floor, to their end.
-pub fn counted_floor(program: &Path, pool: &Pool, folder: &Path, probes: u32) {
-    let status = valgrind(folder)
-        .arg(program)
-        .args(floor_arguments(pool, folder, probes, 0))
-        .stdout(Stdio::null())
-        .status();
-    assert!(status.map_or(false, |status| status.success()), "the floor");
-}
-
-fn valgrind(folder: &Path) -> Command {
-    let mut log = OsString::from("--log-file=");
-    log.push(counter_report(folder));
-    let mut command = apart();
-    command.args(["valgrind", "--tool=callgrind"]);
-    command.arg("--callgrind-out-file=/dev/null").arg(log);
-    command
 }

@@ -10,26 +10,27 @@ use crate::cost::pool;
 use crate::programs::{poolmon, Channel, Pool, Sessions};
 use crate::table::{heading, milliseconds, row};
 use crate::watched::Watched;
-use crate::{Bench, EACH_COUNT, EACH_PORT, FIRST};
+use crate::{Bench, COUNT, EACH_PORT, FIRST};
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A poolmon whose log is read as it comes, each line with its time.
 struct Told {
-    process: Watched,
+    /// Killed when dropped.
+    _process: Watched,
     lines: Receiver<(String, Instant)>,
     began: Instant,
 }
 
 impl Told {
-    /// On backends that can fail one by one.
-    fn start(bench: &Bench, count: u32, interval: u32, more: &[&str]) -> Told {
+    /// On backends that can fail one by one, with a check a second.
+    fn start(bench: &Bench, more: &[&str]) -> Told {
         let pool = Pool {
             first: FIRST,
-            count,
+            count: COUNT,
             port: EACH_PORT,
             channel: Channel::Plain,
-            interval,
+            interval: 1,
         };
         Told::over(bench, &pool, more)
     }
@@ -59,7 +60,7 @@ impl Told {
             }
         });
         Told {
-            process,
+            _process: process,
             lines,
             began,
         }
@@ -75,13 +76,13 @@ impl Told {
 pub fn start(bench: &mut Bench) {
     for channel in [Channel::Plain, Channel::Tls(Sessions::EachNew)] {
         heading(&format!("start, 250 healthy backends, {}", channel.name()));
-        let pool = pool(EACH_COUNT, channel, 30);
+        let pool = pool(COUNT, channel, 30);
         let mut firsts = Vec::new();
         let mut rounds = Vec::new();
         let mut verdicts = Vec::new();
         for _ in 0..3 {
             bench.backends.await_first_connection();
-            bench.backends.await_sessions(EACH_COUNT);
+            bench.backends.await_sessions(COUNT);
             let told = Told::over(bench, &pool, &["-d"]);
             firsts.push(milliseconds(bench.backends.hear_of("first") - told.began));
             rounds.push(milliseconds(bench.backends.hear_of("reached") - told.began));
@@ -107,7 +108,7 @@ pub fn failures(bench: &mut Bench) {
                 bench.backends.make("freeze", 7, 8);
             }
             let pace = ["-d", "-t", "1", "--retries", "2", "--retry-delay", "0.6"];
-            let told = Told::start(bench, EACH_COUNT, 1, &pace);
+            let told = Told::start(bench, &pace);
             let quiet = if beside_hung { 6 } else { 2 };
             sleep(Duration::from_secs(quiet));
             let before = bench.director.downs().len();
@@ -138,7 +139,7 @@ pub fn failures(bench: &mut Bench) {
                 }
             }
             drop(told);
-            bench.backends.make("serve", 0, EACH_COUNT);
+            bench.backends.make("serve", 0, COUNT);
         }
     }
 }
@@ -148,7 +149,7 @@ pub fn many_failures(bench: &mut Bench) {
     heading("100 of 250 die at once: -i 1 -t 1 --retries 2 --retry-delay 0.6");
     for what in ["refuse", "freeze"] {
         let pace = ["-d", "-t", "1", "--retries", "2", "--retry-delay", "0.6"];
-        let told = Told::start(bench, EACH_COUNT, 1, &pace);
+        let told = Told::start(bench, &pace);
         sleep(Duration::from_secs(2));
         let failed = bench.backends.make(what, 100, 200);
         let downs = bench.director.await_downs(100, PATIENCE);
@@ -183,47 +184,6 @@ pub fn many_failures(bench: &mut Bench) {
             since(times.iter().max()),
         );
         drop(told);
-        bench.backends.make("serve", 0, EACH_COUNT);
-    }
-}
-
-/// A site dies, half of it or all of it: the coordinator has thousands of failed backends on its hands.
-pub fn crowd_failures(bench: &mut Bench) {
-    let count = bench.crowd;
-    heading(&format!("{count} backends of one tag: -i 5 --retries 0"));
-    for (name, failing) in [("half", count / 2), ("all", count)] {
-        let told = Told::start(bench, count, 5, &["--retries", "0"]);
-        sleep(Duration::from_secs(8));
-        let failed = bench.backends.make("refuse", 0, failing);
-        if failing < count {
-            let expected = usize::try_from(failing).expect("a small number");
-            let downs = bench.director.await_downs(expected, PATIENCE);
-            row(&format!("{name} fail: HOST-DOWNs"), downs.len());
-            if let Some(last) = downs.iter().map(|(_, when)| *when).max() {
-                row(
-                    &format!("{name} fail: last HOST-DOWN"),
-                    milliseconds(last.saturating_duration_since(failed)),
-                );
-            }
-        } else {
-            sleep(Duration::from_secs(8));
-            let downs = bench.director.downs().len();
-            row(&format!("{name} fail: HOST-DOWNs"), downs);
-        }
-        let time = Duration::from_secs(6);
-        let before = told.process.usage();
-        sleep(time);
-        let used = told.process.usage().since(before);
-        let a_second = |cpu: Duration| milliseconds(cpu.div_f64(time.as_secs_f64()));
-        row(
-            &format!("{name} fail: CPU a second afterwards"),
-            format!(
-                "{}, of it the coordinator {}",
-                a_second(used.cpu),
-                a_second(used.main_cpu)
-            ),
-        );
-        drop(told);
-        bench.backends.make("serve", 0, count);
+        bench.backends.make("serve", 0, COUNT);
     }
 }

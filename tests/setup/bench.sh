@@ -1,7 +1,6 @@
 #!/bin/bash
-# `make bench`: poolmon beside the floor and HAProxy, in one table. About twelve minutes.
-# BENCH_QUICK=1: 250 backends only. POOLMON_PERL: a Perl poolmon to measure too.
-# BENCH_ONLY: some of cpu,large,idle,looking,calls,instructions,start,failures,many,crowd.
+# `make bench`: poolmon beside the floor and HAProxy, in one table. About eight minutes.
+# POOLMON_PERL: a Perl poolmon to measure too. BENCH_ONLY: some of cpu,idle,looking,start,failures,many.
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"

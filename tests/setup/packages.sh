@@ -9,7 +9,7 @@
 # test:   these, HAProxy, formatter and linter, what cuts a soak's network, and what judges unit, documents, page and
 #         metrics: `make check`
 # soak:   what a demo needs, and what cuts its network: `make soak`
-# bench:  what a build needs, HAProxy to compare with, strace and valgrind: `make bench`
+# bench:  what a build needs, and HAProxy to compare with: `make bench`
 # debian: Debian's own compiler and crates, and Dovecot: `make check-debian`
 # package: what a build needs, and debhelper and lintian: `make deb`
 # rpm:    what a build needs, and rpmbuild and rpmlint: `make rpm`
@@ -169,8 +169,6 @@ collect() {
     bench)
         need_toolchain
         need haproxy command_there haproxy
-        need strace command_there strace
-        need valgrind command_there valgrind
         need util-linux command_there taskset
         need openssl command_there openssl
         ;;
