@@ -21,8 +21,6 @@ pub struct Watched {
 #[derive(Clone, Copy, Default)]
 pub struct Usage {
     pub cpu: Duration,
-    /// Of its main thread alone.
-    pub main_cpu: Duration,
     pub voluntary_switches: u64,
     /// Those of all threads but poolmon's of the backends.
     pub own_switches: u64,
@@ -39,7 +37,6 @@ impl Usage {
     pub fn since(self, before: Usage) -> Usage {
         Usage {
             cpu: self.cpu.saturating_sub(before.cpu),
-            main_cpu: self.main_cpu.saturating_sub(before.main_cpu),
             voluntary_switches: self
                 .voluntary_switches
                 .saturating_sub(before.voluntary_switches),
@@ -65,11 +62,7 @@ impl Watched {
         for thread in self.threads() {
             // A thread may end meanwhile.
             let schedule = fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
-            let on_cpu = Duration::from_nanos(word(&schedule, 0));
-            usage.cpu += on_cpu;
-            if thread.ends_with(self.child.id().to_string()) {
-                usage.main_cpu = on_cpu;
-            }
+            usage.cpu += Duration::from_nanos(word(&schedule, 0));
             let status = fs::read_to_string(thread.join("status")).unwrap_or_default();
             let switches = field(&status, "voluntary_ctxt_switches:");
             usage.voluntary_switches += switches;
