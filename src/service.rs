@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use std::fmt;
 
+use crate::probe::protocols::table::PartInDelivery;
 pub use crate::probe::protocols::table::Protocol;
 
 impl fmt::Display for Protocol {
@@ -59,6 +60,13 @@ pub struct Port {
     pub protocol: Protocol,
     pub security: Security,
     pub number: u16,
+}
+
+impl Port {
+    /// Whether a deep probe delivers here what it reads elsewhere.
+    pub fn takes_messages(&self) -> bool {
+        self.protocol.row().part == PartInDelivery::Delivers
+    }
 }
 
 impl fmt::Display for Port {

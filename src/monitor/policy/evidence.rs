@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use crate::outcome::{Blame, Failure, Fault, Outcome, Stage};
 use crate::schedule::{Finding, Verdict};
-use crate::service::Protocol;
 
 /// What the findings about one backend have left for the rules to compare.
 #[derive(Clone, Debug, Default)]
@@ -112,7 +111,7 @@ impl Reach {
 
     fn of_failure(failure: &Failure) -> Reach {
         let leg = match failure.port {
-            Some(port) if port.protocol != Protocol::Lmtp => Leg::Second,
+            Some(port) if !port.takes_messages() => Leg::Second,
             _ => Leg::First,
         };
         Reach::Stopped(leg, failure.stage)
