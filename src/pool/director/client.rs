@@ -107,7 +107,7 @@ struct Connection {
 }
 
 impl Connection {
-    const BUFFER: usize = 64 * 1024;
+    const BUFFER: usize = 16 * 1024;
 
     fn open(socket: &Path, deadline: Instant) -> Result<Connection, DirectorError> {
         let stream = unix::connect(socket, deadline).map_err(|cause| DirectorError {
