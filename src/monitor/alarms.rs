@@ -83,12 +83,14 @@ impl Engine {
         }
     }
 
-    /// The policy's alarms that hold, whether or not they are worth a line yet.
-    pub fn policy_alarms(&self) -> impl Iterator<Item = &policy::Alarm> {
-        self.alarms.holding().filter_map(|topic| match topic {
-            Topic::Policy(alarm) => Some(alarm),
-            Topic::Unwatched => None,
-        })
+    /// What alarms hold of, whether or not they are worth a line yet.
+    pub fn topics(&self) -> impl Iterator<Item = &Topic> {
+        self.alarms.holding()
+    }
+
+    /// Whether an alarm for a fault of this machine was said and stands.
+    pub fn has_local_alarm(&self) -> bool {
+        self.local_faults.told().next().is_some()
     }
 
     /// Every source of alarms adds what holds.

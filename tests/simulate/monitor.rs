@@ -19,7 +19,7 @@ use poolmon::config::table::DefaultsOf;
 use poolmon::config::targets::Targets;
 use poolmon::monitor::policy::{explain, Alarm, Explanation, Login, Memory};
 use poolmon::monitor::{
-    Engine, Event, Input, Level, Now, Output, Remembered, Report, Request, Terms,
+    Engine, Event, Input, Level, Now, Output, Remembered, Report, Request, Terms, Topic,
 };
 use poolmon::outcome::Outcome;
 use poolmon::pool::director::error::{DirectorError, DirectorFault, DirectorStage};
@@ -319,7 +319,11 @@ impl Monitor {
 
     /// The alarms of the policy that hold, whether or not they are worth a line yet.
     pub fn alarms(&self) -> Vec<Alarm> {
-        self.engine.policy_alarms().cloned().collect()
+        let topics = self.engine.topics().filter_map(|topic| match topic {
+            Topic::Policy(alarm) => Some(alarm.clone()),
+            Topic::Unwatched => None,
+        });
+        topics.collect()
     }
 
     /// How all stands for it.
@@ -355,8 +359,11 @@ impl Monitor {
         for hold in self.engine.holds().values() {
             self.reached.count(reached::reason(&hold.reason));
         }
-        for alarm in self.engine.policy_alarms() {
-            self.reached.count(reached::alarm(alarm));
+        for topic in self.engine.topics() {
+            self.reached.count(reached::alarm(topic));
+        }
+        if self.engine.has_local_alarm() {
+            self.reached.count(reached::LOCAL_FAULT);
         }
         for notice in self.engine.notices() {
             self.reached.count(reached::notice(notice));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use poolmon::monitor::policy::{Alarm, Reason};
-use poolmon::monitor::{Input, Notice, Output};
+use poolmon::monitor::{Input, Notice, Output, Topic};
 use poolmon::pool::Reply;
 
 /// How often each came up, by its name.
@@ -106,14 +106,15 @@ names!(reason, REASONS, Reason,
     Reason::Turn => "reason: turn",
 );
 
-names!(alarm, ALARMS, Alarm,
-    Alarm::WithoutService(_) => "alarm: without service",
-    Alarm::NoRefuge(_) => "alarm: no refuge",
-    Alarm::Shared { .. } => "alarm: shared",
-    Alarm::DownDelayLimit => "alarm: down delay limit",
-    Alarm::MaxDown(_) => "alarm: max down",
-    Alarm::NotOurs => "alarm: not ours",
-    Alarm::Disputed => "alarm: disputed",
+names!(alarm, ALARMS, Topic,
+    Topic::Policy(Alarm::WithoutService(_)) => "alarm: without service",
+    Topic::Policy(Alarm::NoRefuge(_)) => "alarm: no refuge",
+    Topic::Policy(Alarm::Shared { .. }) => "alarm: shared",
+    Topic::Policy(Alarm::DownDelayLimit) => "alarm: down delay limit",
+    Topic::Policy(Alarm::MaxDown(_)) => "alarm: max down",
+    Topic::Policy(Alarm::NotOurs) => "alarm: not ours",
+    Topic::Policy(Alarm::Disputed) => "alarm: disputed",
+    Topic::Unwatched => "alarm: unwatched",
 );
 
 names!(notice, NOTICES, Notice,
@@ -138,6 +139,8 @@ names!(reply, REPLIES, Reply,
     Reply::Refused(_) => "reply: refused",
 );
 
+/// A fault of this machine that was said.
+pub const LOCAL_FAULT: &str = "alarm: local fault";
 pub const NO_REPLY: &str = "reply: none in time";
 pub const NOT_SENT: &str = "reply: not sent";
 pub const CLOSED: &str = "reply: closed";
@@ -147,7 +150,7 @@ pub const EXPLAINED: &str = "looking: a hold explained";
 pub fn all() -> impl Iterator<Item = &'static str> {
     let lists = [INPUTS, OUTPUTS, REASONS, ALARMS, NOTICES, REPLIES];
     let names = lists.into_iter().flatten().copied();
-    names.chain([NO_REPLY, NOT_SENT, CLOSED, EXPLAINED])
+    names.chain([LOCAL_FAULT, NO_REPLY, NOT_SENT, CLOSED, EXPLAINED])
 }
 
 /// What no day reaches, and why.
