@@ -108,10 +108,12 @@ fn tell_manager(cause: &StartError) {
 fn complain_at_the_end(called: Program, text: String) {
     let (done, is_done) = bounded::<()>(0);
     let for_thread = text.clone();
-    let said = thread::Builder::new().spawn(move || {
-        complain(called, &for_thread);
-        drop(done);
-    });
+    let said = thread::Builder::new()
+        .name("last word".to_owned())
+        .spawn(move || {
+            complain(called, &for_thread);
+            drop(done);
+        });
     match said {
         Ok(_) => {
             let _ = is_done.recv_timeout(LAST_WORD);

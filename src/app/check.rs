@@ -199,6 +199,7 @@ fn check_all(
         for _ in 0..threads {
             let done = done.clone();
             thread::Builder::new()
+                .name("check".to_owned())
                 .stack_size(STACK)
                 .spawn_scoped(scope, || check_some(prober, timeout, targets, &next, done))?;
         }

@@ -166,9 +166,11 @@ fn answer(called: Called, arguments: Vec<OsString>) -> Answer {
 fn look(path: PathBuf, limits: &Limits, timeout: Duration) -> Answer {
     let (done, is_done) = mpsc::channel();
     let for_thread = path.clone();
-    let reader = thread::Builder::new().spawn(move || {
-        let _ = done.send(reading::read(&for_thread));
-    });
+    let reader = thread::Builder::new()
+        .name("status file".to_owned())
+        .spawn(move || {
+            let _ = done.send(reading::read(&for_thread));
+        });
     if let Err(cause) = reader {
         return report(&Report::unknown(&format!(
             "no thread to read with: {cause}"
