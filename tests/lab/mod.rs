@@ -28,6 +28,7 @@ pub mod own_network;
 pub mod passwords;
 pub mod patience;
 pub mod place;
+pub mod preload;
 pub mod ring;
 pub mod slowness;
 pub mod tampering;

@@ -12,6 +12,7 @@ use crate::lab::fake_backend::Mood;
 use crate::lab::fake_pool::FakePool;
 use crate::lab::patience::wait_until;
 use crate::lab::place::Place;
+use crate::lab::preload;
 
 #[track_caller]
 fn rotate(place: &Place, configuration: &Path) {
@@ -125,13 +126,7 @@ fn where_only_the_standard_streams_stay_behind_the_log_says_so() {
     let pool = FakePool::start(1);
     let there = Installation::new(&pool.place);
     let log = there.path("log/poolmon.log");
-    let (source, library) = (pool.place.path("dup2.c"), pool.place.path("dup2.so"));
-    fs::write(&source, FAILING_DUP2).unwrap();
-    let mut cc = Command::new("cc");
-    cc.args(["-shared", "-fPIC", "-o"])
-        .arg(&library)
-        .arg(&source);
-    command::run(cc.arg("-ldl"), pool.place.folder(), SOON).success();
+    let library = preload::library(&pool.place, "dup2", FAILING_DUP2);
     let fails = pool.place.path("fails");
     let mut program = Command::new(there.program());
     program
