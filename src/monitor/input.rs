@@ -69,7 +69,7 @@ pub enum Input {
     ScriptNotStarted { address: IpAddr, cause: io::Error },
     /// A person asked by a signal, or the service manager.
     Asked(Request),
-    /// The settings were read again, or why they cannot be used.
+    /// The settings were read again, as they are written, or why they cannot be used.
     Settings(Result<Box<Terms>, String>),
     /// Time has passed.
     Time,

@@ -54,8 +54,8 @@ use persistence::Persistence;
 use policy::{Action, Backends, Decision, Hold, Need};
 use publishing::Publishing;
 use records::Records;
+use reload::Reloading;
 use restarts::Restarts;
-use snapshot::ReloadResult;
 use workers::Worker;
 
 pub(crate) use alarm_lines::what_to_check;
@@ -67,6 +67,7 @@ pub use moments::ShowMoment;
 pub use output::{Event, Level, Output, Told};
 pub(crate) use persistence::DISK_PATIENCE;
 pub use policy::Memory;
+pub(crate) use reload::keep_what_takes_a_restart;
 pub use snapshot::{
     AlarmView, AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView,
     DrainView, Outline, PollView, Snapshot, Standing, Summary, TagView, Trouble,
@@ -92,6 +93,8 @@ pub enum Notice {
     NoThreadToSend,
     /// Not all backends can be probed at once.
     FewDescriptors,
+    /// A file of the settings, or HAProxy, does not answer a reload.
+    SettingsUnread,
     /// A published file (status, metrics, page) cannot be written.
     Unpublished(Publication),
 }
@@ -109,6 +112,7 @@ impl Notice {
             Notice::NoThread => "no_thread",
             Notice::NoThreadToSend => "no_thread_to_send",
             Notice::FewDescriptors => "few_descriptors",
+            Notice::SettingsUnread => "settings_unread",
             Notice::Unpublished(Publication::Status) => "status_file_unwritable",
             Notice::Unpublished(Publication::Metrics) => "metrics_file_unwritable",
             Notice::Unpublished(Publication::Page) => "page_unwritable",
@@ -169,8 +173,7 @@ pub struct Engine {
     has_ended: bool,
     records: Records,
     counts: Counts,
-    /// When the settings were last read, and what came of it.
-    reload: (Instant, ReloadResult),
+    reloading: Reloading,
     started: Instant,
 }
 
@@ -232,7 +235,7 @@ impl Engine {
             has_ended: false,
             records,
             counts: Counts::default(),
-            reload: (now.instant, ReloadResult::Good),
+            reloading: Reloading::new(now.instant),
             started: now.instant,
         };
         engine.put(Output::TellManager(Told::Ready));
@@ -313,6 +316,7 @@ impl Engine {
             self.local_faults.due(),
             self.alarms_due(),
             self.publishing_due(),
+            self.settings_due(),
         ];
         let ends = self.holds.values().filter_map(|hold| hold.until);
         timers.into_iter().flatten().chain(ends).min()
@@ -324,6 +328,7 @@ impl Engine {
         self.review_holds_that_ended();
         self.review_held_when_due();
         self.tell_local_faults();
+        self.tell_of_unread_settings();
         self.send_decided();
         self.review_alarms();
         self.tend_lists();

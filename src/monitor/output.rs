@@ -75,9 +75,12 @@ pub enum Output {
     /// Tell the service manager (sd_notify).
     TellManager(Told),
     ReopenLog,
-    /// Read the settings again, and tell the engine what came of it.
-    ReadSettings,
-    /// These settings hold from now on; the runtime changes the log's target and level.
+    /// Read the settings again, and tell the engine what came of it. Those in use say what stays whatever is
+    /// read (`keep_what_takes_a_restart`), and no other file may be the same as theirs.
+    ReadSettings {
+        in_use: Box<Settings>,
+    },
+    /// These settings hold from now on; what was read with them probes, and the log's target and level are theirs.
     UseSettings(Box<Settings>),
     /// Nothing more is to be done: end the program.
     End,

@@ -67,7 +67,7 @@ pub(super) fn is_news(output: &Output) -> bool {
         | Output::ShowHistory(_)
         | Output::TellManager(_)
         | Output::ReopenLog
-        | Output::ReadSettings
+        | Output::ReadSettings { .. }
         | Output::Publish { .. }
         | Output::End => false,
     }

@@ -2,33 +2,105 @@
 //! nothing. What has been found out stays.
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use super::snapshot::ReloadResult;
-use super::{status, Engine, Level, Output, Terms, Told};
+use super::{status, Engine, Level, Notice, Output, Terms, Told};
 use crate::config::settings::{Pool, RunMode, Settings};
 use crate::config::targets::Targets;
+
+/// How long the settings may take to be read before that is said. Files take milliseconds, and whoever is asked
+/// for something is given up on sooner.
+pub(super) const READING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Reading the settings again: one reading at a time.
+pub(super) struct Reloading {
+    /// When the settings were last read to the end, and what came of it.
+    last: (Instant, ReloadResult),
+    /// When the reading began that is under way.
+    began: Option<Instant>,
+    /// It was asked for another one since: files that are read already may have changed.
+    is_wanted_again: bool,
+}
+
+impl Reloading {
+    pub(super) fn new(now: Instant) -> Reloading {
+        Reloading {
+            last: (now, ReloadResult::Good),
+            began: None,
+            is_wanted_again: false,
+        }
+    }
+
+    pub(super) fn last(&self) -> (Instant, ReloadResult) {
+        self.last
+    }
+}
 
 impl Engine {
     pub(super) fn on_reload_wanted(&mut self) {
         self.put(Output::TellManager(Told::Reloading));
         self.put(Output::ReopenLog);
         self.show_history();
-        self.put(Output::ReadSettings);
+        match self.reloading.began {
+            None => self.read_settings(),
+            Some(_) => self.reloading.is_wanted_again = true,
+        }
+    }
+
+    fn read_settings(&mut self) {
+        self.reloading.began = Some(self.now.instant);
+        let in_use = Box::new(self.settings.clone());
+        self.put(Output::ReadSettings { in_use });
     }
 
     /// The settings, or why the old ones stay.
     pub(super) fn on_settings(&mut self, terms: Result<Box<Terms>, String>) {
-        match terms {
+        let began = self.reloading.began.take();
+        if self.notices.lower(&Notice::SettingsUnread) {
+            let now = self.now.instant;
+            let took = began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
+            self.always(format!(
+                "the settings have been read, after {} s",
+                took.as_secs()
+            ));
+        }
+        let result = match terms {
             Ok(terms) => {
                 self.take_up(*terms);
-                self.reload = (self.now.instant, ReloadResult::Good);
+                ReloadResult::Good
             }
             Err(cause) => {
                 self.error(cause);
-                self.reload = (self.now.instant, ReloadResult::Refused);
+                ReloadResult::Refused
             }
+        };
+        self.reloading.last = (self.now.instant, result);
+        match std::mem::take(&mut self.reloading.is_wanted_again) {
+            true => self.read_settings(),
+            false => self.put(Output::TellManager(Told::Ready)),
         }
-        self.put(Output::TellManager(Told::Ready));
+    }
+
+    /// When it is to be said that the settings have not been read yet.
+    pub(super) fn settings_due(&self) -> Option<Instant> {
+        let began = self.reloading.began?;
+        let is_said = self.notices.is_raised(&Notice::SettingsUnread);
+        (!is_said).then_some(began + READING_PATIENCE)
+    }
+
+    pub(super) fn tell_of_unread_settings(&mut self) {
+        let began = match (self.settings_due(), self.reloading.began) {
+            (Some(due), Some(began)) if due <= self.now.instant => began,
+            _ => return,
+        };
+        let line = format!(
+            "the settings are being read since {}, and a file or HAProxy does not answer; until then the \
+             former settings are in use; see the disks of configuration, accounts, credentials and \
+             certificates",
+            self.moment_of(began)
+        );
+        self.raise(Notice::SettingsUnread, line);
     }
 
     fn take_up(&mut self, terms: Terms) {
@@ -42,7 +114,9 @@ impl Engine {
         for remark in remarks {
             self.error(remark);
         }
-        self.keep_what_cannot_change(&mut settings);
+        for warning in keep_what_takes_a_restart(&mut settings, &self.settings) {
+            self.say(Level::Warning, warning);
+        }
         self.put(Output::UseSettings(Box::new(settings.clone())));
         // Again, as the log may be a new one.
         if let Some(unverified) = unverified {
@@ -65,57 +139,6 @@ impl Engine {
         self.review_all();
         self.want_lists();
         self.always(format!("reloaded: {summary}"));
-    }
-
-    fn keep_what_cannot_change(&mut self, settings: &mut Settings) {
-        let mut warnings = Vec::new();
-        let (old, new) = (&self.settings.files, &mut settings.files);
-        if new.lock != old.lock {
-            warnings.push(
-                "reload: another lock file takes a restart; the old one stays in use".to_owned(),
-            );
-            new.lock = old.lock.clone();
-        }
-        if new.state != old.state {
-            warnings.push(
-                "reload: another state file takes a restart; the old one stays in use".to_owned(),
-            );
-            new.state = old.state.clone();
-        }
-        if new.record != old.record {
-            let line =
-                "reload: another recording takes a restart; the old one goes on, if there is one";
-            warnings.push(line.to_owned());
-            new.record = old.record.clone();
-        }
-        let kind = std::mem::discriminant::<Pool>;
-        if kind(&settings.pool) != kind(&self.settings.pool) {
-            warnings.push(
-                "reload: another kind of pool takes a restart; the old one stays in use".to_owned(),
-            );
-            settings.pool = self.settings.pool.clone();
-            settings.socket = self.settings.socket.clone();
-        }
-        if settings.run != self.settings.run {
-            let where_it_is = match self.settings.run {
-                RunMode::Daemon => "background",
-                RunMode::Foreground | RunMode::Once => "foreground",
-            };
-            warnings.push(format!(
-                "reload: debug takes a restart; the monitor and its log stay in the {where_it_is}"
-            ));
-            settings.run = self.settings.run;
-            settings.files.log = self.settings.files.log.clone();
-        }
-        if settings.run_as != self.settings.run_as {
-            warnings.push(
-                "reload: another user or group takes a restart; the old one stays".to_owned(),
-            );
-            settings.run_as = self.settings.run_as.clone();
-        }
-        for warning in warnings {
-            self.say(Level::Warning, warning);
-        }
     }
 
     /// A worker whose services change gets a new number, by which reports on the former ones are recognised.
@@ -146,4 +169,52 @@ impl Engine {
         }
         self.start_workers();
     }
+}
+
+/// Puts back to what is in use what only a restart can change, and gives a line for each such change that was
+/// wanted.
+pub(crate) fn keep_what_takes_a_restart(settings: &mut Settings, in_use: &Settings) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (old, new) = (&in_use.files, &mut settings.files);
+    if new.lock != old.lock {
+        lines
+            .push("reload: another lock file takes a restart; the old one stays in use".to_owned());
+        new.lock = old.lock.clone();
+    }
+    if new.state != old.state {
+        lines.push(
+            "reload: another state file takes a restart; the old one stays in use".to_owned(),
+        );
+        new.state = old.state.clone();
+    }
+    if new.record != old.record {
+        let line =
+            "reload: another recording takes a restart; the old one goes on, if there is one";
+        lines.push(line.to_owned());
+        new.record = old.record.clone();
+    }
+    let kind = std::mem::discriminant::<Pool>;
+    if kind(&settings.pool) != kind(&in_use.pool) {
+        lines.push(
+            "reload: another kind of pool takes a restart; the old one stays in use".to_owned(),
+        );
+        settings.pool = in_use.pool.clone();
+        settings.socket = in_use.socket.clone();
+    }
+    if settings.run != in_use.run {
+        let where_it_is = match in_use.run {
+            RunMode::Daemon => "background",
+            RunMode::Foreground | RunMode::Once => "foreground",
+        };
+        lines.push(format!(
+            "reload: debug takes a restart; the monitor and its log stay in the {where_it_is}"
+        ));
+        settings.run = in_use.run;
+        settings.files.log = in_use.files.log.clone();
+    }
+    if settings.run_as != in_use.run_as {
+        lines.push("reload: another user or group takes a restart; the old one stays".to_owned());
+        settings.run_as = in_use.run_as.clone();
+    }
+    lines
 }

@@ -52,7 +52,7 @@ impl Engine {
     /// How all stands now.
     pub fn snapshot(&self) -> Snapshot {
         let compared = self.backends.compared();
-        let (reloaded, reload) = self.reload;
+        let (reloaded, reload) = self.reloading.last();
         Snapshot {
             monitor: MonitorView {
                 runs_for: self.since(self.started),

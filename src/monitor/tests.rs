@@ -141,6 +141,10 @@ struct Bench {
     opened: Vec<u64>,
     /// When the files for whoever looks were to be written, and which.
     published: Vec<(Duration, Published)>,
+    /// How often the settings were to be read.
+    readings: usize,
+    /// What the service manager was to be told, but for the outlines.
+    told: Vec<Told>,
     disk: Disk,
     /// What the director says of its ring.
     readiness: Readiness,
@@ -238,6 +242,8 @@ impl Bench {
             state_file: Remembered::new(),
             unwritten: Vec::new(),
             published: Vec::new(),
+            readings: 0,
+            told: Vec::new(),
         }
     }
 
@@ -265,6 +271,10 @@ impl Bench {
                 Output::OpenLists { connection, .. } => self.opened.push(connection),
                 Output::Publish { files, .. } => {
                     self.published.push((now.instant - self.start, files));
+                }
+                Output::ReadSettings { .. } => self.readings += 1,
+                Output::TellManager(told) if !matches!(told, Told::Outline(_)) => {
+                    self.told.push(told);
                 }
                 Output::WriteState { number, entries } => {
                     self.unwritten.push((number, entries));

@@ -9,6 +9,7 @@ mod start_time;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{unbounded, Receiver, Select, Sender, TryRecvError};
@@ -17,7 +18,7 @@ use nix::unistd::gethostname;
 
 use crate::backend::Stamp;
 use crate::check;
-use crate::config::settings::{Files, Published, Settings};
+use crate::config::settings::{Published, Settings};
 use crate::config::targets::Targets;
 use crate::daemon::Signal;
 use crate::hook::{Change, Hooks};
@@ -28,6 +29,7 @@ use crate::monitor::{
 use crate::notify::{Message, ServiceManager};
 use crate::pool::link::{self, Heard};
 use crate::pool::watch::{self, Watch};
+use crate::probe::Prober;
 use crate::recording::writer::RecordingWriter;
 use crate::report;
 use crate::report::document::{document, Writer};
@@ -36,6 +38,7 @@ use crate::state_file::{Recorded, StateWriter};
 use crate::worker::{Task, Traffic, Word, Worker};
 
 use publisher::{Done, Edition, Publisher};
+use reload::{Read, Reading};
 use start_time::StartTime;
 
 /// How long the program waits at its end for the published files to be written once more, and for the last
@@ -66,8 +69,8 @@ pub struct Runtime {
     source: Source,
     /// What each worker is given.
     task: Task,
-    /// The lock and the state file stay those of the start.
-    files: Files,
+    /// What was read with the settings that the engine was told of last: in use once it says so.
+    prober_read: Option<Arc<Prober>>,
     log: LogHandle,
     state_writer: StateWriter,
     /// What the status file says of the program that writes it.
@@ -85,6 +88,7 @@ pub struct Runtime {
     words: (Sender<Word>, Receiver<Word>),
     readings: (Sender<watch::Word>, Receiver<watch::Word>),
     heard: (Sender<Heard>, Receiver<Heard>),
+    settings: (Sender<Read>, Receiver<Read>),
     signals: Receiver<Signal>,
 }
 
@@ -118,7 +122,6 @@ impl Runtime {
             targets,
         } = configuration;
         let traffic = Traffic::new(Instant::now());
-        let files = settings.files.clone();
         let terms = Terms {
             summary: check::summary(&source, &settings, &targets),
             settings,
@@ -147,7 +150,7 @@ impl Runtime {
             recorder,
             source,
             task,
-            files,
+            prober_read: None,
             log,
             state_writer,
             publisher: Publisher::new(writer.clone()),
@@ -161,6 +164,7 @@ impl Runtime {
             words: unbounded(),
             readings: unbounded(),
             heard: unbounded(),
+            settings: unbounded(),
             signals,
         }
     }
@@ -203,6 +207,7 @@ impl Runtime {
         select.recv(&self.words.1);
         select.recv(&self.readings.1);
         select.recv(&self.heard.1);
+        select.recv(&self.settings.1);
         select.recv(self.state_writer.recorded());
         select.recv(self.publisher.done());
         // What is ready is found out by looking.
@@ -267,6 +272,17 @@ impl Runtime {
                 }),
                 None => break,
             }
+        }
+        // There is one reading at a time.
+        if let Some(Read { source, result }) =
+            next(&self.settings.1, "the thread that reads the settings")
+        {
+            self.source = source;
+            let terms = result.map(|(terms, prober)| {
+                self.prober_read = Some(prober);
+                terms
+            });
+            self.tell(Input::Settings(terms));
         }
         for _ in 0..MOST_INPUTS {
             match next(&self.signals, "the thread that waits for signals") {
@@ -411,11 +427,23 @@ impl Runtime {
             Output::ShowHistory(history) => report::say_history(&history),
             Output::TellManager(told) => self.tell_manager(&told),
             Output::ReopenLog => self.log.reopen(),
-            Output::ReadSettings => {
-                let terms = self.read_settings();
-                self.tell(Input::Settings(terms));
+            Output::ReadSettings { in_use } => {
+                let reading = Reading {
+                    source: self.source.clone(),
+                    prober: Arc::clone(&self.task.prober),
+                    in_use,
+                };
+                if let Err(cause) = reading.start(self.settings.0.clone()) {
+                    self.tell(Input::Settings(Err(reload::no_thread(&cause))));
+                }
             }
             Output::UseSettings(settings) => {
+                if let Some(prober) = self.prober_read.take() {
+                    self.task = Task {
+                        pace: settings.pace,
+                        prober,
+                    };
+                }
                 self.log.switch(&settings.files.log);
                 self.log.set_level(settings.log_level);
             }
@@ -480,7 +508,7 @@ fn recorder(
 }
 
 /// What has come in there. Without its sender nothing would be as it is said to be: the program ends with a
-/// line that says so, and not as if somebody had asked for it.
+/// line that says so and not as if somebody had asked for it.
 fn next<Something>(receiver: &Receiver<Something>, sender: &str) -> Option<Something> {
     match receiver.try_recv() {
         Ok(something) => Some(something),

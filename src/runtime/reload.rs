@@ -1,26 +1,80 @@
-//! Reads the settings again: configuration, accounts, credentials and certificates, all of them or nothing.
+//! The thread that reads the settings again: configuration, accounts, credentials and certificates, all of them or
+//! nothing.
+//!
+//! A thread of its own for each reading, as a disk, a network file system or HAProxy may keep it waiting for as long
+//! as it likes. It must not change anything that is in use: what it has read is sent to the main thread. That one
+//! reading is over before the next is started is the engine's business, and so is what may change.
 
+use std::io;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
+use std::thread;
 
-use super::Runtime;
+use crossbeam_channel::Sender;
+
 use crate::check;
+use crate::config::settings::Settings;
 use crate::hook;
-use crate::monitor::Terms;
-use crate::source::{Loaded, SourceError};
-use crate::worker::Task;
+use crate::monitor::{keep_what_takes_a_restart, Terms};
+use crate::probe::Prober;
+use crate::source::{Loaded, Source, SourceError};
+
+/// YAML is read by as many calls within each other as it has levels.
+const STACK: usize = 2 * 1024 * 1024;
 
 /// What becomes of a reload that cannot be carried out.
 const THE_OLD: &str = "the old configuration stays in use; repair that and reload again";
 
-impl Runtime {
-    /// The settings, and what probes with them from now on; or why the old ones stay.
-    pub(super) fn read_settings(&mut self) -> Result<Box<Terms>, String> {
-        let loaded = match self.source.load() {
+/// What is to be read, and what is in use meanwhile.
+pub(super) struct Reading {
+    pub(super) source: Source,
+    pub(super) prober: Arc<Prober>,
+    pub(super) in_use: Box<Settings>,
+}
+
+/// What became of a reading.
+pub(super) struct Read {
+    /// To be read next time: a file of accounts may have been found.
+    pub(super) source: Source,
+    /// The settings, and what probes by them; or why the old ones stay.
+    pub(super) result: Result<(Box<Terms>, Arc<Prober>), String>,
+}
+
+impl Reading {
+    /// Starts the thread, which tells what became of it in any case. The error: there can be no thread.
+    pub(super) fn start(self, done: Sender<Read>) -> io::Result<()> {
+        thread::Builder::new()
+            .name("settings".to_owned())
+            .stack_size(STACK)
+            .spawn(move || {
+                // At the end of the program nobody listens.
+                let _ = done.send(self.read());
+            })?;
+        Ok(())
+    }
+
+    fn read(self) -> Read {
+        let mut source = self.source.clone();
+        // A thread that ended without a word would be waited for, and nothing would be read any more.
+        match catch_unwind(AssertUnwindSafe(|| self.attempt(&mut source))) {
+            Ok(result) => Read { source, result },
+            Err(_) => Read {
+                result: Err(
+                    "reload refused: it ended by the defect logged before; the old configuration stays in use"
+                        .to_owned(),
+                ),
+                source: self.source,
+            },
+        }
+    }
+
+    fn attempt(&self, source: &mut Source) -> Result<(Box<Terms>, Arc<Prober>), String> {
+        let loaded = match source.load() {
             Ok(loaded) => loaded,
             Err(SourceError::Credentials(cause)) => {
                 return Err(format!("reload refused: {cause}; the old credentials stay in use; repair the file and reload again"))
             }
-            Err(cause) => return Err(format!("reload refused: {cause}; {THE_OLD}")),
+            Err(cause) => return Err(refused(&cause)),
         };
         let Loaded {
             settings,
@@ -29,7 +83,7 @@ impl Runtime {
             unverified,
             ..
         } = loaded;
-        let prober = match self.task.prober.renewed(&settings.probing) {
+        let prober = match self.prober.renewed(&settings.probing) {
             Ok(prober) => Arc::new(prober),
             Err(cause) => {
                 return Err(format!(
@@ -38,26 +92,28 @@ impl Runtime {
             }
         };
         if let Some(Err(cause)) = settings.hook.as_ref().map(hook::check) {
-            return Err(format!("reload refused: {cause}; {THE_OLD}"));
+            return Err(refused(&cause));
         }
-        // Lock, recording and state file stay the old ones, which the new files must leave alone, too.
+        // What stays whatever is written must be left alone by the new files, too.
         let mut kept = settings.clone();
-        kept.files.lock = self.files.lock.clone();
-        kept.files.state = self.files.state.clone();
-        kept.files.record = self.files.record.clone();
-        if let Err(cause) = self.source.check_files(&kept) {
-            return Err(format!("reload refused: {cause}; {THE_OLD}"));
-        }
-        self.task = Task {
-            pace: settings.pace,
-            prober,
-        };
-        Ok(Box::new(Terms {
-            summary: check::summary(&self.source, &settings, &targets),
+        let _ = keep_what_takes_a_restart(&mut kept, &self.in_use);
+        source.check_files(&kept).map_err(|cause| refused(&cause))?;
+        let terms = Terms {
+            summary: check::summary(source, &kept, &targets),
             settings,
             targets,
             remarks,
             unverified,
-        }))
+        };
+        Ok((Box::new(terms), prober))
     }
+}
+
+fn refused(cause: &dyn std::fmt::Display) -> String {
+    format!("reload refused: {cause}; {THE_OLD}")
+}
+
+/// There can be no thread to read with.
+pub(super) fn no_thread(cause: &io::Error) -> String {
+    format!("reload refused: no thread can be started to read the settings: {cause}; the old configuration stays in use")
 }

@@ -60,7 +60,7 @@ pub enum Reload {
     Broken,
 }
 
-/// How a state file is written.
+/// How a state file is written, and the settings read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disk {
     /// At once.
@@ -161,6 +161,8 @@ pub struct Monitor {
     disk: Disk,
     /// What waits to be written.
     unwritten: Vec<(u64, Vec<(IpAddr, Memory)>)>,
+    /// The settings are being read, from the same disk as the state file.
+    is_to_read: bool,
     /// Whether the next reading of the settings fails.
     is_broken: bool,
     workers: BTreeMap<IpAddr, Worker>,
@@ -288,6 +290,7 @@ impl Monitor {
             state_file,
             disk: Disk::Good,
             unwritten: Vec::new(),
+            is_to_read: false,
             is_broken: false,
             workers: BTreeMap::new(),
             threads: usize::MAX,
@@ -478,12 +481,13 @@ impl Monitor {
                     Disk::Hangs => {}
                 }
             }
-            Output::ReadSettings => {
-                let terms = match std::mem::take(&mut self.is_broken) {
-                    true => Err("the settings cannot be used".to_owned()),
-                    false => Ok(Box::new(self.terms.clone())),
-                };
-                self.tell(Input::Settings(terms), now);
+            Output::ReadSettings { .. } => {
+                self.is_to_read = true;
+                match self.disk {
+                    Disk::Late(time) => self.orders.push(Order::WakeDisk(now + time)),
+                    Disk::Good | Disk::Full => self.read_settings(now),
+                    Disk::Hangs => {}
+                }
             }
             Output::Say(event) => self.note(event, now),
             Output::RunScript { .. }
@@ -535,7 +539,20 @@ impl Monitor {
     pub fn on_disk_wakes(&mut self, now: Instant) {
         if self.disk != Disk::Hangs {
             self.write_state(now);
+            self.read_settings(now);
         }
+    }
+
+    /// If that is wanted.
+    fn read_settings(&mut self, now: Instant) {
+        if !std::mem::take(&mut self.is_to_read) {
+            return;
+        }
+        let terms = match std::mem::take(&mut self.is_broken) {
+            true => Err("the settings cannot be used".to_owned()),
+            false => Ok(Box::new(self.terms.clone())),
+        };
+        self.tell(Input::Settings(terms), now);
     }
 
     /// Writes all that waits, or fails to.

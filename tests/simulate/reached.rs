@@ -78,7 +78,7 @@ names!(output, OUTPUTS, Output,
     Output::ShowHistory(_) => "output: show history",
     Output::TellManager(_) => "output: tell manager",
     Output::ReopenLog => "output: reopen log",
-    Output::ReadSettings => "output: read settings",
+    Output::ReadSettings { .. } => "output: read settings",
     Output::UseSettings(_) => "output: use settings",
     Output::End => "output: end",
 );
@@ -127,6 +127,7 @@ names!(notice, NOTICES, Notice,
     Notice::NoThread => "notice: no thread",
     Notice::NoThreadToSend => "notice: no thread to send",
     Notice::FewDescriptors => "notice: few descriptors",
+    Notice::SettingsUnread => "notice: settings unread",
     Notice::Unpublished(_) => "notice: unpublished",
 );
 

@@ -1,6 +1,7 @@
 //! What was found out of the services before a reload.
 
 use super::*;
+use crate::config::settings::{LogTarget, Pool, RunMode, Watch};
 use crate::monitor::policy::Age;
 
 /// The first two backends are up and judged; then others of poolmon's services are checked.
@@ -83,4 +84,97 @@ fn what_a_reload_cannot_change_is_a_warning_each_and_nothing_else_is() {
     ] {
         assert_eq!(warned(change), [expected]);
     }
+}
+
+fn settings() -> Input {
+    Input::Settings(Ok(Box::new(terms(Chosen::default()))))
+}
+
+#[test]
+fn settings_are_read_once_at_a_time_and_once_more_if_that_was_asked_for_meanwhile() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.told.clear();
+    for readings in [1, 1, 1] {
+        bench.tell(Input::Asked(Request::Reload));
+        assert_eq!(bench.readings, readings);
+    }
+    bench.tell(settings());
+    assert_eq!((bench.readings, bench.times_said("reloaded")), (2, 1));
+    let refused = Input::Settings(Err("reload refused".to_owned()));
+    bench.tell(refused);
+    assert_eq!((bench.readings, bench.times_said("refused")), (2, 1));
+    let told = [
+        Told::Reloading,
+        Told::Reloading,
+        Told::Reloading,
+        // After all that was asked for.
+        Told::Ready,
+    ];
+    assert_eq!(bench.told, told);
+    bench.tell(Input::Asked(Request::Reload));
+    assert_eq!(bench.readings, 3);
+}
+
+#[test]
+fn settings_that_are_not_read_in_time_are_said_once_and_when_they_are_read() {
+    let mut bench = Bench::without_files();
+    bench.tell(Input::Time);
+    bench.second = 10;
+    bench.tell(Input::Asked(Request::Reload));
+    let due = |bench: &Bench| {
+        let due = bench.engine.settings_due();
+        due.map(|due| (due - bench.start).as_secs())
+    };
+    assert_eq!(due(&bench), Some(15));
+    bench.second = 14;
+    bench.tell(Input::Time);
+    assert_eq!(bench.notices(), []);
+    bench.said.clear();
+    // A second SIGHUP is no other reading.
+    bench.tell(Input::Asked(Request::Reload));
+    for second in [15, 16, 4000] {
+        bench.second = second;
+        bench.tell(Input::Time);
+        assert!(bench.notices().contains(&Notice::SettingsUnread));
+        assert_eq!(due(&bench), None);
+    }
+    let line = "the settings are being read since 08:00:10, and a file or HAProxy does not answer; until then \
+                the former settings are in use; see the disks of configuration, accounts, credentials and \
+                certificates";
+    assert_eq!(bench.times_said("the settings"), 1);
+    assert_eq!(bench.times_said(line), 1, "{:?}", bench.said);
+    bench.second = 4010;
+    bench.tell(settings());
+    assert!(!bench.notices().contains(&Notice::SettingsUnread));
+    assert_eq!(
+        bench.times_said("the settings have been read, after 4000 s"),
+        1
+    );
+    // The second reading has its own time.
+    assert_eq!(due(&bench), Some(4015));
+}
+
+/// What is read is compared with files that stay: with those in use, the log of the background too.
+#[test]
+fn what_stays_is_put_back_whole() {
+    let in_use = terms(Chosen::default()).settings;
+    let mut settings = in_use.clone();
+    settings.files.lock = "/other".into();
+    settings.files.state = "/other".into();
+    settings.files.record = Some("/other".into());
+    settings.files.log = LogTarget::File("/other".into());
+    settings.run = RunMode::Foreground;
+    settings.run_as.user = Some("other".to_owned());
+    settings.socket = "/other".into();
+    settings.pool = Pool::HaProxy {
+        watch: Watch::CheckedPorts,
+    };
+    let lines = keep_what_takes_a_restart(&mut settings, &in_use);
+    assert_eq!(lines.len(), 6, "{lines:?}");
+    assert_eq!(settings, in_use);
+    settings.socket = "/other".into();
+    let wanted = settings.clone();
+    assert_eq!(keep_what_takes_a_restart(&mut settings, &in_use), [""; 0]);
+    assert_eq!(settings, wanted);
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::{kill, Signal};
@@ -17,6 +18,7 @@ use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
 use crate::lab::monitor::Monitor;
 use crate::lab::passwords;
 use crate::lab::patience::{hold_for, wait_until};
+use crate::lab::preload;
 use crate::lab::warden::{Ward, Warden};
 
 const A_WHILE: Duration = Duration::from_secs(4);
@@ -142,6 +144,87 @@ fn a_fifo_in_a_files_place_holds_up_neither_start_nor_reload() {
         reload(&monitor);
     }
     assert!(pool.changes().is_empty());
+}
+
+/// SIGHUP, which the main thread has taken in once it shows the last polls.
+#[track_caller]
+fn ask_for_a_reload(monitor: &Monitor) {
+    let shown = || monitor.lines_with(&["last polls"]).len();
+    let before = shown();
+    monitor.signal(Signal::SIGHUP);
+    wait_until("the last polls", REACTION, || shown() > before);
+}
+
+#[test]
+fn a_disk_that_does_not_answer_a_reload_stops_neither_checks_nor_changes_nor_the_end() {
+    let pool = FakePool::start(3);
+    let files = Files::of_pool(&pool);
+    let hangs = pool.place.path("hangs");
+    let plan = files.plan(&pool.place);
+    let plan = preload::hanging_file(plan, &pool.place, &files.config, &hangs);
+    let mut monitor = plan.start();
+    pool.wait_for_visits();
+
+    fs::write(&hangs, "").unwrap();
+    files.write("poll_pop3: True\n");
+    monitor.signal(Signal::SIGHUP);
+    let said = "the settings are being read since";
+    monitor.wait_for_line(&[" ERR ", said], REACTION);
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_state(0, 'D');
+    pool.wait_for_no_users(0);
+    pool.backends[0].set(Mood::Healthy);
+    pool.wait_for_state(0, 'U');
+    for _ in 0..3 {
+        ask_for_a_reload(&monitor);
+    }
+    assert_eq!(visits_on(&pool, 1, POP3), 0);
+    assert_eq!(monitor.lines_with(&[said]).len(), 1);
+
+    // All three together are one more reading.
+    fs::remove_file(&hangs).unwrap();
+    monitor.wait_for_line(&["the settings have been read, after"], REACTION);
+    wait_until("POP3 polls", REACTION, || visits_on(&pool, 1, POP3) > 0);
+    let reloads = || monitor.lines_with(&["reloaded"]).len();
+    wait_until("the second reload", REACTION, || reloads() == 2);
+    hold_for("no third one", A_WHILE, || reloads() == 2);
+
+    fs::write(&hangs, "").unwrap();
+    ask_for_a_reload(&monitor);
+    let (status, _) = monitor.stop(REACTION);
+    assert!(status.success(), "{status}");
+    assert!(!files.lock.exists());
+    assert_eq!(monitor.lines_with(&["reloaded"]).len(), 2);
+}
+
+/// The log of the background stays where it is if `debug` changes: no other file may be written over it.
+#[test]
+fn what_stays_whatever_a_reload_reads_is_not_written_over_either() {
+    let pool = FakePool::start(1);
+    let files = Files::of_pool(&pool);
+    let log = pool.place.path("first.log");
+    let base = fs::read_to_string(&files.config).unwrap();
+    let to = |file: &Path| format!("logfile: {}\nloglevel: 0\n", file.display());
+    let background = base.replace("debug: True", "debug: False");
+    files.write_bare(&format!("{background}{}", to(&log)));
+    let ended = files.plan(&pool.place).run("", REACTION);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
+    let pid = fs::read_to_string(&files.lock).unwrap();
+    let pid = Pid::from_raw(pid.trim().parse().unwrap());
+    let _warden = Warden::over(Ward::Process(pid));
+    pool.wait_for_visits();
+
+    let (other, page) = (pool.place.path("other.log"), log.display());
+    let text = format!("{base}{}html_file: {page}\n", to(&other));
+    files.write_bare(&text);
+    kill(pid, Signal::SIGHUP).unwrap();
+    let said = || fs::read_to_string(&log).unwrap();
+    wait_until("its refusal", REACTION, || {
+        said().contains("are the same file")
+    });
+    assert!(said().contains("is listed"));
+    kill(pid, Signal::SIGTERM).unwrap();
+    wait_until("the PID file to go", REACTION, || !files.lock.exists());
 }
 
 #[test]

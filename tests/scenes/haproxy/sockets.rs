@@ -1,6 +1,10 @@
 //! The stats socket: of another level, missing, another program's; and what is said of the choices.
 
+use std::fs;
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
+
+use nix::sys::signal::Signal;
 
 use super::*;
 use crate::lab::fake_director::{FakeDirector, FakeHost};
@@ -64,6 +68,52 @@ fn only_the_sections_that_are_named_are_watched() {
     assert_eq!(world.haproxy.admin("imap/mail1"), Some(READY));
 }
 
+impl World {
+    /// The servers are at 143 and 995, where nobody is.
+    fn take_usual_ports(&self) {
+        let mut usual = sections(&self.place, "");
+        for (section, port) in usual.iter_mut().zip([143, 995]) {
+            for server in &mut section.servers {
+                *server = server
+                    .replace(":1143", ":143")
+                    .replace(":1110", &format!(":{port}"));
+            }
+        }
+        self.haproxy.write(&usual);
+        self.haproxy.reload();
+    }
+}
+
+/// Without ports a reload asks for them.
+#[test]
+fn a_haproxy_that_does_not_answer_a_reload_holds_up_nothing_else() {
+    let world = World::start();
+    world.take_usual_ports();
+    let monitor = world.bare_plan().start();
+    monitor.wait_for_line(&["imap:143", "refused"], REACTION);
+    // From here on its socket is another's, who takes connections and says nothing.
+    let socket = world.haproxy.socket();
+    fs::rename(&socket, socket.with_extension("aside")).unwrap();
+    let _silent = UnixListener::bind(&socket).unwrap();
+
+    monitor.signal(Signal::SIGHUP);
+    monitor.wait_for_line(&["last polls"], REACTION);
+    monitor.signal(Signal::SIGUSR1);
+    let refused = "reload refused: which ports to check is not known";
+    monitor.wait_for_line(&[" ERR ", refused], REACTION);
+    let lines = monitor.lines();
+    let place = |text: &str| lines.iter().position(|line| line.contains(text));
+    let (asked, answered) = (place("last polls").unwrap(), place("and not observed"));
+    let refused = place(refused).unwrap();
+    assert!(
+        answered.map_or(false, |answered| answered < refused),
+        "{lines:#?}"
+    );
+    let checks = lines[asked..refused].iter();
+    let checks = checks.filter(|line| line.contains(" imap:143: "));
+    assert!(checks.count() >= 3, "{lines:#?}");
+}
+
 #[test]
 fn without_ports_haproxy_says_which_and_has_to_answer() {
     let mut world = World::start();
@@ -73,17 +123,7 @@ fn without_ports_haproxy_says_which_and_has_to_answer() {
         "{}",
         ended.text
     );
-    // The usual ports, in front of nobody.
-    let mut usual = sections(&world.place, "");
-    for (section, port) in usual.iter_mut().zip([143, 995]) {
-        for server in &mut section.servers {
-            *server = server
-                .replace(":1143", ":143")
-                .replace(":1110", &format!(":{port}"));
-        }
-    }
-    world.haproxy.write(&usual);
-    world.haproxy.reload();
+    world.take_usual_ports();
     let ended = world.bare_plan().run("--check-config", REACTION);
     for line in [
         "proxies: all with a server at port 143 or 995",

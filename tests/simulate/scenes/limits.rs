@@ -322,6 +322,35 @@ fn a_reload_with_another_limit_lets_one_more_go_down() {
     }
 }
 
+/// The disk hangs: what is decided goes on by the former settings, also what the new ones would hold back.
+#[test]
+fn settings_that_cannot_be_read_yet_stop_nothing_and_hold_once_they_are() {
+    let layout = layout(4, vec![ours(0, 3)]);
+    let mut rules = habits(3).rules;
+    rules.brake = Brake::AtMost(1);
+    let mut world = World::new(&layout, 5);
+    world.disturb(seconds(95), Disturbance::Disk(0, Disk::Hangs));
+    world.reload(seconds(100), 0, Reload::Rules(rules));
+    world.reload(seconds(101), 0, Reload::Rules(rules));
+    world.reload(seconds(102), 0, Reload::Rules(rules));
+    world.disturb(seconds(110), dies(0));
+    world.disturb(seconds(115), dies(1));
+    world.disturb(seconds(180), Disturbance::Disk(0, Disk::Good));
+    world.disturb(seconds(200), dies(2));
+    world.run_to(seconds(178));
+    let (name, seed) = ("unread settings", 5);
+    let story = Story { world, name, seed };
+    story.check_changes(&[1, 1, 0, 0]);
+    assert_eq!(said(&story, "the settings are being read since"), 1);
+    assert_eq!(notices(&story).len(), 2, "{story}");
+    let mut world = story.world;
+    world.run_to(seconds(300));
+    let story = Story { world, ..story };
+    story.check_changes(&[1, 1, 0, 0]);
+    assert_eq!(said(&story, "reloaded"), 2, "{story}");
+    assert!(notices(&story).is_empty(), "{story}");
+}
+
 #[test]
 fn settings_that_cannot_be_used_change_nothing_and_another_socket_reads_anew() {
     let layout = layout(3, vec![ours(0, 3)]);

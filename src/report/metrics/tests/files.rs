@@ -41,6 +41,7 @@ const WORDS: [(&str, &[&str]); 8] = [
             "no_thread",
             "no_thread_to_send",
             "few_descriptors",
+            "settings_unread",
         ],
     ),
     (
