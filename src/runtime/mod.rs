@@ -6,6 +6,7 @@
 mod publisher;
 mod reload;
 mod start_time;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{unbounded, Receiver, Select, Sender, TryRecvError};
-use log::{debug, error};
+use log::{debug, error, warn};
 use nix::unistd::gethostname;
 
 use crate::backend::Stamp;
@@ -22,7 +23,7 @@ use crate::config::settings::{Published, Settings};
 use crate::config::targets::Targets;
 use crate::daemon::Signal;
 use crate::hook::{Change, Hooks};
-use crate::logging::LogHandle;
+use crate::logging::{LogHandle, ALWAYS};
 use crate::monitor::{
     Engine, Input, Now, Output, Remembered, Request, Snapshot, Terms, Told, DISK_PATIENCE,
 };
@@ -40,6 +41,7 @@ use crate::worker::{Task, Traffic, Word, Worker};
 use publisher::{Done, Edition, Publisher};
 use reload::{Read, Reading};
 use start_time::StartTime;
+use turn::{Audience, Turns};
 
 /// How long the program waits at its end for the published files to be written once more, and for the last
 /// lines of a recording.
@@ -50,9 +52,6 @@ const FAR: Duration = Duration::from_secs(24 * 3600);
 
 /// At most so many inputs of a kind are taken in before the engine is asked what follows from them.
 const MOST_INPUTS: usize = 256;
-
-/// A turn that takes longer delays other inputs, and is logged.
-const LONG_TURN: Duration = Duration::from_millis(50);
 
 /// What is to be done, and where that was read.
 pub struct Configuration {
@@ -90,6 +89,7 @@ pub struct Runtime {
     heard: (Sender<Heard>, Receiver<Heard>),
     settings: (Sender<Read>, Receiver<Read>),
     signals: Receiver<Signal>,
+    turns: Turns,
 }
 
 /// Whether it goes on after an output.
@@ -166,6 +166,7 @@ impl Runtime {
             heard: unbounded(),
             settings: unbounded(),
             signals,
+            turns: Turns::new(Instant::now()),
         }
     }
 
@@ -174,14 +175,16 @@ impl Runtime {
     pub fn run(mut self) {
         loop {
             self.service_manager.keep_alive(Instant::now());
-            let began = Instant::now();
+            self.turns.begin(Instant::now());
             self.take_in();
             if self.carry_out_all() == Go::ToTheEnd {
                 break;
             }
-            let took = began.elapsed();
-            if took > LONG_TURN {
-                debug!("a turn has taken {} ms", took.as_millis());
+            if let Some(long) = self.turns.end(Instant::now()) {
+                match long.audience {
+                    Audience::Everybody => warn!(target: ALWAYS, "{long}"),
+                    Audience::Debugging => debug!("{long}"),
+                }
             }
             self.wait();
         }
@@ -309,14 +312,18 @@ impl Runtime {
                 recorder.on_input(&input, now);
             }
         }
+        let what = turn::of_input(&input);
         self.engine.handle(input, now);
+        self.turns.step(what, Instant::now());
     }
 
     fn next_output(&mut self) -> Option<Output> {
         if let Some(recorder) = &mut self.recorder {
             recorder.on_asked();
         }
-        self.engine.next_output()
+        let output = self.engine.next_output();
+        self.turns.step(turn::DECIDING, Instant::now());
+        output
     }
 
     /// What is to be done, for the recording.
@@ -341,7 +348,10 @@ impl Runtime {
     fn carry_out_all(&mut self) -> Go {
         while let Some(output) = self.next_output() {
             self.record_output(&output);
-            if self.carry_out(output) == Go::ToTheEnd {
+            let what = turn::of_output(&output);
+            let go = self.carry_out(output);
+            self.turns.step(what, Instant::now());
+            if go == Go::ToTheEnd {
                 return Go::ToTheEnd;
             }
         }
@@ -508,7 +518,7 @@ fn recorder(
 }
 
 /// What has come in there. Without its sender nothing would be as it is said to be: the program ends with a
-/// line that says so and not as if somebody had asked for it.
+/// line that says so (`start.rs` catches the panic), and not as if somebody had asked for it.
 fn next<Something>(receiver: &Receiver<Something>, sender: &str) -> Option<Something> {
     match receiver.try_recv() {
         Ok(something) => Some(something),
