@@ -84,10 +84,14 @@ pub struct Runtime {
     watch: Option<Watch>,
     hooks: Hooks,
     service_manager: ServiceManager,
+    // The runtime itself has a sender of each of these four for the threads to come, so that none is ever
+    // disconnected. Each of those threads says itself that it ends: a worker and the one that reads the lists by
+    // `Ended`, one that sends a command by the error that is its answer, one that reads the settings in the same way.
     words: (Sender<Word>, Receiver<Word>),
     readings: (Sender<watch::Word>, Receiver<watch::Word>),
     heard: (Sender<Heard>, Receiver<Heard>),
     settings: (Sender<Read>, Receiver<Read>),
+    // This one, and those of the state file and the published files, end with their thread.
     signals: Receiver<Signal>,
     turns: Turns,
 }
@@ -524,5 +528,21 @@ fn next<Something>(receiver: &Receiver<Something>, sender: &str) -> Option<Somet
         Ok(something) => Some(something),
         Err(TryRecvError::Empty) => None,
         Err(TryRecvError::Disconnected) => panic!("{sender} ended unexpectedly"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "the thread of a test ended unexpectedly")]
+    fn a_thread_that_is_gone_ends_the_program_once_what_it_sent_is_taken_in() {
+        let (sender, receiver) = unbounded();
+        assert_eq!(next::<u8>(&receiver, "the thread of a test"), None);
+        sender.send(7).unwrap();
+        drop(sender);
+        assert_eq!(next(&receiver, "the thread of a test"), Some(7));
+        next(&receiver, "the thread of a test");
     }
 }
