@@ -449,7 +449,7 @@ pub static CHOICES: &[Choice] = &[
         .added_option("record", Text("PATH|no"), NONE)
         .added_key("record", NONE)
         .help("where to record everything that the monitor sees, for poolmon replay; a full file \
-               of 64 MB becomes PATH.1"),
+               of 160 MB becomes PATH.1"),
     choice(OptionalUser(|to| &mut to.user))
         .added_option("user", Text("NAME"), Made("the user who starts it"))
         .added_key("user", NONE)

@@ -9,6 +9,7 @@ use super::decoder::{Reader, UnreadableRecording};
 use super::encoder::{Encoder, Lines};
 use super::line::{Event, Sent};
 use super::replay::{replay, replay_until, Made, Replayed, Rules};
+use super::writer::MOST_BYTES;
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::config::accounts::Backends;
 use crate::config::chosen::Chosen;
@@ -52,12 +53,15 @@ struct World {
     waiting: Vec<Input>,
     terms: Terms,
     looks: bool,
+    /// So many backends have other users in each list than in the one before.
+    coming_and_going: usize,
 }
 
-fn terms() -> Terms {
+fn terms(services: usize) -> Terms {
     let settings = Chosen::default().build(DefaultsOf::Poolmon, Program::Poolmon);
     let mut settings = settings.unwrap();
-    settings.services.truncate(1);
+    settings.services.truncate(services);
+    assert_eq!(settings.services.len(), services);
     settings.files.published = Default::default();
     Terms {
         targets: Targets::new(&settings, None, Backends::new()),
@@ -70,12 +74,16 @@ fn terms() -> Terms {
 
 impl World {
     fn new(backends: usize, troubles: &[Trouble]) -> World {
+        World::with_services(1, backends, troubles)
+    }
+
+    fn with_services(services: usize, backends: usize, troubles: &[Trouble]) -> World {
         let zero = Instant::now();
         let now = Now {
             instant: zero,
             second: Stamp(BEGINNING),
         };
-        let terms = terms();
+        let terms = terms(services);
         let mut encoder = Encoder::new(zero);
         let remembered = Remembered::new();
         let start = encoder.start(&terms.settings, &terms.targets, &remembered, 100, now);
@@ -108,6 +116,7 @@ impl World {
             waiting: Vec::new(),
             terms,
             looks: true,
+            coming_and_going: 0,
         }
     }
 
@@ -151,7 +160,8 @@ impl World {
         match output {
             Output::StartWorker { target, number, .. } => {
                 let spread = Spread::new(number * 7919 + 1);
-                let schedule = Schedule::new(self.settings.pace, 1, spread, self.moment().instant);
+                let services = self.settings.services.len();
+                let schedule = Schedule::new(self.settings.pace, services, spread, self.moment().instant);
                 self.workers.insert(target.address, (number, schedule));
             }
             Output::ProbeNow(address) => {
@@ -222,6 +232,11 @@ impl World {
         }
         if let (Some(connection), true) = (self.connection, self.next_list <= self.now) {
             self.next_list = self.now + Duration::from_secs(1);
+            let second = self.now.as_secs();
+            let moving = self.list.iter_mut().skip(second as usize % 7);
+            for listed in moving.step_by(5).take(self.coming_and_going) {
+                listed.users = 1000 + second % 100;
+            }
             let reading = Ok(self.reading());
             self.tell(Input::Lists {
                 connection,
@@ -483,6 +498,23 @@ fn day() -> World {
     world.looks = false;
     world.run(Duration::from_secs(86_400), Duration::from_millis(500));
     world
+}
+
+/// At any moment one whole file is there beside the one that is being written.
+#[test]
+fn a_day_of_a_hundred_backends_with_two_services_fits_into_one_file() {
+    let mut world = World::with_services(2, 100, &[(0, 900, 1200)]);
+    world.looks = false;
+    world.coming_and_going = 20;
+    let step = Duration::from_millis(500);
+    // From its first lists and attempts on.
+    world.run(Duration::from_secs(600), step);
+    let before = world.recording.len();
+    world.run(Duration::from_secs(600 + 1800), step);
+    let day = 48 * (world.recording.len() - before) as u64;
+    assert!(day < MOST_BYTES, "{day} bytes");
+    // The manual says that it is about a day, too.
+    assert!(day > MOST_BYTES * 3 / 4, "{day} bytes");
 }
 
 /// Of this thread, so that others on the machine do not count.

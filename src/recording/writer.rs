@@ -23,8 +23,8 @@ use crate::config::targets::Targets;
 use crate::monitor::{Input, Memory, Now, Remembered};
 use crate::pool::{Action, Command};
 
-/// A day of a hundred backends. Two files of it may be there.
-const MOST_BYTES: u64 = 64 * 1024 * 1024;
+/// A day of a hundred backends with two services each, at the default interval. Two such files may be there.
+pub(super) const MOST_BYTES: u64 = 160_000_000;
 
 /// What waits to be written at most: some seconds of thousands of backends.
 const MOST_WAITING: usize = 16 * 1024;
