@@ -161,7 +161,8 @@ impl World {
             Output::StartWorker { target, number, .. } => {
                 let spread = Spread::new(number * 7919 + 1);
                 let services = self.settings.services.len();
-                let schedule = Schedule::new(self.settings.pace, services, spread, self.moment().instant);
+                let schedule =
+                    Schedule::new(self.settings.pace, services, spread, self.moment().instant);
                 self.workers.insert(target.address, (number, schedule));
             }
             Output::ProbeNow(address) => {

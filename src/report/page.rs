@@ -3,13 +3,15 @@
 //! A pure function of the document, the time and the clock on the wall. It fetches nothing and is fetched
 //! from no other site: the policy in its head allows its own style sheet and its own script by their
 //! hashes, and nothing more. Without the script all is there but the age that counts on. What it knows of
-//! a backend is worked out in `standing`; `rows` and `details` print it, `plot` draws it.
+//! a backend is worked out in `standing`; `rows` and `details` print it, `plot` draws it, and `table` decides
+//! how much of it has room.
 
 mod details;
 mod html;
 mod plot;
 mod rows;
 mod standing;
+mod table;
 mod words;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use std::collections::BTreeMap;
 use self::html::Html;
 use self::plot::{Axes, Grain};
 use self::standing::{Standing, Tone};
+use self::table::Table;
 use self::words::{rough, share, Clock};
 use crate::backend::Groups;
 use crate::report::document::{
@@ -36,15 +39,6 @@ const POLICY: &str = "default-src 'none'; \
      style-src 'sha256-Sp6QNy2jJvm1etlS8XsQvvICiVT/oQaN0bKutBeGIOg='; \
      script-src 'sha256-Y4IbBWx+eo2K69XzxUKolq56SPuJepoL5NcCj07+kjc='; \
      img-src data:; base-uri 'none'; form-action 'none'";
-
-/// How large the page may become by details; what is above that has its row alone.
-const ROOM: usize = 140_000;
-
-/// At least so much is for details, whatever the size.
-const LEAST_ROOM: usize = 15_000;
-
-/// The worst so many backends have what a person can do about them, to keep the page small.
-const MOST_WITH_STEPS: usize = 40;
 
 /// So many cells and rows are shown of the backends that are well; the others are counted.
 const MOST_WELL: usize = 1000;
@@ -118,7 +112,8 @@ pub fn render(document: &Document, options: &Options<'_>) -> String {
     header(&mut html, &scene, options);
     overview(&mut html, &scene, &backends);
     alarms(&mut html, &scene);
-    fleet(&mut html, &scene, &backends);
+    let mut cells = Html::new();
+    fleet(&mut cells, &scene, &backends);
     let mut below = Html::new();
     events(&mut below, &scene);
     commands(&mut below, &scene);
@@ -128,8 +123,9 @@ pub fn render(document: &Document, options: &Options<'_>) -> String {
     backends.sort_by(|(one, a), (other, b)| {
         (one, b.users, a.address).cmp(&(other, a.users, b.address))
     });
-    let room = ROOM.saturating_sub(html.len() + below.len());
-    table(&mut html, &scene, &backends, room);
+    let used = html.len() + cells.len() + below.len();
+    let table = Table::fit(&scene, &backends, used);
+    table::with_cells(&mut html, &scene, &table, &cells);
     html.append(&below);
     html.markup("</html>\n");
     html.into_string()
@@ -552,71 +548,6 @@ fn first_part(backend: &Backend) -> Option<&str> {
     let name = backend.name.as_deref()?;
     let first = name.split('.').next()?;
     (!first.is_empty() && first.len() <= 16).then_some(first)
-}
-
-fn table(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)], room: usize) {
-    html.markup("<h2>Backends, the worst first</h2>\n<table><thead><tr>");
-    html.markup("<th scope=col>Backend<th scope=col>Listed<small>, checked</small>");
-    html.markup(match scene.document.director.kind {
-        PoolKind::Director => "<th scope=col>Users<small> / vhosts</small>",
-        PoolKind::Haproxy => "<th scope=col>Sessions<small> / weight</small>",
-    });
-    html.markup("<th scope=col>Latency<small> median / worst</small>");
-    html.markup("<th scope=col>Last 24 hours</thead>\n<tbody>\n");
-    let shown = &backends[..backends.len().min(number_shown(backends))];
-    let mut rows = Vec::with_capacity(shown.len());
-    let mut used = 0;
-    for (place, (standing, backend)) in shown.iter().enumerate() {
-        let (mut row, mut reasons) = (Html::new(), Html::new());
-        self::rows::row(&mut row, scene, backend, *standing);
-        if !self::rows::is_plain(scene, backend, *standing) {
-            self::rows::reasons(&mut reasons, scene, backend);
-            if place < MOST_WITH_STEPS {
-                self::rows::to_do(&mut reasons, scene, backend);
-            }
-        }
-        used += row.len() + reasons.len();
-        rows.push((row, reasons, backend));
-    }
-    let mut left = Some(room.saturating_sub(used).max(LEAST_ROOM));
-    let mut without_details = 0;
-    for (row, reasons, backend) in &rows {
-        html.append(row);
-        let mut details = Html::new();
-        if left.is_some() {
-            self::details::details(&mut details, scene, backend);
-            left = left.and_then(|left| left.checked_sub(details.len()));
-        }
-        if left.is_none() {
-            details = Html::new();
-            without_details += 1;
-        }
-        if !(reasons.is_empty() && details.is_empty()) {
-            html.markup("\n<tr class=y><td colspan=5>")
-                .append(reasons)
-                .append(&details);
-        }
-        html.markup("\n");
-    }
-    html.markup("</table>\n");
-    if without_details > 0 {
-        html.markup("<p class=dim>").text(without_details);
-        html.markup(" backends have no details here, to keep the page small: poolmon explain ADDRESS shows them, and what to do.</p>");
-    }
-    if shown.len() < backends.len() {
-        html.markup("<p class=dim>")
-            .text(backends.len() - shown.len());
-        html.markup(" more backends are up and healthy.</p>\n");
-    }
-}
-
-/// All that are not well, and a bounded number of those that are.
-fn number_shown(backends: &[(Standing, &Backend)]) -> usize {
-    let well = backends
-        .iter()
-        .filter(|(standing, _)| *standing == Standing::Well)
-        .count();
-    backends.len() - well + well.min(MOST_WELL)
 }
 
 fn events(html: &mut Html, scene: &Scene<'_>) {

@@ -380,13 +380,16 @@ pub(super) fn large(html: &mut Html, axes: &Axes, clock: &Clock<'_>, backend: &B
 
 /// On its time line: in doubt, failed, down. What is down is drawn over what has failed.
 fn states(html: &mut Html, axes: &Axes, frame: Frame, y: i32, backend: &Backend) {
-    for (class, spans) in [
+    let lines = [
         (" class=q", spans_of(axes, backend, Verdict::Doubtful)),
         (" class=r", spans_of(axes, backend, Verdict::Failed)),
         (" class=d", spans(axes, backend, State::Down)),
-    ] {
-        let line = time_line(axes, frame, y, &spans);
-        if !line.is_empty() {
+    ]
+    .map(|(class, spans)| (class, time_line(axes, frame, y, &spans)));
+    for (place, (class, line)) in lines.iter().enumerate() {
+        // One just like it that is drawn later would hide it.
+        let is_hidden = lines[place + 1..].iter().any(|(_, later)| later == line);
+        if !(line.is_empty() || is_hidden) {
             html.markup("<path").markup(class).markup(" d=\"");
             html.path(line).markup("\"/>");
         }

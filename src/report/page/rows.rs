@@ -1,6 +1,7 @@
 //! The table: a row a backend, the worst first, and below each that is not well why, what holds back what
 //! is wanted, and what comes next.
 
+use super::details;
 use super::html::Html;
 use super::plot;
 use super::standing::{self, Standing};
@@ -13,7 +14,7 @@ use crate::report::document::{
 use crate::report::judgement::SOON;
 use crate::report::words::{counted, took};
 
-/// One backend's row, with its reasons.
+/// One backend's row, up to its image.
 pub(super) fn row(html: &mut Html, scene: &Scene<'_>, backend: &Backend, standing: Standing) {
     match standing {
         Standing::Well => html.markup("<tr>"),
@@ -39,7 +40,6 @@ pub(super) fn row(html: &mut Html, scene: &Scene<'_>, backend: &Backend, standin
         .markup("</small>");
     latencies(html, backend);
     html.markup("<td>");
-    plot::small(html, &scene.axes, backend, scene.grain);
 }
 
 fn state(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
@@ -178,6 +178,26 @@ fn held(html: &mut Html, scene: &Scene<'_>, rule: &RuleAnswer) {
     };
 }
 
+/// Its last changes, the latest first, with who and why.
+pub(super) fn changes(html: &mut Html, scene: &Scene<'_>, backend: &Backend, most: usize) {
+    let changes = plot::changes_shown(&scene.axes, backend);
+    if changes.is_empty() {
+        return;
+    }
+    line(html, "Changes");
+    for (place, change) in changes.iter().rev().take(most).enumerate() {
+        if place > 0 {
+            html.markup("; ");
+        }
+        details::change(html, scene, change);
+    }
+    if changes.len() > most {
+        html.markup("; ")
+            .text(changes.len() - most)
+            .markup(" before");
+    }
+}
+
 /// What `poolmon explain` says that a person can do.
 pub(super) fn to_do(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
     for step in steps(scene.document, backend, Trial::PoolmonCheck) {
@@ -226,14 +246,5 @@ fn certificates(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
             };
             html.markup(", ").text(scene.clock.at(ends));
         }
-    }
-}
-
-/// Whether its row alone says it all.
-pub(super) fn is_plain(scene: &Scene<'_>, backend: &Backend, standing: Standing) -> bool {
-    standing == Standing::Well && {
-        let mut html = Html::new();
-        certificates(&mut html, scene, backend);
-        html.is_empty()
     }
 }
