@@ -321,6 +321,9 @@ pub(super) fn document_at(at: &str, path: &Path) -> Result<Document, String> {
         pid: std::process::id(),
         name: "recording".to_owned(),
         started: UNIX_EPOCH + Duration::from_secs(began.0),
+        // Not recorded.
+        hook_failures: 0,
+        log_lines_lost: 0,
     };
     let taken = UNIX_EPOCH + Duration::from_secs(second.0);
     Ok(document(&snapshot, &writer, taken))

@@ -22,8 +22,8 @@ use crate::check;
 use crate::config::settings::{Published, Settings};
 use crate::config::targets::Targets;
 use crate::daemon::Signal;
-use crate::hook::{Change, Hooks};
-use crate::logging::{LogHandle, ALWAYS};
+use crate::hook::{self, Change, Hooks};
+use crate::logging::{self, LogHandle, ALWAYS};
 use crate::monitor::{
     Engine, Input, Now, Output, Remembered, Request, Snapshot, Terms, Told, DISK_PATIENCE,
 };
@@ -143,6 +143,8 @@ impl Runtime {
                 .to_string_lossy()
                 .into_owned(),
             started,
+            hook_failures: hook::failures(),
+            log_lines_lost: logging::lines_lost(),
         };
         let remembered = state_writer.read().clone();
         let (began, most) = (now(), traffic.most());
@@ -157,7 +159,7 @@ impl Runtime {
             prober_read: None,
             log,
             state_writer,
-            publisher: Publisher::new(writer.clone()),
+            publisher: Publisher::new(),
             writer,
             start,
             workers: BTreeMap::new(),
@@ -434,8 +436,7 @@ impl Runtime {
             Output::Publish { snapshot, files } => self.publish(snapshot, files),
             Output::ShowStatus(snapshot) => {
                 let taken = SystemTime::now();
-                self.writer.started = self.start.by(Instant::now(), taken);
-                let document = document(&snapshot, &self.writer, taken);
+                let document = document(&snapshot, self.writer(taken), taken);
                 report::say_status(&snapshot, &document);
             }
             Output::ShowHistory(history) => report::say_history(&history),
@@ -466,12 +467,20 @@ impl Runtime {
         Go::On
     }
 
+    /// As it is now, by the wall clock that shows this.
+    fn writer(&mut self, taken: SystemTime) -> &Writer {
+        self.writer.started = self.start.by(Instant::now(), taken);
+        self.writer.hook_failures = hook::failures();
+        self.writer.log_lines_lost = logging::lines_lost();
+        &self.writer
+    }
+
     fn publish(&mut self, snapshot: Box<Snapshot>, files: Published) {
         let taken = SystemTime::now();
         let edition = Edition {
             snapshot,
             taken,
-            started: self.start.by(Instant::now(), taken),
+            writer: self.writer(taken).clone(),
             files: files.clone(),
         };
         if let Err(cause) = self.publisher.publish(edition) {

@@ -31,8 +31,8 @@ pub(super) struct Edition {
     pub(super) snapshot: Box<Snapshot>,
     /// When the engine gave it.
     pub(super) taken: SystemTime,
-    /// When the process started, by the clock that gave `taken`.
-    pub(super) started: SystemTime,
+    /// By the clock that gave `taken`.
+    pub(super) writer: Writer,
     pub(super) files: Published,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Publisher {
 
 enum State {
     /// Nothing has been wanted yet: there is no thread.
-    Idle(Writer),
+    Idle,
     Running {
         editions: Sender<Edition>,
         /// What waits there.
@@ -61,19 +61,19 @@ enum State {
 }
 
 impl Publisher {
-    pub(super) fn new(writer: Writer) -> Publisher {
+    pub(super) fn new() -> Publisher {
         let (sender, receiver) = unbounded();
         Publisher {
-            state: State::Idle(writer),
+            state: State::Idle,
             done: (Some(sender), receiver),
         }
     }
 
     /// Has this written, in place of what still waits. The error: there can be no thread.
     pub(super) fn publish(&mut self, edition: Edition) -> io::Result<()> {
-        if let State::Idle(writer) = &self.state {
+        if let State::Idle = &self.state {
             let (editions, waiting) = bounded(1);
-            let (inbox, writer) = (waiting.clone(), writer.clone());
+            let inbox = waiting.clone();
             let done = self
                 .done
                 .0
@@ -82,7 +82,7 @@ impl Publisher {
             thread::Builder::new()
                 .name("publisher".to_owned())
                 .stack_size(STACK)
-                .spawn(move || run(writer, &inbox, &done))?;
+                .spawn(move || run(&inbox, &done))?;
             self.done.0 = None;
             self.state = State::Running { editions, waiting };
         }
@@ -108,16 +108,15 @@ impl Publisher {
     }
 }
 
-fn run(mut writer: Writer, editions: &Receiver<Edition>, done: &Sender<Done>) {
+fn run(editions: &Receiver<Edition>, done: &Sender<Done>) {
     let mut written: BTreeSet<PathBuf> = BTreeSet::new();
     for edition in editions {
         let Edition {
             snapshot,
             taken,
-            started,
+            writer,
             files,
         } = edition;
-        writer.started = started;
         let former: Vec<PathBuf> = written
             .iter()
             .filter(|path| !has(&files, path))

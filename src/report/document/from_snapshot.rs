@@ -16,7 +16,6 @@ use crate::monitor::snapshot::{
 use crate::outcome::{self, Outcome};
 use crate::pool::{ByHand, Words};
 use crate::report::advice::{of_hold, Hands};
-use crate::{hook, logging};
 
 /// Who writes, as far as the engine does not know it.
 #[derive(Clone, Debug)]
@@ -26,6 +25,10 @@ pub(crate) struct Writer {
     /// The machine's name.
     pub(crate) name: String,
     pub(crate) started: SystemTime,
+    /// Since then: runs of the change script that did not end well, and changes for which there was none.
+    pub(crate) hook_failures: u64,
+    /// Since then.
+    pub(crate) log_lines_lost: u64,
 }
 
 /// `taken`: when the engine gave the snapshot.
@@ -70,7 +73,7 @@ pub(crate) fn document(snapshot: &Snapshot, of: &Writer, taken: SystemTime) -> D
                 snapshot::NextEvent::HoldEnds => Event::HoldEnds,
             },
         }),
-        counters: counters(&snapshot.counters),
+        counters: counters(&snapshot.counters, of),
     }
 }
 
@@ -403,7 +406,7 @@ fn day(clock: &Clock, view: Option<&DayView>) -> Day {
     }
 }
 
-fn counters(view: &snapshot::CountersView) -> Counters {
+fn counters(view: &snapshot::CountersView, of: &Writer) -> Counters {
     Counters {
         attempts: view
             .attempts
@@ -448,8 +451,8 @@ fn counters(view: &snapshot::CountersView) -> Counters {
             })
             .collect(),
         hook_runs: view.scripts,
-        hook_failures: hook::failures(),
-        log_lines_lost: logging::lines_lost(),
+        hook_failures: of.hook_failures,
+        log_lines_lost: of.log_lines_lost,
         state_file_written: match view.state_file {
             StateFileView::Written => true,
             StateFileView::Unwritten => false,

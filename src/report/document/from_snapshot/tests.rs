@@ -12,6 +12,8 @@ fn of_the_story() -> Document {
         pid: 4711,
         name: "director1".to_owned(),
         started: taken - Duration::from_millis(10_500),
+        hook_failures: 2,
+        log_lines_lost: 3,
     };
     document(&one_taken_down(), &of, taken)
 }
@@ -28,6 +30,32 @@ fn a_director_s_error_does_not_repeat_its_socket() {
     assert_eq!(told(error), "connect: nobody listens");
     let other = "director /other: connect: nobody listens";
     assert_eq!(told(other), other);
+}
+
+/// Else a recorded moment would show the counters of who reads it. The log is written by `report/mod.rs` alone.
+#[test]
+fn no_report_looks_at_counters_of_the_process() {
+    let report = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/report");
+    let mut folders = vec![report.clone()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => files.push(path),
+            }
+        }
+    }
+    files.retain(|file| file.extension().map_or(false, |end| end == "rs"));
+    files.retain(|file| *file != report.join("mod.rs") && !file.ends_with("tests.rs"));
+    assert!(files.len() > 30, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for room in ["hook::", "logging::"] {
+            assert!(!text.contains(room), "{room} in {}", file.display());
+        }
+    }
 }
 
 #[test]
@@ -273,11 +301,11 @@ fn counts_are_told_with_cumulative_buckets() {
         changes,
         commands,
         hook_runs,
-        // Other tests of this process may add to these two.
-        hook_failures: _,
-        log_lines_lost: _,
+        hook_failures,
+        log_lines_lost,
         state_file_written,
     } = of_the_story().counters;
+    assert_eq!((hook_failures, log_lines_lost), (2, 3), "the writer's");
     let latency = Histogram {
         buckets: vec![4; 13],
         count: 4,
