@@ -20,7 +20,7 @@ mod find;
 mod sentence;
 
 pub(crate) use super::advice::Trial;
-pub(crate) use find::{find, names, unknown};
+pub(crate) use find::{concerns, find, unknown};
 
 /// How many of the other backends' shares are shown.
 const SHARES: usize = 10;
@@ -152,14 +152,11 @@ impl<'a> View<'a> {
         notes
     }
 
-    /// Those that name it, and those that name no backend.
+    /// Those that are about it, and those that concern all.
     fn alarms(&self) -> Vec<&'a Alarm> {
-        let own = self.backend.address;
-        let others: Vec<String> = self.document.backends.iter().map(address).collect();
-        let concerns = |alarm: &&Alarm| {
-            names(&alarm.text, &own.to_string())
-                || !others.iter().any(|other| names(&alarm.text, other))
-        };
+        let own = [address(self.backend)];
+        let all: Vec<String> = self.document.backends.iter().map(address).collect();
+        let concerns = |alarm: &&Alarm| concerns(&alarm.text, &own, &all);
         self.document.alarms.iter().filter(concerns).collect()
     }
 

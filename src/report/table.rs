@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use super::document::{Backend, Document, Span, Time};
+use super::explain::concerns;
 use super::judgement::Trouble;
 use super::terminal::{Colours, Line};
 use crate::report::freshness::Freshness;
@@ -178,13 +179,20 @@ impl Filter {
 
     /// Takes those away that are not looked at, and what concerns nobody else.
     pub(crate) fn apply(&self, document: &mut Document) {
-        document.backends.retain(|backend| self.takes(backend));
         if *self == Filter::default() {
             return;
         }
+        let addresses = |backends: &[Backend]| -> Vec<String> {
+            let all = backends.iter();
+            all.map(|backend| backend.address.to_string()).collect()
+        };
+        let all = addresses(&document.backends);
+        document.backends.retain(|backend| self.takes(backend));
+        let these = addresses(&document.backends);
         let Document {
             backends,
             tags,
+            alarms,
             commands,
             next,
             ..
@@ -194,6 +202,7 @@ impl Filter {
             self.takes_tag(&tag.tag)
                 && (!self.is_narrow() || backends.iter().any(|one| one.tag == tag.tag))
         });
+        alarms.retain(|alarm| concerns(&alarm.text, &these, &all));
         commands.retain(|command| has(command.address));
         if next.as_ref().map_or(false, |next| !has(next.address)) {
             *next = None;

@@ -114,7 +114,18 @@ fn exit_codes_say_whether_there_is_anything_and_how_bad_it_is() {
     // By this clock it has ended.
     document["backends"][4]["services"][1]["certificate"] = serde_json::Value::Null;
     let well = ["--exit-code", "--backend", "192.0.2.11"];
-    for (alarms, expected) in [(document["alarms"].clone(), 1), (serde_json::json!([]), 0)] {
+    let about = |address: &str| {
+        let mut alarms = document["alarms"].clone();
+        alarms[1]["text"] = format!("imap:143 login: password refused at {address}").into();
+        alarms
+    };
+    // An alarm about others says nothing of this one.
+    let cases = [
+        (about("192.0.2.11"), 1),
+        (about("192.0.2.10"), 0),
+        (serde_json::json!([]), 0),
+    ];
+    for (alarms, expected) in cases {
         document["alarms"] = alarms;
         fs::write(&file, document.to_string()).unwrap();
         let ended = status(&place, &file, &well);

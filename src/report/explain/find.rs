@@ -69,8 +69,25 @@ pub(crate) fn unknown(document: &Document, meant: &str) -> String {
     }
 }
 
+/// Whether an alarm is about one of these addresses; or about none of all that there are, so that it concerns all.
+pub(crate) fn concerns(alarm: &str, these: &[String], all: &[String]) -> bool {
+    let is_named = |address: &String| names(alarm, address);
+    these.iter().any(is_named) || counts_others(alarm) || !all.iter().any(is_named)
+}
+
+/// Whether it names only a few of those that it is about: "a, b, c, d, e and 12 more".
+fn counts_others(text: &str) -> bool {
+    text.match_indices(" and ").any(|(at, and)| {
+        let mut words = text[at + and.len()..].split(|c: char| !c.is_alphanumeric());
+        let is_number = words
+            .next()
+            .map_or(false, |word| word.parse::<usize>().is_ok());
+        is_number && words.next() == Some("more")
+    })
+}
+
 /// Whether the text has this address, and not as a part of a longer one.
-pub(crate) fn names(text: &str, address: &str) -> bool {
+pub(super) fn names(text: &str, address: &str) -> bool {
     text.match_indices(address).any(|(start, found)| {
         let is_part = |c: char| c.is_ascii_hexdigit() || c == ':' || c == '.';
         let before = text[..start].chars().next_back();

@@ -555,6 +555,6 @@ fn an_address_is_named_whole_or_not_at_all() {
         ("192.0.2.1.5", false),
         ("", false),
     ] {
-        assert_eq!(names(text, "192.0.2.1"), expected, "{text}");
+        assert_eq!(find::names(text, "192.0.2.1"), expected, "{text}");
     }
 }

@@ -185,13 +185,10 @@ impl Pool<'_> {
 
     /// How bad an alarm is; nothing if it has been told of already, or is about other backends.
     fn alarm(&self, name: &str, text: &str) -> Option<State> {
-        let mentions = |backend: &&Backend| explain::names(text, &backend.address.to_string());
-        let names_any = self
-            .document
-            .backends
-            .iter()
-            .any(|backend| mentions(&backend));
-        if self.limits.tag.is_some() && names_any && !self.backends.iter().any(mentions) {
+        let address = |backend: &Backend| backend.address.to_string();
+        let these: Vec<String> = self.backends.iter().map(|one| address(one)).collect();
+        let all: Vec<String> = self.document.backends.iter().map(address).collect();
+        if self.limits.tag.is_some() && !explain::concerns(text, &these, &all) {
             return None;
         }
         match name {

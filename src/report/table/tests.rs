@@ -210,6 +210,35 @@ fn a_filter_leaves_what_was_asked_for() {
 }
 
 #[test]
+fn of_a_tag_the_alarms_about_others_are_left_out() {
+    let alarms = |tag: &str, texts: &[&str]| {
+        let mut document = sample::five_troubles();
+        let model = document.alarms[0].clone();
+        let with = texts.iter().map(|text| crate::report::document::Alarm {
+            text: text.to_string(),
+            ..model.clone()
+        });
+        document.alarms = with.collect();
+        let filter = Filter {
+            tags: vec![tag.to_string()],
+            ..Filter::default()
+        };
+        filter.apply(&mut document);
+        let left = document.alarms.into_iter().map(|alarm| alarm.text);
+        left.collect::<Vec<String>>()
+    };
+    let all = "the ring has not been synced for 60 s";
+    let of_archive = "imap:143 login: user or password refused at 192.0.2.10";
+    let of_both = "192.0.2.7 and 192.0.2.10 have failed; see the log";
+    let of_many = "192.0.2.7, 192.0.2.8 and 12 more have failed; see the log";
+    let texts = [all, of_archive, of_both, of_many];
+    assert_eq!(alarms("archive", &texts), texts);
+    assert_eq!(alarms("", &texts), [all, of_both, of_many]);
+    let of_others = "192.0.2.7 and 192.0.2.9 are down; no more may be";
+    assert_eq!(alarms("archive", &[of_others]), [""; 0]);
+}
+
+#[test]
 fn the_order_can_be_chosen() {
     let order = |sort: Sort| {
         let document = sample::five_troubles();
