@@ -72,6 +72,10 @@ pub(crate) fn steps(document: &Document, backend: &Backend, trial: Trial) -> Vec
         let purpose = "see which director of the ring is not synced";
         steps.push(Step::command(purpose, hands.doveadm("ring status", "")));
     }
+    if !steps.is_empty() && is_well(backend) {
+        let purpose = "nothing for this backend, which is up and healthy; for all of them:";
+        steps.insert(0, Step::in_words(purpose.to_string()));
+    }
     let advice = holding.and_then(|rule| rule.advice.as_deref());
     steps.extend(advice.map(|advice| Step::in_words(shown(advice))));
     // Two commands are enough.
@@ -109,6 +113,13 @@ pub(crate) fn steps(document: &Document, backend: &Backend, trial: Trial) -> Vec
     }
     steps.truncate(MOST);
     steps
+}
+
+/// Whether nothing is to be done about the backend itself.
+fn is_well(backend: &Backend) -> bool {
+    (backend.listed, backend.verdict) == (State::Up, Verdict::Healthy)
+        && backend.wanted.is_none()
+        && backend.vhosts > 0
 }
 
 fn has_command(advice: &str) -> bool {

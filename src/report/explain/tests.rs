@@ -82,6 +82,20 @@ fn a_backend_whose_users_are_still_to_be_moved() {
     is_golden("drain-owed.txt", &view(&synced(), 2).text());
 }
 
+/// What is wrong with all of them is no trouble of its own.
+#[test]
+fn a_backend_that_is_well_in_a_ring_that_is_not_synced() {
+    let document = sample::five_troubles();
+    let advice = view(&document, 4).advice();
+    let expected = [
+        "nothing for this backend, which is up and healthy; for all of them:",
+        "see which director of the ring is not synced: doveadm director ring status",
+    ];
+    assert_eq!(advice, expected);
+    let failed = view(&document, 0).advice();
+    assert!(failed[0].starts_with("see which director"), "{failed:?}");
+}
+
 #[test]
 fn a_backend_that_refuses_the_password() {
     is_golden("password-refused.txt", &view(&synced(), 3).text());
