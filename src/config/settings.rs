@@ -332,6 +332,17 @@ pub enum Brake {
     Off,
 }
 
+impl Brake {
+    /// The option that says so, for messages about a limit.
+    pub fn option(self) -> String {
+        match self {
+            Brake::AtMost(most) => format!("--max-down={most}"),
+            Brake::Percent(percent) => format!("--max-down={percent}%"),
+            Brake::Refuge | Brake::Off => "--max-down".to_owned(),
+        }
+    }
+}
+
 impl Rules {
     /// The first hold where the operator names none: a minute, or ten intervals if that is longer.
     pub fn usual_hold(interval: Duration) -> Duration {

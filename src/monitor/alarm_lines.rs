@@ -9,7 +9,7 @@ use super::lines::at_place;
 use super::status::brief;
 use super::Engine;
 use crate::backend::{HostState, Stamp, Tag};
-use crate::config::settings::{Brake, Restore};
+use crate::config::settings::Restore;
 use crate::few::Few;
 use crate::monitor::notices::{Call, What};
 use crate::monitor::policy::{Alarm, Failing};
@@ -90,7 +90,7 @@ impl Engine {
                 "{names} {has} failed{} and {stays} up: {} allows no more backends{} down ({}); repair \
                  one, or allow more",
                 self.since_first_failure(about),
-                max_down(self.settings.rules.brake),
+                self.settings.rules.brake.option(),
                 self.which(tag),
                 self.which_are_down(tag)
             ),
@@ -330,13 +330,5 @@ pub(crate) fn what_to_check(stage: Stage) -> &'static str {
         | Stage::Logout => {
             "settings, and what keeps others from getting further (SIGUSR1 shows it)"
         }
-    }
-}
-
-fn max_down(brake: Brake) -> String {
-    match brake {
-        Brake::AtMost(most) => format!("--max-down={most}"),
-        Brake::Percent(percent) => format!("--max-down={percent}%"),
-        Brake::Refuge | Brake::Off => "--max-down".to_owned(),
     }
 }

@@ -28,7 +28,13 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     let tag = &question.member.listed.tag;
     let more = Tally::of_failed(question.member);
     if exceeds(question.backends, tag, &more) {
-        return Some(question.hold(Reason::MaxDown(tag.clone())));
+        let tally = question.backends.tally(tag);
+        return Some(question.hold(Reason::MaxDown {
+            tag: tag.clone(),
+            limit: question.backends.rules().brake,
+            down: tally.down,
+            backends: tally.backends,
+        }));
     }
     None
 }

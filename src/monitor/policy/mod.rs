@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::backend::{Groups, HostState, Tag};
-use crate::config::settings::DrainMode;
+use crate::config::settings::{Brake, DrainMode};
 use crate::outcome::Stage;
 use crate::pool::Words;
 use crate::schedule::Verdict;
@@ -189,7 +189,13 @@ pub enum Reason {
     /// It has been failed for long enough, but too many are down or due to be: dovemon's limit.
     DownDelayLimit,
     /// As many of the tag are down as the operator allows.
-    MaxDown(Tag),
+    MaxDown {
+        tag: Tag,
+        limit: Brake,
+        /// Of the tag's backends, so many are listed down or going down.
+        down: usize,
+        backends: usize,
+    },
     /// The last try left users, or was not done; the pause before the next grows.
     DrainPause,
     /// Whoever took it down may still move its users.
@@ -211,7 +217,7 @@ impl Reason {
             }
             Reason::NotOurs { .. } => Rule::Ownership,
             Reason::Disputed { .. } | Reason::Unsteady => Rule::Hold,
-            Reason::DownDelay | Reason::DownDelayLimit | Reason::MaxDown(_) => Rule::Brake,
+            Reason::DownDelay | Reason::DownDelayLimit | Reason::MaxDown { .. } => Rule::Brake,
             Reason::DrainPause | Reason::OthersDrain => Rule::Drain,
             Reason::Turn => Rule::Rank,
         }
@@ -225,9 +231,17 @@ impl Reason {
             Reason::NoRefuge(tag) => {
                 format!("no other backend{} is up and passes", tag.among(groups))
             }
-            Reason::MaxDown(tag) => {
-                format!("no more backends{} may be down", tag.among(groups))
-            }
+            Reason::MaxDown {
+                tag,
+                limit,
+                down,
+                backends,
+            } => format!(
+                "{} allows no more backends{} down, and {down} of {backends} {} down or going down",
+                limit.option(),
+                tag.among(groups),
+                if *down == 1 { "is" } else { "are" }
+            ),
             Reason::SetBack => format!("{} did not do it; trying again later", pool.subject),
             Reason::Silent => format!("{} does not answer", pool.subject),
             Reason::Turn => pool.turn.to_owned(),
@@ -260,7 +274,12 @@ impl Reason {
             Reason::NoRefuge(tag()),
             Reason::DownDelay,
             Reason::DownDelayLimit,
-            Reason::MaxDown(tag()),
+            Reason::MaxDown {
+                tag: tag(),
+                limit: Brake::AtMost(1),
+                down: 1,
+                backends: 4,
+            },
             Reason::DrainPause,
             Reason::OthersDrain,
             Reason::Turn,
@@ -290,7 +309,7 @@ impl Reason {
             Reason::NoRefuge(_) => 13,
             Reason::DownDelay => 14,
             Reason::DownDelayLimit => 15,
-            Reason::MaxDown(_) => 16,
+            Reason::MaxDown { .. } => 16,
             Reason::DrainPause => 17,
             Reason::OthersDrain => 18,
             Reason::Turn => 19,
@@ -328,7 +347,7 @@ impl fmt::Display for Reason {
             Reason::FailureAwaited { refuge } => {
                 write!(f, "{refuge} passes; it must fail once more after that")
             }
-            Reason::NoRefuge(_) | Reason::MaxDown(_) => {
+            Reason::NoRefuge(_) | Reason::MaxDown { .. } => {
                 f.write_str(&self.in_words(Words::OF_DIRECTOR, Groups::Several))
             }
             Reason::NotOurs { .. } => f.write_str("somebody else took it down"),

@@ -122,7 +122,7 @@ fn general(reason: &Reason, address: IpAddr, hands: Hands<'_>) -> String {
              delayed_down_limit"
                 .to_owned()
         }
-        Reason::MaxDown(_) => "repair one that is down, or allow more with --max-down".to_owned(),
+        Reason::MaxDown { .. } => "repair one that is down, or allow more with --max-down".to_owned(),
         Reason::DrainPause => {
             "nothing: its users are moved again when the pause is over; the last commands show what the \
              director answered"

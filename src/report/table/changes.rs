@@ -50,6 +50,6 @@ pub(super) fn by(by: By) -> &'static str {
     match by {
         By::Us => "by this monitor",
         By::Other => "by somebody else",
-        By::Unknown => "by nobody knows whom",
+        By::Unknown => "by somebody unknown",
     }
 }

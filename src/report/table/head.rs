@@ -144,7 +144,7 @@ fn notes(document: &Document, view: &View) -> Vec<String> {
     let mut notes = Vec::new();
     if !monitor.reload.good {
         notes.push(format!(
-            "the settings that were read {} are not good: those of before are in use",
+            "the settings that were read {} are not good: the settings before them are still used, see the log",
             view.past(monitor.reload.at)
         ));
     }

@@ -6,13 +6,38 @@ fn bench(brake: Brake) -> Bench {
     Bench::with(4, Rules { brake, ..RULES })
 }
 
+fn max_down(limit: Brake, down: usize, backends: usize) -> Reason {
+    Reason::MaxDown {
+        tag: Tag::default(),
+        limit,
+        down,
+        backends,
+    }
+}
+
+#[test]
+fn the_limit_is_told_with_how_many_are_down() {
+    let words = |limit, down, groups| {
+        let reason = max_down(limit, down, 4);
+        reason.in_words(crate::pool::Words::OF_DIRECTOR, groups)
+    };
+    assert_eq!(
+        words(Brake::AtMost(1), 1, Groups::One),
+        "--max-down=1 allows no more backends down, and 1 of 4 is down or going down"
+    );
+    assert_eq!(
+        words(Brake::Percent(50), 2, Groups::Several),
+        "--max-down=50% allows no more backends without a tag down, and 2 of 4 are down or going down"
+    );
+}
+
 #[test]
 fn a_number_and_a_share_of_the_vhost_count_are_not_exceeded() {
     for brake in [Brake::AtMost(1), Brake::Percent(49), Brake::Percent(25)] {
         let mut bench = bench(brake);
         bench.take_down(0, 3);
         bench.fails_while_passes(1, 3);
-        bench.check_held(1, &Reason::MaxDown(Tag::default()), None);
+        bench.check_held(1, &max_down(brake, 1, 4), None);
     }
     for brake in [Brake::AtMost(2), Brake::Percent(50), Brake::Refuge] {
         let mut bench = bench(brake);
@@ -46,7 +71,7 @@ fn a_backend_that_is_down_by_its_vhost_count_weighs_what_it_did_before() {
         }
         bench.fails_while_passes(2, 4);
         match held {
-            true => bench.check_held(2, &Reason::MaxDown(Tag::default()), None),
+            true => bench.check_held(2, &max_down(Brake::Percent(percent), 2, 5), None),
             false => bench.check_acts(2, Action::MarkDown),
         }
     }
@@ -94,7 +119,7 @@ fn what_it_weighed_before_is_remembered_or_taken_for_the_default() {
         }
         bench.fails_while_passes(0, 1);
         match held {
-            true => bench.check_held(0, &Reason::MaxDown(Tag::default()), None),
+            true => bench.check_held(0, &max_down(Brake::Percent(60), 2, 4), None),
             false => bench.check_acts(0, Action::MarkDown),
         }
     }
@@ -107,7 +132,7 @@ fn a_down_that_is_under_way_counts() {
     bench.fails_while_passes(1, 3);
     bench.check_acts(0, Action::MarkDown);
     bench.send(0, Action::MarkDown, Answer::NotDone);
-    bench.check_held(1, &Reason::MaxDown(Tag::default()), None);
+    bench.check_held(1, &max_down(Brake::AtMost(1), 1, 4), None);
 }
 
 #[test]

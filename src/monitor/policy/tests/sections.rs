@@ -146,5 +146,11 @@ fn max_down_counts_those_that_serve_the_same_sections() {
     let mut bench = bench_with(4, rules);
     bench.take_down(1, 0);
     bench.fails_while_passes(2, 0);
-    bench.check_held(2, &Reason::MaxDown(imap()), None);
+    let held = Reason::MaxDown {
+        tag: imap(),
+        limit: Brake::AtMost(1),
+        down: 1,
+        backends: 3,
+    };
+    bench.check_held(2, &held, None);
 }
