@@ -109,7 +109,37 @@ pub(crate) fn five_troubles() -> Document {
     }
 }
 
-/// The same behind HAProxy, as the daemon would say it.
+/// One of three has failed and is down, and nothing else is wrong: the picture in README.
+pub(crate) fn one_down() -> Document {
+    let mut document = five_troubles();
+    document.director.ring = Ring::Synced;
+    document.director.since = WRITTEN - 86_400.0;
+    document.alarms.clear();
+    let up = |last, users| Backend {
+        users,
+        ..backend(last)
+    };
+    document.backends = vec![failed_and_down(), up(8, 640), up(9, 564)];
+    document.tags.truncate(1);
+    document.tags[0] = Tag {
+        tag: String::new(),
+        backends: 3,
+        up: 2,
+        passing: 2,
+        refuges: 2,
+        vhosts_up: 200,
+        vhosts: 300,
+        users: 1204,
+    };
+    document.next = Some(NextEvent {
+        at: WRITTEN + 28.0,
+        address: address(7),
+        event: Event::Round,
+    });
+    document
+}
+
+/// Five troubles behind HAProxy, as the daemon would say it.
 pub(crate) fn behind_haproxy() -> Document {
     let mut document = five_troubles();
     document.director.kind = PoolKind::Haproxy;

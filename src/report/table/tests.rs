@@ -239,6 +239,18 @@ fn of_a_tag_the_alarms_about_others_are_left_out() {
 }
 
 #[test]
+fn the_picture_in_readme_is_what_is_printed() {
+    let lines = lines(&sample::one_down(), &view(100));
+    let picture: String = lines
+        .iter()
+        .map(|line| format!("{}\n", format!("    {line}").trim_end()))
+        .collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    assert!(readme.contains(&picture), "README.md is to have\n{picture}");
+}
+
+#[test]
 fn the_order_can_be_chosen() {
     let order = |sort: Sort| {
         let document = sample::five_troubles();
