@@ -400,7 +400,7 @@ fn alarm_name(word: &str) -> String {
 
 /// A cell a backend, in the order of the addresses, below its tag's capacity.
 fn fleet(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)]) {
-    html.markup("<h2>At a glance</h2>\n");
+    html.markup("<h2 id=glance>At a glance</h2>\n");
     let labels = Labels::of(scene.document);
     let mut of_tag: BTreeMap<&str, Vec<(Standing, &Backend)>> = BTreeMap::new();
     for (standing, backend) in backends {

@@ -315,7 +315,9 @@ pub(super) fn with_cells(html: &mut Html, scene: &Scene<'_>, table: &Table<'_>, 
         table.all(html, scene);
     } else {
         if table.has_unwell() {
-            html.markup("<h2>Not well, the worst first</h2>\n");
+            html.markup(
+                "<h2>Not well, the worst first <small><a href=\"#glance\">all at a glance</a></small></h2>\n",
+            );
             table.unwell(html, scene);
         }
         html.append(cells);

@@ -298,7 +298,7 @@ fn of_many_the_rows_that_are_not_well_come_before_the_cells() {
         [
             "Not well, the worst first",
             "id=\"10.0.0.1\"",
-            "<ul class=fleet>",
+            "<h2 id=glance>",
             "</b>10.0.0.2<",
         ],
     );
