@@ -250,18 +250,24 @@ fn a_file_with_two_names_and_a_link_are_given_to_nobody() {
     assert_eq!(fs::metadata(&other).unwrap().uid(), 0);
 }
 
+/// So no init script has to make them.
 #[test]
-fn a_missing_folder_for_the_state_file_is_made_and_given_to_the_user() {
+fn missing_folders_for_the_state_file_and_the_status_file_are_made_and_given_to_the_user() {
     let scene = Provided::new();
     let folder = scene.pool.place.path("made");
+    let public = scene.pool.place.path("public");
     let mut plan = scene.plan.clone();
     plan.state = folder.join("state.yml");
+    plan.status = public.join("status.json");
     let running = Running::Background(Daemon::start(&plan));
-    let made = fs::metadata(&folder).unwrap();
-    assert_eq!(
-        (made.uid(), made.mode() & 0o777),
-        (scene.user.uid.as_raw(), 0o700)
-    );
+    for (folder, mode) in [(&folder, 0o700), (&public, 0o755)] {
+        let made = fs::metadata(folder).unwrap();
+        assert_eq!(
+            (made.uid(), made.mode() & 0o777),
+            (scene.user.uid.as_raw(), mode)
+        );
+    }
+    wait_until("a status file", SOON, || plan.status.is_file());
     running.stop();
 }
 
