@@ -20,7 +20,8 @@ use crate::config::table::DefaultsOf;
 use crate::program::Program;
 use crate::quote::Quote;
 use crate::recording::{
-    compare, replay, replay_until, Comparison, Line, Reader, Replayed, Rules, UnreadableRecording,
+    compare, older, replay, replay_until, Comparison, Line, Reader, Replayed, Rules,
+    UnreadableRecording,
 };
 use crate::report::document::{document, Document, Writer};
 
@@ -47,7 +48,8 @@ chosen by the monitor's own options, as far as the rules depend on them:
 
 The others say how probes are made and where things are; the recorded probes were made already.
 A change on one line with = was made and is made again; < was made, and is not made; > is made, and
-was not. Exit status: 0 the same changes, 1 others, 3 FILE or an option cannot be read.
+was not. FILE.1 is read before FILE where FILE goes on after it.
+Exit status: 0 the same changes, 1 others, 3 FILE or an option cannot be read.
 ";
 
 fn run(arguments: Vec<OsString>) -> ExitCode {
@@ -91,6 +93,7 @@ fn answer(arguments: Vec<OsString>) -> Result<(String, u8), String> {
         |cause: UnreadableRecording| format!("{}: {cause}", shown(&path.display().to_string()));
     let reader = open(path).map_err(failed)?;
     let (is_continued, is_dry_run) = (reader.is_continued(), reader.is_of_a_dry_run());
+    let named = names(path, &reader);
     let as_recorded = |_: &mut Settings| {};
     let other_rules = |settings: &mut Settings| other.change(settings);
     let rules = match (other.is_none(), is_dry_run) {
@@ -109,7 +112,7 @@ fn answer(arguments: Vec<OsString>) -> Result<(String, u8), String> {
         replayed.recorded = own.map_err(failed)?.replayed;
     }
     let comparison = compare(&replayed.recorded, &replayed.replayed);
-    let mut text = head(path, &replayed, &other);
+    let mut text = head(&named, &replayed, &other);
     if is_continued {
         text += "this file goes on after another: the first minutes may differ, since what was known before is \
                  known in part\n";
@@ -134,19 +137,40 @@ fn answer(arguments: Vec<OsString>) -> Result<(String, u8), String> {
     Ok((text, code))
 }
 
-pub(super) fn open(path: &Path) -> Result<Reader<BufReader<File>>, UnreadableRecording> {
-    let file = File::open(path).map_err(UnreadableRecording::Io)?;
-    Reader::new(BufReader::with_capacity(1 << 16, file), Instant::now())
+/// With the file before it, if that is there.
+fn open(path: &Path) -> Result<Reader<BufReader<File>>, UnreadableRecording> {
+    let zero = Instant::now();
+    let open_one = |path: &Path| {
+        let file = File::open(path).map_err(UnreadableRecording::Io)?;
+        Reader::new(BufReader::with_capacity(1 << 16, file), zero)
+    };
+    let newer = open_one(path)?;
+    if !newer.is_next_to_another() {
+        return Ok(newer);
+    }
+    // Without it, or with another one in its place, this one is replayed alone.
+    Ok(match open_one(&older(path)) {
+        Ok(before) => Reader::joined(before, newer),
+        Err(_) => newer,
+    })
 }
 
-fn head(path: &Path, replayed: &Replayed, other: &Other) -> String {
+/// The files that are read.
+fn names<R: io::BufRead>(path: &Path, reader: &Reader<R>) -> String {
+    let shown = |path: &Path| shown(&path.display().to_string());
+    match reader.is_joined() {
+        true => format!("{} and {}", shown(&older(path)), shown(path)),
+        false => shown(path),
+    }
+}
+
+fn head(named: &str, replayed: &Replayed, other: &Other) -> String {
     let backends = match replayed.backends {
         1 => "1 backend".to_owned(),
         backends => format!("{backends} backends"),
     };
     format!(
-        "{}: {} to {}, {backends}, {} attempts; {}\n",
-        shown(&path.display().to_string()),
+        "{named}: {} to {}, {backends}, {} attempts; {}\n",
         time(replayed.from),
         time(replayed.to),
         replayed.attempts,
@@ -298,8 +322,13 @@ pub(super) fn document_at(at: &str, path: &Path) -> Result<Document, String> {
     let reader = open(path).map_err(failed)?;
     let began = reader.began().second;
     if second < began {
+        let hint = match reader.is_joined() {
+            true => String::new(),
+            false => format!("; {named}.1 may have it"),
+        };
         return Err(format!(
-            "{named}: begins at {}, after the time that is asked for; {named}.1 may have it",
+            "{}: begins at {}, after the time that is asked for{hint}",
+            names(path, &reader),
             time(began)
         ));
     }

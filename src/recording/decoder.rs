@@ -36,8 +36,17 @@ pub(crate) enum UnreadableRecording {
     /// This line is none of a recording's.
     Line {
         number: u64,
+        of: Which,
         cause: Quote,
     },
+}
+
+/// A file of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    Asked,
+    /// That was read before the one that was asked for.
+    Older,
 }
 
 impl fmt::Display for UnreadableRecording {
@@ -50,8 +59,12 @@ impl fmt::Display for UnreadableRecording {
                 "format {format}, written by version {version}, and this program reads format \
                  {FORMAT}: use the program of the same version"
             ),
-            UnreadableRecording::Line { number, cause } => {
-                write!(f, "line {number} cannot be read: {cause}")
+            UnreadableRecording::Line { number, of, cause } => {
+                let of = match of {
+                    Which::Asked => "",
+                    Which::Older => " of the older file",
+                };
+                write!(f, "line {number}{of} cannot be read: {cause}")
             }
         }
     }
@@ -77,6 +90,9 @@ pub(super) enum What {
 /// Reads a recording line by line.
 pub(crate) struct Reader<R> {
     from: R,
+    which: Which,
+    /// That goes on where this one ends.
+    newer: Option<Box<Reader<R>>>,
     /// What the recording's time zero is taken for.
     zero: Instant,
     head: Head,
@@ -107,6 +123,7 @@ impl<R: BufRead> Reader<R> {
         }
         let bent = |cause: String| UnreadableRecording::Line {
             number: 1,
+            of: Which::Asked,
             cause: Quote::new(cause),
         };
         let FirstLine { start, .. } =
@@ -116,6 +133,8 @@ impl<R: BufRead> Reader<R> {
         }
         Ok(Reader {
             from,
+            which: Which::Asked,
+            newer: None,
             zero,
             services: start.terms.services(),
             head,
@@ -127,6 +146,44 @@ impl<R: BufRead> Reader<R> {
             is_torn: false,
             text: Vec::new(),
         })
+    }
+
+    /// Both as one, if the newer one goes on where the older one ends; or else the newer one. They have the same
+    /// zero.
+    pub(crate) fn joined(older: Reader<R>, newer: Reader<R>) -> Reader<R> {
+        let (before, head) = (&older.head, &newer.head);
+        let is_next = (before.run, before.part.checked_add(1)) == (head.run, Some(head.part));
+        match is_next && newer.is_next_to_another() {
+            true => Reader {
+                which: Which::Older,
+                newer: Some(Box::new(newer)),
+                ..older
+            },
+            false => newer,
+        }
+    }
+
+    /// Whether it was begun where another file ended, and can be joined to that.
+    pub(crate) fn is_next_to_another(&self) -> bool {
+        self.head.repeated.is_some()
+    }
+
+    pub(crate) fn is_joined(&self) -> bool {
+        self.newer.is_some()
+    }
+
+    /// What its first lines say has been read already.
+    fn go_on_with(&mut self, newer: Reader<R>) -> Result<(), UnreadableRecording> {
+        self.from = newer.from;
+        self.which = newer.which;
+        self.number = newer.number;
+        for _ in 0..newer.head.repeated.unwrap_or_default() {
+            if !read_line(&mut self.from, &mut self.text)? {
+                break;
+            }
+            self.number += 1;
+        }
+        Ok(())
     }
 
     pub(super) fn start(&self) -> &Start {
@@ -155,10 +212,17 @@ impl<R: BufRead> Reader<R> {
 
     /// None at the end, and before a last line that was cut off.
     pub(super) fn next(&mut self) -> Result<Option<Step>, UnreadableRecording> {
-        if !read_line(&mut self.from, &mut self.text)? {
-            return Ok(None);
+        while !read_line(&mut self.from, &mut self.text)? {
+            match self.newer.take() {
+                Some(newer) => self.go_on_with(*newer)?,
+                None => return Ok(None),
+            }
         }
         if self.text.last() != Some(&b'\n') {
+            if self.newer.is_some() {
+                self.number += 1;
+                return Err(self.bent("it is cut off, and another file goes on after it"));
+            }
             self.is_torn = true;
             return Ok(None);
         }
@@ -371,6 +435,7 @@ impl<R: BufRead> Reader<R> {
     fn bent(&self, cause: impl AsRef<[u8]>) -> UnreadableRecording {
         UnreadableRecording::Line {
             number: self.number,
+            of: self.which,
             cause: Quote::new(cause),
         }
     }

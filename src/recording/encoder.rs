@@ -161,6 +161,16 @@ impl Encoder {
     }
 }
 
+/// What there is before a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    Nothing,
+    /// A file that has all up to now.
+    Whole,
+    /// A file that lacks something.
+    Torn,
+}
+
 /// Makes lines of events, and knows with what a file has to begin that goes on after another.
 pub(super) struct Lines {
     start: Start,
@@ -168,12 +178,17 @@ pub(super) struct Lines {
     listed: Option<(u64, Whole)>,
     verdicts: BTreeMap<IpAddr, Found>,
     second: u64,
+    run: u64,
+    /// How many files were begun.
+    parts: u32,
 }
 
 impl Lines {
     pub(super) fn new(start: Start) -> Lines {
         Lines {
             second: start.s,
+            run: start.s,
+            parts: 0,
             start,
             listed: None,
             verdicts: BTreeMap::new(),
@@ -186,17 +201,23 @@ impl Lines {
 
     /// What a file begins with. One that is continued has after that what was last known: the list, and of
     /// each backend the attempt that gave its verdict.
-    pub(super) fn first(&mut self, continued: bool) -> serde_json::Result<Vec<u8>> {
+    pub(super) fn first(&mut self, before: Before) -> serde_json::Result<Vec<u8>> {
+        let continued = before != Before::Nothing;
+        let repeated = usize::from(self.listed.is_some()) + self.verdicts.len();
         let first = FirstLine {
             recording: Head {
                 format: FORMAT,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 continued,
+                run: self.run,
+                part: self.parts,
+                repeated: (before == Before::Whole).then_some(repeated),
             },
             start: self.start.clone(),
         };
         let mut text = serde_json::to_vec(&first)?;
         text.push(b'\n');
+        self.parts = self.parts.saturating_add(1);
         self.second = self.start.s;
         if continued {
             let listed = self.listed.take();

@@ -10,7 +10,7 @@
 use std::time::Instant;
 
 use super::decoder::{Reader, UnreadableRecording};
-use super::encoder::{Encoder, Lines};
+use super::encoder::{Before, Encoder, Lines};
 use super::line::Line;
 use super::replay::{replay, replay_until, Rules};
 use crate::backend::Stamp;
@@ -35,7 +35,9 @@ fn first_line(zero: Instant) -> Vec<u8> {
         second: Stamp(BEGINNING),
     };
     let start = Encoder::new(zero).start(&settings, &targets, &Remembered::new(), 100, now);
-    Lines::new(start).first(false).expect("values of JSON")
+    Lines::new(start)
+        .first(Before::Nothing)
+        .expect("values of JSON")
 }
 
 pub(crate) fn recording(data: &[u8]) {

@@ -21,6 +21,7 @@ pub(crate) mod writer;
 pub(crate) use compare::{compare, Comparison, Line};
 pub(crate) use decoder::{Reader, UnreadableRecording};
 pub(crate) use replay::{replay, replay_until, Replayed, Rules};
+pub(crate) use writer::older;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::compare::{compare, Line};
 use super::decoder::{Reader, UnreadableRecording};
-use super::encoder::{Encoder, Lines};
+use super::encoder::{Before, Encoder, Lines};
 use super::line::{Event, Sent};
 use super::replay::{replay, replay_until, Made, Replayed, Rules};
 use super::writer::MOST_BYTES;
@@ -94,7 +94,7 @@ impl World {
             settings: terms.settings.clone(),
             engine: Engine::new(terms.clone(), remembered, 100, now),
             encoder,
-            recording: lines.first(false).unwrap(),
+            recording: lines.first(Before::Nothing).unwrap(),
             lines,
             asked: 0,
             outputs: Vec::new(),
@@ -410,7 +410,7 @@ fn a_moment_is_shown_as_it_was() {
 fn a_file_that_goes_on_after_another_begins_with_what_was_known() {
     let mut world = World::new(3, &[(0, 60, 180), (2, 260, 400)]);
     world.run(Duration::from_secs(200), Duration::from_millis(100));
-    world.recording = world.lines.first(true).unwrap();
+    world.recording = world.lines.first(Before::Torn).unwrap();
     let before = world.made.len();
     world.run(Duration::from_secs(600), Duration::from_millis(100));
     let (replayed, _) = world.replay(&Rules::AsRecorded);
@@ -418,6 +418,43 @@ fn a_file_that_goes_on_after_another_begins_with_what_was_known() {
     assert!(!replayed.recorded.is_empty());
     let comparison = compare(&replayed.recorded, &replayed.replayed);
     assert!(comparison.is_same(), "{:?}", comparison.lines);
+}
+
+#[test]
+fn two_files_of_which_one_goes_on_where_the_other_ends_are_one_recording() {
+    let mut world = World::new(3, &[(0, 60, 230), (2, 260, 400)]);
+    world.run(Duration::from_secs(200), Duration::from_millis(100));
+    let second = world.lines.first(Before::Whole).unwrap();
+    let first = std::mem::replace(&mut world.recording, second);
+    world.run(Duration::from_secs(600), Duration::from_millis(100));
+    let second = &world.recording;
+    let reader = |text| Reader::new(text, world.zero).unwrap();
+
+    let joined = Reader::joined(reader(&first[..]), reader(&second[..]));
+    assert!(joined.is_joined() && !joined.is_continued());
+    let mut outputs = Vec::new();
+    let replayed = replay(joined, &Rules::AsRecorded, &mut |output| {
+        outputs.push(format!("{output:?}"));
+    });
+    assert_eq!(replayed.unwrap().replayed, world.made);
+    // Not one more, as it would be if the newer file's first lines were told, too.
+    assert_eq!(outputs, world.outputs);
+
+    // What is not the file before is not read.
+    let text = String::from_utf8(first.clone()).unwrap();
+    let of_another = text.replacen("\"run\":1800000000", "\"run\":1700000000", 1);
+    assert_ne!(of_another, text);
+    for older in [&second[..], of_another.as_bytes()] {
+        let alone = Reader::joined(reader(older), reader(&second[..]));
+        assert!(!alone.is_joined() && alone.is_continued());
+    }
+    let torn = Reader::joined(reader(&first[..first.len() - 5]), reader(&second[..]));
+    let error = replay(torn, &Rules::AsRecorded, &mut |_| {}).err().unwrap();
+    let lines = first.iter().filter(|byte| **byte == b'\n').count();
+    let expected = format!(
+        "line {lines} of the older file cannot be read: \"it is cut off, and another file goes on after it\""
+    );
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
@@ -658,14 +695,21 @@ fn a_full_file_becomes_the_older_one_and_both_can_be_read_by_their_owner_alone()
         recorder.on_input(&Input::Time, now);
     }
     recorder.finish(Duration::from_secs(20));
-    for (file, continued) in [(super::writer::older(&path), false), (path, true)] {
-        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    let names = [super::writer::older(&path), path];
+    let files = names.map(|name| (std::fs::read(&name).unwrap(), name));
+    for ((text, file), continued) in files.iter().zip([false, true]) {
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o600);
-        let text = std::fs::read(&file).unwrap();
         let reader = Reader::new(&text[..], world.zero).unwrap();
         assert_eq!(reader.is_continued(), continued, "{}", file.display());
         let replayed = replay(reader, &Rules::AsRecorded, &mut |_| {}).unwrap();
         assert_eq!((replayed.lost, replayed.is_torn), (0, false));
     }
+    let [older, newer] = [&files[0].0, &files[1].0];
+    let [older, newer] = [older, newer].map(|text| Reader::new(&text[..], world.zero).unwrap());
+    assert!(newer.is_next_to_another());
+    let joined = Reader::joined(older, newer);
+    let replayed = replay(joined, &Rules::AsRecorded, &mut |_| {}).unwrap();
+    assert_eq!((replayed.lost, replayed.is_torn), (0, false));
     std::fs::remove_dir_all(&folder).unwrap();
 }

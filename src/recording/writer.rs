@@ -2,7 +2,7 @@
 //!
 //! Nobody waits for it: what does not fit into the queue is counted, and the recording says how much is missing.
 //! A file that is full becomes the older one, in place of the one before; so does one that is there at the
-//! start.
+//! start. Of the recording that is being written both are read as one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender, TrySendError};
 use log::{error, info};
 
-use super::encoder::{Encoder, Lines};
+use super::encoder::{Before, Encoder, Lines};
 use super::line::{Event, Sent};
 use super::start::Start;
 use crate::config::settings::Settings;
@@ -259,8 +259,14 @@ impl Writing {
     }
 
     fn open(&mut self) {
+        let is_whole = matches!(self.target, Target::Open { .. }) && self.lost == 0;
+        let before = match (self.continued, is_whole) {
+            (false, _) => Before::Nothing,
+            (true, true) => Before::Whole,
+            (true, false) => Before::Torn,
+        };
         let opened = begin(&self.path).and_then(|file| {
-            let text = self.lines.first(self.continued)?;
+            let text = self.lines.first(before)?;
             Ok((file, text))
         });
         let continued = std::mem::replace(&mut self.continued, true);

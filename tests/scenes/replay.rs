@@ -75,6 +75,32 @@ fn a_recorded_scene_is_replayed_to_the_same_changes() {
         assert!(shown.text.contains("refuse"), "{}", shown.text);
     }
 
+    // As it would be had the first file been full just after the down: both are one recording.
+    let older = recording.with_extension("recording.1");
+    let all: Vec<&str> = text.split_inclusive('\n').collect();
+    let sent = all.iter().position(|line| line.contains("\"sent\""));
+    let (before, after) = all.split_at(sent.expect("a command") + 1);
+    let head = all[0]
+        .replacen("\"continued\":false", "\"continued\":true", 1)
+        .replacen("\"part\":0", "\"part\":1,\"repeated\":0", 1);
+    assert!(
+        head.contains("true") && head.contains("\"repeated\":0"),
+        "{head}"
+    );
+    fs::write(&older, before.concat()).unwrap();
+    fs::write(&recording, head + &after.concat()).unwrap();
+    let joined = poolmon(folder, &["replay"], &recording).success();
+    assert!(
+        joined.starts_with(&format!("{} and ", older.display())),
+        "{joined}"
+    );
+    let of_changes = |text: &str| text.split_once('\n').expect("a head").1.to_owned();
+    assert_eq!(of_changes(&joined), of_changes(&changes));
+    let shown = poolmon(folder, &["status", "--at", &at], &recording).success();
+    assert!(shown.contains(&address), "{shown}");
+    fs::remove_file(&older).unwrap();
+    fs::write(&recording, &text).unwrap();
+
     // So many failures there are not.
     let other = poolmon(folder, &["replay", "--retries=1000"], &recording);
     assert_eq!(other.status.code(), Some(1), "{other:?}");
