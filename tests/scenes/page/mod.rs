@@ -175,6 +175,27 @@ fn values_are_the_documents_and_nothing_complains() {
 }
 
 #[test]
+fn of_many_the_worst_backend_is_on_the_first_screen_and_the_cells_are_a_click_away() {
+    let stage = stage();
+    stage.browser.show(DESK, "light");
+    stage.show(page(&of_now(sample::many(250))));
+    let first = stage.browser.evaluate(
+        "var row = document.querySelector('tbody tr'), box = row.getBoundingClientRect();
+         return [row.id, box.bottom < window.innerHeight].join(' ')",
+    );
+    assert_eq!(first, "10.0.0.4 true");
+    let cells = stage.browser.evaluate(
+        "var link = document.querySelector('h2 a');
+         link.click();
+         var top = document.querySelector('.fleet').getBoundingClientRect().top;
+         return [link.textContent, top > 0 && top < window.innerHeight].join(' ')",
+    );
+    assert_eq!(cells, "all at a glance true");
+    stage.expect_no_complaint();
+    stage.expect_to_fit(DESK);
+}
+
+#[test]
 fn text_of_others_stays_text_and_fits_a_phone() {
     let stage = stage();
     let hostile = of_now(sample::hostile());
