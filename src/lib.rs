@@ -24,8 +24,8 @@ pub mod fuzzing;
 #[cfg(test)]
 mod grid;
 mod hook;
-mod inbox;
 mod logging;
+mod mailbox;
 pub mod monitor;
 mod net;
 mod notify;

@@ -15,7 +15,7 @@ use crate::outcome::{Blame, Failure, Pass};
 use crate::pool::{Access, Connection, PoolError, READING_DEADLINE};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Service;
-use crate::worker::{Task, Traffic, Word, Worker};
+use crate::worker::{Limits, Task, Word, Worker};
 
 /// How long a backend that gives no verdict for a fault of this machine is waited for beyond the
 /// longest round.
@@ -84,7 +84,7 @@ pub fn run(
     let listed = read_list(&settings.access()).map_err(OnceError::Pool)?;
     let (words, said) = unbounded();
     let began = Instant::now();
-    let traffic = Traffic::new(began);
+    let limits = Limits::new(began);
     let mut waiting = BTreeMap::new();
     let mut without_login = Vec::new();
     for (number, backend) in (0..).zip(&listed) {
@@ -102,13 +102,13 @@ pub fn run(
         if target.account.is_none() && target.services.iter().any(Service::can_log_in) {
             without_login.push(backend.address);
         }
-        let entry = traffic.entry(began, waiting.len(), &target);
-        let worker = Worker::start(target, number, task.clone(), words.clone(), entry)
+        let start = limits.start(began, waiting.len(), &target);
+        let worker = Worker::start(target, number, task.clone(), words.clone(), start)
             .map_err(OnceError::Thread)?;
         waiting.insert(backend.address, Waiting::new(worker));
     }
     // One after the other where they cannot all be probed at once.
-    let turns = u32::try_from(waiting.len() / traffic.most()).unwrap_or(u32::MAX);
+    let turns = u32::try_from(waiting.len() / limits.most()).unwrap_or(u32::MAX);
     let round = longest_round(&settings.pace, settings.services.len());
     let patience = round.saturating_mul(turns.saturating_add(1));
     let deadline = Instant::now() + patience + LOCAL_FAULT_PATIENCE;

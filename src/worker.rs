@@ -16,7 +16,7 @@ use crossbeam_channel::Sender;
 
 use crate::config::settings::Pace;
 use crate::descriptors;
-use crate::inbox::{self, Inbox, Mail};
+use crate::mailbox::{self, Mail, Mailbox};
 use crate::monitor::Report;
 use crate::outcome::{Failure, Fault, Outcome, Stage};
 use crate::probe::Prober;
@@ -42,19 +42,19 @@ pub struct Task {
 
 /// What limits all workers together: how many attempts are made at once, and when the first ones begin.
 #[derive(Clone)]
-pub struct Traffic {
+pub struct Limits {
     timer_slack: TimerSlack,
     probe_limit: ProbeLimit,
 }
 
-/// At most so many first rounds begin at one beat (20 ms). Where all backends answer, they end within it. A round with
+/// At most so many first rounds begin at one moment (they are 20 ms apart). Where all backends answer, they end within it. A round with
 /// TLS costs both sides eight times as much; more of them at once would only wait for the CPU and hold memory.
 const FIRST_ROUNDS: usize = 250;
 const FIRST_ROUNDS_WITH_TLS: usize = 20;
 
-impl Traffic {
-    pub fn new(now: Instant) -> Traffic {
-        Traffic {
+impl Limits {
+    pub fn new(now: Instant) -> Limits {
+        Limits {
             timer_slack: TimerSlack::new(now),
             probe_limit: ProbeLimit::new(descriptors::for_probes()),
         }
@@ -67,29 +67,29 @@ impl Traffic {
 
     /// When the worker with this index in the batch being started makes its first attempt, and under which limit.
     /// The index counts from 0.
-    pub fn entry(&self, now: Instant, number: usize, target: &Target) -> Entry {
+    pub fn start(&self, now: Instant, number: usize, target: &Target) -> Start {
         let mut services = target.services.iter();
         let is_plain = services.all(|service| match service {
             Service::Port(port) => port.security == Security::Plain,
             Service::Delivery { .. } => false,
         });
-        let at_a_beat = match is_plain && target.account.is_none() {
+        let at_a_moment = match is_plain && target.account.is_none() {
             true => FIRST_ROUNDS,
             // A login is worth TLS to most servers.
             false => FIRST_ROUNDS_WITH_TLS,
         };
-        let beats = u32::try_from(number / at_a_beat).unwrap_or(u32::MAX);
-        Entry {
-            first: TimerSlack::later(now, beats),
-            traffic: self.clone(),
+        let moments = u32::try_from(number / at_a_moment).unwrap_or(u32::MAX);
+        Start {
+            first: TimerSlack::later(now, moments),
+            limits: self.clone(),
         }
     }
 }
 
 /// When a worker begins, and how it goes on.
-pub struct Entry {
+pub struct Start {
     first: Instant,
-    traffic: Traffic,
+    limits: Limits,
 }
 
 /// What a worker has to say.
@@ -111,19 +111,19 @@ enum Order {
 
 /// A running worker. Dropping it stops the thread: at once if it waits, else when its attempt ends.
 pub struct Worker {
-    orders: inbox::Sender<Order>,
+    orders: mailbox::Sender<Order>,
 }
 
 impl Worker {
-    /// Starts the thread; its first round begins when its entry says.
+    /// Starts the thread; its first round begins when its start says.
     pub fn start(
         target: Target,
         number: u64,
         task: Task,
         words: Sender<Word>,
-        entry: Entry,
+        start: Start,
     ) -> io::Result<Worker> {
-        let (orders, inbox) = inbox::inbox();
+        let (orders, mailbox) = mailbox::mailbox();
         let name = format!("backend {}", target.address);
         let ended = Word::Ended {
             address: target.address,
@@ -134,9 +134,9 @@ impl Worker {
             target,
             number,
             task,
-            inbox,
+            mailbox,
             words,
-            entry,
+            start,
         });
         thread::Builder::new()
             .name(name)
@@ -178,9 +178,9 @@ struct Thread {
     target: Target,
     number: u64,
     task: Task,
-    inbox: Inbox<Order>,
+    mailbox: Mailbox<Order>,
     words: Sender<Word>,
-    entry: Entry,
+    start: Start,
 }
 
 impl Thread {
@@ -193,10 +193,10 @@ impl Thread {
             pace_of(&self.task, &self.target),
             services,
             spread,
-            self.entry.first,
+            self.start.first,
         ));
         loop {
-            match self.inbox.look() {
+            match self.mailbox.look() {
                 Mail::Order(order) => {
                     self.obey(order, &mut schedule);
                     continue;
@@ -221,7 +221,7 @@ impl Thread {
                     }
                 }
                 Next::Wait { until } => {
-                    match self.inbox.wait(self.entry.traffic.timer_slack.from(until)) {
+                    match self.mailbox.wait(self.start.limits.timer_slack.from(until)) {
                         Mail::Order(order) => self.obey(order, &mut schedule),
                         Mail::Closed => return,
                         Mail::Nothing => {}
@@ -262,7 +262,7 @@ impl Thread {
     #[inline(never)]
     fn attempt(&self, service: usize, timeout: Duration, depth: Depth) -> Outcome {
         let target = &self.target;
-        let _inside = self.entry.traffic.probe_limit.enter();
+        let _inside = self.start.limits.probe_limit.enter();
         attempt(
             &self.task.prober,
             target,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 
 use super::{Access, Connection, PoolError, Reading, READING_DEADLINE};
-use crate::inbox::{self, Inbox, Mail};
+use crate::mailbox::{self, Mail, Mailbox};
 
 /// A local call of a fraction of a millisecond: so that another's act, a new backend or a restarted
 /// director is seen within a second, whatever the interval of the probes.
@@ -33,7 +33,7 @@ pub enum Word {
 
 /// The standing connection over which the lists are read. Closed when dropped, or by its first error.
 pub struct Watch {
-    orders: inbox::Sender<Order>,
+    orders: mailbox::Sender<Order>,
 }
 
 enum Order {
@@ -43,11 +43,11 @@ enum Order {
 impl Watch {
     /// Opens the connection of this number and reads at once, in a thread of its own.
     pub fn open(access: Access, connection: u64, words: Sender<Word>) -> io::Result<Watch> {
-        let (orders, inbox) = inbox::inbox();
+        let (orders, mailbox) = mailbox::mailbox();
         let thread = Thread {
             access,
             connection,
-            inbox,
+            mailbox,
             words: words.clone(),
         };
         thread::Builder::new()
@@ -70,7 +70,7 @@ impl Watch {
 struct Thread {
     access: Access,
     connection: u64,
-    inbox: Inbox<Order>,
+    mailbox: Mailbox<Order>,
     words: Sender<Word>,
 }
 
@@ -100,10 +100,10 @@ impl Thread {
     }
 
     fn pause(&self, until: Instant) -> Pause {
-        let mut mail = self.inbox.wait(until);
+        let mut mail = self.mailbox.wait(until);
         // One reading is enough for all who ask before it.
         while let Mail::Order(Order::ReadNow) = mail {
-            mail = self.inbox.look();
+            mail = self.mailbox.look();
         }
         match mail {
             Mail::Closed => Pause::Closed,

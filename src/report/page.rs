@@ -113,7 +113,7 @@ pub fn render(document: &Document, options: &Options<'_>) -> String {
     overview(&mut html, &scene, &backends);
     alarms(&mut html, &scene);
     let mut cells = Html::new();
-    fleet(&mut cells, &scene, &backends);
+    cells_by_tag(&mut cells, &scene, &backends);
     let mut below = Html::new();
     events(&mut below, &scene);
     commands(&mut below, &scene);
@@ -399,7 +399,7 @@ fn alarm_name(word: &str) -> String {
 }
 
 /// A cell a backend, in the order of the addresses, below its tag's capacity.
-fn fleet(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)]) {
+fn cells_by_tag(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)]) {
     html.markup("<h2 id=glance>At a glance</h2>\n");
     let labels = Labels::of(scene.document);
     let mut of_tag: BTreeMap<&str, Vec<(Standing, &Backend)>> = BTreeMap::new();
@@ -467,9 +467,9 @@ fn cells(
         .iter()
         .all(|(_, backend)| is_short(labels.of_one(backend)));
     html.markup(match (is_few, are_short) {
-        (true, _) => "<ul class=\"fleet big\">",
-        (false, true) => "<ul class=fleet>",
-        (false, false) => "<ul class=\"fleet wide\">",
+        (true, _) => "<ul class=\"cells big\">",
+        (false, true) => "<ul class=cells>",
+        (false, false) => "<ul class=\"cells wide\">",
     });
     let mut well_left = MOST_WELL;
     let mut not_shown = 0;

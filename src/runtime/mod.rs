@@ -36,7 +36,7 @@ use crate::report;
 use crate::report::document::{document, Writer};
 use crate::source::Source;
 use crate::state_file::{Recorded, StateWriter};
-use crate::worker::{Task, Traffic, Word, Worker};
+use crate::worker::{Limits, Task, Word, Worker};
 
 use publisher::{Done, Edition, Publisher};
 use reload::{Read, Reading};
@@ -80,7 +80,7 @@ pub struct Runtime {
     /// Who records what the engine is told.
     recorder: Option<RecordingWriter>,
     workers: BTreeMap<IpAddr, Worker>,
-    traffic: Traffic,
+    limits: Limits,
     watch: Option<Watch>,
     hooks: Hooks,
     service_manager: ServiceManager,
@@ -125,7 +125,7 @@ impl Runtime {
             task,
             targets,
         } = configuration;
-        let traffic = Traffic::new(Instant::now());
+        let limits = Limits::new(Instant::now());
         let terms = Terms {
             summary: check::summary(&source, &settings, &targets),
             settings,
@@ -147,7 +147,7 @@ impl Runtime {
             log_lines_lost: logging::lines_lost(),
         };
         let remembered = state_writer.read().clone();
-        let (began, most) = (now(), traffic.most());
+        let (began, most) = (now(), limits.most());
         let recorder = recorder(&terms, &remembered, most, began);
         let mut engine = Engine::new(terms, remembered, most, began);
         engine.show_moments_by(report::moment);
@@ -163,7 +163,7 @@ impl Runtime {
             writer,
             start,
             workers: BTreeMap::new(),
-            traffic,
+            limits,
             watch: None,
             hooks: Hooks::default(),
             service_manager,
@@ -372,9 +372,9 @@ impl Runtime {
                 place,
             } => {
                 let address = target.address;
-                let entry = self.traffic.entry(Instant::now(), place, &target);
+                let start = self.limits.start(Instant::now(), place, &target);
                 let (task, words) = (self.task.clone(), self.words.0.clone());
-                match Worker::start(target, number, task, words, entry) {
+                match Worker::start(target, number, task, words, start) {
                     Ok(worker) => {
                         self.workers.insert(address, worker);
                     }

@@ -30,11 +30,11 @@ pub struct Recorded {
 pub struct StateWriter {
     /// What the file held at the start.
     read: Remembered,
-    sheets: Sender<Sheet>,
+    batches: Sender<Batch>,
     recorded: Receiver<Recorded>,
 }
 
-struct Sheet {
+struct Batch {
     number: u64,
     entries: Vec<(IpAddr, Memory)>,
 }
@@ -42,14 +42,14 @@ struct Sheet {
 impl StateWriter {
     pub fn start(mut state_file: StateFile) -> io::Result<StateWriter> {
         let read = state_file.entries().collect();
-        StateWriter::over(read, move |sheet| state_file.record_all(sheet))
+        StateWriter::over(read, move |batch| state_file.record_all(batch))
     }
 
     fn over(
         read: Remembered,
         write: impl FnMut(Vec<(IpAddr, Memory)>) -> Result<(), StateFileError> + Send + 'static,
     ) -> io::Result<StateWriter> {
-        let (sheets, inbox) = unbounded();
+        let (batches, inbox) = unbounded();
         let (outbox, recorded) = unbounded();
         thread::Builder::new()
             .name("state file".to_owned())
@@ -57,7 +57,7 @@ impl StateWriter {
             .spawn(move || run(write, &inbox, &outbox))?;
         Ok(StateWriter {
             read,
-            sheets,
+            batches,
             recorded,
         })
     }
@@ -70,7 +70,7 @@ impl StateWriter {
     /// Hands over what is remembered of these backends from now on. The numbers count up.
     pub fn write(&self, number: u64, entries: Vec<(IpAddr, Memory)>) {
         // Where the thread has ended, `recorded` tells.
-        let _ = self.sheets.send(Sheet { number, entries });
+        let _ = self.batches.send(Batch { number, entries });
     }
 
     /// Where the thread tells what became of it; disconnected once the thread has ended.
@@ -81,7 +81,7 @@ impl StateWriter {
     /// Waits until all is written, or could not be, or the time is over.
     pub fn finish(self, patience: Duration) {
         let end = Instant::now() + patience;
-        drop(self.sheets);
+        drop(self.batches);
         // The thread ends once there is nothing left that it could write.
         while self.recorded.recv_deadline(end).is_ok() {}
     }
@@ -89,7 +89,7 @@ impl StateWriter {
 
 fn run(
     mut write: impl FnMut(Vec<(IpAddr, Memory)>) -> Result<(), StateFileError>,
-    inbox: &Receiver<Sheet>,
+    inbox: &Receiver<Batch>,
     outbox: &Sender<Recorded>,
 ) {
     let mut number = 0;
@@ -100,14 +100,14 @@ fn run(
             true => inbox.recv_timeout(RETRY),
         };
         let first = match first {
-            Ok(sheet) => Some(sheet),
+            Ok(batch) => Some(batch),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return,
         };
         let mut entries = Vec::new();
-        for sheet in first.into_iter().chain(inbox.try_iter()) {
-            number = sheet.number;
-            entries.extend(sheet.entries);
+        for batch in first.into_iter().chain(inbox.try_iter()) {
+            number = batch.number;
+            entries.extend(batch.entries);
         }
         // A thread that ends here would end unseen, and nothing would be on disk from then on.
         let result = catch_unwind(AssertUnwindSafe(|| write(entries)));
@@ -151,8 +151,8 @@ mod tests {
     fn what_comes_in_while_the_disk_hangs_is_written_at_once() {
         let (disk, hangs) = mpsc::channel::<()>();
         let (told, written) = mpsc::channel();
-        let state_writer = StateWriter::over(Remembered::new(), move |sheet| {
-            told.send(sheet).unwrap();
+        let state_writer = StateWriter::over(Remembered::new(), move |batch| {
+            told.send(batch).unwrap();
             let _ = hangs.recv();
             Ok(())
         })
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_waits_for_the_last_sheet_but_not_for_a_disk_that_hangs() {
+    fn the_end_waits_for_the_last_batch_but_not_for_a_disk_that_hangs() {
         let (disk, hangs) = mpsc::channel::<()>();
         let state_writer = StateWriter::over(Remembered::new(), move |_| {
             let _ = hangs.recv();

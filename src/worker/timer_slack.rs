@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Of 250 backends with an interval of a second, five are probed at a time.
 const PERIOD: Duration = Duration::from_millis(20);
 
-/// A moment from which the beats count.
+/// The moment that the others are counted from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimerSlack {
     start: Instant,
@@ -22,12 +22,12 @@ impl TimerSlack {
         TimerSlack { start }
     }
 
-    /// So many beats after this time.
-    pub(super) fn later(time: Instant, beats: u32) -> Instant {
-        time + PERIOD * beats
+    /// So many periods of 20 ms after this time.
+    pub(super) fn later(time: Instant, periods: u32) -> Instant {
+        time + PERIOD * periods
     }
 
-    /// The first beat that is not before this time.
+    /// The first moment that is not before this time.
     pub(super) fn from(self, time: Instant) -> Instant {
         let since = time.saturating_duration_since(self.start);
         let over = since.as_nanos() % PERIOD.as_nanos();
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_ends_at_the_next_beat_and_never_early() {
+    fn a_wait_ends_at_the_next_common_moment_and_never_early() {
         let start = Instant::now();
         let timer_slack = TimerSlack::new(start);
         let at = |microseconds| start + Duration::from_micros(microseconds);

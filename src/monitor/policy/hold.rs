@@ -1,6 +1,6 @@
 //! Quiet for backends that monitors see differently, and for those that fail again and again.
 //!
-//! Contested: healthy to us, down but not by us, and listed up not long ago. Our up is held for
+//! Disputed: healthy to us, down but not by us, and listed up not long ago. Our up is held for
 //! `--hold`, doubled each time it has been brought up against another's view, by us or by one who
 //! sees it as we do, up to an hour; an hour spent up forgets that. A backend that is listed down when
 //! this monitor starts is held from the listed stamp on, as it would be had the monitor run all the

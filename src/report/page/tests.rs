@@ -306,7 +306,7 @@ fn of_many_the_rows_that_are_not_well_come_before_the_cells() {
         &page(&sample::many(FEW as u32)),
         [
             "At a glance",
-            "<ul class=\"fleet big\">",
+            "<ul class=\"cells big\">",
             "Backends, the worst first",
             "<tbody>",
         ],

@@ -164,7 +164,7 @@ fn values_are_the_documents_and_nothing_complains() {
     assert!(body.contains("3 of 5") && body.contains("1302"), "{body}");
     let cells = stage
         .browser
-        .evaluate("return document.querySelectorAll('.fleet li').length");
+        .evaluate("return document.querySelectorAll('.cells li').length");
     assert_eq!(cells, document.backends.len());
     let paths = stage.browser.evaluate(
         "return Array.prototype.filter.call(document.querySelectorAll('td>svg path'), function (path) {
@@ -187,7 +187,7 @@ fn of_many_the_worst_backend_is_on_the_first_screen_and_the_cells_are_a_click_aw
     let cells = stage.browser.evaluate(
         "var link = document.querySelector('h2 a');
          link.click();
-         var top = document.querySelector('.fleet').getBoundingClientRect().top;
+         var top = document.querySelector('.cells').getBoundingClientRect().top;
          return [link.textContent, top > 0 && top < window.innerHeight].join(' ')",
     );
     assert_eq!(cells, "all at a glance true");

@@ -9,11 +9,11 @@
 extern crate shuttled_std as std;
 
 mod explore;
-#[path = "../../../src/inbox.rs"]
-#[allow(dead_code)]
-mod inbox;
 mod log_writer;
+#[path = "../../../src/mailbox.rs"]
+#[allow(dead_code)]
 mod mailbox;
+mod mailboxes;
 #[path = "../../../src/net/names.rs"]
 #[allow(dead_code)]
 mod names;
@@ -44,15 +44,15 @@ fn main() {
     let checks: &[(&str, fn())] = &[
         (
             "mailbox: orders come once, in order",
-            mailbox::orders_come_once_and_in_order,
+            mailboxes::orders_come_once_and_in_order,
         ),
         (
             "mailbox: the end wakes the sleeper",
-            mailbox::the_end_wakes_the_sleeper,
+            mailboxes::the_end_wakes_the_sleeper,
         ),
         (
             "mailbox: nothing comes no sooner than the time is over",
-            mailbox::a_wait_lasts_its_time,
+            mailboxes::a_wait_lasts_its_time,
         ),
         (
             "probe limit: never more inside, and all get in",

@@ -1,4 +1,4 @@
-//! Contested and unsteady backends are left quiet, service comes first.
+//! Disputed and unsteady backends are left quiet, service comes first.
 
 use super::*;
 use crate::monitor::policy::hold::Dispute;
@@ -133,7 +133,7 @@ fn a_failure_that_we_have_seen_too_is_no_dispute() {
 }
 
 #[test]
-fn an_hour_up_forgets_the_contests() {
+fn an_hour_up_forgets_the_disputes() {
     let mut bench = Bench::new(2);
     for _ in 0..2 {
         dispute(&mut bench);

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Both ends of an empty inbox.
-pub(crate) fn inbox<Order>() -> (Sender<Order>, Inbox<Order>) {
+/// Both ends of an empty mailbox.
+pub(crate) fn mailbox<Order>() -> (Sender<Order>, Mailbox<Order>) {
     let shared = Arc::new(Shared {
         state: Mutex::new(State {
             orders: VecDeque::new(),
@@ -16,13 +16,13 @@ pub(crate) fn inbox<Order>() -> (Sender<Order>, Inbox<Order>) {
         }),
         changed: Condvar::new(),
     });
-    (Sender(Arc::clone(&shared)), Inbox(shared))
+    (Sender(Arc::clone(&shared)), Mailbox(shared))
 }
 
-/// Dropping it closes the inbox, which ends the thread.
+/// Dropping it closes the mailbox, which ends the thread.
 pub(crate) struct Sender<Order>(Arc<Shared<Order>>);
 
-pub(crate) struct Inbox<Order>(Arc<Shared<Order>>);
+pub(crate) struct Mailbox<Order>(Arc<Shared<Order>>);
 
 /// What the thread finds.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl<Order> Drop for Sender<Order> {
     }
 }
 
-impl<Order> Inbox<Order> {
+impl<Order> Mailbox<Order> {
     /// What is there now.
     pub(crate) fn look(&self) -> Mail<Order> {
         self.0.lock().take()
@@ -104,10 +104,11 @@ mod tests {
 
     #[test]
     fn orders_come_in_order_and_wake_the_sleeper() {
-        let (sender, inbox) = inbox();
-        assert_eq!(inbox.look(), Mail::Nothing);
+        let (sender, mailbox) = mailbox();
+        assert_eq!(mailbox.look(), Mail::Nothing);
         let far = Instant::now() + Duration::from_secs(60);
-        let sleeper = thread::spawn(move || [inbox.wait(far), inbox.wait(far), inbox.wait(far)]);
+        let sleeper =
+            thread::spawn(move || [mailbox.wait(far), mailbox.wait(far), mailbox.wait(far)]);
         sender.send(1);
         sender.send(2);
         while !sender.0.lock().orders.is_empty() {
@@ -122,18 +123,18 @@ mod tests {
 
     #[test]
     fn nothing_comes_at_the_end_of_the_wait() {
-        let (_sender, inbox) = inbox::<()>();
+        let (_sender, mailbox) = mailbox::<()>();
         let until = Instant::now() + Duration::from_millis(20);
-        assert_eq!(inbox.wait(until), Mail::Nothing);
+        assert_eq!(mailbox.wait(until), Mail::Nothing);
         assert!(Instant::now() >= until);
-        assert_eq!(inbox.wait(until), Mail::Nothing, "a time that is past");
+        assert_eq!(mailbox.wait(until), Mail::Nothing, "a time that is past");
     }
 
     #[test]
     fn a_closed_inbox_overrules_its_orders() {
-        let (sender, inbox) = inbox();
+        let (sender, mailbox) = mailbox();
         sender.send(1);
         drop(sender);
-        assert_eq!(inbox.look(), Mail::Closed);
+        assert_eq!(mailbox.look(), Mail::Closed);
     }
 }

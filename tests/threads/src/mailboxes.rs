@@ -1,10 +1,10 @@
-//! `src/inbox.rs`: nothing lost, nothing twice, in order; no sleep that nobody ends.
+//! `src/mailbox.rs`: nothing lost, nothing twice, in order; no sleep that nobody ends.
 
 use shuttled_std::choice::{self, TimeOuts};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::inbox::{inbox, Mail};
+use crate::mailbox::{mailbox, Mail};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -16,7 +16,7 @@ pub fn orders_come_once_and_in_order() {
         _ => TimeOuts::AtAnyMoment,
     };
     choice::begin(time_outs);
-    let (sender, inbox) = inbox();
+    let (sender, mailbox) = mailbox();
     let receiver = thread::spawn(move || {
         let mut came = Vec::new();
         while came.len() < 4 {
@@ -24,13 +24,13 @@ pub fn orders_come_once_and_in_order() {
                 0 => thread::yield_now(),
                 _ => {
                     let until = Instant::now() + LONG;
-                    came.extend(order(inbox.wait(until)));
+                    came.extend(order(mailbox.wait(until)));
                     continue;
                 }
             }
-            came.extend(order(inbox.look()));
+            came.extend(order(mailbox.look()));
         }
-        assert_eq!(inbox.look(), Mail::Nothing);
+        assert_eq!(mailbox.look(), Mail::Nothing);
         came
     });
     for number in 1..=4 {
@@ -50,11 +50,11 @@ fn order(mail: Mail<u32>) -> Option<u32> {
 /// A sender that goes ends a sleep without time-outs, and what it sent before counts no longer.
 pub fn the_end_wakes_the_sleeper() {
     choice::begin(TimeOuts::Never);
-    let (sender, inbox) = inbox();
+    let (sender, mailbox) = mailbox();
     let receiver = thread::spawn(move || {
         let mut last = 0;
         loop {
-            match inbox.wait(Instant::now() + LONG) {
+            match mailbox.wait(Instant::now() + LONG) {
                 Mail::Order(number) => {
                     assert_eq!(number, last + 1);
                     last = number;
@@ -63,7 +63,7 @@ pub fn the_end_wakes_the_sleeper() {
                 Mail::Closed => break,
             }
         }
-        assert_eq!(inbox.look(), Mail::Closed, "it stays closed");
+        assert_eq!(mailbox.look(), Mail::Closed, "it stays closed");
     });
     sender.send(1);
     sender.send(2);
@@ -74,12 +74,12 @@ pub fn the_end_wakes_the_sleeper() {
 /// `Nothing` comes only when the time is over, however often the sleeper is woken.
 pub fn a_wait_lasts_its_time() {
     choice::begin(TimeOuts::AtAnyMoment);
-    let (sender, inbox) = inbox();
+    let (sender, mailbox) = mailbox();
     let receiver = thread::spawn(move || {
         // A schedule may have every wait time out.
         for _ in 0..6 {
             let until = Instant::now() + LONG;
-            match inbox.wait(until) {
+            match mailbox.wait(until) {
                 Mail::Nothing => assert!(Instant::now() >= until),
                 Mail::Order(()) => {}
                 Mail::Closed => return,
