@@ -112,7 +112,7 @@ pub enum Input {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// SIGTERM and SIGINT: nothing more is decided, and the program ends.
+    /// SIGTERM, SIGINT and SIGQUIT: nothing more is decided, and the program ends.
     Stop,
     /// Open the log anew, and read the settings again.
     Reload,

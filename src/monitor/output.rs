@@ -157,6 +157,7 @@ pub enum Told {
     Stopping,
     /// STATUS=: how all stands, as long as the director answers.
     Outline(Outline),
+    /// STATUS=: that the director does not answer, and why.
     FailoverOff {
         /// For how long the director has not answered.
         silent: Duration,
