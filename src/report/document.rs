@@ -70,6 +70,7 @@ pub struct Monitor {
     pub login_interval: Span,
     /// `--dry-run`: no changing command is sent. `Backend::listed` and `commands` then tell what would have been.
     pub dry_run: bool,
+    /// `--restore`, as the last good reading of the settings has it.
     pub restore: Restore,
     /// After how many healthy rounds in a row a failed backend is healthy.
     pub rise: u32,
