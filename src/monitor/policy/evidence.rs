@@ -71,7 +71,9 @@ pub struct Failing {
 /// faults have neither passed nor failed.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
+    /// When its first attempt began.
     pub began: Instant,
+    /// When its last attempt ended.
     pub ended: Instant,
 }
 
