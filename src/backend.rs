@@ -20,7 +20,10 @@ pub enum Tag {
     Name(String),
     /// All sections of an HAProxy in which a mail server stands, in order and with commas between. Its users can go
     /// wherever all of these are served.
-    Sections { sections: String },
+    Sections {
+        /// Sorted, each once, with commas between; never empty.
+        sections: String,
+    },
 }
 
 impl Default for Tag {
@@ -122,6 +125,7 @@ impl fmt::Display for Tag {
 pub enum Groups {
     /// No backend has a tag, or all serve the same sections.
     One,
+    /// A text about some backends names their group.
     Several,
 }
 
@@ -142,7 +146,9 @@ impl Groups {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostState {
+    /// Users are sent there, if the weight is above 0.
     Up,
+    /// No user is sent there; those who are there stay until they are moved.
     Down,
 }
 
@@ -163,12 +169,15 @@ pub struct Stamp(pub u64);
 /// One member of a pool, as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
+    /// Where it is probed, and what commands name. A pool lists each address once.
     pub address: IpAddr,
     /// The weight. Zero: an operator took the backend out of rotation, which is not `Down`.
     pub vhosts: u32,
     /// How many users the pool has sent to it and not moved away or forgotten.
     pub users: u64,
+    /// Whose users it can take, and which of the rules and limits it shares with others.
     pub tag: Tag,
+    /// As the pool tells it, or made of the vhost count for a director before 2.2.19.
     pub state: HostState,
     /// When the state was last changed.
     pub changed: Stamp,

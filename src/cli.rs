@@ -17,6 +17,7 @@ pub use crate::config::help::{help, version, Extent};
 /// What the program is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// Anything but words to print.
     Run(Box<Order>),
     /// `help()` to standard output.
     Help(Extent),
@@ -27,13 +28,16 @@ pub enum Command {
 /// What is to be done, and what the command line says of the settings: found good, and only what was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
+    /// `Watch` unless an option says otherwise.
     pub job: Job,
+    /// Only what was given, each value good by itself. The file and the defaults are laid below it later.
     pub choices: Chosen,
 }
 
 /// What the program is started for. Without an option it watches the pool until it is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
+    /// All backends, until a signal ends it.
     Watch,
     /// `--once`: one round, printed.
     Once,
@@ -54,8 +58,11 @@ pub enum CliError {
     Argv(ArgvError),
     /// A value that its option has no use for.
     Value {
+        /// Its long name, without the dashes.
         option: &'static str,
+        /// What was given, quoted.
         value: Quote,
+        /// What would have been good, in words.
         expected: String,
     },
 }

@@ -13,7 +13,9 @@ use crate::state_file;
 
 /// A target by its name, which is that of its corpus, too.
 pub struct Target {
+    /// The same in `tests/fuzz/fuzz_targets` and in the corpus.
     pub name: &'static str,
+    /// Panics if the code under test breaks a promise; any bytes are an input.
     pub run: fn(&[u8]),
 }
 

@@ -34,6 +34,7 @@ const BRIEFLY: Duration = Duration::from_millis(300);
 /// A change that was made and seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
+    /// What the script is told as ADDRESS.
     pub address: IpAddr,
     /// What it is now.
     pub to: HostState,

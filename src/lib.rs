@@ -4,6 +4,9 @@
 //! tests need, so that the compiler finds what nobody uses. Nothing else belongs here.
 
 #![deny(unsafe_code)]
+// Fields and variants, too. A warning alone, so that a new compiler's opinion stops no package's build;
+// `make check` takes none.
+#![warn(missing_docs)]
 // cargo-fuzz sets the name `fuzzing`, of which compilers are not told here.
 #![allow(unknown_lints, unexpected_cfgs)]
 

@@ -32,6 +32,7 @@ pub enum Health {
 /// All that there is to say of the round beside the printed lines.
 #[derive(Debug)]
 pub struct Look {
+    /// What the exit code says.
     pub health: Health,
     /// The backends that were checked as far as one gets without a login, though there is one.
     pub without_login: Vec<IpAddr>,

@@ -23,9 +23,11 @@ mod words;
 pub enum Stage {
     /// Before the connection.
     Prepare,
+    /// Of TCP, with the PROXY protocol's header if one is sent.
     Connect,
     /// The handshake with which a connection begins.
     Tls,
+    /// The server's first reply; of a port of unknown use its first line.
     Greeting,
     /// CAPABILITY, CAPA.
     Capability,
@@ -89,7 +91,9 @@ impl fmt::Display for Stage {
 pub struct Failure {
     /// Which of the service's ports, where it has several.
     pub port: Option<Port>,
+    /// The one that was not passed.
     pub stage: Stage,
+    /// What went wrong there, and so whose fault it is.
     pub fault: Fault,
 }
 
@@ -146,6 +150,7 @@ impl fmt::Display for Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pass {
+    /// Nothing is to be remarked.
     Clean,
     /// The server takes no password in plain text and offers no TLS, or refused one; poolmon counts
     /// that as healthy.
@@ -174,7 +179,9 @@ pub struct Outcome {
     pub delivery: Option<Duration>,
     /// Whether the server accepted a login.
     pub logged_in: bool,
+    /// What the schedule and the rules go by.
     pub result: Result<Pass, Failure>,
+    /// For people alone; nothing is decided by it.
     pub evidence: Evidence,
 }
 

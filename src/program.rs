@@ -8,6 +8,7 @@ use std::path::Path;
 /// What the program is, by the name that it was called with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
+    /// Called by this or any other name.
     Poolmon,
     /// Called by a link of that name: dovemon's configuration, from dovemon's places.
     Dovemon,

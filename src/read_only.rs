@@ -16,7 +16,9 @@ const EROFS: i32 = Errno::EROFS as i32;
 /// ReadWritePaths does not name.
 #[derive(Debug)]
 pub struct Cause<'a> {
+    /// The file that could not be written. Its folder is named in the cure.
     pub path: &'a Path,
+    /// Only EROFS has a cure here.
     pub cause: &'a io::Error,
 }
 

@@ -33,12 +33,18 @@ pub enum Next {
     /// Try this service now, for no longer than `timeout` and as far as `depth`. `service` is its place in the
     /// order of checking, from 0.
     Attempt {
+        /// Its place in the order of checking, from 0.
         service: usize,
+        /// For the whole attempt: connection, TLS and dialogue.
         timeout: Duration,
+        /// How far it goes.
         depth: Depth,
     },
     /// Do nothing until then, unless a round is asked for sooner.
-    Wait { until: Instant },
+    Wait {
+        /// A round that is asked for ends the wait.
+        until: Instant,
+    },
 }
 
 /// How far an attempt goes.
@@ -59,7 +65,12 @@ pub enum Verdict {
     Healthy(Pass),
     /// This service failed for good: at the first try and at every retry, or in its rapid round. Of
     /// several, the first by a fault of its own; of shared faults, the first.
-    Failed { service: usize, failure: Failure },
+    Failed {
+        /// Its place in the order of checking, from 0.
+        service: usize,
+        /// How its last attempt failed.
+        failure: Failure,
+    },
 }
 
 impl Verdict {
@@ -77,7 +88,9 @@ impl Verdict {
 pub struct Finding {
     /// When the first attempt of the round began.
     pub round_began: Instant,
+    /// Its place in the order of checking, from 0.
     pub service: usize,
+    /// As the probe has it, but for a time-out at the login: its fault tells what was answered last.
     pub outcome: Outcome,
     /// Whether with this outcome the service has failed for good, by a series of faults of one blame.
     pub for_good: bool,
@@ -88,6 +101,7 @@ pub struct Finding {
 /// A service that has failed and is being tried again before it counts as failed for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
+    /// Its place in the order of checking, from 0.
     pub service: usize,
     /// Failed attempts so far.
     pub failed: u32,

@@ -27,10 +27,13 @@ pub enum Security {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Service {
+    /// One port, checked by itself.
     Port(Port),
     /// The deep probe: a message is delivered to one port and read from another.
     Delivery {
+        /// Where the message is handed over: LMTP.
         deliver: Port,
+        /// Where it has to appear: IMAP or POP3.
         read: Port,
     },
 }
@@ -57,8 +60,11 @@ impl fmt::Display for Service {
 /// A port, and how to speak there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Port {
+    /// What is spoken there.
     pub protocol: Protocol,
+    /// Whether TLS comes before the first word.
     pub security: Security,
+    /// From 1 to 65,535.
     pub number: u16,
 }
 

@@ -51,7 +51,9 @@ pub struct Source {
 
 /// What was read.
 pub struct Loaded {
+    /// Checked, with absolute paths.
     pub settings: Settings,
+    /// With the accounts, which the settings do not have.
     pub targets: Targets,
     /// The keys that have a value in the configuration.
     pub keys: Vec<&'static str>,

@@ -9,6 +9,7 @@ use crate::service::Service;
 /// One backend, with all that a probe of it has to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
+    /// As the pool lists it.
     pub address: IpAddr,
     /// In the order of checking; every backend has as many, for the same protocols.
     pub services: Arc<[Service]>,

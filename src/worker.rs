@@ -36,7 +36,9 @@ const STACK: usize = 256 * 1024;
 /// What every worker is given: how to probe, and how often.
 #[derive(Clone)]
 pub struct Task {
+    /// When a worker probes. It is taken anew at each reload.
     pub pace: Pace,
+    /// How an attempt is made; shared by all workers.
     pub prober: Arc<Prober>,
 }
 

@@ -28,7 +28,9 @@ const MOST_REMARKS: usize = 20;
 /// What one backend has in place of what all have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Particulars {
+    /// None: whoever all log in as (`--credfile`), if anybody.
     pub account: Option<Arc<Account>>,
+    /// The name that its certificate has to bear in place of what all have.
     pub tls_name: Option<Arc<str>>,
     ports: Vec<OwnPort>,
 }
@@ -108,6 +110,7 @@ pub type Backends = BTreeMap<IpAddr, Particulars>;
 /// What a file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
+    /// Only backends that the file names; nothing says that the director lists them.
     pub backends: Backends,
     /// What is odd about it, and no reason to refuse it.
     pub remarks: Vec<Complaint>,
@@ -126,8 +129,11 @@ enum Field {
 /// A field that an entry of the accounts file may have: its name, its help for man page and example, and
 /// whether dovemon knows it too.
 pub struct FieldRow {
+    /// As it stands in the file.
     pub name: &'static str,
+    /// A few words, without a capital and a full stop.
     pub help: &'static str,
+    /// `Predecessor` for dovemon's own.
     pub origin: Origin,
     field: Field,
 }

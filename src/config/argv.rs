@@ -21,7 +21,9 @@ type Row = (&'static Choice, &'static OptionFace);
 
 /// An option as given, with its row of the table.
 pub struct Given {
+    /// What the option is about.
     pub choice: &'static Choice,
+    /// The option of that row: `choice.option`.
     pub option: &'static OptionFace,
     /// None for a flag; an integer is made plain (`integer`).
     pub value: Option<OsString>,
@@ -48,7 +50,9 @@ impl Given {
 /// The command line taken apart. The options stand in the order given, each as often as it was given.
 #[derive(Default)]
 pub struct Arguments {
+    /// Each found in the table. Whether its value is good is not known yet.
     pub options: Vec<Given>,
+    /// Words that are no options, in the order given; also all that stand behind `--`.
     pub operands: Vec<OsString>,
 }
 

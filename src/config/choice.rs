@@ -32,17 +32,21 @@ pub struct OptionFace {
     pub long: &'static str,
     /// The short names; the first is the one to show.
     pub short: &'static str,
+    /// What follows it on the command line.
     pub takes: Takes,
     /// poolmon's, which holds where no file is read.
     pub default: Usual,
+    /// Whether the Perl poolmon had the option.
     pub origin: Origin,
 }
 
 /// A choice as a key of dovemon's file.
 pub struct KeyFace {
+    /// As it stands in the file.
     pub name: &'static str,
     /// dovemon's, which holds where a file is read.
     pub default: Usual,
+    /// Whether dovemon had the key.
     pub origin: Origin,
 }
 
@@ -50,13 +54,16 @@ pub struct KeyFace {
 /// resolved, and numbers of their keys are never refused for being too small or too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
+    /// The Perl poolmon had the option, or dovemon the key.
     Predecessor,
+    /// It came with this program.
     Added,
 }
 
 /// What follows an option, as Perl's Getopt::Long tells it; the text names it in the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
+    /// It stands alone.
     Nothing,
     /// An integer as Perl's `=i` takes it.
     Integer(&'static str),

@@ -18,7 +18,7 @@ macro_rules! chosen {
         /// A field for each row of the table, in the same order, named like its key or else its option.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Chosen {
-            $($(#[$doc])* pub $field: Said<$type>,)*
+            $($(#[$doc])* pub(crate) $field: Said<$type>,)*
         }
 
         impl Chosen {
@@ -132,18 +132,23 @@ chosen! {
 /// Who said a value, the one who counts least first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SaidBy {
+    /// Not even the table: the value is its type's default and means nothing.
     #[default]
     Nobody,
     /// The table of choices.
     Default,
+    /// dovemon's file.
     File,
+    /// An option. It counts more than the file.
     CommandLine,
 }
 
 /// A value, and who said it. What nobody said has its type's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Said<T> {
+    /// To be read only where somebody said it, or its type's default will do.
     pub value: T,
+    /// The one who counts most of those who said something.
     pub by: SaidBy,
 }
 

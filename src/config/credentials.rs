@@ -29,7 +29,9 @@ pub fn account(accounts: &Accounts, owners: Owners) -> Result<Written, Credentia
 
 /// What the file says, and whose it is.
 pub struct Written {
+    /// None without such a file, and where the file has no account.
     pub account: Option<Account>,
+    /// None if the file is root's or our own: nothing has to be remarked.
     pub stranger: Option<Stranger>,
 }
 

@@ -29,6 +29,7 @@ pub const EXAMPLE: &str = include_str!("../../etc/dovemon.config.yml");
 /// What a file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
+    /// Only what the file says; the defaults are laid below it later.
     pub choices: Chosen,
     /// The keys that have a value, in the order of the table.
     pub keys: Vec<&'static str>,

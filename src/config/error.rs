@@ -28,6 +28,7 @@ pub struct Complaint {
     pub line: Option<usize>,
     /// What stands before the last colon, made of known names only.
     pub key: Option<String>,
+    /// What is wrong and what was expected, in our own words.
     pub text: String,
 }
 

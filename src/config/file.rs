@@ -61,7 +61,9 @@ impl fmt::Display for Stranger {
 
 /// A file of passwords.
 pub struct Passwords {
+    /// The whole file, wiped when dropped.
     pub text: Zeroizing<Vec<u8>>,
+    /// None if the file is root's or our own.
     pub stranger: Option<Stranger>,
 }
 

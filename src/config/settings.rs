@@ -23,19 +23,27 @@ pub use crate::pool::{DrainMode, MoveLimit};
 /// All that the operator has chosen, checked, with the defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// `--pool` and what goes with it. A reload does not change the kind.
     pub pool: Pool,
     /// The director's admin socket, or HAProxy's stats socket.
     pub socket: PathBuf,
     /// In the order of checking: plain ports first, then TLS ports, each as given.
     pub services: Vec<Service>,
+    /// How often, for how long, and how often again before a failure counts.
     pub pace: Pace,
+    /// The same for all backends; what a backend has of its own is in its `Target`.
     pub probing: Probing,
+    /// Where the accounts come from. The accounts themselves, and their passwords, are not in the settings.
     pub accounts: Accounts,
+    /// What the operator allows and limits.
     pub rules: Rules,
+    /// `DryRun` with `--dry-run`, and always with `--once`.
     pub mode: Mode,
     /// What is run at each change of ours.
     pub hook: Option<Hook>,
+    /// Absolute paths, once `anchor` has been called.
     pub files: Files,
+    /// A reload does not change it.
     pub run: RunMode,
     /// Who the program runs as, once all that needs root is open.
     pub run_as: RunAs,
@@ -102,21 +110,29 @@ impl Settings {
 /// Which kind of pool is watched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PoolKind {
+    /// A Dovecot director, over its admin socket.
     #[default]
     Director,
+    /// An HAProxy, over its stats socket.
     HaProxy,
 }
 
 /// The pool that is watched, with what only its kind needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pool {
+    /// All backends that it lists.
     Director,
-    HaProxy { watch: Watch },
+    /// The mail servers in the watched proxies of an HAProxy.
+    HaProxy {
+        /// `--haproxy-proxies`.
+        watch: Watch,
+    },
 }
 
 /// Which of HAProxy's proxies are watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Watch {
+    /// Those with these names; at least one.
     Proxies(Vec<String>),
     /// All with a server at a port that is checked.
     CheckedPorts,
@@ -136,6 +152,7 @@ pub struct Pace {
     pub login_interval: Duration,
     /// For a whole attempt: connect, TLS and talk.
     pub timeout: Duration,
+    /// By retries, as poolmon had it, or by rapid rounds, as dovemon had it.
     pub plan: Plan,
     /// Healthy rounds in a row before a backend counts as healthy, at least one.
     pub rise: u32,
@@ -147,7 +164,9 @@ pub struct Pace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Plan {
+    /// Where no dovemon file is read, or somebody asks for `retries` or `retry_delay`.
     Retries(Retries),
+    /// Where a dovemon file is read, and nobody asks for poolmon's plan.
     Rapid(Rapid),
 }
 
@@ -186,11 +205,17 @@ impl Pace {
 /// How one attempt is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probing {
+    /// Which certificates are checked, and against what.
     pub certificates: Certificates,
+    /// What an LMTP probe names as sender and recipient.
     pub envelope: Envelope,
+    /// `--auth`.
     pub auth: Auth,
+    /// `--starttls`. `--require-tls` may ask for more: `Certificates::starttls`.
     pub starttls: StartTls,
+    /// `--proxy-protocol`.
     pub proxy_protocol: ProxyProtocol,
+    /// `poll_imap_list` and the like of dovemon's file; no option asks for a step.
     pub steps: Steps,
 }
 
@@ -200,6 +225,7 @@ pub struct Accounts {
     /// Two lines, user name and password, for every backend that has no account of its own. Without it
     /// probes of these do not log in.
     pub credentials: Option<PathBuf>,
+    /// `LeftAlone` only by `poll_unknown_backends: False`.
     pub unknown: Unknown,
 }
 
@@ -207,6 +233,7 @@ pub struct Accounts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unknown {
+    /// With the account of `credentials`, or without a login where there is none.
     Probed,
     /// Neither probed nor judged.
     LeftAlone,
@@ -231,6 +258,7 @@ pub enum StartTls {
     Offered,
     /// Always: where it is not offered, neither is sent.
     Required,
+    /// `--starttls=no`: what begins in plain text stays so. `--require-tls` then withholds the password.
     Never,
 }
 
@@ -238,6 +266,7 @@ pub enum StartTls {
 /// front of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProxyProtocol {
+    /// No header: there is no proxy in front, or it does not ask for one.
     #[default]
     No,
     /// A line of text.
@@ -259,8 +288,11 @@ pub enum PasswordOver {
 /// What is done after the login or the greeting; nothing by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Steps {
+    /// Of polls of IMAP ports; a deep probe has work of its own.
     pub imap: ImapSteps,
+    /// Of polls of POP3 ports; a deep probe has work of its own.
     pub pop3: Pop3Steps,
+    /// Of polls of LMTP ports; a deep probe has work of its own.
     pub lmtp: LmtpSteps,
 }
 
@@ -280,6 +312,7 @@ pub struct ImapSteps {
 /// What a POP3 probe does after the login; without an account it does none of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pop3Steps {
+    /// STAT (RFC 1939, 5): how many messages the maildrop has.
     pub stat: bool,
     /// DELE of the test messages; implies `stat`.
     pub delete: bool,
@@ -295,8 +328,11 @@ pub struct LmtpSteps {
 /// What the policy may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
+    /// `--flush`, `--max-moves` and `use_host_flush`.
     pub drain: DrainMode,
+    /// `--restore`; with HAProxy always `Own`, and `any` is refused.
     pub restore: Restore,
+    /// `--max-down`.
     pub brake: Brake,
     /// How long a backend must have been failed before it is taken down.
     pub down_delay: Duration,
@@ -354,6 +390,7 @@ impl Rules {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
+    /// The commands are sent.
     Live,
     /// `--dry-run`: only logged.
     DryRun,
@@ -362,16 +399,20 @@ pub enum Mode {
 /// A program that is run as `SCRIPT down|up ADDRESS` at each change of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
+    /// The start and each reload check that it can be run; by the time it is run it may be another one.
     pub script: PathBuf,
 }
 
 /// The files that the daemon locks and writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
+    /// The PID file, which is locked while the monitor runs.
     pub lock: PathBuf,
     /// What has to outlive a restart.
     pub state: PathBuf,
+    /// Where log lines go. A reload may name another place, and opens a file anew in any case.
     pub log: LogTarget,
+    /// Files for others; by default none is written.
     pub published: Published,
     /// What the engine is told is recorded here, if it is wanted.
     pub record: Option<PathBuf>,
@@ -381,8 +422,11 @@ pub struct Files {
 /// secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
+    /// `--status-file`; not written without.
     pub status: Option<PathBuf>,
+    /// `--metrics-file`; not written without.
     pub metrics: Option<PathBuf>,
+    /// `--html-file`; not written without.
     pub page: Option<PathBuf>,
 }
 
@@ -434,7 +478,9 @@ impl Published {
 /// Where the log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
+    /// Lines are appended to it.
     File(PathBuf),
+    /// `--logfile=syslog`.
     Syslog(Syslog),
     /// `--foreground` with a log file: standard output and standard error.
     Terminal,
@@ -445,7 +491,9 @@ pub enum LogTarget {
 pub struct Syslog {
     /// Its socket; where none is named, the first that there is of the places that systems have.
     pub socket: Option<PathBuf>,
+    /// `--syslog-facility`.
     pub facility: Facility,
+    /// The name that messages begin with: that which the program was called by.
     pub ident: Program,
 }
 
@@ -497,14 +545,18 @@ impl fmt::Display for Facility {
 /// `--user` and `--group`, names or numbers as written; without a user it stays who started it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunAs {
+    /// `--user`.
     pub user: Option<String>,
+    /// `--group`; without it the one that the system's list of users has for the user.
     pub group: Option<String>,
 }
 
 /// Whether the program forks, and whether it goes on after the first round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunMode {
+    /// It forks once all is set up, and works in the background.
     Daemon,
+    /// `--foreground`: it does not fork. Otherwise it does the same.
     Foreground,
     /// `--once`: one round, printed; no lock, no fork, no changing command.
     Once,

@@ -39,6 +39,7 @@ pub fn keys() -> impl Iterator<Item = (&'static Choice, &'static KeyFace)> {
 pub enum DefaultsOf {
     /// Where no file is read.
     Poolmon,
+    /// Where dovemon's file is read.
     Dovemon,
 }
 

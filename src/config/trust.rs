@@ -44,7 +44,9 @@ pub enum Verify {
 /// What is asked of servers' certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificates {
+    /// What `-v`, `ssl_verify` and all that asks for a check come to.
     pub checked: Checked,
+    /// `--tls-name`; a backend's own `tls_name` counts more.
     pub name: CertificateName,
     /// A PEM bundle to trust beside the system's.
     pub ca_file: Option<PathBuf>,
@@ -55,6 +57,7 @@ pub struct Certificates {
 /// On which ports certificates are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checked {
+    /// `-v 0`, `ssl_verify: False`: each certificate is taken, whatever else is said.
     Nowhere,
     /// Only on a backend that has a `tls_name` of its own.
     OnRequest,
@@ -62,6 +65,7 @@ pub enum Checked {
     /// poolmon did not know. It never used TLS on plain ports of POP3 and LMTP, so STARTTLS there is a gain
     /// without a check, too.
     AsPoolmon,
+    /// After TLS from the start and after STARTTLS, of each protocol.
     Everywhere,
 }
 

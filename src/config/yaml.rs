@@ -23,8 +23,11 @@ pub struct Place(usize);
 /// A key with its value; None where it has none (`key:`, `key: ~`).
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entry<V> {
+    /// As written, quotes and escapes resolved.
     pub key: Scalar,
+    /// The key's, for the line in a message.
     pub place: Place,
+    /// Also None where the reader does not know the key.
     pub value: Option<V>,
 }
 
@@ -38,6 +41,7 @@ pub struct Malformed {
     pub line: Option<usize>,
     /// The key whose value is wrong.
     pub key: Option<String>,
+    /// What is wrong, without any text of the file's.
     pub problem: Problem,
 }
 

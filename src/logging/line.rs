@@ -12,6 +12,7 @@ const LONGEST: usize = 2048;
 /// A record as it is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// `Error` is written as ERR, all others as LOG; to the journal and to syslog each has a priority of its own.
     pub level: Level,
     /// When it was logged, which may be long before it can be written.
     pub at: SystemTime,

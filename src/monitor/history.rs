@@ -26,6 +26,7 @@ const CUT: &str = "...";
 /// One attempt, as it is told later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Poll {
+    /// Before the connection was opened.
     pub began: Instant,
     /// In microseconds; an hour and more is an hour and more.
     latency: u32,

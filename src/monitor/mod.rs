@@ -80,10 +80,13 @@ pub(crate) use status::brief;
 pub enum Notice {
     /// Nothing can be told to the director: failover is off.
     DirectorSilent,
+    /// The ring has not been synced for long: nothing can be told to the director.
     RingUnsynced,
     /// The ring's status is a word that we do not know.
     RingStatusUnknown,
+    /// Lines of the lists cannot be read and are skipped: their backends are neither checked nor changed.
     MalformedLines,
+    /// What has to outlive a restart is in memory alone.
     StateFileUnwritable,
     /// Its disk keeps everybody waiting.
     StateFileSlow,
@@ -123,7 +126,9 @@ impl Notice {
 /// What the operator wants, as it was read at the start or by a reload.
 #[derive(Clone, Debug)]
 pub struct Terms {
+    /// Checked, with paths that do not depend on the working folder.
     pub settings: Settings,
+    /// The accounts, and which backends are left alone.
     pub targets: Targets,
     /// What is odd about the files, each a line of its own.
     pub remarks: Vec<String>,

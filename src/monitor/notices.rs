@@ -43,7 +43,9 @@ struct Standing {
 /// A line to be said of an alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call<Kind> {
+    /// Which of the alarms.
     pub kind: Kind,
+    /// Whether it begins, goes on or ends.
     pub what: What,
     /// The backends: with `Joined` only those that joined, with `Ended` those that it was last about.
     pub about: BTreeSet<IpAddr>,

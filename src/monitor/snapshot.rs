@@ -16,12 +16,15 @@ use crate::pool::{Command, Place, Words};
 /// How all stands at one time.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
+    /// What is not about a backend or the director: how long it runs, and its settings.
     pub monitor: MonitorView,
     /// In the order of addresses.
     pub backends: Vec<BackendView>,
     /// Those that were said and have not ended, the oldest first.
     pub alarms: Vec<AlarmView>,
+    /// The pool, also where it is HAProxy.
     pub director: DirectorView,
+    /// The same numbers as in `backends`, for one line.
     pub summary: Summary,
     /// Commands answered with `OK` after which the list showed another state.
     pub unobserved: u64,
@@ -31,17 +34,20 @@ pub struct Snapshot {
     pub commands: Vec<CommandView>,
     /// What happens next by itself, if anything does.
     pub next: Option<NextView>,
+    /// Since the start of the process; a reload does not reset them.
     pub counters: CountersView,
 }
 
 /// The monitor itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MonitorView {
+    /// Since the engine was made, right at the start of the process.
     pub runs_for: Duration,
     /// Between two rounds of a backend.
     pub interval: Duration,
     /// Between two that go beyond the greeting, while all is well; zero if each does.
     pub login_interval: Duration,
+    /// `--restore`, as the last good reading of the settings has it.
     pub restore: Restore,
     /// After how many healthy rounds in a row a failed backend is healthy.
     pub rise: u32,
@@ -54,6 +60,7 @@ pub struct MonitorView {
 /// What came of the last reading of the settings, at the start or at SIGHUP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReloadResult {
+    /// They hold now. At the start it is never anything else.
     Good,
     /// They could not be used: the settings read before still hold.
     Refused,
@@ -62,7 +69,9 @@ pub enum ReloadResult {
 /// The backends of one tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagView {
+    /// At least one listed backend has it.
     pub tag: Tag,
+    /// However they are listed, and whether or not they are checked.
     pub all: usize,
     /// Listed up.
     pub up: usize,
@@ -75,14 +84,18 @@ pub struct TagView {
     /// The vhost counts of all. A director before 2.2.19 lists a down backend with 0; such a one counts as what
     /// it had before.
     pub vhosts: u64,
+    /// Of all of them, as the pool counts users: whom it has sent there and not forgotten.
     pub users: u64,
 }
 
 /// A command of ours; in a dry run, one that would have been sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandView {
+    /// The one backend that the command is about.
     pub address: IpAddr,
+    /// What it was sent for.
     pub action: Action,
+    /// What it was carried out by, in the words of this kind of pool.
     pub command: Command,
     /// How long ago it was sent.
     pub ago: Duration,
@@ -109,7 +122,9 @@ pub const LOCAL_FAULT: &str = "local_fault";
 /// Whether what is known of the list can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Currency {
+    /// The last list is at most 3 s old, and the director answers.
     Current,
+    /// There is none, it is older, or the director is silent.
     Old,
 }
 
@@ -125,15 +140,19 @@ pub struct BackendView {
     pub is_ours: bool,
     /// Who made the listed state.
     pub by: By,
+    /// What became of the users whom this monitor has to move.
     pub drain: DrainView,
+    /// Of what is `listed`; the same for all backends.
     pub currency: Currency,
     /// The last verdict in words, and for how long it has been the same.
     pub verdict: Option<(String, Option<Duration>)>,
+    /// By this monitor's own probes, whatever is listed.
     pub standing: Standing,
     /// For how long it has stood so.
     pub stands_for: Option<Duration>,
     /// Why it is in doubt, has failed, or is not checked; empty otherwise.
     pub cause: String,
+    /// When it is probed, or why it is not.
     pub checks: Checks,
     /// The service that is being tried again, while one is.
     pub retry: Option<RetryView>,
@@ -160,6 +179,8 @@ pub struct BackendView {
 /// What became of the users of a backend that is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DrainView {
+    /// No move is owed, and none was seen to be complete: so it is for a backend that is up and is not being taken
+    /// down.
     None,
     /// They are still to be moved away.
     Owed,
@@ -170,9 +191,11 @@ pub enum DrainView {
 /// How a backend stands, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Standing {
+    /// The verdict is healthy, no service fails at its last attempt, and at least one can be checked from here.
     Healthy,
     /// Its last attempt failed, and its tries are not over.
     Doubtful,
+    /// The verdict is failed, also if single attempts pass again.
     Failed,
     /// No round is over yet, or nothing could be found out from this machine.
     Unknown,
@@ -183,6 +206,7 @@ pub enum Standing {
 /// A service that failed and is being tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryView {
+    /// As in messages: `imap:143`.
     pub service: String,
     /// Failed attempts so far.
     pub failed: u32,
@@ -202,6 +226,7 @@ pub struct WantedView {
 /// One service of one backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceView {
+    /// As in messages: `imap:143`.
     pub service: String,
     /// Why it cannot be checked from this machine, if so.
     pub unchecked: Option<String>,
@@ -212,12 +237,15 @@ pub struct ServiceView {
     pub latency: Option<Duration>,
     /// Of the recent attempts that passed: the middle one's duration, and below it the longest.
     pub median: Option<Duration>,
+    /// `None`, as the median, if none of the recent attempts passed.
     pub worst: Option<Duration>,
     /// Attempts since the start, or since other services were checked.
     pub passes: u64,
+    /// In the same time, whosever fault they were.
     pub failures: u64,
     /// The last failure and the last pass, whole.
     pub failure: Option<WholeAttempt>,
+    /// `None` if none has passed in that time.
     pub pass: Option<WholeAttempt>,
 }
 
@@ -226,14 +254,18 @@ pub struct ServiceView {
 pub struct WholeAttempt {
     /// How long ago it began.
     pub ago: Duration,
+    /// Shared with what the engine keeps.
     pub outcome: Arc<Outcome>,
 }
 
 /// The list showed another state than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListChangeView {
+    /// When the list that first showed it was taken in.
     pub ago: Duration,
+    /// The state since then.
     pub to: HostState,
+    /// As far as it can be told from the lists and the commands sent.
     pub by: By,
     /// Why, if it was us.
     pub reason: Option<Arc<str>>,
@@ -242,6 +274,7 @@ pub struct ListChangeView {
 /// A time in which a backend was in doubt, or had failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnwellView {
+    /// `Doubtful` or `Failed`.
     pub standing: Standing,
     /// How long ago.
     pub began: Duration,
@@ -266,10 +299,15 @@ pub const SLOT: Duration = Duration::from_secs(1800);
 /// The latencies are whole microseconds, of the attempts that passed; 0 where none did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slot {
+    /// On all services of the backend; 65,535 stands for that and more.
     pub passes: u16,
+    /// Whosever fault it was; 65,535 stands for that and more.
     pub failures: u16,
+    /// The shortest.
     pub best: u32,
+    /// The average; after 65,534 passes it stays as it is.
     pub mean: u32,
+    /// The longest.
     pub worst: u32,
 }
 
@@ -278,7 +316,10 @@ pub struct Slot {
 pub enum Checks {
     /// The accounts file does not name it.
     LeftAlone,
+    /// It is to be probed, and has no thread: none could be started, or the last one ended by a defect. It is tried
+    /// again.
     NoThread,
+    /// A worker probes it.
     Made {
         /// How long ago the last attempt began; `None` before the first.
         last: Option<Duration>,
@@ -294,16 +335,21 @@ pub struct DirectorView {
     pub words: &'static Words,
     /// Whether what is said of its backends has to name their tag.
     pub groups: Groups,
+    /// The path of the director's admin socket, or of HAProxy's stats socket.
     pub socket: String,
     /// How old the last list is, if there is one.
     pub list: Option<Duration>,
+    /// Of the last list.
     pub currency: Currency,
+    /// Whether it answers and the ring is synced. Nothing is changed while it is not `Synced`.
     pub sync: Sync,
     /// A director before 2.2.16 does not tell whether the ring is synced.
     pub tells_sync: bool,
     /// For how long the director has not answered, or the ring been as it is.
     pub sync_for: Duration,
+    /// In a dry run nothing is sent.
     pub mode: Mode,
+    /// Of this director in its ring; unknown for HAProxy.
     pub place: Place,
     /// Why the lists cannot be read, while they cannot be.
     pub error: Option<String>,
@@ -312,15 +358,20 @@ pub struct DirectorView {
 /// How many stand, in one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
+    /// In a dry run `up` is what it would be.
     pub mode: Mode,
+    /// Listed up, whatever the probes say.
     pub up: usize,
+    /// Listed, by the last list.
     pub all: usize,
+    /// How old that list is.
     pub as_of: AsOf,
 }
 
 /// What matters most, for one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
+    /// Of all backends.
     pub summary: Summary,
     /// The first backends that are down or have failed, those that are down first.
     pub troubles: Vec<Trouble>,
@@ -333,7 +384,9 @@ pub struct Outline {
 /// A backend that is listed down or has failed here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
+    /// Listed by the director.
     pub address: IpAddr,
+    /// Up, if it has only failed here.
     pub listed: HostState,
     /// For how long it has been listed so, if the director ever changed it.
     pub lasts: Option<Duration>,
@@ -344,6 +397,7 @@ pub struct Trouble {
 /// When the list was read that a summary is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsOf {
+    /// The list is current: `Currency::Current`.
     Now,
     /// It is not current.
     Before(Duration),
@@ -355,7 +409,9 @@ pub enum AsOf {
 /// neither is due, the next round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NextView {
+    /// The backend at which it is due.
     pub address: IpAddr,
+    /// `Round` only if nothing else is due at any backend.
     pub what: NextEvent,
     /// How long until then.
     pub due: Duration,
@@ -375,10 +431,13 @@ pub enum NextEvent {
 /// Since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CountersView {
-    /// In the order of checking; services that are checked no longer come last.
+    /// In the order in which they were first tried. A service that is checked no longer keeps its place.
     pub attempts: Vec<AttemptCount>,
+    /// One for each service, stage and fault that there was.
     pub failures: Vec<FailureCount>,
+    /// One for each backend, state and author that there was; none of backends that have left the list.
     pub changes: Vec<ChangeCount>,
+    /// One for each action and reply that there was; in a dry run those that would have been sent, as `Ok`.
     pub commands: Vec<CommandCount>,
     /// Scripts that were started for changes of ours.
     pub scripts: u64,
@@ -389,6 +448,7 @@ pub struct CountersView {
 /// Whether what has to outlive a restart is on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StateFileView {
+    /// Or nothing had to be written yet.
     #[default]
     Written,
     /// The last entries are kept in memory.
@@ -400,7 +460,9 @@ pub enum StateFileView {
 pub struct AttemptCount {
     /// As the settings name it; a backend may have it at another port.
     pub service: String,
+    /// Over all backends, with a remark or without.
     pub passes: u64,
+    /// Over all backends, whosever fault it was.
     pub failures: u64,
     /// Of the passes' durations.
     pub latency: Buckets<LATENCIES>,
@@ -428,6 +490,7 @@ pub struct Buckets<const MANY: usize> {
     pub counts: [u64; MANY],
     /// With those that are longer than every bound.
     pub all: u64,
+    /// Of all durations that were counted.
     pub sum: Duration,
 }
 
@@ -435,40 +498,60 @@ pub struct Buckets<const MANY: usize> {
 /// of the closed lists of `outcome`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailureCount {
+    /// As the settings name it.
     pub service: String,
+    /// The one that was not passed.
     pub stage: Stage,
+    /// `Fault::word`, never a server's text.
     pub fault: &'static str,
+    /// What `fault` implies.
     pub blame: Blame,
+    /// Since the start, and above 0.
     pub count: u64,
 }
 
 /// How often the list has shown that a backend went to this state, by who changed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeCount {
+    /// A backend that is listed now.
     pub address: IpAddr,
+    /// The tag that it has now, whichever it had then.
     pub tag: Tag,
+    /// The state that it went to.
     pub to: HostState,
+    /// As far as it could be told.
     pub by: By,
+    /// Since the start, and above 0.
     pub count: u64,
 }
 
 /// How many commands for this action had this reply, and how long the replies took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandCount {
+    /// What they were sent for, whichever command carried it out.
     pub action: Action,
+    /// What each of them came to.
     pub reply: ReplyKind,
+    /// Since the start, and above 0.
     pub count: u64,
+    /// From the sending to the reply, or to the moment when it was given up, by `COMMAND_BOUNDS`.
     pub duration: Buckets<COMMANDS>,
 }
 
 /// What a command came to, without its words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReplyKind {
+    /// Said to be done; whether it is, the next list tells.
     Ok,
+    /// The pool knows no such backend any more.
     NotFound,
+    /// An earlier change of the same backend is not complete yet.
     Busy,
+    /// Done or not done: the next list tells.
     SyncTimedOut,
+    /// The same command may succeed later.
     TryAgain,
+    /// Any other answer.
     Refused,
     /// No reply.
     Lost,
@@ -477,17 +560,22 @@ pub enum ReplyKind {
 /// The last polls of one backend, the oldest first.
 #[derive(Clone, Debug)]
 pub struct BackendHistory {
+    /// A backend that is listed now.
     pub address: IpAddr,
+    /// At most 10; empty if nobody has probed it yet.
     pub polls: Vec<PollView>,
 }
 
 /// One attempt in a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollView {
+    /// When the attempt began.
     pub ago: Duration,
+    /// As in messages: `imap:143`.
     pub service: String,
     /// One or a few words.
     pub result: String,
+    /// Of the whole attempt, whether it passed or failed; more than 71 minutes count as 71 minutes.
     pub latency: Duration,
     /// How long a message that was delivered took to appear.
     pub delivery: Option<Duration>,

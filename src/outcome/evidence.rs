@@ -12,7 +12,9 @@ use crate::outcome::{PresentedNames, Stage};
 /// What one attempt leaves to look at; empty where nobody asked for it to be noted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
+    /// Empty where nobody asked for it to be noted.
     pub stages: StageTimes,
+    /// Empty where nobody asked for it to be noted, or nothing was said.
     pub dialogue: Dialogue,
     /// Of the last connection with TLS, if its certificate could be read.
     pub certificate: Option<Arc<Certificate>>,
@@ -78,6 +80,7 @@ pub struct Certificate {
     pub not_after: i64,
     /// The earliest such second among all certificates that the server sent.
     pub chain_not_after: i64,
+    /// The server's text, quoted.
     pub names: PresentedNames,
     /// Whether the last handshake took it; also where nothing is verified.
     pub accepted: bool,

@@ -354,6 +354,7 @@ impl BadCertificate {
 /// A handshake that failed since the server speaks no version of TLS that this machine takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoCommonVersion {
+    /// In OpenSSL's words.
     pub reason: Quote,
     /// The oldest version that this machine takes, as OpenSSL names it.
     pub minimum: Cow<'static, str>,

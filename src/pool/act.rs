@@ -15,9 +15,11 @@ use crate::quote::Quote;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
+    /// No more users are sent to the backend.
     MarkDown,
     /// Move the users of a down backend away.
     Drain,
+    /// Users are sent to it again.
     MarkUp,
 }
 
@@ -34,7 +36,9 @@ impl fmt::Display for Action {
 /// An action that is to be carried out, with all that a pool may need for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
+    /// The backend that it is about.
     pub address: IpAddr,
+    /// What is to become of it.
     pub action: Action,
     /// How users are moved away.
     pub drain: DrainMode,
@@ -58,7 +62,10 @@ pub enum Owner {
 #[serde(rename_all = "snake_case")]
 pub enum DrainMode {
     /// Kicked, so many at a time; they connect elsewhere.
-    Move { limit: MoveLimit },
+    Move {
+        /// `--max-moves`. HAProxy knows none and moves all.
+        limit: MoveLimit,
+    },
     /// Forgotten, poolmon's way: open sessions go on hanging.
     Drop,
     /// Not at all: they stay until their sessions end.
@@ -69,6 +76,7 @@ pub enum DrainMode {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoveLimit {
+    /// At once.
     #[default]
     All,
     /// At least one: a director refuses zero.
@@ -92,6 +100,7 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
+    /// The pool says that it is done. The next list has to show it.
     Ok,
     /// The pool knows no such backend any more.
     NotFound,

@@ -11,7 +11,9 @@ use std::fmt;
 pub struct PoolError {
     /// Which pool, as `Access` says it.
     pub pool: String,
+    /// Tells whether a command may have been carried out: `leaves_doubt`.
     pub stage: Stage,
+    /// Tells whether another connection would help.
     pub loss: Loss,
     /// In the words of this kind of pool.
     pub cause: String,
@@ -25,6 +27,7 @@ pub struct PoolError {
 pub enum Stage {
     /// Until something can be asked over it.
     Connection,
+    /// Asking for the lists, or taking them in.
     Reading,
     /// Writing a command.
     Command,
@@ -42,6 +45,7 @@ pub enum Loss {
     Closed,
     /// Such as a lack of descriptors: another connection would be no better.
     Local,
+    /// Such as a time-out, a refused connection, or an answer that is none.
     Other,
 }
 

@@ -17,7 +17,9 @@ const STACK: usize = 256 * 1024;
 /// What a command came to.
 #[derive(Debug)]
 pub struct Heard {
+    /// As the engine gave it with the command.
     pub number: u64,
+    /// The pool's, or why none came. A panic of the thread is an error, too.
     pub answer: Result<Reply, PoolError>,
 }
 

@@ -55,8 +55,18 @@ pub use reading::{Acts, Forgotten, Malformed, Place, Readiness, Reading, READING
 /// Which pool, and where it is read and told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    Director { socket: PathBuf },
-    HaProxy { socket: PathBuf, watched: Watched },
+    /// A Dovecot director, by its admin protocol.
+    Director {
+        /// The path of its admin socket.
+        socket: PathBuf,
+    },
+    /// An HAProxy, by the commands of its stats socket.
+    HaProxy {
+        /// The path of its stats socket, which has to be of level admin.
+        socket: PathBuf,
+        /// Which of its proxies are the pool.
+        watched: Watched,
+    },
 }
 
 impl Access {
@@ -115,6 +125,7 @@ impl Access {
 /// How a kind of pool is spoken of.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Words {
+    /// What an operator calls it, without an article.
     pub noun: &'static str,
     /// At the start of what is said about it.
     pub subject: &'static str,
@@ -126,6 +137,7 @@ pub struct Words {
     pub weight: &'static str,
     /// Its sum.
     pub weights: &'static str,
+    /// Which commands a person is told to type.
     pub by_hand: ByHand,
 }
 
@@ -164,7 +176,9 @@ impl Words {
 /// With what a person changes a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByHand {
+    /// `doveadm director ...`, with the socket named where it is not Dovecot's usual one.
     Doveadm,
+    /// A line to HAProxy's stats socket.
     StatsSocket,
 }
 
@@ -210,14 +224,18 @@ impl Connection {
 /// What only one kind of pool tells in its readings, for its `Ways`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Particulars {
+    /// A director's readings have nothing besides.
     None,
+    /// What tells one HAProxy process from the next, and who holds which servers.
     HaProxy(haproxy::reading::Aside),
 }
 
 /// What carries out an act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// One line to the admin socket.
     Director(Change),
+    /// One line to the stats socket, for all servers of the address.
     HaProxy(haproxy::acts::Change),
 }
 
@@ -268,7 +286,9 @@ impl Command {
 /// What is known of how a pool is told something: pure, and kept by the engine.
 #[derive(Clone, Debug)]
 pub enum Ways {
+    /// What the director's version knows, as far as it has shown.
     Director(acts::Ways),
+    /// The stamps that are made here, as HAProxy makes none.
     HaProxy(haproxy::acts::Ways),
 }
 

@@ -22,14 +22,19 @@ pub struct Reading {
     pub began: Instant,
     /// Each address once.
     pub members: Vec<Listed>,
+    /// At the time of this reading; each one tells it anew.
     pub readiness: Readiness,
     /// How many monitors may move before this one (`policy::turn_delay`).
     pub movers_before: usize,
+    /// For people alone.
     pub place: Place,
+    /// The same for all readings of one kind of pool.
     pub forgotten: Forgotten,
+    /// By what this pool can be told, as the reading shows it.
     pub acts: Acts,
     /// An address listed again is among them.
     pub malformed: Malformed,
+    /// For `Ways::on_reading` of the same kind.
     pub particulars: Particulars,
 }
 
@@ -56,7 +61,9 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Readiness {
+    /// It is safe, or nothing can be unsynced (HAProxy).
     Synced,
+    /// It is not: what is told now may come late, or never.
     Unsynced,
     /// The pool does not say whether it is synced. That holds nothing back.
     NotTold,
@@ -78,7 +85,9 @@ pub enum Acts {
 /// The lines of a list that could not be read: the first few, and how many there were.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Malformed {
+    /// The first 8 of each list, as quoted text of the pool.
     pub shown: Vec<Quote>,
+    /// Of all lists of the reading; 0 if each line could be read.
     pub count: usize,
 }
 

@@ -55,9 +55,13 @@ const MOST_INPUTS: usize = 256;
 
 /// What is to be done, and where that was read.
 pub struct Configuration {
+    /// For a reload: what is to be read again.
     pub source: Source,
+    /// As they were read at the start.
     pub settings: Settings,
+    /// What the first workers are given.
     pub task: Task,
+    /// The accounts, and which backends are left alone.
     pub targets: Targets,
 }
 

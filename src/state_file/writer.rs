@@ -22,7 +22,9 @@ const STACK: usize = 256 * 1024;
 /// What became of all that was handed over, up to this number.
 #[derive(Debug)]
 pub struct Recorded {
+    /// The highest that was handed over to `StateWriter::write` until then.
     pub number: u64,
+    /// After an error the thread tries again by itself.
     pub result: Result<(), StateFileError>,
 }
 

@@ -26,7 +26,12 @@ pub enum Alarm {
     NoRefuge(Tag),
     /// Too few pass this check for those that fail there to be blamed for it: is the monitor's account,
     /// certificate or address wrong?
-    Shared { service: usize, stage: Stage },
+    Shared {
+        /// The place of the check in the order of checking, from 0.
+        service: usize,
+        /// Where they fail.
+        stage: Stage,
+    },
     /// More are down or due to be taken down than the limit of delayed downs allows.
     DownDelayLimit,
     /// `--max-down` keeps failed backends of this tag up.

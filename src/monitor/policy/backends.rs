@@ -109,15 +109,20 @@ pub enum By {
 /// A state that the list shows now and did not show before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown {
+    /// A listed backend.
     pub address: IpAddr,
+    /// As it is listed now.
     pub to: HostState,
+    /// As far as it can be told from the stamps and the commands sent.
     pub by: By,
 }
 
 /// What a list brought.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Changes {
+    /// Listed now and not in the list before; in the first list all are.
     pub joined: Vec<IpAddr>,
+    /// In the list before, and not listed now.
     pub left: Vec<IpAddr>,
     /// Every state that changed.
     pub shown: Vec<Shown>,
@@ -132,8 +137,11 @@ pub struct Changes {
 /// A state that somebody else changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct News {
+    /// A listed backend.
     pub address: IpAddr,
+    /// As it was listed before.
     pub from: HostState,
+    /// As it is listed now.
     pub to: HostState,
 }
 

@@ -28,8 +28,10 @@ const GRACE: Duration = Duration::from_secs(4);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Drain {
+    /// Nothing is left to do for them, or they are to stay.
     #[default]
     NotOwed,
+    /// From before the down is sent until a list shows no users after an `OK` to the drain.
     Owed,
 }
 

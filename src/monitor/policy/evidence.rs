@@ -35,6 +35,7 @@ pub struct Evidence {
 /// Whether a verdict is of the services that are checked now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Age {
+    /// It is, or there is no verdict yet.
     #[default]
     OfTheseServices,
     /// The place of a service in it says nothing any more.
@@ -44,6 +45,7 @@ pub enum Age {
 /// A service whose latest attempts failed, all by faults of one blame.
 #[derive(Clone, Debug)]
 pub struct Failing {
+    /// Its place in the order of checking, from 0.
     pub service: usize,
     /// When the first of them ended.
     pub since: Instant,
@@ -51,7 +53,9 @@ pub struct Failing {
     pub tries: u32,
     /// When the latest of them began, how long it took, and what it came to.
     pub latest_began: Instant,
+    /// With the good-bye, if it came so far.
     pub latest_took: Duration,
+    /// The latest; those before may have failed by other faults of the same blame.
     pub failure: Failure,
     /// Whether the schedule has seen enough of them.
     pub for_good: bool,
@@ -67,7 +71,9 @@ pub struct Failing {
 /// faults have neither passed nor failed.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
+    /// When its first attempt began.
     pub began: Instant,
+    /// When its last attempt ended.
     pub ended: Instant,
 }
 

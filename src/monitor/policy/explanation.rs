@@ -8,6 +8,7 @@ use super::{first_hold, question, Action, Compared, Hold, Rule, RULES};
 /// What is wanted of a backend, and what the rules say of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
+    /// What the verdict wants in place of what is listed.
     pub action: Action,
     /// All rules, in the order asked.
     pub answers: Vec<(Rule, RuleAnswer)>,
@@ -16,7 +17,9 @@ pub struct Explanation {
 /// What one rule says of the wanted action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleAnswer {
+    /// As far as this rule goes, the action may be done.
     Passes,
+    /// This rule holds the action; none behind it is asked.
     Holds(Hold),
     /// A rule before it holds.
     NotAsked,

@@ -28,9 +28,11 @@ const MEMORY_RETURNS: Duration = Duration::from_secs(5);
 /// One listed backend.
 #[derive(Debug)]
 pub struct Member {
+    /// By the last list; in a dry run with what our commands would have changed.
     pub listed: Listed,
     /// The last vhost count above 0 that it was listed with, or that the state file remembers.
     vhosts_before: Option<u32>,
+    /// What our own probes have found out.
     pub evidence: Evidence,
     /// A drain owed to its users.
     pub pending_drain: Option<PendingDrain>,
@@ -101,6 +103,7 @@ pub struct Memory {
     /// The command that made the down ours, while it is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub down: Option<OwnDown>,
+    /// Whether its users are still to be moved.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drain: Drain,
     /// The stamp of the down after which its users were gone: who came later stays.

@@ -65,7 +65,9 @@ pub enum Decision {
 /// An action that a rule holds back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
+    /// What the verdict wants.
     pub action: Action,
+    /// That of the first rule that holds it.
     pub reason: Reason,
     /// When time alone may end it; `None` where an event has to.
     pub until: Option<Instant>,
@@ -151,35 +153,44 @@ pub enum Reason {
     SetBack,
     /// The fault is a shared one, and at most half of the others are known to get further at this check.
     Shared {
+        /// The place of the check in the order of checking, from 0.
         service: usize,
+        /// Where the backend fails.
         stage: Stage,
     },
     /// Enough others got further before; whether they still do is being probed.
     PeersAwaited {
+        /// The place of the check in the order of checking, from 0.
         service: usize,
+        /// Where the backend fails.
         stage: Stage,
     },
     /// No probe is younger than the state that the list shows.
     Stale,
     /// The director does not answer.
     Silent,
+    /// The director answers, and its ring is not synced.
     RingUnsynced,
     /// Somebody else took it down, and only our own downs are to be undone.
     NotOurs {
+        /// The backend that is held itself.
         address: IpAddr,
     },
     /// Somebody else takes it down, and to us it is healthy.
     Disputed {
+        /// The backend that is held itself.
         address: IpAddr,
     },
     /// It has gone down again and again within an hour.
     Unsteady,
     /// This other backend has not been probed since the failure.
     RefugeAwaited {
+        /// Which of those that could take the users is to be probed now.
         candidate: IpAddr,
     },
     /// Others have passed since, but this one's last failure is older than that.
     FailureAwaited {
+        /// One of those that have passed since.
         refuge: IpAddr,
     },
     /// No other backend of the tag is up and passes.
@@ -190,10 +201,13 @@ pub enum Reason {
     DownDelayLimit,
     /// As many of the tag are down as the operator allows.
     MaxDown {
+        /// The tag of the backend that is held.
         tag: Tag,
+        /// `--max-down`: `AtMost` or `Percent`, as the others set no number.
         limit: Brake,
         /// Of the tag's backends, so many are listed down or going down.
         down: usize,
+        /// All listed ones of the tag, whatever their state; a percentage is of their vhost count and not of this.
         backends: usize,
     },
     /// The last try left users, or was not done; the pause before the next grows.
@@ -462,6 +476,7 @@ const RULES: [Row; 9] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Judgement {
+    /// What is to be done now.
     pub decision: Decision,
     /// Since when the action is past all rules but rank, which is what rank counts from.
     turn: Option<Turn>,

@@ -9,7 +9,9 @@ use super::{Hold, Question, Reason};
 pub enum Sync {
     /// No list has been read yet, or the director no longer answers.
     Silent,
+    /// The director answers, and says that the ring is not synced, or a word that we do not know.
     Unsynced,
+    /// It is synced, or the pool does not tell (a director before 2.2.16), or it has no ring (HAProxy).
     Synced,
 }
 

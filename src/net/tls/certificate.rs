@@ -18,6 +18,7 @@ const LONGEST: usize = 100;
 /// What is kept of a certificate that a server presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerCertificate {
+    /// Those that count for the check (RFC 6125, 6.4.4), quoted; the first few and how many more.
     pub names: PresentedNames,
     /// The last second of its validity, since 1970.
     pub not_after: i64,

@@ -23,15 +23,19 @@ const LISTENER: &str = "unix_listener director-admin";
 /// Where in a connection's life something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DirectorStage {
+    /// Opening the socket.
     Connect,
     /// Looking whether the path still leads to the socket that the connection was made through.
     SocketFile,
+    /// Waiting for the director's VERSION line.
     Greeting,
     /// Writing a changing command.
     Command,
     /// Waiting for the answer to a changing command.
     Reply,
+    /// Asking for HOST-LIST, or reading the answer.
     HostList,
+    /// Asking for DIRECTOR-LIST, or reading the answer.
     DirectorList,
 }
 
@@ -66,12 +70,14 @@ pub enum DirectorFault {
     Gone,
     /// Another socket has taken the place, or somebody has changed who may use this one.
     Changed,
+    /// The deadline of a reading or of a command passed.
     TimedOut,
     /// The connection ended before the first line of an answer: so the director rejects commands
     /// and arguments that it does not know, and versions.
     Closed,
     /// The connection ended within a list.
     CutList,
+    /// It is longer than any list may be.
     List(ListError),
     /// The first line was another protocol's, or another major version's.
     WrongGreeting(Quote),
@@ -79,6 +85,7 @@ pub enum DirectorFault {
     LineTooLong(Quote),
     /// Text behind the end of an answer: whose answer is whose cannot be told any more.
     Unasked(Quote),
+    /// Any other error of the system.
     Io(io::Error),
 }
 
@@ -138,8 +145,11 @@ impl fmt::Display for DirectorFault {
 /// Which director, at which stage, what.
 #[derive(Debug)]
 pub struct DirectorError {
+    /// The path of the admin socket, as the settings have it.
     pub socket: PathBuf,
+    /// How far the connection came.
     pub stage: DirectorStage,
+    /// What went wrong there.
     pub fault: DirectorFault,
 }
 

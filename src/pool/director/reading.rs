@@ -12,7 +12,9 @@ use crate::pool::{Forgotten, Particulars, Place, Readiness, Reading};
 pub struct Lists {
     /// Just before HOST-LIST was sent.
     pub began: Instant,
+    /// The answer to HOST-LIST.
     pub hosts: HostList,
+    /// The answer to DIRECTOR-LIST, which is asked for after HOST-LIST on the same connection.
     pub ring: Ring,
 }
 

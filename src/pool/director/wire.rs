@@ -85,19 +85,25 @@ pub fn unescape(field: &[u8]) -> Cow<'_, [u8]> {
 /// act on every backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
+    /// No more users are sent there; those who are there stay. Since 2.2.19.
     HostDown(IpAddr),
+    /// Users are sent there again. Since 2.2.19.
     HostUp(IpAddr),
     /// Forgets which users are there; their open sessions go on.
     HostFlush(IpAddr),
     /// Kicks and moves the users, so many at a time. Directors before 2.2.26 know no limit: they
     /// close the connection without a reply.
     HostResetUsers {
+        /// The backend whose users are moved.
         address: IpAddr,
+        /// How many at a time; none: all at once, which directors from 2.2.19 on know.
         limit: Option<NonZeroU32>,
     },
     /// The vhost count: down and up for a director before 2.2.19.
     HostSet {
+        /// The backend whose vhost count is set.
         address: IpAddr,
+        /// Zero is down for a director before 2.2.19.
         vhosts: u32,
     },
 }

@@ -29,7 +29,9 @@ const OTHER_PROCESS: &str =
 /// One act on all servers of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
+    /// The mail server; its servers in the watched proxies are looked up when it is sent.
     pub address: IpAddr,
+    /// What each of its servers that are meant is told.
     pub told: Told,
     /// The servers that somebody held out of service before we took the mail server down.
     pub spared: Arc<[ServerName]>,

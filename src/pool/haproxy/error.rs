@@ -19,15 +19,19 @@ const STATS_SOCKET: &str = "stats socket PATH mode 660 level admin";
 /// What went wrong with HAProxy.
 #[derive(Debug)]
 pub enum HaProxyFault {
+    /// The socket cannot be opened.
     Connect(Unconnected),
     /// It was there a moment ago: HAProxy ends, or is started again.
     Gone(Unconnected),
+    /// The deadline of a reading or of a command passed.
     TimedOut,
     /// More than `wire::MOST_BYTES`.
     TooLong,
+    /// There is an answer, or its beginning, and it is none to what was asked.
     Answer(AnswerError),
     /// A proxy that is to be watched and is not there, or has no server with an address.
     NoProxy(String),
+    /// Any other error of the system.
     Io(io::Error),
 }
 
@@ -53,8 +57,11 @@ impl fmt::Display for HaProxyFault {
 /// Which HAProxy, at which stage, what.
 #[derive(Debug)]
 pub struct HaProxyError {
+    /// The path of the stats socket, as the settings have it.
     pub socket: PathBuf,
+    /// How far the connection came.
     pub stage: Stage,
+    /// What went wrong there.
     pub fault: HaProxyFault,
 }
 

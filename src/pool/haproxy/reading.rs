@@ -17,12 +17,14 @@ use crate::pool::{Acts, Forgotten, Particulars, Place, Readiness, Reading};
 pub enum Watched {
     /// Those with a server at one of these ports.
     Ports(Vec<u16>),
+    /// Those with these names, in any order.
     Proxies(Vec<String>),
 }
 
 /// What only HAProxy's lists tell, for `acts::Ways`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aside {
+    /// Another one has forgotten all commands.
     pub process: Process,
     /// When that process began.
     pub began: Stamp,

@@ -20,7 +20,9 @@ pub const MOST_BYTES: usize = 32 * 1024 * 1024;
 /// The name of a proxy (a section of HAProxy's configuration) and of a server in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerName {
+    /// HAProxy's name of a `listen` or `backend` section: letters, digits and `-_.:` alone.
     pub proxy: Arc<str>,
+    /// Its name in that section, of the same characters.
     pub server: Arc<str>,
 }
 
@@ -65,12 +67,17 @@ impl Admin {
 /// One server of one proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
+    /// Proxy and server. The same mail server has one in each proxy that it serves.
     pub name: ServerName,
+    /// `srv_addr`. A server without one is left out.
     pub address: IpAddr,
+    /// `srv_port`; 0 where the configuration names none.
     pub port: u16,
     /// By HAProxy's own checks, if it has any.
     pub is_running: bool,
+    /// `srv_admin_state`.
     pub admin: Admin,
+    /// `srv_uweight`: what the configuration or a command has set, from 0 to 256.
     pub weight: u32,
     /// How long ago HAProxy last started or stopped sending sessions to it.
     pub unchanged_for: Duration,
@@ -81,7 +88,9 @@ pub struct Server {
 /// Which process answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Process {
+    /// `Pid` of `show info`.
     pub id: u32,
+    /// `Uptime_sec` of `show info`: whole seconds.
     pub uptime: Duration,
 }
 
@@ -90,9 +99,11 @@ pub struct Process {
 pub struct Answer {
     /// What the socket lets us do: `admin`, `operator` or `user`.
     pub level: String,
+    /// That which gave all parts of the answer.
     pub process: Process,
     /// Those with an address, in HAProxy's order.
     pub servers: Vec<Server>,
+    /// Lines of `show servers state` and `show stat` that could not be read.
     pub malformed: Malformed,
 }
 
@@ -314,6 +325,7 @@ pub enum Told {
     Maint,
     /// The sessions that are there end.
     ShutdownSessions,
+    /// New sessions again: `set server ... state ready`.
     Ready,
 }
 

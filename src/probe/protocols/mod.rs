@@ -35,7 +35,9 @@ use crate::quote::Quote;
 /// Whether what is said can be read on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
+    /// In plain text.
     Clear,
+    /// By TLS, whether or not the certificate was checked.
     Encrypted,
 }
 
@@ -44,11 +46,15 @@ pub enum Channel {
 pub struct Check<'a> {
     /// Without one, nobody logs in.
     pub account: Option<&'a Account>,
+    /// How the account logs in.
     pub auth: Auth,
+    /// What is named where messages are delivered (LMTP).
     pub envelope: &'a Envelope,
+    /// `--starttls`; what `--require-tls` adds is in `password_needs`.
     pub starttls: StartTls,
     /// What the password needs; `Nothing` without an account.
     pub password_needs: PasswordNeeds,
+    /// What is to be done once the server lets one in.
     pub work: Work,
     /// The mark of this attempt's test messages.
     pub token: &'a Token,
@@ -146,6 +152,7 @@ fn withheld(why: Withheld) -> Failure {
 /// How far [`begin`] came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
+    /// The dialogue has ended, with the good-bye.
     Done(Pass),
     /// The server waits for the TLS handshake; [`resume`] on the encrypted stream.
     StartTls,

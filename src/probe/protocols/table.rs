@@ -39,10 +39,15 @@ macro_rules! protocols {
 }
 
 protocols! {
+    /// RFC 3501.
     Imap: imap::ROW,
+    /// RFC 1939.
     Pop3: pop3::ROW,
+    /// RFC 2033.
     Lmtp: lmtp::ROW,
+    /// ManageSieve, RFC 5804.
     Sieve: sieve::ROW,
+    /// RFC 6409: SMTP for mail clients.
     Submission: submission::ROW,
     /// A port of unknown use: healthy if it sends a line.
     AnyLine: any_line::ROW,
@@ -56,19 +61,24 @@ pub struct Row {
     pub ports: Option<Ports>,
     /// Whether a check logs in, where there is an account.
     pub logs_in: bool,
+    /// What the dialogue does in TLS where the server offers it.
     pub starttls: UseOfStartTls,
+    /// Which half of a deep probe it can be.
     pub part: PartInDelivery,
     /// The steps of a check in words, from the greeting on and without TLS, for `--check-config`.
     pub steps: fn(&Probing) -> Vec<String>,
+    /// What is said and read.
     pub dialogue: Dialogue,
 }
 
 /// The ports that a protocol usually has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
+    /// Without TLS from the start. The same as `tls` if the protocol has one port.
     pub plain: u16,
     /// With TLS from the start.
     pub tls: u16,
+    /// What one of these numbers means without the protocol's name.
     pub alone: PortAlone,
 }
 
@@ -84,6 +94,7 @@ pub enum PortAlone {
 /// Why a connection that begins in plain text changes to TLS (STARTTLS), if settings and server allow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UseOfStartTls {
+    /// What has to wait for TLS.
     pub hides: Hides,
     /// Whether the certificate is checked where nobody asked for it (`-v 1`, poolmon's default). The Perl
     /// poolmon did not use STARTTLS everywhere, and nothing may fail that passed there.
@@ -101,15 +112,20 @@ impl UseOfStartTls {
 /// What is worth hiding in a dialogue; without it, a connection stays in plain text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hides {
+    /// Nothing that it says is secret.
     Nothing,
+    /// A connection without an account stays in plain text, too.
     Password,
+    /// Whom a message is for: LMTP.
     Recipient,
 }
 
 /// What a port of the protocol can do in a deep probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartInDelivery {
+    /// It has none.
     None,
+    /// Hands the message over.
     Delivers,
     /// Finds the message and deletes it.
     Collects,
@@ -124,6 +140,8 @@ pub struct Dialogue {
     pub begin: fn(&mut Lines<'_>, &Check<'_>) -> Result<Progress, Failure>,
     /// From the handshake on that `begin` asked for.
     pub resume: fn(&mut Lines<'_>, &Check<'_>) -> Result<Pass, Failure>,
+    /// Whether a line, without its end, may come before the command that it would answer, such as a good-bye. Any
+    /// other that does is malformed.
     pub may_say_unasked: fn(&[u8]) -> bool,
     /// The good-bye, after a whole reply; nothing is said without.
     pub take_leave: Option<TakeLeave>,

@@ -6,11 +6,17 @@ use crate::report::words::lasting;
 /// A point in time as the clock on the wall shows it where the monitor runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wall {
+    /// Of the Gregorian calendar.
     pub year: i32,
+    /// From 1 to 12.
     pub month: u32,
+    /// Of the month, from 1.
     pub day: u32,
+    /// From 0 to 23.
     pub hour: u32,
+    /// From 0 to 59.
     pub minute: u32,
+    /// From 0; 60 in a leap second.
     pub second: u32,
     /// How many minutes it is ahead of UTC.
     pub ahead: i32,

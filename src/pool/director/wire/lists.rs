@@ -145,12 +145,15 @@ fn parse_listed(line: &[u8]) -> Result<Line, LineFault> {
 pub enum DirectorKind {
     /// The one that was asked.
     SelfHere,
+    /// The neighbour that connects to it.
     Left,
+    /// The neighbour that it connects to.
     Right,
     /// The only other one of a ring of two, before 2.2.34; later ones list it twice.
     LeftRight,
-    /// A connection not yet, or no longer, part of the ring: the other side's, or ours.
+    /// A connection from another director that is not yet, or no longer, part of the ring.
     In,
+    /// A connection to another director that is not yet, or no longer, part of the ring.
     Out,
     /// Taken out of the ring by an operator.
     Removed,
@@ -158,6 +161,7 @@ pub enum DirectorKind {
     Unconnected,
     /// The line has no such column: a director before 2.0.14.
     NotTold,
+    /// A word that we do not know, quoted: perhaps of a later version.
     Unknown(Quote),
 }
 
@@ -180,13 +184,17 @@ impl DirectorKind {
 /// The status column: of the ring for the asked director, of the connection for its neighbours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DirectorStatus {
+    /// All is known to both sides, or in the whole ring.
     Synced,
+    /// The lists are still being exchanged.
     Handshaking,
+    /// A change has not been round the ring yet.
     Syncing,
     /// Empty: no connection to it, so nothing known.
     NotConnected,
     /// The line has no such column: a director before 2.2.16 tells nobody's status.
     NotTold,
+    /// A word that we do not know, quoted: perhaps of a later version.
     Unknown(Quote),
 }
 
@@ -214,9 +222,13 @@ fn is_word(word: &[u8], text: &[u8]) -> bool {
 /// One line of DIRECTOR-LIST.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RingDirector {
+    /// The address that it is known by in the ring; not what mail clients connect to.
     pub address: IpAddr,
+    /// Its port for the other directors. Two directors may have one address.
     pub port: u16,
+    /// What it is to the director that was asked.
     pub kind: DirectorKind,
+    /// Of the ring for the director that was asked, of the connection for all others.
     pub status: DirectorStatus,
 }
 
@@ -226,6 +238,7 @@ pub struct Ring {
     /// One for each connection: in a ring of two the other director is both `Left` and `Right`,
     /// and one that reconnects may be there with several more.
     pub directors: Vec<RingDirector>,
+    /// Lines that could not be read.
     pub malformed: Malformed,
 }
 
@@ -280,8 +293,11 @@ fn may_move(director: &RingDirector) -> bool {
 /// changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RingState {
+    /// All directors agree, so that changes can be made.
     Synced,
+    /// The lists are still being exchanged, as after a start.
     Handshaking,
+    /// A change has not been round the ring yet.
     Syncing,
     /// A director before 2.2.16 does not say whether the ring is synced. That holds nothing back.
     NotTold,
