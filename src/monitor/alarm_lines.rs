@@ -34,14 +34,11 @@ impl Engine {
     pub(super) fn say_call(&mut self, call: &Call<Topic>) {
         let Call { kind, what, about } = call;
         match what {
-            What::Began => self.error(self.alarm_line(kind, about)),
+            What::Began | What::Joined => self.error(self.alarm_line(kind, about)),
             What::Lasts { for_so_long } => {
                 let line = self.alarm_line(kind, about);
                 self.error(format!("{line} (for {} now)", brief(*for_so_long)));
             }
-            // Whoever has failed has a line of its own that says so.
-            What::Joined if is_about_healthy(kind) => self.error(self.alarm_line(kind, about)),
-            What::Joined => {}
             What::Ended => self.always(self.alarm_end(kind)),
         }
     }
@@ -238,7 +235,7 @@ impl Engine {
         match alarm {
             Alarm::WithoutService(tag) => format!("a backend{} is up again", self.which(tag)),
             Alarm::NoRefuge(tag) => format!(
-                "no failed backend{} has to stay up any more: another one is up and passes, or none has failed",
+                "no failed backend{} is kept up any more for lack of another one that is up and passes",
                 self.which(tag)
             ),
             Alarm::Shared { service, stage } => {
@@ -292,21 +289,6 @@ impl Engine {
             true => "none is listed down yet".to_owned(),
             false => format!("{} {} down", names(&down), by_number(&down, "is", "are")),
         }
-    }
-}
-
-/// Whether nothing else in the log says that something is the matter with its backends.
-fn is_about_healthy(topic: &Topic) -> bool {
-    match topic {
-        Topic::Policy(Alarm::NotOurs | Alarm::Disputed) => true,
-        Topic::Policy(
-            Alarm::WithoutService(_)
-            | Alarm::NoRefuge(_)
-            | Alarm::Shared { .. }
-            | Alarm::DownDelayLimit
-            | Alarm::MaxDown(_),
-        ) => false,
-        Topic::Unwatched => true,
     }
 }
 

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::monitor::notices::State;
+use crate::monitor::notices::{AlarmKind, Joiners, State};
 use crate::monitor::policy;
 
 /// What an alarm is about.
@@ -24,6 +24,21 @@ impl Topic {
         match self {
             Topic::Policy(alarm) => alarm.word(),
             Topic::Unwatched => "unwatched",
+        }
+    }
+}
+
+impl AlarmKind for Topic {
+    fn joiners(&self) -> Joiners {
+        use policy::Alarm::*;
+        match self {
+            Topic::Policy(NotOurs | Disputed) => Joiners::Alone,
+            // Of a backend that has failed "has failed" is said.
+            Topic::Policy(
+                WithoutService(_) | NoRefuge(_) | Shared { .. } | DownDelayLimit | MaxDown(_),
+            ) => Joiners::InWhole,
+            // Its line says of how many it is.
+            Topic::Unwatched => Joiners::InWhole,
         }
     }
 }

@@ -17,12 +17,31 @@ const BEGINS_AFTER: Duration = Duration::from_millis(500);
 /// that has just been restarted and lists all as up, does not end it.
 const ENDS_AFTER: Duration = Duration::from_secs(10);
 
+/// How long after it was said in whole an alarm may be said in whole again because it is about further backends: in a
+/// round they fail one after the other.
+const IN_WHOLE_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// What tells one alarm from another.
+pub trait AlarmKind: Ord + Clone {
+    fn joiners(&self) -> Joiners;
+}
+
+/// What is said of backends that join an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joiners {
+    /// A line about them alone, soon: no other line says that something is the matter with them.
+    Alone,
+    /// The whole line with all backends, a minute after it was last said: each of them has a line of its own, but
+    /// the alarm's line would go on naming too few.
+    InWhole,
+}
+
 /// What holds at one time: the alarms, each with the backends that it is about.
 pub type State<Kind> = BTreeMap<Kind, BTreeSet<IpAddr>>;
 
 /// The alarms that stand, with what has been said of them.
 #[derive(Debug)]
-pub struct Alarms<Kind: Ord> {
+pub struct Alarms<Kind: AlarmKind> {
     standing: BTreeMap<Kind, Standing>,
 }
 
@@ -54,16 +73,16 @@ pub struct Call<Kind> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     Began,
-    /// It is about further backends.
+    /// It is about further backends, which are said alone.
     Joined,
-    /// An hour later it still stands.
+    /// It still stands an hour later, or is about further backends, and is said in whole.
     Lasts {
         for_so_long: Duration,
     },
     Ended,
 }
 
-impl<Kind: Ord + Clone> Alarms<Kind> {
+impl<Kind: AlarmKind> Alarms<Kind> {
     pub fn new() -> Alarms<Kind> {
         Alarms {
             standing: BTreeMap::new(),
@@ -89,7 +108,7 @@ impl<Kind: Ord + Clone> Alarms<Kind> {
         for (kind, about) in state {
             let standing = self.standing.entry(kind.clone());
             let standing = standing.or_insert_with(|| Standing::new(now));
-            if let Some((what, about)) = standing.on_present(about, now) {
+            if let Some((what, about)) = standing.on_present(about, kind.joiners(), now) {
                 calls.push(Call { kind, what, about });
             }
         }
@@ -112,7 +131,8 @@ impl<Kind: Ord + Clone> Alarms<Kind> {
 
     /// When time alone will have something to say, if all stays as it is.
     pub fn next_due(&self) -> Option<Instant> {
-        self.standing.values().map(Standing::due).min()
+        let standing = self.standing.iter();
+        standing.map(|(kind, one)| one.due(kind.joiners())).min()
     }
 
     pub fn are_none(&self) -> bool {
@@ -172,17 +192,34 @@ impl Standing {
     fn on_present(
         &mut self,
         about: BTreeSet<IpAddr>,
+        joiners: Joiners,
         now: Instant,
     ) -> Option<(What, BTreeSet<IpAddr>)> {
         self.over = None;
         self.about = about;
+        let lasts = What::Lasts {
+            for_so_long: now - self.since,
+        };
         let what = match self.said {
             None if now < self.since + BEGINS_AFTER => return None,
             None => What::Began,
-            Some(said) if now >= said + AGAIN_AFTER => What::Lasts {
-                for_so_long: now - self.since,
-            },
-            Some(_) => return self.joiners(now).map(|about| (What::Joined, about)),
+            Some(said) if now >= said + AGAIN_AFTER => lasts,
+            Some(said) => {
+                let joined = self.joiners(now)?;
+                if now < joiners_due(joiners, self.joined?, said) {
+                    return None;
+                }
+                // Who leaves and joins again is not said again within the hour.
+                self.named.extend(&joined);
+                self.joined = None;
+                return Some(match joiners {
+                    Joiners::Alone => (What::Joined, joined),
+                    Joiners::InWhole => {
+                        self.said = Some(now);
+                        (lasts, self.about.clone())
+                    }
+                });
+            }
         };
         self.said = Some(now);
         self.named = self.about.clone();
@@ -190,35 +227,39 @@ impl Standing {
         Some((what, self.about.clone()))
     }
 
+    /// Those that have not been named, and notes since when there are any.
     fn joiners(&mut self, now: Instant) -> Option<BTreeSet<IpAddr>> {
         if self.about.is_subset(&self.named) {
             self.joined = None;
             return None;
         }
-        let joined = *self.joined.get_or_insert(now);
-        if now < joined + BEGINS_AFTER {
-            return None;
-        }
-        let joiners: BTreeSet<IpAddr> = self.about.difference(&self.named).copied().collect();
-        self.named.extend(&joiners);
-        self.joined = None;
-        Some(joiners)
+        self.joined.get_or_insert(now);
+        Some(self.about.difference(&self.named).copied().collect())
     }
 
-    fn due(&self) -> Instant {
+    fn due(&self, joiners: Joiners) -> Instant {
         let (said, over) = match (self.said, self.over) {
             (None, _) => return self.since + BEGINS_AFTER,
             (Some(said), over) => (said, over),
         };
         match (over, self.joined) {
             (Some(over), _) => over + ENDS_AFTER,
-            (None, Some(joined)) => (joined + BEGINS_AFTER).min(said + AGAIN_AFTER),
+            (None, Some(joined)) => joiners_due(joiners, joined, said).min(said + AGAIN_AFTER),
             (None, None) => said + AGAIN_AFTER,
         }
     }
 }
 
-impl<Kind: Ord + Clone> Default for Alarms<Kind> {
+/// When backends are to be said that joined at that time.
+fn joiners_due(joiners: Joiners, joined: Instant, said: Instant) -> Instant {
+    let due = joined + BEGINS_AFTER;
+    match joiners {
+        Joiners::Alone => due,
+        Joiners::InWhole => due.max(said + IN_WHOLE_AGAIN_AFTER),
+    }
+}
+
+impl<Kind: AlarmKind> Default for Alarms<Kind> {
     fn default() -> Alarms<Kind> {
         Alarms::new()
     }
@@ -333,9 +374,29 @@ mod tests {
 
     const SECOND: u64 = 10;
 
+    impl AlarmKind for &str {
+        fn joiners(&self) -> Joiners {
+            match *self {
+                IN_WHOLE => Joiners::InWhole,
+                _ => Joiners::Alone,
+            }
+        }
+    }
+
+    const IN_WHOLE: &str = "wrong password";
+
+    fn check(until: u64, about: impl Fn(u64) -> Vec<u8>, expected: &[(u64, What, &[u8])]) {
+        check_of("cut off", until, about, expected);
+    }
+
     /// What is said in which tenth of a second, where in each of them an alarm is about these backends, or
     /// does not hold if there are none.
-    fn check(until: u64, about: impl Fn(u64) -> Vec<u8>, expected: &[(u64, What, &[u8])]) {
+    fn check_of(
+        kind: &'static str,
+        until: u64,
+        about: impl Fn(u64) -> Vec<u8>,
+        expected: &[(u64, What, &[u8])],
+    ) {
         let start = Instant::now();
         let mut alarms = Alarms::new();
         let mut said = Vec::new();
@@ -344,7 +405,7 @@ mod tests {
             let about = backends(&about(tenth));
             let state = match about.is_empty() {
                 true => State::new(),
-                false => State::from([("cut off", about)]),
+                false => State::from([(kind, about)]),
             };
             for call in alarms.on_state(state, now) {
                 said.push((tenth, call.what, call.about));
@@ -441,6 +502,37 @@ mod tests {
                 _ => vec![1, 3],
             },
             &[(5, What::Began, &[1]), (105, What::Joined, &[2, 3])],
+        );
+    }
+
+    #[test]
+    fn an_alarm_that_spreads_is_said_in_whole_again_once_a_minute_at_most() {
+        let lasts = |tenths: u64| What::Lasts {
+            for_so_long: Duration::from_millis(tenths * 100),
+        };
+        let (first, second, hour) = (605, 1205, 3600 * SECOND);
+        check_of(
+            IN_WHOLE,
+            2 * hour,
+            |tenth| match tenth {
+                0..=99 => vec![1],
+                // They fail one after the other, and one passes again before the minute is over.
+                100..=199 => vec![1, 2],
+                200..=699 => vec![1, 3, 4],
+                // Within the next minute.
+                700..=1999 => vec![1, 2, 3, 4, 5],
+                // Long after that, and one that leaves and joins again.
+                2000..=2999 => vec![1, 2, 3, 4],
+                3000..=3999 => vec![1, 2, 3, 4, 5],
+                _ => vec![1, 2, 3, 4, 5, 6],
+            },
+            &[
+                (5, What::Began, &[1]),
+                (first, lasts(first), &[1, 3, 4]),
+                (second, lasts(second), &[1, 2, 3, 4, 5]),
+                (4005, lasts(4005), &[1, 2, 3, 4, 5, 6]),
+                (4005 + hour, lasts(4005 + hour), &[1, 2, 3, 4, 5, 6]),
+            ],
         );
     }
 }

@@ -1,6 +1,7 @@
 //! What is said of alarms: what happened, to which backends, why, and what to do.
 
 use super::*;
+use crate::monitor::notices::{AlarmKind, Joiners};
 use crate::monitor::policy::Alarm;
 use crate::outcome::BadCertificate;
 use std::collections::BTreeSet;
@@ -213,8 +214,7 @@ fn the_end_of_an_alarm_is_said_once_for_all_of_its_backends() {
     };
     for (alarm, expected) in [
         (WITHOUT_TAG(Alarm::WithoutService), "a backend is up again"),
-        (WITHOUT_TAG(Alarm::NoRefuge), "no failed backend has to stay up any more: another one is up and passes, or none has \
-         failed"),
+        (WITHOUT_TAG(Alarm::NoRefuge), "no failed backend is kept up any more for lack of another one that is up and passes"),
         (WITHOUT_TAG(Alarm::MaxDown), "no failed backend is kept up any more by --max-down"),
         (Alarm::Disputed, "no healthy backend waits any more that an administrator or another monitor took down"),
         (Alarm::NotOurs, "no healthy backend is left down any more that an administrator or another monitor took \
@@ -224,22 +224,62 @@ fn the_end_of_an_alarm_is_said_once_for_all_of_its_backends() {
     }
 }
 
-/// Whoever has failed has a line of its own that says so.
+/// Whoever is woken has to know how many it is about, and not of how many it was first known.
 #[test]
-fn who_joins_an_alarm_is_said_only_where_nothing_else_is() {
-    let joins = |alarm: Alarm| {
-        let mut bench = two_of_three(&refused(), HostState::Up);
-        bench.said.clear();
-        let call = notices::Call {
-            kind: Topic::Policy(alarm),
-            what: notices::What::Joined,
-            about: BTreeSet::from([address(1)]),
-        };
-        bench.engine.say_call(&call);
-        bench.tell(Input::Time);
-        bench.times_said("192.0.2.1 ")
+fn an_alarm_about_failed_backends_that_spreads_is_said_again_with_all_of_them_after_a_minute() {
+    let mut bench = Bench::without_files();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up; 5]);
+    let no = || Fault::CredentialsRefused(Quote::new("no"));
+    let refused = |bench: &mut Bench, number| {
+        bench.finds(number, Err(Failure::new(Stage::Login, no())));
     };
-    assert_eq!(joins(WITHOUT_TAG(Alarm::NoRefuge)), 0);
-    assert_eq!(joins(Alarm::NotOurs), 1);
-    assert_eq!(joins(Alarm::Disputed), 1);
+    for number in 1..=3 {
+        refused(&mut bench, number);
+    }
+    let until = |bench: &mut Bench, second| {
+        while bench.second < second {
+            bench.second += 1;
+            bench.lists(&[HostState::Up; 5]);
+        }
+    };
+    let counts = |bench: &Bench| {
+        let count = |text| bench.times_said(text);
+        [count("by 3 of 5 backends ("), count("by all 5 backends (")]
+    };
+    until(&mut bench, 10);
+    assert_eq!(counts(&bench), [1, 0]);
+    refused(&mut bench, 4);
+    until(&mut bench, 20);
+    refused(&mut bench, 5);
+    until(&mut bench, 60);
+    assert_eq!(counts(&bench), [1, 0]);
+    until(&mut bench, 3660);
+    assert_eq!(counts(&bench), [1, 1]);
+    let whole = "by all 5 backends (192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4 and 192.0.2.5): ";
+    assert_eq!(bench.times_said(whole), 1);
+    assert_eq!(bench.times_said("or restart (for 61 s now)"), 1);
+    until(&mut bench, 3661);
+    assert_eq!(bench.times_said("or restart (for 61 min now)"), 1);
+}
+
+#[test]
+fn a_healthy_backend_that_joins_an_alarm_is_said_alone_and_at_once() {
+    let joiners = |alarm| Topic::Policy(alarm).joiners();
+    assert_eq!(joiners(Alarm::NotOurs), Joiners::Alone);
+    assert_eq!(joiners(Alarm::Disputed), Joiners::Alone);
+    assert_eq!(joiners(WITHOUT_TAG(Alarm::NoRefuge)), Joiners::InWhole);
+    let mut bench = two_of_three(&refused(), HostState::Down);
+    bench.said.clear();
+    let call = notices::Call {
+        kind: Topic::Policy(Alarm::NotOurs),
+        what: notices::What::Joined,
+        about: BTreeSet::from([address(1)]),
+    };
+    bench.engine.say_call(&call);
+    bench.tell(Input::Time);
+    assert_eq!(
+        bench.times_said("192.0.2.1 is healthy here and stays down"),
+        1
+    );
 }

@@ -36,13 +36,21 @@ fn all_dead_in_a_ring_that_is_unsynced_now_and_then_is_one_alarm() {
     // No backend has a tag, so the line names no tag.
     assert!(line.contains("no other backend is up and passes"), "{line}");
     unsync_now_and_then(&pool);
-    assert_eq!(monitor.lines_with(&["has to stay up any more"]).len(), 0);
+    assert_eq!(
+        monitor
+            .lines_with(&["is kept up any more for lack of another one"])
+            .len(),
+        0
+    );
 
     pool.set_all(Mood::Healthy);
-    monitor.wait_for_line(&["has to stay up any more"], REACTION);
+    monitor.wait_for_line(&["is kept up any more for lack of another one"], REACTION);
     hold_for("one line at either end", A_WHILE, || {
         monitor.lines_with(&[" ERR ", "cut off"]).len() == 1
-            && monitor.lines_with(&["has to stay up any more"]).len() == 1
+            && monitor
+                .lines_with(&["is kept up any more for lack of another one"])
+                .len()
+                == 1
     });
     assert!(pool.changes().is_empty());
 }

@@ -6,7 +6,7 @@ pub const BEGINS_AND_ENDS: [(&str, &[&str]); 15] = [
     ("is up: users cannot log in", &["is up again"]),
     (
         "so users would have nowhere to go",
-        &["has to stay up any more: another one is up and passes"],
+        &["is kept up any more for lack of another one"],
     ),
     (
         "no backend is taken down for that, and ",
