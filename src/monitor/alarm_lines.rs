@@ -13,13 +13,27 @@ use crate::config::settings::Restore;
 use crate::few::Few;
 use crate::monitor::notices::{Call, What};
 use crate::monitor::policy::{Alarm, Failing};
-use crate::outcome::{Fault, Stage};
+use crate::outcome::{in_utc, Fault, Stage};
 use crate::quote::Quote;
 
 /// As a line names them.
 fn names<'a, Item: Display + 'a>(items: impl IntoIterator<Item = &'a Item>) -> String {
     let items: Vec<&Item> = items.into_iter().collect();
     Few(&items).to_string()
+}
+
+/// Until when certificates were valid that have expired, where that could be read.
+fn valid_until<'a>(faults: impl Iterator<Item = &'a Fault>) -> String {
+    let ends = faults.filter_map(|fault| match fault {
+        Fault::CertificateRefused(bad) => bad.expired,
+        _ => None,
+    });
+    let ends: BTreeSet<i64> = ends.collect();
+    match (ends.iter().next(), ends.len()) {
+        (None, _) => String::new(),
+        (Some(end), 1) => format!(" (valid until {})", in_utc(*end)),
+        (Some(first), _) => format!(" (the first was valid until {})", in_utc(*first)),
+    }
 }
 
 /// The word that fits one backend or several.
@@ -157,7 +171,9 @@ impl Engine {
             (Stage::Login, ..) if refused => {
                 format!("login{} refused", self.with_accounts(about))
             }
-            (_, Some(bad), _) => format!("{stage} fails: {}", bad.in_short()),
+            (_, Some(bad), _) => {
+                format!("{stage} fails: {}{}", bad.in_short(), valid_until(faults()))
+            }
             (_, None, Some(fault)) if stage < Stage::Login => format!("{stage} fails: {fault}"),
             (_, None, Some(fault)) => {
                 format!("{stage}{} fails: {fault}", self.with_accounts(about))

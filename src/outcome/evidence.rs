@@ -85,3 +85,37 @@ pub struct Certificate {
     /// Whether the last handshake took it; also where nothing is verified.
     pub accepted: bool,
 }
+
+impl Certificate {
+    /// The end of the one that has expired by this second: its own, or else the earliest of those that were sent
+    /// with it. None if that is the authority's, which need not be sent.
+    pub fn expired_by(&self, second: i64) -> Option<i64> {
+        let ends = [self.not_after, self.chain_not_after];
+        ends.into_iter().find(|end| *end < second)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_chain_the_servers_own_expiry_counts_before_that_of_others() {
+        for (own, earliest, expired) in [
+            (100, 50, Some(100)),
+            (300, 50, Some(50)),
+            // The authority's, which the server did not send.
+            (300, 250, None),
+            (200, 200, None),
+        ] {
+            let certificate = Certificate {
+                read: Instant::now(),
+                not_after: own,
+                chain_not_after: earliest,
+                names: PresentedNames::default(),
+                accepted: false,
+            };
+            assert_eq!(certificate.expired_by(200), expired, "{own} {earliest}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use std::io;
 
 use nix::errno::Errno;
 
+use chrono::{TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::quote::Quote;
@@ -335,6 +336,10 @@ pub struct BadCertificate {
     pub expected: Quote,
     /// Those that it bears, if they could be read: a refused handshake does not show them.
     pub presented: Option<PresentedNames>,
+    /// If it has expired: the last second of its validity, or of one that was sent with it and has expired in its
+    /// place, since 1970. Like the names it may not be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<i64>,
     /// What the connection began with: if with plain text, it changed to TLS by STARTTLS.
     pub began: Security,
 }
@@ -346,6 +351,7 @@ impl BadCertificate {
             reason: Quote::new(reason),
             expected: Quote::new(expected),
             presented: None,
+            expired: None,
             began: Security::Tls,
         }
     }
@@ -420,6 +426,7 @@ impl fmt::Display for BadCertificate {
             reason,
             expected,
             presented,
+            expired,
             began,
         } = self;
         let (turned, without) = match began {
@@ -430,10 +437,14 @@ impl fmt::Display for BadCertificate {
             ),
         };
         if self.is_out_of_date() {
+            write!(f, "certificate refused{turned} {reason}")?;
+            if let Some(expired) = expired {
+                write!(f, " (valid until {})", in_utc(*expired))?;
+            }
             return write!(
                 f,
-                "certificate refused{turned} {reason}: renew it, or its authority's, on the backend, or set \
-                 the clock of this machine right (-v 0 checks no certificate{without})"
+                ": renew it, or its authority's, on the backend, or set the clock of this machine right (-v 0 \
+                 checks no certificate{without})"
             );
         }
         if self.bears_expected_name() {
@@ -460,6 +471,14 @@ impl fmt::Display for BadCertificate {
     }
 }
 
+/// As a certificate has its times.
+pub(crate) fn in_utc(seconds: i64) -> String {
+    match Utc.timestamp_opt(seconds, 0).single() {
+        Some(time) => time.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        None => format!("second {seconds} since 1970"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -478,6 +497,12 @@ mod tests {
             bad.in_short(),
             "certificate after STARTTLS refused \"certificate has expired\""
         );
+        bad.expired = Some(1_800_000_000);
+        let text = bad.to_string();
+        let until =
+            "\"certificate has expired\" (valid until 2027-01-15 08:00:00 UTC): renew it, or";
+        assert!(text.contains(until), "{text}");
+        assert_eq!(in_utc(i64::MAX), format!("second {} since 1970", i64::MAX));
         let other = BadCertificate::new("hostname mismatch", "mail.example");
         assert!(other.to_string().contains("expected name \"mail.example\""));
     }

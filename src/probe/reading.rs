@@ -24,7 +24,7 @@ use crate::service::{Port, Security, Service};
 use crate::target::Target;
 
 impl Prober {
-    /// Where a certificate was refused, reads it, and adds the names that it bears to the failure. That may
+    /// Where a certificate was refused, reads it, and adds to the failure which names it bears and when it expired. That may
     /// take as long as an attempt, at most once an hour for a port of a backend. Not inlined: else its stack
     /// would be memory of every thread, also where no certificate is refused.
     #[inline(never)]
@@ -44,6 +44,10 @@ impl Prober {
             Fault::CertificateRefused(bad) => {
                 let certificate = self.refused_certificate(bad, target, &port, timeout);
                 bad.presented = certificate.as_ref().map(|read| read.names.clone());
+                if bad.is_out_of_date() {
+                    let now = chrono::Utc::now().timestamp();
+                    bad.expired = certificate.as_ref().and_then(|read| read.expired_by(now));
+                }
                 certificate
             }
             _ => None,

@@ -135,7 +135,10 @@ fn each_step_at_a_real_dovecot_is_told_with_its_time_or_its_fault() {
                 let left = ["5 days from now", "4 days from now"];
                 assert!(left.iter().any(|left| text.contains(left)), "{text}");
             }
-            false => has(&text, &["LOOK: certificate for", "expired on "]),
+            false => has(
+                &text,
+                &["LOOK: certificate for", "expired on ", "(valid until 20"],
+            ),
         }
     }
 }

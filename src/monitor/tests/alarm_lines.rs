@@ -264,6 +264,30 @@ fn an_alarm_about_failed_backends_that_spreads_is_said_again_with_all_of_them_af
 }
 
 #[test]
+fn of_certificates_that_expired_at_different_times_the_first_is_said() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up; 2]);
+    for (number, expired) in [(1, 1_799_990_000), (2, 1_799_900_000)] {
+        let mut bad = BadCertificate::new("certificate has expired", "mail.example");
+        bad.expired = Some(expired);
+        let fault = Fault::CertificateRefused(Box::new(bad));
+        bench.finds(number, Err(Failure::new(Stage::Tls, fault)));
+    }
+    let shared = Alarm::Shared {
+        service: 0,
+        stage: Stage::Tls,
+    };
+    let both = line(&bench, &shared, &[1, 2]);
+    let first =
+        "\"certificate has expired\" (the first was valid until 2027-01-14 04:13:20 UTC) since ";
+    assert!(both.contains(first), "{both}");
+    let one = line(&bench, &shared, &[1]);
+    let its = "\"certificate has expired\" (valid until 2027-01-15 05:13:20 UTC) since ";
+    assert!(one.contains(its), "{one}");
+}
+
+#[test]
 fn a_healthy_backend_that_joins_an_alarm_is_said_alone_and_at_once() {
     let joiners = |alarm| Topic::Policy(alarm).joiners();
     assert_eq!(joiners(Alarm::NotOurs), Joiners::Alone);
