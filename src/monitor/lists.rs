@@ -29,6 +29,10 @@ const OVERDUE_PATIENCE: Duration = Duration::from_secs(7);
 /// is one alarm. What is decided is sent at once.
 const BACK_FOR_GOOD: Duration = Duration::from_secs(10);
 
+/// For how long the lists cannot be read for another cause until that is said: a director that is being restarted
+/// gives one after the other.
+const OTHER_CAUSE_FOR_GOOD: Duration = Duration::from_secs(10);
+
 /// A ring that is unsynced for longer than any hand-over takes.
 const UNSYNCED_TOO_LONG: Duration = Duration::from_secs(60);
 
@@ -67,6 +71,27 @@ pub(super) struct ListReading {
 struct Off {
     since: Instant,
     back: Option<Instant>,
+    /// The cause that was said last.
+    said: String,
+    /// Another one, and since when it is that.
+    other: Option<(String, Instant)>,
+}
+
+impl Off {
+    /// Whether the cause is another one than was said, and has been for long enough.
+    fn is_for_good(&mut self, cause: &str, now: Instant) -> bool {
+        if self.said == cause {
+            self.other = None;
+            return false;
+        }
+        match &self.other {
+            Some((other, since)) if other == cause => now >= *since + OTHER_CAUSE_FOR_GOOD,
+            _ => {
+                self.other = Some((cause.to_owned(), now));
+                false
+            }
+        }
+    }
 }
 
 impl ListReading {
@@ -268,12 +293,21 @@ impl Engine {
             cause: cause.to_owned(),
             summary: self.summary(),
         }));
-        let since = self.lists.heard;
-        self.lists.off.get_or_insert(Off { since, back: None }).back = None;
         self.lists.cause = Some(cause.to_owned());
         let line =
             format!("failover is off: {cause}; no backend is taken down or brought up; {advice}");
-        if self.notices.raise(Notice::DirectorSilent, &line, now) {
+        let is_due = self.notices.raise(Notice::DirectorSilent, &line, now);
+        let since = self.lists.heard;
+        let off = self.lists.off.get_or_insert_with(|| Off {
+            since,
+            back: None,
+            said: cause.to_owned(),
+            other: None,
+        });
+        off.back = None;
+        if off.is_for_good(cause, now) || is_due {
+            off.said = cause.to_owned();
+            off.other = None;
             self.put(Output::Say(Event::FailoverOff {
                 silent,
                 cause: cause.to_owned(),
@@ -288,6 +322,7 @@ impl Engine {
         self.lists.overdue = None;
         self.lists.cause = None;
         if let Some(off) = &mut self.lists.off {
+            off.other = None;
             if off.back.is_none() {
                 self.backends.on_director_back();
             }

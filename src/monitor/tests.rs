@@ -129,6 +129,8 @@ struct Bench {
     /// Of a second.
     beyond: Duration,
     said: Vec<String>,
+    /// Why failover is off, as it was said.
+    causes: Vec<String>,
     /// The commands that were to be sent, with their numbers.
     sent: Vec<(u64, Command)>,
     /// The numbers of the workers that were started.
@@ -232,6 +234,7 @@ impl Bench {
             second: 0,
             beyond: Duration::ZERO,
             said: Vec::new(),
+            causes: Vec::new(),
             sent: Vec::new(),
             workers: Vec::new(),
             instructed: Vec::new(),
@@ -262,6 +265,7 @@ impl Bench {
                 Output::Say(Event::Line(level, line)) if level != Level::Debug => {
                     self.said.push(line);
                 }
+                Output::Say(Event::FailoverOff { cause, .. }) => self.causes.push(cause),
                 Output::Send {
                     number, command, ..
                 } => self.sent.push((number, command)),

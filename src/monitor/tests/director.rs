@@ -207,3 +207,61 @@ fn another_socket_is_read_over_a_connection_of_its_own_and_ends_the_alarm_about_
     bench.lists(&BOTH_UP);
     assert_eq!(bench.workers.len(), 2);
 }
+
+impl Bench {
+    /// The connection is opened again, and is lost at once for this cause.
+    fn cannot_be_opened(&mut self, cause: &str) {
+        self.tell(Input::Time);
+        let connection = *self.opened.last().unwrap();
+        let reading = Err(PoolError {
+            cause: cause.to_owned(),
+            ..lost(PoolStage::Connection)
+        });
+        self.tell(Input::Lists {
+            connection,
+            reading,
+        });
+    }
+}
+
+/// Which causes are said while failover is off, and at which second, if from these seconds on these are the causes.
+#[track_caller]
+fn check_causes(until: u64, causes: &[(u64, &'static str)], expected: &[(u64, &str)]) {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&BOTH_UP);
+    let mut said = Vec::new();
+    for second in 1..until {
+        bench.second = second;
+        let begun = causes.iter().filter(|(from, _)| *from <= second);
+        let (_, cause) = begun.last().unwrap();
+        bench.cannot_be_opened(cause);
+        said.extend(bench.causes.drain(..).map(|cause| (second, cause)));
+    }
+    let expected = expected
+        .iter()
+        .map(|(second, cause)| (*second, format!("director /admin: {cause}")));
+    assert_eq!(said, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn another_cause_that_lasts_for_ten_seconds_is_said_each_time() {
+    let (missing, refused, silent) = ("the socket is missing", "nobody listens", "timed out");
+    check_causes(
+        100,
+        &[(1, missing), (20, refused), (50, silent), (80, missing)],
+        &[(1, missing), (30, refused), (60, silent), (90, missing)],
+    );
+}
+
+/// A director that is being restarted gives several, and one that hangs now and then would fill the log.
+#[test]
+fn causes_that_take_turns_are_said_once_and_each_hour() {
+    let (missing, refused) = ("the socket is missing", "nobody listens");
+    let turns: Vec<_> = (0..1000)
+        .flat_map(|turn| [(1 + turn * 18, missing), (10 + turn * 18, refused)])
+        .collect();
+    check_causes(3700, &turns, &[(1, missing), (3601, missing)]);
+    let same = [(1, missing)];
+    check_causes(3700, &same, &[(1, missing), (3601, missing)]);
+}
