@@ -4,8 +4,10 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::moments::CLOCKS_DIFFER;
+use super::status::brief;
 use super::{Engine, Event, Notice, Output, Told};
-use crate::backend::HostState;
+use crate::backend::{HostState, Listed};
 use crate::config::settings::Mode;
 use crate::monitor::policy::{self, Changes, Shown, Sync};
 use crate::pool::{
@@ -32,6 +34,9 @@ const BACK_FOR_GOOD: Duration = Duration::from_secs(10);
 /// For how long the lists cannot be read for another cause until that is said: a director that is being restarted
 /// gives one after the other.
 const OTHER_CAUSE_FOR_GOOD: Duration = Duration::from_secs(10);
+
+/// From one line about clocks that differ to the next.
+const CLOCKS_SAID_AGAIN: Duration = Duration::from_secs(3600);
 
 /// A ring that is unsynced for longer than any hand-over takes.
 const UNSYNCED_TOO_LONG: Duration = Duration::from_secs(60);
@@ -61,6 +66,8 @@ pub(super) struct ListReading {
     /// director can be reached otherwise.
     unsent: Vec<String>,
     unsynced_since: Option<Instant>,
+    /// When it was last said that the ring's clocks differ.
+    clocks_said: Option<Instant>,
     /// Whether the ring was synced when it was last listed, and since when.
     ring: Option<(Sync, Instant)>,
     /// A director before 2.2.16 does not.
@@ -110,6 +117,7 @@ impl ListReading {
             place: Place::default(),
             unsent: Vec::new(),
             unsynced_since: None,
+            clocks_said: None,
             ring: None,
             tells_sync: true,
         }
@@ -367,6 +375,7 @@ impl Engine {
         }
         self.note_malformed(&reading.malformed);
         self.on_readiness(&reading.readiness);
+        self.note_clocks(&reading.members);
         self.backends
             .on_turn_delay(policy::turn_delay(reading.movers_before));
         self.backends.on_forgotten_acts(reading.forgotten);
@@ -410,6 +419,35 @@ impl Engine {
              checked nor changed; the first: {first}"
         );
         self.raise(Notice::MalformedLines, line);
+    }
+
+    /// Each director stamps a change with its own machine's clock, so a stamp from the future shows that two clocks
+    /// differ. The stamp passes and the clocks still differ: so this is said of one change an hour and has no end.
+    fn note_clocks(&mut self, members: &[Listed]) {
+        let latest = members.iter().max_by_key(|member| member.changed);
+        let ahead = latest.map_or(0, |latest| {
+            latest.changed.0.saturating_sub(self.now.second.0)
+        });
+        let now = self.now.instant;
+        let is_due = |said: Instant| now >= said + CLOCKS_SAID_AGAIN;
+        let latest = match latest {
+            Some(latest) if ahead > CLOCKS_DIFFER => latest,
+            _ => return,
+        };
+        if !self.lists.clocks_said.map_or(true, is_due) {
+            return;
+        }
+        self.lists.clocks_said = Some(now);
+        let noun = self.settings.access().noun();
+        self.always(format!(
+            "the {noun}'s list says that {} was changed at {}, which is in {} by this machine's clock: this clock, or \
+             that of the machine where it was changed, is wrong; compare date on all of them, and have their clocks \
+             set (NTP); until then it counts when this monitor first saw a change, and it may take another's change \
+             for its own",
+            latest.address,
+            self.moment(latest.changed),
+            brief(Duration::from_secs(ahead))
+        ));
     }
 
     fn on_readiness(&mut self, readiness: &Readiness) {

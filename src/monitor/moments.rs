@@ -10,7 +10,7 @@ use super::Engine;
 use crate::backend::Stamp;
 
 /// By how many seconds the clocks of a ring's machines may differ, and a stamp is believed all the same.
-const CLOCKS_DIFFER: u64 = 60;
+pub(super) const CLOCKS_DIFFER: u64 = 60;
 
 /// How a moment reads, at a time that is the second argument: both are seconds since 1970.
 pub type ShowMoment = fn(Stamp, Stamp) -> String;

@@ -265,3 +265,37 @@ fn causes_that_take_turns_are_said_once_and_each_hour() {
     let same = [(1, missing)];
     check_causes(3700, &same, &[(1, missing), (3601, missing)]);
 }
+
+/// Its stamp passes, the clocks go on to differ.
+#[test]
+fn a_stamp_from_the_future_is_a_line_at_most_once_an_hour() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    for (second, ahead, said) in [
+        (0, 0, 0),
+        (1, 61, 0),
+        (2, 90, 1),
+        (3, 90, 1),
+        (90, 90, 1),
+        (91, 7200, 1),
+        (3601, 7200, 1),
+        (3602, 7200, 2),
+    ] {
+        bench.second = second;
+        let changed = Listed {
+            changed: Stamp(1_800_000_000 + ahead),
+            ..listed(2, HostState::Up)
+        };
+        bench.lists_of(vec![listed(1, HostState::Up), changed]);
+        let times = bench.times_said("was changed at");
+        assert_eq!(times, said, "at {second} s: {ahead}");
+    }
+    let first = bench.said.iter().find(|line| line.contains("changed at"));
+    assert_eq!(
+        first.unwrap(),
+        "the director's list says that 192.0.2.2 was changed at 08:01:30, which is in 88 s by this machine's clock: \
+         this clock, or that of the machine where it was changed, is wrong; compare date on all of them, and have \
+         their clocks set (NTP); until then it counts when this monitor first saw a change, and it may take \
+         another's change for its own"
+    );
+}
