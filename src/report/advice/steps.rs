@@ -95,7 +95,7 @@ pub(crate) fn steps(document: &Document, backend: &Backend, trial: Trial) -> Vec
             "see who is still on it; they are moved again until the list shows none",
             "map",
             &address,
-            "nothing for its sessions: HAProxy is told to end them again until none is left",
+            "you need not end its sessions: poolmon has HAProxy end them again and again until none is left",
         ));
     }
     if steps.is_empty() && matches!(backend.verdict, Verdict::Failed | Verdict::Doubtful) {
