@@ -233,8 +233,8 @@ fn check_causes(until: u64, causes: &[(u64, &'static str)], expected: &[(u64, &s
     let mut said = Vec::new();
     for second in 1..until {
         bench.second = second;
-        let begun = causes.iter().filter(|(from, _)| *from <= second);
-        let (_, cause) = begun.last().unwrap();
+        let mut begun = causes.iter().filter(|(from, _)| *from <= second);
+        let (_, cause) = begun.next_back().unwrap();
         bench.cannot_be_opened(cause);
         said.extend(bench.causes.drain(..).map(|cause| (second, cause)));
     }
