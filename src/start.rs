@@ -414,7 +414,7 @@ fn watch_with(
     drop(signals.watch);
     always!("{called} stops");
     if let Err(cause) = lock.release() {
-        error!("the PID file cannot be removed: {cause}");
+        error!("the PID file cannot be removed: {cause}; it is not locked any more, and the next start uses it again");
     }
     Ok(ExitCode::SUCCESS)
 }

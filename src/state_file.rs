@@ -215,12 +215,12 @@ impl fmt::Display for StateFileWarning {
                 match kept {
                     Ok(kept) => write!(
                         f,
-                        "{path}: damaged: {cause}; kept as {}; {FORGOTTEN}",
+                        "state file: {path}: damaged: {cause}; kept as {}; {FORGOTTEN}",
                         kept.display()
                     ),
                     Err(error) => write!(
                         f,
-                        "{path}: damaged: {cause}; it cannot be kept: {error}; {FORGOTTEN}"
+                        "state file: {path}: damaged: {cause}; it cannot be kept: {error}; {FORGOTTEN}"
                     ),
                 }
             }
@@ -296,7 +296,7 @@ impl fmt::Display for StateFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StateFileError::LeftAlone { path, reason } => {
-                write!(f, "{}: left alone: ", path.display())?;
+                write!(f, "state file: {}: left alone: ", path.display())?;
                 match reason {
                     Untouched::Newer(version) => {
                         write!(f, "a newer poolmon wrote it (version {version})")
@@ -320,7 +320,7 @@ impl fmt::Display for StateFileError {
                     StateFileStep::Rename => "it cannot be renamed",
                 };
                 let cause = Cause { path, cause };
-                write!(f, "{}: {step}: {cause}", path.display())
+                write!(f, "state file: {}: {step}: {cause}", path.display())
             }
             StateFileError::Defect => {
                 f.write_str("state file: its writing ended by the defect logged before")

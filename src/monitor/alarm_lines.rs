@@ -63,7 +63,7 @@ impl Engine {
             Topic::Unwatched => {
                 let cause = self.no_thread_cause.as_deref().unwrap_or_default();
                 format!(
-                    "{} of {} backends are not checked ({}): no more threads can be started: {cause}; \
+                    "{} of {} backends are not checked and stay as they are ({}): no more threads can be started: {cause}; \
                      see the limits of processes, tasks and memory (ulimit -u, TasksMax=, ulimit -v)",
                     about.len(),
                     self.backends.members().len(),
@@ -203,7 +203,7 @@ impl Engine {
         };
         let rest = match stage {
             Stage::Login => "logins are not checked until that is repaired, connections still are",
-            _ => "what comes after that is not checked until it is repaired, what comes before still is",
+            _ => "later steps of the check are not made until that is repaired, earlier ones still are",
         };
         format!(
             "{} {what}{since} {which}: {guess}; no backend is taken down for that, and {rest}; check this \
@@ -266,11 +266,11 @@ impl Engine {
                 format!("no failed backend{which} is kept up any more by --max-down")
             }
             Alarm::NotOurs => {
-                "no healthy backend is left down any more that an administrator or another monitor took down"
+                "no healthy backend that an administrator or another monitor took down is left down any more"
                     .to_owned()
             }
             Alarm::Disputed => {
-                "no healthy backend waits any more that an administrator or another monitor took down"
+                "no healthy backend that an administrator or another monitor took down waits any more"
                     .to_owned()
             }
         }

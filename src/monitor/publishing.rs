@@ -184,7 +184,8 @@ impl Engine {
         let option = publication.option();
         if self.publishing.written.contains(&publication) {
             let line = format!(
-                "{publication} {path} cannot be written: {cause}; whoever reads the file sees old news"
+                "{publication} {path} cannot be written: {cause}; whoever reads the file sees old news; make room \
+                 on its disk, or its folder writable"
             );
             self.raise(notice, line);
         } else if !self.notices.is_raised(&notice) {

@@ -528,7 +528,7 @@ fn recorder(
     match RecordingWriter::start(path, (settings, targets), remembered, most, now) {
         Ok(recorder) => Some(recorder),
         Err(cause) => {
-            error!("no thread to record what happens (--record): {cause}");
+            error!("nothing is recorded (--record): no thread can be started for it: {cause}; all else goes on; a restart tries it again");
             None
         }
     }

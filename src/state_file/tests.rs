@@ -202,7 +202,7 @@ fn check_unwritable(
     told: &str,
     mend: impl Fn(),
 ) {
-    let full = |text: &str| format!("{}/{text}", folder.0.display());
+    let full = |text: &str| format!("state file: {}/{text}", folder.0.display());
     let path = folder.0.join(name);
     let (mut state_file, warning) = StateFile::open(&path);
     assert_eq!(warning.map(|warning| warning.to_string()), warned.map(full));
@@ -318,7 +318,7 @@ fn check_damaged(bytes: &[u8]) -> String {
     state_file.record(a(), entry(1)).unwrap();
     assert_eq!(contents(&open(&folder.state())), [(a(), entry(1))]);
     let path = folder.state();
-    let start = format!("{}: damaged: ", path.display());
+    let start = format!("state file: {}: damaged: ", path.display());
     let end = format!(
         "; kept as {}.damaged; which backends this monitor took down before is not known any more",
         path.display()
@@ -546,7 +546,7 @@ fn the_first_of_two_running_monitors_keeps_the_file() {
     assert!(warning.is_none());
     let (mut second, warning) = StateFile::open_alone(&path);
     let expected = format!(
-        "{}: left alone: another running monitor uses it, so what this one does is forgotten when it \
+        "state file: {}: left alone: another running monitor uses it, so what this one does is forgotten when it \
          ends: give each monitor its own --state-file",
         path.display()
     );

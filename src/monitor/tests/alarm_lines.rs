@@ -170,27 +170,27 @@ fn of_a_shared_fault_it_is_said_what_fails_at_whom_and_what_is_probably_wrong() 
         ),
         (refused(), &[1], "pop3:110 connect fails: connection refused since 08:00:00 by 1 of 3 backends \
          (192.0.2.1), and at most half of the others are known to get further: probably a setting \
-         of this monitor; no backend is taken down for that, and what comes after that is not \
-         checked until it is repaired, what comes before still is; check this monitor's settings, \
+         of this monitor; no backend is taken down for that, and later steps of the \
+         check are not made until that is repaired, earlier ones still are; check this monitor's settings, \
          and what keeps others from getting further (SIGUSR1 shows it), then reload (SIGHUP) or \
          restart"),
         (certificate("certificate has expired"), &[1, 2], "pop3:110 tls handshake fails: certificate refused \"certificate has expired\" since \
          08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and at most half of the others \
          are known to get further: probably nobody has renewed them, or the clock of this machine \
-         is wrong; no backend is taken down for that, and what comes after that is not checked \
-         until it is repaired, what comes before still is; check this monitor's certificate \
+         is wrong; no backend is taken down for that, and later steps of the \
+         check are not made until that is repaired, earlier ones still are; check this monitor's certificate \
          settings (--ca-file, --tls-name, -v, --starttls), then reload (SIGHUP) or restart"),
         (certificate("self-signed certificate"), &[1, 2], "pop3:110 tls handshake fails: certificate refused \"self-signed certificate\": expected \
          name \"mail.example\", since 08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and \
          at most half of the others are known to get further: probably this monitor does not know \
-         their authority or name; no backend is taken down for that, and what comes after that is \
-         not checked until it is repaired, what comes before still is; check this monitor's \
+         their authority or name; no backend is taken down for that, and later steps of the \
+         check are not made until that is repaired, earlier ones still are; check this monitor's \
          certificate settings (--ca-file, --tls-name, -v, --starttls), then reload (SIGHUP) or \
          restart"),
         (Failure::new(Stage::Stat, Fault::TimedOut), &[1], "pop3:110 stat fails: timed out since 08:00:00 by 1 of 3 backends (192.0.2.1), and at \
          most half of the others are known to get further: probably a setting of this monitor; no \
-         backend is taken down for that, and what comes after that is not checked until it is \
-         repaired, what comes before still is; check this monitor's account and its mailbox, then \
+         backend is taken down for that, and later steps of the \
+         check are not made until that is repaired, earlier ones still are; check this monitor's account and its mailbox, then \
          reload (SIGHUP) or restart"),
     ] {
         let bench = two_of_three(&failure, HostState::Up);
@@ -216,9 +216,8 @@ fn the_end_of_an_alarm_is_said_once_for_all_of_its_backends() {
         (WITHOUT_TAG(Alarm::WithoutService), "a backend is up again"),
         (WITHOUT_TAG(Alarm::NoRefuge), "no failed backend is kept up any more for lack of another one that is up and passes"),
         (WITHOUT_TAG(Alarm::MaxDown), "no failed backend is kept up any more by --max-down"),
-        (Alarm::Disputed, "no healthy backend waits any more that an administrator or another monitor took down"),
-        (Alarm::NotOurs, "no healthy backend is left down any more that an administrator or another monitor took \
-         down"),
+        (Alarm::Disputed, "no healthy backend that an administrator or another monitor took down waits any more"),
+        (Alarm::NotOurs, "no healthy backend that an administrator or another monitor took down is left down any more"),
     ] {
         assert_eq!(ends(alarm), expected);
     }

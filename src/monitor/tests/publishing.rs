@@ -221,7 +221,8 @@ fn a_file_that_cannot_be_written_is_one_line_when_that_begins_and_one_when_it_is
         bench.said,
         [
             "status file /run/poolmon/status.json cannot be written: /run: no space left on \
-             device; whoever reads the file sees old news",
+             device; whoever reads the file sees old news; make room on its disk, or its folder \
+             writable",
             "status file /run/poolmon/status.json is written again"
         ]
     );

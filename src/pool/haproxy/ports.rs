@@ -86,7 +86,8 @@ fn of_servers(answer: &Answer, watched: &Watched) -> Result<Found, String> {
     let plain = services().filter(|service| !is_tls(service));
     let remark = (!others.is_empty()).then(|| {
         format!(
-            "not checked, as not every mail server behind HAProxy has it: port {}; -p and -s name ports",
+            "not checked, as not every mail server behind HAProxy has it: port {}; to check it, name all ports with \
+             -p and -s",
             Few(&others)
         )
     });
@@ -113,8 +114,8 @@ mod tests {
     #[test]
     fn what_every_mail_server_has_is_checked() {
         let all = Watched::Ports(Vec::new());
-        let remark = "not checked, as not every mail server behind HAProxy has it: port 143; -p and -s name \
-                      ports";
+        let remark = "not checked, as not every mail server behind HAProxy has it: port 143; to check it, name \
+                      all ports with -p and -s";
         assert_eq!(
             found(ANSWER, &all).unwrap(),
             ("imap+tls:993".to_owned(), Some(remark.to_owned()))

@@ -22,11 +22,11 @@ pub const BEGINS_AND_ENDS: [(&str, &[&str]); 15] = [
     ),
     (
         ", this monitor did not take ",
-        &["is left down any more that an administrator"],
+        &["or another monitor took down is left down any more"],
     ),
     (
         "to keep a backend down: ",
-        &["waits any more that an administrator"],
+        &["or another monitor took down waits any more"],
     ),
     // Another socket may be used before the director behind the one before answers.
     (
