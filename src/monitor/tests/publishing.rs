@@ -158,21 +158,7 @@ fn with_many_backends_it_is_written_more_rarely() {
             address: IpAddr::from((0x0a00_0000 + number).to_be_bytes()),
             ..listed(1, HostState::Up)
         });
-        let reading = Reading {
-            began: bench.now().instant,
-            members: backends.collect(),
-            readiness: Readiness::Synced,
-            movers_before: 0,
-            place: Place::default(),
-            forgotten: Forgotten::MayReturn,
-            acts: Acts::UpAndDown,
-            malformed: Malformed::default(),
-            particulars: crate::pool::Particulars::None,
-        };
-        bench.tell(Input::Lists {
-            connection: 1,
-            reading: Ok(reading),
-        });
+        bench.lists_of(backends.collect());
     };
     for second in 0..10 {
         bench.second = second;
