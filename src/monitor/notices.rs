@@ -339,14 +339,22 @@ mod tests {
         let start = Instant::now();
         let mut alarms = Alarms::new();
         let mut said = Vec::new();
+        let mut before = BTreeSet::new();
         for tenth in 0..until {
             let now = start + Duration::from_millis(tenth * 100);
             let about = backends(&about(tenth));
+            let due = alarms.next_due();
+            let time_alone = std::mem::replace(&mut before, about.clone()) == about;
             let state = match about.is_empty() {
                 true => State::new(),
                 false => State::from([("cut off", about)]),
             };
-            for call in alarms.on_state(state, now) {
+            let calls = alarms.on_state(state, now);
+            assert!(
+                calls.is_empty() || !time_alone || due == Some(now),
+                "{tenth}: what time alone brings about was due at {due:?}"
+            );
+            for call in calls {
                 said.push((tenth, call.what, call.about));
             }
             assert!(alarms.next_due().map_or(true, |due| due > now), "{tenth}");
