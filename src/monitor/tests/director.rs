@@ -116,10 +116,28 @@ fn a_ring_that_is_unsynced_for_a_minute_is_an_alarm_until_it_is_synced() {
         assert_eq!(bench.notices().len(), expected, "at {second} s");
     }
     assert_eq!(bench.notices(), [Notice::RingUnsynced]);
+    let director = bench.engine.snapshot().director;
+    assert_eq!(director.sync_for, Duration::from_secs(61));
     bench.readiness = Readiness::Synced;
     bench.lists(&BOTH_UP);
     assert_eq!(bench.notices(), []);
     assert_eq!(bench.said.last().unwrap(), "the ring is synced again");
+}
+
+#[test]
+fn a_director_that_does_not_tell_of_its_ring_is_taken_for_synced_and_shown_as_one_that_does_not() {
+    for (readiness, sync, tells_sync) in [
+        (Readiness::Synced, policy::Sync::Synced, true),
+        (Readiness::NotTold, policy::Sync::Synced, false),
+        (Readiness::Unsynced, policy::Sync::Unsynced, true),
+    ] {
+        let mut bench = Bench::new();
+        bench.readiness = readiness;
+        bench.tell(Input::Time);
+        bench.lists(&BOTH_UP);
+        let director = bench.engine.snapshot().director;
+        assert_eq!((director.sync, director.tells_sync), (sync, tells_sync));
+    }
 }
 
 fn ended_by(loss: Loss) -> PoolError {

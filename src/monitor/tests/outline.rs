@@ -37,7 +37,9 @@ fn an_outline_names_who_is_down_or_has_failed_and_counts_what_is_held_back() {
     );
     assert_eq!((outline.summary.up, outline.more), (3, 1));
     assert_eq!(outline.held, [(Rule::Refuge, 2)]);
-    let tags = bench.engine.snapshot().tags;
+    let snapshot = bench.engine.snapshot();
+    assert_eq!(snapshot.summary, outline.summary);
+    let tags = snapshot.tags;
     assert_eq!((tags[0].up, tags[0].vhosts_up), (3, 300));
 }
 
