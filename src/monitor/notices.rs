@@ -417,6 +417,24 @@ mod tests {
     }
 
     #[test]
+    fn what_holds_does_so_from_its_first_moment_to_its_last_whatever_was_said() {
+        let start = Instant::now();
+        let holds = || State::from([("cut off", backends(&[1]))]);
+        let mut alarms = Alarms::new();
+        for (state, milliseconds, holding, said) in [
+            (holds(), 0, 1, 0),
+            (holds(), 500, 1, 1),
+            (State::new(), 600, 0, 1),
+            (holds(), 700, 1, 1),
+        ] {
+            alarms.on_state(state, start + Duration::from_millis(milliseconds));
+            let counts = (alarms.holding().count(), alarms.said().count());
+            assert_eq!(counts, (holding, said), "at {milliseconds} ms");
+            assert!(alarms.holding().all(|kind| *kind == "cut off"));
+        }
+    }
+
+    #[test]
     fn what_is_ended_by_hand_is_said_if_it_was_said() {
         let start = Instant::now();
         let later = start + BEGINS_AFTER;

@@ -139,3 +139,26 @@ fn moments_are_said_as_the_owner_of_the_wall_clock_shows_them() {
     let since = "2 tries since second 1800000005 of 1800000009";
     assert_eq!(bench.times_said(since), 1, "{:?}", bench.said);
 }
+
+/// It lasts three seconds before it is said, and may come and go for ten before its end is.
+#[test]
+fn a_fault_of_this_machine_is_an_alarm_from_its_line_on_for_as_long_as_somebody_meets_it() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up]);
+    let local = Failure::new(Stage::Prepare, Fault::NoDescriptors);
+    bench.reports(1, Err(local), None, None);
+    let alarms = |bench: &mut Bench, second| {
+        bench.second = second;
+        bench.tell(Input::Time);
+        let alarms = bench.engine.snapshot().alarms.into_iter();
+        alarms
+            .map(|alarm| (alarm.word, alarm.lasts.as_secs()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(alarms(&mut bench, 2), []);
+    assert_eq!(alarms(&mut bench, 3), [("local_fault", 3)]);
+    assert_eq!(alarms(&mut bench, 8), [("local_fault", 8)]);
+    bench.finds(1, Ok(Pass::Clean));
+    assert_eq!(alarms(&mut bench, 9), []);
+}
