@@ -120,6 +120,8 @@ mod tests {
         let mut changes = ListChanges::default();
         assert_eq!(changes.last_by(), None);
         changes.on_decided(Down, Arc::from("refused"));
+        assert_eq!(changes.intended(Down), Some("refused"));
+        assert_eq!(changes.intended(Up), None, "the command is a down");
         changes.on_change(Down, By::Us, at(1));
         changes.on_change(Up, By::Other, at(2));
         changes.on_change(Down, By::Other, at(3));
@@ -162,14 +164,15 @@ mod tests {
             changes.on_change(Up, By::Unknown, start + Duration::from_secs(second));
         }
         let left = |at: Duration| changes.of_the_day(start + at).count();
+        let day = Duration::from_secs(86_400);
         assert_eq!(left(Duration::from_secs(70)), 50);
-        assert_eq!(left(DAY + Duration::from_secs(30)), 39);
-        assert_eq!(left(DAY + Duration::from_secs(69)), 0);
+        assert_eq!(left(day + Duration::from_secs(30)), 39);
+        assert_eq!(left(day + Duration::from_secs(69)), 0);
         assert_eq!(
             changes.counts().collect::<Vec<_>>(),
             [((Up, By::Unknown), 70)]
         );
-        changes.on_change(Down, By::Us, start + DAY * 2);
+        changes.on_change(Down, By::Us, start + day * 2);
         assert_eq!(changes.kept.len(), 1);
     }
 }

@@ -244,11 +244,7 @@ impl LocalFaults {
 
 impl Engine {
     pub(super) fn tell_local_faults(&mut self) {
-        let now = self.now.instant;
-        if self.local_faults.due().map_or(true, |due| now < due) {
-            return;
-        }
-        for news in self.local_faults.news(now) {
+        for news in self.local_faults.news(self.now.instant) {
             match news {
                 News::Unchecked(cause, members) => {
                     let line = self.unchecked_line(&cause, &members);
@@ -380,7 +376,12 @@ mod tests {
         fn told(&mut self, from: u64, to: u64) -> Vec<(u64, Option<Vec<u8>>)> {
             let mut told = Vec::new();
             for second in from..=to {
-                for news in self.faults.news(self.at(second)) {
+                let now = self.at(second);
+                let due = self.faults.due();
+                let news = self.faults.news(now);
+                let was_due = due.map_or(false, |due| due <= now);
+                assert_eq!(was_due, !news.is_empty(), "{second} s: {due:?}");
+                for news in news {
                     let of = match news {
                         News::Over(_) => None,
                         News::Unchecked(_, members) => Some(

@@ -400,14 +400,22 @@ mod tests {
         let start = Instant::now();
         let mut alarms = Alarms::new();
         let mut said = Vec::new();
+        let mut before = BTreeSet::new();
         for tenth in 0..until {
             let now = start + Duration::from_millis(tenth * 100);
             let about = backends(&about(tenth));
+            let due = alarms.next_due();
+            let time_alone = std::mem::replace(&mut before, about.clone()) == about;
             let state = match about.is_empty() {
                 true => State::new(),
                 false => State::from([(kind, about)]),
             };
-            for call in alarms.on_state(state, now) {
+            let calls = alarms.on_state(state, now);
+            assert!(
+                calls.is_empty() || !time_alone || due == Some(now),
+                "{tenth}: what time alone brings about was due at {due:?}"
+            );
+            for call in calls {
                 said.push((tenth, call.what, call.about));
             }
             assert!(alarms.next_due().map_or(true, |due| due > now), "{tenth}");
@@ -467,6 +475,24 @@ mod tests {
                 (106 * SECOND, What::Ended, &[1]),
             ],
         );
+    }
+
+    #[test]
+    fn what_holds_does_so_from_its_first_moment_to_its_last_whatever_was_said() {
+        let start = Instant::now();
+        let holds = || State::from([("cut off", backends(&[1]))]);
+        let mut alarms = Alarms::new();
+        for (state, milliseconds, holding, said) in [
+            (holds(), 0, 1, 0),
+            (holds(), 500, 1, 1),
+            (State::new(), 600, 0, 1),
+            (holds(), 700, 1, 1),
+        ] {
+            alarms.on_state(state, start + Duration::from_millis(milliseconds));
+            let counts = (alarms.holding().count(), alarms.said().count());
+            assert_eq!(counts, (holding, said), "at {milliseconds} ms");
+            assert!(alarms.holding().all(|kind| *kind == "cut off"));
+        }
     }
 
     #[test]

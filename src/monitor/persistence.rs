@@ -139,3 +139,37 @@ impl Engine {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::policy::{Drain, OwnDown};
+
+    #[test]
+    fn a_down_of_ours_is_known_by_its_stamp_or_before_it_was_listed_by_when_it_was_sent() {
+        let address: IpAddr = [192, 0, 2, 1].into();
+        let down = |stamp| {
+            let down = OwnDown {
+                stamp_before: Stamp(5),
+                sent: Stamp(20),
+                vhosts: 100,
+                stamp,
+            };
+            Some(down)
+        };
+        for (down, expected) in [
+            (None, None),
+            (down(None), Some(Stamp(20))),
+            (down(Some(Stamp(21))), Some(Stamp(21))),
+        ] {
+            let memory = Memory {
+                down,
+                drain: Drain::Owed,
+                ..Memory::default()
+            };
+            let persistence = Persistence::new(Remembered::from([(address, memory)]));
+            assert_eq!(persistence.down_of(address), expected);
+        }
+        assert_eq!(Persistence::new(Remembered::new()).down_of(address), None);
+    }
+}

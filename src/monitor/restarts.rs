@@ -109,8 +109,10 @@ mod tests {
     fn the_pause_grows_to_five_minutes_and_is_short_again_after_an_hour() {
         let mut restarts = Restarts::default();
         let mut now = Instant::now();
+        let mut ended = now;
         let mut pauses = Vec::new();
         for _ in 0..11 {
+            ended = now;
             let pause = restarts.on_ended(address(1), now);
             pauses.push(pause.as_secs());
             now += pause;
@@ -118,8 +120,10 @@ mod tests {
             assert!(restarts.on_probed(address(1)));
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-        now += FORGOTTEN_AFTER;
-        assert_eq!(restarts.on_ended(address(1), now), FIRST_PAUSE);
+        let hour = Duration::from_secs(3600);
+        let almost = ended + hour - Duration::from_millis(1);
+        assert_eq!(restarts.on_ended(address(1), almost), LONGEST_PAUSE);
+        assert_eq!(restarts.on_ended(address(1), almost + hour), FIRST_PAUSE);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What keeps this room pure, and what the engine answers to single inputs; days of them are the simulator's.
 
+mod accounts;
 mod alarm_lines;
 mod commands;
 mod director;
@@ -8,9 +9,11 @@ mod publishing;
 mod reloads;
 mod reviewing;
 mod threads;
+mod views;
 
 use std::fs;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -150,10 +153,14 @@ struct Bench {
     disk: Disk,
     /// What the director says of its ring.
     readiness: Readiness,
+    /// The lines of its lists that cannot be read.
+    malformed: Malformed,
     /// What the state file holds.
     state_file: Remembered,
     /// What waits to be written.
     unwritten: Vec<(u64, Vec<(IpAddr, Memory)>)>,
+    /// All else that was to be done.
+    others: Vec<Output>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -183,11 +190,16 @@ fn terms(choices: Chosen) -> Terms {
 
 /// With one service, which poolmon's defaults have at this place.
 fn terms_of(choices: Chosen, place: usize) -> Terms {
+    terms_with(choices, place..=place, Backends::new())
+}
+
+/// With poolmon's services from these places, and these backends in the accounts file.
+fn terms_with(choices: Chosen, places: RangeInclusive<usize>, known: Backends) -> Terms {
     let settings = choices.build(DefaultsOf::Poolmon, Program::Poolmon);
     let mut settings = settings.unwrap();
-    settings.services = vec![settings.services[place]];
+    settings.services = settings.services[places].to_vec();
     Terms {
-        targets: Targets::new(&settings, None, Backends::new()),
+        targets: Targets::new(&settings, None, known),
         settings,
         remarks: Vec::new(),
         unverified: None,
@@ -242,8 +254,10 @@ impl Bench {
             opened: Vec::new(),
             disk: Disk::Good,
             readiness: Readiness::Synced,
+            malformed: Malformed::default(),
             state_file: Remembered::new(),
             unwritten: Vec::new(),
+            others: Vec::new(),
             published: Vec::new(),
             readings: 0,
             told: Vec::new(),
@@ -286,7 +300,7 @@ impl Bench {
                         self.write(now);
                     }
                 }
-                _ => {}
+                other => self.others.push(other),
             }
         }
     }
@@ -297,6 +311,14 @@ impl Bench {
             let result = Ok(());
             self.engine
                 .handle(Input::StateWritten { number, result }, now);
+        }
+    }
+
+    /// To all that was sent, of which the bench knows nothing afterwards.
+    fn answers_ok(&mut self) {
+        for (number, _) in std::mem::take(&mut self.sent) {
+            let answer = Ok(Reply::Ok);
+            self.tell(Input::Answered { number, answer });
         }
     }
 
@@ -343,6 +365,12 @@ impl Bench {
     }
 
     fn lists_of(&mut self, members: Vec<Listed>) {
+        let lists = self.reading_of(members);
+        self.tell(lists);
+    }
+
+    /// To be told to the engine.
+    fn reading_of(&self, members: Vec<Listed>) -> Input {
         let reading = Reading {
             began: self.now().instant,
             members,
@@ -354,13 +382,13 @@ impl Bench {
             },
             forgotten: Forgotten::MayReturn,
             acts: Acts::UpAndDown,
-            malformed: Malformed::default(),
+            malformed: self.malformed.clone(),
             particulars: Particulars::None,
         };
-        self.tell(Input::Lists {
+        Input::Lists {
             connection: self.opened.last().copied().unwrap_or(1),
             reading: Ok(reading),
-        });
+        }
     }
 
     fn finds(&mut self, number: u8, result: Result<Pass, Failure>) {
@@ -391,6 +419,18 @@ impl Bench {
         verdict: Option<Verdict>,
         retry: Option<Retry>,
     ) {
+        self.reports_on(0, number, result, verdict, retry);
+    }
+
+    /// `service`: its place in the order of checking.
+    fn reports_on(
+        &mut self,
+        service: usize,
+        number: u8,
+        result: Result<Pass, Failure>,
+        verdict: Option<Verdict>,
+        retry: Option<Retry>,
+    ) {
         let began = self.now().instant;
         let pause = match retry {
             Some(_) => 3,
@@ -398,7 +438,7 @@ impl Bench {
         };
         let finding = Finding {
             round_began: began,
-            service: 0,
+            service,
             outcome: Outcome {
                 began,
                 latency: Duration::from_millis(1),
@@ -600,8 +640,8 @@ fn a_stamp_from_the_future_is_told_as_when_the_list_first_showed_it() {
     bench.second += 20;
     lists(&mut bench, HostState::Down, ahead(7200));
     assert_eq!(since(&bench), ahead(10));
-    // Clocks that differ by less are believed, and so is what happened while no list was read.
-    for (at, stamp) in [(40, 99), (200, 50)] {
+    // Clocks that differ by a minute are believed, and so is what happened while no list was read.
+    for (at, stamp) in [(40, 100), (200, 50)] {
         bench.second = at;
         lists(&mut bench, HostState::Up, ahead(0));
         lists(&mut bench, HostState::Down, ahead(stamp));
@@ -656,6 +696,33 @@ fn a_change_of_the_list_has_who_made_it_and_why() {
             (address(2), HostState::Down, By::Other, 1)
         ]
     );
+}
+
+/// Both backends are refused the same login, after the first was taken down for something else.
+#[test]
+fn what_comes_up_with_a_fault_that_others_have_too_has_that_for_its_reason() {
+    let mut bench = Bench::new();
+    bench.take_down_the_first();
+    bench.answers_ok();
+    for second in 11..15 {
+        bench.second = second;
+        for number in [2, 1] {
+            let fault = Fault::CredentialsRefused(Quote::new("no"));
+            bench.finds(number, Err(Failure::new(Stage::Login, fault)));
+        }
+        bench.lists(&[HostState::Down, HostState::Up]);
+    }
+    let (number, command) = &bench.sent[0];
+    assert_eq!(command.effect(), Effect::State(HostState::Up));
+    let reason = "it gets as far as the others";
+    let intention = (Action::MarkUp, Some(reason.to_owned()));
+    assert_eq!(bench.engine.intention(*number), Some(intention));
+    bench.answers_ok();
+    bench.lists(&[HostState::Up, HostState::Up]);
+    let view = bench.engine.snapshot().backends[0].clone();
+    let change = view.changes.last().unwrap();
+    assert_eq!((change.to, change.by), (HostState::Up, By::Us));
+    assert_eq!(change.reason.as_deref(), Some(reason));
 }
 
 #[test]

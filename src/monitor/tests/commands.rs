@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::config::settings::{Hook, Mode};
 
 #[test]
 fn a_command_for_a_backend_that_has_left_is_under_way_no_longer() {
@@ -121,4 +122,96 @@ fn a_hundred_drains_keep_no_down_waiting() {
     assert_eq!(last.address(), address(102));
     assert_eq!(last.effect(), Effect::State(HostState::Down));
     assert_eq!(bench.sent.len(), 101);
+}
+
+#[test]
+fn the_lists_are_read_at_once_to_see_what_a_command_came_to() {
+    let mut bench = Bench::new();
+    bench.fails_until_decided_on();
+    let readings = |bench: &Bench| {
+        let wanted = |output: &&Output| matches!(output, Output::ReadLists);
+        bench.others.iter().filter(wanted).count()
+    };
+    bench.others.clear();
+    bench.answers_ok();
+    assert_eq!(readings(&bench), 1);
+}
+
+/// The scripts that are run where the first backend is taken down and brought up again.
+fn scripts_run(mode: Mode) -> Vec<(IpAddr, HostState)> {
+    let mut terms = terms(Chosen::default());
+    terms.settings.mode = mode;
+    let script = PathBuf::from("/usr/local/bin/changed");
+    terms.settings.hook = Some(Hook { script });
+    let mut bench = Bench::of(terms, Remembered::new());
+    bench.fails_until_decided_on();
+    for state in [HostState::Down, HostState::Up] {
+        let listed = match mode {
+            Mode::Live => state,
+            Mode::DryRun => HostState::Up,
+        };
+        for _ in 0..3 {
+            bench.second += 1;
+            bench.answers_ok();
+            bench.lists(&[listed, HostState::Up]);
+            let first = &bench.engine.snapshot().backends[0];
+            assert_eq!(first.listed.state, state);
+        }
+        bench.finds(1, Ok(Pass::Clean));
+    }
+    let runs: Vec<_> = bench
+        .others
+        .iter()
+        .filter_map(|output| match output {
+            Output::RunScript { address, to, .. } => Some((*address, *to)),
+            _ => None,
+        })
+        .collect();
+    let counted = bench.engine.snapshot().counters.scripts;
+    assert_eq!(counted, u64::try_from(runs.len()).unwrap());
+    runs
+}
+
+#[test]
+fn the_operators_script_is_run_once_the_list_shows_a_change_of_ours_and_never_in_a_dry_run() {
+    let (down, up) = (HostState::Down, HostState::Up);
+    assert_eq!(
+        scripts_run(Mode::Live),
+        [(address(1), down), (address(1), up)]
+    );
+    assert_eq!(scripts_run(Mode::DryRun), []);
+}
+
+#[test]
+fn what_waits_for_a_disk_that_hangs_is_sent_at_the_time_for_which_the_engine_asked() {
+    let mut bench = Bench::without_files();
+    bench.disk = Disk::Slow;
+    bench.fails_until_decided_on();
+    let end = bench.now().instant + DISK_PATIENCE;
+    bench.beyond = DISK_PATIENCE - Duration::from_millis(1);
+    bench.tell(Input::Time);
+    assert_eq!(bench.sent, []);
+    assert_eq!(bench.engine.next_timeout(), Some(end));
+    bench.beyond = DISK_PATIENCE;
+    bench.tell(Input::Time);
+    assert_is_one_down_of_the_first(&bench.sent);
+}
+
+/// The first one is not listed at present.
+#[test]
+fn what_the_state_file_holds_already_is_not_written_again() {
+    let contested = Memory {
+        disputes: 1,
+        ..Memory::default()
+    };
+    let remembered = (1..=3).map(|number| (address(number), contested));
+    let mut bench = Bench::of(terms(Chosen::default()), remembered.collect());
+    bench.tell(Input::Time);
+    for second in 0..3 {
+        bench.second = second;
+        bench.lists_those(&[(2, HostState::Up), (3, HostState::Up)]);
+    }
+    let member = bench.engine.backends().member(address(2)).unwrap();
+    assert_eq!(member.memory(), contested);
+    assert_eq!(bench.state_file, Remembered::new());
 }

@@ -73,10 +73,36 @@ fn an_ok_without_effect_is_an_error_line() {
     bench.tell(Input::Answered { number, answer });
     bench.second += 1;
     bench.lists(&BOTH_UP);
-    let line =
-        "192.0.2.1: the director said OK to the last command, but the list shows another state";
+    let line = "192.0.2.1: the director said OK to the last command, but the list shows another \
+                state (1 times so far)";
     let lines = bench.said.iter().filter(|said| said.starts_with(line));
     assert_eq!(lines.count(), 1, "{:?}", bench.said);
+    assert_eq!(bench.engine.snapshot().unobserved, 1);
+}
+
+#[test]
+fn lines_of_the_lists_that_cannot_be_read_are_an_alarm_until_all_can_be() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.malformed = Malformed {
+        shown: vec![Quote::new("one"), Quote::new("two")],
+        count: 9,
+    };
+    for _ in 0..2 {
+        bench.lists(&BOTH_UP);
+        assert_eq!(bench.notices(), [Notice::MalformedLines]);
+    }
+    let begins =
+        "director: 9 malformed lines in the lists are skipped, so that their backends are \
+                  neither checked nor changed; the first: \"one\"";
+    assert_eq!(bench.times_said(begins), 1, "{:?}", bench.said);
+    bench.malformed = Malformed::default();
+    for _ in 0..2 {
+        bench.lists(&BOTH_UP);
+        assert_eq!(bench.notices(), []);
+    }
+    let over = "director: no line of the lists is malformed any more";
+    assert_eq!(bench.times_said(over), 1);
 }
 
 #[test]
@@ -90,10 +116,28 @@ fn a_ring_that_is_unsynced_for_a_minute_is_an_alarm_until_it_is_synced() {
         assert_eq!(bench.notices().len(), expected, "at {second} s");
     }
     assert_eq!(bench.notices(), [Notice::RingUnsynced]);
+    let director = bench.engine.snapshot().director;
+    assert_eq!(director.sync_for, Duration::from_secs(61));
     bench.readiness = Readiness::Synced;
     bench.lists(&BOTH_UP);
     assert_eq!(bench.notices(), []);
     assert_eq!(bench.said.last().unwrap(), "the ring is synced again");
+}
+
+#[test]
+fn a_director_that_does_not_tell_of_its_ring_is_taken_for_synced_and_shown_as_one_that_does_not() {
+    for (readiness, sync, tells_sync) in [
+        (Readiness::Synced, policy::Sync::Synced, true),
+        (Readiness::NotTold, policy::Sync::Synced, false),
+        (Readiness::Unsynced, policy::Sync::Unsynced, true),
+    ] {
+        let mut bench = Bench::new();
+        bench.readiness = readiness;
+        bench.tell(Input::Time);
+        bench.lists(&BOTH_UP);
+        let director = bench.engine.snapshot().director;
+        assert_eq!((director.sync, director.tells_sync), (sync, tells_sync));
+    }
 }
 
 fn ended_by(loss: Loss) -> PoolError {

@@ -37,7 +37,9 @@ fn an_outline_names_who_is_down_or_has_failed_and_counts_what_is_held_back() {
     );
     assert_eq!((outline.summary.up, outline.more), (3, 1));
     assert_eq!(outline.held, [(Rule::Refuge, 2)]);
-    let tags = bench.engine.snapshot().tags;
+    let snapshot = bench.engine.snapshot();
+    assert_eq!(snapshot.summary, outline.summary);
+    let tags = snapshot.tags;
     assert_eq!((tags[0].up, tags[0].vhosts_up), (3, 300));
 }
 
@@ -62,28 +64,55 @@ fn a_list_is_current_while_it_is_young_and_the_director_answers() {
     assert_eq!(bench.engine.currency(), Currency::Old, "it is old");
 }
 
-/// No descriptors: of the first two backends nothing can be checked, and the third is checked.
-#[test]
-fn what_this_machine_keeps_from_being_checked_is_said_with_who_is_judged_by_what() {
-    let mut bench = Bench::new();
+/// Three backends with two services each. No descriptors for these, by backend and service.
+fn lacking_descriptors(at: &[(u8, usize)]) -> Vec<String> {
+    let terms = terms_with(Chosen::default(), 0..=1, Backends::new());
+    let mut bench = Bench::of(terms, Remembered::new());
     bench.tell(Input::Time);
     bench.lists(&[HostState::Up; 3]);
-    let lacks = || Failure::new(Stage::Prepare, Fault::NoDescriptors);
-    let said = |bench: &mut Bench| {
-        bench.said.retain(|line| line.contains("cannot be checked"));
-        std::mem::take(&mut bench.said)
-    };
     for second in 0..30 {
         bench.second = second;
-        for number in [1, 2] {
-            bench.reports(number, Err(lacks()), None, None);
+        for number in 1..=3 {
+            for service in 0..=1 {
+                let result = match at.contains(&(number, service)) {
+                    true => Err(Failure::new(Stage::Prepare, Fault::NoDescriptors)),
+                    false => Ok(Pass::Clean),
+                };
+                bench.reports_on(service, number, result, None, None);
+            }
         }
-        bench.finds(3, Ok(Pass::Clean));
         bench.tell(Input::Time);
     }
-    assert_eq!(said(&mut bench), [
-            "pop3:110 of 192.0.2.1, 192.0.2.2 cannot be checked from this machine: no file descriptor left; \
-             no backend is taken down or brought up for that: nothing of 192.0.2.1, 192.0.2.2 can be checked, \
-             so they stay as they are"
-        ]);
+    bench.said.retain(|line| line.contains("cannot be checked"));
+    bench.said
+}
+
+#[test]
+fn what_this_machine_keeps_from_being_checked_is_said_with_who_is_judged_by_what() {
+    let untouched =
+        "cannot be checked from this machine: no file descriptor left; no backend is taken \
+                     down or brought up for that:";
+    let others = "each is judged by its other services";
+    for (at, of, judged) in [
+        (
+            &[(1, 0), (2, 0)][..],
+            "pop3:110 of 192.0.2.1, 192.0.2.2",
+            others.to_owned(),
+        ),
+        (
+            &[(1, 0), (1, 1), (2, 0), (2, 1)],
+            "imap:143, pop3:110 of 192.0.2.1, 192.0.2.2",
+            "nothing of 192.0.2.1, 192.0.2.2 can be checked, so they stay as they are".to_owned(),
+        ),
+        (
+            &[(1, 0), (2, 0), (2, 1)],
+            "imap:143, pop3:110 of 192.0.2.1, 192.0.2.2",
+            format!("{others}; nothing of 192.0.2.2 can be checked, so it stays as it is"),
+        ),
+    ] {
+        assert_eq!(
+            lacking_descriptors(at),
+            [format!("{of} {untouched} {judged}")]
+        );
+    }
 }

@@ -113,6 +113,15 @@ fn news_is_written_at_once_but_at_most_once_a_second() {
     assert_eq!(bench.written(), [5300]);
 }
 
+/// Nothing follows from it yet.
+#[test]
+fn a_first_failure_is_news() {
+    let mut bench = Bench::at_rest(Chosen::default());
+    bench.at(4, 300);
+    bench.falters(1, refused());
+    assert_eq!(bench.written(), [4300]);
+}
+
 #[test]
 fn a_pass_as_ever_and_a_list_as_before_are_no_news() {
     let mut bench = Bench::at_rest(Chosen::default());
@@ -158,21 +167,7 @@ fn with_many_backends_it_is_written_more_rarely() {
             address: IpAddr::from((0x0a00_0000 + number).to_be_bytes()),
             ..listed(1, HostState::Up)
         });
-        let reading = Reading {
-            began: bench.now().instant,
-            members: backends.collect(),
-            readiness: Readiness::Synced,
-            movers_before: 0,
-            place: Place::default(),
-            forgotten: Forgotten::MayReturn,
-            acts: Acts::UpAndDown,
-            malformed: Malformed::default(),
-            particulars: crate::pool::Particulars::None,
-        };
-        bench.tell(Input::Lists {
-            connection: 1,
-            reading: Ok(reading),
-        });
+        bench.lists_of(backends.collect());
     };
     for second in 0..10 {
         bench.second = second;
@@ -204,6 +199,56 @@ fn other_files_hold_from_a_reload_on_and_the_former_are_no_longer_wanted() {
     bench.at(20, 0);
     assert_eq!(bench.written(), [0; 0]);
     assert_eq!(reload(&mut bench, None), []);
+}
+
+#[test]
+fn what_is_known_of_a_file_outlives_a_reload_that_names_another_file_of_another_kind() {
+    let mut bench = Bench::at_rest(Chosen::default());
+    let reload = |bench: &mut Bench, status: &str| {
+        let mut terms = terms(Chosen::default());
+        let published = &mut terms.settings.files.published;
+        published.status = Some(status.into());
+        published.metrics = Some("/srv/metrics".into());
+        bench.tell(Input::Settings(Ok(Box::new(terms))));
+        bench.said.clear();
+    };
+    let comes_to = |bench: &mut Bench, publication, path: &str, result: Result<(), &str>| {
+        bench.tell(Input::Published {
+            publication,
+            path: path.into(),
+            result: result.map_err(str::to_owned),
+        });
+    };
+    reload(&mut bench, "/srv/a");
+    for publication in [Publication::Status, Publication::Metrics] {
+        let path = match publication {
+            Publication::Status => "/srv/a",
+            _ => "/srv/metrics",
+        };
+        comes_to(&mut bench, publication, path, Ok(()));
+        comes_to(&mut bench, publication, path, Err("no space left"));
+    }
+    let unwritten = |publication| Notice::Unpublished(publication);
+    let both = [Publication::Status, Publication::Metrics].map(unwritten);
+    assert_eq!(bench.notices(), both);
+    reload(&mut bench, "/srv/b");
+    // The metrics file cannot be written still, and of the other status file nothing is known.
+    assert_eq!(bench.notices(), both[1..]);
+    comes_to(
+        &mut bench,
+        Publication::Status,
+        "/srv/b",
+        Err("permission denied"),
+    );
+    comes_to(&mut bench, Publication::Metrics, "/srv/metrics", Ok(()));
+    assert_eq!(
+        bench.said,
+        [
+            "status file /srv/b cannot be written: permission denied; make its folder writable, or \
+             name another file or none: --status-file=PATH|no",
+            "metrics file /srv/metrics is written again"
+        ]
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What was found out of the services before a reload.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::config::settings::{LogTarget, Pool, RunMode, Watch};
 use crate::monitor::policy::Age;
@@ -19,6 +21,32 @@ fn with_other_services() -> Bench {
     )))));
     assert_eq!(bench.instructed.len(), 2);
     bench
+}
+
+#[test]
+fn sighup_opens_the_log_anew_before_the_last_polls_are_shown_and_the_settings_read() {
+    let mut bench = Bench::without_files();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    let now = bench.now();
+    bench.engine.handle(Input::Asked(Request::Reload), now);
+    let outputs: Vec<Output> = std::iter::from_fn(|| bench.engine.next_output()).collect();
+    let (log, history) = match &outputs[..] {
+        [Output::TellManager(Told::Reloading), log, history, Output::ReadSettings { .. }] => {
+            (log, history)
+        }
+        others => panic!("{others:?}"),
+    };
+    assert!(matches!(log, Output::ReopenLog));
+    assert!(matches!(history, Output::ShowHistory(of) if of.len() == 2));
+}
+
+#[test]
+fn a_worker_for_other_services_has_a_number_that_none_has_had() {
+    let bench = with_other_services();
+    let numbers = bench.workers.iter().chain(&bench.instructed);
+    let numbers: BTreeSet<u64> = numbers.copied().collect();
+    assert_eq!(numbers.len(), 4, "{numbers:?}");
 }
 
 #[test]

@@ -123,6 +123,149 @@ fn a_worker_without_a_thread_is_tried_again_ten_seconds_later() {
     }
 }
 
+/// Of many.
+fn nth(place: u16) -> IpAddr {
+    let [high, low] = place.to_be_bytes();
+    [10, 0, high, low].into()
+}
+
+fn lists_so_many(bench: &mut Bench, count: u16) {
+    let nth = |place| Listed {
+        address: nth(place),
+        ..listed(1, HostState::Up)
+    };
+    bench.lists_of((0..count).map(nth).collect());
+}
+
+fn lacks_thread_for_worker(bench: &mut Bench, address: IpAddr, number: u64) {
+    let cause = CAUSE.to_owned();
+    bench.tell(Input::WorkerNotStarted {
+        address,
+        number,
+        cause,
+    });
+}
+
+fn stopped(bench: &Bench) -> Vec<IpAddr> {
+    let stopped = bench.others.iter().filter_map(|output| match output {
+        Output::StopWorker(address) => Some(*address),
+        _ => None,
+    });
+    stopped.collect()
+}
+
+/// At least 8 and at most 200; they are needed for commands, scripts and the lists.
+#[test]
+fn where_threads_are_lacking_a_sixteenth_of_those_that_run_is_given_up() {
+    for (running, given_up) in [(7, 7), (100, 8), (320, 20), (4000, 200)] {
+        let mut bench = Bench::without_files();
+        bench.tell(Input::Time);
+        lists_so_many(&mut bench, running);
+        lists_so_many(&mut bench, running + 1);
+        let number = *bench.workers.last().unwrap();
+        lacks_thread_for_worker(&mut bench, nth(running), number);
+        let started_last = running - given_up..running;
+        assert_eq!(stopped(&bench), started_last.map(nth).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn after_one_that_lacks_a_thread_no_other_is_started_in_vain() {
+    let mut bench = Bench::without_files();
+    bench.tell(Input::Time);
+    let three = (1..=3).map(|one| listed(one, HostState::Up));
+    let lists = bench.reading_of(three.collect());
+    bench.engine.handle(lists, bench.now());
+    let mut next_started = || loop {
+        match bench.engine.next_output()? {
+            Output::StartWorker { target, number, .. } => return Some((target.address, number)),
+            _ => continue,
+        }
+    };
+    let (first, number) = next_started().unwrap();
+    assert_eq!(first, address(1));
+    lacks_thread_for_worker(&mut bench, first, number);
+    assert_eq!(bench.workers, [0; 0]);
+}
+
+#[test]
+fn backends_without_a_thread_are_an_alarm_until_they_have_one() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up]);
+    let number = bench.workers[0];
+    lacks_thread_for_worker(&mut bench, address(1), number);
+    let alarms = |bench: &Bench| {
+        let alarms = bench.engine.snapshot().alarms.into_iter();
+        alarms.map(|alarm| alarm.word).collect::<Vec<_>>()
+    };
+    for (second, expected) in [(0, vec![]), (1, vec!["unwatched"]), (19, vec!["unwatched"])] {
+        bench.second = second;
+        bench.lists(&[HostState::Up]);
+        assert_eq!(alarms(&bench), expected, "at {second} s");
+    }
+    assert_eq!(bench.workers.len(), 2, "tried again after 10 s");
+    bench.second = 30;
+    bench.lists(&[HostState::Up]);
+    assert_eq!(alarms(&bench), [""; 0]);
+}
+
+#[test]
+fn a_thread_that_has_died_is_started_again_when_its_pause_is_over() {
+    let mut bench = Bench::without_files();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up]);
+    let born_as = bench.workers[0];
+    let address = address(1);
+    bench.tell(Input::WorkerEnded { address, born_as });
+    bench.beyond = Duration::from_millis(999);
+    bench.lists(&[HostState::Up]);
+    assert_eq!(bench.workers.len(), 1);
+    bench.beyond = Duration::ZERO;
+    bench.second = 1;
+    assert_eq!(bench.engine.next_timeout(), Some(bench.now().instant));
+    bench.tell(Input::Time);
+    assert_eq!(bench.workers.len(), 2);
+}
+
+/// It had been stopped, and its thread ended only then.
+#[test]
+fn the_end_of_a_former_thread_is_not_that_of_the_present_one() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up]);
+    let former = bench.workers[0];
+    bench.lists(&[]);
+    assert_eq!(stopped(&bench), [address(1)]);
+    bench.lists(&[HostState::Up]);
+    bench.workers = bench.workers.split_off(1);
+    bench.finds(1, Ok(Pass::Clean));
+    bench.said.clear();
+    bench.tell(Input::WorkerEnded {
+        address: address(1),
+        born_as: former,
+    });
+    assert_eq!(bench.said, [""; 0]);
+    assert_eq!(bench.standing(1).0, Standing::Healthy);
+}
+
+/// The bench has them for a hundred.
+#[test]
+fn too_few_descriptors_to_check_all_at_once_are_an_alarm_until_they_suffice() {
+    let mut bench = Bench::without_files();
+    bench.tell(Input::Time);
+    lists_so_many(&mut bench, 100);
+    assert_eq!(bench.notices(), []);
+    lists_so_many(&mut bench, 101);
+    assert_eq!(bench.notices(), [Notice::FewDescriptors]);
+    let begins = "no more than 100 of 101 backends can be checked at once";
+    assert_eq!(bench.times_said(begins), 1);
+    lists_so_many(&mut bench, 100);
+    assert_eq!(bench.notices(), []);
+    let over = "all backends can be checked at once again";
+    assert_eq!(bench.times_said(over), 1);
+}
+
 /// The last ones that were started are stopped again for the sake of commands, scripts and the lists.
 #[test]
 fn of_a_backend_whose_thread_is_given_up_nothing_counts_any_more() {
