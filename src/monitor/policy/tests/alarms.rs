@@ -383,6 +383,20 @@ fn one_that_fails_by_itself_where_all_others_are_refused_is_named_too() {
     check(&mut bench, &[(LOGIN, &[0, 1])]);
 }
 
+/// Without a brake it is taken down.
+#[test]
+fn one_that_fails_by_itself_is_kept_up_by_nobody_where_there_is_no_brake() {
+    for (brake, about) in [(Brake::Refuge, &[0, 1, 2][..]), (Brake::Off, &[0, 1])] {
+        let mut bench = Bench::with(3, Rules { brake, ..RULES });
+        for number in [0, 1] {
+            bench.refuses_login(number);
+        }
+        let failure = Failure::new(Stage::Login, Fault::Unavailable(Quote::new("bad")));
+        bench.finding(2, Err(failure), true);
+        check(&mut bench, &[(LOGIN, about)]);
+    }
+}
+
 #[test]
 fn an_attempt_that_is_lost_does_not_end_the_alarm_about_a_healthy_backend() {
     let restore = Restore::Own;
