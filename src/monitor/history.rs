@@ -174,7 +174,7 @@ mod tests {
     fn finding(began: Instant, result: Result<Pass, Failure>) -> Finding {
         Finding {
             round_began: began,
-            service: 1,
+            service: 2,
             outcome: Outcome {
                 began,
                 latency: Duration::from_micros(1234),
@@ -214,7 +214,7 @@ mod tests {
             assert!(kept.iter().eq(expected.iter().rev()), "{kept:?}");
         }
         let poll = history.of(ADDRESS).next().unwrap();
-        assert_eq!((poll.service(), poll.result()), (1, "ok"));
+        assert_eq!((poll.service(), poll.result()), (2, "ok"));
         assert_eq!(poll.latency(), Duration::from_micros(1234));
         assert_eq!(poll.delivery(), Some(Duration::from_micros(234)));
         assert!(history.of(ADDRESS).all(|poll| poll.stages.is_empty()));

@@ -203,7 +203,7 @@ fn of_a_shared_fault_it_is_said_what_fails_at_whom_and_what_is_probably_wrong() 
     }
 }
 
-/// Where it is known, the file to look at is named, too.
+/// Where it is the only one with accounts, the file is named, too.
 #[test]
 fn of_a_shared_fault_from_the_login_on_it_is_said_with_which_accounts() {
     let account = |user: &str| Account {
@@ -215,6 +215,7 @@ fn of_a_shared_fault_from_the_login_on_it_is_said_with_which_accounts() {
     let refused = Failure::new(Stage::Login, Fault::CredentialsRefused(Quote::new("no")));
     let own = "192.0.2.1: {username: one, password: p}\n";
     let two = "192.0.2.1: {username: one, password: p}\n192.0.2.2: {username: two, password: p}\n";
+    let port = "192.0.2.3: {lmtp_port: 1024}\n";
     let probe = || Some(account("probe"));
     for (known, account, failure, expected) in [
         (
@@ -254,6 +255,7 @@ fn of_a_shared_fault_from_the_login_on_it_is_said_with_which_accounts() {
             &refused,
             "login as \"one\" and \"probe\" refused since",
         ),
+        (port, probe(), &refused, "login as \"probe\" refused since"),
         ("", None, &refused, "login refused since"),
     ] {
         let mut terms = terms(Chosen::default());

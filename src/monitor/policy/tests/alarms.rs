@@ -247,6 +247,26 @@ fn a_healthy_backend_that_others_take_down_again_and_again_is_named_until_it_may
     check(&mut bench, &[]);
 }
 
+/// How long it stays down is said when it goes down.
+#[test]
+fn a_backend_that_this_monitor_leaves_down_as_it_fails_again_and_again_is_no_dispute() {
+    let mut bench = Bench::new(2);
+    bench.passes(0);
+    bench.read_list();
+    for _ in 0..2 {
+        bench.take_down(0, 1);
+        bench.passes(0);
+        bench.check_acts(0, Action::MarkUp);
+        bench.send(0, Action::MarkUp, Answer::Done);
+        bench.set(0, HostState::Up);
+        bench.read_list();
+    }
+    bench.take_down(0, 1);
+    bench.passes(0);
+    bench.check_held(0, &Reason::Unsteady, None);
+    check(&mut bench, &[]);
+}
+
 #[test]
 fn healthy_backends_that_others_took_down_are_named_together_until_they_are_up() {
     let own = Rules {
