@@ -74,6 +74,11 @@ fn a_hold_is_a_debug_line_when_it_begins_and_when_its_reason_changes() {
     bench.second += 1;
     bench.tell(Input::Time);
     assert_eq!(held(&bench), 2);
+    bench.finds(1, Ok(Pass::Clean));
+    assert!(
+        bench.engine.holds().is_empty(),
+        "nothing is wanted any more"
+    );
 }
 
 #[test]
