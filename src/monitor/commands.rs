@@ -100,11 +100,11 @@ impl Commands {
 
     /// A drain may take minutes, and must not keep the others waiting.
     fn has_room_for(&self, action: Action) -> bool {
-        let is_drain = |action| action == Action::Drain;
+        let is_drain = action == Action::Drain;
         let under_way = self.under_way.values().map(|in_flight| in_flight.action);
         let decided = self.decided.values().map(|wish| wish.action);
         let all = under_way.chain(decided);
-        let alike = all.filter(|other| is_drain(*other) == is_drain(action));
+        let alike = all.filter(|other| (*other == Action::Drain) == is_drain);
         alike.count() < MOST_UNDER_WAY
     }
 
@@ -241,14 +241,11 @@ impl Engine {
         }
         self.commands.waiting_since = None;
         for (address, wish) in std::mem::take(&mut self.commands.decided) {
-            match self.judge(address) {
-                Some(action) if action == wish.action => self.carry_out(address, wish),
-                other => {
-                    self.on_withdrawn(address, wish);
-                    if let Some(action) = other {
-                        self.decide_on(address, action);
-                    }
-                }
+            if self.judge(address) == Some(wish.action) {
+                self.carry_out(address, wish);
+            } else {
+                self.on_withdrawn(address, wish);
+                self.review(address);
             }
         }
         self.send_decided();

@@ -17,7 +17,8 @@ use crate::schedule::Finding;
 /// How many of a backend's are kept: as many as dovemon logs.
 const KEPT: usize = 10;
 
-/// How many bytes of a failure's text are kept.
+/// How many characters of a failure's text are kept. They are bytes, too: what a server said is escaped already,
+/// and our own words are ASCII.
 const LONGEST: usize = 60;
 
 /// So ends what was cut.
@@ -146,13 +147,9 @@ impl Recent {
 
     /// Cut, and with the text of an earlier poll where it is the same.
     fn share(&self, text: &str) -> Arc<str> {
-        // What a server said is escaped already; our own words are ASCII.
-        let cut = if text.len() > LONGEST {
-            let mut end = LONGEST - CUT.len();
-            while !text.is_char_boundary(end) {
-                end -= 1;
-            }
-            Cow::Owned(format!("{}{CUT}", &text[..end]))
+        let cut = if text.chars().count() > LONGEST {
+            let kept = text.chars().take(LONGEST - CUT.len());
+            Cow::Owned(kept.chain(CUT.chars()).collect::<String>())
         } else {
             Cow::Borrowed(text)
         };
@@ -177,7 +174,7 @@ mod tests {
     fn finding(began: Instant, result: Result<Pass, Failure>) -> Finding {
         Finding {
             round_began: began,
-            service: 1,
+            service: 2,
             outcome: Outcome {
                 began,
                 latency: Duration::from_micros(1234),
@@ -217,7 +214,7 @@ mod tests {
             assert!(kept.iter().eq(expected.iter().rev()), "{kept:?}");
         }
         let poll = history.of(ADDRESS).next().unwrap();
-        assert_eq!((poll.service(), poll.result()), (1, "ok"));
+        assert_eq!((poll.service(), poll.result()), (2, "ok"));
         assert_eq!(poll.latency(), Duration::from_micros(1234));
         assert_eq!(poll.delivery(), Some(Duration::from_micros(234)));
         assert!(history.of(ADDRESS).all(|poll| poll.stages.is_empty()));
@@ -252,6 +249,25 @@ mod tests {
             .clone()
             .all(|text| Arc::ptr_eq(text, remarks[0].remark.as_ref().unwrap())));
         assert_eq!(texts.count(), KEPT);
+    }
+
+    #[test]
+    fn a_text_that_is_just_short_enough_is_kept_whole() {
+        let said = |length: usize| {
+            let said = Quote::new("x".repeat(length));
+            Failure::new(Stage::Login, Fault::Unavailable(said))
+        };
+        let around = said(0).to_string().len();
+        for (length, is_whole) in [(LONGEST, true), (LONGEST + 1, false)] {
+            let failure = said(length - around);
+            let text = failure.to_string();
+            assert_eq!(text.len(), length);
+            let mut history = History::default();
+            let finding = finding(Instant::now(), Err(failure));
+            history.on_finding(ADDRESS, 1, &finding, Keeping::Little);
+            let poll = history.of(ADDRESS).next().unwrap();
+            assert_eq!(poll.result() == text, is_whole, "{length}");
+        }
     }
 
     #[test]

@@ -131,9 +131,14 @@ struct Bench {
     second: u64,
     /// Of a second.
     beyond: Duration,
+    /// Of every backend that is listed.
+    users: u64,
     said: Vec<String>,
     /// Why failover is off, as it was said.
     causes: Vec<String>,
+    debugged: Vec<String>,
+    /// What SIGHUP has shown.
+    histories: Vec<Vec<BackendHistory>>,
     /// The commands that were to be sent, with their numbers.
     sent: Vec<(u64, Command)>,
     /// The numbers of the workers that were started.
@@ -245,8 +250,11 @@ impl Bench {
             start,
             second: 0,
             beyond: Duration::ZERO,
+            users: 0,
             said: Vec::new(),
             causes: Vec::new(),
+            debugged: Vec::new(),
+            histories: Vec::new(),
             sent: Vec::new(),
             workers: Vec::new(),
             instructed: Vec::new(),
@@ -276,10 +284,10 @@ impl Bench {
         self.engine.handle(input, now);
         while let Some(output) = self.engine.next_output() {
             match output {
-                Output::Say(Event::Line(level, line)) if level != Level::Debug => {
-                    self.said.push(line);
-                }
+                Output::Say(Event::Line(Level::Debug, line)) => self.debugged.push(line),
+                Output::Say(Event::Line(_, line)) => self.said.push(line),
                 Output::Say(Event::FailoverOff { cause, .. }) => self.causes.push(cause),
+                Output::ShowHistory(history) => self.histories.push(history),
                 Output::Send {
                     number, command, ..
                 } => self.sent.push((number, command)),
@@ -346,6 +354,11 @@ impl Bench {
         self.engine.notices().cloned().collect()
     }
 
+    fn times_debugged(&self, text: &str) -> usize {
+        let lines = self.debugged.iter();
+        lines.filter(|line| line.contains(text)).count()
+    }
+
     fn times_said(&self, text: &str) -> usize {
         self.said.iter().filter(|line| line.contains(text)).count()
     }
@@ -356,12 +369,12 @@ impl Bench {
     }
 
     fn lists_those(&mut self, states: &[(u8, HostState)]) {
-        let states = states.iter();
-        self.lists_of(
-            states
-                .map(|(number, state)| listed(*number, *state))
-                .collect(),
-        );
+        let users = self.users;
+        let states = states.iter().map(|(number, state)| Listed {
+            users,
+            ..listed(*number, *state)
+        });
+        self.lists_of(states.collect());
     }
 
     fn lists_of(&mut self, members: Vec<Listed>) {
@@ -859,6 +872,75 @@ fn a_change_is_one_line_with_its_cause_both_states_who_and_how_many_are_left() {
 }
 
 #[test]
+fn a_remark_and_another_cause_of_a_failure_are_said_once_each() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.finds(1, Ok(Pass::Clean));
+    bench.said.clear();
+    let closed = || Failure::new(Stage::Greeting, Fault::Closed);
+    for result in [
+        Ok(Pass::PlaintextDisabled),
+        Err(refused()),
+        Err(closed()),
+        Err(refused()),
+    ] {
+        for _ in 0..2 {
+            bench.second += 1;
+            bench.finds(1, result.clone());
+        }
+    }
+    assert_eq!(
+        bench.said,
+        [
+            "192.0.2.1 is healthy, but plaintext login disabled - check login_trusted_networks",
+            "192.0.2.1 has failed: pop3:110 connect: connection refused, 1 try since 08:00:03; was healthy \
+             with a remark for 3 s; 0 of 2 backends pass",
+            "192.0.2.1 has failed in another way: pop3:110 greeting: connection closed, 3 tries since 08:00:03",
+        ]
+    );
+}
+
+#[test]
+fn of_a_backend_that_goes_down_it_is_said_how_many_users_are_moved() {
+    for (users, told) in [
+        (0, "; no users were listed; "),
+        (1, "; 1 user to be moved now; "),
+        (2, "; 2 users to be moved now; "),
+    ] {
+        let mut bench = Bench::new();
+        bench.users = users;
+        bench.fails_until_decided_on();
+        let (number, _) = bench.sent[0];
+        let answer = Ok(Reply::Ok);
+        bench.tell(Input::Answered { number, answer });
+        assert_eq!(bench.times_said(told), 1, "{:?}", bench.said);
+    }
+}
+
+#[test]
+fn sighup_shows_the_last_polls_of_every_backend() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.finds(1, Ok(Pass::Clean));
+    bench.second = 2;
+    bench.finds(1, Err(refused()));
+    bench.tell(Input::Asked(Request::Reload));
+    let shown: Vec<Vec<(IpAddr, Vec<String>)>> = bench
+        .histories
+        .iter()
+        .map(|all| {
+            let polls =
+                |of: &BackendHistory| of.polls.iter().map(|poll| poll.result.clone()).collect();
+            all.iter().map(|of| (of.address, polls(of))).collect()
+        })
+        .collect();
+    let polls = vec!["ok".to_owned(), "connect: connection refused".to_owned()];
+    assert_eq!(shown, [[(address(1), polls), (address(2), Vec::new())]]);
+}
+
+#[test]
 fn what_a_stopped_worker_or_a_closed_connection_still_says_changes_nothing() {
     let mut bench = Bench::new();
     bench.tell(Input::Time);
@@ -878,6 +960,12 @@ fn what_a_stopped_worker_or_a_closed_connection_still_says_changes_nothing() {
         answer: Ok(Reply::Ok),
     });
     assert_eq!(bench.said.len(), said, "{:?}", bench.said);
+    for dropped in [
+        "192.0.2.2: outcome of a stopped worker dropped",
+        "command 7: answer dropped, its backend has left the list since",
+    ] {
+        assert_eq!(bench.times_debugged(dropped), 1, "{:?}", bench.debugged);
+    }
     assert_eq!(bench.engine.snapshot().backends.len(), 1);
     assert_eq!(bench.engine.snapshot().summary.as_of, AsOf::Now);
 }
@@ -891,6 +979,8 @@ fn a_command_that_waits_for_the_disk_is_sent_only_if_it_is_still_wanted() {
         assert!(bench.sent.is_empty(), "{:?}", bench.sent);
         if recovers {
             bench.finds(1, Ok(Pass::Clean));
+            let (_, last) = bench.unwritten.last().unwrap();
+            assert_eq!(last[..], [(address(1), Memory::default())], "at once");
         }
         bench.disk = Disk::Good;
         bench.disk_answers();
@@ -902,6 +992,22 @@ fn a_command_that_waits_for_the_disk_is_sent_only_if_it_is_still_wanted() {
     let (sent, remembered) = down_sent(true);
     assert_eq!(sent, []);
     assert_eq!(remembered, Memory::default());
+}
+
+#[test]
+fn what_waits_for_the_disk_is_written_once_however_often_it_is_wanted_meanwhile() {
+    let mut bench = Bench::new();
+    bench.disk = Disk::Slow;
+    bench.beyond = Duration::from_millis(900);
+    bench.fails_until_decided_on();
+    assert_eq!(bench.unwritten.len(), 1);
+    // The wall clock's next second, and not yet the end of the patience with the disk.
+    bench.second += 1;
+    bench.beyond = Duration::from_millis(100);
+    bench.finds(1, Err(refused()));
+    bench.lists(&[HostState::Up, HostState::Up]);
+    assert_eq!((bench.unwritten.len(), bench.sent.len()), (1, 0));
+    assert_eq!(bench.times_debugged("it was not sent"), 0);
 }
 
 #[test]

@@ -36,7 +36,7 @@ const SCRIPT: &str = include_str!("page/script.js");
 
 /// What the browser may do. The hashes are those of `STYLE` and `SCRIPT`: a test computes them.
 const POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-Sp6QNy2jJvm1etlS8XsQvvICiVT/oQaN0bKutBeGIOg='; \
+     style-src 'sha256-xbJAPMZhf2NyeRfl7PCF1I4HeFG6lD+3wvyaIrHx5PM='; \
      script-src 'sha256-Y4IbBWx+eo2K69XzxUKolq56SPuJepoL5NcCj07+kjc='; \
      img-src data:; base-uri 'none'; form-action 'none'";
 

@@ -1,6 +1,8 @@
 //! What is said of alarms: what happened, to which backends, why, and what to do.
 
 use super::*;
+use crate::account::{Account, Secret};
+use crate::config::accounts;
 use crate::monitor::notices::{AlarmKind, Joiners};
 use crate::monitor::policy::Alarm;
 use crate::outcome::BadCertificate;
@@ -8,7 +10,11 @@ use std::collections::BTreeSet;
 
 /// Backends 1 to 3, of which the first two fail so and are listed so.
 fn two_of_three(failure: &Failure, state: HostState) -> Bench {
-    let mut bench = Bench::new();
+    two_of_three_of(terms(Chosen::default()), failure, state)
+}
+
+fn two_of_three_of(terms: Terms, failure: &Failure, state: HostState) -> Bench {
+    let mut bench = Bench::of(terms, Remembered::new());
     bench.tell(Input::Time);
     bench.lists(&[HostState::Up; 3]);
     for number in 1..=2 {
@@ -195,6 +201,76 @@ fn of_a_shared_fault_it_is_said_what_fails_at_whom_and_what_is_probably_wrong() 
     ] {
         let bench = two_of_three(&failure, HostState::Up);
         check(&bench, &shared(failure.stage), about, expected);
+    }
+}
+
+/// Where it is the only one with accounts, the file is named, too.
+#[test]
+fn of_a_shared_fault_from_the_login_on_it_is_said_with_which_accounts() {
+    let account = |user: &str| Account {
+        user: user.as_bytes().to_vec(),
+        password: Secret::new("p"),
+        master: None,
+    };
+    let fails = |stage| Failure::new(stage, Fault::TimedOut);
+    let refused = Failure::new(Stage::Login, Fault::CredentialsRefused(Quote::new("no")));
+    let own = "192.0.2.1: {username: one, password: p}\n";
+    let two = "192.0.2.1: {username: one, password: p}\n192.0.2.2: {username: two, password: p}\n";
+    let port = "192.0.2.3: {lmtp_port: 1024}\n";
+    let probe = || Some(account("probe"));
+    for (known, account, failure, expected) in [
+        (
+            "",
+            probe(),
+            &refused,
+            "login as \"probe\" (/secret) refused since",
+        ),
+        (
+            "",
+            probe(),
+            &fails(Stage::Login),
+            "login as \"probe\" (/secret) fails: timed out since",
+        ),
+        (
+            "",
+            probe(),
+            &fails(Stage::Stat),
+            "stat as \"probe\" (/secret) fails: timed out since",
+        ),
+        (
+            "",
+            probe(),
+            &fails(Stage::Greeting),
+            "greeting fails: timed out since",
+        ),
+        (own, None, &refused, "login as \"one\" refused since"),
+        (
+            two,
+            None,
+            &refused,
+            "login as \"one\" and \"two\" refused since",
+        ),
+        (
+            own,
+            probe(),
+            &refused,
+            "login as \"one\" and \"probe\" refused since",
+        ),
+        (port, probe(), &refused, "login as \"probe\" refused since"),
+        ("", None, &refused, "login refused since"),
+    ] {
+        let mut terms = terms(Chosen::default());
+        let known = match known {
+            "" => Backends::new(),
+            known => accounts::parse(known.as_bytes()).unwrap().backends,
+        };
+        terms.settings.accounts.credentials = account.is_some().then(|| "/secret".into());
+        terms.targets = Targets::new(&terms.settings, account, known);
+        let bench = two_of_three_of(terms, failure, HostState::Up);
+        let stage = failure.stage;
+        let line = line(&bench, &Alarm::Shared { service: 0, stage }, &[1, 2]);
+        let start = format!("pop3:110 {expected} ");
+        assert!(line.starts_with(&start), "{start}: {line}");
     }
 }
 

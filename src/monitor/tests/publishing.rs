@@ -308,3 +308,19 @@ fn a_file_that_could_never_be_written_is_one_line_alone() {
         ["status file /run/poolmon/status.json is written now"]
     );
 }
+
+/// So `replay` can show all of it, whatever was published when it was recorded.
+#[test]
+fn a_snapshot_shows_the_services_where_nothing_is_published_only_if_all_is_to_be_kept() {
+    for keeps in [false, true] {
+        let mut bench = Bench::without_files();
+        if keeps {
+            bench.engine.keep_everything();
+        }
+        bench.tell(Input::Time);
+        bench.lists(&[HostState::Up]);
+        bench.finds(1, Ok(Pass::Clean));
+        let snapshot = bench.engine.snapshot();
+        assert_eq!(snapshot.backends[0].services.len(), usize::from(keeps));
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::config::settings::{LogTarget, Pool, RunMode, Watch};
+use crate::config::settings::{LogTarget, Mode, Pool, RunMode, Watch};
 use crate::monitor::policy::Age;
 
 /// The first two backends are up and judged; then others of poolmon's services are checked.
@@ -75,6 +75,47 @@ fn a_verdict_on_the_former_services_takes_nobody_down() {
     let reason = &bench.engine.holds()[&address(1)].reason;
     assert_eq!(reason, &Reason::Stale);
     assert_eq!(bench.sent, []);
+}
+
+/// After it the places are those of the new services.
+#[test]
+fn an_alarm_about_a_service_that_is_checked_no_longer_ends_at_once_and_names_that_service() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    for second in 0..2 {
+        bench.second = second;
+        for number in [1, 2] {
+            let fault = Fault::CredentialsRefused(Quote::new("no"));
+            bench.finds(number, Err(Failure::new(Stage::Login, fault)));
+        }
+    }
+    assert_eq!(bench.times_said("pop3:110 login refused"), 1);
+    let others = terms_of(Chosen::default(), 1);
+    bench.tell(Input::Settings(Ok(Box::new(others))));
+    let over = "pop3:110 login: the fault of several backends is over, and this is checked again";
+    assert_eq!(bench.times_said(over), 1, "{:?}", bench.said);
+}
+
+/// Another director has not been told of anything, not even in a dry run.
+#[test]
+fn what_a_dry_run_would_have_done_does_not_count_at_another_socket() {
+    let mut terms = terms(Chosen::default());
+    terms.settings.mode = Mode::DryRun;
+    let mut bench = Bench::of(terms.clone(), Remembered::new());
+    let state = |bench: &Bench| {
+        let member = bench.engine.backends().member(address(1)).unwrap();
+        member.listed.state
+    };
+    bench.fails_until_decided_on();
+    bench.second += 1;
+    bench.lists(&[HostState::Up, HostState::Up]);
+    assert_eq!(state(&bench), HostState::Down);
+    terms.settings.socket = "/other".into();
+    bench.tell(Input::Settings(Ok(Box::new(terms))));
+    bench.second += 1;
+    bench.lists(&[HostState::Up, HostState::Up]);
+    assert_eq!(state(&bench), HostState::Up);
 }
 
 /// What only a restart can change is said, and stays as it was.

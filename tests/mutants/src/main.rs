@@ -164,7 +164,8 @@ fn judge(
         left = survivors(&fates);
         say(&format!("{} survive the simulator", left.len()));
     }
-    if !sorted.single.is_empty() {
+    let singles_wanted = std::env::var_os("MUTANTS_SINGLES").map_or(true, |wanted| wanted != *"0");
+    if !sorted.single.is_empty() && singles_wanted {
         eprintln!(
             "without those that need a build each:\n{}",
             table(mutants, &fates, accepted)
@@ -317,7 +318,14 @@ fn table(mutants: &[Mutant], fates: &Fates, accepted: &[Accepted]) -> String {
 fn report(mutants: &[Mutant], fates: &Fates, accepted: &[Accepted]) -> ExitCode {
     let mut open = 0;
     for mutant in mutants {
-        match &fates[&mutant.number] {
+        let fate = match fates.get(&mutant.number) {
+            Some(fate) => fate,
+            None => {
+                println!("not judged: {}", mutant.place());
+                continue;
+            }
+        };
+        match fate {
             None => println!("unviable: {}", mutant.place()),
             Some(Fate::TimedOut) => println!("timeout: {}", mutant.place()),
             Some(Fate::Caught(test)) => println!("caught: {} BY {test}", mutant.place()),
@@ -336,7 +344,8 @@ fn report(mutants: &[Mutant], fates: &Fates, accepted: &[Accepted]) -> ExitCode 
     let is_stale = |one: &&Accepted| {
         let mut named = mutants.iter().filter(|mutant| one.is(mutant)).peekable();
         let is_named = named.peek().is_some();
-        is_named && !named.any(|mutant| fates[&mutant.number].as_ref().map_or(false, survived))
+        let may_live = |fate: &Option<Fate>| fate.as_ref().map_or(false, survived);
+        is_named && !named.any(|mutant| fates.get(&mutant.number).map_or(true, may_live))
     };
     let stale: Vec<&Accepted> = accepted.iter().filter(is_stale).collect();
     for one in &stale {

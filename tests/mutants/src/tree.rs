@@ -9,15 +9,19 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::list::Mutant;
-use crate::weave::weave;
+use crate::weave::{can_be_switched, weave};
 
 /// How often what does not compile is taken out.
 const MOST_PASSES: usize = 25;
 
-/// Errors that the mutant has wherever it stands: no such trait, no such function, no such operator, other types.
-const OWN_ERRORS: [&str; 8] = [
-    "E0277", "E0599", "E0369", "E0600", "E0308", "E0061", "E0368", "E0614",
+/// Errors that the mutant has wherever it stands: no such trait, no such function, no such operator, other types, or
+/// a type that is not known.
+const OWN_ERRORS: [&str; 10] = [
+    "E0277", "E0599", "E0369", "E0600", "E0308", "E0061", "E0368", "E0614", "E0271", "E0283",
 ];
+
+/// A `match` that does not cover all values.
+const NOT_EXHAUSTIVE: &str = "E0004";
 
 /// The copy.
 pub struct Tree {
@@ -81,7 +85,8 @@ impl Tree {
             &format!("{}\n{}", self.library, include_str!("switch.rs")),
         );
         // What a function returns that says only a trait cannot be another type in one of its branches.
-        let is_opaque = |mutant: &&Mutant| mutant.return_type.contains("impl ");
+        let is_opaque =
+            |mutant: &&Mutant| mutant.return_type.contains("impl ") && !can_be_switched(mutant);
         let mut sorted = Sorted {
             woven: BTreeSet::new(),
             unviable: BTreeSet::new(),
@@ -116,9 +121,13 @@ impl Tree {
             }
             let before = sorted.unviable.len() + sorted.single.len();
             for error in &errors {
-                let numbers = files
+                let mut numbers = files
                     .get(&error.file)
                     .map_or(Vec::new(), |woven| woven.at(error.place));
+                if error.code == NOT_EXHAUSTIVE {
+                    // An arm that can be left out covers nothing any more. Others after it may.
+                    numbers = numbers.split_off(numbers.len().saturating_sub(1));
+                }
                 let is_own = numbers.len() == 1 && OWN_ERRORS.contains(&error.code.as_str());
                 let set = if is_own {
                     &mut sorted.unviable

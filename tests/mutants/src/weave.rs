@@ -5,6 +5,13 @@
 //! a < b    ->   (if alive(7) { a <= b } else if alive(8) { a > b } else { a < b })
 //! ```
 //!
+//! What a function gives that says only `impl Iterator` has to stay of one type:
+//!
+//! ```text
+//! fn f() -> impl Iterator<Item = u8> { g() }
+//!     ->  { (g()).filter(|_| !(alive(9))).chain(if alive(9) { Some(1) } else { None }) }
+//! ```
+//!
 //! What is inside of an alternative is not changed further, since one mutant lives at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,9 +212,14 @@ impl<'a> Weaver<'a> {
 
     fn visit_body(&mut self, is_const: bool, block: &syn::Block, inside: impl FnOnce(&mut Self)) {
         self.constant += usize::from(is_const);
+        let mut of_iterator = Vec::new();
         if let Some(first) = block.stmts.first() {
             let at = self.place(first.span().start());
             for mutant in self.take(Genre::Body, at) {
+                if let Some(items) = items_of(mutant) {
+                    of_iterator.push((mutant.number, items));
+                    continue;
+                }
                 let before = format!("if crate::mutants::alive({}) {{ return ", mutant.number);
                 let end = before.len() + mutant.replacement.len();
                 self.pieces.push(Piece {
@@ -219,9 +231,95 @@ impl<'a> Weaver<'a> {
                 });
             }
         }
-        inside(self);
+        match block.stmts.last() {
+            Some(syn::Stmt::Expr(given, None)) if !of_iterator.is_empty() && !returns(block) => {
+                self.wrap_iterator(self.range(given.span()), &of_iterator, inside);
+            }
+            _ => inside(self),
+        }
         self.constant -= usize::from(is_const);
     }
+
+    /// What the function gives is left out while one of the mutants lives, and the mutant's own item comes instead.
+    fn wrap_iterator(
+        &mut self,
+        (from, to): (usize, usize),
+        mutants: &[(u32, Items)],
+        inside: impl FnOnce(&mut Self),
+    ) {
+        let wrap = self.wraps;
+        self.wraps += 1;
+        let numbers: Vec<u32> = mutants.iter().map(|(number, _)| *number).collect();
+        let alive: Vec<String> = numbers
+            .iter()
+            .map(|number| format!("crate::mutants::alive({number})"))
+            .collect();
+        let mut text = format!(").filter(|_| !({}))", alive.join(" || "));
+        let mut own = Vec::new();
+        for (number, items) in mutants {
+            // Without a text of its own it is in what leaves the others out.
+            let start = text.len();
+            if let Items::One(item) = items {
+                text += &format!(
+                    ".chain(if crate::mutants::alive({number}) {{ Some({item}) }} else {{ None }})"
+                );
+            }
+            own.push((start, text.len(), *number));
+        }
+        self.pieces.push(Piece {
+            at: from,
+            begins: true,
+            text: "(".to_owned(),
+            own: Vec::new(),
+            wrap: Some((wrap, numbers.clone())),
+        });
+        inside(self);
+        self.pieces.push(Piece {
+            at: to,
+            begins: false,
+            text,
+            own,
+            wrap: Some((wrap, numbers)),
+        });
+    }
+}
+
+/// What a function gives instead of its own items.
+enum Items {
+    None,
+    One(String),
+}
+
+/// Of a mutant that replaces what is known only as `impl Iterator`.
+fn items_of(mutant: &Mutant) -> Option<Items> {
+    if !mutant.return_type.contains("impl Iterator<") {
+        return None;
+    }
+    if mutant.replacement == "::std::iter::empty()" {
+        return Some(Items::None);
+    }
+    let item = mutant.replacement.strip_prefix("::std::iter::once(")?;
+    Some(Items::One(item.strip_suffix(')')?.to_owned()))
+}
+
+/// Whether the mutant can be switched although its function names no type.
+pub fn can_be_switched(mutant: &Mutant) -> bool {
+    mutant.genre != Genre::Body || items_of(mutant).is_some()
+}
+
+/// Whether what the block gives is not only its last expression.
+fn returns(block: &syn::Block) -> bool {
+    struct Search(bool);
+    impl<'ast> Visit<'ast> for Search {
+        fn visit_expr_return(&mut self, _: &'ast syn::ExprReturn) {
+            self.0 = true;
+        }
+
+        fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
+    }
+    let mut search = Search(false);
+    search.visit_block(block);
+    search.0
 }
 
 /// Without this, `a < b as u8 < c` would end the weaving.

@@ -247,6 +247,26 @@ fn a_healthy_backend_that_others_take_down_again_and_again_is_named_until_it_may
     check(&mut bench, &[]);
 }
 
+/// How long it stays down is said when it goes down.
+#[test]
+fn a_backend_that_this_monitor_leaves_down_as_it_fails_again_and_again_is_no_dispute() {
+    let mut bench = Bench::new(2);
+    bench.passes(0);
+    bench.read_list();
+    for _ in 0..2 {
+        bench.take_down(0, 1);
+        bench.passes(0);
+        bench.check_acts(0, Action::MarkUp);
+        bench.send(0, Action::MarkUp, Answer::Done);
+        bench.set(0, HostState::Up);
+        bench.read_list();
+    }
+    bench.take_down(0, 1);
+    bench.passes(0);
+    bench.check_held(0, &Reason::Unsteady, None);
+    check(&mut bench, &[]);
+}
+
 #[test]
 fn healthy_backends_that_others_took_down_are_named_together_until_they_are_up() {
     let own = Rules {
@@ -381,6 +401,20 @@ fn one_that_fails_by_itself_where_all_others_are_refused_is_named_too() {
     check(&mut bench, &[(LOGIN, &[0, 1, 2])]);
     bench.refuses(2, true);
     check(&mut bench, &[(LOGIN, &[0, 1])]);
+}
+
+/// Without a brake it is taken down.
+#[test]
+fn one_that_fails_by_itself_is_kept_up_by_nobody_where_there_is_no_brake() {
+    for (brake, about) in [(Brake::Refuge, &[0, 1, 2][..]), (Brake::Off, &[0, 1])] {
+        let mut bench = Bench::with(3, Rules { brake, ..RULES });
+        for number in [0, 1] {
+            bench.refuses_login(number);
+        }
+        let failure = Failure::new(Stage::Login, Fault::Unavailable(Quote::new("bad")));
+        bench.finding(2, Err(failure), true);
+        check(&mut bench, &[(LOGIN, about)]);
+    }
 }
 
 #[test]

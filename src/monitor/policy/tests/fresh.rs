@@ -95,6 +95,36 @@ fn a_stamp_that_a_director_has_forgotten_is_no_change() {
     assert_eq!((changes.news, changes.shown), (vec![up], vec![shown]));
 }
 
+/// Until then it lists what it knew when it started, and has not been told of what was done since.
+#[test]
+fn an_older_stamp_is_somebodys_act_once_a_synced_director_has_kept_to_it_for_five_seconds() {
+    let mut bench = Bench::new(2);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    let known = bench.listed(0).changed.0;
+    for (sync, state, older, after, by) in [
+        (Sync::Unsynced, HostState::Up, 10, 0, By::Unknown),
+        (Sync::Unsynced, HostState::Down, 9, 60_000, By::Unknown),
+        (Sync::Unsynced, HostState::Up, 8, 60_000, By::Unknown),
+        (Sync::Synced, HostState::Down, 7, 60_000, By::Unknown),
+        (Sync::Synced, HostState::Up, 6, 4_000, By::Unknown),
+        (Sync::Synced, HostState::Down, 5, 2_000, By::Other),
+        (Sync::Synced, HostState::Up, 4, 2_000, By::Other),
+    ] {
+        bench.backends.on_sync(sync);
+        bench.listed(0).state = state;
+        bench.listed(0).changed = Stamp(known - older);
+        bench.pass_time(after);
+        let shown = bench.read_list().shown;
+        assert_eq!(shown.len(), 1);
+        assert_eq!(
+            (shown[0].to, shown[0].by),
+            (state, by),
+            "older by {older} s"
+        );
+    }
+}
+
 #[test]
 fn a_backend_that_somebody_else_brought_up_is_not_taken_down_if_it_passes() {
     let mut bench = Bench::new(2);

@@ -52,14 +52,20 @@ fn an_administrators_down_is_not() {
 
 #[test]
 fn an_up_by_somebody_else_ends_our_claim() {
-    let mut bench = Bench::with(2, OWN);
-    bench.take_down(0, 1);
-    bench.set(0, HostState::Up);
-    bench.read_list();
-    bench.set(0, HostState::Down);
-    bench.read_list();
-    bench.passes(0);
-    bench.check_held(0, &not_ours(), None);
+    for within_a_second in [false, true] {
+        let mut bench = Bench::with(2, OWN);
+        bench.take_down(0, 1);
+        let ours = bench.listed(0).changed;
+        for state in [HostState::Up, HostState::Down] {
+            bench.set(0, state);
+            if within_a_second {
+                bench.listed(0).changed = ours;
+            }
+            bench.read_list();
+        }
+        bench.passes(0);
+        bench.check_held(0, &not_ours(), None);
+    }
 }
 
 #[test]
@@ -136,6 +142,21 @@ fn a_director_that_restarts_makes_our_down_nobody_elses_over_our_own_restart() {
 /// by then it has heard of the first down.
 #[test]
 fn a_down_that_the_director_only_forgot_stays_ours_when_it_is_told_again() {
+    for is_listed_up_before in [false, true] {
+        let (mut bench, down) = told_again();
+        if is_listed_up_before {
+            bench.read_list();
+        }
+        *bench.listed(0) = down;
+        bench.read_list();
+        bench.passes(0);
+        bench.check_acts(0, Action::MarkUp);
+    }
+}
+
+/// Our down that the director forgot and is sent again, which is answered and not listed yet; and how the first one
+/// was listed.
+fn told_again() -> (Bench, Listed) {
     let mut bench = Bench::with(2, OWN);
     bench.take_down(0, 1);
     let down = bench.listed(0).clone();
@@ -146,10 +167,21 @@ fn a_down_that_the_director_only_forgot_stays_ours_when_it_is_told_again() {
     bench.refuses(0, true);
     bench.check_acts(0, Action::MarkDown);
     bench.send(0, Action::MarkDown, Answer::Done);
+    (bench, down)
+}
+
+/// Nothing of it can still come to light: the director has said OK to the one that it was told of.
+#[test]
+fn a_down_that_was_told_again_is_over_once_somebody_brings_the_backend_up() {
+    let (mut bench, down) = told_again();
     *bench.listed(0) = down;
     bench.read_list();
+    bench.set(0, HostState::Up);
+    bench.read_list();
+    bench.set(0, HostState::Down);
+    bench.read_list();
     bench.passes(0);
-    bench.check_acts(0, Action::MarkUp);
+    bench.check_held(0, &not_ours(), None);
 }
 
 /// The director is killed before it answers, and its successor is asked again before it has heard of
@@ -165,11 +197,41 @@ fn a_down_that_was_carried_out_unanswered_is_ours_though_it_was_sent_again() {
     bench.pass_time(3000);
     bench.check_acts(0, Action::MarkDown);
     bench.send(0, Action::MarkDown, Answer::Done);
+    bench.read_list();
     bench.listed(0).state = HostState::Down;
     bench.listed(0).changed = carried_out;
     bench.read_list();
     bench.passes(0);
     bench.check_acts(0, Action::MarkUp);
+}
+
+/// Neither of our downs was answered. The first one may have been carried out, but is undone.
+#[test]
+fn once_somebody_has_brought_it_up_only_our_latest_down_can_be_ours() {
+    for (before_ours, is_ours) in [(0, true), (1, false)] {
+        let mut bench = Bench::with(2, OWN);
+        bench.fails_while_passes(0, 1);
+        bench.check_acts(0, Action::MarkDown);
+        bench.send(0, Action::MarkDown, Answer::NotDone);
+        bench.set(0, HostState::Up);
+        bench.read_list();
+        bench.pass_time(3000);
+        bench.fails_while_passes(0, 1);
+        bench.check_acts(0, Action::MarkDown);
+        let latest = bench.second();
+        bench.send(0, Action::MarkDown, Answer::NotDone);
+        bench.read_list();
+        // Another's may be stamped by a director whose clock is behind.
+        bench.listed(0).state = HostState::Down;
+        bench.listed(0).changed = Stamp(latest.0 - before_ours);
+        bench.read_list();
+        bench.pass_time(3000);
+        bench.passes(0);
+        match is_ours {
+            true => bench.check_acts(0, Action::MarkUp),
+            false => bench.check_held(0, &not_ours(), None),
+        }
+    }
 }
 
 #[test]

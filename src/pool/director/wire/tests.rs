@@ -1,5 +1,7 @@
 //! Lines as directors write them, 2.3.19's captured from a ring of two, and lines as none should.
 
+use std::net::Ipv6Addr;
+
 use super::*;
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::pool::{Acts, Malformed};
@@ -285,10 +287,13 @@ fn the_number_of_lines_is_bounded() {
     assert_eq!(parser.on_line(b"x"), Err(ListError::TooMuchText));
 
     let mut parser = HostListParser::default();
-    for _ in 0..MOST_LINES {
-        assert_eq!(parser.on_line(b"junk"), Ok(None));
+    for number in 0..MOST_LINES as u32 {
+        let address = Ipv6Addr::from(0x2001_0db8_1111_2222_3333_4444 << 32 | u128::from(number));
+        let backend = format!("{address}\t100\t1000000\tarchive\tU\t1800000000");
+        assert_eq!(parser.on_line(backend.as_bytes()), Ok(None));
     }
-    assert!(parser.on_line(b"").unwrap().is_some());
+    let list = parser.on_line(b"").unwrap().unwrap();
+    assert_eq!(list.backends.len(), MOST_LINES);
 }
 
 #[test]

@@ -56,6 +56,12 @@ fn a_socket_of_another_level_shows_the_same_and_is_of_no_use() {
 }
 
 #[test]
+fn the_answer_of_ten_thousand_servers_is_not_too_long() {
+    let servers = Answer::parse(ANSWER.as_bytes()).unwrap().servers.len();
+    assert!(10_000 * ANSWER.len() / servers < MOST_BYTES);
+}
+
+#[test]
 fn lines_behind_the_last_part_are_an_answer_that_is_not_over() {
     for rest in ["x\n", "x"] {
         let answer = format!("{ANSWER}{rest}");
