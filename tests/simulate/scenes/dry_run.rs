@@ -39,8 +39,15 @@ fn lines(
     (lines, sent)
 }
 
-/// Only what was sent is answered, after some time. What follows may then be found out in the next second.
+/// Only what was sent is answered, after some time. What follows may then be found out in the next second, and an alarm
+/// that is said again names those that it is about at that moment.
 fn without_answer(line: &str) -> String {
+    let names = match line.ends_with(" s now)") {
+        true => line.find(" by ").zip(line.find("),")),
+        false => None,
+    };
+    let without_names = names.map(|(from, to)| [&line[..from], &line[to + 1..]].concat());
+    let line = without_names.as_deref().unwrap_or(line);
     let end = line.find(" (answered in ").unwrap_or(line.len());
     let mut parts = line[..end].split(" since ");
     let mut text = parts.next().unwrap_or_default().to_owned();
