@@ -162,7 +162,8 @@ impl fmt::Display for HostState {
 }
 
 /// When a state was last changed: whole seconds since 1970 of the clock of whoever carried the change out
-/// (the director's `last_updown_change`); zero means never. Compared with other stamps only, never with a running clock.
+/// (the director's `last_updown_change`); zero means never. Compared with other stamps only, never with a running
+/// clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stamp(pub u64);
 

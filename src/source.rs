@@ -289,8 +289,8 @@ impl Source {
         let mut accounts = written.backends.values().flat_map(|known| &known.account);
         if settings.probing.auth != Auth::SaslPlain && accounts.any(|account| has_master(account)) {
             remarks.push(format!(
-                "{}: a masteruser needs auth: sasl in the configuration; without it no login is made for the backends that have \
-                 one, and they count as refusing it",
+                "{}: a masteruser needs auth: sasl in the configuration; without it no login is made for the \
+                 backends that have one, and they count as refusing it",
                 path.display()
             ));
         }

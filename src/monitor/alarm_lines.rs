@@ -63,8 +63,9 @@ impl Engine {
             Topic::Unwatched => {
                 let cause = self.no_thread_cause.as_deref().unwrap_or_default();
                 format!(
-                    "{} of {} backends are not checked and stay as they are ({}): no more threads can be started: {cause}; \
-                     see the limits of processes, tasks and memory (ulimit -u, TasksMax=, ulimit -v)",
+                    "{} of {} backends are not checked and stay as they are ({}): no more threads can be \
+                     started: {cause}; see the limits of processes, tasks and memory (ulimit -u, TasksMax=, \
+                     ulimit -v)",
                     about.len(),
                     self.backends.members().len(),
                     names(about)

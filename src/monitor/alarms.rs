@@ -33,11 +33,11 @@ impl AlarmKind for Topic {
         use policy::Alarm::*;
         match self {
             Topic::Policy(NotOurs | Disputed) => Joiners::Alone,
-            // Of a backend that has failed "has failed" is said.
+            // Each of these has a line "has failed" of its own, so only the whole line is said again.
             Topic::Policy(
                 WithoutService(_) | NoRefuge(_) | Shared { .. } | DownDelayLimit | MaxDown(_),
             ) => Joiners::InWhole,
-            // Its line says of how many it is.
+            // The line counts them, so it has to be said in whole.
             Topic::Unwatched => Joiners::InWhole,
         }
     }
@@ -98,7 +98,7 @@ impl Engine {
         }
     }
 
-    /// What alarms hold of, whether or not they are worth a line yet.
+    /// What the alarms that hold are about, also those that are not worth a line yet.
     pub fn topics(&self) -> impl Iterator<Item = &Topic> {
         self.alarms.holding()
     }

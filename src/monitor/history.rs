@@ -29,7 +29,7 @@ const CUT: &str = "...";
 pub struct Poll {
     /// Before the connection was opened.
     pub began: Instant,
-    /// In microseconds; an hour and more is an hour and more.
+    /// In microseconds; more than 71 minutes are 71 minutes (u32).
     latency: u32,
     /// In microseconds, too.
     delivery: Option<NonZeroU32>,

@@ -448,7 +448,7 @@ pub struct CountersView {
 /// Whether what has to outlive a restart is on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StateFileView {
-    /// Or nothing had to be written yet.
+    /// The last entries are on disk, or none had to be written yet.
     #[default]
     Written,
     /// The last entries are kept in memory.

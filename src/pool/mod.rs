@@ -224,7 +224,7 @@ impl Connection {
 /// What only one kind of pool tells in its readings, for its `Ways`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Particulars {
-    /// A director's readings have nothing besides.
+    /// A director: all that it tells is in the reading itself.
     None,
     /// What tells one HAProxy process from the next, and who holds which servers.
     HaProxy(haproxy::reading::Aside),

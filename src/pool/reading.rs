@@ -38,13 +38,13 @@ pub struct Reading {
     pub particulars: Particulars,
 }
 
-/// What becomes of the acts that a pool forgets when it starts anew.
+/// Whether acts that a pool forgets when it starts anew can come back by themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Forgotten {
-    /// Others that share the list may still tell it of them.
+    /// The others of the ring may tell it again.
     #[default]
     MayReturn,
-    /// Nobody else knows of them.
+    /// Nobody but this monitor can tell it again.
     IsLost,
 }
 

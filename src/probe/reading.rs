@@ -24,8 +24,8 @@ use crate::service::{Port, Security, Service};
 use crate::target::Target;
 
 impl Prober {
-    /// Where a certificate was refused, reads it, and adds to the failure which names it bears and when it expired. That may
-    /// take as long as an attempt, at most once an hour for a port of a backend. Not inlined: else its stack
+    /// Where a certificate was refused, reads it, and adds to the failure which names it bears and when it expired.
+    /// That may take as long as an attempt, at most once an hour for a port of a backend. Not inlined: else its stack
     /// would be memory of every thread, also where no certificate is refused.
     #[inline(never)]
     pub(super) fn read_refused(

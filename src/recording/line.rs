@@ -38,13 +38,14 @@ pub(super) struct Head {
     pub(super) version: String,
     /// Begun because the file before was full: the engine had been told more before.
     pub(super) continued: bool,
-    /// The second in which the recording began, whose file this is.
+    /// When the recording began that this file belongs to, in seconds since 1970.
     #[serde(default)]
     pub(super) run: u64,
     /// Which of that recording's files this is, from 0.
     #[serde(default)]
     pub(super) part: u32,
-    /// If the file before has all up to here: how many lines, from the second on, say what it said.
+    /// How many lines, from the second on, repeat what the file before says at its end; none if that file lacks
+    /// something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) repeated: Option<usize>,
 }

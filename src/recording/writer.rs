@@ -282,8 +282,8 @@ impl Writing {
                 if is_open && was_broken {
                     info!("the recording {} is written again", self.path.display());
                 }
-                let lost = std::mem::take(&mut self.lost);
-                if is_open && lost > 0 {
+                if is_open && self.lost > 0 {
+                    let lost = std::mem::take(&mut self.lost);
                     let (t, s) = self.lines.last();
                     self.line(t, s, 0, Event::Lost(lost));
                 }

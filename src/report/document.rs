@@ -435,8 +435,8 @@ pub struct Service {
     pub result: CheckResult,
     /// Why it cannot be checked from this machine, if so.
     pub unchecked: Option<String>,
-    /// When that attempt began; null if none has passed since the start, or since the services of the backend
-    /// changed.
+    /// When the last attempt that passed began; null if none has since the start, or since the services of the
+    /// backend changed.
     pub last_pass: Option<Time>,
     /// Of the last attempt that passed; of the last failed one if none has.
     pub latency: Option<Span>,

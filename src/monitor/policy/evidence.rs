@@ -35,10 +35,10 @@ pub struct Evidence {
 /// Whether a verdict is of the services that are checked now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Age {
-    /// It is, or there is no verdict yet.
+    /// The verdict is of these services, or there is none yet.
     #[default]
     OfTheseServices,
-    /// The place of a service in it says nothing any more.
+    /// The verdict is of services that are checked no longer: its service's place means nothing.
     OfFormerServices,
 }
 
@@ -51,11 +51,11 @@ pub struct Failing {
     pub since: Instant,
     /// How many they are.
     pub tries: u32,
-    /// When the latest of them began, how long it took, and what it came to.
+    /// When the latest of them began.
     pub latest_began: Instant,
-    /// With the good-bye, if it came so far.
+    /// How long the latest took, with the good-bye if the attempt came so far.
     pub latest_took: Duration,
-    /// The latest; those before may have failed by other faults of the same blame.
+    /// How the latest failed; those before may have failed by other faults of the same blame.
     pub failure: Failure,
     /// Whether the schedule has seen enough of them.
     pub for_good: bool,

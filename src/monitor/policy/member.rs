@@ -86,7 +86,7 @@ pub enum Answer {
     NotSent,
 }
 
-/// How a list is to be taken.
+/// What holds for all backends of one list.
 pub(super) struct Circumstances {
     /// When it was asked for.
     pub(super) began: Instant,
@@ -409,7 +409,8 @@ impl Member {
             };
             changes.shown.push(Shown { address, to, by });
         }
-        // Nobody has undone our down, and nobody will tell the pool of it again: what has failed still has.
+        // The pool has forgotten our down, and nobody else will tell it again. So the verdict that we have still
+        // counts, and no further probe is waited for.
         let is_lost = forgets && forgotten == Forgotten::IsLost && self.is_ours();
         if changed && !ours {
             if !is_lost {

@@ -23,8 +23,8 @@ const BLUR: u64 = 2;
 
 const OTHER_PROCESS: &str =
     "HAProxy was reloaded or started again and has forgotten what it was told: what this monitor \
-     had taken down and has not seen recover is taken down again; sessions that its old process still has cannot be ended from here, and end by \
-     themselves or with hard-stop-after";
+     had taken down and has not seen recover is taken down again; sessions that its old process still has \
+     cannot be ended from here, and end by themselves or with hard-stop-after";
 
 /// One act on all servers of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]

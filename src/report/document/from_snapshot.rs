@@ -25,9 +25,9 @@ pub(crate) struct Writer {
     /// The machine's name.
     pub(crate) name: String,
     pub(crate) started: SystemTime,
-    /// Since then: runs of the change script that did not end well, and changes for which there was none.
+    /// Since `started`: runs of the change script that did not end well, and changes for which there was none.
     pub(crate) hook_failures: u64,
-    /// Since then.
+    /// Since `started`.
     pub(crate) log_lines_lost: u64,
 }
 

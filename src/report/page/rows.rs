@@ -1,5 +1,5 @@
-//! The table: a row a backend, the worst first, and below each that is not well why, what holds back what
-//! is wanted, and what comes next.
+//! What is said of one backend: its row, and below it why it is not well, what holds a change back, its last changes
+//! and what to do. Which of that has room is `table`'s business.
 
 use super::details;
 use super::html::Html;

@@ -15,7 +15,7 @@ use crate::report::document::{Backend, PoolKind};
 /// How large the page may become.
 const MOST_BYTES: usize = 149_000;
 
-/// Of so many backends that their rows alone are larger, each may take so much. 250 of them come to `MOST_BYTES`.
+/// With more than 250 rows the page may have so much for each of them.
 const BYTES_EACH: usize = MOST_BYTES / 250;
 
 /// Headings of the tables, and what is said about what was left out.
@@ -101,26 +101,22 @@ impl<'a> Table<'a> {
 
     fn fill(&mut self, scene: &Scene<'_>, room: &mut Room) {
         let Table { pieces, left_out } = self;
-        let told = |piece: &Piece, most| {
-            let backend = piece.backend;
-            let reasons = made(|html| rows::reasons(html, scene, backend));
-            (
-                reasons,
-                made(|html| rows::changes(html, scene, backend, most)),
-            )
-        };
+        let all_reasons = pieces.iter();
+        let all_reasons: Vec<Html> = all_reasons
+            .map(|piece| made(|html| rows::reasons(html, scene, piece.backend)))
+            .collect();
+        let of_reasons: usize = all_reasons.iter().map(Html::len).sum();
+        let changes =
+            |piece: &Piece, most| made(|html| rows::changes(html, scene, piece.backend, most));
         let fits = |most: &usize| {
-            let of_one = |piece| {
-                let (reasons, changes) = told(piece, *most);
-                reasons.len() + changes.len()
-            };
-            pieces.iter().map(of_one).sum::<usize>() <= room.0
+            let of_changes = pieces.iter().map(|piece| changes(piece, *most).len());
+            of_reasons + of_changes.sum::<usize>() <= room.0
         };
         let most = (1..=MOST_CHANGES).rev().find(fits).unwrap_or(1);
         let mut is_full = false;
-        for piece in pieces.iter_mut() {
-            let (reasons, changes) = told(piece, most);
-            // One that is longer than the others must not let those behind it in.
+        for (piece, reasons) in pieces.iter_mut().zip(all_reasons) {
+            let changes = changes(piece, most);
+            // Once something had no room, nothing below it is shown, however short: the page goes by how bad it is.
             is_full = is_full || !room.take(reasons.len() + changes.len());
             if is_full {
                 left_out.reasons += usize::from(!reasons.is_empty());
@@ -142,7 +138,7 @@ impl<'a> Table<'a> {
             |piece: &Piece| made(|html| plot::small(html, &scene.axes, piece.backend, scene.grain));
         left_out.images = each(pieces, room, image, |piece| &mut piece.image);
 
-        // They are long: none is made in vain but the first that has no room.
+        // Details are long, so they are made one by one, up to the first that has no room.
         left_out.details = pieces.len();
         for piece in pieces {
             let details = made(|html| details::details(html, scene, piece.backend));
@@ -201,31 +197,24 @@ impl<'a> Table<'a> {
             rows,
         } = self.left_out;
         if details > 0 {
-            html.markup("<p class=dim>").text(details);
-            html.markup(
-                " backends have no details here, to keep the page small: poolmon explain ADDRESS shows \
-                 them, and what to do.",
-            );
-            for (number, what) in [
-                (reasons, " backends have no cause here."),
-                (images, " backends have no image here."),
-            ] {
+            html.markup("<p class=dim>Left out to keep the page small: details of ");
+            html.text(details);
+            html.markup(" (poolmon explain ADDRESS shows them, and what to do)");
+            for (number, what) in [(reasons, ", causes of "), (images, ", images of ")] {
                 if number > 0 {
-                    html.markup(" ").text(number).markup(what);
+                    html.markup(what).text(number);
                 }
             }
-            html.markup("</p>\n");
+            html.markup(".</p>\n");
         }
         if changes > 0 {
-            html.markup("<p class=dim>").text(changes);
-            html.markup(
-                " backends have changes of the last 24 hours that are not here: poolmon status --since 24h \
-                 lists them all, with who and why.</p>\n",
-            );
+            html.markup("<p class=dim>Changes of the last 24 hours are left out for ");
+            html.text(changes);
+            html.markup(": poolmon status --since 24h lists them all, with who and why.</p>\n");
         }
         if rows > 0 {
-            html.markup("<p class=dim>").text(rows);
-            html.markup(" more backends are up and healthy.</p>\n");
+            html.markup("<p class=dim>Up and healthy, and not shown: ");
+            html.text(rows).markup(".</p>\n");
         }
     }
 }
@@ -287,7 +276,7 @@ fn each<'a>(
         if html.is_empty() {
             continue;
         }
-        // One that is longer than the others must not let those behind it in.
+        // Once something had no room, nothing below it is shown, however short: the page goes by how bad it is.
         if left_out == 0 && room.take(html.len()) {
             *place(piece) = html;
         } else {
