@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-const AGAIN_AFTER: Duration = Duration::from_secs(3600);
+pub(super) const AGAIN_AFTER: Duration = Duration::from_secs(3600);
 
 /// How long an alarm has to last before it is said. The time between a monitor's command and the list that shows
 /// it is shorter, and needs no alarm.

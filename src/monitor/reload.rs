@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::notices::AGAIN_AFTER;
 use super::snapshot::ReloadResult;
 use super::{status, Engine, Level, Notice, Output, Terms, Told};
 use crate::config::settings::{Pool, RunMode, Settings};
@@ -17,17 +18,24 @@ pub(super) const READING_PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Reloading {
     /// When the settings were last read to the end, and what came of it.
     last: (Instant, ReloadResult),
-    /// When the reading began that is under way.
-    began: Option<Instant>,
+    under_way: Option<UnderWay>,
     /// It was asked for another one since: files that are read already may have changed.
     is_wanted_again: bool,
+}
+
+/// A reading that is not over.
+#[derive(Clone, Copy)]
+struct UnderWay {
+    began: Instant,
+    /// When the log is to say, or to say again, that it is not over.
+    due: Instant,
 }
 
 impl Reloading {
     pub(super) fn new(now: Instant) -> Reloading {
         Reloading {
             last: (now, ReloadResult::Good),
-            began: None,
+            under_way: None,
             is_wanted_again: false,
         }
     }
@@ -42,21 +50,25 @@ impl Engine {
         self.put(Output::TellManager(Told::Reloading));
         self.put(Output::ReopenLog);
         self.show_history();
-        match self.reloading.began {
+        match self.reloading.under_way {
             None => self.read_settings(),
             Some(_) => self.reloading.is_wanted_again = true,
         }
     }
 
     fn read_settings(&mut self) {
-        self.reloading.began = Some(self.now.instant);
+        let now = self.now.instant;
+        self.reloading.under_way = Some(UnderWay {
+            began: now,
+            due: now + READING_PATIENCE,
+        });
         let in_use = Box::new(self.settings.clone());
         self.put(Output::ReadSettings { in_use });
     }
 
     /// The settings, or why the old ones stay.
     pub(super) fn on_settings(&mut self, terms: Result<Box<Terms>, String>) {
-        let began = self.reloading.began.take();
+        let began = self.reloading.under_way.take().map(|reading| reading.began);
         if self.notices.lower(&Notice::SettingsUnread) {
             let now = self.now.instant;
             let took = began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
@@ -82,16 +94,18 @@ impl Engine {
         }
     }
 
-    /// When it is to be said that the settings have not been read yet.
+    /// When it is to be said, or said again, that the settings have not been read yet.
     pub(super) fn settings_due(&self) -> Option<Instant> {
-        let began = self.reloading.began?;
-        let is_said = self.notices.is_raised(&Notice::SettingsUnread);
-        (!is_said).then_some(began + READING_PATIENCE)
+        self.reloading.under_way.map(|reading| reading.due)
     }
 
     pub(super) fn tell_of_unread_settings(&mut self) {
-        let began = match (self.settings_due(), self.reloading.began) {
-            (Some(due), Some(began)) if due <= self.now.instant => began,
+        let now = self.now.instant;
+        let began = match &mut self.reloading.under_way {
+            Some(reading) if reading.due <= now => {
+                reading.due = now + AGAIN_AFTER;
+                reading.began
+            }
             _ => return,
         };
         let line = format!(

@@ -186,7 +186,7 @@ fn settings_are_read_once_at_a_time_and_once_more_if_that_was_asked_for_meanwhil
 }
 
 #[test]
-fn settings_that_are_not_read_in_time_are_said_once_and_when_they_are_read() {
+fn settings_that_are_not_read_in_time_are_said_once_and_each_hour_and_when_they_are_read() {
     let mut bench = Bench::without_files();
     bench.tell(Input::Time);
     bench.second = 10;
@@ -202,17 +202,17 @@ fn settings_that_are_not_read_in_time_are_said_once_and_when_they_are_read() {
     bench.said.clear();
     // A second SIGHUP is no other reading.
     bench.tell(Input::Asked(Request::Reload));
-    for second in [15, 16, 4000] {
+    for (second, next) in [(15, 3615), (16, 3615), (4000, 7600)] {
         bench.second = second;
         bench.tell(Input::Time);
         assert!(bench.notices().contains(&Notice::SettingsUnread));
-        assert_eq!(due(&bench), None);
+        assert_eq!(due(&bench), Some(next));
     }
     let line = "the settings are being read since 08:00:10, and a file or HAProxy does not answer; until then \
                 the former settings are in use; see the disks of configuration, accounts, credentials and \
                 certificates";
-    assert_eq!(bench.times_said("the settings"), 1);
-    assert_eq!(bench.times_said(line), 1, "{:?}", bench.said);
+    assert_eq!(bench.times_said("the settings"), 2);
+    assert_eq!(bench.times_said(line), 2, "{:?}", bench.said);
     bench.second = 4010;
     bench.tell(settings());
     assert!(!bench.notices().contains(&Notice::SettingsUnread));
