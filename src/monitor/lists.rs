@@ -363,6 +363,8 @@ impl Engine {
             self.always(format!("the {noun}'s lists are read again"));
         }
         self.end_lack_of_threads();
+        // Before the stamps are made that HAProxy lacks: those are of this machine's own clock.
+        self.note_clocks(&reading.members);
         let state_file = &self.persistence;
         let remark = self.commands.on_reading(
             self.lists.connections,
@@ -375,7 +377,6 @@ impl Engine {
         }
         self.note_malformed(&reading.malformed);
         self.on_readiness(&reading.readiness);
-        self.note_clocks(&reading.members);
         self.backends
             .on_turn_delay(policy::turn_delay(reading.movers_before));
         self.backends.on_forgotten_acts(reading.forgotten);
