@@ -96,7 +96,7 @@ pub enum Notice {
     NoThreadToSend,
     /// Not all backends can be probed at once.
     FewDescriptors,
-    /// A file of the settings, or HAProxy, does not answer a reload.
+    /// A reload waits for a file that cannot be read yet.
     SettingsUnread,
     /// A published file (status, metrics, page) cannot be written.
     Unpublished(Publication),

@@ -10,8 +10,8 @@ use super::{status, Engine, Level, Notice, Output, Terms, Told};
 use crate::config::settings::{Pool, RunMode, Settings};
 use crate::config::targets::Targets;
 
-/// How long the settings may take to be read before that is said. Files take milliseconds, and whoever is asked
-/// for something is given up on sooner.
+/// How long the settings may take to be read before that is said. Files take milliseconds, and HAProxy is asked for
+/// 3 s at most.
 pub(super) const READING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reading the settings again: one reading at a time.
@@ -73,7 +73,7 @@ impl Engine {
             let now = self.now.instant;
             let took = began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
             self.always(format!(
-                "the settings have been read, after {} s",
+                "the reload waits no longer, after {} s",
                 took.as_secs()
             ));
         }
@@ -109,9 +109,8 @@ impl Engine {
             _ => return,
         };
         let line = format!(
-            "the settings are being read since {}, and a file or HAProxy does not answer; until then the \
-             former settings are in use; see the disks of configuration, accounts, credentials and \
-             certificates",
+            "a reload has waited for a file since {}; until it is read the former settings are in use; see the \
+             disks of configuration, accounts, credentials and certificates",
             self.moment_of(began)
         );
         self.raise(Notice::SettingsUnread, line);

@@ -208,16 +208,15 @@ fn settings_that_are_not_read_in_time_are_said_once_and_each_hour_and_when_they_
         assert!(bench.notices().contains(&Notice::SettingsUnread));
         assert_eq!(due(&bench), Some(next));
     }
-    let line = "the settings are being read since 08:00:10, and a file or HAProxy does not answer; until then \
-                the former settings are in use; see the disks of configuration, accounts, credentials and \
-                certificates";
-    assert_eq!(bench.times_said("the settings"), 2);
+    let line = "a reload has waited for a file since 08:00:10; until it is read the former settings are in use; see \
+                the disks of configuration, accounts, credentials and certificates";
+    assert_eq!(bench.times_said("a reload has waited"), 2);
     assert_eq!(bench.times_said(line), 2, "{:?}", bench.said);
     bench.second = 4010;
     bench.tell(settings());
     assert!(!bench.notices().contains(&Notice::SettingsUnread));
     assert_eq!(
-        bench.times_said("the settings have been read, after 4000 s"),
+        bench.times_said("the reload waits no longer, after 4000 s"),
         1
     );
     // The second reading has its own time.

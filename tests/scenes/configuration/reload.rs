@@ -168,7 +168,7 @@ fn a_disk_that_does_not_answer_a_reload_stops_neither_checks_nor_changes_nor_the
     fs::write(&hangs, "").unwrap();
     files.write("poll_pop3: True\n");
     monitor.signal(Signal::SIGHUP);
-    let said = "the settings are being read since";
+    let said = "a reload has waited for a file since";
     monitor.wait_for_line(&[" ERR ", said], REACTION);
     pool.backends[0].set(Mood::Refusing);
     pool.wait_for_state(0, 'D');
@@ -183,7 +183,7 @@ fn a_disk_that_does_not_answer_a_reload_stops_neither_checks_nor_changes_nor_the
 
     // All three together are one more reading.
     fs::remove_file(&hangs).unwrap();
-    monitor.wait_for_line(&["the settings have been read, after"], REACTION);
+    monitor.wait_for_line(&["the reload waits no longer, after"], REACTION);
     wait_until("POP3 polls", REACTION, || visits_on(&pool, 1, POP3) > 0);
     let reloads = || monitor.lines_with(&["reloaded"]).len();
     wait_until("the second reload", REACTION, || reloads() == 2);

@@ -341,7 +341,7 @@ fn settings_that_cannot_be_read_yet_stop_nothing_and_hold_once_they_are() {
     let (name, seed) = ("unread settings", 5);
     let story = Story { world, name, seed };
     story.check_changes(&[1, 1, 0, 0]);
-    assert_eq!(said(&story, "the settings are being read since"), 1);
+    assert_eq!(said(&story, "a reload has waited for a file since"), 1);
     assert_eq!(notices(&story).len(), 2, "{story}");
     let mut world = story.world;
     world.run_to(seconds(300));
