@@ -60,7 +60,8 @@ impl Reading {
             Ok(result) => Read { source, result },
             Err(_) => Read {
                 result: Err(
-                    "reload refused: it ended by the defect logged before; the old configuration stays in use"
+                    "reload refused: reading the settings ended by the defect logged before; the old configuration \
+                     stays in use; please report the defect"
                         .to_owned(),
                 ),
                 source: self.source,
@@ -115,5 +116,8 @@ fn refused(cause: &dyn std::fmt::Display) -> String {
 
 /// There can be no thread to read with.
 pub(super) fn no_thread(cause: &io::Error) -> String {
-    format!("reload refused: no thread can be started to read the settings: {cause}; the old configuration stays in use")
+    format!(
+        "reload refused: no thread can be started to read the settings: {cause}; the old configuration stays in \
+         use; see the limits of processes and memory (ulimit -u, TasksMax=, ulimit -v) and reload again"
+    )
 }
