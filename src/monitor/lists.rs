@@ -443,8 +443,8 @@ impl Engine {
         self.always(format!(
             "the {noun}'s list says that {} was changed at {}, which is in {} by this machine's clock: this clock, or \
              that of the machine where it was changed, is wrong; compare date on all of them, and have their clocks \
-             set (NTP); until then it counts when this monitor first saw a change, and it may take another's change \
-             for its own",
+             set (NTP); until then the time at which this monitor first saw a change counts, and this monitor may \
+             take another's change for its own",
             latest.address,
             self.moment(latest.changed),
             brief(Duration::from_secs(ahead))

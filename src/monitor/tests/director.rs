@@ -339,7 +339,7 @@ fn a_stamp_from_the_future_is_a_line_at_most_once_an_hour() {
         first.unwrap(),
         "the director's list says that 192.0.2.2 was changed at 08:01:30, which is in 88 s by this machine's clock: \
          this clock, or that of the machine where it was changed, is wrong; compare date on all of them, and have \
-         their clocks set (NTP); until then it counts when this monitor first saw a change, and it may take \
-         another's change for its own"
+         their clocks set (NTP); until then the time at which this monitor first saw a change counts, and this \
+         monitor may take another's change for its own"
     );
 }
