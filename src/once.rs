@@ -15,7 +15,7 @@ use crate::outcome::{Blame, Failure, Pass};
 use crate::pool::{Access, Connection, PoolError, READING_DEADLINE};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Service;
-use crate::worker::{Limits, Task, Word, Worker};
+use crate::worker::{AttemptLimits, Task, Word, Worker};
 
 /// How long a backend that gives no verdict for a fault of this machine is waited for beyond the
 /// longest round.
@@ -85,7 +85,7 @@ pub fn run(
     let listed = read_list(&settings.access()).map_err(OnceError::Pool)?;
     let (words, said) = unbounded();
     let began = Instant::now();
-    let limits = Limits::new(began);
+    let limits = AttemptLimits::new(began);
     let mut waiting = BTreeMap::new();
     let mut without_login = Vec::new();
     for (number, backend) in (0..).zip(&listed) {
@@ -103,8 +103,8 @@ pub fn run(
         if target.account.is_none() && target.services.iter().any(Service::can_log_in) {
             without_login.push(backend.address);
         }
-        let start = limits.start(began, waiting.len(), &target);
-        let worker = Worker::start(target, number, task.clone(), words.clone(), start)
+        let first_round = limits.first_round(began, waiting.len(), &target);
+        let worker = Worker::start(target, number, task.clone(), words.clone(), first_round)
             .map_err(OnceError::Thread)?;
         waiting.insert(backend.address, Waiting::new(worker));
     }

@@ -44,7 +44,7 @@ pub struct Task {
 
 /// What limits all workers together: how many attempts are made at once, and when the first ones begin.
 #[derive(Clone)]
-pub struct Limits {
+pub struct AttemptLimits {
     timer_slack: TimerSlack,
     probe_limit: ProbeLimit,
 }
@@ -54,9 +54,9 @@ pub struct Limits {
 const FIRST_ROUNDS: usize = 250;
 const FIRST_ROUNDS_WITH_TLS: usize = 20;
 
-impl Limits {
-    pub fn new(now: Instant) -> Limits {
-        Limits {
+impl AttemptLimits {
+    pub fn new(now: Instant) -> AttemptLimits {
+        AttemptLimits {
             timer_slack: TimerSlack::new(now),
             probe_limit: ProbeLimit::new(descriptors::for_probes()),
         }
@@ -67,9 +67,9 @@ impl Limits {
         self.probe_limit.most()
     }
 
-    /// When the worker with this index in the batch being started makes its first attempt, and under which limit.
-    /// The index counts from 0.
-    pub fn start(&self, now: Instant, number: usize, target: &Target) -> Start {
+    /// When the worker at this place of the batch being started makes its first attempt, and under which limit.
+    /// The places count from 0.
+    pub fn first_round(&self, now: Instant, place: usize, target: &Target) -> FirstRound {
         let mut services = target.services.iter();
         let is_plain = services.all(|service| match service {
             Service::Port(port) => port.security == Security::Plain,
@@ -80,8 +80,8 @@ impl Limits {
             // A login is worth TLS to most servers.
             false => FIRST_ROUNDS_WITH_TLS,
         };
-        let moments = u32::try_from(number / at_a_moment).unwrap_or(u32::MAX);
-        Start {
+        let moments = u32::try_from(place / at_a_moment).unwrap_or(u32::MAX);
+        FirstRound {
             first: TimerSlack::later(now, moments),
             limits: self.clone(),
         }
@@ -89,9 +89,9 @@ impl Limits {
 }
 
 /// When a worker begins, and how it goes on.
-pub struct Start {
+pub struct FirstRound {
     first: Instant,
-    limits: Limits,
+    limits: AttemptLimits,
 }
 
 /// What a worker has to say.
@@ -117,13 +117,13 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread; its first round begins when its start says.
+    /// Starts the thread; its first round begins at `first_round.first`.
     pub fn start(
         target: Target,
         number: u64,
         task: Task,
         words: Sender<Word>,
-        start: Start,
+        first_round: FirstRound,
     ) -> io::Result<Worker> {
         let (orders, mailbox) = mailbox::mailbox();
         let name = format!("backend {}", target.address);
@@ -138,7 +138,7 @@ impl Worker {
             task,
             mailbox,
             words,
-            start,
+            first_round,
         });
         thread::Builder::new()
             .name(name)
@@ -182,7 +182,7 @@ struct Thread {
     task: Task,
     mailbox: Mailbox<Order>,
     words: Sender<Word>,
-    start: Start,
+    first_round: FirstRound,
 }
 
 impl Thread {
@@ -195,7 +195,7 @@ impl Thread {
             pace_of(&self.task, &self.target),
             services,
             spread,
-            self.start.first,
+            self.first_round.first,
         ));
         loop {
             match self.mailbox.look() {
@@ -223,7 +223,10 @@ impl Thread {
                     }
                 }
                 Next::Wait { until } => {
-                    match self.mailbox.wait(self.start.limits.timer_slack.from(until)) {
+                    match self
+                        .mailbox
+                        .wait(self.first_round.limits.timer_slack.from(until))
+                    {
                         Mail::Order(order) => self.obey(order, &mut schedule),
                         Mail::Closed => return,
                         Mail::Nothing => {}
@@ -264,7 +267,7 @@ impl Thread {
     #[inline(never)]
     fn attempt(&self, service: usize, timeout: Duration, depth: Depth) -> Outcome {
         let target = &self.target;
-        let _inside = self.start.limits.probe_limit.enter();
+        let _inside = self.first_round.limits.probe_limit.enter();
         attempt(
             &self.task.prober,
             target,

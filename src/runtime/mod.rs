@@ -36,7 +36,7 @@ use crate::report;
 use crate::report::document::{document, Writer};
 use crate::source::Source;
 use crate::state_file::{Recorded, StateWriter};
-use crate::worker::{Limits, Task, Word, Worker};
+use crate::worker::{AttemptLimits, Task, Word, Worker};
 
 use publisher::{Done, Edition, Publisher};
 use reload::{Read, Reading};
@@ -84,7 +84,7 @@ pub struct Runtime {
     /// Who records what the engine is told.
     recorder: Option<RecordingWriter>,
     workers: BTreeMap<IpAddr, Worker>,
-    limits: Limits,
+    limits: AttemptLimits,
     watch: Option<Watch>,
     hooks: Hooks,
     service_manager: ServiceManager,
@@ -129,7 +129,7 @@ impl Runtime {
             task,
             targets,
         } = configuration;
-        let limits = Limits::new(Instant::now());
+        let limits = AttemptLimits::new(Instant::now());
         let terms = Terms {
             summary: check::summary(&source, &settings, &targets),
             settings,
@@ -376,9 +376,9 @@ impl Runtime {
                 place,
             } => {
                 let address = target.address;
-                let start = self.limits.start(Instant::now(), place, &target);
+                let first_round = self.limits.first_round(Instant::now(), place, &target);
                 let (task, words) = (self.task.clone(), self.words.0.clone());
-                match Worker::start(target, number, task, words, start) {
+                match Worker::start(target, number, task, words, first_round) {
                     Ok(worker) => {
                         self.workers.insert(address, worker);
                     }
