@@ -39,7 +39,7 @@ use crate::state_file::{Recorded, StateWriter};
 use crate::worker::{AttemptLimits, Task, Word, Worker};
 
 use publisher::{Done, Edition, Publisher};
-use reload::{Read, Reading};
+use reload::{SettingsRead, SettingsReader};
 use start_time::StartTime;
 use turn::{Audience, Turns};
 
@@ -94,7 +94,7 @@ pub struct Runtime {
     words: (Sender<Word>, Receiver<Word>),
     readings: (Sender<watch::Word>, Receiver<watch::Word>),
     heard: (Sender<Heard>, Receiver<Heard>),
-    settings: (Sender<Read>, Receiver<Read>),
+    settings: (Sender<SettingsRead>, Receiver<SettingsRead>),
     // This one, and those of the state file and the published files, end with their thread.
     signals: Receiver<Signal>,
     turns: Turns,
@@ -287,7 +287,7 @@ impl Runtime {
             }
         }
         // There is one reading at a time.
-        if let Some(Read { source, result }) =
+        if let Some(SettingsRead { source, result }) =
             next(&self.settings.1, "the thread that reads the settings")
         {
             self.source = source;
@@ -447,12 +447,12 @@ impl Runtime {
             Output::TellManager(told) => self.tell_manager(&told),
             Output::ReopenLog => self.log.reopen(),
             Output::ReadSettings { in_use } => {
-                let reading = Reading {
+                let reader = SettingsReader {
                     source: self.source.clone(),
                     prober: Arc::clone(&self.task.prober),
                     in_use,
                 };
-                if let Err(cause) = reading.start(self.settings.0.clone()) {
+                if let Err(cause) = reader.start(self.settings.0.clone()) {
                     self.tell(Input::Settings(Err(reload::no_thread(&cause))));
                 }
             }

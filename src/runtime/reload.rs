@@ -26,23 +26,23 @@ const STACK: usize = 2 * 1024 * 1024;
 const THE_OLD: &str = "the old configuration stays in use; repair that and reload again";
 
 /// What is to be read, and what is in use meanwhile.
-pub(super) struct Reading {
+pub(super) struct SettingsReader {
     pub(super) source: Source,
     pub(super) prober: Arc<Prober>,
     pub(super) in_use: Box<Settings>,
 }
 
 /// What became of a reading.
-pub(super) struct Read {
+pub(super) struct SettingsRead {
     /// To be read next time: a file of accounts may have been found.
     pub(super) source: Source,
     /// The settings, and what probes by them; or why the old ones stay.
     pub(super) result: Result<(Box<Terms>, Arc<Prober>), String>,
 }
 
-impl Reading {
+impl SettingsReader {
     /// Starts the thread, which tells what became of it in any case. The error: there can be no thread.
-    pub(super) fn start(self, done: Sender<Read>) -> io::Result<()> {
+    pub(super) fn start(self, done: Sender<SettingsRead>) -> io::Result<()> {
         thread::Builder::new()
             .name("settings".to_owned())
             .stack_size(STACK)
@@ -53,12 +53,12 @@ impl Reading {
         Ok(())
     }
 
-    fn read(self) -> Read {
+    fn read(self) -> SettingsRead {
         let mut source = self.source.clone();
         // A thread that ended without a word would be waited for, and nothing would be read any more.
         match catch_unwind(AssertUnwindSafe(|| self.attempt(&mut source))) {
-            Ok(result) => Read { source, result },
-            Err(_) => Read {
+            Ok(result) => SettingsRead { source, result },
+            Err(_) => SettingsRead {
                 result: Err(
                     "reload refused: reading the settings ended by the defect logged before; the old configuration \
                      stays in use; please report the defect"
