@@ -197,6 +197,16 @@ fn a_disk_that_does_not_answer_a_reload_stops_neither_checks_nor_changes_nor_the
     assert_eq!(monitor.lines_with(&["reloaded"]).len(), 2);
 }
 
+/// The monitor that goes on in the background; it ends with its warden.
+#[track_caller]
+fn start_in_background(files: &Files, pool: &FakePool) -> (Pid, Warden) {
+    let ended = files.plan(&pool.place).run("", REACTION);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
+    let pid = fs::read_to_string(&files.lock).unwrap();
+    let pid = Pid::from_raw(pid.trim().parse().unwrap());
+    (pid, Warden::over(Ward::Process(pid)))
+}
+
 /// The log of the background stays where it is if `debug` changes: no other file may be written over it.
 #[test]
 fn what_stays_whatever_a_reload_reads_is_not_written_over_either() {
@@ -207,11 +217,7 @@ fn what_stays_whatever_a_reload_reads_is_not_written_over_either() {
     let to = |file: &Path| format!("logfile: {}\nloglevel: 0\n", file.display());
     let background = base.replace("debug: True", "debug: False");
     files.write_bare(&format!("{background}{}", to(&log)));
-    let ended = files.plan(&pool.place).run("", REACTION);
-    assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
-    let pid = fs::read_to_string(&files.lock).unwrap();
-    let pid = Pid::from_raw(pid.trim().parse().unwrap());
-    let _warden = Warden::over(Ward::Process(pid));
+    let (pid, _warden) = start_in_background(&files, &pool);
     pool.wait_for_visits();
 
     let (other, page) = (pool.place.path("other.log"), log.display());
@@ -372,11 +378,7 @@ fn in_the_background_a_reload_moves_the_log_to_another_file() {
     };
     let log = |name: &str| fs::read_to_string(pool.place.path(name)).unwrap_or_default();
     log_to("first.log");
-    let ended = files.plan(&pool.place).run("", REACTION);
-    assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
-    let pid = fs::read_to_string(&files.lock).unwrap();
-    let pid = Pid::from_raw(pid.trim().parse().unwrap());
-    let _warden = Warden::over(Ward::Process(pid));
+    let (pid, _warden) = start_in_background(&files, &pool);
     pool.wait_for_visits();
     wait_until("the first log", REACTION, || {
         log("first.log").contains("is listed")
