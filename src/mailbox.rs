@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_inbox_overrules_its_orders() {
+    fn a_closed_mailbox_overrules_its_orders() {
         let (sender, mailbox) = mailbox();
         sender.send(1);
         drop(sender);
