@@ -102,7 +102,7 @@ pub enum Input {
     },
     /// A person asked by a signal, or the service manager.
     Asked(Request),
-    /// The settings were read again, as they are written, or why they cannot be used.
+    /// A reading of the settings has ended: what the files say, or why that cannot be used.
     Settings(Result<Box<Terms>, String>),
     /// Time has passed.
     Time,

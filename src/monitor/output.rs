@@ -94,10 +94,10 @@ pub enum Output {
     TellManager(Told),
     /// Close the log file and open its path anew, as it may have been renamed.
     ReopenLog,
-    /// Read the settings again, and tell the engine what came of it. Those in use say what stays whatever is
-    /// read (`keep_what_takes_a_restart`), and no other file may be the same as theirs.
+    /// Read the settings again, and tell the engine what came of it. What a reload cannot change stays as in
+    /// `in_use` (`keep_what_takes_a_restart`), and no new file may be one of those.
     ReadSettings {
-        /// Those that hold until others have been read.
+        /// The settings that hold until others have been read.
         in_use: Box<Settings>,
     },
     /// These settings hold from now on; what was read with them probes, and the log's target and level are theirs.

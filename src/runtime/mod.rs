@@ -534,8 +534,8 @@ fn recorder(
     }
 }
 
-/// What has come in there. Without its sender nothing would be as it is said to be: the program ends with a
-/// line that says so (`start.rs` catches the panic), and not as if somebody had asked for it.
+/// What has come in there. If its thread has ended, the program ends with a line that says so (`start.rs` catches
+/// the panic), and not as if somebody had asked for it.
 fn next<Something>(receiver: &Receiver<Something>, sender: &str) -> Option<Something> {
     match receiver.try_recv() {
         Ok(something) => Some(something),
