@@ -1,6 +1,9 @@
 //! A director that is silent, hangs, has an unsynced ring, or does not do what it says.
 
 use super::*;
+use crate::config::settings::{Pool, Watch};
+use crate::monitor::policy::{Memory, OwnDown};
+use crate::pool::haproxy::reading::Aside;
 
 impl Bench {
     fn loses_lists(&mut self) {
@@ -342,4 +345,37 @@ fn a_stamp_from_the_future_is_a_line_at_most_once_an_hour() {
          their clocks set (NTP); until then the time at which this monitor first saw a change counts, and this \
          monitor may take another's change for its own"
     );
+}
+
+/// HAProxy lists no stamps: those that its downs get are of this machine's clock, which may have been set back since.
+#[test]
+fn a_stamp_of_this_machine_says_nothing_of_other_clocks() {
+    let mut terms = terms(Chosen::default());
+    terms.settings.pool = Pool::HaProxy {
+        watch: Watch::CheckedPorts,
+    };
+    let down = listed(2, HostState::Down);
+    let down_of_before = OwnDown {
+        stamp_before: Stamp(0),
+        sent: Stamp(1_800_000_000 + 90),
+        vhosts: 100,
+        stamp: None,
+    };
+    let memory = Memory {
+        down: Some(down_of_before),
+        ..Memory::default()
+    };
+    let mut bench = Bench::of(terms, Remembered::from([(down.address, memory)]));
+    bench.tell(Input::Time);
+    let mut lists = bench.reading_of(vec![listed(1, HostState::Up), down]);
+    if let Input::Lists {
+        reading: Ok(reading),
+        ..
+    } = &mut lists
+    {
+        reading.particulars = Particulars::HaProxy(Aside::default());
+    }
+    bench.tell(lists);
+    assert_eq!(bench.times_said("is listed"), 2, "{:?}", bench.said);
+    assert_eq!(bench.times_said("clock"), 0, "{:?}", bench.said);
 }
