@@ -1,8 +1,8 @@
 //! The thread that reads the settings again: configuration, accounts, credentials and certificates, all of them or
 //! nothing.
 //!
-//! A thread of its own for each reading, as a disk, a network file system or HAProxy may keep it waiting for as long
-//! as it likes. It must not change anything that is in use: what it has read is sent to the main thread. That one
+//! A thread of its own for each reading, as a disk or a network file system may keep it waiting for as long as it
+//! likes, and HAProxy for 3 s. It must not change anything that is in use: what it has read is sent to the main thread. That one
 //! reading is over before the next is started is the engine's business, and so is what may change.
 
 use std::io;
