@@ -412,7 +412,7 @@ pub struct Files {
     pub state: PathBuf,
     /// Where log lines go. A reload may name another place, and opens a file anew in any case.
     pub log: LogTarget,
-    /// Files for others; by default none is written.
+    /// What is written for people and other programs: status, metrics and page.
     pub published: Published,
     /// What the engine is told is recorded here, if it is wanted.
     pub record: Option<PathBuf>,

@@ -84,7 +84,7 @@ pub struct TagView {
     /// The vhost counts of all. A director before 2.2.19 lists a down backend with 0; such a one counts as what
     /// it had before.
     pub vhosts: u64,
-    /// Of all of them, as the pool counts users: whom it has sent there and not forgotten.
+    /// Users of all these backends, as the pool counts them: as many as it has sent there and still remembers.
     pub users: u64,
 }
 
@@ -140,7 +140,7 @@ pub struct BackendView {
     pub is_ours: bool,
     /// Who made the listed state.
     pub by: By,
-    /// What became of the users whom this monitor has to move.
+    /// Whether this monitor has to move users away from it, and whether it has.
     pub drain: DrainView,
     /// Of what is `listed`; the same for all backends.
     pub currency: Currency,
@@ -448,7 +448,7 @@ pub struct CountersView {
 /// Whether what has to outlive a restart is on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StateFileView {
-    /// The last entries are on disk, or none had to be written yet.
+    /// All that has to outlive a restart is on disk, or there is nothing of that kind yet.
     #[default]
     Written,
     /// The last entries are kept in memory.

@@ -87,8 +87,8 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// The end of the one that has expired by this second: its own, or else the earliest of those that were sent
-    /// with it. None if that is the authority's, which need not be sent.
+    /// When the expired certificate ended, by this second: the server's own, or else the first to end of those sent
+    /// with it. None if none of these has expired: the authority's need not be sent.
     pub fn expired_by(&self, second: i64) -> Option<i64> {
         let ends = [self.not_after, self.chain_not_after];
         ends.into_iter().find(|end| *end < second)

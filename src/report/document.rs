@@ -222,7 +222,7 @@ pub struct Tag {
     pub vhosts_up: u64,
     /// Of all. A director before 2.2.19 lists a down backend with 0; such a one counts as what it had before.
     pub vhosts: u64,
-    /// Of all, as the director counts them: whom it has sent there and not forgotten. Of HAProxy the sessions.
+    /// Users of all these backends: as many as the director has sent there and still remembers. With HAProxy: sessions.
     pub users: u64,
 }
 

@@ -185,12 +185,12 @@ pub enum Reason {
     Unsteady,
     /// This other backend has not been probed since the failure.
     RefugeAwaited {
-        /// Which of those that could take the users is to be probed now.
+        /// The other backend that is probed now, to see whether it can take the users.
         candidate: IpAddr,
     },
     /// Others have passed since, but this one's last failure is older than that.
     FailureAwaited {
-        /// One of those that have passed since.
+        /// A backend that has passed since this one last failed.
         refuge: IpAddr,
     },
     /// No other backend of the tag is up and passes.

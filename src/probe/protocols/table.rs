@@ -116,7 +116,7 @@ pub enum Hides {
     Nothing,
     /// A connection without an account stays in plain text, too.
     Password,
-    /// Whom a message is for: LMTP.
+    /// The address that a message is for: LMTP.
     Recipient,
 }
 
