@@ -13,7 +13,7 @@ mod evidence;
 mod fault;
 
 pub use evidence::{Certificate, Dialogue, Evidence, StageTimes};
-pub(crate) use fault::in_utc;
+pub(crate) use fault::{day_in_utc, in_utc};
 pub use fault::{BadCertificate, Blame, Fault, NoCommonVersion, PresentedNames, Withheld};
 
 mod words;

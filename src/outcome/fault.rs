@@ -473,8 +473,17 @@ impl fmt::Display for BadCertificate {
 
 /// As a certificate has its times.
 pub(crate) fn in_utc(seconds: i64) -> String {
+    utc(seconds, "%Y-%m-%d %H:%M:%S UTC")
+}
+
+/// Its day alone.
+pub(crate) fn day_in_utc(seconds: i64) -> String {
+    utc(seconds, "%Y-%m-%d")
+}
+
+fn utc(seconds: i64, form: &str) -> String {
     match Utc.timestamp_opt(seconds, 0).single() {
-        Some(time) => time.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Some(time) => time.format(form).to_string(),
         None => format!("second {seconds} since 1970"),
     }
 }

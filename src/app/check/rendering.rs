@@ -4,10 +4,8 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use chrono::{TimeZone, Utc};
-
 use super::advice;
-use crate::outcome::{Blame, Certificate, Failure, Outcome, Pass};
+use crate::outcome::{day_in_utc, Blame, Certificate, Failure, Outcome, Pass};
 use crate::report::terminal::shown;
 use crate::service::Service;
 
@@ -156,7 +154,7 @@ fn add_failure(text: &mut String, failure: &Failure, outcome: &Outcome) {
 fn add_certificate(text: &mut String, certificate: &Certificate, now: i64) {
     let names = shown(&certificate.names.to_string());
     let left = certificate.not_after - now;
-    let until = day(certificate.not_after);
+    let until = day_in_utc(certificate.not_after);
     let (warning, expiry) = match left {
         left if left < 0 => ("LOOK: ", format!("expired on {until}")),
         left => {
@@ -170,7 +168,7 @@ fn add_certificate(text: &mut String, certificate: &Certificate, now: i64) {
     };
     let _ = writeln!(text, "    {warning}certificate for {names}: {expiry}");
     if certificate.chain_not_after < certificate.not_after {
-        let earliest = day(certificate.chain_not_after);
+        let earliest = day_in_utc(certificate.chain_not_after);
         let warning = match certificate.chain_not_after - now < SOON {
             true => "LOOK: ",
             false => "",
@@ -179,13 +177,6 @@ fn add_certificate(text: &mut String, certificate: &Certificate, now: i64) {
             text,
             "    {warning}a certificate sent with it is valid until {earliest}"
         );
-    }
-}
-
-fn day(seconds: i64) -> String {
-    match Utc.timestamp_opt(seconds, 0).single() {
-        Some(time) => time.format("%Y-%m-%d").to_string(),
-        None => format!("second {seconds} since 1970"),
     }
 }
 

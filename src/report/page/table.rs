@@ -153,28 +153,9 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Those that are not well.
-    pub(super) fn unwell(&self, html: &mut Html, scene: &Scene<'_>) {
-        self.some(html, scene, |standing| standing != Standing::Well);
-    }
-
-    /// Those that are well.
-    pub(super) fn well(&self, html: &mut Html, scene: &Scene<'_>) {
-        self.some(html, scene, |standing| standing == Standing::Well);
-    }
-
-    pub(super) fn all(&self, html: &mut Html, scene: &Scene<'_>) {
-        self.some(html, scene, |_| true);
-    }
-
-    pub(super) fn has_unwell(&self) -> bool {
+    fn has(&self, is_meant: fn(Standing) -> bool) -> bool {
         let mut pieces = self.pieces.iter();
-        pieces.any(|piece| piece.standing != Standing::Well)
-    }
-
-    pub(super) fn has_well(&self) -> bool {
-        let mut pieces = self.pieces.iter();
-        pieces.any(|piece| piece.standing == Standing::Well)
+        pieces.any(|piece| is_meant(piece.standing))
     }
 
     fn some(&self, html: &mut Html, scene: &Scene<'_>, is_shown: fn(Standing) -> bool) {
@@ -188,7 +169,7 @@ impl<'a> Table<'a> {
     }
 
     /// What the page does not have, and where it is.
-    pub(super) fn remarks(&self, html: &mut Html) {
+    fn remarks(&self, html: &mut Html) {
         let LeftOut {
             reasons,
             changes,
@@ -298,21 +279,23 @@ fn number_shown(backends: &[(Standing, &Backend)]) -> usize {
 /// The rows, and the cells: of many backends the rows that are not well come before the cells, which would push
 /// them below the first screen.
 pub(super) fn with_cells(html: &mut Html, scene: &Scene<'_>, table: &Table<'_>, cells: &Html) {
+    let is_well = |standing: Standing| standing == Standing::Well;
+    let is_unwell = |standing: Standing| standing != Standing::Well;
     if scene.document.backends.len() <= FEW {
         html.append(cells);
         html.markup("<h2>Backends, the worst first</h2>\n");
-        table.all(html, scene);
+        table.some(html, scene, |_| true);
     } else {
-        if table.has_unwell() {
+        if table.has(is_unwell) {
             html.markup(
                 "<h2>Not well, the worst first <small><a href=\"#glance\">all at a glance</a></small></h2>\n",
             );
-            table.unwell(html, scene);
+            table.some(html, scene, is_unwell);
         }
         html.append(cells);
-        if table.has_well() {
+        if table.has(is_well) {
             html.markup("<h2>Up and healthy</h2>\n");
-            table.well(html, scene);
+            table.some(html, scene, is_well);
         }
     }
     table.remarks(html);
