@@ -236,6 +236,22 @@ impl Times {
         Times(both)
     }
 
+    /// The rest of this span of time.
+    pub fn complement(&self, from: Instant, to: Instant) -> Times {
+        let mut rest = Vec::new();
+        let mut since = from;
+        for span in &self.0 {
+            if since < span.0.min(to) {
+                rest.push((since, span.0.min(to)));
+            }
+            since = since.max(span.1);
+        }
+        if since < to {
+            rest.push((since, to));
+        }
+        Times(rest)
+    }
+
     pub fn longest(&self) -> Duration {
         let lengths = self.0.iter().map(|span| span.1 - span.0);
         lengths.max().unwrap_or_default()

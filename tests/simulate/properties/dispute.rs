@@ -10,7 +10,8 @@ use super::terms::{
 };
 use super::{breach, Judgement};
 use crate::day::Day;
-use crate::history::{By, Times};
+use crate::history::{By, Times, What};
+use crate::world::Disturbance;
 
 /// The first two downs within an hour are not held against a backend, and older ones are forgotten.
 const FREE_WHEN_UNSTEADY: usize = 8;
@@ -110,15 +111,24 @@ pub fn an_administrators_down_is_held(day: &Day) -> Judgement {
     Ok(cases)
 }
 
+/// Whether a director lists no backend of the tag as up for a moment: all are down, or have left the list.
 fn lacks_service(day: &Day, backend: usize, start: Instant, end: Instant) -> bool {
-    let calm = Times(vec![(start, end)]);
+    let span = Times(vec![(start, end)]);
     (0..day.layout.skews.len()).any(|director| {
-        let mut none = calm.clone();
+        let mut none = span.clone();
         for other in day.backends() {
             if day.layout.entries[other].tag == day.layout.entries[backend].tag {
-                none = none.and(listed(day, director, other, HostState::Down));
+                none = none.and(&serves(day, director, other).complement(start, end));
             }
         }
         none.longest() > Duration::ZERO
     })
+}
+
+fn serves(day: &Day, director: usize, backend: usize) -> Times {
+    let on_the_lists = day.history.times(true, |what| match what {
+        What::Disturbed(Disturbance::Listed(b, listed)) if *b == backend => Some(*listed),
+        _ => None,
+    });
+    listed(day, director, backend, HostState::Up).and(&on_the_lists)
 }
