@@ -11,7 +11,7 @@ use crate::properties;
 use crate::reached::{self, Reached};
 
 /// Seeds that broke a property once.
-const BROKEN_ONCE: [u64; 19] = [
+const BROKEN_ONCE: [u64; 23] = [
     // A disputed backend that was brought up and taken down between two lists.
     1793,
     4379,
@@ -38,6 +38,15 @@ const BROKEN_ONCE: [u64; 19] = [
     745,
     911,
     31_502_656_355_169,
+    // The bar: what others got to before this one stopped at another check counted against it.
+    1296,
+    // The bar: after a reload with other passwords it was not known how far the others get, and one that
+    // answered no login came up.
+    1695,
+    // A tag whose other backends had left the list was without service, which comes before quiet: the
+    // property's fault.
+    906,
+    58_780_022_081_326,
 ];
 
 /// A debug build is twenty times slower: it lives a few days only, and says so.

@@ -25,7 +25,7 @@ pub struct Evidence {
     /// How far the latest attempt got on each service that does not fail.
     reached: BTreeMap<usize, Reach>,
     failing: Vec<Failing>,
-    /// When the latest attempt began, of those that say something about the backend.
+    /// When the latest attempt began, of those that say something about the backend: as it is probed now.
     latest_attempt: Option<Instant>,
     /// A fault of the service's own has been seen, and no whole round since was free of such faults.
     suspect: bool,
@@ -42,7 +42,7 @@ pub enum Age {
     OfFormerServices,
 }
 
-/// A service whose latest attempts failed, all by faults of one blame.
+/// A service whose latest attempts failed, all by faults of one blame; by shared faults, all at one stage.
 #[derive(Clone, Debug)]
 pub struct Failing {
     /// Its place in the order of checking, from 0.
@@ -269,10 +269,12 @@ impl Evidence {
         let outcome = &finding.outcome;
         let blame = failure.fault.blame();
         self.suspect |= blame == Blame::Service;
-        let failing = self
-            .failing
-            .iter_mut()
-            .find(|failing| failing.service == finding.service && failing.blame() == blame);
+        let failing = self.failing.iter_mut().find(|failing| {
+            failing.service == finding.service
+                && failing.blame() == blame
+                // What others did while this one failed elsewhere says nothing of this check.
+                && (blame == Blame::Service || failing.reach() == Reach::of_failure(failure))
+        });
         match failing {
             Some(failing) => {
                 failing.tries = failing.tries.saturating_add(1);
@@ -329,12 +331,14 @@ impl Evidence {
     pub(super) fn on_other_services(&mut self) {
         self.failing.clear();
         self.reached.clear();
+        self.latest_attempt = None;
         self.age = Age::OfFormerServices;
     }
 
     /// It is probed as somebody else from now on: what an account came to says nothing about another.
     /// That a login was tried shows that the backend gets there.
     pub(super) fn on_other_login(&mut self) {
+        self.latest_attempt = None;
         let at_login = Reach::Stopped(Leg::First, Stage::Login);
         for reach in self.reached.values_mut() {
             *reach = at_login.min(*reach);

@@ -569,3 +569,81 @@ fn a_failure_of_another_blame_begins_anew() {
     let ended = dies + Duration::from_millis(2);
     assert_eq!(bench.member(0).evidence.failed_since(), Some(ended));
 }
+
+/// Others got further than the refused login, and nobody knows yet whether they get past the certificate.
+#[test]
+fn what_others_did_before_a_backend_failed_at_another_check_does_not_take_it_down() {
+    let at_tls = Reason::PeersAwaited {
+        service: 0,
+        stage: Stage::Tls,
+    };
+    let mut bench = Bench::new(3);
+    bench.logins(&[Some(1), Some(2), Some(2)]);
+    bench.refuses_login(0);
+    bench.passes(1);
+    bench.passes(2);
+    bench.refuses_login(0);
+    bench.check_held(0, &AT_LOGIN, None);
+
+    for _ in 0..2 {
+        bench.finding(0, Err(expired()), true);
+        bench.check_held_for(0, &at_tls, &[1, 2]);
+    }
+    bench.passes(1);
+    bench.finding(2, Err(expired()), true);
+    bench.finding(0, Err(expired()), true);
+    bench.check_held(
+        0,
+        &Reason::Shared {
+            service: 0,
+            stage: Stage::Tls,
+        },
+        None,
+    );
+    bench.passes(2);
+    bench.check_held_for(0, &at_tls, &[0]);
+    bench.finding(0, Err(expired()), true);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+/// The same where it gets further than before: a refusal that all have met says nothing once one has been spared.
+#[test]
+fn what_others_did_before_a_backend_got_as_far_as_the_login_does_not_take_it_down() {
+    let mut bench = Bench::new(3);
+    bench.finding(0, Err(expired()), true);
+    bench.refuses_login(1);
+    bench.refuses_login(2);
+    bench.refuses_login(0);
+    bench.passes(1);
+    bench.passes(2);
+    bench.check_held_for(0, &PEERS_AWAITED, &[0]);
+    bench.refuses_login(0);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+/// Whom the others are probed as has changed: how far they get at the login is not known until they are probed.
+#[test]
+fn one_that_answers_no_login_stays_down_while_the_others_are_judged_by_another_password() {
+    let unanswered = || Failure::new(Stage::Login, Fault::LoginUnanswered);
+    let mut bench = Bench::new(3);
+    bench.logins(&[Some(1), Some(2), Some(2)]);
+    bench.finding(0, Err(unanswered()), false);
+    bench.passes(1);
+    bench.passes(2);
+    bench.finding(0, Err(unanswered()), true);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    bench.set(0, HostState::Down);
+    bench.listed(0).users = 0;
+    bench.read_list();
+    bench.finding(0, Err(unanswered()), true);
+    bench.send(0, Action::Drain, Answer::Done);
+    bench.read_list();
+    bench.check_nothing(0);
+
+    bench.logins(&[Some(1), Some(7), Some(7)]);
+    bench.check_held_for(0, &PEERS_AWAITED, &[1, 2]);
+    bench.passes(1);
+    bench.passes(2);
+    bench.check_nothing(0);
+}
