@@ -11,8 +11,8 @@ use super::Engine;
 use crate::backend::{HostState, Stamp, Tag};
 use crate::config::settings::Restore;
 use crate::few::Few;
-use crate::monitor::notices::{Call, What};
 use crate::monitor::policy::{Alarm, Failing};
+use crate::monitor::standing_alarms::{Call, What};
 use crate::outcome::{in_utc, Fault, Stage};
 use crate::quote::Quote;
 

@@ -6,8 +6,8 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::monitor::notices::{AlarmKind, Joiners, State};
 use crate::monitor::policy;
+use crate::monitor::standing_alarms::{AlarmKind, Joiners, State};
 
 /// What an alarm is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

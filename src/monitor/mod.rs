@@ -29,6 +29,7 @@ mod records;
 mod reload;
 mod restarts;
 pub mod snapshot;
+mod standing_alarms;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -49,13 +50,14 @@ use history::History;
 use lines::SaidFailures;
 use lists::ListReading;
 use local_faults::LocalFaults;
-use notices::{Alarms, Notices};
+use notices::Notices;
 use persistence::Persistence;
 use policy::{Action, Backends, Decision, Hold, Need};
 use publishing::Publishing;
 use records::Records;
 use reload::Reloading;
 use restarts::Restarts;
+use standing_alarms::Alarms;
 use workers::Worker;
 
 pub(crate) use alarm_lines::what_to_check;

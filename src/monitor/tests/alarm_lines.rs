@@ -3,8 +3,8 @@
 use super::*;
 use crate::account::{Account, Secret};
 use crate::config::accounts;
-use crate::monitor::notices::{AlarmKind, Joiners};
 use crate::monitor::policy::Alarm;
+use crate::monitor::standing_alarms::{AlarmKind, Joiners};
 use crate::outcome::BadCertificate;
 use std::collections::BTreeSet;
 
@@ -279,9 +279,9 @@ fn the_end_of_an_alarm_is_said_once_for_all_of_its_backends() {
     let ends = |alarm: Alarm| {
         let mut bench = two_of_three(&refused(), HostState::Up);
         bench.said.clear();
-        let call = notices::Call {
+        let call = standing_alarms::Call {
             kind: Topic::Policy(alarm),
-            what: notices::What::Ended,
+            what: standing_alarms::What::Ended,
             about: BTreeSet::new(),
         };
         bench.engine.say_call(&call);
@@ -370,9 +370,9 @@ fn a_healthy_backend_that_joins_an_alarm_is_said_alone_and_at_once() {
     assert_eq!(joiners(WITHOUT_TAG(Alarm::NoRefuge)), Joiners::InWhole);
     let mut bench = two_of_three(&refused(), HostState::Down);
     bench.said.clear();
-    let call = notices::Call {
+    let call = standing_alarms::Call {
         kind: Topic::Policy(Alarm::NotOurs),
-        what: notices::What::Joined,
+        what: standing_alarms::What::Joined,
         about: BTreeSet::from([address(1)]),
     };
     bench.engine.say_call(&call);
