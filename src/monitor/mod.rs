@@ -57,7 +57,7 @@ use publishing::Publishing;
 use records::Records;
 use reload::Reloading;
 use restarts::Restarts;
-use standing_alarms::Alarms;
+use standing_alarms::StandingAlarms;
 use workers::Worker;
 
 pub(crate) use alarm_lines::what_to_check;
@@ -167,7 +167,7 @@ pub struct Engine {
     alarm_review: AlarmReview,
     /// The actions held back at present, so that a hold is logged when it begins.
     holds: BTreeMap<IpAddr, Hold>,
-    alarms: Alarms<Topic>,
+    alarms: StandingAlarms<Topic>,
     notices: Notices<Notice>,
     local_faults: LocalFaults,
     said_failures: SaidFailures,
@@ -231,7 +231,7 @@ impl Engine {
             },
             alarm_review: AlarmReview::new(now.instant),
             holds: BTreeMap::new(),
-            alarms: Alarms::new(),
+            alarms: StandingAlarms::new(),
             notices: Notices::new(),
             local_faults: LocalFaults::default(),
             said_failures: SaidFailures::default(),

@@ -24,30 +24,30 @@ const IN_WHOLE_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// What tells one alarm from another.
 pub trait AlarmKind: Ord + Clone {
-    fn joiners(&self) -> Joiners;
+    fn spread_line(&self) -> SpreadLine;
 }
 
-/// What is said of backends that join an alarm.
+/// What is said when an alarm spreads to further backends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Joiners {
-    /// A line about them alone, soon: no other line says that something is the matter with them.
-    Alone,
+pub enum SpreadLine {
+    /// A line about the new ones alone, soon: no other line says that something is the matter with them.
+    OnlyNew,
     /// The whole line with all backends, a minute after it was last said: each of them has a line of its own, but
     /// the alarm's line would go on naming too few.
-    InWhole,
+    All,
 }
 
 /// What holds at one time: the alarms, each with the backends that it is about.
-pub type State<Kind> = BTreeMap<Kind, BTreeSet<IpAddr>>;
+pub type Holding<Kind> = BTreeMap<Kind, BTreeSet<IpAddr>>;
 
 /// The alarms that stand, with what has been said of them.
 #[derive(Debug)]
-pub struct Alarms<Kind: AlarmKind> {
-    standing: BTreeMap<Kind, Standing>,
+pub struct StandingAlarms<Kind: AlarmKind> {
+    standing: BTreeMap<Kind, StandingAlarm>,
 }
 
 #[derive(Debug)]
-struct Standing {
+struct StandingAlarm {
     since: Instant,
     /// When it was last said; not yet, if it has not lasted long enough.
     said: Option<Instant>,
@@ -55,27 +55,27 @@ struct Standing {
     /// Which backends have been named since it was last said in whole.
     named: BTreeSet<IpAddr>,
     /// Since when there are backends that have not been named.
-    joined: Option<Instant>,
+    unnamed_since: Option<Instant>,
     /// Since when it does not hold any more.
     over: Option<Instant>,
 }
 
 /// A line to be said of an alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call<Kind> {
+pub struct Announcement<Kind> {
     /// Which of the alarms.
     pub kind: Kind,
     /// Whether it begins, goes on or ends.
-    pub what: What,
-    /// The backends: with `Joined` only those that joined, with `Ended` those that it was last about.
+    pub phase: AlarmPhase,
+    /// The backends: with `Spread` only the new ones, with `Ended` those that it was last about.
     pub about: BTreeSet<IpAddr>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum AlarmPhase {
     Began,
     /// It is about further backends, which are said alone.
-    Joined,
+    Spread,
     /// It still stands an hour later, or is about further backends, and is said in whole.
     Lasts {
         for_so_long: Duration,
@@ -83,57 +83,59 @@ pub enum What {
     Ended,
 }
 
-impl<Kind: AlarmKind> Alarms<Kind> {
-    pub fn new() -> Alarms<Kind> {
-        Alarms {
+impl<Kind: AlarmKind> StandingAlarms<Kind> {
+    pub fn new() -> StandingAlarms<Kind> {
+        StandingAlarms {
             standing: BTreeMap::new(),
         }
     }
 
     /// Takes in all that holds now; returns what is to be said.
-    pub fn on_state(&mut self, state: State<Kind>, now: Instant) -> Vec<Call<Kind>> {
-        let mut calls = Vec::new();
+    pub fn on_state(&mut self, holding: Holding<Kind>, now: Instant) -> Vec<Announcement<Kind>> {
+        let mut announcements = Vec::new();
         self.standing.retain(|kind, standing| {
-            if !state.contains_key(kind) {
+            if !holding.contains_key(kind) {
                 return match standing.on_absent(now) {
                     Absent::NeverSaid => false,
                     Absent::NotForLong => true,
                     Absent::Over => {
-                        calls.push(standing.end(kind));
+                        announcements.push(standing.end(kind));
                         false
                     }
                 };
             }
             true
         });
-        for (kind, about) in state {
+        for (kind, about) in holding {
             let standing = self.standing.entry(kind.clone());
-            let standing = standing.or_insert_with(|| Standing::new(now));
-            if let Some((what, about)) = standing.on_present(about, kind.joiners(), now) {
-                calls.push(Call { kind, what, about });
+            let standing = standing.or_insert_with(|| StandingAlarm::new(now));
+            if let Some((phase, about)) = standing.on_present(about, kind.spread_line(), now) {
+                announcements.push(Announcement { kind, phase, about });
             }
         }
-        calls
+        announcements
     }
 
     /// These are over at once, such as those about a check that is made no longer; returns what is to be
     /// said.
-    pub fn end(&mut self, is_over: impl Fn(&Kind) -> bool) -> Vec<Call<Kind>> {
-        let mut calls = Vec::new();
+    pub fn end(&mut self, is_over: impl Fn(&Kind) -> bool) -> Vec<Announcement<Kind>> {
+        let mut announcements = Vec::new();
         self.standing.retain(|kind, standing| {
             let is_over = is_over(kind);
             if is_over && standing.said.is_some() {
-                calls.push(standing.end(kind));
+                announcements.push(standing.end(kind));
             }
             !is_over
         });
-        calls
+        announcements
     }
 
     /// When time alone will have something to say, if all stays as it is.
     pub fn next_due(&self) -> Option<Instant> {
         let standing = self.standing.iter();
-        standing.map(|(kind, one)| one.due(kind.joiners())).min()
+        standing
+            .map(|(kind, one)| one.due(kind.spread_line()))
+            .min()
     }
 
     pub fn are_none(&self) -> bool {
@@ -159,22 +161,22 @@ enum Absent {
     Over,
 }
 
-impl Standing {
-    fn new(now: Instant) -> Standing {
-        Standing {
+impl StandingAlarm {
+    fn new(now: Instant) -> StandingAlarm {
+        StandingAlarm {
             since: now,
             said: None,
             about: BTreeSet::new(),
             named: BTreeSet::new(),
-            joined: None,
+            unnamed_since: None,
             over: None,
         }
     }
 
-    fn end<Kind: Clone>(&mut self, kind: &Kind) -> Call<Kind> {
-        Call {
+    fn end<Kind: Clone>(&mut self, kind: &Kind) -> Announcement<Kind> {
+        Announcement {
             kind: kind.clone(),
-            what: What::Ended,
+            phase: AlarmPhase::Ended,
             about: std::mem::take(&mut self.about),
         }
     }
@@ -193,29 +195,29 @@ impl Standing {
     fn on_present(
         &mut self,
         about: BTreeSet<IpAddr>,
-        joiners: Joiners,
+        spread_line: SpreadLine,
         now: Instant,
-    ) -> Option<(What, BTreeSet<IpAddr>)> {
+    ) -> Option<(AlarmPhase, BTreeSet<IpAddr>)> {
         self.over = None;
         self.about = about;
-        let lasts = What::Lasts {
+        let lasts = AlarmPhase::Lasts {
             for_so_long: now - self.since,
         };
-        let what = match self.said {
+        let phase = match self.said {
             None if now < self.since + BEGINS_AFTER => return None,
-            None => What::Began,
+            None => AlarmPhase::Began,
             Some(said) if now >= said + AGAIN_AFTER => lasts,
             Some(said) => {
-                let joined = self.joiners(now)?;
-                if now < joiners_due(joiners, self.joined?, said) {
+                let new = self.unnamed(now)?;
+                if now < spread_due(spread_line, self.unnamed_since?, said) {
                     return None;
                 }
                 // Who leaves and joins again is not said again within the hour.
-                self.named.extend(&joined);
-                self.joined = None;
-                return Some(match joiners {
-                    Joiners::Alone => (What::Joined, joined),
-                    Joiners::InWhole => {
+                self.named.extend(&new);
+                self.unnamed_since = None;
+                return Some(match spread_line {
+                    SpreadLine::OnlyNew => (AlarmPhase::Spread, new),
+                    SpreadLine::All => {
                         self.said = Some(now);
                         (lasts, self.about.clone())
                     }
@@ -224,45 +226,45 @@ impl Standing {
         };
         self.said = Some(now);
         self.named = self.about.clone();
-        self.joined = None;
-        Some((what, self.about.clone()))
+        self.unnamed_since = None;
+        Some((phase, self.about.clone()))
     }
 
     /// Those that have not been named, and notes since when there are any.
-    fn joiners(&mut self, now: Instant) -> Option<BTreeSet<IpAddr>> {
+    fn unnamed(&mut self, now: Instant) -> Option<BTreeSet<IpAddr>> {
         if self.about.is_subset(&self.named) {
-            self.joined = None;
+            self.unnamed_since = None;
             return None;
         }
-        self.joined.get_or_insert(now);
+        self.unnamed_since.get_or_insert(now);
         Some(self.about.difference(&self.named).copied().collect())
     }
 
-    fn due(&self, joiners: Joiners) -> Instant {
+    fn due(&self, spread_line: SpreadLine) -> Instant {
         let (said, over) = match (self.said, self.over) {
             (None, _) => return self.since + BEGINS_AFTER,
             (Some(said), over) => (said, over),
         };
-        match (over, self.joined) {
+        match (over, self.unnamed_since) {
             (Some(over), _) => over + ENDS_AFTER,
-            (None, Some(joined)) => joiners_due(joiners, joined, said).min(said + AGAIN_AFTER),
+            (None, Some(since)) => spread_due(spread_line, since, said).min(said + AGAIN_AFTER),
             (None, None) => said + AGAIN_AFTER,
         }
     }
 }
 
-/// When backends are to be said that joined at that time.
-fn joiners_due(joiners: Joiners, joined: Instant, said: Instant) -> Instant {
-    let due = joined + BEGINS_AFTER;
-    match joiners {
-        Joiners::Alone => due,
-        Joiners::InWhole => due.max(said + IN_WHOLE_AGAIN_AFTER),
+/// When it is to be said that the alarm has spread, where backends have not been named since that time.
+fn spread_due(spread_line: SpreadLine, unnamed_since: Instant, said: Instant) -> Instant {
+    let due = unnamed_since + BEGINS_AFTER;
+    match spread_line {
+        SpreadLine::OnlyNew => due,
+        SpreadLine::All => due.max(said + IN_WHOLE_AGAIN_AFTER),
     }
 }
 
-impl<Kind: AlarmKind> Default for Alarms<Kind> {
-    fn default() -> Alarms<Kind> {
-        Alarms::new()
+impl<Kind: AlarmKind> Default for StandingAlarms<Kind> {
+    fn default() -> StandingAlarms<Kind> {
+        StandingAlarms::new()
     }
 }
 
@@ -278,17 +280,17 @@ mod tests {
     const SECOND: u64 = 10;
 
     impl AlarmKind for &str {
-        fn joiners(&self) -> Joiners {
+        fn spread_line(&self) -> SpreadLine {
             match *self {
-                IN_WHOLE => Joiners::InWhole,
-                _ => Joiners::Alone,
+                IN_WHOLE => SpreadLine::All,
+                _ => SpreadLine::OnlyNew,
             }
         }
     }
 
     const IN_WHOLE: &str = "wrong password";
 
-    fn check(until: u64, about: impl Fn(u64) -> Vec<u8>, expected: &[(u64, What, &[u8])]) {
+    fn check(until: u64, about: impl Fn(u64) -> Vec<u8>, expected: &[(u64, AlarmPhase, &[u8])]) {
         check_of("cut off", until, about, expected);
     }
 
@@ -298,10 +300,10 @@ mod tests {
         kind: &'static str,
         until: u64,
         about: impl Fn(u64) -> Vec<u8>,
-        expected: &[(u64, What, &[u8])],
+        expected: &[(u64, AlarmPhase, &[u8])],
     ) {
         let start = Instant::now();
-        let mut alarms = Alarms::new();
+        let mut alarms = StandingAlarms::new();
         let mut said = Vec::new();
         let mut before = BTreeSet::new();
         for tenth in 0..until {
@@ -310,28 +312,28 @@ mod tests {
             let due = alarms.next_due();
             let time_alone = std::mem::replace(&mut before, about.clone()) == about;
             let state = match about.is_empty() {
-                true => State::new(),
-                false => State::from([(kind, about)]),
+                true => Holding::new(),
+                false => Holding::from([(kind, about)]),
             };
-            let calls = alarms.on_state(state, now);
+            let announcements = alarms.on_state(state, now);
             assert!(
-                calls.is_empty() || !time_alone || due == Some(now),
+                announcements.is_empty() || !time_alone || due == Some(now),
                 "{tenth}: what time alone brings about was due at {due:?}"
             );
-            for call in calls {
-                said.push((tenth, call.what, call.about));
+            for announcement in announcements {
+                said.push((tenth, announcement.phase, announcement.about));
             }
             assert!(alarms.next_due().map_or(true, |due| due > now), "{tenth}");
         }
         let expected: Vec<_> = expected
             .iter()
-            .map(|(tenth, what, about)| (*tenth, *what, backends(about)))
+            .map(|(tenth, phase, about)| (*tenth, *phase, backends(about)))
             .collect();
         assert_eq!(said, expected);
     }
 
-    const fn lasts(hours: u64) -> What {
-        What::Lasts {
+    const fn lasts(hours: u64) -> AlarmPhase {
+        AlarmPhase::Lasts {
             for_so_long: Duration::from_millis(hours * 3_600_000 + 500),
         }
     }
@@ -343,10 +345,10 @@ mod tests {
             7400 * SECOND,
             |tenth| if tenth < over { vec![1, 2] } else { vec![] },
             &[
-                (5, What::Began, &[1, 2]),
+                (5, AlarmPhase::Began, &[1, 2]),
                 (3600 * SECOND + 5, lasts(1), &[1, 2]),
                 (7200 * SECOND + 5, lasts(2), &[1, 2]),
-                (over + 10 * SECOND, What::Ended, &[1, 2]),
+                (over + 10 * SECOND, AlarmPhase::Ended, &[1, 2]),
             ],
         );
     }
@@ -373,9 +375,9 @@ mod tests {
                 _ => vec![],
             },
             &[
-                (5, What::Began, &[1]),
+                (5, AlarmPhase::Began, &[1]),
                 // It held last at 96 s.
-                (106 * SECOND, What::Ended, &[1]),
+                (106 * SECOND, AlarmPhase::Ended, &[1]),
             ],
         );
     }
@@ -383,12 +385,12 @@ mod tests {
     #[test]
     fn what_holds_does_so_from_its_first_moment_to_its_last_whatever_was_said() {
         let start = Instant::now();
-        let holds = || State::from([("cut off", backends(&[1]))]);
-        let mut alarms = Alarms::new();
+        let holds = || Holding::from([("cut off", backends(&[1]))]);
+        let mut alarms = StandingAlarms::new();
         for (state, milliseconds, holding, said) in [
             (holds(), 0, 1, 0),
             (holds(), 500, 1, 1),
-            (State::new(), 600, 0, 1),
+            (Holding::new(), 600, 0, 1),
             (holds(), 700, 1, 1),
         ] {
             alarms.on_state(state, start + Duration::from_millis(milliseconds));
@@ -402,14 +404,14 @@ mod tests {
     fn what_is_ended_by_hand_is_said_if_it_was_said() {
         let start = Instant::now();
         let later = start + BEGINS_AFTER;
-        let mut alarms = Alarms::new();
-        let state = |kinds: &[&'static str]| -> State<&str> {
+        let mut alarms = StandingAlarms::new();
+        let state = |kinds: &[&'static str]| -> Holding<&str> {
             kinds.iter().map(|kind| (*kind, backends(&[1]))).collect()
         };
         alarms.on_state(state(&["old", "other"]), start);
         alarms.on_state(state(&["old", "other", "young"]), later);
         let ended = alarms.end(|kind| *kind != "other");
-        let ended: Vec<&str> = ended.iter().map(|call| call.kind).collect();
+        let ended: Vec<&str> = ended.iter().map(|announcement| announcement.kind).collect();
         assert_eq!(ended, ["old"]);
         let said: Vec<_> = alarms
             .said()
@@ -430,13 +432,16 @@ mod tests {
                 200..=299 => vec![1],
                 _ => vec![1, 3],
             },
-            &[(5, What::Began, &[1]), (105, What::Joined, &[2, 3])],
+            &[
+                (5, AlarmPhase::Began, &[1]),
+                (105, AlarmPhase::Spread, &[2, 3]),
+            ],
         );
     }
 
     #[test]
     fn an_alarm_that_spreads_is_said_in_whole_again_once_a_minute_at_most() {
-        let lasts = |tenths: u64| What::Lasts {
+        let lasts = |tenths: u64| AlarmPhase::Lasts {
             for_so_long: Duration::from_millis(tenths * 100),
         };
         let (first, second, hour) = (605, 1205, 3600 * SECOND);
@@ -456,7 +461,7 @@ mod tests {
                 _ => vec![1, 2, 3, 4, 5, 6],
             },
             &[
-                (5, What::Began, &[1]),
+                (5, AlarmPhase::Began, &[1]),
                 (first, lasts(first), &[1, 3, 4]),
                 (second, lasts(second), &[1, 2, 3, 4, 5]),
                 (4005, lasts(4005), &[1, 2, 3, 4, 5, 6]),
