@@ -40,7 +40,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::config::settings::{Publication, Settings};
+use crate::config::settings::Settings;
 use crate::config::targets::Targets;
 
 use alarms::AlarmReview;
@@ -66,6 +66,7 @@ pub(crate) use dry_run::DryRun;
 pub use input::{Input, Now, Remembered, Report, Request};
 pub(crate) use lines::at_place;
 pub use moments::ShowMoment;
+pub use notices::Notice;
 pub use output::{Event, Level, Output, Told};
 pub(crate) use persistence::DISK_PATIENCE;
 pub use policy::Memory;
@@ -75,55 +76,6 @@ pub use snapshot::{
     DrainView, Outline, PollView, Snapshot, Standing, Summary, TagView, Trouble,
 };
 pub(crate) use status::brief;
-
-/// What is worth an error line while it lasts, once and then each hour, and shows itself in single
-/// events. What follows from the state is an alarm (`alarms::Topic`).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Notice {
-    /// Nothing can be told to the director: failover is off.
-    DirectorSilent,
-    /// The ring has not been synced for long: nothing can be told to the director.
-    RingUnsynced,
-    /// The ring's status is a word that we do not know.
-    RingStatusUnknown,
-    /// Lines of the lists cannot be read and are skipped: their backends are neither checked nor changed.
-    MalformedLines,
-    /// What has to outlive a restart is in memory alone.
-    StateFileUnwritable,
-    /// Its disk keeps everybody waiting.
-    StateFileSlow,
-    /// No thread can be started to read the lists.
-    NoThread,
-    /// No thread can be started to send a command.
-    NoThreadToSend,
-    /// Not all backends can be probed at once.
-    FewDescriptors,
-    /// A reload waits for a file that cannot be read yet.
-    SettingsUnread,
-    /// A published file (status, metrics, page) cannot be written.
-    Unpublished(Publication),
-}
-
-impl Notice {
-    /// In snake case, for machines.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Notice::DirectorSilent => "director_silent",
-            Notice::RingUnsynced => "ring_unsynced",
-            Notice::RingStatusUnknown => "ring_status_unknown",
-            Notice::MalformedLines => "malformed_lines",
-            Notice::StateFileUnwritable => "state_file_unwritable",
-            Notice::StateFileSlow => "state_file_slow",
-            Notice::NoThread => "no_thread",
-            Notice::NoThreadToSend => "no_thread_to_send",
-            Notice::FewDescriptors => "few_descriptors",
-            Notice::SettingsUnread => "settings_unread",
-            Notice::Unpublished(Publication::Status) => "status_file_unwritable",
-            Notice::Unpublished(Publication::Metrics) => "metrics_file_unwritable",
-            Notice::Unpublished(Publication::Page) => "page_unwritable",
-        }
-    }
-}
 
 /// What the operator wants, as it was read at the start or by a reload.
 #[derive(Clone, Debug)]
@@ -168,7 +120,7 @@ pub struct Engine {
     /// The actions held back at present, so that a hold is logged when it begins.
     holds: BTreeMap<IpAddr, Hold>,
     alarms: StandingAlarms<Topic>,
-    notices: Notices<Notice>,
+    notices: Notices,
     local_faults: LocalFaults,
     said_failures: SaidFailures,
     show_moment: ShowMoment,
@@ -232,7 +184,7 @@ impl Engine {
             alarm_review: AlarmReview::new(now.instant),
             holds: BTreeMap::new(),
             alarms: StandingAlarms::new(),
-            notices: Notices::new(),
+            notices: Notices::default(),
             local_faults: LocalFaults::default(),
             said_failures: SaidFailures::default(),
             show_moment: moments::utc,
