@@ -11,8 +11,8 @@ use super::Engine;
 use crate::backend::{HostState, Stamp, Tag};
 use crate::config::settings::Restore;
 use crate::few::Few;
-use crate::monitor::notices::{Call, What};
 use crate::monitor::policy::{Alarm, Failing};
+use crate::monitor::standing_alarms::{AlarmPhase, Announcement};
 use crate::outcome::{in_utc, Fault, Stage};
 use crate::quote::Quote;
 
@@ -45,15 +45,15 @@ fn by_number<'a>(about: &BTreeSet<IpAddr>, one: &'a str, several: &'a str) -> &'
 }
 
 impl Engine {
-    pub(super) fn say_call(&mut self, call: &Call<Topic>) {
-        let Call { kind, what, about } = call;
-        match what {
-            What::Began | What::Joined => self.error(self.alarm_line(kind, about)),
-            What::Lasts { for_so_long } => {
+    pub(super) fn announce(&mut self, announcement: &Announcement<Topic>) {
+        let Announcement { kind, phase, about } = announcement;
+        match phase {
+            AlarmPhase::Began | AlarmPhase::Spread => self.error(self.alarm_line(kind, about)),
+            AlarmPhase::Lasts { for_so_long } => {
                 let line = self.alarm_line(kind, about);
                 self.error(format!("{line} (for {} now)", brief(*for_so_long)));
             }
-            What::Ended => self.always(self.alarm_end(kind)),
+            AlarmPhase::Ended => self.always(self.alarm_end(kind)),
         }
     }
 

@@ -6,8 +6,8 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::monitor::notices::{AlarmKind, Joiners, State};
 use crate::monitor::policy;
+use crate::monitor::standing_alarms::{AlarmKind, Holding, SpreadLine};
 
 /// What an alarm is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,16 +29,16 @@ impl Topic {
 }
 
 impl AlarmKind for Topic {
-    fn joiners(&self) -> Joiners {
+    fn spread_line(&self) -> SpreadLine {
         use policy::Alarm::*;
         match self {
-            Topic::Policy(NotOurs | Disputed) => Joiners::Alone,
+            Topic::Policy(NotOurs | Disputed) => SpreadLine::OnlyNew,
             // Each of these has a line "has failed" of its own, so only the whole line is said again.
             Topic::Policy(
                 WithoutService(_) | NoRefuge(_) | Shared { .. } | DownDelayLimit | MaxDown(_),
-            ) => Joiners::InWhole,
+            ) => SpreadLine::All,
             // The line counts them, so it has to be said in whole.
-            Topic::Unwatched => Joiners::InWhole,
+            Topic::Unwatched => SpreadLine::All,
         }
     }
 }
@@ -72,10 +72,10 @@ impl Engine {
         if self.alarm_review.wanted {
             return;
         }
-        let state = self.alarms_that_hold();
-        if !(state.is_empty() && self.alarms.are_none()) {
-            for call in self.alarms.on_state(state, now) {
-                self.say_call(&call);
+        let holding = self.alarms_that_hold();
+        if !(holding.is_empty() && self.alarms.are_none()) {
+            for announcement in self.alarms.on_state(holding, now) {
+                self.announce(&announcement);
             }
             self.alarm_review.not_before = now + pause(self.backends.members().len());
         }
@@ -84,8 +84,8 @@ impl Engine {
     /// Other services are checked from now on: the places of the old ones say nothing any more.
     pub(super) fn end_alarms_of_checks(&mut self) {
         let is_over = |topic: &Topic| matches!(topic, Topic::Policy(policy::Alarm::Shared { .. }));
-        for call in self.alarms.end(is_over) {
-            self.say_call(&call);
+        for announcement in self.alarms.end(is_over) {
+            self.announce(&announcement);
         }
     }
 
@@ -109,19 +109,19 @@ impl Engine {
     }
 
     /// Every source of alarms adds what holds.
-    fn alarms_that_hold(&mut self) -> State<Topic> {
+    fn alarms_that_hold(&mut self) -> Holding<Topic> {
         if !policy::is_all_well(&self.backends) {
             self.backends.measure();
         }
         let of_policy = policy::alarms(&self.backends, self.now.instant);
-        let mut state: State<Topic> = of_policy
+        let mut holding: Holding<Topic> = of_policy
             .into_iter()
             .map(|(alarm, about)| (Topic::Policy(alarm), about))
             .collect();
         let unwatched = self.not_watched_for_want_of_threads();
         if !unwatched.is_empty() {
-            state.insert(Topic::Unwatched, unwatched);
+            holding.insert(Topic::Unwatched, unwatched);
         }
-        state
+        holding
     }
 }

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::lines::service_of;
+use super::notices::AGAIN_AFTER;
 use super::Engine;
 use crate::outcome::{Blame, Fault};
 use crate::schedule::Finding;
@@ -22,8 +23,6 @@ const QUIET: Duration = Duration::from_secs(10);
 
 /// An alarm is said again when it has come to further backends or services, but not before this.
 const GROWN_AFTER: Duration = Duration::from_secs(60);
-
-const AGAIN_AFTER: Duration = Duration::from_secs(3600);
 
 /// How many backends a line names.
 const NAMED: usize = 20;

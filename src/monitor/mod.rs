@@ -25,10 +25,12 @@ mod output;
 mod persistence;
 pub mod policy;
 mod publishing;
+mod reason_words;
 mod records;
 mod reload;
 mod restarts;
 pub mod snapshot;
+mod standing_alarms;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -39,7 +41,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::config::settings::{Publication, Settings};
+use crate::config::settings::Settings;
 use crate::config::targets::Targets;
 
 use alarms::AlarmReview;
@@ -49,13 +51,14 @@ use history::History;
 use lines::SaidFailures;
 use lists::ListReading;
 use local_faults::LocalFaults;
-use notices::{Alarms, Notices};
+use notices::Notices;
 use persistence::Persistence;
 use policy::{Action, Backends, Decision, Hold, Need};
 use publishing::Publishing;
 use records::Records;
 use reload::Reloading;
 use restarts::Restarts;
+use standing_alarms::StandingAlarms;
 use workers::Worker;
 
 pub(crate) use alarm_lines::what_to_check;
@@ -64,6 +67,7 @@ pub(crate) use dry_run::DryRun;
 pub use input::{Input, Now, Remembered, Report, Request};
 pub(crate) use lines::at_place;
 pub use moments::ShowMoment;
+pub use notices::Notice;
 pub use output::{Event, Level, Output, Told};
 pub(crate) use persistence::DISK_PATIENCE;
 pub use policy::Memory;
@@ -73,55 +77,6 @@ pub use snapshot::{
     DrainView, Outline, PollView, Snapshot, Standing, Summary, TagView, Trouble,
 };
 pub(crate) use status::brief;
-
-/// What is worth an error line while it lasts, once and then each hour, and shows itself in single
-/// events. What follows from the state is an alarm (`alarms::Topic`).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Notice {
-    /// Nothing can be told to the director: failover is off.
-    DirectorSilent,
-    /// The ring has not been synced for long: nothing can be told to the director.
-    RingUnsynced,
-    /// The ring's status is a word that we do not know.
-    RingStatusUnknown,
-    /// Lines of the lists cannot be read and are skipped: their backends are neither checked nor changed.
-    MalformedLines,
-    /// What has to outlive a restart is in memory alone.
-    StateFileUnwritable,
-    /// Its disk keeps everybody waiting.
-    StateFileSlow,
-    /// No thread can be started to read the lists.
-    NoThread,
-    /// No thread can be started to send a command.
-    NoThreadToSend,
-    /// Not all backends can be probed at once.
-    FewDescriptors,
-    /// A reload waits for a file that cannot be read yet.
-    SettingsUnread,
-    /// A published file (status, metrics, page) cannot be written.
-    Unpublished(Publication),
-}
-
-impl Notice {
-    /// In snake case, for machines.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Notice::DirectorSilent => "director_silent",
-            Notice::RingUnsynced => "ring_unsynced",
-            Notice::RingStatusUnknown => "ring_status_unknown",
-            Notice::MalformedLines => "malformed_lines",
-            Notice::StateFileUnwritable => "state_file_unwritable",
-            Notice::StateFileSlow => "state_file_slow",
-            Notice::NoThread => "no_thread",
-            Notice::NoThreadToSend => "no_thread_to_send",
-            Notice::FewDescriptors => "few_descriptors",
-            Notice::SettingsUnread => "settings_unread",
-            Notice::Unpublished(Publication::Status) => "status_file_unwritable",
-            Notice::Unpublished(Publication::Metrics) => "metrics_file_unwritable",
-            Notice::Unpublished(Publication::Page) => "page_unwritable",
-        }
-    }
-}
 
 /// What the operator wants, as it was read at the start or by a reload.
 #[derive(Clone, Debug)]
@@ -165,8 +120,8 @@ pub struct Engine {
     alarm_review: AlarmReview,
     /// The actions held back at present, so that a hold is logged when it begins.
     holds: BTreeMap<IpAddr, Hold>,
-    alarms: Alarms<Topic>,
-    notices: Notices<Notice>,
+    alarms: StandingAlarms<Topic>,
+    notices: Notices,
     local_faults: LocalFaults,
     said_failures: SaidFailures,
     show_moment: ShowMoment,
@@ -229,8 +184,8 @@ impl Engine {
             },
             alarm_review: AlarmReview::new(now.instant),
             holds: BTreeMap::new(),
-            alarms: Alarms::new(),
-            notices: Notices::new(),
+            alarms: StandingAlarms::new(),
+            notices: Notices::default(),
             local_faults: LocalFaults::default(),
             said_failures: SaidFailures::default(),
             show_moment: moments::utc,

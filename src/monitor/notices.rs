@@ -1,274 +1,70 @@
-//! When a lasting state of affairs is said: once, again each hour while it lasts, and when it is over.
+//! Notices: a lasting state of affairs that shows itself only in single events, said once, again each hour while it
+//! lasts, and when it is over.
 //!
-//! `Alarms` is told the whole state each time and finds out what began and what ended; `Notices` is for
-//! what only shows itself in single events. Pure: what is said is the engine's.
+//! What is computed anew from the whole state each time is an alarm (`standing_alarms`). Pure: what is said is the
+//! engine's.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::config::settings::Publication;
+
+/// After how long what lasts is said again.
 pub(super) const AGAIN_AFTER: Duration = Duration::from_secs(3600);
 
-/// How long an alarm has to last before it is said. The time between a monitor's command and the list that shows
-/// it is shorter, and needs no alarm.
-const BEGINS_AFTER: Duration = Duration::from_millis(500);
-
-/// How long an alarm has to be over before that is said: a backend that passes once, or a director
-/// that has just been restarted and lists all as up, does not end it.
-const ENDS_AFTER: Duration = Duration::from_secs(10);
-
-/// How long after it was said in whole an alarm may be said in whole again because it is about further backends: in a
-/// round they fail one after the other.
-const IN_WHOLE_AGAIN_AFTER: Duration = Duration::from_secs(60);
-
-/// What tells one alarm from another.
-pub trait AlarmKind: Ord + Clone {
-    fn joiners(&self) -> Joiners;
+/// What is worth an error line while it lasts, once and then each hour, and shows itself in single
+/// events. What follows from the state is an alarm (`Topic`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Notice {
+    /// Nothing can be told to the director: failover is off.
+    DirectorSilent,
+    /// The ring has not been synced for long: nothing can be told to the director.
+    RingUnsynced,
+    /// The ring's status is a word that we do not know.
+    RingStatusUnknown,
+    /// Lines of the lists cannot be read and are skipped: their backends are neither checked nor changed.
+    MalformedLines,
+    /// What has to outlive a restart is in memory alone.
+    StateFileUnwritable,
+    /// Its disk keeps everybody waiting.
+    StateFileSlow,
+    /// No thread can be started to read the lists.
+    NoThread,
+    /// No thread can be started to send a command.
+    NoThreadToSend,
+    /// Not all backends can be probed at once.
+    FewDescriptors,
+    /// A reload waits for a file that cannot be read yet.
+    SettingsUnread,
+    /// A published file (status, metrics, page) cannot be written.
+    Unpublished(Publication),
 }
 
-/// What is said of backends that join an alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Joiners {
-    /// A line about them alone, soon: no other line says that something is the matter with them.
-    Alone,
-    /// The whole line with all backends, a minute after it was last said: each of them has a line of its own, but
-    /// the alarm's line would go on naming too few.
-    InWhole,
-}
-
-/// What holds at one time: the alarms, each with the backends that it is about.
-pub type State<Kind> = BTreeMap<Kind, BTreeSet<IpAddr>>;
-
-/// The alarms that stand, with what has been said of them.
-#[derive(Debug)]
-pub struct Alarms<Kind: AlarmKind> {
-    standing: BTreeMap<Kind, Standing>,
-}
-
-#[derive(Debug)]
-struct Standing {
-    since: Instant,
-    /// When it was last said; not yet, if it has not lasted long enough.
-    said: Option<Instant>,
-    about: BTreeSet<IpAddr>,
-    /// Which backends have been named since it was last said in whole.
-    named: BTreeSet<IpAddr>,
-    /// Since when there are backends that have not been named.
-    joined: Option<Instant>,
-    /// Since when it does not hold any more.
-    over: Option<Instant>,
-}
-
-/// A line to be said of an alarm.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call<Kind> {
-    /// Which of the alarms.
-    pub kind: Kind,
-    /// Whether it begins, goes on or ends.
-    pub what: What,
-    /// The backends: with `Joined` only those that joined, with `Ended` those that it was last about.
-    pub about: BTreeSet<IpAddr>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    Began,
-    /// It is about further backends, which are said alone.
-    Joined,
-    /// It still stands an hour later, or is about further backends, and is said in whole.
-    Lasts {
-        for_so_long: Duration,
-    },
-    Ended,
-}
-
-impl<Kind: AlarmKind> Alarms<Kind> {
-    pub fn new() -> Alarms<Kind> {
-        Alarms {
-            standing: BTreeMap::new(),
-        }
-    }
-
-    /// Takes in all that holds now; returns what is to be said.
-    pub fn on_state(&mut self, state: State<Kind>, now: Instant) -> Vec<Call<Kind>> {
-        let mut calls = Vec::new();
-        self.standing.retain(|kind, standing| {
-            if !state.contains_key(kind) {
-                return match standing.on_absent(now) {
-                    Absent::NeverSaid => false,
-                    Absent::NotForLong => true,
-                    Absent::Over => {
-                        calls.push(standing.end(kind));
-                        false
-                    }
-                };
-            }
-            true
-        });
-        for (kind, about) in state {
-            let standing = self.standing.entry(kind.clone());
-            let standing = standing.or_insert_with(|| Standing::new(now));
-            if let Some((what, about)) = standing.on_present(about, kind.joiners(), now) {
-                calls.push(Call { kind, what, about });
-            }
-        }
-        calls
-    }
-
-    /// These are over at once, such as those about a check that is made no longer; returns what is to be
-    /// said.
-    pub fn end(&mut self, is_over: impl Fn(&Kind) -> bool) -> Vec<Call<Kind>> {
-        let mut calls = Vec::new();
-        self.standing.retain(|kind, standing| {
-            let is_over = is_over(kind);
-            if is_over && standing.said.is_some() {
-                calls.push(standing.end(kind));
-            }
-            !is_over
-        });
-        calls
-    }
-
-    /// When time alone will have something to say, if all stays as it is.
-    pub fn next_due(&self) -> Option<Instant> {
-        let standing = self.standing.iter();
-        standing.map(|(kind, one)| one.due(kind.joiners())).min()
-    }
-
-    pub fn are_none(&self) -> bool {
-        self.standing.is_empty()
-    }
-
-    /// All that hold, said or not.
-    pub fn holding(&self) -> impl Iterator<Item = &Kind> {
-        let holding = self.standing.iter().filter(|(_, one)| one.over.is_none());
-        holding.map(|(kind, _)| kind)
-    }
-
-    /// What has been said and not ended yet, since when it is so, and the backends that it is about now.
-    pub fn said(&self) -> impl Iterator<Item = (&Kind, Instant, &BTreeSet<IpAddr>)> {
-        let said = self.standing.iter().filter(|(_, one)| one.said.is_some());
-        said.map(|(kind, standing)| (kind, standing.since, &standing.about))
-    }
-}
-
-enum Absent {
-    NeverSaid,
-    NotForLong,
-    Over,
-}
-
-impl Standing {
-    fn new(now: Instant) -> Standing {
-        Standing {
-            since: now,
-            said: None,
-            about: BTreeSet::new(),
-            named: BTreeSet::new(),
-            joined: None,
-            over: None,
-        }
-    }
-
-    fn end<Kind: Clone>(&mut self, kind: &Kind) -> Call<Kind> {
-        Call {
-            kind: kind.clone(),
-            what: What::Ended,
-            about: std::mem::take(&mut self.about),
-        }
-    }
-
-    fn on_absent(&mut self, now: Instant) -> Absent {
-        if self.said.is_none() {
-            return Absent::NeverSaid;
-        }
-        let over = *self.over.get_or_insert(now);
-        match now >= over + ENDS_AFTER {
-            true => Absent::Over,
-            false => Absent::NotForLong,
-        }
-    }
-
-    fn on_present(
-        &mut self,
-        about: BTreeSet<IpAddr>,
-        joiners: Joiners,
-        now: Instant,
-    ) -> Option<(What, BTreeSet<IpAddr>)> {
-        self.over = None;
-        self.about = about;
-        let lasts = What::Lasts {
-            for_so_long: now - self.since,
-        };
-        let what = match self.said {
-            None if now < self.since + BEGINS_AFTER => return None,
-            None => What::Began,
-            Some(said) if now >= said + AGAIN_AFTER => lasts,
-            Some(said) => {
-                let joined = self.joiners(now)?;
-                if now < joiners_due(joiners, self.joined?, said) {
-                    return None;
-                }
-                // Who leaves and joins again is not said again within the hour.
-                self.named.extend(&joined);
-                self.joined = None;
-                return Some(match joiners {
-                    Joiners::Alone => (What::Joined, joined),
-                    Joiners::InWhole => {
-                        self.said = Some(now);
-                        (lasts, self.about.clone())
-                    }
-                });
-            }
-        };
-        self.said = Some(now);
-        self.named = self.about.clone();
-        self.joined = None;
-        Some((what, self.about.clone()))
-    }
-
-    /// Those that have not been named, and notes since when there are any.
-    fn joiners(&mut self, now: Instant) -> Option<BTreeSet<IpAddr>> {
-        if self.about.is_subset(&self.named) {
-            self.joined = None;
-            return None;
-        }
-        self.joined.get_or_insert(now);
-        Some(self.about.difference(&self.named).copied().collect())
-    }
-
-    fn due(&self, joiners: Joiners) -> Instant {
-        let (said, over) = match (self.said, self.over) {
-            (None, _) => return self.since + BEGINS_AFTER,
-            (Some(said), over) => (said, over),
-        };
-        match (over, self.joined) {
-            (Some(over), _) => over + ENDS_AFTER,
-            (None, Some(joined)) => joiners_due(joiners, joined, said).min(said + AGAIN_AFTER),
-            (None, None) => said + AGAIN_AFTER,
+impl Notice {
+    /// In snake case, for machines.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Notice::DirectorSilent => "director_silent",
+            Notice::RingUnsynced => "ring_unsynced",
+            Notice::RingStatusUnknown => "ring_status_unknown",
+            Notice::MalformedLines => "malformed_lines",
+            Notice::StateFileUnwritable => "state_file_unwritable",
+            Notice::StateFileSlow => "state_file_slow",
+            Notice::NoThread => "no_thread",
+            Notice::NoThreadToSend => "no_thread_to_send",
+            Notice::FewDescriptors => "few_descriptors",
+            Notice::SettingsUnread => "settings_unread",
+            Notice::Unpublished(Publication::Status) => "status_file_unwritable",
+            Notice::Unpublished(Publication::Metrics) => "metrics_file_unwritable",
+            Notice::Unpublished(Publication::Page) => "page_unwritable",
         }
     }
 }
 
-/// When backends are to be said that joined at that time.
-fn joiners_due(joiners: Joiners, joined: Instant, said: Instant) -> Instant {
-    let due = joined + BEGINS_AFTER;
-    match joiners {
-        Joiners::Alone => due,
-        Joiners::InWhole => due.max(said + IN_WHOLE_AGAIN_AFTER),
-    }
-}
-
-impl<Kind: AlarmKind> Default for Alarms<Kind> {
-    fn default() -> Alarms<Kind> {
-        Alarms::new()
-    }
-}
-
-/// What has been said, by its kind.
-#[derive(Debug)]
-pub struct Notices<Kind: Ord> {
-    said: BTreeMap<Kind, Raised>,
+/// What has been said, and is not over.
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    said: BTreeMap<Notice, Raised>,
 }
 
 #[derive(Debug)]
@@ -279,16 +75,10 @@ struct Raised {
     line: String,
 }
 
-impl<Kind: Ord> Notices<Kind> {
-    pub fn new() -> Notices<Kind> {
-        Notices {
-            said: BTreeMap::new(),
-        }
-    }
-
+impl Notices {
     /// It is so now, in these words; whether to say it.
-    pub fn raise(&mut self, kind: Kind, line: &str, now: Instant) -> bool {
-        match self.said.get_mut(&kind) {
+    pub fn raise(&mut self, notice: Notice, line: &str, now: Instant) -> bool {
+        match self.said.get_mut(&notice) {
             Some(raised) => {
                 if raised.line != line {
                     raised.line = line.to_owned();
@@ -305,36 +95,30 @@ impl<Kind: Ord> Notices<Kind> {
                     said: now,
                     line: line.to_owned(),
                 };
-                self.said.insert(kind, raised);
+                self.said.insert(notice, raised);
                 true
             }
         }
     }
 
     /// It is so no longer; whether it was.
-    pub fn lower(&mut self, kind: &Kind) -> bool {
-        self.said.remove(kind).is_some()
+    pub fn lower(&mut self, notice: &Notice) -> bool {
+        self.said.remove(notice).is_some()
     }
 
-    pub fn is_raised(&self, kind: &Kind) -> bool {
-        self.said.contains_key(kind)
+    pub fn is_raised(&self, notice: &Notice) -> bool {
+        self.said.contains_key(notice)
     }
 
     /// All that is raised, in order.
-    pub fn raised(&self) -> impl Iterator<Item = &Kind> {
+    pub fn raised(&self) -> impl Iterator<Item = &Notice> {
         self.said.keys()
     }
 
     /// The same, with since when it is so, and its words.
-    pub fn lines(&self) -> impl Iterator<Item = (&Kind, Instant, &str)> {
+    pub fn lines(&self) -> impl Iterator<Item = (&Notice, Instant, &str)> {
         let said = self.said.iter();
-        said.map(|(kind, raised)| (kind, raised.since, raised.line.as_str()))
-    }
-}
-
-impl<Kind: Ord> Default for Notices<Kind> {
-    fn default() -> Notices<Kind> {
-        Notices::new()
+        said.map(|(notice, raised)| (notice, raised.since, raised.line.as_str()))
     }
 }
 
@@ -345,220 +129,29 @@ mod tests {
     #[test]
     fn what_lasts_is_said_once_and_each_hour() {
         let start = Instant::now();
-        let mut notices = Notices::new();
+        let mut notices = Notices::default();
         let said: Vec<u64> = (0..7300)
             .filter(|second| {
                 let line = format!("for {second} s");
-                notices.raise("cut off", &line, start + Duration::from_secs(*second))
+                notices.raise(
+                    Notice::DirectorSilent,
+                    &line,
+                    start + Duration::from_secs(*second),
+                )
             })
             .collect();
         assert_eq!(said, [0, 3600, 7200]);
         let lines: Vec<_> = notices.lines().collect();
-        assert_eq!(lines, [(&"cut off", start, "for 7299 s")]);
+        assert_eq!(lines, [(&Notice::DirectorSilent, start, "for 7299 s")]);
     }
 
     #[test]
     fn what_was_over_is_said_anew() {
         let now = Instant::now();
-        let mut notices = Notices::new();
-        assert!(notices.raise("cut off", "", now));
-        assert!(notices.lower(&"cut off"));
-        assert!(!notices.lower(&"cut off"));
-        assert!(notices.raise("cut off", "", now));
-    }
-
-    fn backends(numbers: &[u8]) -> BTreeSet<IpAddr> {
-        let addresses = numbers.iter().map(|number| [192, 0, 2, *number].into());
-        addresses.collect()
-    }
-
-    const SECOND: u64 = 10;
-
-    impl AlarmKind for &str {
-        fn joiners(&self) -> Joiners {
-            match *self {
-                IN_WHOLE => Joiners::InWhole,
-                _ => Joiners::Alone,
-            }
-        }
-    }
-
-    const IN_WHOLE: &str = "wrong password";
-
-    fn check(until: u64, about: impl Fn(u64) -> Vec<u8>, expected: &[(u64, What, &[u8])]) {
-        check_of("cut off", until, about, expected);
-    }
-
-    /// What is said in which tenth of a second, where in each of them an alarm is about these backends, or
-    /// does not hold if there are none.
-    fn check_of(
-        kind: &'static str,
-        until: u64,
-        about: impl Fn(u64) -> Vec<u8>,
-        expected: &[(u64, What, &[u8])],
-    ) {
-        let start = Instant::now();
-        let mut alarms = Alarms::new();
-        let mut said = Vec::new();
-        let mut before = BTreeSet::new();
-        for tenth in 0..until {
-            let now = start + Duration::from_millis(tenth * 100);
-            let about = backends(&about(tenth));
-            let due = alarms.next_due();
-            let time_alone = std::mem::replace(&mut before, about.clone()) == about;
-            let state = match about.is_empty() {
-                true => State::new(),
-                false => State::from([(kind, about)]),
-            };
-            let calls = alarms.on_state(state, now);
-            assert!(
-                calls.is_empty() || !time_alone || due == Some(now),
-                "{tenth}: what time alone brings about was due at {due:?}"
-            );
-            for call in calls {
-                said.push((tenth, call.what, call.about));
-            }
-            assert!(alarms.next_due().map_or(true, |due| due > now), "{tenth}");
-        }
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(tenth, what, about)| (*tenth, *what, backends(about)))
-            .collect();
-        assert_eq!(said, expected);
-    }
-
-    const fn lasts(hours: u64) -> What {
-        What::Lasts {
-            for_so_long: Duration::from_millis(hours * 3_600_000 + 500),
-        }
-    }
-
-    #[test]
-    fn an_alarm_begins_is_repeated_each_hour_and_ends() {
-        let over = 7300 * SECOND;
-        check(
-            7400 * SECOND,
-            |tenth| if tenth < over { vec![1, 2] } else { vec![] },
-            &[
-                (5, What::Began, &[1, 2]),
-                (3600 * SECOND + 5, lasts(1), &[1, 2]),
-                (7200 * SECOND + 5, lasts(2), &[1, 2]),
-                (over + 10 * SECOND, What::Ended, &[1, 2]),
-            ],
-        );
-    }
-
-    #[test]
-    fn what_is_over_at_once_is_never_said() {
-        check(
-            60 * SECOND,
-            |tenth| match tenth % 6 {
-                0..=4 => vec![1],
-                _ => vec![],
-            },
-            &[],
-        );
-    }
-
-    #[test]
-    fn short_interruptions_do_not_end_an_alarm() {
-        check(
-            200 * SECOND,
-            |tenth| match tenth {
-                // Nine seconds of twelve it does not hold.
-                0..=1000 if tenth < 100 || tenth % 120 > 90 => vec![1],
-                _ => vec![],
-            },
-            &[
-                (5, What::Began, &[1]),
-                // It held last at 96 s.
-                (106 * SECOND, What::Ended, &[1]),
-            ],
-        );
-    }
-
-    #[test]
-    fn what_holds_does_so_from_its_first_moment_to_its_last_whatever_was_said() {
-        let start = Instant::now();
-        let holds = || State::from([("cut off", backends(&[1]))]);
-        let mut alarms = Alarms::new();
-        for (state, milliseconds, holding, said) in [
-            (holds(), 0, 1, 0),
-            (holds(), 500, 1, 1),
-            (State::new(), 600, 0, 1),
-            (holds(), 700, 1, 1),
-        ] {
-            alarms.on_state(state, start + Duration::from_millis(milliseconds));
-            let counts = (alarms.holding().count(), alarms.said().count());
-            assert_eq!(counts, (holding, said), "at {milliseconds} ms");
-            assert!(alarms.holding().all(|kind| *kind == "cut off"));
-        }
-    }
-
-    #[test]
-    fn what_is_ended_by_hand_is_said_if_it_was_said() {
-        let start = Instant::now();
-        let later = start + BEGINS_AFTER;
-        let mut alarms = Alarms::new();
-        let state = |kinds: &[&'static str]| -> State<&str> {
-            kinds.iter().map(|kind| (*kind, backends(&[1]))).collect()
-        };
-        alarms.on_state(state(&["old", "other"]), start);
-        alarms.on_state(state(&["old", "other", "young"]), later);
-        let ended = alarms.end(|kind| *kind != "other");
-        let ended: Vec<&str> = ended.iter().map(|call| call.kind).collect();
-        assert_eq!(ended, ["old"]);
-        let said: Vec<_> = alarms
-            .said()
-            .map(|(kind, since, _)| (*kind, since))
-            .collect();
-        assert_eq!(said, [("other", start)]);
-        assert!(!alarms.are_none());
-    }
-
-    #[test]
-    fn backends_that_join_are_told_together_and_once_an_hour_at_most() {
-        check(
-            60 * SECOND,
-            |tenth| match tenth {
-                0..=99 => vec![1],
-                100..=102 => vec![1, 2],
-                103..=199 => vec![1, 2, 3],
-                200..=299 => vec![1],
-                _ => vec![1, 3],
-            },
-            &[(5, What::Began, &[1]), (105, What::Joined, &[2, 3])],
-        );
-    }
-
-    #[test]
-    fn an_alarm_that_spreads_is_said_in_whole_again_once_a_minute_at_most() {
-        let lasts = |tenths: u64| What::Lasts {
-            for_so_long: Duration::from_millis(tenths * 100),
-        };
-        let (first, second, hour) = (605, 1205, 3600 * SECOND);
-        check_of(
-            IN_WHOLE,
-            2 * hour,
-            |tenth| match tenth {
-                0..=99 => vec![1],
-                // They fail one after the other, and one passes again before the minute is over.
-                100..=199 => vec![1, 2],
-                200..=699 => vec![1, 3, 4],
-                // Within the next minute.
-                700..=1999 => vec![1, 2, 3, 4, 5],
-                // Long after that, and one that leaves and joins again.
-                2000..=2999 => vec![1, 2, 3, 4],
-                3000..=3999 => vec![1, 2, 3, 4, 5],
-                _ => vec![1, 2, 3, 4, 5, 6],
-            },
-            &[
-                (5, What::Began, &[1]),
-                (first, lasts(first), &[1, 3, 4]),
-                (second, lasts(second), &[1, 2, 3, 4, 5]),
-                (4005, lasts(4005), &[1, 2, 3, 4, 5, 6]),
-                (4005 + hour, lasts(4005 + hour), &[1, 2, 3, 4, 5, 6]),
-            ],
-        );
+        let mut notices = Notices::default();
+        assert!(notices.raise(Notice::DirectorSilent, "", now));
+        assert!(notices.lower(&Notice::DirectorSilent));
+        assert!(!notices.lower(&Notice::DirectorSilent));
+        assert!(notices.raise(Notice::DirectorSilent, "", now));
     }
 }

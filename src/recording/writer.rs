@@ -64,7 +64,26 @@ pub(crate) struct RecordingWriter {
     /// How often the engine was asked for an output since the last line.
     asked: u32,
     lost: u64,
-    has_said_loss: bool,
+    /// The worst that was said of what is lost.
+    said: Option<Loss>,
+}
+
+/// Why what the thread is told does not reach it; the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Loss {
+    /// The queue is full: the disk is slower than the inputs.
+    TooSlow,
+    /// The thread has ended by a defect.
+    ThreadEnded,
+}
+
+impl From<TrySendError<Word>> for Loss {
+    fn from(cause: TrySendError<Word>) -> Loss {
+        match cause {
+            TrySendError::Full(_) => Loss::TooSlow,
+            TrySendError::Disconnected(_) => Loss::ThreadEnded,
+        }
+    }
 }
 
 impl RecordingWriter {
@@ -111,7 +130,7 @@ impl RecordingWriter {
             ended,
             asked: 0,
             lost: 0,
-            has_said_loss: false,
+            said: None,
         })
     }
 
@@ -159,25 +178,32 @@ impl RecordingWriter {
             };
             match self.words.try_send(word) {
                 Ok(()) => self.lost = 0,
-                Err(_) => return self.lose(),
+                Err(cause) => return self.lose(cause.into()),
             }
         }
         let asked = std::mem::take(&mut self.asked);
         let word = Word::Told { t, s, asked, event };
         match self.words.try_send(word) {
             Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.lose(),
+            Err(cause) => self.lose(cause.into()),
         }
     }
 
-    fn lose(&mut self) {
+    fn lose(&mut self, loss: Loss) {
         self.lost += 1;
-        if !self.has_said_loss {
-            self.has_said_loss = true;
-            error!(
+        if self.said >= Some(loss) {
+            return;
+        }
+        self.said = Some(loss);
+        match loss {
+            Loss::TooSlow => error!(
                 "the recording (--record, record) is written too slowly: inputs are missing in it from now \
                  on, and it says how many; is its disk slow?"
-            );
+            ),
+            Loss::ThreadEnded => error!(
+                "nothing is recorded (--record) any more: the thread that writes it has ended by the defect \
+                 logged before; all else goes on; a restart begins a new recording; please report the defect"
+            ),
         }
     }
 
@@ -352,4 +378,37 @@ fn begin(path: &Path) -> io::Result<File> {
         .create_new(true)
         .mode(0o600)
         .open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Stamp;
+
+    #[test]
+    fn a_thread_that_has_ended_is_not_taken_for_a_slow_disk() {
+        let now = Now {
+            instant: Instant::now(),
+            second: Stamp(1_800_000_000),
+        };
+        let (words, inbox) = bounded(1);
+        let (_, ended) = bounded(0);
+        let mut recorder = RecordingWriter {
+            encoder: Encoder::new(now.instant),
+            words,
+            ended,
+            asked: 0,
+            lost: 0,
+            said: None,
+        };
+        let mut said_after_an_input = || {
+            recorder.on_input(&Input::Time, now);
+            (recorder.lost, recorder.said)
+        };
+        assert_eq!(said_after_an_input(), (0, None));
+        assert_eq!(said_after_an_input(), (1, Some(Loss::TooSlow)));
+        drop(inbox);
+        assert_eq!(said_after_an_input(), (2, Some(Loss::ThreadEnded)));
+        assert_eq!(said_after_an_input(), (3, Some(Loss::ThreadEnded)));
+    }
 }

@@ -19,10 +19,10 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::*;
-use crate::backend::{Listed, Stamp};
+use crate::backend::{Groups, Listed, Stamp, Tag};
 use crate::config::settings::{Brake, DrainMode, MoveLimit, Restore, Rules};
-use crate::outcome::{BadCertificate, Failure, Fault, Outcome, Pass};
-use crate::pool::Forgotten;
+use crate::outcome::{BadCertificate, Failure, Fault, Outcome, Pass, Stage};
+use crate::pool::{Forgotten, Words};
 use crate::quote::Quote;
 use crate::schedule::Finding;
 

@@ -3,8 +3,8 @@
 use super::*;
 use crate::account::{Account, Secret};
 use crate::config::accounts;
-use crate::monitor::notices::{AlarmKind, Joiners};
 use crate::monitor::policy::Alarm;
+use crate::monitor::standing_alarms::{AlarmKind, SpreadLine};
 use crate::outcome::BadCertificate;
 use std::collections::BTreeSet;
 
@@ -279,12 +279,12 @@ fn the_end_of_an_alarm_is_said_once_for_all_of_its_backends() {
     let ends = |alarm: Alarm| {
         let mut bench = two_of_three(&refused(), HostState::Up);
         bench.said.clear();
-        let call = notices::Call {
+        let announcement = standing_alarms::Announcement {
             kind: Topic::Policy(alarm),
-            what: notices::What::Ended,
+            phase: standing_alarms::AlarmPhase::Ended,
             about: BTreeSet::new(),
         };
-        bench.engine.say_call(&call);
+        bench.engine.announce(&announcement);
         bench.tell(Input::Time);
         bench.said.remove(0)
     };
@@ -364,18 +364,18 @@ fn of_certificates_that_expired_at_different_times_the_first_is_said() {
 
 #[test]
 fn a_healthy_backend_that_joins_an_alarm_is_said_alone_and_at_once() {
-    let joiners = |alarm| Topic::Policy(alarm).joiners();
-    assert_eq!(joiners(Alarm::NotOurs), Joiners::Alone);
-    assert_eq!(joiners(Alarm::Disputed), Joiners::Alone);
-    assert_eq!(joiners(WITHOUT_TAG(Alarm::NoRefuge)), Joiners::InWhole);
+    let spread_line = |alarm| Topic::Policy(alarm).spread_line();
+    assert_eq!(spread_line(Alarm::NotOurs), SpreadLine::OnlyNew);
+    assert_eq!(spread_line(Alarm::Disputed), SpreadLine::OnlyNew);
+    assert_eq!(spread_line(WITHOUT_TAG(Alarm::NoRefuge)), SpreadLine::All);
     let mut bench = two_of_three(&refused(), HostState::Down);
     bench.said.clear();
-    let call = notices::Call {
+    let announcement = standing_alarms::Announcement {
         kind: Topic::Policy(Alarm::NotOurs),
-        what: notices::What::Joined,
+        phase: standing_alarms::AlarmPhase::Spread,
         about: BTreeSet::from([address(1)]),
     };
-    bench.engine.say_call(&call);
+    bench.engine.announce(&announcement);
     bench.tell(Input::Time);
     assert_eq!(
         bench.times_said("192.0.2.1 is healthy here and stays down"),

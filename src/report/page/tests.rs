@@ -1,8 +1,10 @@
 //! The page as text: what no browser is needed for. `tests/scenes/page` shows it to one.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::report::document::fields::{faults, Face};
-use crate::report::document::{sample, By, Slot};
+use crate::report::document::{sample, By, Change, Slot, State};
 
 /// The samples are of November 2025 and of the months around it.
 fn utc(time: Time) -> Wall {
@@ -400,7 +402,7 @@ fn it_knows_no_clock_no_file_and_no_socket() {
     }
     files.retain(|file| file.extension().map_or(false, |end| end == "rs"));
     files.retain(|file| !file.ends_with("tests.rs"));
-    assert_eq!(files.len(), 8, "{files:?}");
+    assert_eq!(files.len(), 12, "{files:?}");
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         for foreign in [

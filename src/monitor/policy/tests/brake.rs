@@ -16,22 +16,6 @@ fn max_down(limit: Brake, down: usize, backends: usize) -> Reason {
 }
 
 #[test]
-fn the_limit_is_told_with_how_many_are_down() {
-    let words = |limit, down, groups| {
-        let reason = max_down(limit, down, 4);
-        reason.in_words(crate::pool::Words::OF_DIRECTOR, groups)
-    };
-    assert_eq!(
-        words(Brake::AtMost(1), 1, Groups::One),
-        "--max-down=1 allows no more backends down, and 1 of 4 is down or going down"
-    );
-    assert_eq!(
-        words(Brake::Percent(50), 2, Groups::Several),
-        "--max-down=50% allows no more backends without a tag down, and 2 of 4 are down or going down"
-    );
-}
-
-#[test]
 fn a_number_and_a_share_of_the_vhost_count_are_not_exceeded() {
     for brake in [Brake::AtMost(1), Brake::Percent(49), Brake::Percent(25)] {
         let mut bench = bench(brake);

@@ -9,7 +9,10 @@ fn answers(bench: &Bench, number: u8) -> Option<(Action, String)> {
     for (rule, answer) in &explanation.answers {
         text += &match answer {
             RuleAnswer::Passes => format!("{rule} "),
-            RuleAnswer::Holds(hold) => format!("| {rule}: {} | ", hold.reason),
+            RuleAnswer::Holds(hold) => {
+                let reason = hold.reason.in_words(Words::OF_DIRECTOR, Groups::Several);
+                format!("| {rule}: {reason} | ")
+            }
             RuleAnswer::NotAsked => format!("({rule}) "),
         };
     }
