@@ -197,6 +197,9 @@ impl Backends {
     pub fn on_judged(&mut self, address: IpAddr, judgement: &Judgement) {
         if let Some(member) = self.members.get_mut(&address) {
             member.turn = judgement.turn;
+            if judgement.forgives_drain {
+                member.pending_drain = None;
+            }
         }
     }
 

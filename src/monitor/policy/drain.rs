@@ -6,6 +6,10 @@
 //! may be gone, or may be an administrator who did not know that it would die. The rules that hold a
 //! down back hold such a drain back, too, so a monitor that is cut off moves nobody.
 //!
+//! A down of ours is undone when the backend passes again, and that ends the drain. Somebody else's down
+//! may last for ever: when the backend passes here meanwhile, the drain is forgiven, as the backend serves
+//! the users who are left. If it fails again, a drain is owed for those who are still there.
+//!
 //! One drain is owed for each stamp of a down. Once a synced director has listed no users with it,
 //! users who appear later are somebody's intent (`doveadm director move` of an administrator who
 //! tries a repair) and are left alone. The stamp is of another machine's clock, so it only tells one
@@ -17,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ownership::DOWN_MAY_LAST;
 use super::settle::growing_pause;
-use super::{Action, Hold, Question, Reason, Sync};
+use super::{Action, Hold, Question, Reason, Rule, Sync};
 use crate::backend::{HostState, Listed, Stamp};
 
 /// How long whoever took a backend down has to move its users first: a reset shows in the next list,
@@ -176,6 +180,14 @@ impl PendingDrain {
             _ => false,
         }
     }
+}
+
+/// Whether the backend's users need not be moved any more: it has passed here since it is down, in a synced
+/// ring, and somebody else keeps it down. `held` is the first hold of the action that is wanted.
+pub(super) fn is_forgiven(question: &Question<'_>, held: Option<&Hold>) -> bool {
+    let rule = held.map(|hold| hold.reason.rule());
+    let is_doubtful = matches!(rule, Some(Rule::Settle | Rule::Fresh | Rule::Ring));
+    question.action == Action::MarkUp && !question.member.is_ours() && !is_doubtful
 }
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {

@@ -185,26 +185,29 @@ pub struct Judgement {
     pub decision: Decision,
     /// Since when the action is past all rules but rank, which is what rank counts from.
     turn: Option<Turn>,
+    /// A drain that may be owed is owed no longer.
+    forgives_drain: bool,
+}
+
+impl Judgement {
+    /// Nothing is wanted, and nothing is to be remembered.
+    const NOTHING: Judgement = Judgement {
+        decision: Decision::Nothing,
+        turn: None,
+        forgives_drain: false,
+    };
 }
 
 /// What is to be done about this backend. A backend that is not listed: nothing. The comparison of all
 /// backends is made anew unless `Backends::measure` has kept it.
 pub fn decide(backends: &Backends, address: IpAddr, now: Instant) -> Judgement {
     if !backends.member(address).map_or(false, needs_comparison) {
-        return Judgement {
-            decision: Decision::Nothing,
-            turn: None,
-        };
+        return Judgement::NOTHING;
     }
     let compared = backends.compared();
     let question = match question(&compared, address, now) {
         Some(question) => question,
-        None => {
-            return Judgement {
-                decision: Decision::Nothing,
-                turn: None,
-            };
-        }
+        None => return Judgement::NOTHING,
     };
     let held = first_hold(&question);
     let is_past_all_but_rank = held
@@ -212,6 +215,7 @@ pub fn decide(backends: &Backends, address: IpAddr, now: Instant) -> Judgement {
         .map_or(true, |hold| hold.reason.rule() == Rule::Rank);
     Judgement {
         turn: (is_past_all_but_rank && rank::concerns(&question)).then_some(question.turn),
+        forgives_drain: drain::is_forgiven(&question, held.as_ref()),
         decision: held.map_or(Decision::Act(question.action), Decision::Hold),
     }
 }

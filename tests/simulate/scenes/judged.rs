@@ -418,6 +418,47 @@ fn a_death_after_an_administrators_down_moves_the_users_away() {
     }
 }
 
+/// It comes back before they are all moved. It may stay down for ever, so they stay, and none of them is owed
+/// anything. When it dies again, they are moved.
+#[test]
+fn users_of_an_administrators_down_stay_from_when_it_passes_until_it_dies_again() {
+    let events = [
+        (60, Disturbance::Admin(0, 1, HostState::Down)),
+        (65, Disturbance::Stubborn(1, 1000)),
+        (70, dies(1)),
+        (110, recovers(1)),
+        (160, Disturbance::Stubborn(1, 0)),
+        (300, dies(1)),
+    ];
+    for layout in [layout(3, vec![ours(0, 3)]), three_monitors()] {
+        let layout = with_own(layout);
+        tell("down, dead, back", &layout, &events[..5], 290, |story| {
+            story.check_changes(&[0, 1, 0]);
+            let drain = |record: &crate::history::Record| {
+                let is_drain = |action| action == Action::Drain;
+                matches!(record.what, What::Sent { action, .. } if is_drain(action))
+            };
+            let mut records = story.world.history.records.iter();
+            assert!(records.any(drain), "{story}\n{}", story.log());
+            for watcher in 0..layout.posts.len() {
+                let engine = story.world.monitor(watcher).unwrap().engine();
+                for (address, member) in engine.backends().members() {
+                    let owed = &member.pending_drain;
+                    assert!(owed.is_none(), "{story}: w{watcher} {address} {owed:?}");
+                }
+            }
+            let (_, left) = users_on(story, 1).expect("users");
+            assert_eq!(left, 10, "{story}\n{}", story.log());
+        });
+        tell("down, dead again", &layout, &events, 400, |story| {
+            let (at, left) = users_on(story, 1).expect("users");
+            assert_eq!(left, 0, "{story}\n{}", story.log());
+            assert!(at > seconds(300), "{story}: they stay while it is healthy");
+            assert!(at < seconds(320), "{story}: {at:?}\n{}", story.log());
+        });
+    }
+}
+
 #[test]
 fn a_monitor_that_restarts_holds_somebodys_down_as_long_as_one_that_ran_on() {
     let mut events = vec![(60, Disturbance::Admin(0, 1, HostState::Down))];

@@ -60,7 +60,11 @@ fn a_pending_drain_from_the_state_file_is_paid_without_a_verdict() {
 
 /// Somebody else takes backend 0 down, with users on it, and here it fails.
 fn failed_and_down_by_another() -> Bench {
-    let mut bench = Bench::new(2);
+    failed_and_down_by_another_with(RULES)
+}
+
+fn failed_and_down_by_another_with(rules: Rules) -> Bench {
+    let mut bench = Bench::with(2, rules);
     bench.set(0, HostState::Down);
     bench.read_list();
     bench.fails_while_passes(0, 1);
@@ -242,6 +246,120 @@ fn a_director_that_restarts_makes_a_second_drain_owed_only_if_it_was_synced_too_
             false => bench.check_nothing(0),
         }
     }
+}
+
+const OWN: Rules = Rules {
+    restore: Restore::Own,
+    ..RULES
+};
+
+const NOT_OURS: Reason = Reason::NotOurs {
+    address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 0)),
+};
+
+const DISPUTED: Reason = Reason::Disputed {
+    address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 0)),
+};
+
+/// The administrator who took it down may leave it so for ever.
+#[test]
+fn what_is_owed_for_anothers_down_is_forgiven_once_the_backend_passes() {
+    for (rules, held) in [(OWN, NOT_OURS), (RULES, DISPUTED)] {
+        let mut bench = failed_and_down_by_another_with(rules);
+        bench.pass_time(4000);
+        bench.check_acts(0, Action::Drain);
+        bench.send(0, Action::Drain, Answer::Done);
+        bench.read_list();
+        bench.check_held(0, &Reason::DrainPause, None);
+        bench.check_owed(0);
+        bench.passes(0);
+        bench.check_held(0, &held, None);
+        bench.check_paid(0);
+
+        bench.fails_while_passes(0, 1);
+        bench.check_acts(0, Action::Drain);
+        bench.send(0, Action::Drain, Answer::Done);
+        bench.listed(0).users = 0;
+        bench.read_list();
+        bench.check_paid(0);
+        bench.check_nothing(0);
+    }
+}
+
+#[test]
+fn what_is_owed_for_a_down_of_ours_is_owed_until_the_backend_is_up() {
+    for rules in [OWN, RULES] {
+        let mut bench = Bench::with(2, rules);
+        bench.take_down(0, 1);
+        bench.send(0, Action::Drain, Answer::Done);
+        bench.read_list();
+        bench.passes(0);
+        bench.check_acts(0, Action::MarkUp);
+        bench.check_owed(0);
+        bench.refuses(0, true);
+        bench.pass_time(1000);
+        bench.check_acts(0, Action::Drain);
+        bench.passes(0);
+        bench.send(0, Action::MarkUp, Answer::Done);
+        bench.check_paid(0);
+    }
+}
+
+/// An administrator takes up and down again what this monitor took down.
+#[test]
+fn what_is_owed_is_forgiven_too_where_a_down_of_ours_has_become_anothers() {
+    let mut bench = Bench::with(2, OWN);
+    bench.take_down(0, 1);
+    bench.set(0, HostState::Up);
+    bench.read_list();
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.check_owed(0);
+    bench.check_acts(0, Action::Drain);
+    bench.passes(0);
+    bench.check_held(0, &NOT_OURS, None);
+    bench.check_paid(0);
+}
+
+/// The director has lost its memory meanwhile, and lists the down only a second later.
+#[test]
+fn what_is_owed_by_the_state_file_is_forgiven_by_a_pass_since_the_down_in_a_synced_ring() {
+    let mut bench = Bench::with(2, OWN);
+    bench.remember(0, OWES);
+    bench.passes(0);
+    bench.check_owed(0);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.check_held(0, &Reason::Stale, Some(0));
+    bench.check_owed(0);
+    bench.backends.on_sync(Sync::Unsynced);
+    bench.passes(0);
+    bench.check_held(0, &Reason::RingUnsynced, None);
+    bench.check_owed(0);
+    bench.backends.on_sync(Sync::Synced);
+    bench.check_held(0, &NOT_OURS, None);
+    bench.check_paid(0);
+}
+
+/// The others meet the fault, too, so the users would be no better off there; until the others pass.
+#[test]
+fn what_is_owed_for_anothers_down_is_forgiven_where_only_a_shared_fault_is_left() {
+    let mut bench = Bench::with(3, OWN);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.remember(0, OWES);
+    for number in [0, 1, 2] {
+        bench.refuses_login(number);
+    }
+    bench.read_list();
+    bench.check_held(0, &NOT_OURS, None);
+    bench.check_paid(0);
+    bench.pass_time(4000);
+    for number in [1, 2] {
+        bench.passes(number);
+    }
+    bench.refuses_login(0);
+    bench.check_acts(0, Action::Drain);
 }
 
 #[test]
