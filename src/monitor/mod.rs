@@ -198,6 +198,8 @@ impl Engine {
             reloading: Reloading::new(now.instant),
             started: now.instant,
         };
+        let drains = engine.settings.access().drains();
+        engine.backends.on_drains(drains);
         engine.put(Output::TellManager(Told::Ready));
         engine
     }

@@ -57,6 +57,16 @@ pub enum Owner {
     Other,
 }
 
+/// Whose downs a pool moves users away after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Drains {
+    /// Whoever took the backend down.
+    #[default]
+    AfterAnyDown,
+    /// Only where this monitor did: users of what somebody else took down are left to them.
+    AfterOurDowns,
+}
+
 /// How a down backend's users are moved away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -10,7 +10,7 @@
 //! Each enum of this file gets a variant; the compiler then asks for the rest. A kind is a room of its own,
 //! as `director/` is, and provides:
 //!
-//! - for `Access`: where it is found, what it is called, and `Settings::access` from the operator's choice;
+//! - for `Access`: where it is found, what it is called, after whose downs it moves users away, and `Settings::access` from the operator's choice;
 //! - for `Connection`: a connection that is opened and read by a deadline. A reading is whole, or an error;
 //!   its members have one entry an address, a tag that says whose users each can take (`backend::Tag`), and
 //!   stamps that are only compared with each other. Where nothing can be unsynced it is `Readiness::Synced`,
@@ -48,7 +48,7 @@ use director::client::{self, Standing};
 use director::wire::Change;
 use haproxy::reading::Watched;
 
-pub use act::{Action, DrainMode, Effect, MoveLimit, Order, Owner, Reply};
+pub use act::{Action, DrainMode, Drains, Effect, MoveLimit, Order, Owner, Reply};
 pub use error::{Loss, PoolError, Stage};
 pub use reading::{Acts, Forgotten, Malformed, Place, Readiness, Reading, READING_DEADLINE};
 
@@ -80,6 +80,14 @@ impl Access {
         match self {
             Access::Director { .. } => Words::OF_DIRECTOR,
             Access::HaProxy { .. } => Words::OF_HAPROXY,
+        }
+    }
+
+    /// After whose downs users are moved away.
+    pub fn drains(&self) -> Drains {
+        match self {
+            Access::Director { .. } => Drains::AfterAnyDown,
+            Access::HaProxy { .. } => Drains::AfterOurDowns,
         }
     }
 

@@ -11,8 +11,8 @@ use poolmon::backend::Stamp;
 use poolmon::config::settings::{
     Brake, DrainMode, Mode, MoveLimit, Pace, Plan, Restore, Retries, Rules,
 };
-use poolmon::monitor::policy::Login;
-use poolmon::monitor::Remembered;
+use poolmon::monitor::policy::{Action, Login};
+use poolmon::monitor::{DrainView, Remembered};
 use poolmon::outcome::{Failure, Fault, Outcome, Pass, Stage};
 use poolmon::pool::haproxy::acts::Change;
 use poolmon::pool::haproxy::reading::{reading, Watched};
@@ -656,6 +656,36 @@ impl World {
                 self.case("what has failed is out");
             }
         }
+        self.judge_held(at);
+    }
+
+    /// Whoever looks is not told that sessions are to be ended which the monitor leaves alone.
+    fn judge_held(&mut self, at: f64) {
+        let engine = match &self.monitor {
+            Some(monitor) => monitor.engine(),
+            None => return,
+        };
+        let mut cases = 0;
+        for view in engine.snapshot().backends {
+            let backend = number_of(view.listed.address);
+            let server = &self.servers[backend];
+            let is_held = |line: &Line| {
+                line.owner == Some(Owner::Operator) && self.now - line.since > SETTLED
+            };
+            if !server.lines.iter().all(is_held) || server.health == Health::Works {
+                continue;
+            }
+            cases += 1;
+            let wanted = view.wanted.map(|wanted| wanted.explanation.action);
+            assert!(
+                view.drain != DrainView::Owed && wanted != Some(Action::Drain),
+                "mail{backend}, which an operator holds, is to be drained at {at:.3} s: {:?}, {wanted:?}",
+                view.drain
+            );
+        }
+        for _ in 0..cases {
+            self.case("no drain is announced for what an operator holds");
+        }
     }
 
     fn run_to(&mut self, end: Instant) {
@@ -781,7 +811,7 @@ fn behind_haproxy_the_properties_hold_over_days_with_reloads_that_forget() {
     if seeds == (1..=DAYS) {
         assert_eq!(
             cases.len(),
-            8,
+            9,
             "each property is put to the test: {cases:?}"
         );
     }

@@ -16,7 +16,7 @@ use super::{has_failed, needs_comparison, Action, Compared, Judgement, Sync};
 use crate::backend::{Groups, HostState, Listed, Stamp, Tag};
 use crate::config::settings::Rules;
 use crate::outcome::Blame;
-use crate::pool::Forgotten;
+use crate::pool::{Drains, Forgotten};
 use crate::schedule::{Finding, Verdict};
 
 /// All listed backends.
@@ -38,6 +38,7 @@ pub struct Backends {
     /// How long our director leaves the first move to those before it in the ring.
     turn_delay: Duration,
     forgotten: Forgotten,
+    drains: Drains,
     list_began: Option<Instant>,
     /// How many lists there have been.
     lists: u64,
@@ -157,6 +158,7 @@ impl Backends {
             sync: Sync::Silent,
             turn_delay: Duration::ZERO,
             forgotten: Forgotten::default(),
+            drains: Drains::default(),
             list_began: None,
             lists: 0,
             rules,
@@ -167,6 +169,11 @@ impl Backends {
 
     pub(super) fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// Whether the pool moves away users of this backend when it is down.
+    pub(super) fn may_drain(&self, member: &Member) -> bool {
+        self.drains == Drains::AfterAnyDown || member.is_ours()
     }
 
     /// The turn of an action that is past all other rules: counted from when it first was.
@@ -388,6 +395,11 @@ impl Backends {
         self.forgotten = forgotten;
     }
 
+    /// After whose downs this kind of pool moves users away.
+    pub fn on_drains(&mut self, drains: Drains) {
+        self.drains = drains;
+    }
+
     /// A whole list, asked for at `began`.
     pub fn on_list(&mut self, list: Vec<Listed>, began: Instant) -> Changes {
         self.list_began = Some(began);
@@ -397,6 +409,7 @@ impl Backends {
             began,
             sync: self.sync,
             forgotten: self.forgotten,
+            drains: self.drains,
             hold: self.rules.hold,
         };
         let mut missing = self.members.len();

@@ -16,7 +16,7 @@ use super::settle::{Command, Setback};
 use super::{Action, Changes, Drain, Evidence, News, PendingDrain, Sync};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::{DrainMode, Rules};
-use crate::pool::Forgotten;
+use crate::pool::{Drains, Forgotten};
 
 /// Dovecot's default vhost count.
 const DEFAULT_VHOSTS: u32 = 100;
@@ -92,6 +92,7 @@ pub(super) struct Circumstances {
     pub(super) began: Instant,
     pub(super) sync: Sync,
     pub(super) forgotten: Forgotten,
+    pub(super) drains: Drains,
     /// `--hold`.
     pub(super) hold: Duration,
 }
@@ -392,6 +393,7 @@ impl Member {
             began,
             sync,
             forgotten,
+            drains,
             hold,
         } = *circumstances;
         let address = listed.address;
@@ -438,7 +440,7 @@ impl Member {
             self.users.on_forgotten(sync);
         } else {
             self.users.on_list(&self.listed, sync, began);
-            self.review_pending_drain(settled, began);
+            self.review_pending_drain(settled, drains, began);
         }
     }
 
@@ -512,15 +514,19 @@ impl Member {
         }
     }
 
-    fn review_pending_drain(&mut self, settled: Settled, began: Instant) {
-        let paid =
+    fn review_pending_drain(&mut self, settled: Settled, drains: Drains, began: Instant) {
+        let is_settled = settled == Settled::Yes;
+        let is_left_to_others = drains == Drains::AfterOurDowns && !self.is_ours() && is_settled;
+        let is_over =
             self.pending_drain
                 .as_mut()
                 .map_or(false, |pending_drain| match self.listed.state {
-                    HostState::Down => pending_drain.on_list(began, self.listed.users),
-                    HostState::Up => settled == Settled::Yes && pending_drain.ends_when_up(began),
+                    HostState::Down => {
+                        pending_drain.on_list(began, self.listed.users) || is_left_to_others
+                    }
+                    HostState::Up => is_settled && pending_drain.ends_when_up(began),
                 });
-        if paid {
+        if is_over {
             self.pending_drain = None;
         }
     }

@@ -257,6 +257,7 @@ fn wanted(backends: &Compared<'_>, member: &Member) -> Option<Action> {
         (HostState::Up, Some(Verdict::Failed { .. })) => Some(Action::MarkDown),
         (HostState::Down, Some(Verdict::Healthy(_))) => Some(Action::MarkUp),
         (HostState::Down, Some(_)) if backends.bar().stands(member) => Some(Action::MarkUp),
+        (HostState::Down, _) if !backends.may_drain(member) => None,
         (HostState::Down, _)
             if member
                 .pending_drain

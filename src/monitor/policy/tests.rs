@@ -22,7 +22,7 @@ use super::*;
 use crate::backend::{Groups, Listed, Stamp, Tag};
 use crate::config::settings::{Brake, DrainMode, MoveLimit, Restore, Rules};
 use crate::outcome::{BadCertificate, Failure, Fault, Outcome, Pass, Stage};
-use crate::pool::{Forgotten, Words};
+use crate::pool::{Drains, Forgotten, Words};
 use crate::quote::Quote;
 use crate::schedule::Finding;
 

@@ -362,6 +362,32 @@ fn what_is_owed_for_anothers_down_is_forgiven_where_only_a_shared_fault_is_left(
     bench.check_acts(0, Action::Drain);
 }
 
+/// HAProxy's operator ends the sessions of what he has taken out of service, if he wants them ended.
+#[test]
+fn where_users_are_moved_after_downs_of_ours_alone_none_are_owed_a_drain_after_anothers() {
+    let mut bench = Bench::with(2, OWN);
+    bench.backends.on_drains(Drains::AfterOurDowns);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.fails_while_passes(0, 1);
+    bench.pass_time(10_000);
+    bench.check_nothing(0);
+
+    let mut bench = Bench::with(2, OWN);
+    bench.backends.on_drains(Drains::AfterOurDowns);
+    bench.take_down(0, 1);
+    bench.check_acts(0, Action::Drain);
+    bench.set(0, HostState::Up);
+    bench.read_list();
+    bench.check_owed(0);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.check_paid(0);
+    bench.refuses(0, true);
+    bench.pass_time(10_000);
+    bench.check_nothing(0);
+}
+
 #[test]
 fn users_who_may_be_left_keep_the_fleet_awake() {
     let mut bench = Bench::new(2);
