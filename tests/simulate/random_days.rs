@@ -18,6 +18,10 @@ const BROKEN_ONCE: &[u64] = &[
     // A dispute that did not count, as the hold of the unsteady backend was the longer one.
     1111,
     169_805_161_850_633,
+    // Two backends that failed by turns: each failure brought the other one up at once.
+    563,
+    848,
+    1181,
     // The property asked too much.
     1339,
     1704,

@@ -7,6 +7,7 @@ mod local;
 mod old_directors;
 mod rapid;
 mod table;
+mod unsteady;
 
 use std::time::Duration;
 

@@ -6,14 +6,16 @@
 //! this monitor starts is held from the listed stamp on, as it would be had the monitor run all the
 //! time. Unsteady: from its third down within an hour on, by whoever, a minute,
 //! doubled with each further one. Service comes before quiet: where no backend is listed up that can take a tag's
-//! users, one that is healthy, and that `ownership` lets up, goes up at once, the others stay held. So it does, if
-//! it is only unsteady, where all that are listed up have failed.
+//! users, one that is healthy, and that `ownership` lets up, goes up at once, the others stay held. Where all that
+//! are listed up have failed, one that is only unsteady goes up before its time is over: once they have failed for an
+//! eighth of that. At once would be no quiet at all for two that fail by turns: the failure of each would bring the
+//! other one up.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::{ownership, Action, Age, Compared, Hold, Member, Question, Reason};
+use super::{ownership, Action, Age, Backends, Compared, Hold, Member, Question, Reason};
 use crate::backend::{HostState, Stamp, Tag};
 use crate::outcome::Blame;
 use crate::schedule::Verdict;
@@ -22,6 +24,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 const UNSTEADY_FROM: usize = 3;
 const UNSTEADY_HOLD: Duration = Duration::from_secs(60);
+
+/// Where all that are up have failed, an unsteady backend is left down for this part of its hold: 7.5 s at first,
+/// 7.5 minutes at most.
+const PART_FOR_SERVICE: u32 = 8;
 
 /// By how much two monitors can differ in when a backend was last listed up: lists are read each second.
 const LIST_AGE: Duration = Duration::from_secs(2);
@@ -222,40 +228,25 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         return None;
     }
     let (member, now) = (question.member, question.now);
-    let disputed = match member.is_ours() {
-        true => None,
-        false => member
-            .dispute
-            .disputed_until(question.backends.rules().hold),
-    };
-    let unsteady = member.dispute.unsteady_until(now);
-    let (reason, until) = match (disputed, unsteady) {
-        (Some(until), _) if now < until => (
-            Reason::Disputed {
-                address: question.address,
-            },
-            until,
-        ),
-        (_, Some(until)) if now < until => (Reason::Unsteady, until),
-        _ => return None,
-    };
-    let serving = match reason {
-        Reason::Unsteady if was_seen_failing(member) => Serving::UpAndNotFailed,
-        _ => Serving::Up,
-    };
-    if first_aid(question.backends, &member.listed.tag, serving) == Some(question.address) {
-        return None;
-    }
-    Some(question.hold_until(reason, until))
+    let (reason, until) = left_down(question.backends, question.address, now)?;
+    let tag = &member.listed.tag;
+    let is_due = first_where_none_is_up(question.backends, tag) == Some(question.address)
+        || first_where_all_have_failed(question.backends, tag, now) == Some(question.address);
+    (!is_due).then(|| question.hold_until(reason, until))
 }
 
-/// Which backends serve a tag, so that it needs no first aid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Serving {
-    /// Also one that has failed here: to the monitor that took this one down it may be healthy, and this one
-    /// not. The two monitors would take turns, and the users would be moved at each.
-    Up,
-    UpAndNotFailed,
+/// Why a backend that is down is left so at this time, and until when.
+fn left_down(backends: &Backends, address: IpAddr, now: Instant) -> Option<(Reason, Instant)> {
+    let member = backends.member(address)?;
+    let disputed = match member.is_ours() {
+        true => None,
+        false => member.dispute.disputed_until(backends.rules().hold),
+    };
+    match (disputed, member.dispute.unsteady_until(now)) {
+        (Some(until), _) if now < until => Some((Reason::Disputed { address }, until)),
+        (_, Some(until)) if now < until => Some((Reason::Unsteady, until)),
+        _ => None,
+    }
 }
 
 /// Whether this monitor agrees that it had to go down.
@@ -266,29 +257,90 @@ fn was_seen_failing(member: &Member) -> bool {
     member.is_ours() || !dispute.up.map_or(true, has_passed)
 }
 
-/// It has failed by a fault of its own, at the services that are checked now.
-fn is_at_fault(member: &Member) -> bool {
-    let evidence = &member.evidence;
-    let blame = evidence.verdict().and_then(Verdict::blame);
-    blame == Some(Blame::Service) && evidence.age() == Age::OfTheseServices
+/// It is down, and its users would be served if it were brought up.
+fn could_serve(backends: &Compared<'_>, member: &Member) -> bool {
+    member.listed.state == HostState::Down
+        && member.would_take_users()
+        && ownership::may_bring_up(backends, member)
+        && backends.bar().stands(member)
 }
 
-/// The backend to bring up at once because its tag has none that serves, or is about to.
-fn first_aid(backends: &Compared<'_>, tag: &Tag, serving: Serving) -> Option<IpAddr> {
+/// The backend to bring up at once because no backend of its tag is up or about to be.
+fn first_where_none_is_up(backends: &Compared<'_>, tag: &Tag) -> Option<IpAddr> {
     let mut first = None;
     for (address, member) in backends.serving(tag) {
-        let is_up = member.listed.state == HostState::Up;
-        let serves = match serving {
-            Serving::Up => is_up,
-            Serving::UpAndNotFailed => is_up && !is_at_fault(member),
-        };
-        if serves || member.is_coming_up() {
+        if member.listed.state == HostState::Up || member.is_coming_up() {
             return None;
         }
-        let may_come_up = member.would_take_users() && ownership::may_bring_up(backends, member);
-        if first.is_none() && !is_up && may_come_up && backends.bar().stands(member) {
+        if first.is_none() && could_serve(backends, member) {
             first = Some(address);
         }
     }
     first
+}
+
+/// The backend to bring up before its time is over because all of its tag that are up have failed for long
+/// enough: of those that wait for their own failures the one that may come up soonest. Another monitor that took
+/// one down which never failed here may be right about that, and see those that are up healthy: the two
+/// monitors would take turns, and the users would be moved at each.
+fn first_where_all_have_failed(backends: &Compared<'_>, tag: &Tag, now: Instant) -> Option<IpAddr> {
+    let mut all_failed: Option<Failed> = None;
+    let mut first: Option<(Duration, IpAddr)> = None;
+    for (address, member) in backends.serving(tag) {
+        if member.is_coming_up() {
+            return None;
+        }
+        if member.listed.state == HostState::Up {
+            let failed = Failed::of(member)?;
+            all_failed = Some(all_failed.map_or(failed, |others| others.and(failed)));
+        } else if could_serve(backends, member) {
+            match left_down(backends, address, now) {
+                // That one comes up by itself.
+                None => return None,
+                Some((Reason::Unsteady, _)) if was_seen_failing(member) => {
+                    let hold = member.dispute.unsteady_hold_after(0, now)?;
+                    let candidate = (hold / PART_FOR_SERVICE, address);
+                    first = Some(first.map_or(candidate, |before| before.min(candidate)));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    let (wait, address) = first?;
+    (all_failed?.lasted() >= wait).then_some(address)
+}
+
+/// The time for which probes have shown that a backend has failed by a fault of its own.
+#[derive(Clone, Copy, Debug)]
+struct Failed {
+    since: Instant,
+    /// When the latest failed attempt began: what has happened after that is not known.
+    latest: Instant,
+}
+
+impl Failed {
+    /// None: it has not failed, or not at the services that are checked now.
+    fn of(member: &Member) -> Option<Failed> {
+        let evidence = &member.evidence;
+        let blame = evidence.verdict().and_then(Verdict::blame);
+        if blame != Some(Blame::Service) || evidence.age() != Age::OfTheseServices {
+            return None;
+        }
+        Some(Failed {
+            since: evidence.failed_since()?,
+            latest: evidence.latest_failure()?,
+        })
+    }
+
+    /// The time for which both had.
+    fn and(self, other: Failed) -> Failed {
+        Failed {
+            since: self.since.max(other.since),
+            latest: self.latest.min(other.latest),
+        }
+    }
+
+    fn lasted(self) -> Duration {
+        self.latest.saturating_duration_since(self.since)
+    }
 }

@@ -173,23 +173,103 @@ fn our_own_down_is_undone_at_once_until_it_is_the_third_within_an_hour() {
     bench.check_acts(0, Action::MarkUp);
 }
 
-/// Backend 0 has gone down three times within an hour and passes, and backend 1, the last one up, dies.
-#[test]
-fn an_unsteady_backend_goes_up_at_once_where_all_that_are_up_have_failed() {
-    let mut bench = Bench::new(2);
-    for _ in 0..2 {
-        bench.take_down(0, 1);
-        bench.passes(0);
-        bring_up(&mut bench, 0);
+/// Backend `number` goes down so often, and comes up each time but the last as soon as it may.
+fn goes_down(bench: &mut Bench, number: u8, downs: usize, refuge: u8) {
+    for down in 1..=downs {
+        bench.take_down(number, refuge);
+        bench.passes(number);
+        if down < downs {
+            if let Some(quiet) = bench.member(number).quiet_after_this_down(bench.now) {
+                bench.pass_time(quiet.as_millis() as u64);
+            }
+            bring_up(bench, number);
+        }
     }
-    bench.take_down(0, 1);
-    bench.passes(0);
+}
+
+/// Backend 0 has gone down again and again within an hour and passes, and backend 1, the last one up, dies.
+#[test]
+fn an_unsteady_backend_goes_up_where_all_that_are_up_have_failed_for_an_eighth_of_its_hold() {
+    for (downs, milliseconds) in [(3, 7500), (4, 15_000), (5, 30_000), (6, 60_000)] {
+        let mut bench = Bench::new(2);
+        goes_down(&mut bench, 0, downs, 1);
+        bench.check_held(0, &Reason::Unsteady, None);
+        bench.refuses(1, true);
+        bench.check_held(0, &Reason::Unsteady, None);
+        bench.pass_time(milliseconds - 10);
+        bench.refuses(1, true);
+        bench.check_held(0, &Reason::Unsteady, None);
+        bench.pass_time(1000);
+        // What has happened since the last attempt is not known.
+        bench.check_held(0, &Reason::Unsteady, None);
+        bench.refuses(1, true);
+        bring_up(&mut bench, 0);
+        bench.passes(0);
+        bench.refuses(1, true);
+        bench.check_acts(1, Action::MarkDown);
+    }
+}
+
+/// They are behind the same bad line: if each failure brought the other one up, their users would be moved without end.
+#[test]
+fn an_unsteady_backend_is_held_where_the_last_one_up_fails_for_a_moment() {
+    let mut bench = Bench::new(2);
+    goes_down(&mut bench, 0, 3, 1);
+    for _ in 0..5 {
+        bench.refuses(1, true);
+        bench.check_held(0, &Reason::Unsteady, None);
+        bench.pass_time(7000);
+        bench.refuses(1, true);
+        bench.check_held(0, &Reason::Unsteady, None);
+        bench.passes(1);
+        bench.check_held(0, &Reason::Unsteady, None);
+        bench.pass_time(1000);
+    }
+}
+
+#[test]
+fn of_two_unsteady_backends_the_one_that_went_down_less_often_goes_up_for_a_dead_one() {
+    let mut bench = Bench::new(3);
+    goes_down(&mut bench, 0, 4, 2);
+    goes_down(&mut bench, 1, 3, 2);
+    bench.refuses(2, true);
+    bench.pass_time(8000);
+    bench.refuses(2, true);
     bench.check_held(0, &Reason::Unsteady, None);
+    bring_up(&mut bench, 1);
+    bench.check_held(0, &Reason::Unsteady, None);
+}
+
+/// All that are up have to have failed at the same time for so long.
+#[test]
+fn an_unsteady_backend_is_held_while_those_that_are_up_fail_one_after_the_other() {
+    let mut bench = Bench::new(3);
+    goes_down(&mut bench, 0, 3, 1);
     bench.refuses(1, true);
-    bring_up(&mut bench, 0);
+    bench.pass_time(10_000);
+    bench.refuses(1, true);
+    bench.refuses(2, true);
+    bench.check_held(0, &Reason::Unsteady, None);
+    bench.pass_time(8000);
+    bench.refuses(1, true);
+    bench.check_held(0, &Reason::Unsteady, None);
+    bench.refuses(2, true);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+/// Backend 0 comes first, but it is another monitor that has to bring it up, or the end of its hold.
+#[test]
+fn a_disputed_backend_does_not_keep_an_unsteady_one_from_going_up_for_a_dead_one() {
+    let mut bench = Bench::new(3);
     bench.passes(0);
-    bench.refuses(1, true);
-    bench.check_acts(1, Action::MarkDown);
+    bench.read_list();
+    dispute(&mut bench);
+    goes_down(&mut bench, 1, 3, 2);
+    bench.refuses(2, true);
+    bench.pass_time(8000);
+    bench.refuses(2, true);
+    bench.check_held(0, &disputed(), None);
+    bench.check_acts(1, Action::MarkUp);
 }
 
 /// To another monitor the one that is up may be healthy, and this one not: they would take turns.
@@ -197,6 +277,8 @@ fn an_unsteady_backend_goes_up_at_once_where_all_that_are_up_have_failed() {
 fn a_disputed_backend_is_held_also_where_all_that_are_up_have_failed() {
     let mut bench = settled_bench();
     dispute(&mut bench);
+    bench.refuses(1, true);
+    bench.pass_time(50_000);
     bench.refuses(1, true);
     bench.check_held(0, &disputed(), None);
 }
@@ -469,6 +551,8 @@ fn one_that_others_took_down_thrice_goes_up_for_a_dead_one_only_if_it_failed_her
             }
         }
         bench.check_held(0, &Reason::Unsteady, None);
+        bench.refuses(1, true);
+        bench.pass_time(8000);
         bench.refuses(1, true);
         match failed_here {
             true => bench.check_acts(0, Action::MarkUp),
