@@ -9,6 +9,7 @@ use super::status::brief;
 use super::{Engine, Event, Notice, Output, Told};
 use crate::backend::{HostState, Listed};
 use crate::config::settings::Mode;
+use crate::few::{by_number, counted};
 use crate::monitor::policy::{self, Changes, Shown, Sync};
 use crate::pool::{
     Command, Loss, Malformed, Place, PoolError, Readiness, Reading, READING_DEADLINE,
@@ -414,10 +415,14 @@ impl Engine {
             }
         };
         let count = malformed.count;
-        let line =
-            format!(
-            "{noun}: {count} malformed lines in the lists are skipped, so that their backends are neither \
-             checked nor changed; the first: {first}"
+        let line = format!(
+            "{noun}: {} in the lists {} neither checked nor changed; the first: {first}",
+            counted(count, "malformed line"),
+            by_number(
+                count,
+                "is skipped, so that its backend is",
+                "are skipped, so that their backends are"
+            )
         );
         self.raise(Notice::MalformedLines, line);
     }

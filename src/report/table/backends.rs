@@ -57,7 +57,10 @@ pub(super) fn lines(document: &Document, whole: &Document, view: &View) -> Vec<L
     }
     let left_out = all - backends.len();
     if left_out > 0 {
-        let text = format!("{left_out} more are up and healthy; --all lists them");
+        let text = match left_out {
+            1 => "1 more is up and healthy; --all lists it".to_string(),
+            _ => format!("{left_out} more are up and healthy; --all lists them"),
+        };
         lines.push(Line::of(Paint::Dim, &text));
     }
     lines
