@@ -100,8 +100,8 @@ const NO_LIMITS: [(&str, &str); 8] = [
     (
         "a unit, a bit, or a part of a format",
         "config/file.rs OPEN_TO_OTHERS, config/number.rs SECOND, monitor/attempts.rs LATENCY_BITS, monitor/day.rs SLOTS, \
-         monitor/list_changes.rs DAY, monitor/policy/hold.rs HOUR, monitor/snapshot.rs SLOT, \
-         monitor/snapshot.rs LATENCIES, monitor/snapshot.rs COMMANDS, monitor/unwell.rs DAY, \
+         monitor/list_changes.rs DAY, monitor/policy/hold.rs HOUR, monitor/snapshot/backend.rs SLOT, \
+         monitor/snapshot/counters.rs LATENCIES, monitor/snapshot/counters.rs COMMANDS, monitor/unwell.rs DAY, \
          pool/haproxy/wire.rs FORCED_MAINT, pool/haproxy/wire.rs CONFIGURED_MAINT, pool/haproxy/wire.rs PARTS, \
          probe/protocols/repeats.rs CASE, recording/line.rs FORMAT, report/document.rs FORMAT, \
          runtime/publisher/file.rs MODE, runtime/publisher/file.rs FOLDER_MODE, start/run_as.rs OTHERS_WRITE, \
