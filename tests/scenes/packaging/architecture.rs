@@ -111,9 +111,9 @@ const NO_LIMITS: [(&str, &str); 8] = [
         "how a text or an image is laid out",
         "app/status.rs USUAL_WIDTH, config/help.rs COLUMNS, config/help.rs NAMES, config/help.rs INDENT, \
          report/mod.rs TABLE_WIDTH, report/nagios.rs HEAD, report/page.rs FEW, report/page/cells.rs SHORT_LABEL, \
-         report/page/table.rs AROUND, report/table/backends.rs INDENT, report/table/backends.rs FEWEST_ATTEMPTS, \
-         report/table/backends.rs ATTEMPTS, report/table/backends.rs TAG, report/table/backends.rs WEIGHTS, \
-         report/table/backends.rs GAP, report/table/head.rs LABEL",
+         report/page/table.rs AROUND, report/table/sentences.rs INDENT, report/table/columns.rs FEWEST_ATTEMPTS, \
+         report/table/columns.rs ATTEMPTS, report/table/columns.rs TAG, report/table/columns.rs WEIGHTS, \
+         report/table/columns.rs GAP, report/table/head.rs LABEL",
     ),
     (
         "a default",
@@ -131,7 +131,7 @@ const NO_LIMITS: [(&str, &str); 8] = [
     (
         "when something is said, and when again",
         "app/check.rs PROGRESS, monitor/lists.rs BACK_FOR_GOOD, monitor/lists.rs OTHER_CAUSE_FOR_GOOD, \
-         monitor/lists.rs CLOCKS_SAID_AGAIN, monitor/lists.rs UNSYNCED_TOO_LONG, monitor/local_faults.rs SETTLE, \
+         monitor/readings.rs CLOCKS_SAID_AGAIN, monitor/readings.rs UNSYNCED_TOO_LONG, monitor/local_faults.rs SETTLE, \
          monitor/local_faults.rs QUIET, monitor/local_faults.rs GROWN_AFTER, monitor/moments.rs CLOCKS_DIFFER, \
          monitor/notices.rs AGAIN_AFTER, monitor/standing_alarms.rs BEGINS_AFTER, \
          monitor/standing_alarms.rs ENDS_AFTER, monitor/standing_alarms.rs IN_WHOLE_AGAIN_AFTER, \
