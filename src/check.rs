@@ -9,6 +9,7 @@ use crate::config::settings::{
 };
 use crate::config::targets::Targets;
 use crate::config::trust::{CertificateName, Checked, Trust};
+use crate::few::counted;
 use crate::probe::protocols::table::Hides;
 use crate::service::{Port, Security, Service};
 use crate::source::{self, Loaded, Source};
@@ -221,7 +222,8 @@ fn pace(settings: &Settings) -> String {
             retry_delay,
         }) => format!(
             "{interval} from the end of a round to the next, each attempt at most {timeout}, \
-             {retries} retries, the first after {}",
+             {}, the first after {}",
+            counted(retries, "retry"),
             seconds(retry_delay)
         ),
         Plan::Rapid(rapid) => format!(
@@ -265,9 +267,9 @@ fn accounts(source: &Source, loaded: &Loaded) -> String {
     };
     match source.accounts() {
         Some(path) => format!(
-            "{}, {} backends; {which} backends are {others}",
+            "{}, {}; {which} backends are {others}",
             path.display(),
-            loaded.targets.known()
+            counted(loaded.targets.known(), "backend")
         ),
         None => format!("no file of accounts; {which} backends are {others}"),
     }

@@ -1,4 +1,4 @@
-//! The first few of many, as a message names them.
+//! How a message counts things, and names the first few of many.
 //!
 //! Words only; what they are is the caller's.
 
@@ -6,6 +6,30 @@ use std::fmt;
 
 /// How many are named; of the others it is said how many they are.
 const NAMED: usize = 5;
+
+/// `1 user`, `36 users`, `2 tries`, `2 days`.
+pub fn counted<Number: fmt::Display + PartialEq + From<u8>>(number: Number, noun: &str) -> String {
+    if number == Number::from(1) {
+        return format!("1 {noun}");
+    }
+    match noun.strip_suffix('y') {
+        // "tries", but "days".
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{number} {stem}ies"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+/// The words that fit one thing, or those that fit none and several.
+pub fn by_number<'a, Number: PartialEq + From<u8>>(
+    number: Number,
+    one: &'a str,
+    several: &'a str,
+) -> &'a str {
+    match number == Number::from(1) {
+        true => one,
+        false => several,
+    }
+}
 
 /// "a, b and c", or "a, b, c, d, e and 12 more".
 pub struct Few<'a, Item>(pub &'a [Item]);
@@ -36,6 +60,16 @@ impl<Item: fmt::Display> fmt::Display for Few<'_, Item> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_counted_otherwise_than_none_or_many() {
+        assert_eq!(counted(1_u64, "user"), "1 user");
+        assert_eq!(counted(0_usize, "user"), "0 users");
+        assert_eq!(counted(2_u32, "try"), "2 tries");
+        assert_eq!(counted(14_i64, "day"), "14 days");
+        let are = |number: u64| by_number(number, "is", "are");
+        assert_eq!([are(0), are(1), are(2)], ["are", "is", "are"]);
+    }
 
     #[test]
     fn a_few_are_named_and_the_others_counted() {

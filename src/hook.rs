@@ -24,6 +24,7 @@ use nix::unistd::{access, AccessFlags};
 
 use crate::backend::HostState;
 use crate::config::settings::Hook;
+use crate::few::counted;
 
 use queue::{Queue, Room};
 use script::Limits;
@@ -186,14 +187,17 @@ fn dispatch(inbox: &Receiver<Event>, own: &Sender<Event>, limits: Limits, alive:
             }
         }
         if dropped > 0 && queue.is_empty() {
-            error!("the change script (--on-change) was not run for {dropped} changes: too many came at a time");
+            error!(
+                "the change script (--on-change) was not run for {}: too many came at a time",
+                counted(dropped, "change")
+            );
             dropped = 0;
         }
     }
     if !queue.is_empty() {
         info!(
-            "the change script (--on-change) is not run for the last {} changes: the monitor stops",
-            queue.waiting()
+            "the change script (--on-change) is not run for the last {}: the monitor stops",
+            counted(queue.waiting(), "change")
         );
     }
     drop(go_on);

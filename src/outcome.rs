@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::service::Port;
 
+mod bad_certificate;
 mod evidence;
 mod fault;
 
+pub(crate) use bad_certificate::{day_in_utc, in_utc};
+pub use bad_certificate::{BadCertificate, NoCommonVersion, PresentedNames};
 pub use evidence::{Certificate, Dialogue, Evidence, StageTimes};
-pub(crate) use fault::{day_in_utc, in_utc};
-pub use fault::{BadCertificate, Blame, Fault, NoCommonVersion, PresentedNames, Withheld};
+pub use fault::{Blame, Fault, Withheld};
 
 mod words;
 

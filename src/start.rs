@@ -4,10 +4,10 @@
 //! certificates, the log, the lock. Threads come after it, the log's first; the process that was started
 //! exits 0 when all of them that the process in the background cannot do without run there.
 
+mod error;
 mod run_as;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::io::{self, Write};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
@@ -18,23 +18,21 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, unbounded, Receiver};
 use log::{error, warn};
-use nix::errno::Errno;
 
+use self::error::{Codes, StartError};
 use crate::app;
 use crate::check;
 use crate::cli::{self, Command, Extent, Job, Order};
 use crate::config::settings::{LogTarget, Mode, RunMode, Settings};
-use crate::daemon::{
-    self, ForkError, Identity, LockError, LockFile, PrivilegeError, Signal, SignalWatch,
-};
-use crate::hook::{self, HookError};
-use crate::logging::{self, always, Log, LogError, Untaken, ALWAYS};
+use crate::daemon::{self, Identity, LockFile, Signal, SignalWatch};
+use crate::hook;
+use crate::logging::{self, always, Log, Untaken, ALWAYS};
 use crate::notify::{Message, ServiceManager};
-use crate::once::{self, Health, OnceError};
-use crate::probe::{ProbeSetupError, Prober};
+use crate::once::{self, Health};
+use crate::probe::Prober;
 use crate::program::Program;
 use crate::runtime::{Configuration, Runtime};
-use crate::source::{Loaded, Source, SourceError};
+use crate::source::{Loaded, Source};
 use crate::state_file::{StateFile, StateWriter};
 use crate::worker::Task;
 
@@ -43,15 +41,6 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// `--once`: not all backends are healthy.
 const NOT_ALL_HEALTHY: u8 = 2;
-
-/// Rust's own for a panic.
-const DEFECT: u8 = 101;
-
-/// dovemon's exit codes.
-const LOCK_HELD: u8 = 255;
-const DEFAULTS_NOT_WRITTEN: u8 = 2;
-const CONFIG_UNREADABLE: u8 = 3;
-const NO_CONFIG: u8 = 4;
 
 /// The whole program; `arguments` without its name.
 pub fn main(called: Program, mut arguments: Vec<OsString>) -> ExitCode {
@@ -122,44 +111,6 @@ fn complain_at_the_end(called: Program, text: String) {
     }
 }
 
-/// Whose exit codes say why it does not start.
-#[derive(Clone, Copy)]
-enum Codes {
-    /// One for everything.
-    Poolmons,
-    Dovemons,
-}
-
-impl Codes {
-    fn to_follow(called: Program, order: &Order) -> Codes {
-        if called == Program::Dovemon || order.choices.config.is_given() {
-            Codes::Dovemons
-        } else {
-            Codes::Poolmons
-        }
-    }
-
-    fn code(self, cause: &StartError) -> u8 {
-        match (self, cause) {
-            (_, StartError::Defect) => DEFECT,
-            (Codes::Poolmons, _) => 1,
-            (_, StartError::Lock(LockError::Held { .. })) => LOCK_HELD,
-            (_, StartError::Source(SourceError::Write { .. })) => DEFAULTS_NOT_WRITTEN,
-            (_, StartError::Source(SourceError::NoConfig { .. })) => NO_CONFIG,
-            (
-                _,
-                StartError::Source(
-                    SourceError::Config(_)
-                    | SourceError::Nothing(..)
-                    | SourceError::NobodyKnown
-                    | SourceError::SameFile(_),
-                ),
-            ) => CONFIG_UNREADABLE,
-            _ => 1,
-        }
-    }
-}
-
 fn obey(called: Program, order: &Order) -> Result<ExitCode, StartError> {
     // Before any password is read.
     if let Err(cause) = daemon::core_dump::forbid() {
@@ -183,94 +134,6 @@ fn obey(called: Program, order: &Order) -> Result<ExitCode, StartError> {
         Job::CheckConfig => check_config(called, &source, &loaded),
         Job::Once => run_once(called, &loaded),
         Job::Watch => watch(called, source, loaded),
-    }
-}
-
-/// Why the program does not start.
-#[derive(Debug)]
-enum StartError {
-    Source(SourceError),
-    Probe(ProbeSetupError),
-    Hook(HookError),
-    Log(LogError),
-    Lock(LockError),
-    Fork(ForkError),
-    /// The working folder.
-    Folder(io::Error),
-    Signals(io::Error),
-    StateWriter(io::Error),
-    Once(OnceError),
-    /// Another user.
-    Privileges(PrivilegeError),
-    Output(io::Error),
-    /// A panic.
-    Defect,
-}
-
-impl StartError {
-    /// The system's number for it, if the system said no.
-    fn errno(&self) -> Option<i32> {
-        let cause = match self {
-            StartError::Folder(cause)
-            | StartError::Signals(cause)
-            | StartError::StateWriter(cause)
-            | StartError::Output(cause)
-            | StartError::Lock(LockError::Io { cause, .. })
-            | StartError::Log(
-                LogError::Open { cause, .. }
-                | LogError::Streams(cause)
-                | LogError::Terminal(cause)
-                | LogError::Thread(cause),
-            )
-            | StartError::Fork(ForkError::Prepare(cause)) => cause,
-            StartError::Fork(ForkError::Fork(errno)) => return Some(*errno as i32),
-            StartError::Lock(LockError::Held { .. }) => return Some(Errno::EEXIST as i32),
-            StartError::Source(_)
-            | StartError::Probe(_)
-            | StartError::Hook(_)
-            | StartError::Log(LogError::Opened)
-            | StartError::Lock(
-                LockError::SymbolicLink { .. }
-                | LockError::NotAPidFile { .. }
-                | LockError::Unsteady { .. },
-            )
-            | StartError::Fork(
-                ForkError::Threads
-                | ForkError::Background(_)
-                | ForkError::Ended
-                | ForkError::Silent,
-            )
-            | StartError::Once(_)
-            | StartError::Privileges(_)
-            | StartError::Defect => return None,
-        };
-        cause.raw_os_error()
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::Source(cause) => cause.fmt(f),
-            StartError::Probe(cause) => cause.fmt(f),
-            StartError::Hook(cause) => cause.fmt(f),
-            StartError::Log(cause) => cause.fmt(f),
-            StartError::Lock(cause) => cause.fmt(f),
-            StartError::Fork(cause) => cause.fmt(f),
-            StartError::Folder(cause) => write!(
-                f,
-                "the working folder cannot be found: {cause}; start from a folder that exists"
-            ),
-            StartError::Signals(cause) => write!(f, "signals cannot be watched: {cause}"),
-            StartError::StateWriter(cause) => write!(
-                f,
-                "no thread can be started to write the state file: {cause}"
-            ),
-            StartError::Once(cause) => cause.fmt(f),
-            StartError::Privileges(cause) => cause.fmt(f),
-            StartError::Output(cause) => write!(f, "standard output cannot be written: {cause}"),
-            StartError::Defect => f.write_str("ended by a defect of its own; the log says where"),
-        }
     }
 }
 

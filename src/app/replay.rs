@@ -17,6 +17,7 @@ use crate::cli::{self, CliError, Command};
 use crate::config::chosen::Chosen;
 use crate::config::settings::{Plan, Retries, Settings};
 use crate::config::table::DefaultsOf;
+use crate::few::{by_number, counted};
 use crate::program::Program;
 use crate::quote::Quote;
 use crate::recording::{
@@ -122,8 +123,9 @@ fn answer(arguments: Vec<OsString>) -> Result<(String, u8), String> {
     }
     if replayed.lost > 0 {
         text += &format!(
-            "{} inputs are missing in it, since it was written too slowly: the changes may differ for that\n",
-            replayed.lost
+            "{} {} missing in it, since it was written too slowly: the changes may differ for that\n",
+            counted(replayed.lost, "input"),
+            by_number(replayed.lost, "is", "are")
         );
     }
     if replayed.is_torn {
@@ -165,15 +167,12 @@ fn names<R: io::BufRead>(path: &Path, reader: &Reader<R>) -> String {
 }
 
 fn head(named: &str, replayed: &Replayed, other: &Other) -> String {
-    let backends = match replayed.backends {
-        1 => "1 backend".to_owned(),
-        backends => format!("{backends} backends"),
-    };
+    let backends = counted(replayed.backends, "backend");
     format!(
-        "{named}: {} to {}, {backends}, {} attempts; {}\n",
+        "{named}: {} to {}, {backends}, {}; {}\n",
         time(replayed.from),
         time(replayed.to),
-        replayed.attempts,
+        counted(replayed.attempts, "attempt"),
         match other.is_none() {
             true => "the recorded settings",
             false => "other settings",

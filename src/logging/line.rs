@@ -6,6 +6,8 @@ use std::time::SystemTime;
 use chrono::{DateTime, Local};
 use log::Level;
 
+use crate::few::counted;
+
 /// How many bytes of text one record may have.
 const LONGEST: usize = 2048;
 
@@ -100,8 +102,7 @@ pub fn timestamp(at: SystemTime) -> String {
 
 /// What is said of lines that could not be written.
 pub fn loss(lost: u64, cause: &str) -> String {
-    let lines = if lost == 1 { "line" } else { "lines" };
-    format!("{lost} log {lines} lost: {cause}")
+    format!("{} lost: {cause}", counted(lost, "log line"))
 }
 
 #[cfg(test)]

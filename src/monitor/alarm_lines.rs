@@ -10,7 +10,7 @@ use super::status::brief;
 use super::Engine;
 use crate::backend::{HostState, Stamp, Tag};
 use crate::config::settings::Restore;
-use crate::few::Few;
+use crate::few::{by_number, Few};
 use crate::monitor::policy::{Alarm, Failing};
 use crate::monitor::standing_alarms::{AlarmPhase, Announcement};
 use crate::outcome::{in_utc, Fault, Stage};
@@ -33,14 +33,6 @@ fn valid_until<'a>(faults: impl Iterator<Item = &'a Fault>) -> String {
         (None, _) => String::new(),
         (Some(end), 1) => format!(" (valid until {})", in_utc(*end)),
         (Some(first), _) => format!(" (the first was valid until {})", in_utc(*first)),
-    }
-}
-
-/// The word that fits one backend or several.
-fn by_number<'a>(about: &BTreeSet<IpAddr>, one: &'a str, several: &'a str) -> &'a str {
-    match about.len() {
-        1 => one,
-        _ => several,
     }
 }
 
@@ -76,7 +68,7 @@ impl Engine {
 
     fn policy_line(&self, alarm: &Alarm, about: &BTreeSet<IpAddr>) -> String {
         let names = names(about);
-        let number = |one, several| by_number(about, one, several);
+        let number = |one, several| by_number(about.len(), one, several);
         let (has, is) = (number("has", "have"), number("is", "are"));
         let (stays, them) = (number("stays", "stay"), number("it", "them"));
         match alarm {
@@ -125,7 +117,7 @@ impl Engine {
 
     /// A backend is healthy here, and an administrator or another monitor took it down: until when it stays down.
     fn disputed_line(&self, about: &BTreeSet<IpAddr>) -> String {
-        let number = |one, several| by_number(about, one, several);
+        let number = |one, several| by_number(about.len(), one, several);
         let ends = about
             .iter()
             .filter_map(|address| self.holds.get(address)?.until);
@@ -304,7 +296,11 @@ impl Engine {
         let down: BTreeSet<IpAddr> = of_tag.map(|(address, _)| address).collect();
         match down.is_empty() {
             true => "none is listed down yet".to_owned(),
-            false => format!("{} {} down", names(&down), by_number(&down, "is", "are")),
+            false => format!(
+                "{} {} down",
+                names(&down),
+                by_number(down.len(), "is", "are")
+            ),
         }
     }
 }

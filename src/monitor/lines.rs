@@ -12,6 +12,7 @@ use super::status::brief;
 use super::{Engine, Event, Output};
 use crate::backend::{HostState, Tag};
 use crate::config::settings::{DrainMode, Mode};
+use crate::few::counted;
 use crate::monitor::policy::{Member, News};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::pool::{Command, Effect, PoolError, Reply};
@@ -170,10 +171,7 @@ impl Engine {
         match series {
             None => format!("{name} {failure}"),
             Some(series) => {
-                let tries = match series.tries {
-                    1 => "1 try".to_owned(),
-                    tries => format!("{tries} tries"),
-                };
+                let tries = counted(series.tries, "try");
                 format!(
                     "{name} {}, {tries} since {}",
                     failure.explained(series.latest_took),
@@ -271,8 +269,7 @@ impl Engine {
     fn what_becomes_of(&self, users: u64) -> String {
         let count = match users {
             0 => return "no users were listed".to_owned(),
-            1 => "1 user".to_owned(),
-            _ => format!("{users} users"),
+            _ => counted(users, "user"),
         };
         let fate = match self.settings.rules.drain {
             DrainMode::Move { .. } => "to be moved now",

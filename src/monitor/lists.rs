@@ -1,18 +1,11 @@
-//! The connection over which the lists are read: when it is to be opened and asked for a reading, and what the
-//! lists show. Where it cannot be opened, or does not answer, failover is off, which is one alarm.
+//! The connection over which the lists are read: when it is to be opened and asked for a reading. Where it cannot be
+//! opened, or does not answer, failover is off, which is one alarm. What a reading shows is `readings`' business.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::moments::CLOCKS_DIFFER;
-use super::status::brief;
 use super::{Engine, Event, Notice, Output, Told};
-use crate::backend::{HostState, Listed};
-use crate::config::settings::Mode;
-use crate::monitor::policy::{self, Changes, Shown, Sync};
-use crate::pool::{
-    Command, Loss, Malformed, Place, PoolError, Readiness, Reading, READING_DEADLINE,
-};
+use crate::monitor::policy::Sync;
+use crate::pool::{Command, Loss, Place, PoolError, Reading, READING_DEADLINE};
 
 /// Between two tries to open the connection.
 const TRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -35,17 +28,11 @@ const BACK_FOR_GOOD: Duration = Duration::from_secs(10);
 /// gives one after the other.
 const OTHER_CAUSE_FOR_GOOD: Duration = Duration::from_secs(10);
 
-/// From one line about clocks that differ to the next.
-const CLOCKS_SAID_AGAIN: Duration = Duration::from_secs(3600);
-
-/// A ring that is unsynced for longer than any hand-over takes.
-const UNSYNCED_TOO_LONG: Duration = Duration::from_secs(60);
-
 /// What is known of the connection that the lists are read over.
 pub(super) struct ListReading {
     is_open: bool,
     /// The number of the last connection.
-    connections: u64,
+    pub(super) connections: u64,
     /// A reading has to be asked for.
     wanted: bool,
     /// When to open the connection, if there is none.
@@ -65,11 +52,11 @@ pub(super) struct ListReading {
     /// Commands that did not reach the director, in words. They are worth a line each only if the
     /// director can be reached otherwise.
     unsent: Vec<String>,
-    unsynced_since: Option<Instant>,
+    pub(super) unsynced_since: Option<Instant>,
     /// When it was last said that the ring's clocks differ.
-    clocks_said: Option<Instant>,
+    pub(super) clocks_said: Option<Instant>,
     /// Whether the ring was synced when it was last listed, and since when.
-    ring: Option<(Sync, Instant)>,
+    pub(super) ring: Option<(Sync, Instant)>,
     /// A director before 2.2.16 does not.
     pub(super) tells_sync: bool,
     pub(super) place: Place,
@@ -325,7 +312,7 @@ impl Engine {
     }
 
     /// The director has answered, and what is told to it would reach it.
-    fn on_heard(&mut self, began: Instant) {
+    pub(super) fn on_heard(&mut self, began: Instant) {
         self.lists.heard = began;
         self.lists.overdue = None;
         self.lists.cause = None;
@@ -353,178 +340,6 @@ impl Engine {
         }
         for line in std::mem::take(&mut self.lists.unsent) {
             self.error(format!("{line}; what is still wanted is tried again"));
-        }
-    }
-
-    fn take_in(&mut self, mut reading: Reading) {
-        self.on_heard(reading.began);
-        if self.notices.lower(&Notice::NoThread) {
-            let noun = self.settings.access().noun();
-            self.always(format!("the {noun}'s lists are read again"));
-        }
-        self.end_lack_of_threads();
-        // Before the stamps are made that HAProxy lacks: those are of this machine's own clock.
-        self.note_clocks(&reading.members);
-        let state_file = &self.persistence;
-        let remark = self.commands.on_reading(
-            self.lists.connections,
-            &mut reading,
-            self.now.second,
-            |address| state_file.down_of(address),
-        );
-        if let Some(remark) = remark {
-            self.always(remark.to_owned());
-        }
-        self.note_malformed(&reading.malformed);
-        self.on_readiness(&reading.readiness);
-        self.backends
-            .on_turn_delay(policy::turn_delay(reading.movers_before));
-        self.backends.on_forgotten_acts(reading.forgotten);
-        self.lists.place = reading.place;
-        let members = match self.settings.mode {
-            Mode::Live => reading.members,
-            Mode::DryRun => self.dry_run.show(reading.members),
-        };
-        let changes = self.backends.on_list(members, reading.began);
-        self.on_changes(&changes);
-        self.start_workers();
-        self.remember();
-        let outline = self.outline();
-        self.put(Output::TellManager(Told::Outline(outline)));
-    }
-
-    fn run_hook(&mut self, address: IpAddr, to: HostState) {
-        if let Some(hook) = self.settings.hook.clone() {
-            self.counts.scripts += 1;
-            self.put(Output::RunScript { hook, address, to });
-        }
-    }
-
-    fn note_malformed(&mut self, malformed: &Malformed) {
-        let noun = self.settings.access().noun();
-        let first = match malformed.shown.first() {
-            Some(first) => first,
-            None => {
-                if self.notices.lower(&Notice::MalformedLines) {
-                    self.always(format!(
-                        "{noun}: no line of the lists is malformed any more"
-                    ));
-                }
-                return;
-            }
-        };
-        let count = malformed.count;
-        let line =
-            format!(
-            "{noun}: {count} malformed lines in the lists are skipped, so that their backends are neither \
-             checked nor changed; the first: {first}"
-        );
-        self.raise(Notice::MalformedLines, line);
-    }
-
-    /// Each director stamps a change with its own machine's clock, so a stamp from the future shows that two clocks
-    /// differ. The stamp passes and the clocks still differ: so this is said of one change an hour and has no end.
-    fn note_clocks(&mut self, members: &[Listed]) {
-        let latest = members.iter().max_by_key(|member| member.changed);
-        let ahead = latest.map_or(0, |latest| {
-            latest.changed.0.saturating_sub(self.now.second.0)
-        });
-        let now = self.now.instant;
-        let is_due = |said: Instant| now >= said + CLOCKS_SAID_AGAIN;
-        let latest = match latest {
-            Some(latest) if ahead > CLOCKS_DIFFER => latest,
-            _ => return,
-        };
-        if !self.lists.clocks_said.map_or(true, is_due) {
-            return;
-        }
-        self.lists.clocks_said = Some(now);
-        let noun = self.settings.access().noun();
-        self.always(format!(
-            "the {noun}'s list says that {} was changed at {}, which is in {} by this machine's clock: this clock, or \
-             that of the machine where it was changed, is wrong; compare date on all of them, and have their clocks \
-             set (NTP); until then the time at which this monitor first saw a change counts, and this monitor may \
-             take another's change for its own",
-            latest.address,
-            self.moment(latest.changed),
-            brief(Duration::from_secs(ahead))
-        ));
-    }
-
-    fn on_readiness(&mut self, readiness: &Readiness) {
-        let now = self.now.instant;
-        let sync = match readiness {
-            // What a pool does not tell holds nothing back.
-            Readiness::Synced | Readiness::NotTold => Sync::Synced,
-            Readiness::Unsynced | Readiness::Unknown(_) => Sync::Unsynced,
-        };
-        self.lists.tells_sync = *readiness != Readiness::NotTold;
-        if self.lists.ring.map(|(before, _)| before) != Some(sync) {
-            self.lists.ring = Some((sync, now));
-            self.note_news();
-        }
-        self.backends.on_sync(sync);
-        match readiness {
-            Readiness::Unknown(text) => {
-                let noun = self.settings.access().noun();
-                let line = format!(
-                    "{noun}: unknown ring status {text}: nothing is changed while it lasts, as in a ring \
-                     that is not synced; please report it with the version of Dovecot"
-                );
-                self.raise(Notice::RingStatusUnknown, line);
-            }
-            _ => {
-                self.notices.lower(&Notice::RingStatusUnknown);
-            }
-        }
-        if sync == Sync::Synced {
-            self.lists.unsynced_since = None;
-            if self.notices.lower(&Notice::RingUnsynced) {
-                self.always("the ring is synced again".to_owned());
-            }
-            return;
-        }
-        let since = *self.lists.unsynced_since.get_or_insert(now);
-        if now - since >= UNSYNCED_TOO_LONG {
-            let line = format!(
-                "the ring has not been synced since {} ({} s): no backend is taken down or brought up until \
-                 it is; which director is missing or hangs? see {}",
-                self.moment_of(since),
-                (now - since).as_secs(),
-                self.settings.access().how_to_see_the_ring()
-            );
-            self.raise(Notice::RingUnsynced, line);
-        }
-    }
-
-    fn on_changes(&mut self, changes: &Changes) {
-        for address in &changes.left {
-            self.on_left(*address);
-        }
-        for address in &changes.joined {
-            self.always(format!("{address} is listed"));
-            self.recall(*address);
-            self.note_standing(*address, self.now.instant);
-        }
-        for Shown { address, to, by } in &changes.shown {
-            self.records.on_change(*address, *to, *by, self.now.instant);
-        }
-        for news in &changes.news {
-            self.say_news(news);
-        }
-        if self.settings.mode == Mode::Live {
-            for (address, to) in &changes.observed {
-                self.run_hook(*address, *to);
-            }
-        }
-        for address in &changes.unobserved {
-            self.unobserved += 1;
-            let noun = self.settings.access().noun();
-            self.error(format!(
-                "{address}: the {noun} said OK to the last command, but the list shows another state ({} \
-                 times so far): somebody else may have changed it at the same time; this is decided anew",
-                self.unobserved
-            ));
         }
     }
 }

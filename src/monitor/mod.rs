@@ -25,6 +25,7 @@ mod output;
 mod persistence;
 pub mod policy;
 mod publishing;
+mod readings;
 mod reason_words;
 mod records;
 mod reload;

@@ -1,6 +1,7 @@
 //! Why a rule holds an action back, in words for people: the engine's lines and the reports have them from here.
 
 use crate::backend::Groups;
+use crate::few::by_number;
 use crate::monitor::policy::Reason;
 use crate::pool::Words;
 
@@ -45,7 +46,7 @@ impl Reason {
                 "{} allows no more backends{} down, and {down} of {backends} {} down or going down",
                 limit.option(),
                 tag.among(groups),
-                if *down == 1 { "is" } else { "are" }
+                by_number(*down, "is", "are")
             ),
             Reason::DrainPause => "users are left; moving them again later".to_owned(),
             Reason::OthersDrain => {

@@ -42,6 +42,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::backend::Stamp;
+use crate::few::counted;
 use director::acts;
 use director::by_hand::doveadm;
 use director::client::{self, Standing};
@@ -171,6 +172,14 @@ impl Words {
         weights: "weight",
         by_hand: ByHand::StatsSocket,
     };
+
+    /// So much weight of one backend.
+    pub fn counted_weight(&self, number: u32) -> String {
+        match self.by_hand {
+            ByHand::Doveadm => counted(number, "vhost"),
+            ByHand::StatsSocket => format!("{number} weight"),
+        }
+    }
 
     /// The subject at the start of a sentence.
     pub fn capitalised(&self) -> &'static str {

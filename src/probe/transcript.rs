@@ -3,6 +3,7 @@
 //! What we say comes fit to be shown (`protocols::line`); what a server says is withheld here if it repeats
 //! the password. It has no clock. Of a long dialogue the beginning and the end are kept.
 
+use crate::few::counted;
 use crate::outcome::Dialogue;
 use crate::probe::protocols::Repeats;
 use crate::quote;
@@ -57,8 +58,10 @@ impl Transcript {
         self.add("C: ", without_end(first));
         match lines.count() {
             0 => {}
-            1 => self.add("C: ", b"(1 more line)"),
-            more => self.add("C: ", format!("({more} more lines)").as_bytes()),
+            more => self.add(
+                "C: ",
+                format!("({})", counted(more, "more line")).as_bytes(),
+            ),
         }
     }
 
@@ -99,7 +102,10 @@ impl Transcript {
     pub(super) fn finish(self) -> Dialogue {
         let mut text = self.first.text;
         if self.left_out > 0 {
-            text.push_str(&format!("-- ({} lines left out)\n", self.left_out));
+            text.push_str(&format!(
+                "-- ({} left out)\n",
+                counted(self.left_out, "line")
+            ));
         }
         text.push_str(&self.last.text);
         Dialogue::new(text)
@@ -190,9 +196,10 @@ mod tests {
                 assert_eq!(all[0], "S: first");
                 assert_eq!(all[all.len() - 1], "S: last");
                 let out = all.iter().find_map(|line| {
-                    let count = line
-                        .strip_prefix("-- (")?
-                        .strip_suffix(" lines left out)")?;
+                    let count = line.strip_prefix("-- (")?.strip_suffix(" left out)")?;
+                    let count = count
+                        .strip_suffix(" line")
+                        .or(count.strip_suffix(" lines"))?;
                     count.parse().ok()
                 });
                 let kept = all.len() - usize::from(out.is_some());

@@ -13,7 +13,8 @@ use super::document::{
     RuleAnswer, State, Tag, Time, Unanswered, Verdict,
 };
 use super::forecast::{Forecast, Share};
-use super::words::{counted, lasting, moment, shown, shown_up_to, took, Zone};
+use super::words::{lasting, moment, shown, shown_up_to, took, Zone};
+use crate::few::counted;
 
 mod evidence;
 mod find;
@@ -193,7 +194,7 @@ impl<'a> View<'a> {
             lines.push(format!(
                 "{} is being tried again: {} failed in a row, {} left before it has failed",
                 shown(&retry.service),
-                counted(u64::from(retry.failed), "attempt"),
+                counted(retry.failed, "attempt"),
                 retry.left
             ));
         }

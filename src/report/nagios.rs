@@ -11,7 +11,8 @@ use super::document::{
 };
 use super::freshness::Freshness;
 use super::judgement;
-use super::words::{counted, lasting};
+use super::words::lasting;
+use crate::few::counted;
 
 mod perfdata;
 mod range;
@@ -305,10 +306,7 @@ impl Pool<'_> {
             lines.push(format!("and {} more that are not well", more));
         }
         if well > 0 && shown < backends.len() {
-            lines.push(format!(
-                "{} up and healthy",
-                counted(well as u64, "backend")
-            ));
+            lines.push(format!("{} up and healthy", counted(well, "backend")));
         }
         lines
     }

@@ -24,9 +24,10 @@ use self::standing::{Standing, Tone};
 use self::table::Table;
 use self::words::{rough, Clock};
 use crate::backend::Groups;
+use crate::few::counted;
 use crate::report::document::{Backend, Document, Event, Restore, Time, Unanswered};
 use crate::report::freshness::bearable_age;
-use crate::report::words::{counted, lasting};
+use crate::report::words::lasting;
 
 pub use self::words::Wall;
 

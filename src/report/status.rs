@@ -4,6 +4,7 @@ use chrono::{Local, TimeZone};
 
 use crate::backend::{Groups, Stamp};
 use crate::config::settings::Mode;
+use crate::few::{by_number, counted};
 use crate::monitor::policy::{Reason, Sync};
 use crate::monitor::{brief, BackendView, Checks, Currency, DirectorView, Snapshot};
 use crate::pool::Words;
@@ -25,9 +26,10 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<String> {
     lines.extend(alarms.map(|alarm| format!("alarm: {}", alarm.text)));
     lines.push(director(&snapshot.director));
     lines.push(format!(
-        "{}; {} commands were answered with OK and not observed",
+        "{}; {} {} answered with OK and not observed",
         super::summary(&snapshot.summary),
-        snapshot.unobserved
+        counted(snapshot.unobserved, "command"),
+        by_number(snapshot.unobserved, "was", "were")
     ));
     lines
 }
@@ -70,13 +72,12 @@ fn backend(backend: &BackendView, pool: &Words, groups: Groups) -> String {
         Groups::Several => format!(", {}", listed.tag),
     };
     format!(
-        "{} {is} {}{}, {} {}, {} users{which}: {verdict}{unchecked}{lasts}; {}{held}",
+        "{} {is} {}{}, {}, {}{which}: {verdict}{unchecked}{lasts}; {}{held}",
         listed.address,
         listed.state,
         since_stamp(listed.changed),
-        listed.vhosts,
-        pool.weights,
-        listed.users,
+        pool.counted_weight(listed.vhosts),
+        counted(listed.users, "user"),
         checks(&backend.checks)
     )
 }

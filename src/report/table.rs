@@ -13,7 +13,9 @@ use crate::report::freshness::Freshness;
 
 mod backends;
 mod changes;
+mod columns;
 mod head;
+mod sentences;
 mod words;
 
 #[cfg(test)]

@@ -71,15 +71,6 @@ pub(crate) fn full_name(backend: &Backend) -> String {
     }
 }
 
-/// `1 user`, `36 users`, `2 tries`.
-pub(crate) fn counted(number: u64, noun: &str) -> String {
-    match (number, noun.strip_suffix('y')) {
-        (1, _) => format!("1 {noun}"),
-        (_, Some(stem)) => format!("{number} {stem}ies"),
-        _ => format!("{number} {noun}s"),
-    }
-}
-
 #[cfg(test)]
 pub(crate) fn utc(time: Time) -> NaiveDateTime {
     use chrono::{TimeZone, Utc};
@@ -116,13 +107,6 @@ mod tests {
         ] {
             assert_eq!(lasting(span), expected, "{span}");
         }
-    }
-
-    #[test]
-    fn one_is_counted_otherwise_than_none_or_many() {
-        assert_eq!(counted(1, "user"), "1 user");
-        assert_eq!(counted(0, "user"), "0 users");
-        assert_eq!(counted(2, "try"), "2 tries");
     }
 
     #[test]

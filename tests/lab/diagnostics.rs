@@ -54,12 +54,17 @@ const HOLES: [(&str, Hole); 19] = [
 ];
 
 /// Of one backend, of several.
-const NUMBERS: [(&str, &str); 5] = [
+const NUMBERS: [(&str, &str); 10] = [
     (" has ", " have "),
     (" is ", " are "),
     (" was ", " were "),
     (" stays ", " stay "),
     (" it", " them"),
+    (" its backend ", " their backends "),
+    (" change:", " changes:"),
+    (" command ", " commands "),
+    (" line ", " lines "),
+    (" user", " users"),
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq)]

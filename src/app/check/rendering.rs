@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::advice;
+use crate::few::counted;
 use crate::outcome::{day_in_utc, Blame, Certificate, Failure, Outcome, Pass};
 use crate::report::terminal::shown;
 use crate::service::Service;
@@ -158,10 +159,7 @@ fn add_certificate(text: &mut String, certificate: &Certificate, now: i64) {
     let (warning, expiry) = match left {
         left if left < 0 => ("LOOK: ", format!("expired on {until}")),
         left => {
-            let days = match left / DAY {
-                1 => "1 day".to_owned(),
-                days => format!("{days} days"),
-            };
+            let days = counted(left / DAY, "day");
             let warning = if left < SOON { "LOOK: " } else { "" };
             (warning, format!("valid until {until}, {days} from now"))
         }
@@ -189,10 +187,7 @@ fn time(took: Duration) -> String {
 
 /// The last line: how many are how.
 pub(super) fn summary(verdicts: &[Verdict]) -> String {
-    let mut parts = vec![match verdicts.len() {
-        1 => "1 backend".to_owned(),
-        many => format!("{many} backends"),
-    }];
+    let mut parts = vec![counted(verdicts.len(), "backend")];
     for (verdict, words) in [
         (Verdict::Passed, "passed"),
         (Verdict::Failed, "failed"),

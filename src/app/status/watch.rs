@@ -17,6 +17,7 @@ use signal_hook::low_level::emulate_default_handler;
 
 use super::screen::{Screen, ScreenError, Size};
 use crate::app::reading;
+use crate::few::counted;
 use crate::report::document::Document;
 use crate::report::freshness::Freshness;
 use crate::report::table::{self, Explain, View};
@@ -285,7 +286,7 @@ impl Watch {
         if lines.len() > room {
             let left_out = lines.len() - room.saturating_sub(1);
             lines.truncate(room.saturating_sub(1));
-            let text = format!("{left_out} more lines: space and b, or the arrow keys");
+            let text = counted(left_out, "more line") + ": space and b, or the arrow keys";
             lines.push(Line::of(Paint::Doubtful, &text).print(self.view.width, self.view.colours));
         }
         let mut picture = "\x1b[H".to_string();

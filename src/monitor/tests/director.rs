@@ -109,6 +109,20 @@ fn lines_of_the_lists_that_cannot_be_read_are_an_alarm_until_all_can_be() {
 }
 
 #[test]
+fn one_line_of_the_lists_that_cannot_be_read_is_not_said_to_be_several() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.malformed = Malformed {
+        shown: vec![Quote::new("one")],
+        count: 1,
+    };
+    bench.lists(&BOTH_UP);
+    let line = "director: 1 malformed line in the lists is skipped, so that its backend is neither checked \
+                nor changed; the first: \"one\"";
+    assert_eq!(bench.times_said(line), 1, "{:?}", bench.said);
+}
+
+#[test]
 fn a_ring_that_is_unsynced_for_a_minute_is_an_alarm_until_it_is_synced() {
     let mut bench = Bench::new();
     bench.tell(Input::Time);

@@ -1,9 +1,10 @@
-//! The admin protocol as text: greeting, commands, replies; the two lists are in `lists`.
+//! The admin protocol as text: greeting, commands, replies; the two lists are in `lists` and `ring`.
 //!
 //! Pure: bytes in, values out. It must not open a socket, read a clock or write a log. Facts are
 //! from Dovecot 2.0.0 to 2.3.21, `src/director/doveadm-connection.c`.
 
 mod lists;
+mod ring;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,10 +14,8 @@ use std::num::NonZeroU32;
 use crate::pool::Reply;
 use crate::quote::Quote;
 
-pub use lists::{
-    DirectorKind, DirectorStatus, HostList, HostListParser, ListError, ListParser, Ring,
-    RingDirector, RingParser, RingState, MOST_LINES, MOST_TEXT,
-};
+pub use lists::{HostList, HostListParser, ListError, ListParser, MOST_LINES, MOST_TEXT};
+pub use ring::{DirectorKind, DirectorStatus, Ring, RingDirector, RingParser, RingState};
 
 /// What both sides say first. A line without its end, as all in this file.
 pub const GREETING: &str = "VERSION\tdirector-doveadm\t1\t0";

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use crate::config::nearest;
-use crate::few::Few;
+use crate::few::{counted, Few};
 use crate::report::document::{Backend, Document};
-use crate::report::words::{counted, full_name, shown};
+use crate::report::words::{full_name, shown};
 
 /// The backend that somebody means by this: its address, its name, or the first part of its name if only one
 /// has it.
@@ -63,7 +63,7 @@ pub(crate) fn unknown(document: &Document, meant: &str) -> String {
         }
         false => format!(
             "{meant} is none of the {}; the nearest: {}",
-            counted(backends.len() as u64, "backend"),
+            counted(backends.len(), "backend"),
             nearest.join(", ")
         ),
     }

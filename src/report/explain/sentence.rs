@@ -1,10 +1,11 @@
 //! The one sentence: how a backend stands, since when, by whom and why, and what comes next.
 
 use super::View;
+use crate::few::counted;
 use crate::report::document::{
     Action, Backend, By, CheckResult, Drain, Failure, Restore, Service, State, Verdict, Wanted,
 };
-use crate::report::words::{counted, full_name, shown};
+use crate::report::words::{full_name, shown};
 
 pub(super) fn sentence(view: &View<'_>) -> String {
     let state = match view.backend.listed {

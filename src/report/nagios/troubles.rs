@@ -2,6 +2,7 @@
 
 use super::range::Range;
 use super::{clean, clean_tag, end, Pool, State, Trouble, DAY, LONGEST, LONGEST_LINE};
+use crate::few::{by_number, counted};
 use crate::report::document::{
     Backend, Blame, By, CheckResult, Drain, Ring, Service, State as Listed, Unanswered, Verdict,
 };
@@ -118,11 +119,9 @@ impl Pool<'_> {
             true => State::Critical,
             false => State::Warning,
         };
-        let number = match failed.len() {
-            1 => "1 failed backend stays up".to_string(),
-            number => format!("{number} failed backends stay up"),
-        };
-        add(state, format!("{number}: {}", self.some(&failed)));
+        let number = counted(failed.len(), "failed backend");
+        let stay = by_number(failed.len(), "stays", "stay");
+        add(state, format!("{number} {stay} up: {}", self.some(&failed)));
     }
 
     fn down(&self, add: &mut impl FnMut(State, String)) {

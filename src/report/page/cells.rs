@@ -6,8 +6,8 @@ use super::html::Html;
 use super::standing::Standing;
 use super::words::share;
 use super::{Scene, FEW, MOST_WELL};
+use crate::few::{by_number, counted};
 use crate::report::document::{Backend, Document, PoolKind, State, Tag, Time};
-use crate::report::words::counted;
 
 /// A label of so many characters has room in a small cell.
 const SHORT_LABEL: usize = 8;
@@ -86,7 +86,7 @@ fn cells(
         (false, false) => "<ul class=\"cells wide\">",
     });
     let mut well_left = MOST_WELL;
-    let mut not_shown = 0;
+    let mut not_shown = 0_usize;
     for (standing, backend) in cells {
         if *standing == Standing::Well {
             if well_left == 0 {
@@ -122,9 +122,11 @@ fn cells(
     }
     html.markup("</ul>\n");
     if not_shown > 0 {
-        html.markup("<p>and ")
-            .text(not_shown)
-            .markup(" more that are up and healthy</p>\n");
+        html.markup("<p>and ").text(not_shown).markup(by_number(
+            not_shown,
+            " more that is up and healthy</p>\n",
+            " more that are up and healthy</p>\n",
+        ));
     }
 }
 

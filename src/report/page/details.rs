@@ -4,8 +4,9 @@ use super::html::Html;
 use super::plot;
 use super::rows;
 use super::Scene;
+use crate::few::counted;
 use crate::report::document::{Backend, By, Change, CheckResult, Service, State};
-use crate::report::words::{counted, took};
+use crate::report::words::took;
 
 /// Of a dialogue, the last so many lines.
 const MOST_LINES: usize = 12;
@@ -30,9 +31,9 @@ pub(super) fn details(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
         self::service(html, scene, backend, service);
     }
     if backend.services.len() > MOST_SERVICES {
-        html.markup("<li>and ");
-        html.text(backend.services.len() - MOST_SERVICES);
-        html.markup(" more services");
+        let left_out = backend.services.len() - MOST_SERVICES;
+        html.markup("<li>and ")
+            .text(counted(left_out, "more service"));
     }
     html.markup("</ul></div></div>");
     if let Some(service) = rows::failing(backend) {
@@ -117,7 +118,7 @@ fn service(html: &mut Html, scene: &Scene<'_>, backend: &Backend, service: &Serv
         }
         if certificate.names.len() > 1 {
             html.markup(" and ")
-                .text(counted(certificate.names.len() as u64 - 1, "other"));
+                .text(counted(certificate.names.len() - 1, "other"));
         }
     }
     html.markup("<samp>")

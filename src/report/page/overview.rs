@@ -4,8 +4,8 @@ use super::html::Html;
 use super::standing::{Standing, Tone};
 use super::words::share;
 use super::Scene;
+use crate::few::counted;
 use crate::report::document::{Backend, Document, PoolKind, Ring, State, Unanswered, Verdict};
-use crate::report::words::counted;
 
 /// `2 of 5`.
 pub(super) fn up_of_all(document: &Document) -> String {
@@ -115,7 +115,7 @@ fn director(html: &mut Html, scene: &Scene<'_>) {
     };
     let place = match (director.position, director.members) {
         (Some(position), Some(members)) => format!(", director {position} of {members}"),
-        (None, Some(members)) => format!(", {}", counted(members as u64, "director")),
+        (None, Some(members)) => format!(", {}", counted(members, "director")),
         (_, None) => String::new(),
     };
     let list = match director.list_read {

@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 use super::html::Html;
 use super::words::Clock;
+use crate::few::counted;
 use crate::report::document::{Backend, Change, Day, Document, Slot, State, Time, Verdict};
-use crate::report::words::{counted, lasting, took};
+use crate::report::words::{lasting, took};
 
 const DAY: f64 = 86_400.0;
 

@@ -7,12 +7,13 @@ use super::plot;
 use super::standing::{self, Standing};
 use super::words::rough;
 use super::Scene;
+use crate::few::counted;
 use crate::report::advice::{steps, Trial};
 use crate::report::document::{
     Action, Backend, Blame, CheckResult, Drain, RuleAnswer, Service, State, Verdict,
 };
 use crate::report::judgement::SOON;
-use crate::report::words::{counted, took};
+use crate::report::words::took;
 
 /// One backend's row, up to its image.
 pub(super) fn row(html: &mut Html, scene: &Scene<'_>, backend: &Backend, standing: Standing) {
@@ -219,8 +220,7 @@ fn retry(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
     line(html, "Next");
     html.text(&retry.service).markup(" is tried again at ");
     html.text(scene.clock.at(next)).markup(": ");
-    html.text(counted(u64::from(retry.failed), "try"))
-        .markup(" failed, ");
+    html.text(counted(retry.failed, "try")).markup(" failed, ");
     html.text(retry.left).markup(" left");
     if backend.listed == State::Up {
         html.markup("; a down would move ");

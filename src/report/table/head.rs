@@ -2,6 +2,7 @@
 
 use super::View;
 use crate::backend::Groups;
+use crate::few::counted;
 use crate::report::document::{
     Action, Backend, Director, Document, Event, NextEvent, Ring, State, Tag, Unanswered,
 };
@@ -158,10 +159,10 @@ fn notes(document: &Document, view: &View) -> Vec<String> {
         ));
     }
     if counters.log_lines_lost > 0 {
-        notes.push(format!(
-            "{} lines of the log are lost: its target did not take them",
-            counters.log_lines_lost
-        ));
+        notes.push(match counters.log_lines_lost {
+            1 => "1 line of the log is lost: its target did not take it".to_string(),
+            lost => format!("{lost} lines of the log are lost: its target did not take them"),
+        });
     }
     notes
 }
@@ -204,8 +205,7 @@ fn cost(backend: &Backend) -> String {
     match (backend.listed, backend.users) {
         (State::Down, _) => String::new(),
         (State::Up, 0) => "; a down would move no users".to_string(),
-        (State::Up, 1) => "; a down would move 1 user".to_string(),
-        (State::Up, users) => format!("; a down would move {users} users"),
+        (State::Up, users) => format!("; a down would move {}", counted(users, "user")),
     }
 }
 
@@ -258,12 +258,12 @@ fn tags(tags: &[Tag], whole: &Document) -> Vec<Line> {
     }
     if !well.is_empty() {
         let (one_more, are) = match lines.is_empty() {
-            true => ("", "tags: all of their backends are up and healthy"),
-            false => ("and ", "tags whose backends are all up and healthy"),
+            true => ("", ": all of their backends are up and healthy"),
+            false => ("and ", " whose backends are all up and healthy"),
         };
         lines.push(Line::of(
             Paint::Dim,
-            &format!("{one_more}{} {are}", well.len()),
+            &format!("{one_more}{}{are}", counted(well.len(), "tag")),
         ));
     }
     lines

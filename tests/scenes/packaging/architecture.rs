@@ -60,26 +60,189 @@ fn every_test_that_the_map_names_exists() {
     }
 }
 
-#[test]
-fn every_limit_of_the_map_is_a_constant_of_its_file() {
+/// The limits of the map: the file in src/, and the constant's name.
+fn limits_of_the_map() -> BTreeSet<(String, String)> {
     let text = text_of(MAP);
     let table = text.split("\n## Limits\n").nth(1).expect("a section");
     let table = table.split("\n## ").next().unwrap_or(table);
-    let mut limits = 0;
+    let mut limits = BTreeSet::new();
     for row in table.lines().filter(|line| line.starts_with("| ")).skip(2) {
         let place = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
-        let mut source = String::new();
+        let mut file = "";
         for word in quoted(place) {
             if word.ends_with(".rs") {
-                source = text_of(Path::new("src").join(word).to_str().unwrap());
+                file = word;
             } else {
-                limits += 1;
-                let constant = format!("const {word}: ");
-                assert!(source.contains(&constant), "{row}: no {word}");
+                let limit = (file.to_owned(), word.to_owned());
+                assert!(limits.insert(limit), "{row}: {word} stands there twice");
             }
         }
     }
-    assert!(limits > 30, "{limits} limits");
+    limits
+}
+
+#[test]
+fn every_limit_of_the_map_is_a_constant_of_its_file() {
+    let limits = limits_of_the_map();
+    assert!(limits.len() > 140, "{} limits", limits.len());
+    for (file, name) in limits {
+        let source = text_of(Path::new("src").join(&file).to_str().unwrap());
+        let constant = format!("const {name}: ");
+        assert!(source.contains(&constant), "{file}: no {name}");
+    }
+}
+
+/// Constants of these types are limits, but for those of `NO_LIMITS`.
+const OF_LIMITS: [&str; 4] = ["usize", "u32", "u64", "Duration"];
+
+/// What limits nothing that others can make the program hold, do or wait for.
+const NO_LIMITS: [(&str, &str); 8] = [
+    (
+        "a unit, a bit, or a part of a format",
+        "config/file.rs OPEN_TO_OTHERS, config/number.rs SECOND, monitor/attempts.rs LATENCY_BITS, monitor/day.rs SLOTS, \
+         monitor/list_changes.rs DAY, monitor/policy/hold.rs HOUR, monitor/snapshot/backend.rs SLOT, \
+         monitor/snapshot/counters.rs LATENCIES, monitor/snapshot/counters.rs COMMANDS, monitor/unwell.rs DAY, \
+         pool/haproxy/wire.rs FORCED_MAINT, pool/haproxy/wire.rs CONFIGURED_MAINT, pool/haproxy/wire.rs PARTS, \
+         probe/protocols/repeats.rs CASE, recording/line.rs FORMAT, report/document.rs FORMAT, \
+         runtime/publisher/file.rs MODE, runtime/publisher/file.rs FOLDER_MODE, start/run_as.rs OTHERS_WRITE, \
+         state_file/file.rs VERSION",
+    ),
+    (
+        "how a text or an image is laid out",
+        "app/status.rs USUAL_WIDTH, config/help.rs COLUMNS, config/help.rs NAMES, config/help.rs INDENT, \
+         report/mod.rs TABLE_WIDTH, report/nagios.rs HEAD, report/page.rs FEW, report/page/cells.rs SHORT_LABEL, \
+         report/page/table.rs AROUND, report/table/sentences.rs INDENT, report/table/columns.rs FEWEST_ATTEMPTS, \
+         report/table/columns.rs ATTEMPTS, report/table/columns.rs TAG, report/table/columns.rs WEIGHTS, \
+         report/table/columns.rs GAP, report/table/head.rs LABEL",
+    ),
+    (
+        "a default",
+        "config/build.rs HAPROXYS_INTERVAL, config/build.rs HAPROXYS_LOGIN_INTERVAL, \
+         monitor/policy/member.rs DEFAULT_VHOSTS",
+    ),
+    (
+        "when a rule acts, and what counts as one thing",
+        "monitor/lists.rs LONG_STANDING, monitor/policy/drain.rs GRACE, monitor/policy/hold.rs UNSTEADY_FROM, \
+         monitor/policy/hold.rs UNSTEADY_HOLD, monitor/policy/hold.rs LIST_AGE, \
+         monitor/policy/member.rs MEMORY_RETURNS, monitor/policy/rank.rs STEP, monitor/unwell.rs NEAR, \
+         probe/protocols/repeats.rs RESPONSE_PART, probe/protocols/token.rs LEFTOVER_AFTER, \
+         recording/compare.rs NEARLY, runtime/start_time.rs SET_ANEW, schedule/local.rs PATIENCE",
+    ),
+    (
+        "when something is said, and when again",
+        "app/check.rs PROGRESS, monitor/lists.rs BACK_FOR_GOOD, monitor/lists.rs OTHER_CAUSE_FOR_GOOD, \
+         monitor/readings.rs CLOCKS_SAID_AGAIN, monitor/readings.rs UNSYNCED_TOO_LONG, monitor/local_faults.rs SETTLE, \
+         monitor/local_faults.rs QUIET, monitor/local_faults.rs GROWN_AFTER, monitor/moments.rs CLOCKS_DIFFER, \
+         monitor/notices.rs AGAIN_AFTER, monitor/standing_alarms.rs BEGINS_AFTER, \
+         monitor/standing_alarms.rs ENDS_AFTER, monitor/standing_alarms.rs IN_WHOLE_AGAIN_AFTER, \
+         monitor/status.rs CURRENT, monitor/commands.rs NO_THREAD_IS_OVER",
+    ),
+    (
+        "the pace of what the program does by itself",
+        "app/check.rs NAME_PAUSE, hook/script.rs GLANCE, logging/syslog.rs REST, monitor/lists.rs TRY_INTERVAL, \
+         monitor/policy/settle.rs FIRST_PAUSE, monitor/publishing.rs PAUSE_FOR_A_BACKEND, \
+         monitor/publishing.rs REFRESH, monitor/restarts.rs FIRST_PAUSE, monitor/restarts.rs FORGOTTEN_AFTER, \
+         monitor/workers.rs NO_THREAD_PAUSE, net/names.rs RETRY, net/names.rs NAME_FRESH, \
+         net/names.rs NAMELESS_FRESH, notify.rs SHORTEST_KEEP_ALIVE, pool/watch.rs READING_INTERVAL, \
+         probe.rs FIRST_PAUSE, probe/certificates.rs PAUSE, recording/replay.rs AGAIN, recording/writer.rs PAUSE, \
+         recording/writer.rs FLUSH, schedule/local.rs PAUSE, state_file/writer.rs RETRY, worker/timer_slack.rs PERIOD",
+    ),
+    (
+        "memory that is set aside at first, or counted with a line",
+        "logging/queue.rs USUAL_BACKLOG, logging/queue.rs OVERHEAD, monitor/mod.rs FEW_OUTPUTS, net/tls.rs CAPACITY, \
+         pool/director/client.rs BUFFER, probe/protocols/line.rs BUFFER, probe/transcript.rs ENOUGH, \
+         runtime/publisher/file.rs BUFFER",
+    ),
+    (
+        "the least time that can be waited for, and one that stands for ever",
+        "net/stream.rs SHORTEST, net/stream.rs EXACT, pool/unix.rs SHORTEST, runtime/mod.rs FAR",
+    ),
+];
+
+/// The files of src/ that are not there for tests alone, by their path in it, with their code.
+fn code_beside_tests() -> Vec<(String, String)> {
+    let folder = project("src");
+    let texts: Vec<(String, String)> = sources(&folder)
+        .iter()
+        .filter(|file| file.extension().map_or(false, |end| end == "rs"))
+        .map(|file| {
+            let path = file.strip_prefix(&folder).unwrap().to_str().unwrap();
+            (path.to_owned(), code_of(file))
+        })
+        .collect();
+    let mut for_tests = BTreeSet::new();
+    for (path, text) in &texts {
+        let of_modules = ["/mod.rs", ".rs"];
+        let folder = of_modules.iter().find_map(|end| path.strip_suffix(end));
+        let folder = match path.as_str() {
+            "lib.rs" => String::new(),
+            _ => format!("{}/", folder.unwrap()),
+        };
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2) {
+            let is_for_tests = pair[0].starts_with("#[cfg(") && pair[0].contains("test");
+            let declared = pair[1]
+                .strip_suffix(';')
+                .and_then(|line| line.split("mod ").nth(1));
+            if let (true, Some(module)) = (is_for_tests, declared) {
+                for_tests.insert(format!("{folder}{module}"));
+            }
+        }
+    }
+    let is_for_tests = |path: &str| {
+        for_tests.iter().any(|module| {
+            let rest = path.strip_prefix(module.as_str());
+            rest.map_or(false, |rest| rest == ".rs" || rest.starts_with('/'))
+        })
+    };
+    let texts = texts.into_iter();
+    texts.filter(|(path, _)| !is_for_tests(path)).collect()
+}
+
+/// The name of the constant that begins in this line, if it is of a type that a limit has.
+fn number_or_time(line: &str) -> Option<&str> {
+    let (before, after) = line.split_once("const ")?;
+    let before = before.trim();
+    if !(before.is_empty() || before.starts_with("pub")) {
+        return None;
+    }
+    let (name, after) = after.split_once(": ")?;
+    let (of_type, _) = after.split_once(" =")?;
+    let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    (OF_LIMITS.contains(&of_type) && name.chars().all(is_name)).then_some(name)
+}
+
+#[test]
+fn every_number_and_time_of_the_source_is_a_limit_of_the_map_or_limits_nothing() {
+    let limits = limits_of_the_map();
+    let mut no_limits: BTreeSet<(String, String)> = BTreeSet::new();
+    for (reason, constants) in NO_LIMITS {
+        for constant in constants.split(", ") {
+            let (file, name) = constant.split_once(' ').expect(constant);
+            let constant = (file.to_owned(), name.to_owned());
+            assert!(
+                !limits.contains(&constant),
+                "{constant:?} is in the table, and {reason}"
+            );
+            assert!(
+                no_limits.insert(constant),
+                "{file} {name} stands there twice"
+            );
+        }
+    }
+    let mut found = 0;
+    for (file, code) in code_beside_tests() {
+        for name in code.lines().filter_map(number_or_time) {
+            found += 1;
+            let constant = (file.clone(), name.to_owned());
+            assert!(
+                limits.contains(&constant) || no_limits.remove(&constant),
+                "src/{file}: {name} is neither in the table of limits of {MAP} nor among those that limit nothing"
+            );
+        }
+    }
+    assert!(found > 200, "{found} constants");
+    assert!(no_limits.is_empty(), "no such constants: {no_limits:?}");
 }
 
 /// The code of a source, without its tests.

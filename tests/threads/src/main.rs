@@ -9,6 +9,9 @@
 extern crate shuttled_std as std;
 
 mod explore;
+#[path = "../../../src/few.rs"]
+#[allow(dead_code)]
+mod few;
 mod log_writer;
 #[path = "../../../src/mailbox.rs"]
 #[allow(dead_code)]

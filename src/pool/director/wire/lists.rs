@@ -1,9 +1,9 @@
-//! The answers to HOST-LIST and DIRECTOR-LIST, line by line.
+//! The answer to HOST-LIST, line by line, and what it has in common with that to DIRECTOR-LIST (`ring`).
 //!
 //! A line that cannot be read is quoted and does not spoil the others; a list without its end is
 //! no list. What a list means is decided elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::{self, FromStr};
@@ -11,7 +11,6 @@ use std::str::{self, FromStr};
 use super::unescape;
 use crate::backend::{HostState, Listed, Stamp, Tag};
 use crate::pool::{Acts, Malformed};
-use crate::quote::Quote;
 
 /// Lines of a list, without the empty one at its end.
 pub const MOST_LINES: usize = 100_000;
@@ -109,7 +108,7 @@ enum Line {
     WithoutState(Listed),
 }
 
-struct LineFault;
+pub(super) struct LineFault;
 
 /// Three fields before 2.2.16, without the tag; four before 2.2.19, without state and stamp.
 fn parse_listed(line: &[u8]) -> Result<Line, LineFault> {
@@ -140,296 +139,15 @@ fn parse_listed(line: &[u8]) -> Result<Line, LineFault> {
     Ok(Line::Whole(listed(state, Stamp(changed))))
 }
 
-/// What a director is to the one that was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DirectorKind {
-    /// The one that was asked.
-    SelfHere,
-    /// The neighbour that connects to it.
-    Left,
-    /// The neighbour that it connects to.
-    Right,
-    /// The only other one of a ring of two, before 2.2.34; later ones list it twice.
-    LeftRight,
-    /// A connection from another director that is not yet, or no longer, part of the ring.
-    In,
-    /// A connection to another director that is not yet, or no longer, part of the ring.
-    Out,
-    /// Taken out of the ring by an operator.
-    Removed,
-    /// No neighbour: whether it lives cannot be seen from here.
-    Unconnected,
-    /// The line has no such column: a director before 2.0.14.
-    NotTold,
-    /// A word that we do not know, quoted: perhaps of a later version.
-    Unknown(Quote),
-}
-
-impl DirectorKind {
-    fn parse(field: &[u8]) -> DirectorKind {
-        match field {
-            b"self" => DirectorKind::SelfHere,
-            b"left" => DirectorKind::Left,
-            b"right" => DirectorKind::Right,
-            b"l+r" => DirectorKind::LeftRight,
-            b"in" => DirectorKind::In,
-            b"out" => DirectorKind::Out,
-            b"removed" => DirectorKind::Removed,
-            b"" => DirectorKind::Unconnected,
-            _ => DirectorKind::Unknown(Quote::new(field)),
-        }
-    }
-}
-
-/// The status column: of the ring for the asked director, of the connection for its neighbours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DirectorStatus {
-    /// All is known to both sides, or in the whole ring.
-    Synced,
-    /// The lists are still being exchanged.
-    Handshaking,
-    /// A change has not been round the ring yet.
-    Syncing,
-    /// Empty: no connection to it, so nothing known.
-    NotConnected,
-    /// The line has no such column: a director before 2.2.16 tells nobody's status.
-    NotTold,
-    /// A word that we do not know, quoted: perhaps of a later version.
-    Unknown(Quote),
-}
-
-impl DirectorStatus {
-    fn parse(field: &[u8]) -> DirectorStatus {
-        // From 2.2.34 on the asked director's own status starts with "ring ".
-        match field.strip_prefix(b"ring ").unwrap_or(field) {
-            b"" => DirectorStatus::NotConnected,
-            b"synced" => DirectorStatus::Synced,
-            text if is_word(b"handshaking", text) => DirectorStatus::Handshaking,
-            text if is_word(b"syncing", text) => DirectorStatus::Syncing,
-            _ => DirectorStatus::Unknown(Quote::new(field)),
-        }
-    }
-}
-
-/// Whether the text is the word, alone or with details (`syncing - last sync 4 secs ago`).
-fn is_word(word: &[u8], text: &[u8]) -> bool {
-    match text.strip_prefix(word) {
-        Some(rest) => rest.is_empty() || rest.starts_with(b" - "),
-        None => false,
-    }
-}
-
-/// One line of DIRECTOR-LIST.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RingDirector {
-    /// The address that it is known by in the ring; not what mail clients connect to.
-    pub address: IpAddr,
-    /// Its port for the other directors. Two directors may have one address.
-    pub port: u16,
-    /// What it is to the director that was asked.
-    pub kind: DirectorKind,
-    /// Of the ring for the director that was asked, of the connection for all others.
-    pub status: DirectorStatus,
-}
-
-/// A whole answer to DIRECTOR-LIST, in its order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ring {
-    /// One for each connection: in a ring of two the other director is both `Left` and `Right`,
-    /// and one that reconnects may be there with several more.
-    pub directors: Vec<RingDirector>,
-    /// Lines that could not be read.
-    pub malformed: Malformed,
-}
-
-impl Ring {
-    /// The place of the director that was asked, from 1 in the order of addresses, where it is told which
-    /// that is; and how many directors the ring has.
-    pub fn place_of_ours(&self) -> (Option<usize>, Option<usize>) {
-        let is_there = |director: &&RingDirector| director.kind != DirectorKind::Removed;
-        let members = self.directors.iter().filter(is_there);
-        let places: BTreeSet<_> = members.map(|one| (one.address, one.port)).collect();
-        let ours = self
-            .directors
-            .iter()
-            .find(|director| director.kind == DirectorKind::SelfHere);
-        let place = ours.and_then(|ours| {
-            let mut before = places.iter();
-            before.position(|place| *place == (ours.address, ours.port))
-        });
-        let count = (!places.is_empty()).then_some(places.len());
-        (place.map(|place| place + 1), count)
-    }
-
-    /// How many directors stand before the one that was asked and may be told something, in the order of
-    /// addresses, which is the same for all. Directors that were removed, and neighbours known not to be
-    /// synced, are nobody to wait for.
-    pub fn movers_before_ours(&self) -> usize {
-        let place = |director: &RingDirector| (director.address, director.port);
-        let ours = self
-            .directors
-            .iter()
-            .find(|director| director.kind == DirectorKind::SelfHere)
-            .map(place);
-        let mut before: BTreeMap<_, bool> = BTreeMap::new();
-        for director in &self.directors {
-            if Some(place(director)) < ours {
-                *before.entry(place(director)).or_insert(true) &= may_move(director);
-            }
-        }
-        before.values().filter(|may_move| **may_move).count()
-    }
-}
-
-fn may_move(director: &RingDirector) -> bool {
-    director.kind != DirectorKind::Removed
-        && matches!(
-            director.status,
-            DirectorStatus::Synced | DirectorStatus::NotConnected | DirectorStatus::NotTold
-        )
-}
-
-/// How the ring is to the director that was asked. One that is known not to be synced may not be
-/// changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RingState {
-    /// All directors agree, so that changes can be made.
-    Synced,
-    /// The lists are still being exchanged, as after a start.
-    Handshaking,
-    /// A change has not been round the ring yet.
-    Syncing,
-    /// A director before 2.2.16 does not say whether the ring is synced. That holds nothing back.
-    NotTold,
-    /// Empty if the director does not list itself, or lists itself without a status.
-    Unknown(Quote),
-}
-
-impl fmt::Display for RingState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RingState::Synced => f.write_str("synced"),
-            RingState::Handshaking => f.write_str("handshaking"),
-            RingState::Syncing => f.write_str("syncing"),
-            RingState::NotTold => f.write_str("not told (director before dovecot 2.2.16)"),
-            RingState::Unknown(text) => write!(f, "unknown {text}"),
-        }
-    }
-}
-
-impl Ring {
-    /// The ring's state, from the `self` line. Directors before 2.0.14 do not even say which line
-    /// that is.
-    pub fn state(&self) -> RingState {
-        if self.tells_no_status() {
-            return RingState::NotTold;
-        }
-        let asked = self
-            .directors
-            .iter()
-            .find(|director| director.kind == DirectorKind::SelfHere);
-        match asked.map(|director| &director.status) {
-            Some(DirectorStatus::Synced) => RingState::Synced,
-            Some(DirectorStatus::Handshaking) => RingState::Handshaking,
-            Some(DirectorStatus::Syncing) => RingState::Syncing,
-            Some(DirectorStatus::Unknown(text)) => RingState::Unknown(text.clone()),
-            Some(DirectorStatus::NotTold | DirectorStatus::NotConnected) | None => {
-                RingState::Unknown(Quote::new(""))
-            }
-        }
-    }
-
-    fn tells_no_status(&self) -> bool {
-        let mut statuses = self.directors.iter().map(|director| &director.status);
-        !self.directors.is_empty() && statuses.all(|status| *status == DirectorStatus::NotTold)
-    }
-}
-
-/// Parses DIRECTOR-LIST: a line a director; those before 2.2.16 give no ring status.
-#[derive(Debug, Default)]
-pub struct RingParser {
-    ring: Ring,
-    size: Size,
-    /// Lines without a status, and what they are if no line has one.
-    without_status: Vec<(Vec<u8>, RingDirector)>,
-}
-
-impl ListParser for RingParser {
-    type List = Ring;
-
-    fn on_line(&mut self, line: &[u8]) -> Result<Option<Ring>, ListError> {
-        if line.is_empty() {
-            return Ok(Some(std::mem::take(self).finish()));
-        }
-        self.size.add(line)?;
-        match parse_ring_director(line) {
-            Ok(director) if director.status == DirectorStatus::NotTold => {
-                self.without_status.push((line.to_owned(), director));
-            }
-            Ok(director) => self.ring.directors.push(director),
-            Err(_) if is_nameless(line) => {}
-            Err(_) => self.ring.malformed.add(line),
-        }
-        Ok(None)
-    }
-}
-
-impl RingParser {
-    fn finish(mut self) -> Ring {
-        if self.ring.directors.is_empty() {
-            let directors = self
-                .without_status
-                .into_iter()
-                .map(|(_, director)| director);
-            self.ring.directors = directors.collect();
-        } else {
-            for (line, _) in &self.without_status {
-                self.ring.malformed.add(line);
-            }
-        }
-        self.ring
-    }
-}
-
-/// Two fields before 2.0.14, address and port; four before 2.2.16, without the status.
-fn parse_ring_director(line: &[u8]) -> Result<RingDirector, LineFault> {
-    let mut fields = line.split(|&byte| byte == b'\t');
-    let address = parsed(fields.next().ok_or(LineFault)?)?;
-    let port = number(fields.next().ok_or(LineFault)?)?;
-    let (kind, status) = match fields.next() {
-        None => (DirectorKind::NotTold, DirectorStatus::NotTold),
-        Some(kind) => {
-            let _last_failed = fields.next().ok_or(LineFault)?;
-            let status = fields.next();
-            let status = status.map_or(DirectorStatus::NotTold, DirectorStatus::parse);
-            no_second_line(fields)?;
-            (DirectorKind::parse(kind), status)
-        }
-    };
-    Ok(RingDirector {
-        address,
-        port,
-        kind,
-        status,
-    })
-}
-
-/// From 2.2.34 on a director lists a connection whose other side has not said yet who it is by
-/// its status alone, without address, port and type.
-fn is_nameless(line: &[u8]) -> bool {
-    let first = line.split(|&byte| byte == b'\t').next().unwrap_or(line);
-    is_word(b"handshaking", first) || is_word(b"syncing", first) || is_word(b"synced", first)
-}
-
 /// Of a list so far.
 #[derive(Debug, Default)]
-struct Size {
+pub(super) struct Size {
     lines: usize,
     text: usize,
 }
 
 impl Size {
-    fn add(&mut self, line: &[u8]) -> Result<(), ListError> {
+    pub(super) fn add(&mut self, line: &[u8]) -> Result<(), ListError> {
         self.lines += 1;
         self.text += line.len();
         if self.lines > MOST_LINES {
@@ -444,20 +162,22 @@ impl Size {
 
 /// Fields that are not known are those of later versions, and numbers or words. An address begins a line:
 /// the end of this one got lost, and one of the two would be missing without a trace.
-fn no_second_line<'l>(mut rest: impl Iterator<Item = &'l [u8]>) -> Result<(), LineFault> {
+pub(super) fn no_second_line<'l>(
+    mut rest: impl Iterator<Item = &'l [u8]>,
+) -> Result<(), LineFault> {
     match rest.any(|field| parsed::<IpAddr>(field).is_ok()) {
         true => Err(LineFault),
         false => Ok(()),
     }
 }
 
-fn parsed<T: FromStr>(field: &[u8]) -> Result<T, LineFault> {
+pub(super) fn parsed<T: FromStr>(field: &[u8]) -> Result<T, LineFault> {
     let text = str::from_utf8(field).map_err(|_| LineFault)?;
     text.parse().map_err(|_| LineFault)
 }
 
 /// Digits only: Rust would also take a plus sign.
-fn number<T: FromStr>(field: &[u8]) -> Result<T, LineFault> {
+pub(super) fn number<T: FromStr>(field: &[u8]) -> Result<T, LineFault> {
     if field.first() == Some(&b'+') {
         return Err(LineFault);
     }

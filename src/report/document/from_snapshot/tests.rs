@@ -1,5 +1,6 @@
 //! A whole document of an engine's snapshot, value by value.
 
+use super::backend::service;
 use super::*;
 use crate::monitor::tests::one_taken_down;
 
