@@ -8,8 +8,8 @@
 //! doubled with each further one. Service comes before quiet: where no backend is listed up that can take a tag's
 //! users, one that is healthy, and that `ownership` lets up, goes up at once, the others stay held. Where all that
 //! are listed up have failed, one that is only unsteady goes up before its time is over: once they have failed for an
-//! eighth of that. At once would be no quiet at all for two that fail by turns: the failure of each would bring the
-//! other one up.
+//! eighth of that, or a minute. At once would be no quiet at all for two that fail by turns: the failure of each
+//! would bring the other one up.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -26,7 +26,7 @@ const UNSTEADY_FROM: usize = 3;
 const UNSTEADY_HOLD: Duration = Duration::from_secs(60);
 
 /// Where all that are up have failed, an unsteady backend is left down for this part of its hold: 7.5 s at first,
-/// 7.5 minutes at most.
+/// and never for longer than the shortest hold, as nobody is served meanwhile.
 const PART_FOR_SERVICE: u32 = 8;
 
 /// By how much two monitors can differ in when a backend was last listed up: lists are read each second.
@@ -299,7 +299,7 @@ fn first_where_all_have_failed(backends: &Compared<'_>, tag: &Tag, now: Instant)
                 None => return None,
                 Some((Reason::Unsteady, _)) if was_seen_failing(member) => {
                     let hold = member.dispute.unsteady_hold_after(0, now)?;
-                    let candidate = (hold / PART_FOR_SERVICE, address);
+                    let candidate = ((hold / PART_FOR_SERVICE).min(UNSTEADY_HOLD), address);
                     first = Some(first.map_or(candidate, |before| before.min(candidate)));
                 }
                 Some(_) => {}

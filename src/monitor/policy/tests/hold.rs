@@ -189,8 +189,15 @@ fn goes_down(bench: &mut Bench, number: u8, downs: usize, refuge: u8) {
 
 /// Backend 0 has gone down again and again within an hour and passes, and backend 1, the last one up, dies.
 #[test]
-fn an_unsteady_backend_goes_up_where_all_that_are_up_have_failed_for_an_eighth_of_its_hold() {
-    for (downs, milliseconds) in [(3, 7500), (4, 15_000), (5, 30_000), (6, 60_000)] {
+fn an_unsteady_backend_goes_up_where_all_that_are_up_have_failed_for_an_eighth_of_its_hold_or_a_minute(
+) {
+    for (downs, milliseconds) in [
+        (3, 7500),
+        (4, 15_000),
+        (5, 30_000),
+        (6, 60_000),
+        (8, 60_000),
+    ] {
         let mut bench = Bench::new(2);
         goes_down(&mut bench, 0, downs, 1);
         bench.check_held(0, &Reason::Unsteady, None);
