@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::{ownership, Action, Age, Backends, Compared, Hold, Member, Question, Reason};
+use super::{fresh, ownership, Action, Age, Backends, Compared, Hold, Member, Question, Reason};
 use crate::backend::{HostState, Stamp, Tag};
 use crate::outcome::Blame;
 use crate::schedule::Verdict;
@@ -28,6 +28,10 @@ const UNSTEADY_HOLD: Duration = Duration::from_secs(60);
 /// Where all that are up have failed, an unsteady backend is left down for this part of its hold: 7.5 s at first,
 /// and never for longer than the shortest hold, as nobody is served meanwhile.
 const PART_FOR_SERVICE: u32 = 8;
+
+/// One that has just gone down is probed at once, and no other one takes its place before that can have passed: if
+/// somebody takes down whatever is up, it is then always the same one, and the others are left quiet.
+const PROBE_AWAITED: Duration = Duration::from_secs(10);
 
 /// By how much two monitors can differ in when a backend was last listed up: lists are read each second.
 const LIST_AGE: Duration = Duration::from_secs(2);
@@ -230,7 +234,7 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     let (member, now) = (question.member, question.now);
     let (reason, until) = left_down(question.backends, question.address, now)?;
     let tag = &member.listed.tag;
-    let is_due = first_where_none_is_up(question.backends, tag) == Some(question.address)
+    let is_due = first_where_none_is_up(question.backends, tag, now) == Some(question.address)
         || first_where_all_have_failed(question.backends, tag, now) == Some(question.address);
     (!is_due).then(|| question.hold_until(reason, until))
 }
@@ -257,22 +261,25 @@ fn was_seen_failing(member: &Member) -> bool {
     member.is_ours() || !dispute.up.map_or(true, has_passed)
 }
 
-/// It is down, and its users would be served if it were brought up.
-fn could_serve(backends: &Compared<'_>, member: &Member) -> bool {
+/// It is down, may come up, and its users would be served if it did. One that cannot be probed since it went down
+/// stays there, and must not keep another one down.
+fn could_serve(backends: &Compared<'_>, member: &Member, now: Instant) -> bool {
+    let is_awaited = now.saturating_duration_since(member.news) < PROBE_AWAITED;
     member.listed.state == HostState::Down
         && member.would_take_users()
         && ownership::may_bring_up(backends, member)
         && backends.bar().stands(member)
+        && (is_awaited || fresh::is_sound(member))
 }
 
 /// The backend to bring up at once because no backend of its tag is up or about to be.
-fn first_where_none_is_up(backends: &Compared<'_>, tag: &Tag) -> Option<IpAddr> {
+fn first_where_none_is_up(backends: &Compared<'_>, tag: &Tag, now: Instant) -> Option<IpAddr> {
     let mut first = None;
     for (address, member) in backends.serving(tag) {
         if member.listed.state == HostState::Up || member.is_coming_up() {
             return None;
         }
-        if first.is_none() && could_serve(backends, member) {
+        if first.is_none() && could_serve(backends, member, now) {
             first = Some(address);
         }
     }
@@ -293,7 +300,7 @@ fn first_where_all_have_failed(backends: &Compared<'_>, tag: &Tag, now: Instant)
         if member.listed.state == HostState::Up {
             let failed = Failed::of(member)?;
             all_failed = Some(all_failed.map_or(failed, |others| others.and(failed)));
-        } else if could_serve(backends, member) {
+        } else if could_serve(backends, member, now) {
             match left_down(backends, address, now) {
                 // That one comes up by itself.
                 None => return None,

@@ -1,6 +1,8 @@
 //! Monitors whose own machine keeps them from probing: nobody changes for it, and what is still seen
 //! is judged as ever.
 
+use poolmon::backend::HostState;
+
 use super::*;
 
 fn prohibited(watcher: usize, backend: usize) -> Disturbance {
@@ -72,5 +74,19 @@ fn what_comes_and_goes_on_this_machine_brings_nothing_up_that_is_half_dead() {
     let layout = with_two_services(layout(2, vec![ours(0, 2)]));
     tell("two seconds of seven", &layout, &events, 300, |story| {
         story.check_changes(&[1, 0]);
+    });
+}
+
+/// It was healthy before, and comes first.
+#[test]
+fn one_that_may_not_be_probed_does_not_keep_the_others_of_a_tag_without_service_down() {
+    let events = [
+        (30, prohibited(0, 0)),
+        (60, Disturbance::Admin(0, 0, HostState::Down)),
+        (60, Disturbance::Admin(0, 1, HostState::Down)),
+    ];
+    let layout = layout(2, vec![ours(0, 2)]);
+    tell("both taken down", &layout, &events, 75, |story| {
+        story.check_changes(&[1, 2]);
     });
 }

@@ -311,6 +311,26 @@ fn one_backend_of_a_tag_without_service_goes_up_at_once() {
     bring_up(&mut bench, 1);
 }
 
+/// Backend 0 comes first and was healthy, but does not come up before it is probed again, which may never be.
+#[test]
+fn one_that_is_not_probed_any_more_does_not_keep_the_others_of_a_tag_without_service_down() {
+    let mut bench = Bench::new(2);
+    for number in [0, 1] {
+        bench.passes(number);
+        bench.set(number, HostState::Down);
+        bench.read_list();
+    }
+    bench.passes(1);
+    bench.check_held(0, &Reason::Stale, Some(0));
+    let disputed = Reason::Disputed {
+        address: address(1),
+    };
+    bench.pass_time(8000);
+    bench.check_held(1, &disputed, None);
+    bench.pass_time(2000);
+    bench.check_acts(1, Action::MarkUp);
+}
+
 /// On a director before 2.2.19 a down backend is listed with vhost count 0; one that this monitor can
 /// give its count back is first aid all the same.
 #[test]
