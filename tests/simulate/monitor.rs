@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use poolmon::account::{Account, Secret};
 use poolmon::backend::Stamp;
 use poolmon::config::accounts::{Backends, Particulars};
 use poolmon::config::chosen::Chosen;
-use poolmon::config::settings::{Hook, Mode, Pace, Pool, Published, Rules, Watch};
+use poolmon::config::settings::{Hook, Mode, Pace, Pool, Published, Rules, Settings, Watch};
 use poolmon::config::table::DefaultsOf;
 use poolmon::config::targets::Targets;
 use poolmon::monitor::policy::{explain, Alarm, Explanation, Login, Memory};
@@ -38,21 +39,47 @@ use crate::world::address;
 const READING_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the operator has set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Habits {
     pub pace: Pace,
     pub rules: Rules,
     pub mode: Mode,
+    pub checked: Checked,
+}
+
+/// Which of the services of the backends are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    All,
+    /// Not the first one, where there are several.
+    AllButFirst,
+    /// Not the last one, where there are several.
+    AllButLast,
+}
+
+impl Checked {
+    /// Their places among all services.
+    pub fn of(self, services: usize) -> Range<usize> {
+        match self {
+            Checked::AllButFirst if services > 1 => 1..services,
+            Checked::AllButLast if services > 1 => 0..services - 1,
+            Checked::All | Checked::AllButFirst | Checked::AllButLast => 0..services,
+        }
+    }
 }
 
 /// What a reload brings.
 #[derive(Clone, Copy, Debug)]
 pub enum Reload {
+    /// All of them, also for whoever starts later.
+    Habits(Habits),
+    /// Until the next start.
     Pace(Pace),
     /// As many as before, and to the world they are alike.
     OtherServices,
     /// The same director, by another path.
     OtherSocket,
+    /// Until the next start.
     Rules(Rules),
     /// Every account has another password.
     OtherPassword,
@@ -108,6 +135,8 @@ pub enum Order {
     Timer(Instant),
     /// The disk has something to say.
     WakeDisk(Instant),
+    /// These settings are in force from now on.
+    Use(Habits),
 }
 
 /// What came of reading the lists.
@@ -151,8 +180,14 @@ impl Clock {
 
 pub struct Monitor {
     engine: Engine,
+    /// What the files say.
     terms: Terms,
+    /// The pace in force.
+    pace: Pace,
     services: usize,
+    /// The number of the first port.
+    first_port: u16,
+    checked: Checked,
     logins: Vec<Option<Login>>,
     /// How often it has been changed.
     password: u32,
@@ -253,7 +288,8 @@ impl Monitor {
         now: Instant,
     ) -> Monitor {
         let terms = terms(&habits, services, logins);
-        Monitor::with(terms, logins, state_file, (clock, seed, now))
+        let services = (services, habits.checked);
+        Monitor::with(terms, services, logins, state_file, (clock, seed, now))
     }
 
     /// One whose backends stand behind HAProxy.
@@ -267,24 +303,28 @@ impl Monitor {
         terms.settings.pool = Pool::HaProxy {
             watch: Watch::CheckedPorts,
         };
-        Monitor::with(terms, logins, state_file, (clock, seed, now))
+        let services = (1, habits.checked);
+        Monitor::with(terms, services, logins, state_file, (clock, seed, now))
     }
 
     fn with(
         terms: Terms,
+        (services, checked): (usize, Checked),
         logins: &[Option<Login>],
         state_file: Remembered,
         (clock, seed, now): (Clock, u64, Instant),
     ) -> Monitor {
-        let services = terms.settings.services.len();
         let at = Now {
             instant: now,
             second: Stamp(clock.second(now)),
         };
         Monitor {
             engine: Engine::new(terms.clone(), state_file.clone(), usize::MAX, at),
+            pace: terms.settings.pace,
             terms,
             services,
+            first_port: FIRST_PORT,
+            checked,
             logins: logins.to_vec(),
             password: 0,
             state_file,
@@ -425,7 +465,7 @@ impl Monitor {
             }
             Output::StartWorker { target, number, .. } => self.start_worker(target, number, now),
             Output::InstructWorker { target, number } => {
-                let (address, pace) = (target.address, self.terms.settings.pace);
+                let (address, pace) = (target.address, self.pace);
                 if let Some(worker) = self.workers.get_mut(&address) {
                     worker.instructed = number;
                 }
@@ -490,15 +530,26 @@ impl Monitor {
                 }
             }
             Output::Say(event) => self.note(event, now),
+            Output::UseSettings(settings) => self.on_settings_in_force(&settings),
             Output::RunScript { .. }
             | Output::Publish { .. }
             | Output::ShowStatus(_)
             | Output::ShowHistory(_)
             | Output::TellManager(_)
             | Output::ReopenLog
-            | Output::UseSettings(_)
             | Output::End => {}
         }
+    }
+
+    /// What is read is in force at once.
+    fn on_settings_in_force(&mut self, settings: &Settings) {
+        self.pace = settings.pace;
+        self.orders.push(Order::Use(Habits {
+            pace: settings.pace,
+            rules: settings.rules,
+            mode: settings.mode,
+            checked: self.checked,
+        }));
     }
 
     /// From now on there can be so many workers.
@@ -633,14 +684,19 @@ impl Monitor {
         let settings = &mut self.terms.settings;
         match reload {
             Reload::Pace(pace) => settings.pace = pace,
+            Reload::Habits(habits) => {
+                settings.pace = habits.pace;
+                settings.rules = habits.rules;
+                settings.mode = habits.mode;
+                self.checked = habits.checked;
+                self.name_services();
+            }
             Reload::OtherServices => {
-                let first = match settings.services[..] {
-                    [Service::Port(Port { number: 1, .. }), ..] => 101,
-                    _ => 1,
+                self.first_port = match self.first_port {
+                    FIRST_PORT => FIRST_PORT + OTHER_PORTS,
+                    _ => FIRST_PORT,
                 };
-                settings.services = services_from(first, self.services);
-                let accounts = accounts(&self.logins, self.password);
-                self.terms.targets = Targets::new(settings, None, accounts);
+                self.name_services();
             }
             Reload::OtherSocket => {
                 let other = settings.socket.as_os_str() == "/one";
@@ -655,6 +711,13 @@ impl Monitor {
             Reload::Broken => self.is_broken = true,
         }
         self.tell(Input::Asked(Request::Reload), now);
+    }
+
+    fn name_services(&mut self) {
+        let settings = &mut self.terms.settings;
+        settings.services = services_from(self.first_port, self.checked.of(self.services));
+        let accounts = accounts(&self.logins, self.password);
+        self.terms.targets = Targets::new(settings, None, accounts);
     }
 
     /// Somebody asks how all stands.
@@ -777,7 +840,7 @@ impl Monitor {
             number,
             instructed: number,
             target,
-            schedule: Schedule::new(self.terms.settings.pace, services, spread, now),
+            schedule: Schedule::new(self.pace, services, spread, now),
             attempting: false,
             depth: Depth::Whole,
             mail: VecDeque::new(),
@@ -803,6 +866,7 @@ impl Monitor {
                 worker.attempting = true;
                 worker.depth = depth;
                 worker.wakes = None;
+                let service = place_of(worker.target.services[service]);
                 self.orders.push(Order::Attempt {
                     address,
                     worker: born_as,
@@ -833,22 +897,35 @@ fn error(stage: DirectorStage, fault: DirectorFault) -> PoolError {
     error.into()
 }
 
-fn services_from(first: u16, count: usize) -> Vec<Service> {
-    let port = |number| {
+const FIRST_PORT: u16 = 1;
+/// The same services by other numbers.
+const OTHER_PORTS: u16 = 100;
+
+/// Those at these places.
+fn services_from(first: u16, places: Range<usize>) -> Vec<Service> {
+    let port = |place: usize| {
         Service::Port(Port {
             protocol: Protocol::Imap,
             security: Security::Plain,
-            number,
+            number: first + place as u16,
         })
     };
-    (first..).take(count).map(port).collect()
+    places.map(port).collect()
+}
+
+/// Which of the backend's services it is, whoever names it.
+fn place_of(service: Service) -> usize {
+    match service {
+        Service::Port(port) => usize::from((port.number - FIRST_PORT) % OTHER_PORTS),
+        Service::Delivery { .. } => unreachable!("days check ports"),
+    }
 }
 
 fn terms(habits: &Habits, services: usize, logins: &[Option<Login>]) -> Terms {
     let mut settings = Chosen::default()
         .build(DefaultsOf::Poolmon, Program::Poolmon)
         .expect("poolmon's defaults");
-    settings.services = services_from(1, services);
+    settings.services = services_from(FIRST_PORT, habits.checked.of(services));
     settings.pace = habits.pace;
     settings.rules = habits.rules;
     settings.mode = habits.mode;

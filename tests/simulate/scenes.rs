@@ -16,7 +16,7 @@ use poolmon::config::settings::{
     Brake, DrainMode, Mode, MoveLimit, Pace, Plan, Restore, Retries, Rules,
 };
 
-use crate::monitor::Habits;
+use crate::monitor::{Checked, Habits};
 use crate::ring::{Age, Entry};
 use crate::world::{Disturbance, Health, Layout, Link, Post, Program, World};
 
@@ -52,6 +52,7 @@ pub fn habits(interval: u64) -> Habits {
             hold: Rules::usual_hold(interval),
         },
         mode: Mode::Live,
+        checked: Checked::All,
     }
 }
 

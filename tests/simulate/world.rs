@@ -9,6 +9,7 @@ mod queue;
 
 use std::collections::BinaryHeap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use poolmon::monitor::policy::Login;
@@ -79,6 +80,8 @@ struct Watcher {
     spare: bool,
     /// Until then it takes nothing in.
     still_until: Instant,
+    /// The places of those that it checks.
+    services: Range<usize>,
     mind: Mind,
 }
 
@@ -156,6 +159,7 @@ impl World {
             threads: usize::MAX,
             spare: true,
             still_until: start,
+            services: 0..layout.services,
             mind: match &post.program {
                 Program::Ours(habits) => Mind::Ours {
                     habits: Box::new(*habits),
@@ -264,6 +268,7 @@ impl World {
         match event {
             Event::Disturb(disturbance) => self.on_disturbance(disturbance),
             Event::Reload { watcher, reload } => {
+                self.write_settings(watcher, reload);
                 let (life, now) = (self.watchers[watcher].life, self.now);
                 self.tell(watcher, life, |ours| ours.on_reload(reload, now));
             }

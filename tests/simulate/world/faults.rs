@@ -1,5 +1,6 @@
 //! What can go wrong in the world, and what a probe finds then.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use poolmon::backend::HostState;
@@ -121,9 +122,15 @@ impl World {
         }
     }
 
+    fn services_of(&self, watcher: usize) -> Range<usize> {
+        self.watchers[watcher].services.clone()
+    }
+
     /// poolmon compares nobody with anybody.
     fn sight_of_poolmon(&self, watcher: usize, backend: usize) -> Sight {
-        let mut faults = (0..self.services).filter_map(|s| self.fault(watcher, backend, s));
+        let mut faults = self
+            .services_of(watcher)
+            .filter_map(|s| self.fault(watcher, backend, s));
         match (self.watchers[watcher].links[backend], faults.next()) {
             (_, Some(_)) => Sight::Fails,
             (Link::Lossy, None) => Sight::Wavers,
@@ -139,7 +146,7 @@ impl World {
             _ => Sight::Passes,
         };
         let mut unchecked = 0;
-        for service in 0..self.services {
+        for service in self.services_of(watcher) {
             let (stage, fault) = match self.fault(watcher, backend, service) {
                 Some(found) => found,
                 None => continue,
@@ -180,7 +187,7 @@ impl World {
                 sight = Sight::Wavers;
             }
         }
-        match unchecked == self.services {
+        match unchecked == self.services_of(watcher).len() {
             true => Sight::Wavers,
             false => sight,
         }
@@ -199,7 +206,10 @@ impl World {
         service: usize,
         stage: Stage,
     ) -> (bool, bool) {
-        let faults = || (0..self.services).filter_map(|s| self.fault(watcher, backend, s));
+        let faults = || {
+            let services = self.services_of(watcher);
+            services.filter_map(|s| self.fault(watcher, backend, s))
+        };
         let further = match self.fault(watcher, backend, service) {
             Some((_, fault)) if fault.blame() == Blame::Local => return (false, true),
             Some((reached, _)) => reached > stage,

@@ -13,8 +13,8 @@ use super::queue::Event;
 use super::{number_of, Disturbance, Life, Mind, Moment, Watcher, World};
 use super::{FROZEN_POLL, LISTS_DEADLINE, LOCAL_CALL};
 use crate::evidence::Evidence;
-use crate::history::{By, Known, Row, What};
-use crate::monitor::{Heard, Monitor, Order, Said};
+use crate::history::{By, Known, Record, Row, What};
+use crate::monitor::{Heard, Monitor, Order, Reload, Said};
 use crate::ring::{Command, Condition, Kind};
 
 impl World {
@@ -45,10 +45,16 @@ impl World {
                 }
                 **evidence = Evidence::new(self.backends.len());
                 if life != Life::Crash {
+                    here.services = habits.checked.of(services);
+                    let habits = **habits;
+                    self.history.records.push(Record {
+                        at: now,
+                        what: What::Uses { watcher, habits },
+                    });
                     let state_file = state_file.clone();
                     let logins = &self.logins;
                     let mut monitor =
-                        Monitor::new(**habits, services, logins, state_file, clock, seed, now);
+                        Monitor::new(habits, services, logins, state_file, clock, seed, now);
                     monitor.on_disk(here.disk, now);
                     monitor.on_threads(here.threads);
                     monitor.on_spare(here.spare);
@@ -72,6 +78,15 @@ impl World {
             running: life != Life::Crash,
         });
         self.tell(watcher, alive, |_| {});
+    }
+
+    /// The operator writes settings that last, whether or not the monitor runs.
+    pub(super) fn write_settings(&mut self, watcher: usize, reload: Reload) {
+        if let (Mind::Ours { habits, .. }, Reload::Habits(others)) =
+            (&mut self.watchers[watcher].mind, reload)
+        {
+            **habits = others;
+        }
     }
 
     /// An event for a monitor of ours that still lives, and what it orders then.
@@ -122,6 +137,11 @@ impl World {
                 },
             ),
             Order::WakeDisk(at) => self.at(at, Event::DiskWakes { watcher, life }),
+            Order::Use(habits) => {
+                self.watchers[watcher].services = habits.checked.of(self.services);
+                self.note(What::Uses { watcher, habits });
+                self.note_views();
+            }
             Order::Timer(at) => self.at(at, Event::Timer { watcher, life }),
             Order::WakeWorker {
                 address,
