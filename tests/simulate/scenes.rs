@@ -6,6 +6,7 @@ mod limits;
 mod local;
 mod old_directors;
 mod rapid;
+mod reloads;
 mod table;
 mod unsteady;
 

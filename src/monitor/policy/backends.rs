@@ -328,6 +328,18 @@ impl Backends {
         }
     }
 
+    /// A dry run has ended, and this is what the director lists: what would have been done does not count. What the
+    /// state file holds has still to be told.
+    pub fn on_dry_run_ended(&mut self, read: Vec<Listed>, now: Instant) {
+        self.bar = None;
+        for listed in read {
+            if let Some(member) = self.members.get_mut(&listed.address) {
+                member.on_dry_run_ended(listed, now);
+                count(&mut self.tallies, member);
+            }
+        }
+    }
+
     /// With which login the backend is probed from now on. A backend that has just been listed has none yet.
     pub fn on_login(&mut self, address: IpAddr, login: Option<Login>) {
         if let Some(member) = self.members.get_mut(&address) {

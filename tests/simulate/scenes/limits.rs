@@ -11,25 +11,25 @@ use crate::monitor::{Disk, Monitor, Reload};
 use crate::ring::Condition;
 use crate::world::{address, Account};
 
-fn monitor<'a>(story: &'a Story<'_>) -> &'a Monitor {
+pub fn monitor<'a>(story: &'a Story<'_>) -> &'a Monitor {
     story.world.monitor(0).unwrap()
 }
 
-fn engine<'a>(story: &'a Story<'_>) -> &'a Engine {
+pub fn engine<'a>(story: &'a Story<'_>) -> &'a Engine {
     monitor(story).engine()
 }
 
-fn notices(story: &Story<'_>) -> Vec<Notice> {
+pub fn notices(story: &Story<'_>) -> Vec<Notice> {
     engine(story).notices().cloned().collect()
 }
 
 /// How many lines hold this text.
-fn said(story: &Story<'_>, text: &str) -> usize {
+pub fn said(story: &Story<'_>, text: &str) -> usize {
     let lines = monitor(story).said.iter();
     lines.filter(|(_, _, line)| line.contains(text)).count()
 }
 
-fn owed(story: &Story<'_>) -> usize {
+pub fn owed(story: &Story<'_>) -> usize {
     let members = engine(story).backends().members();
     members
         .filter(|(_, member)| member.pending_drain.is_some())
@@ -37,7 +37,7 @@ fn owed(story: &Story<'_>) -> usize {
 }
 
 /// In the order of sending.
-fn sent(story: &Story<'_>, wanted: Action) -> Vec<(Duration, usize)> {
+pub fn sent(story: &Story<'_>, wanted: Action) -> Vec<(Duration, usize)> {
     let history = &story.world.history;
     let sent = history
         .records
