@@ -23,9 +23,9 @@ use crate::history::{History, Times, What};
 use crate::monitor::{Checked, Disk, Habits, Reload};
 use crate::properties::terms::Timelines;
 use crate::reached::Reached;
-use crate::ring::{Age, Condition, Entry};
+use crate::ring::{Age, Condition, Entry, Speech};
 use crate::world::{
-    Account, Disturbance, Health, Layout, Life, Link, Moment, Post, Program, World,
+    Account, Disturbance, Health, Layout, Life, Link, Mishap, Moment, Post, Program, World,
 };
 
 pub use given::engine;
@@ -74,6 +74,8 @@ const LOSSES: u64 = 0x6c6f_7373_6573;
 const DISKS: u64 = 0x6469_736b_7300;
 const DELAY_LIMITS: u64 = 0x6465_6c61_7900;
 const INTERRUPTIONS: u64 = 0x696e_7465_7272;
+/// As the next one.
+const MISHAPS: u64 = 0x706c_6179_029a;
 /// So chosen that no day of those that broke a property before there were such reloads has one.
 const OTHER_SETTINGS: u64 = 0x7275_6c65_7301_a6;
 
@@ -103,6 +105,7 @@ impl Day {
         lose_watchers(&mut plan, seed);
         give_disks(&layout, &mut plan, seed);
         give_interruptions(&layout, &mut plan, seed);
+        give_mishaps(&layout, &mut plan, seed);
         let mut world = World::new(&layout, chance.roll());
         for (at, disturbance) in plan.events {
             world.disturb(at, disturbance);
@@ -110,6 +113,7 @@ impl Day {
         give_reloads(&mut world, &layout, seed, plan.length);
         give_passwords(&mut world, &layout, seed, plan.length);
         give_other_settings(&mut world, &layout, seed, plan.length);
+        give_files(&mut world, &layout, seed, plan.length);
         Day::through(world, layout, plan.length)
     }
 
@@ -444,6 +448,73 @@ fn give_reloads(world: &mut World, layout: &Layout, seed: u64, length: Duration)
                 watcher,
                 chance.pick(&[Reload::Broken, Reload::OtherSocket]),
             );
+            at += chance.seconds(600, 3000);
+        }
+    }
+}
+
+/// On one day of four monitors are stopped rather than killed, commands are refused or come too late, directors say
+/// what nobody knows, and a script has no thread or a monitor few descriptors for a while. Drawn apart, too.
+fn give_mishaps(layout: &Layout, plan: &mut Plan, seed: u64) {
+    let mut chance = Chance::new(seed ^ MISHAPS);
+    if !chance.one_in(4) {
+        return;
+    }
+    for (_, disturbance) in &mut plan.events {
+        if let Disturbance::Watcher(_, life @ Life::Crash) = disturbance {
+            *life = chance.pick(&[Life::Crash, Life::Stop]);
+        }
+    }
+    let mut at = chance.seconds(60, 900);
+    while at + Duration::from_secs(4500 + 300) < plan.length {
+        let lasts = chance.seconds(1, 250);
+        let watcher = chance.below(layout.posts.len());
+        let director = chance.below(layout.skews.len());
+        let mishap = chance.pick(&[
+            Mishap::TryAgain,
+            Mishap::Refused,
+            Mishap::BackendLeaves,
+            Mishap::DirectorDies,
+        ]);
+        let start = Disturbance::Watcher(watcher, Life::Start);
+        let (begins, ends) = match chance.below(8) {
+            0 => (
+                vec![Disturbance::SpareForScripts(watcher, false)],
+                vec![Disturbance::SpareForScripts(watcher, true)],
+            ),
+            1 => {
+                let most = 1 + chance.below(layout.entries.len());
+                (
+                    vec![Disturbance::Descriptors(watcher, most), start],
+                    vec![Disturbance::Descriptors(watcher, usize::MAX), start],
+                )
+            }
+            2 | 3 => {
+                let speech = chance.pick(&[Speech::Malformed, Speech::UnknownStatus]);
+                (
+                    vec![Disturbance::Speaks(director, speech)],
+                    vec![Disturbance::Speaks(director, Speech::Plain)],
+                )
+            }
+            _ => (vec![Disturbance::Befalls(watcher, mishap)], Vec::new()),
+        };
+        let begins = begins.into_iter().map(|one| (at, one));
+        let ends = ends.into_iter().map(|one| (at + lasts, one));
+        plan.events.extend(begins.chain(ends));
+        at += lasts + chance.seconds(20, 1200);
+    }
+}
+
+/// On these days the operator wants files for people now and then, until the next start.
+fn give_files(world: &mut World, layout: &Layout, seed: u64, length: Duration) {
+    let mut chance = Chance::new(seed ^ MISHAPS);
+    if !chance.one_in(4) {
+        return;
+    }
+    for watcher in 0..layout.posts.len() {
+        let mut at = chance.seconds(60, 2000);
+        while at + Duration::from_secs(4500) < length {
+            world.reload(at, watcher, Reload::Published);
             at += chance.seconds(600, 3000);
         }
     }

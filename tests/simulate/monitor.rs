@@ -28,6 +28,7 @@ use poolmon::pool::director::reading::Lists;
 use poolmon::pool::director::wire::{HostList, Ring};
 use poolmon::pool::{Command, PoolError, Reading, Reply};
 use poolmon::program::Program;
+use poolmon::quote::Quote;
 use poolmon::schedule::{Depth, Finding, Next, Schedule, Spread};
 use poolmon::service::{Port, Protocol, Security, Service};
 use poolmon::target::Target;
@@ -83,6 +84,8 @@ pub enum Reload {
     Rules(Rules),
     /// Every account has another password.
     OtherPassword,
+    /// Until the next start, there are files for people.
+    Published,
     /// They cannot be used.
     Broken,
 }
@@ -157,6 +160,9 @@ pub enum Said {
     NotFound,
     Busy,
     RingSyncTimedOut,
+    TryAgain,
+    /// Some other text.
+    Refused,
     /// Nobody listened.
     NotSent,
     /// The director ended before it answered.
@@ -205,6 +211,12 @@ pub struct Monitor {
     threads: usize,
     /// Whether a command or a connection has a thread.
     spare: bool,
+    /// Whether a script has one.
+    spare_for_scripts: bool,
+    /// The files for people that wait to be written, on the same disk.
+    unpublished: Option<Published>,
+    /// It was told to stop, and nothing more is to be done.
+    has_ended: bool,
     reader: Option<Reader>,
     timer: Option<Instant>,
     /// The lists have been read since the last turn.
@@ -277,19 +289,19 @@ struct Reader {
 }
 
 impl Monitor {
-    /// `logins`: whom each backend is probed as.
+    /// `logins`: whom each backend is probed as; `at_once`: how many can be.
     pub fn new(
         habits: Habits,
         services: usize,
         logins: &[Option<Login>],
         state_file: Remembered,
-        clock: Clock,
-        seed: u64,
-        now: Instant,
+        at_once: usize,
+        (clock, seed, now): (Clock, u64, Instant),
     ) -> Monitor {
         let terms = terms(&habits, services, logins);
         let services = (services, habits.checked);
-        Monitor::with(terms, services, logins, state_file, (clock, seed, now))
+        let at = (clock, seed, now);
+        Monitor::with(terms, services, logins, (state_file, at_once), at)
     }
 
     /// One whose backends stand behind HAProxy.
@@ -304,14 +316,15 @@ impl Monitor {
             watch: Watch::CheckedPorts,
         };
         let services = (1, habits.checked);
-        Monitor::with(terms, services, logins, state_file, (clock, seed, now))
+        let at = (clock, seed, now);
+        Monitor::with(terms, services, logins, (state_file, usize::MAX), at)
     }
 
     fn with(
         terms: Terms,
         (services, checked): (usize, Checked),
         logins: &[Option<Login>],
-        state_file: Remembered,
+        (state_file, at_once): (Remembered, usize),
         (clock, seed, now): (Clock, u64, Instant),
     ) -> Monitor {
         let at = Now {
@@ -319,7 +332,7 @@ impl Monitor {
             second: Stamp(clock.second(now)),
         };
         Monitor {
-            engine: Engine::new(terms.clone(), state_file.clone(), usize::MAX, at),
+            engine: Engine::new(terms.clone(), state_file.clone(), at_once, at),
             pace: terms.settings.pace,
             terms,
             services,
@@ -335,6 +348,9 @@ impl Monitor {
             workers: BTreeMap::new(),
             threads: usize::MAX,
             spare: true,
+            spare_for_scripts: true,
+            unpublished: None,
+            has_ended: false,
             reader: None,
             timer: None,
             has_read: false,
@@ -344,6 +360,10 @@ impl Monitor {
             said: Vec::new(),
             reached: Reached::default(),
         }
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     pub fn state_file(&self) -> &Remembered {
@@ -392,7 +412,16 @@ impl Monitor {
         let mut has_decided = false;
         while let Some(output) = self.engine.next_output() {
             self.reached.count(reached::output(&output));
-            has_decided |= matches!(output, Output::Send { .. } | Output::WriteState { .. });
+            has_decided |= match &output {
+                Output::Send { .. } | Output::WriteState { .. } => true,
+                // In a dry run nothing else tells of it.
+                Output::Say(Event::Line(_, line)) => line.starts_with("DRY-RUN: "),
+                _ => false,
+            };
+            if matches!(output, Output::End) {
+                self.has_ended = true;
+                return std::mem::take(&mut self.orders);
+            }
             self.carry_out(output, now);
         }
         // All backends have been reviewed; what was decided on one may hold another.
@@ -531,8 +560,19 @@ impl Monitor {
             }
             Output::Say(event) => self.note(event, now),
             Output::UseSettings(settings) => self.on_settings_in_force(&settings),
+            Output::RunScript { address, .. } if !self.spare_for_scripts => {
+                let cause = io::Error::from(io::ErrorKind::WouldBlock);
+                self.tell(Input::ScriptNotStarted { address, cause }, now);
+            }
+            Output::Publish { files, .. } => {
+                self.unpublished = Some(files);
+                match self.disk {
+                    Disk::Late(time) => self.orders.push(Order::WakeDisk(now + time)),
+                    Disk::Good | Disk::Full => self.publish(now),
+                    Disk::Hangs => {}
+                }
+            }
             Output::RunScript { .. }
-            | Output::Publish { .. }
             | Output::ShowStatus(_)
             | Output::ShowHistory(_)
             | Output::TellManager(_)
@@ -560,6 +600,16 @@ impl Monitor {
     /// From now on there is a thread for a command or a connection, or there is none.
     pub fn on_spare(&mut self, spare: bool) {
         self.spare = spare;
+    }
+
+    /// From now on there is a thread for a script, or there is none.
+    pub fn on_spare_for_scripts(&mut self, spare: bool) {
+        self.spare_for_scripts = spare;
+    }
+
+    /// It is to end, and says so.
+    pub fn on_stop(&mut self, now: Instant) {
+        self.tell(Input::Asked(Request::Stop), now);
     }
 
     /// The thread of a backend's worker has met a defect.
@@ -591,6 +641,24 @@ impl Monitor {
         if self.disk != Disk::Hangs {
             self.write_state(now);
             self.read_settings(now);
+            self.publish(now);
+        }
+    }
+
+    /// Writes the files for people, or fails to, if they wait for that.
+    fn publish(&mut self, now: Instant) {
+        let files = self.unpublished.take().unwrap_or_default();
+        for (publication, path) in files.files() {
+            let result = match self.disk {
+                Disk::Full => Err("no room".to_owned()),
+                Disk::Good | Disk::Late(_) | Disk::Hangs => Ok(()),
+            };
+            let input = Input::Published {
+                publication,
+                path: path.to_owned(),
+                result,
+            };
+            self.tell(input, now);
         }
     }
 
@@ -708,6 +776,13 @@ impl Monitor {
                 let accounts = accounts(&self.logins, self.password);
                 self.terms.targets = Targets::new(settings, None, accounts);
             }
+            Reload::Published => {
+                settings.files.published = Published {
+                    status: Some(PathBuf::from("/status")),
+                    page: Some(PathBuf::from("/page")),
+                    metrics: None,
+                };
+            }
             Reload::Broken => self.is_broken = true,
         }
         self.tell(Input::Asked(Request::Reload), now);
@@ -808,6 +883,8 @@ impl Monitor {
             Said::NotFound => Ok(Reply::NotFound),
             Said::Busy => Ok(Reply::Busy),
             Said::RingSyncTimedOut => Ok(Reply::RingSyncTimedOut),
+            Said::TryAgain => Ok(Reply::TryAgain),
+            Said::Refused => Ok(Reply::Refused(Quote::new("no"))),
             Said::NotSent => Err(error(DirectorStage::Connect, DirectorFault::Refused)),
             Said::Closed => Err(error(DirectorStage::Reply, DirectorFault::Closed)),
             Said::Nothing => Err(error(DirectorStage::Reply, DirectorFault::TimedOut)),

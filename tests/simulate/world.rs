@@ -26,7 +26,7 @@ use crate::ring::{Age, Command, Entry, Kind, Reply, Ring};
 
 use queue::{Event, Scheduled};
 
-pub use faults::{Account, Disturbance, Health, Life, Link, Moment};
+pub use faults::{Account, Disturbance, Health, Life, Link, Mishap, Moment};
 
 /// A director that runs answers in a millisecond.
 const LOCAL_CALL: Duration = Duration::from_millis(1);
@@ -78,6 +78,11 @@ struct Watcher {
     threads: usize,
     /// There is a thread for a command or a connection.
     spare: bool,
+    spare_for_scripts: bool,
+    /// So many backends can be probed at once by whoever starts.
+    at_once: usize,
+    /// What befalls its next command.
+    mishap: Option<Mishap>,
     /// Until then it takes nothing in.
     still_until: Instant,
     /// The places of those that it checks.
@@ -158,6 +163,9 @@ impl World {
             disk: Disk::Good,
             threads: usize::MAX,
             spare: true,
+            spare_for_scripts: true,
+            at_once: usize::MAX,
+            mishap: None,
             still_until: start,
             services: 0..layout.services,
             mind: match &post.program {
@@ -424,6 +432,18 @@ impl World {
                 self.watchers[watcher].spare = spare;
                 let life = self.watchers[watcher].life;
                 self.tell(watcher, life, |ours| ours.on_spare(spare));
+            }
+            Disturbance::SpareForScripts(watcher, spare) => {
+                self.watchers[watcher].spare_for_scripts = spare;
+                let life = self.watchers[watcher].life;
+                self.tell(watcher, life, |ours| ours.on_spare_for_scripts(spare));
+            }
+            Disturbance::Descriptors(watcher, most) => self.watchers[watcher].at_once = most,
+            Disturbance::Befalls(watcher, mishap) => self.watchers[watcher].mishap = Some(mishap),
+            Disturbance::Befell(watcher, _) => self.watchers[watcher].mishap = None,
+            Disturbance::Speaks(director, speech) => {
+                self.ring
+                    .set_speech(director, speech, self.now, &mut self.history)
             }
             Disturbance::WorkerDies(watcher, backend) => {
                 let (life, now) = (self.watchers[watcher].life, self.now);

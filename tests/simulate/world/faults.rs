@@ -12,7 +12,7 @@ use poolmon::schedule::Depth;
 use super::{Mind, World};
 use crate::history::{Sight, What};
 use crate::monitor::Disk;
-use crate::ring::Condition;
+use crate::ring::{Condition, Speech};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disturbance {
@@ -40,6 +40,16 @@ pub enum Disturbance {
     Threads(usize, usize),
     /// The watcher can start a thread for a command or a connection, or cannot.
     Spare(usize, bool),
+    /// The same for a script.
+    SpareForScripts(usize, bool),
+    /// From its next start on the watcher has descriptors to probe so many backends at once.
+    Descriptors(usize, usize),
+    /// This befalls the watcher's next command.
+    Befalls(usize, Mishap),
+    /// It has done so.
+    Befell(usize, Mishap),
+    /// What the director says of its lists.
+    Speaks(usize, Speech),
     /// The watcher's thread for this backend ends by a defect.
     WorkerDies(usize, usize),
     /// Its thread that reads the lists ends so.
@@ -91,14 +101,35 @@ pub enum Moment {
     Answered,
 }
 
+/// What can befall a changing command on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// The director says to try again.
+    TryAgain,
+    /// It says something that we do not know.
+    Refused,
+    /// An administrator takes the backend off the lists, and puts it there anew a minute later.
+    BackendLeaves,
+    /// The director dies, and starts again after 20 s.
+    DirectorDies,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
     Crash,
+    /// It is told to end, and does.
+    Stop,
     /// Also of one that runs, which is then a restart.
     Start,
     StartWithoutStateFile,
     /// Starts where it does not run.
     Resume,
+}
+
+impl Life {
+    pub fn runs(self) -> bool {
+        !matches!(self, Life::Crash | Life::Stop)
+    }
 }
 
 impl World {
