@@ -88,7 +88,8 @@ pub fn every_down_has_a_refuge(day: &Day) -> Judgement {
     Ok(cases)
 }
 
-/// Both for what it takes down and for what it brings up.
+/// Both for what it takes down and for what it brings up. Not where a backend has left the lists or come back since:
+/// what was found out before is then compared with fewer others, or more.
 pub fn a_monitor_acts_on_what_it_has_seen_lately(day: &Day) -> Judgement {
     let mut cases = 0;
     for watcher in day.ours() {
@@ -105,13 +106,20 @@ pub fn a_monitor_acts_on_what_it_has_seen_lately(day: &Day) -> Judgement {
                 cases += 1;
                 let since = since.max(day.history.start);
                 let is_awake = throughout(stays_awake(day, watcher), since, sent.at);
-                if is_awake && throughout(contrary, since, sent.at) {
+                let among_others = is_list_changed(day, since, sent.at);
+                if is_awake && !among_others && throughout(contrary, since, sent.at) {
                     return breach(sent.at, format!("w{watcher} {} b{backend}", sent.action));
                 }
             }
         }
     }
     Ok(cases)
+}
+
+fn is_list_changed(day: &Day, from: Instant, to: Instant) -> bool {
+    let is_listing = |what: &What| matches!(what, What::Disturbed(Disturbance::Listed(..)));
+    let mut records = day.history.records.iter();
+    records.any(|record| from <= record.at && record.at <= to && is_listing(&record.what))
 }
 
 pub fn no_down_exceeds_the_operators_limit(day: &Day) -> Judgement {
