@@ -101,9 +101,9 @@ impl DryRun {
         });
     }
 
-    /// The changes are sent from now on.
-    pub(super) fn forget(&mut self) {
-        *self = DryRun::default();
+    /// The changes are sent from now on, or this director is not the one that is asked. Returns what it last listed.
+    pub(super) fn end(&mut self) -> Vec<Listed> {
+        std::mem::take(self).read
     }
 }
 

@@ -147,7 +147,6 @@ impl Engine {
             connections: self.lists.connections,
             ..ListReading::new(self.now.instant)
         };
-        self.dry_run.forget();
         self.backends.on_sync(Sync::Silent);
         // If the new one does not answer either, that is an alarm of its own.
         if self.notices.lower(&Notice::DirectorSilent) {

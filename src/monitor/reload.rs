@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::notices::AGAIN_AFTER;
 use super::snapshot::ReloadResult;
 use super::{status, Engine, Level, Notice, Output, Terms, Told};
-use crate::config::settings::{Pool, RunMode, Settings};
+use crate::config::settings::{Mode, Pool, RunMode, Settings};
 use crate::config::targets::Targets;
 
 /// How long the settings may take to be read before that is said. Files take milliseconds, and HAProxy is asked for
@@ -135,11 +135,16 @@ impl Engine {
         if let Some(unverified) = unverified {
             self.say(Level::Warning, unverified);
         }
-        if settings.access() != self.settings.access() {
-            self.turn_to_other_socket();
-        }
         let other_services = settings.services != self.settings.services;
         self.backends.on_rules(settings.rules);
+        let other_access = settings.access() != self.settings.access();
+        let was_dry_run = self.settings.mode == Mode::DryRun;
+        if was_dry_run && (settings.mode == Mode::Live || other_access) {
+            self.end_dry_run();
+        }
+        if other_access {
+            self.turn_to_other_socket();
+        }
         if other_services {
             self.end_alarms_of_checks();
             self.backends.on_other_services();
@@ -152,6 +157,17 @@ impl Engine {
         self.review_all();
         self.want_lists();
         self.always(format!("reloaded: {summary}"));
+    }
+
+    /// The director has been told nothing. So each backend is again what the list and the state file say, as after
+    /// a start; what the probes have found out stays.
+    fn end_dry_run(&mut self) {
+        let read = self.dry_run.end();
+        let addresses: Vec<IpAddr> = read.iter().map(|listed| listed.address).collect();
+        self.backends.on_dry_run_ended(read, self.now.instant);
+        for address in addresses {
+            self.recall(address);
+        }
     }
 
     /// A worker whose services change gets a new number, by which reports on the former ones are recognised.

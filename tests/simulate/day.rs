@@ -6,8 +6,10 @@
 
 mod given;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
 
 use poolmon::backend::{HostState, Tag};
 use poolmon::config::settings::{self, Brake, DrainMode, Mode, MoveLimit, Pace, Restore, Rules};
@@ -18,12 +20,12 @@ use poolmon::outcome::Stage;
 
 use crate::chance::Chance;
 use crate::history::{History, Times, What};
-use crate::monitor::{Disk, Habits, Reload};
+use crate::monitor::{Checked, Disk, Habits, Reload};
 use crate::properties::terms::Timelines;
 use crate::reached::Reached;
-use crate::ring::{Age, Condition, Entry};
+use crate::ring::{Age, Condition, Entry, Speech};
 use crate::world::{
-    Account, Disturbance, Health, Layout, Life, Link, Moment, Post, Program, World,
+    Account, Disturbance, Health, Layout, Life, Link, Mishap, Moment, Post, Program, World,
 };
 
 pub use given::engine;
@@ -34,8 +36,10 @@ const CALM: Duration = Duration::from_secs(300);
 pub struct Day {
     pub layout: Layout,
     pub history: History,
-    /// When nothing new disturbed the world.
+    /// When nothing new disturbed the world, and no monitor had other rules than before.
     pub calms: Times,
+    /// When a monitor began to judge by other settings.
+    pub reloads: Vec<Instant>,
     pub times: Timelines,
     /// How each monitor of ours that runs at the end sees things then.
     pub ends: Vec<(usize, End)>,
@@ -70,6 +74,10 @@ const LOSSES: u64 = 0x6c6f_7373_6573;
 const DISKS: u64 = 0x6469_736b_7300;
 const DELAY_LIMITS: u64 = 0x6465_6c61_7900;
 const INTERRUPTIONS: u64 = 0x696e_7465_7272;
+/// As the next one.
+const MISHAPS: u64 = 0x706c_6179_029a;
+/// So chosen that no day of those that broke a property before there were such reloads has one.
+const OTHER_SETTINGS: u64 = 0x7275_6c65_7301_a6;
 
 /// Of so many days one has interruptions: the one with this remainder, which no day of those that broke a
 /// property once has.
@@ -97,12 +105,15 @@ impl Day {
         lose_watchers(&mut plan, seed);
         give_disks(&layout, &mut plan, seed);
         give_interruptions(&layout, &mut plan, seed);
+        give_mishaps(&layout, &mut plan, seed);
         let mut world = World::new(&layout, chance.roll());
         for (at, disturbance) in plan.events {
             world.disturb(at, disturbance);
         }
         give_reloads(&mut world, &layout, seed, plan.length);
         give_passwords(&mut world, &layout, seed, plan.length);
+        give_other_settings(&mut world, &layout, seed, plan.length);
+        give_files(&mut world, &layout, seed, plan.length);
         Day::through(world, layout, plan.length)
     }
 
@@ -111,24 +122,26 @@ impl Day {
         ask_for_status(&mut world, &layout, length);
         world.run_to(length);
         let ends = ends(&world, layout.posts.len());
-        let calms = calms(&world.history);
+        let reloads = reloads(&world.history);
+        let calms = calms(&world.history, &reloads);
         Day {
             times: Timelines::new(&layout, &world.history),
             layout,
             reached: world.reached(),
             history: world.history,
             calms,
+            reloads,
             ends,
         }
     }
 
-    /// The monitors of ours, with their settings.
-    pub fn ours(&self) -> impl Iterator<Item = (usize, &Habits)> + '_ {
-        let posts = self.layout.posts.iter().enumerate();
-        posts.filter_map(|(watcher, post)| match &post.program {
-            Program::Ours(habits) => Some((watcher, habits)),
-            Program::Perl { .. } => None,
-        })
+    /// The monitors of ours.
+    pub fn ours(&self) -> impl Iterator<Item = usize> + '_ {
+        self.watchers().filter(|watcher| self.is_ours(*watcher))
+    }
+
+    pub fn is_ours(&self, watcher: usize) -> bool {
+        matches!(self.layout.posts[watcher].program, Program::Ours(_))
     }
 
     pub fn is_ours_alone(&self) -> bool {
@@ -181,7 +194,28 @@ fn ask_for_status(world: &mut World, layout: &Layout, length: Duration) {
     }
 }
 
-fn calms(history: &History) -> Times {
+/// Another interval or time-out alone disturbs nothing.
+fn reloads(history: &History) -> Vec<Instant> {
+    let judges_by = |habits: &Habits| {
+        let mut habits = *habits;
+        habits.pace.interval = Duration::ZERO;
+        habits.pace.timeout = Duration::ZERO;
+        habits
+    };
+    let mut in_force = BTreeMap::new();
+    let mut reloads = Vec::new();
+    for record in &history.records {
+        if let What::Uses { watcher, habits } = &record.what {
+            let before = in_force.insert(*watcher, judges_by(habits));
+            if before.map_or(false, |before| before != judges_by(habits)) {
+                reloads.push(record.at);
+            }
+        }
+    }
+    reloads
+}
+
+fn calms(history: &History, reloads: &[Instant]) -> Times {
     let disturbed = history
         .records
         .iter()
@@ -189,9 +223,11 @@ fn calms(history: &History) -> Times {
             What::Disturbed(_) => Some(record.at),
             _ => None,
         });
+    let mut disturbed: Vec<Instant> = disturbed.chain(reloads.iter().copied()).collect();
+    disturbed.sort_unstable();
     let mut spans = Vec::new();
     let mut since = history.start;
-    for at in disturbed.chain([history.end]) {
+    for at in disturbed.into_iter().chain([history.end]) {
         if at - since >= CALM {
             spans.push((since, at));
         }
@@ -283,6 +319,7 @@ fn random_habits(chance: &mut Chance, restore: Restore) -> Habits {
             hold: Rules::usual_hold(interval),
         },
         mode: Mode::Live,
+        checked: Checked::All,
     }
 }
 
@@ -413,6 +450,165 @@ fn give_reloads(world: &mut World, layout: &Layout, seed: u64, length: Duration)
             );
             at += chance.seconds(600, 3000);
         }
+    }
+}
+
+/// On one day of four monitors are stopped rather than killed, commands are refused or come too late, directors say
+/// what nobody knows, and a script has no thread or a monitor few descriptors for a while. Drawn apart, too.
+fn give_mishaps(layout: &Layout, plan: &mut Plan, seed: u64) {
+    let mut chance = Chance::new(seed ^ MISHAPS);
+    if !chance.one_in(4) {
+        return;
+    }
+    for (_, disturbance) in &mut plan.events {
+        if let Disturbance::Watcher(_, life @ Life::Crash) = disturbance {
+            *life = chance.pick(&[Life::Crash, Life::Stop]);
+        }
+    }
+    let mut at = chance.seconds(60, 900);
+    while at + Duration::from_secs(4500 + 300) < plan.length {
+        let lasts = chance.seconds(1, 250);
+        let watcher = chance.below(layout.posts.len());
+        let director = chance.below(layout.skews.len());
+        let mishap = chance.pick(&[
+            Mishap::TryAgain,
+            Mishap::Refused,
+            Mishap::BackendLeaves,
+            Mishap::DirectorDies,
+        ]);
+        let start = Disturbance::Watcher(watcher, Life::Start);
+        let (begins, ends) = match chance.below(8) {
+            0 => (
+                vec![Disturbance::SpareForScripts(watcher, false)],
+                vec![Disturbance::SpareForScripts(watcher, true)],
+            ),
+            1 => {
+                let most = 1 + chance.below(layout.entries.len());
+                (
+                    vec![Disturbance::Descriptors(watcher, most), start],
+                    vec![Disturbance::Descriptors(watcher, usize::MAX), start],
+                )
+            }
+            2 | 3 => {
+                let speech = chance.pick(&[Speech::Malformed, Speech::UnknownStatus]);
+                (
+                    vec![Disturbance::Speaks(director, speech)],
+                    vec![Disturbance::Speaks(director, Speech::Plain)],
+                )
+            }
+            _ => (vec![Disturbance::Befalls(watcher, mishap)], Vec::new()),
+        };
+        let begins = begins.into_iter().map(|one| (at, one));
+        let ends = ends.into_iter().map(|one| (at + lasts, one));
+        plan.events.extend(begins.chain(ends));
+        at += lasts + chance.seconds(20, 1200);
+    }
+}
+
+/// On these days the operator wants files for people now and then, until the next start.
+fn give_files(world: &mut World, layout: &Layout, seed: u64, length: Duration) {
+    let mut chance = Chance::new(seed ^ MISHAPS);
+    if !chance.one_in(4) {
+        return;
+    }
+    for watcher in 0..layout.posts.len() {
+        let mut at = chance.seconds(60, 2000);
+        while at + Duration::from_secs(4500) < length {
+            world.reload(at, watcher, Reload::Published);
+            at += chance.seconds(600, 3000);
+        }
+    }
+}
+
+/// On one day of four the operator thinks otherwise now and then of what a monitor is to do, or to check, or lets it
+/// only say what it would do. What lasts is what was written last. Drawn apart, too.
+fn give_other_settings(world: &mut World, layout: &Layout, seed: u64, length: Duration) {
+    let mut chance = Chance::new(seed ^ OTHER_SETTINGS);
+    if !chance.one_in(4) {
+        return;
+    }
+    for (watcher, post) in layout.posts.iter().enumerate() {
+        let first = match &post.program {
+            Program::Ours(habits) => *habits,
+            Program::Perl { .. } => continue,
+        };
+        let mut habits = first;
+        let mut at = chance.seconds(60, 2000);
+        while at + Duration::from_secs(4500) < length {
+            match chance.one_in(5) {
+                true => habits = first,
+                false => {
+                    for _ in 0..1 + chance.below(2) {
+                        change_one(&mut habits, &mut chance);
+                    }
+                }
+            }
+            world.reload(at, watcher, Reload::Habits(habits));
+            at += chance.seconds(20, 2500);
+        }
+    }
+}
+
+fn change_one(habits: &mut Habits, chance: &mut Chance) {
+    let Habits {
+        pace,
+        rules,
+        mode,
+        checked,
+    } = habits;
+    match chance.below(11) {
+        0 => rules.restore = chance.pick(&[Restore::Any, Restore::Own]),
+        1 => {
+            rules.brake = chance.pick(&[
+                Brake::Refuge,
+                Brake::AtMost(1),
+                Brake::AtMost(2),
+                Brake::Percent(34),
+                Brake::Percent(50),
+                Brake::Off,
+            ])
+        }
+        2 => rules.down_delay = Duration::from_secs(chance.pick(&[0, 5, 20, 60])),
+        3 => rules.down_delay_limit = chance.pick(&[None, Some(0), Some(1), Some(2)]),
+        4 => {
+            let limit = MoveLimit::AtMost(NonZeroU32::MIN);
+            rules.drain = chance.pick(&[
+                DrainMode::Move {
+                    limit: MoveLimit::All,
+                },
+                DrainMode::Move { limit },
+                DrainMode::Drop,
+                DrainMode::Leave,
+            ]);
+        }
+        5 => {
+            let usual = Rules::usual_hold(pace.interval);
+            rules.hold = chance.pick(&[usual, Duration::from_secs(10), Duration::from_secs(1200)]);
+        }
+        6 => pace.interval = Duration::from_secs(chance.pick(&[3, 5, 10, 30])),
+        7 => {
+            pace.timeout = chance.seconds(2, 5);
+            pace.rise = chance.pick(&[1, 1, 2]);
+            pace.fall = chance.pick(&[1, 1, 3]);
+        }
+        8 => pace.plan = random_plan_of_attempts(chance),
+        9 => *checked = chance.pick(&[Checked::All, Checked::AllButFirst, Checked::AllButLast]),
+        _ => *mode = chance.pick(&[Mode::Live, Mode::Live, Mode::DryRun]),
+    }
+}
+
+fn random_plan_of_attempts(chance: &mut Chance) -> settings::Plan {
+    match chance.one_in(2) {
+        true => settings::Plan::Retries(settings::Retries {
+            retries: chance.pick(&[0, 1, 4]),
+            retry_delay: Duration::from_secs(chance.pick(&[1, 3])),
+        }),
+        false => settings::Plan::Rapid(settings::Rapid {
+            retry_count: chance.pick(&[1, 2, 3]),
+            rapid_rounds: 3,
+            rapid_fails_needed: 2,
+            rapid_timeout: chance.seconds(1, 3),
+        }),
     }
 }
 

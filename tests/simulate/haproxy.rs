@@ -22,7 +22,7 @@ use poolmon::quote::Quote;
 use poolmon::schedule::Depth;
 
 use crate::chance::Chance;
-use crate::monitor::{Clock, Habits, Heard, Monitor, Order, Said};
+use crate::monitor::{Checked, Clock, Habits, Heard, Monitor, Order, Said};
 use crate::world::{address, number_of};
 
 /// A debug build is twenty times slower.
@@ -188,6 +188,7 @@ impl World {
                 hold: Rules::usual_hold(interval),
             },
             mode: Mode::Live,
+            checked: Checked::All,
         };
         let mut world = World {
             now,
@@ -303,6 +304,7 @@ impl World {
             }
             Order::Timer(at) => self.later(self.until(at), Event::Timer),
             Order::WakeDisk(at) => self.later(self.until(at), Event::DiskWakes),
+            Order::Use(_) => {}
         }
     }
 

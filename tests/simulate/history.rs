@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use poolmon::backend::HostState;
 use poolmon::monitor::policy::Action;
 
+use crate::monitor::Habits;
 use crate::world::Disturbance;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,11 @@ pub enum What {
     Runs {
         watcher: usize,
         running: bool,
+    },
+    /// A monitor of ours has these settings from now on.
+    Uses {
+        watcher: usize,
+        habits: Habits,
     },
 }
 
@@ -210,6 +216,7 @@ impl fmt::Display for What {
                 sight,
             } => write!(f, "b{backend} {sight:?} at w{watcher}"),
             What::Runs { watcher, running } => write!(f, "w{watcher} runs {running}"),
+            What::Uses { watcher, habits } => write!(f, "w{watcher} uses {habits:?}"),
         }
     }
 }
@@ -255,12 +262,6 @@ impl Times {
     pub fn longest(&self) -> Duration {
         let lengths = self.0.iter().map(|span| span.1 - span.0);
         lengths.max().unwrap_or_default()
-    }
-
-    /// Those spans that are longer, without their first `settling` part.
-    pub fn settled(&self, settling: Duration) -> Times {
-        let longer = self.0.iter().filter(|span| span.1 - span.0 > settling);
-        Times(longer.map(|span| (span.0 + settling, span.1)).collect())
     }
 
     pub fn contains(&self, at: Instant) -> bool {

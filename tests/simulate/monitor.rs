@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use poolmon::account::{Account, Secret};
 use poolmon::backend::Stamp;
 use poolmon::config::accounts::{Backends, Particulars};
 use poolmon::config::chosen::Chosen;
-use poolmon::config::settings::{Hook, Mode, Pace, Pool, Published, Rules, Watch};
+use poolmon::config::settings::{Hook, Mode, Pace, Pool, Published, Rules, Settings, Watch};
 use poolmon::config::table::DefaultsOf;
 use poolmon::config::targets::Targets;
 use poolmon::monitor::policy::{explain, Alarm, Explanation, Login, Memory};
@@ -27,6 +28,7 @@ use poolmon::pool::director::reading::Lists;
 use poolmon::pool::director::wire::{HostList, Ring};
 use poolmon::pool::{Command, PoolError, Reading, Reply};
 use poolmon::program::Program;
+use poolmon::quote::Quote;
 use poolmon::schedule::{Depth, Finding, Next, Schedule, Spread};
 use poolmon::service::{Port, Protocol, Security, Service};
 use poolmon::target::Target;
@@ -38,24 +40,52 @@ use crate::world::address;
 const READING_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the operator has set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Habits {
     pub pace: Pace,
     pub rules: Rules,
     pub mode: Mode,
+    pub checked: Checked,
+}
+
+/// Which of the services of the backends are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    All,
+    /// Not the first one, where there are several.
+    AllButFirst,
+    /// Not the last one, where there are several.
+    AllButLast,
+}
+
+impl Checked {
+    /// Their places among all services.
+    pub fn of(self, services: usize) -> Range<usize> {
+        match self {
+            Checked::AllButFirst if services > 1 => 1..services,
+            Checked::AllButLast if services > 1 => 0..services - 1,
+            Checked::All | Checked::AllButFirst | Checked::AllButLast => 0..services,
+        }
+    }
 }
 
 /// What a reload brings.
 #[derive(Clone, Copy, Debug)]
 pub enum Reload {
+    /// All of them, also for whoever starts later.
+    Habits(Habits),
+    /// Until the next start.
     Pace(Pace),
     /// As many as before, and to the world they are alike.
     OtherServices,
     /// The same director, by another path.
     OtherSocket,
+    /// Until the next start.
     Rules(Rules),
     /// Every account has another password.
     OtherPassword,
+    /// Until the next start, there are files for people.
+    Published,
     /// They cannot be used.
     Broken,
 }
@@ -108,6 +138,8 @@ pub enum Order {
     Timer(Instant),
     /// The disk has something to say.
     WakeDisk(Instant),
+    /// These settings are in force from now on.
+    Use(Habits),
 }
 
 /// What came of reading the lists.
@@ -128,6 +160,9 @@ pub enum Said {
     NotFound,
     Busy,
     RingSyncTimedOut,
+    TryAgain,
+    /// Some other text.
+    Refused,
     /// Nobody listened.
     NotSent,
     /// The director ended before it answered.
@@ -151,8 +186,14 @@ impl Clock {
 
 pub struct Monitor {
     engine: Engine,
+    /// What the files say.
     terms: Terms,
+    /// The pace in force.
+    pace: Pace,
     services: usize,
+    /// The number of the first port.
+    first_port: u16,
+    checked: Checked,
     logins: Vec<Option<Login>>,
     /// How often it has been changed.
     password: u32,
@@ -170,6 +211,12 @@ pub struct Monitor {
     threads: usize,
     /// Whether a command or a connection has a thread.
     spare: bool,
+    /// Whether a script has one.
+    spare_for_scripts: bool,
+    /// The files for people that wait to be written, on the same disk.
+    unpublished: Option<Published>,
+    /// It was told to stop, and nothing more is to be done.
+    has_ended: bool,
     reader: Option<Reader>,
     timer: Option<Instant>,
     /// The lists have been read since the last turn.
@@ -242,18 +289,19 @@ struct Reader {
 }
 
 impl Monitor {
-    /// `logins`: whom each backend is probed as.
+    /// `logins`: whom each backend is probed as; `at_once`: how many can be.
     pub fn new(
         habits: Habits,
         services: usize,
         logins: &[Option<Login>],
         state_file: Remembered,
-        clock: Clock,
-        seed: u64,
-        now: Instant,
+        at_once: usize,
+        (clock, seed, now): (Clock, u64, Instant),
     ) -> Monitor {
         let terms = terms(&habits, services, logins);
-        Monitor::with(terms, logins, state_file, (clock, seed, now))
+        let services = (services, habits.checked);
+        let at = (clock, seed, now);
+        Monitor::with(terms, services, logins, (state_file, at_once), at)
     }
 
     /// One whose backends stand behind HAProxy.
@@ -267,24 +315,29 @@ impl Monitor {
         terms.settings.pool = Pool::HaProxy {
             watch: Watch::CheckedPorts,
         };
-        Monitor::with(terms, logins, state_file, (clock, seed, now))
+        let services = (1, habits.checked);
+        let at = (clock, seed, now);
+        Monitor::with(terms, services, logins, (state_file, usize::MAX), at)
     }
 
     fn with(
         terms: Terms,
+        (services, checked): (usize, Checked),
         logins: &[Option<Login>],
-        state_file: Remembered,
+        (state_file, at_once): (Remembered, usize),
         (clock, seed, now): (Clock, u64, Instant),
     ) -> Monitor {
-        let services = terms.settings.services.len();
         let at = Now {
             instant: now,
             second: Stamp(clock.second(now)),
         };
         Monitor {
-            engine: Engine::new(terms.clone(), state_file.clone(), usize::MAX, at),
+            engine: Engine::new(terms.clone(), state_file.clone(), at_once, at),
+            pace: terms.settings.pace,
             terms,
             services,
+            first_port: FIRST_PORT,
+            checked,
             logins: logins.to_vec(),
             password: 0,
             state_file,
@@ -295,6 +348,9 @@ impl Monitor {
             workers: BTreeMap::new(),
             threads: usize::MAX,
             spare: true,
+            spare_for_scripts: true,
+            unpublished: None,
+            has_ended: false,
             reader: None,
             timer: None,
             has_read: false,
@@ -304,6 +360,10 @@ impl Monitor {
             said: Vec::new(),
             reached: Reached::default(),
         }
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     pub fn state_file(&self) -> &Remembered {
@@ -352,7 +412,16 @@ impl Monitor {
         let mut has_decided = false;
         while let Some(output) = self.engine.next_output() {
             self.reached.count(reached::output(&output));
-            has_decided |= matches!(output, Output::Send { .. } | Output::WriteState { .. });
+            has_decided |= match &output {
+                Output::Send { .. } | Output::WriteState { .. } => true,
+                // In a dry run nothing else tells of it.
+                Output::Say(Event::Line(_, line)) => line.starts_with("DRY-RUN: "),
+                _ => false,
+            };
+            if matches!(output, Output::End) {
+                self.has_ended = true;
+                return std::mem::take(&mut self.orders);
+            }
             self.carry_out(output, now);
         }
         // All backends have been reviewed; what was decided on one may hold another.
@@ -425,7 +494,7 @@ impl Monitor {
             }
             Output::StartWorker { target, number, .. } => self.start_worker(target, number, now),
             Output::InstructWorker { target, number } => {
-                let (address, pace) = (target.address, self.terms.settings.pace);
+                let (address, pace) = (target.address, self.pace);
                 if let Some(worker) = self.workers.get_mut(&address) {
                     worker.instructed = number;
                 }
@@ -490,15 +559,37 @@ impl Monitor {
                 }
             }
             Output::Say(event) => self.note(event, now),
+            Output::UseSettings(settings) => self.on_settings_in_force(&settings),
+            Output::RunScript { address, .. } if !self.spare_for_scripts => {
+                let cause = io::Error::from(io::ErrorKind::WouldBlock);
+                self.tell(Input::ScriptNotStarted { address, cause }, now);
+            }
+            Output::Publish { files, .. } => {
+                self.unpublished = Some(files);
+                match self.disk {
+                    Disk::Late(time) => self.orders.push(Order::WakeDisk(now + time)),
+                    Disk::Good | Disk::Full => self.publish(now),
+                    Disk::Hangs => {}
+                }
+            }
             Output::RunScript { .. }
-            | Output::Publish { .. }
             | Output::ShowStatus(_)
             | Output::ShowHistory(_)
             | Output::TellManager(_)
             | Output::ReopenLog
-            | Output::UseSettings(_)
             | Output::End => {}
         }
+    }
+
+    /// What is read is in force at once.
+    fn on_settings_in_force(&mut self, settings: &Settings) {
+        self.pace = settings.pace;
+        self.orders.push(Order::Use(Habits {
+            pace: settings.pace,
+            rules: settings.rules,
+            mode: settings.mode,
+            checked: self.checked,
+        }));
     }
 
     /// From now on there can be so many workers.
@@ -509,6 +600,16 @@ impl Monitor {
     /// From now on there is a thread for a command or a connection, or there is none.
     pub fn on_spare(&mut self, spare: bool) {
         self.spare = spare;
+    }
+
+    /// From now on there is a thread for a script, or there is none.
+    pub fn on_spare_for_scripts(&mut self, spare: bool) {
+        self.spare_for_scripts = spare;
+    }
+
+    /// It is to end, and says so.
+    pub fn on_stop(&mut self, now: Instant) {
+        self.tell(Input::Asked(Request::Stop), now);
     }
 
     /// The thread of a backend's worker has met a defect.
@@ -540,6 +641,24 @@ impl Monitor {
         if self.disk != Disk::Hangs {
             self.write_state(now);
             self.read_settings(now);
+            self.publish(now);
+        }
+    }
+
+    /// Writes the files for people, or fails to, if they wait for that.
+    fn publish(&mut self, now: Instant) {
+        let files = self.unpublished.take().unwrap_or_default();
+        for (publication, path) in files.files() {
+            let result = match self.disk {
+                Disk::Full => Err("no room".to_owned()),
+                Disk::Good | Disk::Late(_) | Disk::Hangs => Ok(()),
+            };
+            let input = Input::Published {
+                publication,
+                path: path.to_owned(),
+                result,
+            };
+            self.tell(input, now);
         }
     }
 
@@ -633,14 +752,19 @@ impl Monitor {
         let settings = &mut self.terms.settings;
         match reload {
             Reload::Pace(pace) => settings.pace = pace,
+            Reload::Habits(habits) => {
+                settings.pace = habits.pace;
+                settings.rules = habits.rules;
+                settings.mode = habits.mode;
+                self.checked = habits.checked;
+                self.name_services();
+            }
             Reload::OtherServices => {
-                let first = match settings.services[..] {
-                    [Service::Port(Port { number: 1, .. }), ..] => 101,
-                    _ => 1,
+                self.first_port = match self.first_port {
+                    FIRST_PORT => FIRST_PORT + OTHER_PORTS,
+                    _ => FIRST_PORT,
                 };
-                settings.services = services_from(first, self.services);
-                let accounts = accounts(&self.logins, self.password);
-                self.terms.targets = Targets::new(settings, None, accounts);
+                self.name_services();
             }
             Reload::OtherSocket => {
                 let other = settings.socket.as_os_str() == "/one";
@@ -652,9 +776,23 @@ impl Monitor {
                 let accounts = accounts(&self.logins, self.password);
                 self.terms.targets = Targets::new(settings, None, accounts);
             }
+            Reload::Published => {
+                settings.files.published = Published {
+                    status: Some(PathBuf::from("/status")),
+                    page: Some(PathBuf::from("/page")),
+                    metrics: None,
+                };
+            }
             Reload::Broken => self.is_broken = true,
         }
         self.tell(Input::Asked(Request::Reload), now);
+    }
+
+    fn name_services(&mut self) {
+        let settings = &mut self.terms.settings;
+        settings.services = services_from(self.first_port, self.checked.of(self.services));
+        let accounts = accounts(&self.logins, self.password);
+        self.terms.targets = Targets::new(settings, None, accounts);
     }
 
     /// Somebody asks how all stands.
@@ -745,6 +883,8 @@ impl Monitor {
             Said::NotFound => Ok(Reply::NotFound),
             Said::Busy => Ok(Reply::Busy),
             Said::RingSyncTimedOut => Ok(Reply::RingSyncTimedOut),
+            Said::TryAgain => Ok(Reply::TryAgain),
+            Said::Refused => Ok(Reply::Refused(Quote::new("no"))),
             Said::NotSent => Err(error(DirectorStage::Connect, DirectorFault::Refused)),
             Said::Closed => Err(error(DirectorStage::Reply, DirectorFault::Closed)),
             Said::Nothing => Err(error(DirectorStage::Reply, DirectorFault::TimedOut)),
@@ -777,7 +917,7 @@ impl Monitor {
             number,
             instructed: number,
             target,
-            schedule: Schedule::new(self.terms.settings.pace, services, spread, now),
+            schedule: Schedule::new(self.pace, services, spread, now),
             attempting: false,
             depth: Depth::Whole,
             mail: VecDeque::new(),
@@ -803,6 +943,7 @@ impl Monitor {
                 worker.attempting = true;
                 worker.depth = depth;
                 worker.wakes = None;
+                let service = place_of(worker.target.services[service]);
                 self.orders.push(Order::Attempt {
                     address,
                     worker: born_as,
@@ -833,22 +974,35 @@ fn error(stage: DirectorStage, fault: DirectorFault) -> PoolError {
     error.into()
 }
 
-fn services_from(first: u16, count: usize) -> Vec<Service> {
-    let port = |number| {
+const FIRST_PORT: u16 = 1;
+/// The same services by other numbers.
+const OTHER_PORTS: u16 = 100;
+
+/// Those at these places.
+fn services_from(first: u16, places: Range<usize>) -> Vec<Service> {
+    let port = |place: usize| {
         Service::Port(Port {
             protocol: Protocol::Imap,
             security: Security::Plain,
-            number,
+            number: first + place as u16,
         })
     };
-    (first..).take(count).map(port).collect()
+    places.map(port).collect()
+}
+
+/// Which of the backend's services it is, whoever names it.
+fn place_of(service: Service) -> usize {
+    match service {
+        Service::Port(port) => usize::from((port.number - FIRST_PORT) % OTHER_PORTS),
+        Service::Delivery { .. } => unreachable!("days check ports"),
+    }
 }
 
 fn terms(habits: &Habits, services: usize, logins: &[Option<Login>]) -> Terms {
     let mut settings = Chosen::default()
         .build(DefaultsOf::Poolmon, Program::Poolmon)
         .expect("poolmon's defaults");
-    settings.services = services_from(1, services);
+    settings.services = services_from(FIRST_PORT, habits.checked.of(services));
     settings.pace = habits.pace;
     settings.rules = habits.rules;
     settings.mode = habits.mode;

@@ -37,6 +37,7 @@ macro_rules! properties {
 
 pub const ALL: &[Property] = properties![
     acting::nothing_is_sent_into_a_ring_that_the_list_shows_unsynced,
+    acting::nothing_is_sent_in_a_dry_run,
     acting::at_most_one_command_a_backend_is_in_flight,
     acting::nothing_is_sent_before_a_list_has_shown_the_last_command,
     acting::every_down_has_a_refuge,

@@ -53,6 +53,10 @@ const BROKEN_ONCE: &[u64] = &[
     // property's fault.
     906,
     58_780_022_081_326,
+    // More went down than `delayed_down_limit` allows: where nobody passed, those that waited did not count.
+    794,
+    // A backend had left the list, so that what was found out before was compared with fewer: the property's fault.
+    679,
     // A drain for an administrator's down was owed for ever, and never sent, as the backend passed again.
     385,
     58_780_022_081_302,
@@ -70,17 +74,13 @@ fn from_environment(name: &str) -> Option<u64> {
     )
 }
 
-/// All that the engine knows comes up, but for what is listed with a reason.
+/// All that the engine knows comes up.
 fn check_reached(reached: &Reached, is_survey: bool) {
     let mut missed = Vec::new();
     for name in reached::all() {
-        let times = reached.times(name);
-        let excuse = reached::OUT_OF_REACH.iter().find(|(one, _)| *one == name);
-        match (times, excuse) {
-            (0, Some((_, why))) => println!("    never: {name}: {why}"),
-            (0, None) => missed.push(name),
-            (_, None) => println!("{times:9} times: {name}"),
-            (_, Some(_)) => panic!("{name} is within reach"),
+        match reached.times(name) {
+            0 => missed.push(name),
+            times => println!("{times:9} times: {name}"),
         }
     }
     println!("    NEVER: {missed:?}");

@@ -30,6 +30,16 @@ pub enum Age {
     VhostCounts,
 }
 
+/// How a director's lists read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speech {
+    Plain,
+    /// With a line that is none.
+    Malformed,
+    /// With a word for the ring's status that nobody knows, as a later version may have.
+    UnknownStatus,
+}
+
 /// A backend as an administrator configured it.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -124,6 +134,7 @@ struct Director {
     attached: bool,
     waiting: Vec<Waiting>,
     backlog: Vec<Command>,
+    speech: Speech,
     shown_synced: bool,
 }
 
@@ -172,6 +183,7 @@ impl Ring {
             attached: true,
             waiting: Vec::new(),
             backlog: Vec::new(),
+            speech: Speech::Plain,
             shown_synced: true,
         };
         Ring {
@@ -203,6 +215,17 @@ impl Ring {
 
     pub fn leave_users(&mut self, backend: usize, resets: u32) {
         self.stubborn[backend] = resets;
+    }
+
+    pub fn set_speech(
+        &mut self,
+        director: usize,
+        speech: Speech,
+        now: Instant,
+        history: &mut History,
+    ) {
+        self.directors[director].speech = speech;
+        self.review(now, history);
     }
 
     pub fn is_listed(&self, backend: usize) -> bool {
@@ -338,8 +361,10 @@ impl Ring {
             }
         }
         for director in 0..self.directors.len() {
+            let here = &self.directors[director];
             let synced = self.is_synced(director, now)
-                && self.directors[director].condition == Condition::Running;
+                && here.condition == Condition::Running
+                && here.speech != Speech::UnknownStatus;
             if synced != self.directors[director].shown_synced {
                 self.directors[director].shown_synced = synced;
                 note(history, now, What::Ring { director, synced });

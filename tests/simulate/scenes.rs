@@ -6,6 +6,7 @@ mod limits;
 mod local;
 mod old_directors;
 mod rapid;
+mod reloads;
 mod table;
 mod unsteady;
 
@@ -16,7 +17,7 @@ use poolmon::config::settings::{
     Brake, DrainMode, Mode, MoveLimit, Pace, Plan, Restore, Retries, Rules,
 };
 
-use crate::monitor::Habits;
+use crate::monitor::{Checked, Habits};
 use crate::ring::{Age, Entry};
 use crate::world::{Disturbance, Health, Layout, Link, Post, Program, World};
 
@@ -52,6 +53,7 @@ pub fn habits(interval: u64) -> Habits {
             hold: Rules::usual_hold(interval),
         },
         mode: Mode::Live,
+        checked: Checked::All,
     }
 }
 

@@ -9,6 +9,7 @@ mod queue;
 
 use std::collections::BinaryHeap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use poolmon::monitor::policy::Login;
@@ -25,7 +26,7 @@ use crate::ring::{Age, Command, Entry, Kind, Reply, Ring};
 
 use queue::{Event, Scheduled};
 
-pub use faults::{Account, Disturbance, Health, Life, Link, Moment};
+pub use faults::{Account, Disturbance, Health, Life, Link, Mishap, Moment};
 
 /// A director that runs answers in a millisecond.
 const LOCAL_CALL: Duration = Duration::from_millis(1);
@@ -77,8 +78,15 @@ struct Watcher {
     threads: usize,
     /// There is a thread for a command or a connection.
     spare: bool,
+    spare_for_scripts: bool,
+    /// So many backends can be probed at once by whoever starts.
+    at_once: usize,
+    /// What befalls its next command.
+    mishap: Option<Mishap>,
     /// Until then it takes nothing in.
     still_until: Instant,
+    /// The places of those that it checks.
+    services: Range<usize>,
     mind: Mind,
 }
 
@@ -155,7 +163,11 @@ impl World {
             disk: Disk::Good,
             threads: usize::MAX,
             spare: true,
+            spare_for_scripts: true,
+            at_once: usize::MAX,
+            mishap: None,
             still_until: start,
+            services: 0..layout.services,
             mind: match &post.program {
                 Program::Ours(habits) => Mind::Ours {
                     habits: Box::new(*habits),
@@ -264,6 +276,7 @@ impl World {
         match event {
             Event::Disturb(disturbance) => self.on_disturbance(disturbance),
             Event::Reload { watcher, reload } => {
+                self.write_settings(watcher, reload);
                 let (life, now) = (self.watchers[watcher].life, self.now);
                 self.tell(watcher, life, |ours| ours.on_reload(reload, now));
             }
@@ -419,6 +432,18 @@ impl World {
                 self.watchers[watcher].spare = spare;
                 let life = self.watchers[watcher].life;
                 self.tell(watcher, life, |ours| ours.on_spare(spare));
+            }
+            Disturbance::SpareForScripts(watcher, spare) => {
+                self.watchers[watcher].spare_for_scripts = spare;
+                let life = self.watchers[watcher].life;
+                self.tell(watcher, life, |ours| ours.on_spare_for_scripts(spare));
+            }
+            Disturbance::Descriptors(watcher, most) => self.watchers[watcher].at_once = most,
+            Disturbance::Befalls(watcher, mishap) => self.watchers[watcher].mishap = Some(mishap),
+            Disturbance::Befell(watcher, _) => self.watchers[watcher].mishap = None,
+            Disturbance::Speaks(director, speech) => {
+                self.ring
+                    .set_speech(director, speech, self.now, &mut self.history)
             }
             Disturbance::WorkerDies(watcher, backend) => {
                 let (life, now) = (self.watchers[watcher].life, self.now);

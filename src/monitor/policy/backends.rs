@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::bar::{Bar, Login};
+use super::bar::{self, Bar, Login};
 use super::evidence::{Asked, Round};
 use super::member::{Answer, Circumstances, Member, Memory};
 use super::rank::Turn;
 use super::{has_failed, needs_comparison, Action, Compared, Judgement, Sync};
 use crate::backend::{Groups, HostState, Listed, Stamp, Tag};
-use crate::config::settings::Rules;
+use crate::config::settings::{Brake, Rules};
 use crate::outcome::Blame;
 use crate::pool::{Drains, Forgotten};
 use crate::schedule::{Finding, Verdict};
@@ -288,8 +288,16 @@ impl Backends {
     fn count_down_or_due(&self, bar: &Bar) -> usize {
         let due = self
             .failing()
-            .filter(|(_, member)| !member.is_down_or_going() && bar.has_failed(member));
+            .filter(|(_, member)| !member.is_down_or_going() && self.is_due(bar, member));
         self.down_or_going() + due.count()
+    }
+
+    /// Whether it is to go down unless the operator's delay or a limit of theirs keeps it up. Where no refuge is
+    /// needed, it does not take another one that passes; and a reload with other services does not make it healthy.
+    fn is_due(&self, bar: &Bar, member: &Member) -> bool {
+        bar.has_failed(member)
+            || bar::has_failed_at_former_services(member)
+            || (self.rules.brake == Brake::Off && bar::has_failed_by_itself(member))
     }
 
     fn down_or_going(&self) -> usize {
@@ -323,8 +331,21 @@ impl Backends {
     /// forgiven if the operator does not want users moved any more.
     pub fn on_rules(&mut self, rules: Rules) {
         self.rules = rules;
+        self.down_or_due = None;
         for member in self.members.values_mut() {
             member.on_rules(&self.rules);
+        }
+    }
+
+    /// A dry run has ended, and this is what the director lists: what would have been done does not count. What the
+    /// state file holds has still to be told.
+    pub fn on_dry_run_ended(&mut self, read: Vec<Listed>, now: Instant) {
+        self.bar = None;
+        for listed in read {
+            if let Some(member) = self.members.get_mut(&listed.address) {
+                member.on_dry_run_ended(listed, now);
+                count(&mut self.tallies, member);
+            }
         }
     }
 
@@ -639,7 +660,7 @@ impl Backends {
         let members = || self.values();
         if let Some(bar) = &self.bar {
             assert_eq!(*bar, Bar::measure(members()));
-            let is_due = |member: &&Member| member.is_down_or_going() || bar.has_failed(member);
+            let is_due = |member: &&Member| member.is_down_or_going() || self.is_due(bar, member);
             assert_eq!(
                 self.count_down_or_due(bar),
                 members().filter(is_due).count()

@@ -263,6 +263,24 @@ impl Member {
         }
     }
 
+    /// It is as it is listed, and not as a dry run would have had it. What probes have found out stays, but none of it
+    /// is younger than that.
+    pub(super) fn on_dry_run_ended(&mut self, listed: Listed, now: Instant) {
+        let before = std::mem::replace(self, Member::new(listed, now));
+        self.vhosts_before = self.vhosts_before.or(before.vhosts_before);
+        self.evidence = before.evidence;
+        self.asked = before.asked;
+        self.login = before.login;
+        self.counted = before.counted;
+        self.last_list = before.last_list;
+        self.left_alone = before.left_alone;
+        // That one was sent before the dry run began: what would have been sent is answered at once.
+        if before.command == Command::Sent {
+            self.command = before.command;
+            self.expected = before.expected;
+        }
+    }
+
     /// The director is not synced, or does not answer.
     pub(super) fn on_ring_lost(&mut self) {
         self.users.on_ring_lost();

@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use poolmon::backend::HostState;
-use poolmon::config::settings::Brake;
+use poolmon::config::settings::{Brake, Mode};
 use poolmon::monitor::policy::Action;
 
-use super::terms::{misses, reaction, runs, sees, stays_awake, throughout};
+use super::terms::{lately, misses, reaction, runs, sees, settings_at, stays_awake, throughout};
 use super::{breach, Judgement};
 use crate::day::Day;
 use crate::history::{Known, Times, What};
 use crate::monitor::Habits;
-use crate::world::{Account, Disturbance, Health, Link, Program};
+use crate::world::{Account, Disturbance, Health, Link};
 
 struct Sent<'a> {
     at: Instant,
@@ -19,34 +19,35 @@ struct Sent<'a> {
     backend: usize,
     action: Action,
     known: &'a Known,
+    /// The settings in force then.
+    habits: &'a Habits,
 }
 
 fn all_sent(day: &Day) -> impl Iterator<Item = Sent<'_>> + '_ {
-    day.history
-        .records
-        .iter()
-        .filter_map(|record| match &record.what {
-            What::Sent {
-                watcher,
-                backend,
-                action,
-                known,
-                ..
-            } => Some(Sent {
-                at: record.at,
-                watcher: *watcher,
-                backend: *backend,
-                action: *action,
-                known,
-            }),
-            _ => None,
-        })
+    let records = day.history.records.iter();
+    records.filter_map(move |record| match &record.what {
+        What::Sent {
+            watcher,
+            backend,
+            action,
+            known,
+            ..
+        } => Some(Sent {
+            at: record.at,
+            watcher: *watcher,
+            backend: *backend,
+            action: *action,
+            known,
+            habits: settings_at(day, *watcher, record.at),
+        }),
+        _ => None,
+    })
 }
 
-fn habits<'a>(day: &'a Day, sent: &Sent<'_>) -> &'a Habits {
-    match &day.layout.posts[sent.watcher].program {
-        Program::Ours(habits) => habits,
-        Program::Perl { .. } => unreachable!("only ours note what they send"),
+pub fn nothing_is_sent_in_a_dry_run(day: &Day) -> Judgement {
+    match all_sent(day).find(|sent| sent.habits.mode == Mode::DryRun) {
+        Some(sent) => breach(sent.at, format!("w{} sent {}", sent.watcher, sent.action)),
+        None => Ok(all_sent(day).count()),
     }
 }
 
@@ -75,7 +76,7 @@ pub fn nothing_is_sent_before_a_list_has_shown_the_last_command(day: &Day) -> Ju
 pub fn every_down_has_a_refuge(day: &Day) -> Judgement {
     let mut cases = 0;
     for sent in all_sent(day) {
-        let needs_one = habits(day, &sent).rules.brake != Brake::Off;
+        let needs_one = sent.habits.rules.brake != Brake::Off;
         if sent.action != Action::MarkDown || !needs_one {
             continue;
         }
@@ -87,11 +88,11 @@ pub fn every_down_has_a_refuge(day: &Day) -> Judgement {
     Ok(cases)
 }
 
-/// Both for what it takes down and for what it brings up.
+/// Both for what it takes down and for what it brings up. Not where a backend has left the lists or come back since:
+/// what was found out before is then compared with fewer others, or more.
 pub fn a_monitor_acts_on_what_it_has_seen_lately(day: &Day) -> Judgement {
     let mut cases = 0;
-    for (watcher, habits) in day.ours() {
-        let lately = reaction(habits, day);
+    for watcher in day.ours() {
         for backend in day.backends() {
             let (healthy, failed) = (sees(day, watcher, backend), misses(day, watcher, backend));
             for sent in all_sent(day).filter(|s| (s.watcher, s.backend) == (watcher, backend)) {
@@ -100,17 +101,25 @@ pub fn a_monitor_acts_on_what_it_has_seen_lately(day: &Day) -> Judgement {
                     Action::MarkUp => failed,
                     Action::Drain => continue,
                 };
+                let lately = lately(day, watcher, sent.at);
                 let since = sent.at.checked_sub(lately).unwrap_or(day.history.start);
                 cases += 1;
                 let since = since.max(day.history.start);
                 let is_awake = throughout(stays_awake(day, watcher), since, sent.at);
-                if is_awake && throughout(contrary, since, sent.at) {
+                let among_others = is_list_changed(day, since, sent.at);
+                if is_awake && !among_others && throughout(contrary, since, sent.at) {
                     return breach(sent.at, format!("w{watcher} {} b{backend}", sent.action));
                 }
             }
         }
     }
     Ok(cases)
+}
+
+fn is_list_changed(day: &Day, from: Instant, to: Instant) -> bool {
+    let is_listing = |what: &What| matches!(what, What::Disturbed(Disturbance::Listed(..)));
+    let mut records = day.history.records.iter();
+    records.any(|record| from <= record.at && record.at <= to && is_listing(&record.what))
 }
 
 pub fn no_down_exceeds_the_operators_limit(day: &Day) -> Judgement {
@@ -136,7 +145,7 @@ pub fn no_down_exceeds_the_operators_limit(day: &Day) -> Judgement {
             .backends()
             .filter(|b| of_tag(*b) && is_down(*b))
             .collect();
-        let exceeded = match habits(day, &sent).rules.brake {
+        let exceeded = match sent.habits.rules.brake {
             Brake::Refuge | Brake::Off => continue,
             Brake::AtMost(most) => down.len() > most as usize,
             Brake::Percent(percent) => {
@@ -157,18 +166,21 @@ pub fn no_down_exceeds_the_operators_limit(day: &Day) -> Judgement {
     Ok(cases)
 }
 
-/// What its last probes before have shown may still be acted on, until the next ones.
+/// What its last probes before have shown may still be acted on, until the next ones. Not where it is to do without a
+/// refuge: then it takes down whatever it does not reach.
 pub fn a_monitor_that_reaches_nothing_changes_nothing(day: &Day) -> Judgement {
     let mut cases = 0;
-    for (watcher, habits) in day.ours() {
+    for watcher in day.ours() {
         let mut blind = runs(day, watcher).clone();
         for backend in day.backends() {
             blind = blind.and(misses(day, watcher, backend));
         }
-        let blind = blind.settled(reaction(habits, day));
-        cases += blind.0.len();
+        cases += settled(day, watcher, &blind);
         let sent = all_sent(day).find(|sent| {
-            sent.watcher == watcher && sent.action != Action::Drain && blind.contains(sent.at)
+            sent.watcher == watcher
+                && sent.action != Action::Drain
+                && sent.habits.rules.brake != Brake::Off
+                && has_lasted(day, &blind, sent)
         });
         if let Some(sent) = sent {
             return breach(sent.at, format!("blind w{watcher} sent {}", sent.action));
@@ -180,15 +192,14 @@ pub fn a_monitor_that_reaches_nothing_changes_nothing(day: &Day) -> Judgement {
 /// Not where the backend has failed otherwise shortly before: that may still be acted on.
 pub fn a_login_refused_wherever_it_is_used_takes_nobody_down(day: &Day) -> Judgement {
     let mut cases = 0;
-    for (watcher, habits) in day.ours() {
-        let lately = reaction(habits, day);
+    for watcher in day.ours() {
         for backend in day.backends() {
-            let refused = only_its_login_refused(day, watcher, backend).settled(lately);
-            cases += refused.0.len();
+            let refused = only_its_login_refused(day, watcher, backend);
+            cases += settled(day, watcher, &refused);
             let sent = all_sent(day).find(|sent| {
                 (sent.watcher, sent.backend) == (watcher, backend)
                     && sent.action == Action::MarkDown
-                    && refused.contains(sent.at)
+                    && has_lasted(day, &refused, sent)
             });
             if let Some(sent) = sent {
                 return breach(sent.at, format!("w{watcher} took b{backend} down"));
@@ -196,6 +207,18 @@ pub fn a_login_refused_wherever_it_is_used_takes_nobody_down(day: &Day) -> Judge
         }
     }
     Ok(cases)
+}
+
+/// How often it was so for longer than the monitor needs to see it.
+fn settled(day: &Day, watcher: usize, times: &Times) -> usize {
+    let is_long = |span: &&(Instant, Instant)| span.1 - span.0 > reaction(day, watcher, **span);
+    times.0.iter().filter(is_long).count()
+}
+
+/// Whether it was so when this was sent, and for longer than what is acted on may be old.
+fn has_lasted(day: &Day, times: &Times, sent: &Sent<'_>) -> bool {
+    let from = sent.at.checked_sub(lately(day, sent.watcher, sent.at));
+    from.map_or(false, |from| throughout(times, from, sent.at))
 }
 
 /// When nothing else spoke against the backend.

@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use poolmon::backend::HostState;
+use poolmon::monitor::policy::Action;
 
 use super::ownership::was_downing;
 use super::terms::{
-    acts, listed, misses, never, runs, sees, slowest_settling, throughout, view, View,
+    acts, listed, misses, never, runs, sees, settings_at, settings_when_sent, slowest_settling,
+    throughout, view, View,
 };
 use super::{breach, Judgement};
 use crate::day::Day;
@@ -24,11 +26,12 @@ pub fn a_disputed_backend_changes_less_and_less(day: &Day) -> Judgement {
         return Ok(cases);
     }
     for &(start, end) in &day.calms.0 {
-        let from = start + slowest_settling(day);
+        let settling = slowest_settling(day, (start, end));
+        let from = start + settling;
         let all_act = from < end
             && day.watchers().all(|watcher| {
                 never(runs(day, watcher), start, end)
-                    || throughout(&acts(day, watcher), start + slowest_settling(day) / 3, end)
+                    || throughout(&acts(day, watcher), start + settling / 3, end)
             });
         if !all_act {
             continue;
@@ -51,7 +54,9 @@ pub fn a_disputed_backend_changes_less_and_less(day: &Day) -> Judgement {
                 let at = day.history.start + *at;
                 from <= at && at < end
             });
-            let (count, most) = (changes.count(), most_changes(end - from) + free);
+            let holds = day.ours().map(|w| settings_at(day, w, from).rules.hold);
+            let first = holds.min().unwrap_or_default();
+            let (count, most) = (changes.count(), most_changes(end - from, first) + free);
             cases += 1;
             if count > most {
                 return breach(
@@ -69,8 +74,9 @@ fn wavers(day: &Day, watcher: usize, backend: usize, at: Instant) -> bool {
     !sees(day, watcher, backend).contains(at) && !misses(day, watcher, backend).contains(at)
 }
 
-fn most_changes(time: Duration) -> usize {
-    let mut hold = Duration::from_secs(60);
+/// With this hold at first.
+fn most_changes(time: Duration, first: Duration) -> usize {
+    let mut hold = first;
     let mut holds = 0;
     let mut passed = hold;
     while passed <= time {
@@ -93,15 +99,15 @@ pub fn an_administrators_down_is_held(day: &Day) -> Judgement {
                 }
                 _ => continue,
             };
-            let habits = match day.ours().find(|(ours, _)| *ours == watcher) {
-                Some((_, habits)) => habits,
-                None => continue,
-            };
+            if !day.is_ours(watcher) {
+                continue;
+            }
             let (from, to) = (day.history.start + down, day.history.start + up);
             if was_downing(day, watcher, backend, down) || lacks_service(day, backend, from, to) {
                 continue;
             }
             cases += 1;
+            let habits = settings_when_sent(day, watcher, backend, Action::MarkUp, to);
             // Stamps are whole seconds, and lists a second old.
             if up - down + skew + Duration::from_secs(3) < habits.rules.hold {
                 return breach(to, format!("w{watcher} undid an administrator's down"));

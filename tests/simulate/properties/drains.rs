@@ -1,9 +1,12 @@
 //! Users of a backend that is down and has failed are moved away, whoever took it down.
 
+use std::time::Instant;
+
 use poolmon::backend::HostState;
+use poolmon::config::settings::DrainMode;
 
 use super::recovery::has_refuge;
-use super::terms::{acts, has_forgotten, listed, misses, settling, throughout};
+use super::terms::{acts, has_forgotten, listed, misses, settings_within, settling, throughout};
 use super::{breach, Judgement};
 use crate::day::Day;
 use crate::history::{By, What};
@@ -24,12 +27,12 @@ pub fn every_owed_drain_is_done(day: &Day) -> Judgement {
                 }
                 _ => continue,
             };
-            let habits = match day.ours().find(|(ours, _)| *ours == watcher) {
-                Some((_, habits)) => habits,
-                None => continue,
-            };
-            let from = start.max(down) + settling(habits, day);
-            let half = start + settling(habits, day) / 3;
+            if !day.is_ours(watcher) || !moves(day, watcher, down, end) {
+                continue;
+            }
+            let settling = settling(day, watcher, (start, end));
+            let from = start.max(down) + settling;
+            let half = start + settling / 3;
             let director = day.layout.posts[watcher].director;
             let may = from < end
                 && throughout(&acts(day, watcher), half, end)
@@ -52,10 +55,11 @@ pub fn every_owed_drain_is_done(day: &Day) -> Judgement {
 pub fn nobody_is_left_on_a_backend_that_is_down_and_has_failed(day: &Day) -> Judgement {
     let mut cases = 0;
     for &(start, end) in &day.calms.0 {
-        for (watcher, habits) in day.ours() {
-            let from = start + settling(habits, day);
-            let half = start + settling(habits, day) / 3;
-            if from >= end || !throughout(&acts(day, watcher), half, end) {
+        for watcher in day.ours() {
+            let settling = settling(day, watcher, (start, end));
+            let (from, half) = (start + settling, start + settling / 3);
+            let acts = throughout(&acts(day, watcher), half, end);
+            if from >= end || !acts || !moves(day, watcher, start, end) {
                 continue;
             }
             let director = day.layout.posts[watcher].director;
@@ -79,13 +83,13 @@ pub fn nobody_is_left_on_a_backend_that_is_down_and_has_failed(day: &Day) -> Jud
     Ok(cases)
 }
 
+/// Whether the monitor was to move users all that time: what it owes is forgiven where it is not.
+fn moves(day: &Day, watcher: usize, from: Instant, to: Instant) -> bool {
+    settings_within(day, watcher, from, to).all(|habits| habits.rules.drain != DrainMode::Leave)
+}
+
 /// Those whom an administrator moved there later do not count.
-fn users_left(
-    day: &Day,
-    backend: usize,
-    down: std::time::Instant,
-    end: std::time::Instant,
-) -> bool {
+fn users_left(day: &Day, backend: usize, down: Instant, end: Instant) -> bool {
     let mut left = true;
     for record in &day.history.records {
         if record.at < down || record.at >= end {

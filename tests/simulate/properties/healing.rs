@@ -8,7 +8,7 @@ use poolmon::monitor::policy::Alarm;
 use poolmon::monitor::{DrainView, Standing, TagView};
 
 use super::said::BEGINS_AND_ENDS;
-use super::terms::{acts, sees, settling, throughout};
+use super::terms::{acts, sees, settings_at, settling, throughout};
 use super::{breach, Judgement};
 use crate::day::Day;
 use crate::world::number_of;
@@ -22,11 +22,7 @@ pub fn when_all_is_well_again_nothing_is_left_to_do_or_to_say(day: &Day) -> Judg
     let mut cases = 0;
     let end = day.history.end;
     for (watcher, last) in &day.ends {
-        let habits = match day.ours().find(|(ours, _)| ours == watcher) {
-            Some((_, habits)) => habits,
-            None => continue,
-        };
-        let well = end - LONGEST_HOLD - settling(habits, day);
+        let well = end - LONGEST_HOLD - settling(day, *watcher, (end, end));
         let all_pass = day
             .backends()
             .all(|backend| throughout(sees(day, *watcher, backend), well, end));
@@ -34,9 +30,7 @@ pub fn when_all_is_well_again_nothing_is_left_to_do_or_to_say(day: &Day) -> Judg
             continue;
         }
         cases += 1;
-        let is_own = day
-            .ours()
-            .any(|(_, habits)| habits.rules.restore == Restore::Own);
+        let is_own = !all_restore_any(day);
         let may_stand =
             |alarm: &&Alarm| is_own && matches!(alarm, Alarm::NotOurs | Alarm::WithoutService(_));
         let alarms: Vec<&Alarm> = last
@@ -70,23 +64,22 @@ pub fn when_all_is_well_again_nothing_is_left_to_do_or_to_say(day: &Day) -> Judg
     Ok(cases)
 }
 
+fn all_restore_any(day: &Day) -> bool {
+    let end = day.history.end;
+    day.ours()
+        .all(|watcher| settings_at(day, watcher, end).rules.restore == Restore::Any)
+}
+
 /// The same for whoever looks: every backend is up and healthy, nothing is held, owed or alarming.
 pub fn when_all_is_well_again_it_is_shown_so(day: &Day) -> Judgement {
     let mut cases = 0;
     let end = day.history.end;
     for (watcher, last) in &day.ends {
-        let habits = match day.ours().find(|(ours, _)| ours == watcher) {
-            Some((_, habits)) => habits,
-            None => continue,
-        };
-        let well = end - LONGEST_HOLD - settling(habits, day);
+        let well = end - LONGEST_HOLD - settling(day, *watcher, (end, end));
         let all_pass = day
             .backends()
             .all(|backend| throughout(sees(day, *watcher, backend), well, end));
-        let is_any = day
-            .ours()
-            .all(|(_, habits)| habits.rules.restore == Restore::Any);
-        if !all_pass || !is_any || !throughout(&acts(day, *watcher), well, end) {
+        if !all_pass || !all_restore_any(day) || !throughout(&acts(day, *watcher), well, end) {
             continue;
         }
         if !day.is_ours_alone() {

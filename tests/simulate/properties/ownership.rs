@@ -6,6 +6,7 @@ use poolmon::backend::HostState;
 use poolmon::config::settings::Restore;
 use poolmon::monitor::policy::Action;
 
+use super::terms::{settings_at, settings_when_sent};
 use super::{breach, Judgement};
 use crate::day::Day;
 use crate::history::{By, What};
@@ -23,12 +24,12 @@ pub fn an_administrators_down_is_not_undone(day: &Day) -> Judgement {
         let by_admin = |change: &&(Duration, HostState, By)| {
             (change.1, change.2) == (HostState::Down, By::Admin)
         };
-        if day
-            .ours()
-            .any(|(_, habits)| habits.rules.restore == Restore::Own)
-        {
-            cases += changes.iter().filter(by_admin).count();
-        }
+        let is_own = |change: &&(Duration, HostState, By)| {
+            let at = day.history.start + change.0;
+            day.ours()
+                .any(|watcher| settings_at(day, watcher, at).rules.restore == Restore::Own)
+        };
+        cases += changes.iter().filter(by_admin).filter(is_own).count();
         for pair in changes.windows(2) {
             let (down, up) = (&pair[0], &pair[1]);
             let watcher = match (down, up) {
@@ -37,14 +38,14 @@ pub fn an_administrators_down_is_not_undone(day: &Day) -> Judgement {
                 }
                 _ => continue,
             };
-            let is_own = |(ours, habits): (usize, &crate::monitor::Habits)| {
-                ours == watcher && habits.rules.restore == Restore::Own
-            };
-            if day.ours().any(is_own) && !was_downing(day, watcher, backend, down.0) {
-                return breach(
-                    day.history.start + up.0,
-                    format!("w{watcher} brought b{backend} up"),
-                );
+            if !day.is_ours(watcher) {
+                continue;
+            }
+            let at = day.history.start + up.0;
+            let habits = settings_when_sent(day, watcher, backend, Action::MarkUp, at);
+            let is_own = habits.rules.restore == Restore::Own;
+            if is_own && !was_downing(day, watcher, backend, down.0) {
+                return breach(at, format!("w{watcher} brought b{backend} up"));
             }
         }
     }

@@ -6,7 +6,7 @@ use poolmon::backend::HostState;
 use poolmon::config::settings::{Brake, Restore};
 
 use super::terms::{
-    acts, downs, has_forgotten, listed, longest_hold, misses, runs, sees, settling,
+    acts, downs, has_forgotten, listed, longest_hold, misses, runs, sees, settings_at, settling,
     slowest_settling, synced, throughout, view, View,
 };
 use super::{breach, Judgement};
@@ -17,15 +17,17 @@ use crate::world::{Disturbance, Health};
 pub fn a_backend_dead_to_all_goes_down(day: &Day) -> Judgement {
     let mut cases = 0;
     for &(start, end) in &day.calms.0 {
-        for (watcher, habits) in day.ours() {
-            let from = start + settling(habits, day);
+        for watcher in day.ours() {
+            let settling = settling(day, watcher, (start, end));
+            let from = start + settling;
+            let habits = settings_at(day, watcher, start);
             let is_limited =
                 habits.rules.brake != Brake::Refuge || habits.rules.down_delay_limit.is_some();
             if from >= end || is_limited {
                 continue;
             }
             let director = day.layout.posts[watcher].director;
-            let half = start + settling(habits, day) / 3;
+            let half = start + settling / 3;
             if !throughout(&acts(day, watcher), half, end) {
                 continue;
             }
@@ -74,15 +76,16 @@ pub fn a_backend_that_somebody_sees_healthy_goes_up(day: &Day) -> Judgement {
             if view(day, backend, start, end) != View::Disputed {
                 continue;
             }
-            for (watcher, habits) in day.ours() {
-                let half = start + settling(habits, day) / 3;
-                let may = habits.rules.restore == Restore::Any
+            for watcher in day.ours() {
+                let settling = settling(day, watcher, (start, end));
+                let half = start + settling / 3;
+                let may = settings_at(day, watcher, start).rules.restore == Restore::Any
                     && half < end
                     && throughout(&acts(day, watcher), half, end)
                     && throughout(sees(day, watcher, backend), start, end);
                 let director = day.layout.posts[watcher].director;
                 let down = listed(day, director, backend, HostState::Down);
-                let longest = Duration::from_secs(3600) + settling(habits, day);
+                let longest = Duration::from_secs(3600) + settling;
                 let calm = crate::history::Times(vec![(start, end)]);
                 cases += usize::from(may && end - start > longest);
                 if may && down.and(&calm).longest() > longest {
@@ -100,18 +103,19 @@ pub fn a_backend_that_somebody_sees_healthy_goes_up(day: &Day) -> Judgement {
 pub fn a_backend_healthy_to_all_goes_up(day: &Day) -> Judgement {
     let mut cases = 0;
     for &(start, end) in &day.calms.0 {
-        for (watcher, habits) in day.ours() {
-            let half = start + settling(habits, day) / 3;
+        for watcher in day.ours() {
+            let settling = settling(day, watcher, (start, end));
+            let restore = settings_at(day, watcher, start).rules.restore;
+            let half = start + settling / 3;
             if half >= end || !throughout(&acts(day, watcher), half, end) {
                 continue;
             }
             let director = day.layout.posts[watcher].director;
             for backend in day.backends() {
-                let hold = longest_hold(day, backend, start + settling(habits, day));
-                let from = start + settling(habits, day) + hold;
+                let from = start + settling + longest_hold(day, backend, start + settling);
                 if from >= end
                     || view(day, backend, start, end) != View::Healthy
-                    || !may_bring_up(day, watcher, backend, habits.rules.restore, from)
+                    || !may_bring_up(day, watcher, backend, restore, from)
                 {
                     continue;
                 }
@@ -161,8 +165,13 @@ pub fn one_failure_costs_one_down_and_one_up(day: &Day) -> Judgement {
             }
             _ => continue,
         };
-        let from = before.0 + slowest_settling(day);
+        let from = before.0 + slowest_settling(day, (before.0, after.1));
+        let is_reloaded = day
+            .reloads
+            .iter()
+            .any(|at| (before.1..=after.0).contains(at));
         let undisturbed = from < before.1
+            && !is_reloaded
             && day.watchers().all(|watcher| {
                 throughout(&acts(day, watcher), from, after.1)
                     && day.backends().all(|other| {
@@ -229,7 +238,7 @@ pub fn where_all_agree_all_is_quiet(day: &Day) -> Judgement {
                 })
             };
             // A refuge that is held is one only then.
-            let until = start + slowest_settling(day);
+            let until = start + slowest_settling(day, (start, end));
             let holds = others().map(|other| longest_hold(day, other, until));
             let from = until + holds.max().unwrap_or_default();
             let mut views = others().map(|other| view(day, other, start, end));

@@ -2,7 +2,7 @@
 
 /// What a line holds that says that something is amiss, again or for more backends too, and what the line
 /// holds that says that it is over.
-pub const BEGINS_AND_ENDS: [(&str, &[&str]); 15] = [
+pub const BEGINS_AND_ENDS: [(&str, &[&str]); 19] = [
     ("is up: users cannot log in", &["is up again"]),
     (
         "so users would have nowhere to go",
@@ -42,6 +42,19 @@ pub const BEGINS_AND_ENDS: [(&str, &[&str]); 15] = [
         &["the disk of the state file answers again"],
     ),
     ("no space left", &["the state file can be written again"]),
+    (
+        "malformed lines in the lists are skipped",
+        &["no line of the lists is malformed any more"],
+    ),
+    (
+        "whoever reads the file sees old news",
+        &[" is written again"],
+    ),
+    ("make its folder writable, or name", &[" is written now"]),
+    (
+        "too few file descriptors",
+        &["can be checked at once again"],
+    ),
     (
         "cannot be checked from this machine",
         &["can be checked again from this machine"],

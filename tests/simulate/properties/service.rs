@@ -6,10 +6,11 @@ use std::time::Duration;
 use poolmon::backend::HostState;
 use poolmon::config::settings::Restore;
 
-use super::terms::{self, acts, reaction, sees};
+use super::terms::{self, acts, reaction, sees, settings_at};
 use super::{breach, Judgement};
 use crate::day::Day;
 use crate::history::{History, Times, What};
+use crate::monitor::Habits;
 
 /// After commands that the director did not do.
 const LONGEST_PAUSE: Duration = Duration::from_secs(70);
@@ -35,15 +36,21 @@ pub fn listed(history: &History, director: usize, backend: usize, state: HostSta
     })
 }
 
+fn restores_any(day: &Day, watcher: usize) -> Times {
+    let first = settings_at(day, watcher, day.history.start);
+    let restores_any = |habits: &Habits| habits.rules.restore == Restore::Any;
+    day.history.times(restores_any(first), |what| match what {
+        What::Uses { watcher: w, habits } if *w == watcher => Some(restores_any(habits)),
+        _ => None,
+    })
+}
+
 /// As soon as a monitor sees one healthy and can tell its director.
 pub fn a_tag_with_a_healthy_backend_is_in_service(day: &Day) -> Judgement {
     let mut cases = 0;
-    for (watcher, habits) in day.ours() {
-        if habits.rules.restore == Restore::Own {
-            continue;
-        }
+    for watcher in day.ours() {
         let director = day.layout.posts[watcher].director;
-        let acts = acts(day, watcher);
+        let acts = acts(day, watcher).and(&restores_any(day, watcher));
         for backend in day.backends() {
             let entry = &day.layout.entries[backend];
             if entry.vhosts == 0 {
@@ -55,12 +62,13 @@ pub fn a_tag_with_a_healthy_backend_is_in_service(day: &Day) -> Judgement {
                     gone = gone.and(terms::listed(day, director, other, HostState::Down));
                 }
             }
-            let bound = reaction(habits, day) + LONGEST_PAUSE;
             cases += gone.0.len();
-            let late = gone.settled(bound);
-            if let Some((at, _)) = late.0.first() {
-                let text = format!("b{backend} passes at w{watcher}, its tag has none up");
-                return breach(*at, text);
+            for &(from, to) in &gone.0 {
+                let bound = reaction(day, watcher, (from, to)) + LONGEST_PAUSE;
+                if to - from > bound {
+                    let text = format!("b{backend} passes at w{watcher}, its tag has none up");
+                    return breach(from + bound, text);
+                }
             }
         }
     }

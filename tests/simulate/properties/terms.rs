@@ -3,20 +3,79 @@
 use std::time::{Duration, Instant};
 
 use poolmon::backend::HostState;
-use poolmon::config::settings::{Plan, Retries};
+use poolmon::config::settings::{Mode, Plan, Retries};
+use poolmon::monitor::policy::Action;
 
 use crate::day::Day;
-use crate::history::{History, Sight, Times, What};
+use crate::history::{History, Record, Sight, Times, What};
 use crate::monitor::Habits;
 use crate::ring::Condition;
-use crate::world::{Disturbance, Layout, Life};
+use crate::world::{Disturbance, Layout, Life, Program};
 
 /// The longest that a ring takes to come to rest: a frozen peer is given up after 75 s, a command
 /// waits twice 30 s, a starting director 21 s; then a pause of up to a minute before the next try.
 const RING_RESTS: Duration = Duration::from_secs(170);
 
-/// What a monitor needs at most to judge a backend anew and to act, in a ring at rest.
-pub fn reaction(habits: &Habits, day: &Day) -> Duration {
+/// The settings of a monitor of ours at this time.
+pub fn settings_at(day: &Day, watcher: usize, at: Instant) -> &Habits {
+    let mut all = settings_within(day, watcher, at, at);
+    all.next().expect("a monitor of ours has settings")
+}
+
+/// All that were in force at some time from the one to the other, in order.
+pub fn settings_within(
+    day: &Day,
+    watcher: usize,
+    from: Instant,
+    to: Instant,
+) -> impl Iterator<Item = &Habits> + '_ {
+    let all = &day.times.settings[watcher];
+    let first = all.iter().rposition(|(since, _)| *since <= from);
+    let within = all[first.unwrap_or(0)..].iter();
+    let within = within.take_while(move |(since, _)| *since <= from.max(to));
+    within.map(|(_, habits)| habits)
+}
+
+/// The settings of a monitor of ours when it sent this, or ordered that it be sent.
+pub fn settings_when_sent(
+    day: &Day,
+    watcher: usize,
+    backend: usize,
+    action: Action,
+    before: Instant,
+) -> &Habits {
+    let is_it = |record: &&Record| {
+        matches!(&record.what, What::Sent { watcher: w, backend: b, action: a, .. }
+            if (*w, *b, *a) == (watcher, backend, action))
+    };
+    let before = day.history.records.iter().filter(|one| one.at <= before);
+    let sent = before.filter(is_it).last();
+    settings_at(day, watcher, sent.map_or(day.history.start, |sent| sent.at))
+}
+
+/// What a monitor needs at most to judge a backend anew and to act, in a ring at rest, by whichever of the settings
+/// that it has from the one time to the other.
+pub fn reaction(day: &Day, watcher: usize, (from, to): (Instant, Instant)) -> Duration {
+    let all = settings_within(day, watcher, from, to);
+    let reactions = all.map(|habits| reaction_by(habits, day));
+    reactions.max().unwrap_or_default()
+}
+
+/// How long before this time what a monitor acts on then was found out at most. What it found out by slower settings
+/// it has not found out anew since the reload.
+pub fn lately(day: &Day, watcher: usize, at: Instant) -> Duration {
+    let mut lately = reaction_by(settings_at(day, watcher, at), day);
+    loop {
+        let from = at.checked_sub(lately).unwrap_or(day.history.start);
+        let longer = reaction(day, watcher, (from, at));
+        if longer <= lately {
+            return lately;
+        }
+        lately = longer;
+    }
+}
+
+fn reaction_by(habits: &Habits, day: &Day) -> Duration {
     let pace = &habits.pace;
     let services = day.layout.services as u32;
     let round = match pace.plan {
@@ -44,12 +103,12 @@ pub fn reaction(habits: &Habits, day: &Day) -> Duration {
 }
 
 /// How long after the last disturbance a monitor has done what it can do at once.
-pub fn settling(habits: &Habits, day: &Day) -> Duration {
-    RING_RESTS + reaction(habits, day)
+pub fn settling(day: &Day, watcher: usize, within: (Instant, Instant)) -> Duration {
+    RING_RESTS + reaction(day, watcher, within)
 }
 
-pub fn slowest_settling(day: &Day) -> Duration {
-    let ours = day.ours().map(|(_, habits)| settling(habits, day));
+pub fn slowest_settling(day: &Day, within: (Instant, Instant)) -> Duration {
+    let ours = day.ours().map(|watcher| settling(day, watcher, within));
     // poolmon's scan waits for the slowest of its backends, twice over.
     ours.max()
         .unwrap_or_default()
@@ -62,6 +121,10 @@ pub struct Timelines {
     fails: Vec<Vec<Times>>,
     runs: Vec<Times>,
     awake: Vec<Times>,
+    /// When each is not in a dry run.
+    live: Vec<Times>,
+    /// The settings of each monitor of ours, and since when it has had them.
+    settings: Vec<Vec<(Instant, Habits)>>,
     synced: Vec<Times>,
     up: Vec<Vec<Times>>,
     down: Vec<Vec<Times>>,
@@ -89,6 +152,10 @@ impl Timelines {
                 .collect(),
             awake: (0..watchers)
                 .map(|watcher| awake(history, watcher))
+                .collect(),
+            live: (0..watchers).map(|w| live(history, w)).collect(),
+            settings: (0..watchers)
+                .map(|watcher| settings(layout, history, watcher))
                 .collect(),
             synced: (0..directors)
                 .map(|director| in_sync(history, director))
@@ -137,6 +204,27 @@ fn awake(history: &History, watcher: usize) -> Times {
     })
 }
 
+fn live(history: &History, watcher: usize) -> Times {
+    history.times(true, |what| match what {
+        What::Uses { watcher: w, habits } if *w == watcher => Some(habits.mode == Mode::Live),
+        _ => None,
+    })
+}
+
+fn settings(layout: &Layout, history: &History, watcher: usize) -> Vec<(Instant, Habits)> {
+    let mut all = match &layout.posts[watcher].program {
+        Program::Ours(habits) => vec![(history.start, *habits)],
+        Program::Perl { .. } => return Vec::new(),
+    };
+    for record in &history.records {
+        match &record.what {
+            What::Uses { watcher: w, habits } if *w == watcher => all.push((record.at, *habits)),
+            _ => {}
+        }
+    }
+    all
+}
+
 fn in_sync(history: &History, director: usize) -> Times {
     history.times(true, |what| match what {
         What::Ring {
@@ -178,7 +266,8 @@ pub fn synced(day: &Day, director: usize) -> &Times {
 
 /// When a monitor of ours ran without interruption and could tell a synced director.
 pub fn acts(day: &Day, watcher: usize) -> Times {
-    runs(day, watcher).and(synced(day, day.layout.posts[watcher].director))
+    let synced = synced(day, day.layout.posts[watcher].director);
+    runs(day, watcher).and(synced).and(&day.times.live[watcher])
 }
 
 /// Whether it was so from one time to the other.
@@ -226,7 +315,10 @@ pub fn longest_hold(day: &Day, backend: usize, until: Instant) -> Duration {
         .iter()
         .filter(|at| **at <= until)
         .count() as u32;
-    let base = day.ours().map(|(_, habits)| habits.rules.hold).max();
+    let base = day
+        .ours()
+        .map(|watcher| settings_at(day, watcher, until).rules.hold)
+        .max();
     match downs {
         0 => Duration::ZERO,
         _ => (base.unwrap_or(hour) * (1 << downs.min(10))).min(hour),

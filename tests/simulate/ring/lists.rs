@@ -6,9 +6,10 @@ use poolmon::backend::{HostState, Listed, Stamp};
 use poolmon::pool::director::wire::{
     self, Change, DirectorKind, DirectorStatus, HostList, RingDirector,
 };
-use poolmon::pool::Acts;
+use poolmon::pool::{Acts, Malformed};
+use poolmon::quote::Quote;
 
-use super::{Age, Kind, Ring, Value};
+use super::{Age, Kind, Ring, Speech, Value};
 use crate::world::{address, director_address, number_of};
 
 impl Ring {
@@ -45,6 +46,12 @@ impl Ring {
             backends: self.list(director),
             ..HostList::default()
         };
+        if self.directors[director].speech == Speech::Malformed {
+            list.malformed = Malformed {
+                shown: vec![Quote::new("192.0.2.300")],
+                count: 1,
+            };
+        }
         if self.age == Age::VhostCounts {
             list.acts = Acts::WeightsOnly;
             for listed in &mut list.backends {
@@ -81,6 +88,9 @@ impl Ring {
             status,
         };
         let own = match self.is_synced(director, now) {
+            _ if self.directors[director].speech == Speech::UnknownStatus => {
+                DirectorStatus::Unknown(Quote::new("resting"))
+            }
             true => DirectorStatus::Synced,
             false if self.directors[director].handshaking => DirectorStatus::Handshaking,
             false => DirectorStatus::Syncing,

@@ -11,25 +11,25 @@ use crate::monitor::{Disk, Monitor, Reload};
 use crate::ring::Condition;
 use crate::world::{address, Account};
 
-fn monitor<'a>(story: &'a Story<'_>) -> &'a Monitor {
+pub fn monitor<'a>(story: &'a Story<'_>) -> &'a Monitor {
     story.world.monitor(0).unwrap()
 }
 
-fn engine<'a>(story: &'a Story<'_>) -> &'a Engine {
+pub fn engine<'a>(story: &'a Story<'_>) -> &'a Engine {
     monitor(story).engine()
 }
 
-fn notices(story: &Story<'_>) -> Vec<Notice> {
+pub fn notices(story: &Story<'_>) -> Vec<Notice> {
     engine(story).notices().cloned().collect()
 }
 
 /// How many lines hold this text.
-fn said(story: &Story<'_>, text: &str) -> usize {
+pub fn said(story: &Story<'_>, text: &str) -> usize {
     let lines = monitor(story).said.iter();
     lines.filter(|(_, _, line)| line.contains(text)).count()
 }
 
-fn owed(story: &Story<'_>) -> usize {
+pub fn owed(story: &Story<'_>) -> usize {
     let members = engine(story).backends().members();
     members
         .filter(|(_, member)| member.pending_drain.is_some())
@@ -37,7 +37,7 @@ fn owed(story: &Story<'_>) -> usize {
 }
 
 /// In the order of sending.
-fn sent(story: &Story<'_>, wanted: Action) -> Vec<(Duration, usize)> {
+pub fn sent(story: &Story<'_>, wanted: Action) -> Vec<(Duration, usize)> {
     let history = &story.world.history;
     let sent = history
         .records
@@ -289,6 +289,50 @@ fn a_reload_that_turns_moving_off_forgives_the_drain_and_one_that_turns_it_on_do
         let story = Story { world, ..story };
         assert_eq!(sent(&story, Action::Drain).len(), before, "{story}");
         story.check_changes(&[1, 0, 0]);
+    }
+}
+
+/// dovemon's limit, and nothing else that would keep a backend up.
+fn limited_to_two(backends: usize) -> Layout {
+    let mut layout = layout(backends, vec![ours(0, 3)]);
+    if let Program::Ours(habits) = &mut layout.posts[0].program {
+        habits.rules.brake = Brake::Off;
+        habits.rules.down_delay = seconds(20);
+        habits.rules.down_delay_limit = Some(2);
+    }
+    layout
+}
+
+/// So it may be this monitor that is cut off.
+#[test]
+fn where_nobody_passes_the_limit_of_the_delay_counts_all_that_are_due() {
+    let layout = limited_to_two(5);
+    let events: Vec<_> = (0..5).map(|backend| (60, dies(backend))).collect();
+    tell("nobody passes", &layout, &events, 400, |story| {
+        story.check_changes(&[0; 5]);
+        let limited = "with them more than delayed_down_limit (2) would be down";
+        assert!(said(story, limited) > 0, "{story}");
+    });
+}
+
+#[test]
+fn those_that_have_failed_count_for_the_limit_of_the_delay_after_a_reload_with_other_services() {
+    let layout = limited_to_two(4);
+    for seed in 0..SEEDS {
+        let mut world = World::new(&layout, seed);
+        for backend in 0..3 {
+            world.disturb(seconds(60), dies(backend));
+        }
+        world.reload(seconds(300), 0, Reload::OtherServices);
+        world.disturb(seconds(400), recovers(2));
+        world.run_to(seconds(399));
+        let name = "other services";
+        let story = Story { world, name, seed };
+        story.check_changes(&[0; 4]);
+        let mut world = story.world;
+        world.run_to(seconds(450));
+        let story = Story { world, ..story };
+        story.check_changes(&[1, 1, 0, 0]);
     }
 }
 

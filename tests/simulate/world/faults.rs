@@ -1,5 +1,6 @@
 //! What can go wrong in the world, and what a probe finds then.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use poolmon::backend::HostState;
@@ -11,7 +12,7 @@ use poolmon::schedule::Depth;
 use super::{Mind, World};
 use crate::history::{Sight, What};
 use crate::monitor::Disk;
-use crate::ring::Condition;
+use crate::ring::{Condition, Speech};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disturbance {
@@ -39,6 +40,16 @@ pub enum Disturbance {
     Threads(usize, usize),
     /// The watcher can start a thread for a command or a connection, or cannot.
     Spare(usize, bool),
+    /// The same for a script.
+    SpareForScripts(usize, bool),
+    /// From its next start on the watcher has descriptors to probe so many backends at once.
+    Descriptors(usize, usize),
+    /// This befalls the watcher's next command.
+    Befalls(usize, Mishap),
+    /// It has done so.
+    Befell(usize, Mishap),
+    /// What the director says of its lists.
+    Speaks(usize, Speech),
     /// The watcher's thread for this backend ends by a defect.
     WorkerDies(usize, usize),
     /// Its thread that reads the lists ends so.
@@ -90,14 +101,35 @@ pub enum Moment {
     Answered,
 }
 
+/// What can befall a changing command on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// The director says to try again.
+    TryAgain,
+    /// It says something that we do not know.
+    Refused,
+    /// An administrator takes the backend off the lists, and puts it there anew a minute later.
+    BackendLeaves,
+    /// The director dies, and starts again after 20 s.
+    DirectorDies,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
     Crash,
+    /// It is told to end, and does.
+    Stop,
     /// Also of one that runs, which is then a restart.
     Start,
     StartWithoutStateFile,
     /// Starts where it does not run.
     Resume,
+}
+
+impl Life {
+    pub fn runs(self) -> bool {
+        !matches!(self, Life::Crash | Life::Stop)
+    }
 }
 
 impl World {
@@ -121,9 +153,15 @@ impl World {
         }
     }
 
+    fn services_of(&self, watcher: usize) -> Range<usize> {
+        self.watchers[watcher].services.clone()
+    }
+
     /// poolmon compares nobody with anybody.
     fn sight_of_poolmon(&self, watcher: usize, backend: usize) -> Sight {
-        let mut faults = (0..self.services).filter_map(|s| self.fault(watcher, backend, s));
+        let mut faults = self
+            .services_of(watcher)
+            .filter_map(|s| self.fault(watcher, backend, s));
         match (self.watchers[watcher].links[backend], faults.next()) {
             (_, Some(_)) => Sight::Fails,
             (Link::Lossy, None) => Sight::Wavers,
@@ -139,7 +177,7 @@ impl World {
             _ => Sight::Passes,
         };
         let mut unchecked = 0;
-        for service in 0..self.services {
+        for service in self.services_of(watcher) {
             let (stage, fault) = match self.fault(watcher, backend, service) {
                 Some(found) => found,
                 None => continue,
@@ -180,7 +218,7 @@ impl World {
                 sight = Sight::Wavers;
             }
         }
-        match unchecked == self.services {
+        match unchecked == self.services_of(watcher).len() {
             true => Sight::Wavers,
             false => sight,
         }
@@ -199,7 +237,10 @@ impl World {
         service: usize,
         stage: Stage,
     ) -> (bool, bool) {
-        let faults = || (0..self.services).filter_map(|s| self.fault(watcher, backend, s));
+        let faults = || {
+            let services = self.services_of(watcher);
+            services.filter_map(|s| self.fault(watcher, backend, s))
+        };
         let further = match self.fault(watcher, backend, service) {
             Some((_, fault)) if fault.blame() == Blame::Local => return (false, true),
             Some((reached, _)) => reached > stage,

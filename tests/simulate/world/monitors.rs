@@ -10,11 +10,11 @@ use poolmon::pool::director::wire;
 use poolmon::pool::{Command as Sent, Effect};
 
 use super::queue::Event;
-use super::{number_of, Disturbance, Life, Mind, Moment, Watcher, World};
+use super::{number_of, Disturbance, Life, Mind, Mishap, Moment, Watcher, World};
 use super::{FROZEN_POLL, LISTS_DEADLINE, LOCAL_CALL};
 use crate::evidence::Evidence;
-use crate::history::{By, Known, Row, What};
-use crate::monitor::{Heard, Monitor, Order, Said};
+use crate::history::{By, Known, Record, Row, What};
+use crate::monitor::{Heard, Monitor, Order, Reload, Said};
 use crate::ring::{Command, Condition, Kind};
 
 impl World {
@@ -25,7 +25,11 @@ impl World {
         if life == Life::Resume && here.runs {
             return;
         }
-        here.runs = life != Life::Crash;
+        if life == Life::Stop {
+            self.stop(watcher);
+        }
+        let here = &mut self.watchers[watcher];
+        here.runs = life.runs();
         let clock = self.ring.clock(here.director);
         here.life += 1;
         let alive = here.life;
@@ -44,19 +48,27 @@ impl World {
                     state_file.clear();
                 }
                 **evidence = Evidence::new(self.backends.len());
-                if life != Life::Crash {
+                if life.runs() {
+                    here.services = habits.checked.of(services);
+                    let habits = **habits;
+                    self.history.records.push(Record {
+                        at: now,
+                        what: What::Uses { watcher, habits },
+                    });
                     let state_file = state_file.clone();
                     let logins = &self.logins;
+                    let at = (clock, seed, now);
                     let mut monitor =
-                        Monitor::new(**habits, services, logins, state_file, clock, seed, now);
+                        Monitor::new(habits, services, logins, state_file, here.at_once, at);
                     monitor.on_disk(here.disk, now);
                     monitor.on_threads(here.threads);
                     monitor.on_spare(here.spare);
+                    monitor.on_spare_for_scripts(here.spare_for_scripts);
                     *running = Some(Box::new(monitor));
                 }
             }
             Mind::Perl(_) => {
-                if life != Life::Crash {
+                if life.runs() {
                     self.after(
                         Duration::ZERO,
                         Event::Scan {
@@ -69,9 +81,27 @@ impl World {
         }
         self.note(What::Runs {
             watcher,
-            running: life != Life::Crash,
+            running: life.runs(),
         });
         self.tell(watcher, alive, |_| {});
+    }
+
+    /// It is told to end. What it has not written by then is lost.
+    fn stop(&mut self, watcher: usize) {
+        let (life, now) = (self.watchers[watcher].life, self.now);
+        self.tell(watcher, life, |ours| ours.on_stop(now));
+        if let Some(ours) = self.monitor(watcher) {
+            assert!(ours.has_ended(), "w{watcher} was told to stop");
+        }
+    }
+
+    /// The operator writes settings that last, whether or not the monitor runs.
+    pub(super) fn write_settings(&mut self, watcher: usize, reload: Reload) {
+        if let (Mind::Ours { habits, .. }, Reload::Habits(others)) =
+            (&mut self.watchers[watcher].mind, reload)
+        {
+            **habits = others;
+        }
     }
 
     /// An event for a monitor of ours that still lives, and what it orders then.
@@ -122,6 +152,11 @@ impl World {
                 },
             ),
             Order::WakeDisk(at) => self.at(at, Event::DiskWakes { watcher, life }),
+            Order::Use(habits) => {
+                self.watchers[watcher].services = habits.checked.of(self.services);
+                self.note(What::Uses { watcher, habits });
+                self.note_views();
+            }
             Order::Timer(at) => self.at(at, Event::Timer { watcher, life }),
             Order::WakeWorker {
                 address,
@@ -176,7 +211,9 @@ impl World {
                     return;
                 }
                 self.note_sent(watcher, number, backend, action);
+                let refusal = self.befall(watcher, backend);
                 let (after, said) = match kind {
+                    _ if refusal.is_some() => (LOCAL_CALL, refusal.unwrap_or(Said::Refused)),
                     Some(kind) => {
                         self.send(watcher, number, backend, kind);
                         (patience, Said::Nothing)
@@ -196,6 +233,31 @@ impl World {
                 );
             }
         }
+    }
+
+    /// What was to befall the next command befalls this one. Returns what the director says to it, if that is no
+    /// longer its own to say.
+    fn befall(&mut self, watcher: usize, backend: usize) -> Option<Said> {
+        let mishap = self.watchers[watcher].mishap?;
+        self.on_disturbance(Disturbance::Befell(watcher, mishap));
+        let director = self.watchers[watcher].director;
+        let (begins, lasts, ends) = match mishap {
+            Mishap::TryAgain => return Some(Said::TryAgain),
+            Mishap::Refused => return Some(Said::Refused),
+            Mishap::BackendLeaves => (
+                Disturbance::Listed(backend, false),
+                Duration::from_secs(60),
+                Disturbance::Listed(backend, true),
+            ),
+            Mishap::DirectorDies => (
+                Disturbance::Director(director, Condition::Dead),
+                Duration::from_secs(20),
+                Disturbance::Director(director, Condition::Running),
+            ),
+        };
+        self.on_disturbance(begins);
+        self.after(lasts, Event::Disturb(ends));
+        None
     }
 
     /// Whether it was to be killed at this moment, which is done then.
