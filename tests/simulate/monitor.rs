@@ -3,37 +3,34 @@
 //! What the runtime does with sockets, threads and files is done here with orders to the world. It decides
 //! nothing, and must not know more of the world than the real one does.
 
-use std::collections::{BTreeMap, VecDeque};
+mod terms;
+mod workers;
+
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use poolmon::account::{Account, Secret};
 use poolmon::backend::Stamp;
-use poolmon::config::accounts::{Backends, Particulars};
-use poolmon::config::chosen::Chosen;
-use poolmon::config::settings::{Hook, Mode, Pace, Pool, Published, Rules, Watch};
-use poolmon::config::table::DefaultsOf;
+use poolmon::config::settings::{Mode, Pace, Pool, Rules, Watch};
 use poolmon::config::targets::Targets;
 use poolmon::monitor::policy::{explain, Alarm, Explanation, Login, Memory};
 use poolmon::monitor::{
-    Engine, Event, Input, Level, Now, Output, Remembered, Report, Request, Terms, Topic,
+    Engine, Event, Input, Level, Now, Output, Remembered, Request, Terms, Topic,
 };
-use poolmon::outcome::Outcome;
 use poolmon::pool::director::error::{DirectorError, DirectorFault, DirectorStage};
 use poolmon::pool::director::reading::Lists;
 use poolmon::pool::director::wire::{HostList, Ring};
 use poolmon::pool::{Command, PoolError, Reading, Reply};
-use poolmon::program::Program;
-use poolmon::schedule::{Depth, Finding, Next, Schedule, Spread};
-use poolmon::service::{Port, Protocol, Security, Service};
-use poolmon::target::Target;
+use poolmon::schedule::Depth;
+use poolmon::service::{Port, Service};
 
 use crate::chance::Chance;
 use crate::reached::{self, Reached};
-use crate::world::address;
+
+use terms::{accounts, services_from, terms};
+use workers::{Mail, Worker};
 
 const READING_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -180,55 +177,6 @@ pub struct Monitor {
     /// All that was said, but for debug lines.
     pub said: Vec<(Instant, Level, String)>,
     pub reached: Reached,
-}
-
-/// `src/worker.rs`, without its thread.
-struct Worker {
-    /// As it was started.
-    born_as: u64,
-    /// As it reports.
-    number: u64,
-    /// As it is to report once it has taken up its latest instruction.
-    instructed: u64,
-    target: Target,
-    schedule: Schedule,
-    /// Of the attempt that is being made.
-    depth: Depth,
-    attempting: bool,
-    /// What waits for the end of an attempt.
-    mail: VecDeque<Mail>,
-    wakes: Option<Instant>,
-}
-
-enum Mail {
-    ProbeNow,
-    TakeUp {
-        target: Target,
-        pace: Pace,
-        number: u64,
-    },
-}
-
-impl Worker {
-    fn obey(&mut self, mail: Mail, now: Instant) {
-        match mail {
-            Mail::ProbeNow => self.schedule.on_demand(now),
-            Mail::TakeUp {
-                target,
-                pace,
-                number,
-            } => {
-                self.schedule.on_settings(pace, target.services.len());
-                if target.account != self.target.account {
-                    self.schedule.on_other_login();
-                }
-                if target.services != self.target.services {
-                    self.schedule.on_other_services();
-                }
-                (self.target, self.number) = (target, number);
-            }
-        }
-    }
 }
 
 /// `src/pool/watch.rs`, without its thread.
@@ -591,44 +539,6 @@ impl Monitor {
         }
     }
 
-    /// Its worker of that birth has made an attempt. Returns what it found, unless nobody takes it in.
-    pub fn on_outcome(
-        &mut self,
-        address: IpAddr,
-        worker: u64,
-        outcome: Outcome,
-        now: Instant,
-    ) -> Option<Finding> {
-        let found = match self.workers.get_mut(&address) {
-            Some(found) if found.born_as == worker => found,
-            _ => return None,
-        };
-        found.attempting = false;
-        if found.depth == Depth::Greeting && outcome.result.is_ok() {
-            found.schedule.on_greeted(&outcome);
-            while let Some(mail) = found.mail.pop_front() {
-                found.obey(mail, now);
-            }
-            self.drive(address, now);
-            return None;
-        }
-        let finding = found.schedule.on_outcome(outcome);
-        let report = Report {
-            address,
-            worker: found.number,
-            finding: finding.clone(),
-            next: found.schedule.next_attempt(),
-            retry: found.schedule.retry(),
-        };
-        let is_taken_in = found.number == found.instructed;
-        while let Some(mail) = found.mail.pop_front() {
-            found.obey(mail, now);
-        }
-        self.drive(address, now);
-        self.tell(Input::Found(Box::new(report)), now);
-        is_taken_in.then_some(finding)
-    }
-
     pub fn on_reload(&mut self, reload: Reload, now: Instant) {
         let settings = &mut self.terms.settings;
         match reload {
@@ -664,13 +574,6 @@ impl Monitor {
 
     pub fn on_timer(&mut self, now: Instant) {
         self.tell(Input::Time, now);
-    }
-
-    pub fn on_wake(&mut self, address: IpAddr, worker: u64, now: Instant) {
-        match self.workers.get(&address) {
-            Some(found) if found.born_as == worker && !found.attempting => self.drive(address, now),
-            _ => {}
-        }
     }
 
     pub fn on_reader_wakes(&mut self, connection: u64, pause: u64) {
@@ -757,71 +660,6 @@ impl Monitor {
         });
         self.tell(Input::Answered { number, answer }, now);
     }
-
-    fn order_worker(&mut self, address: IpAddr, mail: Mail, now: Instant) {
-        if let Some(worker) = self.workers.get_mut(&address) {
-            if worker.attempting {
-                worker.mail.push_back(mail);
-            } else {
-                worker.obey(mail, now);
-                self.drive(address, now);
-            }
-        }
-    }
-
-    fn start_worker(&mut self, target: Target, number: u64, now: Instant) {
-        let spread = Spread::new(self.chance.roll() | 1);
-        let (address, services) = (target.address, target.services.len());
-        let worker = Worker {
-            born_as: number,
-            number,
-            instructed: number,
-            target,
-            schedule: Schedule::new(self.terms.settings.pace, services, spread, now),
-            attempting: false,
-            depth: Depth::Whole,
-            mail: VecDeque::new(),
-            wakes: None,
-        };
-        self.workers.insert(address, worker);
-        self.drive(address, now);
-    }
-
-    /// Asks the schedule, and probes or waits.
-    fn drive(&mut self, address: IpAddr, now: Instant) {
-        let worker = match self.workers.get_mut(&address) {
-            Some(worker) => worker,
-            None => return,
-        };
-        let born_as = worker.born_as;
-        match worker.schedule.next(now) {
-            Next::Attempt {
-                service,
-                timeout,
-                depth,
-            } => {
-                worker.attempting = true;
-                worker.depth = depth;
-                worker.wakes = None;
-                self.orders.push(Order::Attempt {
-                    address,
-                    worker: born_as,
-                    service,
-                    timeout,
-                    depth,
-                });
-            }
-            Next::Wait { until } if worker.wakes != Some(until) => {
-                worker.wakes = Some(until);
-                self.orders.push(Order::WakeWorker {
-                    address,
-                    worker: born_as,
-                    at: until,
-                });
-            }
-            Next::Wait { .. } => {}
-        }
-    }
 }
 
 fn error(stage: DirectorStage, fault: DirectorFault) -> PoolError {
@@ -831,51 +669,4 @@ fn error(stage: DirectorStage, fault: DirectorFault) -> PoolError {
         fault,
     };
     error.into()
-}
-
-fn services_from(first: u16, count: usize) -> Vec<Service> {
-    let port = |number| {
-        Service::Port(Port {
-            protocol: Protocol::Imap,
-            security: Security::Plain,
-            number,
-        })
-    };
-    (first..).take(count).map(port).collect()
-}
-
-fn terms(habits: &Habits, services: usize, logins: &[Option<Login>]) -> Terms {
-    let mut settings = Chosen::default()
-        .build(DefaultsOf::Poolmon, Program::Poolmon)
-        .expect("poolmon's defaults");
-    settings.services = services_from(1, services);
-    settings.pace = habits.pace;
-    settings.rules = habits.rules;
-    settings.mode = habits.mode;
-    let script = PathBuf::from("/script");
-    settings.hook = Some(Hook { script });
-    // Copying all that is known each few seconds would take longer than the rest.
-    settings.files.published = Published::default();
-    Terms {
-        targets: Targets::new(&settings, None, accounts(logins, 0)),
-        settings,
-        remarks: Vec::new(),
-        unverified: None,
-        summary: String::new(),
-    }
-}
-
-fn accounts(logins: &[Option<Login>], password: u32) -> Backends {
-    let account = |(backend, login): (usize, &Option<Login>)| {
-        let mut particulars = Particulars::default();
-        particulars.account = login.map(|Login(number)| {
-            Arc::new(Account {
-                user: number.to_string().into_bytes(),
-                password: Secret::new(password.to_string()),
-                master: None,
-            })
-        });
-        (address(backend), particulars)
-    };
-    logins.iter().enumerate().map(account).collect()
 }
