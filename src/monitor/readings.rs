@@ -190,8 +190,8 @@ impl Engine {
             let noun = self.settings.access().noun();
             self.error(format!(
                 "{address}: the {noun} said OK to the last command, but the list shows another state ({} \
-                 times so far): somebody else may have changed it at the same time; this is decided anew",
-                self.unobserved
+                 so far): somebody else may have changed it at the same time; this is decided anew",
+                counted(self.unobserved, "time")
             ));
         }
     }

@@ -54,7 +54,7 @@ const HOLES: [(&str, Hole); 19] = [
 ];
 
 /// Of one backend, of several.
-const NUMBERS: [(&str, &str); 10] = [
+const NUMBERS: [(&str, &str); 11] = [
     (" has ", " have "),
     (" is ", " are "),
     (" was ", " were "),
@@ -64,6 +64,7 @@ const NUMBERS: [(&str, &str); 10] = [
     (" change:", " changes:"),
     (" command ", " commands "),
     (" line ", " lines "),
+    (" time ", " times "),
     (" user", " users"),
 ];
 

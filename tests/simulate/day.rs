@@ -5,13 +5,15 @@
 //! monitors' reading of the lists.
 
 mod given;
+mod layouts;
+mod storms;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use poolmon::backend::{HostState, Tag};
+use poolmon::backend::HostState;
 use poolmon::config::settings::{self, Brake, DrainMode, Mode, MoveLimit, Pace, Restore, Rules};
 
 use poolmon::monitor::policy::{Alarm, Login, Member};
@@ -23,10 +25,11 @@ use crate::history::{History, Times, What};
 use crate::monitor::{Checked, Disk, Habits, Reload};
 use crate::properties::terms::Timelines;
 use crate::reached::Reached;
-use crate::ring::{Age, Condition, Entry, Speech};
-use crate::world::{
-    Account, Disturbance, Health, Layout, Life, Link, Mishap, Moment, Post, Program, World,
-};
+use crate::ring::Speech;
+use crate::world::{Account, Disturbance, Layout, Life, Mishap, Program, World};
+
+use layouts::{give_delay_limits, give_rapid_rounds, random_layout};
+use storms::{random_plan, Plan, Storms};
 
 pub use given::engine;
 
@@ -234,128 +237,6 @@ fn calms(history: &History, reloads: &[Instant]) -> Times {
         since = at;
     }
     Times(spans)
-}
-
-fn random_layout(chance: &mut Chance) -> Layout {
-    let directors = chance.pick(&[1, 1, 2, 2, 2, 3, 3, 4]);
-    let backends = 2 + chance.below(4);
-    let tags = if backends > 3 && chance.one_in(2) {
-        2
-    } else {
-        1
-    };
-    let restore = if chance.one_in(3) {
-        Restore::Own
-    } else {
-        Restore::Any
-    };
-    let entries = (0..backends)
-        .map(|backend| Entry {
-            tag: match backend % tags {
-                0 => Tag::default(),
-                _ => Tag::new("archive"),
-            },
-            vhosts: if chance.one_in(12) { 0 } else { 100 },
-        })
-        .collect();
-    let mut posts = Vec::new();
-    for director in 0..directors {
-        if director == 0 || !chance.one_in(6) {
-            let program = Program::Ours(random_habits(chance, restore));
-            posts.push(Post { director, program });
-        }
-    }
-    if chance.one_in(5) {
-        posts.push(Post {
-            director: chance.below(directors),
-            program: Program::Perl {
-                interval: chance.seconds(2, 30),
-                timeout: chance.seconds(2, 5),
-            },
-        });
-    }
-    Layout {
-        age: Age::Current,
-        logins: vec![None; backends],
-        entries,
-        services: 1 + chance.below(2),
-        skews: (0..directors)
-            .map(|_| chance.milliseconds(0, 3000))
-            .collect(),
-        hop: chance.milliseconds(1, 60),
-        posts,
-    }
-}
-
-fn random_habits(chance: &mut Chance, restore: Restore) -> Habits {
-    let interval = Duration::from_secs(chance.pick(&[3, 4, 5, 10, 20, 30]));
-    Habits {
-        pace: Pace {
-            interval,
-            login_interval: Duration::ZERO,
-            timeout: chance.seconds(2, 5),
-            plan: settings::Plan::Retries(settings::Retries {
-                retries: chance.pick(&[0, 1, 4, 4, 4]),
-                retry_delay: chance.pick(&[Duration::from_secs(3), Duration::from_secs(1)]),
-            }),
-            rise: chance.pick(&[1, 1, 1, 2]),
-            fall: chance.pick(&[1, 1, 1, 3]),
-        },
-        rules: Rules {
-            drain: DrainMode::Move {
-                limit: MoveLimit::All,
-            },
-            restore,
-            brake: chance.pick(&[
-                Brake::Refuge,
-                Brake::Refuge,
-                Brake::Refuge,
-                Brake::Refuge,
-                Brake::AtMost(1),
-                Brake::Percent(50),
-            ]),
-            down_delay: Duration::from_secs(chance.pick(&[0, 0, 0, 20])),
-            down_delay_limit: None,
-            hold: Rules::usual_hold(interval),
-        },
-        mode: Mode::Live,
-        checked: Checked::All,
-    }
-}
-
-/// Some monitors count polls as dovemon does. Drawn apart, so that all else of a seed's day is the
-/// same with them and without.
-fn give_rapid_rounds(layout: &mut Layout, seed: u64) {
-    let mut chance = Chance::new(seed ^ RAPID_ROUNDS);
-    for post in &mut layout.posts {
-        let rapid_rounds = chance.pick(&[0, 3, 10, 10]);
-        let rapid = settings::Rapid {
-            retry_count: chance.pick(&[1, 2, 3, 3]),
-            rapid_rounds,
-            rapid_fails_needed: chance.pick(&[2, 7, 7]).min(rapid_rounds),
-            rapid_timeout: chance.seconds(1, 3),
-        };
-        match &mut post.program {
-            Program::Ours(habits) if chance.one_in(3) => {
-                habits.pace.plan = settings::Plan::Rapid(rapid);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Some monitors that wait before a down do nothing where too many are due. Drawn apart, too.
-fn give_delay_limits(layout: &mut Layout, seed: u64) {
-    let mut chance = Chance::new(seed ^ DELAY_LIMITS);
-    for post in &mut layout.posts {
-        let limit = chance.pick(&[None, None, Some(1), Some(2)]);
-        match &mut post.program {
-            Program::Ours(habits) if !habits.rules.down_delay.is_zero() => {
-                habits.rules.down_delay_limit = limit;
-            }
-            _ => {}
-        }
-    }
 }
 
 /// On some days the backends have accounts of several, or none, and what is refused is one of these.
@@ -697,204 +578,5 @@ fn give_interruptions(layout: &Layout, plan: &mut Plan, seed: u64) {
         plan.events.push((at, begins));
         plan.events.push((at + lasts, ends));
         at += lasts + chance.seconds(20, 2000);
-    }
-}
-
-struct Plan {
-    events: Vec<(Duration, Disturbance)>,
-    length: Duration,
-}
-
-/// Draws the disturbances of a storm, one after the other.
-struct Storms<'a> {
-    chance: &'a mut Chance,
-    layout: &'a Layout,
-    now: Duration,
-    events: Vec<(Duration, Disturbance)>,
-}
-
-fn random_plan(chance: &mut Chance, layout: &Layout) -> Plan {
-    let mut storms = Storms {
-        now: chance.seconds(60, 400),
-        chance,
-        layout,
-        events: Vec::new(),
-    };
-    for _ in 0..6 {
-        storms.blow();
-        let (least, most) =
-            storms
-                .chance
-                .pick(&[(320, 500), (320, 900), (600, 1500), (3000, 5000)]);
-        storms.now += storms.chance.seconds(least, most);
-    }
-    storms.heal();
-    let length = storms.now + Duration::from_secs(4500);
-    Plan {
-        events: storms.events,
-        length,
-    }
-}
-
-impl Storms<'_> {
-    fn after(&mut self, least: u64, most: u64) {
-        self.now += self.chance.seconds(least, most);
-    }
-
-    fn disturb(&mut self, disturbance: Disturbance) {
-        self.events.push((self.now, disturbance));
-    }
-
-    fn backend(&mut self) -> usize {
-        self.chance.below(self.layout.entries.len())
-    }
-
-    fn watcher(&mut self) -> usize {
-        self.chance.below(self.layout.posts.len())
-    }
-
-    fn director(&mut self) -> usize {
-        self.chance.below(self.layout.skews.len())
-    }
-
-    fn illness(&mut self) -> Health {
-        self.chance
-            .pick(&[Health::Refusing, Health::Frozen, Health::HalfFrozen])
-    }
-
-    fn blow(&mut self) {
-        if self.chance.one_in(2) {
-            self.heal();
-            self.after(300, 500);
-        }
-        match self.chance.below(8) {
-            0 | 1 => self.one_failure(),
-            2 => self.everything_fails(),
-            3 => self.links_fail(),
-            4 => self.account_fails(),
-            5 => self.admin_acts(),
-            _ => {
-                for _ in 0..2 + self.chance.below(12) {
-                    self.anything();
-                    self.after(0, 30);
-                }
-            }
-        }
-    }
-
-    fn one_failure(&mut self) {
-        let (backend, illness) = (self.backend(), self.illness());
-        self.disturb(Disturbance::Backend(backend, illness));
-        self.after(1, 280);
-        self.disturb(Disturbance::Backend(backend, Health::Healthy));
-    }
-
-    fn everything_fails(&mut self) {
-        let illness = self.illness();
-        for backend in 0..self.layout.entries.len() {
-            self.disturb(Disturbance::Backend(backend, illness));
-        }
-        self.after(5, 280);
-        for backend in 0..self.layout.entries.len() {
-            self.disturb(Disturbance::Backend(backend, Health::Healthy));
-        }
-    }
-
-    /// Some ways are lost, and stay so.
-    fn links_fail(&mut self) {
-        let watcher = self.watcher();
-        let links = [
-            Link::Refused,
-            Link::Lost,
-            Link::Lossy,
-            Link::Prohibited,
-            Link::HalfProhibited,
-        ];
-        let link = match (
-            &self.layout.posts[watcher].program,
-            self.chance.pick(&links),
-        ) {
-            // poolmon takes every failure for the backend's.
-            (Program::Perl { .. }, Link::Prohibited | Link::HalfProhibited) => Link::Refused,
-            (_, link) => link,
-        };
-        let spared = self.chance.below(self.layout.entries.len() + 1);
-        for backend in 0..self.layout.entries.len() {
-            if backend != spared {
-                self.disturb(Disturbance::Link(watcher, backend, link));
-            }
-        }
-    }
-
-    fn account_fails(&mut self) {
-        let watcher = self.watcher();
-        self.disturb(Disturbance::Account(watcher, Account::Refused));
-    }
-
-    fn admin_acts(&mut self) {
-        let (director, backend) = (self.director(), self.backend());
-        self.disturb(Disturbance::Admin(director, backend, HostState::Down));
-        if self.chance.one_in(2) {
-            self.after(1, 250);
-            self.disturb(Disturbance::Admin(director, backend, HostState::Up));
-        }
-    }
-
-    fn anything(&mut self) {
-        let (backend, watcher, director) = (self.backend(), self.watcher(), self.director());
-        let disturbance = match self.chance.below(14) {
-            0 | 1 => Disturbance::Backend(backend, self.illness()),
-            2 | 3 => Disturbance::Backend(backend, Health::Healthy),
-            4 => Disturbance::Link(
-                watcher,
-                backend,
-                self.chance.pick(&[Link::Lost, Link::Lossy]),
-            ),
-            5 => Disturbance::Link(watcher, backend, Link::Whole),
-            6 => Disturbance::Director(director, Condition::Frozen),
-            7 => Disturbance::Director(director, Condition::Dead),
-            8 => Disturbance::Director(director, Condition::Running),
-            9 => Disturbance::Watcher(watcher, Life::Crash),
-            10 => {
-                let lives = [
-                    Life::Start,
-                    Life::Start,
-                    Life::Start,
-                    Life::StartWithoutStateFile,
-                ];
-                Disturbance::Watcher(watcher, self.chance.pick(&lives))
-            }
-            11 => {
-                let moments = [Moment::Recorded, Moment::Sent, Moment::Answered];
-                Disturbance::KillAt(watcher, self.chance.pick(&moments))
-            }
-            12 => Disturbance::Admin(
-                director,
-                backend,
-                self.chance.pick(&[HostState::Up, HostState::Down]),
-            ),
-            _ => match self.chance.one_in(2) {
-                true => Disturbance::Stubborn(backend, 1 + self.chance.below(3) as u32),
-                false => Disturbance::UserMoved(backend),
-            },
-        };
-        self.disturb(disturbance);
-    }
-
-    /// All is well again, but for what an administrator took down.
-    fn heal(&mut self) {
-        for director in 0..self.layout.skews.len() {
-            self.disturb(Disturbance::Director(director, Condition::Running));
-        }
-        for backend in 0..self.layout.entries.len() {
-            self.disturb(Disturbance::Backend(backend, Health::Healthy));
-            for watcher in 0..self.layout.posts.len() {
-                self.disturb(Disturbance::Link(watcher, backend, Link::Whole));
-            }
-        }
-        for watcher in 0..self.layout.posts.len() {
-            self.disturb(Disturbance::Account(watcher, Account::Accepted));
-            self.disturb(Disturbance::Watcher(watcher, Life::Resume));
-        }
     }
 }

@@ -77,7 +77,7 @@ fn an_ok_without_effect_is_an_error_line() {
     bench.second += 1;
     bench.lists(&BOTH_UP);
     let line = "192.0.2.1: the director said OK to the last command, but the list shows another \
-                state (1 times so far)";
+                state (1 time so far)";
     let lines = bench.said.iter().filter(|said| said.starts_with(line));
     assert_eq!(lines.count(), 1, "{:?}", bench.said);
     assert_eq!(bench.engine.snapshot().unobserved, 1);
