@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::bar::{self, Bar, Login};
+use super::bar::{Bar, Login};
 use super::evidence::{Asked, Round};
 use super::member::{Answer, Circumstances, Member, Memory};
 use super::rank::Turn;
 use super::{has_failed, needs_comparison, Action, Compared, Judgement, Sync};
 use crate::backend::{Groups, HostState, Listed, Stamp, Tag};
-use crate::config::settings::{Brake, Rules};
+use crate::config::settings::Rules;
 use crate::outcome::Blame;
 use crate::pool::{Drains, Forgotten};
 use crate::schedule::{Finding, Verdict};
@@ -29,8 +29,6 @@ pub struct Backends {
     failing: BTreeSet<IpAddr>,
     /// How far the backends get, once it is asked for; none while that may have changed.
     bar: Option<Bar>,
-    /// How many are down or due to be taken down, by that bar and the list.
-    down_or_due: Option<usize>,
     /// What `--max-down` is compared with, by tag. Kept up to date with each list and command: a review
     /// asks for each failed backend.
     tallies: BTreeMap<Tag, Tally>,
@@ -153,7 +151,6 @@ impl Backends {
             members: BTreeMap::new(),
             failing: BTreeSet::new(),
             bar: None,
-            down_or_due: None,
             tallies: BTreeMap::new(),
             sync: Sync::Silent,
             turn_delay: Duration::ZERO,
@@ -258,10 +255,6 @@ impl Backends {
     pub fn measure(&mut self) {
         if self.bar.is_none() {
             self.bar = Some(Bar::measure(self.values()));
-            self.down_or_due = None;
-        }
-        if self.down_or_due.is_none() {
-            self.down_or_due = Some(self.compared().down_or_due());
         }
     }
 
@@ -278,26 +271,7 @@ impl Backends {
             Some(bar) => Cow::Borrowed(bar),
             None => Cow::Owned(Bar::measure(self.values())),
         };
-        let down_or_due = match (&self.bar, self.down_or_due) {
-            (Some(_), Some(down_or_due)) => down_or_due,
-            _ => self.count_down_or_due(&bar),
-        };
-        Compared::new(self, bar, down_or_due)
-    }
-
-    fn count_down_or_due(&self, bar: &Bar) -> usize {
-        let due = self
-            .failing()
-            .filter(|(_, member)| !member.is_down_or_going() && self.is_due(bar, member));
-        self.down_or_going() + due.count()
-    }
-
-    /// Whether it is to go down unless the operator's delay or a limit of theirs keeps it up. Where no refuge is
-    /// needed, it does not take another one that passes; and a reload with other services does not make it healthy.
-    fn is_due(&self, bar: &Bar, member: &Member) -> bool {
-        bar.has_failed(member)
-            || bar::has_failed_at_former_services(member)
-            || (self.rules.brake == Brake::Off && bar::has_failed_by_itself(member))
+        Compared::new(self, bar)
     }
 
     fn down_or_going(&self) -> usize {
@@ -331,7 +305,6 @@ impl Backends {
     /// forgiven if the operator does not want users moved any more.
     pub fn on_rules(&mut self, rules: Rules) {
         self.rules = rules;
-        self.down_or_due = None;
         for member in self.members.values_mut() {
             member.on_rules(&self.rules);
         }
@@ -471,7 +444,6 @@ impl Backends {
         if missing > 0 {
             self.forget_missing(&mut changes);
         }
-        self.down_or_due = None;
         if is_retagged || !changes.left.is_empty() {
             self.bar = None;
         }
@@ -513,7 +485,6 @@ impl Backends {
         if before != (false, member.evidence.comparable(finding.service)) {
             self.bar = None;
         }
-        self.down_or_due = None;
         if let (Some(Verdict::Failed { .. }), None) = (&finding.verdict, sound) {
             member.dispute.on_failed();
         }
@@ -660,11 +631,6 @@ impl Backends {
         let members = || self.values();
         if let Some(bar) = &self.bar {
             assert_eq!(*bar, Bar::measure(members()));
-            let is_due = |member: &&Member| member.is_down_or_going() || self.is_due(bar, member);
-            assert_eq!(
-                self.count_down_or_due(bar),
-                members().filter(is_due).count()
-            );
         }
         let is_well = |member: &Member| !has_failed(member) && !member.is_down_or_going();
         assert_eq!(self.is_all_well(), members().all(is_well));

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::backends::Tally;
-use super::{Action, Alarm, Backends, Compared, Hold, Member, Question, Reason};
+use super::{bar, Action, Alarm, Backends, Compared, Hold, Member, Question, Reason};
 use crate::backend::Tag;
 use crate::config::settings::Brake;
 
@@ -54,6 +54,7 @@ pub(super) fn kept_up(
     due.sort_unstable_by_key(|(due, address, _)| (*due, *address));
     let mut going_down: BTreeMap<&Tag, Tally> = BTreeMap::new();
     let mut kept = Vec::new();
+    let is_over_delay_limit = !due.is_empty() && is_over_delay_limit(backends);
     for (_, address, member) in due {
         let tag = &member.listed.tag;
         let going_down = going_down.entry(tag).or_default();
@@ -64,7 +65,7 @@ pub(super) fn kept_up(
         } else {
             *going_down = with_it;
         }
-        if is_over_delay_limit(backends) {
+        if is_over_delay_limit {
             kept.push((address, Alarm::DownDelayLimit));
         }
     }
@@ -76,9 +77,22 @@ fn due(backends: &Backends, member: &Member) -> Option<Instant> {
     Some(member.evidence.failed_since()? + backends.rules().down_delay)
 }
 
+/// Whether more are listed down, by whomever, going down, or failed and to be taken down than may be.
 fn is_over_delay_limit(backends: &Compared<'_>) -> bool {
     let limit = backends.rules().down_delay_limit;
-    limit.map_or(false, |limit| backends.down_or_due() > limit as usize)
+    limit.map_or(false, |limit| {
+        let members = backends.members().map(|(_, member)| member);
+        let counted = |member: &&Member| member.is_down_or_going() || is_due(backends, member);
+        members.filter(counted).count() > limit as usize
+    })
+}
+
+/// Whether it is to go down unless the operator's delay or a limit of theirs keeps it up. Where no refuge is
+/// needed, it does not take another one that passes; and a reload with other services does not make it healthy.
+fn is_due(backends: &Compared<'_>, member: &Member) -> bool {
+    backends.bar().has_failed(member)
+        || bar::has_failed_at_former_services(member)
+        || (backends.rules().brake == Brake::Off && bar::has_failed_by_itself(member))
 }
 
 /// Whether so many more down would be too many.

@@ -13,30 +13,16 @@ use super::{Backends, Member};
 pub struct Compared<'a> {
     backends: &'a Backends,
     bar: Cow<'a, Bar>,
-    down_or_due: usize,
 }
 
 impl<'a> Compared<'a> {
-    pub(super) fn new(
-        backends: &'a Backends,
-        bar: Cow<'a, Bar>,
-        down_or_due: usize,
-    ) -> Compared<'a> {
-        Compared {
-            backends,
-            bar,
-            down_or_due,
-        }
+    pub(super) fn new(backends: &'a Backends, bar: Cow<'a, Bar>) -> Compared<'a> {
+        Compared { backends, bar }
     }
 
     /// How far the backends get.
     pub(super) fn bar(&self) -> &Bar {
         &self.bar
-    }
-
-    /// How many are listed down, by whomever, going down, or failed and to be taken down.
-    pub(super) fn down_or_due(&self) -> usize {
-        self.down_or_due
     }
 
     /// Whether this backend could take the users of another one of its tag.
