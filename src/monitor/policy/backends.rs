@@ -38,8 +38,6 @@ pub struct Backends {
     forgotten: Forgotten,
     drains: Drains,
     list_began: Option<Instant>,
-    /// How many lists there have been.
-    lists: u64,
     rules: Rules,
     /// How many backends have been looked at by going through all.
     #[cfg(test)]
@@ -157,7 +155,6 @@ impl Backends {
             forgotten: Forgotten::default(),
             drains: Drains::default(),
             list_began: None,
-            lists: 0,
             rules,
             #[cfg(test)]
             visits: Default::default(),
@@ -397,7 +394,6 @@ impl Backends {
     /// A whole list, asked for at `began`.
     pub fn on_list(&mut self, list: Vec<Listed>, began: Instant) -> Changes {
         self.list_began = Some(began);
-        self.lists += 1;
         let mut changes = Changes::default();
         let circumstances = Circumstances {
             began,
@@ -406,44 +402,24 @@ impl Backends {
             drains: self.drains,
             hold: self.rules.hold,
         };
-        let mut missing = self.members.len();
+        let listed: BTreeSet<IpAddr> = list.iter().map(|listed| listed.address).collect();
         let mut is_retagged = false;
-        let mut list = list.into_iter().peekable();
-        // Each second, and mostly the same backends in the order of their addresses: no search for them.
-        for (address, member) in &mut self.members {
-            let listed = match list.next_if(|listed| listed.address == *address) {
-                Some(listed) => listed,
-                None => break,
-            };
-            missing -= 1;
-            member.last_list = self.lists;
-            if member.is_quiet_as(&listed) {
-                member.on_listed_again(began);
-                continue;
-            }
-            member.on_listed(listed, &circumstances, &mut changes);
-            is_retagged |= count(&mut self.tallies, member);
-        }
-        for listed in list {
-            let address = listed.address;
+        for entry in list {
+            let address = entry.address;
             let member = match self.members.entry(address) {
                 Entry::Occupied(there) => {
                     let member = there.into_mut();
-                    missing -= usize::from(member.last_list != self.lists);
-                    member.on_listed(listed, &circumstances, &mut changes);
+                    member.on_listed(entry, &circumstances, &mut changes);
                     member
                 }
                 Entry::Vacant(free) => {
                     changes.joined.push(address);
-                    free.insert(Box::new(Member::new(listed, began)))
+                    free.insert(Box::new(Member::new(entry, began)))
                 }
             };
-            member.last_list = self.lists;
             is_retagged |= count(&mut self.tallies, member);
         }
-        if missing > 0 {
-            self.forget_missing(&mut changes);
-        }
+        self.forget_missing(&listed, &mut changes);
         if is_retagged || !changes.left.is_empty() {
             self.bar = None;
         }
@@ -451,10 +427,9 @@ impl Backends {
     }
 
     /// Those that the last list did not have.
-    fn forget_missing(&mut self, changes: &mut Changes) {
-        let is_missing = |member: &Member| member.last_list != self.lists;
-        let missing = self.members.iter().filter(|(_, member)| is_missing(member));
-        let missing: Vec<IpAddr> = missing.map(|(address, _)| *address).collect();
+    fn forget_missing(&mut self, listed: &BTreeSet<IpAddr>, changes: &mut Changes) {
+        let missing = self.members.keys().filter(|address| !listed.contains(address));
+        let missing: Vec<IpAddr> = missing.copied().collect();
         for address in missing {
             self.failing.remove(&address);
             self.forget_elsewhere(address);

@@ -56,8 +56,6 @@ pub struct Member {
     pub(super) asked: Option<Instant>,
     pub(super) login: Option<Login>,
     pub(super) counted: Option<Counted>,
-    /// Which of all lists had it last.
-    pub(super) last_list: u64,
     /// Nobody probes it.
     pub(super) left_alone: bool,
 }
@@ -141,7 +139,6 @@ impl Member {
             asked: None,
             login: None,
             counted: None,
-            last_list: 0,
             left_alone: false,
         }
     }
@@ -272,7 +269,6 @@ impl Member {
         self.asked = before.asked;
         self.login = before.login;
         self.counted = before.counted;
-        self.last_list = before.last_list;
         self.left_alone = before.left_alone;
         // That one was sent before the dry run began: what would have been sent is answered at once.
         if before.command == Command::Sent {
@@ -460,26 +456,6 @@ impl Member {
             self.users.on_list(&self.listed, sync, began);
             self.review_pending_drain(settled, drains, began);
         }
-    }
-
-    /// Whether it is up, as the list before has shown, and nothing is awaited of it: each second that is so of nearly
-    /// all.
-    pub(super) fn is_quiet_as(&self, listed: &Listed) -> bool {
-        self.listed == *listed
-            && listed.state == HostState::Up
-            && self.told == (HostState::Up, listed.changed)
-            && self.forgotten_since.is_none()
-            && self.command == Command::Settled
-            && self.expected.is_none()
-            && self.ownership == Ownership::default()
-            && self.pending_drain.is_none()
-            && self.users == Users::default()
-            && self.counted.is_some()
-    }
-
-    /// The same as `on_listed` of one that is quiet.
-    pub(super) fn on_listed_again(&mut self, began: Instant) {
-        self.dispute.on_listed(HostState::Up, HostState::Up, began);
     }
 
     /// Whether the list tells what a director that has just started knew, and not what was done: its
