@@ -1,9 +1,9 @@
 //! Alarms: what holds now, put together from the policy and from what only the engine knows, and
 //! compared with what has been said.
 //!
-//! Each turn ends with it; where all is well that costs nothing.
+//! Each turn ends with it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Engine;
 use crate::monitor::policy;
@@ -43,41 +43,12 @@ impl AlarmKind for Topic {
     }
 }
 
-/// When all backends are looked at again: several times in a few milliseconds would tell nobody more.
-pub(super) struct AlarmReview {
-    not_before: Instant,
-    /// Something has been taken in since the last look.
-    wanted: bool,
-}
-
-/// The pause after a look at so many backends: 2.5 ms for 250, a tenth of a second for 10,000.
-fn pause(backends: usize) -> Duration {
-    let backends = u64::try_from(backends).unwrap_or(u64::MAX);
-    Duration::from_micros(backends.saturating_mul(10))
-}
-
-impl AlarmReview {
-    pub(super) fn new(now: Instant) -> AlarmReview {
-        AlarmReview {
-            not_before: now,
-            wanted: false,
-        }
-    }
-}
-
 impl Engine {
     pub(super) fn review_alarms(&mut self) {
         let now = self.now.instant;
-        self.alarm_review.wanted = now < self.alarm_review.not_before;
-        if self.alarm_review.wanted {
-            return;
-        }
         let holding = self.alarms_that_hold();
-        if !(holding.is_empty() && self.alarms.are_none()) {
-            for announcement in self.alarms.on_state(holding, now) {
-                self.announce(&announcement);
-            }
-            self.alarm_review.not_before = now + pause(self.backends.members().len());
+        for announcement in self.alarms.on_state(holding, now) {
+            self.announce(&announcement);
         }
     }
 
@@ -91,11 +62,7 @@ impl Engine {
 
     /// When to look again although nothing happens.
     pub(super) fn alarms_due(&self) -> Option<Instant> {
-        let not_before = self.alarm_review.not_before;
-        match self.alarm_review.wanted {
-            true => Some(not_before),
-            false => Some(self.alarms.next_due()?.max(not_before)),
-        }
+        self.alarms.next_due()
     }
 
     /// What the alarms that hold are about, also those that are not worth a line yet.

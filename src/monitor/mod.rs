@@ -45,7 +45,6 @@ use std::time::{Duration, Instant};
 use crate::config::settings::Settings;
 use crate::config::targets::Targets;
 
-use alarms::AlarmReview;
 use commands::Commands;
 use counts::Counts;
 use history::History;
@@ -118,7 +117,6 @@ pub struct Engine {
     dry_run: DryRun,
     commands: Commands,
     held_review: HeldReview,
-    alarm_review: AlarmReview,
     /// The actions held back at present, so that a hold is logged when it begins.
     holds: BTreeMap<IpAddr, Hold>,
     alarms: StandingAlarms<Topic>,
@@ -183,7 +181,6 @@ impl Engine {
                 wanted: false,
                 not_before: now.instant,
             },
-            alarm_review: AlarmReview::new(now.instant),
             holds: BTreeMap::new(),
             alarms: StandingAlarms::new(),
             notices: Notices::default(),

@@ -138,10 +138,6 @@ impl<Kind: AlarmKind> StandingAlarms<Kind> {
             .min()
     }
 
-    pub fn are_none(&self) -> bool {
-        self.standing.is_empty()
-    }
-
     /// All that hold, said or not.
     pub fn holding(&self) -> impl Iterator<Item = &Kind> {
         let holding = self.standing.iter().filter(|(_, one)| one.over.is_none());
@@ -418,7 +414,7 @@ mod tests {
             .map(|(kind, since, _)| (*kind, since))
             .collect();
         assert_eq!(said, [("other", start)]);
-        assert!(!alarms.are_none());
+        assert_eq!(alarms.holding().collect::<Vec<_>>(), [&"other"]);
     }
 
     #[test]

@@ -93,22 +93,6 @@ fn the_engine_wants_to_be_told_when_an_alarm_has_lasted_long_enough_to_be_said()
     assert_eq!(bench.times_said("no backend is up"), 1);
 }
 
-/// It looks at all backends, so the next look waits, for 10,000 of them a tenth of a second.
-#[test]
-fn alarms_are_not_looked_for_again_at_once_but_soon() {
-    let mut bench = Bench::without_files();
-    bench.tell(Input::Time);
-    bench.lists(&[HostState::Down; 100]);
-    let alarms = |bench: &Bench| bench.engine.topics().count();
-    bench.lists(&[HostState::Up; 100]);
-    assert_eq!(alarms(&bench), 1);
-    let due = bench.engine.next_timeout().unwrap();
-    assert!(due <= bench.start + Duration::from_millis(1));
-    bench.beyond = due - bench.start;
-    bench.tell(Input::Time);
-    assert_eq!(alarms(&bench), 0);
-}
-
 #[test]
 fn what_waited_for_another_backend_is_looked_at_when_that_has_reported() {
     let mut bench = Bench::new();
