@@ -130,10 +130,11 @@ pub enum Groups {
 }
 
 impl Groups {
-    /// Of backends that have these tags, each once.
+    /// Of backends that have these tags.
     pub fn of<'a>(tags: impl IntoIterator<Item = &'a Tag>) -> Groups {
         let mut tags = tags.into_iter();
-        match (tags.next(), tags.next()) {
+        let first = tags.next();
+        match (first, tags.find(|tag| Some(*tag) != first)) {
             (None, _) => Groups::One,
             (Some(Tag::Sections { .. }), None) => Groups::One,
             (Some(Tag::Name(name)), None) if name.is_empty() => Groups::One,

@@ -92,7 +92,7 @@ pub fn alarms(backends: &Backends, now: Instant) -> Alarms {
             add(&mut alarms, alarm, address);
         }
     }
-    if backends.may_be_without_service() {
+    if backends.bar().may_be_without_service() {
         for (address, tag) in without_service(backends) {
             add(&mut alarms, Alarm::WithoutService(tag.clone()), address);
         }

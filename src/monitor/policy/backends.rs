@@ -27,11 +27,8 @@ pub struct Backends {
     /// Those of which a service has failed at the last attempt, or the verdict is that they have failed, so that
     /// a healthy round need not visit all. One too many does no harm.
     failing: BTreeSet<IpAddr>,
-    /// How far the backends get, once it is asked for; none while that may have changed.
+    /// How the backends compare, once it is asked for; none while that may have changed.
     bar: Option<Bar>,
-    /// What `--max-down` is compared with, by tag. Kept up to date with each list and command: a review
-    /// asks for each failed backend.
-    tallies: BTreeMap<Tag, Tally>,
     sync: Sync,
     /// How long our director leaves the first move to those before it in the ring.
     turn_delay: Duration,
@@ -53,9 +50,6 @@ pub(super) struct Tally {
     pub(super) down: usize,
     pub(super) weight_down: u64,
 }
-
-/// How a backend stands in the tally of its tag.
-pub(super) type Counted = (Tag, Tally);
 
 impl Tally {
     pub(super) fn of(member: &Member) -> Tally {
@@ -82,13 +76,6 @@ impl Tally {
         self.weight += other.weight;
         self.down += other.down;
         self.weight_down += other.weight_down;
-    }
-
-    fn subtract(&mut self, other: &Tally) {
-        self.backends -= other.backends;
-        self.weight -= other.weight;
-        self.down -= other.down;
-        self.weight_down -= other.weight_down;
     }
 }
 
@@ -149,7 +136,6 @@ impl Backends {
             members: BTreeMap::new(),
             failing: BTreeSet::new(),
             bar: None,
-            tallies: BTreeMap::new(),
             sync: Sync::Silent,
             turn_delay: Duration::ZERO,
             forgotten: Forgotten::default(),
@@ -191,7 +177,7 @@ impl Backends {
 
     /// Whether what is said of backends has to name their tag.
     pub fn groups(&self) -> Groups {
-        Groups::of(self.tallies.keys())
+        Groups::of(self.values().map(|member| &member.listed.tag))
     }
 
     /// What was decided about this backend, for when it is asked about again.
@@ -231,20 +217,10 @@ impl Backends {
         concerned.map(|(address, _)| address)
     }
 
-    /// Whether every backend is up and no backend has failed. The engine asks each turn: this looks only at the
-    /// backends that are not well.
+    /// Whether every backend is up and no backend has failed.
     pub(super) fn is_all_well(&self) -> bool {
-        self.down_or_going() == 0 && !self.failing().any(|(_, member)| has_failed(member))
-    }
-
-    /// Whether all backends of some tag may be listed down.
-    pub(super) fn may_be_without_service(&self) -> bool {
-        let is_down = |tally: &Tally| tally.down >= tally.backends;
-        self.tallies.values().any(is_down)
-    }
-
-    pub(super) fn tally(&self, tag: &Tag) -> Tally {
-        self.tallies.get(tag).copied().unwrap_or_default()
+        let is_well = |member: &Member| !has_failed(member) && !member.is_down_or_going();
+        self.values().all(is_well)
     }
 
     /// Keeps the comparison of the backends with each other, unless nothing has changed since: for those
@@ -269,10 +245,6 @@ impl Backends {
             None => Cow::Owned(Bar::measure(self.values())),
         };
         Compared::new(self, bar)
-    }
-
-    fn down_or_going(&self) -> usize {
-        self.tallies.values().map(|tally| tally.down).sum()
     }
 
     /// Those of which something may fail, and all of which the verdict is that they have failed, in the order of
@@ -314,7 +286,6 @@ impl Backends {
         for listed in read {
             if let Some(member) = self.members.get_mut(&listed.address) {
                 member.on_dry_run_ended(listed, now);
-                count(&mut self.tallies, member);
             }
         }
     }
@@ -403,26 +374,20 @@ impl Backends {
             hold: self.rules.hold,
         };
         let listed: BTreeSet<IpAddr> = list.iter().map(|listed| listed.address).collect();
-        let mut is_retagged = false;
         for entry in list {
             let address = entry.address;
-            let member = match self.members.entry(address) {
-                Entry::Occupied(there) => {
-                    let member = there.into_mut();
-                    member.on_listed(entry, &circumstances, &mut changes);
-                    member
+            match self.members.entry(address) {
+                Entry::Occupied(mut there) => {
+                    there.get_mut().on_listed(entry, &circumstances, &mut changes);
                 }
                 Entry::Vacant(free) => {
                     changes.joined.push(address);
-                    free.insert(Box::new(Member::new(entry, began)))
+                    free.insert(Box::new(Member::new(entry, began)));
                 }
-            };
-            is_retagged |= count(&mut self.tallies, member);
+            }
         }
         self.forget_missing(&listed, &mut changes);
-        if is_retagged || !changes.left.is_empty() {
-            self.bar = None;
-        }
+        self.bar = None;
         changes
     }
 
@@ -433,9 +398,7 @@ impl Backends {
         for address in missing {
             self.failing.remove(&address);
             self.forget_elsewhere(address);
-            if let Some(member) = self.members.remove(&address) {
-                recount(&mut self.tallies, member.counted, None);
-            }
+            self.members.remove(&address);
             changes.left.push(address);
         }
     }
@@ -504,7 +467,7 @@ impl Backends {
     pub fn on_remembered(&mut self, address: IpAddr, memory: Memory, second: Stamp, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_remembered(memory, second, &self.rules, now);
-            count(&mut self.tallies, member);
+            self.bar = None;
         }
     }
 
@@ -525,7 +488,9 @@ impl Backends {
     pub fn on_sent(&mut self, address: IpAddr, action: Action, second: Stamp, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_sent(action, second, &self.rules, now);
-            count(&mut self.tallies, member);
+            if let Some(bar) = &mut self.bar {
+                bar.count_down(self.members.values().map(|member| &**member));
+            }
         }
     }
 
@@ -555,35 +520,6 @@ impl Backends {
     }
 }
 
-/// Brings the tally of its tag up to date; whether that is another tag than before.
-fn count(tallies: &mut BTreeMap<Tag, Tally>, member: &mut Member) -> bool {
-    let tally = Tally::of(member);
-    let is_counted = member.counted.as_ref().map_or(false, |(tag, counted)| {
-        (tag, counted) == (&member.listed.tag, &tally)
-    });
-    if is_counted {
-        return false;
-    }
-    let now = (member.listed.tag.clone(), tally);
-    let before = member.counted.replace(now.clone());
-    let is_retagged = before.as_ref().map_or(true, |(tag, _)| *tag != now.0);
-    recount(tallies, before, Some(now));
-    is_retagged
-}
-
-fn recount(tallies: &mut BTreeMap<Tag, Tally>, before: Option<Counted>, now: Option<Counted>) {
-    if let Some((tag, tally)) = now {
-        tallies.entry(tag).or_default().add(&tally);
-    }
-    if let Some((tag, tally)) = before {
-        let of_tag = tallies.entry(tag.clone()).or_default();
-        of_tag.subtract(&tally);
-        if of_tag.backends == 0 {
-            tallies.remove(&tag);
-        }
-    }
-}
-
 /// Whether this finding is the evidence asked for at that time: a whole round begun since, or a
 /// failure begun since. A fault of this machine is no evidence; a round may end with one.
 fn answers(finding: &Finding, asked: Instant) -> bool {
@@ -597,17 +533,8 @@ fn answers(finding: &Finding, asked: Instant) -> bool {
 impl Backends {
     /// What is kept up to date is what the members say.
     pub(super) fn check_what_is_kept(&self) {
-        let mut tallies: BTreeMap<Tag, Tally> = BTreeMap::new();
-        for (_, member) in self.members() {
-            let tag = member.listed.tag.clone();
-            tallies.entry(tag).or_default().add(&Tally::of(member));
-        }
-        assert_eq!(self.tallies, tallies);
-        let members = || self.values();
         if let Some(bar) = &self.bar {
-            assert_eq!(*bar, Bar::measure(members()));
+            assert_eq!(*bar, Bar::measure(self.values()));
         }
-        let is_well = |member: &Member| !has_failed(member) && !member.is_down_or_going();
-        assert_eq!(self.is_all_well(), members().all(is_well));
     }
 }

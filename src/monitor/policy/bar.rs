@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
+use super::backends::Tally;
 use super::evidence::{Failing, Reach};
 use super::{has_failed, Action, Age, Compared, Hold, Member, Need, Question, Reason};
 use crate::backend::Tag;
@@ -60,7 +61,7 @@ impl Scope {
 /// The backends that one is compared with: all, or those that could take the users of its tag.
 type Group = (Option<Tag>, Scope);
 
-/// How far the backends get, counted.
+/// How the backends compare: how far they get, and how many of them are down.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bar {
     backends: BTreeMap<Group, usize>,
@@ -68,6 +69,8 @@ pub(super) struct Bar {
     reached: BTreeMap<(Group, usize), BTreeMap<Reach, usize>>,
     /// By service, how far those that stand get.
     standing: BTreeMap<usize, Reach>,
+    /// What `--max-down` is compared with, by tag.
+    tallies: BTreeMap<Tag, Tally>,
 }
 
 impl Bar {
@@ -90,7 +93,7 @@ impl Bar {
                 }
             }
         }
-        for member in members {
+        for member in members.clone() {
             if !bar.stands(member) {
                 continue;
             }
@@ -99,7 +102,28 @@ impl Bar {
                 *highest = reach.max(*highest);
             }
         }
+        bar.count_down(members);
         bar
+    }
+
+    /// How many are down, anew.
+    pub(super) fn count_down<'a>(&mut self, members: impl Iterator<Item = &'a Member>) {
+        self.tallies.clear();
+        for member in members {
+            let tag = member.listed.tag.clone();
+            self.tallies.entry(tag).or_default().add(&Tally::of(member));
+        }
+    }
+
+    /// How many of this tag there are, and are down.
+    pub(super) fn tally(&self, tag: &Tag) -> Tally {
+        self.tallies.get(tag).copied().unwrap_or_default()
+    }
+
+    /// Whether all backends of some tag may be listed down.
+    pub(super) fn may_be_without_service(&self) -> bool {
+        let mut tallies = self.tallies.values();
+        tallies.any(|tally| tally.down >= tally.backends)
     }
 
     /// Whether nothing speaks against this backend but what not more than half of the others are

@@ -3,7 +3,7 @@
 //! `delayed_down_limit`).
 //!
 //! They come on top of the refuge, except `--max-down=all`, which is poolmon's way and does without.
-//! How many of a tag are down is not counted here: `Backends` keeps the sums (`Tally`).
+//! How many of a tag are down is not counted here, but where all backends are compared (`Bar`).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     let tag = &question.member.listed.tag;
     let more = Tally::of_failed(question.member);
     if exceeds(question.backends, tag, &more) {
-        let tally = question.backends.tally(tag);
+        let tally = question.backends.bar().tally(tag);
         return Some(question.hold(Reason::MaxDown {
             tag: tag.clone(),
             limit: question.backends.rules().brake,
@@ -96,8 +96,8 @@ fn is_due(backends: &Compared<'_>, member: &Member) -> bool {
 }
 
 /// Whether so many more down would be too many.
-fn exceeds(backends: &Backends, tag: &Tag, more: &Tally) -> bool {
-    let mut tally = backends.tally(tag);
+fn exceeds(backends: &Compared<'_>, tag: &Tag, more: &Tally) -> bool {
+    let mut tally = backends.bar().tally(tag);
     tally.add(more);
     match backends.rules().brake {
         Brake::Refuge | Brake::Off => false,

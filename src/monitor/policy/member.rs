@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::backends::{By, Counted, Shown};
+use super::backends::{By, Shown};
 use super::bar::Login;
 use super::drain::Users;
 use super::hold::Dispute;
@@ -55,7 +55,6 @@ pub struct Member {
     /// When a probe was asked for that has not come in yet.
     pub(super) asked: Option<Instant>,
     pub(super) login: Option<Login>,
-    pub(super) counted: Option<Counted>,
     /// Nobody probes it.
     pub(super) left_alone: bool,
 }
@@ -138,7 +137,6 @@ impl Member {
             expected: None,
             asked: None,
             login: None,
-            counted: None,
             left_alone: false,
         }
     }
@@ -268,7 +266,6 @@ impl Member {
         self.evidence = before.evidence;
         self.asked = before.asked;
         self.login = before.login;
-        self.counted = before.counted;
         self.left_alone = before.left_alone;
         // That one was sent before the dry run began: what would have been sent is answered at once.
         if before.command == Command::Sent {
