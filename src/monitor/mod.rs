@@ -144,9 +144,6 @@ struct HeldReview {
     not_before: Instant,
 }
 
-/// As many as there are at one time when nothing special happens.
-const FEW_OUTPUTS: usize = 64;
-
 /// The pause after a look at so many: 2 ms for 200, a fifth of a second for 2,000.
 fn review_pause(held: usize) -> Duration {
     let held = u64::try_from(held).unwrap_or(u64::MAX);
@@ -254,12 +251,7 @@ impl Engine {
             self.is_settled = true;
             self.settle();
         }
-        let next = self.outputs.pop_front();
-        if next.is_none() {
-            // The start of thousands of workers takes room that is never needed again.
-            self.outputs.shrink_to(FEW_OUTPUTS);
-        }
-        next
+        self.outputs.pop_front()
     }
 
     /// When it wants to be told the time, if nothing happens before. To be asked when all outputs have been
