@@ -1,7 +1,8 @@
 //! How one service of one backend has done: its last 60 attempts, the last pass and the last failure whole.
 //!
-//! An attempt is four bytes, as it is kept for thousands of backends. Pure; it knows no clock.
+//! Pure; it knows no clock.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,18 +13,19 @@ const KEPT: usize = 60;
 
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
-    /// A ring: once it is full, the next one takes the place of the oldest.
-    marks: Vec<Mark>,
-    oldest: u8,
+    /// The oldest first.
+    marks: VecDeque<Mark>,
     passes: u32,
     failures: u32,
     pass: Option<Arc<Outcome>>,
     failure: Option<Arc<Outcome>>,
 }
 
-/// An attempt: its kind in two bits, its latency in microseconds in the others.
 #[derive(Clone, Copy, Debug)]
-struct Mark(u32);
+struct Mark {
+    kind: Kind,
+    latency: Duration,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -33,38 +35,9 @@ enum Kind {
     Local,
 }
 
-const LATENCY_BITS: u32 = 30;
-
-/// A quarter of an hour and more is this.
-const LONGEST: u32 = (1 << LATENCY_BITS) - 1;
-
 impl Mark {
-    fn new(kind: Kind, latency: Duration) -> Mark {
-        let micros = u32::try_from(latency.as_micros()).unwrap_or(LONGEST);
-        let kind = match kind {
-            Kind::Pass => 0,
-            Kind::Service => 1,
-            Kind::Shared => 2,
-            Kind::Local => 3,
-        };
-        Mark(kind << LATENCY_BITS | micros.min(LONGEST))
-    }
-
-    fn kind(self) -> Kind {
-        match self.0 >> LATENCY_BITS {
-            0 => Kind::Pass,
-            1 => Kind::Service,
-            2 => Kind::Shared,
-            _ => Kind::Local,
-        }
-    }
-
-    fn latency(self) -> Duration {
-        Duration::from_micros((self.0 & LONGEST).into())
-    }
-
     fn letter(self) -> char {
-        match self.kind() {
+        match self.kind {
             Kind::Pass => '.',
             Kind::Service => 'x',
             Kind::Shared => 's',
@@ -87,7 +60,11 @@ fn kind(outcome: &Outcome) -> Kind {
 impl Attempts {
     pub(super) fn on_outcome(&mut self, outcome: &Outcome) {
         let kind = kind(outcome);
-        self.keep(Mark::new(kind, outcome.latency));
+        if self.marks.len() >= KEPT {
+            self.marks.pop_front();
+        }
+        let latency = outcome.latency;
+        self.marks.push_back(Mark { kind, latency });
         let whole = Some(Arc::new(outcome.clone()));
         match kind {
             Kind::Pass => {
@@ -101,29 +78,9 @@ impl Attempts {
         }
     }
 
-    fn keep(&mut self, mark: Mark) {
-        if self.marks.len() < KEPT {
-            // In steps of 15: most that fails does so for good within a few.
-            if self.marks.len() == self.marks.capacity() {
-                self.marks.reserve_exact(KEPT / 4);
-            }
-            self.marks.push(mark);
-            return;
-        }
-        let oldest = usize::from(self.oldest);
-        self.marks[oldest] = mark;
-        self.oldest = (self.oldest + 1) % KEPT as u8;
-    }
-
-    /// The oldest first.
-    fn marks(&self) -> impl DoubleEndedIterator<Item = Mark> + '_ {
-        let (newer, older) = self.marks.split_at(self.oldest.into());
-        older.iter().chain(newer).copied()
-    }
-
     /// A letter an attempt, the oldest first.
     pub(super) fn recent(&self) -> String {
-        self.marks().map(Mark::letter).collect()
+        self.marks.iter().map(|mark| mark.letter()).collect()
     }
 
     /// Of the last attempt that passed; of the last failed one if none has.
@@ -134,8 +91,8 @@ impl Attempts {
 
     /// Of the recent attempts that passed: the middle one's latency, of two the shorter, and the longest.
     pub(super) fn median_and_worst(&self) -> Option<(Duration, Duration)> {
-        let passes = self.marks().filter(|mark| mark.kind() == Kind::Pass);
-        let mut latencies: Vec<Duration> = passes.map(Mark::latency).collect();
+        let passes = self.marks.iter().filter(|mark| mark.kind == Kind::Pass);
+        let mut latencies: Vec<Duration> = passes.map(|mark| mark.latency).collect();
         latencies.sort_unstable();
         let worst = *latencies.last()?;
         Some((latencies[(latencies.len() - 1) / 2], worst))
@@ -216,7 +173,7 @@ mod tests {
         assert_eq!(median, micros(4), "of the two in the middle the shorter");
         attempts.on_outcome(&outcome(now, 20, None));
         attempts.on_outcome(&outcome(now, 5_000_000, Some(Fault::TimedOut)));
-        let longest = micros(LONGEST.into());
+        let longest = micros(900_000_000_000);
         assert_eq!(attempts.median_and_worst(), Some((micros(5), longest)));
         for _ in 0..54 {
             attempts.on_outcome(&outcome(now, 30, None));
@@ -237,11 +194,5 @@ mod tests {
         let began = |outcome: Option<&Arc<Outcome>>| (outcome.unwrap().began - start).as_secs();
         assert_eq!(began(attempts.last_pass()), 2);
         assert_eq!(began(attempts.last_failure()), 3);
-    }
-
-    #[test]
-    fn a_service_costs_about_a_third_of_a_kilobyte_without_what_was_said() {
-        let marks = std::mem::size_of::<Mark>() * KEPT;
-        assert!(marks + std::mem::size_of::<Attempts>() <= 300);
     }
 }

@@ -66,8 +66,6 @@ impl Day {
     fn add_empty(&mut self) {
         if self.slots.len() as u32 >= SLOTS {
             self.slots.remove(0);
-        } else if self.slots.len() == self.slots.capacity() {
-            self.slots.reserve_exact(SLOTS as usize / 4);
         }
         self.slots.push(Slot::default());
         self.sum = 0;

@@ -1,13 +1,10 @@
 //! The last polls of each backend, for the log at SIGHUP: dovemon's way to ask how a backend has done.
 //!
-//! Small, as it is kept for thousands of backends: a poll that passed is a few numbers, and failures
-//! in a row share their text. Pure; it logs nothing and knows no clock.
+//! Pure; it logs nothing and knows no clock.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::records::Keeping;
@@ -29,37 +26,15 @@ const CUT: &str = "...";
 pub struct Poll {
     /// Before the connection was opened.
     pub began: Instant,
-    /// In microseconds; more than 71 minutes are 71 minutes (u32).
-    latency: u32,
-    /// In microseconds, too.
-    delivery: Option<NonZeroU32>,
+    pub latency: Duration,
+    /// How long a message that it delivered took to appear.
+    pub delivery: Option<Duration>,
     /// Its place in the settings.
-    service: u16,
-    /// What went wrong, or is to be remarked.
-    remark: Option<Arc<str>>,
+    pub service: usize,
+    /// What went wrong, what is to be remarked, or "ok".
+    pub result: Cow<'static, str>,
     /// Empty while no file is published.
     pub stages: StageTimes,
-}
-
-impl Poll {
-    pub fn latency(&self) -> Duration {
-        Duration::from_micros(self.latency.into())
-    }
-
-    /// How long a message that it delivered took to appear.
-    pub fn delivery(&self) -> Option<Duration> {
-        self.delivery
-            .map(|micros| Duration::from_micros(micros.get().into()))
-    }
-
-    pub fn service(&self) -> usize {
-        self.service.into()
-    }
-
-    /// One or a few words.
-    pub fn result(&self) -> &str {
-        self.remark.as_deref().unwrap_or("ok")
-    }
 }
 
 /// All backends' last polls.
@@ -68,12 +43,11 @@ pub struct History {
     of: BTreeMap<IpAddr, Recent>,
 }
 
-/// A ring: once it is full, the next one takes the place of the oldest.
 #[derive(Debug, Default)]
 struct Recent {
     worker: u64,
-    polls: Vec<Poll>,
-    oldest: usize,
+    /// The oldest first.
+    polls: VecDeque<Poll>,
 }
 
 impl History {
@@ -103,10 +77,8 @@ impl History {
 
     /// The oldest first.
     pub fn of(&self, address: IpAddr) -> impl Iterator<Item = &Poll> + '_ {
-        self.of.get(&address).into_iter().flat_map(|recent| {
-            let (newer, older) = recent.polls.split_at(recent.oldest);
-            older.iter().chain(newer)
-        })
+        let recent = self.of.get(&address).into_iter();
+        recent.flat_map(|recent| &recent.polls)
     }
 }
 
@@ -120,47 +92,39 @@ impl Recent {
             evidence,
             ..
         } = &finding.outcome;
-        let remark = match result {
-            Ok(Pass::Clean) => None,
-            Ok(remark) => Some(self.share(&remark.to_string())),
-            Err(failure) => Some(self.share(&failure.to_string())),
-        };
         let poll = Poll {
             began: *began,
-            latency: micros(*latency),
-            delivery: delivery.and_then(|delivery| NonZeroU32::new(micros(delivery).max(1))),
-            service: u16::try_from(finding.service).unwrap_or(u16::MAX),
-            remark,
+            latency: *latency,
+            delivery: *delivery,
+            service: finding.service,
+            result: match result {
+                Ok(Pass::Clean) => Cow::Borrowed("ok"),
+                Ok(remark) => Cow::Owned(cut(remark.to_string())),
+                Err(failure) => Cow::Owned(cut(failure.to_string())),
+            },
             stages: match keeping {
                 Keeping::Little => StageTimes::default(),
                 Keeping::Everything => evidence.stages.clone(),
             },
         };
-        if self.polls.len() < KEPT {
-            self.polls.reserve_exact(KEPT - self.polls.len());
-            self.polls.push(poll);
-            return;
+        if self.polls.is_empty() {
+            self.polls.reserve_exact(KEPT);
         }
-        self.polls[self.oldest] = poll;
-        self.oldest = (self.oldest + 1) % KEPT;
-    }
-
-    /// Cut, and with the text of an earlier poll where it is the same.
-    fn share(&self, text: &str) -> Arc<str> {
-        let cut = if text.chars().count() > LONGEST {
-            let kept = text.chars().take(LONGEST - CUT.len());
-            Cow::Owned(kept.chain(CUT.chars()).collect::<String>())
-        } else {
-            Cow::Borrowed(text)
-        };
-        let mut kept = self.polls.iter().filter_map(|poll| poll.remark.as_ref());
-        let same = kept.find(|remark| remark.as_ref() == cut);
-        same.map_or_else(|| Arc::from(&*cut), Arc::clone)
+        if self.polls.len() >= KEPT {
+            self.polls.pop_front();
+        }
+        self.polls.push_back(poll);
     }
 }
 
-fn micros(time: Duration) -> u32 {
-    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
+fn cut(text: String) -> String {
+    match text.chars().count() > LONGEST {
+        true => {
+            let kept = text.chars().take(LONGEST - CUT.len());
+            kept.chain(CUT.chars()).collect()
+        }
+        false => text,
+    }
 }
 
 #[cfg(test)]
@@ -214,9 +178,9 @@ mod tests {
             assert!(kept.iter().eq(expected.iter().rev()), "{kept:?}");
         }
         let poll = history.of(ADDRESS).next().unwrap();
-        assert_eq!((poll.service(), poll.result()), (2, "ok"));
-        assert_eq!(poll.latency(), Duration::from_micros(1234));
-        assert_eq!(poll.delivery(), Some(Duration::from_micros(234)));
+        assert_eq!((poll.service, &*poll.result), (2, "ok"));
+        assert_eq!(poll.latency, Duration::from_micros(1234));
+        assert_eq!(poll.delivery, Some(Duration::from_micros(234)));
         assert!(history.of(ADDRESS).all(|poll| poll.stages.is_empty()));
         let looked_at = finding(start, Ok(Pass::Clean));
         history.on_finding(ADDRESS, 2, &looked_at, Keeping::Everything);
@@ -228,27 +192,15 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_and_shared() {
-        let now = Instant::now();
+    fn a_long_text_is_cut() {
         let mut history = History::default();
         let fault = Fault::Unavailable(Quote::new([0xff; 160]));
         let failure = Failure::new(Stage::Login, fault);
-        for _ in 0..20 {
-            history.on_finding(
-                ADDRESS,
-                1,
-                &finding(now, Err(failure.clone())),
-                Keeping::Little,
-            );
-        }
-        let remarks: Vec<&Poll> = history.of(ADDRESS).collect();
-        assert_eq!(remarks[0].result().len(), LONGEST);
-        assert!(remarks[0].result().ends_with("..."));
-        let texts = remarks.iter().filter_map(|poll| poll.remark.as_ref());
-        assert!(texts
-            .clone()
-            .all(|text| Arc::ptr_eq(text, remarks[0].remark.as_ref().unwrap())));
-        assert_eq!(texts.count(), KEPT);
+        let finding = finding(Instant::now(), Err(failure));
+        history.on_finding(ADDRESS, 1, &finding, Keeping::Little);
+        let poll = history.of(ADDRESS).next().unwrap();
+        assert_eq!(poll.result.len(), LONGEST);
+        assert!(poll.result.ends_with("..."));
     }
 
     #[test]
@@ -266,12 +218,7 @@ mod tests {
             let finding = finding(Instant::now(), Err(failure));
             history.on_finding(ADDRESS, 1, &finding, Keeping::Little);
             let poll = history.of(ADDRESS).next().unwrap();
-            assert_eq!(poll.result() == text, is_whole, "{length}");
+            assert_eq!(poll.result == text, is_whole, "{length}");
         }
-    }
-
-    #[test]
-    fn a_backend_costs_less_than_a_kilobyte() {
-        assert!(std::mem::size_of::<Poll>() * KEPT + std::mem::size_of::<Recent>() <= 700);
     }
 }

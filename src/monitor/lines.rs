@@ -354,10 +354,10 @@ impl Engine {
         let target = self.targets.target(address);
         let polls = self.history.of(address).map(|poll| PollView {
             ago: self.now.instant.saturating_duration_since(poll.began),
-            service: service_of(&target, poll.service()).to_string(),
-            result: poll.result().to_owned(),
-            latency: poll.latency(),
-            delivery: poll.delivery(),
+            service: service_of(&target, poll.service).to_string(),
+            result: poll.result.to_string(),
+            latency: poll.latency,
+            delivery: poll.delivery,
             stages: poll.stages.clone(),
         });
         polls.collect()
