@@ -2,7 +2,6 @@
 //!
 //! An attempt that waits here has not begun, so its time-out does not run yet. It knows nothing of probes.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Clone)]
@@ -10,11 +9,7 @@ pub(super) struct ProbeLimit(Arc<Shared>);
 
 struct Shared {
     most: usize,
-    /// Counted without the lock: nobody waits for it while there is room.
-    inside: AtomicUsize,
-    /// How many threads found no room and wait, or are about to look again.
-    waiting: AtomicUsize,
-    queue: Mutex<()>,
+    inside: Mutex<usize>,
     left: Condvar,
 }
 
@@ -26,9 +21,7 @@ impl ProbeLimit {
     pub(super) fn new(most: usize) -> ProbeLimit {
         ProbeLimit(Arc::new(Shared {
             most: most.max(1),
-            inside: AtomicUsize::new(0),
-            waiting: AtomicUsize::new(0),
-            queue: Mutex::new(()),
+            inside: Mutex::new(0),
             left: Condvar::new(),
         }))
     }
@@ -39,51 +32,33 @@ impl ProbeLimit {
 
     /// Waits until there is room.
     pub(super) fn enter(&self) -> Inside<'_> {
-        if !self.0.try_enter() {
-            self.0.wait_and_enter();
+        let mut inside = self.0.lock();
+        while *inside >= self.0.most {
+            let woken = self.0.left.wait(inside);
+            inside = woken.unwrap_or_else(PoisonError::into_inner);
         }
+        *inside += 1;
         Inside(&self.0)
     }
 }
 
 impl Shared {
-    fn try_enter(&self) -> bool {
-        let one_more = |inside| (inside < self.most).then_some(inside + 1);
-        self.inside
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more)
-            .is_ok()
-    }
-
-    fn wait_and_enter(&self) {
-        let mut queue = self.lock();
-        // Before the next look: whoever leaves after it sees that somebody waits.
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        while !self.try_enter() {
-            let woken = self.left.wait(queue);
-            queue = woken.unwrap_or_else(PoisonError::into_inner);
-        }
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
-    }
-
     /// No code that holds the lock can panic.
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.0.inside.fetch_sub(1, Ordering::SeqCst);
-        if self.0.waiting.load(Ordering::SeqCst) > 0 {
-            // With the lock: who has looked in vain is asleep by now, and can be woken.
-            let _queue = self.0.lock();
-            self.0.left.notify_one();
-        }
+        *self.0.lock() -= 1;
+        self.0.left.notify_one();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
     use std::time::Duration;
 
@@ -108,7 +83,6 @@ mod tests {
         });
         assert_eq!(done.into_inner(), 20);
         assert!(peak.into_inner() <= 3);
-        assert_eq!(probe_limit.0.inside.load(Ordering::SeqCst), 0);
-        assert_eq!(probe_limit.0.waiting.load(Ordering::SeqCst), 0);
+        assert_eq!(*probe_limit.0.lock(), 0);
     }
 }
