@@ -77,10 +77,11 @@ impl Engine {
 
     /// Every source of alarms adds what holds.
     fn alarms_that_hold(&mut self) -> Holding<Topic> {
-        if !policy::is_all_well(&self.backends) {
+        let mut of_policy = policy::Alarms::new();
+        if !self.backends.is_all_well() {
             self.backends.measure();
+            of_policy = policy::alarms(&self.backends, self.now.instant);
         }
-        let of_policy = policy::alarms(&self.backends, self.now.instant);
         let mut holding: Holding<Topic> = of_policy
             .into_iter()
             .map(|(alarm, about)| (Topic::Policy(alarm), about))

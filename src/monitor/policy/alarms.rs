@@ -60,12 +60,9 @@ impl Alarm {
 /// The alarms, each with the backends that it is about.
 pub type Alarms = BTreeMap<Alarm, BTreeSet<IpAddr>>;
 
-/// All that hold now. Where every backend is up and none has failed, it compares none of them.
+/// All that hold now: none where all is well (`Backends::is_all_well`).
 pub fn alarms(backends: &Backends, now: Instant) -> Alarms {
     let mut alarms = Alarms::new();
-    if is_all_well(backends) {
-        return alarms;
-    }
     let compared = backends.compared();
     let backends = &compared;
     let mut failed = Vec::new();
@@ -98,11 +95,6 @@ pub fn alarms(backends: &Backends, now: Instant) -> Alarms {
         }
     }
     alarms
-}
-
-/// Whether every backend is up and none has failed.
-pub fn is_all_well(backends: &Backends) -> bool {
-    backends.is_all_well()
 }
 
 fn add(alarms: &mut Alarms, alarm: Alarm, address: IpAddr) {

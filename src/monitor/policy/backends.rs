@@ -218,7 +218,7 @@ impl Backends {
     }
 
     /// Whether every backend is up and no backend has failed.
-    pub(super) fn is_all_well(&self) -> bool {
+    pub fn is_all_well(&self) -> bool {
         let is_well = |member: &Member| !has_failed(member) && !member.is_down_or_going();
         self.values().all(is_well)
     }
@@ -378,7 +378,9 @@ impl Backends {
             let address = entry.address;
             match self.members.entry(address) {
                 Entry::Occupied(mut there) => {
-                    there.get_mut().on_listed(entry, &circumstances, &mut changes);
+                    there
+                        .get_mut()
+                        .on_listed(entry, &circumstances, &mut changes);
                 }
                 Entry::Vacant(free) => {
                     changes.joined.push(address);
@@ -393,7 +395,10 @@ impl Backends {
 
     /// Those that the last list did not have.
     fn forget_missing(&mut self, listed: &BTreeSet<IpAddr>, changes: &mut Changes) {
-        let missing = self.members.keys().filter(|address| !listed.contains(address));
+        let missing = self
+            .members
+            .keys()
+            .filter(|address| !listed.contains(address));
         let missing: Vec<IpAddr> = missing.copied().collect();
         for address in missing {
             self.failing.remove(&address);

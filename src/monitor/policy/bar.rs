@@ -122,8 +122,9 @@ impl Bar {
 
     /// Whether all backends of some tag may be listed down.
     pub(super) fn may_be_without_service(&self) -> bool {
-        let mut tallies = self.tallies.values();
-        tallies.any(|tally| tally.down >= tally.backends)
+        self.tallies
+            .values()
+            .any(|tally| tally.down >= tally.backends)
     }
 
     /// Whether nothing speaks against this backend but what not more than half of the others are

@@ -36,7 +36,7 @@ mod tests;
 
 pub use crate::pool::Action;
 
-pub use alarms::{alarms, is_all_well, Alarm, Alarms};
+pub use alarms::{alarms, Alarm, Alarms};
 pub use backends::{Backends, By, Changes, News, Shown};
 pub use bar::{control, Login};
 pub use compared::Compared;

@@ -76,9 +76,7 @@ fn control(backends: &mut Backends, address: IpAddr) -> Option<IpAddr> {
 }
 
 fn alarms(backends: &mut Backends, now: Instant) -> Alarms {
-    if !is_all_well(backends) {
-        backends.measure();
-    }
+    backends.measure();
     super::alarms(backends, now)
 }
 
