@@ -22,8 +22,7 @@ use crate::schedule::{Finding, Verdict};
 /// All listed backends.
 #[derive(Debug)]
 pub struct Backends {
-    /// In boxes: most come in the order of their addresses, which leaves the nodes of the map half empty.
-    members: BTreeMap<IpAddr, Box<Member>>,
+    members: BTreeMap<IpAddr, Member>,
     /// Those of which a service has failed at the last attempt, or the verdict is that they have failed, so that
     /// a healthy round need not visit all. One too many does no harm.
     failing: BTreeSet<IpAddr>,
@@ -177,7 +176,7 @@ impl Backends {
 
     /// Whether what is said of backends has to name their tag.
     pub fn groups(&self) -> Groups {
-        Groups::of(self.values().map(|member| &member.listed.tag))
+        Groups::of(self.members.values().map(|member| &member.listed.tag))
     }
 
     /// What was decided about this backend, for when it is asked about again.
@@ -192,11 +191,7 @@ impl Backends {
 
     /// None: the latest list does not have this backend.
     pub fn member(&self, address: IpAddr) -> Option<&Member> {
-        self.members.get(&address).map(|member| &**member)
-    }
-
-    fn values(&self) -> impl Iterator<Item = &Member> + Clone {
-        self.members.values().map(|member| &**member)
+        self.members.get(&address)
     }
 
     /// All backends of the latest list, in the order of their addresses.
@@ -204,7 +199,7 @@ impl Backends {
         self.members.iter().map(move |(address, member)| {
             #[cfg(test)]
             self.visits.set(self.visits.get() + 1);
-            (*address, &**member)
+            (*address, member)
         })
     }
 
@@ -220,14 +215,14 @@ impl Backends {
     /// Whether every backend is up and no backend has failed.
     pub fn is_all_well(&self) -> bool {
         let is_well = |member: &Member| !has_failed(member) && !member.is_down_or_going();
-        self.values().all(is_well)
+        self.members.values().all(is_well)
     }
 
     /// Keeps the comparison of the backends with each other, unless nothing has changed since: for those
     /// who ask about many backends in turn.
     pub fn measure(&mut self) {
         if self.bar.is_none() {
-            self.bar = Some(Bar::measure(self.values()));
+            self.bar = Some(Bar::measure(self.members.values()));
         }
     }
 
@@ -242,7 +237,7 @@ impl Backends {
     pub fn compared(&self) -> Compared<'_> {
         let bar = match &self.bar {
             Some(bar) => Cow::Borrowed(bar),
-            None => Cow::Owned(Bar::measure(self.values())),
+            None => Cow::Owned(Bar::measure(self.members.values())),
         };
         Compared::new(self, bar)
     }
@@ -384,7 +379,7 @@ impl Backends {
                 }
                 Entry::Vacant(free) => {
                     changes.joined.push(address);
-                    free.insert(Box::new(Member::new(entry, began)));
+                    free.insert(Member::new(entry, began));
                 }
             }
         }
@@ -494,7 +489,7 @@ impl Backends {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_sent(action, second, &self.rules, now);
             if let Some(bar) = &mut self.bar {
-                bar.count_down(self.members.values().map(|member| &**member));
+                bar.count_down(self.members.values());
             }
         }
     }
@@ -539,7 +534,7 @@ impl Backends {
     /// What is kept up to date is what the members say.
     pub(super) fn check_what_is_kept(&self) {
         if let Some(bar) = &self.bar {
-            assert_eq!(*bar, Bar::measure(self.values()));
+            assert_eq!(*bar, Bar::measure(self.members.values()));
         }
     }
 }
