@@ -80,7 +80,7 @@ const INTERRUPTIONS: u64 = 0x696e_7465_7272;
 /// As the next one.
 const MISHAPS: u64 = 0x706c_6179_029a;
 /// So chosen that no day of those that broke a property before there were such reloads has one.
-const OTHER_SETTINGS: u64 = 0x7275_6c65_7301_a6;
+const OTHER_SETTINGS: u64 = 0x0072_756c_6573_01a6;
 
 /// Of so many days one has interruptions: the one with this remainder, which no day of those that broke a
 /// property once has.
@@ -452,7 +452,7 @@ fn change_one(habits: &mut Habits, chance: &mut Chance) {
         2 => rules.down_delay = Duration::from_secs(chance.pick(&[0, 5, 20, 60])),
         3 => rules.down_delay_limit = chance.pick(&[None, Some(0), Some(1), Some(2)]),
         4 => {
-            let limit = MoveLimit::AtMost(NonZeroU32::MIN);
+            let limit = MoveLimit::AtMost(NonZeroU32::new(1).expect("one is not zero"));
             rules.drain = chance.pick(&[
                 DrainMode::Move {
                     limit: MoveLimit::All,

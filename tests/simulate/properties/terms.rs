@@ -49,7 +49,7 @@ pub fn settings_when_sent(
             if (*w, *b, *a) == (watcher, backend, action))
     };
     let before = day.history.records.iter().filter(|one| one.at <= before);
-    let sent = before.filter(is_it).last();
+    let sent = before.rev().find(is_it);
     settings_at(day, watcher, sent.map_or(day.history.start, |sent| sent.at))
 }
 
