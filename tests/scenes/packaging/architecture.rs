@@ -99,7 +99,7 @@ const OF_LIMITS: [&str; 4] = ["usize", "u32", "u64", "Duration"];
 const NO_LIMITS: [(&str, &str); 8] = [
     (
         "a unit, a bit, or a part of a format",
-        "config/file.rs OPEN_TO_OTHERS, config/number.rs SECOND, monitor/attempts.rs LATENCY_BITS, monitor/day.rs SLOTS, \
+        "config/file.rs OPEN_TO_OTHERS, config/number.rs SECOND, monitor/day.rs SLOTS, \
          monitor/list_changes.rs DAY, monitor/policy/hold.rs HOUR, monitor/snapshot/backend.rs SLOT, \
          monitor/snapshot/counters.rs LATENCIES, monitor/snapshot/counters.rs COMMANDS, monitor/unwell.rs DAY, \
          pool/haproxy/wire.rs FORCED_MAINT, pool/haproxy/wire.rs CONFIGURED_MAINT, pool/haproxy/wire.rs PARTS, \
@@ -150,7 +150,7 @@ const NO_LIMITS: [(&str, &str); 8] = [
     ),
     (
         "memory that is set aside at first, or counted with a line",
-        "logging/queue.rs USUAL_BACKLOG, logging/queue.rs OVERHEAD, monitor/mod.rs FEW_OUTPUTS, net/tls.rs CAPACITY, \
+        "logging/queue.rs USUAL_BACKLOG, logging/queue.rs OVERHEAD, net/tls.rs CAPACITY, \
          pool/director/client.rs BUFFER, probe/protocols/line.rs BUFFER, probe/transcript.rs ENOUGH, \
          runtime/publisher/file.rs BUFFER",
     ),
