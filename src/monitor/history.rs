@@ -107,9 +107,6 @@ impl Recent {
                 Keeping::Everything => evidence.stages.clone(),
             },
         };
-        if self.polls.is_empty() {
-            self.polls.reserve_exact(KEPT);
-        }
         if self.polls.len() >= KEPT {
             self.polls.pop_front();
         }

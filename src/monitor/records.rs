@@ -86,14 +86,19 @@ impl Records {
             record.attempts.clear();
         }
         if record.attempts.len() <= finding.service {
-            let more = finding.service + 1 - record.attempts.len();
-            record.attempts.reserve_exact(more);
             record
                 .attempts
                 .resize_with(finding.service + 1, Attempts::default);
         }
         record.attempts[finding.service].on_outcome(outcome);
         record.day.on_outcome(outcome, slot);
+    }
+
+    /// A dry run has ended: which of the changes were made, and which only imagined, is not told apart.
+    pub(super) fn on_dry_run_ended(&mut self, address: IpAddr) {
+        if let Some(record) = self.of.get_mut(&address) {
+            record.changes = ListChanges::default();
+        }
     }
 
     /// It stands so since this time, unless it did before.

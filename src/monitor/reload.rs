@@ -166,6 +166,7 @@ impl Engine {
         let addresses: Vec<IpAddr> = read.iter().map(|listed| listed.address).collect();
         self.backends.on_dry_run_ended(read, self.now.instant);
         for address in addresses {
+            self.records.on_dry_run_ended(address);
             self.recall(address);
         }
     }

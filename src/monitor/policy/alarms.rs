@@ -60,7 +60,7 @@ impl Alarm {
 /// The alarms, each with the backends that it is about.
 pub type Alarms = BTreeMap<Alarm, BTreeSet<IpAddr>>;
 
-/// All that hold now: none where all is well (`Backends::is_all_well`).
+/// All alarms that hold now. Where all is well (`Backends::is_all_well`) there are none, and nobody need ask.
 pub fn alarms(backends: &Backends, now: Instant) -> Alarms {
     let mut alarms = Alarms::new();
     let compared = backends.compared();

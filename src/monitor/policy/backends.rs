@@ -489,7 +489,7 @@ impl Backends {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_sent(action, second, &self.rules, now);
             if let Some(bar) = &mut self.bar {
-                bar.count_down(self.members.values());
+                bar.count_those_down(self.members.values());
             }
         }
     }

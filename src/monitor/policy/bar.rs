@@ -13,6 +13,8 @@
 //! that stands by a round begun after this one's first failure and ended before its latest. The order
 //! matters: when everything comes back at once, a pass elsewhere must not confirm a stale failure here.
 //! A monitor that is cut off finds no refuge, and so does nothing.
+//!
+//! The comparison also counts how many of each tag are down, which `brake` and `alarms` ask for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -102,12 +104,12 @@ impl Bar {
                 *highest = reach.max(*highest);
             }
         }
-        bar.count_down(members);
+        bar.count_those_down(members);
         bar
     }
 
     /// How many are down, anew.
-    pub(super) fn count_down<'a>(&mut self, members: impl Iterator<Item = &'a Member>) {
+    pub(super) fn count_those_down<'a>(&mut self, members: impl Iterator<Item = &'a Member>) {
         self.tallies.clear();
         for member in members {
             let tag = member.listed.tag.clone();

@@ -87,8 +87,9 @@ fn is_over_delay_limit(backends: &Compared<'_>) -> bool {
     })
 }
 
-/// Whether it is to go down unless the operator's delay or a limit of theirs keeps it up. Where no refuge is
-/// needed, it does not take another one that passes; and a reload with other services does not make it healthy.
+/// Whether this backend is to go down unless the operator's delay or limit keeps it up. With `--max-down=all` no other
+/// one has to pass for that. A verdict on services that are checked no longer counts until there is one on those of
+/// now.
 fn is_due(backends: &Compared<'_>, member: &Member) -> bool {
     backends.bar().has_failed(member)
         || bar::has_failed_at_former_services(member)

@@ -184,11 +184,15 @@ impl PendingDrain {
     }
 }
 
-/// Whether the backend's users need not be moved any more: it has passed here since it is down, in a synced
-/// ring, and somebody else keeps it down. `held` is the first hold of the action that is wanted.
+/// Whether the backend's users need not be moved any more: since it is down a round here has found no fault of its
+/// own, it gets as far as the others, the ring is synced, and somebody else keeps it down. `held` is the first hold of
+/// the action that is wanted.
 pub(super) fn is_forgiven(question: &Question<'_>, held: Option<&Hold>) -> bool {
     let rule = held.map(|hold| hold.reason.rule());
-    let is_doubtful = matches!(rule, Some(Rule::Settle | Rule::Fresh | Rule::Ring));
+    let is_doubtful = matches!(
+        rule,
+        Some(Rule::Settle | Rule::Fresh | Rule::Ring | Rule::Bar)
+    );
     question.action == Action::MarkUp && !question.member.is_ours() && !is_doubtful
 }
 

@@ -25,7 +25,8 @@ pub struct Evidence {
     /// How far the latest attempt got on each service that does not fail.
     reached: BTreeMap<usize, Reach>,
     failing: Vec<Failing>,
-    /// When the latest attempt began, of those that say something about the backend: as it is probed now.
+    /// When the latest attempt began that says something about the backend, of those with the login and the services
+    /// of now.
     latest_attempt: Option<Instant>,
     /// A fault of the service's own has been seen, and no whole round since was free of such faults.
     suspect: bool,
@@ -65,6 +66,10 @@ pub struct Failing {
     /// Of a shared fault: other backends that have got further at this service since, and do, and when the
     /// first such attempt of each ended.
     pub outdone_by: BTreeMap<IpAddr, Instant>,
+    /// Of a shared fault: the series at other stages that the latest failure has interrupted. Each goes on if the next
+    /// failure is one of it, as where two servers behind one address fail by turns; two failures of one series in a row
+    /// end the others.
+    interrupted: Vec<Failing>,
 }
 
 /// A round of all services that could be checked from this machine. Those that were left out for its
@@ -266,26 +271,21 @@ impl Evidence {
     }
 
     fn on_failure(&mut self, finding: &Finding, failure: &Failure) {
-        let outcome = &finding.outcome;
         let blame = failure.fault.blame();
         self.suspect |= blame == Blame::Service;
-        let failing = self.failing.iter_mut().find(|failing| {
-            failing.service == finding.service
-                && failing.blame() == blame
-                // What others did while this one failed elsewhere says nothing of this check.
-                && (blame == Blame::Service || failing.reach() == Reach::of_failure(failure))
-        });
-        match failing {
-            Some(failing) => {
-                failing.tries = failing.tries.saturating_add(1);
-                failing.latest_began = outcome.began;
-                failing.latest_took = outcome.latency;
-                failing.failure = failure.clone();
-                failing.for_good |= finding.for_good;
+        let place = self
+            .failing
+            .iter()
+            .position(|f| f.service == finding.service);
+        match place {
+            Some(place) if self.failing[place].includes(failure) => {
+                let failing = &mut self.failing[place];
+                failing.go_on(finding, failure);
+                failing.interrupted.clear();
             }
-            None => {
-                self.stop_failing(finding.service);
-                self.failing.push(Failing::new(finding, outcome, failure));
+            _ => {
+                let before = place.map(|place| self.failing.remove(place));
+                self.failing.push(Failing::after(before, finding, failure));
             }
         }
     }
@@ -348,8 +348,11 @@ impl Evidence {
                 self.reached.insert(failing.service, at_login);
             }
         }
-        self.failing
-            .retain(|failing| failing.failure.stage < Stage::Login);
+        let is_before_login = |failing: &Failing| failing.failure.stage < Stage::Login;
+        self.failing.retain(is_before_login);
+        for failing in &mut self.failing {
+            failing.interrupted.retain(is_before_login);
+        }
         let of_the_account = |failure: &Failure| failure.stage >= Stage::Login;
         if matches!(&self.verdict, Some(Verdict::Failed { failure, .. }) if of_the_account(failure))
         {
@@ -360,37 +363,28 @@ impl Evidence {
 
     /// An attempt on another backend has got that far.
     pub(super) fn on_attempt_elsewhere(&mut self, other: IpAddr, finding: &Finding) {
-        let (service, outcome) = (finding.service, &finding.outcome);
+        let outcome = &finding.outcome;
         if matches!(&outcome.result, Err(failure) if failure.fault.blame() == Blame::Local) {
             return;
         }
-        let of_service = |failing: &&mut Failing| failing.service == service;
-        let failing = match self.failing.iter_mut().find(of_service) {
-            Some(failing) if failing.blame() == Blame::Shared => failing,
-            _ => return,
-        };
-        if Reach::of(outcome) <= failing.reach() {
-            failing.outdone_by.remove(&other);
-        } else if outcome.began >= failing.since {
-            failing.outdone_by.entry(other).or_insert(outcome.ended());
+        for failing in &mut self.failing {
+            if failing.service == finding.service && failing.blame() == Blame::Shared {
+                failing.on_attempt_elsewhere(other, outcome);
+            }
         }
     }
 
     /// What another backend has done says nothing any more: it has left the list, or is judged anew.
     pub(super) fn forget_other(&mut self, other: IpAddr) {
         for failing in &mut self.failing {
-            failing.refuges.remove(&other);
-            failing.outdone_by.remove(&other);
+            failing.forget_other(other);
         }
     }
 
     /// Another backend of the tag has had a sound round, which was asked for or not.
     pub(super) fn on_sound_round_elsewhere(&mut self, other: IpAddr, round: Round, asked: Asked) {
         for failing in &mut self.failing {
-            let wanted = asked == Asked::Yes || failing.refuges.len() < ENOUGH_REFUGES;
-            if wanted && round.began >= failing.since {
-                failing.refuges.entry(other).or_insert(round.ended);
-            }
+            failing.on_sound_round_elsewhere(other, round, asked);
         }
     }
 }
@@ -403,7 +397,8 @@ pub(super) enum Asked {
 }
 
 impl Failing {
-    fn new(finding: &Finding, outcome: &Outcome, failure: &Failure) -> Failing {
+    fn new(finding: &Finding, failure: &Failure) -> Failing {
+        let outcome = &finding.outcome;
         Failing {
             service: finding.service,
             since: outcome.ended(),
@@ -414,6 +409,77 @@ impl Failing {
             for_good: finding.for_good,
             refuges: BTreeMap::new(),
             outdone_by: BTreeMap::new(),
+            interrupted: Vec::new(),
+        }
+    }
+
+    /// The series that this failure belongs to, where the latest failure before was of another one: of another blame,
+    /// or of a shared fault at another stage. What other backends did while this one failed elsewhere says nothing of
+    /// this check.
+    fn after(before: Option<Failing>, finding: &Finding, failure: &Failure) -> Failing {
+        let mut before = match before {
+            Some(before) if before.blame() == Blame::Shared => before,
+            _ => return Failing::new(finding, failure),
+        };
+        if failure.fault.blame() != Blame::Shared {
+            return Failing::new(finding, failure);
+        }
+        let mut interrupted = std::mem::take(&mut before.interrupted);
+        let resumed = interrupted.iter().position(|one| one.includes(failure));
+        let mut failing = match resumed {
+            Some(place) => {
+                let mut failing = interrupted.remove(place);
+                failing.go_on(finding, failure);
+                failing
+            }
+            None => Failing::new(finding, failure),
+        };
+        interrupted.push(before);
+        failing.interrupted = interrupted;
+        failing
+    }
+
+    /// Whether this failure is one more of the series.
+    fn includes(&self, failure: &Failure) -> bool {
+        let blame = failure.fault.blame();
+        self.blame() == blame
+            && (blame == Blame::Service || self.reach() == Reach::of_failure(failure))
+    }
+
+    fn go_on(&mut self, finding: &Finding, failure: &Failure) {
+        self.tries = self.tries.saturating_add(1);
+        self.latest_began = finding.outcome.began;
+        self.latest_took = finding.outcome.latency;
+        self.failure = failure.clone();
+        self.for_good |= finding.for_good;
+    }
+
+    fn on_attempt_elsewhere(&mut self, other: IpAddr, outcome: &Outcome) {
+        if Reach::of(outcome) <= self.reach() {
+            self.outdone_by.remove(&other);
+        } else if outcome.began >= self.since {
+            self.outdone_by.entry(other).or_insert(outcome.ended());
+        }
+        for interrupted in &mut self.interrupted {
+            interrupted.on_attempt_elsewhere(other, outcome);
+        }
+    }
+
+    fn forget_other(&mut self, other: IpAddr) {
+        self.refuges.remove(&other);
+        self.outdone_by.remove(&other);
+        for interrupted in &mut self.interrupted {
+            interrupted.forget_other(other);
+        }
+    }
+
+    fn on_sound_round_elsewhere(&mut self, other: IpAddr, round: Round, asked: Asked) {
+        let wanted = asked == Asked::Yes || self.refuges.len() < ENOUGH_REFUGES;
+        if wanted && round.began >= self.since {
+            self.refuges.entry(other).or_insert(round.ended);
+        }
+        for interrupted in &mut self.interrupted {
+            interrupted.on_sound_round_elsewhere(other, round, asked);
         }
     }
 }

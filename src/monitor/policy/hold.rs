@@ -8,8 +8,8 @@
 //! doubled with each further one. Service comes before quiet: where no backend is listed up that can take a tag's
 //! users, one that is healthy, and that `ownership` lets up, goes up at once, the others stay held. Where all that
 //! are listed up have failed, one that is only unsteady goes up before its time is over: once they have failed for an
-//! eighth of that, or a minute. At once would be no quiet at all for two that fail by turns: the failure of each
-//! would bring the other one up.
+//! eighth of that time, a minute at most. If it went up at once, two that fail by turns would bring each other up
+//! without end.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -29,8 +29,9 @@ const UNSTEADY_HOLD: Duration = Duration::from_secs(60);
 /// and never for longer than the shortest hold, as nobody is served meanwhile.
 const PART_FOR_SERVICE: u32 = 8;
 
-/// One that has just gone down is probed at once, and no other one takes its place before that can have passed: if
-/// somebody takes down whatever is up, it is then always the same one, and the others are left quiet.
+/// A backend that somebody else has just taken down is probed at once. Until that probe can have passed, no other
+/// backend takes its place: if somebody takes down whatever is up, it is then one backend that goes up and down, and
+/// the others stay quiet. One that cannot be probed gives way after this time.
 const PROBE_AWAITED: Duration = Duration::from_secs(10);
 
 /// By how much two monitors can differ in when a backend was last listed up: lists are read each second.
@@ -116,12 +117,15 @@ impl Dispute {
             source: Source::Stamp,
         });
         self.downs = VecDeque::from([at]);
-        self.has_failed = false;
     }
 
     /// It has been judged failed here.
     pub(super) fn on_failed(&mut self) {
         self.has_failed = true;
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -165,7 +169,7 @@ impl Dispute {
     }
 
     /// A down that was not ours is being undone, by us or by another. It counts where it ends a hold
-    /// of ours and we have seen it pass all the time: a first aid to a tag without service, and a
+    /// of ours and we have seen it pass all the time: an up because the tag was without service, and a
     /// failure that we saw too, do not. Another's counts as ours does, or each of several monitors
     /// that see it pass would take its turn at the same hold.
     pub(super) fn on_foreign_down_undone(
@@ -261,8 +265,8 @@ fn was_seen_failing(member: &Member) -> bool {
     member.is_ours() || !dispute.up.map_or(true, has_passed)
 }
 
-/// It is down, may come up, and its users would be served if it did. One that cannot be probed since it went down
-/// stays there, and must not keep another one down.
+/// It is down, may come up, and would take users if it did. One that cannot be probed since it went down, or whose up
+/// the director has refused, must not keep another one down.
 fn could_serve(backends: &Compared<'_>, member: &Member, now: Instant) -> bool {
     let is_awaited = now.saturating_duration_since(member.news) < PROBE_AWAITED;
     member.listed.state == HostState::Down
@@ -270,13 +274,19 @@ fn could_serve(backends: &Compared<'_>, member: &Member, now: Instant) -> bool {
         && ownership::may_bring_up(backends, member)
         && backends.bar().stands(member)
         && (is_awaited || fresh::is_sound(member))
+        && member.setback.is_none()
+}
+
+/// Whether the director sends users to it: one with vhost count 0 is up, and gets none.
+fn serves(member: &Member) -> bool {
+    member.listed.state == HostState::Up && member.listed.vhosts > 0
 }
 
 /// The backend to bring up at once because no backend of its tag is up or about to be.
 fn first_where_none_is_up(backends: &Compared<'_>, tag: &Tag, now: Instant) -> Option<IpAddr> {
     let mut first = None;
     for (address, member) in backends.serving(tag) {
-        if member.listed.state == HostState::Up || member.is_coming_up() {
+        if serves(member) || member.is_coming_up() {
             return None;
         }
         if first.is_none() && could_serve(backends, member, now) {
@@ -297,7 +307,7 @@ fn first_where_all_have_failed(backends: &Compared<'_>, tag: &Tag, now: Instant)
         if member.is_coming_up() {
             return None;
         }
-        if member.listed.state == HostState::Up {
+        if serves(member) {
             let failed = Failed::of(member)?;
             all_failed = Some(all_failed.map_or(failed, |others| others.and(failed)));
         } else if could_serve(backends, member, now) {

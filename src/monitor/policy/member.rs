@@ -258,8 +258,8 @@ impl Member {
         }
     }
 
-    /// It is as it is listed, and not as a dry run would have had it. What probes have found out stays, but none of it
-    /// is younger than that.
+    /// A dry run has ended: the backend is as it is listed. What its probes have found out stays, but has to be
+    /// confirmed by a newer one before it acts.
     pub(super) fn on_dry_run_ended(&mut self, listed: Listed, now: Instant) {
         let before = std::mem::replace(self, Member::new(listed, now));
         self.vhosts_before = self.vhosts_before.or(before.vhosts_before);
@@ -267,7 +267,10 @@ impl Member {
         self.asked = before.asked;
         self.login = before.login;
         self.left_alone = before.left_alone;
-        // That one was sent before the dry run began: what would have been sent is answered at once.
+        if before.dispute.has_failed() {
+            self.dispute.on_failed();
+        }
+        // A real command that was sent before the dry run began. Those of a dry run are answered at once.
         if before.command == Command::Sent {
             self.command = before.command;
             self.expected = before.expected;

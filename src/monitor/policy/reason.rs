@@ -74,7 +74,7 @@ pub enum Reason {
     NotListedYet,
     /// The director did not do it; the pause before the next try grows.
     SetBack,
-    /// The fault is a shared one, and at most half of the others are known to get further at this check.
+    /// At most half of the others are known to get further at this check, so the fault may not be this backend's.
     Shared {
         /// The place of the check in the order of checking, from 0.
         service: usize,

@@ -647,3 +647,47 @@ fn one_that_answers_no_login_stays_down_while_the_others_are_judged_by_another_p
     bench.passes(2);
     bench.check_nothing(0);
 }
+
+/// As behind a balancer with two servers, of which one has an expired certificate and the other refuses the login.
+#[test]
+fn a_backend_whose_shared_faults_take_turns_goes_down() {
+    let refused = || Failure::new(Stage::Login, Fault::CredentialsRefused(Quote::new("no")));
+    let stopped = || {
+        Failure::new(
+            Stage::Greeting,
+            Fault::CertificateRefused(Box::new(BadCertificate::new("no", "mail.example"))),
+        )
+    };
+    for turns in [
+        vec![expired(), refused()],
+        vec![expired(), refused(), stopped()],
+    ] {
+        let mut bench = Bench::new(3);
+        for failure in &turns {
+            bench.finding(0, Err(failure.clone()), true);
+            assert!(matches!(bench.decide(0), Decision::Hold(_)));
+            bench.passes(1);
+            bench.passes(2);
+        }
+        bench.finding(0, Err(expired()), true);
+        bench.check_acts(0, Action::MarkDown);
+    }
+}
+
+/// The others may have met it meanwhile, too.
+#[test]
+fn a_shared_fault_of_long_ago_does_not_go_on_once_another_has_been_met_twice() {
+    let at_tls = Reason::PeersAwaited {
+        service: 0,
+        stage: Stage::Tls,
+    };
+    let mut bench = Bench::new(3);
+    bench.logins(&[Some(1), Some(2), Some(2)]);
+    bench.finding(0, Err(expired()), true);
+    bench.passes(1);
+    bench.passes(2);
+    bench.refuses_login(0);
+    bench.refuses_login(0);
+    bench.finding(0, Err(expired()), true);
+    bench.check_held_for(0, &at_tls, &[1, 2]);
+}

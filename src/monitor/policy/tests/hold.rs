@@ -331,8 +331,55 @@ fn one_that_is_not_probed_any_more_does_not_keep_the_others_of_a_tag_without_ser
     bench.check_acts(1, Action::MarkUp);
 }
 
+/// Backend 0 comes first, and the director does not do its up.
+#[test]
+fn one_whose_up_is_refused_does_not_keep_the_others_of_a_tag_without_service_down() {
+    let mut bench = Bench::new(2);
+    for number in [0, 1] {
+        bench.set(number, HostState::Down);
+        bench.read_list();
+    }
+    for number in [0, 1] {
+        bench.passes(number);
+    }
+    bench.check_acts(0, Action::MarkUp);
+    bench.check_held(
+        1,
+        &Reason::Disputed {
+            address: address(1),
+        },
+        None,
+    );
+    bench.send(0, Action::MarkUp, Answer::NotDone);
+    bench.read_list();
+    bench.check_held(0, &Reason::SetBack, None);
+    bench.check_acts(1, Action::MarkUp);
+}
+
+/// The director sends nobody to a backend with vhost count 0, which an administrator sets for maintenance.
+#[test]
+fn one_that_is_up_with_vhost_count_0_does_not_serve_its_tag() {
+    let mut bench = Bench::new(2);
+    bench.listed(1).vhosts = 0;
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.passes(0);
+    bench.passes(1);
+    bench.check_acts(0, Action::MarkUp);
+
+    bench.listed(1).vhosts = 100;
+    bench.read_list();
+    bench.check_held(
+        0,
+        &Reason::Disputed {
+            address: address(0),
+        },
+        None,
+    );
+}
+
 /// On a director before 2.2.19 a down backend is listed with vhost count 0; one that this monitor can
-/// give its count back is first aid all the same.
+/// give its count back goes up at once all the same.
 #[test]
 fn a_tag_without_service_gets_one_that_is_down_by_its_vhost_count() {
     let mut bench = Bench::new(2);
@@ -589,7 +636,7 @@ fn one_that_others_took_down_thrice_goes_up_for_a_dead_one_only_if_it_failed_her
 }
 
 #[test]
-fn one_out_of_rotation_is_no_first_aid() {
+fn one_out_of_rotation_is_not_brought_up_for_a_tag_without_service() {
     let mut bench = Bench::new(2);
     bench.listed(0).vhosts = 0;
     for number in [0, 1] {
