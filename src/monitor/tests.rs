@@ -116,6 +116,10 @@ fn the_engine_has_no_clock_thread_channel_file_socket_or_log() {
         "director/reading.rs",
         "director/wire.rs",
         "director/wire/lists.rs",
+        "director/wire/ring.rs",
+        "haproxy/acts.rs",
+        "haproxy/reading.rs",
+        "haproxy/wire.rs",
     ];
     check_absence(&IMPURE, &pure.map(|file| pool.join(file)));
 }

@@ -57,13 +57,13 @@ pub enum Owner {
     Other,
 }
 
-/// Whose downs a pool moves users away after.
+/// After whose downs a pool moves users away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Drains {
-    /// Whoever took the backend down.
+    /// After every down, whoever made it.
     #[default]
     AfterAnyDown,
-    /// Only where this monitor did: users of what somebody else took down are left to them.
+    /// Only after downs of this monitor's. The users of what somebody else took down are left to that person.
     AfterOurDowns,
 }
 

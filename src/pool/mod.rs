@@ -10,7 +10,8 @@
 //! Each enum of this file gets a variant; the compiler then asks for the rest. A kind is a room of its own,
 //! as `director/` is, and provides:
 //!
-//! - for `Access`: where it is found, what it is called, after whose downs it moves users away, and `Settings::access` from the operator's choice;
+//! - for `Access`: where it is found, what it is called, after whose downs it moves users away (`Drains`), and
+//!   `Settings::access` from the operator's choice;
 //! - for `Connection`: a connection that is opened and read by a deadline. A reading is whole, or an error;
 //!   its members have one entry an address, a tag that says whose users each can take (`backend::Tag`), and
 //!   stamps that are only compared with each other. Where nothing can be unsynced it is `Readiness::Synced`,
@@ -173,11 +174,11 @@ impl Words {
         by_hand: ByHand::StatsSocket,
     };
 
-    /// So much weight of one backend.
+    /// How much weight one backend has: `100 vhosts`, `weight 100`.
     pub fn counted_weight(&self, number: u32) -> String {
         match self.by_hand {
             ByHand::Doveadm => counted(number, "vhost"),
-            ByHand::StatsSocket => format!("{number} weight"),
+            ByHand::StatsSocket => format!("weight {number}"),
         }
     }
 

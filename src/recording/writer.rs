@@ -65,23 +65,23 @@ pub(crate) struct RecordingWriter {
     asked: u32,
     lost: u64,
     /// The worst that was said of what is lost.
-    said: Option<Loss>,
+    said: Option<WhyLost>,
 }
 
-/// Why what the thread is told does not reach it; the worst last.
+/// Why an input does not reach the thread that writes; the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Loss {
+enum WhyLost {
     /// The queue is full: the disk is slower than the inputs.
     TooSlow,
     /// The thread has ended by a defect.
     ThreadEnded,
 }
 
-impl From<TrySendError<Word>> for Loss {
-    fn from(cause: TrySendError<Word>) -> Loss {
+impl From<TrySendError<Word>> for WhyLost {
+    fn from(cause: TrySendError<Word>) -> WhyLost {
         match cause {
-            TrySendError::Full(_) => Loss::TooSlow,
-            TrySendError::Disconnected(_) => Loss::ThreadEnded,
+            TrySendError::Full(_) => WhyLost::TooSlow,
+            TrySendError::Disconnected(_) => WhyLost::ThreadEnded,
         }
     }
 }
@@ -189,18 +189,18 @@ impl RecordingWriter {
         }
     }
 
-    fn lose(&mut self, loss: Loss) {
+    fn lose(&mut self, loss: WhyLost) {
         self.lost += 1;
         if self.said >= Some(loss) {
             return;
         }
         self.said = Some(loss);
         match loss {
-            Loss::TooSlow => error!(
+            WhyLost::TooSlow => error!(
                 "the recording (--record, record) is written too slowly: inputs are missing in it from now \
                  on, and it says how many; is its disk slow?"
             ),
-            Loss::ThreadEnded => error!(
+            WhyLost::ThreadEnded => error!(
                 "nothing is recorded (--record) any more: the thread that writes it has ended by the defect \
                  logged before; all else goes on; a restart begins a new recording; please report the defect"
             ),
@@ -406,9 +406,9 @@ mod tests {
             (recorder.lost, recorder.said)
         };
         assert_eq!(said_after_an_input(), (0, None));
-        assert_eq!(said_after_an_input(), (1, Some(Loss::TooSlow)));
+        assert_eq!(said_after_an_input(), (1, Some(WhyLost::TooSlow)));
         drop(inbox);
-        assert_eq!(said_after_an_input(), (2, Some(Loss::ThreadEnded)));
-        assert_eq!(said_after_an_input(), (3, Some(Loss::ThreadEnded)));
+        assert_eq!(said_after_an_input(), (2, Some(WhyLost::ThreadEnded)));
+        assert_eq!(said_after_an_input(), (3, Some(WhyLost::ThreadEnded)));
     }
 }

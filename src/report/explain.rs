@@ -14,7 +14,7 @@ use super::document::{
 };
 use super::forecast::{Forecast, Share};
 use super::words::{lasting, moment, shown, shown_up_to, took, Zone};
-use crate::few::counted;
+use crate::few::{by_number, counted};
 
 mod evidence;
 mod find;
@@ -350,7 +350,10 @@ impl<'a> View<'a> {
         let rows = forecast.shares.iter().take(SHARES);
         lines.extend(rows.map(|share| self.share(&forecast, share)));
         if let Some(more @ 1..) = forecast.shares.len().checked_sub(SHARES) {
-            lines.push(format!("and {more} more with smaller shares"));
+            lines.push(format!(
+                "and {more} more with {}",
+                by_number(more, "a smaller share", "smaller shares")
+            ));
         }
         if forecast.action == Action::Down {
             lines.push(self.brake());
@@ -435,10 +438,11 @@ fn percent(share: f64) -> String {
 }
 
 fn are(users: u64) -> String {
-    match users {
-        1 => "1 user is".to_string(),
-        users => format!("{users} users are"),
-    }
+    format!(
+        "{} {}",
+        counted(users, "user"),
+        by_number(users, "is", "are")
+    )
 }
 
 #[cfg(test)]

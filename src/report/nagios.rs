@@ -12,7 +12,7 @@ use super::document::{
 use super::freshness::Freshness;
 use super::judgement;
 use super::words::lasting;
-use crate::few::counted;
+use crate::few::{by_number, counted};
 
 mod perfdata;
 mod range;
@@ -303,7 +303,10 @@ impl Pool<'_> {
         let line = |backend: &&Backend| cut(&self.line(backend), LONGEST_LINE);
         let mut lines: Vec<String> = backends.iter().take(shown).map(line).collect();
         if let Some(more @ 1..) = (backends.len() - well).checked_sub(shown) {
-            lines.push(format!("and {} more that are not well", more));
+            lines.push(format!(
+                "and {more} more that {} not well",
+                by_number(more, "is", "are")
+            ));
         }
         if well > 0 && shown < backends.len() {
             lines.push(format!("{} up and healthy", counted(well, "backend")));

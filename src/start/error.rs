@@ -19,11 +19,8 @@ const DEFECT: u8 = 101;
 
 /// dovemon's exit codes.
 const LOCK_HELD: u8 = 255;
-
 const DEFAULTS_NOT_WRITTEN: u8 = 2;
-
 const CONFIG_UNREADABLE: u8 = 3;
-
 const NO_CONFIG: u8 = 4;
 
 /// Why the program does not start.

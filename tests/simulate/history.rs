@@ -243,7 +243,7 @@ impl Times {
         Times(both)
     }
 
-    /// The rest of this span of time.
+    /// The parts of the time between `from` and `to` that are not in here.
     pub fn complement(&self, from: Instant, to: Instant) -> Times {
         let mut rest = Vec::new();
         let mut since = from;

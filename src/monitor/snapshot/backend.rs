@@ -235,7 +235,7 @@ pub struct PollView {
     pub service: String,
     /// One or a few words.
     pub result: String,
-    /// Of the whole attempt, whether it passed or failed; more than 71 minutes count as 71 minutes.
+    /// Of the whole attempt, whether it passed or failed.
     pub latency: Duration,
     /// How long a message that was delivered took to appear.
     pub delivery: Option<Duration>,

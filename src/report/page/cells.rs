@@ -108,7 +108,7 @@ fn cells(
         if is_few {
             html.markup("<span>").short(labels.of_one(backend));
             html.markup("<small>").markup(standing.words());
-            if let (true, Some(since)) = (is_linked, scene_since(backend)) {
+            if let (true, Some(since)) = (is_linked, stands_since(backend)) {
                 html.markup(", ").text(scene.rough_age(since));
             }
             html.markup("</small></span>");
@@ -131,7 +131,7 @@ fn cells(
 }
 
 /// Since when it stands as it does.
-fn scene_since(backend: &Backend) -> Option<Time> {
+fn stands_since(backend: &Backend) -> Option<Time> {
     match backend.listed {
         State::Down => backend.listed_since,
         State::Up => backend.verdict_since,

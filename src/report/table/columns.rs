@@ -50,11 +50,11 @@ const COLUMNS: [Column; 14] = [
     column("name", Side::Left, 10, 40),
 ];
 
+/// The place of the last attempts.
 pub(super) const ATTEMPTS: usize = 12;
 
-/// The places of what not each kind of pool calls tag and vhosts.
+/// The places of the tag and of the vhosts, whose titles depend on the kind of pool.
 const TAG: usize = 1;
-
 const WEIGHTS: usize = 2;
 
 /// Between two columns.

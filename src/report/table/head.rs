@@ -154,8 +154,9 @@ fn notes(document: &Document, view: &View) -> Vec<String> {
     }
     if counters.hook_failures > 0 {
         notes.push(format!(
-            "{} of {} runs of the --on-change program have failed",
-            counters.hook_failures, counters.hook_runs
+            "{} of {} of the --on-change program failed",
+            counters.hook_failures,
+            counted(counters.hook_runs, "run")
         ));
     }
     if counters.log_lines_lost > 0 {

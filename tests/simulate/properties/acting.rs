@@ -6,7 +6,9 @@ use poolmon::backend::HostState;
 use poolmon::config::settings::{Brake, Mode};
 use poolmon::monitor::policy::Action;
 
-use super::terms::{lately, misses, reaction, runs, sees, settings_at, stays_awake, throughout};
+use super::terms::{
+    lately, misses, reaction, runs, sees, settings_at, settings_within, stays_awake, throughout,
+};
 use super::{breach, Judgement};
 use crate::day::Day;
 use crate::history::{Known, Times, What};
@@ -47,7 +49,14 @@ fn all_sent(day: &Day) -> impl Iterator<Item = Sent<'_>> + '_ {
 pub fn nothing_is_sent_in_a_dry_run(day: &Day) -> Judgement {
     match all_sent(day).find(|sent| sent.habits.mode == Mode::DryRun) {
         Some(sent) => breach(sent.at, format!("w{} sent {}", sent.watcher, sent.action)),
-        None => Ok(all_sent(day).count()),
+        None => {
+            let (start, end) = (day.history.start, day.history.end);
+            let dry = |watcher| {
+                let habits = settings_within(day, watcher, start, end);
+                habits.filter(|habits| habits.mode == Mode::DryRun).count()
+            };
+            Ok(day.ours().map(dry).sum())
+        }
     }
 }
 
@@ -103,11 +112,13 @@ pub fn a_monitor_acts_on_what_it_has_seen_lately(day: &Day) -> Judgement {
                 };
                 let lately = lately(day, watcher, sent.at);
                 let since = sent.at.checked_sub(lately).unwrap_or(day.history.start);
-                cases += 1;
                 let since = since.max(day.history.start);
                 let is_awake = throughout(stays_awake(day, watcher), since, sent.at);
-                let among_others = is_list_changed(day, since, sent.at);
-                if is_awake && !among_others && throughout(contrary, since, sent.at) {
+                if !is_awake || is_list_changed(day, since, sent.at) {
+                    continue;
+                }
+                cases += 1;
+                if throughout(contrary, since, sent.at) {
                     return breach(sent.at, format!("w{watcher} {} b{backend}", sent.action));
                 }
             }

@@ -303,7 +303,7 @@ fn limited_to_two(backends: usize) -> Layout {
     layout
 }
 
-/// So it may be this monitor that is cut off.
+/// It may be this monitor that is cut off, so none is taken down.
 #[test]
 fn where_nobody_passes_the_limit_of_the_delay_counts_all_that_are_due() {
     let layout = limited_to_two(5);

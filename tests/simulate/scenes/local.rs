@@ -77,7 +77,7 @@ fn what_comes_and_goes_on_this_machine_brings_nothing_up_that_is_half_dead() {
     });
 }
 
-/// It was healthy before, and comes first.
+/// The one that cannot be probed was healthy before, and would be the first to be brought up.
 #[test]
 fn one_that_may_not_be_probed_does_not_keep_the_others_of_a_tag_without_service_down() {
     let events = [

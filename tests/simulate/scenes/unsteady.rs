@@ -31,6 +31,10 @@ fn two_backends_behind_a_bad_line_take_turns_less_and_less() {
     let beside_another = layout(2, vec![hasty(0), ours(1, 4)]);
     for layout in [alone, beside_another] {
         tell("bad line, 1 h", &layout, &events, 3600, |story| {
+            for backend in 0..2 {
+                let changes = story.world.history.changes(backend);
+                assert!(!changes.is_empty(), "{story}: b{backend} was never changed");
+            }
             story.check_changes_at_most(&[16, 16]);
         });
     }

@@ -46,7 +46,7 @@ pub enum Disturbance {
     Descriptors(usize, usize),
     /// This befalls the watcher's next command.
     Befalls(usize, Mishap),
-    /// It has done so.
+    /// The mishap has befallen a command, and befalls no further one.
     Befell(usize, Mishap),
     /// What the director says of its lists.
     Speaks(usize, Speech),

@@ -211,14 +211,13 @@ impl World {
                     return;
                 }
                 self.note_sent(watcher, number, backend, action);
-                let refusal = self.befall(watcher, backend);
-                let (after, said) = match kind {
-                    _ if refusal.is_some() => (LOCAL_CALL, refusal.unwrap_or(Said::Refused)),
-                    Some(kind) => {
+                let (after, said) = match (self.befall(watcher, backend), kind) {
+                    (Some(refusal), _) => (LOCAL_CALL, refusal),
+                    (None, Some(kind)) => {
                         self.send(watcher, number, backend, kind);
                         (patience, Said::Nothing)
                     }
-                    None => (LOCAL_CALL, Said::Closed),
+                    (None, None) => (LOCAL_CALL, Said::Closed),
                 };
                 self.dies_now(watcher, Moment::Sent);
                 self.after(
