@@ -251,7 +251,12 @@ impl Engine {
             self.is_settled = true;
             self.settle();
         }
-        self.outputs.pop_front()
+        let next = self.outputs.pop_front();
+        if next.is_none() {
+            // The start of all workers takes room that is never needed again.
+            self.outputs.shrink_to_fit();
+        }
+        next
     }
 
     /// When it wants to be told the time, if nothing happens before. To be asked when all outputs have been
