@@ -174,11 +174,11 @@ impl Words {
         by_hand: ByHand::StatsSocket,
     };
 
-    /// How much weight one backend has: `100 vhosts`, `weight 100`.
+    /// How much weight one backend has: `100 vhosts`, `100 weight`.
     pub fn counted_weight(&self, number: u32) -> String {
         match self.by_hand {
             ByHand::Doveadm => counted(number, "vhost"),
-            ByHand::StatsSocket => format!("weight {number}"),
+            ByHand::StatsSocket => format!("{number} weight"),
         }
     }
 

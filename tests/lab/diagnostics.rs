@@ -53,7 +53,7 @@ const HOLES: [(&str, Hole); 19] = [
     ("VERSION", Hole::Text),
 ];
 
-/// Of one backend, of several.
+/// As a line says it of one thing, and of several.
 const NUMBERS: [(&str, &str); 11] = [
     (" has ", " have "),
     (" is ", " are "),

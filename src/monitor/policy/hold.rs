@@ -15,7 +15,9 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::{fresh, ownership, Action, Age, Backends, Compared, Hold, Member, Question, Reason};
+use super::{
+    fresh, ownership, settle, Action, Age, Backends, Compared, Hold, Member, Question, Reason,
+};
 use crate::backend::{HostState, Stamp, Tag};
 use crate::outcome::Blame;
 use crate::schedule::Verdict;
@@ -266,7 +268,7 @@ fn was_seen_failing(member: &Member) -> bool {
 }
 
 /// It is down, may come up, and would take users if it did. One that cannot be probed since it went down, or whose up
-/// the director has refused, must not keep another one down.
+/// the director has just refused, must not keep another one down.
 fn could_serve(backends: &Compared<'_>, member: &Member, now: Instant) -> bool {
     let is_awaited = now.saturating_duration_since(member.news) < PROBE_AWAITED;
     member.listed.state == HostState::Down
@@ -274,7 +276,7 @@ fn could_serve(backends: &Compared<'_>, member: &Member, now: Instant) -> bool {
         && ownership::may_bring_up(backends, member)
         && backends.bar().stands(member)
         && (is_awaited || fresh::is_sound(member))
-        && member.setback.is_none()
+        && settle::set_back_until(member, now).is_none()
 }
 
 /// Whether the director sends users to it: one with vhost count 0 is up, and gets none.

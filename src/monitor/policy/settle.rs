@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Hold, Question, Reason};
+use super::{Hold, Member, Question, Reason};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -53,9 +53,12 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         Command::Answered { .. } => return Some(question.hold(Reason::NotListedYet)),
         Command::Settled => {}
     }
-    let setback = question.member.setback.as_ref()?;
-    if question.now < setback.until {
-        return Some(question.hold_until(Reason::SetBack, setback.until));
-    }
-    None
+    let until = set_back_until(question.member, question.now)?;
+    Some(question.hold_until(Reason::SetBack, until))
+}
+
+/// When the pause ends that follows a command which was not done, if there is one now.
+pub(super) fn set_back_until(member: &Member, now: Instant) -> Option<Instant> {
+    let until = member.setback.as_ref()?.until;
+    (now < until).then_some(until)
 }

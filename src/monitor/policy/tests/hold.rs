@@ -354,6 +354,12 @@ fn one_whose_up_is_refused_does_not_keep_the_others_of_a_tag_without_service_dow
     bench.read_list();
     bench.check_held(0, &Reason::SetBack, None);
     bench.check_acts(1, Action::MarkUp);
+    bench.send(1, Action::MarkUp, Answer::NotDone);
+    bench.read_list();
+    bench.check_held(1, &Reason::SetBack, None);
+    // After the pause it is tried again, though it has been refused.
+    bench.pass_time(2000);
+    bench.check_acts(0, Action::MarkUp);
 }
 
 /// The director sends nobody to a backend with vhost count 0, which an administrator sets for maintenance.
