@@ -49,8 +49,8 @@ const BROKEN_ONCE: &[u64] = &[
     // The bar: after a reload with other passwords it was not known how far the others get, and one that
     // answered no login came up.
     1695,
-    // A tag whose other backends had left the list was without service, which comes before quiet: the
-    // property's fault.
+    // A tag was without service, which comes before quiet: its other backends had left the list, or had vhost
+    // count 0. The property's fault.
     906,
     58_780_022_081_326,
     // More went down than `delayed_down_limit` allows: where nobody passed, those that waited did not count.

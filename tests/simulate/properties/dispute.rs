@@ -117,13 +117,15 @@ pub fn an_administrators_down_is_held(day: &Day) -> Judgement {
     Ok(cases)
 }
 
-/// Whether a director lists no backend of the tag as up for a moment: all are down, or have left the list.
+/// Whether a director lists no backend of the tag as up for a moment: all are down, get no users by their vhost count,
+/// or have left the list.
 fn lacks_service(day: &Day, backend: usize, start: Instant, end: Instant) -> bool {
     let span = Times(vec![(start, end)]);
     (0..day.layout.skews.len()).any(|director| {
         let mut none = span.clone();
         for other in day.backends() {
-            if day.layout.entries[other].tag == day.layout.entries[backend].tag {
+            let entries = &day.layout.entries;
+            if entries[other].tag == entries[backend].tag && entries[other].vhosts > 0 {
                 none = none.and(&serves(day, director, other).complement(start, end));
             }
         }
