@@ -144,6 +144,9 @@ struct HeldReview {
     not_before: Instant,
 }
 
+/// As many as there are at one time when nothing special happens.
+const FEW_OUTPUTS: usize = 64;
+
 /// The pause after a look at so many: 2 ms for 200, a fifth of a second for 2,000.
 fn review_pause(held: usize) -> Duration {
     let held = u64::try_from(held).unwrap_or(u64::MAX);
@@ -254,7 +257,7 @@ impl Engine {
         let next = self.outputs.pop_front();
         if next.is_none() {
             // The start of all workers takes room that is never needed again.
-            self.outputs.shrink_to_fit();
+            self.outputs.shrink_to(FEW_OUTPUTS);
         }
         next
     }
