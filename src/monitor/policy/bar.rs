@@ -26,7 +26,6 @@ use super::{has_failed, Action, Age, Compared, Hold, Member, Need, Question, Rea
 use crate::backend::Tag;
 use crate::config::settings::Brake;
 use crate::outcome::{Blame, Fault, Stage};
-use crate::schedule::Verdict;
 
 /// The account that a backend is probed with, as a number: the same account has the same number, which says nothing
 /// else about it.
@@ -211,13 +210,6 @@ pub(super) fn has_failed_by_itself(member: &Member) -> bool {
         failing.for_good && failing.blame() == Blame::Service && !is_unanswered_login(failing)
     };
     has_failed(member) && member.evidence.failing().iter().any(by_itself)
-}
-
-/// Whether the verdict on it is of services that are checked no longer, and was a fault of its own.
-pub(super) fn has_failed_at_former_services(member: &Member) -> bool {
-    let evidence = &member.evidence;
-    let blame = evidence.verdict().and_then(Verdict::blame);
-    evidence.age() == Age::OfFormerServices && blame == Some(Blame::Service)
 }
 
 fn is_unanswered_login(failing: &Failing) -> bool {

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::backends::Tally;
-use super::{bar, Action, Alarm, Backends, Compared, Hold, Member, Question, Reason};
+use super::{bar, Action, Age, Alarm, Backends, Compared, Hold, Member, Question, Reason};
 use crate::backend::Tag;
 use crate::config::settings::Brake;
 
@@ -92,7 +92,7 @@ fn is_over_delay_limit(backends: &Compared<'_>) -> bool {
 /// now.
 fn is_due(backends: &Compared<'_>, member: &Member) -> bool {
     backends.bar().has_failed(member)
-        || bar::has_failed_at_former_services(member)
+        || member.evidence.is_at_fault(Age::OfFormerServices)
         || (backends.rules().brake == Brake::Off && bar::has_failed_by_itself(member))
 }
 

@@ -151,6 +151,12 @@ impl Evidence {
         self.age
     }
 
+    /// Whether the verdict is a fault of the backend's own, at services of this age.
+    pub(super) fn is_at_fault(&self, age: Age) -> bool {
+        let blame = self.verdict().and_then(Verdict::blame);
+        blame == Some(Blame::Service) && self.age == age
+    }
+
     /// When the verdict became `Failed`, while it is. A failure of another blame begins anew.
     pub fn failed_since(&self) -> Option<Instant> {
         self.failed_since.map(|(_, since)| since)

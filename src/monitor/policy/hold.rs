@@ -19,8 +19,6 @@ use super::{
     fresh, ownership, settle, Action, Age, Backends, Compared, Hold, Member, Question, Reason,
 };
 use crate::backend::{HostState, Stamp, Tag};
-use crate::outcome::Blame;
-use crate::schedule::Verdict;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -341,8 +339,7 @@ impl Failed {
     /// None: it has not failed, or not at the services that are checked now.
     fn of(member: &Member) -> Option<Failed> {
         let evidence = &member.evidence;
-        let blame = evidence.verdict().and_then(Verdict::blame);
-        if blame != Some(Blame::Service) || evidence.age() != Age::OfTheseServices {
+        if !evidence.is_at_fault(Age::OfTheseServices) {
             return None;
         }
         Some(Failed {
