@@ -6,6 +6,7 @@
 
 use super::document::{Document, PoolKind, Tag};
 use crate::backend::{self, Groups};
+use crate::few::counted;
 
 impl Document {
     /// Whether backends with this tag can take the users of those with the other one.
@@ -72,6 +73,14 @@ impl Document {
         match self.director.kind {
             PoolKind::Director => "tag",
             PoolKind::Haproxy => "sections",
+        }
+    }
+
+    /// So many groups of backends, in words.
+    pub(crate) fn groups_counted(&self, count: usize) -> String {
+        match self.director.kind {
+            PoolKind::Director => counted(count, "tag"),
+            PoolKind::Haproxy => format!("{} of sections", counted(count, "group")),
         }
     }
 

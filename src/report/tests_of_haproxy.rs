@@ -1,6 +1,6 @@
 //! What each face says of HAProxy: nothing that only a director has.
 
-use super::document::{sample, Answer, Document, Ring, RuleAnswer};
+use super::document::{sample, Answer, Document, Ring, RuleAnswer, Tag};
 use super::explain::{self, Trial};
 use super::freshness::Freshness;
 use super::*;
@@ -208,4 +208,24 @@ fn a_backend_that_serves_fewer_sections_is_told_who_can_take_its_users() {
         assert_eq!(value(name, "imap"), of_imap, "{name}");
         assert_eq!(value(name, "imap,imaps"), of_both, "{name}");
     }
+}
+
+#[test]
+fn many_well_groups_are_counted_as_groups_of_sections() {
+    let mut document = sample::behind_haproxy();
+    let well = Tag {
+        up: 1,
+        backends: 1,
+        passing: 1,
+        ..document.tags[1].clone()
+    };
+    document.tags = (0..12)
+        .map(|number| Tag {
+            tag: format!("section{number}"),
+            ..well.clone()
+        })
+        .collect();
+    let (_, table) = &faces(&document)[0];
+    let expected = "\n12 groups of sections: all of their backends are up and healthy\n";
+    assert!(table.contains(expected), "{table}");
 }

@@ -264,7 +264,7 @@ fn tags(tags: &[Tag], whole: &Document) -> Vec<Line> {
         };
         lines.push(Line::of(
             Paint::Dim,
-            &format!("{one_more}{}{are}", counted(well.len(), "tag")),
+            &format!("{one_more}{}{are}", whole.groups_counted(well.len())),
         ));
     }
     lines
