@@ -14,8 +14,6 @@ use crate::pool::Effect;
 pub(crate) struct DryRun {
     /// As the director last listed them.
     read: Vec<Listed>,
-    /// What that would be; none if there has been an effect since.
-    shown: Option<Vec<Listed>>,
     made: BTreeMap<IpAddr, Made>,
 }
 
@@ -46,7 +44,6 @@ impl DryRun {
             Some(read) => read,
             None => return,
         };
-        self.shown = None;
         let made = self.made.entry(address).or_insert_with(|| Made {
             read: read.clone(),
             state: read.state,
@@ -70,29 +67,18 @@ impl DryRun {
 
     /// What the director would list instead of this.
     pub(crate) fn show(&mut self, mut list: Vec<Listed>) -> Vec<Listed> {
-        // Each second, and mostly nothing is new.
-        match &self.shown {
-            Some(shown) if self.read == list => return shown.clone(),
-            _ => {}
-        }
         self.read.clone_from(&list);
         self.take_in();
-        if !self.made.is_empty() {
-            for listed in &mut list {
-                if let Some(made) = self.made.get(&listed.address) {
-                    made.show(listed);
-                }
+        for listed in &mut list {
+            if let Some(made) = self.made.get(&listed.address) {
+                made.show(listed);
             }
         }
-        self.shown = Some(list.clone());
         list
     }
 
-    /// Another list than before.
+    /// Forgets the changes that the list just read does not bear out.
     fn take_in(&mut self) {
-        if self.made.is_empty() {
-            return;
-        }
         let read = self.read.iter().map(|listed| (listed.address, listed));
         let read: BTreeMap<IpAddr, &Listed> = read.collect();
         self.made.retain(|address, made| match read.get(address) {

@@ -75,16 +75,11 @@ impl Engine {
         if self.settings.mode == Mode::DryRun {
             return;
         }
-        // Each second, and both are in the order of the addresses: no search for each backend.
-        let mut known = self.persistence.remembered.iter().peekable();
         let mut entries: Vec<(IpAddr, Memory)> = Vec::new();
         for (address, member) in self.backends.members() {
-            while known.next_if(|(other, _)| **other < address).is_some() {}
-            let before = known.next_if(|(other, _)| **other == address);
-            let before = before.map_or_else(Memory::default, |(_, memory)| *memory);
             let once_sent = self.memory_once_sent(address);
             let memory = once_sent.unwrap_or_else(|| member.memory());
-            if memory != before {
+            if memory != self.persistence.of(address) {
                 entries.push((address, memory));
             }
         }
