@@ -94,7 +94,7 @@ impl Records {
         record.day.on_outcome(outcome, slot);
     }
 
-    /// A dry run has ended: which of the changes were made, and which only imagined, is not told apart.
+    /// A dry run has ended. Its imagined changes are not marked among the real ones, so all of them are forgotten.
     pub(super) fn on_dry_run_ended(&mut self, address: IpAddr) {
         if let Some(record) = self.of.get_mut(&address) {
             record.changes = ListChanges::default();

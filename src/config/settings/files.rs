@@ -91,7 +91,7 @@ pub enum LogTarget {
 /// How syslog is spoken to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Syslog {
-    /// Its socket; where none is named, the first that there is of the places that systems have.
+    /// `logger_socket_addr` of dovemon's file. Without it, the first that exists of the usual ones, such as `/dev/log`.
     pub socket: Option<PathBuf>,
     /// `--syslog-facility`.
     pub facility: Facility,

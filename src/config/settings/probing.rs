@@ -1,4 +1,4 @@
-//! How and how often services are probed, and as whom.
+//! How services are probed, how often, and with which accounts.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -87,7 +87,7 @@ pub struct Probing {
     pub steps: Steps,
 }
 
-/// Whom probes log in as.
+/// Which accounts probes log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accounts {
     /// Two lines, user name and password, for every backend that has no account of its own. Without it

@@ -10,7 +10,7 @@
 //! may last for ever: when the backend passes here meanwhile, the drain is forgiven, as the backend serves
 //! the users who are left. If it fails again, a drain is owed for those who are still there.
 //!
-//! Where the pool moves users away only after downs of ours (HAProxy), none is owed after somebody else's.
+//! HAProxy moves users away only after downs of ours: with it no drain is owed for somebody else's down.
 //!
 //! One drain is owed for each stamp of a down. Once a synced director has listed no users with it,
 //! users who appear later are somebody's intent (`doveadm director move` of an administrator who

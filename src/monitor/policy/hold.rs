@@ -296,10 +296,10 @@ fn first_where_none_is_up(backends: &Compared<'_>, tag: &Tag, now: Instant) -> O
     first
 }
 
-/// The backend to bring up before its time is over because all of its tag that are up have failed for long
-/// enough: of those that wait for their own failures the one that may come up soonest. Another monitor that took
-/// one down which never failed here may be right about that, and see those that are up healthy: the two
-/// monitors would take turns, and the users would be moved at each.
+/// The backend to bring up before its hold is over, because every backend of the tag that is up has failed for long
+/// enough. Only one that is held for its own failures is chosen, the one whose hold ends first. A backend that never
+/// failed here and that another monitor took down is not: that monitor may see those that are up as healthy, and the
+/// two would undo each other's changes and move the users each time.
 fn first_where_all_have_failed(backends: &Compared<'_>, tag: &Tag, now: Instant) -> Option<IpAddr> {
     let mut all_failed: Option<Failed> = None;
     let mut first: Option<(Duration, IpAddr)> = None;

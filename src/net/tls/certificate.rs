@@ -22,18 +22,18 @@ pub struct ServerCertificate {
     pub names: PresentedNames,
     /// The last second of its validity, since 1970.
     pub not_after: i64,
-    /// The earliest such second among all that came with it, where those were read, too.
+    /// The earliest last second of this certificate and of those that the server sent with it, where they were read.
     pub chain_not_after: i64,
 }
 
 impl ServerCertificate {
-    /// Of the server's own alone.
+    /// Reads the server's own certificate from `der`, without those that the server sent with it.
     pub fn from_der(der: &[u8]) -> Option<ServerCertificate> {
         let certificate = X509::from_der(der).ok()?;
         ServerCertificate::of(&certificate)
     }
 
-    /// With all that the server sent.
+    /// Reads the server's own certificate and the others that it sent in the handshake.
     pub(super) fn of_handshake(ssl: &SslRef) -> Option<ServerCertificate> {
         let certificate = ssl.peer_certificate()?;
         let mut own = ServerCertificate::of(&certificate)?;

@@ -29,8 +29,8 @@ pub struct Backend {
     pub by: By,
     /// Whether this monitor may undo its down under `restore: own`.
     pub owned: bool,
-    /// What became of the users whom this monitor has to move: after its own down, or after another's if the backend
-    /// has failed here, too.
+    /// Whether this monitor has to move the backend's users away, and how far it has come. It moves them after its
+    /// own down, and after somebody else's if the backend has failed here, too.
     pub drain: Drain,
     /// By this monitor's own probes. A rule may hold back what follows from it.
     pub verdict: Verdict,

@@ -107,7 +107,7 @@ pub struct CommandCount {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// `OK`. Whether it took effect is told by the next list.
+    /// `OK`: the director has accepted the command. The next list shows whether the state has changed.
     Ok,
     /// `NOTFOUND`: the pool lists no such backend any more.
     NotFound,

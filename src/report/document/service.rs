@@ -122,10 +122,10 @@ pub struct Attempt {
 pub struct Certificate {
     /// When it was read.
     pub read: Time,
-    /// Of the server's own, and the earliest of those that came with it. Those are seen only where the
-    /// certificate was refused and read by a further handshake; else it is the same.
+    /// When the server's own certificate expires.
     pub not_after: Time,
-    /// Never later than `not_after`.
+    /// When the first of all certificates expires that the server sent. poolmon sees the others only if it refused
+    /// the certificate and read it in another handshake; otherwise this is `not_after`.
     pub chain_not_after: Time,
     /// The first 4 of those that count (RFC 6125, 6.4.4: the common name only where no alternative name is given),
     /// each cut to 100 bytes and escaped.

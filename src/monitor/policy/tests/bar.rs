@@ -621,7 +621,7 @@ fn what_others_did_before_a_backend_got_as_far_as_the_login_does_not_take_it_dow
     bench.check_acts(0, Action::MarkDown);
 }
 
-/// Whom the others are probed as has changed: how far they get at the login is not known until they are probed.
+/// The others are now probed with another account. Whether they answer its login is not known until they are probed.
 #[test]
 fn one_that_answers_no_login_stays_down_while_the_others_are_judged_by_another_password() {
     let unanswered = || Failure::new(Stage::Login, Fault::LoginUnanswered);

@@ -117,7 +117,7 @@ pub enum DirectorKind {
     Removed,
     /// No neighbour: whether it lives cannot be seen from here.
     Unconnected,
-    /// The line has no such column: a director before 2.0.14.
+    /// The line has no such column: the director is older than 2.0.14.
     NotTold,
     /// A word that we do not know, quoted: perhaps of a later version.
     Unknown(Quote),
@@ -150,7 +150,7 @@ pub enum DirectorStatus {
     Syncing,
     /// Empty: no connection to it, so nothing known.
     NotConnected,
-    /// The line has no such column: a director before 2.2.16 tells nobody's status.
+    /// The line has no such column: the director is older than 2.2.16.
     NotTold,
     /// A word that we do not know, quoted: perhaps of a later version.
     Unknown(Quote),

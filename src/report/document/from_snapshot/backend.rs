@@ -200,7 +200,7 @@ fn attempt(clock: &Clock, poll: &PollView) -> Attempt {
     }
 }
 
-/// Where none is kept, one without slots.
+/// If the monitor keeps no day of this backend, the result has no slots.
 fn day(clock: &Clock, view: Option<&DayView>) -> Day {
     match view {
         None => Day {
