@@ -1,0 +1,110 @@
+//! What an attempt tells: the time of each stage, and what was said.
+
+use super::*;
+
+#[test]
+fn an_attempt_tells_the_time_of_each_stage_and_what_was_said() {
+    let (heard, _receiver) = Heard::new();
+    let server = Server::start(move |mut socket: TcpStream| {
+        thread::sleep(Duration::from_millis(60));
+        greet(&mut socket, "IMAP4rev1");
+        talk_imap(&mut socket, "IMAP4rev1", &heard);
+    });
+    let rig = without_tls(PATIENCE);
+    let outcome = rig.outcome(server.address.ip(), service(&server, Security::Plain));
+    assert_eq!(outcome.result, Ok(Pass::Clean));
+    assert_eq!(stages(&outcome), ["connect", "greeting", "logout"]);
+    let took: Vec<Duration> = outcome
+        .evidence
+        .stages
+        .iter()
+        .map(|(_, took)| took)
+        .collect();
+    assert!(took[1] >= Duration::from_millis(60), "{took:?}");
+    assert!(took[0] < Duration::from_millis(60), "{took:?}");
+    check_times(&outcome);
+    let expected = [
+        "S: * OK [CAPABILITY IMAP4rev1] ready",
+        "C: a5 LOGOUT",
+        "S: * BYE bye",
+        "S: a5 OK done",
+    ];
+    assert_eq!(dialogue(&outcome), expected);
+    assert_eq!(outcome.evidence.certificate, None);
+
+    let silent = stage::silent();
+    let rig = without_tls(TIMEOUT);
+    let outcome = rig.outcome(silent.address.ip(), service(&silent, Security::Plain));
+    assert_eq!(stages(&outcome), ["connect", "greeting"]);
+    let (_, took) = outcome.evidence.stages.iter().last().unwrap();
+    assert!(took >= TIMEOUT - Duration::from_millis(50), "{took:?}");
+    check_times(&outcome);
+    assert!(outcome.evidence.dialogue.is_empty());
+}
+
+#[test]
+fn a_login_after_starttls_is_told_without_the_password() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
+    let (server, _heard) = imap_with_starttls(acceptor);
+    let rig = rig_with(&authority, account(), named("mail.example"));
+    let outcome = rig.outcome(server.address.ip(), service(&server, Security::Plain));
+    assert_eq!(outcome.result, Ok(Pass::Clean));
+    let expected = [
+        "connect",
+        "greeting",
+        "starttls",
+        "tls handshake",
+        "capabilities",
+        "login",
+        "logout",
+    ];
+    assert_eq!(stages(&outcome), expected);
+    check_times(&outcome);
+    let expected = [
+        "S: * OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] ready",
+        "C: a2 STARTTLS",
+        "S: a2 OK begin TLS",
+        "-- tls",
+        "C: a3 CAPABILITY",
+        "S: * CAPABILITY IMAP4rev1",
+        "S: a3 OK done",
+        "C: a4 LOGIN {5}",
+        "S: + go on",
+        "C: probe {<length>}",
+        "S: + go on",
+        "C: <password>",
+        "S: a4 OK logged in",
+        "C: a5 LOGOUT",
+        "S: * BYE bye",
+        "S: a5 OK done",
+    ];
+    assert_eq!(dialogue(&outcome), expected);
+}
+
+#[test]
+fn what_fails_is_told_with_its_stage() {
+    let rig = without_tls(TIMEOUT);
+    let check = |server: &Server, security, expected| {
+        check_failure(attempt(&rig, server, security), expected);
+    };
+    check(&stage::silent(), Security::Plain, "greeting: timed out");
+    check(&stage::silent(), Security::Tls, "tls handshake: timed out");
+    let closing = Server::start(drop);
+    check(&closing, Security::Plain, "greeting: connection closed");
+    check(&closing, Security::Tls, "tls handshake: connection closed");
+    let plain = Server::start(|mut socket: TcpStream| {
+        greet(&mut socket, "IMAP4rev1");
+        read_line(&mut socket);
+    });
+    check(&plain, Security::Tls, "tls handshake: tls failed");
+    let address = closing.address;
+    drop(closing);
+    let gone = Service::Port(Port {
+        protocol: Protocol::Imap,
+        security: Security::Plain,
+        number: address.port(),
+    });
+    let result = rig.outcome(address.ip(), gone).result;
+    check_failure(result, "connect: connection refused");
+}
