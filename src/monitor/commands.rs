@@ -309,7 +309,7 @@ impl Engine {
             );
             self.raise(Notice::NoThreadToSend, line);
             self.commands.lacked_thread = Some(now);
-            self.finish(address, action, Answer::NotDone);
+            self.finish(address, action, Answer::Doubtful);
         }
     }
 
@@ -392,8 +392,11 @@ impl Engine {
         self.commands.ways.on_answer(&command, answer);
         let done = match answer {
             Ok(Reply::Ok) => Answer::Done,
+            Ok(Reply::NotFound | Reply::Busy | Reply::TryAgain | Reply::Refused(_)) => {
+                Answer::Refused
+            }
             Err(cause) if !cause.leaves_doubt() => Answer::NotSent,
-            _ => Answer::NotDone,
+            Ok(Reply::RingSyncTimedOut) | Err(_) => Answer::Doubtful,
         };
         match answer {
             Err(cause) if done == Answer::NotSent => self.on_unsent(&command, cause),

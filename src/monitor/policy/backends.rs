@@ -494,9 +494,7 @@ impl Backends {
     pub fn on_sent(&mut self, address: IpAddr, action: Action, second: Stamp, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_sent(action, second, &self.rules, now);
-            if let Some(bar) = &mut self.bar {
-                bar.count_those_down(self.members.values().map(|member| &**member));
-            }
+            self.count_those_down();
         }
     }
 
@@ -504,6 +502,14 @@ impl Backends {
     pub fn on_answer(&mut self, address: IpAddr, action: Action, answer: Answer, now: Instant) {
         if let Some(member) = self.members.get_mut(&address) {
             member.on_answer(action, answer, now);
+            self.count_those_down();
+        }
+    }
+
+    /// Which backends are down or about to be has changed.
+    fn count_those_down(&mut self) {
+        if let Some(bar) = &mut self.bar {
+            bar.count_those_down(self.members.values().map(|member| &**member));
         }
     }
 

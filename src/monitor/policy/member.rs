@@ -77,8 +77,10 @@ struct Expectation {
 pub enum Answer {
     /// The director said `OK`.
     Done,
-    /// It said something else, or nothing in time: it may or may not have been done.
-    NotDone,
+    /// It said that it has not done it.
+    Refused,
+    /// It said that the ring did not follow in time, or nothing: it may or may not have been done.
+    Doubtful,
     /// It has never seen the command: no connection to it could be opened.
     NotSent,
 }
@@ -359,8 +361,14 @@ impl Member {
     pub(super) fn on_answer(&mut self, action: Action, answer: Answer, now: Instant) {
         self.command = Command::Answered { at: now };
         self.unsent = answer == Answer::NotSent;
-        if let Some(expected) = &mut self.expected {
-            expected.answer = Some(answer);
+        match answer {
+            // Nothing was changed: whatever the next list shows is somebody else's doing.
+            Answer::Refused | Answer::NotSent => self.expected = None,
+            Answer::Done | Answer::Doubtful => {
+                if let Some(expected) = &mut self.expected {
+                    expected.answer = Some(answer);
+                }
+            }
         }
         match (action, answer) {
             (Action::Drain, Answer::Done) => {
@@ -368,7 +376,7 @@ impl Member {
                     pending_drain.on_done(now);
                 }
             }
-            (Action::Drain, Answer::NotDone | Answer::NotSent) => {
+            (Action::Drain, Answer::Refused | Answer::Doubtful | Answer::NotSent) => {
                 if let Some(pending_drain) = &mut self.pending_drain {
                     pending_drain.on_not_done(now);
                 }
@@ -379,8 +387,14 @@ impl Member {
                 self.ownership = Ownership::default();
             }
             (Action::MarkDown, Answer::Done) => self.setback = None,
-            (Action::MarkDown | Action::MarkUp, Answer::NotDone | Answer::NotSent) => {
+            (
+                Action::MarkDown | Action::MarkUp,
+                Answer::Refused | Answer::Doubtful | Answer::NotSent,
+            ) => {
                 self.setback = Some(Setback::after(self.setback.as_ref(), now));
+                if action == Action::MarkDown && answer != Answer::Doubtful {
+                    self.ownership.withdraw();
+                }
             }
         }
     }

@@ -81,13 +81,8 @@ pub fn change(
         };
         error(socket, stage, fault)
     })?;
-    wire::parse_reply(&text, servers.len()).ok_or_else(|| {
-        let cause = match text.is_empty() {
-            true => AnswerError::Empty,
-            false => AnswerError::Cut,
-        };
-        error(socket, Stage::Reply, HaProxyFault::Answer(cause))
-    })
+    wire::parse_reply(&text, servers.len())
+        .map_err(|cause| error(socket, Stage::Reply, HaProxyFault::Answer(cause)))
 }
 
 /// What HAProxy shows at this moment.

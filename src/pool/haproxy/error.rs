@@ -94,6 +94,9 @@ impl HaProxyError {
                 "does -S name HAProxy's stats socket, and not its master's or another program's?"
                     .to_owned()
             }
+            HaProxyFault::Answer(AnswerError::Partly { .. }) => {
+                "was a server removed from HAProxy at this moment? the change is tried again".to_owned()
+            }
             HaProxyFault::NoProxy(_) => {
                 "does --haproxy-proxies name sections listen or backend of HAProxy's configuration?"
                     .to_owned()
@@ -198,6 +201,15 @@ mod tests {
                 AnswerError::NotAnswered(Quote::new("x")),
                 Loss::Other,
                 "does -S name HAProxy's stats socket",
+            ),
+            (
+                AnswerError::Partly {
+                    refused: 1,
+                    of: 2,
+                    said: Quote::new("No such server."),
+                },
+                Loss::Other,
+                "was a server removed",
             ),
             (AnswerError::Cut, Loss::Closed, "is HAProxy running?"),
             (AnswerError::Empty, Loss::Closed, "is HAProxy running?"),

@@ -120,6 +120,15 @@ pub enum AnswerError {
     NoColumn(&'static str),
     /// Not the level that changes need. Nothing can be changed over this socket.
     Level(Quote),
+    /// A change was made for some servers and refused for others, such as one that was removed at this moment.
+    Partly {
+        /// How many have refused it.
+        refused: usize,
+        /// How many were asked.
+        of: usize,
+        /// The first refusal.
+        said: Quote,
+    },
 }
 
 impl fmt::Display for AnswerError {
@@ -133,6 +142,9 @@ impl fmt::Display for AnswerError {
                 f,
                 "this socket is of level {level}: nothing can be changed over it"
             ),
+            AnswerError::Partly { refused, of, said } => {
+                write!(f, "refused for {refused} of {of} servers: {said}")
+            }
         }
     }
 }
@@ -347,27 +359,35 @@ pub fn line(told: Told, servers: &[ServerName]) -> String {
 }
 
 /// What HAProxy says to a line of so many commands: an empty line for each that is done, and a text with an
-/// empty line for one that is not. None if there are fewer answers than commands.
-pub fn parse_reply(text: &[u8], commands: usize) -> Option<Reply> {
+/// empty line for one that is not. The error: there are fewer answers than commands, or only some were done.
+pub fn parse_reply(text: &[u8], commands: usize) -> Result<Reply, AnswerError> {
+    if text.is_empty() {
+        return Err(AnswerError::Empty);
+    }
     let mut lines = text.split(|&byte| byte == b'\n');
     // Behind the last line feed there is nothing, or a cut line.
-    let rest = lines.next_back()?;
-    let mut reply = Reply::Ok;
+    let rest = lines.next_back().ok_or(AnswerError::Cut)?;
+    let mut refusals = Vec::new();
     for _ in 0..commands {
-        let first = lines.next()?;
-        if first.is_empty() {
-            continue;
-        }
-        while !lines.next()?.is_empty() {}
-        let said = match first {
-            b"No such server." | b"No such backend." => Reply::NotFound,
-            other => Reply::Refused(Quote::new(other)),
-        };
-        if reply == Reply::Ok {
-            reply = said;
+        let first = lines.next().ok_or(AnswerError::Cut)?;
+        if !first.is_empty() {
+            refusals.push(first);
+            while !lines.next().ok_or(AnswerError::Cut)?.is_empty() {}
         }
     }
-    rest.is_empty().then_some(reply)
+    if !rest.is_empty() {
+        return Err(AnswerError::Cut);
+    }
+    match refusals.first().copied() {
+        None => Ok(Reply::Ok),
+        Some(said) if refusals.len() < commands => Err(AnswerError::Partly {
+            refused: refusals.len(),
+            of: commands,
+            said: Quote::new(said),
+        }),
+        Some(b"No such server." | b"No such backend.") => Ok(Reply::NotFound),
+        Some(said) => Ok(Reply::Refused(Quote::new(said))),
+    }
 }
 
 #[cfg(test)]

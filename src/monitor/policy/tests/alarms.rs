@@ -187,7 +187,7 @@ fn a_limit_names_who_is_kept_up_also_before_the_others_are_down() {
         bench.fails_while_passes(1, 3);
         check(&mut bench, &[(max_down.clone(), &[1])]);
         bench.check_acts(0, Action::MarkDown);
-        bench.send(0, Action::MarkDown, Answer::NotDone);
+        bench.send(0, Action::MarkDown, Answer::Doubtful);
         check(&mut bench, &[(max_down.clone(), &[1])]);
         bench.set(0, HostState::Down);
         bench.read_list();

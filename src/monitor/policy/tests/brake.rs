@@ -115,7 +115,7 @@ fn a_down_that_is_under_way_counts() {
     bench.fails_while_passes(0, 3);
     bench.fails_while_passes(1, 3);
     bench.check_acts(0, Action::MarkDown);
-    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.send(0, Action::MarkDown, Answer::Doubtful);
     bench.check_held(1, &max_down(Brake::AtMost(1), 1, 4), None);
 }
 
@@ -233,7 +233,7 @@ fn a_down_under_way_counts_before_the_list_shows_it() {
     let mut bench = Bench::with(3, rules);
     fail_for_the_delay(&mut bench, &[0], 2);
     bench.check_acts(0, Action::MarkDown);
-    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.send(0, Action::MarkDown, Answer::Doubtful);
     bench.passes(0);
     fail_for_the_delay(&mut bench, &[1], 2);
     bench.check_held(1, &Reason::DownDelayLimit, None);

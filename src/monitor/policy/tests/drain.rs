@@ -13,7 +13,7 @@ fn it_is_repeated_until_an_ok_is_followed_by_a_list_without_users() {
         bench.check_held(0, &Reason::DrainPause, None);
         bench.pass_time(pause);
     }
-    bench.send(0, Action::Drain, Answer::NotDone);
+    bench.send(0, Action::Drain, Answer::Doubtful);
     bench.listed(0).users = 0;
     bench.read_list();
     bench.check_owed(0);
@@ -78,7 +78,7 @@ fn users_left_after_another_ones_down_are_moved_if_it_has_failed_here() {
     assert_eq!(bench.memory(0).drain, Drain::NotOwed);
     bench.pass_time(4000);
     bench.check_acts(0, Action::Drain);
-    bench.send(0, Action::Drain, Answer::NotDone);
+    bench.send(0, Action::Drain, Answer::Doubtful);
     bench.check_owed(0);
     bench.read_list();
     bench.pass_time(1000);
@@ -441,7 +441,7 @@ fn a_drain_under_way_is_forgiven_too() {
     });
     bench
         .backends
-        .on_answer(one, Action::Drain, Answer::NotDone, bench.now);
+        .on_answer(one, Action::Drain, Answer::Doubtful, bench.now);
     bench.read_list();
     bench.check_nothing(0);
 }

@@ -350,11 +350,11 @@ fn one_whose_up_is_refused_does_not_keep_the_others_of_a_tag_without_service_dow
         },
         None,
     );
-    bench.send(0, Action::MarkUp, Answer::NotDone);
+    bench.send(0, Action::MarkUp, Answer::Doubtful);
     bench.read_list();
     bench.check_held(0, &Reason::SetBack, None);
     bench.check_acts(1, Action::MarkUp);
-    bench.send(1, Action::MarkUp, Answer::NotDone);
+    bench.send(1, Action::MarkUp, Answer::Doubtful);
     bench.read_list();
     bench.check_held(1, &Reason::SetBack, None);
     // After the pause it is tried again, though it has been refused.

@@ -28,7 +28,7 @@ fn a_down_that_never_shows_is_forgotten() {
         let mut bench = Bench::with(2, Rules { drain, ..RULES });
         bench.fails_while_passes(0, 1);
         bench.check_acts(0, Action::MarkDown);
-        bench.send(0, Action::MarkDown, Answer::NotDone);
+        bench.send(0, Action::MarkDown, Answer::Doubtful);
         bench.read_list();
         assert!(bench.memory(0).down.is_some());
         bench.pass_time(64_000);
@@ -192,7 +192,7 @@ fn a_down_that_was_carried_out_unanswered_is_ours_though_it_was_sent_again() {
     bench.fails_while_passes(0, 1);
     bench.check_acts(0, Action::MarkDown);
     let carried_out = bench.second();
-    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.send(0, Action::MarkDown, Answer::Doubtful);
     bench.read_list();
     bench.pass_time(3000);
     bench.check_acts(0, Action::MarkDown);
@@ -212,14 +212,14 @@ fn once_somebody_has_brought_it_up_only_our_latest_down_can_be_ours() {
         let mut bench = Bench::with(2, OWN);
         bench.fails_while_passes(0, 1);
         bench.check_acts(0, Action::MarkDown);
-        bench.send(0, Action::MarkDown, Answer::NotDone);
+        bench.send(0, Action::MarkDown, Answer::Doubtful);
         bench.set(0, HostState::Up);
         bench.read_list();
         bench.pass_time(3000);
         bench.fails_while_passes(0, 1);
         bench.check_acts(0, Action::MarkDown);
         let latest = bench.second();
-        bench.send(0, Action::MarkDown, Answer::NotDone);
+        bench.send(0, Action::MarkDown, Answer::Doubtful);
         bench.read_list();
         // Another's may be stamped by a director whose clock is behind.
         bench.listed(0).state = HostState::Down;
@@ -329,12 +329,51 @@ fn a_down_sent_before_a_restart_and_listed_after_it_is_ours() {
     bench.check_acts(0, Action::MarkUp);
 }
 
+/// The director has said that it did not do it, or has never heard of it.
+#[test]
+fn a_down_that_was_refused_or_not_sent_is_never_ours() {
+    for answer in [Answer::Refused, Answer::NotSent] {
+        let mut bench = Bench::with(2, OWN);
+        bench.fails_while_passes(0, 1);
+        bench.check_acts(0, Action::MarkDown);
+        bench.send(0, Action::MarkDown, answer);
+        assert_eq!(bench.memory(0).down, None);
+        bench.set(0, HostState::Down);
+        let changes = bench.read_list();
+        assert_eq!(changes.shown[0].by, By::Other);
+        bench.pass_time(10_000);
+        bench.passes(0);
+        bench.check_held(0, &not_ours(), None);
+    }
+}
+
+/// The first one may still be carried out: the second one is refused because of it.
+#[test]
+fn a_refused_down_does_not_end_the_claim_of_an_earlier_one_that_was_not_answered() {
+    let mut bench = Bench::with(2, OWN);
+    bench.fails_while_passes(0, 1);
+    bench.check_acts(0, Action::MarkDown);
+    let first = bench.second();
+    bench.send(0, Action::MarkDown, Answer::Doubtful);
+    bench.read_list();
+    bench.pass_time(3000);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Refused);
+    bench.read_list();
+    bench.set(0, HostState::Down);
+    bench.listed(0).changed = first;
+    bench.read_list();
+    bench.pass_time(10_000);
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
 #[test]
 fn a_claim_outlives_a_list_that_does_not_show_the_down_yet() {
     let mut bench = Bench::with(2, OWN);
     bench.fails_while_passes(0, 1);
     bench.check_acts(0, Action::MarkDown);
-    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.send(0, Action::MarkDown, Answer::Doubtful);
     bench.read_list();
     bench.set(0, HostState::Down);
     bench.read_list();

@@ -29,7 +29,7 @@ fn no_second_command_before_the_answer_and_a_list_read_after_it() {
 fn an_ambiguous_answer_that_was_carried_out_is_not_repeated() {
     let mut bench = Bench::new(2);
     bench.fails_while_passes(0, 1);
-    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.send(0, Action::MarkDown, Answer::Doubtful);
     bench.set(0, HostState::Down);
     let changes = bench.read_list();
     assert_eq!((changes.news, changes.unobserved), (vec![], vec![]));
@@ -42,7 +42,7 @@ fn what_was_not_done_is_tried_again_after_a_growing_pause() {
     bench.fails_while_passes(0, 1);
     for pause in [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000] {
         bench.check_acts(0, Action::MarkDown);
-        bench.send(0, Action::MarkDown, Answer::NotDone);
+        bench.send(0, Action::MarkDown, Answer::Doubtful);
         bench.read_list();
         bench.check_held(0, &Reason::SetBack, None);
         bench.pass_time(pause - 10);
@@ -53,7 +53,7 @@ fn what_was_not_done_is_tried_again_after_a_growing_pause() {
 
 #[test]
 fn what_did_not_reach_the_director_is_due_as_soon_as_it_is_back() {
-    for (answer, is_due) in [(Answer::NotSent, true), (Answer::NotDone, false)] {
+    for (answer, is_due) in [(Answer::NotSent, true), (Answer::Doubtful, false)] {
         let mut bench = Bench::new(3);
         bench.take_down(1, 2);
         bench.fails_while_passes(0, 2);
@@ -124,7 +124,7 @@ fn a_command_is_settled_by_a_list_begun_after_its_answer() {
 fn only_what_was_answered_with_ok_is_observed_as_our_change() {
     let mut bench = Bench::new(2);
     bench.fails_while_passes(0, 1);
-    bench.send(0, Action::MarkDown, Answer::NotDone);
+    bench.send(0, Action::MarkDown, Answer::Doubtful);
     bench.set(0, HostState::Down);
     assert_eq!(bench.read_list().observed, []);
 }

@@ -94,7 +94,14 @@ fn nothing_is_told_where_there_is_nothing_to_tell() {
 #[test]
 fn only_the_reply_of_all_says_done() {
     for (reply, expected) in [
-        ("\nNo such server.\n\n", Ok(Reply::NotFound)),
+        (
+            "No such server.\n\nNo such server.\n\n",
+            Ok(Reply::NotFound),
+        ),
+        (
+            "\nNo such server.\n\n",
+            Err("refused for 1 of 2 servers: \"No such server.\""),
+        ),
         (
             "Permission denied\n\nPermission denied\n\n",
             Ok(Reply::Refused(Quote::new("Permission denied"))),

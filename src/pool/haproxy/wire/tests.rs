@@ -201,14 +201,26 @@ fn a_command_names_each_server_in_one_line() {
 /// As HAProxy 2.6.12 answers.
 #[test]
 fn a_reply_is_one_for_each_command() {
-    let refused = |text: &str| Some(Reply::Refused(Quote::new(text)));
+    let refused = |text: &str| Ok(Reply::Refused(Quote::new(text)));
+    let partly = || {
+        Err(AnswerError::Partly {
+            refused: 1,
+            of: 2,
+            said: Quote::new("No such server."),
+        })
+    };
     for (text, commands, expected) in [
-        ("\n", 1, Some(Reply::Ok)),
-        ("\n\n", 2, Some(Reply::Ok)),
-        ("No such server.\n\n", 1, Some(Reply::NotFound)),
-        ("No such backend.\n\n", 1, Some(Reply::NotFound)),
-        ("No such server.\n\n\n", 2, Some(Reply::NotFound)),
-        ("\nNo such server.\n\n", 2, Some(Reply::NotFound)),
+        ("\n", 1, Ok(Reply::Ok)),
+        ("\n\n", 2, Ok(Reply::Ok)),
+        ("No such server.\n\n", 1, Ok(Reply::NotFound)),
+        ("No such backend.\n\n", 1, Ok(Reply::NotFound)),
+        (
+            "No such server.\n\nNo such server.\n\n",
+            2,
+            Ok(Reply::NotFound),
+        ),
+        ("No such server.\n\n\n", 2, partly()),
+        ("\nNo such server.\n\n", 2, partly()),
         (
             "Permission denied\n\nPermission denied\n\n",
             2,
@@ -220,11 +232,11 @@ fn a_reply_is_one_for_each_command() {
             refused("Unknown command:"),
         ),
         // Cut.
-        ("", 1, None),
-        ("\n", 2, None),
-        ("No such server.\n", 1, None),
-        ("No such server.", 1, None),
-        ("\nNo such", 1, None),
+        ("", 1, Err(AnswerError::Empty)),
+        ("\n", 2, Err(AnswerError::Cut)),
+        ("No such server.\n", 1, Err(AnswerError::Cut)),
+        ("No such server.", 1, Err(AnswerError::Cut)),
+        ("\nNo such", 1, Err(AnswerError::Cut)),
     ] {
         assert_eq!(parse_reply(text.as_bytes(), commands), expected, "{text:?}");
     }
