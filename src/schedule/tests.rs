@@ -1,7 +1,9 @@
 //! The schedule over made-up time: tables of outcomes, and when which attempt follows.
 
+mod left_out;
 mod logins;
 mod rapid;
+mod settings;
 
 use super::*;
 use crate::config::settings::Retries;
@@ -119,45 +121,6 @@ fn failed(verdict: Option<Verdict>) -> bool {
 
 fn healthy(verdict: Option<Verdict>) -> bool {
     verdict == Some(Verdict::Healthy(Pass::Clean))
-}
-
-/// What came of the login before says nothing about the new one; what failed before the login still does.
-#[test]
-fn another_account_has_a_whole_series_of_its_own() {
-    let refused = Fault::CredentialsRefused(Quote::new("no"));
-    let refused = Failure::new(Stage::Login, refused);
-    let broken = Fault::Unavailable(Quote::new("no"));
-    let broken = Failure::new(Stage::Login, broken);
-    let before = Failure::new(Stage::Connect, Fault::Refused);
-    for (failure, attempts) in [(refused, 5), (broken, 5), (before, 1)] {
-        let mut bench = Bench::new(PACE, 1);
-        let until_failed = |bench: &mut Bench| {
-            let attempts = (1..9).find(|_| {
-                bench.wait();
-                let finding = bench.ends(Duration::from_millis(10), Err(failure.clone()));
-                failed(finding.verdict)
-            });
-            attempts.expect("it fails for good")
-        };
-        assert_eq!(until_failed(&mut bench), 5);
-        assert_eq!(until_failed(&mut bench), 1);
-        bench.schedule.on_other_login();
-        assert_eq!(until_failed(&mut bench), attempts);
-    }
-}
-
-#[test]
-fn another_account_has_rounds_of_its_own() {
-    let pace = Pace {
-        plan: retrying(0),
-        fall: 2,
-        ..PACE
-    };
-    let mut bench = Bench::new(pace, 1);
-    assert_eq!(bench.attempt(Reply::Refuses).2, None);
-    bench.schedule.on_other_login();
-    assert_eq!(bench.attempt(Reply::Refuses).2, None);
-    assert!(failed(bench.attempt(Reply::Refuses).2));
 }
 
 #[test]
@@ -532,33 +495,6 @@ impl LeftOut {
 
 const LOCAL: Reply = Reply::LacksDescriptors;
 
-#[test]
-fn a_lasting_fault_of_this_machine_leaves_its_service_out_and_the_others_judge() {
-    for place in 0..3 {
-        let mut bench = Bench::new(PACE, 3);
-        let reply = |service| match service == place {
-            true => LOCAL,
-            false => Reply::Passes,
-        };
-        let mut verdict = None;
-        let mut attempts = 0;
-        while verdict.is_none() {
-            let service = bench.next_service();
-            verdict = bench.attempt(reply(service)).2;
-            attempts += 1;
-        }
-        assert!(healthy(verdict));
-        assert_eq!(attempts, 6, "three attempts more, a second apart");
-        assert_eq!((bench.now - bench.start).as_millis(), 3020);
-        // From then on it costs no time, and is tried once a round.
-        let round: Vec<_> = (0..3)
-            .map(|service| bench.attempt(reply(service)))
-            .collect();
-        assert!(healthy(round[2].2.clone()));
-        assert_eq!(round[2].0 - round[0].0, if place == 2 { 20 } else { 10 });
-    }
-}
-
 impl Bench {
     fn next_service(&mut self) -> usize {
         loop {
@@ -582,165 +518,6 @@ impl Bench {
             }
         }
     }
-}
-
-#[test]
-fn a_backend_goes_down_and_comes_up_by_the_services_that_are_not_left_out() {
-    let mut bench = Bench::with_left_out(PACE, 2, 0);
-    assert_eq!(bench.attempt(LOCAL).2, None);
-    for _ in 0..4 {
-        assert_eq!(bench.attempt(Reply::Refuses).2, None);
-    }
-    assert!(failed(bench.attempt(Reply::Refuses).2));
-    assert_eq!(bench.attempt(LOCAL).2, None);
-    assert!(failed(bench.attempt(Reply::Refuses).2));
-    assert_eq!(bench.attempt(LOCAL).2, None);
-    assert!(healthy(bench.attempt(Reply::Passes).2));
-}
-
-#[test]
-fn a_moment_without_descriptors_does_not_bring_a_failed_backend_up() {
-    let pace = Pace {
-        plan: retrying(0),
-        ..PACE
-    };
-    let mut bench = Bench::new(pace, 2);
-    assert_eq!(bench.attempt(Reply::Passes).2, None);
-    assert!(failed(bench.attempt(Reply::Refuses).2));
-    assert_eq!(bench.attempt(Reply::Passes).2, None);
-    assert_eq!(bench.attempt(LOCAL).2, None);
-    assert_eq!(bench.attempt(LOCAL).2, None);
-    assert!(failed(bench.attempt(Reply::Refuses).2));
-}
-
-#[test]
-fn a_service_that_fails_and_then_meets_local_faults_leaves_its_round_open() {
-    let mut bench = Bench::new(PACE, 2);
-    assert_eq!(bench.attempt(Reply::Refuses), (0, 0, None));
-    for began in [3000, 4000, 5000, 6000] {
-        assert_eq!(bench.attempt(LOCAL), (began, 0, None));
-    }
-    assert_eq!(bench.attempt(Reply::Passes), (6000, 1, None), "not healthy");
-    assert_eq!(bench.attempt(LOCAL), (36_010, 0, None));
-    assert!(healthy(bench.attempt(Reply::Passes).2));
-}
-
-#[test]
-fn a_round_without_any_answer_gives_no_verdict_and_is_made_again_without_spinning() {
-    for (interval, pause) in [(30_000, 3000), (10_000, 1000), (100, 1000), (0, 1000)] {
-        let pace = Pace {
-            interval: Duration::from_millis(interval),
-            ..PACE
-        };
-        let mut bench = Bench::new(pace, 1);
-        for began in [0, 1000, 2000, 3000] {
-            assert_eq!(bench.attempt(LOCAL), (began, 0, None));
-        }
-        for round in 1..5 {
-            // Whoever asks, and however often.
-            bench.schedule.on_demand(bench.now);
-            assert_eq!(bench.attempt(LOCAL), (3000 + round * pause, 0, None));
-            bench.schedule.on_demand(bench.now);
-        }
-        assert!(healthy(bench.attempt(Reply::Passes).2));
-    }
-}
-
-#[test]
-fn a_demand_is_met_by_a_round_that_goes_on_without_a_service() {
-    let mut bench = Bench::with_left_out(PACE, 2, 1);
-    bench.now += Duration::from_secs(7);
-    bench.schedule.on_demand(bench.now);
-    let asked = (bench.now - bench.start).as_millis();
-    assert_eq!(bench.attempt(Reply::Passes), (asked, 0, None));
-    let (began, service, verdict) = bench.attempt(LOCAL);
-    assert_eq!((began, service), (asked + 10, 1));
-    assert!(healthy(verdict));
-}
-
-#[test]
-fn rise_and_fall_count_the_rounds_of_the_other_services() {
-    let pace = Pace {
-        plan: retrying(0),
-        rise: 2,
-        fall: 2,
-        ..PACE
-    };
-    let mut bench = Bench::with_left_out(pace, 2, 0);
-    for reply in [Reply::Refuses, Reply::Passes] {
-        assert_eq!(bench.attempt(LOCAL).2, None);
-        assert_eq!(bench.attempt(reply).2, None, "the first of two");
-        assert_eq!(bench.attempt(LOCAL).2, None);
-        assert!(bench.attempt(reply).2.is_some());
-    }
-}
-
-#[test]
-fn other_services_are_not_left_out_for_those_of_before() {
-    let mut bench = Bench::with_left_out(PACE, 2, 0);
-    bench.schedule.on_other_services();
-    for _ in 0..3 {
-        assert_eq!(bench.attempt(LOCAL).1, 0);
-    }
-    assert_eq!(bench.next_service(), 0);
-}
-
-#[test]
-fn changed_settings_keep_the_verdict_and_the_place_in_the_interval() {
-    let mut bench = Bench::new(PACE, 1);
-    let fails = [Reply::Refuses; 5];
-    let times = [(0, 0), (3000, 0), (3500, 0), (4000, 0), (4500, 0)];
-    assert!(failed(bench.check(&fails, &times)));
-    let every = |seconds| Pace {
-        interval: Duration::from_secs(seconds),
-        ..PACE
-    };
-    bench.schedule.on_settings(every(50), 2);
-    let (began, service, verdict) = bench.attempt(Reply::Refuses);
-    assert_eq!((began, service), (34_500, 0), "the rest is the old one");
-    assert!(failed(verdict), "one that has failed is tried once");
-    bench.schedule.on_settings(every(10), 2);
-    let (began, ..) = bench.attempt(Reply::Passes);
-    assert_eq!(began, 44_500, "a shorter one takes effect at once");
-}
-
-#[test]
-fn a_round_under_way_is_begun_anew_where_the_services_are_others() {
-    for as_many in [false, true] {
-        let mut bench = Bench::new(PACE, 2);
-        assert_eq!(bench.attempt(Reply::Passes), (0, 0, None));
-        match as_many {
-            true => bench.schedule.on_other_services(),
-            false => bench.schedule.on_settings(PACE, 3),
-        }
-        let services = if as_many { 2 } else { 3 };
-        for service in 0..services {
-            let (_, tried, verdict) = bench.attempt(Reply::Passes);
-            assert_eq!(tried, service);
-            assert_eq!(healthy(verdict), service + 1 == services);
-        }
-    }
-}
-
-#[test]
-fn a_round_under_way_goes_on_where_only_the_pace_changes() {
-    let mut bench = Bench::new(PACE, 2);
-    assert_eq!(bench.attempt(Reply::Passes), (0, 0, None));
-    let patient = Pace {
-        timeout: Duration::from_secs(9),
-        ..PACE
-    };
-    bench.schedule.on_settings(patient, 2);
-    let next = bench.schedule.next(bench.now);
-    let timeout = patient.timeout;
-    assert_eq!(
-        next,
-        Next::Attempt {
-            service: 1,
-            timeout,
-            depth: Depth::Whole
-        }
-    );
 }
 
 #[test]
