@@ -67,8 +67,8 @@ pub enum Fault {
     RefusalDelayed,
     /// The login timed out, and this account has had no answer here yet.
     LoginUnanswered,
-    /// The same, and the account before it was refused here: Dovecot may still be delaying all logins from
-    /// this machine for that.
+    /// The same, and the account before it was refused here less than a minute before: Dovecot may still be
+    /// delaying all logins from this machine for that.
     LoginDelayed,
     /// The server does not do what is asked with this mailbox: permissions, quota, a missing one.
     MailboxRefused(Quote),

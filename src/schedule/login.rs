@@ -4,7 +4,14 @@
 //!
 //! Whether a login is checked at all, and as whom, is not known here.
 
+use std::time::{Duration, Instant};
+
 use crate::outcome::{Failure, Fault, Outcome, Stage};
+
+/// For so long after an attempt with a password that is refused Dovecot may delay logins from here: it refuses up to
+/// 17 s after the attempt began, and delays others for 15 s more (`AUTH_PENALTY_MAX_SECS`). Twice that, for a server
+/// that is busy.
+const PENALTY_LASTS: Duration = Duration::from_secs(60);
 
 /// The last definite answer to the account's login at this backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,16 +19,24 @@ pub(super) enum LastAnswer {
     #[default]
     None,
     Accepted,
-    Refused,
+    Refused {
+        /// When the latest attempt began that was refused, or whose refusal came too late to be seen.
+        latest: Instant,
+    },
     /// To another account, before this one took its place: the penalty is the client address's, and goes
     /// on delaying whoever logs in from there.
-    OtherRefused,
+    OtherRefused {
+        /// The same, of that other account.
+        latest: Instant,
+    },
 }
 
 impl LastAnswer {
     pub(super) fn on_other_login(&mut self) {
         *self = match self {
-            LastAnswer::Refused | LastAnswer::OtherRefused => LastAnswer::OtherRefused,
+            LastAnswer::Refused { latest } | LastAnswer::OtherRefused { latest } => {
+                LastAnswer::OtherRefused { latest: *latest }
+            }
             LastAnswer::None | LastAnswer::Accepted => LastAnswer::None,
         };
     }
@@ -31,15 +46,28 @@ impl LastAnswer {
         if outcome.logged_in {
             *self = LastAnswer::Accepted;
         }
+        let began = outcome.began;
         let failure = match &mut outcome.result {
             Err(failure) if failure.stage == Stage::Login => failure,
             _ => return,
         };
         match (&failure.fault, *self) {
-            (Fault::CredentialsRefused(_), _) => *self = LastAnswer::Refused,
-            (Fault::TimedOut, LastAnswer::Refused) => put(failure, Fault::RefusalDelayed),
+            (Fault::CredentialsRefused(_), _) => *self = LastAnswer::Refused { latest: began },
+            (Fault::TimedOut, LastAnswer::Refused { .. }) => {
+                *self = LastAnswer::Refused { latest: began };
+                put(failure, Fault::RefusalDelayed);
+            }
             (Fault::TimedOut, LastAnswer::None) => put(failure, Fault::LoginUnanswered),
-            (Fault::TimedOut, LastAnswer::OtherRefused) => put(failure, Fault::LoginDelayed),
+            (Fault::TimedOut, LastAnswer::OtherRefused { latest }) => {
+                let is_over = began.saturating_duration_since(latest) >= PENALTY_LASTS;
+                put(
+                    failure,
+                    match is_over {
+                        true => Fault::LoginUnanswered,
+                        false => Fault::LoginDelayed,
+                    },
+                );
+            }
             _ => {}
         }
     }
@@ -57,9 +85,9 @@ mod tests {
     use crate::outcome::Pass;
     use crate::quote::Quote;
 
-    fn outcome(result: Result<Pass, Fault>) -> Outcome {
+    fn outcome(began: Instant, result: Result<Pass, Fault>) -> Outcome {
         Outcome {
-            began: Instant::now(),
+            began,
             latency: Duration::from_secs(1),
             delivery: None,
             evidence: Default::default(),
@@ -69,26 +97,41 @@ mod tests {
     }
 
     /// What a time-out at the login stands for.
-    fn timed_out(answer: &mut LastAnswer) -> Fault {
-        let mut outcome = outcome(Err(Fault::TimedOut));
+    fn timed_out(answer: &mut LastAnswer, began: Instant) -> Fault {
+        let mut outcome = outcome(began, Err(Fault::TimedOut));
         answer.interpret(&mut outcome);
         outcome.result.unwrap_err().fault
     }
 
     #[test]
     fn a_time_out_at_the_login_stands_for_the_last_definite_answer() {
+        let now = Instant::now();
         let mut answer = LastAnswer::default();
-        assert_eq!(timed_out(&mut answer), Fault::LoginUnanswered);
-        let refused = || outcome(Err(Fault::CredentialsRefused(Quote::new("no"))));
+        assert_eq!(timed_out(&mut answer, now), Fault::LoginUnanswered);
+        let refused = || outcome(now, Err(Fault::CredentialsRefused(Quote::new("no"))));
         answer.interpret(&mut refused());
-        assert_eq!(timed_out(&mut answer), Fault::RefusalDelayed);
+        assert_eq!(timed_out(&mut answer, now), Fault::RefusalDelayed);
         answer.on_other_login();
-        assert_eq!(timed_out(&mut answer), Fault::LoginDelayed);
+        assert_eq!(timed_out(&mut answer, now), Fault::LoginDelayed);
         answer.on_other_login();
-        assert_eq!(timed_out(&mut answer), Fault::LoginDelayed);
-        answer.interpret(&mut outcome(Ok(Pass::Clean)));
-        assert_eq!(timed_out(&mut answer), Fault::TimedOut);
+        assert_eq!(timed_out(&mut answer, now), Fault::LoginDelayed);
+        answer.interpret(&mut outcome(now, Ok(Pass::Clean)));
+        assert_eq!(timed_out(&mut answer, now), Fault::TimedOut);
         answer.on_other_login();
-        assert_eq!(timed_out(&mut answer), Fault::LoginUnanswered);
+        assert_eq!(timed_out(&mut answer, now), Fault::LoginUnanswered);
+    }
+
+    /// A server that answers nobody must not be excused for ever by what it refused before.
+    #[test]
+    fn a_time_out_is_put_down_to_another_accounts_refusal_for_a_minute_only() {
+        let refused_at = Instant::now();
+        let after = |seconds| refused_at + Duration::from_secs(seconds);
+        let mut answer = LastAnswer::default();
+        let refused = Err(Fault::CredentialsRefused(Quote::new("no")));
+        answer.interpret(&mut outcome(refused_at, refused));
+        assert_eq!(timed_out(&mut answer, after(3000)), Fault::RefusalDelayed);
+        answer.on_other_login();
+        assert_eq!(timed_out(&mut answer, after(3059)), Fault::LoginDelayed);
+        assert_eq!(timed_out(&mut answer, after(3060)), Fault::LoginUnanswered);
     }
 }

@@ -127,7 +127,8 @@ const NO_LIMITS: [(&str, &str); 8] = [
          monitor/policy/hold.rs PROBE_AWAITED, monitor/policy/hold.rs LIST_AGE, \
          monitor/policy/member.rs MEMORY_RETURNS, monitor/policy/rank.rs STEP, monitor/unwell.rs NEAR, \
          probe/protocols/repeats.rs RESPONSE_PART, probe/protocols/token.rs LEFTOVER_AFTER, \
-         recording/compare.rs NEARLY, runtime/start_time.rs SET_ANEW, schedule/local.rs PATIENCE",
+         recording/compare.rs NEARLY, runtime/start_time.rs SET_ANEW, schedule/local.rs PATIENCE, \
+         schedule/login.rs PENALTY_LASTS",
     ),
     (
         "when something is said, and when again",
