@@ -12,26 +12,21 @@ use crate::service::Protocol;
 use crate::state_file;
 
 /// A target by its name, which is that of its corpus, too.
-pub struct Target {
+struct Target {
     /// The same in `tests/fuzz/fuzz_targets` and in the corpus.
-    pub name: &'static str,
+    name: &'static str,
     /// Panics if the code under test breaks a promise; any bytes are an input.
-    pub run: fn(&[u8]),
+    run: fn(&[u8]),
 }
 
 macro_rules! targets {
     ($($name:literal => $run:expr),* $(,)?) => {
-        /// All but the engine's, which is in `tests/simulate`.
-        pub const TARGETS: &[Target] = &[$(Target { name: $name, run: $run }),*];
+        /// All but the protocols' dialogues, and the engine, which is in `tests/simulate`.
+        const TARGETS: &[Target] = &[$(Target { name: $name, run: $run }),*];
     };
 }
 
 targets! {
-    "imap" => |data| dialogue(Protocol::Imap, data),
-    "pop3" => |data| dialogue(Protocol::Pop3, data),
-    "lmtp" => |data| dialogue(Protocol::Lmtp, data),
-    "sieve" => |data| dialogue(Protocol::Sieve, data),
-    "submission" => |data| dialogue(Protocol::Submission, data),
     "director" => director::fuzz::director,
     "haproxy" => haproxy::fuzz::haproxy,
     "configuration" => config::fuzz::configuration,
@@ -43,8 +38,11 @@ targets! {
     "recording" => recording::fuzz::recording,
 }
 
-/// The target of this name.
+/// The target of this name: a protocol's dialogue bears the protocol's.
 pub fn run(name: &str, data: &[u8]) {
+    if let Some(protocol) = Protocol::named(name) {
+        return dialogue(protocol, data);
+    }
     let mut targets = TARGETS.iter();
     let target = targets.find(|target| target.name == name);
     (target.expect("a target of the table").run)(data);
@@ -56,6 +54,12 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
+
+    /// The names of all targets.
+    fn names() -> impl Iterator<Item = &'static str> {
+        let protocols = Protocol::by_name().map(|protocol| protocol.row().name);
+        protocols.chain(TARGETS.iter().map(|target| target.name))
+    }
 
     fn folder() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz")
@@ -80,23 +84,20 @@ mod tests {
 
     #[test]
     fn every_target_has_its_file_for_libfuzzer() {
-        for target in TARGETS {
-            let file = folder().join(format!("fuzz_targets/{}.rs", target.name));
-            let text = fs::read_to_string(file).expect(target.name);
-            assert!(
-                text.contains(&format!("run(\"{}\", data)", target.name)),
-                "{text}"
-            );
+        for name in names() {
+            let file = folder().join(format!("fuzz_targets/{name}.rs"));
+            let text = fs::read_to_string(file).expect(name);
+            assert!(text.contains(&format!("run(\"{name}\", data)")), "{text}");
         }
     }
 
     #[test]
     fn what_fuzzing_has_found_worth_keeping_breaks_no_property() {
-        for target in TARGETS {
-            let entries = entries(target.name);
-            assert!(!entries.is_empty(), "{}", target.name);
+        for name in names() {
+            let entries = entries(name);
+            assert!(!entries.is_empty(), "{name}");
             for entry in entries {
-                (target.run)(&entry);
+                run(name, &entry);
             }
         }
     }

@@ -197,7 +197,8 @@ impl Protocol {
         }
     }
 
-    fn by_name() -> impl Iterator<Item = Protocol> {
+    /// Those that can be asked for by name.
+    pub(crate) fn by_name() -> impl Iterator<Item = Protocol> {
         let all = Protocol::ALL.iter().copied();
         all.filter(|protocol| protocol.row().ports.is_some())
     }
