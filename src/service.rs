@@ -23,6 +23,33 @@ pub enum Security {
     Tls,
 }
 
+/// Which of a protocol's ports a key is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhichPort {
+    /// The port at which a connection starts with this.
+    One(Protocol, Security),
+    /// With TLS and without.
+    Both(Protocol),
+}
+
+impl WhichPort {
+    /// Whose it is.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            WhichPort::One(protocol, _) | WhichPort::Both(protocol) => protocol,
+        }
+    }
+
+    /// Whether it is about the port at which a connection starts with this.
+    pub fn is_about(self, start: Security) -> bool {
+        match self {
+            WhichPort::One(_, security) => security == start,
+            WhichPort::Both(_) => true,
+        }
+    }
+}
+
 /// One thing to check on every backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -6,7 +6,7 @@ use crate::config::accounts::Backends;
 use crate::config::chosen::Chosen;
 use crate::config::settings::PoolKind;
 use crate::config::table::tests::another;
-use crate::config::table::{keys, options, DefaultsOf};
+use crate::config::table::{find_key, keys, options, DefaultsOf};
 use crate::config::targets::Targets;
 use crate::program::Program;
 use crate::service::Protocol;
@@ -34,25 +34,29 @@ fn reported(chosen: Chosen, defaults: DefaultsOf) -> String {
 
 /// Choices in which most others count: everything is checked.
 fn much() -> Chosen {
-    Chosen {
-        poll_pop3: true.into(),
-        poll_lmtp: true.into(),
-        poll_sieve: true.into(),
-        poll_submission: true.into(),
+    let mut chosen = Chosen {
         lmtp_to: "probe@example.com".to_owned().into(),
         restore: Restore::Any.into(),
         use_delayed_down: true.into(),
         ..Chosen::default()
-    }
+    };
+    turn_on(&mut chosen, |name| format!("poll_{name}"));
+    chosen
 }
 
 fn with_tls() -> Chosen {
-    Chosen {
-        imap_ssl: true.into(),
-        pop3_ssl: true.into(),
-        lmtp_ssl: true.into(),
-        submission_ssl: true.into(),
-        ..much()
+    let mut chosen = much();
+    turn_on(&mut chosen, |name| format!("{name}_ssl"));
+    chosen
+}
+
+/// The key of each protocol that has one of this name.
+fn turn_on(chosen: &mut Chosen, name_of_key: fn(&str) -> String) {
+    for protocol in Protocol::ALL {
+        let name = name_of_key(protocol.row().name);
+        if let Some((choice, key)) = find_key(&name) {
+            choice.take_key(chosen, key, "True").unwrap();
+        }
     }
 }
 

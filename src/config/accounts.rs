@@ -12,13 +12,15 @@ use std::sync::Arc;
 use super::choice::Origin;
 use super::error::{Complaint, ConfigError};
 use super::file::{self, Owners, Stranger};
+use super::kind::Kind;
 use super::nearest::nearest;
+use super::table::keys;
 use super::values;
 use super::yaml::{Document, Entry, Malformed, Place, Scalar, Section};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, Secret};
-use crate::service::{Port, Protocol, Security};
+use crate::service::{Port, WhichPort};
 
 /// Room for ten thousand backends.
 const LONGEST: usize = 2 * 1024 * 1024;
@@ -38,28 +40,8 @@ pub struct Particulars {
 /// Where a backend has a protocol in place of the port that all have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct OwnPort {
-    replaces: Replaces,
+    replaces: WhichPort,
     number: u16,
-}
-
-/// Which of a protocol's ports a field is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Replaces {
-    One(Protocol, Security),
-    /// With TLS and without.
-    Both(Protocol),
-}
-
-impl Replaces {
-    fn is_about(self, port: Port) -> bool {
-        match self {
-            Replaces::One(protocol, security) => {
-                (protocol, security) == (port.protocol, port.security)
-            }
-            Replaces::Both(protocol) => protocol == port.protocol,
-        }
-    }
 }
 
 /// The same without the account, which has a number in its place, and without the name of a certificate.
@@ -96,7 +78,9 @@ impl Particulars {
     /// The port of this backend in place of what all have.
     pub fn port(&self, usual: Port) -> Port {
         let mut own_ports = self.ports.iter().rev();
-        let own = own_ports.find(|own| own.replaces.is_about(usual));
+        let own = own_ports.find(|own| {
+            own.replaces.protocol() == usual.protocol && own.replaces.is_about(usual.security)
+        });
         Port {
             number: own.map_or(usual.number, |own| own.number),
             ..usual
@@ -123,16 +107,16 @@ enum Field {
     Password,
     Master,
     TlsName,
-    Port(Replaces),
+    Port(WhichPort),
 }
 
 /// A field that an entry of the accounts file may have: its name, its help for man page and example, and
 /// whether dovemon knows it too.
+#[derive(Clone, Copy)]
 pub struct FieldRow {
     /// As it stands in the file.
     pub name: &'static str,
-    /// A few words, without a capital and a full stop.
-    pub help: &'static str,
+    help: &'static str,
     /// `Predecessor` for dovemon's own.
     pub origin: Origin,
     field: Field,
@@ -156,8 +140,17 @@ const fn added(name: &'static str, field: Field, help: &'static str) -> FieldRow
     }
 }
 
-/// All fields; the man page and the example have them too.
-pub const FIELDS: &[FieldRow] = &[
+impl FieldRow {
+    /// A few words, without a capital and a full stop.
+    pub fn help(&self) -> String {
+        match self.field {
+            Field::Port(_) => format!("{} {}", self.help, self.name),
+            Field::User | Field::Password | Field::Master | Field::TlsName => self.help.to_owned(),
+        }
+    }
+}
+
+const ACCOUNT: [FieldRow; 3] = [
     field("username", Field::User, "whose mail is looked at"),
     field(
         "password",
@@ -169,55 +162,25 @@ pub const FIELDS: &[FieldRow] = &[
         Field::Master,
         "who logs in in the user's place; takes auth: sasl",
     ),
-    added(
-        "imap_port",
-        Field::Port(Replaces::One(Protocol::Imap, Security::Plain)),
-        "this backend's imap_port",
-    ),
-    added(
-        "imaps_port",
-        Field::Port(Replaces::One(Protocol::Imap, Security::Tls)),
-        "this backend's imaps_port",
-    ),
-    added(
-        "pop3_port",
-        Field::Port(Replaces::One(Protocol::Pop3, Security::Plain)),
-        "this backend's pop3_port",
-    ),
-    added(
-        "pop3s_port",
-        Field::Port(Replaces::One(Protocol::Pop3, Security::Tls)),
-        "this backend's pop3s_port",
-    ),
-    added(
-        "lmtp_port",
-        Field::Port(Replaces::Both(Protocol::Lmtp)),
-        "this backend's lmtp_port",
-    ),
-    added(
-        "sieve_port",
-        Field::Port(Replaces::Both(Protocol::Sieve)),
-        "this backend's sieve_port",
-    ),
-    added(
-        "submission_port",
-        Field::Port(Replaces::One(Protocol::Submission, Security::Plain)),
-        "this backend's submission_port",
-    ),
-    added(
-        "submissions_port",
-        Field::Port(Replaces::One(Protocol::Submission, Security::Tls)),
-        "this backend's submissions_port",
-    ),
-    added(
-        "tls_name",
-        Field::TlsName,
-        "the name this backend's certificate has to bear",
-    ),
 ];
 
-fn find(name: &str) -> Option<&'static FieldRow> {
-    FIELDS.iter().find(|row| row.name == name)
+const TLS_NAME: FieldRow = added(
+    "tls_name",
+    Field::TlsName,
+    "the name this backend's certificate has to bear",
+);
+
+/// All fields; the man page and the example have them too. A port has the name of its key in the configuration.
+pub fn fields() -> impl Iterator<Item = FieldRow> {
+    let own_ports = keys().filter_map(|(choice, key)| match choice.kind {
+        Kind::Port(which) => Some(added(key.name, Field::Port(which), "this backend's")),
+        _ => None,
+    });
+    ACCOUNT.into_iter().chain(own_ports).chain([TLS_NAME])
+}
+
+fn find(name: &str) -> Option<FieldRow> {
+    fields().find(|row| row.name == name)
 }
 
 /// Reads and parses the file, and says whose it is, if that is worth a remark. It holds passwords, so it is
@@ -383,7 +346,7 @@ impl Reading {
             return;
         }
         // Its own name is not shown: in a file gone wrong it may be a password.
-        let text = match nearest(name, FIELDS.iter().map(|row| row.name)) {
+        let text = match nearest(name, fields().map(|row| row.name)) {
             Some(near) => format!("unknown field, ignored; is {near} meant?"),
             None => "unknown field, ignored".to_owned(),
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use super::chosen::{Chosen, Said, SaidBy};
+use super::chosen::{Chosen, SaidBy};
 use super::settings::{
     Accounts, DrainMode, Files, Hook, ImapSteps, LmtpSteps, LogTarget, Mode, MoveLimit, Pace,
     PasswordOver, Plan, Pool, PoolKind, Pop3Steps, Probing, Published, Rapid, Restore, Retries,
@@ -134,70 +134,24 @@ impl Chosen {
     }
 
     fn services_of_keys(&self) -> Vec<Service> {
-        let port = |protocol, tls: Said<bool>, plain: Said<u16>, with_tls: Said<u16>| {
-            let (security, number) = match tls.value {
-                false => (Security::Plain, plain.value),
-                true => (Security::Tls, with_tls.value),
-            };
+        let port = |protocol| {
+            let (security, number) = self.of(protocol).port();
             Port {
                 protocol,
                 security,
                 number,
             }
         };
-        let imap = port(
-            Protocol::Imap,
-            self.imap_ssl,
-            self.imap_port,
-            self.imaps_port,
-        );
-        let pop3 = port(
-            Protocol::Pop3,
-            self.pop3_ssl,
-            self.pop3_port,
-            self.pop3s_port,
-        );
-        // lmtp_port is meant with TLS as well as without.
-        let lmtp = port(
-            Protocol::Lmtp,
-            self.lmtp_ssl,
-            self.lmtp_port,
-            self.lmtp_port,
-        );
-        let sieve = port(
-            Protocol::Sieve,
-            Said::default(),
-            self.sieve_port,
-            self.sieve_port,
-        );
-        let submission = port(
-            Protocol::Submission,
-            self.submission_ssl,
-            self.submission_port,
-            self.submissions_port,
-        );
-        let polls = [
-            (self.poll_imap, imap),
-            (self.poll_pop3, pop3),
-            (self.poll_lmtp, lmtp),
-            (self.poll_sieve, sieve),
-            (self.poll_submission, submission),
-        ];
-        let mut services: Vec<Service> = polls
-            .iter()
-            .filter(|(poll, _)| poll.value)
-            .map(|(_, port)| Service::Port(*port))
-            .collect();
-        let read = match self.deep_probe.value {
-            Some(Protocol::Pop3) => Some(pop3),
-            Some(_) => Some(imap),
-            None => None,
-        };
-        services.extend(read.map(|read| Service::Delivery {
-            deliver: lmtp,
-            read,
-        }));
-        services
+        let protocols = Protocol::ALL.iter().copied();
+        let polled = protocols.filter(|protocol| self.of(*protocol).poll.value);
+        let delivery = self.deep_probe.value.map(|collects| Service::Delivery {
+            deliver: port(Protocol::Lmtp),
+            read: port(collects),
+        });
+        polled
+            .map(|protocol| Service::Port(port(protocol)))
+            .chain(delivery)
+            .collect()
     }
 
     fn pace(&self, defaults: DefaultsOf) -> Pace {
@@ -379,13 +333,13 @@ mod tests {
     fn polls_become_services() {
         assert_eq!(services(|_| {}), "imap:143");
         assert_eq!(
-            services(|choices| choices.imap_ssl = true.into()),
+            services(|choices| choices.of_mut(Protocol::Imap).ssl = true.into()),
             "imap+tls:993"
         );
         let all = |choices: &mut Chosen| {
-            choices.poll_pop3 = true.into();
-            choices.poll_lmtp = true.into();
-            choices.lmtp_ssl = true.into();
+            choices.of_mut(Protocol::Pop3).poll = true.into();
+            choices.of_mut(Protocol::Lmtp).poll = true.into();
+            choices.of_mut(Protocol::Lmtp).ssl = true.into();
             choices.deep_probe = Some(Protocol::Pop3).into();
         };
         assert_eq!(
@@ -393,22 +347,22 @@ mod tests {
             "imap:143 pop3:110 lmtp+tls:24 delivery lmtp+tls:24 to pop3:110"
         );
         let others = |choices: &mut Chosen| {
-            choices.poll_imap = false.into();
-            choices.poll_sieve = true.into();
-            choices.poll_submission = true.into();
+            choices.of_mut(Protocol::Imap).poll = false.into();
+            choices.of_mut(Protocol::Sieve).poll = true.into();
+            choices.of_mut(Protocol::Submission).poll = true.into();
         };
         assert_eq!(services(others), "sieve:4190 submission:587");
         let submissions = |choices: &mut Chosen| {
             others(choices);
-            choices.submission_ssl = true.into();
+            choices.of_mut(Protocol::Submission).ssl = true.into();
         };
         assert_eq!(services(submissions), "sieve:4190 submission+tls:465");
         let deep_alone = |choices: &mut Chosen| {
-            choices.poll_imap = false.into();
+            choices.of_mut(Protocol::Imap).poll = false.into();
             choices.deep_probe = Some(Protocol::Imap).into();
         };
         assert_eq!(services(deep_alone), "delivery lmtp:24 to imap:143");
-        let nothing = |choices: &mut Chosen| choices.poll_imap = false.into();
+        let nothing = |choices: &mut Chosen| choices.of_mut(Protocol::Imap).poll = false.into();
         assert!(services(nothing).contains(
             "nothing is polled: expected poll_imap, poll_pop3, poll_lmtp, poll_sieve or poll_submission to be \
              True, or a deep_probe"

@@ -1,11 +1,13 @@
 //! One row of the table of choices: how the operator makes a choice, on the command line and in
-//! dovemon's file, what holds without it, and what it is for. Which choices there are stands in `table`.
+//! dovemon's file, what holds without it, and what it is for. Which choices there are stands in `table` and in
+//! the rows of the protocols.
 
 use std::ffi::OsStr;
 
 use super::chosen::{Chosen, SaidBy};
 use super::kind::{Form, Kind, Written};
 use super::number::Beyond;
+use crate::service::Protocol;
 
 /// A row of the table.
 pub struct Choice {
@@ -15,8 +17,9 @@ pub struct Choice {
     pub key: Option<KeyFace>,
     /// What its value looks like, and where it goes.
     pub kind: Kind,
-    /// One sentence for people, without its capital and its full stop.
-    pub help: &'static str,
+    /// One sentence for people, without its capital and its full stop. `{protocols}` stands for the names of those
+    /// that can be asked for.
+    help: &'static str,
     /// The same in a few words, for a common option: `--help` shows it. An option without it stands in
     /// `--help-all` alone.
     pub brief: Option<&'static str>,
@@ -148,6 +151,11 @@ impl Choice {
         }
     }
 
+    /// What the option is for.
+    pub fn option_help(&self) -> String {
+        self.help.replace("{protocols}", &Protocol::names())
+    }
+
     /// What the file's key is for.
     pub fn key_help(&self) -> &'static str {
         self.help_in_file.unwrap_or(self.help)
@@ -167,8 +175,8 @@ impl Choice {
     }
 }
 
-/// How the table writes down a row: the value first, then the names and what they are for.
-pub(super) const fn choice(kind: Kind) -> Choice {
+/// How a table writes down a row: the value first, then the names and what they are for.
+pub(crate) const fn choice(kind: Kind) -> Choice {
     Choice {
         option: None,
         key: None,
@@ -182,7 +190,7 @@ pub(super) const fn choice(kind: Kind) -> Choice {
 
 impl Choice {
     /// An option of the Perl poolmon.
-    pub(super) const fn option(
+    pub(crate) const fn option(
         mut self,
         long: &'static str,
         short: &'static str,
@@ -200,7 +208,7 @@ impl Choice {
     }
 
     /// An option that the Perl poolmon did not have. None has a short name.
-    pub(super) const fn added_option(
+    pub(crate) const fn added_option(
         mut self,
         long: &'static str,
         takes: Takes,
@@ -217,12 +225,12 @@ impl Choice {
     }
 
     /// A key of dovemon's.
-    pub(super) const fn key(self, name: &'static str, default: Usual) -> Choice {
+    pub(crate) const fn key(self, name: &'static str, default: Usual) -> Choice {
         self.any_key(name, default, Origin::Predecessor)
     }
 
     /// A key that dovemon does not have.
-    pub(super) const fn added_key(self, name: &'static str, default: Usual) -> Choice {
+    pub(crate) const fn added_key(self, name: &'static str, default: Usual) -> Choice {
         self.any_key(name, default, Origin::Added)
     }
 
@@ -236,25 +244,25 @@ impl Choice {
     }
 
     /// One sentence for people.
-    pub(super) const fn help(mut self, help: &'static str) -> Choice {
+    pub(crate) const fn help(mut self, help: &'static str) -> Choice {
         self.help = help;
         self
     }
 
     /// This option is a common one, and this is its line in `--help`.
-    pub(super) const fn common(mut self, brief: &'static str) -> Choice {
+    pub(crate) const fn common(mut self, brief: &'static str) -> Choice {
         self.brief = Some(brief);
         self
     }
 
     /// What the key is for, where that is not quite the same.
-    pub(super) const fn help_in_file(mut self, help: &'static str) -> Choice {
+    pub(crate) const fn help_in_file(mut self, help: &'static str) -> Choice {
         self.help_in_file = Some(help);
         self
     }
 
     /// The option of another row that comes nearest to the key.
-    pub(super) const fn nearly(mut self, option: &'static str) -> Choice {
+    pub(crate) const fn nearly(mut self, option: &'static str) -> Choice {
         self.nearest_option = Some(option);
         self
     }

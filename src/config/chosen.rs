@@ -10,22 +10,29 @@ use super::settings::{
     Auth, Brake, Facility, MoveLimit, PoolKind, ProxyProtocol, Restore, StartTls,
 };
 use super::values::Flush;
-use crate::service::{Protocol, Service};
+use crate::service::{Protocol, Security, Service, WhichPort};
 
 /// Makes the struct, and lays one over another field by field.
 macro_rules! chosen {
     ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
-        /// A field for each row of the table, in the same order, named like its key or else its option.
+        /// A field for each row of the table, in the same order, named like its key or else its option; but
+        /// what each protocol has is in `polled`.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Chosen {
             $($(#[$doc])* pub(crate) $field: Said<$type>,)*
+            pub(crate) polled: [Polled; Protocol::ALL.len()],
         }
 
         impl Chosen {
             /// What is said here counts more than what is said below.
             pub fn over(self, below: Chosen) -> Chosen {
+                let mut polled = below.polled;
+                for (said, below) in self.polled.iter().zip(&mut polled) {
+                    *below = said.over(*below);
+                }
                 Chosen {
                     $($field: self.$field.over(below.$field),)*
+                    polled,
                 }
             }
         }
@@ -51,35 +58,18 @@ chosen! {
     retry_delay: Duration,
     rise: u32,
     fall: u32,
-    poll_imap: bool,
-    imap_ssl: bool,
-    imap_port: u16,
-    imaps_port: u16,
     poll_imap_list: bool,
     poll_imap_select: bool,
     poll_imap_append: bool,
     poll_imap_expunge: bool,
-    poll_pop3: bool,
-    pop3_ssl: bool,
-    pop3_port: u16,
-    pop3s_port: u16,
     poll_pop3_stat: bool,
     poll_pop3_delete: bool,
-    poll_lmtp: bool,
-    lmtp_ssl: bool,
-    lmtp_port: u16,
     poll_lmtp_deliver: bool,
     lmtp_from: String,
     /// Empty for none.
     lmtp_to: String,
     /// By which protocol a delivered message is read again.
     deep_probe: Option<Protocol>,
-    poll_sieve: bool,
-    sieve_port: u16,
-    poll_submission: bool,
-    submission_ssl: bool,
-    submission_port: u16,
-    submissions_port: u16,
     auth: Auth,
     starttls: StartTls,
     proxy_protocol: ProxyProtocol,
@@ -127,6 +117,58 @@ chosen! {
     help: bool,
     help_all: bool,
     version: bool,
+}
+
+/// What the keys of one protocol say; not each protocol has all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Polled {
+    /// Whether it is checked.
+    pub(crate) poll: Said<bool>,
+    /// Whether that is at the port with TLS from the start.
+    pub(crate) ssl: Said<bool>,
+    plain_port: Said<u16>,
+    tls_port: Said<u16>,
+}
+
+impl Polled {
+    fn over(self, below: Polled) -> Polled {
+        Polled {
+            poll: self.poll.over(below.poll),
+            ssl: self.ssl.over(below.ssl),
+            plain_port: self.plain_port.over(below.plain_port),
+            tls_port: self.tls_port.over(below.tls_port),
+        }
+    }
+
+    /// A protocol with one port has it with TLS and without.
+    pub(super) fn say_port(&mut self, which: WhichPort, number: u16, by: SaidBy) {
+        if which.is_about(Security::Plain) {
+            self.plain_port.say(number, by);
+        }
+        if which.is_about(Security::Tls) {
+            self.tls_port.say(number, by);
+        }
+    }
+
+    /// How a connection begins, and where.
+    pub(super) fn port(&self) -> (Security, u16) {
+        match self.ssl.value {
+            false => (Security::Plain, self.plain_port.value),
+            true => (Security::Tls, self.tls_port.value),
+        }
+    }
+}
+
+impl Chosen {
+    /// What the keys of this protocol say.
+    pub(crate) fn of(&self, protocol: Protocol) -> &Polled {
+        &self.polled[protocol as usize]
+    }
+
+    /// The same, for whoever reads such a key.
+    pub(crate) fn of_mut(&mut self, protocol: Protocol) -> &mut Polled {
+        &mut self.polled[protocol as usize]
+    }
 }
 
 /// Who said a value, the one who counts least first.

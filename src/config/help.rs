@@ -114,8 +114,8 @@ fn common_line(option: &OptionFace, brief: &str, usual: Usual) -> String {
 /// The names on a line, and below them the whole sentence with the default.
 fn entry(choice: &Choice, option: &OptionFace, usual: Usual) -> String {
     let text = match usual {
-        Usual::Nothing => choice.help.to_owned(),
-        default => format!("{} (default: {})", choice.help, default.shown()),
+        Usual::Nothing => choice.option_help(),
+        default => format!("{} (default: {})", choice.option_help(), default.shown()),
     };
     let indent = format!("\n{:1$}", "", INDENT);
     let lines = wrapped(&text, COLUMNS - INDENT);
@@ -163,7 +163,7 @@ mod tests {
             for (choice, option) in options() {
                 let name = option.long;
                 assert!(words.contains(&format!("--{name}").as_str()));
-                assert!(text.contains(choice.help), "{name}");
+                assert!(text.contains(&choice.option_help()), "{name}");
                 let default = usual(called, choice, option).shown();
                 if !default.is_empty() {
                     assert!(text.contains(&format!("(default: {default})")), "{name}");

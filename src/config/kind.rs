@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::chosen::{Chosen, Said, SaidBy};
 use super::number::{self, Beyond, Taken};
 use super::values;
-use crate::service::{Security, Service};
+use crate::service::{Security, Service, WhichPort};
 
 type Place<T> = fn(&mut Chosen) -> &mut Said<T>;
 
@@ -27,7 +27,8 @@ pub enum Kind {
     Limit(Place<Duration>),
     /// Between two bounds.
     Count(u32, u32, Place<u32>),
-    Port(Place<u16>),
+    /// The port of a protocol.
+    Port(WhichPort),
     /// `PORT` or `PROTO:PORT`. Each one given counts.
     Services(Security, Place<Vec<Service>>),
     Path(Place<PathBuf>),
@@ -111,9 +112,9 @@ impl Kind {
                 };
                 place(chosen).read(word, meaning, by).ok_or(values::TRUTH)?;
             }
-            Kind::Port(place) => {
-                let said = place(chosen).read(word, values::port, by);
-                said.ok_or(values::PORT)?;
+            Kind::Port(which) => {
+                let number = values::port(word).ok_or(values::PORT)?;
+                chosen.of_mut(which.protocol()).say_port(which, number, by);
             }
             Kind::Services(security, place) => {
                 let service =

@@ -1,7 +1,7 @@
 //! From what the operator wrote to what the program understands.
 //!
-//! `table` has a row for each choice (`choice`): its option, its key in the file that `dovemon` reads, what
-//! its value looks like (`kind`), and the field of `chosen` that it goes to. `argv` takes the command line
+//! `table` has a row for each choice (`choice`), or asks the protocols for theirs: its option, its key in the
+//! file that `dovemon` reads, what its value looks like (`kind`), and the field of `chosen` that it goes to. `argv` takes the command line
 //! apart as Perl does, `help` explains it. `build` puts what was chosen together to `settings`, the one
 //! type that all others read. `trust` says which certificates are checked, `accounts` and `credentials`
 //! read the accounts to log in with, `targets` says which services of which backend are probed with which

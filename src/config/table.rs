@@ -3,18 +3,19 @@
 //!
 //! The readers of both, `--help` and all defaults come from it; example files, man pages and completions
 //! are held against it by tests. A new choice is a row here, a field of `Chosen`, and a line in
-//! `build` that puts it into the settings.
+//! `build` that puts it into the settings. What can be chosen about one protocol is in the row of that
+//! protocol, and which protocols there are is not known here.
 
 use super::choice::Takes::{Integer, Nothing, Text};
 use super::choice::Usual::{Made, Value};
 use super::choice::{choice, Choice, KeyFace, OptionFace, Usual};
 use super::chosen::Chosen;
 use super::kind::Kind::{
-    Address, Count, Delay, Limit, OptionalName, OptionalPath, OptionalUser, Path, PathOrNo, Port,
-    Seconds, Services, Truth, Word,
+    Count, Delay, Limit, OptionalName, OptionalPath, OptionalUser, Path, PathOrNo, Seconds,
+    Services, Truth, Word,
 };
 use super::values;
-use crate::service::Security;
+use crate::service::{Protocol, Security};
 
 const NONE: Usual = Usual::Nothing;
 const MOST_ROUNDS: u32 = 1000;
@@ -22,16 +23,12 @@ const MOST_RETRIES: u32 = 1000;
 
 /// All options, in the order of the help.
 pub fn options() -> impl Iterator<Item = (&'static Choice, &'static OptionFace)> {
-    CHOICES
-        .iter()
-        .filter_map(|choice| Some((choice, choice.option.as_ref()?)))
+    choices().filter_map(|choice| Some((choice, choice.option.as_ref()?)))
 }
 
 /// All keys, in the order of the man page and of the example.
 pub fn keys() -> impl Iterator<Item = (&'static Choice, &'static KeyFace)> {
-    CHOICES
-        .iter()
-        .filter_map(|choice| Some((choice, choice.key.as_ref()?)))
+    choices().filter_map(|choice| Some((choice, choice.key.as_ref()?)))
 }
 
 /// Whose defaults hold where the operator says nothing.
@@ -46,7 +43,7 @@ pub enum DefaultsOf {
 /// What holds where nobody says anything.
 pub fn defaults(of: DefaultsOf) -> Chosen {
     let mut defaults = Chosen::default();
-    for choice in CHOICES {
+    for choice in choices() {
         match of {
             DefaultsOf::Poolmon => choice.take_default_of_option(&mut defaults),
             DefaultsOf::Dovemon => choice.take_default_of_key(&mut defaults),
@@ -60,9 +57,20 @@ pub fn find_key(name: &str) -> Option<(&'static Choice, &'static KeyFace)> {
     keys().find(|(_, key)| key.name == name)
 }
 
-/// In the order of the manual of the file. (rustfmt would take three times as many lines.)
+/// All, in the order of the manual of the file.
+fn choices() -> impl Iterator<Item = &'static Choice> {
+    let of_protocols = Protocol::ALL
+        .iter()
+        .flat_map(|protocol| protocol.row().choices);
+    BEFORE_PROTOCOLS
+        .iter()
+        .chain(of_protocols)
+        .chain(AFTER_PROTOCOLS)
+}
+
+/// What comes before the protocols. (rustfmt would take three times as many lines.)
 #[rustfmt::skip]
-pub static CHOICES: &[Choice] = &[
+static BEFORE_PROTOCOLS: &[Choice] = &[
     // The pool, and what is checked.
     choice(Word(values::POOL, |to, text, by| to.pool.read(text, values::pool, by)))
         .added_option("pool", Text("director|haproxy"), Value("director"))
@@ -89,7 +97,7 @@ pub static CHOICES: &[Choice] = &[
         .option("port", "p", Text("[PROTO:]PORT"), Made("110 and 143 if neither -p nor -s is given"))
         .common("check this port, such as IMAP:143; may be repeated")
         .help("check this port, starting in plain text (STARTTLS may follow, see --starttls); may \
-               be repeated. PROTO is IMAP, POP3, LMTP, SIEVE or SUBMISSION; without it 143 and 993 \
+               be repeated. PROTO is {protocols}; without it 143 and 993 \
                are IMAP, 110 and 995 POP3, 24 LMTP, and any other port is healthy if it sends a line"),
     choice(Services(Security::Tls, |to| &mut to.ssl))
         .option("ssl", "s", Text("[PROTO:]PORT"), NONE)
@@ -152,111 +160,11 @@ pub static CHOICES: &[Choice] = &[
         .added_option("fall", Integer("N"), Value("1"))
         .added_key("fall", Value("1"))
         .help("failed rounds in a row before a backend counts as failed"),
+];
 
-    // What is checked, in dovemon's words.
-    choice(Truth(|to| &mut to.poll_imap))
-        .key("poll_imap", Value("True"))
-        .nearly("port")
-        .help("check IMAP"),
-    choice(Truth(|to| &mut to.imap_ssl))
-        .key("imap_ssl", Value("False"))
-        .nearly("ssl")
-        .help("TLS from the start, on imaps_port"),
-    choice(Port(|to| &mut to.imap_port))
-        .key("imap_port", Value("143"))
-        .nearly("port")
-        .help("the port that starts in plain text (STARTTLS may follow, see starttls)"),
-    choice(Port(|to| &mut to.imaps_port))
-        .key("imaps_port", Value("993"))
-        .nearly("ssl")
-        .help("the port with TLS from the start"),
-    choice(Truth(|to| &mut to.poll_imap_list))
-        .key("poll_imap_list", Value("True"))
-        .help("after the login, LIST the top level"),
-    choice(Truth(|to| &mut to.poll_imap_select))
-        .key("poll_imap_select", Value("False"))
-        .help("SELECT the INBOX"),
-    choice(Truth(|to| &mut to.poll_imap_append))
-        .key("poll_imap_append", Value("False"))
-        .help("APPEND a test message to the INBOX"),
-    choice(Truth(|to| &mut to.poll_imap_expunge))
-        .key("poll_imap_expunge", Value("False"))
-        .help("delete and expunge the monitor's own test messages; selects the INBOX, too"),
-    choice(Truth(|to| &mut to.poll_pop3))
-        .key("poll_pop3", Value("False"))
-        .nearly("port")
-        .help("check POP3"),
-    choice(Truth(|to| &mut to.pop3_ssl))
-        .key("pop3_ssl", Value("False"))
-        .nearly("ssl")
-        .help("TLS from the start, on pop3s_port"),
-    choice(Port(|to| &mut to.pop3_port))
-        .key("pop3_port", Value("110"))
-        .nearly("port")
-        .help("the port that starts in plain text (STARTTLS may follow, see starttls)"),
-    choice(Port(|to| &mut to.pop3s_port))
-        .key("pop3s_port", Value("995"))
-        .nearly("ssl")
-        .help("the port with TLS from the start"),
-    choice(Truth(|to| &mut to.poll_pop3_stat))
-        .key("poll_pop3_stat", Value("False"))
-        .help("after the login, STAT"),
-    choice(Truth(|to| &mut to.poll_pop3_delete))
-        .key("poll_pop3_delete", Value("False"))
-        .help("delete the monitor's own test messages; asks for STAT, too"),
-    choice(Truth(|to| &mut to.poll_lmtp))
-        .key("poll_lmtp", Value("False"))
-        .nearly("port")
-        .help("check LMTP"),
-    choice(Truth(|to| &mut to.lmtp_ssl))
-        .key("lmtp_ssl", Value("False"))
-        .nearly("ssl")
-        .help("TLS from the start"),
-    choice(Port(|to| &mut to.lmtp_port))
-        .key("lmtp_port", Value("24"))
-        .nearly("port")
-        .help("the port, with TLS and without"),
-    choice(Truth(|to| &mut to.poll_lmtp_deliver))
-        .key("poll_lmtp_deliver", Value("False"))
-        .help("deliver a test message"),
-    choice(Address(|to| &mut to.lmtp_from))
-        .option("lmtp-from", "", Text("ADDRESS"), Made("the empty sender"))
-        .added_key("lmtp_from", NONE)
-        .help("the sender (MAIL FROM) of an LMTP check"),
-    choice(Address(|to| &mut to.lmtp_to))
-        .option("lmtp-to", "", Text("ADDRESS"), NONE)
-        .added_key("lmtp_to", NONE)
-        .help("the recipient (RCPT TO) of an LMTP check; no mail is sent unless a delivery is \
-               checked, too"),
-    choice(Word(values::DEEP_PROBE, |to, text, by| to.deep_probe.read(text, values::deep_probe, by)))
-        .added_key("deep_probe", Value("no"))
-        .help("deliver a message over LMTP, find it by this protocol, and delete it"),
-    choice(Truth(|to| &mut to.poll_sieve))
-        .added_key("poll_sieve", Value("False"))
-        .nearly("port")
-        .help("check ManageSieve, up to the login"),
-    choice(Port(|to| &mut to.sieve_port))
-        .added_key("sieve_port", Value("4190"))
-        .nearly("port")
-        .help("ManageSieve's port, which starts in plain text (STARTTLS may follow, see \
-               starttls)"),
-    choice(Truth(|to| &mut to.poll_submission))
-        .added_key("poll_submission", Value("False"))
-        .nearly("port")
-        .help("check submission, up to the login"),
-    choice(Truth(|to| &mut to.submission_ssl))
-        .added_key("submission_ssl", Value("False"))
-        .nearly("ssl")
-        .help("TLS from the start, on submissions_port"),
-    choice(Port(|to| &mut to.submission_port))
-        .added_key("submission_port", Value("587"))
-        .nearly("port")
-        .help("the port that starts in plain text (STARTTLS may follow, see starttls)"),
-    choice(Port(|to| &mut to.submissions_port))
-        .added_key("submissions_port", Value("465"))
-        .nearly("ssl")
-        .help("the port with TLS from the start"),
-
+/// What comes after them.
+#[rustfmt::skip]
+static AFTER_PROTOCOLS: &[Choice] = &[
     // Login and TLS.
     choice(Word(values::AUTH, |to, text, by| to.auth.read(text, values::auth, by)))
         .key("auth", Value("plain"))

@@ -131,18 +131,19 @@ mod tests {
     use crate::config::chosen::Chosen;
     use crate::config::table::DefaultsOf;
     use crate::program::Program;
+    use crate::service::Protocol;
 
     const TEXT: &[u8] =
         b"192.0.2.1: {username: u, password: p, imap_port: 1143, tls_name: x.test}\n\
                           192.0.2.2: {lmtp_port: 1024}\n";
 
     fn target(unknown: Unknown, address: &str) -> Option<(String, Option<Vec<u8>>)> {
-        let choices = Chosen {
-            poll_lmtp: true.into(),
-            deep_probe: Some(crate::service::Protocol::Imap).into(),
+        let mut choices = Chosen {
+            deep_probe: Some(Protocol::Imap).into(),
             poll_unknown_backends: (unknown == Unknown::Probed).into(),
             ..Chosen::default()
         };
+        choices.of_mut(Protocol::Lmtp).poll = true.into();
         let settings = choices.build(DefaultsOf::Dovemon, Program::Dovemon);
         let settings = settings.unwrap();
         let account = Account {

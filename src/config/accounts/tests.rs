@@ -1,6 +1,7 @@
 //! Files of accounts, tidy and not.
 
 use super::*;
+use crate::service::{Protocol, Security};
 
 fn backends(text: &str) -> Backends {
     let written = parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text:?}{error}"));

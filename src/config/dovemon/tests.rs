@@ -13,6 +13,7 @@ use crate::config::settings::{
 };
 use crate::config::table::keys;
 use crate::program::Program;
+use crate::service::Protocol;
 
 fn parsed(text: &str) -> Written {
     parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text:?}{error}"))
@@ -92,12 +93,12 @@ fn booleans_are_spelt_as_people_spell_them() {
         "True", "true", "TRUE", "yes", "Yes", "on", "ON", "'True'", "\"yes\"",
     ] {
         let choices = parsed(&format!("poll_pop3: {word}\n")).choices;
-        assert!(choices.poll_pop3.value, "{word}");
+        assert!(choices.of(Protocol::Pop3).poll.value, "{word}");
     }
     for word in ["False", "false", "no", "No", "off", "'no'"] {
         let choices = parsed(&format!("poll_imap: {word}\n")).choices;
-        assert!(choices.poll_imap.is_given(), "{word}");
-        assert!(!choices.poll_imap.value, "{word}");
+        assert!(choices.of(Protocol::Imap).poll.is_given(), "{word}");
+        assert!(!choices.of(Protocol::Imap).poll.value, "{word}");
     }
     for word in ["1", "0", "y", "n", "maybe", "''", "'True '"] {
         let message = complaint(format!("poll_imap: {word}\n").as_bytes());

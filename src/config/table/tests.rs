@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::choice::Origin;
 use crate::config::chosen::Chosen;
+use crate::config::kind::Kind::{Address, Port};
 use crate::config::nearest::nearest;
 use crate::config::settings::{Plan, Settings};
 use crate::config::table::DefaultsOf;
@@ -25,11 +26,11 @@ fn no_name_is_given_twice_and_every_row_has_one() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), all);
-    for choice in CHOICES {
+    for choice in choices() {
         assert!(
             choice.option.is_some() || choice.key.is_some(),
             "{}",
-            choice.help
+            choice.option_help()
         );
     }
 }
@@ -46,6 +47,50 @@ fn the_option_that_a_key_names_is_one() {
         if let Some(name) = choice.option_of_key() {
             let is_option = options().any(|(_, option)| option.long == name);
             assert!(is_option, "{}: {name}", key.name);
+        }
+    }
+}
+
+/// A key's words have the name, or the name and an `s`: `poll_imap`, `imaps_port`.
+fn is_named_after(key: &str, protocol: &str) -> bool {
+    let rest = |word: &str| word.strip_prefix(protocol).map(str::to_owned);
+    key.split('_')
+        .filter_map(rest)
+        .any(|rest| rest.is_empty() || rest == "s")
+}
+
+#[test]
+fn each_protocol_that_can_be_asked_for_has_its_keys_in_its_own_row_alone() {
+    for row in Protocol::ALL.iter().map(|protocol| protocol.row()) {
+        let own = row.choices.iter();
+        let own: Vec<&str> = own.filter_map(|row| Some(row.key.as_ref()?.name)).collect();
+        let of_name = keys().map(|(_, key)| key.name);
+        for key in of_name.filter(|key| is_named_after(key, row.name)) {
+            assert!(
+                own.contains(&key),
+                "{key} is not in the row of {}",
+                row.name
+            );
+        }
+        let ports = match row.ports {
+            Some(ports) => ports,
+            None => {
+                assert_eq!(own, [""; 0], "{}", row.name);
+                continue;
+            }
+        };
+        let poll = format!("poll_{}", row.name);
+        assert!(own.contains(&poll.as_str()), "no {poll} in {own:?}");
+        for (start, usual) in [(Security::Plain, ports.plain), (Security::Tls, ports.tls)] {
+            let defaults = row.choices.iter().filter_map(|choice| match choice.kind {
+                Port(which) if which.is_about(start) => {
+                    assert_eq!(which.protocol().row().name, row.name);
+                    Some(choice.key.as_ref()?.default)
+                }
+                _ => None,
+            });
+            let defaults: Vec<&str> = defaults.map(Usual::shown).collect();
+            assert_eq!(defaults, [usual.to_string()], "{} {start:?}", row.name);
         }
     }
 }

@@ -11,6 +11,7 @@ pub(super) const ROW: Row = Row {
     logs_in: false,
     starttls: UseOfStartTls::NEVER,
     part: PartInDelivery::None,
+    choices: &[],
     steps: |_| vec!["a line is awaited".to_owned()],
     dialogue: Dialogue {
         begin: |lines, _| begin(lines),

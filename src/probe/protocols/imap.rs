@@ -12,6 +12,8 @@ use std::ops::ControlFlow;
 use self::login::Answer;
 use self::response::Reply;
 use crate::account::Account;
+use crate::config::choice::{choice, Choice, Usual::Value};
+use crate::config::kind::Kind::{Port, Truth};
 use crate::config::settings::{Auth, ImapSteps, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::Lines;
@@ -22,6 +24,7 @@ use crate::probe::protocols::{
     after_word, response_code, steps_with_login, Channel, Check, Entry, Progress, Way,
 };
 use crate::quote::Quote;
+use crate::service::{Protocol, Security, WhichPort::One};
 
 pub(super) const ROW: Row = Row {
     name: "imap",
@@ -36,6 +39,7 @@ pub(super) const ROW: Row = Row {
         is_checked_by_default: true,
     },
     part: PartInDelivery::Collects,
+    choices: CHOICES,
     steps,
     dialogue: Dialogue {
         begin,
@@ -44,6 +48,37 @@ pub(super) const ROW: Row = Row {
         take_leave: Some(take_leave),
     },
 };
+
+const CHOICES: &[Choice] = &[
+    choice(Truth(|to| &mut to.of_mut(Protocol::Imap).poll))
+        .key("poll_imap", Value("True"))
+        .nearly("port")
+        .help("check IMAP"),
+    choice(Truth(|to| &mut to.of_mut(Protocol::Imap).ssl))
+        .key("imap_ssl", Value("False"))
+        .nearly("ssl")
+        .help("TLS from the start, on imaps_port"),
+    choice(Port(One(Protocol::Imap, Security::Plain)))
+        .key("imap_port", Value("143"))
+        .nearly("port")
+        .help("the port that starts in plain text (STARTTLS may follow, see starttls)"),
+    choice(Port(One(Protocol::Imap, Security::Tls)))
+        .key("imaps_port", Value("993"))
+        .nearly("ssl")
+        .help("the port with TLS from the start"),
+    choice(Truth(|to| &mut to.poll_imap_list))
+        .key("poll_imap_list", Value("True"))
+        .help("after the login, LIST the top level"),
+    choice(Truth(|to| &mut to.poll_imap_select))
+        .key("poll_imap_select", Value("False"))
+        .help("SELECT the INBOX"),
+    choice(Truth(|to| &mut to.poll_imap_append))
+        .key("poll_imap_append", Value("False"))
+        .help("APPEND a test message to the INBOX"),
+    choice(Truth(|to| &mut to.poll_imap_expunge))
+        .key("poll_imap_expunge", Value("False"))
+        .help("delete and expunge the monitor's own test messages; selects the INBOX, too"),
+];
 
 fn steps(probing: &Probing) -> Vec<String> {
     let ImapSteps {

@@ -2,7 +2,14 @@
 //!
 //! It decides what each reply means. No message but the test message is ever sent.
 
+use crate::config::choice::{
+    choice, Choice,
+    Takes::Text,
+    Usual::{Made, Nothing, Value},
+};
+use crate::config::kind::Kind::{Address, Port, Truth, Word};
 use crate::config::settings::Probing;
+use crate::config::values;
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::Lines;
 use crate::probe::protocols::smtp::{self, exchange, read_reply, Class};
@@ -11,6 +18,7 @@ use crate::probe::protocols::table::{
 };
 use crate::probe::protocols::{after_word, message, Check, Milestone, Progress, Way, Work};
 use crate::quote::Quote;
+use crate::service::{Protocol, WhichPort::Both};
 
 /// The port is the same with TLS and without, as dovemon's `lmtp_port` means it.
 pub(super) const ROW: Row = Row {
@@ -26,6 +34,7 @@ pub(super) const ROW: Row = Row {
         is_checked_by_default: false,
     },
     part: PartInDelivery::Delivers,
+    choices: CHOICES,
     steps,
     dialogue: Dialogue {
         begin,
@@ -34,6 +43,40 @@ pub(super) const ROW: Row = Row {
         take_leave: Some(take_leave),
     },
 };
+
+const CHOICES: &[Choice] = &[
+    choice(Truth(|to| &mut to.of_mut(Protocol::Lmtp).poll))
+        .key("poll_lmtp", Value("False"))
+        .nearly("port")
+        .help("check LMTP"),
+    choice(Truth(|to| &mut to.of_mut(Protocol::Lmtp).ssl))
+        .key("lmtp_ssl", Value("False"))
+        .nearly("ssl")
+        .help("TLS from the start"),
+    choice(Port(Both(Protocol::Lmtp)))
+        .key("lmtp_port", Value("24"))
+        .nearly("port")
+        .help("the port, with TLS and without"),
+    choice(Truth(|to| &mut to.poll_lmtp_deliver))
+        .key("poll_lmtp_deliver", Value("False"))
+        .help("deliver a test message"),
+    choice(Address(|to| &mut to.lmtp_from))
+        .option("lmtp-from", "", Text("ADDRESS"), Made("the empty sender"))
+        .added_key("lmtp_from", Nothing)
+        .help("the sender (MAIL FROM) of an LMTP check"),
+    choice(Address(|to| &mut to.lmtp_to))
+        .option("lmtp-to", "", Text("ADDRESS"), Nothing)
+        .added_key("lmtp_to", Nothing)
+        .help(
+            "the recipient (RCPT TO) of an LMTP check; no mail is sent unless a delivery is \
+               checked, too",
+        ),
+    choice(Word(values::DEEP_PROBE, |to, text, by| {
+        to.deep_probe.read(text, values::deep_probe, by)
+    }))
+    .added_key("deep_probe", Value("no"))
+    .help("deliver a message over LMTP, find it by this protocol, and delete it"),
+];
 
 fn steps(probing: &Probing) -> Vec<String> {
     let mut steps = vec!["greeting".to_owned(), "LHLO".to_owned()];

@@ -7,6 +7,8 @@ mod maildrop;
 use std::ops::ControlFlow;
 
 use crate::account::Account;
+use crate::config::choice::{choice, Choice, Usual::Value};
+use crate::config::kind::Kind::{Port, Truth};
 use crate::config::settings::{Auth, Pop3Steps, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::{Lines, Piece, SecretLine};
@@ -19,6 +21,7 @@ use crate::probe::protocols::{
     MASTER_NEEDS_SASL,
 };
 use crate::quote::Quote;
+use crate::service::{Protocol, Security, WhichPort::One};
 
 pub(super) const ROW: Row = Row {
     name: "pop3",
@@ -33,6 +36,7 @@ pub(super) const ROW: Row = Row {
         is_checked_by_default: false,
     },
     part: PartInDelivery::Collects,
+    choices: CHOICES,
     steps,
     dialogue: Dialogue {
         begin,
@@ -41,6 +45,31 @@ pub(super) const ROW: Row = Row {
         take_leave: Some(take_leave),
     },
 };
+
+const CHOICES: &[Choice] = &[
+    choice(Truth(|to| &mut to.of_mut(Protocol::Pop3).poll))
+        .key("poll_pop3", Value("False"))
+        .nearly("port")
+        .help("check POP3"),
+    choice(Truth(|to| &mut to.of_mut(Protocol::Pop3).ssl))
+        .key("pop3_ssl", Value("False"))
+        .nearly("ssl")
+        .help("TLS from the start, on pop3s_port"),
+    choice(Port(One(Protocol::Pop3, Security::Plain)))
+        .key("pop3_port", Value("110"))
+        .nearly("port")
+        .help("the port that starts in plain text (STARTTLS may follow, see starttls)"),
+    choice(Port(One(Protocol::Pop3, Security::Tls)))
+        .key("pop3s_port", Value("995"))
+        .nearly("ssl")
+        .help("the port with TLS from the start"),
+    choice(Truth(|to| &mut to.poll_pop3_stat))
+        .key("poll_pop3_stat", Value("False"))
+        .help("after the login, STAT"),
+    choice(Truth(|to| &mut to.poll_pop3_delete))
+        .key("poll_pop3_delete", Value("False"))
+        .help("delete the monitor's own test messages; asks for STAT, too"),
+];
 
 fn steps(probing: &Probing) -> Vec<String> {
     let Pop3Steps { stat, delete } = probing.steps.pop3;

@@ -4,6 +4,8 @@
 //! PLAIN. It looks at nobody's scripts.
 
 use crate::account::Account;
+use crate::config::choice::{choice, Choice, Usual::Value};
+use crate::config::kind::Kind::{Port, Truth};
 use crate::config::settings::{Auth, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::{Lines, Piece, SecretLine, LONGEST_LINE};
@@ -16,6 +18,7 @@ use crate::probe::protocols::{
     Channel, Check, Entry, Progress, Way,
 };
 use crate::quote::Quote;
+use crate::service::{Protocol, WhichPort::Both};
 
 /// No port is assigned to it for TLS from the start.
 pub(super) const ROW: Row = Row {
@@ -31,6 +34,7 @@ pub(super) const ROW: Row = Row {
         is_checked_by_default: true,
     },
     part: PartInDelivery::None,
+    choices: CHOICES,
     steps,
     dialogue: Dialogue {
         begin,
@@ -39,6 +43,20 @@ pub(super) const ROW: Row = Row {
         take_leave: Some(take_leave),
     },
 };
+
+const CHOICES: &[Choice] = &[
+    choice(Truth(|to| &mut to.of_mut(Protocol::Sieve).poll))
+        .added_key("poll_sieve", Value("False"))
+        .nearly("port")
+        .help("check ManageSieve, up to the login"),
+    choice(Port(Both(Protocol::Sieve)))
+        .added_key("sieve_port", Value("4190"))
+        .nearly("port")
+        .help(
+            "ManageSieve's port, which starts in plain text (STARTTLS may follow, see \
+               starttls)",
+        ),
+];
 
 /// It has no other login than SASL.
 fn steps(_: &Probing) -> Vec<String> {

@@ -4,6 +4,8 @@
 //! PLAIN. No message is ever sent: Dovecot's submission service passes it on to another server.
 
 use crate::account::Account;
+use crate::config::choice::{choice, Choice, Usual::Value};
+use crate::config::kind::Kind::{Port, Truth};
 use crate::config::settings::{Auth, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::{Lines, Piece, SecretLine};
@@ -19,6 +21,7 @@ use crate::probe::protocols::{
     Channel, Check, Entry, Progress, Way,
 };
 use crate::quote::Quote;
+use crate::service::{Protocol, Security, WhichPort::One};
 
 pub(super) const ROW: Row = Row {
     name: "submission",
@@ -33,6 +36,7 @@ pub(super) const ROW: Row = Row {
         is_checked_by_default: true,
     },
     part: PartInDelivery::None,
+    choices: CHOICES,
     steps,
     dialogue: Dialogue {
         begin,
@@ -41,6 +45,25 @@ pub(super) const ROW: Row = Row {
         take_leave: Some(take_leave),
     },
 };
+
+const CHOICES: &[Choice] = &[
+    choice(Truth(|to| &mut to.of_mut(Protocol::Submission).poll))
+        .added_key("poll_submission", Value("False"))
+        .nearly("port")
+        .help("check submission, up to the login"),
+    choice(Truth(|to| &mut to.of_mut(Protocol::Submission).ssl))
+        .added_key("submission_ssl", Value("False"))
+        .nearly("ssl")
+        .help("TLS from the start, on submissions_port"),
+    choice(Port(One(Protocol::Submission, Security::Plain)))
+        .added_key("submission_port", Value("587"))
+        .nearly("port")
+        .help("the port that starts in plain text (STARTTLS may follow, see starttls)"),
+    choice(Port(One(Protocol::Submission, Security::Tls)))
+        .added_key("submissions_port", Value("465"))
+        .nearly("ssl")
+        .help("the port with TLS from the start"),
+];
 
 /// It has no other login than SASL.
 fn steps(_: &Probing) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! The one table of protocols. A row says all that others ask of a protocol: its name, its ports, whether
-//! it logs in, what it uses STARTTLS for, its part in a deep probe, its steps in words, and its dialogue.
+//! it logs in, what it uses STARTTLS for, its part in a deep probe, what can be chosen about it, its steps in
+//! words, and its dialogue.
 //!
 //! A new protocol is a file with its dialogue and its row, a line in the table below, and transcripts in
 //! `tests/data/dialogues`. What a reply means is not known here.
@@ -7,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, Envelope};
+use crate::config::choice::Choice;
 use crate::config::settings::Probing;
 use crate::outcome::{Failure, Fault, Pass};
 use crate::probe::protocols::line::Lines;
@@ -65,6 +67,9 @@ pub struct Row {
     pub starttls: UseOfStartTls,
     /// Which half of a deep probe it can be.
     pub part: PartInDelivery,
+    /// Its keys in dovemon's file, and what else can be chosen about it, in the order of the manual. One that can
+    /// be asked for by name has `poll_NAME` and `NAME_port`.
+    pub choices: &'static [Choice],
     /// The steps of a check in words, from the greeting on and without TLS, for `--check-config`.
     pub steps: fn(&Probing) -> Vec<String>,
     /// What is said and read.

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use poolmon::probe::protocols::table::PartInDelivery;
+use poolmon::service::Protocol;
+
 use super::installation::{project, text_of};
 
 const MAP: &str = "ARCHITECTURE.md";
@@ -256,6 +259,42 @@ fn code_of(file: &Path) -> String {
         Some(line) if line.ends_with('{') => text[..end].to_owned(),
         _ => text,
     }
+}
+
+/// Steps after the login and a part in a deep probe have settings of their own; a protocol without them is known
+/// nowhere else.
+#[test]
+fn a_new_protocol_is_one_file_and_a_line_in_the_two_lists_of_protocols() {
+    const LISTS: [&str; 2] = ["probe/protocols/mod.rs", "probe/protocols/table.rs"];
+    let sources = code_beside_tests();
+    let protocols = Protocol::ALL
+        .iter()
+        .map(|protocol| (protocol, protocol.row()));
+    let mut found = 0;
+    for (protocol, row) in protocols {
+        if row.ports.is_none() || row.part != PartInDelivery::None {
+            continue;
+        }
+        found += 1;
+        let own = format!("probe/protocols/{}.rs", row.name);
+        assert!(sources.iter().any(|(file, _)| *file == own), "no {own}");
+        let names = [
+            row.name.to_owned(),
+            row.name.to_ascii_uppercase(),
+            format!("Protocol::{protocol:?}"),
+        ];
+        let others = sources
+            .iter()
+            .filter(|(file, _)| *file != own && !LISTS.contains(&file.as_str()));
+        for (file, code) in others {
+            let is_code = |line: &&str| !line.trim_start().starts_with("//");
+            for line in code.lines().filter(is_code) {
+                let named = names.iter().find(|name| line.contains(name.as_str()));
+                assert_eq!(named, None, "src/{file}: {line}");
+            }
+        }
+    }
+    assert!(found >= 2, "{found} protocols");
 }
 
 /// Which rooms a room's code uses: what stands behind `crate::`.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use poolmon::config::accounts::FIELDS;
+use poolmon::config::accounts::fields;
 use poolmon::config::choice::{OptionFace, Origin, Takes};
 use poolmon::config::table::{keys, options};
 use poolmon::monitor::policy::Rule;
@@ -217,14 +217,11 @@ fn the_completions_offer_the_words_that_the_table_has() {
 fn every_field_of_an_account_stands_in_man_page_and_example() {
     let items = items_of(CONFIG_MAN, "ACCOUNTS");
     let headings: Vec<String> = items.iter().map(|(head, _)| head.clone()).collect();
-    let expected: Vec<String> = FIELDS
-        .iter()
-        .map(|row| format!("Cm {}", row.name))
-        .collect();
+    let expected: Vec<String> = fields().map(|row| format!("Cm {}", row.name)).collect();
     assert_eq!(headings, expected);
     let example = text_of("etc/dovemon.testaccounts.yml");
-    for (row, (_, body)) in FIELDS.iter().zip(&items) {
-        assert!(body.contains(&row.help[1..]), "{}: {body}", row.name);
+    for (row, (_, body)) in fields().zip(&items) {
+        assert!(body.contains(&row.help()[1..]), "{}: {body}", row.name);
         assert!(
             example.contains(&format!("  {}: ", row.name)),
             "{}",
