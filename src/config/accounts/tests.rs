@@ -114,6 +114,19 @@ fn ports_and_the_name_can_be_a_backends_own() {
     }
 }
 
+/// Recordings have them in this form.
+#[test]
+fn a_backends_own_ports_are_recorded_as_ever() {
+    const RECORDED: &str = r#"{"ports":[{"replaces":{"one":["imap","tls"]},"number":1993},{"replaces":{"both":"lmtp"},"number":1024}]}"#;
+    let backends = backends("192.0.2.1: {imaps_port: 1993, lmtp_port: 1024}\n");
+    let backend = backends.values().next().unwrap();
+    let written = serde_json::to_string(&backend.numbered(&mut |_| unreachable!())).unwrap();
+    assert_eq!(written, RECORDED);
+    let read = serde_json::from_str(RECORDED).unwrap();
+    let again = Particulars::from_numbered(&read, &mut |_| unreachable!());
+    assert_eq!(again, *backend);
+}
+
 #[test]
 fn a_file_without_backends_is_empty() {
     for text in ["", "# nobody\n", "---\n", "{}\n", "~\n", "\u{feff}\r\n"] {
