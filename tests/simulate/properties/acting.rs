@@ -103,10 +103,12 @@ pub fn a_monitor_acts_on_what_it_has_seen_lately(day: &Day) -> Judgement {
     let mut cases = 0;
     for watcher in day.ours() {
         for backend in day.backends() {
-            let (healthy, failed) = (sees(day, watcher, backend), misses(day, watcher, backend));
+            // What others meet as well is not missed, and still condemns it as soon as enough of them pass.
+            let healthy = sees(day, watcher, backend).and(&spared(day, watcher, backend));
+            let failed = misses(day, watcher, backend);
             for sent in all_sent(day).filter(|s| (s.watcher, s.backend) == (watcher, backend)) {
                 let contrary = match sent.action {
-                    Action::MarkDown => healthy,
+                    Action::MarkDown => &healthy,
                     Action::MarkUp => failed,
                     Action::Drain => continue,
                 };
@@ -232,6 +234,28 @@ fn has_lasted(day: &Day, times: &Times, sent: &Sent<'_>) -> bool {
     from.map_or(false, |from| throughout(times, from, sent.at))
 }
 
+/// When the backend met no fault that others could have as well: its login was taken, and nothing was refused.
+fn spared(day: &Day, watcher: usize, backend: usize) -> Times {
+    let taken = day.history.times(true, |what| match what {
+        What::Disturbed(Disturbance::Account(w, account)) if *w == watcher => Some(match account {
+            Account::Accepted => true,
+            Account::Refused => false,
+            Account::RefusedAs(login) => day.layout.logins[backend] != Some(*login),
+        }),
+        _ => None,
+    });
+    taken.and(&without_shared_fault(day, watcher, backend))
+}
+
+fn without_shared_fault(day: &Day, watcher: usize, backend: usize) -> Times {
+    day.history.times(true, |what| match what {
+        What::Disturbed(Disturbance::Shared(w, b, stage)) if (*w, *b) == (watcher, backend) => {
+            Some(stage.is_none())
+        }
+        _ => None,
+    })
+}
+
 /// When nothing else spoke against the backend.
 fn only_its_login_refused(day: &Day, watcher: usize, backend: usize) -> Times {
     let refused_as = day.layout.logins[backend].map(Account::RefusedAs);
@@ -253,12 +277,7 @@ fn only_its_login_refused(day: &Day, watcher: usize, backend: usize) -> Times {
         }
         _ => None,
     });
-    let shared = day.history.times(true, |what| match what {
-        What::Disturbed(Disturbance::Shared(w, b, stage)) if (*w, *b) == (watcher, backend) => {
-            Some(stage.is_none())
-        }
-        _ => None,
-    });
+    let shared = without_shared_fault(day, watcher, backend);
     let known = stays_awake(day, watcher);
     account.and(&health).and(&link).and(&shared).and(known)
 }
