@@ -38,7 +38,7 @@ targets! {
     "recording" => recording::fuzz::recording,
 }
 
-/// The target of this name: a protocol's dialogue bears the protocol's.
+/// Runs the target of this name. A protocol's name runs the target of its dialogue.
 pub fn run(name: &str, data: &[u8]) {
     if let Some(protocol) = Protocol::named(name) {
         return dialogue(protocol, data);

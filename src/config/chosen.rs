@@ -16,7 +16,7 @@ use crate::service::{Protocol, Security, Service, WhichPort};
 macro_rules! chosen {
     ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
         /// A field for each row of the table, in the same order, named like its key or else its option; but
-        /// what each protocol has is in `polled`.
+        /// whether each protocol is checked, with TLS or not, and at which ports is in `polled`.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Chosen {
             $($(#[$doc])* pub(crate) $field: Said<$type>,)*

@@ -116,6 +116,9 @@ fn is_said_of_any_password(text: &[u8], password: &[u8], shown: &str) -> bool {
         }
         at += 1;
     }
+    if other == text {
+        return false;
+    }
     let written = accounts::parse(&other);
     written.map_or(false, |written| {
         written.remarks.iter().any(|it| it.to_string() == shown)

@@ -4,7 +4,7 @@
 //! The readers of both, `--help` and all defaults come from it; example files, man pages and completions
 //! are held against it by tests. A new choice is a row here, a field of `Chosen`, and a line in
 //! `build` that puts it into the settings. What can be chosen about one protocol is in the row of that
-//! protocol, and which protocols there are is not known here.
+//! protocol; only the help of `--port` names some here.
 
 use super::choice::Takes::{Integer, Nothing, Text};
 use super::choice::Usual::{Made, Value};
@@ -68,7 +68,7 @@ fn choices() -> impl Iterator<Item = &'static Choice> {
         .chain(AFTER_PROTOCOLS)
 }
 
-/// What comes before the protocols. (rustfmt would take three times as many lines.)
+/// The choices that stand before those of the protocols. (rustfmt would take three times as many lines.)
 #[rustfmt::skip]
 static BEFORE_PROTOCOLS: &[Choice] = &[
     // The pool, and what is checked.
@@ -162,7 +162,7 @@ static BEFORE_PROTOCOLS: &[Choice] = &[
         .help("failed rounds in a row before a backend counts as failed"),
 ];
 
-/// What comes after them.
+/// The choices that stand after those of the protocols.
 #[rustfmt::skip]
 static AFTER_PROTOCOLS: &[Choice] = &[
     // Login and TLS.

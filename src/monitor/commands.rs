@@ -309,7 +309,7 @@ impl Engine {
             );
             self.raise(Notice::NoThreadToSend, line);
             self.commands.lacked_thread = Some(now);
-            self.finish(address, action, Answer::Doubtful);
+            self.finish(address, action, Answer::NotDone);
         }
     }
 
@@ -393,7 +393,7 @@ impl Engine {
         let done = match answer {
             Ok(Reply::Ok) => Answer::Done,
             Ok(Reply::NotFound | Reply::Busy | Reply::TryAgain | Reply::Refused(_)) => {
-                Answer::Refused
+                Answer::NotDone
             }
             Err(cause) if !cause.leaves_doubt() => Answer::NotSent,
             Ok(Reply::RingSyncTimedOut) | Err(_) => Answer::Doubtful,

@@ -221,7 +221,7 @@ impl Engine {
                 "{address}: {name} was not done: {subject} answered: {reply}; {AGAIN}"
             )),
             Err(cause) => self.error(format!(
-                "{address}: {name} was not answered: {cause}; {AGAIN}"
+                "{address}: {name} may not have been done: {cause}; {AGAIN}"
             )),
         }
     }

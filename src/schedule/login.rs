@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::outcome::{Failure, Fault, Outcome, Stage};
 
-/// For so long after an attempt with a password that is refused Dovecot may delay logins from here: it refuses up to
-/// 17 s after the attempt began, and delays others for 15 s more (`AUTH_PENALTY_MAX_SECS`). Twice that, for a server
-/// that is busy.
+/// Dovecot refuses a login up to 17 s after the attempt began, and may delay other logins from this machine for 15 s
+/// after that (`AUTH_PENALTY_MAX_SECS`): 32 s. A minute leaves room for a busy server.
 const PENALTY_LASTS: Duration = Duration::from_secs(60);
 
 /// The last definite answer to the account's login at this backend.
@@ -23,8 +22,8 @@ pub(super) enum LastAnswer {
         /// When the latest attempt began that was refused, or whose refusal came too late to be seen.
         latest: Instant,
     },
-    /// To another account, before this one took its place: the penalty is the client address's, and goes
-    /// on delaying whoever logs in from there.
+    /// The account before this one was refused. The penalty belongs to the client's address, so it may delay this
+    /// account's logins, too, for `PENALTY_LASTS`.
     OtherRefused {
         /// The same, of that other account.
         latest: Instant,

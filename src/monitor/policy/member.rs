@@ -52,6 +52,8 @@ pub struct Member {
     forgotten_since: Option<Instant>,
     /// The state that our last command is to bring about, until it is settled.
     expected: Option<Expectation>,
+    /// While a down is under way.
+    before_down: Option<Box<BeforeDown>>,
     /// When a probe was asked for that has not come in yet.
     pub(super) asked: Option<Instant>,
     pub(super) login: Option<Login>,
@@ -66,6 +68,13 @@ struct Lasting {
     dispute: Dispute,
 }
 
+/// What holds again if a down that is under way is not done.
+#[derive(Debug)]
+struct BeforeDown {
+    ownership: Ownership,
+    pending_drain: Option<PendingDrain>,
+}
+
 #[derive(Debug)]
 struct Expectation {
     state: HostState,
@@ -77,9 +86,10 @@ struct Expectation {
 pub enum Answer {
     /// The director said `OK`.
     Done,
-    /// It said that it has not done it.
-    Refused,
-    /// It said that the ring did not follow in time, or nothing: it may or may not have been done.
+    /// The change was not made: the director said so, or no thread could be started to send it.
+    NotDone,
+    /// The change may have been made: the ring did not follow in time, it was made for some servers only, or the
+    /// answer is missing or cannot be read.
     Doubtful,
     /// It has never seen the command: no connection to it could be opened.
     NotSent,
@@ -137,6 +147,7 @@ impl Member {
             dispute,
             turn: None,
             expected: None,
+            before_down: None,
             asked: None,
             login: None,
             left_alone: false,
@@ -227,8 +238,12 @@ impl Member {
     }
 
     fn expects(&self, state: HostState) -> bool {
+        // What was not done does not show: such a state is somebody else's doing.
+        let may_show = |answer| !matches!(answer, Some(Answer::NotDone | Answer::NotSent));
         let expected = self.expected.as_ref();
-        expected.map_or(false, |expected| expected.state == state)
+        expected.map_or(false, |expected| {
+            expected.state == state && may_show(expected.answer)
+        })
     }
 
     /// It has just been listed for the first time; `second` is the wall clock's.
@@ -301,6 +316,12 @@ impl Member {
             pending_drain,
             dispute,
         } = self.lasting_after(action, second, rules, now);
+        if action == Action::MarkDown {
+            self.before_down = Some(Box::new(BeforeDown {
+                ownership: self.ownership,
+                pending_drain: self.pending_drain.take(),
+            }));
+        }
         self.ownership = ownership;
         self.pending_drain = pending_drain;
         self.dispute = dispute;
@@ -361,22 +382,17 @@ impl Member {
     pub(super) fn on_answer(&mut self, action: Action, answer: Answer, now: Instant) {
         self.command = Command::Answered { at: now };
         self.unsent = answer == Answer::NotSent;
-        match answer {
-            // Nothing was changed: whatever the next list shows is somebody else's doing.
-            Answer::Refused | Answer::NotSent => self.expected = None,
-            Answer::Done | Answer::Doubtful => {
-                if let Some(expected) = &mut self.expected {
-                    expected.answer = Some(answer);
-                }
-            }
+        if let Some(expected) = &mut self.expected {
+            expected.answer = Some(answer);
         }
+        let before = self.before_down.take();
         match (action, answer) {
             (Action::Drain, Answer::Done) => {
                 if let Some(pending_drain) = &mut self.pending_drain {
                     pending_drain.on_done(now);
                 }
             }
-            (Action::Drain, Answer::Refused | Answer::Doubtful | Answer::NotSent) => {
+            (Action::Drain, Answer::NotDone | Answer::Doubtful | Answer::NotSent) => {
                 if let Some(pending_drain) = &mut self.pending_drain {
                     pending_drain.on_not_done(now);
                 }
@@ -389,11 +405,12 @@ impl Member {
             (Action::MarkDown, Answer::Done) => self.setback = None,
             (
                 Action::MarkDown | Action::MarkUp,
-                Answer::Refused | Answer::Doubtful | Answer::NotSent,
+                Answer::NotDone | Answer::Doubtful | Answer::NotSent,
             ) => {
                 self.setback = Some(Setback::after(self.setback.as_ref(), now));
-                if action == Action::MarkDown && answer != Answer::Doubtful {
-                    self.ownership.withdraw();
+                if let (Some(before), Answer::NotDone | Answer::NotSent) = (before, answer) {
+                    self.ownership = before.ownership;
+                    self.pending_drain = before.pending_drain;
                 }
             }
         }
@@ -464,6 +481,11 @@ impl Member {
             Command::Sent | Command::Answered { .. } => Settled::No,
         };
         self.ownership.on_listed(&self.listed, settled, began);
+        if let Some(before) = &mut self.before_down {
+            before
+                .ownership
+                .on_listed(&self.listed, Settled::Yes, began);
+        }
         if forgets {
             self.users.on_forgotten(sync);
         } else {

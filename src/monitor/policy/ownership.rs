@@ -1,8 +1,8 @@
 //! Who took a backend down: with `--restore=own` this monitor brings up only what it took down itself.
 //!
-//! A down is ours if we sent it while the list showed `U`, the director did not refuse it, and the stamp
-//! it then shows is not older than the second of sending, nor younger than the director can have taken
-//! over it. From then on that stamp proves it. A list with an older stamp, 0 above all, is a restarted director that has
+//! A down is ours if we sent it while the list showed `U`, the director may have carried it out, and the
+//! stamp that the list then shows is not older than the second of sending, nor younger than the director
+//! can have taken over it. From then on that stamp proves it. A list with an older stamp, 0 above all, is a restarted director that has
 //! lost its memory: nobody did anything, so the down is still ours when the ring tells the director of
 //! it again. A stamp that is not older and not ours is somebody's act, and ends it.
 //!
@@ -55,8 +55,6 @@ struct Claim {
     first_sent: Stamp,
     /// A list may still show it until then.
     until: Instant,
-    /// Whether an earlier one may still show, too.
-    follows_another: bool,
 }
 
 impl Ownership {
@@ -69,20 +67,7 @@ impl Ownership {
             claim: Some(Claim {
                 first_sent: self.claim.map_or(down.sent, |claim| claim.first_sent),
                 until: now + DOWN_MAY_LAST,
-                follows_another: self.claim.is_some(),
             }),
-        };
-    }
-
-    /// The latest down was refused, or never reached the director: a down that a list shows later is somebody
-    /// else's, unless it is an earlier one of ours.
-    pub(super) fn withdraw(&mut self) {
-        if self.claim.map_or(false, |claim| claim.follows_another) {
-            return;
-        }
-        *self = Ownership {
-            down: self.down.filter(|down| down.stamp.is_some()),
-            claim: None,
         };
     }
 
@@ -94,7 +79,6 @@ impl Ownership {
             claim: down.filter(unseen).map(|down| Claim {
                 first_sent: down.sent,
                 until: now + DOWN_MAY_LAST,
-                follows_another: false,
             }),
         };
         ownership.on_listed(listed, Settled::Yes, now);

@@ -470,7 +470,7 @@ fn no_list_of_events_breaks_the_rules() {
                 };
                 assert!(bench.backends.members().any(|other| serves(&other)));
             }
-            let answer = [Answer::Done, Answer::Doubtful, Answer::Refused][dice(3) as usize];
+            let answer = [Answer::Done, Answer::Doubtful, Answer::NotDone][dice(3) as usize];
             bench.send(number, action, answer);
             if answer == Answer::Done || (answer == Answer::Doubtful && dice(2) == 0) {
                 match action {

@@ -2,8 +2,8 @@
 //! it logs in, what it uses STARTTLS for, its part in a deep probe, what can be chosen about it, its steps in
 //! words, and its dialogue.
 //!
-//! A new protocol is a file with its dialogue and its row, a line in the table below, and transcripts in
-//! `tests/data/dialogues`. What a reply means is not known here.
+//! A new protocol is a file with its dialogue and its row, its `mod`, a line in the table below, and transcripts
+//! in `tests/data/dialogues`. What a reply means is not known here.
 
 use serde::{Deserialize, Serialize};
 

@@ -103,7 +103,8 @@ pub fn a_monitor_acts_on_what_it_has_seen_lately(day: &Day) -> Judgement {
     let mut cases = 0;
     for watcher in day.ours() {
         for backend in day.backends() {
-            // What others meet as well is not missed, and still condemns it as soon as enough of them pass.
+            // A fault that the others have as well does not count as failed, and condemns the backend as soon as enough
+            // of them pass. So what speaks against a down is a time in which it was healthy and had no such fault.
             let healthy = sees(day, watcher, backend).and(&spared(day, watcher, backend));
             let failed = misses(day, watcher, backend);
             for sent in all_sent(day).filter(|s| (s.watcher, s.backend) == (watcher, backend)) {

@@ -332,12 +332,13 @@ fn a_down_sent_before_a_restart_and_listed_after_it_is_ours() {
 /// The director has said that it did not do it, or has never heard of it.
 #[test]
 fn a_down_that_was_refused_or_not_sent_is_never_ours() {
-    for answer in [Answer::Refused, Answer::NotSent] {
+    for answer in [Answer::NotDone, Answer::NotSent] {
         let mut bench = Bench::with(2, OWN);
         bench.fails_while_passes(0, 1);
         bench.check_acts(0, Action::MarkDown);
         bench.send(0, Action::MarkDown, answer);
         assert_eq!(bench.memory(0).down, None);
+        bench.check_paid(0);
         bench.set(0, HostState::Down);
         let changes = bench.read_list();
         assert_eq!(changes.shown[0].by, By::Other);
@@ -358,7 +359,7 @@ fn a_refused_down_does_not_end_the_claim_of_an_earlier_one_that_was_not_answered
     bench.read_list();
     bench.pass_time(3000);
     bench.check_acts(0, Action::MarkDown);
-    bench.send(0, Action::MarkDown, Answer::Refused);
+    bench.send(0, Action::MarkDown, Answer::NotDone);
     bench.read_list();
     bench.set(0, HostState::Down);
     bench.listed(0).changed = first;
@@ -366,6 +367,50 @@ fn a_refused_down_does_not_end_the_claim_of_an_earlier_one_that_was_not_answered
     bench.pass_time(10_000);
     bench.passes(0);
     bench.check_acts(0, Action::MarkUp);
+}
+
+/// Somebody else's down is listed before the director refuses ours.
+#[test]
+fn a_down_that_is_listed_before_ours_is_refused_is_not_ours() {
+    let mut bench = Bench::with(2, OWN);
+    bench.fails_while_passes(0, 1);
+    bench.check_acts(0, Action::MarkDown);
+    let second = bench.second();
+    bench
+        .backends
+        .on_sent(address(0), Action::MarkDown, second, bench.now);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench
+        .backends
+        .on_answer(address(0), Action::MarkDown, Answer::NotDone, bench.now);
+    bench.read_list();
+    bench.pass_time(10_000);
+    bench.passes(0);
+    bench.check_held(0, &not_ours(), None);
+}
+
+/// However often it is sent again and refused.
+#[test]
+fn a_down_that_was_not_answered_is_claimed_for_65_s_only() {
+    let mut bench = Bench::with(2, OWN);
+    bench.fails_while_passes(0, 1);
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Doubtful);
+    bench.read_list();
+    for _ in 0..4 {
+        bench.pass_time(17_000);
+        bench.fails_while_passes(0, 1);
+        bench.check_acts(0, Action::MarkDown);
+        bench.send(0, Action::MarkDown, Answer::NotDone);
+        bench.read_list();
+    }
+    bench.set(0, HostState::Down);
+    let changes = bench.read_list();
+    assert_eq!(changes.shown[0].by, By::Other);
+    bench.pass_time(20_000);
+    bench.passes(0);
+    bench.check_held(0, &not_ours(), None);
 }
 
 #[test]
