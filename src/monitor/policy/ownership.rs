@@ -2,9 +2,10 @@
 //!
 //! A down is ours if we sent it while the list showed `U`, the director may have carried it out, and the
 //! stamp that the list then shows is not older than the second of sending, nor younger than the director
-//! can have taken over it. From then on that stamp proves it. A list with an older stamp, 0 above all, is a restarted director that has
-//! lost its memory: nobody did anything, so the down is still ours when the ring tells the director of
-//! it again. A stamp that is not older and not ours is somebody's act, and ends it.
+//! can have taken over it. From then on that stamp proves it. A list with an older stamp, 0 above all, is
+//! a restarted director that has lost its memory: nobody did anything, so the down is still ours when the
+//! ring tells the director of it again. A stamp that is not older and not ours is somebody's act, and ends
+//! it.
 //!
 //! Stamps are compared with stamps and with the second of sending, never with a running clock: what
 //! somebody else does within the same second, or within the skew of the directors' clocks, cannot be
