@@ -22,7 +22,8 @@ pub struct ServerCertificate {
     pub names: PresentedNames,
     /// The last second of its validity, since 1970.
     pub not_after: i64,
-    /// The earliest last second of this certificate and of those that the server sent with it, where they were read.
+    /// The same second of whichever expires first: this certificate, or one that the server sent with it. It is
+    /// `not_after` where those were not read.
     pub chain_not_after: i64,
 }
 
