@@ -72,11 +72,7 @@ impl Engine {
         let (has, is) = (number("has", "have"), number("is", "are"));
         let (stays, them) = (number("stays", "stay"), number("it", "them"));
         match alarm {
-            Alarm::WithoutService(tag) => format!(
-                "no backend{} is up: users cannot log in; see why {names} {is} down, or bring one up: {}",
-                self.which(tag),
-                self.settings.access().how_to_bring_up(None)
-            ),
+            Alarm::WithoutService(tag) => self.without_service_line(tag, about),
             Alarm::NoRefuge(tag) => format!(
                 "{names} {has} failed{} and {stays} up: no other backend{} is up and passes, so users \
                  would have nowhere to go; if other machines can log in to {them}, this monitor is cut off: \
@@ -242,7 +238,9 @@ impl Engine {
             Topic::Unwatched => return "all backends are checked again".to_owned(),
         };
         match alarm {
-            Alarm::WithoutService(tag) => format!("a backend{} is up again", self.which(tag)),
+            Alarm::WithoutService(tag) => {
+                format!("a backend{} takes new users again", self.which(tag))
+            }
             Alarm::NoRefuge(tag) => format!(
                 "no failed backend{} is kept up any more for lack of another one that is up and passes",
                 self.which(tag)
@@ -287,6 +285,38 @@ impl Engine {
             1 => format!(" as {}{file}", names(&users)),
             _ => format!(" as {}", names(&users)),
         }
+    }
+
+    fn without_service_line(&self, tag: &Tag, about: &BTreeSet<IpAddr>) -> String {
+        let is_up = |address: &&IpAddr| {
+            let member = self.backends.member(**address);
+            member.map_or(false, |member| member.listed.state == HostState::Up)
+        };
+        let (up, down): (Vec<&IpAddr>, Vec<&IpAddr>) = about.iter().partition(is_up);
+        let which = self.which(tag);
+        let access = self.settings.access();
+        let are = |some: &[&IpAddr]| {
+            let is = by_number(some.len(), "is", "are");
+            format!("{} {is}", names(some.iter().copied()))
+        };
+        let bring_up = format!("bring one up: {}", access.how_to_bring_up(None));
+        if up.is_empty() {
+            let down = are(&down);
+            return format!(
+                "no backend{which} is up: users cannot log in; see why {down} down, or {bring_up}"
+            );
+        }
+        let (beside, or) = match down.is_empty() {
+            true => (String::new(), String::new()),
+            false => (format!(", {} down", are(&down)), format!("; or {bring_up}")),
+        };
+        format!(
+            "no backend{which} takes new users, who cannot log in: {} up with {} 0{beside}; give one its {1} \
+             back: {}{or}",
+            are(&up),
+            access.words().weight,
+            access.how_to_give_weight()
+        )
     }
 
     fn which_are_down(&self, tag: &Tag) -> String {

@@ -113,6 +113,18 @@ impl Access {
         }
     }
 
+    /// How an operator gives a backend that is up with weight 0 its weight back.
+    pub fn how_to_give_weight(&self) -> String {
+        match self {
+            Access::Director { socket } => doveadm(socket, "update", "ADDRESS COUNT"),
+            Access::HaProxy { .. } => {
+                "\"set weight PROXY/SERVER 100%\", and \"set server PROXY/SERVER state \
+                                       ready\" where it is drained, on HAProxy's stats socket"
+                    .to_owned()
+            }
+        }
+    }
+
     /// How an operator brings up a backend, such as this one.
     pub fn how_to_bring_up(&self, example: Option<IpAddr>) -> String {
         match (self, example) {

@@ -20,7 +20,7 @@ use crate::schedule::Verdict;
 /// A state of affairs that is worth one error line, however many backends it is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Alarm {
-    /// No backend of this tag is up, whoever took them down.
+    /// No backend of this tag is up with a vhost count, whoever saw to that.
     WithoutService(Tag),
     /// Nobody of this tag passes: is the monitor itself cut off?
     NoRefuge(Tag),
@@ -89,10 +89,8 @@ pub fn alarms(backends: &Backends, now: Instant) -> Alarms {
             add(&mut alarms, alarm, address);
         }
     }
-    if backends.bar().may_be_without_service() {
-        for (address, tag) in without_service(backends) {
-            add(&mut alarms, Alarm::WithoutService(tag.clone()), address);
-        }
+    for (address, tag) in without_service(backends) {
+        add(&mut alarms, Alarm::WithoutService(tag.clone()), address);
     }
     alarms
 }
@@ -223,17 +221,15 @@ fn kept_down(
     }
 }
 
-/// The backends of the tags whose users nobody that is up could serve, whoever took them down: also where two
-/// monitors, each with a refuge on the list that it read, took down the last two.
+/// The backends of the tags to whose users the director can give no backend, whoever took them down or set their
+/// vhost counts to 0: also where two monitors, each with a refuge on the list that it read, took down the last two.
 fn without_service(backends: &Backends) -> impl Iterator<Item = (IpAddr, &Tag)> {
-    let up = backends
-        .members()
-        .filter(|(_, member)| member.listed.state == HostState::Up);
-    let up: BTreeSet<&Tag> = up.map(|(_, member)| &member.listed.tag).collect();
+    let serving = backends.members().filter(|(_, member)| member.serves());
+    let serving: BTreeSet<&Tag> = serving.map(|(_, member)| &member.listed.tag).collect();
     backends
         .members()
         .map(|(address, member)| (address, &member.listed.tag))
-        .filter(move |(_, tag)| !is_served(tag, &up))
+        .filter(move |(_, tag)| !is_served(tag, &serving))
 }
 
 /// Whether backends with one of the others can take the users of this tag.

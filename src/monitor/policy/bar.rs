@@ -121,13 +121,6 @@ impl Bar {
         self.tallies.get(tag).copied().unwrap_or_default()
     }
 
-    /// Whether all backends of some tag may be listed down.
-    pub(super) fn may_be_without_service(&self) -> bool {
-        self.tallies
-            .values()
-            .any(|tally| tally.down >= tally.backends)
-    }
-
     /// Whether nothing speaks against this backend but what not more than half of the others are
     /// spared. One that has not been probed yet does not stand.
     pub(super) fn stands(&self, member: &Member) -> bool {

@@ -277,16 +277,11 @@ fn could_serve(backends: &Compared<'_>, member: &Member, now: Instant) -> bool {
         && settle::set_back_until(member, now).is_none()
 }
 
-/// Whether the director sends users to it: one with vhost count 0 is up, and gets none.
-fn serves(member: &Member) -> bool {
-    member.listed.state == HostState::Up && member.listed.vhosts > 0
-}
-
 /// The backend to bring up at once because no backend of its tag is up or about to be.
 fn first_where_none_is_up(backends: &Compared<'_>, tag: &Tag, now: Instant) -> Option<IpAddr> {
     let mut first = None;
     for (address, member) in backends.serving(tag) {
-        if serves(member) || member.is_coming_up() {
+        if member.serves() || member.is_coming_up() {
             return None;
         }
         if first.is_none() && could_serve(backends, member, now) {
@@ -307,7 +302,7 @@ fn first_where_all_have_failed(backends: &Compared<'_>, tag: &Tag, now: Instant)
         if member.is_coming_up() {
             return None;
         }
-        if serves(member) {
+        if member.serves() {
             let failed = Failed::of(member)?;
             all_failed = Some(all_failed.map_or(failed, |others| others.and(failed)));
         } else if could_serve(backends, member, now) {

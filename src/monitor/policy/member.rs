@@ -217,9 +217,14 @@ impl Member {
         }
     }
 
-    /// Whether the director sends it users, and will after what we have sent.
+    /// Whether the director sends it users: one with vhost count 0 is up, and gets none but those it has.
+    pub(super) fn serves(&self) -> bool {
+        self.listed.state == HostState::Up && self.listed.vhosts > 0
+    }
+
+    /// Whether it will take users after what we have sent, too.
     pub(super) fn may_take_users(&self) -> bool {
-        self.listed.state == HostState::Up && !self.is_going_down() && self.listed.vhosts > 0
+        self.serves() && !self.is_going_down()
     }
 
     /// Whether it is down, or a down of ours may make it so.

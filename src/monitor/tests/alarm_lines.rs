@@ -84,6 +84,31 @@ fn of_failed_backends_it_is_said_since_when_and_why_they_stay_up() {
 }
 
 #[test]
+fn of_backends_that_are_up_with_vhost_count_0_it_is_said_how_they_take_users_again() {
+    let mut bench = two_of_three(&refused(), HostState::Down);
+    let idle = |number| Listed {
+        vhosts: 0,
+        ..listed(number, HostState::Up)
+    };
+    bench.lists_of(vec![listed(1, HostState::Down), idle(2), idle(3)]);
+    check(
+        &bench,
+        &WITHOUT_TAG(Alarm::WithoutService),
+        &[1, 2, 3],
+        "no backend takes new users, who cannot log in: 192.0.2.2 and 192.0.2.3 are up with vhost count 0, \
+         192.0.2.1 is down; give one its vhost count back: doveadm director update ADDRESS COUNT; or bring one \
+         up: doveadm director up ADDRESS",
+    );
+    check(
+        &bench,
+        &WITHOUT_TAG(Alarm::WithoutService),
+        &[3],
+        "no backend takes new users, who cannot log in: 192.0.2.3 is up with vhost count 0; give one its vhost \
+         count back: doveadm director update ADDRESS COUNT",
+    );
+}
+
+#[test]
 fn of_backends_that_are_down_it_is_said_since_when_and_how_they_come_up() {
     let bench = two_of_three(&refused(), HostState::Down);
     check(
@@ -289,7 +314,7 @@ fn the_end_of_an_alarm_is_said_once_for_all_of_its_backends() {
         bench.said.remove(0)
     };
     for (alarm, expected) in [
-        (WITHOUT_TAG(Alarm::WithoutService), "a backend is up again"),
+        (WITHOUT_TAG(Alarm::WithoutService), "a backend takes new users again"),
         (WITHOUT_TAG(Alarm::NoRefuge), "no failed backend is kept up any more for lack of another one that is up and passes"),
         (WITHOUT_TAG(Alarm::MaxDown), "no failed backend is kept up any more by --max-down"),
         (Alarm::Disputed, "no healthy backend that an administrator or another monitor took down waits any more"),

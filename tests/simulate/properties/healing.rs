@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use poolmon::backend::HostState;
+use poolmon::backend::{HostState, Tag};
 use poolmon::config::settings::Restore;
 use poolmon::monitor::policy::Alarm;
-use poolmon::monitor::{DrainView, Standing, TagView};
+use poolmon::monitor::{AlarmView, DrainView, Standing, TagView};
 
 use super::said::BEGINS_AND_ENDS;
 use super::terms::{acts, sees, settings_at, settling, throughout};
@@ -31,8 +31,11 @@ pub fn when_all_is_well_again_nothing_is_left_to_do_or_to_say(day: &Day) -> Judg
         }
         cases += 1;
         let is_own = !all_restore_any(day);
-        let may_stand =
-            |alarm: &&Alarm| is_own && matches!(alarm, Alarm::NotOurs | Alarm::WithoutService(_));
+        let may_stand = |alarm: &&Alarm| match alarm {
+            Alarm::NotOurs => is_own,
+            Alarm::WithoutService(tag) => is_own || has_no_weight(day, tag),
+            _ => false,
+        };
         let alarms: Vec<&Alarm> = last
             .alarms
             .iter()
@@ -62,6 +65,12 @@ pub fn when_all_is_well_again_nothing_is_left_to_do_or_to_say(day: &Day) -> Judg
         }
     }
     Ok(cases)
+}
+
+/// Whether all backends of a tag have vhost count 0.
+fn has_no_weight(day: &Day, tag: &Tag) -> bool {
+    let mut of_tag = day.layout.entries.iter().filter(|entry| entry.tag == *tag);
+    of_tag.all(|entry| entry.vhosts == 0)
 }
 
 fn all_restore_any(day: &Day) -> bool {
@@ -101,8 +110,18 @@ pub fn when_all_is_well_again_it_is_shown_so(day: &Day) -> Judgement {
                 return breach(end, format!("w{watcher} shows {view:?}"));
             }
         }
-        if !last.shown.alarms.is_empty() {
-            return breach(end, format!("w{watcher} shows {:?}", last.shown.alarms));
+        let may_stand = |alarm: &&AlarmView| {
+            let mut tags = day.layout.entries.iter().map(|entry| &entry.tag);
+            alarm.word == "without_service" && tags.any(|tag| has_no_weight(day, tag))
+        };
+        let alarms: Vec<_> = last
+            .shown
+            .alarms
+            .iter()
+            .filter(|alarm| !may_stand(alarm))
+            .collect();
+        if !alarms.is_empty() {
+            return breach(end, format!("w{watcher} shows {alarms:?}"));
         }
         let tags = &last.shown.tags;
         let are_whole = |tag: &TagView| tag.healthy == tag.all;

@@ -3,7 +3,7 @@
 /// What a line holds that says that something is amiss, again or for more backends too, and what the line
 /// holds that says that it is over.
 pub const BEGINS_AND_ENDS: [(&str, &[&str]); 19] = [
-    ("is up: users cannot log in", &["is up again"]),
+    ("cannot log in", &["takes new users again"]),
     (
         "so users would have nowhere to go",
         &["is kept up any more for lack of another one"],

@@ -126,6 +126,19 @@ fn a_tag_of_which_all_are_down_is_without_service_whoever_took_them_down() {
 }
 
 #[test]
+fn a_tag_whose_backends_that_are_up_have_vhost_count_0_is_without_service() {
+    let mut bench = Bench::new(2);
+    bench.set(0, HostState::Down);
+    bench.listed(1).vhosts = 0;
+    bench.read_list();
+    let without = Alarm::WithoutService(Tag::default());
+    check(&mut bench, &[(without, &[0, 1])]);
+    bench.listed(1).vhosts = 1;
+    bench.read_list();
+    check(&mut bench, &[]);
+}
+
+#[test]
 fn a_login_refused_by_most_names_those_that_refuse_it_until_most_take_it() {
     let mut bench = Bench::new(4);
     bench.passes(0);
