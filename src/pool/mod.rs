@@ -397,3 +397,6 @@ pub(crate) fn send(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

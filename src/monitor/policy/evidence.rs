@@ -92,6 +92,8 @@ pub(super) struct Comparable {
     failing: Option<(Reach, Discriminant<Fault>, Blame, bool)>,
     /// A verdict may end the failures of the other services.
     services_failing: usize,
+    /// A failure may say that the others are not tried any more.
+    services_known: usize,
 }
 
 /// How far an attempt got.
@@ -211,15 +213,25 @@ impl Evidence {
     }
 
     /// How far the latest attempt on this service got. While a fault of the service's own is seen at one
-    /// service, what others passed before says nothing.
+    /// service, what was passed before at others says nothing, nor how far it got at those checked later.
     pub(super) fn reach(&self, service: usize) -> Option<Reach> {
         if let Some(failing) = self.failing_at(service) {
-            return Some(failing.reach());
+            return (!self.is_outdated(failing)).then(|| failing.reach());
         }
         if self.is_suspect() {
             return None;
         }
         self.reached.get(&service).copied()
+    }
+
+    /// Whether the service has not been tried since one that is checked before it failed by a fault of its own: that
+    /// ends a round.
+    fn is_outdated(&self, failing: &Failing) -> bool {
+        self.failing.iter().any(|earlier| {
+            earlier.service < failing.service
+                && earlier.blame() == Blame::Service
+                && earlier.latest_began > failing.latest_began
+        })
     }
 
     /// How far the latest attempt got on each service of which that is known.
@@ -242,6 +254,7 @@ impl Evidence {
             reached: self.reached.get(&service).copied(),
             failing,
             services_failing: self.failing.len(),
+            services_known: self.reaches().count(),
         }
     }
 

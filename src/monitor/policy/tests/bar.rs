@@ -382,6 +382,25 @@ fn a_shared_fault_at_one_service_does_not_hide_a_dead_one() {
     bench.check_acts(0, Action::MarkDown);
 }
 
+/// The other one's certificate is refused at both ports. That the dead one once got to the login at the second port
+/// says nothing against it.
+#[test]
+fn how_far_a_dead_backend_got_at_a_later_port_before_it_died_condemns_nobody() {
+    let mut bench = Bench::new(2);
+    let has_expired = |bench: &mut Bench| {
+        bench.finding_at(0, 1, Err(expired()), Ends::Service);
+        bench.finding_at(1, 1, Err(expired()), Ends::Round(expired()));
+    };
+    let hangs = || Failure::new(Stage::Login, Fault::TimedOut);
+    has_expired(&mut bench);
+    bench.finding_at(0, 0, Ok(Pass::Clean), Ends::Nothing);
+    bench.finding_at(1, 0, Err(hangs()), Ends::Round(hangs()));
+    bench.refuses_at(0, 0);
+    has_expired(&mut bench);
+    bench.refuses_at(0, 0);
+    bench.check_acts(0, Action::MarkDown);
+}
+
 #[test]
 fn many_that_share_a_fault_do_not_ask_for_each_other_without_end() {
     let mut bench = Bench::new(20);

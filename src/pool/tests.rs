@@ -1,0 +1,157 @@
+//! Each kind of pool is spoken of in its own words, and told in its own commands.
+
+use std::num::NonZeroU32;
+
+use super::*;
+use crate::backend::HostState;
+use crate::pool::haproxy::wire::Told;
+
+fn address() -> IpAddr {
+    "192.0.2.7".parse().unwrap()
+}
+
+fn director() -> Access {
+    Access::Director {
+        socket: PathBuf::from("/srv/admin"),
+    }
+}
+
+fn haproxy() -> Access {
+    Access::HaProxy {
+        socket: PathBuf::from("/srv/stats"),
+        watched: Watched::Ports(vec![143]),
+    }
+}
+
+fn to_director(change: Change) -> (Access, Command) {
+    (director(), Command::Director(change))
+}
+
+fn to_haproxy(told: Told) -> (Access, Command) {
+    let change = haproxy::acts::Change {
+        address: address(),
+        told,
+        spared: [].into(),
+    };
+    (haproxy(), Command::HaProxy(change))
+}
+
+#[test]
+fn of_a_director_it_is_said_what_doveadm_does() {
+    let access = director();
+    let words = access.words();
+    assert_eq!(access.to_string(), "director /srv/admin");
+    assert_eq!(words.capitalised(), "The director");
+    assert_eq!(words.counted_weight(1), "1 vhost");
+    assert_eq!(words.counted_weight(100), "100 vhosts");
+    assert_eq!(access.drains(), Drains::AfterAnyDown);
+    for (told, expected) in [
+        (
+            access.how_to_see_the_ring(),
+            "doveadm director ring status -a /srv/admin",
+        ),
+        (
+            access.how_to_keep_down(address()),
+            "--restore=own, or doveadm director update -a /srv/admin 192.0.2.7 0",
+        ),
+        (
+            access.how_to_give_weight(),
+            "doveadm director update -a /srv/admin ADDRESS COUNT",
+        ),
+        (
+            access.how_to_bring_up(None),
+            "doveadm director up -a /srv/admin ADDRESS",
+        ),
+        (
+            access.how_to_bring_up(Some(address())),
+            "doveadm director up -a /srv/admin 192.0.2.7 (before dovecot 2.2.19: doveadm director add \
+             -a /srv/admin 192.0.2.7 COUNT)",
+        ),
+    ] {
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn of_haproxy_it_is_said_what_its_stats_socket_takes() {
+    let access = haproxy();
+    let words = access.words();
+    assert_eq!(access.to_string(), "HAProxy /srv/stats");
+    assert_eq!(words.capitalised(), "HAProxy");
+    assert_eq!(words.counted_weight(1), "1 weight");
+    assert_eq!(access.drains(), Drains::AfterOurDowns);
+    let ready = "\"set server PROXY/SERVER state ready\" on HAProxy's stats socket";
+    for (told, expected) in [
+        (access.how_to_see_the_ring(), "HAProxy's log"),
+        (access.how_to_keep_down(address()), "--restore=own"),
+        (
+            access.how_to_give_weight(),
+            "\"set weight PROXY/SERVER 100%\", and \"set server PROXY/SERVER state ready\" where it is \
+             drained, on HAProxy's stats socket",
+        ),
+        (access.how_to_bring_up(None), ready),
+        (access.how_to_bring_up(Some(address())), ready),
+    ] {
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn a_command_has_a_name_an_effect_and_a_time_for_the_answer() {
+    let state = Effect::State;
+    let ten_at_a_time = Change::HostResetUsers {
+        address: address(),
+        limit: NonZeroU32::new(10),
+    };
+    for ((_, command), name, effect, patience) in [
+        (
+            to_director(Change::HostDown(address())),
+            "HOST-DOWN",
+            state(HostState::Down),
+            65,
+        ),
+        // Of 25 users, and a director waits 2 s after each ten.
+        (
+            to_director(ten_at_a_time),
+            "HOST-RESET-USERS",
+            Effect::UsersMoved,
+            69,
+        ),
+        (
+            to_haproxy(Told::Maint),
+            "state maint",
+            state(HostState::Down),
+            5,
+        ),
+        (
+            to_haproxy(Told::Ready),
+            "state ready",
+            state(HostState::Up),
+            5,
+        ),
+        (
+            to_haproxy(Told::ShutdownSessions),
+            "shutdown sessions",
+            Effect::UsersMoved,
+            5,
+        ),
+    ] {
+        assert_eq!(command.name(), name);
+        assert_eq!(command.address(), address());
+        assert_eq!(command.effect(), effect, "{name}");
+        let patience = Duration::from_secs(patience);
+        assert_eq!(command.patience(25), patience, "{name}");
+    }
+}
+
+#[test]
+fn no_command_goes_to_a_pool_of_another_kind() {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let (director, down) = to_director(Change::HostDown(address()));
+    let (haproxy, maint) = to_haproxy(Told::Maint);
+    for (access, command) in [(director, maint), (haproxy, down)] {
+        let refused = send(&access, &command, deadline).unwrap_err();
+        assert_eq!(refused.cause, "a command of another kind of pool");
+        assert_eq!(refused.pool, access.to_string());
+    }
+}
