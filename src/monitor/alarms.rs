@@ -70,11 +70,6 @@ impl Engine {
         self.alarms.holding()
     }
 
-    /// Whether an alarm for a fault of this machine was said and stands.
-    pub fn has_local_alarm(&self) -> bool {
-        self.local_faults.told().next().is_some()
-    }
-
     /// Every source of alarms adds what holds.
     fn alarms_that_hold(&mut self) -> Holding<Topic> {
         let mut of_policy = policy::Alarms::new();

@@ -238,9 +238,6 @@ impl Monitor {
         for topic in self.engine.topics() {
             self.reached.count(reached::alarm(topic));
         }
-        if self.engine.has_local_alarm() {
-            self.reached.count(reached::LOCAL_FAULT);
-        }
         for notice in self.engine.notices() {
             self.reached.count(reached::notice(notice));
         }
@@ -428,7 +425,12 @@ impl Monitor {
     fn note(&mut self, event: Event, now: Instant) {
         match event {
             Event::Line(Level::Debug, _) | Event::Attempt { .. } => {}
-            Event::Line(level, line) => self.said.push((now, level, line)),
+            Event::Line(level, line) => {
+                if line.contains("cannot be checked from this machine") {
+                    self.reached.count(reached::LOCAL_FAULT);
+                }
+                self.said.push((now, level, line));
+            }
             Event::FailoverOff { cause, .. } => {
                 let line = format!("failover is off: {cause}");
                 self.said.push((now, Level::Error, line));

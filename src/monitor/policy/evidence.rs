@@ -436,13 +436,13 @@ impl Failing {
     /// or of a shared fault at another stage. What other backends did while this one failed elsewhere says nothing of
     /// this check.
     fn after(before: Option<Failing>, finding: &Finding, failure: &Failure) -> Failing {
+        let are_shared = |before: &Failing| {
+            before.blame() == Blame::Shared && failure.fault.blame() == Blame::Shared
+        };
         let mut before = match before {
-            Some(before) if before.blame() == Blame::Shared => before,
+            Some(before) if are_shared(&before) => before,
             _ => return Failing::new(finding, failure),
         };
-        if failure.fault.blame() != Blame::Shared {
-            return Failing::new(finding, failure);
-        }
         let mut interrupted = std::mem::take(&mut before.interrupted);
         let resumed = interrupted.iter().position(|one| one.includes(failure));
         let mut failing = match resumed {

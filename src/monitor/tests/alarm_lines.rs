@@ -109,6 +109,24 @@ fn of_backends_that_are_up_with_vhost_count_0_it_is_said_how_they_take_users_aga
 }
 
 #[test]
+fn where_backends_have_tags_it_is_said_of_which_tag_they_are() {
+    let mut bench = two_of_three(&refused(), HostState::Down);
+    let archive = || Listed {
+        tag: Tag::new("archive"),
+        ..listed(3, HostState::Down)
+    };
+    let (first, second) = (listed(1, HostState::Up), listed(2, HostState::Up));
+    bench.lists_of(vec![first, second, archive()]);
+    check(
+        &bench,
+        &Alarm::WithoutService(archive().tag),
+        &[3],
+        "no backend with tag \"archive\" is up: users cannot log in; see why 192.0.2.3 is down, or bring one up: \
+         doveadm director up ADDRESS",
+    );
+}
+
+#[test]
 fn of_backends_that_are_down_it_is_said_since_when_and_how_they_come_up() {
     let bench = two_of_three(&refused(), HostState::Down);
     check(

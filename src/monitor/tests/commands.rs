@@ -57,6 +57,28 @@ fn what_waits_for_the_disk_is_judged_again_by_what_was_sent_just_before() {
 }
 
 #[test]
+fn an_up_that_waits_for_the_disk_is_not_sent_once_somebody_else_has_brought_it_up() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Down, HostState::Up]);
+    bench.disk = Disk::Slow;
+    for second in 0..70 {
+        bench.second = second;
+        bench.finds(1, Ok(Pass::Clean));
+        bench.finds(2, Ok(Pass::Clean));
+        bench.lists(&[HostState::Down, HostState::Up]);
+        if !bench.unwritten.is_empty() {
+            break;
+        }
+    }
+    assert_eq!((bench.unwritten.len(), bench.sent.len()), (1, 0));
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.disk = Disk::Good;
+    bench.disk_answers();
+    assert_eq!(bench.sent, []);
+}
+
+#[test]
 fn what_changes_while_the_disk_hangs_is_in_the_state_file_once_it_answers() {
     let mut bench = Bench::new();
     bench.disk = Disk::Slow;

@@ -327,6 +327,14 @@ fn causes_that_take_turns_are_said_once_and_each_hour() {
     check_causes(3700, &same, &[(1, missing), (3601, missing)]);
 }
 
+#[test]
+fn other_causes_that_take_turns_do_not_add_up_to_one_that_lasts() {
+    let (missing, refused, silent) = ("the socket is missing", "nobody listens", "timed out");
+    let turns = (0..10).flat_map(|turn| [(20 + turn * 18, refused), (29 + turn * 18, silent)]);
+    let causes: Vec<_> = [(1, missing)].into_iter().chain(turns).collect();
+    check_causes(200, &causes, &[(1, missing)]);
+}
+
 /// Its stamp passes, the clocks go on to differ.
 #[test]
 fn a_stamp_from_the_future_is_a_line_at_most_once_an_hour() {

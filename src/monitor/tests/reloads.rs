@@ -111,11 +111,17 @@ fn what_a_dry_run_would_have_done_does_not_count_at_another_socket() {
     bench.second += 1;
     bench.lists(&[HostState::Up, HostState::Up]);
     assert_eq!(state(&bench), HostState::Down);
+    let changes = |bench: &Bench| bench.engine.snapshot().backends[0].changes.len();
+    // A reload alone ends no dry run.
+    bench.tell(Input::Settings(Ok(Box::new(terms.clone()))));
+    bench.second += 1;
+    bench.lists(&[HostState::Up, HostState::Up]);
+    assert_eq!((state(&bench), changes(&bench)), (HostState::Down, 1));
     terms.settings.socket = "/other".into();
     bench.tell(Input::Settings(Ok(Box::new(terms))));
     bench.second += 1;
     bench.lists(&[HostState::Up, HostState::Up]);
-    assert_eq!(state(&bench), HostState::Up);
+    assert_eq!((state(&bench), changes(&bench)), (HostState::Up, 0));
 }
 
 /// What only a restart can change is said, and stays as it was.

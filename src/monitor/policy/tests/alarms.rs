@@ -102,6 +102,19 @@ fn a_backend_that_goes_down_is_not_kept_up() {
 }
 
 #[test]
+fn a_failed_backend_is_still_one_while_other_services_are_checked_for_the_first_time() {
+    let mut bench = Bench::new(2);
+    bench.refuses(0, true);
+    bench.refuses(1, true);
+    check(&mut bench, &[(no_refuge(), &[0, 1])]);
+    bench.backends.on_other_services();
+    bench.finding(0, Ok(Pass::Clean), false);
+    check(&mut bench, &[(no_refuge(), &[0, 1])]);
+    bench.passes(0);
+    check(&mut bench, &[]);
+}
+
+#[test]
 fn a_tag_of_which_all_are_down_is_without_service_whoever_took_them_down() {
     let mut bench = Bench::new(3);
     let archive = Tag::new("archive");

@@ -1,6 +1,7 @@
 //! A fault shared by all lowers the bar for all: nobody is taken down for it, and judging goes on.
 
 use super::*;
+use crate::monitor::policy::bar::has_failed_by_itself;
 use crate::monitor::policy::evidence::{Leg, Reach};
 use crate::service::{Port, Protocol, Security};
 
@@ -360,6 +361,45 @@ fn all_may_not_be_taken_down_for_a_login_that_times_out_at_all_though_it_passed_
     bench.check_held_for(0, &reason, &[0]);
     bench.finding(0, Err(timed_out()), true);
     bench.check_acts(0, Action::MarkDown);
+}
+
+/// With `--max-down=all` that is enough to go down.
+#[test]
+fn by_itself_it_has_failed_once_a_fault_of_its_own_is_judged_that_is_no_unanswered_login() {
+    let refused = || Failure::new(Stage::Connect, Fault::Refused);
+    let unanswered = || Failure::new(Stage::Login, Fault::TimedOut);
+    for (failure, ends, expected) in [
+        (refused(), Ends::Round(refused()), true),
+        (refused(), Ends::Service, false),
+        (refused(), Ends::Nothing, false),
+        (unanswered(), Ends::Round(unanswered()), false),
+        (expired(), Ends::Round(expired()), false),
+    ] {
+        let mut bench = Bench::new(1);
+        bench.finding_at(0, 0, Err(failure), ends);
+        assert_eq!(has_failed_by_itself(bench.member(0)), expected);
+    }
+    // It is judged failed for its certificate, and its port has refused the first of several tries.
+    let mut bench = Bench::new(1);
+    bench.finding_at(1, 0, Err(expired()), Ends::Round(expired()));
+    bench.finding_at(0, 0, Err(refused()), Ends::Nothing);
+    assert!(!has_failed_by_itself(bench.member(0)));
+}
+
+#[test]
+fn a_verdict_is_of_a_fault_of_its_own_at_the_services_of_before_or_of_now() {
+    let mut bench = Bench::new(1);
+    let ages = |bench: &Bench| {
+        let evidence = &bench.member(0).evidence;
+        [Age::OfTheseServices, Age::OfFormerServices].map(|age| evidence.is_at_fault(age))
+    };
+    assert_eq!(ages(&bench), [false, false]);
+    bench.refuses_login(0);
+    assert_eq!(ages(&bench), [false, false]);
+    bench.refuses(0, true);
+    assert_eq!(ages(&bench), [true, false]);
+    bench.backends.on_other_services();
+    assert_eq!(ages(&bench), [false, true]);
 }
 
 #[test]

@@ -14,6 +14,25 @@ fn not_ours() -> Reason {
 }
 
 #[test]
+fn the_end_of_a_dry_run_leaves_a_command_that_was_really_sent_and_what_failed_here() {
+    let mut bench = Bench::new(3);
+    bench.fails_while_passes(0, 2);
+    let (second, now) = (bench.second(), bench.now);
+    bench
+        .backends
+        .on_sent(address(0), Action::MarkDown, second, now);
+    bench.fails_while_passes(1, 2);
+    bench.send(1, Action::MarkDown, Answer::Done);
+    bench
+        .backends
+        .on_dry_run_ended(bench.list.clone(), bench.now);
+    let goes_down = [0, 1, 2].map(|number| bench.member(number).is_going_down());
+    assert_eq!(goes_down, [true, false, false]);
+    let have_failed = [0, 1, 2].map(|number| bench.member(number).dispute.has_failed());
+    assert_eq!(have_failed, [true, true, false]);
+}
+
+#[test]
 fn our_own_down_is_undone() {
     let mut bench = Bench::with(2, OWN);
     bench.take_down(0, 1);
