@@ -18,7 +18,7 @@ use super::{Engine, Notice, Output};
 use crate::backend::{HostState, Stamp};
 use crate::config::settings::Mode;
 use crate::monitor::policy::{Action, Answer, Memory};
-use crate::pool::{Access, Command, Order, Owner, PoolError, Reading, Reply, Ways};
+use crate::pool::{Access, Command, Order, Owner, PoolError, Reply, Ways};
 
 /// The commands under way, and which forms of them the pool knows.
 pub(super) struct Commands {
@@ -36,7 +36,7 @@ pub(super) struct Commands {
     /// When a command last had no thread. Forgotten when the pool answers a command, or when no command is
     /// tried any more.
     lacked_thread: Option<Instant>,
-    ways: Ways,
+    pub(super) ways: Ways,
 }
 
 /// Longer than the longest pause between two tries of a command: if nothing has lacked a thread for so long, no
@@ -136,16 +136,10 @@ impl Commands {
         });
     }
 
-    /// Returns how long after the sending it was.
-    fn note_answer(&mut self, number: u64, text: String, now: Instant) -> Duration {
+    fn note_answer(&mut self, number: u64, text: String, took: Duration) {
         let mut recent = self.recent.iter_mut();
-        match recent.find(|noted| noted.number == number) {
-            Some(noted) => {
-                let took = now.saturating_duration_since(noted.sent);
-                noted.answer = Some((text, took));
-                took
-            }
-            None => Duration::ZERO,
+        if let Some(noted) = recent.find(|noted| noted.number == number) {
+            noted.answer = Some((text, took));
         }
     }
 
@@ -169,17 +163,6 @@ impl Commands {
         let (address, _) = commands.find(|(_, in_flight)| in_flight.number == number)?;
         let address = *address;
         Some((address, self.under_way.remove(&address)?))
-    }
-
-    pub(super) fn on_reading(
-        &mut self,
-        connection: u64,
-        reading: &mut Reading,
-        second: Stamp,
-        remembered: impl Fn(IpAddr) -> Option<Stamp>,
-    ) -> Option<&'static str> {
-        self.ways
-            .on_reading(connection, reading, second, remembered)
     }
 }
 
@@ -296,11 +279,15 @@ impl Engine {
     pub(super) fn on_command_not_started(&mut self, number: u64, cause: &io::Error) {
         if let Some((address, in_flight)) = self.commands.take(number) {
             let InFlight {
-                action, command, ..
+                action,
+                command,
+                asked,
+                ..
             } = in_flight;
             let now = self.now.instant;
             let text = format!("not sent: {cause}");
-            let took = self.commands.note_answer(number, text, now);
+            let took = now.saturating_duration_since(asked.at);
+            self.commands.note_answer(number, text, took);
             self.counts.on_answer(action, ReplyKind::Lost, took);
             let line = format!(
                 "{address}: no thread can be started to send {}: {cause}; what is still wanted is tried \
@@ -387,7 +374,8 @@ impl Engine {
             Ok(reply) => reply.to_string(),
             Err(cause) => cause.to_string(),
         };
-        let took = self.commands.note_answer(number, text, self.now.instant);
+        let took = self.now.instant.saturating_duration_since(asked.at);
+        self.commands.note_answer(number, text, took);
         self.counts.on_answer(action, ReplyKind::of(answer), took);
         self.commands.ways.on_answer(&command, answer);
         let done = match answer {

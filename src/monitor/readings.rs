@@ -30,7 +30,7 @@ impl Engine {
         // Before the stamps are made that HAProxy lacks: those are of this machine's own clock.
         self.note_clocks(&reading.members);
         let state_file = &self.persistence;
-        let remark = self.commands.on_reading(
+        let remark = self.commands.ways.on_reading(
             self.lists.connections,
             &mut reading,
             self.now.second,

@@ -78,6 +78,30 @@ fn an_up_that_waits_for_the_disk_is_not_sent_once_somebody_else_has_brought_it_u
     assert_eq!(bench.sent, []);
 }
 
+/// More than a snapshot shows.
+#[test]
+fn of_many_commands_at_once_each_counts_with_the_time_that_it_took() {
+    let mut bench = Bench::new();
+    let all_up = [HostState::Up; 30];
+    bench.tell(Input::Time);
+    bench.lists(&all_up);
+    for second in 0..3 {
+        bench.second = second;
+        for number in 1..30 {
+            bench.finds(number, Err(refused()));
+        }
+        bench.finds(30, Ok(Pass::Clean));
+        bench.lists(&all_up);
+    }
+    assert_eq!(bench.sent.len(), 29);
+    bench.second = 5;
+    bench.answers_ok();
+    let counters = bench.engine.snapshot().counters;
+    let downs = &counters.commands[0];
+    assert_eq!((downs.action, downs.count), (Action::MarkDown, 29));
+    assert_eq!(downs.duration.sum, Duration::from_secs(29 * 3));
+}
+
 #[test]
 fn what_changes_while_the_disk_hangs_is_in_the_state_file_once_it_answers() {
     let mut bench = Bench::new();
