@@ -15,6 +15,6 @@ pub struct Target {
     pub services: Arc<[Service]>,
     /// Whom to log in as; nobody without it.
     pub account: Option<Arc<Account>>,
-    /// The name its certificate has to bear, where it is another than `Verify` says.
+    /// The name its certificate has to bear, where it is another than `Certificates::name`.
     pub tls_name: Option<Arc<str>>,
 }

@@ -53,7 +53,7 @@ impl Engine {
         match topic {
             Topic::Policy(alarm) => self.policy_line(alarm, about),
             Topic::Unwatched => {
-                let cause = self.no_thread_cause.as_deref().unwrap_or_default();
+                let cause = self.no_thread.as_ref().map_or("", |lack| &lack.cause);
                 format!(
                     "{} of {} backends are not checked and stay as they are ({}): no more threads can be \
                      started: {cause}; see the limits of processes, tasks and memory (ulimit -u, TasksMax=, \

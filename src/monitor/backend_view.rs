@@ -56,7 +56,6 @@ impl Engine {
             }),
             unchecked: unchecked.collect(),
             hold: hold.cloned(),
-            hold_ends: hold.and_then(|hold| Some(self.until(hold.until?))),
             wanted: self.wanted_view(compared, address),
             polls: self.polls(address),
             services: self.service_views(&target, record, address),

@@ -70,7 +70,7 @@ impl History {
         recent.add(finding, keeping);
     }
 
-    /// It has left the list.
+    /// It has left the list, or is probed no more.
     pub fn forget(&mut self, address: IpAddr) {
         self.of.remove(&address);
     }

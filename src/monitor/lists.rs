@@ -111,12 +111,12 @@ impl ListReading {
     }
 
     /// When to wake up to open the connection, or to see whether its thread still reads.
-    pub(super) fn next_look(&self) -> Option<Instant> {
-        Some(match (self.is_open, self.overdue) {
+    pub(super) fn next_look(&self) -> Instant {
+        match (self.is_open, self.overdue) {
             (false, _) => self.due,
             (true, None) => self.heard.max(self.opened) + OVERDUE,
             (true, Some(asked)) => asked + READING_DEADLINE + OVERDUE_PATIENCE,
-        })
+        }
     }
 
     /// Since when the director does not answer, or the ring is as it is.
@@ -176,7 +176,7 @@ impl Engine {
     pub(super) fn tend_lists(&mut self) {
         let wanted = std::mem::take(&mut self.lists.wanted);
         let now = self.now.instant;
-        let is_due = self.lists.next_look().map_or(false, |due| due <= now);
+        let is_due = self.lists.next_look() <= now;
         if self.lists.is_open {
             if wanted || is_due {
                 self.put(Output::ReadLists);

@@ -59,7 +59,7 @@ use records::Records;
 use reload::Reloading;
 use restarts::Restarts;
 use standing_alarms::StandingAlarms;
-use workers::Worker;
+use workers::{NoThread, Worker};
 
 pub(crate) use alarm_lines::what_to_check;
 pub use alarms::Topic;
@@ -108,11 +108,9 @@ pub struct Engine {
     persistence: Persistence,
     workers: BTreeMap<IpAddr, Worker>,
     workers_started: u64,
-    /// No thread could be started; it is not tried again before.
-    no_thread_until: Option<Instant>,
+    /// No thread could be started, and some backends have none for that.
+    no_thread: Option<NoThread>,
     restarts: Restarts,
-    /// Why, while some backends have no thread for that.
-    no_thread_cause: Option<String>,
     lists: ListReading,
     dry_run: DryRun,
     commands: Commands,
@@ -172,9 +170,8 @@ impl Engine {
             persistence: Persistence::new(remembered),
             workers: BTreeMap::new(),
             workers_started: 0,
-            no_thread_until: None,
+            no_thread: None,
             restarts: Restarts::default(),
-            no_thread_cause: None,
             lists: ListReading::new(now.instant),
             dry_run: DryRun::default(),
             held_review: HeldReview {
@@ -267,7 +264,7 @@ impl Engine {
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
         let timers = [
-            self.lists.next_look(),
+            Some(self.lists.next_look()),
             self.commands.sending_due(),
             self.restarts.due(),
             self.held_review

@@ -32,8 +32,8 @@ impl Reason {
             Reason::NoRefuge(tag) => {
                 format!("no other backend{} is up and passes", tag.among(groups))
             }
-            Reason::NotOurs { .. } => "somebody else took it down".to_owned(),
-            Reason::Disputed { .. } => "somebody else takes it down".to_owned(),
+            Reason::NotOurs => "somebody else took it down".to_owned(),
+            Reason::Disputed => "somebody else takes it down".to_owned(),
             Reason::Unsteady => "it went down again and again within an hour".to_owned(),
             Reason::DownDelay => "it has not been failed for long enough".to_owned(),
             Reason::DownDelayLimit => "too many are down or due to be taken down".to_owned(),

@@ -30,6 +30,15 @@ pub(super) struct Worker {
     pub(super) retry: Option<Retry>,
 }
 
+/// No thread could be started.
+#[derive(Debug)]
+pub(super) struct NoThread {
+    /// It is not tried again before.
+    pub(super) until: Instant,
+    /// What the system said.
+    pub(super) cause: String,
+}
+
 impl Engine {
     /// Starts a worker for every listed backend that is to be probed and has none, as far as there are threads. The
     /// rest are tried again later.
@@ -39,9 +48,12 @@ impl Engine {
             self.backends.on_left_alone(address);
             self.note_standing(address, now);
         }
-        if self.no_thread_until.map_or(true, |until| now >= until) {
-            self.no_thread_until = None;
-            self.no_thread_cause = None;
+        if self
+            .no_thread
+            .as_ref()
+            .map_or(true, |lack| now >= lack.until)
+        {
+            self.no_thread = None;
             for (place, target) in self.unwatched().into_iter().enumerate() {
                 self.start_worker(target, place);
             }
@@ -152,13 +164,15 @@ impl Engine {
                 self.forget_findings(address);
             }
         }
-        self.no_thread_until = Some(self.now.instant + NO_THREAD_PAUSE);
-        self.no_thread_cause = Some(cause);
+        self.no_thread = Some(NoThread {
+            until: self.now.instant + NO_THREAD_PAUSE,
+            cause,
+        });
     }
 
     /// The backends that ought to be probed and are not, because no more threads can be started.
     pub(super) fn not_watched_for_want_of_threads(&self) -> BTreeSet<IpAddr> {
-        match self.no_thread_cause {
+        match self.no_thread {
             Some(_) => self.unwatched().iter().map(|one| one.address).collect(),
             None => BTreeSet::new(),
         }

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use crate::outcome::{PresentedNames, Stage};
 
-/// What one attempt leaves to look at; empty where nobody asked for it to be noted.
+/// What one attempt leaves to look at. Empty after a panic of the probe, and where no file is published in what is
+/// kept of earlier attempts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// Empty where nobody asked for it to be noted.
+    /// Where it got to, and how long each stage took.
     pub stages: StageTimes,
-    /// Empty where nobody asked for it to be noted, or nothing was said.
+    /// Empty where nothing was said.
     pub dialogue: Dialogue,
     /// Of the last connection with TLS, if its certificate could be read.
     pub certificate: Option<Arc<Certificate>>,
@@ -32,7 +33,7 @@ impl StageTimes {
         times.map(|&(stage, took)| (stage, Duration::from_micros(took.into())))
     }
 
-    /// Nothing was noted: nobody looked while the attempt was made.
+    /// Whether nothing was noted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -210,11 +210,11 @@ fn kept_down(
         now,
     };
     let held = |hold: Option<Hold>| hold.map(|hold| hold.reason);
-    if let Some(Reason::NotOurs { .. }) = held(ownership::hold(&question)) {
+    if let Some(Reason::NotOurs) = held(ownership::hold(&question)) {
         return Some(Alarm::NotOurs);
     }
     match held(hold::hold(&question)) {
-        Some(Reason::Disputed { .. }) => Some(Alarm::Disputed),
+        Some(Reason::Disputed) => Some(Alarm::Disputed),
         // Others took it down so often that it is left down for longer than a dispute alone lasts.
         Some(Reason::Unsteady) if !member.is_ours() => Some(Alarm::Disputed),
         _ => None,

@@ -39,7 +39,7 @@ impl Explanation {
 pub fn explain(backends: &Compared<'_>, address: IpAddr, now: Instant) -> Option<Explanation> {
     let question = question(backends, address, now)?;
     let hold = first_hold(&question);
-    let rules = RULES.iter().flat_map(|row| row.rules);
+    let rules = RULES.iter().flat_map(|(rules, _)| *rules);
     let mut answers: Vec<(Rule, RuleAnswer)> =
         rules.map(|rule| (*rule, RuleAnswer::Passes)).collect();
     if let Some(hold) = hold {

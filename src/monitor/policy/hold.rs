@@ -251,7 +251,7 @@ fn left_down(backends: &Backends, address: IpAddr, now: Instant) -> Option<(Reas
         false => member.dispute.disputed_until(backends.rules().hold),
     };
     match (disputed, member.dispute.unsteady_until(now)) {
-        (Some(until), _) if now < until => Some((Reason::Disputed { address }, until)),
+        (Some(until), _) if now < until => Some((Reason::Disputed, until)),
         (_, Some(until)) if now < until => Some((Reason::Unsteady, until)),
         _ => None,
     }

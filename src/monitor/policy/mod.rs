@@ -129,52 +129,22 @@ impl Question<'_> {
     }
 }
 
-/// A row of the table of rules.
-struct Row {
-    /// Those whose reasons it gives, in the order in which it looks at them.
-    rules: &'static [Rule],
-    ask: fn(&Question<'_>) -> Option<Hold>,
-}
+/// A row of the table of rules: those whose reasons it gives, in the order in which it looks at them, and how it is
+/// asked.
+type Row = (&'static [Rule], fn(&Question<'_>) -> Option<Hold>);
 
 /// In the order asked: the first that holds, holds.
 const RULES: [Row; 9] = [
-    Row {
-        rules: &[Rule::Settle],
-        ask: settle::hold,
-    },
-    Row {
-        rules: &[Rule::Fresh],
-        ask: fresh::hold,
-    },
-    Row {
-        rules: &[Rule::Ring],
-        ask: ring::hold,
-    },
-    Row {
-        rules: &[Rule::Ownership],
-        ask: ownership::hold,
-    },
-    Row {
-        rules: &[Rule::Hold],
-        ask: hold::hold,
-    },
+    (&[Rule::Settle], settle::hold),
+    (&[Rule::Fresh], fresh::hold),
+    (&[Rule::Ring], ring::hold),
+    (&[Rule::Ownership], ownership::hold),
+    (&[Rule::Hold], hold::hold),
     // One failed service that neither holds is enough.
-    Row {
-        rules: &[Rule::Bar, Rule::Refuge],
-        ask: bar::hold,
-    },
-    Row {
-        rules: &[Rule::Brake],
-        ask: brake::hold,
-    },
-    Row {
-        rules: &[Rule::Drain],
-        ask: drain::hold,
-    },
-    Row {
-        rules: &[Rule::Rank],
-        ask: rank::hold,
-    },
+    (&[Rule::Bar, Rule::Refuge], bar::hold),
+    (&[Rule::Brake], brake::hold),
+    (&[Rule::Drain], drain::hold),
+    (&[Rule::Rank], rank::hold),
 ];
 
 /// What the rules say, and what the backends are to remember of it (`Backends::on_judged`).
@@ -221,9 +191,9 @@ pub fn decide(backends: &Backends, address: IpAddr, now: Instant) -> Judgement {
 }
 
 fn first_hold(question: &Question<'_>) -> Option<Hold> {
-    RULES.iter().find_map(|row| {
-        let hold = (row.ask)(question)?;
-        debug_assert!(row.rules.contains(&hold.reason.rule()), "{hold:?}");
+    RULES.iter().find_map(|(rules, ask)| {
+        let hold = ask(question)?;
+        debug_assert!(rules.contains(&hold.reason.rule()), "{hold:?}");
         Some(hold)
     })
 }

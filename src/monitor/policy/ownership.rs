@@ -29,7 +29,7 @@ const NEVER_STAMPED: Stamp = Stamp(0);
 /// A down of ours, written down before it is sent. Its form in the state file is this one, by serde.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnDown {
-    /// What the list showed before, with `U`.
+    /// What the list showed before, with `U`. Earlier versions need it to read the file.
     pub stamp_before: Stamp,
     /// The second of the wall clock before it was sent.
     pub sent: Stamp,
@@ -159,9 +159,7 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     if question.action != Action::MarkUp || may_bring_up(question.backends, question.member) {
         return None;
     }
-    Some(question.hold(Reason::NotOurs {
-        address: question.address,
-    }))
+    Some(question.hold(Reason::NotOurs))
 }
 
 /// Whether it is this monitor's to bring up, if it is down.

@@ -95,15 +95,9 @@ pub enum Reason {
     /// The director answers, and its ring is not synced.
     RingUnsynced,
     /// Somebody else took it down, and only our own downs are to be undone.
-    NotOurs {
-        /// The backend that is held itself.
-        address: IpAddr,
-    },
+    NotOurs,
     /// Somebody else takes it down, and to us it is healthy.
-    Disputed {
-        /// The backend that is held itself.
-        address: IpAddr,
-    },
+    Disputed,
     /// It has gone down again and again within an hour.
     Unsteady,
     /// This other backend has not been probed since the failure.
@@ -152,8 +146,8 @@ impl Reason {
             Reason::RefugeAwaited { .. } | Reason::FailureAwaited { .. } | Reason::NoRefuge(_) => {
                 Rule::Refuge
             }
-            Reason::NotOurs { .. } => Rule::Ownership,
-            Reason::Disputed { .. } | Reason::Unsteady => Rule::Hold,
+            Reason::NotOurs => Rule::Ownership,
+            Reason::Disputed | Reason::Unsteady => Rule::Hold,
             Reason::DownDelay | Reason::DownDelayLimit | Reason::MaxDown { .. } => Rule::Brake,
             Reason::DrainPause | Reason::OthersDrain => Rule::Drain,
             Reason::Turn => Rule::Rank,
@@ -177,8 +171,8 @@ impl Reason {
             Reason::Stale,
             Reason::Silent,
             Reason::RingUnsynced,
-            Reason::NotOurs { address },
-            Reason::Disputed { address },
+            Reason::NotOurs,
+            Reason::Disputed,
             Reason::Unsteady,
             Reason::RefugeAwaited { candidate: address },
             Reason::FailureAwaited { refuge: address },
@@ -212,8 +206,8 @@ impl Reason {
             Reason::Stale => 5,
             Reason::Silent => 6,
             Reason::RingUnsynced => 7,
-            Reason::NotOurs { .. } => 8,
-            Reason::Disputed { .. } => 9,
+            Reason::NotOurs => 8,
+            Reason::Disputed => 9,
             Reason::Unsteady => 10,
             Reason::RefugeAwaited { .. } => 11,
             Reason::FailureAwaited { .. } => 12,

@@ -502,14 +502,10 @@ fn of_two_rules_that_hold_an_action_the_one_asked_first_gives_the_reason() {
     bench.passes(0);
     bench.check_held(0, &Reason::RingUnsynced, None);
     bench.backends.on_sync(Sync::Synced);
-    let not_ours = Reason::NotOurs {
-        address: address(0),
-    };
+    let not_ours = Reason::NotOurs;
     bench.check_held(0, &not_ours, None);
     bench.backends.on_rules(RULES);
-    let disputed = Reason::Disputed {
-        address: address(0),
-    };
+    let disputed = Reason::Disputed;
     bench.check_held(0, &disputed, None);
 
     let delayed = Rules {
@@ -539,7 +535,7 @@ fn of_two_rules_that_hold_an_action_the_one_asked_first_gives_the_reason() {
 
 #[test]
 fn the_rules_are_asked_in_the_order_in_which_they_are_named() {
-    let asked = super::RULES.iter().flat_map(|row| row.rules);
+    let asked = super::RULES.iter().flat_map(|(rules, _)| *rules);
     let asked: Vec<usize> = asked.map(|rule| *rule as usize).collect();
     let named: Vec<usize> = (0..=Rule::Rank as usize).collect();
     assert_eq!(asked, named);

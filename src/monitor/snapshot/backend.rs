@@ -40,8 +40,6 @@ pub struct BackendView {
     pub unchecked: Vec<(String, String)>,
     /// The action that is wanted, and the first rule that holds it back, as they were last asked.
     pub hold: Option<Hold>,
-    /// How long until time alone may end that; none where an event has to.
-    pub hold_ends: Option<Duration>,
     /// What is wanted now, and what the rules say of it.
     pub wanted: Option<WantedView>,
     /// The last attempts, the oldest first.

@@ -33,10 +33,10 @@ fn of_haproxy(reason: &Reason, address: IpAddr) -> Option<String> {
         Reason::Silent => {
             "is HAProxy running, and does its stats socket answer? see its log".to_owned()
         }
-        Reason::NotOurs { .. } => {
+        Reason::NotOurs => {
             format!("find out who took it down and why; to bring it up: {READY}")
         }
-        Reason::Disputed { .. } => {
+        Reason::Disputed => {
             format!("find out who takes it down; to bring it up at once: {READY}")
         }
         Reason::Unsteady => {
@@ -92,15 +92,15 @@ fn general(reason: &Reason, address: IpAddr, hands: Hands<'_>) -> String {
             hands.doveadm("ring status", ""),
             hands.doveadm("ring remove", "ADDRESS")
         ),
-        Reason::NotOurs { address } => format!(
+        Reason::NotOurs => format!(
             "find out who took it down and why; to bring it up: {} (before dovecot 2.2.19: add {address} \
              COUNT in place of up {address})",
-            up(address)
+            up(&address)
         ),
-        Reason::Disputed { address } => format!(
+        Reason::Disputed => format!(
             "find out who takes it down: an administrator, or a monitor that cannot reach all its ports; \
              to bring it up at once: {}",
-            up(address)
+            up(&address)
         ),
         Reason::Unsteady => format!(
             "see in its log why it fails again and again; to bring it up at once: {}",

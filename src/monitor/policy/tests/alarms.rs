@@ -259,9 +259,7 @@ fn a_healthy_backend_that_others_take_down_again_and_again_is_named_until_it_may
     bench.set(0, HostState::Down);
     bench.read_list();
     bench.passes(0);
-    let by_another = Reason::Disputed {
-        address: address(0),
-    };
+    let by_another = Reason::Disputed;
     bench.check_held(0, &by_another, None);
     check(&mut bench, &[(Alarm::Disputed, &[0])]);
     // It is left down for four minutes in all: the fifth time within an hour.

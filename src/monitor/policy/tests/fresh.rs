@@ -198,6 +198,5 @@ fn a_round_that_begins_as_the_list_is_asked_for_is_of_the_new_state() {
     bench.read_list();
     bench.now -= Duration::from_millis(1);
     bench.passes(0);
-    let address = address(0);
-    bench.check_held(0, &Reason::Disputed { address }, None);
+    bench.check_held(0, &Reason::Disputed, None);
 }

@@ -5,9 +5,7 @@ use crate::monitor::policy::hold::Dispute;
 use crate::monitor::policy::ownership::OwnDown;
 
 fn disputed() -> Reason {
-    Reason::Disputed {
-        address: address(0),
-    }
+    Reason::Disputed
 }
 
 /// Backend 0 is up and passes.
@@ -322,9 +320,7 @@ fn one_that_is_not_probed_any_more_does_not_keep_the_others_of_a_tag_without_ser
     }
     bench.passes(1);
     bench.check_held(0, &Reason::Stale, Some(0));
-    let disputed = Reason::Disputed {
-        address: address(1),
-    };
+    let disputed = Reason::Disputed;
     bench.pass_time(8000);
     bench.check_held(1, &disputed, None);
     bench.pass_time(2000);
@@ -343,13 +339,7 @@ fn one_whose_up_is_refused_does_not_keep_the_others_of_a_tag_without_service_dow
         bench.passes(number);
     }
     bench.check_acts(0, Action::MarkUp);
-    bench.check_held(
-        1,
-        &Reason::Disputed {
-            address: address(1),
-        },
-        None,
-    );
+    bench.check_held(1, &Reason::Disputed, None);
     bench.send(0, Action::MarkUp, Answer::Doubtful);
     bench.read_list();
     bench.check_held(0, &Reason::SetBack, None);
@@ -375,13 +365,7 @@ fn one_that_is_up_with_vhost_count_0_does_not_serve_its_tag() {
 
     bench.listed(1).vhosts = 100;
     bench.read_list();
-    bench.check_held(
-        0,
-        &Reason::Disputed {
-            address: address(0),
-        },
-        None,
-    );
+    bench.check_held(0, &Reason::Disputed, None);
 }
 
 /// On a director before 2.2.19 a down backend is listed with vhost count 0; one that this monitor can
@@ -447,9 +431,7 @@ fn started_after(seconds: i64) -> Bench {
 
 #[test]
 fn after_a_start_the_hold_counts_from_the_stamp() {
-    let reason = Reason::Disputed {
-        address: address(9),
-    };
+    let reason = Reason::Disputed;
     for (age, left) in [(0, 60), (5, 55), (59, 1), (-90, 60), (1_800_000_000, 60)] {
         let mut bench = started_after(age);
         bench.pass_time(left * 1000 - 900);
@@ -576,9 +558,7 @@ fn an_unsteady_backend_comes_up_at_once_where_the_others_are_somebody_elses_to_b
         bench.passes(number);
     }
     for number in [0, 2] {
-        let not_ours = Reason::NotOurs {
-            address: address(number),
-        };
+        let not_ours = Reason::NotOurs;
         bench.check_held(number, &not_ours, None);
     }
     bench.check_acts(1, Action::MarkUp);

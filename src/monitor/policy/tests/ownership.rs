@@ -8,9 +8,7 @@ const OWN: Rules = Rules {
 };
 
 fn not_ours() -> Reason {
-    Reason::NotOurs {
-        address: address(0),
-    }
+    Reason::NotOurs
 }
 
 #[test]
@@ -468,8 +466,6 @@ fn without_states_only_who_remembers_the_vhost_count_can_bring_it_up() {
 
     take_out(&mut bench, 2);
     bench.passes(2);
-    let reason = Reason::NotOurs {
-        address: address(2),
-    };
+    let reason = Reason::NotOurs;
     bench.check_held(2, &reason, None);
 }
