@@ -1,5 +1,6 @@
 //! What a monitor of ours can know, kept apart from its own bookkeeping so that this can be judged.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use poolmon::backend::HostState;
@@ -27,7 +28,8 @@ pub struct Evidence {
 
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    own: Series,
+    /// By service, while its latest attempt failed so.
+    own: BTreeMap<usize, Series>,
     shared: Series,
     /// Rounds without a fault of the backend's own: when each began and ended, the last few.
     sound: Vec<(Instant, Instant)>,
@@ -133,19 +135,28 @@ impl Evidence {
 
     pub fn on_finding(&mut self, backend: usize, finding: &Finding) {
         let seen = &mut self.backends[backend];
-        if let Err(failure) = &finding.outcome.result {
-            match failure.fault.blame() {
-                Blame::Local => {}
-                Blame::Service => seen.own.on_failure(&finding.outcome),
-                Blame::Shared => seen.shared.on_failure(&finding.outcome),
+        let own = seen.own.entry(finding.service);
+        match finding.outcome.result.as_ref().map_err(|f| f.fault.blame()) {
+            Err(Blame::Local) => {}
+            Err(Blame::Service) => own.or_default().on_failure(&finding.outcome),
+            Err(Blame::Shared) => {
+                seen.own.remove(&finding.service);
+                seen.shared.on_failure(&finding.outcome);
+            }
+            Ok(_) => {
+                seen.own.remove(&finding.service);
             }
         }
         match finding.verdict.as_ref().map(Verdict::blame) {
             None | Some(Some(Blame::Service)) => return,
-            Some(None) => seen.shared = Series::default(),
+            Some(None) => {
+                seen.own.clear();
+                seen.shared = Series::default();
+            }
+            // A service that is tried again in the next round has not failed yet.
+            Some(Some(_)) if !seen.own.is_empty() => return,
             Some(Some(_)) => {}
         }
-        seen.own = Series::default();
         let round = (finding.round_began, finding.outcome.ended());
         seen.sound.push(round);
         if seen.sound.len() > ROUNDS_KEPT {
@@ -171,11 +182,11 @@ impl Evidence {
                 && row.state == HostState::Up
                 && entries[other].tag == entries[backend].tag
                 && entries[other].vhosts > 0
-                && seen.own.first.is_none()
-                && seen
-                    .sound
-                    .iter()
-                    .any(|round| within(failed.own, *round) || within(failed.shared, *round))
+                && seen.own.is_empty()
+                && seen.sound.iter().any(|round| {
+                    let mut series = failed.own.values().chain([&failed.shared]);
+                    series.any(|series| within(*series, *round))
+                })
         })
     }
 }
