@@ -224,7 +224,12 @@ fn kept_down(
 /// The backends of the tags to whose users the director can give no backend, whoever took them down or set their
 /// vhost counts to 0: also where two monitors, each with a refuge on the list that it read, took down the last two.
 fn without_service(backends: &Backends) -> impl Iterator<Item = (IpAddr, &Tag)> {
-    let serving = backends.members().filter(|(_, member)| member.serves());
+    // HAProxy's weight is 0 also where only one of several sections sends no users there.
+    let serves = |member: &Member| match &member.listed.tag {
+        Tag::Name(_) => member.serves(),
+        Tag::Sections { .. } => member.listed.state == HostState::Up,
+    };
+    let serving = backends.members().filter(|(_, member)| serves(member));
     let serving: BTreeSet<&Tag> = serving.map(|(_, member)| &member.listed.tag).collect();
     backends
         .members()
