@@ -251,7 +251,12 @@ impl Engine {
             command: command.clone(),
             asked: Asked { at: now, users },
         };
-        self.commands.under_way.insert(address, in_flight);
+        if let Some(drain) = self.commands.under_way.insert(address, in_flight) {
+            let took = now.saturating_duration_since(drain.asked.at);
+            let text = format!("no longer awaited: {action} was sent");
+            self.commands.note_answer(drain.number, text, took);
+            self.counts.on_answer(drain.action, ReplyKind::Lost, took);
+        }
         self.commands.note(number, now, action, command.clone());
         self.note_reason(address, action);
         match self.settings.mode {
@@ -359,7 +364,7 @@ impl Engine {
             Some(taken) => taken,
             None => {
                 return self.debug(format!(
-                    "command {number}: answer dropped, its backend has left the list since"
+                    "command {number}: answer dropped, its backend has left the list or was sent something else since"
                 ));
             }
         };

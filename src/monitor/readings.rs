@@ -185,12 +185,24 @@ impl Engine {
                 self.run_hook(*address, *to);
             }
         }
+        let access = self.settings.access();
+        let subject = access.words().subject;
+        for address in &changes.users_left {
+            let member = self.backends.member(*address);
+            let users = member.map_or(0, |member| member.listed.users);
+            self.error(format!(
+                "{address}: {subject} said OK to several drains, but still lists {} on it, though it is down; this is \
+                 tried again, at least once a minute; by hand: {}",
+                counted(users, "user"),
+                access.how_to_move_users(*address)
+            ));
+        }
         for address in &changes.unobserved {
             self.unobserved += 1;
-            let noun = self.settings.access().noun();
             self.error(format!(
-                "{address}: the {noun} said OK to the last command, but the list shows another state ({} \
-                 so far): somebody else may have changed it at the same time; this is decided anew",
+                "{address}: {subject} said OK to the last command, but the list shows another state ({} \
+                 so far): somebody else may have changed it at the same time; this is decided anew after a pause of \
+                 1 s to a minute",
                 counted(self.unobserved, "time")
             ));
         }

@@ -113,6 +113,16 @@ impl Access {
         }
     }
 
+    /// How an operator moves the users of this backend, which is down, to others.
+    pub fn how_to_move_users(&self, address: IpAddr) -> String {
+        match self {
+            Access::Director { socket } => doveadm(socket, "flush", &address.to_string()),
+            Access::HaProxy { .. } => {
+                "\"shutdown sessions server PROXY/SERVER\" on HAProxy's stats socket".to_owned()
+            }
+        }
+    }
+
     /// How an operator gives a backend that is up with weight 0 its weight back.
     pub fn how_to_give_weight(&self) -> String {
         match self {

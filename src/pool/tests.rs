@@ -55,6 +55,10 @@ fn of_a_director_it_is_said_what_doveadm_does() {
             "--restore=own, or doveadm director update -a /srv/admin 192.0.2.7 0",
         ),
         (
+            access.how_to_move_users(address()),
+            "doveadm director flush -a /srv/admin 192.0.2.7",
+        ),
+        (
             access.how_to_give_weight(),
             "doveadm director update -a /srv/admin ADDRESS COUNT",
         ),
@@ -84,6 +88,10 @@ fn of_haproxy_it_is_said_what_its_stats_socket_takes() {
     for (told, expected) in [
         (access.how_to_see_the_ring(), "HAProxy's log"),
         (access.how_to_keep_down(address()), "--restore=own"),
+        (
+            access.how_to_move_users(address()),
+            "\"shutdown sessions server PROXY/SERVER\" on HAProxy's stats socket",
+        ),
         (
             access.how_to_give_weight(),
             "\"set weight PROXY/SERVER 100%\", and \"set server PROXY/SERVER state ready\" where it is \

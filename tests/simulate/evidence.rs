@@ -20,8 +20,8 @@ pub struct Evidence {
     pub ring_synced: bool,
     backends: Vec<Seen>,
     unanswered: Vec<(u64, usize, Action)>,
-    /// Commands that are not answered, for backends that have left the list since.
-    left: Vec<(u64, Action)>,
+    /// Commands that are not answered, for backends that have left the list or were sent something else since.
+    not_awaited: Vec<(u64, Action)>,
     /// Commands answered since the last list was asked for, and when.
     unlisted: Vec<(Instant, usize, Action)>,
 }
@@ -56,7 +56,7 @@ impl Evidence {
             ring_synced: false,
             backends: vec![Seen::default(); backends],
             unanswered: Vec::new(),
-            left: Vec::new(),
+            not_awaited: Vec::new(),
             unlisted: Vec::new(),
         }
     }
@@ -79,7 +79,7 @@ impl Evidence {
         let is_listed = |backend: usize| list.iter().any(|row| row.backend == backend);
         let left = self.unanswered.iter();
         let left = left.filter(|(_, backend, _)| !is_listed(*backend));
-        self.left
+        self.not_awaited
             .extend(left.map(|(number, _, action)| (*number, *action)));
         self.unanswered
             .retain(|(_, backend, _)| is_listed(*backend));
@@ -91,13 +91,22 @@ impl Evidence {
         }
     }
 
+    /// A drain that is under way is not awaited any more.
     pub fn on_sent(&mut self, number: u64, backend: usize, action: Action) {
+        let before = self.unanswered.iter().filter(|(_, of, _)| *of == backend);
+        self.not_awaited
+            .extend(before.map(|(number, _, action)| (*number, *action)));
+        self.unanswered.retain(|(_, of, _)| *of != backend);
         self.unanswered.push((number, backend, action));
     }
 
     pub fn on_answered(&mut self, number: u64, backend: usize, now: Instant) -> Option<Action> {
-        if let Some(place) = self.left.iter().position(|(sent, _)| *sent == number) {
-            return Some(self.left.remove(place).1);
+        if let Some(place) = self
+            .not_awaited
+            .iter()
+            .position(|(sent, _)| *sent == number)
+        {
+            return Some(self.not_awaited.remove(place).1);
         }
         let place = self
             .unanswered
@@ -108,8 +117,10 @@ impl Evidence {
         Some(action)
     }
 
-    pub fn in_flight(&self, backend: usize) -> usize {
-        let for_it = |(_, sent, _): &&(u64, usize, Action)| *sent == backend;
+    /// The commands that an action has to wait for: a change of state does not wait for a drain.
+    pub fn in_flight(&self, backend: usize, action: Action) -> usize {
+        let is_awaited = |sent: Action| action == Action::Drain || sent != Action::Drain;
+        let for_it = |(_, of, sent): &&(u64, usize, Action)| *of == backend && is_awaited(*sent);
         self.unanswered.iter().filter(for_it).count()
     }
 

@@ -94,7 +94,7 @@ pub struct Known {
     /// Another backend of the tag, listed up, has passed a whole round begun after this one's first
     /// failure and ended before its latest.
     pub refuge: bool,
-    /// Commands of this monitor for this backend that are not answered.
+    /// Commands of this monitor for this backend that have to be answered before: for a change of state no drain.
     pub in_flight: usize,
     /// No list asked for since has shown what its last command for this backend came to.
     pub unlisted: bool,

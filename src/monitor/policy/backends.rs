@@ -115,6 +115,8 @@ pub struct Changes {
     pub news: Vec<News>,
     /// Backends whose state is not what a command answered with `OK` should have made of it.
     pub unobserved: Vec<IpAddr>,
+    /// Backends with users still listed, though drains were answered with `OK` several times.
+    pub users_left: Vec<IpAddr>,
     /// States that a command answered with `OK` has made: our changes.
     pub observed: Vec<(IpAddr, HostState)>,
 }

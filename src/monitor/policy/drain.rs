@@ -30,6 +30,10 @@ use crate::backend::{HostState, Listed, Stamp};
 /// and one with a limit moves some every 2 s.
 const GRACE: Duration = Duration::from_secs(4);
 
+/// After so many tries that leave users where they are, a person has to know. One or two may be a matter of users who
+/// log in meanwhile.
+const AGAIN_AND_AGAIN: u32 = 3;
+
 /// Whether the users of a backend still have to be moved away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -169,19 +173,31 @@ impl PendingDrain {
         }
     }
 
-    /// Whether this list, read from `began` on, shows the pending drain paid.
-    pub(super) fn on_list(&mut self, began: Instant, users: u64) -> bool {
+    /// Whom this list, read from `began` on, shows to be left after an `OK`.
+    pub(super) fn on_list(&mut self, began: Instant, users: u64) -> Left {
         match self.phase {
+            Phase::Acknowledged { at } if began >= at && users == 0 => Left::Nobody,
             Phase::Acknowledged { at } if began >= at => {
-                let is_paid = users == 0;
-                if !is_paid {
-                    self.on_not_done(began);
+                self.on_not_done(began);
+                match self.tries >= AGAIN_AND_AGAIN {
+                    true => Left::AgainAndAgain,
+                    false => Left::Unknown,
                 }
-                is_paid
             }
-            _ => false,
+            _ => Left::Unknown,
         }
     }
+}
+
+/// Who is left on a backend after a drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// The drain is done.
+    Nobody,
+    /// The pool says that they have been moved, and lists them all the same.
+    AgainAndAgain,
+    /// It has not been answered with `OK`, no list has been read since, or it is tried once more.
+    Unknown,
 }
 
 /// Whether the backend's users need not be moved any more: since it is down a round here has found no fault of its

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backends::{By, Shown};
 use super::bar::Login;
-use super::drain::Users;
+use super::drain::{Left, Users};
 use super::hold::Dispute;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
@@ -293,7 +293,7 @@ impl Member {
             self.dispute.on_failed();
         }
         // A real command that was sent before the dry run began. Those of a dry run are answered at once.
-        if before.command == Command::Sent {
+        if matches!(before.command, Command::Sent(_)) {
             self.command = before.command;
             self.expected = before.expected;
         }
@@ -305,7 +305,7 @@ impl Member {
     }
 
     pub(super) fn on_sent(&mut self, action: Action, second: Stamp, rules: &Rules, now: Instant) {
-        self.command = Command::Sent;
+        self.command = Command::Sent(action);
         self.turn = None;
         self.expected = match action {
             Action::MarkDown => Some(HostState::Down),
@@ -402,12 +402,8 @@ impl Member {
                     pending_drain.on_not_done(now);
                 }
             }
-            (Action::MarkUp, Answer::Done) => {
-                self.setback = None;
-                self.pending_drain = None;
-                self.ownership = Ownership::default();
-            }
-            (Action::MarkDown, Answer::Done) => self.setback = None,
+            (Action::MarkUp, Answer::Done) => self.pending_drain = None,
+            (Action::MarkDown, Answer::Done) => {}
             (
                 Action::MarkDown | Action::MarkUp,
                 Answer::NotDone | Answer::Doubtful | Answer::NotSent,
@@ -475,15 +471,19 @@ impl Member {
         if !forgets {
             self.take_in_acts(&listed, hold, began);
         }
+        if from != to {
+            // What was not done is not asked for any more.
+            self.setback = None;
+        }
         self.vhosts_before = above_zero(listed.vhosts).or(self.vhosts_before);
         self.listed = listed;
         match self.command {
-            Command::Answered { at } if began >= at => self.settle(to, changes),
+            Command::Answered { at } if began >= at => self.settle(to, changes, began),
             _ => {}
         }
         let settled = match self.command {
             Command::Settled => Settled::Yes,
-            Command::Sent | Command::Answered { .. } => Settled::No,
+            Command::Sent(_) | Command::Answered { .. } => Settled::No,
         };
         self.ownership.on_listed(&self.listed, settled, began);
         if let Some(before) = &mut self.before_down {
@@ -495,7 +495,7 @@ impl Member {
             self.users.on_forgotten(sync);
         } else {
             self.users.on_list(&self.listed, sync, began);
-            self.review_pending_drain(settled, drains, began);
+            self.review_pending_drain(settled, drains, began, changes);
         }
     }
 
@@ -535,7 +535,7 @@ impl Member {
         }
     }
 
-    fn settle(&mut self, state: HostState, changes: &mut Changes) {
+    fn settle(&mut self, state: HostState, changes: &mut Changes, began: Instant) {
         self.command = Command::Settled;
         if let Some(expected) = self.expected.take() {
             if expected.state == state {
@@ -544,23 +544,35 @@ impl Member {
                     changes.observed.push((self.listed.address, state));
                 }
             } else if expected.answer == Some(Answer::Done) {
+                self.setback = Some(Setback::after(self.setback.as_ref(), began));
                 changes.unobserved.push(self.listed.address);
             }
         }
     }
 
-    fn review_pending_drain(&mut self, settled: Settled, drains: Drains, began: Instant) {
+    fn review_pending_drain(
+        &mut self,
+        settled: Settled,
+        drains: Drains,
+        began: Instant,
+        changes: &mut Changes,
+    ) {
         let is_settled = settled == Settled::Yes;
         let is_left_to_others = drains == Drains::AfterOurDowns && !self.is_ours() && is_settled;
-        let is_over =
-            self.pending_drain
-                .as_mut()
-                .map_or(false, |pending_drain| match self.listed.state {
-                    HostState::Down => {
-                        pending_drain.on_list(began, self.listed.users) || is_left_to_others
-                    }
-                    HostState::Up => is_settled && pending_drain.ends_when_up(began),
-                });
+        let pending_drain = match &mut self.pending_drain {
+            Some(pending_drain) => pending_drain,
+            None => return,
+        };
+        let is_over = match self.listed.state {
+            HostState::Down => {
+                let left = pending_drain.on_list(began, self.listed.users);
+                if left == Left::AgainAndAgain {
+                    changes.users_left.push(self.listed.address);
+                }
+                left == Left::Nobody || is_left_to_others
+            }
+            HostState::Up => is_settled && pending_drain.ends_when_up(began),
+        };
         if is_over {
             self.pending_drain = None;
         }

@@ -1,12 +1,14 @@
 //! One changing command a backend at a time, and none before a list has shown what the last one did.
 //!
 //! "Ring sync timed out" may or may not have changed the state; a reply is
-//! therefore never taken for the state. What the director did not do is tried again after a growing
-//! pause, so that a refusal is not asked for every second.
+//! therefore never taken for the state. What the director did not do, or said that it had done and does not show, is
+//! tried again after a growing pause, so that a refusal is not asked for every second.
+//!
+//! A drain takes as long as the director needs to move the users. It keeps nobody from the next change of state.
 
 use std::time::{Duration, Instant};
 
-use super::{Hold, Member, Question, Reason};
+use super::{Action, Hold, Member, Question, Reason};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -22,7 +24,7 @@ pub(super) fn growing_pause(tries: u32) -> Duration {
 pub(super) enum Command {
     #[default]
     Settled,
-    Sent,
+    Sent(Action),
     Answered {
         at: Instant,
     },
@@ -49,7 +51,8 @@ impl Setback {
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     match question.member.command {
-        Command::Sent => return Some(question.hold(Reason::InFlight)),
+        Command::Sent(Action::Drain) if question.action != Action::Drain => {}
+        Command::Sent(_) => return Some(question.hold(Reason::InFlight)),
         Command::Answered { .. } => return Some(question.hold(Reason::NotListedYet)),
         Command::Settled => {}
     }

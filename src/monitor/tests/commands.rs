@@ -78,6 +78,37 @@ fn an_up_that_waits_for_the_disk_is_not_sent_once_somebody_else_has_brought_it_u
     assert_eq!(bench.sent, []);
 }
 
+/// The director moves users in batches, which may take minutes.
+#[test]
+fn an_up_is_sent_while_a_drain_is_under_way_whose_answer_then_changes_nothing() {
+    let mut bench = Bench::new();
+    bench.users = 10;
+    bench.fails_until_decided_on();
+    bench.answers_ok();
+    bench.second += 1;
+    bench.lists(&[HostState::Down, HostState::Up]);
+    let (drain, _) = bench.sent.pop().unwrap();
+    bench.second += 1;
+    bench.finds(1, Ok(Pass::Clean));
+    bench.lists(&[HostState::Down, HostState::Up]);
+    let (up, command) = bench.sent.pop().unwrap();
+    assert_eq!(command.name(), "HOST-UP");
+    bench.said.clear();
+    let answer = Ok(Reply::TryAgain);
+    bench.tell(Input::Answered {
+        number: drain,
+        answer,
+    });
+    assert_eq!((&bench.said[..], bench.sent.len()), (&[][..], 0));
+    let answer = Ok(Reply::Ok);
+    bench.tell(Input::Answered { number: up, answer });
+    assert_eq!(bench.times_said("192.0.2.1 enabled"), 1);
+    let commands = bench.engine.snapshot().commands;
+    let answers: Vec<_> = commands.iter().map(|one| one.answer.as_deref()).collect();
+    let overtaken = Some("no longer awaited: up was sent");
+    assert_eq!(answers, [Some("ok"), overtaken, Some("ok")]);
+}
+
 /// More than a snapshot shows.
 #[test]
 fn of_many_commands_at_once_each_counts_with_the_time_that_it_took() {

@@ -84,6 +84,27 @@ fn an_ok_without_effect_is_an_error_line() {
 }
 
 #[test]
+fn users_who_are_listed_after_the_third_ok_to_a_drain_are_an_error_line_each_time() {
+    let mut bench = Bench::new();
+    bench.users = 10;
+    bench.fails_until_decided_on();
+    bench.answers_ok();
+    let line = "192.0.2.1: the director said OK to several drains, but still lists 10 users on it, though it is \
+                down; this is tried again, at least once a minute; by hand: doveadm director flush 192.0.2.1";
+    let mut said = Vec::new();
+    for second in 4..20 {
+        bench.second = second;
+        bench.lists(&[HostState::Down, HostState::Up]);
+        if bench.times_said(line) > 0 {
+            said.push(second);
+        }
+        bench.said.clear();
+        bench.answers_ok();
+    }
+    assert_eq!(said, [10, 15]);
+}
+
+#[test]
 fn lines_of_the_lists_that_cannot_be_read_are_an_alarm_until_all_can_be() {
     let mut bench = Bench::new();
     bench.tell(Input::Time);

@@ -270,6 +270,8 @@ fn what_is_explained_is_what_is_held() {
     let mut bench = Bench::new();
     bench.take_down_the_first();
     bench.finds(1, Ok(Pass::Clean));
+    // Its up has been sent, and is awaited.
+    bench.lists(&[HostState::Down, HostState::Up]);
     let snapshot = bench.engine.snapshot();
     let view = &snapshot.backends[0];
     let wanted = &view.wanted.as_ref().unwrap().explanation;

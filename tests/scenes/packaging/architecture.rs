@@ -136,6 +136,7 @@ const NO_LIMITS: [(&str, &str); 8] = [
     (
         "when something is said, and when again",
         "app/check.rs PROGRESS, monitor/lists.rs BACK_FOR_GOOD, monitor/lists.rs OTHER_CAUSE_FOR_GOOD, \
+         monitor/policy/drain.rs AGAIN_AND_AGAIN, \
          monitor/readings.rs CLOCKS_SAID_AGAIN, monitor/readings.rs UNSYNCED_TOO_LONG, monitor/local_faults.rs SETTLE, \
          monitor/local_faults.rs QUIET, monitor/local_faults.rs GROWN_AFTER, monitor/moments.rs CLOCKS_DIFFER, \
          monitor/notices.rs AGAIN_AFTER, monitor/standing_alarms.rs BEGINS_AFTER, \

@@ -302,7 +302,7 @@ impl World {
             list: evidence.list.clone(),
             ring_synced: evidence.ring_synced,
             refuge: evidence.has_refuge(backend, entries),
-            in_flight: evidence.in_flight(backend),
+            in_flight: evidence.in_flight(backend, action),
             unlisted: evidence.is_unlisted(backend),
             going_down: evidence.going_down(),
         };

@@ -3,6 +3,20 @@
 use super::*;
 
 #[test]
+fn users_who_are_left_after_the_third_ok_to_a_drain_are_reported() {
+    let mut bench = Bench::new(2);
+    bench.take_down(0, 1);
+    for (pause, reported) in [(1000, false), (2000, false), (4000, true), (8000, true)] {
+        bench.check_acts(0, Action::Drain);
+        bench.send(0, Action::Drain, Answer::Done);
+        let left = bench.read_list().users_left;
+        assert_eq!(left.contains(&address(0)), reported, "{pause}");
+        bench.check_held(0, &Reason::DrainPause, None);
+        bench.pass_time(pause);
+    }
+}
+
+#[test]
 fn it_is_repeated_until_an_ok_is_followed_by_a_list_without_users() {
     let mut bench = Bench::new(2);
     bench.take_down(0, 1);

@@ -12,6 +12,27 @@ fn not_ours() -> Reason {
 }
 
 #[test]
+fn an_up_that_is_answered_with_ok_and_not_shown_leaves_the_down_ours() {
+    let mut bench = Bench::with(2, OWN);
+    bench.take_down(0, 1);
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+    bench.send(0, Action::MarkUp, Answer::Done);
+    bench.read_list();
+    bench.pass_time(1000);
+    bench.check_acts(0, Action::MarkUp);
+    assert!(bench.memory(0).down.is_some());
+    bench.send(0, Action::MarkUp, Answer::Done);
+    bench.set(0, HostState::Up);
+    bench.read_list();
+    assert_eq!(bench.memory(0).down, None);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.passes(0);
+    bench.check_held(0, &not_ours(), None);
+}
+
+#[test]
 fn the_end_of_a_dry_run_leaves_a_command_that_was_really_sent_and_what_failed_here() {
     let mut bench = Bench::new(3);
     bench.fails_while_passes(0, 2);

@@ -80,12 +80,42 @@ fn what_did_not_reach_the_director_is_due_as_soon_as_it_is_back() {
 }
 
 #[test]
-fn an_ok_without_effect_is_reported() {
+fn an_ok_without_effect_is_reported_and_tried_again_after_a_growing_pause() {
     let mut bench = Bench::new(2);
     bench.fails_while_passes(0, 1);
+    for pause in [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000] {
+        bench.check_acts(0, Action::MarkDown);
+        bench.send(0, Action::MarkDown, Answer::Done);
+        assert_eq!(bench.read_list().unobserved, [address(0)]);
+        bench.check_held(0, &Reason::SetBack, None);
+        bench.pass_time(pause - 10);
+        bench.check_held(0, &Reason::SetBack, None);
+        bench.pass_time(10);
+    }
     bench.send(0, Action::MarkDown, Answer::Done);
-    assert_eq!(bench.read_list().unobserved, [address(0)]);
-    bench.check_acts(0, Action::MarkDown);
+    bench.set(0, HostState::Down);
+    assert!(bench.read_list().unobserved.is_empty());
+    assert!(bench.member(0).setback.is_none());
+}
+
+/// A drain with a limit takes the director 2 s for each batch of users, and one that hangs a minute.
+#[test]
+fn a_drain_under_way_keeps_no_backend_down_that_passes_again_nor_up_one_that_fails() {
+    let mut bench = Bench::new(2);
+    bench.take_down(0, 1);
+    bench.check_acts(0, Action::Drain);
+    let (second, now) = (bench.second(), bench.now);
+    bench
+        .backends
+        .on_sent(address(0), Action::Drain, second, now);
+    bench.check_held(0, &Reason::InFlight, None);
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+    let (second, now) = (bench.second(), bench.now);
+    bench
+        .backends
+        .on_sent(address(0), Action::MarkUp, second, now);
+    bench.check_held(0, &Reason::InFlight, None);
 }
 
 #[test]
