@@ -53,6 +53,7 @@ use haproxy::reading::Watched;
 pub use act::{Action, DrainMode, Drains, Effect, MoveLimit, Order, Owner, Reply};
 pub use error::{Loss, PoolError, Stage};
 pub use reading::{Acts, Forgotten, Malformed, Place, Readiness, Reading, READING_DEADLINE};
+pub use unix::Unconnected;
 
 /// Which pool, and where it is read and told.
 #[derive(Clone, Debug, PartialEq, Eq)]

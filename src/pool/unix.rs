@@ -26,7 +26,9 @@ pub enum Unconnected {
     WrongType,
     /// The socket or a folder above it is closed to this process.
     Denied,
+    /// The deadline passed.
     TimedOut,
+    /// Any other error of the system.
     Io(io::Error),
 }
 

@@ -21,7 +21,7 @@ use poolmon::monitor::{
     Engine, Event, Input, Level, Now, Output, Remembered, Request, Terms, Topic,
 };
 use poolmon::pool::director::error::{DirectorFault, DirectorStage};
-use poolmon::pool::Reply;
+use poolmon::pool::{Reply, Unconnected};
 use poolmon::quote::Quote;
 
 use crate::chance::Chance;
@@ -455,7 +455,10 @@ impl Monitor {
             Said::RingSyncTimedOut => Ok(Reply::RingSyncTimedOut),
             Said::TryAgain => Ok(Reply::TryAgain),
             Said::Refused => Ok(Reply::Refused(Quote::new("no"))),
-            Said::NotSent => Err(error(DirectorStage::Connect, DirectorFault::Refused)),
+            Said::NotSent => Err(error(
+                DirectorStage::Connect,
+                DirectorFault::Connect(Unconnected::Refused),
+            )),
             Said::Closed => Err(error(DirectorStage::Reply, DirectorFault::Closed)),
             Said::Nothing => Err(error(DirectorStage::Reply, DirectorFault::TimedOut)),
         };

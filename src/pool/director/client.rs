@@ -14,8 +14,7 @@ use super::error::{DirectorError, DirectorFault, DirectorStage};
 use super::reading::Lists;
 use super::socket_file::SocketFile;
 use super::wire::{self, Change, HostListParser, ListParser, RingParser};
-use crate::pool::unix::{self, Unconnected};
-use crate::pool::Reply;
+use crate::pool::{unix, Reply, Unconnected};
 use crate::quote::Quote;
 
 /// Until a director that runs has accepted a connection and greeted; it takes a millisecond.
@@ -63,7 +62,7 @@ impl Standing {
             Ok(_) => DirectorFault::Changed,
             Err(error) => match Unconnected::of(&self.connection.socket, error) {
                 Unconnected::NotThere => DirectorFault::Gone,
-                cause => cause.into(),
+                cause => DirectorFault::Connect(cause),
             },
         };
         Err(self.connection.error(DirectorStage::SocketFile, fault))
@@ -113,7 +112,7 @@ impl Connection {
         let stream = unix::connect(socket, deadline).map_err(|cause| DirectorError {
             socket: socket.to_owned(),
             stage: DirectorStage::Connect,
-            fault: cause.into(),
+            fault: DirectorFault::Connect(cause),
         })?;
         let mut connection = Connection {
             socket: socket.to_owned(),

@@ -10,8 +10,7 @@ use nix::unistd::geteuid;
 
 use super::by_hand::doveadm;
 use super::wire::ListError;
-use crate::pool::unix::Unconnected;
-use crate::pool::{Access, Loss, PoolError, Stage};
+use crate::pool::{Access, Loss, PoolError, Stage, Unconnected};
 use crate::quote::Quote;
 
 /// Where the operator says which socket it is: poolmon's option and dovemon's key.
@@ -56,15 +55,9 @@ impl fmt::Display for DirectorStage {
 /// What went wrong with the director.
 #[derive(Debug)]
 pub enum DirectorFault {
-    /// There is no such socket: Dovecot does not run here, or not as a director.
-    NotThere,
-    /// The socket is left over, nobody listens.
-    Refused,
-    /// The path leads to a file or folder.
-    NotASocket,
-    /// The path leads to a socket for datagrams.
-    WrongType,
-    /// The socket or a folder above it is closed to this process.
+    /// There is no connection, or there would be no further one.
+    Connect(Unconnected),
+    /// This process may no longer read from the socket or write to it.
     Denied,
     /// The path leads nowhere any more: no command of ours would find the director.
     Gone,
@@ -89,25 +82,11 @@ pub enum DirectorFault {
     Io(io::Error),
 }
 
-impl From<Unconnected> for DirectorFault {
-    fn from(cause: Unconnected) -> DirectorFault {
-        match cause {
-            Unconnected::NotThere => DirectorFault::NotThere,
-            Unconnected::Refused => DirectorFault::Refused,
-            Unconnected::NotASocket => DirectorFault::NotASocket,
-            Unconnected::WrongType => DirectorFault::WrongType,
-            Unconnected::Denied => DirectorFault::Denied,
-            Unconnected::TimedOut => DirectorFault::TimedOut,
-            Unconnected::Io(error) => error.into(),
-        }
-    }
-}
-
 impl From<io::Error> for DirectorFault {
     fn from(error: io::Error) -> DirectorFault {
         use io::ErrorKind::*;
         match error.kind() {
-            // A read, write or connect whose time-out passed reports `WouldBlock`.
+            // A read or write whose time-out passed reports `WouldBlock`.
             WouldBlock | TimedOut => DirectorFault::TimedOut,
             UnexpectedEof | BrokenPipe | ConnectionReset | NotConnected => DirectorFault::Closed,
             PermissionDenied => DirectorFault::Denied,
@@ -119,10 +98,10 @@ impl From<io::Error> for DirectorFault {
 impl fmt::Display for DirectorFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DirectorFault::NotThere => f.write_str("the socket is missing"),
-            DirectorFault::Refused => f.write_str("nobody listens at the socket"),
-            DirectorFault::NotASocket => f.write_str("not a socket"),
-            DirectorFault::WrongType => f.write_str("not a stream socket"),
+            DirectorFault::Connect(Unconnected::Refused) => {
+                f.write_str("nobody listens at the socket")
+            }
+            DirectorFault::Connect(cause) => cause.fmt(f),
             DirectorFault::Denied => f.write_str("permission denied"),
             DirectorFault::Gone => {
                 f.write_str("the socket is missing since the connection was opened")
@@ -156,36 +135,37 @@ pub struct DirectorError {
 impl DirectorError {
     /// What an operator has to check, as a question.
     fn advice(&self) -> String {
+        use DirectorFault::*;
+        use Unconnected::{NotASocket, NotThere, Refused, WrongType};
         let status = doveadm(&self.socket, "status", "");
         match (&self.fault, self.stage) {
-            (DirectorFault::NotThere | DirectorFault::Refused | DirectorFault::Gone, _) => format!(
+            (Connect(NotThere | Refused) | Gone, _) => format!(
                 "is Dovecot running, is this the socket that {OPTION} should name, and has its \
                  service director a {LISTENER}?"
             ),
-            (DirectorFault::NotASocket | DirectorFault::WrongType, _)
-            | (
-                DirectorFault::WrongGreeting(_) | DirectorFault::LineTooLong(_),
-                DirectorStage::Greeting,
-            ) => format!("does {OPTION} name the {LISTENER} of Dovecot's service director?"),
-            (DirectorFault::Denied, _) => format!(
+            (Connect(NotASocket | WrongType), _)
+            | (WrongGreeting(_) | LineTooLong(_), DirectorStage::Greeting) => {
+                format!("does {OPTION} name the {LISTENER} of Dovecot's service director?")
+            }
+            (Connect(Unconnected::Denied) | Denied, _) => format!(
                 "may user {} write to this socket and enter its folders? see mode, user and group of \
                  the {LISTENER} in Dovecot's service director, and SELinux or AppArmor",
                 geteuid()
             ),
-            (DirectorFault::TimedOut, _) => {
+            (Connect(Unconnected::TimedOut) | TimedOut, _) => {
                 format!("does Dovecot's director process hang? see Dovecot's log and {status}")
             }
-            (DirectorFault::Closed, DirectorStage::Connect | DirectorStage::Greeting) => format!(
+            (Closed, DirectorStage::Greeting) => format!(
                 "is Dovecot running, and does {OPTION} name the {LISTENER} of its service director? see \
                  Dovecot's log, too"
             ),
-            (DirectorFault::Io(_), DirectorStage::Connect) => {
+            (Connect(Unconnected::Io(_)), DirectorStage::Connect) => {
                 format!(
                     "is this the path that {OPTION} should name, and can this machine open more \
                      connections?"
                 )
             }
-            (DirectorFault::Closed | DirectorFault::CutList, _) => {
+            (Closed | CutList, _) => {
                 format!("is Dovecot running? see its log and {status}")
             }
             _ => format!("see Dovecot's log and {status}"),
@@ -198,7 +178,7 @@ impl From<DirectorError> for PoolError {
         let loss = match error.fault {
             DirectorFault::Gone | DirectorFault::Changed => Loss::Moved,
             DirectorFault::Closed | DirectorFault::CutList => Loss::Closed,
-            DirectorFault::Io(_) => Loss::Local,
+            DirectorFault::Io(_) | DirectorFault::Connect(Unconnected::Io(_)) => Loss::Local,
             _ => Loss::Other,
         };
         let stage = match error.stage {
@@ -255,24 +235,32 @@ mod tests {
     #[test]
     fn what_is_asked_follows_from_the_fault_and_its_stage() {
         use DirectorFault::*;
-        use DirectorStage::*;
+        use DirectorStage::{Connect as Opening, Greeting, HostList, Reply, SocketFile};
+        use Unconnected::{NotASocket, NotThere, Refused, WrongType};
         let text = || Quote::new("x");
-        let io = || Io(io::Error::from_raw_os_error(24));
+        let io = || io::Error::from_raw_os_error(24);
+        let runs = "is Dovecot running, is this the socket";
+        let hangs = "does Dovecot's director process hang?";
+        let log = "see Dovecot's log and ";
         for (stage, fault, asks) in [
-            (Connect, NotThere, "is Dovecot running, is this the socket"),
-            (Connect, Refused, "is Dovecot running, is this the socket"),
-            (SocketFile, Gone, "is Dovecot running, is this the socket"),
-            (Connect, NotASocket, "does -S name"),
-            (Connect, WrongType, "does -S name"),
+            (Opening, Connect(NotThere), runs),
+            (Opening, Connect(Refused), runs),
+            (SocketFile, Gone, runs),
+            (Opening, Connect(NotASocket), "does -S name"),
+            (Opening, Connect(WrongType), "does -S name"),
             (Greeting, WrongGreeting(text()), "does -S name"),
             (Greeting, LineTooLong(text()), "does -S name"),
-            (Connect, Denied, "may user "),
-            (Reply, TimedOut, "does Dovecot's director process hang?"),
+            (Opening, Connect(Unconnected::Denied), "may user "),
+            (SocketFile, Connect(Unconnected::Denied), "may user "),
+            (Reply, Denied, "may user "),
+            (Opening, Connect(Unconnected::TimedOut), hangs),
+            (Reply, TimedOut, hangs),
             (Greeting, Closed, "is Dovecot running, and does -S "),
-            (Connect, io(), "is this the path"),
+            (Opening, Connect(Unconnected::Io(io())), "is this the path"),
+            (SocketFile, Connect(Unconnected::Io(io())), log),
             (HostList, CutList, "is Dovecot running? see its log"),
-            (Reply, io(), "see Dovecot's log and "),
-            (HostList, LineTooLong(text()), "see Dovecot's log and "),
+            (Reply, Io(io()), log),
+            (HostList, LineTooLong(text()), log),
         ] {
             let asks = asks.replace("-S", OPTION);
             let error = told(stage, fault);
@@ -309,15 +297,33 @@ mod tests {
             ),
             (
                 DirectorStage::Connect,
-                io::Error::from(io::ErrorKind::PermissionDenied).into(),
+                DirectorFault::Connect(Unconnected::Denied),
                 Loss::Other,
                 "connect: permission denied",
             ),
             (
+                DirectorStage::Reply,
+                io::Error::from(io::ErrorKind::PermissionDenied).into(),
+                Loss::Other,
+                "reply: permission denied",
+            ),
+            (
                 DirectorStage::Connect,
-                io::Error::from_raw_os_error(24).into(),
+                DirectorFault::Connect(Unconnected::Refused),
+                Loss::Other,
+                "connect: nobody listens at the socket",
+            ),
+            (
+                DirectorStage::Connect,
+                DirectorFault::Connect(Unconnected::Io(io::Error::from_raw_os_error(24))),
                 Loss::Local,
                 "connect: Too many open files (os error 24)",
+            ),
+            (
+                DirectorStage::Reply,
+                io::Error::from_raw_os_error(5).into(),
+                Loss::Local,
+                "reply: Input/output error (os error 5)",
             ),
         ] {
             let error = told(stage, fault);

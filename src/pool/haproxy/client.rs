@@ -12,8 +12,7 @@ use super::error::{HaProxyError, HaProxyFault};
 use super::reading::{self, Watched};
 use super::wire::{self, Answer, AnswerError};
 use crate::backend::Stamp;
-use crate::pool::unix::{self, Unconnected};
-use crate::pool::{Reading, Reply, Stage};
+use crate::pool::{unix, Reading, Reply, Stage, Unconnected};
 
 /// What is read again and again, over a connection each time. It never carries a change.
 #[derive(Debug)]

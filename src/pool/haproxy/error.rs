@@ -10,8 +10,7 @@ use nix::unistd::geteuid;
 
 use super::reading::Watched;
 use super::wire::AnswerError;
-use crate::pool::unix::Unconnected;
-use crate::pool::{Access, Loss, PoolError, Stage};
+use crate::pool::{Access, Loss, PoolError, Stage, Unconnected};
 
 /// How HAProxy's configuration makes the socket that is needed.
 const STATS_SOCKET: &str = "stats socket PATH mode 660 level admin";

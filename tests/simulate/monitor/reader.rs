@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use poolmon::monitor::Input;
 use poolmon::pool::director::error::{DirectorError, DirectorFault, DirectorStage};
 use poolmon::pool::director::reading::Lists;
-use poolmon::pool::PoolError;
+use poolmon::pool::{PoolError, Unconnected};
 
 use super::{Heard, Monitor, Order};
 
@@ -66,7 +66,7 @@ impl Monitor {
             Heard::TimedOut => Err(error(stage, DirectorFault::TimedOut)),
             Heard::Gone => Err(match stands {
                 true => error(stage, DirectorFault::Closed),
-                false => error(stage, DirectorFault::Refused),
+                false => error(stage, DirectorFault::Connect(Unconnected::Refused)),
             }),
         };
         self.has_read |= reading.is_ok();

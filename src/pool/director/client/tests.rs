@@ -323,7 +323,11 @@ fn a_socket_that_cannot_be_connected_to_says_why() {
     let too_long = folder.0.join("x".repeat(200));
     for (path, cause, advice) in [
         (&gone, "the socket is missing", "is Dovecot running"),
-        (&left_over, "nobody listens", "is Dovecot running"),
+        (
+            &left_over,
+            "nobody listens at the socket",
+            "is Dovecot running",
+        ),
         (&under_a_file, "the socket is missing", "is Dovecot running"),
         (&file, "not a socket", "does -S "),
         (&folder.0, "not a socket", "does -S "),
@@ -331,7 +335,7 @@ fn a_socket_that_cannot_be_connected_to_says_why() {
         (&too_long, "path must be", "is this the path that -S "),
     ] {
         let error = change(path, &down(), soon()).unwrap_err();
-        let is_local = matches!(error.fault, Io(_));
+        let is_local = matches!(error.fault, Connect(Unconnected::Io(_)));
         let error = PoolError::from(error);
         assert!(!error.leaves_doubt());
         assert_eq!(error.loss == Loss::Local, is_local);
@@ -343,11 +347,12 @@ fn a_socket_that_cannot_be_connected_to_says_why() {
 
 #[test]
 fn who_may_not_connect_is_told_as_whom_it_tried() {
-    let fault = DirectorFault::from(io::Error::from_raw_os_error(Errno::EACCES as i32));
+    let denied = io::Error::from_raw_os_error(Errno::EACCES as i32);
+    let path = Path::new("/run/dovecot/director-admin");
     let error = PoolError::from(DirectorError {
-        socket: PathBuf::from("/run/dovecot/director-admin"),
+        socket: path.to_owned(),
         stage: DirectorStage::Connect,
-        fault,
+        fault: Connect(Unconnected::of(path, denied)),
     });
     assert_eq!(
         error.to_string(),

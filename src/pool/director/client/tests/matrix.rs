@@ -233,8 +233,8 @@ fn said(reply: Reply) -> String {
 
 fn word(fault: &DirectorFault) -> String {
     let word = match fault {
-        Refused => "refused",
-        TimedOut => "timed-out",
+        Connect(Unconnected::Refused) => "refused",
+        Connect(Unconnected::TimedOut) | TimedOut => "timed-out",
         Closed => "closed",
         CutList => "cut-list",
         List(_) => "too-much",
