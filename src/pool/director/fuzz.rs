@@ -8,15 +8,13 @@
 //! - The ring counts as synced only if a line says so; what is `OK` is `OK` and nothing else.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
-use super::reading::Lists;
 use super::wire::{
     escape, is_greeting, parse_reply, unescape, DirectorKind, DirectorStatus, HostList,
-    HostListParser, ListParser, Ring, RingParser, RingState, GREETING,
+    HostListParser, ListParser, Ring, RingParser, GREETING,
 };
 use crate::backend::HostState;
-use crate::pool::{Acts, Readiness, Reading, Reply};
+use crate::pool::{Acts, Place, Readiness, Reply};
 
 pub(crate) fn director(data: &[u8]) {
     let (what, text) = match data.split_first() {
@@ -126,7 +124,7 @@ fn ring(text: &[u8]) {
     assert!(told <= lines.len() && told + nameless.count() >= lines.len());
     let before = ring.movers_before_ours();
     assert!(before < ring.directors.len() || ring.directors.is_empty() && before == 0);
-    let (position, members) = ring.place_of_ours();
+    let Place { position, members } = ring.place_of_ours();
     if let Some(position) = position {
         assert!(position >= 1 && Some(position) <= members);
     }
@@ -135,9 +133,9 @@ fn ring(text: &[u8]) {
             .iter()
             .any(|line| line.windows(word.len()).any(|w| w == word))
     };
-    match ring.state() {
-        RingState::Synced => assert!(says(b"\tself\t") && says(b"synced")),
-        RingState::NotTold => assert!(ring
+    match ring.readiness() {
+        Readiness::Synced => assert!(says(b"\tself\t") && says(b"synced")),
+        Readiness::NotTold => assert!(ring
             .directors
             .iter()
             .all(|director| director.status == DirectorStatus::NotTold)),
@@ -148,17 +146,6 @@ fn ring(text: &[u8]) {
         assert_eq!(again.directors, ring.directors);
         assert_eq!(again.malformed.count, 0);
     }
-    let state = ring.state();
-    let reading = Reading::from(Lists {
-        began: Instant::now(),
-        hosts: HostList::default(),
-        ring,
-    });
-    let may_act = matches!(reading.readiness, Readiness::Synced | Readiness::NotTold);
-    assert_eq!(
-        may_act,
-        matches!(state, RingState::Synced | RingState::NotTold)
-    );
 }
 
 /// None if it has words that no director of ours has.

@@ -4,8 +4,8 @@
 
 use std::time::Instant;
 
-use super::wire::{HostList, Ring, RingState};
-use crate::pool::{Forgotten, Particulars, Place, Readiness, Reading};
+use super::wire::{HostList, Ring};
+use crate::pool::{Forgotten, Particulars, Reading};
 
 /// What the director showed at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +23,9 @@ impl From<Lists> for Reading {
         let Lists { began, hosts, ring } = lists;
         Reading {
             began,
-            readiness: ring.state().into(),
+            readiness: ring.readiness(),
             movers_before: ring.movers_before_ours(),
-            place: place(&ring),
+            place: ring.place_of_ours(),
             members: hosts.backends,
             forgotten: Forgotten::MayReturn,
             acts: hosts.acts,
@@ -35,30 +35,11 @@ impl From<Lists> for Reading {
     }
 }
 
-fn place(ring: &Ring) -> Place {
-    let (position, members) = ring.place_of_ours();
-    Place { position, members }
-}
-
-/// An unsynced director keeps HOST-UP and HOST-DOWN waiting for 30 s, and answers HOST-RESET-USERS with an
-/// `OK` that is not true. A just started one lists every backend as up until it has heard the ring. One
-/// before 2.2.16 does not tell its status, which holds nothing back.
-impl From<RingState> for Readiness {
-    fn from(state: RingState) -> Readiness {
-        match state {
-            RingState::Synced => Readiness::Synced,
-            RingState::NotTold => Readiness::NotTold,
-            RingState::Handshaking | RingState::Syncing => Readiness::Unsynced,
-            RingState::Unknown(text) => Readiness::Unknown(text),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::pool::director::wire::{HostListParser, ListParser, RingParser};
-    use crate::pool::Acts;
+    use crate::pool::{Acts, Place, Readiness};
     use crate::quote::Quote;
 
     fn list<P: ListParser>(text: &str) -> P::List {
@@ -99,17 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn whether_it_is_safe_to_act_is_told_by_the_own_line() {
-        for (status, expected) in [
-            ("ring synced", Readiness::Synced),
-            ("synced", Readiness::Synced),
-            ("ring handshaking", Readiness::Unsynced),
-            ("ring syncing - last sync 4 secs ago", Readiness::Unsynced),
-            ("dancing", Readiness::Unknown(Quote::new("dancing"))),
-        ] {
-            let ring = format!("198.51.100.2\t9090\tself\t0\t{status}\n");
-            assert_eq!(reading("", &ring).readiness, expected, "{status}");
-        }
+    fn a_director_before_2_2_16_tells_no_ring_status_and_takes_weights_only() {
         let old = reading("192.0.2.1\t0\t3\n", "198.51.100.2\t9090\tself\t0\n");
         assert_eq!(old.readiness, Readiness::NotTold);
         assert_eq!(old.acts, Acts::WeightsOnly);

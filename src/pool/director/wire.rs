@@ -15,7 +15,7 @@ use crate::pool::Reply;
 use crate::quote::Quote;
 
 pub use lists::{HostList, HostListParser, ListError, ListParser, MOST_LINES, MOST_TEXT};
-pub use ring::{DirectorKind, DirectorStatus, Ring, RingDirector, RingParser, RingState};
+pub use ring::{DirectorKind, DirectorStatus, Ring, RingDirector, RingParser};
 
 /// What both sides say first. A line without its end, as all in this file.
 pub const GREETING: &str = "VERSION\tdirector-doveadm\t1\t0";

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use poolmon::backend::{HostState, Listed};
 use poolmon::monitor::policy::Action;
 use poolmon::outcome::Outcome;
-use poolmon::pool::director::wire;
-use poolmon::pool::{Command as Sent, Effect};
+use poolmon::pool::{Command as Sent, Effect, Readiness};
 
 use super::queue::Event;
 use super::{number_of, Disturbance, Life, Mind, Mishap, Moment, Watcher, World};
@@ -434,8 +433,7 @@ fn rows(heard: &Heard) -> Option<(Vec<Row>, bool)> {
         backend: number_of(listed.address),
         state: listed.state,
     };
-    let state = ring.state();
     // An old director tells no status, and that holds nothing back.
-    let synced = matches!(state, wire::RingState::Synced | wire::RingState::NotTold);
+    let synced = matches!(ring.readiness(), Readiness::Synced | Readiness::NotTold);
     Some((hosts.backends.iter().map(row).collect(), synced))
 }

@@ -13,7 +13,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::DirectorFault::*;
 use super::*;
-use crate::pool::{Loss, PoolError};
+use crate::pool::{Loss, PoolError, Readiness};
 use crate::scratch::Folder;
 
 const GREETED: &str = "VERSION\tdirector-doveadm\t1\t0\n";
@@ -390,7 +390,7 @@ fn both_lists_are_read_one_after_the_other_again_and_again() {
     let second = standing.read(soon()).unwrap();
     assert!(opened <= first.began && first.began < second.began);
     assert_eq!(first.hosts, second.hosts);
-    assert_eq!(first.ring.state(), wire::RingState::Synced);
+    assert_eq!(first.ring.readiness(), Readiness::Synced);
     let addresses: Vec<String> = first
         .hosts
         .backends

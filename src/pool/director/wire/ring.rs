@@ -1,11 +1,10 @@
 //! The answer to DIRECTOR-LIST: the directors of the ring, and whether they agree.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::IpAddr;
 
 use super::lists::{no_second_line, number, parsed, LineFault, ListError, ListParser, Size};
-use crate::pool::Malformed;
+use crate::pool::{Malformed, Place, Readiness};
 use crate::quote::Quote;
 
 /// A whole answer to DIRECTOR-LIST, in its order.
@@ -21,7 +20,7 @@ pub struct Ring {
 impl Ring {
     /// The place of the director that was asked, from 1 in the order of addresses, where it is told which
     /// that is; and how many directors the ring has.
-    pub fn place_of_ours(&self) -> (Option<usize>, Option<usize>) {
+    pub fn place_of_ours(&self) -> Place {
         let is_there = |director: &&RingDirector| director.kind != DirectorKind::Removed;
         let members = self.directors.iter().filter(is_there);
         let places: BTreeSet<_> = members.map(|one| (one.address, one.port)).collect();
@@ -29,12 +28,14 @@ impl Ring {
             .directors
             .iter()
             .find(|director| director.kind == DirectorKind::SelfHere);
-        let place = ours.and_then(|ours| {
-            let mut before = places.iter();
-            before.position(|place| *place == (ours.address, ours.port))
+        let before = ours.and_then(|ours| {
+            let mut places = places.iter();
+            places.position(|place| *place == (ours.address, ours.port))
         });
-        let count = (!places.is_empty()).then_some(places.len());
-        (place.map(|place| place + 1), count)
+        Place {
+            position: before.map(|before| before + 1),
+            members: (!places.is_empty()).then_some(places.len()),
+        }
     }
 
     /// How many directors stand before the one that was asked and may be told something, in the order of
@@ -58,23 +59,24 @@ impl Ring {
 }
 
 impl Ring {
-    /// The ring's state, from the `self` line. Directors before 2.0.14 do not even say which line
-    /// that is.
-    pub fn state(&self) -> RingState {
+    /// Whether a change can be made, from the `self` line. An unsynced director keeps HOST-UP and HOST-DOWN
+    /// waiting for 30 s, and answers HOST-RESET-USERS with an `OK` that is not true. A just started one lists
+    /// every backend as up until it has heard the ring. One before 2.2.16 does not tell its status, and one
+    /// before 2.0.14 not even which line is its own.
+    pub fn readiness(&self) -> Readiness {
         if self.tells_no_status() {
-            return RingState::NotTold;
+            return Readiness::NotTold;
         }
         let asked = self
             .directors
             .iter()
             .find(|director| director.kind == DirectorKind::SelfHere);
         match asked.map(|director| &director.status) {
-            Some(DirectorStatus::Synced) => RingState::Synced,
-            Some(DirectorStatus::Handshaking) => RingState::Handshaking,
-            Some(DirectorStatus::Syncing) => RingState::Syncing,
-            Some(DirectorStatus::Unknown(text)) => RingState::Unknown(text.clone()),
+            Some(DirectorStatus::Synced) => Readiness::Synced,
+            Some(DirectorStatus::Handshaking | DirectorStatus::Syncing) => Readiness::Unsynced,
+            Some(DirectorStatus::Unknown(text)) => Readiness::Unknown(text.clone()),
             Some(DirectorStatus::NotTold | DirectorStatus::NotConnected) | None => {
-                RingState::Unknown(Quote::new(""))
+                Readiness::Unknown(Quote::new(""))
             }
         }
     }
@@ -165,34 +167,6 @@ impl DirectorStatus {
             text if is_word(b"handshaking", text) => DirectorStatus::Handshaking,
             text if is_word(b"syncing", text) => DirectorStatus::Syncing,
             _ => DirectorStatus::Unknown(Quote::new(field)),
-        }
-    }
-}
-
-/// How the ring is to the director that was asked. One that is known not to be synced may not be
-/// changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RingState {
-    /// All directors agree, so that changes can be made.
-    Synced,
-    /// The lists are still being exchanged, as after a start.
-    Handshaking,
-    /// A change has not been round the ring yet.
-    Syncing,
-    /// A director before 2.2.16 does not say whether the ring is synced. That holds nothing back.
-    NotTold,
-    /// Empty if the director does not list itself, or lists itself without a status.
-    Unknown(Quote),
-}
-
-impl fmt::Display for RingState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RingState::Synced => f.write_str("synced"),
-            RingState::Handshaking => f.write_str("handshaking"),
-            RingState::Syncing => f.write_str("syncing"),
-            RingState::NotTold => f.write_str("not told (director before dovecot 2.2.16)"),
-            RingState::Unknown(text) => write!(f, "unknown {text}"),
         }
     }
 }

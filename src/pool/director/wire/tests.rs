@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::*;
 use crate::backend::{HostState, Listed, Stamp, Tag};
-use crate::pool::{Acts, Malformed};
+use crate::pool::{Acts, Malformed, Place, Readiness};
 
 fn check<P: ListParser>(answer: &[u8]) -> Result<P::List, ListError> {
     let mut parser = P::default();
@@ -304,7 +304,7 @@ fn a_real_ring_of_two_is_read() {
          127.50.0.2\t9090\tleft\t0\tsynced\t0\t420\t92\t0\t18\t1795314579\t1795314579\n\
          127.50.0.3\t9090\t\t0\t\n\n",
     );
-    assert_eq!(ring.state(), RingState::Synced);
+    assert_eq!(ring.readiness(), Readiness::Synced);
     assert_eq!(ring.malformed, Malformed::default());
     let expected = [
         ("127.50.0.1", DirectorKind::SelfHere, DirectorStatus::Synced),
@@ -332,7 +332,7 @@ fn neighbours_that_are_not_synced_show_it() {
          127.50.0.2\t9090\tright\t0\tsyncing\t0\t274\t1287\t0\t163\t1795314607\t1795314608\n\
          127.50.0.2\t9090\tout\t0\thandshaking - 0 USERs sent\t0\t0\t126\t0\t126\t0\t1795314638\n\n",
     );
-    assert_eq!(frozen.state(), RingState::Syncing);
+    assert_eq!(frozen.readiness(), Readiness::Unsynced);
     let seen: Vec<_> = frozen
         .directors
         .iter()
@@ -350,15 +350,15 @@ fn neighbours_that_are_not_synced_show_it() {
 
 #[test]
 fn the_rings_state_is_that_of_the_self_line_in_both_spellings() {
-    let unknown = |text: &str| RingState::Unknown(Quote::new(text));
+    let unknown = |text: &str| Readiness::Unknown(Quote::new(text));
     for (status, expected) in [
-        ("ring synced", RingState::Synced),
-        ("synced", RingState::Synced),
-        ("ring handshaking", RingState::Handshaking),
-        ("handshaking", RingState::Handshaking),
-        ("ring syncing - last sync 35 secs ago", RingState::Syncing),
-        ("syncing - last sync 1 secs ago", RingState::Syncing),
-        ("ring syncing", RingState::Syncing),
+        ("ring synced", Readiness::Synced),
+        ("synced", Readiness::Synced),
+        ("ring handshaking", Readiness::Unsynced),
+        ("handshaking", Readiness::Unsynced),
+        ("ring syncing - last sync 35 secs ago", Readiness::Unsynced),
+        ("syncing - last sync 1 secs ago", Readiness::Unsynced),
+        ("ring syncing", Readiness::Unsynced),
         ("", unknown("")),
         ("ring synced - almost", unknown("ring synced - almost")),
         ("ring on fire", unknown("ring on fire")),
@@ -367,7 +367,7 @@ fn the_rings_state_is_that_of_the_self_line_in_both_spellings() {
     ] {
         let other = "192.0.2.2\t9090\tleft\t0\tsynced\n";
         let ring = ring(&format!("{other}192.0.2.1\t9090\tself\t0\t{status}\n\n"));
-        assert_eq!(ring.state(), expected, "{status:?}");
+        assert_eq!(ring.readiness(), expected, "{status:?}");
     }
 }
 
@@ -379,7 +379,7 @@ fn without_a_self_line_the_rings_state_is_unknown() {
         "192.0.2.1\t9090\tremoved\t0\tring synced\n\n",
         "north\t9090\n\n",
     ] {
-        assert_eq!(ring(answer).state(), RingState::Unknown(Quote::new("")));
+        assert_eq!(ring(answer).readiness(), Readiness::Unknown(Quote::new("")));
     }
 }
 
@@ -402,24 +402,16 @@ fn our_place_is_counted_from_one_among_those_who_are_there() {
         "192.0.2.1\t9090\tleft\t0\tsynced\n192.0.2.1\t9090\tright\t0\tsynced\n\
          192.0.2.3\t9090\tself\t0\tring synced\n192.0.2.2\t9090\tremoved\t0\t\n\n",
     );
-    assert_eq!(ring.place_of_ours(), (Some(2), Some(2)));
+    let second = Place {
+        position: Some(2),
+        members: Some(2),
+    };
+    assert_eq!(ring.place_of_ours(), second);
     let nobody = Ring {
         directors: Vec::new(),
         ..ring
     };
-    assert_eq!(nobody.place_of_ours(), (None, None));
-}
-
-#[test]
-fn a_rings_state_is_said_in_the_directors_words() {
-    for (status, said) in [
-        ("ring synced", "synced"),
-        ("ring handshaking", "handshaking"),
-        ("dancing", "unknown \"dancing\""),
-    ] {
-        let ring = ring(&format!("192.0.2.1\t9090\tself\t0\t{status}\n\n"));
-        assert_eq!(ring.state().to_string(), said);
-    }
+    assert_eq!(nobody.place_of_ours(), Place::default());
 }
 
 #[test]
@@ -462,7 +454,7 @@ fn a_ring_status_that_an_old_director_does_not_tell_is_not_told() {
         "127.0.1.2\t9090\tleft\t0\n\n",
     ] {
         let ring = ring(answer);
-        assert_eq!(ring.state(), RingState::NotTold, "{answer:?}");
+        assert_eq!(ring.readiness(), Readiness::NotTold, "{answer:?}");
         assert_eq!(ring.malformed, Malformed::default(), "{answer:?}");
         assert_eq!(ring.directors.len(), answer.lines().count() - 1);
     }
@@ -472,7 +464,7 @@ fn a_ring_status_that_an_old_director_does_not_tell_is_not_told() {
 fn a_director_without_a_status_among_others_is_malformed() {
     for line in ["192.0.2.1\t9090\tself\t0", "192.0.2.1\t9090"] {
         let ring = ring(&format!("{line}\n192.0.2.2\t9090\tleft\t0\tsynced\n\n"));
-        assert_eq!(ring.state(), RingState::Unknown(Quote::new("")));
+        assert_eq!(ring.readiness(), Readiness::Unknown(Quote::new("")));
         assert_eq!(ring.malformed.shown, [Quote::new(line)]);
     }
 }
