@@ -148,21 +148,14 @@ fn ring(text: &[u8]) {
     }
 }
 
-/// None if it has words that no director of ours has.
+/// None if it has a status that no director of ours has.
 fn written_ring(ring: &Ring) -> Option<Vec<u8>> {
     let mut text = String::new();
     for director in &ring.directors {
-        let kind = match &director.kind {
-            DirectorKind::SelfHere => Some("self"),
-            DirectorKind::Left => Some("left"),
-            DirectorKind::Right => Some("right"),
-            DirectorKind::LeftRight => Some("l+r"),
-            DirectorKind::In => Some("in"),
-            DirectorKind::Out => Some("out"),
-            DirectorKind::Removed => Some("removed"),
-            DirectorKind::Unconnected => Some(""),
-            DirectorKind::NotTold => None,
-            DirectorKind::Unknown(_) => return None,
+        let kind = match director.kind {
+            DirectorKind::SelfHere => "self",
+            DirectorKind::Removed => "removed",
+            DirectorKind::Other => "",
         };
         let status = match &director.status {
             DirectorStatus::Synced => Some("synced"),
@@ -172,10 +165,10 @@ fn written_ring(ring: &Ring) -> Option<Vec<u8>> {
             DirectorStatus::NotTold => None,
             DirectorStatus::Unknown(_) => return None,
         };
-        text.push_str(&format!("{}\t{}", director.address, director.port));
-        if let Some(kind) = kind {
-            text.push_str(&format!("\t{kind}\t0"));
-        }
+        text.push_str(&format!(
+            "{}\t{}\t{kind}\t0",
+            director.address, director.port
+        ));
         if let Some(status) = status {
             text.push_str(&format!("\t{status}"));
         }

@@ -81,10 +81,13 @@ impl Ring {
     }
 
     pub fn director_list(&self, director: usize, now: Instant) -> wire::Ring {
-        let line = |other: usize, kind, status| RingDirector {
+        let line = |other: usize, status| RingDirector {
             address: director_address(other),
             port: 9090,
-            kind,
+            kind: match other == director {
+                true => DirectorKind::SelfHere,
+                false => DirectorKind::Other,
+            },
             status,
         };
         let own = match self.is_synced(director, now) {
@@ -95,7 +98,7 @@ impl Ring {
             false if self.directors[director].handshaking => DirectorStatus::Handshaking,
             false => DirectorStatus::Syncing,
         };
-        let mut lines = vec![line(director, DirectorKind::SelfHere, own)];
+        let mut lines = vec![line(director, own)];
         let count = self.directors.len();
         let neighbour = |step: usize| {
             (1..count)
@@ -104,14 +107,13 @@ impl Ring {
         };
         let (right, left) = (neighbour(1), neighbour(count.max(1) - 1));
         for other in (0..count).filter(|other| *other != director) {
-            for (side, kind) in [(right, DirectorKind::Right), (left, DirectorKind::Left)] {
+            for side in [right, left] {
                 if side == Some(other) {
-                    lines.push(line(other, kind, DirectorStatus::Synced));
+                    lines.push(line(other, DirectorStatus::Synced));
                 }
             }
             if right != Some(other) && left != Some(other) {
-                let kind = DirectorKind::Unconnected;
-                lines.push(line(other, kind, DirectorStatus::NotConnected));
+                lines.push(line(other, DirectorStatus::NotConnected));
             }
         }
         if self.age == Age::VhostCounts {

@@ -10,7 +10,7 @@ use crate::quote::Quote;
 /// A whole answer to DIRECTOR-LIST, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ring {
-    /// One for each connection: in a ring of two the other director is both `Left` and `Right`,
+    /// One for each connection: in a ring of two the other director is both `left` and `right`,
     /// and one that reconnects may be there with several more.
     pub directors: Vec<RingDirector>,
     /// Lines that could not be read.
@@ -24,11 +24,7 @@ impl Ring {
         let is_there = |director: &&RingDirector| director.kind != DirectorKind::Removed;
         let members = self.directors.iter().filter(is_there);
         let places: BTreeSet<_> = members.map(|one| (one.address, one.port)).collect();
-        let ours = self
-            .directors
-            .iter()
-            .find(|director| director.kind == DirectorKind::SelfHere);
-        let before = ours.and_then(|ours| {
+        let before = self.ours().and_then(|ours| {
             let mut places = places.iter();
             places.position(|place| *place == (ours.address, ours.port))
         });
@@ -43,11 +39,7 @@ impl Ring {
     /// synced, are nobody to wait for.
     pub fn movers_before_ours(&self) -> usize {
         let place = |director: &RingDirector| (director.address, director.port);
-        let ours = self
-            .directors
-            .iter()
-            .find(|director| director.kind == DirectorKind::SelfHere)
-            .map(place);
+        let ours = self.ours().map(place);
         let mut before: BTreeMap<_, bool> = BTreeMap::new();
         for director in &self.directors {
             if Some(place(director)) < ours {
@@ -56,9 +48,7 @@ impl Ring {
         }
         before.values().filter(|may_move| **may_move).count()
     }
-}
 
-impl Ring {
     /// Whether a change can be made, from the `self` line. An unsynced director keeps HOST-UP and HOST-DOWN
     /// waiting for 30 s, and answers HOST-RESET-USERS with an `OK` that is not true. A just started one lists
     /// every backend as up until it has heard the ring. One before 2.2.16 does not tell its status, and one
@@ -67,11 +57,7 @@ impl Ring {
         if self.tells_no_status() {
             return Readiness::NotTold;
         }
-        let asked = self
-            .directors
-            .iter()
-            .find(|director| director.kind == DirectorKind::SelfHere);
-        match asked.map(|director| &director.status) {
+        match self.ours().map(|director| &director.status) {
             Some(DirectorStatus::Synced) => Readiness::Synced,
             Some(DirectorStatus::Handshaking | DirectorStatus::Syncing) => Readiness::Unsynced,
             Some(DirectorStatus::Unknown(text)) => Readiness::Unknown(text.clone()),
@@ -79,6 +65,12 @@ impl Ring {
                 Readiness::Unknown(Quote::new(""))
             }
         }
+    }
+
+    /// The one that was asked.
+    fn ours(&self) -> Option<&RingDirector> {
+        let mut directors = self.directors.iter();
+        directors.find(|director| director.kind == DirectorKind::SelfHere)
     }
 
     fn tells_no_status(&self) -> bool {
@@ -101,42 +93,24 @@ pub struct RingDirector {
 }
 
 /// What a director is to the one that was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DirectorKind {
     /// The one that was asked.
     SelfHere,
-    /// The neighbour that connects to it.
-    Left,
-    /// The neighbour that it connects to.
-    Right,
-    /// The only other one of a ring of two, before 2.2.34; later ones list it twice.
-    LeftRight,
-    /// A connection from another director that is not yet, or no longer, part of the ring.
-    In,
-    /// A connection to another director that is not yet, or no longer, part of the ring.
-    Out,
     /// Taken out of the ring by an operator.
     Removed,
-    /// No neighbour: whether it lives cannot be seen from here.
-    Unconnected,
-    /// The line has no such column: the director is older than 2.0.14.
-    NotTold,
-    /// A word that we do not know, quoted: perhaps of a later version.
-    Unknown(Quote),
+    /// Any other of the ring: a neighbour (`left`, `right`; `l+r` in a ring of two before 2.2.34), one that
+    /// is none (empty), a connection that is not yet or no longer part of the ring (`in`, `out`), or a word
+    /// that we do not know. A director before 2.0.14 has no such column.
+    Other,
 }
 
 impl DirectorKind {
     fn parse(field: &[u8]) -> DirectorKind {
         match field {
             b"self" => DirectorKind::SelfHere,
-            b"left" => DirectorKind::Left,
-            b"right" => DirectorKind::Right,
-            b"l+r" => DirectorKind::LeftRight,
-            b"in" => DirectorKind::In,
-            b"out" => DirectorKind::Out,
             b"removed" => DirectorKind::Removed,
-            b"" => DirectorKind::Unconnected,
-            _ => DirectorKind::Unknown(Quote::new(field)),
+            _ => DirectorKind::Other,
         }
     }
 }
@@ -223,7 +197,7 @@ fn parse_ring_director(line: &[u8]) -> Result<RingDirector, LineFault> {
     let address = parsed(fields.next().ok_or(LineFault)?)?;
     let port = number(fields.next().ok_or(LineFault)?)?;
     let (kind, status) = match fields.next() {
-        None => (DirectorKind::NotTold, DirectorStatus::NotTold),
+        None => (DirectorKind::Other, DirectorStatus::NotTold),
         Some(kind) => {
             let _last_failed = fields.next().ok_or(LineFault)?;
             let status = fields.next();

@@ -308,11 +308,11 @@ fn a_real_ring_of_two_is_read() {
     assert_eq!(ring.malformed, Malformed::default());
     let expected = [
         ("127.50.0.1", DirectorKind::SelfHere, DirectorStatus::Synced),
-        ("127.50.0.2", DirectorKind::Right, DirectorStatus::Synced),
-        ("127.50.0.2", DirectorKind::Left, DirectorStatus::Synced),
+        ("127.50.0.2", DirectorKind::Other, DirectorStatus::Synced),
+        ("127.50.0.2", DirectorKind::Other, DirectorStatus::Synced),
         (
             "127.50.0.3",
-            DirectorKind::Unconnected,
+            DirectorKind::Other,
             DirectorStatus::NotConnected,
         ),
     ]
@@ -342,8 +342,8 @@ fn neighbours_that_are_not_synced_show_it() {
         seen,
         [
             (&DirectorKind::SelfHere, &DirectorStatus::Syncing),
-            (&DirectorKind::Right, &DirectorStatus::Syncing),
-            (&DirectorKind::Out, &DirectorStatus::Handshaking),
+            (&DirectorKind::Other, &DirectorStatus::Syncing),
+            (&DirectorKind::Other, &DirectorStatus::Handshaking),
         ]
     );
 }
@@ -415,17 +415,20 @@ fn our_place_is_counted_from_one_among_those_who_are_there() {
 }
 
 #[test]
-fn directors_kinds_are_told_apart_and_unknown_ones_kept() {
+fn only_the_asked_director_and_removed_ones_are_told_apart() {
     for (kind, expected) in [
-        ("l+r", DirectorKind::LeftRight),
-        ("in", DirectorKind::In),
-        ("out", DirectorKind::Out),
+        ("self", DirectorKind::SelfHere),
         ("removed", DirectorKind::Removed),
-        ("", DirectorKind::Unconnected),
-        ("above", DirectorKind::Unknown(Quote::new("above"))),
+        ("left", DirectorKind::Other),
+        ("right", DirectorKind::Other),
+        ("l+r", DirectorKind::Other),
+        ("in", DirectorKind::Other),
+        ("out", DirectorKind::Other),
+        ("", DirectorKind::Other),
+        ("above", DirectorKind::Other),
     ] {
         let ring = ring(&format!("2001:db8::1\t9090\t{kind}\t0\t\n\n"));
-        assert_eq!(ring.directors[0].kind, expected);
+        assert_eq!(ring.directors[0].kind, expected, "{kind}");
     }
 }
 
