@@ -2,7 +2,7 @@
 //! every step is told. It changes nothing, writes no file, and needs no director where addresses are given.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::net::IpAddr;
 use std::os::unix::io::AsRawFd;
 use std::process::ExitCode;
@@ -77,15 +77,10 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
     match check(arguments) {
         Ok(code) => code,
         Err(text) => {
-            complain(&text);
+            WORD.complain(&text);
             ExitCode::from(COULD_NOT_CHECK)
         }
     }
-}
-
-/// The last resort: a terminal that is gone cannot be told anything either.
-fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "poolmon check: {text}");
 }
 
 fn check(arguments: Vec<OsString>) -> Result<ExitCode, String> {
@@ -100,13 +95,13 @@ fn check(arguments: Vec<OsString>) -> Result<ExitCode, String> {
     let addresses: Vec<IpAddr> = addresses.collect::<Result<_, _>>().map_err(|c| told(&c))?;
     // Before any password is read.
     if let Err(cause) = daemon::core_dump::forbid() {
-        complain(&format!(
+        WORD.complain(&format!(
             "core dumps cannot be turned off, so a core file may contain passwords: {cause}"
         ));
     }
     let loaded = load(*order)?;
     for remark in &loaded.remarks {
-        complain(remark);
+        WORD.complain(remark);
     }
     let settings = &loaded.settings;
     let prober = Prober::new(&settings.probing).map_err(|cause| cause.to_string())?;
@@ -125,7 +120,7 @@ fn check(arguments: Vec<OsString>) -> Result<ExitCode, String> {
         .map(|(address, _)| *address)
         .collect();
     if !without_login.is_empty() {
-        complain(&once::no_login_was_tried(&Few(&without_login)));
+        WORD.complain(&once::no_login_was_tried(&Few(&without_login)));
     }
     Ok(ExitCode::from(code(&verdicts)))
 }

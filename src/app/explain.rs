@@ -2,16 +2,15 @@
 //! recording.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chrono::{Local, NaiveDateTime, TimeZone};
 use getopts::Options;
 
-use super::reading::{self, USUAL_PATH};
+use super::reading::{Looked, USUAL_PATH};
 use super::{print, replay, Word};
-use crate::report::document::{Document, Time};
+use crate::report::document::Time;
 use crate::report::explain::{find, unknown, Trial, View};
 
 pub(crate) const WORD: Word = Word {
@@ -29,7 +28,7 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            let _ = writeln!(io::stderr(), "poolmon explain: {message}");
+            WORD.complain(&message);
             ExitCode::from(NOTHING_TO_SHOW)
         }
     }
@@ -77,20 +76,25 @@ fn explain(arguments: Vec<OsString>) -> Result<String, String> {
     }
     let looked = match (&*given.free, given.opt_str("at")) {
         ([], _) => return Err(format!("which backend? {hint}")),
-        ([_], None) => look(given.opt_str("status-file")),
+        ([_], None) => {
+            let path = given.opt_str("status-file");
+            let path = path.map_or_else(|| PathBuf::from(USUAL_PATH), PathBuf::from);
+            Looked::of_file(&path).map_err(|cause| cause.to_string())
+        }
         ([_], Some(_)) => {
             return Err(format!(
                 "--at: which recording? its file is named last; {hint}"
             ))
         }
-        ([_, recording], Some(at)) => look_at(&at, recording.as_ref()),
+        ([_, recording], Some(at)) => replay::look_at(&at, recording.as_ref()),
         _ => return Err(format!("one backend at a time; {hint}")),
     };
     let Looked {
         document,
+        freshness,
         now,
-        stale,
     } = looked?;
+    let stale = freshness.to_string();
     let meant = &given.free[0];
     let backend = find(&document, meant).ok_or_else(|| unknown(&document, meant))?;
     let view = View {
@@ -113,36 +117,6 @@ fn explain(arguments: Vec<OsString>) -> Result<String, String> {
     let json = serde_json::to_string_pretty(&view.explained());
     json.map(|json| json + "\n")
         .map_err(|cause| cause.to_string())
-}
-
-/// What there is to explain.
-struct Looked {
-    document: Document,
-    now: Time,
-    /// Why it is not to be trusted; empty if it is.
-    stale: String,
-}
-
-/// Of the running monitor.
-fn look(path: Option<String>) -> Result<Looked, String> {
-    let path = path.map_or_else(|| PathBuf::from(USUAL_PATH), PathBuf::from);
-    let document = reading::read(&path).map_err(|cause| cause.to_string())?;
-    let now = reading::now();
-    Ok(Looked {
-        stale: reading::freshness(&document, now).to_string(),
-        now,
-        document,
-    })
-}
-
-/// At a moment of a recording.
-fn look_at(at: &str, recording: &Path) -> Result<Looked, String> {
-    let document = replay::document_at(at, recording)?;
-    Ok(Looked {
-        now: document.poolmon.written,
-        stale: String::new(),
-        document,
-    })
 }
 
 fn local(time: Time) -> NaiveDateTime {

@@ -23,6 +23,13 @@ pub(crate) struct Word {
     pub(crate) run: fn(Vec<OsString>) -> ExitCode,
 }
 
+impl Word {
+    /// To standard error. A terminal that is gone cannot be told anything either.
+    fn complain(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "poolmon {}: {text}", self.name);
+    }
+}
+
 /// In the order of the help.
 pub(crate) static WORDS: &[Word] = &[status::WORD, explain::WORD, check::WORD, replay::WORD];
 

@@ -1,5 +1,6 @@
 //! The status file of a running monitor, read by somebody who looks: is it of our format, and does it still
-//! tell the truth? Every face asks here, so that none shows old news as new.
+//! tell the truth? Every face asks here, so that none shows old news as new. What a recording shows of a moment
+//! (`replay`) is looked at as the same.
 
 use std::fmt;
 use std::fs::File;
@@ -89,6 +90,39 @@ struct Head {
 struct HeadMonitor {
     format: u32,
     version: String,
+}
+
+/// What there is to show: of the running monitor, or of a moment of a recording.
+pub(super) struct Looked {
+    pub(super) document: Document,
+    pub(super) freshness: Freshness,
+    /// By the clock, or the moment.
+    pub(super) now: Time,
+}
+
+impl Looked {
+    pub(super) fn of_file(path: &Path) -> Result<Looked, ReadingError> {
+        read(path).map(Looked::of_present)
+    }
+
+    /// What has just been read from the status file.
+    pub(super) fn of_present(document: Document) -> Looked {
+        let now = now();
+        Looked {
+            freshness: freshness(&document, now),
+            document,
+            now,
+        }
+    }
+
+    /// What a recording says of the moment at which this document would have been written.
+    pub(super) fn of_moment(document: Document) -> Looked {
+        Looked {
+            now: document.poolmon.written,
+            freshness: Freshness::Fresh,
+            document,
+        }
+    }
 }
 
 pub(crate) fn read(path: &Path) -> Result<Document, ReadingError> {

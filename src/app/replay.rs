@@ -2,15 +2,15 @@
 //! commands that would have led to.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use chrono::{Local, TimeZone};
 
+use super::reading::Looked;
 use super::{print, Word};
 use crate::backend::Stamp;
 use crate::cli::{self, CliError, Command};
@@ -24,7 +24,7 @@ use crate::recording::{
     compare, older, replay, replay_until, Comparison, Line, Reader, Replayed, Rules,
     UnreadableRecording,
 };
-use crate::report::document::{document, Document, Writer};
+use crate::report::document::{document, Writer};
 
 pub(super) const WORD: Word = Word {
     name: "replay",
@@ -58,19 +58,15 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
         Ok((text, code)) => match print(text.as_bytes()) {
             Ok(()) => ExitCode::from(code),
             Err(cause) => {
-                complain(&format!("standard output cannot be written: {cause}"));
+                WORD.complain(&format!("standard output cannot be written: {cause}"));
                 ExitCode::from(UNREADABLE)
             }
         },
         Err(cause) => {
-            complain(&cause);
+            WORD.complain(&cause);
             ExitCode::from(UNREADABLE)
         }
     }
-}
-
-fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "poolmon replay: {text}");
 }
 
 /// What is to be printed, and the exit status.
@@ -226,7 +222,7 @@ fn shown(text: &str) -> String {
 }
 
 /// What is to hold in place of what was recorded.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Other(Chosen);
 
 impl Other {
@@ -302,14 +298,8 @@ impl Other {
     }
 }
 
-impl fmt::Debug for Other {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Other")
-    }
-}
-
 /// How all stood at this time, by a recording.
-pub(super) fn document_at(at: &str, path: &Path) -> Result<Document, String> {
+pub(super) fn look_at(at: &str, path: &Path) -> Result<Looked, String> {
     let named = shown(&path.display().to_string());
     let failed = |cause: UnreadableRecording| format!("{named}: {cause}");
     let modified = fs::metadata(path).and_then(|data| data.modified());
@@ -332,7 +322,7 @@ pub(super) fn document_at(at: &str, path: &Path) -> Result<Document, String> {
         ));
     }
     if reader.is_continued() {
-        complain(&format!(
+        WORD.complain(&format!(
             "{named}: goes on after another file: what was known before is known in part, and the first minutes may \
              differ"
         ));
@@ -354,7 +344,7 @@ pub(super) fn document_at(at: &str, path: &Path) -> Result<Document, String> {
         log_lines_lost: 0,
     };
     let taken = UNIX_EPOCH + Duration::from_secs(second.0);
-    Ok(document(&snapshot, &writer, taken))
+    Ok(Looked::of_moment(document(&snapshot, &writer, taken)))
 }
 
 /// A moment as a person writes it: seconds since 1970, `YYYY-MM-DD HH:MM:SS`, or `HH:MM[:SS]` of the day of

@@ -2,13 +2,13 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use nix::unistd::isatty;
 
 use super::nagios;
-use super::reading;
+use super::reading::{self, Looked};
 use super::replay;
 use super::{put, Word};
 use crate::quote::Quote;
@@ -50,7 +50,7 @@ fn run(mut arguments: Vec<OsString>) -> ExitCode {
         Ok(Asked::Help) => return end(put(options::help().as_bytes())),
         Ok(Asked::Show(choices)) => *choices,
         Err(cause) => {
-            complain(&format!("{cause}\ntry poolmon status --help"));
+            WORD.complain(&format!("{cause}\ntry poolmon status --help"));
             return ExitCode::from(NOTHING);
         }
     };
@@ -62,7 +62,7 @@ fn run(mut arguments: Vec<OsString>) -> ExitCode {
             match watch::watch(&choices.status_file, view(&choices, reading::now()), pace) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(cause) => {
-                    complain(&format!("--watch: {cause}"));
+                    WORD.complain(&format!("--watch: {cause}"));
                     ExitCode::from(NOTHING)
                 }
             }
@@ -70,33 +70,10 @@ fn run(mut arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// What is to be shown: of the running monitor, or of a moment of a recording.
-struct Looked {
-    document: Document,
-    freshness: Freshness,
-    now: Time,
-}
-
 fn look(choices: &Choices) -> Result<Looked, String> {
     match &choices.moment {
-        None => {
-            let document =
-                reading::read(&choices.status_file).map_err(|cause| cause.to_string())?;
-            let now = reading::now();
-            Ok(Looked {
-                freshness: reading::freshness(&document, now),
-                document,
-                now,
-            })
-        }
-        Some(moment) => {
-            let document = replay::document_at(&moment.at, &moment.recording)?;
-            Ok(Looked {
-                now: document.poolmon.written,
-                freshness: Freshness::Fresh,
-                document,
-            })
-        }
+        None => Looked::of_file(&choices.status_file).map_err(|cause| cause.to_string()),
+        Some(moment) => replay::look_at(&moment.at, &moment.recording),
     }
 }
 
@@ -128,13 +105,7 @@ fn show_json(choices: &Choices) -> ExitCode {
         None => reading::read_text(&choices.status_file)
             .and_then(|text| {
                 let document = reading::parse(&choices.status_file, &text)?;
-                let now = reading::now();
-                let looked = Looked {
-                    freshness: reading::freshness(&document, now),
-                    document,
-                    now,
-                };
-                Ok((looked, Some(text)))
+                Ok((Looked::of_present(document), Some(text)))
             })
             .map_err(|cause| cause.to_string()),
     };
@@ -148,7 +119,7 @@ fn show_json(choices: &Choices) -> ExitCode {
         now,
     } = looked;
     if freshness != Freshness::Fresh {
-        complain(&freshness.to_string());
+        WORD.complain(&freshness.to_string());
     }
     let is_of_all = choices.filter == table::Filter::default();
     let text = match text {
@@ -237,7 +208,7 @@ fn code(choices: &Choices, mut document: Document, freshness: Freshness, now: Ti
 }
 
 fn nothing(cause: &str) -> ExitCode {
-    complain(cause);
+    WORD.complain(cause);
     ExitCode::from(NOTHING)
 }
 
@@ -247,15 +218,11 @@ fn end(result: io::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(cause) => {
-            complain(&format!(
+            WORD.complain(&format!(
                 "standard output cannot be written: {}",
                 Quote::new(cause.to_string())
             ));
             ExitCode::from(NOTHING)
         }
     }
-}
-
-fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "poolmon status: {text}");
 }
