@@ -276,14 +276,7 @@ mod tests {
                 true => Err(Failure::new(Stage::Greeting, Fault::TimedOut)),
                 false => Ok(Pass::Clean),
             };
-            let outcome = Outcome {
-                began: now,
-                latency: timeout,
-                delivery: None,
-                evidence: Default::default(),
-                logged_in: false,
-                result,
-            };
+            let outcome = Outcome::new(now, timeout, result);
             now = outcome.ended();
             if schedule.on_outcome(outcome).verdict.is_some() {
                 return now - start;

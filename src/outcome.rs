@@ -189,6 +189,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Of an attempt that did not log in, delivered nothing, and of which nothing else is known.
+    pub fn new(began: Instant, latency: Duration, result: Result<Pass, Failure>) -> Outcome {
+        Outcome {
+            began,
+            latency,
+            delivery: None,
+            logged_in: false,
+            result,
+            evidence: Evidence::default(),
+        }
+    }
+
     /// When the connection was closed, or given up.
     pub fn ended(&self) -> Instant {
         self.began + self.latency

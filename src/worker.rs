@@ -301,13 +301,10 @@ pub(crate) fn attempt(
         Depth::Whole => prober.attempt(target, service, timeout),
         Depth::Greeting => prober.greet(target, service, timeout),
     };
-    catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| Outcome {
-        began,
-        latency: began.elapsed().max(Duration::from_nanos(1)),
-        delivery: None,
-        evidence: Default::default(),
-        logged_in: false,
-        result: Err(Failure::new(Stage::Prepare, Fault::Panicked)),
+    catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
+        let latency = began.elapsed().max(Duration::from_nanos(1));
+        let panicked = Failure::new(Stage::Prepare, Fault::Panicked);
+        Outcome::new(began, latency, Err(panicked))
     })
 }
 

@@ -123,17 +123,11 @@ mod tests {
     use std::time::Instant;
 
     fn outcome(began: Instant, micros: u64, fault: Option<Fault>) -> Outcome {
-        Outcome {
-            began,
-            latency: Duration::from_micros(micros),
-            delivery: None,
-            logged_in: false,
-            evidence: Default::default(),
-            result: match fault {
-                None => Ok(Pass::Clean),
-                Some(fault) => Err(Failure::new(Stage::Connect, fault)),
-            },
-        }
+        let result = match fault {
+            None => Ok(Pass::Clean),
+            Some(fault) => Err(Failure::new(Stage::Connect, fault)),
+        };
+        Outcome::new(began, Duration::from_micros(micros), result)
     }
 
     #[test]

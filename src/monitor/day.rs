@@ -96,14 +96,7 @@ mod tests {
     use std::time::Instant;
 
     fn outcome(micros: u64, result: Result<Pass, Failure>) -> Outcome {
-        Outcome {
-            began: Instant::now(),
-            latency: Duration::from_micros(micros),
-            delivery: None,
-            logged_in: false,
-            evidence: Default::default(),
-            result,
-        }
+        Outcome::new(Instant::now(), Duration::from_micros(micros), result)
     }
 
     fn pass(micros: u64) -> Outcome {

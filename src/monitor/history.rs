@@ -137,8 +137,6 @@ mod tests {
             round_began: began,
             service: 2,
             outcome: Outcome {
-                began,
-                latency: Duration::from_micros(1234),
                 delivery: Some(Duration::from_micros(234)),
                 evidence: Evidence {
                     stages: [(Stage::Connect, Duration::from_micros(7))]
@@ -146,8 +144,7 @@ mod tests {
                         .collect(),
                     ..Evidence::default()
                 },
-                logged_in: false,
-                result,
+                ..Outcome::new(began, Duration::from_micros(1234), result)
             },
             for_good: false,
             verdict: None,

@@ -351,20 +351,14 @@ mod tests {
             fault: Option<Fault>,
         ) {
             let now = self.at(second);
+            let result = match fault {
+                Some(fault) => Err(Failure::new(Stage::Connect, fault)),
+                None => Ok(Pass::Clean),
+            };
             let finding = Finding {
                 round_began: now,
                 service,
-                outcome: Outcome {
-                    began: now,
-                    latency: Duration::ZERO,
-                    delivery: None,
-                    evidence: Default::default(),
-                    logged_in: false,
-                    result: match fault {
-                        Some(fault) => Err(Failure::new(Stage::Connect, fault)),
-                        None => Ok(Pass::Clean),
-                    },
-                },
+                outcome: Outcome::new(now, Duration::ZERO, result),
                 for_good: false,
                 verdict: None,
             };

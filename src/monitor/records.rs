@@ -197,14 +197,7 @@ mod tests {
         Finding {
             round_began: began,
             service,
-            outcome: Outcome {
-                began,
-                latency: Duration::from_micros(20),
-                delivery: None,
-                logged_in: false,
-                evidence: Default::default(),
-                result: Ok(Pass::Clean),
-            },
+            outcome: Outcome::new(began, Duration::from_micros(20), Ok(Pass::Clean)),
             for_good: false,
             verdict: None,
         }

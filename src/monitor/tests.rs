@@ -363,14 +363,7 @@ impl Bench {
         let finding = Finding {
             round_began: began,
             service,
-            outcome: Outcome {
-                began,
-                latency: Duration::from_millis(1),
-                delivery: None,
-                evidence: Default::default(),
-                logged_in: false,
-                result,
-            },
+            outcome: Outcome::new(began, Duration::from_millis(1), result),
             for_good: verdict.is_some(),
             verdict,
         };

@@ -263,17 +263,12 @@ impl World {
             Next::Attempt { service, .. } => service,
             Next::Wait { .. } => return None,
         };
-        let finding = schedule.on_outcome(Outcome {
-            began: now,
-            latency: Duration::from_micros(700),
-            delivery: None,
-            logged_in: false,
-            result: match is_in_trouble {
-                false => Ok(Pass::Clean),
-                true => Err(Failure::new(Stage::Connect, Fault::Refused)),
-            },
-            evidence: Default::default(),
-        });
+        let result = match is_in_trouble {
+            false => Ok(Pass::Clean),
+            true => Err(Failure::new(Stage::Connect, Fault::Refused)),
+        };
+        let took = Duration::from_micros(700);
+        let finding = schedule.on_outcome(Outcome::new(now, took, result));
         assert_eq!(finding.service, service);
         Some(Report {
             address,

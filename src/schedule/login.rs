@@ -86,12 +86,12 @@ mod tests {
 
     fn outcome(began: Instant, result: Result<Pass, Fault>) -> Outcome {
         Outcome {
-            began,
-            latency: Duration::from_secs(1),
-            delivery: None,
-            evidence: Default::default(),
             logged_in: result.is_ok(),
-            result: result.map_err(|fault| Failure::new(Stage::Login, fault)),
+            ..Outcome::new(
+                began,
+                Duration::from_secs(1),
+                result.map_err(|fault| Failure::new(Stage::Login, fault)),
+            )
         }
     }
 

@@ -92,14 +92,8 @@ impl Bench {
     fn ends(&mut self, latency: Duration, result: Result<Pass, Failure>) -> Finding {
         let began = self.now;
         self.now += latency;
-        self.schedule.on_outcome(Outcome {
-            began,
-            latency,
-            delivery: None,
-            evidence: Default::default(),
-            logged_in: false,
-            result,
-        })
+        self.schedule
+            .on_outcome(Outcome::new(began, latency, result))
     }
 
     /// Runs the replies and compares when each attempt began and on which service.

@@ -321,12 +321,8 @@ impl World {
             ),
         };
         Outcome {
-            began: self.now,
-            latency,
-            delivery: None,
-            evidence: Default::default(),
             logged_in: result.is_ok() && depth == Depth::Whole,
-            result,
+            ..Outcome::new(self.now, latency, result)
         }
     }
 

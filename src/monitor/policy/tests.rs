@@ -192,14 +192,7 @@ impl Bench {
         let finding = Finding {
             round_began: began,
             service,
-            outcome: Outcome {
-                began,
-                latency,
-                delivery: None,
-                evidence: Default::default(),
-                logged_in: false,
-                result,
-            },
+            outcome: Outcome::new(began, latency, result),
             for_good,
             verdict,
         };

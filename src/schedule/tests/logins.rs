@@ -53,12 +53,8 @@ impl Bench {
             _ => Ok(Pass::Clean),
         };
         let outcome = Outcome {
-            began,
-            latency: Duration::from_millis(10),
-            delivery: None,
-            evidence: Default::default(),
             logged_in: depth == Depth::Whole && result.is_ok(),
-            result,
+            ..Outcome::new(began, Duration::from_millis(10), result)
         };
         self.now = outcome.ended();
         let verdict = match (depth, &outcome.result) {

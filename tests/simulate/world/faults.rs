@@ -311,15 +311,11 @@ impl World {
             Some((stage, fault)) => (short, Err(Failure::new(stage, fault))),
         };
         Outcome {
-            began: self.now,
-            latency,
-            delivery: None,
-            evidence: Default::default(),
             logged_in: match &result {
                 Ok(_) => depth == Depth::Whole,
                 Err(failure) => failure.stage > Stage::Login,
             },
-            result,
+            ..Outcome::new(self.now, latency, result)
         }
     }
 }

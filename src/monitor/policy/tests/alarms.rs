@@ -380,14 +380,7 @@ fn a_limit_is_counted_once_and_not_for_each_failed_backend() {
                 let finding = Finding {
                     round_began: began,
                     service: 0,
-                    outcome: Outcome {
-                        began,
-                        latency: Duration::from_millis(1),
-                        delivery: None,
-                        evidence: Default::default(),
-                        logged_in: false,
-                        result,
-                    },
+                    outcome: Outcome::new(began, Duration::from_millis(1), result),
                     for_good: !passes,
                     verdict: Some(verdict),
                 };

@@ -11,14 +11,7 @@ fn last_attempt(bench: &mut Bench, number: u8, result: Result<Pass, Failure>, ve
     let finding = Finding {
         round_began: began,
         service: 1,
-        outcome: Outcome {
-            began,
-            latency: Duration::from_millis(2),
-            delivery: None,
-            evidence: Default::default(),
-            logged_in: false,
-            result,
-        },
+        outcome: Outcome::new(began, Duration::from_millis(2), result),
         for_good: matches!(&verdict, Verdict::Failed { .. }),
         verdict: Some(verdict),
     };

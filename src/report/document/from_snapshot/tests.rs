@@ -404,10 +404,6 @@ fn the_last_attempt_with_a_certificate_tells_it_and_each_attempt_what_was_said()
         accepted,
     };
     let outcome = |began, certificate: Option<outcome::Certificate>| Outcome {
-        began,
-        latency: Duration::from_millis(3),
-        delivery: None,
-        logged_in: false,
         evidence: outcome::Evidence {
             stages: [
                 (outcome::Stage::Connect, Duration::from_millis(1)),
@@ -418,7 +414,7 @@ fn the_last_attempt_with_a_certificate_tells_it_and_each_attempt_what_was_said()
             dialogue: outcome::Dialogue::new("S: * OK ready\nC: a5 LOGOUT\n".to_owned()),
             certificate: certificate.map(std::sync::Arc::new),
         },
-        result: Ok(outcome::Pass::Clean),
+        ..Outcome::new(began, Duration::from_millis(3), Ok(outcome::Pass::Clean))
     };
     let clock = Clock {
         taken: UNIX_EPOCH + Duration::from_secs(1_000),
