@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::transcript::{Mark, Transcript};
+use super::transcript::Transcript;
 use crate::account::Account;
 use crate::outcome::{Certificate, Evidence, Stage};
 use crate::probe::protocols::line::Observer;
@@ -28,7 +28,7 @@ pub(super) struct Recorder {
 /// A moment of an attempt that what follows can be forgotten up to.
 pub(super) struct Moment {
     stages: usize,
-    mark: Mark,
+    transcript: Transcript,
 }
 
 impl Recorder {
@@ -64,14 +64,14 @@ impl Recorder {
     pub(super) fn moment(&self) -> Moment {
         Moment {
             stages: self.stages.len(),
-            mark: self.transcript.mark(),
+            transcript: self.transcript.clone(),
         }
     }
 
     /// Forgets what was noted since, and lets the next stage begin now.
     pub(super) fn go_back(&mut self, moment: &Moment) {
         self.stages.truncate(moment.stages);
-        self.transcript.go_back(&moment.mark);
+        self.transcript.clone_from(&moment.transcript);
         self.last = Instant::now();
     }
 
@@ -126,5 +126,25 @@ mod tests {
         assert_eq!(stages(&refused[..2], Login), refused[..3]);
         assert_eq!(stages(&refused[..3], Logout), refused);
         assert_eq!(stages(&refused, Logout), refused);
+    }
+
+    #[test]
+    fn what_was_noted_after_a_moment_is_forgotten_and_the_rest_kept() {
+        let mut recorder = Recorder::new(None, Instant::now());
+        recorder.said(b"one\r\n");
+        recorder.on_stage(Stage::Connect);
+        let moment = recorder.moment();
+        for _ in 0..100 {
+            recorder.said(b"two\r\n");
+            recorder.on_stage(Stage::Greeting);
+        }
+        recorder.go_back(&moment);
+        recorder.said(b"three\r\n");
+        recorder.on_stage(Stage::Login);
+        let evidence = recorder.finish();
+        let lines: Vec<_> = evidence.dialogue.lines().collect();
+        assert_eq!(lines, ["C: one", "C: three"]);
+        let stages: Vec<_> = evidence.stages.iter().map(|(stage, _)| stage).collect();
+        assert_eq!(stages, [Stage::Connect, Stage::Login]);
     }
 }

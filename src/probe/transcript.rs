@@ -33,10 +33,6 @@ struct Room {
     bytes: usize,
 }
 
-/// A place in a transcript that it can go back to.
-#[derive(Clone)]
-pub(super) struct Mark(Transcript);
-
 #[derive(Clone, Default)]
 pub(super) struct Transcript {
     first: Part,
@@ -76,14 +72,6 @@ impl Transcript {
     /// What happened beside the talk.
     pub(super) fn remark(&mut self, text: &str) {
         self.add("-- ", text.as_bytes());
-    }
-
-    pub(super) fn mark(&self) -> Mark {
-        Mark(self.clone())
-    }
-
-    pub(super) fn go_back(&mut self, mark: &Mark) {
-        self.clone_from(&mark.0);
     }
 
     fn add(&mut self, who: &str, text: &[u8]) {
@@ -220,18 +208,5 @@ mod tests {
         }
         let withheld = "S: (withheld, it repeats the password)";
         assert_eq!(lines(&transcript), [withheld, "S: NO: hunter", withheld]);
-    }
-
-    #[test]
-    fn it_goes_back_to_a_mark() {
-        let mut transcript = Transcript::default();
-        transcript.said(b"one\r\n");
-        let mark = transcript.mark();
-        for _ in 0..100 {
-            transcript.said(b"two\r\n");
-        }
-        transcript.go_back(&mark);
-        transcript.said(b"three\r\n");
-        assert_eq!(lines(&transcript), ["C: one", "C: three"]);
     }
 }

@@ -4,7 +4,6 @@
 //! change (RFC 1939 4), so a number is as good as a UIDL here.
 
 use super::{is_trouble, Reply};
-use crate::config::settings::Pop3Steps;
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::Lines;
 use crate::probe::protocols::message::HeaderReader;
@@ -23,140 +22,124 @@ const LARGEST: u32 = 8 * 1024;
 const MOST_TEXT: u32 = 40 * 1024;
 
 pub(super) fn work(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
-    let mut session = Session { lines };
     match check.work {
         Work::Steps(steps) => {
-            let Pop3Steps { stat, delete } = steps.pop3;
-            if stat || delete {
-                let count = session.stage(Stage::Stat, |session| session.stat())?;
-                if delete {
-                    session.clean(count, check)?;
+            let wanted = steps.pop3;
+            if wanted.stat || wanted.delete {
+                let count = lines.stage(Stage::Stat, stat)?;
+                if wanted.delete {
+                    clean(lines, count, check)?;
                 }
             }
         }
         Work::Collect => {
-            let count = session.stage(Stage::Stat, |session| session.stat())?;
-            session.clean(count, check)?;
+            let count = lines.stage(Stage::Stat, stat)?;
+            clean(lines, count, check)?;
         }
         Work::Deliver => {}
     }
     Ok(Pass::Clean)
 }
 
-struct Session<'l, 's> {
-    lines: &'l mut Lines<'s>,
+/// How many messages there are.
+fn stat(lines: &mut Lines<'_>) -> Result<u32, Fault> {
+    match ask(lines, "STAT", two_numbers)? {
+        Answer::Told((count, _)) => Ok(count),
+        Answer::Gone(text) => Err(Fault::MailboxRefused(text)),
+    }
 }
 
-impl Session<'_, '_> {
-    fn stage<T>(
-        &mut self,
-        stage: Stage,
-        step: impl FnOnce(&mut Session<'_, '_>) -> Result<T, Fault>,
-    ) -> Result<T, Failure> {
-        self.lines
-            .stage(stage, |lines| step(&mut Session { lines }))
-    }
+/// Looks for test messages and deletes those that this attempt may delete.
+fn clean(lines: &mut Lines<'_>, count: u32, check: &Check<'_>) -> Result<(), Failure> {
+    let doomed = lines.stage(Stage::Search, |lines| find(lines, count, check))?;
+    lines.stage(Stage::Delete, |lines| delete(lines, &doomed))
+}
 
-    /// How many messages there are.
-    fn stat(&mut self) -> Result<u32, Fault> {
-        match self.ask("STAT", two_numbers)? {
-            Answer::Told((count, _)) => Ok(count),
-            Answer::Gone(text) => Err(Fault::MailboxRefused(text)),
+fn find(lines: &mut Lines<'_>, count: u32, check: &Check<'_>) -> Result<Vec<u32>, Fault> {
+    let token = check.token;
+    let mut doomed = Vec::new();
+    let is_awaited = check.work == Work::Collect;
+    let mut is_found = false;
+    let mut left = MOST_TEXT;
+    for message in places(count, token) {
+        let size = match ask(lines, &format!("LIST {message}"), two_numbers)? {
+            Answer::Told((_, size)) if size <= LARGEST.min(left) => size,
+            Answer::Told(_) | Answer::Gone(_) => continue,
+        };
+        left -= size;
+        let found = match token_of(lines, message)? {
+            Some(found) => found,
+            None => continue,
+        };
+        if is_awaited && found == *token && !is_found {
+            is_found = true;
+            (check.milestone)(Milestone::Found);
         }
-    }
-
-    /// Looks for test messages and deletes those that this attempt may delete.
-    fn clean(&mut self, count: u32, check: &Check<'_>) -> Result<(), Failure> {
-        let doomed = self.stage(Stage::Search, |session| session.find(count, check))?;
-        self.stage(Stage::Delete, |session| session.delete(&doomed))
-    }
-
-    fn find(&mut self, count: u32, check: &Check<'_>) -> Result<Vec<u32>, Fault> {
-        let token = check.token;
-        let mut doomed = Vec::new();
-        let is_awaited = check.work == Work::Collect;
-        let mut is_found = false;
-        let mut left = MOST_TEXT;
-        for message in places(count, token) {
-            let size = match self.ask(&format!("LIST {message}"), two_numbers)? {
-                Answer::Told((_, size)) if size <= LARGEST.min(left) => size,
-                Answer::Told(_) | Answer::Gone(_) => continue,
-            };
-            left -= size;
-            let found = match self.token_of(message)? {
-                Some(found) => found,
-                None => continue,
-            };
-            if is_awaited && found == *token && !is_found {
-                is_found = true;
-                (check.milestone)(Milestone::Found);
-            }
-            if token.may_delete(&found) {
-                doomed.push(message);
-            }
-        }
-        if is_awaited && !is_found {
-            return Err(Fault::MessageMissing);
-        }
-        Ok(doomed)
-    }
-
-    fn token_of(&mut self, message: u32) -> Result<Option<Token>, Fault> {
-        if let Answer::Gone(_) = self.ask(&format!("TOP {message} 0"), |_| Some(()))? {
-            return Ok(None);
-        }
-        let mut reader = HeaderReader::default();
-        let mut is_header = true;
-        loop {
-            let line = self.lines.read_mail()?;
-            if line == b"." {
-                self.lines.show_instead("(a header, not shown)");
-                return Ok(reader.token());
-            }
-            // A server that sends more than the header must not have it taken for one.
-            is_header &= !line.is_empty();
-            if is_header {
-                // A dot at the beginning of a line is sent twice.
-                let line = line.strip_prefix(b".").unwrap_or(line);
-                reader.on_line(line);
-            }
+        if token.may_delete(&found) {
+            doomed.push(message);
         }
     }
+    if is_awaited && !is_found {
+        return Err(Fault::MessageMissing);
+    }
+    Ok(doomed)
+}
 
-    /// Nothing is deleted before QUIT, and what it answers counts (RFC 1939 6): so the good-bye is said
-    /// here.
-    fn delete(&mut self, messages: &[u32]) -> Result<(), Fault> {
-        if messages.is_empty() {
-            return Ok(());
+fn token_of(lines: &mut Lines<'_>, message: u32) -> Result<Option<Token>, Fault> {
+    if let Answer::Gone(_) = ask(lines, &format!("TOP {message} 0"), |_| Some(()))? {
+        return Ok(None);
+    }
+    let mut reader = HeaderReader::default();
+    let mut is_header = true;
+    loop {
+        let line = lines.read_mail()?;
+        if line == b"." {
+            lines.show_instead("(a header, not shown)");
+            return Ok(reader.token());
         }
-        for message in messages {
-            self.ask(&format!("DELE {message}"), |_| Some(()))?;
-        }
-        let answer = self.ask("QUIT", |_| Some(()));
-        self.lines.end();
-        match answer? {
-            Answer::Told(()) => Ok(()),
-            Answer::Gone(text) => Err(Fault::MailboxRefused(text)),
+        // A server that sends more than the header must not have it taken for one.
+        is_header &= !line.is_empty();
+        if is_header {
+            // A dot at the beginning of a line is sent twice.
+            let line = line.strip_prefix(b".").unwrap_or(line);
+            reader.on_line(line);
         }
     }
+}
 
-    fn ask<T>(
-        &mut self,
-        command: &str,
-        read: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<Answer<T>, Fault> {
-        self.lines.send(format!("{command}\r\n").as_bytes())?;
-        let line = self.lines.read()?;
-        let malformed = || Fault::Malformed(Quote::new(line));
-        match Reply::parse(line) {
-            Reply::Ok(text) => read(text).map(Answer::Told).ok_or_else(malformed),
-            Reply::Err(text) if is_trouble(text) => Err(Fault::Unavailable(Quote::new(text))),
-            Reply::Err(text) if contains_ignoring_case(text, b"expunged") => {
-                Ok(Answer::Gone(Quote::new(text)))
-            }
-            Reply::Err(text) => Err(Fault::MailboxRefused(Quote::new(text))),
-            Reply::Other(_) => Err(malformed()),
+/// Nothing is deleted before QUIT, and what it answers counts (RFC 1939 6): so the good-bye is said
+/// here.
+fn delete(lines: &mut Lines<'_>, messages: &[u32]) -> Result<(), Fault> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    for message in messages {
+        ask(lines, &format!("DELE {message}"), |_| Some(()))?;
+    }
+    let answer = ask(lines, "QUIT", |_| Some(()));
+    lines.end();
+    match answer? {
+        Answer::Told(()) => Ok(()),
+        Answer::Gone(text) => Err(Fault::MailboxRefused(text)),
+    }
+}
+
+fn ask<T>(
+    lines: &mut Lines<'_>,
+    command: &str,
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> Result<Answer<T>, Fault> {
+    lines.send(format!("{command}\r\n").as_bytes())?;
+    let line = lines.read()?;
+    let malformed = || Fault::Malformed(Quote::new(line));
+    match Reply::parse(line) {
+        Reply::Ok(text) => read(text).map(Answer::Told).ok_or_else(malformed),
+        Reply::Err(text) if is_trouble(text) => Err(Fault::Unavailable(Quote::new(text))),
+        Reply::Err(text) if contains_ignoring_case(text, b"expunged") => {
+            Ok(Answer::Gone(Quote::new(text)))
         }
+        Reply::Err(text) => Err(Fault::MailboxRefused(Quote::new(text))),
+        Reply::Other(_) => Err(malformed()),
     }
 }
 
