@@ -13,9 +13,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::unistd::gethostname;
 
-use crate::account::Envelope;
-use crate::config::settings::{Auth, Probing, ProxyProtocol, StartTls, Steps};
-use crate::config::trust::{CertificateName, Certificates, PasswordNeeds, Trust};
+use crate::config::settings::{Probing, ProxyProtocol, StartTls, Steps};
+use crate::config::trust::{CertificateName, PasswordNeeds, Trust};
 use crate::net::family;
 use crate::net::names::{Name, Names};
 use crate::net::stream::{DeadlineStream, Stream};
@@ -50,12 +49,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Makes attempts; shared by all threads.
 #[derive(Debug)]
 pub struct Prober {
-    certificates: Certificates,
-    envelope: Envelope,
-    auth: Auth,
-    starttls: StartTls,
-    proxy_protocol: ProxyProtocol,
-    steps: Steps,
+    probing: Probing,
     /// This machine's name, for the marks of test messages.
     host: String,
     tls: Tls,
@@ -80,12 +74,7 @@ impl Prober {
 
     fn with_names(probing: &Probing, names: Arc<Names>) -> Result<Prober, ProbeSetupError> {
         Ok(Prober {
-            certificates: probing.certificates.clone(),
-            envelope: probing.envelope.clone(),
-            auth: probing.auth,
-            starttls: probing.starttls,
-            proxy_protocol: probing.proxy_protocol,
-            steps: probing.steps,
+            probing: probing.clone(),
             host: host_name(),
             tls: Tls::new(&probing.certificates)?,
             names,
@@ -100,7 +89,7 @@ impl Prober {
         let deadline = began + timeout.min(LONGEST);
         let attempt = self.begin(target, service, began, deadline);
         let mut result = match service {
-            Service::Port(port) => attempt.talk(port, Work::Steps(self.steps)),
+            Service::Port(port) => attempt.talk(port, Work::Steps(self.probing.steps)),
             Service::Delivery { deliver, read } => attempt.deliver_and_read(deliver, read),
         };
         let latency = began.elapsed();
@@ -157,7 +146,7 @@ impl Prober {
         deadline: Instant,
     ) -> io::Result<DeadlineStream> {
         let mut stream = DeadlineStream::connect(address, port.number, deadline)?;
-        stream.introduce(self.proxy_protocol)?;
+        stream.introduce(self.probing.proxy_protocol)?;
         Ok(stream)
     }
 
@@ -198,17 +187,19 @@ impl Prober {
 
     /// STARTTLS is used only to hide something.
     fn may_start_tls(&self, target: &Target, protocol: Protocol, work: Work) -> bool {
-        self.starttls != StartTls::Never
-            && protocol.has_to_hide(target.account.as_deref(), &self.envelope, work)
+        let account = target.account.as_deref();
+        self.probing.starttls != StartTls::Never
+            && protocol.has_to_hide(account, &self.probing.envelope, work)
     }
 
     fn subject(&self, target: &Target, port: &Port) -> Result<Subject, Fault> {
         let address = target.address;
         let own_name = target.tls_name.as_deref();
-        if self.certificates.trust(port, own_name) == Trust::Unverified {
+        let certificates = &self.probing.certificates;
+        if certificates.trust(port, own_name) == Trust::Unverified {
             return Ok(Subject::Anybody);
         }
-        match (own_name, &self.certificates.name) {
+        match (own_name, &certificates.name) {
             (Some(name), _) => Ok(Subject::Known(name.to_owned())),
             (None, CertificateName::Given(name)) => Ok(Subject::Known(name.clone())),
             (None, CertificateName::OfAddress) => {
@@ -319,7 +310,7 @@ impl Attempt<'_> {
         })?;
         let mut recorder = self.recorder.borrow_mut();
         recorder.on_stage(Stage::Connect);
-        match self.prober.proxy_protocol {
+        match self.prober.probing.proxy_protocol {
             ProxyProtocol::No => {}
             ProxyProtocol::V1 => recorder.remark("proxy header, version 1"),
             ProxyProtocol::V2 => recorder.remark("proxy header, version 2"),
@@ -388,12 +379,12 @@ impl Attempt<'_> {
     }
 
     fn talk_over(&self, port: &Port, work: Work, mut stream: Stream) -> Result<Pass, Failure> {
-        let (prober, target) = (self.prober, self.target);
+        let probing = &self.prober.probing;
         let check = Check {
-            account: target.account.as_deref(),
-            auth: prober.auth,
-            envelope: &prober.envelope,
-            starttls: prober.starttls,
+            account: self.target.account.as_deref(),
+            auth: probing.auth,
+            envelope: &probing.envelope,
+            starttls: probing.starttls,
             password_needs: self.password_needs(port),
             work,
             token: &self.token,
@@ -421,7 +412,7 @@ impl Attempt<'_> {
         let target = self.target;
         match &target.account {
             Some(_) => {
-                let certificates = &self.prober.certificates;
+                let certificates = &self.prober.probing.certificates;
                 certificates.password_needs(port, target.tls_name.as_deref())
             }
             None => PasswordNeeds::Nothing,

@@ -17,9 +17,9 @@ use std::thread;
 use openssl::ssl::SslAcceptor;
 
 use super::*;
-use crate::account::{Account, Secret};
+use crate::account::{Account, Envelope, Secret};
 use crate::config::settings::{Auth, PasswordOver, StartTls, Steps};
-use crate::config::trust::Verify;
+use crate::config::trust::{Certificates, Verify};
 use crate::net::names::Answer;
 use crate::net::stage::{self, Authority, Server, Validity};
 use crate::probe::protocols::table::UseOfStartTls;
