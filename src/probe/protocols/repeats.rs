@@ -14,15 +14,20 @@ const RESPONSE_PART: usize = 8;
 /// What to look for. It is made once an attempt, and every line of the server's is looked through.
 pub struct Repeats {
     password: Zeroizing<Vec<u8>>,
-    response: Option<sasl::Response>,
+    /// Each part of the response.
+    parts: Zeroizing<Vec<u64>>,
 }
 
 impl Repeats {
     /// The password of this account, and its response to SASL PLAIN.
     pub fn of(account: &Account) -> Repeats {
+        let parts = match sasl::plain(account) {
+            Ok(response) => response.reveal().windows(RESPONSE_PART).map(part).collect(),
+            Err(_) => Vec::new(),
+        };
         Repeats {
             password: Zeroizing::new(account.password.reveal().to_vec()),
-            response: sasl::plain(account).ok(),
+            parts: Zeroizing::new(parts),
         }
     }
 
@@ -30,32 +35,20 @@ impl Repeats {
     /// be shown.
     pub fn are_in(&self, text: &[u8]) -> bool {
         let mut lines = self.password.split(|byte| matches!(byte, b'\r' | b'\n'));
-        lines.any(|line| contains_ignoring_case(text, line)) || self.is_response_in(text)
-    }
-
-    fn is_response_in(&self, text: &[u8]) -> bool {
-        let response = match &self.response {
-            Some(response) => response.reveal(),
-            None => return false,
-        };
-        // Eight in a row hold one of these fours whole, so that most texts are looked through quickly.
-        let four =
-            |bytes: &[u8]| u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) | CASE;
-        let fours = || response.chunks_exact(4).map(four);
-        let may_be = text.windows(4).any(|part| {
-            let part = four(part);
-            fours().any(|four| four == part)
-        });
-        may_be
-            && response
+        lines.any(|line| contains_ignoring_case(text, line))
+            || text
                 .windows(RESPONSE_PART)
-                .any(|part| contains_ignoring_case(text, part))
+                .any(|text| self.parts.contains(&part(text)))
     }
 }
 
-/// The bit in which letters of both cases differ, in four bytes. Other bytes may look alike without it; what
-/// is found so is looked at closely.
-const CASE: u32 = 0x2020_2020;
+/// Eight characters, the same number in any case.
+fn part(characters: &[u8]) -> u64 {
+    let mut bytes = [0; RESPONSE_PART];
+    bytes.copy_from_slice(characters);
+    bytes.make_ascii_lowercase();
+    u64::from_ne_bytes(bytes)
+}
 
 #[cfg(test)]
 mod tests {

@@ -106,7 +106,7 @@ const NO_LIMITS: [(&str, &str); 8] = [
          monitor/list_changes.rs DAY, monitor/policy/hold.rs HOUR, monitor/snapshot/backend.rs SLOT, \
          monitor/snapshot/counters.rs LATENCIES, monitor/snapshot/counters.rs COMMANDS, monitor/unwell.rs DAY, \
          pool/haproxy/wire.rs FORCED_MAINT, pool/haproxy/wire.rs CONFIGURED_MAINT, pool/haproxy/wire.rs PARTS, \
-         probe/protocols/repeats.rs CASE, recording/line.rs FORMAT, report/document.rs FORMAT, \
+         recording/line.rs FORMAT, report/document.rs FORMAT, \
          runtime/publisher/file.rs MODE, runtime/publisher/file.rs FOLDER_MODE, start/run_as.rs OTHERS_WRITE, \
          state_file/file.rs VERSION",
     ),
