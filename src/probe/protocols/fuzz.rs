@@ -180,12 +180,8 @@ fn talk(
                 .end_clear_text()
                 .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
             server.channel = Channel::Encrypted;
-            let encrypted = Check {
-                channel: Channel::Encrypted,
-                ..*check
-            };
             let mut lines = Lines::resume(server, budget).observed_by(notes);
-            resume(protocol, &mut lines, &encrypted)
+            resume(protocol, &mut lines, check)
         }
     }
 }

@@ -138,7 +138,7 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
         lines.stage(Stage::StartTls, start_tls)?;
         return Ok(Progress::StartTls);
     }
-    enter(lines, check, account, capabilities, check.channel).map(Progress::Done)
+    enter(lines, check, account, capabilities).map(Progress::Done)
 }
 
 /// Asks for the capabilities anew: those from before TLS may have been forged (RFC 3501 6.2.1).
@@ -150,7 +150,7 @@ fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     let capabilities = lines.stage(Stage::Capability, |lines| {
         ask_capabilities(lines, CAPABILITY_UNDER_TLS)
     })?;
-    enter(lines, check, account, capabilities, Channel::Encrypted)
+    enter(lines, check, account, capabilities)
 }
 
 /// Logs in, and does there what is to be done.
@@ -159,10 +159,9 @@ fn enter(
     check: &Check<'_>,
     account: &Account,
     capabilities: Capabilities,
-    channel: Channel,
 ) -> Result<Pass, Failure> {
     let access = lines.stage(Stage::Login, |lines| {
-        let answer = if capabilities.take_password(check.auth, channel) {
+        let answer = if capabilities.take_password(check.auth, check.channel) {
             login::log_in(lines, account, check.auth, capabilities)?
         } else {
             Answer::PlaintextDisabled

@@ -176,13 +176,17 @@ pub fn begin(
     result
 }
 
-/// The rest of a dialogue for which [`begin`] gave [`Progress::StartTls`]. The channel counts as
-/// encrypted, whatever `check` says of the beginning.
+/// The rest of a dialogue for which [`begin`] gave [`Progress::StartTls`], on the encrypted stream, with
+/// the same `check`.
 pub fn resume(
     protocol: Protocol,
     lines: &mut Lines<'_>,
     check: &Check<'_>,
 ) -> Result<Pass, Failure> {
+    let check = &Check {
+        channel: Channel::Encrypted,
+        ..*check
+    };
     lines.set_unasked(protocol.row().dialogue.may_say_unasked);
     let result = (protocol.row().dialogue.resume)(lines, check)
         .map_err(|failure| without_password(failure, check.account));

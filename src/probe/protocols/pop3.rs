@@ -100,13 +100,13 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
         }
         capabilities = Some(told);
     }
-    enter(lines, check, account, capabilities, check.channel).map(Progress::Done)
+    enter(lines, check, account, capabilities).map(Progress::Done)
 }
 
 /// Nothing that was told before TLS counts any more (RFC 2595 4).
 fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     match check.account {
-        Some(account) => enter(lines, check, account, None, Channel::Encrypted),
+        Some(account) => enter(lines, check, account, None),
         None => Ok(Pass::Clean),
     }
 }
@@ -117,7 +117,6 @@ fn enter(
     check: &Check<'_>,
     account: &Account,
     capabilities: Option<Capabilities>,
-    channel: Channel,
 ) -> Result<Pass, Failure> {
     let capabilities = match (check.auth, capabilities) {
         (Auth::SaslPlain, None) => Some(lines.stage(Stage::Capability, ask_capabilities)?),
@@ -127,7 +126,7 @@ fn enter(
         let entry = match check.auth {
             Auth::Login => log_in(lines, account)?,
             Auth::SaslPlain => {
-                authenticate(lines, account, capabilities.unwrap_or_default(), channel)?
+                authenticate(lines, check, account, capabilities.unwrap_or_default())?
             }
         };
         match entry {
@@ -221,13 +220,13 @@ fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
 /// 5034 4).
 fn authenticate(
     lines: &mut Lines<'_>,
+    check: &Check<'_>,
     account: &Account,
     capabilities: Capabilities,
-    channel: Channel,
 ) -> Result<Entry, Fault> {
     if !capabilities.sasl_plain {
         // Dovecot offers neither where it takes no password in plain text.
-        return match channel {
+        return match check.channel {
             Channel::Clear if !capabilities.user => Ok(Entry::PlaintextDisabled),
             _ => Err(Fault::SaslPlainMissing),
         };

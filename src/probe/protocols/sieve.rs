@@ -15,7 +15,7 @@ use crate::probe::protocols::table::{
 };
 use crate::probe::protocols::{
     after_word, is_over_session_limit, quote_without_password, refuses_plaintext, steps_with_login,
-    Channel, Check, Entry, Progress, Way,
+    Check, Entry, Progress, Way,
 };
 use crate::quote::Quote;
 use crate::service::{Protocol, WhichPort::Both};
@@ -79,14 +79,14 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
         lines.stage(Stage::StartTls, start_tls)?;
         return Ok(Progress::StartTls);
     }
-    enter(lines, check, account, capabilities, check.channel).map(Progress::Done)
+    enter(lines, check, account, capabilities).map(Progress::Done)
 }
 
 /// The server tells its capabilities anew once TLS stands (RFC 5804 2.2), and only these count.
 fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     let capabilities = lines.stage(Stage::Capability, read_capabilities)?;
     match check.account {
-        Some(account) => enter(lines, check, account, capabilities, Channel::Encrypted),
+        Some(account) => enter(lines, check, account, capabilities),
         None => Ok(Pass::Clean),
     }
 }
@@ -96,11 +96,10 @@ fn enter(
     check: &Check<'_>,
     account: &Account,
     capabilities: Capabilities,
-    channel: Channel,
 ) -> Result<Pass, Failure> {
     let consent = capabilities
         .mechanisms
-        .consent(channel, capabilities.starttls);
+        .consent(check.channel, capabilities.starttls);
     lines.stage(Stage::Login, |lines| {
         let entry = match consent? {
             Consent::Given => log_in(lines, account)?,

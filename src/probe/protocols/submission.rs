@@ -18,7 +18,7 @@ use crate::probe::protocols::table::{
 };
 use crate::probe::protocols::{
     after_word, is_over_session_limit, quote_without_password, refuses_plaintext, steps_with_login,
-    Channel, Check, Entry, Progress, Way,
+    Check, Entry, Progress, Way,
 };
 use crate::quote::Quote;
 use crate::service::{Protocol, Security, WhichPort::One};
@@ -93,14 +93,14 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
         })?;
         return Ok(Progress::StartTls);
     }
-    enter(lines, check, account, capabilities, check.channel).map(Progress::Done)
+    enter(lines, check, account, capabilities).map(Progress::Done)
 }
 
 /// Says EHLO anew, for nothing that was told before TLS counts any more (RFC 3207 4.2).
 fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     let capabilities = lines.stage(Stage::Capability, say_hello)?;
     match check.account {
-        Some(account) => enter(lines, check, account, capabilities, Channel::Encrypted),
+        Some(account) => enter(lines, check, account, capabilities),
         None => Ok(Pass::Clean),
     }
 }
@@ -138,11 +138,10 @@ fn enter(
     check: &Check<'_>,
     account: &Account,
     capabilities: Capabilities,
-    channel: Channel,
 ) -> Result<Pass, Failure> {
     let consent = capabilities
         .mechanisms
-        .consent(channel, capabilities.starttls);
+        .consent(check.channel, capabilities.starttls);
     lines.stage(Stage::Login, |lines| {
         let entry = match consent? {
             Consent::Given => log_in(lines, account)?,

@@ -268,12 +268,8 @@ pub(super) fn talk<S: Read + Write>(
                 .end_clear_text()
                 .map_err(|fault| Failure::new(Stage::StartTls, fault))?;
             shake_hands(stream);
-            let encrypted = Check {
-                channel: Channel::Encrypted,
-                ..*check
-            };
             let mut lines = Lines::resume(stream, budget).observed_by(notes);
-            resume(protocol, &mut lines, &encrypted)
+            resume(protocol, &mut lines, check)
         }
     }
 }
