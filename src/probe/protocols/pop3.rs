@@ -12,12 +12,13 @@ use crate::config::kind::Kind::{Port, Truth};
 use crate::config::settings::{Auth, Pop3Steps, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::{Lines, Piece, SecretLine};
+use crate::probe::protocols::sasl::{self, Answer};
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
 use crate::probe::protocols::{
     after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
-    refuses_plaintext, response_code, sasl, steps_with_login, Channel, Check, Entry, Progress, Way,
+    refuses_plaintext, response_code, steps_with_login, Channel, Check, Entry, Progress, Way,
     MASTER_NEEDS_SASL,
 };
 use crate::quote::Quote;
@@ -216,8 +217,6 @@ fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
     Ok(Entry::In)
 }
 
-/// The response goes with the command if they fit into a line of it, else when the server asks (RFC
-/// 5034 4).
 fn authenticate(
     lines: &mut Lines<'_>,
     check: &Check<'_>,
@@ -231,37 +230,7 @@ fn authenticate(
             _ => Err(Fault::SaslPlainMissing),
         };
     }
-    let response = sasl::plain(account)?;
-    let at_once = SecretLine::new(&[Piece::Open(b"AUTH PLAIN "), response.piece()]);
-    if at_once.length() <= LONGEST_AUTH {
-        lines.send_secret(&at_once)?;
-    } else {
-        lines.send(b"AUTH PLAIN\r\n")?;
-        match login_answer(lines, account)? {
-            Answer::GoOn(_) => {}
-            // An OK to half a command is none.
-            Answer::Over(Entry::In) => {
-                return Err(Fault::Malformed(Quote::new(
-                    "logged in before the password was sent",
-                )));
-            }
-            Answer::Over(entry) => return Ok(entry),
-        }
-        lines.send_secret(&SecretLine::new(&[response.piece()]))?;
-    }
-    match login_answer(lines, account)? {
-        Answer::Over(entry) => Ok(entry),
-        Answer::GoOn(_) => Err(Fault::Malformed(Quote::new(
-            "asks for more after the password",
-        ))),
-    }
-}
-
-/// What the server says to a part of a login.
-enum Answer {
-    Over(Entry),
-    /// It asks for a SASL response; with the line, in case that nobody offered one.
-    GoOn(Quote),
+    sasl::auth_plain(lines, account, LONGEST_AUTH, login_answer)
 }
 
 fn login_answer(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Fault> {

@@ -1,14 +1,14 @@
-//! SASL PLAIN (RFC 4616): what is said, in base64 (RFC 4648).
+//! SASL PLAIN (RFC 4616): what is said, in base64 (RFC 4648), and the way in that protocols share.
 //!
-//! It makes the one response and wipes what it was made from, and says whether a server that lists its
-//! mechanisms takes it. How it is sent is the dialogues' business.
+//! It makes the one response and wipes what it was made from, and must never have it sent where a server
+//! that lists its mechanisms does not offer PLAIN. What a reply means is the dialogues' business.
 
 use zeroize::Zeroizing;
 
 use crate::account::Account;
-use crate::outcome::Fault;
-use crate::probe::protocols::line::Piece;
-use crate::probe::protocols::Channel;
+use crate::outcome::{Failure, Fault, Pass, Stage};
+use crate::probe::protocols::line::{Lines, Piece, SecretLine};
+use crate::probe::protocols::{Channel, Check, Entry};
 use crate::quote::Quote;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -21,14 +21,6 @@ pub(super) enum Mechanisms {
     /// Not PLAIN.
     Others,
     WithPlain,
-}
-
-/// Whether a password may be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Consent {
-    Given,
-    /// The server takes no password in plain text, and nothing is wrong with that.
-    NotInClear,
 }
 
 impl Mechanisms {
@@ -46,15 +38,75 @@ impl Mechanisms {
             Mechanisms::Others
         }
     }
+}
 
-    /// Some servers offer PLAIN, or any mechanism, only with TLS.
-    pub(super) fn consent(self, channel: Channel, offers_tls: bool) -> Result<Consent, Fault> {
-        match (self, channel) {
-            (Mechanisms::WithPlain, _) => Ok(Consent::Given),
-            (Mechanisms::None, Channel::Clear) => Ok(Consent::NotInClear),
-            (Mechanisms::Others, Channel::Clear) if offers_tls => Ok(Consent::NotInClear),
-            (Mechanisms::None | Mechanisms::Others, _) => Err(Fault::SaslPlainMissing),
+/// The capabilities that matter where there is no login but SASL.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Capabilities {
+    pub(super) starttls: bool,
+    pub(super) mechanisms: Mechanisms,
+}
+
+/// Logs in, where the server takes the password. Some servers offer PLAIN, or any mechanism, only with TLS;
+/// nothing is wrong with that.
+pub(super) fn enter(
+    lines: &mut Lines<'_>,
+    check: &Check<'_>,
+    account: &Account,
+    capabilities: Capabilities,
+    log_in: fn(&mut Lines<'_>, &Account) -> Result<Entry, Fault>,
+) -> Result<Pass, Failure> {
+    lines.stage(Stage::Login, |lines| {
+        let entry = match (capabilities.mechanisms, check.channel) {
+            (Mechanisms::WithPlain, _) => log_in(lines, account)?,
+            (Mechanisms::None, Channel::Clear) => Entry::PlaintextDisabled,
+            (Mechanisms::Others, Channel::Clear) if capabilities.starttls => {
+                Entry::PlaintextDisabled
+            }
+            (Mechanisms::None | Mechanisms::Others, _) => return Err(Fault::SaslPlainMissing),
+        };
+        entry.without_work(check.work)
+    })
+}
+
+/// What a server says to a part of a login.
+pub(super) enum Answer {
+    Over(Entry),
+    /// It asks for the next part; with its words, in case that there is none.
+    GoOn(Quote),
+}
+
+/// AUTH PLAIN. The response goes with the command if they fit into a line of `longest` bytes, its end
+/// counted, else when the server asks (RFC 4954 4, RFC 5034 4).
+pub(super) fn auth_plain(
+    lines: &mut Lines<'_>,
+    account: &Account,
+    longest: usize,
+    answer: fn(&mut Lines<'_>, &Account) -> Result<Answer, Fault>,
+) -> Result<Entry, Fault> {
+    let response = plain(account)?;
+    let at_once = SecretLine::new(&[Piece::Open(b"AUTH PLAIN "), response.piece()]);
+    if at_once.length() <= longest {
+        lines.send_secret(&at_once)?;
+    } else {
+        lines.send(b"AUTH PLAIN\r\n")?;
+        match answer(lines, account)? {
+            Answer::GoOn(_) => {}
+            // An OK to half a command is none.
+            Answer::Over(Entry::In) => {
+                return Err(Fault::Malformed(Quote::new(
+                    "logged in before the password was sent",
+                )));
+            }
+            Answer::Over(entry) => return Ok(entry),
         }
+        lines.send_secret(&SecretLine::new(&[response.piece()]))?;
+    }
+    match answer(lines, account)? {
+        Answer::Over(entry) => Ok(entry),
+        Answer::GoOn(_) => Err(Fault::Malformed(Quote::new(
+            "asks for more after the password",
+        ))),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::config::kind::Kind::{Port, Truth};
 use crate::config::settings::{Auth, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::{Lines, Piece, SecretLine, LONGEST_LINE};
-use crate::probe::protocols::sasl::{self, Consent, Mechanisms};
+use crate::probe::protocols::sasl::{self, Capabilities, Mechanisms};
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
@@ -79,47 +79,22 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
         lines.stage(Stage::StartTls, start_tls)?;
         return Ok(Progress::StartTls);
     }
-    enter(lines, check, account, capabilities).map(Progress::Done)
+    sasl::enter(lines, check, account, capabilities, log_in).map(Progress::Done)
 }
 
 /// The server tells its capabilities anew once TLS stands (RFC 5804 2.2), and only these count.
 fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     let capabilities = lines.stage(Stage::Capability, read_capabilities)?;
     match check.account {
-        Some(account) => enter(lines, check, account, capabilities),
+        Some(account) => sasl::enter(lines, check, account, capabilities, log_in),
         None => Ok(Pass::Clean),
     }
-}
-
-fn enter(
-    lines: &mut Lines<'_>,
-    check: &Check<'_>,
-    account: &Account,
-    capabilities: Capabilities,
-) -> Result<Pass, Failure> {
-    let consent = capabilities
-        .mechanisms
-        .consent(check.channel, capabilities.starttls);
-    lines.stage(Stage::Login, |lines| {
-        let entry = match consent? {
-            Consent::Given => log_in(lines, account)?,
-            Consent::NotInClear => Entry::PlaintextDisabled,
-        };
-        entry.without_work(check.work)
-    })
 }
 
 fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
     lines.send(b"LOGOUT\r\n")?;
     while let Line::Text = Line::parse(&read_line(lines)?) {}
     Ok(())
-}
-
-/// The capabilities that matter here. A server that tells none offers nothing.
-#[derive(Clone, Copy, Default)]
-struct Capabilities {
-    starttls: bool,
-    mechanisms: Mechanisms,
 }
 
 /// What a server says of itself, up to its OK.

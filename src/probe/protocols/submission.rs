@@ -8,8 +8,8 @@ use crate::config::choice::{choice, Choice, Usual::Value};
 use crate::config::kind::Kind::{Port, Truth};
 use crate::config::settings::{Auth, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
-use crate::probe::protocols::line::{Lines, Piece, SecretLine};
-use crate::probe::protocols::sasl::{self, Consent, Mechanisms};
+use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::sasl::{self, Answer, Capabilities, Mechanisms};
 use crate::probe::protocols::smtp::{
     self, exchange, read_reply, read_reply_quoting, Class, Subject,
 };
@@ -20,7 +20,6 @@ use crate::probe::protocols::{
     after_word, is_over_session_limit, quote_without_password, refuses_plaintext, steps_with_login,
     Check, Entry, Progress, Way,
 };
-use crate::quote::Quote;
 use crate::service::{Protocol, Security, WhichPort::One};
 
 pub(super) const ROW: Row = Row {
@@ -93,27 +92,20 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
         })?;
         return Ok(Progress::StartTls);
     }
-    enter(lines, check, account, capabilities).map(Progress::Done)
+    sasl::enter(lines, check, account, capabilities, log_in).map(Progress::Done)
 }
 
 /// Says EHLO anew, for nothing that was told before TLS counts any more (RFC 3207 4.2).
 fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     let capabilities = lines.stage(Stage::Capability, say_hello)?;
     match check.account {
-        Some(account) => enter(lines, check, account, capabilities),
+        Some(account) => sasl::enter(lines, check, account, capabilities, log_in),
         None => Ok(Pass::Clean),
     }
 }
 
 fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
     exchange(lines, b"QUIT\r\n").map(drop)
-}
-
-/// The capabilities that matter here.
-#[derive(Clone, Copy, Default)]
-struct Capabilities {
-    starttls: bool,
-    mechanisms: Mechanisms,
 }
 
 fn say_hello(lines: &mut Lines<'_>) -> Result<Capabilities, Fault> {
@@ -133,58 +125,8 @@ fn say_hello(lines: &mut Lines<'_>) -> Result<Capabilities, Fault> {
     Ok(told)
 }
 
-fn enter(
-    lines: &mut Lines<'_>,
-    check: &Check<'_>,
-    account: &Account,
-    capabilities: Capabilities,
-) -> Result<Pass, Failure> {
-    let consent = capabilities
-        .mechanisms
-        .consent(check.channel, capabilities.starttls);
-    lines.stage(Stage::Login, |lines| {
-        let entry = match consent? {
-            Consent::Given => log_in(lines, account)?,
-            Consent::NotInClear => Entry::PlaintextDisabled,
-        };
-        entry.without_work(check.work)
-    })
-}
-
-/// The response goes with the command if they fit into a line of it, else when the server asks (RFC 4954
-/// 4).
 fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
-    let response = sasl::plain(account)?;
-    let at_once = SecretLine::new(&[Piece::Open(b"AUTH PLAIN "), response.piece()]);
-    if at_once.length() <= LONGEST_COMMAND {
-        lines.send_secret(&at_once)?;
-    } else {
-        lines.send(b"AUTH PLAIN\r\n")?;
-        match login_answer(lines, account)? {
-            Answer::GoOn => {}
-            // A success of half a command is none.
-            Answer::Over(Entry::In) => {
-                return Err(Fault::Malformed(Quote::new(
-                    "logged in before the password was sent",
-                )));
-            }
-            Answer::Over(entry) => return Ok(entry),
-        }
-        lines.send_secret(&SecretLine::new(&[response.piece()]))?;
-    }
-    match login_answer(lines, account)? {
-        Answer::Over(entry) => Ok(entry),
-        Answer::GoOn => Err(Fault::Malformed(Quote::new(
-            "asks for more after the password",
-        ))),
-    }
-}
-
-/// What the server says to a part of a login.
-enum Answer {
-    Over(Entry),
-    /// It asks for the response.
-    GoOn,
+    sasl::auth_plain(lines, account, LONGEST_COMMAND, login_answer)
 }
 
 /// Codes as RFC 4954 6 has them. One that is about the login for now, 454, is the server's trouble; but
@@ -203,7 +145,7 @@ fn login_answer(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Faul
         (b"523" | b"530" | b"538", _) => Ok(Answer::Over(Entry::PlaintextDisabled)),
         _ if wants_tls => Ok(Answer::Over(Entry::PlaintextDisabled)),
         (b"235", _) => Ok(Answer::Over(Entry::In)),
-        (b"334", _) => Ok(Answer::GoOn),
+        (b"334", _) => Ok(Answer::GoOn(reply.last)),
         (b"432", _) => Err(Fault::CredentialsRefused(reply.last)),
         (_, Class::Closing) => Err(Fault::Bye(reply.last)),
         (_, Class::Temporary) => Err(Fault::Unavailable(reply.last)),
