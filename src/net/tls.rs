@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::io::{self, BufReader, Read, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -29,33 +28,7 @@ pub use certificate::ServerCertificate;
 use fault::{no_tls, of_handshake};
 use versions::Versions;
 
-pub type TlsStream = native_tls::TlsStream<ReadAhead>;
-
-/// OpenSSL reads each record's head and body by themselves, twenty calls a handshake; this fetches
-/// what has come in one.
-#[derive(Debug)]
-pub struct ReadAhead(BufReader<DeadlineStream>);
-
-impl ReadAhead {
-    /// A flight of handshake messages with a usual certificate.
-    const CAPACITY: usize = 4096;
-}
-
-impl Read for ReadAhead {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl Write for ReadAhead {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.get_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.get_mut().flush()
-    }
-}
+pub type TlsStream = native_tls::TlsStream<DeadlineStream>;
 
 /// The client's side of TLS as configured, shared by all threads.
 ///
@@ -145,7 +118,6 @@ impl Tls {
             ssl.set_hostname(name).ok()?;
         }
         stream.send_at_once().ok()?;
-        let stream = ReadAhead(BufReader::with_capacity(ReadAhead::CAPACITY, stream));
         let stream = ssl.connect(stream).ok()?;
         ServerCertificate::of_handshake(stream.ssl())
     }
@@ -160,7 +132,6 @@ impl Tls {
         stream
             .send_at_once()
             .map_err(|error| Fault::from_io(&error))?;
-        let stream = ReadAhead(BufReader::with_capacity(ReadAhead::CAPACITY, stream));
         connector
             .tls
             .connect(name, stream)
