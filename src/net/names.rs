@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use dns_lookup::LookupErrorKind;
 use nix::libc::{NI_NAMEREQD, NI_NUMERICSERV};
 
+use crate::config::values;
+
 /// How long the first lookup of an address may take before probes go on without it.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 /// From a failed lookup to the next.
@@ -157,15 +159,6 @@ fn ask_system(address: IpAddr) -> Answer {
     }
 }
 
-/// Labels of letters, digits, `-` and `_`, joined by dots; not an address.
-pub fn is_host_name(text: &str) -> bool {
-    let is_label = |label: &str| {
-        let mut bytes = label.bytes();
-        !label.is_empty() && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
-    text.len() <= 253 && text.split('.').all(is_label) && text.parse::<IpAddr>().is_err()
-}
-
 /// What was found out about each address, and when to ask again.
 #[derive(Debug, Default)]
 struct Memory {
@@ -231,7 +224,7 @@ impl Memory {
         let (settled, wait) = match answer {
             Answer::Name(name) => {
                 let name = name.strip_suffix('.').unwrap_or(&name);
-                if is_host_name(name) {
+                if values::host_name(name).is_some() && name.parse::<IpAddr>().is_err() {
                     (Some(Settled::Name(name.to_owned())), NAME_FRESH)
                 } else {
                     (Some(Settled::Nameless), NAMELESS_FRESH)

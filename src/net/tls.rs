@@ -13,11 +13,9 @@ use native_tls::{Certificate, HandshakeError, TlsConnector};
 use openssl::ssl::{Ssl, SslContextBuilder, SslMethod};
 
 use crate::config::file::FileProblem;
-use crate::config::trust::{CertificateName, Certificates};
-use crate::net::names::is_host_name;
+use crate::config::trust::Certificates;
 use crate::net::stream::DeadlineStream;
 use crate::outcome::Fault;
-use crate::quote::Quote;
 
 mod bundle;
 mod certificate;
@@ -82,12 +80,6 @@ pub enum Peer<'a> {
 
 impl Tls {
     pub fn new(certificates: &Certificates) -> Result<Tls, TlsSetupError> {
-        if let CertificateName::Given(name) = &certificates.name {
-            // OpenSSL takes an empty name for none to check, and a leading dot for any below it.
-            if !is_host_name(name) && name.parse::<IpAddr>().is_err() {
-                return Err(TlsSetupError::BadName(Quote::new(name)));
-            }
-        }
         let ca_file = certificates.ca_file.as_deref();
         Ok(Tls {
             authorities: ca_file.map_or(Ok(Vec::new()), bundle::read)?,
@@ -192,7 +184,6 @@ impl fmt::Debug for Tls {
 /// Why TLS cannot be set up as configured.
 #[derive(Debug)]
 pub enum TlsSetupError {
-    BadName(Quote),
     Read {
         path: PathBuf,
         problem: FileProblem,
@@ -211,9 +202,6 @@ pub enum TlsSetupError {
 impl fmt::Display for TlsSetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TlsSetupError::BadName(name) => {
-                write!(f, "tls name {name}: expected a dns name or an address")
-            }
             TlsSetupError::Read { path, problem } => write!(f, "{}: {problem}", path.display()),
             TlsSetupError::NoCertificate { path } => {
                 write!(f, "{}: expected PEM certificates", path.display())
@@ -234,9 +222,7 @@ impl Error for TlsSetupError {
                 problem: FileProblem::System(cause),
                 ..
             } => Some(cause),
-            TlsSetupError::Read { .. }
-            | TlsSetupError::BadName(_)
-            | TlsSetupError::NoCertificate { .. } => None,
+            TlsSetupError::Read { .. } | TlsSetupError::NoCertificate { .. } => None,
             TlsSetupError::BadCertificate { source, .. } => Some(source),
         }
     }

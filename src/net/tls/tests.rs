@@ -168,30 +168,6 @@ fn a_bundle_that_is_missing_empty_or_broken_is_refused_by_name() {
     }
 }
 
-#[test]
-fn a_configured_name_that_would_not_be_checked_is_refused() {
-    let make = |name: &str| {
-        let name = Some(name.to_owned());
-        Tls::new(&Certificates::new(
-            Verify::On,
-            name,
-            None,
-            StartTls::Offered,
-            PasswordOver::Any,
-        ))
-    };
-    for name in ["mail.example", "192.0.2.1", "2001:db8::1"] {
-        make(name).unwrap();
-    }
-    for name in ["", ".", ".example", "*.example", "a\0b"] {
-        let error = make(name).unwrap_err().to_string();
-        assert!(
-            error.ends_with("expected a dns name or an address"),
-            "{error}"
-        );
-    }
-}
-
 /// A stream of which every read gives this error.
 #[derive(Debug)]
 struct Failing(i32);
