@@ -129,7 +129,8 @@ const NO_LIMITS: [(&str, &str); 8] = [
          monitor/policy/hold.rs UNSTEADY_HOLD, monitor/policy/hold.rs PART_FOR_SERVICE, \
          monitor/policy/hold.rs PROBE_AWAITED, monitor/policy/hold.rs LIST_AGE, \
          monitor/policy/member.rs MEMORY_RETURNS, monitor/policy/rank.rs STEP, monitor/unwell.rs NEAR, \
-         probe/protocols/repeats.rs RESPONSE_PART, probe/protocols/token.rs LEFTOVER_AFTER, \
+         probe/protocols/repeats.rs PASSWORD_PART, probe/protocols/repeats.rs RESPONSE_PART, \
+         probe/protocols/token.rs LEFTOVER_AFTER, \
          recording/compare.rs NEARLY, runtime/start_time.rs SET_ANEW, schedule/local.rs PATIENCE, \
          schedule/login.rs PENALTY_LASTS",
     ),
