@@ -25,7 +25,7 @@ const LOCAL_FAULT_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
     AllHealthy,
-    /// At least one backend failed or could not be judged.
+    /// At least one backend failed or could not be judged, or no backend is listed.
     NotAll,
 }
 
@@ -36,14 +36,17 @@ pub struct Look {
     pub health: Health,
     /// The backends that were checked as far as one gets without a login, though there is one.
     pub without_login: Vec<IpAddr>,
+    /// That no backend is listed, and what to do; none where one is.
+    pub lists_none: Option<String>,
 }
 
 impl Look {
     /// What must not be taken for checked.
     pub fn remark(&self) -> Option<String> {
-        match self.without_login.is_empty() {
-            true => None,
-            false => Some(no_login_was_tried(&Few(&self.without_login))),
+        match (&self.lists_none, self.without_login.is_empty()) {
+            (Some(lists_none), _) => Some(lists_none.clone()),
+            (None, true) => None,
+            (None, false) => Some(no_login_was_tried(&Few(&self.without_login))),
         }
     }
 }
@@ -82,7 +85,8 @@ pub fn run(
     targets: &Targets,
     out: &mut impl Write,
 ) -> Result<Look, OnceError> {
-    let listed = read_list(&settings.access()).map_err(OnceError::Pool)?;
+    let access = settings.access();
+    let listed = read_list(&access).map_err(OnceError::Pool)?;
     let (words, said) = unbounded();
     let began = Instant::now();
     let limits = AttemptLimits::new(began);
@@ -113,7 +117,11 @@ pub fn run(
     let round = longest_round(&settings.pace, settings.services.len());
     let patience = round.saturating_mul(turns.saturating_add(1));
     let deadline = Instant::now() + patience + LOCAL_FAULT_PATIENCE;
-    let mut health = Health::AllHealthy;
+    let lists_none = listed.is_empty().then(|| access.lists_none());
+    let mut health = match lists_none {
+        None => Health::AllHealthy,
+        Some(_) => Health::NotAll,
+    };
     while !waiting.is_empty() {
         let report = match said.recv_deadline(deadline) {
             Ok(Word::Found(report)) => report,
@@ -176,6 +184,7 @@ pub fn run(
     Ok(Look {
         health,
         without_login,
+        lists_none,
     })
 }
 

@@ -39,7 +39,7 @@ use crate::worker::Task;
 /// How long the end waits for a terminal to take the last error.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
-/// `--once`: not all backends are healthy.
+/// `--once`: not all backends are healthy, or there is none.
 const NOT_ALL_HEALTHY: u8 = 2;
 
 /// The whole program; `arguments` without its name.

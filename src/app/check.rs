@@ -55,10 +55,11 @@ Exit status:
   1  something needs a look that is not a backend's fault: a refused login, a certificate that is
      refused or expires within 14 days, a fault of this machine
   2  a backend failed
-  3  it could not be checked: bad options, an unreadable file, no director
+  3  it could not be checked: bad options, an unreadable file, no director, a director
+     that lists no backend
 ";
 
-/// Bad options, a file, the director.
+/// Bad options, a file, the director, which may also list no backend.
 const COULD_NOT_CHECK: u8 = 3;
 
 /// How many backends are tried at once.
@@ -164,6 +165,9 @@ fn listed(settings: &Settings) -> Result<Vec<IpAddr>, String> {
             cause.advice
         )
     })?;
+    if listed.is_empty() {
+        return Err(settings.access().lists_none());
+    }
     Ok(listed.iter().map(|backend| backend.address).collect())
 }
 

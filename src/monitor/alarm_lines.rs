@@ -72,6 +72,7 @@ impl Engine {
         let (has, is) = (number("has", "have"), number("is", "are"));
         let (stays, them) = (number("stays", "stay"), number("it", "them"));
         match alarm {
+            Alarm::NoBackend => self.settings.access().lists_none(),
             Alarm::WithoutService(tag) => self.without_service_line(tag, about),
             Alarm::NoRefuge(tag) => format!(
                 "{names} {has} failed{} and {stays} up: no other backend{} is up and passes, so users \
@@ -238,6 +239,13 @@ impl Engine {
             Topic::Unwatched => return "all backends are checked again".to_owned(),
         };
         match alarm {
+            Alarm::NoBackend => {
+                let subject = self.settings.access().words().subject;
+                format!("{subject} lists a backend again")
+            }
+            Alarm::WithoutService(tag) if self.backends.serving(tag).next().is_none() => {
+                format!("no backend {tag} is listed any more")
+            }
             Alarm::WithoutService(tag) => {
                 format!("a backend{} takes new users again", self.which(tag))
             }

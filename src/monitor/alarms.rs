@@ -37,6 +37,8 @@ impl AlarmKind for Topic {
             Topic::Policy(
                 WithoutService(_) | NoRefuge(_) | Shared { .. } | DownDelayLimit | MaxDown(_),
             ) => SpreadLine::All,
+            // It is about no backend, so it cannot spread.
+            Topic::Policy(NoBackend) => SpreadLine::All,
             // The line counts them, so it has to be said in whole.
             Topic::Unwatched => SpreadLine::All,
         }

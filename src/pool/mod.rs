@@ -124,6 +124,21 @@ impl Access {
         }
     }
 
+    /// That it lists no backend at all, and what an operator does about it.
+    pub fn lists_none(&self) -> String {
+        let what = self.words().lists_none;
+        match self {
+            Access::Director { socket } => format!(
+                "{what}; add one: {} (see director_mail_servers)",
+                doveadm(socket, "add", "ADDRESS")
+            ),
+            Access::HaProxy { .. } => format!(
+                "{what}; add one to its configuration, or name the sections that have the mail servers \
+                 (--haproxy-proxies)"
+            ),
+        }
+    }
+
     /// How an operator gives a backend that is up with weight 0 its weight back.
     pub fn how_to_give_weight(&self) -> String {
         match self {
@@ -164,6 +179,8 @@ pub struct Words {
     pub subject: &'static str,
     /// It answers, and changes can be made.
     pub ready: &'static str,
+    /// It lists no backend at all, and what that means.
+    pub lists_none: &'static str,
     /// Why a change waits for its turn.
     pub turn: &'static str,
     /// What spreads users over backends.
@@ -180,6 +197,7 @@ impl Words {
         noun: "director",
         subject: "the director",
         ready: "the ring is synced",
+        lists_none: "the director lists no backend: users cannot log in",
         turn: "monitors of directors before ours move first",
         weight: "vhost count",
         weights: "vhosts",
@@ -191,6 +209,7 @@ impl Words {
         noun: "HAProxy",
         subject: "HAProxy",
         ready: "it answers",
+        lists_none: "HAProxy has no server at a port that is checked: users cannot log in there",
         turn: "its list is read once more first",
         weight: "weight",
         weights: "weight",

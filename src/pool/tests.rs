@@ -63,6 +63,11 @@ fn of_a_director_it_is_said_what_doveadm_does() {
             "doveadm director update -a /srv/admin ADDRESS COUNT",
         ),
         (
+            access.lists_none(),
+            "the director lists no backend: users cannot log in; add one: doveadm director add -a /srv/admin ADDRESS \
+             (see director_mail_servers)",
+        ),
+        (
             access.how_to_bring_up(None),
             "doveadm director up -a /srv/admin ADDRESS",
         ),
@@ -96,6 +101,11 @@ fn of_haproxy_it_is_said_what_its_stats_socket_takes() {
             access.how_to_give_weight(),
             "\"set weight PROXY/SERVER 100%\", and \"set server PROXY/SERVER state ready\" where it is \
              drained, on HAProxy's stats socket",
+        ),
+        (
+            access.lists_none(),
+            "HAProxy has no server at a port that is checked: users cannot log in there; add one to its \
+             configuration, or name the sections that have the mail servers (--haproxy-proxies)",
         ),
         (access.how_to_bring_up(None), ready),
         (access.how_to_bring_up(Some(address())), ready),

@@ -151,6 +151,13 @@ pub enum Unanswered<'a> {
     Failed(&'a str),
 }
 
+impl Document {
+    /// Whether a list has been read, and has no backend.
+    pub(crate) fn lists_none(&self) -> bool {
+        self.director.list_read.is_some() && self.backends.is_empty()
+    }
+}
+
 impl Director {
     /// Why it does not answer, if it does not.
     pub fn unanswered(&self) -> Option<Unanswered<'_>> {

@@ -171,7 +171,8 @@ pub(crate) fn judge(
             .collect(),
     };
     match &limits.tag {
-        Some(tag) if pool.backends.is_empty() => {
+        // Where nothing is listed, that is what is wrong, or the pool's silence is.
+        Some(tag) if pool.backends.is_empty() && !document.backends.is_empty() => {
             let subject = document.director.kind.words().subject;
             let which = document.with_tag(tag, clean_tag);
             return Report::unknown(&format!("{subject} lists no backend {which}"));

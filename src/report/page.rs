@@ -127,7 +127,10 @@ fn head(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing, &Backend)]) {
     let is_any = |tone| backends.iter().any(|(standing, _)| standing.tone() == tone);
     // One pixel: red, amber or green.
     let unanswered = scene.document.director.unanswered();
-    let icon = if is_any(Tone::Bad) || matches!(unanswered, Some(Unanswered::Failed(_))) {
+    let icon = if is_any(Tone::Bad)
+        || matches!(unanswered, Some(Unanswered::Failed(_)))
+        || scene.document.lists_none()
+    {
         "R0lGODdhAQABAIAAALMmHgAAACwAAAAAAQABAAACAkQBADs="
     } else if is_any(Tone::Doubtful) || !scene.document.alarms.is_empty() {
         "R0lGODdhAQABAIAAAPCzWgAAACwAAAAAAQABAAACAkQBADs="

@@ -86,6 +86,10 @@ const OTHER_SETTINGS: u64 = 0x0072_756c_6573_01a6;
 /// property once has.
 const INTERRUPTED: (u64, u64) = (10, 6);
 
+/// Of these, one of so many has no single backend leave the lists, but all at once; no day of those that broke a
+/// property once does.
+const EMPTIED: (u64, u64) = (30, 26);
+
 impl Day {
     pub fn live(seed: u64) -> Day {
         Day::live_with_login_interval(seed, Duration::ZERO)
@@ -536,12 +540,17 @@ fn give_interruptions(layout: &Layout, plan: &mut Plan, seed: u64) {
     if seed % days != remainder {
         return;
     }
+    let leaves_all = seed % EMPTIED.0 == EMPTIED.1;
     let mut chance = Chance::new(seed ^ INTERRUPTIONS);
     let mut at = chance.seconds(60, 900);
     while at + Duration::from_secs(4500 + 300) < plan.length {
         let lasts = chance.seconds(1, 250);
         let watcher = chance.below(layout.posts.len());
         let backend = chance.below(layout.entries.len());
+        let leaving = match leaves_all {
+            true => 0..layout.entries.len(),
+            false => backend..backend + 1,
+        };
         let (begins, ends) = match chance.below(6) {
             0 => (
                 Disturbance::Still(watcher, lasts),
@@ -570,10 +579,15 @@ fn give_interruptions(layout: &Layout, plan: &mut Plan, seed: u64) {
                 Disturbance::ReaderDies(watcher),
                 Disturbance::Threads(watcher, usize::MAX),
             ),
-            _ => (
-                Disturbance::Listed(backend, false),
-                Disturbance::Listed(backend, true),
-            ),
+            _ => {
+                for backend in leaving {
+                    let listed = |is_listed| Disturbance::Listed(backend, is_listed);
+                    plan.events.push((at, listed(false)));
+                    plan.events.push((at + lasts, listed(true)));
+                }
+                at += lasts + chance.seconds(20, 2000);
+                continue;
+            }
         };
         plan.events.push((at, begins));
         plan.events.push((at + lasts, ends));

@@ -107,6 +107,7 @@ names!(reason, REASONS, Reason,
 );
 
 names!(alarm, ALARMS, Topic,
+    Topic::Policy(Alarm::NoBackend) => "alarm: no backend",
     Topic::Policy(Alarm::WithoutService(_)) => "alarm: without service",
     Topic::Policy(Alarm::NoRefuge(_)) => "alarm: no refuge",
     Topic::Policy(Alarm::Shared { .. }) => "alarm: shared",

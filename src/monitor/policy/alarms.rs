@@ -20,6 +20,8 @@ use crate::schedule::Verdict;
 /// A state of affairs that is worth one error line, however many backends it is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Alarm {
+    /// The pool lists no backend at all.
+    NoBackend,
     /// No backend of this tag is up with a vhost count, whoever saw to that.
     WithoutService(Tag),
     /// Nobody of this tag passes: is the monitor itself cut off?
@@ -46,6 +48,7 @@ impl Alarm {
     /// In snake case, for machines.
     pub fn word(&self) -> &'static str {
         match self {
+            Alarm::NoBackend => "no_backend",
             Alarm::WithoutService(_) => "without_service",
             Alarm::NoRefuge(_) => "no_refuge",
             Alarm::Shared { .. } => "shared",
@@ -57,12 +60,16 @@ impl Alarm {
     }
 }
 
-/// The alarms, each with the backends that it is about.
+/// The alarms, each with the backends that it is about; `NoBackend` is about none.
 pub type Alarms = BTreeMap<Alarm, BTreeSet<IpAddr>>;
 
 /// All alarms that hold now. Where all is well (`Backends::is_all_well`) there are none, and nobody need ask.
 pub fn alarms(backends: &Backends, now: Instant) -> Alarms {
     let mut alarms = Alarms::new();
+    if backends.lists_none() {
+        alarms.insert(Alarm::NoBackend, BTreeSet::new());
+        return alarms;
+    }
     let compared = backends.compared();
     let backends = &compared;
     let mut failed = Vec::new();

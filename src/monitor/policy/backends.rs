@@ -220,10 +220,15 @@ impl Backends {
         concerned.map(|(address, _)| address)
     }
 
-    /// Whether every backend is up and no backend has failed.
+    /// Whether the latest list has no backend. Before the first list that is not known.
+    pub fn lists_none(&self) -> bool {
+        self.list_began.is_some() && self.members.is_empty()
+    }
+
+    /// Whether there are backends, or no list has been read yet, and every backend is up and no backend has failed.
     pub fn is_all_well(&self) -> bool {
         let is_well = |member: &Member| !has_failed(member) && !member.is_down_or_going();
-        self.values().all(is_well)
+        !self.lists_none() && self.values().all(is_well)
     }
 
     /// Keeps the comparison of the backends with each other, unless nothing has changed since: for those

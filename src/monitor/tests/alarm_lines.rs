@@ -108,6 +108,63 @@ fn of_backends_that_are_up_with_vhost_count_0_it_is_said_how_they_take_users_aga
     );
 }
 
+impl Bench {
+    /// The list is read each second until this one.
+    fn lists_until(&mut self, second: u64, members: &[Listed]) {
+        while self.second < second {
+            self.second += 1;
+            self.lists_of(members.to_vec());
+        }
+    }
+
+    fn alarm_words(&self) -> Vec<&'static str> {
+        let alarms = self.engine.snapshot().alarms;
+        alarms.iter().map(|alarm| alarm.word).collect()
+    }
+}
+
+#[test]
+fn that_no_backend_is_listed_is_said_from_the_first_list_on_and_each_hour_until_there_is_one() {
+    let none = "the director lists no backend: users cannot log in; add one: doveadm director add ADDRESS (see \
+                director_mail_servers)";
+    let mut bench = Bench::without_files();
+    bench.tell(Input::Time);
+    bench.second = 5;
+    bench.tell(Input::Time);
+    assert_eq!(bench.times_said(none), 0, "no list has been read");
+    bench.lists_until(10, &[]);
+    assert_eq!(bench.times_said(none), 1);
+    assert_eq!(bench.alarm_words(), ["no_backend"]);
+    bench.lists_until(3700, &[]);
+    assert_eq!(bench.times_said(none), 2);
+    assert_eq!(
+        bench.times_said("director_mail_servers) (for 60 min now)"),
+        1
+    );
+    bench.lists_until(3715, &[listed(1, HostState::Up)]);
+    assert_eq!(bench.times_said("the director lists a backend again"), 1);
+    assert_eq!(bench.alarm_words(), [""; 0]);
+    bench.lists_until(3720, &[]);
+    assert_eq!(bench.times_said(none), 3, "the last one has left");
+}
+
+#[test]
+fn a_tag_without_service_that_is_listed_no_longer_does_not_take_users_again() {
+    let archive = || Listed {
+        tag: Tag::new("archive"),
+        ..listed(3, HostState::Down)
+    };
+    let first = || listed(1, HostState::Up);
+    let mut bench = Bench::without_files();
+    bench.tell(Input::Time);
+    bench.lists_until(5, &[first(), archive()]);
+    assert_eq!(bench.alarm_words(), ["without_service"]);
+    bench.lists_until(20, &[first()]);
+    assert_eq!(bench.times_said("takes new users again"), 0);
+    let left = "no backend with tag \"archive\" is listed any more";
+    assert_eq!(bench.times_said(left), 1);
+}
+
 #[test]
 fn where_backends_have_tags_it_is_said_of_which_tag_they_are() {
     let mut bench = two_of_three(&refused(), HostState::Down);

@@ -142,8 +142,18 @@ fn each_trouble_has_its_severity() {
     says(
         &empty,
         &all,
-        State::Warning,
-        "the director lists no backend",
+        State::Critical,
+        "the director lists no backend: users cannot log in",
+    );
+    let of_tag = Limits {
+        tag: Some("archive".to_string()),
+        ..limits()
+    };
+    says(
+        &empty,
+        &of_tag,
+        State::Critical,
+        "the director lists no backend: users cannot log in",
     );
 
     let mut alone = well();

@@ -63,7 +63,7 @@ impl Pool<'_> {
             let text = format!("ring not synced for {}, {text}", lasting(lasts));
             add(state, text);
         } else if self.document.backends.is_empty() {
-            add(State::Warning, format!("{} lists no backend", pool.subject));
+            add(State::Critical, pool.lists_none.to_owned());
         }
     }
 
@@ -191,7 +191,7 @@ impl Pool<'_> {
             return None;
         }
         match name {
-            "ring_unsynced" | "director_silent" | "state_file_unwritable" => None,
+            "no_backend" | "ring_unsynced" | "director_silent" | "state_file_unwritable" => None,
             "no_refuge" | "without_service" => Some(State::Critical),
             _ => Some(State::Warning),
         }

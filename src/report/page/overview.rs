@@ -45,7 +45,7 @@ pub(super) fn overview(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing
     tile(
         html,
         "Up",
-        tone(up == all),
+        tone(up == all && !document.lists_none()),
         &up_of_all(document),
         match document.director.kind {
             PoolKind::Director => "as the director lists them",

@@ -90,6 +90,22 @@ fn the_policy_names_the_style_and_the_script_that_are_there() {
 }
 
 #[test]
+fn a_list_without_a_backend_is_bad() {
+    let mut empty = sample::five_troubles();
+    empty.backends.clear();
+    empty.tags.clear();
+    // The icon's one pixel is red.
+    let red = "base64,R0lGODdhAQABAIAAALMmHg";
+    for (list_read, tone) in [(empty.director.list_read, "x"), (None, "u")] {
+        empty.director.list_read = list_read;
+        let page = page(&empty);
+        let up = format!("<div class={tone}><dt>Up</dt><dd>0 of 0 ");
+        assert!(page.contains(&up), "{up}: {page}");
+        assert_eq!(page.contains(red), tone == "x", "{page}");
+    }
+}
+
+#[test]
 fn nothing_is_fetched_from_anywhere() {
     for document in [sample::five_troubles(), sample::hostile()] {
         let page = page(&document);

@@ -25,7 +25,7 @@ pub(super) fn lines(document: &Document, whole: &Document, view: &View) -> Vec<L
         let head = Line::default();
         lines.extend(paragraph(&head, Paint::Bad, &stale, view.width, MOST_LINES));
     }
-    lines.push(title(document, view));
+    lines.push(title(document, whole, view));
     let mut say = |label: (Paint, &str), paint: Paint, text: &str| {
         let mut head = Line::of(label.0, label.1);
         head.pad_to(LABEL);
@@ -60,15 +60,15 @@ pub(super) fn lines(document: &Document, whole: &Document, view: &View) -> Vec<L
     lines
 }
 
-fn title(document: &Document, view: &View) -> Line {
+fn title(document: &Document, whole: &Document, view: &View) -> Line {
     let monitor = &document.poolmon;
     let tags = &document.tags;
     let sum = |of: fn(&Tag) -> usize| tags.iter().map(of).fold(0, usize::saturating_add);
     let (all, up) = (sum(|tag| tag.backends), sum(|tag| tag.up));
     let passing = sum(|tag| tag.passing);
     let paint = match (up == all, passing == all) {
-        (true, true) => Paint::Good,
-        (_, false) | (false, _) => Paint::Bad,
+        (true, true) if !whole.lists_none() => Paint::Good,
+        _ => Paint::Bad,
     };
     // The name is another's text: what we say must not be pushed off by it.
     let name = cut(&shown(&monitor.name), (view.width / 3).max(8));

@@ -34,6 +34,23 @@ fn the_table_shows_the_fields_that_it_is_said_to_show() {
     assert_eq!(fields::faults(Face::Table, &say), [""; 0]);
 }
 
+#[test]
+fn a_list_without_a_backend_is_painted_bad() {
+    let view = View {
+        colours: crate::report::terminal::Colours::On,
+        ..view(80)
+    };
+    let mut empty = sample::five_troubles();
+    empty.backends.clear();
+    empty.tags.clear();
+    for (list_read, paint) in [(empty.director.list_read, "1;31"), (None, "32")] {
+        empty.director.list_read = list_read;
+        let head = lines(&empty, &view).remove(0);
+        let up = format!("\x1b[{paint}m0 of 0 up");
+        assert!(head.contains(&up), "{head:?}");
+    }
+}
+
 /// `tests/data/table/NAME`; with POOLMON_WRITE_GOLDEN set it is written, to be looked at.
 fn check(name: &str, document: &Document, view: &View) {
     let text = lines(document, view).join("\n") + "\n";

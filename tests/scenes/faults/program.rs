@@ -73,6 +73,33 @@ fn one_look_tells_by_its_exit_code_and_changes_nothing() {
 }
 
 #[test]
+fn a_director_that_lists_no_backend_is_an_alarm_and_no_healthy_pool() {
+    let pool = FakePool::start(1);
+    let address = pool.address(0);
+    pool.director.remove(address);
+    let plan = pool.monitor();
+    let none = format!(
+        "the director lists no backend: users cannot log in; add one: doveadm director add -a {} ADDRESS (see \
+         director_mail_servers)",
+        pool.director.socket().display()
+    );
+    let once = plan.run("--once", REACTION);
+    assert_eq!(once.status.code(), Some(2), "{}", once.text);
+    assert!(once.text.contains(&none), "{}", once.text);
+    let check = plan.check("", REACTION);
+    assert_eq!(check.status.code(), Some(3), "{}", check.text);
+    assert!(check.text.contains(&none), "{}", check.text);
+
+    let monitor = plan.start();
+    monitor.wait_for_line(&[" ERR ", &none], REACTION);
+    pool.director.add(FakeHost::new(address));
+    monitor.wait_for_line(
+        &[" LOG ", "the director lists a backend again"],
+        REACTION * 2,
+    );
+}
+
+#[test]
 fn a_second_instance_names_the_first_and_ends_with_one() {
     let pool = FakePool::start(1);
     let plan = pool.monitor();

@@ -2,8 +2,19 @@
 
 /// What a line holds that says that something is amiss, again or for more backends too, and what the line
 /// holds that says that it is over.
-pub const BEGINS_AND_ENDS: [(&str, &[&str]); 19] = [
-    ("cannot log in", &["takes new users again"]),
+pub const BEGINS_AND_ENDS: [(&str, &[&str]); 21] = [
+    (
+        "the director lists no backend",
+        &["the director lists a backend again"],
+    ),
+    (
+        "is up: users cannot log in",
+        &["takes new users again", " is listed any more"],
+    ),
+    (
+        "takes new users, who cannot log in",
+        &["takes new users again", " is listed any more"],
+    ),
     (
         "so users would have nowhere to go",
         &["is kept up any more for lack of another one"],

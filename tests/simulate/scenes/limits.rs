@@ -108,6 +108,23 @@ fn a_backend_that_leaves_with_a_pending_drain_and_comes_back_healthy_is_up_and_o
 }
 
 #[test]
+fn that_all_backends_leave_is_one_alarm_until_they_come_back() {
+    let listed =
+        |at, is_listed| (0..3).map(move |backend| (at, Disturbance::Listed(backend, is_listed)));
+    let events: Vec<_> = listed(100, false).chain(listed(200, true)).collect();
+    let layout = layout(3, vec![ours(0, 3)]);
+    tell("all leave", &layout, &events, 400, |story| {
+        assert_eq!(said(story, "the director lists no backend"), 1, "{story}");
+        assert_eq!(said(story, "the director lists a backend again"), 1);
+        assert_eq!(monitor(story).watched().count(), 3, "{story}");
+        assert!(monitor(story).alarms().is_empty(), "{story}");
+        assert!(sent(story, Action::MarkDown).is_empty(), "{story}");
+        let reached = &monitor(story).reached;
+        assert!(reached.times("alarm: no backend") > 0, "{story}");
+    });
+}
+
+#[test]
 fn a_command_for_a_backend_that_has_just_left_is_answered_and_forgotten() {
     // Between two readings of the list.
     for tenth in 0..40 {

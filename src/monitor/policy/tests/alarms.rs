@@ -152,6 +152,17 @@ fn a_tag_whose_backends_that_are_up_have_vhost_count_0_is_without_service() {
 }
 
 #[test]
+fn a_list_that_has_been_read_and_has_no_backend_is_an_alarm() {
+    let mut bench = Bench::new(0);
+    bench.backends = Backends::new(RULES);
+    check(&mut bench, &[]);
+    assert!(bench.backends.is_all_well());
+    bench.read_list();
+    check(&mut bench, &[(Alarm::NoBackend, &[])]);
+    assert!(!bench.backends.is_all_well());
+}
+
+#[test]
 fn a_login_refused_by_most_names_those_that_refuse_it_until_most_take_it() {
     let mut bench = Bench::new(4);
     bench.passes(0);

@@ -24,6 +24,7 @@ const WORDS: [(&str, &[&str]); 8] = [
     (
         "alarm",
         &[
+            "no_backend",
             "without_service",
             "no_refuge",
             "shared",
