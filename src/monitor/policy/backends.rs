@@ -225,9 +225,10 @@ impl Backends {
         self.list_began.is_some() && self.members.is_empty()
     }
 
-    /// Whether there are backends, or no list has been read yet, and every backend is up and no backend has failed.
+    /// Whether there are backends, or no list has been read yet, and every backend is up with a vhost count and no
+    /// backend has failed.
     pub fn is_all_well(&self) -> bool {
-        let is_well = |member: &Member| !has_failed(member) && !member.is_down_or_going();
+        let is_well = |member: &Member| !has_failed(member) && member.may_take_users();
         !self.lists_none() && self.values().all(is_well)
     }
 

@@ -166,6 +166,23 @@ fn a_tag_without_service_that_is_listed_no_longer_does_not_take_users_again() {
 }
 
 #[test]
+fn healthy_backends_that_all_have_vhost_count_0_are_an_alarm() {
+    let idle = |number| Listed {
+        vhosts: 0,
+        ..listed(number, HostState::Up)
+    };
+    let mut bench = Bench::without_files();
+    bench.tell(Input::Time);
+    bench.lists_of(vec![idle(1), idle(2)]);
+    bench.finds(1, Ok(Pass::Clean));
+    bench.finds(2, Ok(Pass::Clean));
+    bench.lists_until(5, &[idle(1), idle(2)]);
+    let line = "no backend takes new users, who cannot log in: 192.0.2.1 and 192.0.2.2 are up with vhost count 0; \
+                give one its vhost count back: doveadm director update ADDRESS COUNT";
+    assert_eq!(bench.times_said(line), 1);
+}
+
+#[test]
 fn where_backends_have_tags_it_is_said_of_which_tag_they_are() {
     let mut bench = two_of_three(&refused(), HostState::Down);
     let archive = || Listed {
