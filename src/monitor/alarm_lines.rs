@@ -74,13 +74,7 @@ impl Engine {
         match alarm {
             Alarm::NoBackend => self.settings.access().lists_none(),
             Alarm::WithoutService(tag) => self.without_service_line(tag, about),
-            Alarm::NoRefuge(tag) => format!(
-                "{names} {has} failed{} and {stays} up: no other backend{} is up and passes, so users \
-                 would have nowhere to go; if other machines can log in to {them}, this monitor is cut off: \
-                 see its network and firewall; if not, repair {them}",
-                self.since_first_failure(about),
-                self.which(tag)
-            ),
+            Alarm::NoRefuge(tag) => self.no_refuge_line(tag, about),
             Alarm::Shared { service, stage } => self.shared_line(*service, *stage, about),
             Alarm::DownDelayLimit => format!(
                 "{names} {has} failed for longer than delayed_down_delay and {stays} up: with {them} more \
@@ -293,6 +287,38 @@ impl Engine {
             1 => format!(" as {}{file}", names(&users)),
             _ => format!(" as {}", names(&users)),
         }
+    }
+
+    /// Of those that have failed and stay up, as their users would have nowhere to go.
+    fn no_refuge_line(&self, tag: &Tag, about: &BTreeSet<IpAddr>) -> String {
+        let number = |one, several| by_number(about.len(), one, several);
+        let them = number("it", "them");
+        let stay_up = format!(
+            "{} {} failed{} and {} up",
+            names(about),
+            number("has", "have"),
+            self.since_first_failure(about),
+            number("stays", "stay")
+        );
+        let which = self.which(tag);
+        let out: Vec<IpAddr> = self.backends.out_of_rotation(tag).collect();
+        if out.is_empty() {
+            return format!(
+                "{stay_up}: no other backend{which} is up and passes, so users would have nowhere to go; if other \
+                 machines can log in to {them}, this monitor is cut off: see its network and firewall; if not, \
+                 repair {them}"
+            );
+        }
+        let access = self.settings.access();
+        format!(
+            "{stay_up}: no other backend{which} {} and passes, so users would have nowhere to go; {} {} healthy \
+             here and up with {weight} 0: give one its {weight} back: {}; or repair {them}",
+            access.words().takes,
+            names(&out),
+            by_number(out.len(), "is", "are"),
+            access.how_to_give_weight(),
+            weight = access.words().weight,
+        )
     }
 
     fn without_service_line(&self, tag: &Tag, about: &BTreeSet<IpAddr>) -> String {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::attempts::Attempts;
 use super::lines::{service_of, FORMER_SERVICE};
-use super::policy::{explain, Action, Age, By, Compared, Member};
+use super::policy::{explain, Action, Age, By, Compared, Member, Reason};
 use super::records::Record;
 use super::snapshot::{
     BackendView, Checks, DrainView, ListChangeView, RetryView, ServiceView, Standing, WantedView,
@@ -101,8 +101,13 @@ impl Engine {
     fn wanted_view(&self, compared: &Compared<'_>, address: IpAddr) -> Option<WantedView> {
         let explanation = explain(compared, address, self.now.instant)?;
         let until = explanation.hold().and_then(|hold| hold.until);
+        let out_of_rotation = match explanation.hold().map(|hold| &hold.reason) {
+            Some(Reason::NoRefuge(tag)) => self.backends.out_of_rotation(tag).collect(),
+            _ => Vec::new(),
+        };
         Some(WantedView {
             hold_ends: until.map(|until| self.until(until)),
+            out_of_rotation,
             explanation,
         })
     }

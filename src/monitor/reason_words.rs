@@ -30,7 +30,11 @@ impl Reason {
                 format!("{refuge} passes; it must fail once more after that")
             }
             Reason::NoRefuge(tag) => {
-                format!("no other backend{} is up and passes", tag.among(groups))
+                format!(
+                    "no other backend{} {} and passes",
+                    tag.among(groups),
+                    pool.takes
+                )
             }
             Reason::NotOurs => "somebody else took it down".to_owned(),
             Reason::Disputed => "somebody else takes it down".to_owned(),
@@ -62,6 +66,23 @@ mod tests {
     use super::*;
     use crate::backend::Tag;
     use crate::config::settings::Brake;
+
+    #[test]
+    fn that_there_is_no_refuge_is_true_also_of_those_that_are_up_with_weight_0() {
+        for (pool, expected) in [
+            (
+                Words::OF_DIRECTOR,
+                "no other backend takes new users and passes",
+            ),
+            (
+                Words::OF_HAPROXY,
+                "no other backend takes new users in all its sections and passes",
+            ),
+        ] {
+            let reason = Reason::NoRefuge(Tag::default());
+            assert_eq!(reason.in_words(pool, Groups::One), expected);
+        }
+    }
 
     #[test]
     fn the_limit_is_told_with_how_many_are_down() {

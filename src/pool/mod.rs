@@ -144,8 +144,8 @@ impl Access {
         match self {
             Access::Director { socket } => doveadm(socket, "update", "ADDRESS COUNT"),
             Access::HaProxy { .. } => {
-                "\"set weight PROXY/SERVER 100%\", and \"set server PROXY/SERVER state \
-                                       ready\" where it is drained, on HAProxy's stats socket"
+                "\"set weight PROXY/SERVER 100%\", and \"set server PROXY/SERVER state ready\" where it is held, \
+                 on HAProxy's stats socket, unless HAProxy's own check has it down"
                     .to_owned()
             }
         }
@@ -181,6 +181,8 @@ pub struct Words {
     pub ready: &'static str,
     /// It lists no backend at all, and what that means.
     pub lists_none: &'static str,
+    /// What a backend does that is up with more weight than 0.
+    pub takes: &'static str,
     /// Why a change waits for its turn.
     pub turn: &'static str,
     /// What spreads users over backends.
@@ -198,6 +200,7 @@ impl Words {
         subject: "the director",
         ready: "the ring is synced",
         lists_none: "the director lists no backend: users cannot log in",
+        takes: "takes new users",
         turn: "monitors of directors before ours move first",
         weight: "vhost count",
         weights: "vhosts",
@@ -210,6 +213,7 @@ impl Words {
         subject: "HAProxy",
         ready: "it answers",
         lists_none: "HAProxy has no server at a port that is checked: users cannot log in there",
+        takes: "takes new users in all its sections",
         turn: "its list is read once more first",
         weight: "weight",
         weights: "weight",

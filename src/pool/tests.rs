@@ -100,7 +100,7 @@ fn of_haproxy_it_is_said_what_its_stats_socket_takes() {
         (
             access.how_to_give_weight(),
             "\"set weight PROXY/SERVER 100%\", and \"set server PROXY/SERVER state ready\" where it is \
-             drained, on HAProxy's stats socket",
+             held, on HAProxy's stats socket, unless HAProxy's own check has it down",
         ),
         (
             access.lists_none(),

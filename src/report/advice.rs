@@ -8,7 +8,8 @@ mod steps;
 use std::path::Path;
 
 use crate::pool::director::by_hand;
-use crate::pool::ByHand;
+use crate::pool::haproxy::reading::Watched;
+use crate::pool::{Access, ByHand};
 use crate::report::document::{Document, PoolKind};
 
 pub(super) use of_hold::of_hold;
@@ -34,5 +35,18 @@ impl<'a> Hands<'a> {
 
     fn doveadm(self, act: &str, about: &str) -> String {
         by_hand::doveadm(Path::new(self.socket), act, about)
+    }
+
+    /// The pool as its own room speaks of it.
+    fn access(self) -> Access {
+        let socket = self.socket.into();
+        match self.by {
+            ByHand::Doveadm => Access::Director { socket },
+            // Which of its sections are watched makes no difference to what is typed.
+            ByHand::StatsSocket => Access::HaProxy {
+                socket,
+                watched: Watched::Ports(Vec::new()),
+            },
+        }
     }
 }

@@ -17,7 +17,7 @@ trap 'rm -rf "$folder"' EXIT
 now=$(date +%s)
 # The page says whether the process of this number runs.
 jq --argjson now "$now" --argjson pid $$ '
-    def refuge: "no other backend is up and passes";
+    def refuge: "no other backend takes new users and passes";
     def slot($at; $mean): [118, 0, $mean - 900, $mean, $mean * (4 + $at % 5)];
     def day: [range(48) | slot(.; 2500 + (. * 7 % 11) * 90 + (if . > 15 and . < 20 then 2200 else 0 end))];
     .poolmon.written as $written

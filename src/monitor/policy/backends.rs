@@ -178,6 +178,18 @@ impl Backends {
             .filter(move |(_, member)| member.listed.tag.takes_users_of(tag))
     }
 
+    /// Healthy backends that are up and could take the users of this tag, were their vhost count not 0.
+    pub fn out_of_rotation<'a>(&'a self, tag: &'a Tag) -> impl Iterator<Item = IpAddr> + 'a {
+        let is_out_of_rotation = |member: &Member| {
+            matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)))
+                && !member.is_down_or_going()
+                && !member.serves()
+        };
+        self.serving(tag)
+            .filter(move |(_, member)| is_out_of_rotation(member))
+            .map(|(address, _)| address)
+    }
+
     /// Whether what is said of backends has to name their tag.
     pub fn groups(&self) -> Groups {
         Groups::of(self.values().map(|member| &member.listed.tag))

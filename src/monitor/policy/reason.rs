@@ -110,7 +110,7 @@ pub enum Reason {
         /// A backend that has passed since this one last failed.
         refuge: IpAddr,
     },
-    /// No other backend of the tag is up and passes.
+    /// No other backend of the tag takes new users and passes.
     NoRefuge(Tag),
     /// It has not been failed for as long as the operator wants.
     DownDelay,

@@ -99,6 +99,8 @@ pub struct WantedView {
     pub explanation: Explanation,
     /// How long until time alone may end the hold; none where an event has to, or no rule holds.
     pub hold_ends: Option<Duration>,
+    /// Where no other backend is up and passes: healthy ones whose vhost count is 0.
+    pub out_of_rotation: Vec<IpAddr>,
 }
 
 /// One service of one backend.

@@ -108,6 +108,38 @@ fn of_backends_that_are_up_with_vhost_count_0_it_is_said_how_they_take_users_aga
     );
 }
 
+/// The monitor is not cut off, and no machine has to be repaired for the users to have somewhere to go.
+#[test]
+fn of_the_last_one_with_a_vhost_count_it_is_said_which_healthy_ones_have_none() {
+    let mut bench = two_of_three(&refused(), HostState::Up);
+    let idle = |number| Listed {
+        vhosts: 0,
+        ..listed(number, HostState::Up)
+    };
+    let first = || listed(1, HostState::Up);
+    bench.lists_of(vec![first(), listed(2, HostState::Up), idle(3)]);
+    check(
+        &bench,
+        &WITHOUT_TAG(Alarm::NoRefuge),
+        &[1, 2],
+        "192.0.2.1 and 192.0.2.2 have failed since 08:00:00 and stay up: no other backend takes new users and \
+         passes, so users would have nowhere to go; 192.0.2.3 is healthy here and up with vhost count 0: give one \
+         its vhost count back: doveadm director update ADDRESS COUNT; or repair them",
+    );
+    // One that has failed, too, has nothing to be given back.
+    bench.lists_of(vec![first(), idle(2), idle(3)]);
+    let of_the_first = line(&bench, &WITHOUT_TAG(Alarm::NoRefuge), &[1]);
+    assert!(
+        of_the_first.contains("; 192.0.2.3 is healthy here"),
+        "{of_the_first}"
+    );
+    bench.second += 1;
+    bench.finds(2, Ok(Pass::Clean));
+    let both = line(&bench, &WITHOUT_TAG(Alarm::NoRefuge), &[1]);
+    let expected = "; 192.0.2.2 and 192.0.2.3 are healthy here and up with vhost count 0: ";
+    assert!(both.contains(expected), "{both}");
+}
+
 impl Bench {
     /// The list is read each second until this one.
     fn lists_until(&mut self, second: u64, members: &[Listed]) {

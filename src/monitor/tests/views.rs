@@ -40,6 +40,31 @@ fn a_verdict_is_shown_in_words_with_how_long_it_has_been_the_same() {
 }
 
 #[test]
+fn of_what_has_no_refuge_it_is_shown_which_healthy_ones_have_vhost_count_0() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    let idle = |number| Listed {
+        vhosts: 0,
+        ..listed(number, HostState::Up)
+    };
+    let members = || vec![listed(1, HostState::Up), idle(2), idle(3)];
+    bench.lists_of(members());
+    for second in 1..4 {
+        bench.second = second;
+        bench.finds(1, Err(refused()));
+        bench.finds(2, Ok(Pass::Clean));
+        bench.lists_of(members());
+    }
+    let wanted = view(&bench, 1).wanted.unwrap();
+    let reason = wanted.explanation.hold().map(|hold| &hold.reason);
+    assert_eq!(reason, Some(&Reason::NoRefuge(Tag::default())));
+    assert_eq!(wanted.out_of_rotation, [address(2)]);
+    bench.second = 4;
+    bench.finds(2, Err(refused()));
+    assert!(view(&bench, 1).wanted.unwrap().out_of_rotation.is_empty());
+}
+
+#[test]
 fn what_is_due_now_is_not_said_to_be_ahead() {
     let mut bench = Bench::new();
     bench.tell(Input::Time);

@@ -3,17 +3,39 @@
 use std::net::IpAddr;
 
 use super::Hands;
+use crate::few::{by_number, Few};
 use crate::monitor::policy::Reason;
 use crate::monitor::what_to_check;
 use crate::pool::ByHand;
 
-/// About this backend's action.
-pub(in crate::report) fn of_hold(reason: &Reason, address: IpAddr, hands: Hands<'_>) -> String {
+/// About this backend's action; `out_of_rotation` are healthy backends that could take its users, were their vhost
+/// count not 0.
+pub(in crate::report) fn of_hold(
+    reason: &Reason,
+    address: IpAddr,
+    out_of_rotation: &[IpAddr],
+    hands: Hands<'_>,
+) -> String {
+    if matches!(reason, Reason::NoRefuge(_)) && !out_of_rotation.is_empty() {
+        return of_rotation(out_of_rotation, hands);
+    }
     let of_haproxy = match hands.by {
         ByHand::Doveadm => None,
         ByHand::StatsSocket => of_haproxy(reason, address),
     };
     of_haproxy.unwrap_or_else(|| general(reason, address, hands))
+}
+
+/// They pass, so this monitor is not cut off.
+fn of_rotation(out_of_rotation: &[IpAddr], hands: Hands<'_>) -> String {
+    let access = hands.access();
+    format!(
+        "{} {} healthy and up with {weight} 0: give one its {weight} back: {}; or repair this one",
+        Few(out_of_rotation),
+        by_number(out_of_rotation.len(), "is", "are"),
+        access.how_to_give_weight(),
+        weight = access.words().weight,
+    )
 }
 
 /// Where HAProxy asks for other words.
@@ -140,7 +162,7 @@ fn general(reason: &Reason, address: IpAddr, hands: Hands<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Groups;
+    use crate::backend::{Groups, Tag};
     use crate::pool::Access;
 
     const SOCKET: &str = "/run/dovecot/director-admin";
@@ -176,7 +198,7 @@ mod tests {
                 by: ByHand::StatsSocket,
                 socket: SOCKET,
             };
-            let text = of_hold(&reason, address, hands);
+            let text = of_hold(&reason, address, &[], hands);
             assert!(
                 !text.contains("director") && !text.contains("doveadm"),
                 "{text}"
@@ -189,7 +211,7 @@ mod tests {
     fn each_has_advice(address: IpAddr, hands: Hands<'_>) {
         let mut texts = std::collections::BTreeSet::new();
         for reason in Reason::one_of_each() {
-            let text = of_hold(&reason, address, hands);
+            let text = of_hold(&reason, address, &[], hands);
             let commands: usize = COMMANDS
                 .iter()
                 .map(|command| text.matches(command).count())
@@ -204,6 +226,31 @@ mod tests {
     }
 
     #[test]
+    fn where_healthy_ones_have_vhost_count_0_advice_is_to_give_one_its_count_back() {
+        let others: [IpAddr; 2] = [[192, 0, 2, 8].into(), [192, 0, 2, 9].into()];
+        let reason = Reason::NoRefuge(Tag::default());
+        for (by, out_of_rotation, expected) in [
+            (
+                ByHand::Doveadm,
+                &others[..],
+                "192.0.2.8 and 192.0.2.9 are healthy and up with vhost count 0: give one its vhost count back: \
+                 doveadm director update ADDRESS COUNT; or repair this one",
+            ),
+            (
+                ByHand::StatsSocket,
+                &others[..1],
+                "192.0.2.8 is healthy and up with weight 0: give one its weight back: \"set weight PROXY/SERVER \
+                 100%\", and \"set server PROXY/SERVER state ready\" where it is held, on HAProxy's stats socket, \
+                 unless HAProxy's own check has it down; or repair this one",
+            ),
+        ] {
+            let hands = Hands { by, socket: SOCKET };
+            let address = [192, 0, 2, 7].into();
+            assert_eq!(of_hold(&reason, address, out_of_rotation, hands), expected);
+        }
+    }
+
+    #[test]
     fn advice_names_the_backend_that_it_is_about_and_a_socket_that_doveadm_does_not_know() {
         let address: IpAddr = [192, 0, 2, 7].into();
         for (socket, expected) in [
@@ -211,9 +258,9 @@ mod tests {
             ("/srv/admin", "doveadm director up -a /srv/admin 192.0.2.7"),
         ] {
             let by = ByHand::Doveadm;
-            let text = of_hold(&Reason::Unsteady, address, Hands { by, socket });
+            let text = of_hold(&Reason::Unsteady, address, &[], Hands { by, socket });
             assert!(text.ends_with(expected), "{text}");
-            let text = of_hold(&Reason::RingUnsynced, address, Hands { by, socket });
+            let text = of_hold(&Reason::RingUnsynced, address, &[], Hands { by, socket });
             assert_eq!(
                 text.contains("ring status -a /srv/admin;"),
                 socket != SOCKET,

@@ -338,6 +338,7 @@ fn every_reason_is_told_with_its_rule() {
                 answers: answers.collect(),
             },
             hold_ends: (holding == Rule::Hold).then_some(Duration::from_secs(90)),
+            out_of_rotation: Vec::new(),
         };
         let mut document = synced();
         let model = match action {

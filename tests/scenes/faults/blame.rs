@@ -62,9 +62,14 @@ fn a_backend_out_of_rotation_is_no_refuge() {
     let monitor = pool.monitor().start();
     pool.wait_for_visits();
     pool.backends[0].set(Mood::Refusing);
-    monitor.wait_for_line(&[" ERR ", "cut off"], REACTION);
+    let address = pool.address(1);
+    let idle = format!(
+        "; {address} is healthy here and up with vhost count 0: give one its vhost count back: "
+    );
+    monitor.wait_for_line(&[" ERR ", &idle], REACTION);
     assert_no_more_changes(&pool, A_WHILE);
     assert!(pool.changes().is_empty());
+    assert!(monitor.lines_with(&["cut off"]).is_empty());
 
     pool.director
         .edit(pool.address(1), |host| host.vhosts = 100);

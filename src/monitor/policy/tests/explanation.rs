@@ -56,8 +56,8 @@ fn the_bar_passes_what_the_refuge_holds() {
         &bench,
         0,
         Action::MarkDown,
-        "settle fresh ring ownership hold bar | refuge: no other backend without a tag is up and \
-         passes | (brake) (drain) (rank)",
+        "settle fresh ring ownership hold bar | refuge: no other backend without a tag takes new \
+         users and passes | (brake) (drain) (rank)",
     );
 }
 

@@ -96,7 +96,7 @@ impl Wanted {
                 EngineAnswer::Holds(hold) => RuleAnswer {
                     reason: Some(hold.reason.in_words(pool, groups)),
                     until: view.hold_ends.map(|until| clock.ahead(until)),
-                    advice: Some(of_hold(&hold.reason, address, hands)),
+                    advice: Some(of_hold(&hold.reason, address, &view.out_of_rotation, hands)),
                     ..silent(Answer::Holds)
                 },
             }

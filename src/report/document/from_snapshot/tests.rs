@@ -246,6 +246,7 @@ fn a_held_action_has_every_rule_and_advice_where_it_is_held() {
             advice: Some(of_hold(
                 &policy::Reason::InFlight,
                 [192, 0, 2, 1].into(),
+                &[],
                 Hands {
                     by: ByHand::Doveadm,
                     socket: "/admin",
