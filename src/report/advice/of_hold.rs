@@ -87,8 +87,8 @@ fn general(reason: &Reason, address: IpAddr, hands: Hands<'_>) -> String {
     let up = |address: &IpAddr| hands.doveadm("up", &address.to_string());
     match reason {
         Reason::InFlight => {
-            "nothing: the director has up to a minute to answer, and the command is tried again if it \
-             does not"
+            "nothing: the director has up to a minute to answer, and in a drain with --max-moves 2 s more \
+             for each batch of users; the command is tried again if no answer comes"
                 .to_owned()
         }
         Reason::NotListedYet => "nothing: the list is read each second".to_owned(),
@@ -248,6 +248,19 @@ mod tests {
             let address = [192, 0, 2, 7].into();
             assert_eq!(of_hold(&reason, address, out_of_rotation, hands), expected);
         }
+    }
+
+    #[test]
+    fn the_time_that_a_drain_in_batches_may_take_is_said() {
+        let hands = Hands {
+            by: ByHand::Doveadm,
+            socket: SOCKET,
+        };
+        assert_eq!(
+            of_hold(&Reason::InFlight, [192, 0, 2, 7].into(), &[], hands),
+            "nothing: the director has up to a minute to answer, and in a drain with --max-moves 2 s more for each \
+             batch of users; the command is tried again if no answer comes"
+        );
     }
 
     #[test]
