@@ -340,17 +340,20 @@ impl Engine {
                 "no backend{which} is up: users cannot log in; see why {down} down, or {bring_up}"
             );
         }
-        let (beside, or) = match down.is_empty() {
-            true => (String::new(), String::new()),
-            false => (format!(", {} down", are(&down)), format!("; or {bring_up}")),
-        };
-        format!(
-            "no backend{which} takes new users, who cannot log in: {} up with {} 0{beside}; give one its {1} \
-             back: {}{or}",
-            are(&up),
-            access.words().weight,
-            access.how_to_give_weight()
-        )
+        let weight = access.words().weight;
+        let give = access.how_to_give_weight();
+        let up = are(&up);
+        match down.is_empty() {
+            true => format!(
+                "no backend{which} takes new users, who cannot log in: {up} up with {weight} 0; give one its \
+                 {weight} back: {give}"
+            ),
+            false => format!(
+                "no backend{which} takes new users, who cannot log in: {up} up with {weight} 0, {} down; give one \
+                 its {weight} back: {give}; or {bring_up}",
+                are(&down)
+            ),
+        }
     }
 
     fn which_are_down(&self, tag: &Tag) -> String {
