@@ -77,6 +77,33 @@ fn push_byte(shown: &mut String, byte: u8) {
 }
 
 impl Quote {
+    /// What was quoted, as far as it was kept.
+    pub fn unescaped(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.len());
+        let mut shown = self.0.bytes();
+        while let Some(byte) = shown.next() {
+            if byte != b'\\' {
+                bytes.push(byte);
+                continue;
+            }
+            bytes.extend(match shown.next() {
+                Some(b't') => Some(b'\t'),
+                Some(b'n') => Some(b'\n'),
+                Some(b'r') => Some(b'\r'),
+                Some(b'x') => {
+                    let digits = [shown.next(), shown.next()];
+                    let digit = |digit: Option<u8>| char::from(digit?).to_digit(16);
+                    match digits.map(digit) {
+                        [Some(high), Some(low)] => u8::try_from(high * 16 + low).ok(),
+                        _ => None,
+                    }
+                }
+                other => other,
+            });
+        }
+        bytes
+    }
+
     /// Without the quotes around it, for where its bounds show otherwise.
     pub fn text(&self) -> &str {
         &self.0
@@ -103,6 +130,16 @@ mod tests {
     fn control_bytes_terminal_escapes_and_quotes_are_escaped() {
         let quote = Quote::new(b"a\r\n\x1b[2J\"\xff");
         assert_eq!(quote.to_string(), r#""a\r\n\x1b[2J\"\xff""#);
+    }
+
+    #[test]
+    fn what_was_quoted_can_be_had_again() {
+        let all: Vec<u8> = (0..=255).collect();
+        for part in all.chunks(100) {
+            assert_eq!(Quote::new(part).unescaped(), part);
+        }
+        let read: Quote = String::from(r"a\x4").into();
+        assert_eq!(read.unescaped(), b"a");
     }
 
     #[test]

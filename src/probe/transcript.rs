@@ -63,7 +63,7 @@ impl Transcript {
 
     pub(super) fn heard(&mut self, line: &[u8], secret: Option<&Repeats>) {
         if secret.map_or(false, |secret| secret.are_in(line)) {
-            self.add("S: ", b"(withheld, it repeats the password)");
+            self.add("S: ", b"(withheld, it repeats a part of the password)");
         } else {
             self.add("S: ", line);
         }
@@ -206,7 +206,7 @@ mod tests {
         for line in ["NO: Hunter2?", "NO: hun", "* AHByb2JlAGh1bnRlcjI="] {
             transcript.heard(line.as_bytes(), Some(&secret));
         }
-        let withheld = "S: (withheld, it repeats the password)";
+        let withheld = "S: (withheld, it repeats a part of the password)";
         assert_eq!(lines(&transcript), [withheld, "S: NO: hun", withheld]);
     }
 }

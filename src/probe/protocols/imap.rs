@@ -17,6 +17,7 @@ use crate::config::kind::Kind::{Port, Truth};
 use crate::config::settings::{Auth, ImapSteps, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::remarks;
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
@@ -171,9 +172,7 @@ fn enter(
             Answer::PlaintextDisabled => Entry::PlaintextDisabled
                 .without_work(check.work)
                 .map(ControlFlow::Break),
-            Answer::GoOn => Err(Fault::Malformed(Quote::new(
-                "asks for more after the password",
-            ))),
+            Answer::GoOn => Err(Fault::Malformed(Quote::new(remarks::ASKS_FOR_MORE))),
         }
     })?;
     match access {

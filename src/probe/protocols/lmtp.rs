@@ -12,6 +12,7 @@ use crate::config::settings::Probing;
 use crate::config::values;
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::remarks;
 use crate::probe::protocols::smtp::{self, exchange, read_reply, Class};
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
@@ -215,7 +216,7 @@ fn send_address(
 ) -> Result<(), Fault> {
     let address = match std::str::from_utf8(address) {
         Ok(address) if is_address(address) => address,
-        _ => return Err(refused(Quote::new("not an address, and not sent"))),
+        _ => return Err(refused(Quote::new(remarks::NOT_AN_ADDRESS))),
     };
     exchange(lines, format!("{verb}:<{address}>\r\n").as_bytes())?.taken_or(refused)
 }

@@ -12,6 +12,7 @@ pub(crate) mod line;
 pub(crate) mod lmtp;
 mod message;
 mod pop3;
+mod remarks;
 mod repeats;
 mod sasl;
 mod sieve;
@@ -114,7 +115,7 @@ impl Entry {
                 Ok(Pass::PlaintextDisabled)
             }
             (Entry::PlaintextDisabled, Work::Collect) => Err(Fault::CredentialsRefused(
-                Quote::new("plaintext login disabled, so the message cannot be read"),
+                Quote::new(remarks::NO_WAY_TO_READ),
             )),
             (Entry::InUse(text), Work::Collect) => Err(Fault::MaildropInUse(text)),
             (Entry::In, Work::Collect) => Err(Fault::MessageMissing),
@@ -242,16 +243,10 @@ fn steps_with_login(auth: Auth, further: &[(bool, &str)]) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// How others than SASL take two names is each site's own business (Dovecot's
-/// `auth_master_user_separator`).
-const MASTER_NEEDS_SASL: &str = "a master user can log in by SASL alone";
-
-const WITHHELD: &str = "(reply withheld, it repeats the password)";
-
-/// A reply to a login, fit to be shown: withheld if it repeats the password.
+/// A reply to a login, fit to be shown: withheld if it repeats a part of the password.
 fn quote_without_password(reply: &[u8], account: &Account) -> Quote {
     if Repeats::of(account).are_in(reply) {
-        Quote::new(WITHHELD)
+        Quote::new(remarks::WITHHELD)
     } else {
         Quote::new(reply)
     }
@@ -264,12 +259,9 @@ fn without_password(failure: Failure, account: Option<&Account>) -> Failure {
         None => return failure,
     };
     let repeats = Repeats::of(account);
-    // What is quoted is escaped already.
-    let password = Quote::new(account.password.reveal());
     let fault = failure.fault.with_quote(|quote| {
-        let text = quote.text().as_bytes();
-        match repeats.are_in(text) || contains_ignoring_case(text, password.text().as_bytes()) {
-            true => Quote::new(WITHHELD),
+        match !remarks::are(quote.text()) && repeats.are_in(&quote.unescaped()) {
+            true => Quote::new(remarks::WITHHELD),
             false => quote,
         }
     });

@@ -12,6 +12,7 @@ use crate::config::kind::Kind::{Port, Truth};
 use crate::config::settings::{Auth, Pop3Steps, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::{Lines, Piece, SecretLine};
+use crate::probe::protocols::remarks;
 use crate::probe::protocols::sasl::{self, Answer};
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
@@ -19,7 +20,6 @@ use crate::probe::protocols::table::{
 use crate::probe::protocols::{
     after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
     refuses_plaintext, response_code, steps_with_login, Channel, Check, Entry, Progress, Way,
-    MASTER_NEEDS_SASL,
 };
 use crate::quote::Quote;
 use crate::service::{Protocol, Security, WhichPort::One};
@@ -193,16 +193,16 @@ fn ask_capabilities(lines: &mut Lines<'_>) -> Result<Capabilities, Fault> {
 /// USER, then PASS once USER was answered: a server that takes no password in plain text says so to USER.
 fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
     if account.master.is_some() {
-        return Err(Fault::CredentialsRefused(Quote::new(MASTER_NEEDS_SASL)));
+        return Err(Fault::CredentialsRefused(Quote::new(
+            remarks::MASTER_NEEDS_SASL,
+        )));
     }
     let password = account.password.reveal();
     // A line end would begin a command of its own. Said to be refused, so that an account which
     // cannot be sent takes no backend down.
     let unfit = |byte: &u8| matches!(byte, b'\0' | b'\r' | b'\n');
     if account.user.iter().any(unfit) || password.iter().any(unfit) {
-        return Err(Fault::CredentialsRefused(Quote::new(
-            "user name or password has a NUL or a line end, which POP3 cannot carry",
-        )));
+        return Err(Fault::CredentialsRefused(Quote::new(remarks::NOT_FOR_POP3)));
     }
     let user = SecretLine::new(&[Piece::Open(b"USER "), Piece::Open(&account.user)]);
     let pass = SecretLine::new(&[Piece::Open(b"PASS "), Piece::Secret(password)]);

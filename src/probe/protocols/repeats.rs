@@ -13,8 +13,8 @@ use crate::account::Account;
 /// So many characters of the password together are taken for it.
 const PASSWORD_PART: usize = 4;
 
-/// So many characters of a response together are taken for it: three of the password's are four of its.
-const RESPONSE_PART: usize = 8;
+/// So many characters of a response together are taken for it: fewer cannot hold four of the password's.
+const RESPONSE_PART: usize = 6;
 
 /// What to look for. It is made once an attempt, and every line of the server's is looked through.
 pub struct Repeats {
@@ -139,12 +139,12 @@ mod tests {
         for text in ["", "cor rec t", "att ery", "* OK ready", "cor\\\\rec", "\\"] {
             assert!(!repeats.are_in(text.as_bytes()), "{text}");
         }
-        for start in 0..=response.len() - 8 {
-            let part = &response[start..start + 8];
+        for start in 0..=response.len() - 6 {
+            let part = &response[start..start + 6];
             for text in [format!("a{part}"), part.to_ascii_lowercase()] {
                 assert!(repeats.are_in(text.as_bytes()), "{text}");
             }
-            assert!(!repeats.are_in(&part.as_bytes()[..7]), "{part}");
+            assert!(!repeats.are_in(&part.as_bytes()[..5]), "{part}");
         }
     }
 }

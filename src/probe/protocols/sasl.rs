@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::account::Account;
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::{Lines, Piece, SecretLine};
+use crate::probe::protocols::remarks;
 use crate::probe::protocols::{Channel, Check, Entry};
 use crate::quote::Quote;
 
@@ -94,9 +95,7 @@ pub(super) fn auth_plain(
             Answer::GoOn(_) => {}
             // An OK to half a command is none.
             Answer::Over(Entry::In) => {
-                return Err(Fault::Malformed(Quote::new(
-                    "logged in before the password was sent",
-                )));
+                return Err(Fault::Malformed(Quote::new(remarks::IN_TOO_EARLY)));
             }
             Answer::Over(entry) => return Ok(entry),
         }
@@ -104,9 +103,7 @@ pub(super) fn auth_plain(
     }
     match answer(lines, account)? {
         Answer::Over(entry) => Ok(entry),
-        Answer::GoOn(_) => Err(Fault::Malformed(Quote::new(
-            "asks for more after the password",
-        ))),
+        Answer::GoOn(_) => Err(Fault::Malformed(Quote::new(remarks::ASKS_FOR_MORE))),
     }
 }
 
@@ -140,9 +137,7 @@ pub(super) fn plain(account: &Account) -> Result<Response, Fault> {
         .iter()
         .any(|part| part.contains(&0))
     {
-        return Err(Fault::CredentialsRefused(Quote::new(
-            "user name or password has a NUL, which SASL PLAIN cannot carry",
-        )));
+        return Err(Fault::CredentialsRefused(Quote::new(remarks::NOT_FOR_SASL)));
     }
     // Made at its full size: growing would leave unwiped copies of the password behind.
     let length = for_whom.len() + who.len() + password.len() + 2;

@@ -9,6 +9,7 @@ use crate::config::kind::Kind::{Port, Truth};
 use crate::config::settings::{Auth, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::{Lines, Piece, SecretLine, LONGEST_LINE};
+use crate::probe::protocols::remarks;
 use crate::probe::protocols::sasl::{self, Capabilities, Mechanisms};
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
@@ -160,9 +161,7 @@ fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
         Line::Ok => Ok(Entry::In),
         Line::No(text) => refusal(text, quote(text)),
         Line::Bye(text) => Err(Fault::Bye(quote(text))),
-        Line::Text => Err(Fault::Malformed(Quote::new(
-            "asks for more after the password",
-        ))),
+        Line::Text => Err(Fault::Malformed(Quote::new(remarks::ASKS_FOR_MORE))),
         Line::Other => Err(Fault::Malformed(quote(&line))),
     }
 }

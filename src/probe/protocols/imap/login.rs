@@ -8,9 +8,10 @@ use crate::account::Account;
 use crate::config::settings::Auth;
 use crate::outcome::Fault;
 use crate::probe::protocols::line::{Lines, Piece, SecretLine};
+use crate::probe::protocols::remarks;
 use crate::probe::protocols::{
     after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
-    refuses_plaintext, response_code, sasl, MASTER_NEEDS_SASL,
+    refuses_plaintext, response_code, sasl,
 };
 use crate::quote::Quote;
 
@@ -39,16 +40,16 @@ pub(super) fn log_in(
 /// only after the server asked for it.
 fn login(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Fault> {
     if account.master.is_some() {
-        return Err(Fault::CredentialsRefused(Quote::new(MASTER_NEEDS_SASL)));
+        return Err(Fault::CredentialsRefused(Quote::new(
+            remarks::MASTER_NEEDS_SASL,
+        )));
     }
     let user = &account.user;
     let password = account.password.reveal();
     // The one byte that no literal may have (RFC 3501 9, CHAR8). Said to be refused, so that an
     // account which cannot be sent takes no backend down.
     if user.contains(&0) || password.contains(&0) {
-        return Err(Fault::CredentialsRefused(Quote::new(
-            "user name or password has a NUL, which IMAP cannot carry",
-        )));
+        return Err(Fault::CredentialsRefused(Quote::new(remarks::NOT_FOR_IMAP)));
     }
     let command = format!("{LOGIN} LOGIN {{{}}}", user.len());
     let parts = [
@@ -99,9 +100,7 @@ fn in_parts(
             Answer::GoOn => {}
             // An OK to half a command is none.
             Answer::In(_) if number < parts.len() => {
-                return Err(Fault::Malformed(Quote::new(
-                    "logged in before the password was sent",
-                )));
+                return Err(Fault::Malformed(Quote::new(remarks::IN_TOO_EARLY)));
             }
             answer => return Ok(answer),
         }

@@ -9,6 +9,7 @@ use super::{ask_capabilities, Capabilities, CAPABILITY_INSIDE};
 use crate::config::settings::ImapSteps;
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::Lines;
+use crate::probe::protocols::remarks;
 use crate::probe::protocols::token::{self, Token, HEADER};
 use crate::probe::protocols::{after_word, message, response_code, Check, Milestone, Work};
 use crate::quote::Quote;
@@ -102,7 +103,7 @@ impl Session<'_, '_> {
         self.lines.send(format!("{text}\r\n").as_bytes())?;
         match self.complete(&tag, |_| {})? {
             Completion::Ok(_) => Ok(()),
-            Completion::GoOn => Err(Fault::Malformed(Quote::new("asks for more than a message"))),
+            Completion::GoOn => Err(Fault::Malformed(Quote::new(remarks::MORE_THAN_A_MESSAGE))),
         }
     }
 
@@ -115,7 +116,7 @@ impl Session<'_, '_> {
         })?;
         match exists {
             Some(exists) => Ok((Inbox { exists }, text)),
-            None => Err(Fault::Malformed(Quote::new("INBOX without EXISTS"))),
+            None => Err(Fault::Malformed(Quote::new(remarks::WITHOUT_EXISTS))),
         }
     }
 
@@ -240,7 +241,7 @@ impl Session<'_, '_> {
         let tag = self.send(command)?;
         match self.complete(&tag, on_response)? {
             Completion::Ok(text) => Ok(text),
-            Completion::GoOn => Err(Fault::Malformed(Quote::new("asks for what no one offered"))),
+            Completion::GoOn => Err(Fault::Malformed(Quote::new(remarks::NOT_OFFERED))),
         }
     }
 

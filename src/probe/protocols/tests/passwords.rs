@@ -134,12 +134,35 @@ fn whatever_a_fault_quotes_is_withheld_if_it_repeats_the_password_in_any_form() 
         master: None,
     };
     let response = sasl::plain(&account).unwrap();
-    let withheld = Fault::Bye(Quote::new("(reply withheld, it repeats the password)"));
+    let withheld = Fault::Bye(Quote::new(
+        "(reply withheld, it repeats a part of the password)",
+    ));
     for text in [response.reveal(), b"Zq7\tXv9pW"] {
         let quote = Quote::new([b"you said ", text].concat());
         let failure = Failure::new(Stage::Login, Fault::Bye(quote));
         assert_eq!(without_password(failure, Some(&account)).fault, withheld);
     }
+    for (password, part) in [
+        ("\u{e4}\u{f6}\u{fc}\u{df}1234", "\u{e4}\u{f6}"),
+        ("a\"b\"c\"d", "\"b\"c"),
+        ("a\\b\\c", "a\\b\\"),
+    ] {
+        let account = Account {
+            password: Secret::new(password),
+            ..account.clone()
+        };
+        let quote = Quote::new(format!("you said {part}"));
+        let failure = Failure::new(Stage::Stat, Fault::Bye(quote));
+        assert_eq!(without_password(failure, Some(&account)).fault, withheld);
+    }
     let other = Failure::new(Stage::Login, Fault::Bye(Quote::new("good-bye")));
     assert_eq!(without_password(other.clone(), Some(&account)), other);
+    // Our own words are none of the server's.
+    let ours = Fault::CredentialsRefused(Quote::new(remarks::MASTER_NEEDS_SASL));
+    let failure = Failure::new(Stage::Login, ours);
+    let account = Account {
+        password: Secret::new(*b"Master2022!"),
+        ..account
+    };
+    assert_eq!(without_password(failure.clone(), Some(&account)), failure);
 }
