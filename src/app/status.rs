@@ -203,6 +203,9 @@ fn code(choices: &Choices, mut document: Document, freshness: Freshness, now: Ti
         return ExitCode::SUCCESS;
     }
     choices.filter.apply(&mut document);
+    if document.is_part && document.backends.is_empty() {
+        return ExitCode::from(NOTHING);
+    }
     let report = judge(&document, freshness, now, &Limits::usual());
     ExitCode::from(report.state.code())
 }

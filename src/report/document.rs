@@ -59,6 +59,9 @@ pub struct Document {
     pub next: Option<NextEvent>,
     /// Each begins at 0 when the process starts; nothing of it is kept over a restart.
     pub counters: Counters,
+    /// Not in the file: a filter of the reader's has left out what it does not show.
+    #[serde(skip)]
+    pub is_part: bool,
 }
 
 /// The monitor that wrote it.
@@ -154,7 +157,7 @@ pub enum Unanswered<'a> {
 impl Document {
     /// Whether a list has been read, and has no backend.
     pub(crate) fn lists_none(&self) -> bool {
-        self.director.list_read.is_some() && self.backends.is_empty()
+        self.director.list_read.is_some() && self.backends.is_empty() && !self.is_part
     }
 }
 

@@ -76,6 +76,7 @@ pub(crate) fn document(snapshot: &Snapshot, of: &Writer, taken: SystemTime) -> D
                 snapshot::NextEvent::HoldEnds => Event::HoldEnds,
             },
         }),
+        is_part: false,
         counters: counters::counters(&snapshot.counters, of),
     }
 }

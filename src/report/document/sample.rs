@@ -105,6 +105,7 @@ pub(crate) fn five_troubles() -> Document {
             address: address(8),
             event: Event::Retry,
         }),
+        is_part: false,
         counters: counters(),
     }
 }

@@ -62,7 +62,8 @@ impl Pool<'_> {
             let text = "so no backend is taken down or brought up";
             let text = format!("ring not synced for {}, {text}", lasting(lasts));
             add(state, text);
-        } else if self.document.backends.is_empty() {
+        }
+        if self.document.lists_none() {
             add(State::Critical, pool.lists_none.to_owned());
         }
     }

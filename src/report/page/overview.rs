@@ -58,7 +58,7 @@ pub(super) fn overview(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing
     tile(
         html,
         "Healthy",
-        tone(failed == 0),
+        tone(failed == 0 && !document.lists_none()),
         &value,
         &format!("{failed} failed"),
     );

@@ -51,6 +51,21 @@ fn a_list_without_a_backend_is_painted_bad() {
     }
 }
 
+#[test]
+fn a_filter_that_no_backend_meets_is_no_pool_without_backends() {
+    let mut document = sample::five_troubles();
+    let filter = Filter {
+        text: "nosuch".to_owned(),
+        ..Filter::default()
+    };
+    filter.apply(&mut document);
+    assert!(document.backends.is_empty() && !document.lists_none());
+    let mut empty = sample::five_troubles();
+    empty.backends.clear();
+    filter.apply(&mut empty);
+    assert!(empty.lists_none());
+}
+
 /// `tests/data/table/NAME`; with POOLMON_WRITE_GOLDEN set it is written, to be looked at.
 fn check(name: &str, document: &Document, view: &View) {
     let text = lines(document, view).join("\n") + "\n";
