@@ -36,12 +36,12 @@ pub struct Look {
     pub health: Health,
     /// The backends that were checked as far as one gets without a login, though there is one.
     pub without_login: Vec<IpAddr>,
-    /// That no backend is listed, and what to do; none where one is.
+    /// Where no backend is listed: that it is so, and what to do.
     pub lists_none: Option<String>,
 }
 
 impl Look {
-    /// What must not be taken for checked.
+    /// What the operator has to know beside the lines: no backend is listed, or no login was tried.
     pub fn remark(&self) -> Option<String> {
         match (&self.lists_none, self.without_login.is_empty()) {
             (Some(lists_none), _) => Some(lists_none.clone()),

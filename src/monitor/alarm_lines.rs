@@ -345,11 +345,11 @@ impl Engine {
         let up = are(&up);
         match down.is_empty() {
             true => format!(
-                "no backend{which} takes new users, who cannot log in: {up} up with {weight} 0; give one its \
+                "no backend{which} takes new users, so they cannot log in: {up} up with {weight} 0; give one its \
                  {weight} back: {give}"
             ),
             false => format!(
-                "no backend{which} takes new users, who cannot log in: {up} up with {weight} 0, {} down; give one \
+                "no backend{which} takes new users, so they cannot log in: {up} up with {weight} 0, {} down; give one \
                  its {weight} back: {give}; or {bring_up}",
                 are(&down)
             ),

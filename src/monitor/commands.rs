@@ -7,7 +7,7 @@
 //! Each is sent over a connection of its own. Whether it took effect is never concluded from the reply
 //! alone: the next list shows it. A dry run does the same and leaves out the sending.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -23,8 +23,10 @@ use crate::pool::{Access, Command, Order, Owner, PoolError, Reply, Ways};
 /// The commands under way, and which forms of them the pool knows.
 pub(super) struct Commands {
     sent: u64,
-    /// At most one a backend.
+    /// Those whose answer is awaited: at most one a backend.
     under_way: BTreeMap<IpAddr, InFlight>,
+    /// Drains that still have a thread, though their backend has been sent something else since.
+    overtaken: BTreeSet<u64>,
     /// Decided on, and to be sent once the state file says so: at most one a backend.
     decided: BTreeMap<IpAddr, Wish>,
     /// The state file may hold what was to be remembered of a command that is not sent after all.
@@ -89,6 +91,7 @@ impl Commands {
         Commands {
             sent: 0,
             under_way: BTreeMap::new(),
+            overtaken: BTreeSet::new(),
             decided: BTreeMap::new(),
             was_withdrawn: false,
             recent: VecDeque::new(),
@@ -105,7 +108,8 @@ impl Commands {
         let decided = self.decided.values().map(|wish| wish.action);
         let all = under_way.chain(decided);
         let alike = all.filter(|other| (*other == Action::Drain) == is_drain);
-        alike.count() < MOST_UNDER_WAY
+        let overtaken = if is_drain { self.overtaken.len() } else { 0 };
+        alike.count() + overtaken < MOST_UNDER_WAY
     }
 
     /// When what was decided on is sent, even if the state file is not on disk by then.
@@ -159,6 +163,7 @@ impl Commands {
 
     /// The command of this number, which is under way no longer.
     fn take(&mut self, number: u64) -> Option<(IpAddr, InFlight)> {
+        self.overtaken.remove(&number);
         let mut commands = self.under_way.iter();
         let (address, _) = commands.find(|(_, in_flight)| in_flight.number == number)?;
         let address = *address;
@@ -255,7 +260,7 @@ impl Engine {
             let took = now.saturating_duration_since(drain.asked.at);
             let text = format!("no longer awaited: {action} was sent");
             self.commands.note_answer(drain.number, text, took);
-            self.counts.on_answer(drain.action, ReplyKind::Lost, took);
+            self.commands.overtaken.insert(drain.number);
         }
         self.commands.note(number, now, action, command.clone());
         self.note_reason(address, action);

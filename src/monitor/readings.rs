@@ -192,19 +192,22 @@ impl Engine {
             let users = member.map_or(0, |member| member.listed.users);
             self.error(format!(
                 "{address}: {subject} said OK to several drains, but still lists {} on it, though it is down; this is \
-                 tried again, at least once a minute; by hand: {}",
+                 tried again, with pauses of up to a minute between; by hand: {}",
                 counted(users, "user"),
                 access.how_to_move_users(*address)
             ));
         }
-        for address in &changes.unobserved {
+        for unobserved in &changes.unobserved {
             self.unobserved += 1;
-            self.error(format!(
-                "{address}: {subject} said OK to the last command, but the list shows another state ({} \
-                 so far): somebody else may have changed it at the same time; this is decided anew after a pause of \
-                 1 s to a minute",
-                counted(self.unobserved, "time")
-            ));
+            if unobserved.is_worth_a_line {
+                self.error(format!(
+                    "{}: {subject} said OK to the last command, but the list shows another state ({} so far): \
+                     somebody else may have changed it at the same time; this is decided anew, after longer and \
+                     longer pauses of up to a minute",
+                    unobserved.address,
+                    counted(self.unobserved, "time")
+                ));
+            }
         }
     }
 }

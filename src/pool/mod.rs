@@ -144,7 +144,7 @@ impl Access {
         match self {
             Access::Director { socket } => doveadm(socket, "update", "ADDRESS COUNT"),
             Access::HaProxy { .. } => {
-                "\"set weight PROXY/SERVER 100%\", and \"set server PROXY/SERVER state ready\" where it is held, \
+                "\"set weight PROXY/SERVER WEIGHT\", and \"set server PROXY/SERVER state ready\" where it is held, \
                  on HAProxy's stats socket, unless HAProxy's own check has it down"
                     .to_owned()
             }

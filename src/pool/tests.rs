@@ -99,7 +99,7 @@ fn of_haproxy_it_is_said_what_its_stats_socket_takes() {
         ),
         (
             access.how_to_give_weight(),
-            "\"set weight PROXY/SERVER 100%\", and \"set server PROXY/SERVER state ready\" where it is \
+            "\"set weight PROXY/SERVER WEIGHT\", and \"set server PROXY/SERVER state ready\" where it is \
              held, on HAProxy's stats socket, unless HAProxy's own check has it down",
         ),
         (

@@ -1,7 +1,7 @@
 //! The dialogue of an attempt, written down as it happens: bounded, escaped, without passwords.
 //!
 //! What we say comes fit to be shown (`protocols::line`); what a server says is withheld here if it repeats
-//! the password. It has no clock. Of a long dialogue the beginning and the end are kept.
+//! a part of the password. It has no clock. Of a long dialogue the beginning and the end are kept.
 
 use crate::few::counted;
 use crate::outcome::Dialogue;

@@ -93,10 +93,12 @@ impl Evidence {
 
     /// A drain that is under way is not awaited any more.
     pub fn on_sent(&mut self, number: u64, backend: usize, action: Action) {
-        let before = self.unanswered.iter().filter(|(_, of, _)| *of == backend);
+        let is_overtaken =
+            |(_, of, sent): &(u64, usize, Action)| (*of, *sent) == (backend, Action::Drain);
+        let overtaken = self.unanswered.iter().filter(|sent| is_overtaken(sent));
         self.not_awaited
-            .extend(before.map(|(number, _, action)| (*number, *action)));
-        self.unanswered.retain(|(_, of, _)| *of != backend);
+            .extend(overtaken.map(|(number, _, action)| (*number, *action)));
+        self.unanswered.retain(|sent| !is_overtaken(sent));
         self.unanswered.push((number, backend, action));
     }
 

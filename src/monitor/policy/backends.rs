@@ -114,11 +114,20 @@ pub struct Changes {
     /// Those that did so not by our doing.
     pub news: Vec<News>,
     /// Backends whose state is not what a command answered with `OK` should have made of it.
-    pub unobserved: Vec<IpAddr>,
-    /// Backends with users still listed, though drains were answered with `OK` several times.
+    pub unobserved: Vec<Unobserved>,
+    /// Backends with users still listed, though drains were answered with `OK` several times: each about once an hour.
     pub users_left: Vec<IpAddr>,
     /// States that a command answered with `OK` has made: our changes.
     pub observed: Vec<(IpAddr, HostState)>,
+}
+
+/// A command that was answered with `OK` and has had no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unobserved {
+    /// A listed backend.
+    pub address: IpAddr,
+    /// Whether it is to be said: the first of several, and about once an hour.
+    pub is_worth_a_line: bool,
 }
 
 /// A state that somebody else changed.

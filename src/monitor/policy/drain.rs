@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::ownership::DOWN_MAY_LAST;
-use super::settle::growing_pause;
+use super::settle::{growing_pause, is_worth_a_line};
 use super::{Action, Hold, Question, Reason, Rule, Sync};
 use crate::backend::{HostState, Listed, Stamp};
 
@@ -30,8 +30,8 @@ use crate::backend::{HostState, Listed, Stamp};
 /// and one with a limit moves some every 2 s.
 const GRACE: Duration = Duration::from_secs(4);
 
-/// After so many tries that leave users where they are, a person has to know. One or two may be a matter of users who
-/// log in meanwhile.
+/// After so many tries that were answered with `OK` and left users where they are a person has to know. One or two may
+/// be a matter of users who log in meanwhile.
 const AGAIN_AND_AGAIN: u32 = 3;
 
 /// Whether the users of a backend still have to be moved away.
@@ -122,6 +122,8 @@ pub struct PendingDrain {
     phase: Phase,
     /// Tries after which users were left, or which were not done.
     tries: u32,
+    /// Those of them that were answered with `OK`.
+    without_effect: u32,
     firm_after: Instant,
 }
 
@@ -142,6 +144,7 @@ impl PendingDrain {
         PendingDrain {
             phase: Phase::Due { not_before: None },
             tries: 0,
+            without_effect: 0,
             firm_after: now + DOWN_MAY_LAST,
         }
     }
@@ -179,7 +182,8 @@ impl PendingDrain {
             Phase::Acknowledged { at } if began >= at && users == 0 => Left::Nobody,
             Phase::Acknowledged { at } if began >= at => {
                 self.on_not_done(began);
-                match self.tries >= AGAIN_AND_AGAIN {
+                self.without_effect = self.without_effect.saturating_add(1);
+                match is_worth_a_line(self.without_effect, AGAIN_AND_AGAIN) {
                     true => Left::AgainAndAgain,
                     false => Left::Unknown,
                 }

@@ -92,8 +92,8 @@ pub(super) struct Comparable {
     failing: Option<(Reach, Discriminant<Fault>, Blame, bool)>,
     /// A verdict may end the failures of the other services.
     services_failing: usize,
-    /// A failure may say that the others are not tried any more.
-    services_known: usize,
+    /// A failure may say that others are not tried any more.
+    known: Vec<(usize, Reach)>,
 }
 
 /// How far an attempt got.
@@ -254,7 +254,7 @@ impl Evidence {
             reached: self.reached.get(&service).copied(),
             failing,
             services_failing: self.failing.len(),
-            services_known: self.reaches().count(),
+            known: self.reaches().collect(),
         }
     }
 

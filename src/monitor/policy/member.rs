@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::backends::{By, Shown};
+use super::backends::{By, Shown, Unobserved};
 use super::bar::Login;
 use super::drain::{Left, Users};
 use super::hold::Dispute;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
-use super::settle::{Command, Setback};
+use super::settle::{is_worth_a_line, Command, Setback};
 use super::{Action, Changes, Drain, Evidence, News, PendingDrain, Sync};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::{DrainMode, Rules};
@@ -54,6 +54,8 @@ pub struct Member {
     expected: Option<Expectation>,
     /// While a down is under way.
     before_down: Option<Box<BeforeDown>>,
+    /// While an up is under way or not settled: the stamp of the down, and how often it was disputed before.
+    before_up: Option<(Stamp, u32)>,
     /// When a probe was asked for that has not come in yet.
     pub(super) asked: Option<Instant>,
     pub(super) login: Option<Login>,
@@ -148,6 +150,7 @@ impl Member {
             turn: None,
             expected: None,
             before_down: None,
+            before_up: None,
             asked: None,
             login: None,
             left_alone: false,
@@ -321,6 +324,9 @@ impl Member {
             pending_drain,
             dispute,
         } = self.lasting_after(action, second, rules, now);
+        if action == Action::MarkUp {
+            self.before_up = Some((self.listed.changed, self.dispute.count()));
+        }
         if action == Action::MarkDown {
             self.before_down = Some(Box::new(BeforeDown {
                 ownership: self.ownership,
@@ -537,6 +543,12 @@ impl Member {
 
     fn settle(&mut self, state: HostState, changes: &mut Changes, began: Instant) {
         self.command = Command::Settled;
+        if let Some((stamp, disputes)) = self.before_up.take() {
+            // Nothing has come of the up, so it ended no hold.
+            if (state, stamp) == (HostState::Down, self.listed.changed) {
+                self.dispute.on_remembered(disputes);
+            }
+        }
         if let Some(expected) = self.expected.take() {
             if expected.state == state {
                 self.setback = None;
@@ -544,8 +556,12 @@ impl Member {
                     changes.observed.push((self.listed.address, state));
                 }
             } else if expected.answer == Some(Answer::Done) {
-                self.setback = Some(Setback::after(self.setback.as_ref(), began));
-                changes.unobserved.push(self.listed.address);
+                let setback = Setback::after(self.setback.as_ref(), began);
+                changes.unobserved.push(Unobserved {
+                    address: self.listed.address,
+                    is_worth_a_line: is_worth_a_line(setback.tries, 1),
+                });
+                self.setback = Some(setback);
             }
         }
     }

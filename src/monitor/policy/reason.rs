@@ -10,7 +10,7 @@ use crate::outcome::Stage;
 /// The rules in the order asked, as log, status and man page call them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// One command a backend at a time, and the list has to show what the last one did.
+    /// The list has to show what the last command did; no change of state waits for a drain.
     Settle,
     /// The verdict has to be younger than the listed state.
     Fresh,

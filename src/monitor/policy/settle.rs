@@ -1,4 +1,4 @@
-//! One changing command a backend at a time, and none before a list has shown what the last one did.
+//! A backend's next changing command waits until a list has shown what the last one did.
 //!
 //! "Ring sync timed out" may or may not have changed the state; a reply is
 //! therefore never taken for the state. What the director did not do, or said that it had done and does not show, is
@@ -17,6 +17,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub(super) fn growing_pause(tries: u32) -> Duration {
     let doublings = tries.saturating_sub(1).min(6);
     (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE)
+}
+
+/// Whether so many tries that came to nothing are said: the first that matters, and about once an hour from then on.
+pub(super) fn is_worth_a_line(tries: u32, first: u32) -> bool {
+    tries >= first && (tries - first) % 60 == 0
 }
 
 /// What became of our last command for a backend.
@@ -55,6 +60,10 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         Command::Sent(_) => return Some(question.hold(Reason::InFlight)),
         Command::Answered { .. } => return Some(question.hold(Reason::NotListedYet)),
         Command::Settled => {}
+    }
+    if question.action == Action::Drain {
+        // It has pauses of its own.
+        return None;
     }
     let until = set_back_until(question.member, question.now)?;
     Some(question.hold_until(Reason::SetBack, until))

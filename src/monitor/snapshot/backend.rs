@@ -99,7 +99,7 @@ pub struct WantedView {
     pub explanation: Explanation,
     /// How long until time alone may end the hold; none where an event has to, or no rule holds.
     pub hold_ends: Option<Duration>,
-    /// Where no other backend is up and passes: healthy ones whose vhost count is 0.
+    /// Where rule refuge holds a down: healthy backends that are up with vhost count 0. Empty otherwise.
     pub out_of_rotation: Vec<IpAddr>,
 }
 

@@ -95,7 +95,7 @@ fn of_backends_that_are_up_with_vhost_count_0_it_is_said_how_they_take_users_aga
         &bench,
         &WITHOUT_TAG(Alarm::WithoutService),
         &[1, 2, 3],
-        "no backend takes new users, who cannot log in: 192.0.2.2 and 192.0.2.3 are up with vhost count 0, \
+        "no backend takes new users, so they cannot log in: 192.0.2.2 and 192.0.2.3 are up with vhost count 0, \
          192.0.2.1 is down; give one its vhost count back: doveadm director update ADDRESS COUNT; or bring one \
          up: doveadm director up ADDRESS",
     );
@@ -103,7 +103,7 @@ fn of_backends_that_are_up_with_vhost_count_0_it_is_said_how_they_take_users_aga
         &bench,
         &WITHOUT_TAG(Alarm::WithoutService),
         &[3],
-        "no backend takes new users, who cannot log in: 192.0.2.3 is up with vhost count 0; give one its vhost \
+        "no backend takes new users, so they cannot log in: 192.0.2.3 is up with vhost count 0; give one its vhost \
          count back: doveadm director update ADDRESS COUNT",
     );
 }
@@ -209,7 +209,7 @@ fn healthy_backends_that_all_have_vhost_count_0_are_an_alarm() {
     bench.finds(1, Ok(Pass::Clean));
     bench.finds(2, Ok(Pass::Clean));
     bench.lists_until(5, &[idle(1), idle(2)]);
-    let line = "no backend takes new users, who cannot log in: 192.0.2.1 and 192.0.2.2 are up with vhost count 0; \
+    let line = "no backend takes new users, so they cannot log in: 192.0.2.1 and 192.0.2.2 are up with vhost count 0; \
                 give one its vhost count back: doveadm director update ADDRESS COUNT";
     assert_eq!(bench.times_said(line), 1);
 }

@@ -90,7 +90,7 @@ fn users_who_are_listed_after_the_third_ok_to_a_drain_are_an_error_line_each_tim
     bench.fails_until_decided_on();
     bench.answers_ok();
     let line = "192.0.2.1: the director said OK to several drains, but still lists 10 users on it, though it is \
-                down; this is tried again, at least once a minute; by hand: doveadm director flush 192.0.2.1";
+                down; this is tried again, with pauses of up to a minute between; by hand: doveadm director flush 192.0.2.1";
     let mut said = Vec::new();
     for second in 4..20 {
         bench.second = second;
@@ -101,7 +101,7 @@ fn users_who_are_listed_after_the_third_ok_to_a_drain_are_an_error_line_each_tim
         bench.said.clear();
         bench.answers_ok();
     }
-    assert_eq!(said, [10, 15]);
+    assert_eq!(said, [10]);
 }
 
 #[test]

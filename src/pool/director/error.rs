@@ -55,7 +55,7 @@ impl fmt::Display for DirectorStage {
 /// What went wrong with the director.
 #[derive(Debug)]
 pub enum DirectorFault {
-    /// There is no connection, or there would be no further one.
+    /// The socket could not be connected to, or (stage `SocketFile`) a new connection to it would fail.
     Connect(Unconnected),
     /// This process may no longer read from the socket or write to it.
     Denied,

@@ -240,7 +240,7 @@ mod tests {
                 ByHand::StatsSocket,
                 &others[..1],
                 "192.0.2.8 is healthy and up with weight 0: give one its weight back: \"set weight PROXY/SERVER \
-                 100%\", and \"set server PROXY/SERVER state ready\" where it is held, on HAProxy's stats socket, \
+                 WEIGHT\", and \"set server PROXY/SERVER state ready\" where it is held, on HAProxy's stats socket, \
                  unless HAProxy's own check has it down; or repair this one",
             ),
         ] {

@@ -141,7 +141,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "poolmon_director_commands_total",
         kind: Kind::Counter,
         labels: &["action", "reply"],
-        help: "Commands that this monitor sent to the director, by what was answered.",
+        help: "Commands that this monitor sent to the director, by what was answered; not a drain whose backend has passed again meanwhile.",
         purpose: "Shows a director that refuses commands or answers them late.",
         samples: commands,
     },

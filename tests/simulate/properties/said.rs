@@ -12,7 +12,7 @@ pub const BEGINS_AND_ENDS: [(&str, &[&str]); 21] = [
         &["takes new users again", " is listed any more"],
     ),
     (
-        "takes new users, who cannot log in",
+        "takes new users, so they cannot log in",
         &["takes new users again", " is listed any more"],
     ),
     (

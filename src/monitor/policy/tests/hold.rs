@@ -30,6 +30,35 @@ fn bring_up(bench: &mut Bench, number: u8) {
     bench.read_list();
 }
 
+/// It is refused, does not reach the director, or is said to be done and is not.
+#[test]
+fn an_up_that_comes_to_nothing_is_no_dispute() {
+    for answer in [
+        Answer::NotSent,
+        Answer::NotDone,
+        Answer::Doubtful,
+        Answer::Done,
+    ] {
+        let mut bench = settled_bench();
+        dispute(&mut bench);
+        bench.pass_time(60_000);
+        bench.passes(0);
+        for _ in 0..3 {
+            bench.check_acts(0, Action::MarkUp);
+            bench.send(0, Action::MarkUp, answer);
+            assert_eq!(bench.memory(0).disputes, 1, "{answer:?}");
+            bench.read_list();
+            bench.check_held(0, &Reason::SetBack, None);
+            assert_eq!(bench.memory(0).disputes, 0, "{answer:?}");
+            bench.pass_time(4000);
+        }
+        bench.send(0, Action::MarkUp, answer);
+        bench.set(0, HostState::Up);
+        bench.read_list();
+        assert_eq!(bench.memory(0).disputes, 1, "{answer:?}");
+    }
+}
+
 #[test]
 fn a_disputed_backend_is_held_twice_as_long_each_time() {
     let mut bench = settled_bench();

@@ -1,6 +1,7 @@
 //! One command at a time, and only a list tells what it came to.
 
 use super::*;
+use crate::monitor::policy::settle::is_worth_a_line;
 
 #[test]
 fn no_second_command_before_the_answer_and_a_list_read_after_it() {
@@ -86,7 +87,9 @@ fn an_ok_without_effect_is_reported_and_tried_again_after_a_growing_pause() {
     for pause in [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000] {
         bench.check_acts(0, Action::MarkDown);
         bench.send(0, Action::MarkDown, Answer::Done);
-        assert_eq!(bench.read_list().unobserved, [address(0)]);
+        let unobserved = bench.read_list().unobserved;
+        assert_eq!(unobserved.len(), 1);
+        assert_eq!(unobserved[0].is_worth_a_line, pause == 1000);
         bench.check_held(0, &Reason::SetBack, None);
         bench.pass_time(pause - 10);
         bench.check_held(0, &Reason::SetBack, None);
@@ -96,6 +99,29 @@ fn an_ok_without_effect_is_reported_and_tried_again_after_a_growing_pause() {
     bench.set(0, HostState::Down);
     assert!(bench.read_list().unobserved.is_empty());
     assert!(bench.member(0).setback.is_none());
+}
+
+#[test]
+fn what_came_to_nothing_is_said_the_first_time_that_matters_and_once_an_hour() {
+    let said = |first| (0..200).filter(move |tries| is_worth_a_line(*tries, first));
+    assert_eq!(said(1).collect::<Vec<u32>>(), [1, 61, 121, 181]);
+    assert_eq!(said(3).collect::<Vec<u32>>(), [3, 63, 123, 183]);
+}
+
+#[test]
+fn the_pause_after_an_up_without_effect_keeps_no_users_waiting() {
+    let mut bench = Bench::new(2);
+    bench.take_down(0, 1);
+    bench.passes(0);
+    bench.send(0, Action::MarkUp, Answer::Done);
+    bench.read_list();
+    bench.check_held(0, &Reason::SetBack, None);
+    bench.fails_while_passes(0, 1);
+    bench.pass_time(4000);
+    bench.read_list();
+    bench.send(0, Action::MarkUp, Answer::Done);
+    bench.read_list();
+    bench.check_acts(0, Action::Drain);
 }
 
 /// A drain with a limit takes the director 2 s for each batch of users, and one that hangs a minute.
