@@ -333,7 +333,8 @@ impl Engine {
             let is = by_number(some.len(), "is", "are");
             format!("{} {is}", names(some.iter().copied()))
         };
-        let bring_up = format!("bring one up: {}", access.how_to_bring_up(None));
+        let example = down.first().copied().copied();
+        let bring_up = format!("bring one up: {}", access.how_to_bring_up(example));
         if up.is_empty() {
             let down = are(&down);
             return format!(

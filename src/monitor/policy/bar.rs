@@ -14,7 +14,7 @@
 //! matters: when everything comes back at once, a pass elsewhere must not confirm a stale failure here.
 //! A monitor that is cut off finds no refuge, and so does nothing.
 //!
-//! The comparison also counts how many of each tag are down, which `brake` and `alarms` ask for.
+//! The comparison also counts how many of each tag are down, which `brake` asks for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -225,7 +225,7 @@ impl Evidence {
     }
 
     /// Whether the service has not been tried since one that is checked before it failed by a fault of its own: that
-    /// ends a round.
+    /// ends a round. Of a round that began at the later service this takes too much for unknown, until the next one.
     fn is_outdated(&self, failing: &Failing) -> bool {
         self.failing.iter().any(|earlier| {
             earlier.service < failing.service

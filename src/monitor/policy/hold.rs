@@ -266,7 +266,7 @@ fn was_seen_failing(member: &Member) -> bool {
 }
 
 /// It is down, may come up, and would take users if it did. One that cannot be probed since it went down, or whose up
-/// the director has just refused, must not keep another one down.
+/// the director has just refused or not done, must not keep another one down.
 fn could_serve(backends: &Compared<'_>, member: &Member, now: Instant) -> bool {
     let is_awaited = now.saturating_duration_since(member.news) < PROBE_AWAITED;
     member.listed.state == HostState::Down

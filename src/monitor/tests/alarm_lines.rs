@@ -97,7 +97,7 @@ fn of_backends_that_are_up_with_vhost_count_0_it_is_said_how_they_take_users_aga
         &[1, 2, 3],
         "no backend takes new users, so they cannot log in: 192.0.2.2 and 192.0.2.3 are up with vhost count 0, \
          192.0.2.1 is down; give one its vhost count back: doveadm director update ADDRESS COUNT; or bring one \
-         up: doveadm director up ADDRESS",
+         up: doveadm director up 192.0.2.1 (before dovecot 2.2.19: doveadm director add 192.0.2.1 COUNT)",
     );
     check(
         &bench,
@@ -228,7 +228,7 @@ fn where_backends_have_tags_it_is_said_of_which_tag_they_are() {
         &Alarm::WithoutService(archive().tag),
         &[3],
         "no backend with tag \"archive\" is up: users cannot log in; see why 192.0.2.3 is down, or bring one up: \
-         doveadm director up ADDRESS",
+         doveadm director up 192.0.2.3 (before dovecot 2.2.19: doveadm director add 192.0.2.3 COUNT)",
     );
 }
 
@@ -240,7 +240,7 @@ fn of_backends_that_are_down_it_is_said_since_when_and_how_they_come_up() {
         &WITHOUT_TAG(Alarm::WithoutService),
         &[1, 2],
         "no backend is up: users cannot log in; see why 192.0.2.1 and 192.0.2.2 are down, or \
-         bring one up: doveadm director up ADDRESS",
+         bring one up: doveadm director up 192.0.2.1 (before dovecot 2.2.19: doveadm director add 192.0.2.1 COUNT)",
     );
     check(
         &bench,
