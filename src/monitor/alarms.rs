@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::Engine;
+use super::{Engine, Notice};
 use crate::monitor::policy;
 use crate::monitor::standing_alarms::{AlarmKind, Holding, SpreadLine};
 
@@ -78,6 +78,10 @@ impl Engine {
         if !self.backends.is_all_well() {
             self.backends.measure();
             of_policy = policy::alarms(&self.backends, self.now.instant);
+        }
+        if self.notices.is_raised(&Notice::MalformedLines) {
+            // Backends are listed, and cannot be read, which is said.
+            of_policy.remove(&policy::Alarm::NoBackend);
         }
         let mut holding: Holding<Topic> = of_policy
             .into_iter()

@@ -556,10 +556,11 @@ impl Member {
                     changes.observed.push((self.listed.address, state));
                 }
             } else if expected.answer == Some(Answer::Done) {
-                let setback = Setback::after(self.setback.as_ref(), began);
+                let mut setback = Setback::after(self.setback.as_ref(), began);
+                setback.without_effect = setback.without_effect.saturating_add(1);
                 changes.unobserved.push(Unobserved {
                     address: self.listed.address,
-                    is_worth_a_line: is_worth_a_line(setback.tries, 1),
+                    is_worth_a_line: is_worth_a_line(setback.without_effect, 1),
                 });
                 self.setback = Some(setback);
             }

@@ -38,7 +38,9 @@ pub(super) enum Command {
 /// Commands in a row that the director did not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Setback {
-    pub(super) tries: u32,
+    tries: u32,
+    /// Those of them that were answered with `OK`.
+    pub(super) without_effect: u32,
     pub(super) until: Instant,
 }
 
@@ -49,6 +51,7 @@ impl Setback {
             .saturating_add(1);
         Setback {
             tries,
+            without_effect: previous.map_or(0, |setback| setback.without_effect),
             until: now + growing_pause(tries),
         }
     }

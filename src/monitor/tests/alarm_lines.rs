@@ -181,6 +181,21 @@ fn that_no_backend_is_listed_is_said_from_the_first_list_on_and_each_hour_until_
 }
 
 #[test]
+fn a_list_of_which_no_line_can_be_read_is_said_to_be_that_and_not_to_be_empty() {
+    let mut bench = Bench::without_files();
+    bench.tell(Input::Time);
+    bench.malformed = Malformed {
+        shown: vec![Quote::new("what")],
+        count: 1,
+    };
+    bench.lists_until(10, &[]);
+    assert_eq!(bench.alarm_words(), ["malformed_lines"]);
+    bench.malformed = Malformed::default();
+    bench.lists_until(20, &[]);
+    assert_eq!(bench.alarm_words(), ["no_backend"]);
+}
+
+#[test]
 fn a_tag_without_service_that_is_listed_no_longer_does_not_take_users_again() {
     let archive = || Listed {
         tag: Tag::new("archive"),
