@@ -31,7 +31,7 @@ fn to_haproxy(told: Told) -> (Access, Command) {
     let change = haproxy::acts::Change {
         address: address(),
         told,
-        spared: [].into(),
+        spared: Vec::new().into(),
     };
     (haproxy(), Command::HaProxy(change))
 }
