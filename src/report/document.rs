@@ -155,9 +155,13 @@ pub enum Unanswered<'a> {
 }
 
 impl Document {
-    /// Whether a list has been read, and has no backend.
+    /// Whether a list has been read, and has no backend: not where it has some that cannot be read.
     pub(crate) fn lists_none(&self) -> bool {
-        self.director.list_read.is_some() && self.backends.is_empty() && !self.is_part
+        let is_unreadable = |alarm: &Alarm| alarm.alarm == "malformed_lines";
+        self.director.list_read.is_some()
+            && self.backends.is_empty()
+            && !self.is_part
+            && !self.alarms.iter().any(is_unreadable)
     }
 }
 

@@ -191,7 +191,7 @@ impl Filter {
         let all = addresses(&document.backends);
         document.backends.retain(|backend| self.takes(backend));
         let these = addresses(&document.backends);
-        document.is_part = these.len() < all.len();
+        document.is_part |= these.len() < all.len();
         let Document {
             backends,
             tags,

@@ -46,6 +46,8 @@ pub(super) struct Setback {
 
 impl Setback {
     pub(super) fn after(previous: Option<&Setback>, now: Instant) -> Setback {
+        // One of long ago has nothing to do with this.
+        let previous = previous.filter(|before| now < before.until + LONGEST_PAUSE);
         let tries = previous
             .map_or(0, |setback| setback.tries)
             .saturating_add(1);

@@ -99,6 +99,11 @@ fn an_ok_without_effect_is_reported_and_tried_again_after_a_growing_pause() {
         bench.check_held(0, &Reason::SetBack, None);
         bench.pass_time(10);
     }
+    // Later it begins anew.
+    bench.pass_time(61_000);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    assert!(bench.read_list().unobserved[0].is_worth_a_line);
+    bench.pass_time(1000);
     bench.send(0, Action::MarkDown, Answer::Done);
     bench.set(0, HostState::Down);
     assert!(bench.read_list().unobserved.is_empty());
