@@ -88,7 +88,6 @@ pub(super) struct Comparable {
     verdict: Option<Option<Blame>>,
     age: Age,
     is_suspect: bool,
-    reached: Option<Reach>,
     failing: Option<(Reach, Discriminant<Fault>, Blame, bool)>,
     /// A verdict may end the failures of the other services.
     services_failing: usize,
@@ -251,7 +250,6 @@ impl Evidence {
             verdict: self.verdict.as_ref().map(Verdict::blame),
             age: self.age,
             is_suspect: self.is_suspect(),
-            reached: self.reached.get(&service).copied(),
             failing,
             services_failing: self.failing.len(),
             known: self.reaches().collect(),
