@@ -289,7 +289,7 @@ impl Engine {
         }
     }
 
-    /// Of those that have failed and stay up, as their users would have nowhere to go.
+    /// Says that these backends have failed and stay up, as their users would have nowhere to go.
     fn no_refuge_line(&self, tag: &Tag, about: &BTreeSet<IpAddr>) -> String {
         let number = |one, several| by_number(about.len(), one, several);
         let them = number("it", "them");

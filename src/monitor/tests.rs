@@ -100,6 +100,14 @@ fn listed(number: u8, state: HostState) -> Listed {
     }
 }
 
+/// Up, with vhost count 0.
+fn idle(number: u8) -> Listed {
+    Listed {
+        vhosts: 0,
+        ..listed(number, HostState::Up)
+    }
+}
+
 fn terms(choices: Chosen) -> Terms {
     terms_of(choices, 0)
 }

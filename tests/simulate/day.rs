@@ -86,8 +86,8 @@ const OTHER_SETTINGS: u64 = 0x0072_756c_6573_01a6;
 /// property once has.
 const INTERRUPTED: (u64, u64) = (10, 6);
 
-/// Of these, one of so many has no single backend leave the lists, but all at once; no day of those that broke a
-/// property once does.
+/// One day of so many, the one with this remainder, has all backends leave the lists at once, and not a single one.
+/// None of the days that broke a property once is such a day.
 const EMPTIED: (u64, u64) = (30, 26);
 
 impl Day {

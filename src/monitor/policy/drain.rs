@@ -176,7 +176,7 @@ impl PendingDrain {
         }
     }
 
-    /// Whom this list, read from `began` on, shows to be left after an `OK`.
+    /// Whether this list, read from `began` on, still shows users on the backend after an `OK`.
     pub(super) fn on_list(&mut self, began: Instant, users: u64) -> Left {
         match self.phase {
             Phase::Acknowledged { at } if began >= at && users == 0 => Left::Nobody,

@@ -288,14 +288,20 @@ impl Bench {
         assert_eq!(self.memory(number).drain, Drain::NotOwed);
     }
 
-    fn send(&mut self, number: u8, action: Action, answer: Answer) {
+    /// It is not answered yet.
+    fn sends(&mut self, number: u8, action: Action) {
         let (address, second) = (address(number), self.second());
         let written = self
             .backends
             .memory_once_sent(address, action, second, self.now);
         self.backends.on_sent(address, action, second, self.now);
         assert_eq!(written, Some(self.memory(number)), "what is written first");
+    }
+
+    fn send(&mut self, number: u8, action: Action, answer: Answer) {
+        self.sends(number, action);
         self.pass_time(1);
+        let address = address(number);
         self.backends.on_answer(address, action, answer, self.now);
     }
 

@@ -86,10 +86,6 @@ fn of_failed_backends_it_is_said_since_when_and_why_they_stay_up() {
 #[test]
 fn of_backends_that_are_up_with_vhost_count_0_it_is_said_how_they_take_users_again() {
     let mut bench = two_of_three(&refused(), HostState::Down);
-    let idle = |number| Listed {
-        vhosts: 0,
-        ..listed(number, HostState::Up)
-    };
     bench.lists_of(vec![listed(1, HostState::Down), idle(2), idle(3)]);
     check(
         &bench,
@@ -112,10 +108,6 @@ fn of_backends_that_are_up_with_vhost_count_0_it_is_said_how_they_take_users_aga
 #[test]
 fn of_the_last_one_with_a_vhost_count_it_is_said_which_healthy_ones_have_none() {
     let mut bench = two_of_three(&refused(), HostState::Up);
-    let idle = |number| Listed {
-        vhosts: 0,
-        ..listed(number, HostState::Up)
-    };
     let first = || listed(1, HostState::Up);
     bench.lists_of(vec![first(), listed(2, HostState::Up), idle(3)]);
     check(
@@ -214,10 +206,6 @@ fn a_tag_without_service_that_is_listed_no_longer_does_not_take_users_again() {
 
 #[test]
 fn healthy_backends_that_all_have_vhost_count_0_are_an_alarm() {
-    let idle = |number| Listed {
-        vhosts: 0,
-        ..listed(number, HostState::Up)
-    };
     let mut bench = Bench::without_files();
     bench.tell(Input::Time);
     bench.lists_of(vec![idle(1), idle(2)]);

@@ -43,10 +43,6 @@ fn a_verdict_is_shown_in_words_with_how_long_it_has_been_the_same() {
 fn of_what_has_no_refuge_it_is_shown_which_healthy_ones_have_vhost_count_0() {
     let mut bench = Bench::new();
     bench.tell(Input::Time);
-    let idle = |number| Listed {
-        vhosts: 0,
-        ..listed(number, HostState::Up)
-    };
     let members = || vec![listed(1, HostState::Up), idle(2), idle(3)];
     bench.lists_of(members());
     for second in 1..4 {

@@ -36,10 +36,7 @@ fn an_up_that_is_answered_with_ok_and_not_shown_leaves_the_down_ours() {
 fn the_end_of_a_dry_run_leaves_a_command_that_was_really_sent_and_what_failed_here() {
     let mut bench = Bench::new(3);
     bench.fails_while_passes(0, 2);
-    let (second, now) = (bench.second(), bench.now);
-    bench
-        .backends
-        .on_sent(address(0), Action::MarkDown, second, now);
+    bench.sends(0, Action::MarkDown);
     bench.fails_while_passes(1, 2);
     bench.send(1, Action::MarkDown, Answer::Done);
     bench
@@ -413,10 +410,7 @@ fn a_down_that_is_listed_before_ours_is_refused_is_not_ours() {
     let mut bench = Bench::with(2, OWN);
     bench.fails_while_passes(0, 1);
     bench.check_acts(0, Action::MarkDown);
-    let second = bench.second();
-    bench
-        .backends
-        .on_sent(address(0), Action::MarkDown, second, bench.now);
+    bench.sends(0, Action::MarkDown);
     bench.set(0, HostState::Down);
     bench.read_list();
     bench

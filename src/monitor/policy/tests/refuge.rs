@@ -107,10 +107,7 @@ fn what_cannot_take_users_is_no_refuge() {
 fn a_backend_on_its_way_down_is_no_refuge() {
     let mut bench = Bench::new(2);
     bench.fails_while_passes(0, 1);
-    let second = bench.second();
-    bench
-        .backends
-        .on_sent(address(0), Action::MarkDown, second, bench.now);
+    bench.sends(0, Action::MarkDown);
     bench.fails_while_passes(1, 0);
     bench.check_held(1, &Reason::NoRefuge(Tag::default()), None);
 }

@@ -7,10 +7,7 @@ use crate::monitor::policy::settle::is_worth_a_line;
 fn no_second_command_before_the_answer_and_a_list_read_after_it() {
     let mut bench = Bench::new(2);
     bench.fails_while_passes(0, 1);
-    let second = bench.second();
-    bench
-        .backends
-        .on_sent(address(0), Action::MarkDown, second, bench.now);
+    bench.sends(0, Action::MarkDown);
     bench.check_held(0, &Reason::InFlight, None);
     let list_begun_before_the_answer = bench.now;
     bench.pass_time(5);
@@ -139,17 +136,11 @@ fn a_drain_under_way_keeps_no_backend_down_that_passes_again_nor_up_one_that_fai
     let mut bench = Bench::new(2);
     bench.take_down(0, 1);
     bench.check_acts(0, Action::Drain);
-    let (second, now) = (bench.second(), bench.now);
-    bench
-        .backends
-        .on_sent(address(0), Action::Drain, second, now);
+    bench.sends(0, Action::Drain);
     bench.check_held(0, &Reason::InFlight, None);
     bench.passes(0);
     bench.check_acts(0, Action::MarkUp);
-    let (second, now) = (bench.second(), bench.now);
-    bench
-        .backends
-        .on_sent(address(0), Action::MarkUp, second, now);
+    bench.sends(0, Action::MarkUp);
     bench.check_held(0, &Reason::InFlight, None);
 }
 
