@@ -56,96 +56,104 @@ fn all_services() -> String {
 
 #[test]
 fn every_protocol_and_tls_mode_is_seen_as_it_is() {
-    for plaintext in [Plaintext::Allowed, Plaintext::Disabled] {
-        let ring = Ring::start(RingPlan {
-            directors: 1,
-            backends: 2,
-            plaintext,
-            ..RingPlan::default()
-        });
-        let other = Authority::make(ring.place.folder(), "other-ca");
-        let trusted = trust(&ring);
-        let distrusted = format!("--tls-name {TLS_NAME} --ca-file {}", other.file().display());
-        let nothing = String::new();
-        let misnamed = format!(
-            "--tls-name wrong.lab.test --ca-file {}",
-            ring.authority.file().display()
-        );
-        for (services, tls, code) in [
-            (format!("-p IMAP:{IMAP}"), &trusted, 0),
-            (format!("-p POP3:{POP3}"), &trusted, 0),
-            (format!("-p LMTP:{LMTP}"), &trusted, 0),
-            (
-                format!("-p LMTP:{LMTP} --lmtp-to {PROBE_USER}"),
-                &trusted,
-                0,
-            ),
-            (format!("-p {IMAP}"), &trusted, 0),
-            (format!("-s IMAP:{IMAPS}"), &trusted, 0),
-            (format!("-s POP3:{POP3S}"), &trusted, 0),
-            (format!("-s LMTP:{LMTPS}"), &trusted, 0),
-            (all_services(), &trusted, 0),
-            (format!("-s IMAP:{IMAPS}"), &distrusted, 2),
-            (format!("-s IMAP:{IMAPS}"), &misnamed, 2),
-            (format!("-v 0 -s IMAP:{IMAPS}"), &distrusted, 0),
-            // An authority that nobody here trusts: STARTTLS of POP3 and LMTP is taken up all the same,
-            // unless somebody insists.
-            (format!("-p POP3:{POP3}"), &nothing, 0),
-            (
-                format!("-p LMTP:{LMTP} --lmtp-to {PROBE_USER}"),
-                &nothing,
-                0,
-            ),
-            (
-                format!("-p LMTP:{LMTP} --lmtp-to {PROBE_USER}"),
-                &distrusted,
-                2,
-            ),
-            // No TLS on that port.
-            (format!("-s IMAP:{IMAP}"), &trusted, 2),
-        ] {
-            let plan = ring.monitor(0).flags("-t 5 --retries=0");
-            let words = format!("--once {services} {tls}");
-            let without = plan.run(&words, REACTION);
-            assert_eq!(
-                without.status.code(),
-                Some(code),
-                "{plaintext:?} {words}: {}",
-                without.text
-            );
-            let with = plan.credentials(PROBE_USER, PASSWORD).run(&words, REACTION);
-            assert_eq!(
-                with.status.code(),
-                Some(code),
-                "{plaintext:?} {words} with a login: {}",
-                with.text
-            );
-            assert!(!with.text.contains(PASSWORD), "{}", with.text);
-        }
-        for services in [
-            format!("-s IMAP:{IMAPS}"),
-            format!("-p IMAP:{IMAP}"),
-            format!("-p POP3:{POP3}"),
+    each_mode_is_seen(Plaintext::Allowed);
+}
+
+#[test]
+fn every_protocol_and_tls_mode_is_seen_as_it_is_where_passwords_need_tls() {
+    each_mode_is_seen(Plaintext::Disabled);
+}
+
+#[track_caller]
+fn each_mode_is_seen(plaintext: Plaintext) {
+    let ring = Ring::start(RingPlan {
+        directors: 1,
+        backends: 2,
+        plaintext,
+        ..RingPlan::default()
+    });
+    let other = Authority::make(ring.place.folder(), "other-ca");
+    let trusted = trust(&ring);
+    let distrusted = format!("--tls-name {TLS_NAME} --ca-file {}", other.file().display());
+    let nothing = String::new();
+    let misnamed = format!(
+        "--tls-name wrong.lab.test --ca-file {}",
+        ring.authority.file().display()
+    );
+    for (services, tls, code) in [
+        (format!("-p IMAP:{IMAP}"), &trusted, 0),
+        (format!("-p POP3:{POP3}"), &trusted, 0),
+        (format!("-p LMTP:{LMTP}"), &trusted, 0),
+        (
             format!("-p LMTP:{LMTP} --lmtp-to {PROBE_USER}"),
-        ] {
-            let plan = ring.monitor(0).credentials(PROBE_USER, PASSWORD);
-            let words = format!("--once -t 5 --retries=0 {services} {misnamed}");
-            let refused = plan.run(&words, REACTION);
-            let names = format!("expected name \"wrong.lab.test\", presented \"{TLS_NAME}\"");
-            assert_eq!(
-                refused.text.matches(&names).count(),
-                2,
-                "{words}: {}",
-                refused.text
-            );
-        }
-        let wrong = ring
-            .monitor(0)
-            .credentials(PROBE_USER, "wrong")
-            .run(&format!("--once {} {trusted}", all_services()), REACTION);
-        assert_eq!(wrong.status.code(), Some(2), "{}", wrong.text);
-        assert_eq!(ring.directors[0].states(), "UU");
+            &trusted,
+            0,
+        ),
+        (format!("-p {IMAP}"), &trusted, 0),
+        (format!("-s IMAP:{IMAPS}"), &trusted, 0),
+        (format!("-s POP3:{POP3S}"), &trusted, 0),
+        (format!("-s LMTP:{LMTPS}"), &trusted, 0),
+        (all_services(), &trusted, 0),
+        (format!("-s IMAP:{IMAPS}"), &distrusted, 2),
+        (format!("-s IMAP:{IMAPS}"), &misnamed, 2),
+        (format!("-v 0 -s IMAP:{IMAPS}"), &distrusted, 0),
+        // An authority that nobody here trusts: STARTTLS of POP3 and LMTP is taken up all the same,
+        // unless somebody insists.
+        (format!("-p POP3:{POP3}"), &nothing, 0),
+        (
+            format!("-p LMTP:{LMTP} --lmtp-to {PROBE_USER}"),
+            &nothing,
+            0,
+        ),
+        (
+            format!("-p LMTP:{LMTP} --lmtp-to {PROBE_USER}"),
+            &distrusted,
+            2,
+        ),
+        // No TLS on that port.
+        (format!("-s IMAP:{IMAP}"), &trusted, 2),
+    ] {
+        let plan = ring.monitor(0).flags("-t 5 --retries=0");
+        let words = format!("--once {services} {tls}");
+        let without = plan.run(&words, REACTION);
+        assert_eq!(
+            without.status.code(),
+            Some(code),
+            "{plaintext:?} {words}: {}",
+            without.text
+        );
+        let with = plan.credentials(PROBE_USER, PASSWORD).run(&words, REACTION);
+        assert_eq!(
+            with.status.code(),
+            Some(code),
+            "{plaintext:?} {words} with a login: {}",
+            with.text
+        );
+        assert!(!with.text.contains(PASSWORD), "{}", with.text);
     }
+    for services in [
+        format!("-s IMAP:{IMAPS}"),
+        format!("-p IMAP:{IMAP}"),
+        format!("-p POP3:{POP3}"),
+        format!("-p LMTP:{LMTP} --lmtp-to {PROBE_USER}"),
+    ] {
+        let plan = ring.monitor(0).credentials(PROBE_USER, PASSWORD);
+        let words = format!("--once -t 5 --retries=0 {services} {misnamed}");
+        let refused = plan.run(&words, REACTION);
+        let names = format!("expected name \"wrong.lab.test\", presented \"{TLS_NAME}\"");
+        assert_eq!(
+            refused.text.matches(&names).count(),
+            2,
+            "{words}: {}",
+            refused.text
+        );
+    }
+    let wrong = ring
+        .monitor(0)
+        .credentials(PROBE_USER, "wrong")
+        .run(&format!("--once {} {trusted}", all_services()), REACTION);
+    assert_eq!(wrong.status.code(), Some(2), "{}", wrong.text);
+    assert_eq!(ring.directors[0].states(), "UU");
 }
 
 #[test]
