@@ -135,11 +135,12 @@ fn every_line_of_the_page_is_made_of_texts_of_the_source() {
             };
             // In as few pieces as possible, each a part of one text.
             while rest.len() >= SHORTEST {
-                let ends = (SMALLEST_PIECE..=rest.len()).rev();
-                let mut ends = ends.filter(|end| rest.is_char_boundary(*end));
-                let end = ends.find(|end| texts.iter().any(|text| text.contains(&rest[..*end])));
-                let end = end.unwrap_or_else(|| panic!("{}: no text {rest:?}", pattern.text));
-                rest = rest[end..].trim();
+                let ends = SMALLEST_PIECE..=rest.len();
+                let ends: Vec<usize> = ends.filter(|end| rest.is_char_boundary(*end)).collect();
+                let is_part = |end: &usize| texts.iter().any(|text| text.contains(&rest[..*end]));
+                let parts = ends.partition_point(is_part);
+                assert!(parts > 0, "{}: no text {rest:?}", pattern.text);
+                rest = rest[ends[parts - 1]..].trim();
             }
         }
     }
