@@ -1,6 +1,6 @@
 #!/bin/bash
-# `make check`: all that a change has to pass. The first failure ends it; one of the soak or of the random days is told
-# at the end.
+# `make check`: all that a change has to pass, in less than five minutes on two cores. The first failure ends it; one of
+# the scenes, of the random days or of the soak, which run beside the rest, is told once the rest is done.
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
@@ -33,82 +33,84 @@ judge() {
 
 judge format run_cargo_fmt
 
-say "== building the monitor and the soak"
+# What runs beside the rest, each a process group of its own; what it says is in a file until it is waited for.
+declare -A beside=()
+said_by() {
+    printf '%s\n' "$target/check/${1// /-}.txt"
+}
+
+# start WHAT COMMAND...
+start() {
+    local what=$1
+    shift
+    # Nobody reads what an earlier check has left there.
+    : >"$(said_by "$what")"
+    set -m
+    "$@" >>"$(said_by "$what")" 2>&1 </dev/null &
+    set +m
+    beside[$what]=$!
+}
+
+# await WHAT SHOW...: ends it all if that has failed. SHOW prints of the file what is worth it.
+await() {
+    local what=$1 answer=0
+    shift
+    say "== $what"
+    wait "${beside[$what]}" || answer=$?
+    unset "beside[$what]"
+    if [ "$answer" != 0 ]; then
+        cat "$(said_by "$what")"
+        fail "$what: failed, see above"
+    fi
+    "$@" "$(said_by "$what")"
+}
+
+# unhurried COMMAND...: the scenes wait more than they work, and hold promises in time, as the unit tests do. All else
+# has what they leave of the processors.
+unhurried() (
+    renice -n 19 "$BASHPID" >/dev/null
+    "$@"
+)
+
+soak=$target/check/soak
+end_what_runs_beside() {
+    local id=${beside[soak]:-} group
+    if [ -n "$id" ] && kill "$id" 2>/dev/null; then
+        wait "$id" 2>/dev/null || true
+        # Whoever ends its monitors looks for their PID files first. The brackets keep grep from finding itself.
+        for _ in {1..50}; do
+            grep -qs "/pm-[${id:0:1}]${id:1}-" /proc/[0-9]*/cmdline || break
+            sleep 0.1
+        done
+        rm -rf "${TMPDIR:-/dev/shm}/pm-$id-"*
+    fi
+    for group in "${beside[@]}"; do
+        kill -- -"$group" 2>/dev/null || true
+    done
+}
+trap end_what_runs_beside EXIT
+
+# Nobody debugs what is built here, and half of it is built once: with either, building takes half as long again.
+export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0} CARGO_PROFILE_DEV_DEBUG=${CARGO_PROFILE_DEV_DEBUG:-0}
+say "== building"
+run_cargo test --no-run --lib --bins --test scenes
 run_cargo build --bin poolmon --example soak
 mkdir -p "$target/check"
 # The random days' build will put another program into the place of this one.
 cp "$(built_in)/debug/poolmon" "$target/check/poolmon"
 export POOLMON_BIN=$target/check/poolmon
 
-# Two minutes of disturbances take three in all, and of the processors less than a tenth. Always the same ones, so that
+# Two minutes of disturbances take three in all, and less than a tenth of the processors. Always the same ones, so that
 # no change fails by chance.
-soak=$target/check/soak
-soak_id=
-days_id=
-end_what_runs_beside() {
-    if [ -n "$soak_id" ] && kill "$soak_id" 2>/dev/null; then
-        wait "$soak_id" 2>/dev/null || true
-        # Whoever ends its monitors looks for their PID files first. The brackets keep grep from finding itself.
-        for _ in {1..50}; do
-            grep -qs "/pm-[${soak_id:0:1}]${soak_id:1}-" /proc/[0-9]*/cmdline || break
-            sleep 0.1
-        done
-        rm -rf "${TMPDIR:-/dev/shm}/pm-$soak_id-"*
-    fi
-    [ -z "$days_id" ] || kill -- -"$days_id" 2>/dev/null || true
-}
-trap end_what_runs_beside EXIT
 obstacle=$(soak_obstacle)
 if [ -n "$obstacle" ]; then
     not_done+=("soak NOT RUN: $obstacle")
     say "${not_done[-1]}"
 else
     rm -rf "$soak"
-    set -m
-    SOAK_BRIEF=yes SOAK_FOLDER=$soak "$(built_in)/debug/examples/soak" >"$soak.txt" 2>&1 </dev/null &
-    soak_id=$!
-    set +m
+    start soak env SOAK_BRIEF=yes SOAK_FOLDER="$soak" "$(built_in)/debug/examples/soak"
 fi
 
-judge lints run_cargo clippy --all-targets -- -D warnings
-say "== documentation"
-# lib.rs asks for a doc of every public item, fields and variants included; here a missing one is an error.
-RUSTDOCFLAGS="-D warnings" run_cargo doc --no-deps
-say "== shell scripts"
-(cd "$project" && shellcheck -x -S warning .ci/run tests/setup/*.sh init/poolmon.debian init/poolmon.redhat \
-    init/container-entry init/debian/poolmon.p* &&
-    shellcheck -s bash -S warning etc/completion/poolmon.bash)
-say "== metrics, alert rules and dashboard"
-# The unit tests hold that the program writes these texts, and that no alert is without a test.
-for text in "$project"/tests/data/metrics/*.prom; do
-    promtool check metrics <"$text"
-done
-promtool check rules "$project"/etc/prometheus/*.rules.yml "$project"/tests/data/prometheus/*.rules.yml
-promtool test rules "$project"/tests/data/prometheus/*.test.yml
-
-# Our own crate is optimised for the random days, and alone: they run no other code that takes time, and what the
-# other tests are built with need not be built again.
-for_days=(--config 'profile.test.package.poolmon.opt-level="s"'
-    --config profile.test.package.poolmon.debug-assertions=false)
-say "== building the tests"
-run_cargo test --no-run --lib --bins --test scenes
-run_cargo test --no-run "${for_days[@]}" --test simulate
-
-# The scenes wait more than they work, and hold promises in time: the days have what they leave of the processors.
-days=$target/check/days.txt
-set -m
-(
-    renice -n 19 "$BASHPID" >/dev/null
-    run_cargo test "${for_days[@]}" --test simulate -- --nocapture
-) >"$days" 2>&1 &
-days_id=$!
-set +m
-
-say "== unit tests"
-run_cargo test --lib --bins
-say "== scenes"
-# More at a time than processors, as they wait.
-export RUST_TEST_THREADS=16
 skips=()
 obstacle=$(real_ring_obstacle)
 if [ -n "$obstacle" ]; then
@@ -124,24 +126,42 @@ if [ "$(id -u)" != 0 ]; then
     not_done+=("the scene of too few threads NOT RUN: only root can count them apart")
     say "${not_done[-1]}"
 fi
-run_cargo test --test scenes -- "${skips[@]}"
+# Sixteen scenes at a time: more than processors. cargo lets the next one build as soon as they run.
+start scenes run_cargo test --test scenes -- --test-threads=16 "${skips[@]}"
+until grep -qs '^running ' "$(said_by scenes)" || ! kill -0 "${beside[scenes]}" 2>/dev/null; do
+    sleep 0.1
+done
 
-say "== random days in virtual time"
-answer=0
-wait "$days_id" || answer=$?
-days_id=
-cat "$days"
-[ "$answer" = 0 ] || fail "the random days have failed: see above"
+# Our own crate is optimised for the random days, and alone: they run no other code that takes time, and what the
+# other tests are built with need not be built again.
+days=(run_cargo test --config profile.test.package.poolmon.opt-level=2
+    --config profile.test.package.poolmon.debug-assertions=false --test simulate)
+say "== building the random days"
+unhurried "${days[@]}" --no-run
+judge lints unhurried run_cargo clippy --all-targets -- -D warnings
+say "== documentation"
+# lib.rs asks for a doc of every public item, fields and variants included; here a missing one is an error.
+RUSTDOCFLAGS="-D warnings" unhurried run_cargo doc --no-deps
+start "random days" unhurried "${days[@]}" -- --nocapture
 
-if [ -n "$soak_id" ]; then
-    say "== soak"
-    answer=0
-    wait "$soak_id" || answer=$?
-    soak_id=
-    [ "$answer" = 0 ] || fail "$(tail -n 60 "$soak.txt")" "the soak has failed: $soak.txt; its recording is in $soak"
-    # How often what was done, and what became of each property.
-    sed -n '/ acts in /,$p' "$soak.txt"
-fi
+say "== shell scripts"
+(cd "$project" && shellcheck -x -S warning .ci/run tests/setup/*.sh init/poolmon.debian init/poolmon.redhat \
+    init/container-entry init/debian/poolmon.p* &&
+    shellcheck -s bash -S warning etc/completion/poolmon.bash)
+say "== metrics, alert rules and dashboard"
+# The unit tests hold that the program writes these texts, and that no alert is without a test.
+for text in "$project"/tests/data/metrics/*.prom; do
+    promtool check metrics <"$text"
+done
+promtool check rules "$project"/etc/prometheus/*.rules.yml "$project"/tests/data/prometheus/*.rules.yml
+promtool test rules "$project"/tests/data/prometheus/*.test.yml
+
+await scenes cat
+say "== unit tests"
+run_cargo test --lib --bins
+await "random days" cat
+# How often what was done, and what became of each property.
+[ -z "${beside[soak]:-}" ] || await soak sed -n '/ acts in /,$p'
 
 [ ${#not_done[@]} = 0 ] || say_loudly "${not_done[@]}"
 say "check passed, $(describe_toolchain)"
