@@ -1,5 +1,5 @@
 //! What makes a program a daemon: the PID file, the fork, the signals, children in groups of their own,
-//! orphans, no cores, another user, few arenas.
+//! orphans, no cores, another user, few arenas, and what it is left open by whoever starts it.
 //!
 //! Nothing here knows what the daemon does. The order at start is: open the log, take the lock,
 //! fork, and only then start threads, `signals::watch` first; the PID is written after that.
@@ -8,6 +8,7 @@ pub mod arenas;
 pub mod core_dump;
 pub mod fork;
 pub mod group;
+pub mod inherited;
 pub mod lock;
 pub mod orphans;
 pub mod privileges;
@@ -15,6 +16,7 @@ pub mod signals;
 
 pub use fork::{daemonize, ForkError};
 pub use group::lead;
+pub use inherited::Inherited;
 pub use lock::{LockError, LockFile};
 pub use privileges::{Identity, PrivilegeError};
 pub use signals::{watch, Signal, SignalWatch};

@@ -24,7 +24,7 @@ use crate::app;
 use crate::check;
 use crate::cli::{self, Command, Extent, Job, Order};
 use crate::config::settings::{LogTarget, Mode, RunMode, Settings};
-use crate::daemon::{self, Identity, LockFile, Signal, SignalWatch};
+use crate::daemon::{self, Identity, Inherited, LockFile, Signal, SignalWatch};
 use crate::hook;
 use crate::logging::{self, always, Log, Untaken, ALWAYS};
 use crate::notify::{Message, ServiceManager};
@@ -182,12 +182,13 @@ fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
 /// the director's list stay as they are for the next start.
 fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, StartError> {
     daemon::arenas::limit();
+    let inherited = Inherited::keep_from_others();
     // Before a log file is made that another user could not open.
     if let Some(identity) = &loaded.identity {
         identity.check().map_err(StartError::Privileges)?;
     }
     let mut log = start_log(called, &loaded)?;
-    let watching = AssertUnwindSafe(|| watch_with(&mut log, called, source, loaded));
+    let watching = AssertUnwindSafe(|| watch_with(&mut log, &inherited, called, source, loaded));
     catch_unwind(watching).unwrap_or_else(|_| {
         error!("{called} ends by the defect logged before; all backends stay as they are, and nobody watches them until {called} is started again");
         Err(StartError::Defect)
@@ -196,6 +197,7 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
 
 fn watch_with(
     log: &mut Log,
+    inherited: &Inherited,
     called: Program,
     source: Source,
     loaded: Loaded,
@@ -218,7 +220,7 @@ fn watch_with(
     let (signals, state_writer) = match settings.run {
         RunMode::Daemon => {
             log.write_out();
-            let started = match daemon::daemonize() {
+            let started = match daemon::daemonize(inherited) {
                 Ok(started) => started,
                 Err(cause) => {
                     // Of no process in the background, or of one that has ended.

@@ -15,6 +15,8 @@ use nix::errno::Errno;
 use nix::sys::stat::{umask, Mode};
 use nix::unistd::{self, ForkResult};
 
+use super::inherited::Inherited;
+
 /// How long the background process may take to say how it went.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What it says when all is well; anything else is the text of an error.
@@ -102,12 +104,12 @@ impl Started {
 }
 
 /// Forks, and returns in the background process only: in a session of its own, in `/`, umask 022,
-/// standard streams on /dev/null. Its PID is written by the caller, once signals are handled.
+/// standard streams on /dev/null, without what it has inherited. Its PID is written by the caller, once signals are handled.
 ///
 /// The foreground process exits 0 in here after `Started::tell`. What it returns otherwise is an
 /// error for the terminal; `leaves_nobody` says whether the lock file is still another process's.
 /// Everything that may fail for a reason the operator has to see should have been done before.
-pub fn daemonize() -> Result<Started, ForkError> {
+pub fn daemonize(inherited: &Inherited) -> Result<Started, ForkError> {
     // Where /proc is missing this is not checked.
     if fs::read_dir("/proc/self/task").map_or(false, |threads| threads.count() > 1) {
         return Err(ForkError::Threads);
@@ -131,6 +133,7 @@ pub fn daemonize() -> Result<Started, ForkError> {
         }
         ForkResult::Child => {
             drop(foreground);
+            inherited.close();
             let started = Started(background);
             if let Err(cause) = settle(&null) {
                 started.tell_failure(&format!("cannot go into the background: {}", cause.desc()));
@@ -179,7 +182,7 @@ mod tests {
     #[test]
     fn a_process_with_threads_does_not_fork() {
         let other = std::thread::spawn(|| std::thread::sleep(Duration::from_millis(300)));
-        let error = daemonize().unwrap_err();
+        let error = daemonize(&Inherited::keep_from_others()).unwrap_err();
         assert!(matches!(error, ForkError::Threads), "{error}");
         other.join().unwrap();
     }

@@ -43,6 +43,8 @@ pub struct MonitorPlan {
     scope: Scope,
     /// Soft and hard.
     most_descriptors: Option<u32>,
+    /// What whoever starts it leaves open for it, locked.
+    inherited: Option<PathBuf>,
     user: Option<(u32, Rights)>,
     place: Namespace,
 }
@@ -87,6 +89,7 @@ impl MonitorPlan {
             variables: Vec::new(),
             scope: Scope::Usual,
             most_descriptors: None,
+            inherited: None,
             user: None,
             place: Namespace::Usual,
         };
@@ -149,6 +152,12 @@ impl MonitorPlan {
     /// It may have so many files and connections open.
     pub fn most_descriptors(mut self, most: u32) -> MonitorPlan {
         self.most_descriptors = Some(most);
+        self
+    }
+
+    /// Whoever starts it has locked this file, and leaves it open for all programs that it starts.
+    pub fn inheriting(mut self, locked: &Path) -> MonitorPlan {
+        self.inherited = Some(locked.to_path_buf());
         self
     }
 
@@ -261,6 +270,15 @@ impl MonitorPlan {
     }
 
     fn program_alone(&self) -> Command {
+        if let Some(locked) = &self.inherited {
+            let mut shell = Command::new("sh");
+            let text = format!(
+                "exec 9>{} && flock -n 9 && exec \"$0\" \"$@\"",
+                locked.display()
+            );
+            shell.arg("-c").arg(text).arg(&self.program);
+            return shell;
+        }
         match (self.most_descriptors, self.user) {
             (None, None) => Command::new(&self.program),
             (None, Some((user, rights))) => {

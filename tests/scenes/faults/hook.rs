@@ -78,13 +78,16 @@ fn a_script_inherits_nothing_that_the_monitor_has_open() {
     let list = pool.place.path("descriptors");
     let then = format!("ls -l /proc/$$/fd > {} 2>&1", list.display());
     let script = Script::new(&pool, &then);
-    let monitor = pool.monitor().flag(script.flag()).start();
+    // Started by one who has a file open without closing it for others.
+    let lock = pool.place.path("starters.lock");
+    let monitor = pool.monitor().flag(script.flag());
+    let monitor = monitor.inheriting(&lock).start();
     pool.wait_for_visits();
     pool.backends[1].set(Mood::Refusing);
     monitor.wait_for_line(&["tell down: exit code 0"], REACTION);
     let list = fs::read_to_string(list).unwrap();
     assert!(list.contains("/dev/null"), "{list}");
-    for foreign in ["socket:", ".pid", ".log", "anon_inode"] {
+    for foreign in ["socket:", ".pid", ".log", "anon_inode", ".lock"] {
         assert!(!list.contains(foreign), "{foreign}: {list}");
     }
 }

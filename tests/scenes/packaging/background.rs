@@ -77,6 +77,17 @@ fn is_locked(pool: &FakePool, lock: &Path) -> bool {
     !ended.status.success()
 }
 
+/// As of a script that starts it under `flock`, or of one that reads a pipe to its end.
+#[test]
+fn a_file_that_whoever_starts_it_has_locked_is_free_once_the_start_has_returned() {
+    let pool = FakePool::start(1);
+    let locked = pool.place.path("starters.lock");
+    let daemon = Daemon::start(&pool.monitor().inheriting(&locked));
+    assert!(daemon.is_there());
+    assert!(!is_locked(&pool, &locked));
+    daemon.stop(Signal::SIGTERM);
+}
+
 #[test]
 fn when_the_start_returns_the_daemon_holds_the_lock_and_its_pid_is_written() {
     let pool = FakePool::start(1);
