@@ -132,12 +132,7 @@ fn show(text: &str) -> Result<ExitCode, String> {
 }
 
 fn put(text: &str) -> io::Result<()> {
-    super::put(text.as_bytes()).map_err(|cause| {
-        io::Error::new(
-            cause.kind(),
-            format!("standard output cannot be written: {cause}"),
-        )
-    })
+    super::put(text.as_bytes())
 }
 
 fn address(operand: &OsString) -> Result<IpAddr, String> {

@@ -86,7 +86,7 @@ fn explain(arguments: Vec<OsString>) -> Result<String, String> {
                 "--at: which recording? its file is named last; {hint}"
             ))
         }
-        ([_, recording], Some(at)) => replay::look_at(&at, recording.as_ref()),
+        ([_, recording], Some(at)) => replay::look_at(&WORD, &at, recording.as_ref()),
         _ => return Err(format!("one backend at a time; {hint}")),
     };
     let Looked {

@@ -38,10 +38,14 @@ pub(crate) fn word(argument: &OsStr) -> Option<&'static Word> {
     WORDS.iter().find(|word| argument == word.name)
 }
 
-/// To standard output, whole.
+/// To standard output, whole. The error says that it is about that.
 fn put(text: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text).and_then(|()| out.flush())
+    let done = out.write_all(text).and_then(|()| out.flush());
+    done.map_err(|cause| {
+        let text = format!("standard output cannot be written: {cause}");
+        io::Error::new(cause.kind(), text)
+    })
 }
 
 /// The same, where whoever reads may have seen enough: a closed pipe is no error.

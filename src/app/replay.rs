@@ -58,7 +58,7 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
         Ok((text, code)) => match print(text.as_bytes()) {
             Ok(()) => ExitCode::from(code),
             Err(cause) => {
-                WORD.complain(&format!("standard output cannot be written: {cause}"));
+                WORD.complain(&cause.to_string());
                 ExitCode::from(UNREADABLE)
             }
         },
@@ -298,8 +298,8 @@ impl Other {
     }
 }
 
-/// How all stood at this time, by a recording.
-pub(super) fn look_at(at: &str, path: &Path) -> Result<Looked, String> {
+/// How all stood at this time, by a recording. The word that asks says what has to be known of it.
+pub(super) fn look_at(word: &Word, at: &str, path: &Path) -> Result<Looked, String> {
     let named = shown(&path.display().to_string());
     let failed = |cause: UnreadableRecording| format!("{named}: {cause}");
     let modified = fs::metadata(path).and_then(|data| data.modified());
@@ -322,7 +322,7 @@ pub(super) fn look_at(at: &str, path: &Path) -> Result<Looked, String> {
         ));
     }
     if reader.is_continued() {
-        WORD.complain(&format!(
+        word.complain(&format!(
             "{named}: goes on after another file: what was known before is known in part, and the first minutes may \
              differ"
         ));

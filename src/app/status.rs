@@ -11,7 +11,6 @@ use super::nagios;
 use super::reading::{self, Looked};
 use super::replay;
 use super::{put, Word};
-use crate::quote::Quote;
 use crate::report;
 use crate::report::document::{Document, Time};
 use crate::report::freshness::Freshness;
@@ -73,7 +72,7 @@ fn run(mut arguments: Vec<OsString>) -> ExitCode {
 fn look(choices: &Choices) -> Result<Looked, String> {
     match &choices.moment {
         None => Looked::of_file(&choices.status_file).map_err(|cause| cause.to_string()),
-        Some(moment) => replay::look_at(&moment.at, &moment.recording),
+        Some(moment) => replay::look_at(&WORD, &moment.at, &moment.recording),
     }
 }
 
@@ -221,10 +220,7 @@ fn end(result: io::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) if cause.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(cause) => {
-            WORD.complain(&format!(
-                "standard output cannot be written: {}",
-                Quote::new(cause.to_string())
-            ));
+            WORD.complain(&cause.to_string());
             ExitCode::from(NOTHING)
         }
     }

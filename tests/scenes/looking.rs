@@ -236,3 +236,21 @@ fn users_that_cannot_be_moved_a_limit_and_an_unsynced_ring_are_told_by_every_fac
     );
     looker.page_with("not synced");
 }
+
+#[test]
+fn a_word_whose_output_cannot_be_written_says_that_it_is_the_output() {
+    for word in ["status", "explain", "check", "replay"] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        let mut program = Command::new(binary());
+        program.args([word, "--help"]).stdout(full.unwrap());
+        let output = program.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            said,
+            format!(
+                "poolmon {word}: standard output cannot be written: No space left on device (os error 28)\n"
+            )
+        );
+        assert_eq!(output.status.code(), Some(3), "{word}");
+    }
+}
