@@ -12,6 +12,8 @@ use super::spans::Spans;
 pub struct History {
     pub acts: Vec<Spell>,
     pub replies: Vec<Reply>,
+    /// When the calm at the start was over.
+    pub first_act: u64,
     /// When all was set in order again, when all was well for the first time after that, and when the
     /// recording ended.
     pub healing: u64,
@@ -101,6 +103,7 @@ impl History {
         let mut history = History {
             acts: Vec::new(),
             replies: Vec::new(),
+            first_act: 0,
             healing: 0,
             well: 0,
             end: 0,
@@ -158,6 +161,7 @@ impl History {
         })? {
             let words: Vec<&str> = fields.iter().map(String::as_str).collect();
             match words[..] {
+                ["phase", "acts"] => self.first_act = at,
                 ["phase", "healing"] => (self.healing, self.well) = (at, at),
                 ["phase", "end"] => self.end = at,
                 ["phase", _] => self.well = at,

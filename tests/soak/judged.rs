@@ -18,6 +18,9 @@ const LIST_EACH: u64 = 500;
 /// The machine's clock at the start, in milliseconds since 1970: a day of one digit, which lines pad with a blank.
 const WALL: i64 = 1_788_600_000_000;
 
+/// After a slow start and the calm.
+const FIRST_ACT: u64 = 60_000;
+
 /// A recording as it is made up: calm, but for what a test changes.
 struct Recording {
     place: Place,
@@ -66,7 +69,11 @@ impl Recording {
             states: Box::new(all_up),
             users: 0,
             lines: Default::default(),
-            process: Box::new(|_| (77, 12, 12, 20_000)),
+            // Starting takes its time, before the calm.
+            process: Box::new(|at| match at < FIRST_ACT - terms::CALM {
+                true => (77, 8, 5, 10_000),
+                false => (77, 12, 12, 20_000),
+            }),
             status: healthy(),
             dovecot: String::new(),
         }
@@ -107,7 +114,7 @@ impl Recording {
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
         let healing = END - 100_000;
         let acts = format!(
-            "{}{healing}\tphase\thealing\n{END}\tphase\tend\n",
+            "{FIRST_ACT}\tphase\tacts\n{}{healing}\tphase\thealing\n{END}\tphase\tend\n",
             self.acts
         );
         write("acts.tsv", &acts);

@@ -224,7 +224,9 @@ pub fn usage(history: &History, monitor: usize) -> Result<(Process, Process), St
                 ticks: other.ticks,
             })
     };
-    let first = least(CALM / 2, CALM);
+    // Whatever the time that a busy machine took to start all.
+    let calm_until = history.first_act;
+    let first = least(calm_until.saturating_sub(CALM / 2), calm_until);
     let last = least(history.end.saturating_sub(CALM), history.end);
     match (first, last) {
         (Some(first), Some(last)) => Ok((first, last)),
