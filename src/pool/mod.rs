@@ -291,7 +291,7 @@ pub enum Particulars {
     /// A director: all that it tells is in the reading itself.
     None,
     /// What tells one HAProxy process from the next, and who holds which servers.
-    HaProxy(haproxy::reading::Aside),
+    HaProxy(Box<haproxy::reading::Aside>),
 }
 
 /// What carries out an act.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{kill, Signal};
+use nix::sys::signal::{kill, killpg, Signal};
 use nix::unistd::Pid;
 
 use super::patience::{wait_for, wait_until};
@@ -138,6 +138,20 @@ impl HaProxy {
     fn signal(&self, signal: Signal) {
         let running = self.running.as_ref().expect("it runs");
         kill(Pid::from_raw(running.master.id() as i32), signal).unwrap();
+    }
+
+    /// All of its processes.
+    pub fn freeze(&self) {
+        self.signal_all(Signal::SIGSTOP);
+    }
+
+    pub fn thaw(&self) {
+        self.signal_all(Signal::SIGCONT);
+    }
+
+    fn signal_all(&self, signal: Signal) {
+        let running = self.running.as_ref().expect("it runs");
+        killpg(Pid::from_raw(running.master.id() as i32), signal).unwrap();
     }
 
     /// What `systemctl reload haproxy` does: a new worker with all forgotten.

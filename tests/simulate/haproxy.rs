@@ -111,6 +111,8 @@ enum Disturbance {
     Reload,
     Stop,
     Start,
+    /// HAProxy stands still, and leaves that out of its own time.
+    StandStill(Duration),
     Hold(usize, u32),
     Release(usize),
     Kill,
@@ -136,6 +138,8 @@ struct World {
     process: u32,
     process_since: Instant,
     is_running: bool,
+    /// When HAProxy stood still, and for how long.
+    stood_still: Vec<(Instant, Duration)>,
     habits: Habits,
     monitor: Option<Monitor>,
     monitor_since: Instant,
@@ -203,6 +207,7 @@ impl World {
             process: 1,
             process_since: now,
             is_running: true,
+            stood_still: Vec::new(),
             habits,
             monitor: None,
             monitor_since: now,
@@ -331,7 +336,14 @@ impl World {
     }
 
     fn answer(&self) -> Answer {
-        let whole = |time: Duration| Duration::from_secs(time.as_secs());
+        let own_time_since = |since: Instant| {
+            let lost = self.stood_still.iter().map(|(from, time)| {
+                let to = self.now.min(*from + *time);
+                to.saturating_duration_since(since.max(*from))
+            });
+            let lost = lost.sum();
+            Duration::from_secs((self.now - since).saturating_sub(lost).as_secs())
+        };
         let mut servers = Vec::new();
         for (place, proxy) in PROXIES.iter().enumerate() {
             for (number, server) in self.servers.iter().enumerate() {
@@ -346,7 +358,7 @@ impl World {
                     is_running: self.is_seen_running(server),
                     admin: Admin(line.admin),
                     weight: 1,
-                    unchanged_for: whole(self.now - line.since),
+                    unchanged_for: own_time_since(line.since),
                     sessions: line.sessions,
                 });
             }
@@ -355,7 +367,7 @@ impl World {
             level: "admin".to_owned(),
             process: Process {
                 id: self.process,
-                uptime: whole(self.now - self.process_since),
+                uptime: own_time_since(self.process_since),
             },
             servers,
             malformed: Default::default(),
@@ -534,6 +546,7 @@ impl World {
             Disturbance::Stop => self.is_running = false,
             Disturbance::Start if !self.is_running => self.begin_process(),
             Disturbance::Reload | Disturbance::Start => {}
+            Disturbance::StandStill(time) => self.stood_still.push((now, time)),
             Disturbance::Hold(backend, admin) => self.hold(backend, admin),
             Disturbance::Release(backend) => {
                 for line in &mut self.servers[backend].lines {
@@ -646,7 +659,9 @@ impl World {
                 .iter()
                 .all(|line| line.owner != Some(Owner::Operator));
             if fails && is_free && self.has_refuge(backend, SETTLED) {
-                let is_out = server.lines.iter().all(|line| line.admin != 0);
+                // An operator may have released it just now.
+                let is_out = |line: &Line| line.admin != 0 || self.now - line.since < SETTLED;
+                let is_out = server.lines.iter().all(is_out);
                 assert!(
                     is_out,
                     "mail{backend} has failed and is in service at {at:.3} s"
@@ -711,7 +726,7 @@ impl World {
         let mut at = Duration::from_secs(60);
         while at < DAY {
             let backend = self.chance.below(self.servers.len());
-            match self.chance.below(10) {
+            match self.chance.below(11) {
                 0..=4 => {
                     let kinds = [Health::Dead, Health::Frozen, Health::LoginBroken];
                     let health = self.chance.pick(&kinds);
@@ -730,6 +745,10 @@ impl World {
                     self.disturb(at, Disturbance::Hold(backend, admin));
                     let released = at + self.chance.seconds(60, 1200);
                     self.disturb(released, Disturbance::Release(backend));
+                }
+                9 => {
+                    let time = self.chance.seconds(3, 8);
+                    self.disturb(at, Disturbance::StandStill(time));
                 }
                 _ => {
                     self.disturb(at, Disturbance::Kill);

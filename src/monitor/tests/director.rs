@@ -3,7 +3,6 @@
 use super::*;
 use crate::config::settings::{Pool, Watch};
 use crate::monitor::policy::{Memory, OwnDown};
-use crate::pool::haproxy::reading::Aside;
 
 impl Bench {
     fn loses_lists(&mut self) {
@@ -416,7 +415,7 @@ fn a_stamp_of_this_machine_says_nothing_of_other_clocks() {
         ..
     } = &mut lists
     {
-        reading.particulars = Particulars::HaProxy(Aside::default());
+        reading.particulars = Particulars::HaProxy(Box::default());
     }
     bench.tell(lists);
     assert_eq!(bench.times_said("is listed"), 2, "{:?}", bench.said);

@@ -18,8 +18,11 @@ use crate::pool::{Action, DrainMode, Effect, Order, Owner, PoolError, Reply};
 /// HAProxy answers within a millisecond.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// By how many seconds two readings may differ in when the same change was made.
-const BLUR: u64 = 2;
+/// By how many seconds two readings may differ in when the same change was made: both tell whole seconds.
+const BLUR: u32 = 2;
+
+/// The same by the wall clock, since an earlier run of this monitor: meanwhile clocks were set, and HAProxy stood still.
+const BLUR_OF_CLOCKS: u32 = 30;
 
 const OTHER_PROCESS: &str =
     "HAProxy was reloaded or started again and has forgotten what it was told: what this monitor \
@@ -95,6 +98,8 @@ pub struct Ways {
 struct Shown {
     state: HostState,
     stamp: Stamp,
+    /// The latest second of HAProxy's own time at which that change can have been made.
+    changed: i64,
     /// Those that somebody held when it was last up.
     held: Arc<[ServerName]>,
     /// Those that somebody held when we took it down, until it is up again.
@@ -123,8 +128,28 @@ impl Ways {
                 Some(shown) => Some((shown.state, shown.stamp)),
                 None => remembered(address).map(|stamp| (HostState::Down, stamp)),
             };
+            let changed = aside.changed.get(&address).copied().unwrap_or_default();
+            let is_later = match (&shown, has_restarted) {
+                (Some(shown), Some(false)) => {
+                    changed > shown.changed.saturating_add(i64::from(BLUR))
+                }
+                (Some(_), _) => is_later_by_clock(known, listed.changed, BLUR),
+                // What was done in this process's time was not done before it began.
+                (None, _) => {
+                    is_later_by_clock(known, listed.changed, BLUR_OF_CLOCKS)
+                        || (changed >= 0 && is_later_by_clock(known, aside.began, BLUR))
+                }
+            };
             let is_forgotten = |stamp: Stamp| has_restarted.unwrap_or(aside.began >= stamp);
-            listed.changed = stamp(known, listed, is_forgotten, second);
+            let changed = match &shown {
+                Some(shown) if has_restarted == Some(false) => match shown.state == listed.state {
+                    true if is_later => changed,
+                    true => shown.changed,
+                    false => changed.max(aside.process.own_second(Duration::ZERO)),
+                },
+                _ => changed,
+            };
+            listed.changed = stamp(known, listed, is_later, is_forgotten, second);
             let (held, spared) = match shown {
                 Some(shown) => (shown.held, shown.spared),
                 None => (Arc::from(Vec::new()), None),
@@ -143,6 +168,7 @@ impl Ways {
             let shown = Shown {
                 state: listed.state,
                 stamp: listed.changed,
+                changed,
                 held,
                 spared,
             };
@@ -176,10 +202,18 @@ impl Ways {
     }
 }
 
+/// Whether this came after the change that is known, by the wall clock.
+fn is_later_by_clock(known: Option<(HostState, Stamp)>, other: Stamp, blur: u32) -> bool {
+    known.map_or(true, |(_, stamp)| {
+        other.0 > stamp.0.saturating_add(u64::from(blur))
+    })
+}
+
 /// When the state that is listed was made, as far as it can be told.
 fn stamp(
     known: Option<(HostState, Stamp)>,
     listed: &Listed,
+    is_later: bool,
     is_forgotten: impl Fn(Stamp) -> bool,
     second: Stamp,
 ) -> Stamp {
@@ -188,12 +222,10 @@ fn stamp(
         (None, _) => later,
         // HAProxy's own check moves what it tells of a server in service. That is nobody's act.
         (Some((HostState::Up, stamp)), HostState::Up) => stamp,
-        (Some((HostState::Down, stamp)), HostState::Down) => {
-            match later.0 > stamp.0.saturating_add(BLUR) {
-                true => later,
-                false => stamp,
-            }
-        }
+        (Some((HostState::Down, stamp)), HostState::Down) => match is_later {
+            true => later,
+            false => stamp,
+        },
         // A process that began since knows of no command: as it would be, had nobody ever changed it.
         (Some((HostState::Down, stamp)), HostState::Up) if is_forgotten(stamp) => Stamp(0),
         (Some((_, stamp)), _) => later.max(second).max(stamp),

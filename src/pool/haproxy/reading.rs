@@ -28,6 +28,10 @@ pub struct Aside {
     pub process: Process,
     /// When that process began.
     pub began: Stamp,
+    /// When each mail server's state last changed, in seconds since the process began by its own time: less than
+    /// none for what a server-state file has brought. Nobody sets that time, and HAProxy leaves out of it what it
+    /// stood still, as it does of the times that it tells.
+    pub changed: BTreeMap<IpAddr, i64>,
     /// Of each mail server that is up, the servers that somebody holds out of service all the same.
     pub held: BTreeMap<IpAddr, Arc<[ServerName]>>,
 }
@@ -87,6 +91,7 @@ impl Watched {
 pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp) -> Reading {
     let ago = |seconds: u64| Stamp(second.0.saturating_sub(seconds));
     let by_address = watched.by_address(&answer);
+    let mut changed = BTreeMap::new();
     let mut held = BTreeMap::new();
     let mut members = Vec::with_capacity(by_address.len());
     for (address, servers) in by_address {
@@ -100,7 +105,9 @@ pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp)
             let names = out.iter().map(|server| server.name.clone());
             held.insert(address, names.collect());
         }
-        let unchanged = servers.iter().map(|server| server.unchanged_for.as_secs());
+        let unchanged = servers.iter().map(|server| server.unchanged_for);
+        let unchanged = unchanged.min().unwrap_or_default();
+        changed.insert(address, answer.process.own_second(unchanged));
         members.push(Listed {
             address,
             vhosts: weight(&servers, state),
@@ -110,7 +117,7 @@ pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp)
             tag: tag(&servers),
             state,
             // HAProxy's seconds begin at another moment than ours: this is never before the change.
-            changed: Stamp(ago(unchanged.min().unwrap_or(0)).0.saturating_add(1)),
+            changed: Stamp(ago(unchanged.as_secs()).0.saturating_add(1)),
         });
     }
     Reading {
@@ -123,11 +130,12 @@ pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp)
         forgotten: Forgotten::IsLost,
         acts: Acts::UpAndDown,
         malformed: answer.malformed,
-        particulars: Particulars::HaProxy(Aside {
+        particulars: Particulars::HaProxy(Box::new(Aside {
             process: answer.process,
             began: ago(answer.process.uptime.as_secs()),
+            changed,
             held,
-        }),
+        })),
     }
 }
 

@@ -94,6 +94,14 @@ pub struct Process {
     pub uptime: Duration,
 }
 
+impl Process {
+    /// What was so long ago as a second of this process's own time, which began with it.
+    pub fn own_second(&self, ago: Duration) -> i64 {
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        seconds(self.uptime).saturating_sub(seconds(ago))
+    }
+}
+
 /// What HAProxy answers to `QUESTION`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {

@@ -133,3 +133,22 @@ fn servers_that_a_reload_adds_and_removes_are_watched_and_forgotten() {
     let state = fs::read_to_string(world.place.path("haproxy/output")).unwrap();
     assert!(!state.contains("ALERT"), "{state}");
 }
+
+#[test]
+fn a_haproxy_that_stands_still_for_seconds_is_nobodys_act_and_what_passes_again_comes_up() {
+    let world = World::start();
+    let monitor = world.watch();
+    world.fail(1, Mood::Refusing);
+    world.wait_for(1, MAINT);
+    monitor.wait_for_line(&["disabled"], REACTION);
+    // As in a virtual machine that pauses: HAProxy leaves it out of its own time.
+    world.haproxy.freeze();
+    monitor.wait_for_line(&["failover is off"], REACTION);
+    world.haproxy.thaw();
+    monitor.wait_for_line(&["failover is on again"], REACTION);
+    hold_for("some lists more", Duration::from_secs(2), || true);
+    world.fail(1, Mood::Healthy);
+    world.wait_for(1, READY);
+    let others = monitor.lines_with(&["not by this monitor"]);
+    assert!(others.is_empty(), "{others:?}");
+}

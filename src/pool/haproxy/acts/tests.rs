@@ -29,24 +29,29 @@ fn names(names: &[&str]) -> Arc<[ServerName]> {
 struct Played {
     ways: Ways,
     began: Option<u64>,
+    /// So long HAProxy stood still, or the wall clock was set forward: nothing of it is in its own time.
+    lost: u64,
     remembered: Option<u64>,
     /// What was said at the last reading.
     said: Option<&'static str>,
 }
 
 impl Played {
-    /// What the stamp is for a reading in this second that shows the state, last changed at `changed`.
+    /// What the stamp is for a reading in this second that shows the state, last changed at `changed`, both by the
+    /// wall clock as it is where nothing is lost.
     fn reads(&mut self, second: u64, state: HostState, changed: u64, held: &[&str]) -> u64 {
         let began = self.began.unwrap_or(100);
-        let mut members = [listed(state, changed)];
+        let mut members = [listed(state, changed + self.lost)];
         let mut aside = Aside {
             process: Process {
                 id: 7,
                 uptime: Duration::from_secs(second - began),
             },
-            began: Stamp(began),
+            began: Stamp(began + self.lost),
+            changed: BTreeMap::from([(address(), changed as i64 - began as i64)]),
             held: BTreeMap::new(),
         };
+        let second = second + self.lost;
         if state == HostState::Up {
             aside.held.insert(address(), names(held));
         }
@@ -98,6 +103,33 @@ fn a_down_that_was_undone_and_made_again_between_two_readings_is_another_one() {
     haproxy.reads(1000, Up, 101, &[]);
     assert_eq!(haproxy.reads(1020, Down, 1019, &[]), 1020);
     assert_eq!(haproxy.reads(1030, Down, 1029, &[]), 1029);
+}
+
+#[test]
+fn a_haproxy_that_stood_still_and_a_clock_that_was_set_have_changed_nothing() {
+    for lost in [3, 7, 3600] {
+        let mut haproxy = Played::default();
+        haproxy.reads(1000, Up, 101, &[]);
+        assert_eq!(haproxy.reads(1020, Down, 1019, &[]), 1020);
+        haproxy.lost = lost;
+        assert_eq!(haproxy.reads(1030, Down, 1019, &[]), 1020, "{lost}");
+        assert_eq!(haproxy.reads(1040, Down, 1020, &[]), 1020, "{lost}");
+        // Somebody else's act afterwards is one.
+        let other = 1045 + lost;
+        assert_eq!(haproxy.reads(1050, Down, 1045, &[]), other, "{lost}");
+        assert_eq!(haproxy.reads(1060, Down, 1045, &[]), other, "{lost}");
+    }
+    // What an earlier run has written down is known by the wall clock alone.
+    for (lost, is_ours) in [(20, true), (29, true), (60, false)] {
+        let mut haproxy = Played {
+            remembered: Some(1020),
+            lost,
+            ..Played::default()
+        };
+        let stamp = haproxy.reads(1100, Down, 1019, &[]);
+        assert_eq!(stamp == 1020, is_ours, "{lost}");
+        assert_eq!(haproxy.reads(1110, Down, 1019, &[]), stamp, "{lost}");
+    }
 }
 
 #[test]
