@@ -85,12 +85,32 @@ impl Prober {
     /// Blocks, for at most the time given, and as long again where a certificate was refused and has not
     /// been read within the last hour. The latency is that of the attempt alone.
     pub fn attempt(&self, target: &Target, service: &Service, timeout: Duration) -> Outcome {
+        self.attempt_with(target, service, timeout, Work::Steps(self.probing.steps))
+    }
+
+    /// As far as the greeting: nobody logs in, and nothing is delivered.
+    pub fn greet(&self, target: &Target, service: &Service, timeout: Duration) -> Outcome {
+        self.attempt_with(target, service, timeout, Work::Greeting)
+    }
+
+    /// A delivery has a work of its own, unless the greeting is enough.
+    fn attempt_with(
+        &self,
+        target: &Target,
+        service: &Service,
+        timeout: Duration,
+        work: Work,
+    ) -> Outcome {
         let began = Instant::now();
         let deadline = began + timeout.min(LONGEST);
         let attempt = self.begin(target, service, began, deadline);
         let mut result = match service {
-            Service::Port(port) => attempt.talk(port, Work::Steps(self.probing.steps)),
-            Service::Delivery { deliver, read } => attempt.deliver_and_read(deliver, read),
+            Service::Port(port) => attempt.talk(port, work),
+            Service::Delivery { deliver, read } => match (work, &target.account) {
+                (Work::Greeting, _) => attempt.greet_both(deliver, read, work),
+                (_, None) => attempt.greet_both(deliver, read, Work::Steps(Steps::default())),
+                (_, Some(_)) => attempt.deliver_and_read(deliver, read),
+            },
         };
         let latency = began.elapsed();
         let delivery = attempt.delivery();
@@ -103,19 +123,12 @@ impl Prober {
             began,
             latency,
             delivery,
-            logged_in: target.account.is_some() && has_logged_in(service, &result),
+            logged_in: target.account.is_some()
+                && work != Work::Greeting
+                && has_logged_in(service, &result),
             result,
             evidence,
         }
-    }
-
-    /// The same without an account: as far as the greeting.
-    pub fn greet(&self, target: &Target, service: &Service, timeout: Duration) -> Outcome {
-        let without_account = Target {
-            account: None,
-            ..target.clone()
-        };
-        self.attempt(&without_account, service, timeout)
     }
 
     /// On the heap: what is on the stack of every thread is memory for each backend, and so is made apart, too.
@@ -240,18 +253,18 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// Without an account there is neither a recipient nor a mailbox: then both ports have to greet.
-    ///
+    fn greet_both(&self, deliver: &Port, read: &Port, work: Work) -> Result<Pass, Failure> {
+        let greeted = self.talk_at(deliver, work)?;
+        match self.talk_at(read, work)? {
+            Pass::Clean => Ok(greeted),
+            remark => Ok(remark),
+        }
+    }
+
     /// Not inlined, as `go_on_with_tls`: else what it keeps on the stack would be stack, and memory, of
     /// every thread that only makes a simple probe.
     #[inline(never)]
     fn deliver_and_read(&self, deliver: &Port, read: &Port) -> Result<Pass, Failure> {
-        if self.target.account.is_none() {
-            let greeted = self.talk_at(deliver, Work::Steps(Steps::default()))?;
-            return match self.talk_at(read, Work::Steps(Steps::default()))? {
-                Pass::Clean => Ok(greeted),
-                remark => Ok(remark),
-            };
-        }
         self.talk_at(deliver, Work::Deliver)?;
         // Of many looks only the last one is worth telling.
         let delivered = self.recorder.borrow().moment();
@@ -385,7 +398,7 @@ impl Attempt<'_> {
             auth: probing.auth,
             envelope: &probing.envelope,
             starttls: probing.starttls,
-            password_needs: self.password_needs(port),
+            password_needs: self.password_needs(port, work),
             work,
             token: &self.token,
             milestone: &|milestone| self.note(milestone),
@@ -408,15 +421,13 @@ impl Attempt<'_> {
         }
     }
 
-    fn password_needs(&self, port: &Port) -> PasswordNeeds {
+    fn password_needs(&self, port: &Port, work: Work) -> PasswordNeeds {
         let target = self.target;
-        match &target.account {
-            Some(_) => {
-                let certificates = &self.prober.probing.certificates;
-                certificates.password_needs(port, target.tls_name.as_deref())
-            }
-            None => PasswordNeeds::Nothing,
+        if target.account.is_none() || work == Work::Greeting {
+            return PasswordNeeds::Nothing;
         }
+        let certificates = &self.prober.probing.certificates;
+        certificates.password_needs(port, target.tls_name.as_deref())
     }
 
     /// The server waits for the handshake. A function of its own, and not inlined: else the buffers of

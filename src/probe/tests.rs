@@ -85,13 +85,22 @@ struct Rig {
 
 impl Rig {
     fn outcome(&self, address: IpAddr, service: Service) -> Outcome {
-        let target = Target {
+        let target = self.target(address, service);
+        self.prober.attempt(&target, &service, self.timeout)
+    }
+
+    fn greeting(&self, address: IpAddr, service: Service) -> Outcome {
+        let target = self.target(address, service);
+        self.prober.greet(&target, &service, self.timeout)
+    }
+
+    fn target(&self, address: IpAddr, service: Service) -> Target {
+        Target {
             address,
             services: vec![service].into(),
             account: self.account.clone().map(Arc::new),
             tls_name: None,
-        };
-        self.prober.attempt(&target, &service, self.timeout)
+        }
     }
 }
 

@@ -127,7 +127,7 @@ impl Settings {
     /// The whole attempt, as the rest of the program makes it.
     fn talk(&self, protocol: Protocol, text: &[u8], pace: Pace) -> (Result<Pass, Failure>, Server) {
         let purpose = match self.work {
-            Work::Steps(_) => Purpose::Step,
+            Work::Greeting | Work::Steps(_) => Purpose::Step,
             Work::Deliver | Work::Collect => Purpose::Deep,
         };
         let token = Token::new(purpose, Duration::from_secs(1_795_326_013), 7, "mon1");

@@ -114,7 +114,7 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
         // No STARTTLS can follow a PREAUTH (RFC 3501 6.2.1), so one that was put in place of another
         // greeting must not get past a requirement.
         Greeting::LoggedIn => {
-            if check.account.is_none() {
+            if check.login().is_none() {
                 return Ok(Progress::Done(Pass::Clean));
             }
             check.way(false)?;
@@ -122,7 +122,7 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
         }
         Greeting::Ready(announced) => announced,
     };
-    let account = match (check.account, announced) {
+    let account = match (check.login(), announced) {
         (Some(account), _) => account,
         (None, Some(announced)) if announced.lets_nobody_in(check) => {
             return Ok(Progress::Done(Pass::PlaintextDisabled));
@@ -144,7 +144,7 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
 
 /// Asks for the capabilities anew: those from before TLS may have been forged (RFC 3501 6.2.1).
 fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
-    let account = match check.account {
+    let account = match check.login() {
         Some(account) => account,
         None => return Ok(Pass::Clean),
     };

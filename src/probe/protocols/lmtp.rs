@@ -163,6 +163,7 @@ impl<'a> Delivery<'a> {
         let user = check.account.map(|account| &account.user[..]);
         let address = check.envelope.to.as_ref().map(|to| to.as_bytes());
         match check.work {
+            Work::Greeting => None,
             Work::Deliver => user.map(|to| Delivery::Whole { to }),
             Work::Steps(steps) if steps.lmtp.deliver => {
                 address.or(user).map(|to| Delivery::Whole { to })

@@ -45,7 +45,7 @@ pub enum Channel {
 /// What to check beyond the greeting.
 #[derive(Clone, Copy)]
 pub struct Check<'a> {
-    /// Without one, nobody logs in.
+    /// Whose password the server may know, so that nobody is shown it. It logs in unless the greeting is enough.
     pub account: Option<&'a Account>,
     /// How the account logs in.
     pub auth: Auth,
@@ -68,6 +68,8 @@ pub struct Check<'a> {
 /// What is to be done on a server that lets one in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
+    /// Nothing: it ends at the greeting, as without an account and without an address.
+    Greeting,
     /// What a poll does.
     Steps(Steps),
     /// The first half of a deep probe, over LMTP: delivers a message to the account's user.
@@ -110,20 +112,23 @@ impl Entry {
     /// its message lies there unread.
     fn without_work(self, work: Work) -> Result<Pass, Fault> {
         match (self, work) {
-            (Entry::In | Entry::InUse(_), Work::Steps(_) | Work::Deliver) => Ok(Pass::Clean),
-            (Entry::PlaintextDisabled, Work::Steps(_) | Work::Deliver) => {
-                Ok(Pass::PlaintextDisabled)
-            }
             (Entry::PlaintextDisabled, Work::Collect) => Err(Fault::CredentialsRefused(
                 Quote::new(remarks::NO_WAY_TO_READ),
             )),
             (Entry::InUse(text), Work::Collect) => Err(Fault::MaildropInUse(text)),
             (Entry::In, Work::Collect) => Err(Fault::MessageMissing),
+            (Entry::In | Entry::InUse(_), _) => Ok(Pass::Clean),
+            (Entry::PlaintextDisabled, _) => Ok(Pass::PlaintextDisabled),
         }
     }
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
+    /// Who logs in, if anybody does.
+    fn login(&self) -> Option<&'a Account> {
+        self.account.filter(|_| self.work != Work::Greeting)
+    }
+
     /// What has to come before something worth hiding, on a server that offers STARTTLS or not.
     fn way(&self, offers_tls: bool) -> Result<Way, Failure> {
         let needs_tls = match self.password_needs {

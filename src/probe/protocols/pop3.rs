@@ -85,7 +85,7 @@ const LONGEST_AUTH: usize = 255;
 
 fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
     lines.stage(Stage::Greeting, expect_ok)?;
-    let account = match check.account {
+    let account = match check.login() {
         Some(account) => account,
         None => return Ok(Progress::Done(Pass::Clean)),
     };
@@ -106,7 +106,7 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
 
 /// Nothing that was told before TLS counts any more (RFC 2595 4).
 fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
-    match check.account {
+    match check.login() {
         Some(account) => enter(lines, check, account, None),
         None => Ok(Pass::Clean),
     }

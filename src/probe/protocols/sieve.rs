@@ -72,7 +72,7 @@ const MOST_LITERALS: usize = 2;
 
 fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> {
     let capabilities = lines.stage(Stage::Greeting, read_capabilities)?;
-    let account = match check.account {
+    let account = match check.login() {
         Some(account) => account,
         None => return Ok(Progress::Done(Pass::Clean)),
     };
@@ -86,7 +86,7 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
 /// The server tells its capabilities anew once TLS stands (RFC 5804 2.2), and only these count.
 fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     let capabilities = lines.stage(Stage::Capability, read_capabilities)?;
-    match check.account {
+    match check.login() {
         Some(account) => sasl::enter(lines, check, account, capabilities, log_in),
         None => Ok(Pass::Clean),
     }

@@ -82,7 +82,7 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
         read_reply(lines, |_| {})?.success_or(Fault::PolicyRefused)
     })?;
     let capabilities = lines.stage(Stage::Capability, say_hello)?;
-    let account = match check.account {
+    let account = match check.login() {
         Some(account) => account,
         None => return Ok(Progress::Done(Pass::Clean)),
     };
@@ -98,7 +98,7 @@ fn begin(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Progress, Failure> 
 /// Says EHLO anew, for nothing that was told before TLS counts any more (RFC 3207 4.2).
 fn resume(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Failure> {
     let capabilities = lines.stage(Stage::Capability, say_hello)?;
-    match check.account {
+    match check.login() {
         Some(account) => sasl::enter(lines, check, account, capabilities, log_in),
         None => Ok(Pass::Clean),
     }

@@ -210,6 +210,9 @@ impl Protocol {
 
     /// Whether a check says anything that is worth hiding, and so may use STARTTLS.
     pub fn has_to_hide(self, account: Option<&Account>, envelope: &Envelope, work: Work) -> bool {
+        if work == Work::Greeting {
+            return false;
+        }
         match self.row().starttls.hides {
             Hides::Nothing => false,
             Hides::Password => account.is_some(),
@@ -218,7 +221,7 @@ impl Protocol {
                 let delivers = match work {
                     Work::Steps(steps) => steps.lmtp.deliver,
                     Work::Deliver => true,
-                    Work::Collect => false,
+                    Work::Collect | Work::Greeting => false,
                 };
                 envelope.to.is_some() || (delivers && account.is_some())
             }

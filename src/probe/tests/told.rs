@@ -108,3 +108,78 @@ fn what_fails_is_told_with_its_stage() {
     let result = rig.outcome(address.ip(), gone).result;
     check_failure(result, "connect: connection refused");
 }
+
+/// The server has learnt it at the login before.
+#[test]
+fn a_greeting_that_repeats_the_password_is_withheld_also_where_nobody_logs_in() {
+    let server = Server::start(|mut socket: TcpStream| {
+        let _ = socket.write_all(b"* BYE now hunter2 and more\r\n");
+    });
+    let rig = Rig {
+        account: account(),
+        ..without_tls(PATIENCE)
+    };
+    let outcome = rig.greeting(server.address.ip(), service(&server, Security::Plain));
+    let told = format!(
+        "{} {:?}",
+        outcome.result.as_ref().unwrap_err(),
+        dialogue(&outcome)
+    );
+    assert!(told.contains("withheld"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn where_the_greeting_is_enough_nobody_logs_in_and_nothing_is_delivered() {
+    let mut probing = probing(unchecked());
+    probing.steps.lmtp.deliver = true;
+    probing.envelope.to = Some("probe@mail.example".to_owned());
+    let rig = Rig {
+        prober: Prober::new(&probing).unwrap(),
+        account: account(),
+        timeout: PATIENCE,
+    };
+    for (protocol, greeting, expected) in [
+        (Protocol::Lmtp, "220 ready", ["LHLO localhost", "QUIT"]),
+        (
+            Protocol::Submission,
+            "220 ready",
+            ["EHLO localhost", "QUIT"],
+        ),
+        (Protocol::Pop3, "+OK ready", ["QUIT", ""]),
+    ] {
+        let (heard, receiver) = Heard::new();
+        let server = Server::start(move |mut socket: TcpStream| {
+            let _ = socket.write_all(format!("{greeting}\r\n").as_bytes());
+            loop {
+                let line = read_line(&mut socket);
+                heard.note(&line);
+                let answer = match protocol {
+                    Protocol::Pop3 => "+OK",
+                    _ => "250 ok",
+                };
+                if line.is_empty()
+                    || socket
+                        .write_all(format!("{answer}\r\n").as_bytes())
+                        .is_err()
+                {
+                    return;
+                }
+            }
+        });
+        let port = Port {
+            protocol,
+            security: Security::Plain,
+            number: server.address.port(),
+        };
+        let outcome = rig.greeting(server.address.ip(), Service::Port(port));
+        assert_eq!(outcome.result, Ok(Pass::Clean), "{protocol:?}");
+        assert!(!outcome.logged_in, "{protocol:?}");
+        let said: Vec<String> = receiver.try_iter().collect();
+        let expected: Vec<&str> = expected
+            .into_iter()
+            .filter(|line| !line.is_empty())
+            .collect();
+        assert_eq!(said[..expected.len()], expected[..], "{protocol:?}");
+    }
+}

@@ -59,7 +59,7 @@ pub(super) fn work(
             session.require_uidplus(told)?;
             session.clean(check)?;
         }
-        Work::Deliver => {}
+        Work::Deliver | Work::Greeting => {}
     }
     Ok(Pass::Clean)
 }

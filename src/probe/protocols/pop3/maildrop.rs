@@ -36,7 +36,7 @@ pub(super) fn work(lines: &mut Lines<'_>, check: &Check<'_>) -> Result<Pass, Fai
             let count = lines.stage(Stage::Stat, stat)?;
             clean(lines, count, check)?;
         }
-        Work::Deliver => {}
+        Work::Deliver | Work::Greeting => {}
     }
     Ok(Pass::Clean)
 }

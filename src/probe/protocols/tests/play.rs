@@ -170,7 +170,7 @@ impl Scene {
         shake_hands: impl Fn(&mut S),
     ) -> Result<Pass, Failure> {
         let token = token(match self.work {
-            Work::Steps(_) => Purpose::Step,
+            Work::Greeting | Work::Steps(_) => Purpose::Step,
             Work::Deliver | Work::Collect => Purpose::Deep,
         });
         let check = Check {
