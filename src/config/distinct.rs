@@ -30,6 +30,8 @@ pub enum Purpose {
     /// What it is written to before it takes its name.
     NewPublished(Publication),
     Recording,
+    /// What a recording begins as before it takes its name.
+    NewRecording,
     /// The full one before.
     OlderRecording,
     Director,
@@ -53,6 +55,7 @@ impl Purpose {
                 | Purpose::Published(_)
                 | Purpose::NewPublished(_)
                 | Purpose::Recording
+                | Purpose::NewRecording
                 | Purpose::OlderRecording
         )
     }
@@ -62,7 +65,7 @@ impl Purpose {
         match self {
             Purpose::NewState | Purpose::DamagedState => Purpose::State,
             Purpose::NewPublished(publication) => Purpose::Published(publication),
-            Purpose::OlderRecording => Purpose::Recording,
+            Purpose::NewRecording | Purpose::OlderRecording => Purpose::Recording,
             other => other,
         }
     }
@@ -95,6 +98,7 @@ impl fmt::Display for Purpose {
                 "new page (the name of --html-file or html_file, and .new)"
             }
             Purpose::Recording => "recording (--record, record)",
+            Purpose::NewRecording => "new recording (the name of --record or record, and .new)",
             Purpose::OlderRecording => "older recording (the name of --record or record, and .1)",
             Purpose::Director => "socket of the pool (-S, director_admin_socket)",
             Purpose::Syslog => "syslog's socket (logger_socket_addr)",
@@ -183,6 +187,10 @@ fn of(
         ),
         (Purpose::Log, log),
         (Purpose::Recording, files.record.clone()),
+        (
+            Purpose::NewRecording,
+            files.record.as_deref().map(|path| beside(path, ".new")),
+        ),
         (
             Purpose::OlderRecording,
             files.record.as_deref().map(|path| beside(path, ".1")),
@@ -407,6 +415,7 @@ mod tests {
             "state.damaged",
             "status.new",
             "page.new",
+            "recording.new",
             "recording.1",
         ] {
             let path = folder.path(name);

@@ -1,6 +1,7 @@
 //! A recording: what a monitor was told, replayed to the same changes and to others.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -10,6 +11,7 @@ use crate::lab::command::{self, Ended};
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
 use crate::lab::monitor::binary;
+use crate::lab::own_network::{self, run};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -109,4 +111,57 @@ fn a_recorded_scene_is_replayed_to_the_same_changes() {
     assert!(!other.lines().any(|line| line.starts_with('>')), "{other}");
     let refused = poolmon(folder, &["replay", "--timeout=3"], &recording);
     assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+}
+
+/// In its own network and mounts: a small disk, mounted at this folder.
+fn mount_small_disk(folder: &Path) {
+    fs::create_dir(folder).unwrap();
+    let folder = folder.display();
+    run(&format!("mount -t tmpfs -o size=64k tmpfs {folder}"));
+}
+
+fn fill_disk(folder: &Path) {
+    let mut filler = File::create(folder.join("filler")).unwrap();
+    while filler.write(&[0; 512]).is_ok() {}
+}
+
+#[test]
+fn a_start_on_a_full_disk_leaves_both_files_of_the_recording_before_as_they_are() {
+    own_network::within(|| {
+        let pool = FakePool::start(2);
+        let folder = pool.place.path("records");
+        mount_small_disk(&folder);
+        let [file, older] = ["recording", "recording.1"].map(|name| folder.join(name));
+        fs::write(&file, "yesterday\n").unwrap();
+        fs::write(&older, "the day before\n").unwrap();
+        fill_disk(&folder);
+        let plan = pool.monitor().flag("--record").flag(&file);
+        let monitor = plan.start();
+        let said = monitor.wait_for_line(&[" ERR ", "the recording", "cannot be"], REACTION);
+        assert!(said.contains("No space left on device"), "{said}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "yesterday\n");
+        assert_eq!(fs::read_to_string(&older).unwrap(), "the day before\n");
+        assert!(!folder.join("recording.new").exists());
+        assert!(said.contains("make room on its disk"), "{said}");
+    });
+}
+
+#[test]
+fn a_disk_that_becomes_full_leaves_a_recording_of_whole_lines() {
+    own_network::within(|| {
+        let pool = FakePool::start(2);
+        let folder = pool.place.path("records");
+        mount_small_disk(&folder);
+        let file = folder.join("recording");
+        let plan = pool.monitor().flag("--record").flag(&file);
+        let monitor = plan.start();
+        pool.wait_for_visits();
+        fill_disk(&folder);
+        monitor.wait_for_line(&[" ERR ", "the recording", "cannot be"], REACTION);
+        let text = fs::read_to_string(&file).unwrap();
+        let last: String = text.chars().rev().take(80).collect();
+        assert!(text.ends_with('\n'), "{last}");
+        let changes = poolmon(&pool.place.path(""), &["replay"], &file).success();
+        assert!(!changes.contains("cut off"), "{changes}");
+    });
 }

@@ -158,7 +158,7 @@ const NO_LIMITS: [(&str, &str); 8] = [
         "memory that is set aside at first, or counted with a line",
         "logging/queue.rs USUAL_BACKLOG, logging/queue.rs OVERHEAD, monitor/mod.rs FEW_OUTPUTS, \
          pool/director/client.rs BUFFER, probe/protocols/line.rs BUFFER, probe/transcript.rs ENOUGH, \
-         runtime/publisher/file.rs BUFFER",
+         recording/writer.rs BUFFER, runtime/publisher/file.rs BUFFER",
     ),
     (
         "the least time that can be waited for, and one that stands for ever",
