@@ -76,7 +76,7 @@ impl<W: Write> Lines<W> {
                 false
             }
             Ok(length) => {
-                self.torn = !whole[..length].ends_with('\n');
+                self.torn = !whole.as_bytes()[..length].ends_with(b"\n");
                 self.cause = "only a part could be written".to_string();
                 false
             }
@@ -101,7 +101,7 @@ pub mod tests {
     /// A disk with so much room; what no longer fits is refused, at last with an error.
     #[derive(Default)]
     struct Disk {
-        text: String,
+        text: Vec<u8>,
         room: usize,
     }
 
@@ -112,13 +112,18 @@ pub mod tests {
                 return Err(io::Error::new(io::ErrorKind::Other, "disk full"));
             }
             self.room -= fits;
-            self.text
-                .push_str(std::str::from_utf8(&bytes[..fits]).unwrap());
+            self.text.extend(&bytes[..fits]);
             Ok(fits)
         }
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    impl Disk {
+        fn text(&self) -> String {
+            String::from_utf8_lossy(&self.text).into_owned()
         }
     }
 
@@ -144,7 +149,7 @@ pub mod tests {
             lines.write(&line(text));
         }
         assert_eq!(
-            lines.out.text,
+            lines.out.text(),
             "<6>o\n<3>3 log lines lost: disk full\n<6>four\n<6>five\n"
         );
     }
@@ -157,8 +162,22 @@ pub mod tests {
         lines.out.room = 1000;
         lines.write(&line("two"));
         assert_eq!(
-            lines.out.text,
+            lines.out.text(),
             "<6>on\n<3>1 log line lost: only a part could be written\n<6>two\n"
+        );
+    }
+
+    #[test]
+    fn a_line_that_was_cut_short_inside_a_character_is_counted_as_any_other() {
+        let mut lines = Lines::new(Disk::default(), Form::Journal);
+        lines.out.room = "<6>on".len() + 1;
+        lines.write(&line("on\u{e9}"));
+        assert_eq!(lines.lost(), 1);
+        lines.out.room = 1000;
+        lines.write(&line("two"));
+        assert_eq!(
+            lines.out.text(),
+            "<6>on\u{fffd}\n<3>1 log line lost: only a part could be written\n<6>two\n"
         );
     }
 }
