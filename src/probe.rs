@@ -384,10 +384,10 @@ impl Attempt<'_> {
         let mut recorder = self.recorder.borrow_mut();
         recorder.on_stage(stage);
         recorder.remark("tls");
-        recorder.on_certificate(
-            self.prober
-                .read_accepted(&stream, self.target.address, port),
-        );
+        let certificate = self
+            .prober
+            .read_accepted(&stream, self.target.address, port);
+        recorder.on_certificate(certificate, subject.name());
         Ok(stream)
     }
 
@@ -473,11 +473,15 @@ enum Subject {
 }
 
 impl Subject {
-    fn peer(&self) -> Peer<'_> {
+    fn name(&self) -> Option<&str> {
         match self {
-            Subject::Anybody => Peer::Anybody,
-            Subject::Known(name) | Subject::Guessed(name) => Peer::Named(name),
+            Subject::Anybody => None,
+            Subject::Known(name) | Subject::Guessed(name) => Some(name),
         }
+    }
+
+    fn peer(&self) -> Peer<'_> {
+        self.name().map_or(Peer::Anybody, Peer::Named)
     }
 }
 

@@ -12,12 +12,16 @@ use std::time::{Duration, Instant};
 
 use crate::net::tls::ServerCertificate;
 use crate::outcome::Certificate;
+use crate::probe::protocols::Repeats;
 use crate::quote::Quote;
 
 /// From one reading at a port of a backend to the next: each is one connection more.
 pub(super) const PAUSE: Duration = Duration::from_secs(3600);
 /// Two ports on each of as many backends as are expected at most. Those beyond are not read.
 const MOST: usize = 4096;
+
+/// In place of a name.
+const WITHHELD: &str = "(name withheld, it repeats a part of the password)";
 
 /// A port of a backend.
 pub(super) type Place = (IpAddr, u16);
@@ -140,6 +144,23 @@ impl CertificateTable {
             certificate.map(|certificate| Arc::new(shown(certificate, began, false)));
         reading.certificate.clone()
     }
+}
+
+/// What may be shown of a certificate of a server that may have learnt this password. The name that was asked for is
+/// not the server's to choose, so it tells nothing. The table keeps all names: other accounts have other passwords.
+pub(super) fn without_password(
+    mut certificate: Arc<Certificate>,
+    secret: &Repeats,
+    expected: Option<&Quote>,
+) -> Arc<Certificate> {
+    let repeats = |name: &Quote| Some(name) != expected && secret.are_in(&name.unescaped());
+    if certificate.names.first.iter().any(repeats) {
+        let names = &mut Arc::make_mut(&mut certificate).names;
+        for name in names.first.iter_mut().filter(|name| repeats(name)) {
+            *name = Quote::new(WITHHELD);
+        }
+    }
+    certificate
 }
 
 fn shown(certificate: ServerCertificate, read: Instant, accepted: bool) -> Certificate {

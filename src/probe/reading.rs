@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::certificates::{Advice, Refusal};
+use super::certificates::{without_password, Advice, Refusal};
 use super::{Prober, Subject, LONGEST};
 use crate::account::{Account, Envelope, Secret};
 use crate::config::settings::{Auth, StartTls};
@@ -19,7 +19,7 @@ use crate::net::tls::{ServerCertificate, Tls, TlsStream};
 use crate::outcome::{BadCertificate, Certificate, Failure, Fault};
 use crate::probe::protocols::line::Lines;
 use crate::probe::protocols::token::Token;
-use crate::probe::protocols::{self, Channel, Check, Progress, Work};
+use crate::probe::protocols::{self, Channel, Check, Progress, Repeats, Work};
 use crate::service::{Port, Security, Service};
 use crate::target::Target;
 
@@ -42,7 +42,12 @@ impl Prober {
         };
         match &mut failure.fault {
             Fault::CertificateRefused(bad) => {
-                let certificate = self.refused_certificate(bad, target, &port, timeout);
+                let mut certificate = self.refused_certificate(bad, target, &port, timeout);
+                if let Some(account) = &target.account {
+                    let secret = Repeats::of(account);
+                    certificate = certificate
+                        .map(|read| without_password(read, &secret, Some(&bad.expected)));
+                }
                 bad.presented = certificate.as_ref().map(|read| read.names.clone());
                 if bad.is_out_of_date() {
                     let now = chrono::Utc::now().timestamp();

@@ -6,11 +6,13 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::certificates::without_password;
 use super::transcript::Transcript;
 use crate::account::Account;
 use crate::outcome::{Certificate, Evidence, Stage};
 use crate::probe::protocols::line::Observer;
 use crate::probe::protocols::Repeats;
+use crate::quote::Quote;
 
 /// More than any attempt has that does not look for a message again and again.
 const MOST_STAGES: usize = 32;
@@ -46,9 +48,19 @@ impl Recorder {
         self.transcript.remark(text);
     }
 
-    /// Of a handshake that went well.
-    pub(super) fn on_certificate(&mut self, certificate: Option<Arc<Certificate>>) {
-        self.certificate = certificate;
+    /// Of a handshake that went well, with the name that the certificate had to bear.
+    pub(super) fn on_certificate(
+        &mut self,
+        certificate: Option<Arc<Certificate>>,
+        expected: Option<&str>,
+    ) {
+        self.certificate = match &self.secret {
+            Some(secret) => {
+                let expected = expected.map(Quote::new);
+                certificate.map(|read| without_password(read, secret, expected.as_ref()))
+            }
+            None => certificate,
+        };
     }
 
     /// The stage in which an attempt failed ends with it, if it has not ended before: after a refusal the

@@ -312,6 +312,62 @@ fn an_attempt_tells_what_the_certificate_says_accepted_or_refused() {
     }
 }
 
+/// A server that has learnt the password may have a certificate made with it.
+#[test]
+fn no_name_of_a_certificate_is_shown_that_repeats_a_part_of_the_password() {
+    let authority = Authority::new();
+    let names = "DNS:xHUNTER2x.example,DNS:other.example,DNS:hunt.example";
+    let server = imaps(authority.self_signed(names));
+    let expected = "DNS:hunt.example";
+    let known = imaps(authority.acceptor(expected, Validity::Current));
+    let withheld = "(name withheld, it repeats a part of the password)";
+    let attempt = |prober: &Prober, server: &Server, account: Option<Account>| {
+        let service = service(server, Security::Tls);
+        let target = Target {
+            address: server.address.ip(),
+            services: vec![service].into(),
+            account: account.map(Arc::new),
+            tls_name: Some("hunt.example".into()),
+        };
+        let outcome = prober.attempt(&target, &service, PATIENCE);
+        let names = &outcome.evidence.certificate.as_ref().unwrap().names.first;
+        let names: Vec<String> = names.iter().map(|name| name.text().to_owned()).collect();
+        (names, outcome.result)
+    };
+
+    let all = ["xHUNTER2x.example", "other.example", "hunt.example"];
+    let refusing = checked(None, authority.certificate());
+    for (certificates, last) in [(refusing, "hunt.example"), (unchecked(), withheld)] {
+        let prober = Prober::new(&probing(certificates)).unwrap();
+        // Nobody else's attempt is shown less, also of what was read before.
+        for _ in 0..2 {
+            let (names, _) = attempt(&prober, &server, None);
+            assert_eq!(names, all);
+            let (names, result) = attempt(&prober, &server, account());
+            // The name that is asked for is not the server's to choose.
+            assert_eq!(names, [withheld, "other.example", last]);
+            if let Err(failure) = result {
+                let Failure { fault, .. } = &failure;
+                let shown = failure.to_string();
+                assert!(!shown.contains("HUNTER2"), "{shown}");
+                match fault {
+                    Fault::CertificateRefused(bad) => {
+                        let presented = bad.presented.as_ref().unwrap();
+                        let shown: Vec<_> =
+                            presented.first.iter().map(|name| name.text()).collect();
+                        assert_eq!(shown, names);
+                    }
+                    fault => panic!("{fault}"),
+                }
+            }
+        }
+    }
+    let prober = Prober::new(&probing(checked(None, authority.certificate()))).unwrap();
+    let (names, result) = attempt(&prober, &known, account());
+    assert_eq!(result, Ok(Pass::Clean));
+    assert_eq!(names, ["hunt.example"]);
+}
+
 #[test]
 fn whoever_reads_a_certificate_logs_in_nowhere() {
     let authority = Authority::new();
