@@ -106,6 +106,10 @@ impl Observer for Recorder {
         self.transcript.heard(line, self.secret.as_deref());
     }
 
+    fn heard_unshown(&mut self, what: &'static str) {
+        self.transcript.heard(what.as_bytes(), None);
+    }
+
     fn on_stage(&mut self, stage: Stage) {
         let now = Instant::now();
         if self.stages.len() < MOST_STAGES {
@@ -118,7 +122,11 @@ impl Observer for Recorder {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
+    use crate::account::Secret;
+    use crate::probe::protocols::line::Lines;
 
     #[test]
     fn a_stage_that_failed_ends_once_also_where_a_logout_follows() {
@@ -138,6 +146,25 @@ mod tests {
         assert_eq!(stages(&refused[..2], Login), refused[..3]);
         assert_eq!(stages(&refused[..3], Logout), refused);
         assert_eq!(stages(&refused, Logout), refused);
+    }
+
+    /// Else the dialogue would tell that the password has something in common with them.
+    #[test]
+    fn words_in_place_of_a_line_are_not_taken_for_the_servers() {
+        let account = Account {
+            user: b"probe".to_vec(),
+            password: Secret::new(*b"xheaderx"),
+            master: None,
+        };
+        let mut recorder = Recorder::new(Some(&account), Instant::now());
+        let mut stream = Cursor::new(Vec::new());
+        let mut lines = Lines::new(&mut stream).observed_by(&mut recorder);
+        lines.show_instead("(a header, not shown)");
+        let dialogue = recorder.finish().dialogue;
+        assert_eq!(
+            dialogue.lines().collect::<Vec<_>>(),
+            ["S: (a header, not shown)"]
+        );
     }
 
     #[test]

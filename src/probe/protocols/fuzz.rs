@@ -201,6 +201,10 @@ impl Observer for Notes {
         self.transcript.heard(line, self.secret.as_ref());
     }
 
+    fn heard_unshown(&mut self, what: &'static str) {
+        self.transcript.heard(what.as_bytes(), None);
+    }
+
     fn on_stage(&mut self, _: Stage) {}
 }
 

@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Read, Write};
 use zeroize::Zeroizing;
 
 use crate::outcome::{Failure, Fault, Stage};
+use crate::probe::protocols::remarks;
 use crate::quote::Quote;
 
 /// The longest line in bytes, its line feed not counted.
@@ -46,6 +47,8 @@ pub trait Observer {
     fn said(&mut self, text: &[u8]);
     /// A line of the server's, without its end.
     fn heard(&mut self, line: &[u8]);
+    /// Lines of the server's that are not for showing: our own words for them.
+    fn heard_unshown(&mut self, what: &'static str);
     /// This stage is over, and went well.
     fn on_stage(&mut self, stage: Stage);
 }
@@ -216,15 +219,14 @@ impl<'s> Lines<'s> {
         let line = line_in(&self.line);
         if self.is_unasked && !(self.may_say_unasked)(line) {
             // Not quoted: it may repeat a password.
-            let text = "an answer that came before the command";
-            return Err(Fault::Malformed(Quote::new(text)));
+            return Err(Fault::Malformed(Quote::new(remarks::TOO_EARLY)));
         }
         Ok(line)
     }
 
     /// Says in place of what was not shown what it was.
-    pub fn show_instead(&mut self, text: &str) {
-        self.note(|observer| observer.heard(text.as_bytes()));
+    pub fn show_instead(&mut self, text: &'static str) {
+        self.note(|observer| observer.heard_unshown(text));
     }
 
     fn fill_line(&mut self) -> Result<(), Fault> {
@@ -504,6 +506,10 @@ mod tests {
 
         fn heard(&mut self, line: &[u8]) {
             self.0.push(line.to_vec());
+        }
+
+        fn heard_unshown(&mut self, what: &'static str) {
+            self.0.push(what.as_bytes().to_vec());
         }
 
         fn on_stage(&mut self, _: Stage) {}

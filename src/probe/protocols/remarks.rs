@@ -12,6 +12,7 @@ pub(super) const NOT_FOR_POP3: &str =
 pub(super) const NOT_FOR_SASL: &str =
     "user name or password has a NUL, which SASL PLAIN cannot carry";
 
+pub(super) const TOO_EARLY: &str = "an answer that came before the command";
 pub(super) const IN_TOO_EARLY: &str = "logged in before the password was sent";
 pub(super) const ASKS_FOR_MORE: &str = "asks for more after the password";
 
@@ -21,12 +22,13 @@ pub(super) const MORE_THAN_A_MESSAGE: &str = "asks for more than a message";
 pub(super) const WITHOUT_EXISTS: &str = "INBOX without EXISTS";
 pub(super) const NOT_OFFERED: &str = "asks for what no one offered";
 
-const ALL: [&str; 12] = [
+const ALL: [&str; 13] = [
     WITHHELD,
     MASTER_NEEDS_SASL,
     NOT_FOR_IMAP,
     NOT_FOR_POP3,
     NOT_FOR_SASL,
+    TOO_EARLY,
     IN_TOO_EARLY,
     ASKS_FOR_MORE,
     NO_WAY_TO_READ,
@@ -61,9 +63,8 @@ mod tests {
                     true if name != "tests" => folders.push(path),
                     false if name.ends_with(".rs") && !name.starts_with("tests") => {
                         let text = fs::read_to_string(&path).unwrap();
-                        let code = text.split("#[cfg(test)]").next().unwrap();
-                        let code: String = code.split_whitespace().collect();
-                        assert!(!code.contains("Quote::new(\""), "{}", path.display());
+                        let ours = own_words(&text);
+                        assert!(ours.is_empty(), "{}: {ours:?}", path.display());
                         looked_at += 1;
                     }
                     _ => {}
@@ -74,5 +75,107 @@ mod tests {
         let here = fs::read_to_string(folder.join("remarks.rs")).unwrap();
         let here = here.split("#[cfg(test)]").next().unwrap();
         assert_eq!(here.matches("pub(super) const").count(), ALL.len());
+    }
+
+    #[test]
+    fn own_words_are_found_in_a_source_however_they_are_passed() {
+        for source in [
+            "Quote::new(\"asks for more\")",
+            "Quote::new(\n    b\"asks for more\",\n)",
+            "let text = \"asks for more\";\nreturn Err(Fault::Malformed(Quote::new(text)));",
+            "let text = match more {\n true => \"asks for more\",\n _ => other };\nquote(text.as_bytes())",
+            "let text: &[u8] = b\"more\";\nquote_without_password(&text, account)",
+            "fn malformed(text: &str) -> Fault {\n    Fault::Malformed(Quote::new(text))\n}",
+            "fn malformed(text: &'static str) -> Fault { Fault::Malformed(Quote::new(text)) }",
+            "const MORE: &str = \"asks for more\";\nFault::Malformed(Quote::new(MORE))",
+            "Quote::new(format!(\"asks for {count}\"))",
+            "#[cfg(test)]\nmod tests;\nQuote::new(\"asks for more\")",
+        ] {
+            assert_eq!(own_words(source).len(), 1, "{source}");
+        }
+        for source in [
+            "Quote::new(remarks::ASKS_FOR_MORE)",
+            "let line = line.strip_prefix(b\".\").unwrap_or(line);\nQuote::new(line)",
+            "let text = self.run(\"SELECT INBOX\", |_| ())?;\nQuote::new(text)",
+            "let context = \"of no quote\";\nQuote::new(text)",
+            "Quote::new(unquoted(&text[2..]))",
+            "// Quote::new(\"asks for more\")",
+            "#[cfg(test)]\nmod tests {\nQuote::new(\"asks for more\")",
+        ] {
+            assert_eq!(own_words(source), Vec::<String>::new(), "{source}");
+        }
+    }
+
+    /// What a source makes a quote of and has written itself, not counting remarks.
+    fn own_words(source: &str) -> Vec<String> {
+        let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let lines = code.lines().map(str::trim);
+        let lines: Vec<&str> = lines.filter(|line| !line.starts_with("//")).collect();
+        let code = lines.join(" ");
+        let quoted = [
+            "Quote::new(",
+            "Quote::from(",
+            "quote(",
+            "quote_without_password(",
+        ];
+        let passed = quoted.iter().flat_map(|call| {
+            let ends = code.match_indices(call).map(move |(at, _)| at + call.len());
+            ends.map(|at| in_brackets(&code[at..]))
+        });
+        let is_own = |passed: &&str| {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+            let mut names = passed
+                .split(|c| !is_part(c))
+                .filter(|name| !name.is_empty());
+            passed.contains('"') || names.any(|name| is_constant(name) || is_written(&code, name))
+        };
+        passed.filter(is_own).map(str::to_owned).collect()
+    }
+
+    /// Up to the bracket that ends it.
+    fn in_brackets(text: &str) -> &str {
+        let mut open = 1;
+        let end = text.find(|c| {
+            match c {
+                '(' => open += 1,
+                ')' => open -= 1,
+                _ => {}
+            }
+            open == 0
+        });
+        &text[..end.unwrap_or(text.len())]
+    }
+
+    fn is_constant(name: &str) -> bool {
+        let last = name.rsplit("::").next().unwrap();
+        let has = |is_it: fn(&char) -> bool| last.chars().any(|c| is_it(&c));
+        let is_upper = has(char::is_ascii_uppercase) && !has(char::is_ascii_lowercase);
+        is_upper && !name.starts_with("remarks::")
+    }
+
+    /// Whether a variable of this name is a literal or may be one: words of a server are bytes that were read.
+    fn is_written(code: &str, name: &str) -> bool {
+        let begins_word =
+            |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let is_text = [": &str", ": &'static"].iter().any(|of_type| {
+            let parameter = format!("{name}{of_type}");
+            let mut places = code.match_indices(&parameter).map(|(at, _)| at);
+            places.any(begins_word)
+        });
+        let variable = format!("let {name}");
+        let mut values = code
+            .split(&variable)
+            .skip(1)
+            .filter(|rest| rest.starts_with(&[' ', ':'][..]))
+            .filter_map(|rest| rest.split(';').next()?.split_once("= "))
+            .map(|(_, value)| value.trim_start_matches('b'));
+        is_text || values.any(|value| value.starts_with('"') || has_sentence(value))
+    }
+
+    /// A literal with a space between two words that are no command.
+    fn has_sentence(value: &str) -> bool {
+        let mut literals = value.split('"').skip(1).step_by(2);
+        let is_command = |literal: &str| !literal.contains(|c: char| c.is_ascii_lowercase());
+        literals.any(|literal| literal.trim().contains(' ') && !is_command(literal))
     }
 }

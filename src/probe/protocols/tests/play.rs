@@ -320,6 +320,10 @@ impl Observer for Notes {
         self.heard.push(line.to_vec());
     }
 
+    fn heard_unshown(&mut self, what: &'static str) {
+        self.heard.push(what.as_bytes().to_vec());
+    }
+
     fn on_stage(&mut self, stage: Stage) {
         self.stages.push(stage);
     }
