@@ -25,6 +25,8 @@ pub enum Purpose {
     NewState,
     /// Where a damaged state file is put aside.
     DamagedState,
+    /// What is locked while a monitor keeps its memory in the state file.
+    StateLock,
     Log,
     Published(Publication),
     /// What it is written to before it takes its name.
@@ -51,6 +53,7 @@ impl Purpose {
                 | Purpose::State
                 | Purpose::NewState
                 | Purpose::DamagedState
+                | Purpose::StateLock
                 | Purpose::Log
                 | Purpose::Published(_)
                 | Purpose::NewPublished(_)
@@ -63,7 +66,7 @@ impl Purpose {
     /// Files that one choice names: they differ by themselves.
     fn choice(self) -> Purpose {
         match self {
-            Purpose::NewState | Purpose::DamagedState => Purpose::State,
+            Purpose::NewState | Purpose::DamagedState | Purpose::StateLock => Purpose::State,
             Purpose::NewPublished(publication) => Purpose::Published(publication),
             Purpose::NewRecording | Purpose::OlderRecording => Purpose::Recording,
             other => other,
@@ -81,6 +84,9 @@ impl fmt::Display for Purpose {
             }
             Purpose::DamagedState => {
                 "damaged state file (the name of --state-file or state_file, and .damaged)"
+            }
+            Purpose::StateLock => {
+                "lock of the state file (the name of --state-file or state_file, and .lock)"
             }
             Purpose::Log => "log file (-l, logfile)",
             Purpose::Published(Publication::Status) => "status file (--status-file, status_file)",
@@ -185,6 +191,7 @@ fn of(
             Purpose::DamagedState,
             Some(beside(&files.state, ".damaged")),
         ),
+        (Purpose::StateLock, Some(beside(&files.state, ".lock"))),
         (Purpose::Log, log),
         (Purpose::Recording, files.record.clone()),
         (
@@ -413,17 +420,49 @@ mod tests {
         for name in [
             "state.new",
             "state.damaged",
+            "state.lock",
             "status.new",
+            "metrics.new",
             "page.new",
             "recording.new",
             "recording.1",
         ] {
             let path = folder.path(name);
-            let said = folder.said(&folder.settings(|choices| choices.lockfile = path.into()));
-            assert!(
-                said.contains("and .") && said.contains("lock file"),
-                "{said}"
-            );
+            let (made_for, _) = name.split_once('.').unwrap();
+            let others: [(&str, fn(&mut Chosen, PathBuf)); 9] = [
+                ("lock", |choices, path| choices.lockfile = path.into()),
+                ("state", |choices, path| choices.state_file = path.into()),
+                ("status", |choices, path| {
+                    choices.status_file = Some(path).into();
+                }),
+                ("metrics", |choices, path| {
+                    choices.metrics_file = Some(path).into();
+                }),
+                ("page", |choices, path| {
+                    choices.html_file = Some(path).into();
+                }),
+                ("recording", |choices, path| {
+                    choices.record = Some(path).into();
+                }),
+                ("log", |choices, path| choices.logfile = path.into()),
+                ("credentials", |choices, path| {
+                    choices.credfile = path.into()
+                }),
+                ("script", |choices, path| {
+                    choices.beupdatescript = path.into();
+                }),
+            ];
+            for (other, choose) in others {
+                if other == made_for {
+                    continue;
+                }
+                let settings = folder.settings(|choices| choose(choices, path.clone()));
+                let said = folder.said(&settings);
+                assert!(
+                    said.contains("and .") && said.contains(" are the same file, "),
+                    "{other} {name}: {said}"
+                );
+            }
         }
     }
 
