@@ -335,13 +335,13 @@ fn start_state_writer(settings: &Settings) -> Result<StateWriter, StartError> {
     StateWriter::start(open_state_file(settings)).map_err(StartError::StateWriter)
 }
 
-/// A state file that cannot be read is one error line, never a stop. A dry run leaves the file alone.
+/// A state file that cannot be read or locked is an error line, never a stop. A dry run leaves the file alone.
 fn open_state_file(settings: &Settings) -> StateFile {
     if settings.mode == Mode::DryRun {
         return StateFile::in_memory();
     }
-    let (state_file, warning) = StateFile::open_alone(&settings.files.state);
-    if let Some(warning) = warning {
+    let (state_file, warnings) = StateFile::open_alone(&settings.files.state);
+    for warning in warnings {
         error!("{warning}");
     }
     state_file

@@ -67,24 +67,31 @@ impl StateFile {
     }
 
     /// Opens it, if no other running monitor keeps its memory there: then this one has none that lasts.
-    pub fn open_alone(path: &Path) -> (StateFile, Option<StateFileWarning>) {
-        match lock::keeper(path) {
-            Keeper::ThisMonitor(lock) => {
-                let (state_file, warning) = StateFile::open(path);
-                let state_file = StateFile {
-                    _lock: lock,
-                    ..state_file
-                };
-                (state_file, warning)
-            }
+    pub fn open_alone(path: &Path) -> (StateFile, Vec<StateFileWarning>) {
+        let (lock, no_lock) = match lock::keeper(path) {
+            Keeper::ThisMonitor(lock) => (Some(lock), None),
+            Keeper::Anyone(cause) => (None, Some(cause)),
             Keeper::Another => {
                 let error = left_alone(path, Untouched::Taken);
-                (
+                return (
                     StateFile::in_memory(),
-                    Some(StateFileWarning::Unusable(error)),
-                )
+                    vec![StateFileWarning::Unusable(error)],
+                );
             }
-        }
+        };
+        let (state_file, warning) = StateFile::open(path);
+        // Usually the cause is the same. If not, the restart that the first one takes tells the second.
+        let is_unusable = matches!(warning, Some(StateFileWarning::Unusable(_)));
+        let no_lock = no_lock.filter(|_| !is_unusable);
+        let unlocked = no_lock.map(|cause| StateFileWarning::Unlocked {
+            path: path.to_owned(),
+            cause,
+        });
+        let state_file = StateFile {
+            _lock: lock,
+            ..state_file
+        };
+        (state_file, warning.into_iter().chain(unlocked).collect())
     }
 
     /// Reads the file, and makes its folder (mode 0700) if only that is missing. No file is an
@@ -205,6 +212,16 @@ pub enum StateFileWarning {
     },
     /// What is recorded will not be written, or only if things change.
     Unusable(StateFileError),
+    /// It is used, and a second monitor would use it as well.
+    Unlocked { path: PathBuf, cause: NoLock },
+}
+
+/// Why the state file cannot be locked.
+#[derive(Debug)]
+pub enum NoLock {
+    /// Something else has the name of the file that is locked.
+    NotAFile,
+    Io(io::Error),
 }
 
 impl fmt::Display for StateFileWarning {
@@ -225,6 +242,25 @@ impl fmt::Display for StateFileWarning {
                 }
             }
             StateFileWarning::Unusable(error) => error.fmt(f),
+            StateFileWarning::Unlocked { path, cause } => {
+                let lock = lock_of(path);
+                let (path, lock) = (path.display(), lock.display());
+                write!(f, "state file: {path}: used without a lock, so ")?;
+                f.write_str(
+                    "a second monitor that uses it is not noticed, and each writes over what the other remembers: ",
+                )?;
+                match cause {
+                    NoLock::NotAFile => {
+                        write!(f, "{lock} is not a regular file: remove it and restart")
+                    }
+                    NoLock::Io(cause) => {
+                        write!(
+                            f,
+                            "{lock} cannot be locked: {cause}: repair that and restart"
+                        )
+                    }
+                }
+            }
         }
     }
 }

@@ -3,9 +3,12 @@
 use std::env;
 use std::fs;
 use std::os::unix::fs::{symlink, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
 
 use super::*;
 use crate::backend::Stamp;
@@ -542,24 +545,90 @@ fn a_process_killed_while_it_writes_leaves_a_whole_state_file() {
 fn the_first_of_two_running_monitors_keeps_the_file() {
     let folder = Folder::new();
     let path = folder.state();
-    let (mut first, warning) = StateFile::open_alone(&path);
-    assert!(warning.is_none());
-    let (mut second, warning) = StateFile::open_alone(&path);
+    let (mut first, warnings) = StateFile::open_alone(&path);
+    assert!(warnings.is_empty());
+    let (mut second, warnings) = StateFile::open_alone(&path);
     let expected = format!(
         "state file: {}: left alone: another running monitor uses it, so what this one does is forgotten when it \
          ends: give each monitor its own --state-file",
         path.display()
     );
-    assert_eq!(warning.unwrap().to_string(), expected);
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(told, [expected]);
     first.record(a(), entry(1)).unwrap();
     second.record(b(), entry(2)).unwrap();
     assert_eq!(contents(&open(&path)), [(a(), entry(1))]);
-    let (_, warning) = StateFile::open_alone(&folder.0.join("other.yml"));
-    assert!(warning.is_none(), "each file has a keeper of its own");
+    let (_, warnings) = StateFile::open_alone(&folder.0.join("other.yml"));
+    assert!(warnings.is_empty(), "each file has a keeper of its own");
     drop(first);
-    let (third, warning) = StateFile::open_alone(&path);
-    assert!(warning.is_none());
+    let (third, warnings) = StateFile::open_alone(&path);
+    assert!(warnings.is_empty());
     assert_eq!(contents(&third), [(a(), entry(1))]);
+}
+
+#[test]
+fn a_state_file_that_cannot_be_locked_is_told_and_used_all_the_same() {
+    let in_its_place: [fn(&Path); 4] = [
+        |lock| fs::create_dir(lock).unwrap(),
+        |lock| symlink("nowhere", lock).unwrap(),
+        |lock| nix::unistd::mkfifo(lock, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+        |lock| drop(UnixListener::bind(lock).unwrap()),
+    ];
+    for occupy in in_its_place {
+        let folder = Folder::new();
+        let path = folder.state();
+        let lock = lock_of(&path);
+        occupy(&lock);
+        for monitor in 1..=2 {
+            let (mut state_file, warnings) = StateFile::open_alone(&path);
+            let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+            let expected = format!(
+                "state file: {}: used without a lock, so a second monitor that uses it is not noticed, and each \
+                 writes over what the other remembers: {} is not a regular file: remove it and restart",
+                path.display(),
+                lock.display()
+            );
+            assert_eq!(told, [expected]);
+            state_file.record(a(), entry(monitor)).unwrap();
+            assert_eq!(contents(&open(&path)), [(a(), entry(monitor))]);
+        }
+    }
+}
+
+#[test]
+fn a_lock_that_the_system_refuses_is_told_with_its_cause() {
+    let warning = StateFileWarning::Unlocked {
+        path: "/var/lib/poolmon/state.yml".into(),
+        cause: NoLock::Io(Errno::ENOLCK.into()),
+    };
+    assert_eq!(
+        warning.to_string(),
+        "state file: /var/lib/poolmon/state.yml: used without a lock, so a second monitor that uses it is not \
+         noticed, and each writes over what the other remembers: /var/lib/poolmon/state.yml.lock cannot be locked: \
+         No locks available (os error 37): repair that and restart"
+    );
+}
+
+#[test]
+fn a_state_file_that_cannot_be_written_needs_no_second_line_about_its_lock() {
+    let folder = Folder::new();
+    let path = folder.0.join("missing").join("missing").join("state.yml");
+    let (_, warnings) = StateFile::open_alone(&path);
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("its folder cannot be made: "), "{told:?}");
+}
+
+#[test]
+fn a_damaged_state_file_and_its_missing_lock_are_both_told() {
+    let folder = Folder::new();
+    fs::write(folder.state(), "nonsense").unwrap();
+    fs::create_dir(lock_of(&folder.state())).unwrap();
+    let (_, warnings) = StateFile::open_alone(&folder.state());
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains(": damaged: "), "{told:?}");
+    assert!(told[1].contains(": used without a lock, "), "{told:?}");
 }
 
 #[test]
