@@ -113,7 +113,7 @@ pub struct ServiceView {
     /// A letter an attempt, the oldest first, at most 60: `.` passed, `x` the backend's fault, `s` a
     /// shared fault, `l` a fault of this machine.
     pub recent: String,
-    /// Of the last attempt that passed; of the last failed one if none has.
+    /// Of the last attempt that passed; `None` if none has.
     pub latency: Option<Duration>,
     /// Of the recent attempts that passed: the middle one's duration, and below it the longest.
     pub median: Option<Duration>,

@@ -16,7 +16,7 @@ pub struct Service {
     /// When the last attempt that passed began; null if none has since the start, or since the services of the
     /// backend changed.
     pub last_pass: Option<Time>,
-    /// Of the last attempt that passed; of the last failed one if none has.
+    /// Of the last attempt that passed; null if none has.
     pub latency: Option<Span>,
     /// Of the recent attempts that passed: the middle one's duration, and below it the longest.
     pub median: Option<Span>,

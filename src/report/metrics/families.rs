@@ -325,8 +325,8 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "poolmon_backend_probe_duration_seconds",
         kind: Kind::Gauge,
         labels: &["backend", "tag", "service"],
-        help: "How long the last attempt at this service of the backend took that passed, or the last one if \
-               none passed yet.",
+        help: "How long the last attempt at this service of the backend took that passed. Absent until one has \
+               passed.",
         purpose: "Finds the backend that is slower than the others.",
         samples: |document, samples| each_service(document, samples, |service| service.latency),
     },
