@@ -103,6 +103,7 @@ struct Connection {
     buffer: Box<[u8]>,
     /// What of the buffer has been read and not yet used.
     unused: Range<usize>,
+    has_ended: bool,
 }
 
 impl Connection {
@@ -119,6 +120,7 @@ impl Connection {
             stream,
             buffer: vec![0; Connection::BUFFER].into_boxed_slice(),
             unused: 0..0,
+            has_ended: false,
         };
         connection.greet(deadline)?;
         Ok(connection)
@@ -146,7 +148,8 @@ impl Connection {
     }
 
     fn end(&mut self) {
-        self.unused = 0..0;
+        // What came before can still be read from the stream.
+        self.has_ended = true;
         // It fails if the director was faster, and then it is not needed.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
@@ -167,14 +170,34 @@ impl Connection {
         stage: DirectorStage,
         deadline: Instant,
     ) -> Result<(), DirectorFault> {
+        if self.has_ended {
+            return Err(DirectorFault::Closed);
+        }
         // Both sides greet at once, so the director's greeting may be there before ours is sent.
-        if stage != DirectorStage::Greeting && !self.unused.is_empty() {
-            let text = Quote::new(&self.buffer[self.unused.clone()]);
-            return Err(DirectorFault::Unasked(text));
+        if stage != DirectorStage::Greeting {
+            self.check_unasked()?;
         }
         let line = format!("{line}\n");
         self.stream.set_write_timeout(Some(left(deadline)?))?;
         Ok(self.stream.write_all(line.as_bytes())?)
+    }
+
+    /// Whether nothing is there that would be taken for the answer to the next command: neither behind the
+    /// last answer nor come since.
+    fn check_unasked(&mut self) -> Result<(), DirectorFault> {
+        if self.unused.is_empty() {
+            self.stream.set_nonblocking(true)?;
+            let read = self.stream.read(&mut self.buffer);
+            self.stream.set_nonblocking(false)?;
+            self.unused = match read {
+                Ok(0) => return Err(DirectorFault::Closed),
+                Ok(count) => 0..count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+        }
+        let text = Quote::new(&self.buffer[self.unused.clone()]);
+        Err(DirectorFault::Unasked(text))
     }
 
     fn list<P: ListParser>(

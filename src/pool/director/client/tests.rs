@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::sync::{Arc, Barrier};
 use std::thread::{self, JoinHandle};
 
 use nix::errno::Errno;
@@ -34,6 +35,8 @@ enum Step {
     Dribble(String),
     /// Waits for exactly this line.
     Hear(&'static str),
+    /// Waits until the test has come here, too.
+    Meet(Arc<Barrier>),
     /// Says nothing until the client leaves.
     Hang,
 }
@@ -68,6 +71,7 @@ fn director(folder: &Folder, scripts: Vec<Vec<Step>>) -> JoinHandle<Vec<String>>
                         reader.read_line(&mut line).unwrap();
                         assert_eq!(line, format!("{expected}\n"));
                     }
+                    Meet(test) => drop(test.wait()),
                     Hang => loop {
                         line.clear();
                         match reader.read_line(&mut line) {
@@ -504,6 +508,50 @@ fn text_behind_a_list_is_not_taken_for_the_next_answer() {
     let error = check_lists(&steps, soon()).unwrap_err();
     assert!(matches!(error.fault, Unasked(_)), "{error:?}");
     assert_eq!(error.stage, DirectorStage::DirectorList);
+}
+
+/// What a director says when nobody has asked it anything: each would be an answer to HOST-LIST.
+const UNASKED: [&str; 4] = ["\n", "192.0.2.2\t100\t1\t\tU\t0\n\n", "192.0.2", "OK\n"];
+
+#[test]
+fn text_that_comes_between_two_readings_is_no_list() {
+    for text in UNASKED {
+        let folder = Folder::new();
+        let meeting = Arc::new(Barrier::new(2));
+        let meet = || Meet(meeting.clone());
+        let unasked = [meet(), say(text), meet(), Hang];
+        let script = then(then(greeting(), &both_lists()), &unasked);
+        let director = director(&folder, vec![script]);
+        let (mut standing, _) = read_once(&folder);
+        meeting.wait();
+        meeting.wait();
+        let error = standing.read(soon()).unwrap_err();
+        assert!(matches!(error.fault, Unasked(_)), "{text:?}: {error:?}");
+        assert_eq!(error.stage, DirectorStage::HostList);
+        assert!(matches!(standing.read(soon()).unwrap_err().fault, Closed));
+        assert_eq!(director.join().unwrap(), [""; 0], "nothing is asked");
+    }
+}
+
+#[test]
+fn no_command_is_sent_behind_text_that_nobody_asked_for() {
+    for text in UNASKED {
+        let folder = Folder::new();
+        let meeting = Arc::new(Barrier::new(2));
+        let meet = || Meet(meeting.clone());
+        let unasked = [meet(), say(text), meet(), Hang];
+        let director = director(&folder, vec![then(greeting(), &unasked)]);
+        let mut connection = Connection::open(&folder.socket(), soon()).unwrap();
+        meeting.wait();
+        meeting.wait();
+        let stage = DirectorStage::Command;
+        let error = connection.write(&down().to_string(), stage, soon());
+        let told = told(error.unwrap_err());
+        let cause = format!("text behind the end of the answer {}", Quote::new(text));
+        assert_eq!(told, (stage, cause));
+        drop(connection);
+        assert_eq!(director.join().unwrap(), [""; 0]);
+    }
 }
 
 #[test]
