@@ -217,6 +217,9 @@ impl Engine {
                 let done = self.done(command, asked.users);
                 self.always(format!("{dry_run}{address} {done}{took}"));
             }
+            Ok(reply @ Reply::RingSyncTimedOut) => self.error(format!(
+                "{address}: {name} may not have been done: {subject} answered: {reply}; {AGAIN}"
+            )),
             Ok(reply) => self.error(format!(
                 "{address}: {name} was not done: {subject} answered: {reply}; {AGAIN}"
             )),

@@ -680,6 +680,9 @@ fn a_down_for_which_the_ring_timed_out_is_neither_done_nor_under_way() {
     bench.second += 1;
     bench.lists(&[HostState::Up, HostState::Up]);
     assert_eq!(bench.sent.len(), 2);
+    let doubted =
+        "192.0.2.1: HOST-DOWN may not have been done: the director answered: ring sync timed out; ";
+    assert_eq!(bench.times_said(doubted), 1, "{:?}", bench.said);
     let is_unobserved = |line: &String| line.contains("said OK");
     assert!(!bench.said.iter().any(is_unobserved), "{:?}", bench.said);
 }
