@@ -3,7 +3,7 @@
 use std::io;
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGXFSZ};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 
 use super::orphans;
@@ -35,6 +35,8 @@ pub fn watch(on_signal: impl Fn(Signal) + Send + 'static) -> io::Result<SignalWa
     // A log that reaches the limit of file sizes (ulimit -f) would end the process without a word.
     // Handled, the line is an error like any other.
     signals.add_signal(SIGXFSZ)?;
+    // It means nothing here, and would end the process without a clean-up.
+    signals.add_signal(SIGUSR2)?;
     if orphans::adopt() {
         signals.add_signal(SIGCHLD)?;
         // What has ended before.
@@ -50,7 +52,7 @@ pub fn watch(on_signal: impl Fn(Signal) + Send + 'static) -> io::Result<SignalWa
                     SIGHUP => on_signal(Signal::Reload),
                     SIGUSR1 => on_signal(Signal::Status),
                     SIGCHLD => orphans::bury(),
-                    // SIGXFSZ; none else was asked for.
+                    // SIGXFSZ and SIGUSR2; none else was asked for.
                     _ => {}
                 }
             }
@@ -94,6 +96,10 @@ mod tests {
             kill(Pid::this(), sent).unwrap();
             let heard = receiver.recv_timeout(Duration::from_secs(10));
             assert_eq!(heard, Ok(expected), "{sent}");
+        }
+        // They mean nothing, and end nothing.
+        for sent in [Sent::SIGUSR2, Sent::SIGXFSZ] {
+            kill(Pid::this(), sent).unwrap();
         }
         drop(watch);
         assert!(receiver.recv().is_err(), "the thread has ended");
