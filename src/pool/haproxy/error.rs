@@ -89,7 +89,7 @@ impl HaProxyError {
             HaProxyFault::Answer(AnswerError::Level(_)) => format!(
                 "has HAProxy's global section a line \"{STATS_SOCKET}\", and does -S name that socket?"
             ),
-            HaProxyFault::Answer(AnswerError::NotAnswered(_)) => {
+            HaProxyFault::Answer(AnswerError::NotAnswered(_) | AnswerError::Behind(_)) => {
                 "does -S name HAProxy's stats socket, and not its master's or another program's?"
                     .to_owned()
             }
@@ -209,6 +209,11 @@ mod tests {
                 },
                 Loss::Other,
                 "was a server removed",
+            ),
+            (
+                AnswerError::Behind(Quote::new("x")),
+                Loss::Other,
+                "does -S name HAProxy's stats socket",
             ),
             (AnswerError::Cut, Loss::Closed, "is HAProxy running?"),
             (AnswerError::Empty, Loss::Closed, "is HAProxy running?"),

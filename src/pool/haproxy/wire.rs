@@ -122,6 +122,8 @@ pub enum AnswerError {
     Empty,
     /// It ends before its end.
     Cut,
+    /// It goes on behind its end: whose answer is whose cannot be told.
+    Behind(Quote),
     /// It is somebody else's, or HAProxy refuses a part.
     NotAnswered(Quote),
     /// A list without a column that is needed.
@@ -144,6 +146,7 @@ impl fmt::Display for AnswerError {
         match self {
             AnswerError::Empty => f.write_str("connection closed without an answer"),
             AnswerError::Cut => f.write_str("connection closed within the answer"),
+            AnswerError::Behind(text) => write!(f, "text behind the end of the answer {text}"),
             AnswerError::NotAnswered(text) => write!(f, "not the answer of a stats socket {text}"),
             AnswerError::NoColumn(name) => write!(f, "its list has no column {name}"),
             AnswerError::Level(level) => write!(
@@ -367,7 +370,7 @@ pub fn line(told: Told, servers: &[ServerName]) -> String {
 }
 
 /// What HAProxy says to a line of so many commands: an empty line for each that is done, and a text with an
-/// empty line for one that is not. The error: there are fewer answers than commands, or only some were done.
+/// empty line for one that is not. The error: there are not as many answers as commands, or only some were done.
 pub fn parse_reply(text: &[u8], commands: usize) -> Result<Reply, AnswerError> {
     if text.is_empty() {
         return Err(AnswerError::Empty);
@@ -385,6 +388,11 @@ pub fn parse_reply(text: &[u8], commands: usize) -> Result<Reply, AnswerError> {
     }
     if !rest.is_empty() {
         return Err(AnswerError::Cut);
+    }
+    let behind: usize = lines.map(|line| line.len() + 1).sum();
+    if behind > 0 {
+        let text = &text[text.len() - behind..];
+        return Err(AnswerError::Behind(Quote::new(text)));
     }
     match refusals.first().copied() {
         None => Ok(Reply::Ok),

@@ -106,6 +106,10 @@ fn only_the_reply_of_all_says_done() {
             "Permission denied\n\nPermission denied\n\n",
             Ok(Reply::Refused(Quote::new("Permission denied"))),
         ),
+        (
+            "\n\n\nNo such server.\n",
+            Err("text behind the end of the answer \"\\nNo such server.\\n\""),
+        ),
         ("\n", Err("connection closed within the answer")),
         ("", Err("connection closed without an answer")),
     ] {

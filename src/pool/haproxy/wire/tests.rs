@@ -202,6 +202,7 @@ fn a_command_names_each_server_in_one_line() {
 #[test]
 fn a_reply_is_one_for_each_command() {
     let refused = |text: &str| Ok(Reply::Refused(Quote::new(text)));
+    let behind = |text: &str| Err(AnswerError::Behind(Quote::new(text)));
     let partly = || {
         Err(AnswerError::Partly {
             refused: 1,
@@ -231,6 +232,16 @@ fn a_reply_is_one_for_each_command() {
             1,
             refused("Unknown command:"),
         ),
+        // More than the answers to so many commands.
+        ("\n\n", 1, behind("\n")),
+        ("\nNo such server.\n", 1, behind("No such server.\n")),
+        ("\n\nNo such server.\n\n", 2, behind("No such server.\n\n")),
+        (
+            "\n\n\n\n\nNo such server.\n",
+            1,
+            behind("\n\n\n\nNo such server.\n"),
+        ),
+        ("No such server.\n\nx\n", 1, behind("x\n")),
         // Cut.
         ("", 1, Err(AnswerError::Empty)),
         ("\n", 2, Err(AnswerError::Cut)),
