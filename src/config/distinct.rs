@@ -331,6 +331,9 @@ mod tests {
         "accounts",
     ];
 
+    /// Chooses this file for one purpose.
+    type Choose = fn(&mut Chosen, PathBuf);
+
     #[test]
     fn files_of_their_own_are_well_there_or_not() {
         let folder = Folder::new();
@@ -429,7 +432,7 @@ mod tests {
         ] {
             let path = folder.path(name);
             let (made_for, _) = name.split_once('.').unwrap();
-            let others: [(&str, fn(&mut Chosen, PathBuf)); 9] = [
+            let others: [(&str, Choose); 9] = [
                 ("lock", |choices, path| choices.lockfile = path.into()),
                 ("state", |choices, path| choices.state_file = path.into()),
                 ("status", |choices, path| {
