@@ -312,6 +312,12 @@ fn an_attempt_tells_what_the_certificate_says_accepted_or_refused() {
     }
 }
 
+fn shown_names(outcome: &Outcome) -> Vec<String> {
+    let certificate = outcome.evidence.certificate.as_ref().unwrap();
+    let names = certificate.names.first.iter();
+    names.map(|name| name.text().to_owned()).collect()
+}
+
 /// A server that has learnt the password may have a certificate made with it.
 #[test]
 fn no_name_of_a_certificate_is_shown_that_repeats_a_part_of_the_password() {
@@ -330,8 +336,12 @@ fn no_name_of_a_certificate_is_shown_that_repeats_a_part_of_the_password() {
             tls_name: Some("hunt.example".into()),
         };
         let outcome = prober.attempt(&target, &service, PATIENCE);
-        let names = &outcome.evidence.certificate.as_ref().unwrap().names.first;
-        let names: Vec<String> = names.iter().map(|name| name.text().to_owned()).collect();
+        let names = shown_names(&outcome);
+        // Also where the greeting is enough.
+        assert_eq!(
+            shown_names(&prober.greet(&target, &service, PATIENCE)),
+            names
+        );
         (names, outcome.result)
     };
 
