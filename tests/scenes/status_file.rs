@@ -349,6 +349,24 @@ fn a_dry_run_writes_it_and_a_single_look_does_not() {
 }
 
 #[test]
+fn a_backend_that_has_never_passed_has_no_time_of_a_pass() {
+    let pool = FakePool::start(2);
+    pool.backends[0].set(Mood::Refusing);
+    let plan = pool.monitor();
+    let _monitor = plan.start();
+    let value = wait_for_file(&plan.status, "a failure and a pass", |value| {
+        let counted = |place: usize, what: &str| {
+            value["backends"][place]["services"][0][what].as_u64() > Some(0)
+        };
+        counted(0, "failures") && counted(1, "passes")
+    });
+    let service = |place: usize| &value["backends"][place]["services"][0];
+    assert_eq!(service(0)["passes"], 0, "{value}");
+    assert!(service(0)["latency"].is_null(), "{value}");
+    assert!(service(1)["latency"].is_f64(), "{value}");
+}
+
+#[test]
 fn nobody_else_s_file_is_taken_for_it() {
     let pool = FakePool::start(1);
     let plan = pool.monitor();
