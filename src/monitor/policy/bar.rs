@@ -70,50 +70,98 @@ pub(super) struct Bar {
     reached: BTreeMap<(Group, usize), BTreeMap<Reach, usize>>,
     /// By service, how far those that stand get.
     standing: BTreeMap<usize, Reach>,
+    /// By tag. Where many have failed, each of them asks for one of these.
+    promising: BTreeMap<Tag, Promising>,
     /// What `--max-down` is compared with, by tag.
     tallies: BTreeMap<Tag, Tally>,
+}
+
+/// Backends that are probed, are listed up and have a vhost count above zero, and that may turn out to be a refuge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Promising {
+    standing: Vec<IpAddr>,
+    /// Nothing is known of them. Until that changes their latest sound round stays the same: the best comes first.
+    untried: Vec<IpAddr>,
+}
+
+/// How far those get that have one tag and are probed with one account.
+#[derive(Default)]
+struct Alike {
+    backends: usize,
+    reached: BTreeMap<(usize, Reach), usize>,
 }
 
 impl Bar {
     pub(super) fn measure<'a>(members: impl Iterator<Item = &'a Member> + Clone) -> Bar {
         let mut bar = Bar::default();
         let tags: BTreeSet<&Tag> = members.clone().map(|member| &member.listed.tag).collect();
+        // Of thousands of backends most are alike, and what they share is worked out once.
+        let mut all_alike: BTreeMap<(&Tag, Option<Login>), Alike> = BTreeMap::new();
         for member in members.clone().filter(|member| !member.left_alone) {
-            let taken = |of: &&&Tag| member.listed.tag.takes_users_of(of);
+            let of = (&member.listed.tag, member.login);
+            let alike = all_alike.entry(of).or_default();
+            alike.backends += 1;
+            for reached in member.evidence.reaches() {
+                *alike.reached.entry(reached).or_default() += 1;
+            }
+        }
+        for ((tag, login), alike) in all_alike {
+            let taken = |of: &&&Tag| tag.takes_users_of(of);
             let tags: Vec<&Tag> = tags.iter().filter(taken).copied().collect();
-            let scopes = [Scope::All, Scope::SameLogin(member.login)];
+            let scopes = [Scope::All, Scope::SameLogin(login)];
             let groups = scopes.iter().flat_map(|scope| {
                 let of_tags = tags.iter().map(|tag| (Some(Tag::clone(tag)), *scope));
                 of_tags.chain([(None, *scope)])
             });
             for group in groups {
-                *bar.backends.entry(group.clone()).or_default() += 1;
-                for (service, reach) in member.evidence.reaches() {
-                    let reached = bar.reached.entry((group.clone(), service)).or_default();
-                    *reached.entry(reach).or_default() += 1;
+                *bar.backends.entry(group.clone()).or_default() += alike.backends;
+                for ((service, reach), count) in &alike.reached {
+                    let reached = bar.reached.entry((group.clone(), *service)).or_default();
+                    *reached.entry(*reach).or_default() += count;
                 }
             }
         }
-        for member in members.clone() {
-            if !bar.stands(member) {
-                continue;
-            }
-            for (service, reach) in member.evidence.reaches() {
-                let highest = bar.standing.entry(service).or_insert(reach);
-                *highest = reach.max(*highest);
-            }
-        }
+        bar.look_for_those_that_stand(members.clone());
         bar.count_those_down(members);
         bar
     }
 
+    fn look_for_those_that_stand<'a>(&mut self, members: impl Iterator<Item = &'a Member>) {
+        let mut promising: BTreeMap<&Tag, (Vec<IpAddr>, Vec<Preference>)> = BTreeMap::new();
+        for member in members {
+            let stands = self.stands(member);
+            if stands {
+                for (service, reach) in member.evidence.reaches() {
+                    let highest = self.standing.entry(service).or_insert(reach);
+                    *highest = reach.max(*highest);
+                }
+            }
+            let is_untried = member.evidence.is_untried();
+            if (stands || is_untried) && member.serves() && !member.left_alone {
+                let (standing, untried) = promising.entry(&member.listed.tag).or_default();
+                match is_untried {
+                    true => untried.push(preference(member)),
+                    false => standing.push(member.listed.address),
+                }
+            }
+        }
+        for (tag, (standing, mut untried)) in promising {
+            untried.sort_unstable_by(|one, other| other.cmp(one));
+            let untried = untried.into_iter().map(|(_, address)| address).collect();
+            let promising = Promising { standing, untried };
+            self.promising.insert(tag.clone(), promising);
+        }
+    }
+
     /// How many are down, anew.
     pub(super) fn count_those_down<'a>(&mut self, members: impl Iterator<Item = &'a Member>) {
-        self.tallies.clear();
+        let mut tallies: BTreeMap<&Tag, Tally> = BTreeMap::new();
         for member in members {
-            let tag = member.listed.tag.clone();
-            self.tallies.entry(tag).or_default().add(&Tally::of(member));
+            let tally = tallies.entry(&member.listed.tag).or_default();
+            tally.add(&Tally::of(member));
         }
+        let tallies = tallies.into_iter();
+        self.tallies = tallies.map(|(tag, tally)| (tag.clone(), tally)).collect();
     }
 
     /// How many of this tag there are, and are down.
@@ -417,18 +465,31 @@ pub fn control(backends: &Compared<'_>, address: IpAddr) -> Option<IpAddr> {
 }
 
 fn candidate(backends: &Compared<'_>, address: IpAddr) -> Option<IpAddr> {
-    let member = backends.member(address)?;
-    let bar = backends.bar();
-    let could = |other: &Member| {
-        may_take_users_of(member, other)
-            && !other.left_alone
-            && (bar.stands(other) || other.evidence.is_untried())
+    let tag = &backends.member(address)?.listed.tag;
+    // A down that was sent since may have put one of them out of service.
+    let free = |other: &&IpAddr| {
+        **other != address
+            && backends
+                .member(**other)
+                .map_or(false, Member::may_take_users)
     };
-    backends
-        .members()
-        .filter(|(other, with)| *other != address && could(with))
-        .max_by_key(|(other, with)| (with.evidence.sound_round().map(|round| round.ended), *other))
-        .map(|(other, _)| other)
+    let of_tags = backends.bar().promising.iter();
+    let candidates = of_tags
+        .filter(|(of, _)| of.takes_users_of(tag))
+        .flat_map(|(_, promising)| {
+            let standing = promising.standing.iter().filter(free);
+            standing.chain(promising.untried.iter().find(free))
+        });
+    let preferences = candidates.filter_map(|other| Some(preference(backends.member(*other)?)));
+    preferences.max().map(|(_, best)| best)
+}
+
+/// When the latest sound round of a candidate ended, first of all: the highest is the best.
+type Preference = (Option<Instant>, IpAddr);
+
+fn preference(member: &Member) -> Preference {
+    let sound = member.evidence.sound_round();
+    (sound.map(|round| round.ended), member.listed.address)
 }
 
 fn may_take_users_of(member: &Member, other: &Member) -> bool {

@@ -58,6 +58,15 @@ fn decide(backends: &mut Backends, address: IpAddr, now: Instant) -> Decision {
         },
     };
     assert_eq!(decision, judgement.decision);
+    if let Decision::Hold(hold) = &decision {
+        match hold.reason {
+            Reason::RefugeAwaited { candidate } => {
+                assert_eq!(candidate_among_all(backends, address), Some(candidate));
+            }
+            Reason::NoRefuge(_) => assert_eq!(candidate_among_all(backends, address), None),
+            _ => {}
+        }
+    }
     if let Decision::Hold(Hold {
         until: Some(until), ..
     }) = &decision
@@ -68,6 +77,26 @@ fn decide(backends: &mut Backends, address: IpAddr, now: Instant) -> Decision {
         }
     }
     decision
+}
+
+/// The backend that a down waits for, as it is found without what `Bar` keeps.
+fn candidate_among_all(backends: &Backends, address: IpAddr) -> Option<IpAddr> {
+    let visits = backends.visits.get();
+    let compared = backends.compared();
+    let member = backends.member(address)?;
+    let could = |other: &Member| {
+        other.listed.tag.takes_users_of(&member.listed.tag)
+            && other.may_take_users()
+            && !other.left_alone
+            && (compared.bar().stands(other) || other.evidence.is_untried())
+    };
+    let candidates = backends
+        .members()
+        .filter(|(other, with)| *other != address && could(with));
+    let best = candidates
+        .max_by_key(|(other, with)| (with.evidence.sound_round().map(|round| round.ended), *other));
+    backends.visits.set(visits);
+    best.map(|(address, _)| address)
 }
 
 fn control(backends: &mut Backends, address: IpAddr) -> Option<IpAddr> {

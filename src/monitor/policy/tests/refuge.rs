@@ -285,3 +285,24 @@ fn who_is_down_or_in_doubt_could_not_take_the_users_of_another() {
     let refuges = [0, 1, 2].map(|number| compared.is_refuge(bench.member(number)));
     assert_eq!(refuges, [true, false, false]);
 }
+
+/// Nearly 250 backends of one tag, which all refuse, beside one of another tag that passes: a review of those held
+/// looks at all backends a few times, and not once for each that is held.
+#[test]
+fn where_a_whole_tag_has_failed_a_refuge_is_not_looked_for_among_all_by_each() {
+    const BACKENDS: u8 = 250;
+    let mut bench = Bench::new(BACKENDS);
+    bench.listed(0).tag = Tag::new("other");
+    bench.read_list();
+    bench.passes(0);
+    for number in 1..BACKENDS {
+        bench.refuses(number, true);
+    }
+    bench.read_list();
+    bench.backends.visits.set(0);
+    for number in 1..BACKENDS {
+        bench.check_held(number, &Reason::NoRefuge(Tag::default()), None);
+    }
+    let (visits, most) = (bench.backends.visits.get(), 4 * usize::from(BACKENDS));
+    assert!(visits <= most, "{visits}");
+}
