@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 
 use super::alarms::Topic;
+use super::backend_view::taking_users_of;
 use super::lines::at_place;
 use super::status::brief;
 use super::Engine;
@@ -301,7 +302,7 @@ impl Engine {
             number("stays", "stay")
         );
         let which = self.which(tag);
-        let out: Vec<IpAddr> = self.backends.out_of_rotation(tag).collect();
+        let out = taking_users_of(tag, self.backends.out_of_rotation());
         if out.is_empty() {
             return format!(
                 "{stay_up}: no other backend{which} is up and passes, so users would have nowhere to go; if other \

@@ -13,7 +13,7 @@ use super::snapshot::{
     WholeAttempt,
 };
 use super::Engine;
-use crate::backend::{HostState, Listed};
+use crate::backend::{HostState, Listed, Tag};
 use crate::outcome::{Failure, Outcome};
 use crate::schedule::Verdict;
 use crate::target::Target;
@@ -22,6 +22,7 @@ impl Engine {
     pub(super) fn backend_view(
         &self,
         compared: &Compared<'_>,
+        out_of_rotation: &[(IpAddr, &Tag)],
         address: IpAddr,
         member: &Member,
     ) -> BackendView {
@@ -56,7 +57,7 @@ impl Engine {
             }),
             unchecked: unchecked.collect(),
             hold: hold.cloned(),
-            wanted: self.wanted_view(compared, address),
+            wanted: self.wanted_view(compared, out_of_rotation, address),
             polls: self.polls(address),
             services: self.service_views(&target, record, address),
             changes: record.map_or(Vec::new(), |record| changes(record, now)),
@@ -98,11 +99,16 @@ impl Engine {
         }
     }
 
-    fn wanted_view(&self, compared: &Compared<'_>, address: IpAddr) -> Option<WantedView> {
+    fn wanted_view(
+        &self,
+        compared: &Compared<'_>,
+        out_of_rotation: &[(IpAddr, &Tag)],
+        address: IpAddr,
+    ) -> Option<WantedView> {
         let explanation = explain(compared, address, self.now.instant)?;
         let until = explanation.hold().and_then(|hold| hold.until);
         let out_of_rotation = match explanation.hold().map(|hold| &hold.reason) {
-            Some(Reason::NoRefuge(tag)) => self.backends.out_of_rotation(tag).collect(),
+            Some(Reason::NoRefuge(tag)) => taking_users_of(tag, out_of_rotation.iter().copied()),
             _ => Vec::new(),
         };
         Some(WantedView {
@@ -207,6 +213,15 @@ impl Engine {
         };
         self.records.on_decided(address, to, reason.into());
     }
+}
+
+/// Those of these backends whose tags say that they could take the users of this one.
+pub(super) fn taking_users_of<'a>(
+    tag: &Tag,
+    backends: impl Iterator<Item = (IpAddr, &'a Tag)>,
+) -> Vec<IpAddr> {
+    let taking = backends.filter(|(_, of)| of.takes_users_of(tag));
+    taking.map(|(address, _)| address).collect()
 }
 
 /// A failure with the name of its service, if its place still says which that is.

@@ -52,6 +52,9 @@ impl Engine {
     /// How all stands now.
     pub fn snapshot(&self) -> Snapshot {
         let compared = self.backends.compared();
+        let out_of_rotation: Vec<(IpAddr, &Tag)> = self.backends.out_of_rotation().collect();
+        let view =
+            |address, member| self.backend_view(&compared, &out_of_rotation, address, member);
         let (reloaded, reload) = self.reloading.last();
         Snapshot {
             monitor: MonitorView {
@@ -66,7 +69,7 @@ impl Engine {
             backends: self
                 .backends
                 .members()
-                .map(|(address, member)| self.backend_view(&compared, address, member))
+                .map(|(address, member)| view(address, member))
                 .collect(),
             alarms: self.alarm_views(),
             director: self.director_view(),

@@ -187,16 +187,16 @@ impl Backends {
             .filter(move |(_, member)| member.listed.tag.takes_users_of(tag))
     }
 
-    /// Healthy backends that are up and could take the users of this tag, were their vhost count not 0.
-    pub fn out_of_rotation<'a>(&'a self, tag: &'a Tag) -> impl Iterator<Item = IpAddr> + 'a {
+    /// Healthy backends that are up and could take the users of their tags, were their vhost count not 0.
+    pub fn out_of_rotation(&self) -> impl Iterator<Item = (IpAddr, &Tag)> {
         let is_out_of_rotation = |member: &Member| {
             matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)))
                 && !member.is_down_or_going()
                 && !member.serves()
         };
-        self.serving(tag)
+        self.members()
             .filter(move |(_, member)| is_out_of_rotation(member))
-            .map(|(address, _)| address)
+            .map(|(address, member)| (address, &member.listed.tag))
     }
 
     /// Whether what is said of backends has to name their tag.
