@@ -134,11 +134,7 @@ impl Ways {
                     changed > shown.changed.saturating_add(i64::from(BLUR))
                 }
                 (Some(_), _) => is_later_by_clock(known, listed.changed, BLUR),
-                // What was done in this process's time was not done before it began.
-                (None, _) => {
-                    is_later_by_clock(known, listed.changed, BLUR_OF_CLOCKS)
-                        || (changed >= 0 && is_later_by_clock(known, aside.began, BLUR))
-                }
+                (None, _) => is_later_by_clock(known, listed.changed, BLUR_OF_CLOCKS),
             };
             let is_forgotten = |stamp: Stamp| has_restarted.unwrap_or(aside.began >= stamp);
             let changed = match &shown {
