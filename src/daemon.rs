@@ -1,5 +1,5 @@
 //! What makes a program a daemon: the PID file, the fork, the signals, children in groups of their own,
-//! orphans, no cores, another user, few arenas, and what it is left open by whoever starts it.
+//! orphans, no cores, another user, few arenas, and the files that whoever starts it has left open.
 //!
 //! Nothing here knows what the daemon does. The order at start is: open the log, take the lock,
 //! fork, and only then start threads, `signals::watch` first; the PID is written after that.

@@ -104,7 +104,8 @@ impl Started {
 }
 
 /// Forks, and returns in the background process only: in a session of its own, in `/`, umask 022,
-/// standard streams on /dev/null, without what it has inherited. Its PID is written by the caller, once signals are handled.
+/// standard streams on /dev/null, without what it has inherited. Its PID is written by the caller, once
+/// signals are handled.
 ///
 /// The foreground process exits 0 in here after `Started::tell`. What it returns otherwise is an
 /// error for the terminal; `leaves_nobody` says whether the lock file is still another process's.

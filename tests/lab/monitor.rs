@@ -270,16 +270,12 @@ impl MonitorPlan {
     }
 
     fn program_alone(&self) -> Command {
-        if let Some(locked) = &self.inherited {
-            let mut shell = Command::new("sh");
-            let text = format!(
-                "exec 9>{} && flock -n 9 && exec \"$0\" \"$@\"",
-                locked.display()
-            );
-            shell.arg("-c").arg(text).arg(&self.program);
-            return shell;
-        }
-        match (self.most_descriptors, self.user) {
+        let limit = self
+            .most_descriptors
+            .map(|most| format!("ulimit -n {most}"));
+        let lock = self.inherited.as_ref();
+        let lock = lock.map(|locked| format!("exec 9>{} && flock -n 9", locked.display()));
+        match (limit.or(lock), self.user) {
             (None, None) => Command::new(&self.program),
             (None, Some((user, rights))) => {
                 let mut command = Command::new("setpriv");
@@ -292,9 +288,9 @@ impl MonitorPlan {
                 command.arg(&self.program);
                 command
             }
-            (Some(most), _) => {
+            (Some(before), _) => {
                 let mut shell = Command::new("sh");
-                let text = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+                let text = format!("{before} && exec \"$0\" \"$@\"");
                 shell.arg("-c").arg(text).arg(&self.program);
                 shell
             }

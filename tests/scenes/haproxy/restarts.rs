@@ -91,7 +91,7 @@ fn an_operators_maintenance_after_a_reload_is_not_taken_for_ours() {
     world.wait_for_visits();
     world.fail(1, Mood::Refusing);
     world.wait_for(1, MAINT);
-    // What is done within 30 s of each other cannot be told apart by one who was not there.
+    // A monitor that was started again takes what was done within 30 s of its own act for that act.
     hold_for("time to pass", Duration::from_secs(33), || true);
     monitor.kill();
     world.fail(1, Mood::Healthy);
