@@ -248,16 +248,8 @@ fn steps_with_login(auth: Auth, further: &[(bool, &str)]) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// A reply to a login, fit to be shown: withheld if it repeats a part of the password.
-fn quote_without_password(reply: &[u8], account: &Account) -> Quote {
-    if Repeats::of(account).are_in(reply) {
-        Quote::new(remarks::WITHHELD)
-    } else {
-        Quote::new(reply)
-    }
-}
-
-/// The same of whatever else a server says: one that has learnt the password may repeat it at any time.
+/// What a failure quotes is withheld if it repeats a part of the password: a server that has learnt it may say it at
+/// any time.
 fn without_password(failure: Failure, account: Option<&Account>) -> Failure {
     let account = match account {
         Some(account) => account,

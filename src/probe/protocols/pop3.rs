@@ -18,8 +18,8 @@ use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
 use crate::probe::protocols::{
-    after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
-    refuses_plaintext, response_code, steps_with_login, Channel, Check, Entry, Progress, Way,
+    after_word, contains_ignoring_case, is_over_session_limit, refuses_plaintext, response_code,
+    steps_with_login, Channel, Check, Entry, Progress, Way,
 };
 use crate::quote::Quote;
 use crate::service::{Protocol, Security, WhichPort::One};
@@ -208,7 +208,7 @@ fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
     let pass = SecretLine::new(&[Piece::Open(b"PASS "), Piece::Secret(password)]);
     for line in [user, pass] {
         lines.send_secret(&line)?;
-        match login_answer(lines, account)? {
+        match login_answer(lines)? {
             Answer::Over(Entry::In) => {}
             Answer::Over(entry) => return Ok(entry),
             Answer::GoOn(line) => return Err(Fault::Malformed(line)),
@@ -233,12 +233,12 @@ fn authenticate(
     sasl::auth_plain(lines, account, LONGEST_AUTH, login_answer)
 }
 
-fn login_answer(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Fault> {
+fn login_answer(lines: &mut Lines<'_>) -> Result<Answer, Fault> {
     match Reply::parse(lines.read()?) {
         Reply::Ok(_) => Ok(Answer::Over(Entry::In)),
-        Reply::Err(text) => refusal(text, account).map(Answer::Over),
+        Reply::Err(text) => refusal(text).map(Answer::Over),
         Reply::Other(line) => {
-            let quote = quote_without_password(line, account);
+            let quote = Quote::new(line);
             match after_word(line, "+") {
                 Some(_) => Ok(Answer::GoOn(quote)),
                 None => Err(Fault::Malformed(quote)),
@@ -248,9 +248,9 @@ fn login_answer(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Faul
 }
 
 /// What an `-ERR` to a login means, by its code (RFC 2449 8.1, RFC 3206).
-fn refusal(text: &[u8], account: &Account) -> Result<Entry, Fault> {
+fn refusal(text: &[u8]) -> Result<Entry, Fault> {
     let code = response_code(text).unwrap_or_default();
-    let quote = quote_without_password(text, account);
+    let quote = Quote::new(text);
     let is = |wanted: &str| code.eq_ignore_ascii_case(wanted.as_bytes());
     // Before IN-USE, which is the code that Dovecot gives this refusal.
     if is_over_session_limit(text) {

@@ -84,7 +84,7 @@ mod tests {
             "Quote::new(\n    b\"asks for more\",\n)",
             "let text = \"asks for more\";\nreturn Err(Fault::Malformed(Quote::new(text)));",
             "let text = match more {\n true => \"asks for more\",\n _ => other };\nquote(text.as_bytes())",
-            "let text: &[u8] = b\"more\";\nquote_without_password(&text, account)",
+            "let text: &[u8] = b\"more\";\nquote(&text)",
             "fn malformed(text: &str) -> Fault {\n    Fault::Malformed(Quote::new(text))\n}",
             "fn malformed(text: &'static str) -> Fault { Fault::Malformed(Quote::new(text)) }",
             "const MORE: &str = \"asks for more\";\nFault::Malformed(Quote::new(MORE))",
@@ -112,12 +112,7 @@ mod tests {
         let lines = code.lines().map(str::trim);
         let lines: Vec<&str> = lines.filter(|line| !line.starts_with("//")).collect();
         let code = lines.join(" ");
-        let quoted = [
-            "Quote::new(",
-            "Quote::from(",
-            "quote(",
-            "quote_without_password(",
-        ];
+        let quoted = ["Quote::new(", "Quote::from(", "quote("];
         let passed = quoted.iter().flat_map(|call| {
             let ends = code.match_indices(call).map(move |(at, _)| at + call.len());
             ends.map(|at| in_brackets(&code[at..]))

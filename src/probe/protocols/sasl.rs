@@ -83,7 +83,7 @@ pub(super) fn auth_plain(
     lines: &mut Lines<'_>,
     account: &Account,
     longest: usize,
-    answer: fn(&mut Lines<'_>, &Account) -> Result<Answer, Fault>,
+    answer: fn(&mut Lines<'_>) -> Result<Answer, Fault>,
 ) -> Result<Entry, Fault> {
     let response = plain(account)?;
     let at_once = SecretLine::new(&[Piece::Open(b"AUTH PLAIN "), response.piece()]);
@@ -91,7 +91,7 @@ pub(super) fn auth_plain(
         lines.send_secret(&at_once)?;
     } else {
         lines.send(b"AUTH PLAIN\r\n")?;
-        match answer(lines, account)? {
+        match answer(lines)? {
             Answer::GoOn(_) => {}
             // An OK to half a command is none.
             Answer::Over(Entry::In) => {
@@ -101,7 +101,7 @@ pub(super) fn auth_plain(
         }
         lines.send_secret(&SecretLine::new(&[response.piece()]))?;
     }
-    match answer(lines, account)? {
+    match answer(lines)? {
         Answer::Over(entry) => Ok(entry),
         Answer::GoOn(_) => Err(Fault::Malformed(Quote::new(remarks::ASKS_FOR_MORE))),
     }

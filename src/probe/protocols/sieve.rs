@@ -15,8 +15,8 @@ use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
 use crate::probe::protocols::{
-    after_word, is_over_session_limit, quote_without_password, refuses_plaintext, steps_with_login,
-    Check, Entry, Progress, Way,
+    after_word, is_over_session_limit, refuses_plaintext, steps_with_login, Check, Entry, Progress,
+    Way,
 };
 use crate::quote::Quote;
 use crate::service::{Protocol, WhichPort::Both};
@@ -156,7 +156,7 @@ fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
     };
     lines.send_secret(&command)?;
     let line = read_line(lines)?;
-    let quote = |text: &[u8]| quote_without_password(&unquoted(text), account);
+    let quote = |text: &[u8]| Quote::new(unquoted(text));
     match Line::parse(&line) {
         Line::Ok => Ok(Entry::In),
         Line::No(text) => refusal(text, quote(text)),

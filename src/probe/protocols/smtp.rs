@@ -16,24 +16,15 @@ pub(super) fn exchange(lines: &mut Lines<'_>, command: &[u8]) -> Result<Reply, F
 /// A reply of one line or many; each line's text is shown to `on_text`.
 pub(super) fn read_reply(
     lines: &mut Lines<'_>,
-    on_text: impl FnMut(&[u8]),
-) -> Result<Reply, Fault> {
-    read_reply_quoting(lines, on_text, |line| Quote::new(line))
-}
-
-/// The same where the server might repeat a password: `quote` makes a line fit to be shown.
-pub(super) fn read_reply_quoting(
-    lines: &mut Lines<'_>,
     mut on_text: impl FnMut(&[u8]),
-    quote: impl Fn(&[u8]) -> Quote,
 ) -> Result<Reply, Fault> {
     let mut first_code = None;
     loop {
         let line = lines.read()?;
-        let (code, more, text) = split(line).ok_or_else(|| Fault::Malformed(quote(line)))?;
+        let (code, more, text) = split(line).ok_or_else(|| Fault::Malformed(Quote::new(line)))?;
         // All lines of a reply bear the same code (RFC 5321 4.2.1).
         if *first_code.get_or_insert(code) != code {
-            return Err(Fault::Malformed(quote(line)));
+            return Err(Fault::Malformed(Quote::new(line)));
         }
         on_text(text);
         if more == More::Last {
@@ -41,7 +32,7 @@ pub(super) fn read_reply_quoting(
                 code,
                 class: Class::of(code),
                 subject: Subject::of(code, text),
-                last: quote(line),
+                last: Quote::new(line),
             });
         }
     }

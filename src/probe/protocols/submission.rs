@@ -10,15 +10,13 @@ use crate::config::settings::{Auth, Probing};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::probe::protocols::line::Lines;
 use crate::probe::protocols::sasl::{self, Answer, Capabilities, Mechanisms};
-use crate::probe::protocols::smtp::{
-    self, exchange, read_reply, read_reply_quoting, Class, Subject,
-};
+use crate::probe::protocols::smtp::{self, exchange, read_reply, Class, Subject};
 use crate::probe::protocols::table::{
     Dialogue, Hides, PartInDelivery, PortAlone, Ports, Row, UseOfStartTls,
 };
 use crate::probe::protocols::{
-    after_word, is_over_session_limit, quote_without_password, refuses_plaintext, steps_with_login,
-    Check, Entry, Progress, Way,
+    after_word, is_over_session_limit, refuses_plaintext, steps_with_login, Check, Entry, Progress,
+    Way,
 };
 use crate::service::{Protocol, Security, WhichPort::One};
 
@@ -131,14 +129,13 @@ fn log_in(lines: &mut Lines<'_>, account: &Account) -> Result<Entry, Fault> {
 
 /// Codes as RFC 4954 6 has them. One that is about the login for now, 454, is the server's trouble; but
 /// 432 asks for another password.
-fn login_answer(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Fault> {
+fn login_answer(lines: &mut Lines<'_>) -> Result<Answer, Fault> {
     let (mut is_over_limit, mut wants_tls) = (false, false);
     let on_text = |text: &[u8]| {
         is_over_limit |= is_over_session_limit(text);
         wants_tls |= refuses_plaintext(text);
     };
-    let quote = |line: &[u8]| quote_without_password(line, account);
-    let reply = read_reply_quoting(lines, on_text, quote)?;
+    let reply = read_reply(lines, on_text)?;
     match (&reply.code, reply.class) {
         _ if is_over_limit => Err(Fault::CredentialsRefused(reply.last)),
         // 523 is Dovecot's; 530 is what RFC 3207 4 has for any command that TLS has to precede.

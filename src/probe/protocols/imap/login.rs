@@ -10,8 +10,8 @@ use crate::outcome::Fault;
 use crate::probe::protocols::line::{Lines, Piece, SecretLine};
 use crate::probe::protocols::remarks;
 use crate::probe::protocols::{
-    after_word, contains_ignoring_case, is_over_session_limit, quote_without_password,
-    refuses_plaintext, response_code, sasl,
+    after_word, contains_ignoring_case, is_over_session_limit, refuses_plaintext, response_code,
+    sasl,
 };
 use crate::quote::Quote;
 
@@ -62,7 +62,7 @@ fn login(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Fault> {
         ]),
         SecretLine::new(&[Piece::Secret(password)]),
     ];
-    in_parts(lines, account, &parts)
+    in_parts(lines, &parts)
 }
 
 /// The response goes with the command where the server can take it, else when it asks (RFC 3501
@@ -80,23 +80,19 @@ fn authenticate(
     let command = Piece::Open(command.as_bytes());
     if capabilities.sasl_ir {
         let line = SecretLine::new(&[command, Piece::Open(b" "), response.piece()]);
-        in_parts(lines, account, &[line])
+        in_parts(lines, &[line])
     } else {
         let command = SecretLine::new(&[command]);
         let response = SecretLine::new(&[response.piece()]);
-        in_parts(lines, account, &[command, response])
+        in_parts(lines, &[command, response])
     }
 }
 
 /// Sends each part when the server asks for it; the last one has the password.
-fn in_parts(
-    lines: &mut Lines<'_>,
-    account: &Account,
-    parts: &[SecretLine],
-) -> Result<Answer, Fault> {
+fn in_parts(lines: &mut Lines<'_>, parts: &[SecretLine]) -> Result<Answer, Fault> {
     for (number, part) in (1..).zip(parts) {
         lines.send_secret(part)?;
-        match login_answer(lines, account)? {
+        match login_answer(lines)? {
             Answer::GoOn => {}
             // An OK to half a command is none.
             Answer::In(_) if number < parts.len() => {
@@ -108,32 +104,31 @@ fn in_parts(
     Ok(Answer::GoOn)
 }
 
-fn login_answer(lines: &mut Lines<'_>, account: &Account) -> Result<Answer, Fault> {
+fn login_answer(lines: &mut Lines<'_>) -> Result<Answer, Fault> {
     let mut told = None;
     loop {
         let line = lines.read()?;
-        let quote = |text| quote_without_password(text, account);
         match Reply::parse(line, LOGIN) {
             Reply::Untagged(response) => told = Capabilities::parse(response).or(told),
             Reply::Continue => return Ok(Answer::GoOn),
             // Dovecot's mail process says so, and BYE, when it cannot open the user's mail.
             Reply::Ok(text) if contains_ignoring_case(text, b"initialization failed") => {
-                return Err(Fault::Unavailable(quote(text)));
+                return Err(Fault::Unavailable(Quote::new(text)));
             }
             Reply::Ok(text) => return Ok(Answer::In(Capabilities::in_code(text).or(told))),
-            Reply::No(text) => return refusal(text, account),
-            Reply::Bad(text) => return Err(Fault::Unavailable(quote(text))),
-            Reply::Bye(text) => return Err(Fault::Bye(quote(text))),
-            Reply::Other => return Err(Fault::Malformed(quote(line))),
+            Reply::No(text) => return refusal(text),
+            Reply::Bad(text) => return Err(Fault::Unavailable(Quote::new(text))),
+            Reply::Bye(text) => return Err(Fault::Bye(Quote::new(text))),
+            Reply::Other => return Err(Fault::Malformed(Quote::new(line))),
         }
     }
 }
 
 /// What a NO to a login means. Only what RFC 5530 gives as the server's own trouble counts against it;
 /// the rest, limits of the account and codes unknown here included, is the account's.
-fn refusal(text: &[u8], account: &Account) -> Result<Answer, Fault> {
+fn refusal(text: &[u8]) -> Result<Answer, Fault> {
     let code = response_code(text).unwrap_or_default();
-    let quote = quote_without_password(text, account);
+    let quote = Quote::new(text);
     if is_over_session_limit(text) {
         Err(Fault::CredentialsRefused(quote))
     } else if after_word(code, "PRIVACYREQUIRED").is_some() || refuses_plaintext(text) {
