@@ -32,7 +32,7 @@ mod transcript;
 use certificates::CertificateTable;
 use protocols::line::{Budget, Lines, Observer};
 use protocols::token::{Purpose, Token};
-use protocols::{Channel, Check, Milestone, Progress, Work};
+use protocols::{Channel, Check, Milestone, Progress, Repeats, Work};
 use recorder::Recorder;
 
 /// Why no probe can be made as configured.
@@ -103,7 +103,8 @@ impl Prober {
     ) -> Outcome {
         let began = Instant::now();
         let deadline = began + timeout.min(LONGEST);
-        let attempt = self.begin(target, service, began, deadline);
+        let repeats = Repeats::of(target.accounts());
+        let attempt = self.begin(target, service, &repeats, (began, deadline));
         let mut result = match service {
             Service::Port(port) => attempt.talk(port, work),
             Service::Delivery { deliver, read } => match (work, &target.account) {
@@ -116,7 +117,7 @@ impl Prober {
         let delivery = attempt.delivery();
         let mut evidence = attempt.recorder.borrow_mut().finish();
         if let Err(failure) = &mut result {
-            let refused = self.read_refused(failure, target, service, timeout);
+            let refused = self.read_refused(failure, target, service, timeout, &repeats);
             evidence.certificate = refused.or(evidence.certificate);
         }
         Outcome {
@@ -137,8 +138,8 @@ impl Prober {
         &'a self,
         target: &'a Target,
         service: &Service,
-        began: Instant,
-        deadline: Instant,
+        repeats: &'a Repeats,
+        (began, deadline): (Instant, Instant),
     ) -> Box<Attempt<'a>> {
         Box::new(Attempt {
             prober: self,
@@ -147,7 +148,8 @@ impl Prober {
             deadline,
             delivered: Cell::new(None),
             found: Cell::new(None),
-            recorder: RefCell::new(Recorder::new(target.account.as_deref(), began)),
+            repeats,
+            recorder: RefCell::new(Recorder::new(repeats, began)),
         })
     }
 
@@ -248,7 +250,8 @@ struct Attempt<'a> {
     delivered: Cell<Option<Instant>>,
     /// When the message was read.
     found: Cell<Option<Instant>>,
-    recorder: RefCell<Recorder>,
+    repeats: &'a Repeats,
+    recorder: RefCell<Recorder<'a>>,
 }
 
 impl Attempt<'_> {
@@ -395,6 +398,7 @@ impl Attempt<'_> {
         let probing = &self.prober.probing;
         let check = Check {
             account: self.target.account.as_deref(),
+            repeats: self.repeats,
             auth: probing.auth,
             envelope: &probing.envelope,
             starttls: probing.starttls,

@@ -15,6 +15,18 @@ pub struct Target {
     pub services: Arc<[Service]>,
     /// Whom to log in as; nobody without it.
     pub account: Option<Arc<Account>>,
+    /// Whom it was logged in to as before the settings were read anew: it knows these passwords, too.
+    pub former_accounts: Vec<Arc<Account>>,
     /// The name its certificate has to bear, where it is another than `Certificates::name`.
     pub tls_name: Option<Arc<str>>,
+}
+
+impl Target {
+    /// Whose passwords the backend may know.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.account
+            .iter()
+            .chain(&self.former_accounts)
+            .map(|account| &**account)
+    }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Backends, NumberedParticulars, Particulars};
+use super::former::Former;
 use super::settings::{Settings, Unknown};
 use crate::account::Account;
 use crate::service::Service;
@@ -21,9 +22,10 @@ use crate::target::Target;
 pub struct Targets {
     services: Arc<[Service]>,
     /// For those that are not known.
-    account: Option<Arc<Account>>,
-    known: Backends,
+    pub(super) account: Option<Arc<Account>>,
+    pub(super) known: Backends,
     unknown: Unknown,
+    pub(super) former: Former,
 }
 
 /// The targets without accounts: each has a number in its place, and two with the same number are the same.
@@ -63,6 +65,7 @@ impl Targets {
                 .map(|(address, backend)| (*address, Particulars::from_numbered(backend, account)))
                 .collect(),
             unknown: numbered.unknown,
+            former: Former::default(),
         }
     }
 
@@ -73,26 +76,36 @@ impl Targets {
             account: account.map(Arc::new),
             known,
             unknown: settings.accounts.unknown,
+            former: Former::default(),
         }
     }
 
     /// None: this backend is neither probed nor judged.
     pub fn target(&self, address: IpAddr) -> Option<Target> {
-        match (self.known.get(&address), self.unknown) {
-            (Some(backend), _) => Some(Target {
-                address,
-                services: self.services_of(backend),
-                account: backend.account.clone().or_else(|| self.account.clone()),
-                tls_name: backend.tls_name.clone(),
-            }),
-            (None, Unknown::Probed) => Some(Target {
-                address,
-                services: Arc::clone(&self.services),
-                account: self.account.clone(),
-                tls_name: None,
-            }),
-            (None, Unknown::LeftAlone) => None,
-        }
+        let (services, tls_name) = match (self.known.get(&address), self.unknown) {
+            (Some(backend), _) => (self.services_of(backend), backend.tls_name.clone()),
+            (None, Unknown::Probed) => (Arc::clone(&self.services), None),
+            (None, Unknown::LeftAlone) => return None,
+        };
+        let account = self.account_of(address);
+        Some(Target {
+            address,
+            services,
+            account: account.cloned(),
+            former_accounts: self.former.of(address, account),
+            tls_name,
+        })
+    }
+
+    /// Remembers which accounts were in use before these targets.
+    pub fn take_over(&mut self, before: &Targets) {
+        self.former = Former::after(before, self);
+    }
+
+    pub(super) fn account_of(&self, address: IpAddr) -> Option<&Arc<Account>> {
+        let own = self.known.get(&address);
+        let own = own.and_then(|backend| backend.account.as_ref());
+        own.or(self.account.as_ref())
     }
 
     /// One of the accounts that backends are logged in to with, if there is any.

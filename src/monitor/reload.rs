@@ -153,6 +153,7 @@ impl Engine {
         self.on_files_to_publish(&settings.files.published);
         self.settings = settings;
         let before = std::mem::replace(&mut self.targets, targets);
+        self.targets.take_over(&before);
         self.set_workers_to_work(&before);
         self.review_all();
         self.want_lists();

@@ -150,13 +150,13 @@ impl CertificateTable {
 /// not the server's to choose, so it tells nothing. The table keeps all names: other accounts have other passwords.
 pub(super) fn without_password(
     mut certificate: Arc<Certificate>,
-    secret: &Repeats,
+    repeats: &Repeats,
     expected: Option<&Quote>,
 ) -> Arc<Certificate> {
-    let repeats = |name: &Quote| Some(name) != expected && secret.are_in(&name.unescaped());
-    if certificate.names.first.iter().any(repeats) {
+    let are_in = |name: &Quote| Some(name) != expected && repeats.are_in(&name.unescaped());
+    if certificate.names.first.iter().any(are_in) {
         let names = &mut Arc::make_mut(&mut certificate).names;
-        for name in names.first.iter_mut().filter(|name| repeats(name)) {
+        for name in names.first.iter_mut().filter(|name| are_in(name)) {
             *name = Quote::new(WITHHELD);
         }
     }

@@ -34,6 +34,7 @@ impl Prober {
         target: &Target,
         service: &Service,
         timeout: Duration,
+        repeats: &Repeats,
     ) -> Option<Arc<Certificate>> {
         let port = match (failure.port, service) {
             (Some(port), _) => port,
@@ -42,12 +43,9 @@ impl Prober {
         };
         match &mut failure.fault {
             Fault::CertificateRefused(bad) => {
-                let mut certificate = self.refused_certificate(bad, target, &port, timeout);
-                if let Some(account) = &target.account {
-                    let secret = Repeats::of(account);
-                    certificate = certificate
-                        .map(|read| without_password(read, &secret, Some(&bad.expected)));
-                }
+                let certificate = self.refused_certificate(bad, target, &port, timeout);
+                let certificate =
+                    certificate.map(|read| without_password(read, repeats, Some(&bad.expected)));
                 bad.presented = certificate.as_ref().map(|read| read.names.clone());
                 if bad.is_out_of_date() {
                     let now = chrono::Utc::now().timestamp();
@@ -128,6 +126,7 @@ fn ask_for_tls(mut stream: DeadlineStream, port: &Port, token: &Token) -> Option
     };
     let check = Check {
         account: Some(&nobody),
+        repeats: &Repeats::default(),
         auth: Auth::Login,
         envelope: &Envelope::default(),
         starttls: StartTls::Required,

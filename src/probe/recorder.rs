@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use super::certificates::without_password;
 use super::transcript::Transcript;
-use crate::account::Account;
 use crate::outcome::{Certificate, Evidence, Stage};
 use crate::probe::protocols::line::Observer;
 use crate::probe::protocols::Repeats;
@@ -17,13 +16,13 @@ use crate::quote::Quote;
 /// More than any attempt has that does not look for a message again and again.
 const MOST_STAGES: usize = 32;
 
-pub(super) struct Recorder {
+pub(super) struct Recorder<'a> {
     /// The end of the last stage.
     last: Instant,
     stages: Vec<(Stage, Duration)>,
     transcript: Transcript,
-    /// What must not be noted, where there is an account.
-    secret: Option<Box<Repeats>>,
+    /// What must not be noted.
+    repeats: &'a Repeats,
     certificate: Option<Arc<Certificate>>,
 }
 
@@ -33,13 +32,13 @@ pub(super) struct Moment {
     transcript: Transcript,
 }
 
-impl Recorder {
-    pub(super) fn new(account: Option<&Account>, began: Instant) -> Recorder {
+impl<'a> Recorder<'a> {
+    pub(super) fn new(repeats: &'a Repeats, began: Instant) -> Recorder<'a> {
         Recorder {
             last: began,
             stages: Vec::with_capacity(8),
             transcript: Transcript::default(),
-            secret: account.map(|account| Box::new(Repeats::of(account))),
+            repeats,
             certificate: None,
         }
     }
@@ -54,13 +53,9 @@ impl Recorder {
         certificate: Option<Arc<Certificate>>,
         expected: Option<&str>,
     ) {
-        self.certificate = match &self.secret {
-            Some(secret) => {
-                let expected = expected.map(Quote::new);
-                certificate.map(|read| without_password(read, secret, expected.as_ref()))
-            }
-            None => certificate,
-        };
+        let expected = expected.map(Quote::new);
+        self.certificate =
+            certificate.map(|read| without_password(read, self.repeats, expected.as_ref()));
     }
 
     /// The stage in which an attempt failed ends with it, if it has not ended before: after a refusal the
@@ -97,17 +92,17 @@ impl Recorder {
     }
 }
 
-impl Observer for Recorder {
+impl Observer for Recorder<'_> {
     fn said(&mut self, text: &[u8]) {
         self.transcript.said(text);
     }
 
     fn heard(&mut self, line: &[u8]) {
-        self.transcript.heard(line, self.secret.as_deref());
+        self.transcript.heard(line, self.repeats);
     }
 
     fn heard_unshown(&mut self, what: &'static str) {
-        self.transcript.heard(what.as_bytes(), None);
+        self.transcript.heard_unshown(what);
     }
 
     fn on_stage(&mut self, stage: Stage) {
@@ -125,13 +120,14 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::account::Secret;
+    use crate::account::{Account, Secret};
     use crate::probe::protocols::line::Lines;
 
     #[test]
     fn a_stage_that_failed_ends_once_also_where_a_logout_follows() {
         let stages = |ended: &[Stage], failed: Stage| -> Vec<Stage> {
-            let mut recorder = Recorder::new(None, Instant::now());
+            let repeats = Repeats::default();
+            let mut recorder = Recorder::new(&repeats, Instant::now());
             for stage in ended {
                 recorder.on_stage(*stage);
             }
@@ -156,7 +152,8 @@ mod tests {
             password: Secret::new(*b"xheaderx"),
             master: None,
         };
-        let mut recorder = Recorder::new(Some(&account), Instant::now());
+        let repeats = Repeats::of([&account]);
+        let mut recorder = Recorder::new(&repeats, Instant::now());
         let mut stream = Cursor::new(Vec::new());
         let mut lines = Lines::new(&mut stream).observed_by(&mut recorder);
         lines.show_instead("(a header, not shown)");
@@ -169,7 +166,8 @@ mod tests {
 
     #[test]
     fn what_was_noted_after_a_moment_is_forgotten_and_the_rest_kept() {
-        let mut recorder = Recorder::new(None, Instant::now());
+        let repeats = Repeats::default();
+        let mut recorder = Recorder::new(&repeats, Instant::now());
         recorder.said(b"one\r\n");
         recorder.on_stage(Stage::Connect);
         let moment = recorder.moment();

@@ -99,6 +99,7 @@ impl Rig {
             address,
             services: vec![service].into(),
             account: self.account.clone().map(Arc::new),
+            former_accounts: Vec::new(),
             tls_name: None,
         }
     }

@@ -61,12 +61,17 @@ impl Transcript {
         }
     }
 
-    pub(super) fn heard(&mut self, line: &[u8], secret: Option<&Repeats>) {
-        if secret.map_or(false, |secret| secret.are_in(line)) {
+    pub(super) fn heard(&mut self, line: &[u8], repeats: &Repeats) {
+        if repeats.are_in(line) {
             self.add("S: ", b"(withheld, it repeats a part of the password)");
         } else {
             self.add("S: ", line);
         }
+    }
+
+    /// Words of ours in place of what the server said.
+    pub(super) fn heard_unshown(&mut self, what: &str) {
+        self.add("S: ", what.as_bytes());
     }
 
     /// What happened beside the talk.
@@ -150,7 +155,7 @@ mod tests {
     #[test]
     fn what_is_said_and_heard_is_written_down_in_printable_ascii() {
         let mut transcript = Transcript::default();
-        transcript.heard(b"* OK \"ready\" \\ \x1b[2J\xff\r", None);
+        transcript.heard(b"* OK \"ready\" \\ \x1b[2J\xff\r", &Repeats::default());
         transcript.said(b"a1 CAPABILITY\r\n");
         transcript.remark("tls");
         transcript.said(b"From: <a@b>\r\n\r\nText\r\n.\r\n");
@@ -172,11 +177,11 @@ mod tests {
         for (length, number) in [(0, 30_000), (1, 41), (10, 100), (160, 1000), (8192, 8)] {
             for byte in [b'x', b'\xff', b'\n'] {
                 let mut transcript = Transcript::default();
-                transcript.heard(b"first", None);
+                transcript.heard(b"first", &Repeats::default());
                 for _ in 0..number {
-                    transcript.heard(&vec![byte; length], None);
+                    transcript.heard(&vec![byte; length], &Repeats::default());
                 }
-                transcript.heard(b"last", None);
+                transcript.heard(b"last", &Repeats::default());
                 let all = lines(&transcript);
                 let bytes: usize = all.iter().map(|line| line.len() + 1).sum();
                 assert!(all.len() <= MOST_LINES, "{length}: {} lines", all.len());
@@ -201,10 +206,10 @@ mod tests {
             password: Secret::new(*b"hunter2"),
             master: None,
         };
-        let secret = Repeats::of(&account);
+        let repeats = Repeats::of([&account]);
         let mut transcript = Transcript::default();
         for line in ["NO: Hunter2?", "NO: hun", "* AHByb2JlAGh1bnRlcjI="] {
-            transcript.heard(line.as_bytes(), Some(&secret));
+            transcript.heard(line.as_bytes(), &repeats);
         }
         let withheld = "S: (withheld, it repeats a part of the password)";
         assert_eq!(lines(&transcript), [withheld, "S: NO: hun", withheld]);

@@ -219,6 +219,7 @@ fn the_fake_backend_has_its_moods() {
         (Mood::Refusing, "ConnectionRefused"),
         (Mood::Healthy, "a OK"),
         (Mood::Bye, "* BYE"),
+        (Mood::Repeating, PASSWORD),
         (Mood::Junk, "gibberish"),
         (Mood::RefusingLogin, "AUTHENTICATIONFAILED"),
         (Mood::Unavailable, "UNAVAILABLE"),

@@ -83,6 +83,7 @@ impl Plan {
             address: backend.address.into(),
             services: Arc::from(&[service][..]),
             account: Some(Arc::new(self.account.clone())),
+            former_accounts: Vec::new(),
             tls_name: None,
         }
     }

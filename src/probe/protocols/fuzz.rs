@@ -131,8 +131,10 @@ impl Settings {
             Work::Deliver | Work::Collect => Purpose::Deep,
         };
         let token = Token::new(purpose, Duration::from_secs(1_795_326_013), 7, "mon1");
+        let repeats = Repeats::of(&self.account);
         let check = Check {
             account: self.account.as_ref(),
+            repeats: &repeats,
             envelope: &self.envelope,
             starttls: self.starttls,
             password_needs: self.password_needs,
@@ -157,7 +159,7 @@ impl Settings {
         };
         let mut notes = Notes {
             transcript: Transcript::default(),
-            secret: self.account.as_ref().map(Repeats::of),
+            repeats: &repeats,
         };
         let result = talk(protocol, &mut server, &check, &mut notes);
         let dialogue = notes.transcript.finish();
@@ -170,7 +172,7 @@ fn talk(
     protocol: Protocol,
     server: &mut Server,
     check: &Check<'_>,
-    notes: &mut Notes,
+    notes: &mut Notes<'_>,
 ) -> Result<Pass, Failure> {
     let mut lines = Lines::new(server).observed_by(notes);
     match begin(protocol, &mut lines, check)? {
@@ -187,22 +189,22 @@ fn talk(
 }
 
 /// The program's own notes of an attempt.
-struct Notes {
+struct Notes<'a> {
     transcript: Transcript,
-    secret: Option<Repeats>,
+    repeats: &'a Repeats,
 }
 
-impl Observer for Notes {
+impl Observer for Notes<'_> {
     fn said(&mut self, text: &[u8]) {
         self.transcript.said(text);
     }
 
     fn heard(&mut self, line: &[u8]) {
-        self.transcript.heard(line, self.secret.as_ref());
+        self.transcript.heard(line, self.repeats);
     }
 
     fn heard_unshown(&mut self, what: &'static str) {
-        self.transcript.heard(what.as_bytes(), None);
+        self.transcript.heard_unshown(what);
     }
 
     fn on_stage(&mut self, _: Stage) {}

@@ -45,8 +45,10 @@ pub enum Channel {
 /// What to check beyond the greeting.
 #[derive(Clone, Copy)]
 pub struct Check<'a> {
-    /// Whose password the server may know, so that nobody is shown it. It logs in unless the greeting is enough.
+    /// Who logs in, unless the greeting is enough.
     pub account: Option<&'a Account>,
+    /// What nobody is shown of what the server says.
+    pub repeats: &'a Repeats,
     /// How the account logs in.
     pub auth: Auth,
     /// What is named where messages are delivered (LMTP).
@@ -172,7 +174,7 @@ pub fn begin(
 ) -> Result<Progress, Failure> {
     lines.set_unasked(protocol.row().dialogue.may_say_unasked);
     let result = (protocol.row().dialogue.begin)(lines, check)
-        .map_err(|failure| without_password(failure, check.account));
+        .map_err(|failure| without_password(failure, check.repeats));
     if let Err(failure) = &result {
         lines.end_failed_stage(failure);
     }
@@ -195,7 +197,7 @@ pub fn resume(
     };
     lines.set_unasked(protocol.row().dialogue.may_say_unasked);
     let result = (protocol.row().dialogue.resume)(lines, check)
-        .map_err(|failure| without_password(failure, check.account));
+        .map_err(|failure| without_password(failure, check.repeats));
     if let Err(failure) = &result {
         lines.end_failed_stage(failure);
     }
@@ -250,12 +252,7 @@ fn steps_with_login(auth: Auth, further: &[(bool, &str)]) -> Vec<String> {
 
 /// What a failure quotes is withheld if it repeats a part of the password: a server that has learnt it may say it at
 /// any time.
-fn without_password(failure: Failure, account: Option<&Account>) -> Failure {
-    let account = match account {
-        Some(account) => account,
-        None => return failure,
-    };
-    let repeats = Repeats::of(account);
+fn without_password(failure: Failure, repeats: &Repeats) -> Failure {
     let fault = failure.fault.with_quote(|quote| {
         match !remarks::are(quote.text()) && repeats.are_in(&quote.unescaped()) {
             true => Quote::new(remarks::WITHHELD),

@@ -17,55 +17,67 @@ const PASSWORD_PART: usize = 4;
 const RESPONSE_PART: usize = 6;
 
 /// What to look for. It is made once an attempt, and every line of the server's is looked through.
+#[derive(Default)]
 pub struct Repeats {
-    /// Lines of the password that are too short for a part.
+    /// Lines of a password that are too short for a part.
     short: Vec<Zeroizing<Vec<u8>>>,
-    /// Each part of the password's other lines.
-    of_password: Zeroizing<Vec<u64>>,
-    /// Each part of the response.
-    of_response: Zeroizing<Vec<u64>>,
+    /// Of each other line of a password, and of each response.
+    parts: Vec<Parts>,
+}
+
+/// All that are so many characters long of one text.
+struct Parts {
+    length: usize,
+    numbers: Zeroizing<Vec<u64>>,
 }
 
 impl Repeats {
-    /// The password of this account, and its response to SASL PLAIN.
-    pub fn of(account: &Account) -> Repeats {
-        let lines = account
-            .password
-            .reveal()
-            .split(|byte| matches!(byte, b'\r' | b'\n'));
-        let (short, long): (Vec<&[u8]>, Vec<&[u8]>) =
-            lines.partition(|line| line.len() < PASSWORD_PART);
-        let of_password = long
-            .iter()
-            .flat_map(|line| line.windows(PASSWORD_PART).map(part));
-        let of_response = match sasl::plain(account) {
-            Ok(response) => response.reveal().windows(RESPONSE_PART).map(part).collect(),
-            Err(_) => Vec::new(),
-        };
-        Repeats {
-            short: short
-                .iter()
-                .map(|line| Zeroizing::new(line.to_vec()))
-                .collect(),
-            of_password: Zeroizing::new(of_password.collect()),
-            of_response: Zeroizing::new(of_response),
+    /// The passwords of these accounts, and their responses to SASL PLAIN.
+    pub fn of<'a>(accounts: impl IntoIterator<Item = &'a Account>) -> Repeats {
+        let mut repeats = Repeats::default();
+        for account in accounts {
+            let password = account.password.reveal();
+            for line in password.split(|byte| matches!(byte, b'\r' | b'\n')) {
+                if line.len() < PASSWORD_PART {
+                    repeats.short.push(Zeroizing::new(line.to_vec()));
+                } else {
+                    repeats.parts.push(Parts::of(line, PASSWORD_PART));
+                }
+            }
+            if let Ok(response) = sasl::plain(account) {
+                repeats
+                    .parts
+                    .push(Parts::of(response.reveal(), RESPONSE_PART));
+            }
+        }
+        repeats
+    }
+
+    /// Whether this text of the server's holds a password or a part of one, so that it must not be shown.
+    pub fn are_in(&self, text: &[u8]) -> bool {
+        let plain = without_escapes(text);
+        self.are_in_plain(text) || (plain != text && self.are_in_plain(&plain))
+    }
+
+    fn are_in_plain(&self, text: &[u8]) -> bool {
+        let mut short = self.short.iter();
+        short.any(|line| contains_ignoring_case(text, line))
+            || self.parts.iter().any(|parts| parts.are_in(text))
+    }
+}
+
+impl Parts {
+    /// In one allocation: a table that grew would leave copies that nobody wipes.
+    fn of(text: &[u8], length: usize) -> Parts {
+        Parts {
+            length,
+            numbers: Zeroizing::new(text.windows(length).map(part).collect()),
         }
     }
 
-    /// Whether this text of the server's holds the password or a part of it, so that it must not be shown.
-    pub fn are_in(&self, text: &[u8]) -> bool {
-        let plain = without_escapes(text);
-        let holds = |text: &[u8], length, parts: &[u64]| {
-            text.windows(length).any(|text| parts.contains(&part(text)))
-        };
-        let is_repeated = |text: &[u8]| {
-            self.short
-                .iter()
-                .any(|line| contains_ignoring_case(text, line))
-                || holds(text, PASSWORD_PART, &self.of_password)
-                || holds(text, RESPONSE_PART, &self.of_response)
-        };
-        is_repeated(text) || (plain != text && is_repeated(&plain))
+    fn are_in(&self, text: &[u8]) -> bool {
+        let mut parts = text.windows(self.length).map(part);
+        parts.any(|part| self.numbers.contains(&part))
     }
 }
 
@@ -109,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_short_password_and_a_short_line_of_one_are_found_whole() {
-        let repeats = Repeats::of(&account("abc\nlonger"));
+        let repeats = Repeats::of([&account("abc\nlonger")]);
         for (text, expected) in [
             ("xABCx", true),
             ("ab", false),
@@ -118,12 +130,12 @@ mod tests {
         ] {
             assert_eq!(repeats.are_in(text.as_bytes()), expected, "{text}");
         }
-        assert!(!Repeats::of(&account("")).are_in(b"anything"));
+        assert!(!Repeats::of([&account("")]).are_in(b"anything"));
     }
 
     #[test]
     fn a_part_of_the_password_or_of_a_response_is_found_in_any_case() {
-        let repeats = Repeats::of(&account("correct horse\nbattery"));
+        let repeats = Repeats::of([&account("correct horse\nbattery")]);
         let response = sasl::plain(&account("correct horse\nbattery")).unwrap();
         let response = String::from_utf8(response.reveal().to_vec()).unwrap();
         for text in [

@@ -524,6 +524,7 @@ fn junk_neither_panics_nor_keeps_a_dialogue_for_ever() {
             };
             let check = Check {
                 account: Some(&account),
+                repeats: &Repeats::of([&account]),
                 auth: [Auth::Login, Auth::SaslPlain][seed as usize % 2],
                 envelope: &envelope,
                 starttls: StartTls::Offered,

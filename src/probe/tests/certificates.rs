@@ -136,6 +136,7 @@ fn a_bad_certificate_fails_only_where_certificates_are_checked() {
                 address: server.address.ip(),
                 services: vec![service].into(),
                 account: account().map(Arc::new),
+                former_accounts: Vec::new(),
                 tls_name: own_name.map(Into::into),
             };
             match prober.attempt(&target, &service, PATIENCE).result {
@@ -189,6 +190,7 @@ fn refusal(prober: &Prober, server: &Server, protocol: Protocol, security: Secur
         address: server.address.ip(),
         services: vec![service].into(),
         account: account().map(Arc::new),
+        former_accounts: Vec::new(),
         tls_name: Some("mail.example".into()),
     };
     let outcome = prober.attempt(&target, &service, PATIENCE);
@@ -333,6 +335,7 @@ fn no_name_of_a_certificate_is_shown_that_repeats_a_part_of_the_password() {
             address: server.address.ip(),
             services: vec![service].into(),
             account: account.map(Arc::new),
+            former_accounts: Vec::new(),
             tls_name: Some("hunt.example".into()),
         };
         let outcome = prober.attempt(&target, &service, PATIENCE);

@@ -129,6 +129,7 @@ impl Cell<'_> {
             address: address.ip(),
             services: vec![service].into(),
             account: self.route.account.clone(),
+            former_accounts: Vec::new(),
             tls_name: None,
         };
         (target, service)

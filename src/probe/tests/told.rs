@@ -129,6 +129,35 @@ fn a_greeting_that_repeats_the_password_is_withheld_also_where_nobody_logs_in() 
     assert!(!told.contains("hunter2"), "{told}");
 }
 
+/// The account was changed, or nobody logs in any more.
+#[test]
+fn the_password_before_the_last_reload_is_withheld_too() {
+    let server = Server::start(|mut socket: TcpStream| {
+        let _ = socket.write_all(b"* OK hunter2\r\n* BYE Hunter2\r\n");
+    });
+    let rig = without_tls(PATIENCE);
+    let service = service(&server, Security::Plain);
+    let mut target = rig.target(server.address.ip(), service);
+    target.former_accounts = vec![Arc::new(account().unwrap())];
+    for now in [None, Some("sesame")] {
+        target.account = now.map(|password| {
+            Arc::new(Account {
+                password: Secret::new(password),
+                ..account().unwrap()
+            })
+        });
+        let outcome = rig.prober.attempt(&target, &service, PATIENCE);
+        let failure = match (now, &outcome.result) {
+            (None, Ok(_)) => String::new(),
+            (_, result) => result.as_ref().unwrap_err().to_string(),
+        };
+        assert_eq!(failure.contains("withheld"), now.is_some(), "{failure}");
+        let told = format!("{failure} {:?}", dialogue(&outcome)).to_lowercase();
+        assert!(told.contains("withheld"), "{told}");
+        assert!(!told.contains("hunt"), "{told}");
+    }
+}
+
 #[test]
 fn where_the_greeting_is_enough_nobody_logs_in_and_nothing_is_delivered() {
     let mut probing = probing(unchecked());

@@ -50,6 +50,8 @@ pub enum Mood {
     Junk,
     /// Greets with a good-bye.
     Bye,
+    /// Greets with a good-bye and the first password that it was ever sent.
+    Repeating,
     /// Answers every login as if the password were wrong.
     RefusingLogin,
     /// Answers every login with a failure of its own.
@@ -68,6 +70,7 @@ pub struct Visit {
 struct State {
     mood: Mood,
     password: String,
+    first_heard: Option<String>,
     visits: Vec<Visit>,
     is_over: bool,
 }
@@ -171,6 +174,7 @@ impl Port {
             state: Mutex::new(State {
                 mood: Mood::Healthy,
                 password: marked(password),
+                first_heard: None,
                 visits: Vec::new(),
                 is_over: false,
             }),

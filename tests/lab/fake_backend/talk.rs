@@ -222,6 +222,12 @@ impl Talk<'_> {
         match self.mood_to_speak()? {
             Mood::Closing => Ok(false),
             Mood::Bye => self.say(bye).map(|()| false),
+            Mood::Repeating => {
+                let first = self.shared.state().first_heard.clone();
+                let first = first.unwrap_or_default();
+                let text = format!("{} {first}\r\n", bye.trim_end());
+                self.say(&text).map(|()| false)
+            }
             Mood::Junk => self
                 .say("\u{1b}[31mSSH-2.0-gibberish\r\n\0\0\r\n")
                 .map(|()| false),
@@ -230,7 +236,9 @@ impl Talk<'_> {
     }
 
     fn judge(&self, password: &str) -> Verdict {
-        let state = self.shared.state();
+        let mut state = self.shared.state();
+        let heard = || password.to_owned();
+        state.first_heard.get_or_insert_with(heard);
         match state.mood {
             Mood::RefusingLogin => Verdict::WrongPassword,
             Mood::Unavailable => Verdict::Unavailable,

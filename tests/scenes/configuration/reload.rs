@@ -73,6 +73,33 @@ fn changed_keys_take_effect_during_a_failure_and_no_verdict_is_forgotten() {
     assert_eq!(pool.director.take_violations(), Vec::<String>::new());
 }
 
+/// It was sent there, and refused, before the right one was.
+#[test]
+fn a_backend_that_repeats_the_password_before_the_reload_tells_it_nobody() {
+    let former = "Quilt4zebras";
+    let pool = FakePool::start(2);
+    let files = Files::of_pool(&pool);
+    let accounts = |password: &str| {
+        let account = |place| {
+            format!(
+                "{}: {{username: probe, password: {password}}}\n",
+                pool.address(place)
+            )
+        };
+        files.write_accounts(&format!("{}{}", account(0), account(1)));
+    };
+    accounts(former);
+    let monitor = files.plan(&pool.place).start();
+    monitor.wait_for_line(&["login as \"probe\" refused"], REACTION);
+    accounts(PASSWORD);
+    reload(&monitor);
+
+    pool.backends[0].set(Mood::Repeating);
+    pool.wait_for_state(0, 'D');
+    monitor.wait_for_line(&["withheld"], REACTION);
+    assert!(!monitor.log().contains(former));
+}
+
 #[test]
 fn a_file_that_is_bad_changes_nothing_of_either() {
     let pool = FakePool::start(2);

@@ -140,7 +140,10 @@ fn whatever_a_fault_quotes_is_withheld_if_it_repeats_the_password_in_any_form() 
     for text in [response.reveal(), b"Zq7\tXv9pW"] {
         let quote = Quote::new([b"you said ", text].concat());
         let failure = Failure::new(Stage::Login, Fault::Bye(quote));
-        assert_eq!(without_password(failure, Some(&account)).fault, withheld);
+        assert_eq!(
+            without_password(failure, &Repeats::of([&account])).fault,
+            withheld
+        );
     }
     for (password, part) in [
         ("\u{e4}\u{f6}\u{fc}\u{df}1234", "\u{e4}\u{f6}"),
@@ -153,10 +156,16 @@ fn whatever_a_fault_quotes_is_withheld_if_it_repeats_the_password_in_any_form() 
         };
         let quote = Quote::new(format!("you said {part}"));
         let failure = Failure::new(Stage::Stat, Fault::Bye(quote));
-        assert_eq!(without_password(failure, Some(&account)).fault, withheld);
+        assert_eq!(
+            without_password(failure, &Repeats::of([&account])).fault,
+            withheld
+        );
     }
     let other = Failure::new(Stage::Login, Fault::Bye(Quote::new("good-bye")));
-    assert_eq!(without_password(other.clone(), Some(&account)), other);
+    assert_eq!(
+        without_password(other.clone(), &Repeats::of([&account])),
+        other
+    );
     // Our own words are none of the server's.
     let ours = Fault::CredentialsRefused(Quote::new(remarks::MASTER_NEEDS_SASL));
     let failure = Failure::new(Stage::Login, ours);
@@ -164,5 +173,8 @@ fn whatever_a_fault_quotes_is_withheld_if_it_repeats_the_password_in_any_form() 
         password: Secret::new(*b"Master2022!"),
         ..account
     };
-    assert_eq!(without_password(failure.clone(), Some(&account)), failure);
+    assert_eq!(
+        without_password(failure.clone(), &Repeats::of([&account])),
+        failure
+    );
 }

@@ -175,6 +175,7 @@ impl Scene {
         });
         let check = Check {
             account: self.account.as_ref(),
+            repeats: &Repeats::of(&self.account),
             envelope: &self.envelope,
             starttls: self.starttls,
             password_needs: self.password_needs,
