@@ -15,6 +15,7 @@ mod app;
 pub mod backend;
 #[cfg(test)]
 mod bent;
+mod beside;
 mod check;
 pub mod cli;
 pub mod config;

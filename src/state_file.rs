@@ -18,6 +18,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use crate::beside::Beside;
 use crate::monitor::{Memory, Remembered};
 use crate::quote::Quote;
 use crate::read_only::Cause;
@@ -49,11 +50,6 @@ enum Content {
     Stale,
     /// It holds what this process does not know, so it must not be written over.
     LeftAlone(Untouched),
-}
-
-/// The file beside the state file that is locked while a monitor keeps its memory there.
-pub fn lock_of(path: &Path) -> PathBuf {
-    file::with_suffix(path, ".lock")
 }
 
 impl StateFile {
@@ -243,7 +239,7 @@ impl fmt::Display for StateFileWarning {
             }
             StateFileWarning::Unusable(error) => error.fmt(f),
             StateFileWarning::Unlocked { path, cause } => {
-                let lock = lock_of(path);
+                let lock = Beside::Lock.of(path);
                 let (path, lock) = (path.display(), lock.display());
                 write!(f, "state file: {path}: used without a lock, so ")?;
                 f.write_str(

@@ -13,6 +13,7 @@ use chrono::{Local, TimeZone};
 use super::reading::Looked;
 use super::{print, Word};
 use crate::backend::Stamp;
+use crate::beside::Beside;
 use crate::cli::{self, CliError, Command};
 use crate::config::chosen::Chosen;
 use crate::config::settings::{Plan, Retries, Settings};
@@ -21,8 +22,7 @@ use crate::few::{by_number, counted};
 use crate::program::Program;
 use crate::quote::Quote;
 use crate::recording::{
-    compare, older, replay, replay_until, Comparison, Line, Reader, Replayed, Rules,
-    UnreadableRecording,
+    compare, replay, replay_until, Comparison, Line, Reader, Replayed, Rules, UnreadableRecording,
 };
 use crate::report::document::{document, Writer};
 
@@ -119,7 +119,7 @@ fn answer(arguments: Vec<OsString>) -> Result<(String, u8), String> {
     }
     if replayed.lost > 0 {
         text += &format!(
-            "{} {} missing in it, since it was written too slowly: the changes may differ for that\n",
+            "{} {} missing in it, since it could not be written, or not in time: the changes may differ for that\n",
             counted(replayed.lost, "input"),
             by_number(replayed.lost, "is", "are")
         );
@@ -147,7 +147,7 @@ fn open(path: &Path) -> Result<Reader<BufReader<File>>, UnreadableRecording> {
         return Ok(newer);
     }
     // Without it, or with another one in its place, this one is replayed alone.
-    Ok(match open_one(&older(path)) {
+    Ok(match open_one(&Beside::Older.of(path)) {
         Ok(before) => Reader::joined(before, newer),
         Err(_) => newer,
     })
@@ -157,7 +157,7 @@ fn open(path: &Path) -> Result<Reader<BufReader<File>>, UnreadableRecording> {
 fn names<R: io::BufRead>(path: &Path, reader: &Reader<R>) -> String {
     let shown = |path: &Path| shown(&path.display().to_string());
     match reader.is_joined() {
-        true => format!("{} and {}", shown(&older(path)), shown(path)),
+        true => format!("{} and {}", shown(&Beside::Older.of(path)), shown(path)),
         false => shown(path),
     }
 }

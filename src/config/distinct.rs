@@ -11,31 +11,20 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::settings::{LogTarget, Publication, Settings};
+use crate::beside::{folder_of, Beside};
 use crate::quote::Quote;
 
 /// How many symbolic links are followed one after another, as Linux has it.
 const MOST_LINKS: u32 = 40;
 
-/// What a file is for.
+/// What names a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+enum Choice {
     Lock,
     State,
-    /// What the state file is written to before it takes its name.
-    NewState,
-    /// Where a damaged state file is put aside.
-    DamagedState,
-    /// What is locked while a monitor keeps its memory in the state file.
-    StateLock,
     Log,
     Published(Publication),
-    /// What it is written to before it takes its name.
-    NewPublished(Publication),
     Recording,
-    /// What a recording begins as before it takes its name.
-    NewRecording,
-    /// The full one before.
-    OlderRecording,
     Director,
     Syslog,
     Config,
@@ -45,75 +34,73 @@ pub enum Purpose {
     Script,
 }
 
-impl Purpose {
-    fn is_written(self) -> bool {
-        matches!(
-            self,
-            Purpose::Lock
-                | Purpose::State
-                | Purpose::NewState
-                | Purpose::DamagedState
-                | Purpose::StateLock
-                | Purpose::Log
-                | Purpose::Published(_)
-                | Purpose::NewPublished(_)
-                | Purpose::Recording
-                | Purpose::NewRecording
-                | Purpose::OlderRecording
-        )
+impl Choice {
+    /// What lies beside the file because of it. `None`: the file itself is not written either.
+    fn written(self) -> Option<&'static [Beside]> {
+        Some(match self {
+            Choice::Lock | Choice::Log => &[],
+            Choice::State => &[Beside::New, Beside::Damaged, Beside::Lock],
+            Choice::Published(_) => &[Beside::New],
+            Choice::Recording => &[Beside::New, Beside::Older],
+            Choice::Director
+            | Choice::Syslog
+            | Choice::Config
+            | Choice::Accounts
+            | Choice::Credentials
+            | Choice::Authorities
+            | Choice::Script => return None,
+        })
     }
 
-    /// Files that one choice names: they differ by themselves.
-    fn choice(self) -> Purpose {
+    /// What the file is, and the option and the key that name it.
+    fn words(self) -> (&'static str, &'static [&'static str]) {
         match self {
-            Purpose::NewState | Purpose::DamagedState | Purpose::StateLock => Purpose::State,
-            Purpose::NewPublished(publication) => Purpose::Published(publication),
-            Purpose::NewRecording | Purpose::OlderRecording => Purpose::Recording,
-            other => other,
+            Choice::Lock => ("lock file", &["-k", "lockfile"]),
+            Choice::State => ("state file", &["--state-file", "state_file"]),
+            Choice::Log => ("log file", &["-l", "logfile"]),
+            Choice::Published(Publication::Status) => {
+                ("status file", &["--status-file", "status_file"])
+            }
+            Choice::Published(Publication::Metrics) => {
+                ("metrics file", &["--metrics-file", "metrics_file"])
+            }
+            Choice::Published(Publication::Page) => ("page", &["--html-file", "html_file"]),
+            Choice::Recording => ("recording", &["--record", "record"]),
+            Choice::Director => ("socket of the pool", &["-S", "director_admin_socket"]),
+            Choice::Syslog => ("syslog's socket", &["logger_socket_addr"]),
+            Choice::Config => ("configuration", &["--config"]),
+            Choice::Accounts => ("file of accounts", &["--accounts"]),
+            Choice::Credentials => ("credentials", &["-c", "credfile"]),
+            Choice::Authorities => ("certificates to trust", &["--ca-file", "ca_file"]),
+            Choice::Script => ("script", &["--on-change", "beupdatescript"]),
         }
     }
 }
 
+/// What a file is for: what a choice names, or what lies beside that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Purpose(Choice, Option<Beside>);
+
 impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Purpose::Lock => "lock file (-k, lockfile)",
-            Purpose::State => "state file (--state-file, state_file)",
-            Purpose::NewState => {
-                "new state file (the name of --state-file or state_file, and .new)"
-            }
-            Purpose::DamagedState => {
-                "damaged state file (the name of --state-file or state_file, and .damaged)"
-            }
-            Purpose::StateLock => {
-                "lock of the state file (the name of --state-file or state_file, and .lock)"
-            }
-            Purpose::Log => "log file (-l, logfile)",
-            Purpose::Published(Publication::Status) => "status file (--status-file, status_file)",
-            Purpose::Published(Publication::Metrics) => {
-                "metrics file (--metrics-file, metrics_file)"
-            }
-            Purpose::Published(Publication::Page) => "page (--html-file, html_file)",
-            Purpose::NewPublished(Publication::Status) => {
-                "new status file (the name of --status-file or status_file, and .new)"
-            }
-            Purpose::NewPublished(Publication::Metrics) => {
-                "new metrics file (the name of --metrics-file or metrics_file, and .new)"
-            }
-            Purpose::NewPublished(Publication::Page) => {
-                "new page (the name of --html-file or html_file, and .new)"
-            }
-            Purpose::Recording => "recording (--record, record)",
-            Purpose::NewRecording => "new recording (the name of --record or record, and .new)",
-            Purpose::OlderRecording => "older recording (the name of --record or record, and .1)",
-            Purpose::Director => "socket of the pool (-S, director_admin_socket)",
-            Purpose::Syslog => "syslog's socket (logger_socket_addr)",
-            Purpose::Config => "configuration (--config)",
-            Purpose::Accounts => "file of accounts (--accounts)",
-            Purpose::Credentials => "credentials (-c, credfile)",
-            Purpose::Authorities => "certificates to trust (--ca-file, ca_file)",
-            Purpose::Script => "script (--on-change, beupdatescript)",
-        })
+        let Purpose(choice, beside) = self;
+        let (what, names) = choice.words();
+        let beside = match beside {
+            None => return write!(f, "{what} ({})", names.join(", ")),
+            Some(beside) => beside,
+        };
+        let what_beside = match beside {
+            Beside::New => "new",
+            Beside::Older => "older",
+            Beside::Damaged => "damaged",
+            Beside::Lock => "lock of the",
+        };
+        let names = names.join(" or ");
+        let suffix = beside.suffix();
+        write!(
+            f,
+            "{what_beside} {what} (the name of {names}, and {suffix})"
+        )
     }
 }
 
@@ -152,10 +139,12 @@ pub fn check(
     let files = of(settings, config, accounts);
     let known: Vec<Option<Identity>> = files.iter().map(|(_, path)| Identity::of(path)).collect();
     for (place, written) in files.iter().enumerate() {
+        let Purpose(choice, _) = written.0;
         for (other_place, other) in files.iter().enumerate() {
             let same = known[place].is_some() && known[place] == known[other_place];
-            let two_choices = written.0.choice() != other.0.choice();
-            if same && two_choices && written.0.is_written() {
+            // The files of one choice differ by themselves.
+            let Purpose(other_choice, _) = other.0;
+            if same && choice != other_choice && choice.written().is_some() {
                 return Err(SameFile {
                     written: written.clone(),
                     other: other.clone(),
@@ -172,60 +161,44 @@ fn of(
     accounts: Option<&Path>,
 ) -> Vec<(Purpose, PathBuf)> {
     let files = &settings.files;
-    let beside = |path: &Path, suffix: &str| {
-        let mut name = path.to_owned().into_os_string();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
     let (log, syslog) = match &files.log {
-        LogTarget::File(path) => (Some(path.clone()), None),
-        LogTarget::Syslog(syslog) => (None, syslog.socket.clone()),
+        LogTarget::File(path) => (Some(&**path), None),
+        LogTarget::Syslog(syslog) => (None, syslog.socket.as_deref()),
         LogTarget::Terminal => (None, None),
     };
-    let script = settings.hook.as_ref().map(|hook| hook.script.clone());
+    let script = settings.hook.as_ref().map(|hook| &*hook.script);
     let named = [
-        (Purpose::Lock, Some(files.lock.clone())),
-        (Purpose::State, Some(files.state.clone())),
-        (Purpose::NewState, Some(beside(&files.state, ".new"))),
+        (Choice::Lock, Some(&*files.lock)),
+        (Choice::State, Some(&*files.state)),
+        (Choice::Log, log),
+        (Choice::Recording, files.record.as_deref()),
+        (Choice::Director, Some(&*settings.socket)),
+        (Choice::Syslog, syslog),
+        (Choice::Config, config),
+        (Choice::Accounts, accounts),
         (
-            Purpose::DamagedState,
-            Some(beside(&files.state, ".damaged")),
-        ),
-        (Purpose::StateLock, Some(beside(&files.state, ".lock"))),
-        (Purpose::Log, log),
-        (Purpose::Recording, files.record.clone()),
-        (
-            Purpose::NewRecording,
-            files.record.as_deref().map(|path| beside(path, ".new")),
+            Choice::Credentials,
+            settings.accounts.credentials.as_deref(),
         ),
         (
-            Purpose::OlderRecording,
-            files.record.as_deref().map(|path| beside(path, ".1")),
+            Choice::Authorities,
+            settings.probing.certificates.ca_file.as_deref(),
         ),
-        (Purpose::Director, Some(settings.socket.clone())),
-        (Purpose::Syslog, syslog),
-        (Purpose::Config, config.map(Path::to_owned)),
-        (Purpose::Accounts, accounts.map(Path::to_owned)),
-        (Purpose::Credentials, settings.accounts.credentials.clone()),
-        (
-            Purpose::Authorities,
-            settings.probing.certificates.ca_file.clone(),
-        ),
-        (Purpose::Script, script),
+        (Choice::Script, script),
     ];
-    let published = files.published.files().flat_map(|(publication, path)| {
-        [
-            (Purpose::Published(publication), Some(path.to_owned())),
-            (
-                Purpose::NewPublished(publication),
-                Some(beside(path, ".new")),
-            ),
-        ]
-    });
-    let there = named.into_iter().chain(published);
-    there
-        .filter_map(|(purpose, path)| Some((purpose, path?)))
-        .collect()
+    let named = named
+        .into_iter()
+        .filter_map(|(choice, path)| Some((choice, path?)));
+    let published = files.published.files();
+    let published = published.map(|(publication, path)| (Choice::Published(publication), path));
+    let mut all = Vec::new();
+    for (choice, path) in named.chain(published) {
+        all.push((Purpose(choice, None), path.to_owned()));
+        for beside in choice.written().unwrap_or_default() {
+            all.push((Purpose(choice, Some(*beside)), beside.of(path)));
+        }
+    }
+    all
 }
 
 /// What tells a file from all others, also one that is not there yet.
@@ -262,14 +235,6 @@ impl Identity {
             }
             _ => Identity::Named(path),
         })
-    }
-}
-
-/// The folder that a file of this path is in, or would be.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
     }
 }
 

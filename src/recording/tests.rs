@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use super::compare::{compare, Line};
 use super::decoder::{Reader, UnreadableRecording};
 use super::encoder::{Before, Encoder, Lines};
+use super::files::MOST_BYTES;
 use super::line::{Event, Sent};
 use super::replay::{replay, replay_until, Made, Replayed, Rules};
-use super::writer::MOST_BYTES;
 use crate::backend::{HostState, Listed, Stamp, Tag};
+use crate::beside::Beside;
 use crate::config::accounts::Backends;
 use crate::config::chosen::Chosen;
 use crate::config::settings::{Brake, Plan, Retries, Settings};
@@ -690,7 +691,7 @@ fn a_full_file_becomes_the_older_one_and_both_can_be_read_by_their_owner_alone()
         recorder.on_input(&Input::Time, now);
     }
     recorder.finish(Duration::from_secs(20));
-    let names = [super::writer::older(&path), path];
+    let names = [Beside::Older.of(&path), path];
     let files = names.map(|name| (std::fs::read(&name).unwrap(), name));
     for ((text, file), continued) in files.iter().zip([false, true]) {
         let mode = std::fs::metadata(file).unwrap().permissions().mode();

@@ -13,11 +13,11 @@ use nix::errno::Errno;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::{access, fchown, AccessFlags};
 
+use crate::beside::Beside;
 use crate::config::settings::{LogTarget, Mode, Settings};
 use crate::daemon::Identity;
 use crate::pool::Access;
 use crate::source::Source;
-use crate::state_file;
 
 /// Others may put a file in place of another there.
 const OTHERS_WRITE: u32 = 0o002;
@@ -36,7 +36,7 @@ pub fn hand_over(identity: &Identity, settings: &Settings) {
         return;
     }
     make_folder(identity, state, 0o700);
-    for file in [state.clone(), state_file::lock_of(state)] {
+    for file in [state.clone(), Beside::Lock.of(state)] {
         give(identity, &file);
     }
 }

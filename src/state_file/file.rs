@@ -33,7 +33,7 @@ use nix::unistd::{access, AccessFlags};
 use serde::{Deserialize, Serialize};
 
 use super::{left_alone, Damage, StateFileError, StateFileStep, Untouched};
-use crate::config::distinct::folder_of;
+use crate::beside::{folder_of, Beside};
 use crate::monitor::{Memory, Remembered};
 use crate::quote::Quote;
 
@@ -136,7 +136,7 @@ pub(super) fn write(path: &Path, entries: &Remembered) -> Result<(), StateFileEr
         return Err(left_alone(path, Untouched::NotAFile));
     }
     make_folder(path)?;
-    let new = with_suffix(path, ".new");
+    let new = Beside::New.of(path);
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(io_error(&new, StateFileStep::Remove)(error));
@@ -184,7 +184,7 @@ pub(super) fn check_folder(path: &Path) -> Result<(), StateFileError> {
 
 /// Gives a damaged file another name, in place of what had it before.
 pub(super) fn move_aside(path: &Path) -> Result<PathBuf, io::Error> {
-    let kept = with_suffix(path, ".damaged");
+    let kept = Beside::Damaged.of(path);
     fs::rename(path, &kept)?;
     Ok(kept)
 }
@@ -197,12 +197,6 @@ fn sync_folder(folder: &Path) -> Result<(), StateFileError> {
         Err(cause) if cause.kind() == io::ErrorKind::InvalidInput => Ok(()),
         result => result.map_err(error),
     }
-}
-
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 fn io_error(path: &Path, step: StateFileStep) -> impl FnOnce(io::Error) -> StateFileError + '_ {

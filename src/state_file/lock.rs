@@ -10,6 +10,7 @@ use fs2::FileExt;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use super::{file, NoLock};
+use crate::beside::Beside;
 
 /// Whose the state file is, until this is dropped or the process ends.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub enum Keeper {
 pub fn keeper(path: &Path) -> Keeper {
     // If it cannot be made, the writing of the state file fails and tells why.
     let _ = file::make_folder(path);
-    let lock = super::lock_of(path);
+    let lock = Beside::Lock.of(path);
     let opened = OpenOptions::new()
         .write(true)
         .create(true)

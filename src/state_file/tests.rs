@@ -577,7 +577,7 @@ fn a_state_file_that_cannot_be_locked_is_told_and_used_all_the_same() {
     for occupy in in_its_place {
         let folder = Folder::new();
         let path = folder.state();
-        let lock = lock_of(&path);
+        let lock = Beside::Lock.of(&path);
         occupy(&lock);
         for monitor in 1..=2 {
             let (mut state_file, warnings) = StateFile::open_alone(&path);
@@ -623,7 +623,7 @@ fn a_state_file_that_cannot_be_written_needs_no_second_line_about_its_lock() {
 fn a_damaged_state_file_and_its_missing_lock_are_both_told() {
     let folder = Folder::new();
     fs::write(folder.state(), "nonsense").unwrap();
-    fs::create_dir(lock_of(&folder.state())).unwrap();
+    fs::create_dir(Beside::Lock.of(&folder.state())).unwrap();
     let (_, warnings) = StateFile::open_alone(&folder.state());
     let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 2, "{told:?}");

@@ -6,10 +6,11 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::libc::{O_DIRECTORY, O_NOFOLLOW};
 
+use crate::beside::{create, Beside};
 use crate::read_only::Cause;
 
 /// Anybody may read it: nothing in it is secret.
@@ -32,7 +33,7 @@ pub(super) fn write(
     if kind.map_or(false, |kind| !kind.is_file()) {
         return Err("something other than a file has this name".to_owned());
     }
-    let new = new_name(path);
+    let new = Beside::New.of(path);
     let failed = |cause: io::Error| {
         let path = &new;
         format!(
@@ -44,10 +45,10 @@ pub(super) fn write(
             }
         )
     };
-    let file = open(&new).or_else(|cause| match cause.kind() {
+    let file = create(&new, MODE).or_else(|cause| match cause.kind() {
         io::ErrorKind::NotFound => {
             make_folder(path)?;
-            open(&new)
+            create(&new, MODE)
         }
         _ => Err(cause),
     });
@@ -65,26 +66,6 @@ pub(super) fn remove(path: &Path) {
     if is_file {
         let _ = fs::remove_file(path);
     }
-}
-
-/// A name that node_exporter does not read: it has to end in `.prom` for that.
-fn new_name(path: &Path) -> PathBuf {
-    let mut name = path.to_owned().into_os_string();
-    name.push(".new");
-    name.into()
-}
-
-/// Nobody else's, whatever has the name: one that a killed process left behind goes first.
-fn open(new: &Path) -> io::Result<File> {
-    match fs::remove_file(new) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
-        _ => {}
-    }
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(MODE)
-        .open(new)
 }
 
 fn fill(file: File, tell: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

@@ -151,14 +151,14 @@ const NO_LIMITS: [(&str, &str); 8] = [
          monitor/publishing.rs REFRESH, monitor/restarts.rs FIRST_PAUSE, monitor/restarts.rs FORGOTTEN_AFTER, \
          monitor/workers.rs NO_THREAD_PAUSE, net/names.rs RETRY, net/names.rs NAME_FRESH, \
          net/names.rs NAMELESS_FRESH, notify.rs SHORTEST_KEEP_ALIVE, pool/watch.rs READING_INTERVAL, \
-         probe.rs FIRST_PAUSE, probe/certificates.rs PAUSE, recording/replay.rs AGAIN, recording/writer.rs PAUSE, \
-         recording/writer.rs FLUSH, schedule/local.rs PAUSE, state_file/writer.rs RETRY, worker/timer_slack.rs PERIOD",
+         probe.rs FIRST_PAUSE, probe/certificates.rs PAUSE, recording/replay.rs AGAIN, recording/files.rs PAUSE, \
+         recording/files.rs FLUSH, schedule/local.rs PAUSE, state_file/writer.rs RETRY, worker/timer_slack.rs PERIOD",
     ),
     (
         "memory that is set aside at first, or counted with a line",
         "logging/queue.rs USUAL_BACKLOG, logging/queue.rs OVERHEAD, monitor/mod.rs FEW_OUTPUTS, \
          pool/director/client.rs BUFFER, probe/protocols/line.rs BUFFER, probe/transcript.rs ENOUGH, \
-         recording/writer.rs BUFFER, runtime/publisher/file.rs BUFFER",
+         recording/files.rs BUFFER, runtime/publisher/file.rs BUFFER",
     ),
     (
         "the least time that can be waited for, and one that stands for ever",
