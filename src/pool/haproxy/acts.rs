@@ -106,6 +106,38 @@ struct Shown {
     spared: Option<Arc<[ServerName]>>,
 }
 
+impl Shown {
+    /// As the same process shows it next, with the second of its last change by its own time: the latest second
+    /// at which what is shown now can have been made, and whether it is another change than before.
+    fn change(&self, state: HostState, told: i64, process: Process) -> (i64, bool) {
+        let is_later = told > self.changed.saturating_add(i64::from(BLUR));
+        let changed = match (state == self.state, is_later) {
+            (true, true) => told,
+            (true, false) => self.changed,
+            (false, _) => told.max(process.own_second(Duration::ZERO)),
+        };
+        (changed, is_later)
+    }
+
+    /// The next `held` and `spared`, where somebody holds these now, if it is up.
+    fn others(
+        self,
+        held_now: Option<Arc<[ServerName]>>,
+    ) -> (Arc<[ServerName]>, Option<Arc<[ServerName]>>) {
+        // Who of ours is still to be set ready is not somebody else's.
+        let is_over = |spared: &Arc<[ServerName]>| match &held_now {
+            Some(now) => now.iter().all(|name| spared.contains(name)),
+            None => false,
+        };
+        let spared = self.spared.filter(|spared| !is_over(spared));
+        let held = match (held_now, &spared) {
+            (Some(now), None) => now,
+            _ => self.held,
+        };
+        (held, spared)
+    }
+}
+
 impl Ways {
     /// Gives each address the stamp of its last change. `remembered` is the stamp of a down that an earlier
     /// run of this monitor has written down. Returns what is worth a line of the log.
@@ -116,9 +148,9 @@ impl Ways {
         second: Stamp,
         remembered: impl Fn(IpAddr) -> Option<Stamp>,
     ) -> Option<&'static str> {
-        let is_other =
-            |before: Process| before.id != aside.process.id || aside.process.uptime < before.uptime;
-        let has_restarted = self.process.map(is_other);
+        let has_restarted = self
+            .process
+            .map(|before| aside.process.is_other_than(before));
         self.process = Some(aside.process);
         let mut before = std::mem::take(&mut self.shown);
         for listed in members {
@@ -128,38 +160,21 @@ impl Ways {
                 Some(shown) => Some((shown.state, shown.stamp)),
                 None => remembered(address).map(|stamp| (HostState::Down, stamp)),
             };
-            let changed = aside.changed.get(&address).copied().unwrap_or_default();
-            let is_later = match (&shown, has_restarted) {
-                (Some(shown), Some(false)) => {
-                    changed > shown.changed.saturating_add(i64::from(BLUR))
-                }
-                (Some(_), _) => is_later_by_clock(known, listed.changed, BLUR),
-                (None, _) => is_later_by_clock(known, listed.changed, BLUR_OF_CLOCKS),
+            let told = aside.changed.get(&address).copied().unwrap_or_default();
+            let (changed, is_later) = match (&shown, has_restarted) {
+                (Some(shown), Some(false)) => shown.change(listed.state, told, aside.process),
+                (Some(_), _) => (told, is_later_by_clock(known, listed.changed, BLUR)),
+                (None, _) => (
+                    told,
+                    is_later_by_clock(known, listed.changed, BLUR_OF_CLOCKS),
+                ),
             };
             let is_forgotten = |stamp: Stamp| has_restarted.unwrap_or(aside.began >= stamp);
-            let changed = match &shown {
-                Some(shown) if has_restarted == Some(false) => match shown.state == listed.state {
-                    true if is_later => changed,
-                    true => shown.changed,
-                    false => changed.max(aside.process.own_second(Duration::ZERO)),
-                },
-                _ => changed,
-            };
             listed.changed = stamp(known, listed, is_later, is_forgotten, second);
-            let (held, spared) = match shown {
-                Some(shown) => (shown.held, shown.spared),
-                None => (Arc::from(Vec::new()), None),
-            };
             let held_now = aside.held.get(&address).cloned();
-            // Who of ours is still to be set ready is not somebody else's.
-            let is_over = |spared: &Arc<[ServerName]>| match &held_now {
-                Some(now) => now.iter().all(|name| spared.contains(name)),
-                None => false,
-            };
-            let spared = spared.filter(|spared| !is_over(spared));
-            let held = match (held_now, &spared) {
-                (Some(now), None) => now,
-                _ => held,
+            let (held, spared) = match shown {
+                Some(shown) => shown.others(held_now),
+                None => (held_now.unwrap_or_else(|| Arc::from([])), None),
             };
             let shown = Shown {
                 state: listed.state,

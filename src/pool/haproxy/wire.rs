@@ -95,6 +95,11 @@ pub struct Process {
 }
 
 impl Process {
+    /// HAProxy has been started anew since it was this one.
+    pub fn is_other_than(&self, before: Process) -> bool {
+        self.id != before.id || self.uptime < before.uptime
+    }
+
     /// What was so long ago as a second of this process's own time, which began with it.
     pub fn own_second(&self, ago: Duration) -> i64 {
         let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
