@@ -98,6 +98,12 @@ pub struct Finding {
     pub verdict: Option<Verdict>,
 }
 
+/// So many rounds that are asked for follow one another at once; more than any decision takes.
+const AT_ONCE: u32 = 8;
+
+/// Before each further one.
+const ASKED_PAUSE: Duration = Duration::from_secs(1);
+
 /// A service that has failed and is being tried again before it counts as failed for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
@@ -126,6 +132,10 @@ pub struct Schedule {
     drift: Drift,
     /// A round begun at this time or later has been asked for.
     demanded: Option<Instant>,
+    /// So many rounds have begun in a row because they were asked for, and not because they were due.
+    asked_in_row: u32,
+    /// The next one is asked for.
+    is_next_asked: bool,
     /// When a whole round is due, whatever is found out until then; none: the next one is whole.
     login_due: Option<Instant>,
 }
@@ -166,6 +176,8 @@ impl Schedule {
             spread,
             drift: Drift::Due,
             demanded: None,
+            asked_in_row: 0,
+            is_next_asked: false,
             login_due: None,
         }
     }
@@ -239,6 +251,10 @@ impl Schedule {
         match &self.phase {
             Phase::Resting { until, .. } if now < *until => return Next::Wait { until: *until },
             Phase::Resting { until, .. } => {
+                self.asked_in_row = match std::mem::take(&mut self.is_next_asked) {
+                    true => self.asked_in_row.saturating_add(1),
+                    false => 0,
+                };
                 let plan = &self.pace.plan;
                 self.phase = Phase::Checking(match self.depth_at(*until) {
                     Depth::Whole => Round::new(*until, plan),
@@ -331,7 +347,11 @@ impl Schedule {
         match &mut self.phase {
             Phase::Resting {
                 until, not_before, ..
-            } => *until = (*until).min(now.max(*not_before)),
+            } => {
+                let soonest = now.max(*not_before);
+                self.is_next_asked |= soonest < *until;
+                *until = soonest.min(*until);
+            }
             Phase::Checking(_) => self.demanded = Some(now),
         }
     }
@@ -349,14 +369,18 @@ impl Schedule {
             return;
         }
         let due = round.due;
+        let not_before = ended + self.pause_in_a_hurry();
         let until = match self.demanded.take() {
-            Some(_) => ended,
+            Some(_) => {
+                self.is_next_asked = true;
+                not_before
+            }
             None => self.rest(due, ended),
         };
         self.phase = Phase::Resting {
             since: self.counted_from(due, ended),
             until,
-            not_before: ended,
+            not_before,
         };
     }
 
@@ -482,7 +506,7 @@ impl Schedule {
         let ended = last.ended();
         // Or one that fails every other time would be asked for evidence without a pause.
         let not_before = match &verdict {
-            Some(_) => ended,
+            Some(_) => ended + self.pause_in_a_hurry(),
             None => ended.max(round.due + self.pace.interval_in_doubt()),
         };
         let settled = match &verdict {
@@ -496,6 +520,7 @@ impl Schedule {
         let until = match self.demanded.take() {
             Some(demanded) if oldest_evidence.map_or(true, |oldest| oldest < demanded) => {
                 self.login_due = None;
+                self.is_next_asked = true;
                 not_before
             }
             _ if settled => self.rest(round.due, ended),
@@ -507,6 +532,14 @@ impl Schedule {
             not_before,
         };
         verdict.filter(|_| settled)
+    }
+
+    /// Evidence is asked for by turns where backends fail in ever other ways: each answer then asks for the next one.
+    fn pause_in_a_hurry(&self) -> Duration {
+        match self.asked_in_row < AT_ONCE {
+            true => Duration::ZERO,
+            false => ASKED_PAUSE.min(self.pace.interval),
+        }
     }
 
     /// What the interval after a round is counted from.

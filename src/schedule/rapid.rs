@@ -5,8 +5,9 @@
 //! often in a row is given so many more time-outs. Once it has failed for good, one failure more is
 //! enough, and nothing is counted until it has passed.
 //!
-//! Only failures of one blame are counted together: neither a refused login that then times out, nor a
-//! login refused by a backend that then dies, is a series.
+//! A fault of the service's own needs a series of its own: neither a refused login that then times out, nor a login
+//! refused by a backend that then dies, is one. A shared fault goes on with whatever failed before it, as that got no
+//! further either.
 
 use std::time::{Duration, Instant};
 
@@ -18,32 +19,30 @@ use crate::outcome::{Blame, Fault, Pass};
 #[derive(Debug)]
 pub(super) struct Counts(Vec<Count>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Count {
     failures: u32,
-    blame: Blame,
+    /// The latest of them in a row that were faults of the service's own.
+    own: u32,
 }
-
-const NONE: Count = Count {
-    failures: 0,
-    blame: Blame::Service,
-};
 
 /// The rapid round under way, if one is.
 #[derive(Debug, Default)]
 pub(super) struct Burst(Option<Progress>);
 
-/// How a rapid round goes that failures of this blame have led to.
+/// How a rapid round goes that a failure of this blame has led to.
 #[derive(Debug)]
 struct Progress {
     blame: Blame,
     attempts: u32,
     failures: u32,
+    /// Those of them that were faults of the service's own.
+    own: u32,
 }
 
 impl Counts {
     pub(super) fn new(services: usize) -> Counts {
-        Counts(vec![NONE; services])
+        Counts(vec![Count::default(); services])
     }
 
     /// No failure is counted.
@@ -52,16 +51,24 @@ impl Counts {
     }
 
     fn forget(&mut self) {
-        self.0.fill(NONE);
+        self.0.fill(Count::default());
     }
 }
 
 impl Count {
-    fn on_failure(&mut self, blame: Blame) {
-        if self.blame != blame {
-            *self = Count { failures: 0, blame };
-        }
+    /// Returns how long the series is that this failure belongs to.
+    fn on_failure(&mut self, blame: Blame) -> u32 {
         self.failures = self.failures.saturating_add(1);
+        match blame {
+            Blame::Shared => {
+                self.own = 0;
+                self.failures
+            }
+            Blame::Service | Blame::Local => {
+                self.own = self.own.saturating_add(1);
+                self.own
+            }
+        }
     }
 }
 
@@ -87,21 +94,13 @@ pub(super) fn on_result(
 ) -> Step {
     let (counts, service) = count;
     let step = match burst.0.take() {
-        Some(progress) => match result {
-            // Not of this series, but perhaps the first of its own.
-            Err(failed) if failed.blame() == Blame::Service && progress.blame == Blame::Shared => {
-                counts.0[service].on_failure(Blame::Service);
-                return Step::NextService;
-            }
-            _ => progress.on_result(rapid, burst, result),
-        },
+        Some(progress) => progress.on_result(rapid, burst, result),
         None => match result {
             Ok(_) => Step::NextService,
             Err(failed) if failed.known => Step::Failed,
             Err(failed) => {
-                let count = &mut counts.0[service];
-                count.on_failure(failed.blame());
-                if count.failures < rapid.retry_count {
+                let in_row = counts.0[service].on_failure(failed.blame());
+                if in_row < rapid.retry_count {
                     return Step::NextService;
                 }
                 if rapid.retry_count > 0 && rapid.rapid_rounds > 0 {
@@ -116,10 +115,10 @@ pub(super) fn on_result(
     };
     match step {
         Step::Again { .. } | Step::LeaveOut => {}
-        Step::NextService => counts.0[service] = NONE,
+        Step::NextService => counts.0[service] = Count::default(),
         Step::Failed => match result {
             // The poll goes on, and so does the counting of the other services.
-            Err(failed) if failed.blame() == Blame::Shared => counts.0[service] = NONE,
+            Err(failed) if failed.blame() == Blame::Shared => counts.0[service] = Count::default(),
             _ => counts.forget(),
         },
     }
@@ -138,7 +137,9 @@ pub(super) fn retry(
         return Some(Retry {
             service,
             failed: counts.0[service].failures.saturating_add(progress.failures),
-            left: needed.saturating_sub(progress.failures).max(1),
+            left: needed
+                .saturating_sub(progress.series(progress.blame))
+                .max(1),
         });
     }
     let failed = |count: &Count| count.failures > 0;
@@ -165,6 +166,16 @@ impl Progress {
             blame,
             attempts: 0,
             failures: 0,
+            own: 0,
+        }
+    }
+
+    /// How many failures count for one of this blame. What got as far as a shared fault has not failed by a fault of
+    /// its own.
+    fn series(&self, blame: Blame) -> u32 {
+        match blame {
+            Blame::Shared => self.failures,
+            Blame::Service | Blame::Local => self.own,
         }
     }
 
@@ -176,9 +187,12 @@ impl Progress {
     ) -> Step {
         self.attempts += 1;
         if let Err(failed) = result {
-            // One that got as far as a shared fault has not failed by a fault of its own.
-            self.failures += u32::from(failed.blame() == self.blame);
-            if failed.failure.fault == Fault::TimedOut || self.failures >= rapid.fails_needed() {
+            let blame = failed.blame();
+            self.failures += 1;
+            self.own += u32::from(blame != Blame::Shared);
+            // One time-out is enough in a series of its own blame alone.
+            let has_timed_out = failed.failure.fault == Fault::TimedOut && blame == self.blame;
+            if has_timed_out || self.series(blame) >= rapid.fails_needed() {
                 return Step::Failed;
             }
         }

@@ -28,11 +28,45 @@ pub(super) enum Standing {
     Healthy,
 }
 
-/// The latest rounds in a row that showed another verdict than the standing one.
-#[derive(Clone, Copy, Debug, Default)]
+/// The latest rounds in a row that all showed a worse verdict than the standing one, or all a better one.
+#[derive(Clone, Copy, Debug)]
 struct Dissent {
-    shown: Standing,
+    side: Ordering,
     rounds: u32,
+    /// Of these the latest in a row that showed the worst there is, or the best. One that failed by a fault of its own
+    /// has not done better than by a shared one; the other way round, it has.
+    extreme: u32,
+}
+
+impl Default for Dissent {
+    fn default() -> Dissent {
+        Dissent {
+            side: Ordering::Equal,
+            rounds: 0,
+            extreme: 0,
+        }
+    }
+}
+
+impl Dissent {
+    /// Another round. Returns how many in a row have shown this, or what is further from what stands.
+    fn count(&mut self, side: Ordering, shown: Standing) -> u32 {
+        if self.side != side {
+            *self = Dissent {
+                side,
+                ..Dissent::default()
+            };
+        }
+        self.rounds += 1;
+        match shown {
+            Standing::Failed | Standing::Healthy => self.extreme += 1,
+            Standing::Shared | Standing::Open => self.extreme = 0,
+        }
+        match self.extreme {
+            0 => self.rounds,
+            extreme => extreme,
+        }
+    }
 }
 
 impl RiseAndFall {
@@ -46,25 +80,23 @@ impl RiseAndFall {
     }
 
     /// A round has shown this verdict. Whether it now stands: a better one after `rise` rounds in a row, a worse
-    /// one after `fall`.
+    /// one after `fall`. What fails by a fault of its own and by a shared one in turn has failed in all these rounds.
     pub(super) fn on_verdict(&mut self, verdict: &Verdict, pace: &Pace) -> bool {
         let shown = match verdict.blame() {
             None => Standing::Healthy,
             Some(Blame::Service) => Standing::Failed,
             Some(_) => Standing::Shared,
         };
-        if self.dissent.shown != shown {
-            self.dissent = Dissent { shown, rounds: 0 };
-        }
-        self.dissent.rounds += 1;
-        let settled = match shown.cmp(&self.standing) {
-            Ordering::Less => self.dissent.rounds >= pace.fall,
+        let side = shown.cmp(&self.standing);
+        let rounds = self.dissent.count(side, shown);
+        let settled = match side {
+            Ordering::Less => rounds >= pace.fall,
             Ordering::Equal => true,
-            Ordering::Greater => self.dissent.rounds >= pace.rise,
+            Ordering::Greater => rounds >= pace.rise,
         };
         if settled {
             self.standing = shown;
-            self.dissent.rounds = 0;
+            self.dissent = Dissent::default();
         }
         settled
     }

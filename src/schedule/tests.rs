@@ -299,6 +299,46 @@ fn a_demand_within_a_healthy_round_is_met_by_another_round() {
 }
 
 #[test]
+fn demands_without_end_begin_eight_rounds_at_once_and_then_one_a_second() {
+    for (services, while_it_checks) in [(1, false), (2, false), (2, true)] {
+        let mut bench = Bench::new(PACE, services);
+        let mut rounds = Vec::new();
+        while bench.now < bench.start + Duration::from_secs(25) {
+            for service in 0..services {
+                let began = bench.attempt(Reply::Passes).0;
+                if service == 0 {
+                    rounds.push(began / 1000);
+                }
+                let is_last = service + 1 == services;
+                if is_last != while_it_checks {
+                    bench.schedule.on_demand(bench.now);
+                }
+            }
+        }
+        // The first was due.
+        let of_the_second = |second| rounds.iter().filter(|began| **began == second).count();
+        assert_eq!(of_the_second(0), 1 + 8, "{rounds:?}");
+        for second in 1..20 {
+            assert_eq!(of_the_second(second), 1, "{rounds:?}");
+        }
+    }
+}
+
+/// As a failure long before asks for nothing now.
+#[test]
+fn a_round_that_is_due_lets_the_next_be_asked_for_at_once_again() {
+    let mut bench = Bench::new(PACE, 1);
+    for _ in 0..20 {
+        bench.attempt(Reply::Passes);
+        bench.schedule.on_demand(bench.now);
+    }
+    bench.attempt(Reply::Passes);
+    let due = bench.attempt(Reply::Passes).0;
+    bench.schedule.on_demand(bench.now);
+    assert_eq!(bench.attempt(Reply::Passes).0, due + 10);
+}
+
+#[test]
 fn a_demand_does_not_hasten_the_retries() {
     let mut bench = Bench::new(PACE, 1);
     bench.attempt(Reply::Refuses);
@@ -526,6 +566,43 @@ fn rounds_that_show_different_things_are_not_counted_together() {
     assert_eq!(bench.attempt(Reply::Passes).2, None);
     assert_eq!(bench.attempt(Reply::Refuses).2, None, "one of each");
     assert!(failed(bench.attempt(Reply::Refuses).2));
+}
+
+/// By turns a port refuses the connection, and the login.
+#[test]
+fn rounds_that_fail_in_different_ways_are_counted_together_for_what_is_true_of_all() {
+    for fall in 1..5 {
+        let pace = Pace {
+            plan: retrying(0),
+            rise: 2,
+            fall,
+            ..PACE
+        };
+        let mut bench = Bench::new(pace, 1);
+        assert_eq!(bench.attempt(Reply::Passes).2, None);
+        assert!(healthy(bench.attempt(Reply::Passes).2));
+        let mut verdicts = Vec::new();
+        for turn in 0..6 {
+            let result = match turn % 2 {
+                0 => Err(Failure::new(Stage::Connect, Fault::Refused)),
+                _ => Err(Failure::new(
+                    Stage::Login,
+                    Fault::CredentialsRefused(Quote::new("no")),
+                )),
+            };
+            bench.wait();
+            let finding = bench.ends(Duration::ZERO, result);
+            verdicts.push(finding.verdict.and_then(|verdict| verdict.blame()));
+        }
+        let first = verdicts.iter().position(Option::is_some).unwrap() as u32;
+        // Only the first one needs no other beside it.
+        assert_eq!(first, [0, 1, 3, 3][fall as usize - 1], "{verdicts:?}");
+        let blame = match fall {
+            1 => Blame::Service,
+            _ => Blame::Shared,
+        };
+        assert_eq!(verdicts[first as usize], Some(blame));
+    }
 }
 
 #[test]

@@ -71,6 +71,11 @@ pub enum What {
         watcher: usize,
         running: bool,
     },
+    /// A watcher tries a backend again and again without a pause.
+    Hurried {
+        watcher: usize,
+        backend: usize,
+    },
     /// A monitor of ours has these settings from now on.
     Uses {
         watcher: usize,
@@ -216,6 +221,7 @@ impl fmt::Display for What {
                 sight,
             } => write!(f, "b{backend} {sight:?} at w{watcher}"),
             What::Runs { watcher, running } => write!(f, "w{watcher} runs {running}"),
+            What::Hurried { watcher, backend } => write!(f, "w{watcher} hurries at b{backend}"),
             What::Uses { watcher, habits } => write!(f, "w{watcher} uses {habits:?}"),
         }
     }

@@ -44,6 +44,7 @@ pub const ALL: &[Property] = properties![
     acting::a_monitor_acts_on_what_it_has_seen_lately,
     acting::no_down_exceeds_the_operators_limit,
     acting::a_monitor_that_reaches_nothing_changes_nothing,
+    acting::nobody_is_tried_without_a_pause,
     acting::a_login_refused_wherever_it_is_used_takes_nobody_down,
     recovery::a_backend_dead_to_all_goes_down,
     recovery::a_backend_healthy_to_all_goes_up,

@@ -7,7 +7,7 @@ mod monitors;
 mod poolmons;
 mod queue;
 
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -26,6 +26,7 @@ use crate::ring::{Age, Command, Entry, Kind, Reply, Ring};
 
 use queue::{Event, Scheduled};
 
+use faults::Pace;
 pub use faults::{Account, Disturbance, Health, Life, Link, Mishap, Moment};
 
 /// A director that runs answers in a millisecond.
@@ -133,6 +134,9 @@ pub struct World {
     logins: Vec<Option<Login>>,
     ring: Ring,
     backends: Vec<Health>,
+    /// By watcher, backend and service, how many attempts have met a backend that is split.
+    turns: BTreeMap<(usize, usize, usize), u32>,
+    pace: Pace,
     watchers: Vec<Watcher>,
     sees: Vec<Vec<Sight>>,
     /// By monitors that run no more.
@@ -187,6 +191,8 @@ impl World {
             logins: layout.logins.clone(),
             ring,
             backends: vec![Health::Healthy; backends],
+            turns: BTreeMap::new(),
+            pace: Pace::default(),
             watchers: layout.posts.iter().map(watcher).collect(),
             sees: vec![vec![Sight::Passes; backends]; layout.posts.len()],
             reached_before: Reached::default(),

@@ -278,7 +278,7 @@ fn hold_up(question: &Question<'_>) -> Option<Hold> {
         let scope = Scope::of(failing, member.login);
         let probed = |other: &Member| {
             let latest = other.evidence.latest_sign();
-            latest.map_or(false, |began| began >= failing.since)
+            latest.map_or(false, |began| began >= failing.resumed)
         };
         let others = question.backends.members().filter(|(address, other)| {
             *address != question.address && !other.left_alone && scope.holds(other)

@@ -16,8 +16,8 @@ use crate::schedule::{Finding, Verdict};
 pub struct Evidence {
     verdict: Option<Verdict>,
     age: Age,
-    /// When the verdict became `Failed`, by faults of this blame, while it is.
-    failed_since: Option<(Blame, Instant)>,
+    /// While the verdict is `Failed`.
+    failed_since: FailedSince,
     /// Since when no verdict has been `Failed` by a fault of the service's own.
     sound_since: Option<Instant>,
     /// Since when every verdict has been `Healthy`.
@@ -50,6 +50,8 @@ pub struct Failing {
     pub service: usize,
     /// When the first of them ended.
     pub since: Instant,
+    /// The same, of those since another series came between.
+    pub(super) resumed: Instant,
     /// How many they are.
     pub tries: u32,
     /// When the latest of them began.
@@ -66,10 +68,19 @@ pub struct Failing {
     /// Of a shared fault: other backends that have got further at this service since, and do, and when the
     /// first such attempt of each ended.
     pub outdone_by: BTreeMap<IpAddr, Instant>,
-    /// Of a shared fault: the series at other stages that the latest failure has interrupted. Each goes on if the next
-    /// failure is one of it, as where two servers behind one address fail by turns; two failures of one series in a row
-    /// end the others.
+    /// Series of shared faults at other stages, or before faults of the service's own, that the latest failure has
+    /// interrupted. Each goes on if the next failure is one of it, as where two servers behind one address fail by turns.
+    /// Two failures of one series in a row end the others, but for those that they got no further than.
     interrupted: Vec<Failing>,
+}
+
+/// Since when a backend has failed, for either blame.
+#[derive(Clone, Copy, Debug, Default)]
+struct FailedSince {
+    /// Of a fault of the service's own: by such faults alone.
+    own: Option<Instant>,
+    /// Of a shared one: by whatever came after the first.
+    shared: Option<Instant>,
 }
 
 /// A round of all services that could be checked from this machine. Those that were left out for its
@@ -158,9 +169,13 @@ impl Evidence {
         blame == Some(Blame::Service) && self.age == age
     }
 
-    /// When the verdict became `Failed`, while it is. A failure of another blame begins anew.
+    /// When the verdict became `Failed`, while it is. One by a fault of the service's own begins anew after a shared one;
+    /// a shared one goes on, as nothing has got further meanwhile.
     pub fn failed_since(&self) -> Option<Instant> {
-        self.failed_since.map(|(_, since)| since)
+        match self.verdict.as_ref()?.blame()? {
+            Blame::Shared => self.failed_since.shared,
+            Blame::Service | Blame::Local => self.failed_since.own,
+        }
     }
 
     /// Since when no verdict has been `Failed` by a fault of the service's own; none while one is, and
@@ -298,7 +313,8 @@ impl Evidence {
             Some(place) if self.failing[place].includes(failure) => {
                 let failing = &mut self.failing[place];
                 failing.go_on(finding, failure);
-                failing.interrupted.clear();
+                let reach = failing.reach();
+                failing.interrupted.retain(|series| reach <= series.reach());
             }
             _ => {
                 let before = place.map(|place| self.failing.remove(place));
@@ -317,11 +333,7 @@ impl Evidence {
         if blame.is_none() {
             self.failing.clear();
         }
-        match (blame, self.failed_since) {
-            (None, _) => self.failed_since = None,
-            (Some(blame), Some((before, _))) if before == blame => {}
-            (Some(blame), _) => self.failed_since = Some((blame, ended)),
-        }
+        self.failed_since.on_verdict(blame, ended);
         self.healthy_since = match blame {
             None => self.healthy_since.or(Some(finding.round_began)),
             Some(_) => None,
@@ -374,7 +386,7 @@ impl Evidence {
         if matches!(&self.verdict, Some(Verdict::Failed { failure, .. }) if of_the_account(failure))
         {
             self.verdict = None;
-            self.failed_since = None;
+            self.failed_since = FailedSince::default();
         }
     }
 
@@ -406,6 +418,21 @@ impl Evidence {
     }
 }
 
+impl FailedSince {
+    fn on_verdict(&mut self, blame: Option<Blame>, ended: Instant) {
+        match blame {
+            None => *self = FailedSince::default(),
+            Some(Blame::Shared) => {
+                self.own = None;
+                self.shared.get_or_insert(ended);
+            }
+            Some(Blame::Service | Blame::Local) => {
+                self.own.get_or_insert(ended);
+            }
+        }
+    }
+}
+
 /// Whether a round was asked for: then some backend may have lost the refuges that were enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
@@ -419,6 +446,7 @@ impl Failing {
         Failing {
             service: finding.service,
             since: outcome.ended(),
+            resumed: outcome.ended(),
             tries: 1,
             latest_began: outcome.began,
             latest_took: outcome.latency,
@@ -434,24 +462,24 @@ impl Failing {
     /// or of a shared fault at another stage. What other backends did while this one failed elsewhere says nothing of
     /// this check.
     fn after(before: Option<Failing>, finding: &Finding, failure: &Failure) -> Failing {
-        let are_shared = |before: &Failing| {
-            before.blame() == Blame::Shared && failure.fault.blame() == Blame::Shared
-        };
-        let mut before = match before {
-            Some(before) if are_shared(&before) => before,
-            _ => return Failing::new(finding, failure),
-        };
-        let mut interrupted = std::mem::take(&mut before.interrupted);
+        let mut interrupted = Vec::new();
+        if let Some(mut before) = before {
+            interrupted.append(&mut before.interrupted);
+            // One that gets as far as a shared fault has not failed by a fault of its own: that series is over.
+            if before.blame() == Blame::Shared {
+                interrupted.push(before);
+            }
+        }
         let resumed = interrupted.iter().position(|one| one.includes(failure));
         let mut failing = match resumed {
             Some(place) => {
                 let mut failing = interrupted.remove(place);
                 failing.go_on(finding, failure);
+                failing.resumed = finding.outcome.ended();
                 failing
             }
             None => Failing::new(finding, failure),
         };
-        interrupted.push(before);
         failing.interrupted = interrupted;
         failing
     }

@@ -589,29 +589,36 @@ impl Bench {
     }
 }
 
-/// Neither a failure of that series nor nothing: the first of its own.
-#[test]
-fn in_a_rapid_round_for_refused_passwords_a_dead_port_begins_a_count_of_its_own() {
-    let mut bench = Bench::new(PACE, 1);
-    for _ in 0..4 {
-        bench.gets(refused());
-    }
-    let hangs = Err(Failure::new(Stage::Greeting, Fault::TimedOut));
-    let finding = bench.gets(hangs);
-    assert!(!finding.for_good && finding.verdict.is_none());
-    assert_eq!(
-        bench.schedule.retry(),
-        Some(Retry {
-            service: 0,
-            failed: 1,
-            left: 9
-        })
-    );
+fn gone() -> Result<Pass, Failure> {
+    Err(Failure::new(Stage::Connect, Fault::Refused))
 }
 
-/// And a refused password in a rapid round for a dead port is neither: the round goes on.
+/// Gives these results, at once each, until there is a verdict. Returns how many it took, and whose fault it is.
+fn judged(results: impl IntoIterator<Item = Result<Pass, Failure>>) -> (usize, Blame) {
+    let mut bench = Bench::new(PACE, 1);
+    for (number, result) in (1..).zip(results) {
+        if let Some(Verdict::Failed { failure, .. }) = bench.gets(result).verdict {
+            return (number, failure.fault.blame());
+        }
+    }
+    panic!("no verdict");
+}
+
+/// One that refuses the connection does not get past the login either.
 #[test]
-fn in_a_rapid_round_for_a_dead_port_a_refused_password_is_no_failure() {
+fn by_turns_dead_and_refused_is_a_series_of_refusals() {
+    let turns = |first: usize| (first..).map(|turn| [gone, refused][turn % 2]());
+    for first in 0..2 {
+        let (failures, blame) = judged(turns(first).take(40));
+        assert_eq!(blame, Blame::Shared);
+        // Three polls that end with a refusal, and so seven rapid attempts.
+        assert!((11..=12).contains(&failures), "{failures}");
+    }
+}
+
+/// A refused password in a rapid round for a dead port is no failure of that series: the round goes on.
+#[test]
+fn a_dead_port_needs_a_series_of_its_own_among_refused_passwords() {
     let mut bench = Bench::new(PACE, 1);
     for _ in 0..4 {
         bench.attempt(Reply::Refuses);
@@ -619,9 +626,29 @@ fn in_a_rapid_round_for_a_dead_port_a_refused_password_is_no_failure() {
     let left = |bench: &Bench| bench.schedule.retry().unwrap().left;
     assert_eq!(left(&bench), 6);
     bench.gets(refused());
-    assert_eq!(left(&bench), 6);
     bench.attempt(Reply::Refuses);
     assert_eq!(left(&bench), 5);
+
+    // Three refusals begin a rapid round; then it is dead. One that hangs is a fault of its own no sooner.
+    let hangs = || Err(Failure::new(Stage::Greeting, Fault::TimedOut));
+    for of_its_own in [gone, hangs] {
+        let results = (0..40).map(|number| match number < 4 {
+            true => refused(),
+            false => of_its_own(),
+        });
+        let (failures, blame) = judged(results);
+        assert_eq!((failures, blame), (4 + 7, Blame::Service));
+    }
+}
+
+/// Nor is one delayed refusal among others.
+#[test]
+fn what_was_refused_and_then_dies_has_failed_by_refusals_until_the_series_is_long_enough() {
+    let results = (0..40).map(|number| match number {
+        3..=5 | 7 | 8 => gone(),
+        _ => refused(),
+    });
+    assert_eq!(judged(results), (3 + 7, Blame::Shared));
 }
 
 /// The poll goes on where a password is refused for good, and ends at a dead port.
@@ -632,14 +659,13 @@ fn what_fails_for_good_takes_back_the_counts_of_others_only_where_it_ends_the_po
         rapid_rounds: 0,
         ..RAPID
     };
-    let dead = || Err(Failure::new(Stage::Connect, Fault::Refused));
-    for (fault, left) in [(refused(), Some(1)), (dead(), None)] {
+    for (fault, left) in [(refused(), Some(1)), (gone(), None)] {
         let mut bench = Bench::new(with(rapid), 2);
         // The first poll: the second service fails once.
         bench.gets(Ok(Pass::Clean));
         bench.gets(fault.clone());
         // The second: the first fails once, the second for good.
-        bench.gets(dead());
+        bench.gets(gone());
         assert!(bench.gets(fault).for_good);
         let retry = bench.schedule.retry();
         let retry = retry.map(|retry| (retry.service, retry.failed));

@@ -101,8 +101,9 @@ impl Storms<'_> {
                     Health::Frozen,
                     Health::HalfFrozen,
                     Health::Healthy,
+                    Health::Split,
                 ];
-                Disturbance::Backend(backend, health[of(4)])
+                Disturbance::Backend(backend, health[of(5)])
             }
             2 => {
                 let links = [

@@ -66,8 +66,12 @@ impl Storms<'_> {
     }
 
     pub(super) fn illness(&mut self) -> Health {
-        self.chance
-            .pick(&[Health::Refusing, Health::Frozen, Health::HalfFrozen])
+        self.chance.pick(&[
+            Health::Refusing,
+            Health::Frozen,
+            Health::HalfFrozen,
+            Health::Split,
+        ])
     }
 
     fn blow(&mut self) {

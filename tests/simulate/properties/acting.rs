@@ -203,6 +203,18 @@ pub fn a_monitor_that_reaches_nothing_changes_nothing(day: &Day) -> Judgement {
     Ok(cases)
 }
 
+/// Evidence that is asked for comes to an end.
+pub fn nobody_is_tried_without_a_pause(day: &Day) -> Judgement {
+    for record in &day.history.records {
+        if let What::Hurried { watcher, backend } = record.what {
+            if day.ours().any(|ours| ours == watcher) {
+                return breach(record.at, format!("w{watcher} hurries at b{backend}"));
+            }
+        }
+    }
+    Ok(day.ours().map(|_| day.backends().count()).sum())
+}
+
 /// Not where the backend has failed otherwise shortly before: that may still be acted on.
 pub fn a_login_refused_wherever_it_is_used_takes_nobody_down(day: &Day) -> Judgement {
     let mut cases = 0;

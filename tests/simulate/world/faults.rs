@@ -1,7 +1,8 @@
 //! What can go wrong in the world, and what a probe finds then.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use poolmon::backend::HostState;
 use poolmon::monitor::policy::Login;
@@ -68,6 +69,8 @@ pub enum Health {
     Frozen,
     /// The last service hangs, the others answer.
     HalfFrozen,
+    /// Two servers behind one address have their turns: one is dead, the other refuses the login.
+    Split,
 }
 
 /// The way from one watcher to one backend.
@@ -218,7 +221,9 @@ impl World {
                 sight = Sight::Wavers;
             }
         }
-        match unchecked == self.services_of(watcher).len() {
+        match unchecked == self.services_of(watcher).len()
+            || (self.backends[backend] == Health::Split && sight == Sight::Passes)
+        {
             true => Sight::Wavers,
             false => sight,
         }
@@ -247,7 +252,8 @@ impl World {
             None => true,
         };
         let lossy = self.watchers[watcher].links[backend] == Link::Lossy;
-        let ill = faults().any(|(_, fault)| fault.blame() == Blame::Service);
+        let ill = self.backends[backend] == Health::Split
+            || faults().any(|(_, fault)| fault.blame() == Blame::Service);
         (further && !lossy && !ill, further)
     }
 
@@ -274,20 +280,41 @@ impl World {
             Health::HalfFrozen if service + 1 == self.services => {
                 return Some((Stage::Login, Fault::TimedOut))
             }
-            Health::HalfFrozen | Health::Healthy => {}
+            Health::HalfFrozen | Health::Healthy | Health::Split => {}
         }
         let shared = here.shared[backend];
         if let Some(stage) = shared.filter(|stage| *stage < Stage::Login) {
             return Some((stage, shared_fault(stage)));
         }
+        let is_split = self.backends[backend] == Health::Split;
         let refused = match here.account {
+            _ if is_split => Some(login_refused()),
             Account::RefusedAs(login) if self.logins[backend] != Some(login) => None,
             Account::Accepted => None,
-            Account::Refused | Account::RefusedAs(_) => {
-                Some((Stage::Login, Fault::CredentialsRefused(Quote::new("no"))))
-            }
+            Account::Refused | Account::RefusedAs(_) => Some(login_refused()),
         };
         refused.or_else(|| shared.map(|stage| (stage, shared_fault(stage))))
+    }
+
+    /// What the dead one of a split backend says, if it is its turn.
+    fn takes_turn(
+        &mut self,
+        watcher: usize,
+        backend: usize,
+        service: usize,
+    ) -> Option<(Stage, Fault)> {
+        if self.backends[backend] != Health::Split {
+            return None;
+        }
+        let turns = self.turns.entry((watcher, backend, service)).or_default();
+        *turns += 1;
+        (*turns % 2 == 0).then_some((Stage::Connect, Fault::Refused))
+    }
+
+    fn note_pace(&mut self, watcher: usize, backend: usize) {
+        if self.pace.is_too_much(self.now, (watcher, backend)) {
+            self.note(What::Hurried { watcher, backend });
+        }
     }
 
     pub(super) fn attempt(
@@ -297,11 +324,17 @@ impl World {
         service: usize,
         (timeout, depth): (Duration, Depth),
     ) -> Outcome {
+        self.note_pace(watcher, backend);
         let short = self.chance.milliseconds(1, 40);
         let is_lossy = self.watchers[watcher].links[backend] == Link::Lossy;
         let lost = (is_lossy && self.chance.one_in(4)).then_some((Stage::Connect, Fault::TimedOut));
+        let dead_in_turn = self.takes_turn(watcher, backend, service);
         let fault = || {
             let fault = self.fault(watcher, backend, service);
+            let fault = match (dead_in_turn, fault) {
+                (Some(dead), Some((Stage::Login, _))) => Some(dead),
+                (_, fault) => fault,
+            };
             // Whoever does not log in does not see it.
             fault.filter(|(stage, _)| depth == Depth::Whole || *stage < Stage::Login)
         };
@@ -320,6 +353,10 @@ impl World {
     }
 }
 
+fn login_refused() -> (Stage, Fault) {
+    (Stage::Login, Fault::CredentialsRefused(Quote::new("no")))
+}
+
 fn shared_fault(stage: Stage) -> Fault {
     let text = Quote::new("no");
     match stage {
@@ -328,5 +365,27 @@ fn shared_fault(stage: Stage) -> Fault {
         }
         Stage::Login => Fault::CredentialsRefused(text),
         _ => Fault::MailboxRefused(text),
+    }
+}
+
+/// How many attempts each watcher makes on each backend.
+#[derive(Default)]
+pub(super) struct Pace(BTreeMap<(usize, usize), (Instant, u32)>);
+
+impl Pace {
+    const SPAN: Duration = Duration::from_secs(10);
+
+    /// Eighteen rounds, eight of them at once, with a rapid round of ten each and the other services. Without a pause it
+    /// is twice as many.
+    const MOST: u32 = 250;
+
+    /// Another attempt. Whether it is just one more than there is a reason for.
+    fn is_too_much(&mut self, now: Instant, of: (usize, usize)) -> bool {
+        let (since, attempts) = self.0.entry(of).or_insert((now, 0));
+        if now >= *since + Pace::SPAN {
+            (*since, *attempts) = (now, 0);
+        }
+        *attempts += 1;
+        *attempts == Pace::MOST + 1
     }
 }
