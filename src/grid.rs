@@ -8,11 +8,32 @@
 
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
 
-/// How many cells are tried at a time, and how often the time limit. On a machine that is busy with other
-/// work threads wake up late: so what is wrong is tried again with fewer beside it, and more time.
+/// How many cells are tried at a time, and how many times their usual time they have. A cell that is late is
+/// tried again in the next round: the cells beside it and the other work of this moment keep the threads of
+/// the one from waking up in time. `POOLMON_TEST_SLOWNESS` is another thing, which somebody knows beforehand:
+/// how slow the machine always is. It stretches the usual time itself.
 const ROUNDS: [(usize, u32); 4] = [(32, 1), (8, 2), (4, 4), (1, 8)];
+
+/// What is wrong with a cell.
+#[derive(Debug)]
+pub(crate) enum Wrong {
+    /// It took longer than it may, or did not come to its step in time: so may what is right, on a machine
+    /// that is busy. The cell is tried again.
+    Late(String),
+    /// Never right on any machine.
+    Surely(String),
+}
+
+impl Wrong {
+    /// Tells which cell it is.
+    pub(crate) fn of(self, cell: &str) -> Wrong {
+        match self {
+            Wrong::Late(why) => Wrong::Late(format!("{cell}: {why}")),
+            Wrong::Surely(why) => Wrong::Surely(format!("{cell}: {why}")),
+        }
+    }
+}
 
 /// A row of a grid.
 pub(crate) struct Row {
@@ -82,32 +103,60 @@ pub(crate) fn check_reasons(columns: &[&str], rows: &[Row], reasons: &[&str]) {
     assert!(!is_needed.contains(&false), "{reasons:?}: {is_needed:?}");
 }
 
-/// What is wrong with the cells, as `try_once` says of a cell and a time limit, in every round.
+/// What is wrong with the cells, as `try_once` says of a cell that has so many times its usual time. What is
+/// surely wrong is so the first time, even if it is only now and then.
 pub(crate) fn try_all<C: Send>(
     cells: Vec<C>,
-    limit: Duration,
-    try_once: impl Fn(&C, Duration) -> Result<(), String> + Sync,
+    try_once: impl Fn(&C, u32) -> Result<(), Wrong> + Sync,
 ) -> Vec<String> {
-    let mut doubtful: Vec<(C, String)> = cells
+    let mut late: Vec<(C, String)> = cells
         .into_iter()
         .map(|cell| (cell, String::new()))
         .collect();
+    let wrong = Mutex::new(Vec::new());
     for (at_once, factor) in ROUNDS {
-        let left = Mutex::new(doubtful.into_iter());
-        let wrong = Mutex::new(Vec::new());
+        let left = Mutex::new(late.into_iter());
+        let again = Mutex::new(Vec::new());
         let next = || left.lock().unwrap().next();
         thread::scope(|scope| {
             for _ in 0..at_once {
                 scope.spawn(|| {
                     while let Some((cell, _)) = next() {
-                        if let Err(why) = try_once(&cell, limit * factor) {
-                            wrong.lock().unwrap().push((cell, why));
+                        match try_once(&cell, factor) {
+                            Ok(()) => {}
+                            Err(Wrong::Late(why)) => again.lock().unwrap().push((cell, why)),
+                            Err(Wrong::Surely(why)) => wrong.lock().unwrap().push(why),
                         }
                     }
                 });
             }
         });
-        doubtful = wrong.into_inner().unwrap();
+        late = again.into_inner().unwrap();
     }
-    doubtful.into_iter().map(|(_, why)| why).collect()
+    let wrong = wrong.into_inner().unwrap().into_iter();
+    wrong.chain(late.into_iter().map(|(_, why)| why)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_once_is_wrong_and_what_is_late_has_more_time() {
+        let tries = [AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0)];
+        let wrong = try_all(vec![0, 1, 2], |&cell, factor| {
+            let earlier = tries[cell].fetch_add(1, Ordering::SeqCst);
+            match cell {
+                0 if earlier == 0 => Err(Wrong::Surely("now and then".to_owned())),
+                1 if factor < 4 => Err(Wrong::Late("busy".to_owned())),
+                2 => Err(Wrong::Late("always late".to_owned())),
+                _ => Ok(()),
+            }
+        });
+        assert_eq!(wrong, ["now and then", "always late"]);
+        let tries = tries.map(AtomicU32::into_inner);
+        assert_eq!(tries, [1, 3, 4]);
+    }
 }

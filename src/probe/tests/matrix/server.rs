@@ -25,6 +25,8 @@ pub(super) struct Script<'a> {
 pub(super) struct Report {
     /// How many bytes the other side, or its system, has taken of what has no end.
     pub(super) taken: usize,
+    /// The client was as far as the step at which the fault is.
+    pub(super) came_to_step: bool,
     /// The client said something else than the dialogue has.
     pub(super) unexpected: Option<String>,
 }
@@ -94,11 +96,13 @@ impl Script<'_> {
             token: String::new(),
             tag: String::new(),
             taken: 0,
+            came_to_step: false,
         };
         if let Err(End::Unexpected(what)) = session.run() {
             report.unexpected = Some(what);
         }
         report.taken = session.taken;
+        report.came_to_step = session.came_to_step;
         report
     }
 }
@@ -112,6 +116,7 @@ struct Session<'s> {
     /// Of the last command, in IMAP.
     tag: String,
     taken: usize,
+    came_to_step: bool,
 }
 
 impl Session<'_> {
@@ -128,6 +133,7 @@ impl Session<'_> {
                 continue;
             }
             self.await_turn(&turn.asked)?;
+            self.came_to_step |= is_here;
             let mut answer = self.answer(step);
             if is_here {
                 match happening {
@@ -336,6 +342,7 @@ impl Session<'_> {
         if self.stream().read(&mut hello)? == 0 {
             return Err(End::Over);
         }
+        self.came_to_step = true;
         // The beginning of a hello that is in order.
         let begun = [
             &b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03"[..],
