@@ -8,7 +8,8 @@
 //!   at a time.
 //! - A password is sent only where the settings allow it, and never shown.
 //! - What is read, said and noted down is bounded.
-//! - A message is marked as deleted only after the server has shown our token in it.
+//! - A message is marked as deleted only after the server has shown, in answer to a look at this very message, a
+//!   token that the attempt may delete.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
@@ -124,13 +125,18 @@ impl Settings {
         }
     }
 
-    /// The whole attempt, as the rest of the program makes it.
-    fn talk(&self, protocol: Protocol, text: &[u8], pace: Pace) -> (Result<Pass, Failure>, Server) {
+    /// The attempt's own.
+    fn token(&self) -> Token {
         let purpose = match self.work {
             Work::Greeting | Work::Steps(_) => Purpose::Step,
             Work::Deliver | Work::Collect => Purpose::Deep,
         };
-        let token = Token::new(purpose, Duration::from_secs(1_795_326_013), 7, "mon1");
+        Token::new(purpose, Duration::from_secs(1_795_326_013), 7, "mon1")
+    }
+
+    /// The whole attempt, as the rest of the program makes it.
+    fn talk(&self, protocol: Protocol, text: &[u8], pace: Pace) -> (Result<Pass, Failure>, Server) {
+        let token = self.token();
         let repeats = Repeats::of(&self.account);
         let check = Check {
             account: self.account.as_ref(),
@@ -311,12 +317,12 @@ impl Server {
             let told = failure.to_string();
             assert!(!shows_password(told.as_bytes(), account), "told: {told}");
         }
-        self.check_deletions();
+        self.check_deletions(&settings.token());
     }
 
     /// Messages are deleted one by one, and only those that were shown to be ours.
-    fn check_deletions(&self) {
-        for said in &self.said {
+    fn check_deletions(&self, own: &Token) {
+        for (place, said) in self.said.iter().enumerate() {
             let command = String::from_utf8_lossy(&said.text).to_uppercase();
             let words: Vec<&str> = command.split_whitespace().collect();
             let numbers = match words[..] {
@@ -324,28 +330,80 @@ impl Server {
                 [_, "UID", "STORE" | "EXPUNGE", numbers, ..] | ["DELE", numbers] => numbers,
                 _ => continue,
             };
-            let before = &self.given[..said.after];
-            assert!(
-                contains_ignoring_case(before, PREFIX.as_bytes()),
-                "{command}: nobody has shown a token"
-            );
             for number in numbers.split(',') {
                 assert!(number.parse::<u32>().is_ok(), "{command}: a range");
-                let was_asked = |said: &Said| {
-                    let asked = String::from_utf8_lossy(&said.text);
-                    asked
-                        .split(|c: char| !c.is_ascii_digit())
-                        .any(|n| n == number)
-                };
+                let shown = (0..place).flat_map(|look| self.shown_of(number, look));
+                let mut tokens = shown.filter_map(|text| token_in(&text));
                 assert!(
-                    self.said
-                        .iter()
-                        .any(|earlier| earlier.after < said.after && was_asked(earlier)),
-                    "{command}: {number} was not looked at"
+                    tokens.any(|token| own.may_delete(&token)),
+                    "{command}: {number} was not shown to be ours"
                 );
             }
         }
     }
+
+    /// What was shown of the message when it was looked at by the command at this place.
+    fn shown_of(&self, number: &str, place: usize) -> Vec<Vec<u8>> {
+        let command = String::from_utf8_lossy(&self.said[place].text).to_uppercase();
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let after = |place: usize| self.said.get(place).map_or(self.given.len(), |it| it.after);
+        match words[..] {
+            ["TOP", asked, ..] if asked == number => {
+                let answer = &self.given[after(place)..after(place + 1)];
+                let lines = answer.split_inclusive(|&byte| byte == b'\n');
+                let header =
+                    lines.take_while(|line| !line.iter().all(|byte| b"\r\n".contains(byte)));
+                vec![header.flatten().copied().collect()]
+            }
+            [_, "UID", "FETCH", asked, ..] if asked.split(',').any(|one| one == number) => {
+                // A response may come before the command that asks for it, and then together with the end of
+                // the answer before.
+                let from = place.checked_sub(1).map_or(0, after);
+                fetched(&self.given[from..after(place + 1)], number)
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The literals of IMAP's responses about the message of this UID.
+fn fetched(mut text: &[u8], uid: &str) -> Vec<Vec<u8>> {
+    let mut fetched = Vec::new();
+    while !text.is_empty() {
+        let (mut outside, mut literals) = (Vec::new(), Vec::new());
+        loop {
+            let end = text.iter().position(|&byte| byte == b'\n');
+            let (line, rest) = text.split_at(end.map_or(text.len(), |end| end + 1));
+            text = rest;
+            outside.extend_from_slice(line);
+            let announced = String::from_utf8_lossy(line);
+            let number = announced.trim_end().strip_suffix('}');
+            let number = number.and_then(|line| line.rsplit_once('{')?.1.parse().ok());
+            match number {
+                Some(length) if begins(&outside, "*") && length <= text.len() => {
+                    let (literal, rest) = text.split_at(length);
+                    literals.extend_from_slice(literal);
+                    text = rest;
+                }
+                _ => break,
+            }
+        }
+        let outside = String::from_utf8_lossy(&outside).to_uppercase();
+        let is_between = |c: char| c.is_whitespace() || "()[\"".contains(c);
+        let words: Vec<&str> = outside.split(is_between).collect();
+        if words.get(2) == Some(&"FETCH") && words.windows(2).any(|two| two == ["UID", uid]) {
+            fetched.push(literals);
+        }
+    }
+    fetched
+}
+
+/// The first word that is a token, whatever stands around it.
+fn token_in(text: &[u8]) -> Option<Token> {
+    let words = text.split(|byte| byte.is_ascii_whitespace() || *byte == b':');
+    words
+        .filter(|word| word.starts_with(PREFIX.as_bytes()))
+        .find_map(Token::parse)
 }
 
 /// Whether the password, or what SASL makes of it, stands in there.
