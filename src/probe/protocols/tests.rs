@@ -397,9 +397,11 @@ impl Random {
     }
 }
 
-/// A server that never stops talking: bits of the protocols mixed with any bytes.
+/// A server that never stops talking: bits of the protocols mixed with any bytes, and often a reply that fits.
 struct Junk {
     random: Random,
+    /// What a server of this protocol might say to a command.
+    replies: &'static [&'static str],
     pending: Vec<u8>,
     given: usize,
     taken: usize,
@@ -465,8 +467,27 @@ const BITS: &[&str] = &[
     "\r\n",
 ];
 
+/// Each whole, so that what follows it is no answer that came too early.
+fn fitting_replies(protocol: Protocol) -> &'static [&'static str] {
+    match protocol {
+        // Its tags are among the bits; it takes what comes too early.
+        Protocol::Imap | Protocol::AnyLine => &[],
+        Protocol::Pop3 => &["+OK\r\n", "+OK 0 0\r\n", "+OK\r\nSASL PLAIN\r\n.\r\n"],
+        Protocol::Sieve => &["OK\r\n", "\"SASL\" \"PLAIN\"\r\nOK\r\n"],
+        Protocol::Submission => &["220 \r\n", "250-\r\n250 AUTH PLAIN\r\n", "235 \r\n"],
+        Protocol::Lmtp => &["220 \r\n", "250 \r\n", "354 \r\n"],
+    }
+}
+
 impl Read for Junk {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.replies.is_empty() && self.random.below(4) > 0 {
+            let reply = self.replies[self.random.below(self.replies.len())].as_bytes();
+            let count = reply.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&reply[..count]);
+            self.given += count;
+            return Ok(count);
+        }
         while self.pending.len() < buffer.len() {
             match self.random.below(8) {
                 0 => self.pending.push(self.random.below(256) as u8),
@@ -513,11 +534,12 @@ fn junk_neither_panics_nor_keeps_a_dialogue_for_ever() {
         Work::Deliver,
         Work::Collect,
     ];
-    let mut passes = 0;
-    for seed in 1..=4000u64 {
-        for &protocol in Protocol::ALL {
+    for &protocol in Protocol::ALL {
+        let mut passes = 0;
+        for seed in 1..=4000u64 {
             let mut junk = Junk {
                 random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+                replies: fitting_replies(protocol),
                 pending: Vec::new(),
                 given: 0,
                 taken: 0,
@@ -543,10 +565,11 @@ fn junk_neither_panics_nor_keeps_a_dialogue_for_ever() {
                 let login_told = *stage == Stage::Login && fault.to_string().contains("secret");
                 assert!(!login_told, "{protocol}, seed {seed}");
             }
-            passes += usize::from(result.is_ok());
+            passes += usize::from(result == Ok(Pass::Clean));
         }
+        eprintln!("{protocol}: {passes} passes");
+        assert!(passes > 10, "{protocol}: the junk is too wild to go deep");
     }
-    assert!(passes > 4000, "the junk is too wild to go deep: {passes}");
 }
 
 /// `--check-config` shows these steps.
