@@ -1,5 +1,5 @@
-//! Samples for tests, bent: every bit, two bits beside each other, byte and two bytes flipped, one at a time,
-//! and every front and end cut off. The same on every machine.
+//! Samples for tests, bent: every bit, two bits beside each other in a byte, byte and two bytes flipped, one at a
+//! time, and every front and end cut off. The same on every machine.
 
 /// What one flip does to a byte and to the next one.
 pub(crate) fn flips() -> impl Iterator<Item = [u8; 2]> {

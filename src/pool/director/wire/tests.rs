@@ -122,6 +122,24 @@ fn only_the_word_ok_alone_means_done() {
 }
 
 #[test]
+fn a_bent_reply_is_a_refusal_and_no_other_known_reply() {
+    for said in [
+        &b"OK"[..],
+        b"NOTFOUND",
+        b"host is already being updated - try again later",
+        b"Ring sync timed out",
+        b"TRYAGAIN",
+    ] {
+        let known = parse_reply(said);
+        assert!(!matches!(known, Reply::Refused(_)));
+        for bent in crate::bent::bent(said).filter(|bent| bent != said) {
+            let refusal = Reply::Refused(Quote::new(&bent));
+            assert_eq!(parse_reply(&bent), refusal);
+        }
+    }
+}
+
+#[test]
 fn the_host_list_of_a_real_director_is_read_field_by_field() {
     let list = hosts(
         "127.50.2.1\t100\t0\t\tU\t1795314605\n127.50.2.2\t0\t7\t\tD\t1795314608\n\

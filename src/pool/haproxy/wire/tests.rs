@@ -252,3 +252,33 @@ fn a_reply_is_one_for_each_command() {
         assert_eq!(parse_reply(text.as_bytes(), commands), expected, "{text:?}");
     }
 }
+
+#[test]
+fn a_bent_reply_is_done_or_not_found_only_if_it_still_says_so_for_each_command() {
+    for (said, commands) in [
+        ("\n", 1),
+        ("\n\n", 2),
+        ("No such server.\n\n", 1),
+        ("No such backend.\n\n", 1),
+        ("No such server.\n\nNo such server.\n\n", 2),
+        ("No such server.\n\n\n", 2),
+        ("Permission denied\n\nPermission denied\n\n", 2),
+        ("Unknown command:\n  help\n\n", 1),
+    ] {
+        for bent in crate::bent::bent(said.as_bytes()) {
+            let shown = Quote::new(&bent);
+            match parse_reply(&bent, commands) {
+                // Of a refusal whose front is missing, its empty line is all that is left.
+                Ok(Reply::Ok) => assert_eq!(bent, vec![b'\n'; commands], "{shown}"),
+                Ok(Reply::NotFound) => {
+                    let first = bent.split(|&byte| byte == b'\n').next();
+                    let says_so = [Some(&b"No such server."[..]), Some(b"No such backend.")];
+                    assert!(says_so.contains(&first), "{shown}");
+                }
+                Ok(Reply::Refused(_)) | Err(_) => {}
+                Ok(other) => panic!("{other:?}: {shown}"),
+            }
+            crate::pool::haproxy::fuzz::haproxy(&[commands.to_string().as_bytes(), &bent].concat());
+        }
+    }
+}

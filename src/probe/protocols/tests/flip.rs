@@ -1,8 +1,9 @@
-//! The flip matrix: every transcript with every bit, pair of bits, byte and pair of bytes of the server's
-//! flipped, one at a time, and with every front and end cut off.
+//! The flip matrix: every transcript with every bit, pair of neighbouring bits within a byte, byte and pair of
+//! bytes of the server's flipped, one at a time, and with every front cut off. `check_scene` cuts off the ends.
 //!
 //! The property: each attempt comes to an outcome, within the bytes that a dialogue may take, without the
-//! password in it; and none passes in which a byte was hit that said that all is well.
+//! password in it; and none passes in which a byte was hit that said that all is well. Every transcript that
+//! passes has such bytes, apart from those of a port of unknown use, where any line will do.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -167,8 +168,15 @@ fn affirmation(protocol: Protocol, asked: &[u8], line: &[u8]) -> Option<Vec<u8>>
     if protocol == Protocol::Sieve {
         return says(b"OK").then(|| line[..2].to_vec());
     }
-    if asked.is_empty() && (says(b"* OK") || says(b"+OK")) {
-        return Some(line[..4].to_vec());
+    if asked.is_empty() && protocol == Protocol::Imap {
+        let words: [&[u8]; 2] = [b"* OK", b"* PREAUTH"];
+        let word = words.iter().find(|word| says(word))?;
+        return Some(line[..word.len()].to_vec());
+    }
+    // A question for more, where the command needs one: without it nothing more is said.
+    let asks_for_more = says(b"+ ") || says(b"+\r") || says(b"3");
+    if asks_for_more {
+        return Some(line[..1].to_vec());
     }
     let tag = asked.iter().position(|&byte| byte == b' ');
     if let Some(tag) = tag.filter(|_| is_tagged(asked)) {
@@ -178,24 +186,27 @@ fn affirmation(protocol: Protocol, asked: &[u8], line: &[u8]) -> Option<Vec<u8>>
     if says(b"+OK") {
         return Some(line[..3].to_vec());
     }
-    let is_last_of_reply = line.len() > 4 && line[3] == b' ';
+    let is_last_of_reply = matches!(line.get(3), Some(b' ' | b'\r'));
     (is_last_of_reply && says(b"2")).then(|| line[..1].to_vec())
 }
 
-struct Tally {
-    bends: usize,
-    hits: usize,
-}
-
-fn bend_all(scene: &Scene, tally: &mut Tally) {
+/// How often the scene was bent.
+fn bend_all(scene: &Scene) -> usize {
+    let mut bends = 0;
     let affirmations = affirmations(scene);
     let passes = ["clean", "plaintext disabled"].contains(&&*scene.expect);
+    let any_line_will_do = scene.protocol == Protocol::AnyLine;
+    assert!(
+        !passes || any_line_will_do || !affirmations.is_empty(),
+        "{}: nothing is held of what lets it pass",
+        scene.name
+    );
     for at in 0..scene.server_bytes() {
         let flipped = flips().map(|bits| Bend::Flip { at, bits });
         for bend in flipped.chain([Bend::Without { front: at + 1 }]) {
             let (result, bent) = scene.play_bent(bend);
             let name = &scene.name;
-            tally.bends += 1;
+            bends += 1;
             assert!(bent.given <= MOST_TEXT, "{name}, {bend:?}: {}", bent.given);
             assert!(bent.taken <= 8192, "{name}, {bend:?}: {}", bent.taken);
             if let (Some(account), Err(failure)) = (&scene.account, &result) {
@@ -216,11 +227,11 @@ fn bend_all(scene: &Scene, tally: &mut Tally) {
                 now.map_or(true, |now| !now.eq_ignore_ascii_case(word))
             });
             if passes && hit {
-                tally.hits += 1;
                 assert!(result.is_err(), "{name}, {bend:?}: {}", shown(&result));
             }
         }
     }
+    bends
 }
 
 impl Scene {
@@ -250,12 +261,12 @@ impl Scene {
 #[test]
 fn no_flipped_or_missing_byte_makes_a_pass_of_what_says_something_else() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/dialogues");
-    let mut tally = Tally { bends: 0, hits: 0 };
+    let mut bends = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_string_lossy();
-        bend_all(&Scene::parse(&name, &text), &mut tally);
+        bends += bend_all(&Scene::parse(&name, &text));
     }
-    assert!(tally.bends > 100_000 && tally.hits > 5_000);
+    assert!(bends > 100_000, "{bends}");
 }
