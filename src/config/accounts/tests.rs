@@ -327,6 +327,7 @@ fn a_bent_file_is_read_or_refused_without_showing_a_password() {
                 '192.0.2.2': {username: p, password: 'hunter3', masteruser: m}\n";
     let mut refused = 0;
     for text in crate::bent::bent(text.as_bytes()) {
+        crate::config::fuzz::accounts(&text);
         match parse(&text) {
             Ok(written) => {
                 for remark in written.remarks {
