@@ -28,6 +28,7 @@ pub struct Repeats {
 /// All that are so many characters long of one text.
 struct Parts {
     length: usize,
+    /// Sorted: a server may send thousands of lines, and a password may be long.
     numbers: Zeroizing<Vec<u64>>,
 }
 
@@ -69,15 +70,14 @@ impl Repeats {
 impl Parts {
     /// In one allocation: a table that grew would leave copies that nobody wipes.
     fn of(text: &[u8], length: usize) -> Parts {
-        Parts {
-            length,
-            numbers: Zeroizing::new(text.windows(length).map(part).collect()),
-        }
+        let mut numbers = Zeroizing::new(text.windows(length).map(part).collect::<Vec<u64>>());
+        numbers.sort_unstable();
+        Parts { length, numbers }
     }
 
     fn are_in(&self, text: &[u8]) -> bool {
         let mut parts = text.windows(self.length).map(part);
-        parts.any(|part| self.numbers.contains(&part))
+        parts.any(|part| self.numbers.binary_search(&part).is_ok())
     }
 }
 
