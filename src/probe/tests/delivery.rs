@@ -3,7 +3,7 @@
 use super::*;
 
 /// The LMTP side of a deep probe: takes the message and passes on the mark in it.
-fn lmtp_that_takes_all() -> (Server, mpsc::Receiver<String>) {
+pub(super) fn lmtp_that_takes_all() -> (Server, mpsc::Receiver<String>) {
     let (sender, receiver) = mpsc::channel();
     let sender = Mutex::new(sender);
     let server = Server::start(move |mut socket: TcpStream| {
@@ -21,6 +21,8 @@ fn lmtp_that_takes_all() -> (Server, mpsc::Receiver<String>) {
                     let _ = sender.lock().unwrap().send(token.to_owned());
                     continue;
                 }
+                // The client has left, or this is a line of the message.
+                _ if in_message && !matches!(socket.peek(&mut [0]), Ok(1)) => return,
                 _ if in_message => continue,
                 "DATA" => {
                     in_message = true;

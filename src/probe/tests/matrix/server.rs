@@ -171,14 +171,13 @@ impl Session<'_> {
     fn await_turn(&mut self, asked: &Asked) -> Result<(), End> {
         match asked {
             Asked::Nothing | Asked::Handshake => {}
-            Asked::Line(start) => {
-                let line = self.line()?;
-                if !line.starts_with(start) {
-                    return Err(End::Unexpected(format!("{line:?} for {start:?}")));
-                }
-                let word = line.split(' ').next().unwrap_or_default();
-                if word.len() == 2 && word.ends_with(|c: char| c.is_ascii_digit()) {
-                    self.tag = word.to_owned();
+            Asked::Lines(starts) => {
+                for start in starts {
+                    let line = self.line()?;
+                    if !line.starts_with(start) {
+                        return Err(End::Unexpected(format!("{line:?} for {start:?}")));
+                    }
+                    self.note(&line);
                 }
             }
             // Its last line, and the end of the command.
@@ -196,6 +195,19 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What a later answer has to have in it.
+    fn note(&mut self, line: &str) {
+        let word = line.split(' ').next().unwrap_or_default();
+        if word.len() == 2 && word.ends_with(|c: char| c.is_ascii_digit()) {
+            self.tag = word.to_owned();
+        }
+        // A deep probe asks for the message that it has delivered by another port.
+        if let Some((_, words)) = line.split_once("HEADER X-Poolmon-Probe \"poolmon.deep.") {
+            let rest = words.split('"').next().unwrap_or_default();
+            self.token = format!("poolmon.deep.{rest}");
+        }
     }
 
     fn line(&mut self) -> Result<String, End> {

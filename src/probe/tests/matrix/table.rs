@@ -1,11 +1,11 @@
 //! A table of the fault matrix, read from its file.
 //!
 //! It begins with `key: value` lines. `== dialogue` is the server that serves: the name of a step, what the
-//! client's line begins with (`C:`, or `M:` for a test message), what the server answers (`S:`), or `TLS`
-//! for a handshake. `== outcomes` is the grid, and `== cannot be` has the reasons.
+//! client's line begins with (`C:`, and `C+` for one more line of the same command, or `M:` for a test
+//! message), what the server answers (`S:`), or `TLS` for a handshake. `== outcomes` is the grid, and `== cannot be` has the reasons.
 
 use crate::account::Envelope;
-use crate::config::settings::{Auth, Steps};
+use crate::config::settings::{Auth, ProxyProtocol, Steps};
 use crate::grid::{self, part, Row};
 use crate::outcome::{Failure, Fault};
 use crate::service::{Protocol, Security};
@@ -67,10 +67,24 @@ pub(super) struct Table {
     pub(super) auth: Auth,
     pub(super) envelope: Envelope,
     pub(super) steps: Steps,
+    /// The response to a login is too long for the command's own line.
+    pub(super) has_long_password: bool,
+    pub(super) proxy_protocol: ProxyProtocol,
+    pub(super) probe: Probe,
     /// What the server does at each step, in order. The first is the connection, and nothing.
     pub(super) turns: Vec<Turn>,
     /// Of the same steps.
     pub(super) rows: Vec<Row>,
+}
+
+/// What the attempt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Probe {
+    Poll,
+    /// The side of a deep probe that takes the message. Nobody listens at the mailbox's port.
+    Deliver,
+    /// The other side. The message was delivered.
+    Collect,
 }
 
 #[derive(Default)]
@@ -85,8 +99,8 @@ pub(super) enum Asked {
     /// The server speaks first.
     #[default]
     Nothing,
-    /// A line that begins so.
-    Line(String),
+    /// Lines that begin so.
+    Lines(Vec<String>),
     Message,
     Handshake,
 }
@@ -100,6 +114,9 @@ impl Table {
             auth: Auth::Login,
             envelope: Envelope::default(),
             steps: Steps::default(),
+            has_long_password: false,
+            proxy_protocol: ProxyProtocol::No,
+            probe: Probe::Poll,
             turns: vec![Turn::default()],
             rows: Vec::new(),
         };
@@ -113,7 +130,12 @@ impl Table {
                 let answer = format!("{}\r\n", text.strip_prefix(' ').unwrap_or(text));
                 table.last_turn().answer.push(answer);
             } else if let Some(start) = line.strip_prefix("C: ") {
-                table.last_turn().asked = Asked::Line(start.to_owned());
+                table.last_turn().asked = Asked::Lines(vec![start.to_owned()]);
+            } else if let Some(start) = line.strip_prefix("C+ ") {
+                match &mut table.last_turn().asked {
+                    Asked::Lines(starts) => starts.push(start.to_owned()),
+                    _ => panic!("{name}: {line}"),
+                }
             } else if line == "M: message" {
                 table.last_turn().asked = Asked::Message;
             } else if line == "TLS" {
@@ -140,6 +162,10 @@ impl Table {
             ("security", "tls") => self.security = Security::Tls,
             ("auth", "login") => self.auth = Auth::Login,
             ("auth", "sasl") => self.auth = Auth::SaslPlain,
+            ("password", "long") => self.has_long_password = true,
+            ("proxy", "v1") => self.proxy_protocol = ProxyProtocol::V1,
+            ("probe", "deliver") => self.probe = Probe::Deliver,
+            ("probe", "collect") => self.probe = Probe::Collect,
             ("to", address) => self.envelope.to = Some(address.to_owned()),
             ("steps", names) => names.split(' ').for_each(|name| {
                 *match name {
