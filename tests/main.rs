@@ -9,6 +9,7 @@ mod soak {
     #[path = "../simulate/chance.rs"]
     mod chance;
     mod dates;
+    mod disk;
     mod history;
     mod judge;
     mod judged;

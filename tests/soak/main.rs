@@ -11,6 +11,7 @@ mod chance;
 mod clocks;
 mod cuts;
 mod dates;
+mod disk;
 mod healing;
 mod history;
 mod journal;
@@ -155,6 +156,10 @@ fn play(folder: &Path, seed: u64, total: Duration) {
     for (number, dovecot) in world.dovecots().enumerate() {
         let log = folder.join(format!("dovecot-{}.log", number + 1));
         fs::copy(dovecot.join("log"), log).expect("the folder takes a file");
+    }
+    for (number, monitor) in world.monitors.iter().enumerate() {
+        let kept = folder.join(format!("monitor{}.disk", number + 1));
+        monitor.disk.keep(&kept);
     }
 }
 

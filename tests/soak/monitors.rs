@@ -13,10 +13,10 @@ use std::time::Duration;
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
+use super::disk::Disk;
 use super::plan::Settings;
 use crate::lab::command;
 use crate::lab::monitor::binary;
-use crate::lab::own_network;
 use crate::lab::passwords::{assert_none_in_process, marked};
 use crate::lab::patience::wait_until;
 use crate::lab::ring::{IMAP, PASSWORD, POP3, PROBE_USER};
@@ -37,7 +37,7 @@ pub struct Monitor {
     accounts: PathBuf,
     record: PathBuf,
     socket: PathBuf,
-    disk: PathBuf,
+    pub disk: Disk,
     environment: Vec<(&'static str, String)>,
     rotations: usize,
     // Last: it must not outlive what it watches over.
@@ -66,17 +66,12 @@ impl Monitor {
         } = surroundings;
         let ours = |suffix: &str| place.join(format!("monitor{}.{suffix}", number + 1));
         let recorded = |suffix: &str| recording.join(format!("monitor{}.{suffix}", number + 1));
-        let disk = ours("disk");
-        fs::create_dir(&disk).expect("the place takes a folder");
-        own_network::run(&format!(
-            "mount -t tmpfs -o size={DISK_SIZE} soak {}",
-            disk.display()
-        ));
+        let disk = Disk::mount(ours("disk"), DISK_SIZE);
         let lock = ours("pid");
         let monitor = Monitor {
             user: FIRST_USER + number as u32,
             log: recorded("log"),
-            status: disk.join("status.json"),
+            status: disk.path("status.json"),
             config: ours("config.yml"),
             accounts: ours("accounts.yml"),
             record: recorded("record"),
@@ -142,7 +137,7 @@ impl Monitor {
             .arg("-k")
             .arg(&self.lock)
             .arg("--state-file")
-            .arg(self.disk.join("state.yml"))
+            .arg(self.disk.path("state.yml"))
             .arg("--status-file")
             .arg(&self.status)
             .arg("--record")
@@ -185,28 +180,15 @@ impl Monitor {
         fs::rename(&self.log, old).expect("there is a log");
         self.signal(Signal::SIGHUP);
     }
-
-    /// Writes into its disk until there is no room.
-    pub fn fill_disk(&self) {
-        use std::io::Write;
-        let mut file = fs::File::create(self.disk.join("filler")).unwrap();
-        for size in [4096, 1] {
-            while file.write_all(&vec![b'x'; size]).is_ok() {}
-        }
-    }
-
-    pub fn empty_disk(&self) {
-        fs::remove_file(self.disk.join("filler")).expect("it was filled");
-    }
 }
 
 impl Drop for Monitor {
     fn drop(&mut self) {
         if let Some(pid) = self.pid() {
+            assert_none_in_process(pid.as_raw() as u32);
             let _ = kill(pid, Signal::SIGKILL);
             let _ = kill(pid, Signal::SIGCONT);
         }
-        let _ = Command::new("umount").arg("-l").arg(&self.disk).status();
     }
 }
 

@@ -144,7 +144,7 @@ impl World {
             What::MonitorIsKilled(monitor) => self.monitors[monitor].end_by(Signal::SIGKILL),
             What::MonitorIsStopped(monitor) => self.monitors[monitor].end_by(Signal::SIGTERM),
             What::MonitorFreezes(monitor) => self.monitors[monitor].signal(Signal::SIGSTOP),
-            What::DiskIsFull(monitor) => self.monitors[monitor].fill_disk(),
+            What::DiskIsFull(monitor) => self.monitors[monitor].disk.fill(),
             What::Reload(monitor, settings) => self.monitors[monitor].reload(settings),
             What::Rotation(monitor) => self.monitors[monitor].rotate(),
             What::StatusIsAsked(monitor) => self.monitors[monitor].signal(Signal::SIGUSR1),
@@ -174,7 +174,7 @@ impl World {
                 self.monitors[monitor].start();
             }
             What::MonitorFreezes(monitor) => self.monitors[monitor].signal(Signal::SIGCONT),
-            What::DiskIsFull(monitor) => self.monitors[monitor].empty_disk(),
+            What::DiskIsFull(monitor) => self.monitors[monitor].disk.empty(),
             What::Maintenance(backend, director) => self.command("HOST-UP", backend, director),
             What::MonitorClockSteps(machine, _) => self.set_monitors_clock(machine, 0),
             What::MachineClockSteps(machine, _) => self.set_machines_clock(machine, 0),
