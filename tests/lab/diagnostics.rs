@@ -323,6 +323,12 @@ mod tests {
                       status";
         assert!(Diagnostics::of_the_manual().has(of_one));
         assert!(Diagnostics::of_the_manual().has(&format!("{of_one} (for 60 min now)")));
+        // As two were taken down one after the other.
+        assert!(Diagnostics::of_the_manual().has(
+            "192.0.2.1 and 192.0.2.2 are healthy here and stay down: an administrator or another monitor took \
+             them down from 08:00:01 to 08:00:02, this monitor did not take them down, and --restore=own leaves \
+             that so; to bring one up: doveadm director up 192.0.2.1"
+        ));
         assert!(Diagnostics::of_the_manual().has(
             "192.0.2.1 and 192.0.2.2 have failed since 08:00:00 and stay up: --max-down=1 allows no more \
              backends without a tag down (192.0.2.3 is down); repair one, or allow more"
