@@ -6,6 +6,8 @@ mod scenes;
 /// What of the soak can be tested without one: its plan, and its judge.
 #[allow(dead_code)]
 mod soak {
+    mod acting;
+    mod agreeing;
     #[path = "../simulate/chance.rs"]
     mod chance;
     mod dates;

@@ -35,13 +35,14 @@ fn shown(sets: &[ClockSet], at: u64, within: u64) -> impl Iterator<Item = (i64, 
     })
 }
 
-/// But for lines from around a time in which it was frozen.
+/// But for lines from around a time in which it was frozen, or in which its log took only parts of them.
 pub fn log_lines_are_dated_by_the_monitors_clock(history: &History, terms: &Terms) -> Judgement {
     let mut cases = 0;
     for monitor in 0..MONITORS {
         for (at, line) in &history.lines[monitor] {
             let from = at.saturating_sub(age_of_a_line());
-            if terms.frozen[monitor].meets(from, *at) {
+            let is_torn = terms.blind[monitor].meets(from, at + 1);
+            if is_torn || terms.frozen[monitor].meets(from, *at) {
                 continue;
             }
             let mut shown = shown(&history.clocks[monitor], *at, age_of_a_line());

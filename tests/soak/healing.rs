@@ -24,6 +24,8 @@ use crate::lab::slowness::stretched;
 const RING_RESTS: Duration = Duration::from_secs(170);
 /// A monitor says so long after an alarm's end that it is over.
 const SAID: Duration = Duration::from_secs(20);
+/// Such an age of a recording says that it is being written.
+const RECORDED: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_secs(1);
 
 /// Returns when all has been well for so long, or the time is over: the judge will see.
@@ -76,6 +78,9 @@ fn trouble(world: &World) -> Option<String> {
         return Some(format!("{status}, {states}"));
     }
     for number in 0..MONITORS {
+        if !is_written(&world.monitors[number].record) {
+            return Some(format!("monitor {} records nothing", number + 1));
+        }
         let status = match status_of(&world.monitors[number].status) {
             None => return Some(format!("monitor {} has no status file", number + 1)),
             Some(status) => status,
@@ -97,7 +102,8 @@ fn trouble(world: &World) -> Option<String> {
     None
 }
 
-/// Every monitor finds it healthy, and names the rule that keeps it down.
+/// Every monitor finds it healthy, and names the rule that keeps it down: the hold, or with `restore: own` that another
+/// one took it down.
 fn is_held_by_all(world: &World, backend: Ipv4Addr) -> bool {
     world.monitors.iter().all(|monitor| {
         let status = status_of(&monitor.status).unwrap_or_default();
@@ -108,13 +114,25 @@ fn is_held_by_all(world: &World, backend: Ipv4Addr) -> bool {
                 .as_array()
                 .cloned()
                 .unwrap_or_default();
-            let holds = |rule: &Value| rule["rule"] == "hold" && rule["answer"] == "holds";
+            let holds = |rule: &Value| {
+                ["hold", "ownership"]
+                    .iter()
+                    .any(|name| rule["rule"] == *name)
+                    && rule["answer"] == "holds"
+            };
             backend["address"] == address.as_str()
                 && backend["listed"] == "down"
                 && backend["verdict"] == "healthy"
                 && rules.iter().any(holds)
         })
     })
+}
+
+/// Within the last few seconds: the lists are read, and that is recorded, each second.
+fn is_written(file: &Path) -> bool {
+    let modified = fs::metadata(file).and_then(|data| data.modified());
+    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+    age.map_or(false, |age| age < stretched(RECORDED))
 }
 
 fn status_of(file: &Path) -> Option<Value> {

@@ -5,6 +5,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::plan::{BACKENDS, DIRECTORS, MONITORS};
 use super::spans::Spans;
@@ -30,7 +31,51 @@ pub struct History {
     pub backends: Vec<String>,
     /// Dovecot's own lines of a defect.
     pub panics: Vec<String>,
+    pub told: Told,
     pub folder: PathBuf,
+}
+
+/// What the soak was told, and what followed from that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// It is the one of `make check`.
+    pub is_brief: bool,
+    pub total: Duration,
+    /// Whether each monitor brings up what others took down.
+    pub restores_any: Vec<bool>,
+}
+
+/// `brief` or `drawn`, milliseconds, and the setting `restore` of each monitor.
+const TOLD: &str = "told.tsv";
+
+impl Told {
+    pub fn write(&self, folder: &Path) {
+        let milliseconds = self.total.as_millis();
+        let restores = self.restores().join("\t");
+        let kind = if self.is_brief { "brief" } else { "drawn" };
+        let text = format!("{kind}\t{milliseconds}\t{restores}\n");
+        fs::write(folder.join(TOLD), text).expect("the folder takes a file");
+    }
+
+    /// The setting of each monitor.
+    pub fn restores(&self) -> Vec<&'static str> {
+        let word = |any: &bool| if *any { "any" } else { "own" };
+        self.restores_any.iter().map(word).collect()
+    }
+
+    fn read(folder: &Path) -> io::Result<Told> {
+        let text = fs::read_to_string(folder.join(TOLD))?;
+        let fields: Vec<&str> = text.trim_end().split('\t').collect();
+        let total = fields.get(1).and_then(|total| total.parse().ok());
+        match (fields.first(), total, fields.get(2..)) {
+            (Some(kind), Some(total), Some(restore)) if restore.len() == MONITORS => Ok(Told {
+                is_brief: *kind == "brief",
+                total: Duration::from_millis(total),
+                restores_any: restore.iter().map(|word| *word == "any").collect(),
+            }),
+            _ => Err(malformed(&text)),
+        }
+    }
 }
 
 /// What was done to something, and undone.
@@ -57,6 +102,8 @@ pub struct Reply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List {
     pub synced: bool,
+    /// How many seconds before the ring was synced for the last time, where the list says so.
+    pub last_sync: Option<u64>,
     /// `U`, `D`, or `-` for one that is not listed.
     pub states: Vec<char>,
     pub users: Vec<u64>,
@@ -114,6 +161,7 @@ impl History {
             clocks: vec![Vec::new(); MONITORS],
             backends: Vec::new(),
             panics: Vec::new(),
+            told: Told::read(folder)?,
             folder: folder.to_path_buf(),
         };
         history.read_acts(&fs::read_to_string(folder.join("acts.tsv"))?)?;
@@ -204,6 +252,12 @@ impl History {
         Ok(())
     }
 
+    /// Those that the director did.
+    pub fn administrators_downs(&self) -> impl Iterator<Item = &Reply> {
+        let downs = self.replies.iter();
+        downs.filter(|reply| (&*reply.command, &*reply.text) == ("HOST-DOWN", "OK"))
+    }
+
     /// The spells of this word, on this object if it is about objects.
     pub fn spells<'h>(&'h self, word: &'h str, object: usize) -> impl Iterator<Item = &'h Spell> {
         self.acts.iter().filter(move |spell| {
@@ -218,6 +272,34 @@ impl History {
             Some(list) if is_so(list) => Some((pair[0].0, pair[1].0)),
             _ => None,
         }))
+    }
+
+    /// When a director's list showed it unsynced, from the first look to the last one of a time in which it was not synced
+    /// between two looks either.
+    pub fn unsynced(&self, director: usize) -> Spans {
+        const SECOND: u64 = 1_000;
+        let mut spans: Vec<(u64, u64)> = Vec::new();
+        let mut is_open = false;
+        for (at, list) in &self.lists[director] {
+            let list = match list {
+                Some(list) if !list.synced => list,
+                _ => {
+                    is_open = false;
+                    continue;
+                }
+            };
+            let synced_at = list.last_sync.map(|ago| at.saturating_sub(ago * SECOND));
+            match spans.last_mut() {
+                Some(span)
+                    if is_open && synced_at.map_or(true, |synced| synced < span.0 + SECOND) =>
+                {
+                    span.1 = *at;
+                }
+                _ => spans.push((*at, *at)),
+            }
+            is_open = true;
+        }
+        Spans::of(spans)
     }
 
     /// The lists that a director showed in this time.
@@ -277,6 +359,7 @@ fn list(fields: &[&str]) -> Option<Option<List>> {
     }
     let mut list = List {
         synced: *status == "ring synced",
+        last_sync: last_sync(status),
         states: Vec::new(),
         users: Vec::new(),
     };
@@ -286,6 +369,12 @@ fn list(fields: &[&str]) -> Option<Option<List>> {
         list.users.push(parts.next()?.parse().ok()?);
     }
     Some(Some(list))
+}
+
+/// From `ring syncing - last sync 13 secs ago`.
+fn last_sync(status: &str) -> Option<u64> {
+    let (_, ago) = status.split_once("last sync ")?;
+    ago.split(' ').next()?.parse().ok()
 }
 
 fn process(fields: &[&str]) -> Option<Option<Process>> {

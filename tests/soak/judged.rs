@@ -2,12 +2,13 @@
 //! broken.
 
 use std::fs;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, Local};
 
-use super::history::History;
+use super::history::{History, Told};
 use super::judge::{self, patience};
 use super::plan::{BACKENDS, DIRECTORS, MONITORS};
 use super::terms::{self, Terms};
@@ -24,10 +25,14 @@ const FIRST_ACT: u64 = 60_000;
 /// A recording as it is made up: calm, but for what a test changes.
 struct Recording {
     place: Place,
+    told: Told,
     acts: String,
     clocks: String,
-    /// A list's states at a time, for all directors.
+    /// A list's states at a time, for all directors, and for the first one if that lists others.
     states: Box<dyn Fn(u64) -> String>,
+    first_states: Option<Box<dyn Fn(u64) -> String>>,
+    /// When the ring is not synced.
+    unsynced: Range<u64>,
     users: u64,
     lines: [String; MONITORS],
     /// Process number, descriptors, threads and kilobytes at a time, for all monitors.
@@ -62,15 +67,22 @@ impl Recording {
     fn new() -> Recording {
         Recording {
             place: Place::new(),
+            told: Told {
+                is_brief: false,
+                total: Duration::from_secs(300),
+                restores_any: vec![true, true, false],
+            },
             acts: String::new(),
             clocks: (0..MONITORS)
                 .map(|monitor| format!("0\t{WALL}\t{monitor}\t0\n"))
                 .collect(),
             states: Box::new(all_up),
+            first_states: None,
+            unsynced: 0..0,
             users: 0,
             lines: Default::default(),
             // Starting takes its time, before the calm.
-            process: Box::new(|at| match at < FIRST_ACT - terms::CALM {
+            process: Box::new(|at| match at < FIRST_ACT - terms::FIRST_CALM {
                 true => (77, 8, 5, 10_000),
                 false => (77, 12, 12, 20_000),
             }),
@@ -109,6 +121,20 @@ impl Recording {
 
     /// The properties that are broken.
     fn broken(&self) -> Vec<&'static str> {
+        self.judged(|property, history, terms| (property.judge)(history, terms).is_err())
+    }
+
+    /// Those that should have been put to the test, and were not.
+    fn untested(&self) -> Vec<&'static str> {
+        self.judged(|property, history, terms| {
+            judge::must_be_tested(history, property) && (property.judge)(history, terms) == Ok(0)
+        })
+    }
+
+    fn judged(
+        &self,
+        is_so: impl Fn(&judge::Property, &History, &Terms) -> bool,
+    ) -> Vec<&'static str> {
         let folder: PathBuf = self.place.path("recording");
         fs::create_dir(&folder).unwrap();
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
@@ -119,6 +145,7 @@ impl Recording {
         );
         write("acts.tsv", &acts);
         write("clocks.tsv", &self.clocks);
+        self.told.write(&folder);
         let addresses: Vec<String> = (0..BACKENDS).map(address).collect();
         write("backends.tsv", &addresses.join("\n"));
         for number in 1..=DIRECTORS {
@@ -127,8 +154,19 @@ impl Recording {
                     'D' => format!("\tD/{}/7", self.users),
                     state => format!("\t{state}/3/0"),
                 };
-                let hosts: String = (self.states)(at).chars().map(host).collect();
-                format!("{at}\tring synced{hosts}\n")
+                let states = match &self.first_states {
+                    Some(states) if number == 1 => states(at),
+                    _ => (self.states)(at),
+                };
+                let hosts: String = states.chars().map(host).collect();
+                let ring = match self.unsynced.contains(&at) {
+                    true => format!(
+                        "syncing - last sync {} secs ago",
+                        (at - self.unsynced.start) / 1000
+                    ),
+                    false => "synced".to_owned(),
+                };
+                format!("{at}\tring {ring}{hosts}\n")
             };
             let lists: String = (0..=END / LIST_EACH)
                 .map(|step| list(step * LIST_EACH))
@@ -150,9 +188,10 @@ impl Recording {
         let history = History::read(&folder).unwrap();
         fs::remove_dir_all(&folder).unwrap();
         let terms = Terms::of(&history);
-        let is_broken = |property: &&judge::Property| (property.judge)(&history, &terms).is_err();
-        let broken = judge::ALL.iter().filter(is_broken);
-        broken.map(|property| property.claim).collect()
+        let found = judge::ALL
+            .iter()
+            .filter(|property| is_so(property, &history, &terms));
+        found.map(|property| property.claim).collect()
     }
 }
 
@@ -168,8 +207,7 @@ fn a_recording_in_which_all_is_well_breaks_nothing() {
     // A backend dies, is taken down in time, and comes back; an administrator's down lasts its hold.
     recording.act("backend-dies", "0", 100_000, 200_000);
     recording.states = Box::new(first_down(110_000, 205_000));
-    let disabled = format!("{} disabled: up -> down (answered in 1.3 ms)", address(0));
-    recording.says(1, 110_000, &disabled);
+    recording.says(1, 110_000, &disabled(0));
     recording.acts += "240000\treply\tHOST-DOWN\t1,0\tOK\n";
     recording.says(1, 240_000 + judge::HOLD.as_millis() as u64, &enabled(1));
     recording.act("monitor-is-killed", "0", 250_000, 255_000);
@@ -182,6 +220,10 @@ fn a_recording_in_which_all_is_well_breaks_nothing() {
     recording.clock_set(2, 290_000, 0);
     recording.says_by_clock(2, 291_000, -7200, "just before it jumped back");
     recording.says(2, 299_000, "the right date again");
+    // A full disk takes a part of a line, and what was lost is said.
+    recording.act("disk-is-full", "0", 310_000, 330_000);
+    recording.lines[0] += "312000\tNov\n";
+    recording.says(0, 331_000, "7 log lines lost: no space left on device");
     assert_eq!(recording.broken(), [""; 0]);
 }
 
@@ -192,6 +234,29 @@ fn enabled(backend: usize) -> String {
     )
 }
 
+fn disabled(backend: usize) -> String {
+    format!(
+        "{} disabled: up -> down (answered in 1.3 ms)",
+        address(backend)
+    )
+}
+
+#[test]
+fn a_property_that_nothing_puts_to_the_test_fails_a_brief_soak_and_a_long_one() {
+    let of_own = "with_own_an_administrators_down_is_not_undone";
+    let mut recording = Recording::new();
+    assert_eq!(recording.untested(), [""; 0]);
+    recording.told.is_brief = true;
+    assert!(recording.untested().contains(&of_own));
+    recording.told.is_brief = false;
+    recording.told.total = Duration::from_secs(3600);
+    assert!(recording.untested().contains(&of_own));
+    assert!(!recording.untested().contains(&"no_dovecot_panics"));
+    // Where no monitor is to leave it down.
+    recording.told.restores_any = vec![true; MONITORS];
+    assert!(!recording.untested().contains(&of_own));
+}
+
 #[test]
 fn each_property_is_broken_by_a_recording_that_breaks_it() {
     let late = 100_000 + terms::reaction() + 1_000;
@@ -199,8 +264,27 @@ fn each_property_is_broken_by_a_recording_that_breaks_it() {
     let bent = |bend: fn(&mut Recording)| -> Bend { Box::new(bend) };
     let cases: Vec<(&str, Bend)> = vec![
         (
+            "nothing_is_sent_into_a_ring_that_the_list_shows_unsynced",
+            bent(|recording| {
+                recording.unsynced = 100_000..130_000;
+                recording.says(0, 120_000, &enabled(0));
+            }),
+        ),
+        (
+            "a_monitor_acts_on_what_it_has_seen_lately",
+            bent(|recording| recording.says(0, 120_000, &disabled(0))),
+        ),
+        (
+            "a_monitor_that_reaches_nothing_changes_nothing",
+            bent(|recording| {
+                recording.act("monitor-is-cut", "0", 100_000, 200_000);
+                recording.says(0, 150_000, &disabled(0));
+            }),
+        ),
+        (
             "no_monitor_takes_the_last_backend_down",
             bent(|recording| {
+                recording.act("backend-dies", "0", 95_000, 105_000);
                 recording.states = Box::new(|at| match (90_000..100_000).contains(&at) {
                     true => "U".to_owned() + &"D".repeat(BACKENDS - 1),
                     false => all_up(at),
@@ -234,10 +318,45 @@ fn each_property_is_broken_by_a_recording_that_breaks_it() {
             }),
         ),
         (
+            "synced_directors_agree",
+            bent(|recording| {
+                recording.states = Box::new(first_down(100_000, 120_000));
+                recording.first_states = Some(Box::new(all_up));
+            }),
+        ),
+        (
+            "one_failure_costs_one_down_and_one_up",
+            bent(|recording| {
+                recording.act("backend-dies", "0", 100_000, 200_000);
+                recording.states = Box::new(|at| match at {
+                    105_000..=120_000 | 130_000..=205_000 => first_down(0, END)(at),
+                    _ => all_up(at),
+                });
+            }),
+        ),
+        (
+            "a_disputed_backend_changes_less_and_less",
+            bent(|recording| {
+                recording.act("monitor-loses-backend", "1,0", 100_000, 180_000);
+                recording.states = Box::new(|at| match at / 5_000 % 2 {
+                    1 if (100_000..180_000).contains(&at) => first_down(0, END)(at),
+                    _ => all_up(at),
+                });
+            }),
+        ),
+        (
             "an_administrators_down_is_not_undone_within_the_hold",
             bent(|recording| {
                 recording.acts += "100000\treply\tHOST-DOWN\t1,0\tOK\n";
                 recording.says(2, 110_000, &enabled(1));
+            }),
+        ),
+        (
+            "with_own_an_administrators_down_is_not_undone",
+            bent(|recording| {
+                recording.acts += "100000\treply\tHOST-DOWN\t0,0\tOK\n";
+                recording.states = Box::new(first_down(100_000, 150_000));
+                recording.says(2, 149_000, &enabled(0));
             }),
         ),
         (
@@ -273,6 +392,10 @@ fn each_property_is_broken_by_a_recording_that_breaks_it() {
             }),
         ),
         (
+            "a_log_goes_on_once_its_disk_has_room",
+            bent(|recording| recording.act("disk-is-full", "0", 100_000, 150_000)),
+        ),
+        (
             "log_lines_are_dated_by_the_monitors_clock",
             bent(|recording| {
                 recording.clock_set(0, 200_000, 3600);
@@ -306,9 +429,9 @@ fn each_property_is_broken_by_a_recording_that_breaks_it() {
             }),
         ),
         (
-            "memory_is_as_at_the_start",
+            "memory_is_as_after_the_warm_up",
             bent(|recording| {
-                recording.process = Box::new(|at| (77, 12, 12, 20_000 + at / 10));
+                recording.process = Box::new(|at| (77, 12, 12, 20_000 + at / 100));
             }),
         ),
     ];

@@ -5,6 +5,8 @@
 //! code is 0 only if all hold. `SOAK_JUDGE=FOLDER` judges a recording again; `SOAK_BRIEF=yes` plays the two minutes of
 //! `make check`.
 
+mod acting;
+mod agreeing;
 #[path = "../simulate/chance.rs"]
 #[allow(dead_code)]
 mod chance;
@@ -38,19 +40,15 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use chance::Chance;
-use history::History;
+use history::{History, Told};
 use journal::Journal;
 use lab::diagnostics;
 use lab::own_network;
 use lab::passwords;
-use plan::{Act, DIRECTORS};
+use plan::{Act, Plan};
 use record::Recorder;
 use terms::Terms;
 use world::World;
-
-/// How far the clocks of two machines may be apart, in seconds.
-const MOST_SHIFT: usize = 20;
 
 /// All has healed once it has been well for so long.
 const STEADY: Duration = Duration::from_secs(12);
@@ -59,28 +57,31 @@ fn main() -> ExitCode {
     if let Some(folder) = env::var_os("SOAK_JUDGE") {
         return judge_folder(Path::new(&folder));
     }
-    let minutes = |total: Duration| total.as_secs_f64() / 60.0;
-    let (seed, total) = match env::var_os("SOAK_BRIEF") {
-        Some(_) => plan::BRIEF,
+    let plan = match env::var_os("SOAK_BRIEF") {
+        Some(_) => Plan::brief(),
         None => {
             let minutes: f64 = number("MINUTES").unwrap_or(10.0);
             let seed = number("SEED").unwrap_or_else(|| u64::from(process::id()));
-            (seed, Duration::from_secs_f64(minutes * 60.0))
+            Plan::drawn(seed, Duration::from_secs_f64(minutes * 60.0))
         }
     };
     let folder = env::var_os("SOAK_FOLDER").map(PathBuf::from);
     let folder = folder.expect("SOAK_FOLDER names the folder of the recording");
     fs::create_dir_all(&folder).expect("the recording's folder can be made");
     println!(
-        "soak of {} minutes, SEED={seed}, recorded in {}",
-        minutes(total),
+        "soak of {} minutes, {}, recorded in {}",
+        plan.total.as_secs_f64() / 60.0,
+        match plan.seed {
+            Some(seed) => format!("SEED={seed}"),
+            None => "the brief one".to_owned(),
+        },
         folder.display()
     );
 
     let is_played = Arc::new(AtomicBool::new(false));
     let (told, recording) = (is_played.clone(), folder.clone());
     own_network::within(move || {
-        play(&recording, seed, total);
+        play(&recording, &plan);
         told.store(true, Ordering::SeqCst);
     });
     assert!(is_played.load(Ordering::SeqCst));
@@ -118,32 +119,37 @@ fn judge_folder(folder: &Path) -> ExitCode {
     }
 }
 
-fn play(folder: &Path, seed: u64, total: Duration) {
-    let acts = plan::acts(seed, total);
-    let planned: String = acts
+fn play(folder: &Path, plan: &Plan) {
+    let planned: String = plan
+        .acts
         .iter()
         .map(|act| format!("{:?}\t{:?}\t{}\n", act.at, act.lasts, act.what))
         .collect();
     fs::write(folder.join("plan.tsv"), planned).expect("the folder takes a file");
-    let mut chance = Chance::new(!seed);
-    let shifts: Vec<i64> = (0..DIRECTORS)
-        .map(|_| chance.below(2 * MOST_SHIFT + 1) as i64 - MOST_SHIFT as i64)
-        .collect();
+    let told = Told {
+        is_brief: plan.seed.is_none(),
+        total: plan.total,
+        restores_any: plan.restores_any.to_vec(),
+    };
+    told.write(folder);
     println!(
-        "{} acts; the machines' clocks are {shifts:?} s ahead",
-        acts.len()
+        "{} acts; the machines' clocks are {:?} s ahead; restore: {}",
+        plan.acts.len(),
+        plan.shifts,
+        told.restores().join(", ")
     );
 
     let journal = Arc::new(Journal::begin(folder));
-    let mut world = World::start(folder, journal.clone(), &shifts);
+    let mut world = World::start(folder, journal.clone(), plan);
     let addresses: Vec<String> = world.backends().iter().map(ToString::to_string).collect();
     fs::write(folder.join("backends.tsv"), addresses.join("\n")).expect("the folder takes a file");
     let recorder = record(&world, &journal, folder);
     healing::wait_until_all_is_well(&world, &journal, Duration::ZERO);
+    world.warm_up();
     journal.note_phase("calm");
-    sleep(Duration::from_millis(terms::CALM));
+    sleep(Duration::from_millis(terms::FIRST_CALM + 2_000));
     journal.note_phase("acts");
-    perform(&mut world, &acts);
+    perform(&mut world, &plan.acts);
     println!("{} all is set in order", judge::clock(journal.now()));
     world.settle();
     journal.note_phase("healing");

@@ -14,7 +14,7 @@ use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 
 use super::disk::Disk;
-use super::plan::Settings;
+use super::plan::{logs_to_its_disk, Settings};
 use crate::lab::command;
 use crate::lab::monitor::binary;
 use crate::lab::passwords::{assert_none_in_process, marked};
@@ -25,8 +25,8 @@ use crate::lab::warden::Warden;
 const FIRST_USER: u32 = 2001;
 const START_LIMIT: Duration = Duration::from_secs(60);
 const END_LIMIT: Duration = Duration::from_secs(20);
-/// The state file and the status file have room in it, a few times over.
-const DISK_SIZE: &str = "512k";
+/// What a monitor writes in a day has room in it.
+const DISK_SIZE: &str = "64m";
 
 pub struct Monitor {
     pub user: u32,
@@ -35,9 +35,10 @@ pub struct Monitor {
     pub lock: PathBuf,
     config: PathBuf,
     accounts: PathBuf,
-    record: PathBuf,
+    pub record: PathBuf,
     socket: PathBuf,
     pub disk: Disk,
+    restores_any: bool,
     environment: Vec<(&'static str, String)>,
     rotations: usize,
     // Last: it must not outlive what it watches over.
@@ -51,6 +52,8 @@ pub struct Surroundings<'a> {
     pub recording: &'a Path,
     pub socket: PathBuf,
     pub backends: &'a [Ipv4Addr],
+    /// What others took down, too.
+    pub restores_any: bool,
     pub environment: Vec<(&'static str, String)>,
 }
 
@@ -62,21 +65,26 @@ impl Monitor {
             recording,
             socket,
             backends,
+            restores_any,
             environment,
         } = surroundings;
         let ours = |suffix: &str| place.join(format!("monitor{}.{suffix}", number + 1));
-        let recorded = |suffix: &str| recording.join(format!("monitor{}.{suffix}", number + 1));
         let disk = Disk::mount(ours("disk"), DISK_SIZE);
         let lock = ours("pid");
         let monitor = Monitor {
             user: FIRST_USER + number as u32,
-            log: recorded("log"),
+            log: if logs_to_its_disk(number) {
+                disk.path("log")
+            } else {
+                recording.join(format!("monitor{}.log", number + 1))
+            },
             status: disk.path("status.json"),
             config: ours("config.yml"),
             accounts: ours("accounts.yml"),
-            record: recorded("record"),
+            record: disk.path("record"),
             socket,
             disk,
+            restores_any,
             environment,
             rotations: 0,
             _warden: Warden::over_pid_file(&lock, &binary()),
@@ -104,9 +112,10 @@ impl Monitor {
             Settings::Pop3Too => "poll_pop3: True\n",
             _ => "",
         };
+        let restore = if self.restores_any { "any" } else { "own" };
         let text = format!(
             "director_admin_socket: {}\nimap_port: {IMAP}\npop3_port: {POP3}\nretry_delay: 0.3\n\
-             restore: any\nhold: {}\n{pace}{pop3}",
+             restore: {restore}\nhold: {}\n{pace}{pop3}",
             self.socket.display(),
             super::judge::HOLD.as_secs(),
         );
@@ -140,10 +149,14 @@ impl Monitor {
             .arg(self.disk.path("state.yml"))
             .arg("--status-file")
             .arg(&self.status)
+            .arg("--html-file")
+            .arg(self.disk.path("page.html"))
+            .arg("--metrics-file")
+            .arg(self.disk.path("metrics.prom"))
             .arg("--record")
             .arg(&self.record);
-        let folder = self.log.parent().expect("a folder").to_path_buf();
-        command::run(&mut command, &folder, START_LIMIT).success();
+        let folder = self.config.parent().expect("a folder");
+        command::run(&mut command, folder, START_LIMIT).success();
         wait_until("the monitor's PID file", START_LIMIT, || {
             self.pid().is_some()
         });

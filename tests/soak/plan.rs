@@ -15,6 +15,12 @@ pub const MONITORS: usize = DIRECTORS;
 /// This monitor is never ended: what its process holds at the end can be compared with the start.
 pub const LASTING: usize = MONITORS - 1;
 
+/// Whether its log is on the disk that may be full: lines are lost then, and the judge knows less of what it does. That of
+/// the lasting one is whole.
+pub fn logs_to_its_disk(monitor: usize) -> bool {
+    monitor != LASTING
+}
+
 /// After an act has ended, its object is left alone for so long.
 const REST: Duration = Duration::from_secs(4);
 /// So many backends may be in a state of an act at a time, unless all are.
@@ -34,10 +40,6 @@ const STEPS: [i64; 8] = [
     12 * HOUR,
 ];
 const DECADES: i64 = 20 * 365 * 24 * HOUR;
-
-/// The seed and the length of the soak in `make check`. Its acts are of many kinds, and put most properties to the test,
-/// and what a ring heals from slowly is over early: the tests below say what that means.
-pub const BRIEF: (u64, Duration) = (12_855_700, Duration::from_secs(120));
 
 /// Directors, backends and monitors are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub enum What {
     /// From all backends.
     MonitorIsCut(usize),
     MonitorLosesBackend(usize, usize),
-    /// The one with the state file and the status file.
+    /// The one with all files that the monitor writes, its log among them if `logs_to_its_disk`.
     DiskIsFull(usize),
     /// SIGHUP after the configuration was written anew.
     Reload(usize, Settings),
@@ -73,6 +75,8 @@ pub enum What {
     StatusIsAsked(usize),
     /// An administrator takes the backend down at this director, and up again when the act ends.
     Maintenance(usize, usize),
+    /// An administrator takes all backends down at this director at a stroke, and up again when the act ends.
+    PoolIsEmptied(usize),
     /// So many users log in at this director, and stay until the act ends.
     Visit(usize, usize),
     /// The monitor's wall clock jumps by so many seconds, and back when the act ends.
@@ -111,6 +115,88 @@ enum Thing {
     Visits(usize),
     /// Of a director's machine.
     Clock(usize),
+}
+
+/// How far the clocks of two machines may be apart, in seconds.
+const MOST_SHIFT: usize = 20;
+
+/// What a soak is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// From which it was drawn; the brief one was not.
+    pub seed: Option<u64>,
+    pub total: Duration,
+    pub acts: Vec<Act>,
+    /// By how many seconds the clock of each director's machine is ahead.
+    pub shifts: [i64; DIRECTORS],
+    /// Whether each monitor brings up what others took down (`restore: any`), or only what it took down itself (`own`).
+    /// One at least brings up all: what an administrator took down would stay down otherwise.
+    pub restores_any: [bool; MONITORS],
+}
+
+impl Plan {
+    pub fn drawn(seed: u64, total: Duration) -> Plan {
+        let mut chance = Chance::new(!seed);
+        let shifts =
+            [(); DIRECTORS].map(|()| chance.below(2 * MOST_SHIFT + 1) as i64 - MOST_SHIFT as i64);
+        let mut restores_any = [(); MONITORS].map(|()| !chance.one_in(3));
+        restores_any[chance.below(MONITORS)] = true;
+        Plan {
+            seed: Some(seed),
+            total,
+            acts: acts(seed, total),
+            shifts,
+            restores_any,
+        }
+    }
+
+    /// That of `make check`: in two minutes each property is put to the test that can be, and what a ring heals from slowly is
+    /// over early.
+    pub fn brief() -> Plan {
+        let act = |at: u64, lasts: u64, what: What| Act {
+            at: Duration::from_millis(at),
+            lasts: Duration::from_millis(lasts),
+            what,
+        };
+        Plan {
+            seed: None,
+            total: Duration::from_secs(120),
+            shifts: [5, -8, 6],
+            restores_any: [true, true, false],
+            acts: vec![
+                act(500, 80_000, What::Visit(0, 9)),
+                act(900, 0, What::Rotation(1)),
+                act(1_300, 100_000, What::Visit(2, 9)),
+                // The ring is unsynced after 2 s to 25 s, and then a backend dies.
+                act(2_000, 40_000, What::DirectorFreezes(1)),
+                act(8_000, 22_000, What::DiskIsFull(0)),
+                act(14_000, 16_000, What::BackendFreezes(0)),
+                act(28_000, 16_000, What::BackendDies(4)),
+                act(30_000, 0, What::Reload(2, Settings::Bad)),
+                act(35_000, 0, What::Reload(0, Settings::Pop3Too)),
+                act(36_000, 0, What::StatusIsAsked(2)),
+                act(40_000, 20_000, What::MachineClockSteps(1, HOUR)),
+                // It has users, and goes down in time and once.
+                act(44_000, 32_000, What::BackendDies(1)),
+                // Those who restore any bring it up after the hold, and the one with own does not.
+                act(59_000, 32_000, What::Maintenance(3, 2)),
+                // A dispute.
+                act(60_500, 18_000, What::MonitorLosesBackend(1, 4)),
+                act(62_000, 0, What::DirectorProcessDies(0)),
+                act(68_000, 20_000, What::BackendIsCut(2)),
+                act(71_000, 3_000, What::DirectorDies(0)),
+                // It sees nothing for longer than what it saw before may count.
+                act(72_500, 30_000, What::MonitorIsCut(2)),
+                act(88_000, 8_000, What::MonitorClockSteps(0, -DECADES)),
+                act(95_500, 20_000, What::PoolIsEmptied(0)),
+                act(97_000, 4_000, What::MonitorIsKilled(0)),
+                act(103_000, 10_000, What::BackendFreezes(3)),
+                act(104_000, 12_000, What::BackendDies(4)),
+                act(105_500, 4_000, What::MonitorFreezes(0)),
+                act(108_000, 4_000, What::MonitorIsStopped(1)),
+            ],
+        }
+    }
 }
 
 /// All acts that begin and end within `total`, in the order of their beginning.
@@ -154,18 +240,18 @@ fn draw(chance: &mut Chance) -> Act {
         Settings::RiseAndFall,
         Settings::Bad,
     ]);
-    let users = 1 + chance.below(4);
+    let users = 4 + chance.below(6);
     let step = chance.pick(&STEPS);
     let long_ago = chance.one_in(4);
     let short = chance.milliseconds(500, 12_000);
     let long = chance.milliseconds(20_000, 80_000);
     let lasts = if chance.one_in(2) { short } else { long };
     let at_once = Duration::ZERO;
-    let (what, lasts) = match chance.below(44) {
+    let (what, lasts) = match chance.below(48) {
         0..=4 => (What::BackendDies(backend), lasts),
         5..=8 => (What::BackendFreezes(backend), lasts),
         9..=10 => (What::BackendIsCut(backend), lasts),
-        11 => (What::AllBackendsAreCut, long / 2),
+        11 | 43 => (What::AllBackendsAreCut, long / 2),
         12..=13 => (What::DirectorDies(director), short),
         14..=15 => (What::DirectorProcessDies(director), at_once),
         16 => (What::DirectorFreezes(director), lasts),
@@ -183,6 +269,7 @@ fn draw(chance: &mut Chance) -> Act {
         36 if long_ago => (What::MonitorClockSteps(monitor, -DECADES), lasts),
         36..=37 => (What::MonitorClockSteps(monitor, step), lasts),
         38..=39 => (What::MachineClockSteps(director, step), lasts),
+        40..=42 => (What::PoolIsEmptied(director), long),
         _ => (What::Visit(director, users), long),
     };
     Act {
@@ -214,6 +301,7 @@ fn things(what: What) -> Vec<Thing> {
         | What::Rotation(monitor)
         | What::StatusIsAsked(monitor) => vec![Thing::Monitor(monitor)],
         What::Maintenance(backend, _) => vec![Thing::Listing(backend)],
+        What::PoolIsEmptied(_) => (0..BACKENDS).map(Thing::Listing).collect(),
         What::Visit(director, _) => vec![Thing::Visits(director)],
         What::MonitorClockSteps(machine, _) | What::MachineClockSteps(machine, _) => {
             vec![Thing::Clock(machine)]
@@ -254,6 +342,7 @@ impl What {
             What::Rotation(_) => "rotation",
             What::StatusIsAsked(_) => "status-is-asked",
             What::Maintenance(..) => "maintenance",
+            What::PoolIsEmptied(_) => "pool-is-emptied",
             What::Visit(..) => "visit",
             What::MonitorClockSteps(..) => "monitor-clock-steps",
             What::MachineClockSteps(..) => "machine-clock-steps",
@@ -271,6 +360,7 @@ impl What {
             | What::DirectorProcessDies(one)
             | What::DirectorFreezes(one)
             | What::DirectorIsCut(one)
+            | What::PoolIsEmptied(one)
             | What::MonitorIsKilled(one)
             | What::MonitorIsStopped(one)
             | What::MonitorFreezes(one)
@@ -331,38 +421,66 @@ mod tests {
         for seed in 0..20 {
             let acts = acts(seed, ONE_HOUR);
             let kinds: BTreeSet<&str> = acts.iter().map(|act| act.what.word()).collect();
-            assert_eq!(kinds.len(), 21, "{kinds:?}");
-            for (place, act) in acts.iter().enumerate() {
-                let during = |other: &&Act| other.at < act.at + act.lasts + REST;
-                for other in acts[place + 1..].iter().take_while(during) {
-                    let shared = things(act.what)
-                        .into_iter()
-                        .any(|thing| things(other.what).contains(&thing));
-                    assert!(!shared, "seed {seed}: {act:?} and {other:?}");
-                }
+            assert_eq!(kinds.len(), 22, "{kinds:?}");
+            no_two_at_a_time_on_one_thing(&acts);
+        }
+    }
+
+    fn no_two_at_a_time_on_one_thing(acts: &[Act]) {
+        for (place, act) in acts.iter().enumerate() {
+            let during = |other: &&Act| other.at < act.at + act.lasts + REST;
+            for other in acts[place + 1..].iter().take_while(during) {
+                let shared = things(act.what)
+                    .into_iter()
+                    .any(|thing| things(other.what).contains(&thing));
+                assert!(!shared, "{act:?} and {other:?}");
             }
         }
     }
 
-    /// A ring whose member was frozen or cut off may take minutes until it is synced, one whose member has died 21 s.
+    /// A ring whose member was frozen or cut off may take minutes until it is synced, one whose member has died 21 s. A
+    /// recording is begun anew a minute after its disk was full.
     #[test]
     fn the_brief_soak_has_most_kinds_of_acts_and_ends_with_a_ring_at_rest() {
-        let (seed, total) = BRIEF;
-        let acts = acts(seed, total);
+        let Plan { acts, total, .. } = Plan::brief();
         let kinds: BTreeSet<&str> = acts.iter().map(|act| act.what.word()).collect();
-        assert!(kinds.len() >= 17, "{kinds:?}");
-        for kind in ["monitor-clock-steps", "machine-clock-steps", "visit"] {
-            assert!(kinds.contains(kind), "{kind}");
-        }
+        assert_eq!(kinds.len(), 20, "{kinds:?}");
+        assert!(acts.windows(2).all(|pair| pair[0].at <= pair[1].at));
+        no_two_at_a_time_on_one_thing(&acts);
         for act in acts {
             let rests_for = total - (act.at + act.lasts);
             let least = match act.what {
                 What::DirectorFreezes(_) | What::DirectorIsCut(_) => 75,
                 What::DirectorDies(_) | What::DirectorProcessDies(_) => 45,
+                What::DiskIsFull(_) => 60,
                 _ => 0,
             };
             assert!(rests_for >= Duration::from_secs(least), "{act:?}");
         }
+    }
+
+    #[test]
+    fn a_long_soak_empties_the_pool_and_blinds_a_monitor_whatever_its_seed() {
+        for seed in 0..50 {
+            let acts = acts(seed, ONE_HOUR / 2);
+            let count =
+                |is_one: fn(What) -> bool| acts.iter().filter(|act| is_one(act.what)).count();
+            assert!(
+                count(|what| matches!(what, What::PoolIsEmptied(_))) >= 2,
+                "{seed}"
+            );
+            let blinds = |what| matches!(what, What::MonitorIsCut(_) | What::AllBackendsAreCut);
+            assert!(count(blinds) >= 4, "{seed}");
+        }
+    }
+
+    #[test]
+    fn some_monitors_restore_any_and_some_their_own() {
+        let drawn = (0..40).map(|seed| Plan::drawn(seed, Duration::ZERO).restores_any);
+        let counts: BTreeSet<usize> = drawn
+            .map(|any| any.iter().filter(|any| **any).count())
+            .collect();
+        assert_eq!(counts, BTreeSet::from([1, 2, 3]));
     }
 
     #[test]

@@ -54,6 +54,12 @@ impl Spans {
         self.0.iter().any(|span| span.0 < to && from < span.1)
     }
 
+    /// When the first of them that is not over at this time begins, or this time if it has begun.
+    pub fn next_after(&self, at: u64) -> Option<u64> {
+        let mut left = self.0.iter().filter(|(_, to)| at < *to);
+        left.next().map(|(from, _)| (*from).max(at))
+    }
+
     pub fn longest(&self) -> u64 {
         self.0.iter().map(|(from, to)| to - from).max().unwrap_or(0)
     }
@@ -75,5 +81,8 @@ mod tests {
         assert!(one.covers(6, 10) && !one.covers(1, 6));
         assert!(one.meets(1, 3) && !one.meets(2, 5));
         assert_eq!(one.longest(), 5);
+        assert_eq!(one.next_after(1), Some(1));
+        assert_eq!(one.next_after(2), Some(5));
+        assert_eq!(one.next_after(10), None);
     }
 }

@@ -51,13 +51,17 @@ pub fn print_acts(history: &History) {
     }
 }
 
-/// How many are broken.
+/// How many are broken, or were to be put to the test and were not.
 pub fn print_properties(history: &History, terms: &Terms) -> usize {
     println!("\n  cases  property");
-    let mut broken = 0;
+    let (mut broken, mut untested) = (0, 0);
     for property in judge::ALL {
         let claim = property.claim.replace('_', " ");
         match (property.judge)(history, terms) {
+            Ok(0) if judge::must_be_tested(history, property) => {
+                untested += 1;
+                println!("UNTESTED  {claim}");
+            }
             Ok(cases) => println!("{cases:>7}  {claim}"),
             Err(text) => {
                 broken += 1;
@@ -65,13 +69,13 @@ pub fn print_properties(history: &History, terms: &Terms) -> usize {
             }
         }
     }
-    match broken {
-        0 => println!("\nall {} properties hold", judge::ALL.len()),
+    let all = judge::ALL.len();
+    match broken + untested {
+        0 => println!("\nall {all} properties hold"),
         _ => println!(
-            "\nBROKEN: {broken} of {} properties; the recording is in {}",
-            judge::ALL.len(),
+            "\nBROKEN: {broken} of {all} properties, and {untested} were not put to the test; the recording is in {}",
             history.folder.display()
         ),
     }
-    broken
+    broken + untested
 }

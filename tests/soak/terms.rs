@@ -2,14 +2,19 @@
 
 use super::history::{History, Process, Spell};
 use super::judge::patience;
-use super::plan::{DIRECTORS, MONITORS};
+use super::plan::{logs_to_its_disk, DIRECTORS, MONITORS};
 use super::spans::Spans;
 
-/// All is quiet for so long at the start and at the end.
+/// All is quiet for so long at the end.
 pub const CALM: u64 = 20_000;
+/// And for so long before the first act, after the warm-up.
+pub const FIRST_CALM: u64 = 10_000;
 
 /// How long after an act of its own or of its director's a monitor may still have to do with it.
 const AFTERWARDS: u64 = 10_000;
+
+/// A list shows a command of another director's at most so much later, and is read four times a second.
+pub const LIST_AGE: u64 = 2_000;
 
 /// After a command that the director did not do, a monitor waits for up to a minute.
 const AFTER_A_REFUSAL: u64 = 70_000;
@@ -21,6 +26,15 @@ pub fn reaction() -> u64 {
     patience(25)
 }
 
+const OF_BACKENDS: [&str; 4] = [
+    "backend-dies",
+    "backend-freezes",
+    "backend-is-cut",
+    ALL_BACKENDS_ARE_CUT,
+];
+const ALL_BACKENDS_ARE_CUT: &str = "all-backends-are-cut";
+const POOL_IS_EMPTIED: &str = "pool-is-emptied";
+
 pub struct Terms {
     /// When each monitor ran undisturbed and its director was synced.
     pub acts: Vec<Spans>,
@@ -28,12 +42,18 @@ pub struct Terms {
     pub reaches: Vec<Vec<Spans>>,
     /// When nobody could be served by this backend.
     pub dead: Vec<Spans>,
+    /// When each monitor could surely get no answer from this backend: it was dead, or the way to it cut.
+    pub fails: Vec<Vec<Spans>>,
     pub told_to_end: Vec<Spans>,
+    /// When an administrator had taken all backends down at a stroke.
+    pub emptied: Spans,
     /// When something was done to each director, and just afterwards.
     pub directors: Vec<Spans>,
     pub frozen: Vec<Spans>,
     /// When each monitor ran and its disk had room.
     pub writes: Vec<Spans>,
+    /// When lines of each monitor's log may be missing in the recording.
+    pub blind: Vec<Spans>,
     /// When a clock of each machine had jumped, and had not jumped back.
     pub wrong_clocks: Vec<Spans>,
 }
@@ -53,12 +73,6 @@ impl Terms {
             let spells = words.iter().flat_map(|word| history.spells(word, object));
             Spans::of(spells.map(times).collect::<Vec<_>>())
         };
-        const OF_BACKENDS: [&str; 4] = [
-            "backend-dies",
-            "backend-freezes",
-            "backend-is-cut",
-            "all-backends-are-cut",
-        ];
         const OF_MONITORS: [&str; 6] = [
             "monitor-is-killed",
             "monitor-is-stopped",
@@ -91,18 +105,23 @@ impl Terms {
         let directors: Vec<Spans> = (0..DIRECTORS)
             .map(|director| of(&OF_DIRECTORS, director, &momentary))
             .collect();
+        let blind: Vec<Spans> = (0..MONITORS)
+            .map(|monitor| match logs_to_its_disk(monitor) {
+                true => of(&["disk-is-full"], monitor, &possible),
+                false => Spans::default(),
+            })
+            .collect();
         let acts = all()
             .map(|(monitor, history)| {
-                let refused = history.lines[monitor]
-                    .iter()
-                    .filter(|(_, line)| {
-                        let words = ["HOST-", " was not "];
-                        words.iter().all(|word| line.contains(word))
-                    })
-                    .map(|(at, _)| (at.saturating_sub(AFTERWARDS), at + AFTER_A_REFUSAL));
+                // What was not done may not have been logged.
+                let unheard = blind[monitor].0.iter();
+                let unheard = unheard.map(|(from, to)| (*from, to + AFTER_A_REFUSAL));
+                let refused = refusals(history, monitor)
+                    .map(|at| (at.saturating_sub(AFTERWARDS), at + AFTER_A_REFUSAL));
                 let disturbed = of(&OF_MONITORS, monitor, &momentary)
                     .or(&directors[monitor])
-                    .or(&Spans::of(refused));
+                    .or(&Spans::of(refused))
+                    .or(&Spans::of(unheard));
                 let synced = history.listed(monitor, |list| list.synced);
                 disturbed.without(end).and(&synced)
             })
@@ -123,6 +142,22 @@ impl Terms {
                 History::all_backends().map(reach).collect()
             })
             .collect();
+        let dead: Vec<Spans> = History::all_backends()
+            .map(|backend| of(&OF_BACKENDS, backend, &certain))
+            .collect();
+        let fails = (0..MONITORS)
+            .map(|monitor| {
+                let fail = |backend: usize| {
+                    let lost = history
+                        .spells("monitor-loses-backend", monitor)
+                        .filter(|spell| spell.objects.get(1) == Some(&backend))
+                        .map(certain);
+                    let cut = of(&["monitor-is-cut"], monitor, &certain);
+                    dead[backend].or(&Spans::of(lost)).or(&cut)
+                };
+                History::all_backends().map(fail).collect()
+            })
+            .collect();
         let of_monitors = |words: &[&str]| -> Vec<Spans> {
             (0..MONITORS)
                 .map(|monitor| of(words, monitor, &momentary))
@@ -135,9 +170,16 @@ impl Terms {
             wrong_clocks: of_monitors(&OF_CLOCKS),
             acts,
             reaches,
-            dead: History::all_backends()
-                .map(|backend| of(&OF_BACKENDS, backend, &certain))
-                .collect(),
+            dead,
+            fails,
+            emptied: Spans::of(
+                history
+                    .acts
+                    .iter()
+                    .filter(|spell| spell.word == POOL_IS_EMPTIED)
+                    .map(momentary),
+            ),
+            blind,
             told_to_end: (0..MONITORS)
                 .map(|monitor| {
                     let ends = ["monitor-is-killed", "monitor-is-stopped"];
@@ -147,6 +189,55 @@ impl Terms {
                 .collect(),
             directors,
         }
+    }
+
+    /// When the monitor's director listed a backend in another way than the monitor saw it.
+    pub fn wishes(&self, history: &History, monitor: usize) -> Spans {
+        let mut wishes = Spans::default();
+        for backend in History::all_backends() {
+            let listed = |state: char| {
+                history.listed(monitor, move |list| {
+                    list.states.get(backend) == Some(&state)
+                })
+            };
+            let down = listed('U').and(&self.fails[monitor][backend]);
+            let up = listed('D').and(&self.reaches[monitor][backend]);
+            wishes = wishes.or(&down).or(&up);
+        }
+        wishes
+    }
+
+    /// When something else than this spell was done, or just had been, that may have a backend go up or down at this
+    /// director. Another director that dies or hangs tells nobody of its own.
+    pub fn disturbs_list(
+        &self,
+        history: &History,
+        director: usize,
+        backend: usize,
+        but: &Spell,
+    ) -> Spans {
+        let when = |spell: &Spell| {
+            let until = spell.ended.saturating_add(AFTERWARDS).min(history.end);
+            let is_about = match &*spell.word {
+                "maintenance" | "backend-dies" | "backend-freezes" | "backend-is-cut" => {
+                    spell.objects.first() == Some(&backend)
+                }
+                "monitor-loses-backend" => spell.objects.get(1) == Some(&backend),
+                // Two parts of the ring may be told different things.
+                "monitor-is-cut" | "director-is-cut" => true,
+                // What has waited in it comes then.
+                "monitor-freezes" => return Some((spell.ending, until)),
+                word => word == ALL_BACKENDS_ARE_CUT || word == POOL_IS_EMPTIED,
+            };
+            (is_about && spell != but).then_some((spell.starting, until))
+        };
+        // An administrator's command may take a minute.
+        let replies = history.replies.iter();
+        let replies = replies
+            .filter(|reply| reply.backend == backend)
+            .map(|reply| (reply.at.saturating_sub(LIST_AGE), reply.at + AFTERWARDS));
+        let spells = history.acts.iter().filter_map(when);
+        Spans::of(spells.chain(replies)).or(&self.directors[director])
     }
 
     /// When the backend was dead, the monitor could act, and another backend was well and listed up.
@@ -177,6 +268,15 @@ pub fn changes<'h>(
     })
 }
 
+/// When a monitor logged that a command was not done.
+pub fn refusals(history: &History, monitor: usize) -> impl Iterator<Item = u64> + '_ {
+    let lines = history.lines[monitor].iter();
+    lines.filter_map(|(at, line)| {
+        let mut words = ["HOST-", " was not "].iter();
+        words.all(|word| line.contains(word)).then_some(*at)
+    })
+}
+
 /// From `(answered in 1.3 ms)`, in milliseconds.
 fn answered_in(line: &str) -> u64 {
     let time = line
@@ -186,15 +286,40 @@ fn answered_in(line: &str) -> u64 {
     number.map_or(0, |number| number.ceil() as u64)
 }
 
-/// When a monitor found the backend failed.
+/// When a monitor found the backend failed, and what it said.
 pub fn failures(
     history: &History,
     monitor: usize,
     backend: usize,
-) -> impl Iterator<Item = u64> + '_ {
+) -> impl Iterator<Item = (u64, &str)> + '_ {
     let failed = format!(" {} has failed", history.backends[backend]);
     let lines = history.lines[monitor].iter();
-    lines.filter_map(move |(at, line)| line.contains(&failed).then_some(*at))
+    lines.filter_map(move |(at, line)| line.contains(&failed).then_some((*at, &**line)))
+}
+
+/// What was done to this backend alone so that nobody could be served by it.
+pub fn deaths(history: &History, backend: usize) -> impl Iterator<Item = &Spell> {
+    history.acts.iter().filter(move |spell| {
+        spell.objects == [backend]
+            && spell.word != ALL_BACKENDS_ARE_CUT
+            && OF_BACKENDS.contains(&&*spell.word)
+    })
+}
+
+/// When a director listed the backend in another state than before, and in which.
+pub fn list_changes(history: &History, director: usize, backend: usize) -> Vec<(u64, char)> {
+    let mut changes = Vec::new();
+    let mut before = None;
+    for (at, list) in &history.lists[director] {
+        let state = list.as_ref().and_then(|list| list.states.get(backend));
+        if let Some(&state) = state {
+            if before.map_or(false, |before| before != state) {
+                changes.push((*at, state));
+            }
+            before = Some(state);
+        }
+    }
+    changes
 }
 
 /// When the process that runs at the end was first seen.
@@ -209,27 +334,71 @@ pub fn last_start(history: &History, monitor: usize) -> u64 {
     other.map_or(0, |(at, _)| *at)
 }
 
-/// The least of each number in the calm at the start, and in the calm at the end.
+/// The least of each number in the calm at the start, and in the calm at the end. It may be another process by then:
+/// what the program holds while all is quiet is the same in each.
 pub fn usage(history: &History, monitor: usize) -> Result<(Process, Process), String> {
-    let least = |from: u64, to: u64| {
-        let looks = history.processes[monitor].iter();
-        looks
-            .filter(|(at, _)| from <= *at && *at < to)
-            .filter_map(|(_, process)| *process)
-            .reduce(|one, other| Process {
-                pid: other.pid,
-                descriptors: one.descriptors.min(other.descriptors),
-                threads: one.threads.min(other.threads),
-                kilobytes: one.kilobytes.min(other.kilobytes),
-                ticks: other.ticks,
-            })
-    };
-    // Whatever the time that a busy machine took to start all.
-    let calm_until = history.first_act;
-    let first = least(calm_until.saturating_sub(CALM / 2), calm_until);
-    let last = least(history.end.saturating_sub(CALM), history.end);
+    match (
+        usage_at_first(history, monitor),
+        least(
+            history,
+            monitor,
+            history.end.saturating_sub(CALM),
+            history.end,
+            None,
+        ),
+    ) {
+        (Some(first), Some(last)) => Ok((first, last)),
+        _ => Err(format!("monitor {} does not run", monitor + 1)),
+    }
+}
+
+/// The same of the process that runs in the calm at the start, and of that one shortly before its end, or that of the
+/// soak.
+pub fn first_life(history: &History, monitor: usize) -> Result<(Process, Process), String> {
+    let first = usage_at_first(history, monitor);
+    let last = first.and_then(|first| {
+        let looks = history.processes[monitor].iter().rev();
+        let mut its_own = looks.filter(|(_, look)| look.map(|look| look.pid) == Some(first.pid));
+        let end = its_own.next()?.0 + 1;
+        let from = end.saturating_sub(FIRST_CALM);
+        least(history, monitor, from, end, Some(first.pid))
+    });
     match (first, last) {
         (Some(first), Some(last)) => Ok((first, last)),
         _ => Err(format!("monitor {} does not run", monitor + 1)),
     }
+}
+
+/// Whatever the time that a busy machine took to start all.
+fn usage_at_first(history: &History, monitor: usize) -> Option<Process> {
+    let calm_until = history.first_act;
+    least(
+        history,
+        monitor,
+        calm_until.saturating_sub(FIRST_CALM),
+        calm_until,
+        None,
+    )
+}
+
+/// Of the looks in this time, or of those at this process.
+fn least(
+    history: &History,
+    monitor: usize,
+    from: u64,
+    to: u64,
+    pid: Option<u64>,
+) -> Option<Process> {
+    let looks = history.processes[monitor].iter();
+    looks
+        .filter(|(at, _)| from <= *at && *at < to)
+        .filter_map(|(_, process)| *process)
+        .filter(|process| pid.map_or(true, |pid| process.pid == pid))
+        .reduce(|one, other| Process {
+            pid: other.pid,
+            descriptors: one.descriptors.min(other.descriptors),
+            threads: one.threads.min(other.threads),
+            kilobytes: one.kilobytes.min(other.kilobytes),
+            ticks: other.ticks,
+        })
 }

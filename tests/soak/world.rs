@@ -12,10 +12,14 @@ use super::clocks::{Clock, Clocks};
 use super::cuts::{Cut, Cuts};
 use super::journal::{Journal, Moment};
 use super::monitors::{Monitor, Surroundings};
-use super::plan::{Settings, What, BACKENDS, DIRECTORS, MONITORS};
+use super::plan::{Plan, Settings, What, BACKENDS, DIRECTORS, MONITORS};
 use crate::lab::admin_socket;
 use crate::lab::mail_client::Session;
 use crate::lab::ring::{Ring, RingPlan, PASSWORD};
+
+const WARM_UP_RELOADS: usize = 50;
+/// A reload takes as long on a busy machine.
+const BETWEEN_RELOADS: Duration = Duration::from_millis(250);
 
 pub struct World {
     pub monitors: Vec<Monitor>,
@@ -36,8 +40,8 @@ struct MachineClocks {
 }
 
 impl World {
-    /// A ring that is synced, and monitors that run. The directors' clocks differ by `shifts` seconds.
-    pub fn start(recording: &Path, journal: Arc<Journal>, shifts: &[i64]) -> World {
+    /// A ring that is synced, and monitors that run.
+    pub fn start(recording: &Path, journal: Arc<Journal>, plan: &Plan) -> World {
         let mut ring = Ring::start(RingPlan {
             directors: DIRECTORS as u8,
             backends: BACKENDS as u8,
@@ -49,7 +53,7 @@ impl World {
             of_director: builder.clock(&format!("director{}", number + 1)),
             of_monitor: builder.clock(&format!("monitor{}", number + 1)),
         };
-        let clocks: Vec<MachineClocks> = shifts.iter().enumerate().map(machine).collect();
+        let clocks: Vec<MachineClocks> = plan.shifts.iter().enumerate().map(machine).collect();
         for (director, clocks) in ring.directors.iter_mut().zip(&clocks) {
             director.dovecot.stop();
             clocks.of_director.give_to(&mut director.dovecot);
@@ -71,6 +75,7 @@ impl World {
                     recording,
                     socket: ring.directors[number].socket(),
                     backends: &backends,
+                    restores_any: plan.restores_any[number],
                     environment: clocks[number].of_monitor.environment().to_vec(),
                 };
                 Monitor::prepare(number, surroundings)
@@ -149,6 +154,7 @@ impl World {
             What::Rotation(monitor) => self.monitors[monitor].rotate(),
             What::StatusIsAsked(monitor) => self.monitors[monitor].signal(Signal::SIGUSR1),
             What::Maintenance(backend, director) => self.command("HOST-DOWN", backend, director),
+            What::PoolIsEmptied(director) => self.command_all("HOST-DOWN", director),
             What::Visit(director, users) => self.visit(director, users, lasts),
             What::MonitorClockSteps(machine, seconds) => self.set_monitors_clock(machine, seconds),
             What::MachineClockSteps(machine, seconds) => self.set_machines_clock(machine, seconds),
@@ -176,6 +182,7 @@ impl World {
             What::MonitorFreezes(monitor) => self.monitors[monitor].signal(Signal::SIGCONT),
             What::DiskIsFull(monitor) => self.monitors[monitor].disk.empty(),
             What::Maintenance(backend, director) => self.command("HOST-UP", backend, director),
+            What::PoolIsEmptied(director) => self.command_all("HOST-UP", director),
             What::MonitorClockSteps(machine, _) => self.set_monitors_clock(machine, 0),
             What::MachineClockSteps(machine, _) => self.set_machines_clock(machine, 0),
             // At a moment, or over by themselves.
@@ -239,6 +246,12 @@ impl World {
         });
     }
 
+    fn command_all(&self, command: &'static str, director: usize) {
+        for backend in 0..BACKENDS {
+            self.command(command, backend, director);
+        }
+    }
+
     /// Each user in turn, and whether they get in or not is the director's and backends' business.
     fn visit(&mut self, director: usize, users: usize, lasts: Duration) {
         let server = self.ring.directors[director].imap();
@@ -251,6 +264,15 @@ impl World {
                 thread::sleep(end.saturating_duration_since(Instant::now()));
                 drop(session);
             });
+        }
+    }
+
+    /// Makes each monitor take once what it takes for good: with the first fifty reloads its memory grows by a half, and
+    /// hardly any more with the later ones.
+    pub fn warm_up(&mut self) {
+        for _ in 0..WARM_UP_RELOADS {
+            self.settle();
+            thread::sleep(BETWEEN_RELOADS);
         }
     }
 
