@@ -186,7 +186,7 @@ impl Plan {
                 act(68_000, 20_000, What::BackendIsCut(2)),
                 act(71_000, 3_000, What::DirectorDies(0)),
                 // It sees nothing for longer than what it saw before may count.
-                act(72_500, 30_000, What::MonitorIsCut(2)),
+                act(74_000, 30_000, What::MonitorIsCut(2)),
                 act(88_000, 8_000, What::MonitorClockSteps(0, -DECADES)),
                 act(95_500, 20_000, What::PoolIsEmptied(0)),
                 act(97_000, 4_000, What::MonitorIsKilled(0)),
