@@ -10,9 +10,11 @@ fn round_the_ring() -> u64 {
     patience(8)
 }
 
-/// Of Dovecot rather than of the monitors: without it the other properties say little. A case is a change.
-pub fn synced_directors_agree(history: &History, _: &Terms) -> Judgement {
+/// Of Dovecot rather than of the monitors: without it the other properties say little. A case is a change. A director that
+/// was cut off may be synced with itself alone.
+pub fn synced_directors_agree(history: &History, terms: &Terms) -> Judgement {
     let mut cases = 0;
+    let joined = terms.split.without(history.end);
     for backend in History::all_backends() {
         let listed = |director: usize, state: char| {
             history.listed(director, move |list| {
@@ -20,9 +22,10 @@ pub fn synced_directors_agree(history: &History, _: &Terms) -> Judgement {
             })
         };
         for one in 0..DIRECTORS {
-            cases += terms::list_changes(history, one, backend).len();
+            let changes = terms::list_changes(history, one, backend).into_iter();
+            cases += changes.filter(|(at, _)| joined.meets(*at, at + 1)).count();
             for other in (0..DIRECTORS).filter(|other| *other != one) {
-                let differ = listed(one, 'U').and(&listed(other, 'D'));
+                let differ = listed(one, 'U').and(&listed(other, 'D')).and(&joined);
                 let is_long = |(from, to): &&(u64, u64)| to - from > round_the_ring();
                 if let Some((from, to)) = differ.0.iter().find(is_long) {
                     return Err(format!(

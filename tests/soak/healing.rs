@@ -19,9 +19,6 @@ use super::terms;
 use super::world::World;
 use crate::lab::slowness::stretched;
 
-/// A ring that has lost a member, or one of whose members was frozen, rests after that much at most: the
-/// simulator's figure.
-const RING_RESTS: Duration = Duration::from_secs(170);
 /// A monitor says so long after an alarm's end that it is over.
 const SAID: Duration = Duration::from_secs(20);
 /// Such an age of a recording says that it is being written.
@@ -31,7 +28,8 @@ const GLANCE: Duration = Duration::from_secs(1);
 /// Returns when all has been well for so long, or the time is over: the judge will see.
 pub fn wait_until_all_is_well(world: &World, journal: &Journal, steady: Duration) {
     let reaction = Duration::from_millis(terms::reaction());
-    let end = Instant::now() + stretched(RING_RESTS) + reaction + SAID;
+    let end =
+        Instant::now() + stretched(Duration::from_millis(terms::RING_RESTS)) + reaction + SAID;
     let mut well_since: Option<Instant> = None;
     let mut brought_up = [None::<Instant>; BACKENDS];
     while Instant::now() < end {

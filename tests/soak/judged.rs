@@ -251,6 +251,7 @@ fn a_property_that_nothing_puts_to_the_test_fails_a_brief_soak_and_a_long_one() 
     }
     recording.told.is_brief = true;
     assert!(recording.untested().contains(&of_own));
+    assert!(!recording.untested().contains(&"synced_directors_agree"));
     recording.told.is_brief = false;
     recording.told.total = Duration::from_secs(3600);
     assert!(recording.untested().contains(&of_own));

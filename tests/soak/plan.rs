@@ -164,15 +164,16 @@ impl Plan {
             shifts: [5, -8, 6],
             restores_any: [true, true, false],
             acts: vec![
-                act(500, 80_000, What::Visit(0, 9)),
+                // So many that there are some at each backend.
+                act(500, 80_000, What::Visit(0, 16)),
                 act(900, 0, What::Rotation(1)),
-                act(1_300, 100_000, What::Visit(2, 9)),
+                act(1_300, 100_000, What::Visit(2, 16)),
                 // The ring is unsynced after 2 s to 25 s, and then a backend dies.
                 act(2_000, 40_000, What::DirectorFreezes(1)),
                 act(8_000, 22_000, What::DiskIsFull(0)),
                 act(14_000, 16_000, What::BackendFreezes(0)),
-                act(28_000, 16_000, What::BackendDies(4)),
                 act(30_000, 0, What::Reload(2, Settings::Bad)),
+                act(32_000, 12_000, What::BackendDies(4)),
                 act(35_000, 0, What::Reload(0, Settings::Pop3Too)),
                 act(36_000, 0, What::StatusIsAsked(2)),
                 act(40_000, 20_000, What::MachineClockSteps(1, HOUR)),
@@ -182,9 +183,9 @@ impl Plan {
                 act(59_000, 32_000, What::Maintenance(3, 2)),
                 // A dispute.
                 act(60_500, 18_000, What::MonitorLosesBackend(1, 4)),
-                act(62_000, 0, What::DirectorProcessDies(0)),
+                act(62_000, 0, What::DirectorProcessDies(1)),
                 act(68_000, 20_000, What::BackendIsCut(2)),
-                act(71_000, 3_000, What::DirectorDies(0)),
+                act(71_000, 3_000, What::DirectorDies(1)),
                 // It sees nothing for longer than what it saw before may count.
                 act(74_000, 30_000, What::MonitorIsCut(2)),
                 act(88_000, 8_000, What::MonitorClockSteps(0, -DECADES)),

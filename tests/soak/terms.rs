@@ -16,6 +16,10 @@ const AFTERWARDS: u64 = 10_000;
 /// A list shows a command of another director's at most so much later, and is read four times a second.
 pub const LIST_AGE: u64 = 2_000;
 
+/// A ring that has lost a member, or one of whose members was frozen, rests after that much at most: the simulator's
+/// figure.
+pub const RING_RESTS: u64 = 170_000;
+
 /// After a command that the director did not do, a monitor waits for up to a minute.
 const AFTER_A_REFUSAL: u64 = 70_000;
 
@@ -37,7 +41,12 @@ const POOL_IS_EMPTIED: &str = "pool-is-emptied";
 
 pub struct Terms {
     /// When each monitor ran undisturbed and its director was synced.
+    pub runs: Vec<Spans>,
+    /// When it also had not been refused a command, as far as its log shows: then it can act.
     pub acts: Vec<Spans>,
+    /// When a part of the ring may be synced without the others: it was cut off or frozen, or has been for the time in which
+    /// a ring comes to rest.
+    pub split: Spans,
     /// When nothing was amiss with this backend, nor on the way to it.
     pub reaches: Vec<Vec<Spans>>,
     /// When nobody could be served by this backend.
@@ -111,21 +120,29 @@ impl Terms {
                 false => Spans::default(),
             })
             .collect();
-        let acts = all()
+        let runs: Vec<Spans> = all()
             .map(|(monitor, history)| {
-                // What was not done may not have been logged.
-                let unheard = blind[monitor].0.iter();
-                let unheard = unheard.map(|(from, to)| (*from, to + AFTER_A_REFUSAL));
-                let refused = refusals(history, monitor)
-                    .map(|at| (at.saturating_sub(AFTERWARDS), at + AFTER_A_REFUSAL));
-                let disturbed = of(&OF_MONITORS, monitor, &momentary)
-                    .or(&directors[monitor])
-                    .or(&Spans::of(refused))
-                    .or(&Spans::of(unheard));
+                let disturbed = of(&OF_MONITORS, monitor, &momentary).or(&directors[monitor]);
                 let synced = history.listed(monitor, |list| list.synced);
                 disturbed.without(end).and(&synced)
             })
             .collect();
+        let acts = all()
+            .map(|(monitor, history)| {
+                let refused = refusals(history, monitor)
+                    .map(|at| (at.saturating_sub(AFTERWARDS), at + AFTER_A_REFUSAL));
+                // What was not done may not have been logged.
+                let unheard = blind[monitor].0.iter();
+                let unheard = unheard.map(|(from, to)| (*from, to + AFTER_A_REFUSAL));
+                let waits = Spans::of(refused.chain(unheard));
+                runs[monitor].and(&waits.without(end))
+            })
+            .collect();
+        let splits = history
+            .acts
+            .iter()
+            .filter(|spell| ["director-is-cut", "director-freezes"].contains(&&*spell.word));
+        let split = splits.map(|spell| (spell.starting, spell.ended.saturating_add(RING_RESTS)));
         let reaches = all()
             .map(|(monitor, history)| {
                 let reach = |backend| {
@@ -168,7 +185,9 @@ impl Terms {
             frozen: of_monitors(&["monitor-freezes"]),
             writes: undisturbed.map(|spans| spans.without(end)).collect(),
             wrong_clocks: of_monitors(&OF_CLOCKS),
+            runs,
             acts,
+            split: Spans::of(split),
             reaches,
             dead,
             fails,
@@ -224,9 +243,9 @@ impl Terms {
                 }
                 "monitor-loses-backend" => spell.objects.get(1) == Some(&backend),
                 // Two parts of the ring may be told different things.
-                "monitor-is-cut" | "director-is-cut" => true,
-                // What has waited in it comes then.
-                "monitor-freezes" => return Some((spell.ending, until)),
+                "director-is-cut" => true,
+                // What has waited in it comes then, and what it reaches comes back one after the other.
+                "monitor-freezes" | "monitor-is-cut" => return Some((spell.ending, until)),
                 word => word == ALL_BACKENDS_ARE_CUT || word == POOL_IS_EMPTIED,
             };
             (is_about && spell != but).then_some((spell.starting, until))
