@@ -116,6 +116,8 @@ impl Dovecot {
     /// Starts the instance without waiting, so that several start at the same time.
     pub fn launch(&mut self) {
         assert!(self.running.is_none(), "{:?} runs already", self.folder);
+        // One that was killed has left it, and its number may be another process's by now: Dovecot would not start.
+        let _ = fs::remove_file(self.run_path("master.pid"));
         let output = File::create(self.folder.join("output")).unwrap();
         // A session of its own is a process group of its own, which signals reach as a whole.
         let master = Command::new("setsid")
