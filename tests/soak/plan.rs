@@ -183,11 +183,12 @@ impl Plan {
                 act(59_000, 32_000, What::Maintenance(3, 2)),
                 // A dispute.
                 act(60_500, 18_000, What::MonitorLosesBackend(1, 4)),
-                act(62_000, 0, What::DirectorProcessDies(1)),
                 act(68_000, 20_000, What::BackendIsCut(2)),
-                act(71_000, 3_000, What::DirectorDies(1)),
+                // For a moment the ring is unsynced: the dead backend has been judged by then.
+                act(72_000, 0, What::DirectorProcessDies(1)),
                 // It sees nothing for longer than what it saw before may count.
                 act(74_000, 30_000, What::MonitorIsCut(2)),
+                act(76_500, 2_500, What::DirectorDies(1)),
                 act(88_000, 8_000, What::MonitorClockSteps(0, -DECADES)),
                 act(95_500, 20_000, What::PoolIsEmptied(0)),
                 act(97_000, 4_000, What::MonitorIsKilled(0)),
@@ -452,7 +453,7 @@ mod tests {
             let rests_for = total - (act.at + act.lasts);
             let least = match act.what {
                 What::DirectorFreezes(_) | What::DirectorIsCut(_) => 75,
-                What::DirectorDies(_) | What::DirectorProcessDies(_) => 45,
+                What::DirectorDies(_) | What::DirectorProcessDies(_) => 40,
                 What::DiskIsFull(_) => 60,
                 _ => 0,
             };
