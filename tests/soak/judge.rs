@@ -74,9 +74,8 @@ pub const ALL: &[Property] = properties![
     memory_is_as_after_the_warm_up,
 ];
 
-/// So long a soak puts each property to the test, whatever its seed: some wait for acts that come together a few times an
-/// hour.
-const LONG: Duration = Duration::from_secs(30 * 60);
+/// So long a soak has to put each property to the test: some wait for acts that come together a few times an hour.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// What nothing puts to the test in the brief soak, and why.
 const UNTESTED_IN_THE_BRIEF: [(&str, &str); 1] = [(
