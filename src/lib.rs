@@ -28,6 +28,8 @@ pub mod fuzzing;
 #[cfg(test)]
 mod grid;
 mod hook;
+#[cfg(test)]
+mod in_time;
 mod logging;
 mod mailbox;
 pub mod monitor;

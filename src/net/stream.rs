@@ -195,6 +195,7 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
+    use crate::in_time::check_in_time;
     use crate::net::stage::{self, Server};
 
     const SHORT: Duration = Duration::from_millis(300);
@@ -203,21 +204,16 @@ mod tests {
         Duration::from_millis(number)
     }
 
-    /// Runs `talk` on a connection with a short deadline, and holds that it neither ended long
-    /// before the deadline nor long after.
+    /// Runs `talk` on a connection with a short deadline, and holds that it ends with the deadline: not
+    /// before, and not long after.
     fn check_time_out(server: &Server, talk: fn(&mut DeadlineStream) -> io::Error) {
-        let began = Instant::now();
-        let mut stream =
-            DeadlineStream::connect(server.address.ip(), server.address.port(), began + SHORT)
-                .unwrap();
-        let error = talk(&mut stream);
-        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
-        check_about(began.elapsed(), SHORT);
-    }
-
-    fn check_about(took: Duration, expected: Duration) {
-        assert!(took >= expected, "{took:?}");
-        assert!(took < expected + milliseconds(700), "{took:?}");
+        let (address, port) = (server.address.ip(), server.address.port());
+        check_in_time(SHORT, |deadline| {
+            let mut stream = DeadlineStream::connect(address, port, deadline).unwrap();
+            let error = talk(&mut stream);
+            assert!(Instant::now() >= deadline, "too soon");
+            assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
+        });
     }
 
     fn read_to_the_last(stream: &mut DeadlineStream) -> io::Error {
@@ -263,17 +259,17 @@ mod tests {
         listener.listen(0).unwrap();
         let address = listener.local_addr().unwrap().as_socket().unwrap();
         let mut held = Vec::new();
-        for _ in 0..5 {
-            let began = Instant::now();
-            match DeadlineStream::connect(address.ip(), address.port(), began + SHORT) {
-                Ok(stream) => held.push(stream),
-                Err(error) => {
-                    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
-                    return check_about(began.elapsed(), SHORT);
+        check_in_time(SHORT, |deadline| {
+            let error = loop {
+                match DeadlineStream::connect(address.ip(), address.port(), deadline) {
+                    Ok(stream) => held.push(stream),
+                    Err(error) => break error,
                 }
-            }
-        }
-        panic!("the backlog was never full");
+                assert!(held.len() < 5, "the backlog was never full");
+            };
+            assert!(Instant::now() >= deadline, "too soon");
+            assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
+        });
     }
 
     #[test]

@@ -1,0 +1,26 @@
+//! Deadlines held to the tenth, for tests.
+
+use std::time::{Duration, Instant};
+
+use crate::slowness::stretched;
+
+/// How many times an attempt is made before it counts as late. On a machine that is busy with other work threads
+/// wake up late now and then, and not each time.
+const TRIES: usize = 5;
+
+/// Holds that an attempt by a deadline so far away is over by then, or at most a tenth of the limit later.
+#[track_caller]
+pub(crate) fn check_in_time(limit: Duration, mut attempt: impl FnMut(Instant)) {
+    let limit = stretched(limit);
+    let mut late = Vec::new();
+    for _ in 0..TRIES {
+        let deadline = Instant::now() + limit;
+        attempt(deadline);
+        let beyond = Instant::now().saturating_duration_since(deadline);
+        if beyond <= limit / 10 {
+            return;
+        }
+        late.push(beyond);
+    }
+    panic!("beyond a limit of {limit:?} by {late:?}");
+}
