@@ -8,7 +8,7 @@ use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::panic::resume_unwind;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -44,15 +44,37 @@ pub fn run(words: &str) {
 }
 
 /// The only DNS server of this thread's network. It knows the names of a few addresses, and answers
-/// every other question with SERVFAIL.
+/// every other question with SERVFAIL; or it takes questions and answers none.
 pub struct Dns {
     is_over: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
     answering: Option<JoinHandle<()>>,
 }
 
 impl Dns {
     /// From now on what is started from this thread asks it, and nothing else, for names.
     pub fn start(place: &Place, names: &[(Ipv4Addr, &str)]) -> Dns {
+        let names: HashMap<String, String> = names
+            .iter()
+            .map(|(address, name)| (reversed(*address), name.to_string()))
+            .collect();
+        Dns::answering_by(place, move |question| reply(question, &names))
+    }
+
+    /// The same, where no question gets an answer.
+    pub fn silent(place: &Place) -> Dns {
+        Dns::answering_by(place, |_| None)
+    }
+
+    /// How many questions have come.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    fn answering_by(
+        place: &Place,
+        answer: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static,
+    ) -> Dns {
         let server = Ipv4Addr::LOCALHOST;
         for (file, text) in [
             ("resolv.conf", format!("nameserver {server}\n")),
@@ -65,17 +87,15 @@ impl Dns {
         let socket = UdpSocket::bind((server, 53)).expect("the network is new");
         let glance = Duration::from_millis(50);
         socket.set_read_timeout(Some(glance)).unwrap();
-        let names: HashMap<String, String> = names
-            .iter()
-            .map(|(address, name)| (reversed(*address), name.to_string()))
-            .collect();
-        let is_over = Arc::new(AtomicBool::new(false));
-        let told = is_over.clone();
+        let (is_over, asked) = (Arc::default(), Arc::default());
+        let (told, counted): (Arc<AtomicBool>, Arc<AtomicUsize>) =
+            (Arc::clone(&is_over), Arc::clone(&asked));
         let answering = thread::spawn(move || {
             let mut question = [0; 512];
             while !told.load(Ordering::Relaxed) {
                 if let Ok((length, from)) = socket.recv_from(&mut question) {
-                    if let Some(reply) = reply(&question[..length], &names) {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    if let Some(reply) = answer(&question[..length]) {
                         let _ = socket.send_to(&reply, from);
                     }
                 }
@@ -83,6 +103,7 @@ impl Dns {
         });
         Dns {
             is_over,
+            asked,
             answering: Some(answering),
         }
     }

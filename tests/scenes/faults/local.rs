@@ -222,3 +222,52 @@ fn with_tls_ports_alone_a_backend_that_refuses_goes_down_whatever_its_name() {
         assert_eq!(pool.director.states(), "UDU");
     });
 }
+
+/// The monitor goes on without the names after 5 s, and the resolver gives up after 10 s: the one backend is dead
+/// while they are awaited, the other one dies when they are known to be missing.
+#[test]
+fn a_silent_dns_takes_no_backend_down_and_hides_no_dead_one_while_another_port_is_watched() {
+    own_network::within(|| {
+        let (pool, _ports, authority) = with_tls_ports(&["one.test", "two.test", "three.test"]);
+        let dns = Dns::silent(&pool.place);
+        pool.backends[2].set(Mood::Refusing);
+        let monitor = pool
+            .monitor()
+            .flags(&format!("-s IMAP:{IMAPS} --ca-file"))
+            .flag(authority.file())
+            .start();
+        pool.wait_for_state(2, 'D');
+        pool.wait_for_no_users(2);
+        assert_eq!(monitor.lines_with(&["cannot be checked"]), [""; 0]);
+        alarm(&monitor, &["--tls-name"]);
+        assert_eq!(pool.director.states(), "UUD");
+        pool.backends[1].set(Mood::Refusing);
+        pool.wait_for_state(1, 'D');
+        pool.wait_for_no_users(1);
+        assert_no_more_changes(&pool, A_WHILE);
+        assert_eq!(pool.director.states(), "UDD");
+        assert!(dns.asked() >= 3, "{} questions", dns.asked());
+    });
+}
+
+#[test]
+fn with_a_silent_dns_and_tls_ports_alone_no_backend_goes_down_and_a_dead_one_is_told() {
+    own_network::within(|| {
+        let (pool, mut ports, authority) = with_tls_ports(&["one.test", "two.test", "three.test"]);
+        let dns = Dns::silent(&pool.place);
+        drop(ports.remove(2));
+        let monitor = pool
+            .bare_monitor()
+            .flags(&format!(
+                "-i 1 -t 1 --retries=0 --retry-delay=0.2 -s IMAP:{IMAPS} --ca-file"
+            ))
+            .flag(authority.file())
+            .start();
+        let dead = pool.address(2).to_string();
+        monitor.wait_for_line(&[" ERR ", &dead, "has failed", "refused"], REACTION);
+        alarm(&monitor, &["--tls-name"]);
+        assert_no_more_changes(&pool, A_WHILE);
+        assert!(pool.changes().is_empty());
+        assert!(dns.asked() >= 2, "{} questions", dns.asked());
+    });
+}
