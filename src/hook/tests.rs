@@ -9,6 +9,7 @@ use crossbeam_channel::RecvTimeoutError;
 
 use super::script::{How, Limits};
 use super::*;
+use crate::slowness::stretched;
 use std::time::Instant;
 
 /// A folder with a script in it, gone at the end.
@@ -83,7 +84,10 @@ fn run(script: &Path, limits: Limits) -> script::Ended {
 fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !so() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(
+            began.elapsed() < stretched(Duration::from_secs(60)),
+            "{what}"
+        );
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -226,10 +230,9 @@ fn changes_of_one_backend_keep_their_order_and_a_stop_waits_only_briefly() {
     assert_eq!(of_one, ["down 192.0.2.1", "up 192.0.2.1", "down 192.0.2.1"]);
     let began = Instant::now();
     hooks.stop();
-    assert!(
-        began.elapsed() < Duration::from_secs(20),
-        "nobody waits for a sleep of 1000 s"
-    );
+    let took = began.elapsed();
+    // As poolmon(8) says of a stop while a change script runs.
+    assert!(took < stretched(Duration::from_secs(2)), "{took:?}");
 }
 
 #[test]

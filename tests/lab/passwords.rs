@@ -33,7 +33,25 @@ pub fn shows_password(bytes: &[u8]) -> bool {
         text.match_indices(last)
             .any(|(at, _)| text[..=at].ends_with(mark))
     };
-    IN_BASE64.into_iter().chain([MARK]).any(is_shown)
+    IN_BASE64.into_iter().chain([MARK]).any(is_shown) || shows_numbers(&text)
+}
+
+/// The mark as a list of its bytes, on one line or several, as `{:?}` and `{:#?}` print bytes that nobody has hidden.
+fn shows_numbers(text: &str) -> bool {
+    let numbers: Vec<String> = MARK.bytes().map(|byte| byte.to_string()).collect();
+    let (first, others) = numbers.split_first().expect("a mark has letters");
+    // Commas are rarer than digits.
+    text.match_indices(',')
+        .filter(|(at, _)| text[..*at].ends_with(first))
+        .any(|(at, _)| {
+            let mut rest = &text[at..];
+            others.iter().all(|number| {
+                let next = rest.strip_prefix(',').map(str::trim_start);
+                let next = next.and_then(|next| next.strip_prefix(&**number));
+                rest = next.unwrap_or("");
+                next.is_some()
+            })
+        })
 }
 
 /// A password in there fails the scene. A scene that fails already is not made to fail twice, which would
@@ -107,6 +125,13 @@ mod tests {
         assert_eq!(marked(&password), password);
         assert!(shows_password(password.as_bytes()));
         assert!(!shows_password(b"word"));
+        for text in [
+            format!("{:?}", password.as_bytes()),
+            format!("{:#?}", password.as_bytes()),
+        ] {
+            assert!(shows_password(text.as_bytes()), "{text}");
+        }
+        assert!(!shows_password(format!("{:?}", b"Zq7Xv9p").as_bytes()));
 
         // Turned by 13 letters on the way: `command::run` would refuse the output.
         let place = Place::new();

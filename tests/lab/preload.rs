@@ -28,22 +28,14 @@ pub fn library(place: &Place, name: &str, text: &str) -> PathBuf {
     library
 }
 
-/// An open of one file that does not come back while another file is there.
-const HANGING_OPEN: &str = r#"
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+/// Something is done before and after each open, by what stands before this.
+const OPEN: &str = r#"
 static int open_by(const char *name, const char *path, int flags, mode_t mode) {
     int (*real)(const char *, int, ...) = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, name);
-    while (strcmp(path, getenv("HANGING_FILE")) == 0 && access(getenv("HANGS_WHILE"), F_OK) == 0) {
-        // The disk does not answer.
-        usleep(10000);
-    }
-    return real(path, flags, mode);
+    before(path);
+    int opened = real(path, flags, mode);
+    after(path);
+    return opened;
 }
 static mode_t mode_of(int flags, va_list rest) {
     return flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
@@ -64,11 +56,77 @@ int open64(const char *path, int flags, ...) {
 }
 "#;
 
+const HEADERS: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+"#;
+
+/// An open of one file does not come back while another file is there.
+const HANGING: &str = r#"
+static void before(const char *path) {
+    while (strcmp(path, getenv("HANGING_FILE")) == 0 && access(getenv("HANGS_WHILE"), F_OK) == 0) {
+        // The disk does not answer.
+        usleep(10000);
+    }
+}
+static void after(const char *path) {}
+"#;
+
+/// Another file is in the place of one while that is opened; each time is a byte in a third.
+const SWAPPING: &str = r#"
+static void swap(const char *path) {
+    const char *file = getenv("SWAPPED_FILE");
+    if (strcmp(path, file) == 0) {
+        // RENAME_EXCHANGE: at no time is no file there.
+        syscall(SYS_renameat2, AT_FDCWD, file, AT_FDCWD, getenv("SWAPPED_FOR"), 2);
+    }
+}
+static void before(const char *path) {
+    swap(path);
+}
+static void after(const char *path) {
+    int why = errno;
+    swap(path);
+    if (strcmp(path, getenv("SWAPPED_FILE")) == 0) {
+        int opens = syscall(SYS_openat, AT_FDCWD, getenv("OPENS"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+        syscall(SYS_write, opens, "x", 1);
+        close(opens);
+    }
+    errno = why;
+}
+"#;
+
+#[track_caller]
+fn open_library(place: &Place, deeds: &str) -> PathBuf {
+    library(place, "open", &format!("{HEADERS}{deeds}{OPEN}"))
+}
+
 /// The monitor's disk does not answer when `file` is opened, for as long as `hangs` is there.
 #[track_caller]
 pub fn hanging_file(plan: MonitorPlan, place: &Place, file: &Path, hangs: &Path) -> MonitorPlan {
-    let library = library(place, "open", HANGING_OPEN);
-    plan.variable("LD_PRELOAD", library)
+    plan.variable("LD_PRELOAD", open_library(place, HANGING))
         .variable("HANGING_FILE", file)
         .variable("HANGS_WHILE", hangs)
+}
+
+/// While the monitor opens `file`, and at no other time, `other` is in its place. `opens` grows by a byte each time.
+#[track_caller]
+pub fn swapped_while_opened(
+    plan: MonitorPlan,
+    place: &Place,
+    file: &Path,
+    other: &Path,
+    opens: &Path,
+) -> MonitorPlan {
+    plan.variable("LD_PRELOAD", open_library(place, SWAPPING))
+        .variable("SWAPPED_FILE", file)
+        .variable("SWAPPED_FOR", other)
+        .variable("OPENS", opens)
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -63,7 +63,7 @@ fn writing_to(mut plan: MonitorPlan, path: &Path) -> MonitorPlan {
 }
 
 #[test]
-fn it_shows_within_a_second_and_a_half_what_has_changed_and_at_last_the_end() {
+fn it_shows_within_a_second_what_has_changed_and_at_last_the_end() {
     let pool = FakePool::start(2);
     let plan = pool.monitor().credentials(USER, PASSWORD);
     let mut monitor = plan.start();
@@ -82,9 +82,14 @@ fn it_shows_within_a_second_and_a_half_what_has_changed_and_at_last_the_end() {
     pool.wait_for_visits();
     pool.backends[0].set(Mood::Refusing);
     let failed = wait_for_file(&plan.status, "the failure", is_failed(0));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let since = number(&failed["backends"][0]["verdict_since"]);
-    let took = number(&failed["poolmon"]["written"]) - since;
-    assert!((0.0..1.5).contains(&took), "{took}");
+    let written = number(&failed["poolmon"]["written"]);
+    assert!(written >= since, "{written}, {since}");
+    // A writing may come a whole second after the last one; this much is for making it, writing and reading.
+    let longest = promised(Duration::from_millis(1100)).as_secs_f64();
+    let took = now.as_secs_f64() - since;
+    assert!(took < longest, "{took}, written after {}", written - since);
     let address = pool.address(0).to_string();
     assert_eq!(failed["backends"][0]["address"], address);
     let down = wait_for_file(&plan.status, "the down", |value| {

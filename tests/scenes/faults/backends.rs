@@ -177,7 +177,7 @@ fn a_hung_backend_never_delays_another() {
     }
 }
 
-/// `make bench` measures it. Here the quickest of several counts, so that a busy machine has a chance.
+/// `make bench` measures it. Here the middle one of several counts, as a busy machine may be late with one or two.
 #[test]
 fn a_down_follows_its_last_failed_attempt_within_milliseconds() {
     let pool = FakePool::start(7);
@@ -194,9 +194,10 @@ fn a_down_follows_its_last_failed_attempt_within_milliseconds() {
         let last = attempts.iter().rfind(|visit| visit.at < down.at).unwrap();
         down.at - last.at
     });
-    let taken: Vec<Duration> = taken.collect();
-    let quickest = taken.iter().min().unwrap();
-    assert!(*quickest < promised(Duration::from_millis(50)), "{taken:?}");
+    let mut taken: Vec<Duration> = taken.collect();
+    taken.sort_unstable();
+    let middle = taken[taken.len() / 2];
+    assert!(middle < promised(Duration::from_millis(50)), "{taken:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `--user` and `--group`: the monitor that root starts is another user for good, in the foreground and in
 //! the background, does all its work as that user, and says at the start what that user lacks. And whose
-//! files of passwords may be.
+//! files of passwords may be, and which file that is asked of.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -18,6 +18,7 @@ use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
 use crate::lab::monitor::{binary, Monitor, MonitorPlan};
 use crate::lab::passwords::{assert_none_in_process, marked};
 use crate::lab::patience::{wait_for, wait_until};
+use crate::lab::preload;
 use crate::scenes::configuration::files::Files;
 
 /// A user of every system, with a group of the same name.
@@ -472,4 +473,40 @@ fn a_file_of_passwords_of_somebody_else_is_a_remark_as_ever_and_refused_with_a_u
     // Whoever may read it besides its owner counts more than whose it is.
     fs::set_permissions(&files.accounts, Permissions::from_mode(0o640)).unwrap();
     check(&dovemon, "", 3, false);
+}
+
+/// Whoever looks at the path before the file is opened, or behind, sees another one than that.
+#[test]
+fn a_file_of_passwords_is_opened_once_and_judged_by_what_was_opened() {
+    let pool = FakePool::start(1);
+    let files = Files::of_pool(&pool);
+    let poolmon = pool.monitor().credentials(USER, PASSWORD);
+    let credentials = poolmon.credentials_file();
+    for (plan, file, other, refusal) in [
+        (poolmon, credentials, "other.credentials", 1),
+        (
+            files.plan(&pool.place),
+            files.accounts.clone(),
+            "other-accounts.yml",
+            3,
+        ),
+    ] {
+        let (other, opens) = (pool.place.path(other), pool.place.path("opens"));
+        fs::copy(&file, &other).unwrap();
+        let plan = preload::swapped_while_opened(plan, &pool.place, &file, &other, &opens);
+        let is_taken = |of_the_path: u32, of_the_opened: u32| {
+            fs::set_permissions(&file, Permissions::from_mode(of_the_path)).unwrap();
+            fs::set_permissions(&other, Permissions::from_mode(of_the_opened)).unwrap();
+            let _ = fs::remove_file(&opens);
+            let ended = plan.run("--check-config", REACTION);
+            assert_eq!(fs::read(&opens).unwrap(), b"x", "one open");
+            let is_refused = ended.text.contains("mode 0644 lets group or others in");
+            let code = if is_refused { refusal } else { 0 };
+            assert_eq!(ended.status.code(), Some(code), "{}", ended.text);
+            !is_refused
+        };
+        assert!(is_taken(0o600, 0o600));
+        assert!(is_taken(0o644, 0o600));
+        assert!(!is_taken(0o600, 0o644));
+    }
 }

@@ -92,9 +92,34 @@ fn a_change_is_one_line_that_names_one_address() {
             },
             "HOST-RESET-USERS\t192.0.2.7",
         ),
+        (
+            Change::HostSet {
+                address: v6,
+                vhosts: 0,
+            },
+            "HOST-SET\t2001:db8::7\t0",
+        ),
+        (
+            Change::HostSet {
+                address: v4,
+                vhosts: u32::MAX,
+            },
+            "HOST-SET\t192.0.2.7\t4294967295",
+        ),
     ] {
+        // Another kind of change needs its lines above.
+        match change {
+            Change::HostDown(_)
+            | Change::HostUp(_)
+            | Change::HostFlush(_)
+            | Change::HostResetUsers { .. }
+            | Change::HostSet { .. } => {}
+        }
         assert_eq!(change.to_string(), expected);
-        assert!(expected.contains(&change.address().to_string()));
+        assert_eq!(
+            expected.split('\t').nth(1),
+            Some(&*change.address().to_string())
+        );
     }
 }
 
