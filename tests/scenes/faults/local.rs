@@ -2,13 +2,15 @@
 //! and whatever can still be checked is judged as ever.
 
 use std::fs;
-use std::net::Ipv6Addr;
+use std::io::{Read, Write};
+use std::net::{Ipv6Addr, TcpListener};
 
 use nix::sys::signal::Signal;
 
 use super::{assert_no_more_changes, A_WHILE};
+use crate::lab::acceptor::Acceptor;
 use crate::lab::authority::Authority;
-use crate::lab::fake_backend::Mood;
+use crate::lab::fake_backend::{Mood, IMAP};
 use crate::lab::fake_director::FakeHost;
 use crate::lab::fake_pool::{FakePool, REACTION};
 use crate::lab::monitor::Monitor;
@@ -113,6 +115,33 @@ fn an_ipv6_backend_stays_up_where_this_machine_has_no_ipv6() {
             assert_eq!(pool.director.users_of(far), 10);
         });
     }
+}
+
+#[test]
+fn an_ipv6_backend_goes_down_and_comes_up_like_any_other() {
+    own_network::within(|| {
+        let pool = FakePool::start(2);
+        let sixth = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 6);
+        run(&format!("ip address add {sixth}/128 dev lo nodad"));
+        let serve = || {
+            let listener = TcpListener::bind((sixth, IMAP)).expect("the network is new");
+            Acceptor::tcp(listener, |mut visitor| {
+                let _ = visitor.write_all(b"* OK ready\r\n");
+                let _ = visitor.read(&mut [0; 100]);
+            })
+        };
+        pool.director.add(FakeHost::new(sixth));
+        let served = serve();
+        let monitor = pool.monitor().start();
+        monitor.wait_for_line(&[&format!("{sixth} is healthy")], REACTION);
+        drop(served);
+        wait_until("its down", REACTION, || {
+            pool.director.state_of(sixth) == 'D'
+        });
+        let _served = serve();
+        wait_until("its up", REACTION, || pool.director.state_of(sixth) == 'U');
+        assert_eq!(pool.director.states(), "UUU");
+    });
 }
 
 const IMAPS: u16 = 1993;
