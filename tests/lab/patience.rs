@@ -17,7 +17,8 @@ const GLANCE: Duration = Duration::from_millis(10);
 const TAIL: usize = 25;
 
 /// What a document promises within so long, and nothing on top of it: a promise of seconds is kept in
-/// milliseconds, so that a busy machine has room enough, and a slow one says how slow it is.
+/// milliseconds, so that a busy machine has room enough, and a slow one says how slow it is. For times that a scene
+/// has measured: the waits below, and those of the monitor's, are stretched by themselves, and would be twice.
 pub fn promised(time: Duration) -> Duration {
     stretched(time)
 }

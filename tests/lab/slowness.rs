@@ -1,5 +1,6 @@
 //! How much slower than usual this machine is said to be: `POOLMON_TEST_SLOWNESS`, 1 where nothing is said.
-//! Every wait of a test is stretched by it, and a promise in time is held tightly where it is 1.
+//! Every wait of the lab, each deadline that a test sets, and each limit to what one has measured is stretched by it;
+//! a promise in time is held tightly where it is 1. `no_limit_in_time_leaves_out_how_slow_the_machine_is` looks for others.
 
 use std::time::Duration;
 

@@ -215,22 +215,23 @@ fn sessions_behind_a_frozen_backend(flush: &str) -> Vec<SessionState> {
 
     ring.backends[2].dovecot.freeze();
     wait_for_states(&ring, 1, "UUD");
-    let end = Instant::now() + promised(Duration::from_secs(1));
-    let left = || end.saturating_duration_since(Instant::now());
+    let second = Duration::from_secs(1);
+    let end = Instant::now() + promised(second);
+    wait_until("nobody listed on the frozen backend", second, || {
+        ring.directors[1].host(frozen).unwrap().users == 0
+    });
     let states: Vec<SessionState> = sessions
         .iter_mut()
         .map(|session| {
             // No wait may be zero; past the end a millisecond finds what has come before it.
-            if session.is_kicked_within(left().max(Duration::from_millis(1))) {
+            let left = end.saturating_duration_since(Instant::now());
+            if session.is_kicked_within(left.max(Duration::from_millis(1))) {
                 SessionState::Kicked
             } else {
                 SessionState::Hanging
             }
         })
         .collect();
-    wait_until("nobody listed on the frozen backend", left(), || {
-        ring.directors[1].host(frozen).unwrap().users == 0
-    });
 
     ring.backends[2].dovecot.thaw();
     wait_for_states(&ring, 1, "UUU");
@@ -348,7 +349,7 @@ fn a_directors_socket_that_goes_is_one_alarm_until_it_is_back() {
     monitor.wait_for_line(&["is healthy"], REACTION);
     fs::remove_file(ring.directors[0].socket()).unwrap();
     let alarm = [" ERR ", "failover is off since", "the socket is missing"];
-    monitor.wait_for_line(&alarm, promised(Duration::from_secs(2)));
+    monitor.wait_for_line(&alarm, Duration::from_secs(2));
     ring.backends[0].dovecot.kill();
     monitor.wait_for_line(&["has failed"], REACTION);
     hold_for("two error lines", A_WHILE, || monitor.errors().len() == 2);

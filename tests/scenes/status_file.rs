@@ -287,11 +287,9 @@ fn a_disk_that_hangs_holds_nobody_up() {
     pool.wait_for_no_users(0);
     assert_ne!(before["poolmon"]["written"], Value::Null);
     monitor.signal(Signal::SIGTERM);
-    wait_until(
-        "the PID file to go",
-        promised(Duration::from_secs(1)),
-        || !plan.lock.exists(),
-    );
+    wait_until("the PID file to go", Duration::from_secs(1), || {
+        !plan.lock.exists()
+    });
     // No process ends while one of its threads waits for a disk.
     drop(disk);
     monitor.wait_for_end(REACTION);

@@ -1,7 +1,10 @@
 //! Files of accounts, tidy and not.
 
+use std::time::Duration;
+
 use super::*;
 use crate::service::{Protocol, Security};
+use crate::slowness::stretched;
 
 fn backends(text: &str) -> Backends {
     let written = parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text:?}{error}"));
@@ -260,7 +263,7 @@ fn ten_thousand_backends_are_read_within_seconds() {
     assert!(text.len() < LONGEST);
     let began = std::time::Instant::now();
     assert_eq!(backends(&text).len(), 10_000);
-    assert!(began.elapsed().as_secs() < 30);
+    assert!(began.elapsed() < stretched(Duration::from_secs(30)));
 }
 
 #[test]

@@ -207,11 +207,9 @@ fn a_new_backend_is_probed_at_once_and_a_removed_one_no_more() {
     pool.wait_for_visits();
     let added = pool.add_backend();
     pool.director.add(FakeHost::new(added));
-    wait_until(
-        "a probe of the new one",
-        promised(Duration::from_secs(2)),
-        || pool.backends[2].connections() > 0,
-    );
+    wait_until("a probe of the new one", Duration::from_secs(2), || {
+        pool.backends[2].connections() > 0
+    });
 
     pool.director.remove(added);
     monitor.wait_for_line(&[&added.to_string(), "no longer listed"], REACTION);

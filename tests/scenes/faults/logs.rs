@@ -126,11 +126,9 @@ fn a_log_file_on_a_disk_that_hangs_stops_nobody() {
     pool.backends[0].set(Mood::Healthy);
     pool.wait_for_state(0, 'U');
     kill(process, Signal::SIGTERM).unwrap();
-    wait_until(
-        "the PID file to go",
-        promised(Duration::from_secs(1)),
-        || !plan.lock.exists(),
-    );
+    wait_until("the PID file to go", Duration::from_secs(1), || {
+        !plan.lock.exists()
+    });
     // No process ends while one of its threads waits for a disk.
     drop(disk);
     wait_until("the end", REACTION, || kill(process, None).is_err());

@@ -6,7 +6,7 @@ use super::{assert_no_more_changes, A_WHILE};
 use crate::lab::fake_backend::{Mood, IMAP, POP3};
 use crate::lab::fake_director::{Answer, Command, Deed};
 use crate::lab::fake_pool::{FakePool, REACTION};
-use crate::lab::patience::{promised, wait_until};
+use crate::lab::patience::wait_until;
 
 #[test]
 fn a_healthy_backend_that_another_takes_down_is_not_fought_over() {
@@ -41,11 +41,9 @@ fn a_tag_that_others_take_down_whole_has_one_backend_up_again_at_once() {
     for backend in 0..3 {
         pool.director.set_by_another(pool.address(backend), 'D');
     }
-    wait_until(
-        "one of them to be up",
-        promised(Duration::from_secs(3)),
-        || pool.director.states().contains('U'),
-    );
+    wait_until("one of them to be up", Duration::from_secs(3), || {
+        pool.director.states().contains('U')
+    });
     assert_no_more_changes(&pool, A_WHILE);
     assert_eq!(pool.changes().len(), 1);
 }
@@ -270,9 +268,7 @@ fn an_up_by_hand_during_our_down_is_heard() {
     let address = pool.address(0).to_string();
     monitor.wait_for_line(&[&address, "has failed"], REACTION);
     pool.director.set_by_another(pool.address(0), 'U');
-    wait_until("a down", promised(Duration::from_secs(4)), || {
-        pool.state_of(0) == 'D'
-    });
+    wait_until("a down", Duration::from_secs(4), || pool.state_of(0) == 'D');
     pool.wait_for_no_users(0);
 }
 

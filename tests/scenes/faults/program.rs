@@ -17,7 +17,7 @@ use crate::lab::fake_director::FakeHost;
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
 use crate::lab::monitor::{binary, MonitorPlan};
 use crate::lab::passwords::marked;
-use crate::lab::patience::{in_order, promised, wait_until};
+use crate::lab::patience::{in_order, wait_until};
 use crate::lab::place::Place;
 use crate::lab::tampering::{HungDisk, NoRandomNumbers};
 use crate::lab::warden::{Ward, Warden};
@@ -245,7 +245,7 @@ fn a_disk_that_hangs_stops_nobody() {
     pool.backends[0].set(Mood::Healthy);
     pool.wait_for_state(0, 'U');
     monitor.signal(Signal::SIGTERM);
-    monitor.wait_for_line(&["poolmon stops"], promised(Duration::from_secs(1)));
+    monitor.wait_for_line(&["poolmon stops"], Duration::from_secs(1));
     // No process ends while one of its threads waits for a disk.
     drop(disk);
     assert_eq!(monitor.wait_for_end(REACTION).code(), Some(0));

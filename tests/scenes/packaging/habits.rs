@@ -27,6 +27,30 @@ fn no_scene_sleeps_without_a_reason() {
     assert!(sleeps > 10, "{sleeps} sleeps");
 }
 
+/// What a test has measured is held against a limit that `promised` or `stretched` has made.
+#[test]
+fn no_limit_in_time_leaves_out_how_slow_the_machine_is() {
+    let mut limits = 0;
+    for folder in ["src", "tests/scenes", "tests/lab", "tests/soak"] {
+        let mut files = sources(&project(folder));
+        files.retain(|file| !file.ends_with("habits.rs"));
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            for (number, line) in text.lines().enumerate() {
+                let place = format!("{}:{}: {line}", file.display(), number + 1);
+                // An arm of a match chooses how a time is shown.
+                let is_bare = ["< Duration::from_", "<= Duration::from_"]
+                    .iter()
+                    .any(|bare| line.contains(bare) && !line.contains(" => "));
+                assert!(!is_bare, "{place}");
+                let made = ["< promised(", "< stretched("];
+                limits += usize::from(made.iter().any(|made| line.contains(made)));
+            }
+        }
+    }
+    assert!(limits > 25, "{limits} limits");
+}
+
 #[test]
 fn the_compiler_takes_no_unsafe_outside_the_daemon() {
     assert!(text_of("src/lib.rs").contains("\n#![deny(unsafe_code)]\n"));
