@@ -7,6 +7,7 @@
 //! hold passwords.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -27,13 +28,17 @@ pub fn marked(word: &str) -> String {
 
 pub fn shows_password(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    let is_shown = |mark: &str| {
+    marks(&text).next().is_some() || shows_numbers(&text)
+}
+
+/// The ends of the mark, plain or in base64.
+fn marks(text: &str) -> impl Iterator<Item = usize> + '_ {
+    IN_BASE64.into_iter().chain([MARK]).flat_map(move |mark| {
         // Megabytes are looked through: the library finds the mark's last letter, a rare one, quickly.
         let last = mark.chars().last().expect("a mark has letters");
-        text.match_indices(last)
-            .any(|(at, _)| text[..=at].ends_with(mark))
-    };
-    IN_BASE64.into_iter().chain([MARK]).any(is_shown) || shows_numbers(&text)
+        let ends = text.match_indices(last).map(|(at, _)| at);
+        ends.filter(move |at| text[..=*at].ends_with(mark))
+    })
 }
 
 /// The mark as a list of its bytes, on one line or several, as `{:?}` and `{:#?}` print bytes that nobody has hidden.
@@ -74,6 +79,25 @@ pub fn assert_none_in_process(pid: u32) {
         let path = format!("/proc/{pid}/{name}");
         assert_none(&path, &fs::read(&path).unwrap_or_default());
     }
+}
+
+/// How many times the mark stands in what the process can write to. Only root may look.
+pub fn copies_in_memory(pid: u32) -> usize {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let memory = fs::File::open(format!("/proc/{pid}/mem")).unwrap();
+    let writable = maps.lines().filter(|line| line.contains(" rw"));
+    let copies = writable.map(|line| {
+        let range = line.split(' ').next().expect("a line begins with a range");
+        let (from, to) = range.split_once('-').expect("a range has two ends");
+        let [from, to] = [from, to].map(|end| u64::from_str_radix(end, 16).unwrap());
+        let mut region = vec![0; (to - from) as usize];
+        match memory.read_exact_at(&mut region, from) {
+            Ok(()) => marks(&String::from_utf8_lossy(&region)).count(),
+            // It has gone meanwhile.
+            Err(_) => 0,
+        }
+    });
+    copies.sum()
 }
 
 /// All files below the folder.

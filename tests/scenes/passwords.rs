@@ -1,9 +1,11 @@
-//! Where passwords go: over verified TLS alone, if that is asked for.
+//! Where passwords go: over verified TLS alone, if that is asked for. And where they stay.
+
+use nix::sys::signal::Signal;
 
 use crate::lab::authority::Authority;
-use crate::lab::fake_backend::{Mood, IMAP as FAKE_IMAP};
+use crate::lab::fake_backend::{Mood, IMAP as FAKE_IMAP, POP3 as FAKE_POP3};
 use crate::lab::fake_pool::{self, FakePool, USER};
-use crate::lab::passwords::shows_password;
+use crate::lab::passwords::{copies_in_memory, shows_password};
 use crate::lab::patience::wait_until;
 use crate::lab::ring::{
     Plaintext, Ring, RingPlan, Serves, IMAP, IMAPS, PASSWORD, POP3, POP3S, PROBE_USER, TLS_NAME,
@@ -127,4 +129,28 @@ fn choices_that_contradict_required_tls_are_one_line_at_the_start() {
     monitor.wait_for_line(&[" starts"], REACTION);
     pool.wait_for_visits();
     assert!(monitor.lines_with(&["no login is possible"]).is_empty());
+}
+
+/// What was read, sent and thrown away is wiped. The one copy is in the account: the next login is made with it.
+#[test]
+fn a_monitor_at_rest_has_one_copy_of_a_password_in_its_memory() {
+    let pool = FakePool::start(4);
+    let plan = pool
+        .bare_monitor()
+        .flags(&format!("-i 300 -p IMAP:{FAKE_IMAP} -p POP3:{FAKE_POP3}"))
+        .credentials(USER, fake_pool::PASSWORD);
+    let monitor = plan.start();
+    for backend in &pool.backends {
+        let address = backend.address.to_string();
+        monitor.wait_for_line(&[&address, "healthy"], REACTION);
+    }
+    let is_one = || copies_in_memory(monitor.pid()) == 1;
+    wait_until("one copy", REACTION, is_one);
+    for reloads in 1..=4 {
+        monitor.signal(Signal::SIGHUP);
+        wait_until("a reload", REACTION, || {
+            monitor.lines_with(&["reloaded"]).len() == reloads
+        });
+        wait_until("one copy again", REACTION, is_one);
+    }
 }
