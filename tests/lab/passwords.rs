@@ -28,16 +28,19 @@ pub fn marked(word: &str) -> String {
 
 pub fn shows_password(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    marks(&text).next().is_some() || shows_numbers(&text)
+    let [first, second, third] = IN_BASE64;
+    let marks = [MARK, first, second, third];
+    let is_shown = ends(&text, &marks).next().is_some();
+    is_shown || shows_numbers(&text)
 }
 
-/// The ends of the mark, plain or in base64.
-fn marks(text: &str) -> impl Iterator<Item = usize> + '_ {
-    IN_BASE64.into_iter().chain([MARK]).flat_map(move |mark| {
-        // Megabytes are looked through: the library finds the mark's last letter, a rare one, quickly.
-        let last = mark.chars().last().expect("a mark has letters");
+/// Where any of them ends in the text.
+fn ends<'t>(text: &'t str, of: &'t [&'t str]) -> impl Iterator<Item = usize> + 't {
+    of.iter().flat_map(move |of| {
+        // Megabytes are looked through: the library finds the last letter, a rare one in a mark, quickly.
+        let last = of.chars().last().expect("a mark has letters");
         let ends = text.match_indices(last).map(|(at, _)| at);
-        ends.filter(move |at| text[..=*at].ends_with(mark))
+        ends.filter(move |at| text[..=*at].ends_with(of))
     })
 }
 
@@ -81,8 +84,8 @@ pub fn assert_none_in_process(pid: u32) {
     }
 }
 
-/// How many times the mark stands in what the process can write to. Only root may look.
-pub fn copies_in_memory(pid: u32) -> usize {
+/// How many times these texts stand in what the process can write to. Only root may look.
+pub fn copies_in_memory(pid: u32, texts: &[&str]) -> usize {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     let memory = fs::File::open(format!("/proc/{pid}/mem")).unwrap();
     let writable = maps.lines().filter(|line| line.contains(" rw"));
@@ -92,7 +95,7 @@ pub fn copies_in_memory(pid: u32) -> usize {
         let [from, to] = [from, to].map(|end| u64::from_str_radix(end, 16).unwrap());
         let mut region = vec![0; (to - from) as usize];
         match memory.read_exact_at(&mut region, from) {
-            Ok(()) => marks(&String::from_utf8_lossy(&region)).count(),
+            Ok(()) => ends(&String::from_utf8_lossy(&region), texts).count(),
             // It has gone meanwhile.
             Err(_) => 0,
         }

@@ -130,3 +130,25 @@ pub fn swapped_while_opened(
         .variable("SWAPPED_FOR", other)
         .variable("OPENS", opens)
 }
+
+/// Memory that is freed keeps what is in it, and is given to nobody else.
+const KEEPING: &str = r#"
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+void free(void *memory) {}
+void *realloc(void *memory, size_t size) {
+    void *other = malloc(size);
+    if (memory != NULL && other != NULL) {
+        size_t had = malloc_usable_size(memory);
+        memcpy(other, memory, had < size ? had : size);
+    }
+    return other;
+}
+"#;
+
+/// Whatever the monitor has put into memory and not wiped stays in it.
+#[track_caller]
+pub fn keeping_freed_memory(plan: MonitorPlan, place: &Place) -> MonitorPlan {
+    plan.variable("LD_PRELOAD", library(place, "free", KEEPING))
+}

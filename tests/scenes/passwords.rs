@@ -1,12 +1,14 @@
 //! Where passwords go: over verified TLS alone, if that is asked for. And where they stay.
 
 use nix::sys::signal::Signal;
+use openssl::base64;
 
 use crate::lab::authority::Authority;
 use crate::lab::fake_backend::{Mood, IMAP as FAKE_IMAP, POP3 as FAKE_POP3};
 use crate::lab::fake_pool::{self, FakePool, USER};
-use crate::lab::passwords::{copies_in_memory, shows_password};
+use crate::lab::passwords::{copies_in_memory, marked, shows_password};
 use crate::lab::patience::wait_until;
+use crate::lab::preload;
 use crate::lab::ring::{
     Plaintext, Ring, RingPlan, Serves, IMAP, IMAPS, PASSWORD, POP3, POP3S, PROBE_USER, TLS_NAME,
 };
@@ -135,16 +137,24 @@ fn choices_that_contradict_required_tls_are_one_line_at_the_start() {
 #[test]
 fn a_monitor_at_rest_has_one_copy_of_a_password_in_its_memory() {
     let pool = FakePool::start(4);
+    let password = marked("open-sesame");
+    for backend in &pool.backends {
+        backend.set_password(&password);
+    }
+    let response = base64::encode_block(format!("\0{USER}\0{password}").as_bytes());
+    let response = response.trim_end_matches('=');
+    let texts = [&*password, &response[response.len() - 16..]];
     let plan = pool
         .bare_monitor()
         .flags(&format!("-i 300 -p IMAP:{FAKE_IMAP} -p POP3:{FAKE_POP3}"))
-        .credentials(USER, fake_pool::PASSWORD);
+        .credentials(USER, &password);
+    let plan = preload::keeping_freed_memory(plan, &pool.place);
     let monitor = plan.start();
     for backend in &pool.backends {
         let address = backend.address.to_string();
         monitor.wait_for_line(&[&address, "healthy"], REACTION);
     }
-    let is_one = || copies_in_memory(monitor.pid()) == 1;
+    let is_one = || copies_in_memory(monitor.pid(), &texts) == 1;
     wait_until("one copy", REACTION, is_one);
     for reloads in 1..=4 {
         monitor.signal(Signal::SIGHUP);
