@@ -182,6 +182,7 @@ mod tests {
 
     #[test]
     fn a_process_with_threads_does_not_fork() {
+        // Pause: the thread is to live until the fork has been refused.
         let other = std::thread::spawn(|| std::thread::sleep(Duration::from_millis(300)));
         let error = daemonize(&Inherited::keep_from_others()).unwrap_err();
         assert!(matches!(error, ForkError::Threads), "{error}");

@@ -88,6 +88,7 @@ fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
             began.elapsed() < stretched(Duration::from_secs(60)),
             "{what}"
         );
+        // Pause: between two looks.
         thread::sleep(Duration::from_millis(20));
     }
 }

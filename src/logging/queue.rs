@@ -290,6 +290,7 @@ mod tests {
         let writer = Arc::clone(&queue);
         let (written, is_written) = std::sync::mpsc::channel();
         thread::spawn(move || {
+            // Pause: the disk takes a while.
             thread::sleep(Duration::from_millis(50));
             written.send(()).unwrap();
             writer.next();

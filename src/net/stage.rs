@@ -67,6 +67,7 @@ impl Drop for Server {
 /// Takes connections, and neither reads nor writes.
 pub(crate) fn silent() -> Server {
     Server::start(|socket| {
+        // Pause: its silence, until the test is over.
         thread::sleep(PATIENCE);
         drop(socket);
     })

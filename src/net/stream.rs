@@ -234,6 +234,7 @@ mod tests {
     fn a_server_that_dribbles_does_not_stretch_the_deadline() {
         let server = Server::start(|mut socket| {
             while socket.write_all(b"x").is_ok() {
+                // Pause: the pace of the dribbling.
                 std::thread::sleep(milliseconds(50));
             }
         });
@@ -281,6 +282,7 @@ mod tests {
 
         let deadline = Instant::now() + milliseconds(100);
         let mut stream = DeadlineStream::connect(address, port, deadline).unwrap();
+        // Pause: the deadline is to pass.
         std::thread::sleep(milliseconds(110));
         assert_eq!(
             stream.write(b"x").unwrap_err().kind(),

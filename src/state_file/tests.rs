@@ -528,8 +528,10 @@ fn a_process_killed_while_it_writes_leaves_a_whole_state_file() {
         // Its first writing, then a different moment each time.
         let deadline = Instant::now() + Duration::from_secs(20);
         while seen(&open(&folder.state())) == last && Instant::now() < deadline {
+            // Pause: between two looks.
             thread::sleep(Duration::from_millis(1));
         }
+        // Pause: each kill comes at another moment of the writing.
         thread::sleep(Duration::from_micros(kills * 137 % 3000));
         child.kill().unwrap();
         child.wait().unwrap();

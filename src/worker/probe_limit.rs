@@ -75,6 +75,7 @@ mod tests {
                     let _inside = probe_limit.enter();
                     let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
                     peak.fetch_max(now, Ordering::SeqCst);
+                    // Pause: inside for a while, so that others come meanwhile.
                     thread::sleep(Duration::from_millis(5));
                     inside.fetch_sub(1, Ordering::SeqCst);
                     done.fetch_add(1, Ordering::SeqCst);

@@ -53,7 +53,7 @@ pub fn run(command: &mut Command, folder: &Path, limit: Duration) -> Ended {
             let text = read(&file);
             panic!("{command:?}: not done after {limit:?}: {text}");
         }
-        // Between two looks.
+        // Pause: between two looks.
         sleep(Duration::from_millis(3));
     };
     let text = read(&file);

@@ -172,7 +172,7 @@ impl Dovecot {
             let _ = killpg(pid, Signal::SIGCONT);
             let end = Instant::now() + STOP_LIMIT;
             while Instant::now() < end && running.master.try_wait().unwrap().is_none() {
-                // Between two looks.
+                // Pause: between two looks.
                 sleep(Duration::from_millis(10));
             }
         }
@@ -188,7 +188,7 @@ impl Dovecot {
             // The children may hold ports until they are gone.
             let end = Instant::now() + END_LIMIT;
             while Instant::now() < end && is_group_alive(pid) {
-                // Between two looks.
+                // Pause: between two looks.
                 sleep(Duration::from_millis(5));
             }
         }

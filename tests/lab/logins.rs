@@ -59,7 +59,7 @@ impl Logins {
                         succeeded,
                     });
                 });
-                // Users come at this pace.
+                // Pause: users come at this pace.
                 thread::sleep(PAUSE);
             }
         });
@@ -138,14 +138,14 @@ pub fn measure(
             noticed = Some(failed_at.elapsed());
         }
         glance();
-        // HAProxy tells of no change by itself: it is asked again and again.
+        // Pause: HAProxy tells of no change by itself: it is asked again and again.
         thread::sleep(Duration::from_millis(20));
     }
     // The last of them may take their whole patience.
     let all_ended = end + PATIENCE + Duration::from_millis(200);
     while Instant::now() < all_ended {
         glance();
-        // As above.
+        // Pause: HAProxy is asked again and again, as above.
         thread::sleep(Duration::from_millis(50));
     }
     let afterwards = match noticed {

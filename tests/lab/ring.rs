@@ -516,7 +516,7 @@ impl Backend {
     /// Gives all accounts of this backend another password; returns when that counts.
     pub fn set_password(&self, password: &str) {
         self.write_accounts(password);
-        // Dovecot looks at the file's time and size, and at most once a second.
+        // Pause: Dovecot looks at the file's time and size, and at most once a second.
         sleep(Duration::from_millis(1100));
     }
 

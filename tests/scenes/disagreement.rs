@@ -36,7 +36,7 @@ fn states_seen(ring: &Ring, time: Duration) -> Vec<String> {
         if seen.last() != Some(&states) {
             seen.push(states);
         }
-        // Between two looks.
+        // Pause: between two looks.
         thread::sleep(Duration::from_millis(50));
     }
     seen

@@ -373,7 +373,7 @@ fn a_frozen_director_keeps_nobody_from_stopping_the_monitor() {
     let address = ring.backends[1].address.to_string();
     monitor.wait_for_line(&[&address, "healthy"], REACTION);
     ring.directors[0].dovecot.freeze();
-    // Nothing shows that the monitor waits for an answer: it asks once a second.
+    // Pause: nothing shows that the monitor waits for an answer: it asks once a second.
     std::thread::sleep(Duration::from_millis(1500));
     let sent = Instant::now();
     monitor.signal(Signal::SIGTERM);

@@ -59,7 +59,7 @@ fn with_restore_own_a_backend_comes_up_though_the_director_of_its_monitor_was_ki
             let list = admin_socket::host_list(&ring.directors[owner].socket());
             list.map_or(false, |list| list[number].state == 'U')
         });
-        // The owner's monitor is to read that list, which nothing shows: it reads once a second.
+        // Pause: the owner's monitor is to read that list, which nothing shows: it reads once a second.
         sleep(Duration::from_millis(2500));
         ring.directors[other].dovecot.thaw();
         ring.wait_until_synced();
@@ -132,7 +132,7 @@ fn users_are_moved_by_the_others_if_the_monitor_that_took_the_backend_down_is_go
         assert!(ring.directors[1].log_in(&session.user).is_ok());
     }
 
-    // Who is moved there once all lists have shown nobody is left alone: lists are read once a second.
+    // Pause: who is moved there once all lists have shown nobody is left alone: lists are read once a second.
     sleep(Duration::from_secs(2));
     ring.directors[1].doveadm(&["move", &sessions[0].user, &name]);
     wait_until("the moved user", REACTION, || {

@@ -163,7 +163,7 @@ fn whoever_reads_it_in_a_loop_finds_it_whole_each_time() {
         for round in 0..6 {
             let mood = [Mood::Refusing, Mood::Healthy][round % 2];
             pool.backends[0].set(mood);
-            // The reader is to meet many files, whenever they come.
+            // Pause: the reader is to meet many files, whenever they come.
             thread::sleep(Duration::from_millis(900));
         }
         is_over.store(true, Ordering::Relaxed);

@@ -58,6 +58,7 @@ pub fn wait_until_all_is_well(world: &World, journal: &Journal, steady: Duration
                 journal.note_phase(&format!("not well: {trouble}"));
             }
         }
+        // Pause: between two looks.
         sleep(GLANCE);
     }
 }

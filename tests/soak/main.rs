@@ -147,6 +147,7 @@ fn play(folder: &Path, plan: &Plan) {
     healing::wait_until_all_is_well(&world, &journal, Duration::ZERO);
     world.warm_up();
     journal.note_phase("calm");
+    // Pause: the calm that is recorded.
     sleep(Duration::from_millis(terms::FIRST_CALM + 2_000));
     journal.note_phase("acts");
     perform(&mut world, &plan.acts);
@@ -155,7 +156,7 @@ fn play(folder: &Path, plan: &Plan) {
     journal.note_phase("healing");
     healing::wait_until_all_is_well(&world, &journal, STEADY);
     println!("{} all is well again", judge::clock(journal.now()));
-    // The calm that is judged has begun with the steady time.
+    // Pause: the calm that is judged has begun with the steady time.
     sleep(Duration::from_millis(terms::CALM + 2_000).saturating_sub(STEADY));
     journal.note_phase("end");
     recorder.finish();
@@ -198,6 +199,7 @@ fn perform(world: &mut World, acts: &[Act]) {
     turns.sort_by_key(|(at, ..)| *at);
     let began = Instant::now();
     for (at, number, turn) in turns {
+        // Pause: until the next act's time.
         sleep((began + at).saturating_duration_since(Instant::now()));
         let act = acts[number];
         match turn {

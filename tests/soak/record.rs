@@ -134,6 +134,7 @@ impl Recorder {
             if was_over {
                 return;
             }
+            // Pause: the pace of the recording.
             sleep(each);
         }));
     }

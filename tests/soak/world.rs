@@ -261,6 +261,7 @@ impl World {
             let user = format!("user{}", self.accounts);
             thread::spawn(move || {
                 let session = Session::log_in(server, &user, PASSWORD);
+                // Pause: users stay logged in for a while.
                 thread::sleep(end.saturating_duration_since(Instant::now()));
                 drop(session);
             });

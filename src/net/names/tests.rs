@@ -127,6 +127,7 @@ fn settled(names: &Names, address: IpAddr) -> Name {
         if name != Name::Pending || now > limit {
             return name;
         }
+        // Pause: between two looks.
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -152,6 +153,7 @@ fn many_lookups_share_a_few_threads() {
         let (busy, most) = (busy.clone(), most.clone());
         move |_| {
             most.fetch_max(busy.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            // Pause: the lookup takes a while, so that others come meanwhile.
             thread::sleep(Duration::from_millis(5));
             busy.fetch_sub(1, Ordering::SeqCst);
             Answer::Nameless

@@ -283,7 +283,7 @@ impl Talk<'_> {
     fn say(&mut self, text: &str) -> io::Result<()> {
         match self.mood_to_speak()? {
             Mood::Dribbling(pause) => text.as_bytes().iter().try_for_each(|&byte| {
-                // The pace that the test asks for.
+                // Pause: the pace that the test asks for.
                 sleep(pause);
                 self.stream.write_all(&[byte])
             }),

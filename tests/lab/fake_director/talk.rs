@@ -346,7 +346,7 @@ impl Talk<'_> {
         match pace {
             WritePace::Whole => self.stream.write_all(text.as_bytes()),
             WritePace::Dribble(pause) => text.as_bytes().iter().try_for_each(|&byte| {
-                // The pace that the test asks for.
+                // Pause: the pace that the test asks for.
                 sleep(pause);
                 self.stream.write_all(&[byte])
             }),

@@ -66,7 +66,7 @@ fn a_director_that_comes_and_goes_is_one_alarm() {
     for _ in 0..4 {
         let before = pool.director.connections();
         pool.director.take_socket_away();
-        // Nothing shows that the monitor finds no socket there, but for the first time: it looks once a second.
+        // Pause: nothing shows that the monitor finds no socket there, but for the first time: it looks once a second.
         sleep(Duration::from_millis(2500));
         pool.director.listen();
         wait_until("the next connection", REACTION, || {
@@ -207,7 +207,7 @@ fn a_director_that_is_only_restarted_is_no_alarm() {
     let pool = FakePool::start(2);
     let monitor = pool.monitor().start();
     pool.wait_for_visits();
-    // It is opened again at once, and without alarm, if it has stood for 10 s: that is all there is to wait for.
+    // Pause: it is opened again at once, and without alarm, if it has stood for 10 s: that is all there is to wait for.
     std::thread::sleep(Duration::from_millis(10_500));
     pool.director.close_connections();
     monitor.wait_for_line(&["connection closed", "connected again"], REACTION);

@@ -72,7 +72,7 @@ fn a_backend_in_maintenance_is_one_line_over_several_reconnects() {
     for _ in 0..3 {
         let before = pool.director.connections();
         pool.director.stop();
-        // Nothing shows that the monitor finds no socket there: it looks once a second.
+        // Pause: nothing shows that the monitor finds no socket there: it looks once a second.
         sleep(Duration::from_millis(1500));
         pool.director.listen();
         wait_until("the next connection", REACTION, || {

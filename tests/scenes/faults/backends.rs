@@ -229,7 +229,7 @@ fn a_removed_backend_is_left_in_peace() {
     let address = pool.address(1);
     pool.director.remove(address);
     monitor.wait_for_line(&[&address.to_string(), "no longer listed"], REACTION);
-    // A probe that was under way may still end, which nothing shows.
+    // Pause: a probe that was under way may still end, which nothing shows.
     std::thread::sleep(Duration::from_secs(1));
     let before = pool.backends[1].connections();
     hold_for("no visit", A_WHILE, || {

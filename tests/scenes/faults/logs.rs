@@ -143,7 +143,7 @@ fn lines_lost_to_a_pipe_that_hangs_are_counted_and_told_when_it_is_read() {
     // A line for each backend each time: more than the 4 MB that may wait.
     for _ in 0..1000 {
         monitor.signal(Signal::SIGUSR1);
-        // Signals of a kind that wait are one, and nothing shows that one was taken.
+        // Pause: signals of a kind that wait are one, and nothing shows that one was taken.
         sleep(Duration::from_millis(4));
     }
     pool.backends[0].set(Mood::Refusing);

@@ -43,7 +43,7 @@ fn what_haproxys_own_check_has_taken_out_before_is_ours_all_the_same_and_comes_b
     wait_until("HAProxy's own check to see it", REACTION, || {
         !world.haproxy.server("imap/mail1").unwrap().is_running
     });
-    // Long enough for HAProxy's own change to be older than our down.
+    // Pause: long enough for HAProxy's own change to be older than our down.
     std::thread::sleep(Duration::from_secs(3));
     let _monitor = world.plan().start();
     world.wait_for(1, MAINT);

@@ -378,7 +378,7 @@ fn no_watchdog_limit_keeps_the_program_busy() {
         let service = Service::start(&mut program, log);
         pool.wait_for_visits();
         let before = busy(service.child.id());
-        // The time over which it is measured.
+        // Pause: the time over which it is measured.
         thread::sleep(Duration::from_secs(1));
         let taken = busy(service.child.id()) - before;
         let most = promised(Duration::from_millis(150));

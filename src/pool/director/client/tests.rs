@@ -267,6 +267,7 @@ fn a_dribbling_director_does_not_stretch_the_deadline() {
                 let (mut stream, _) = listener.accept().unwrap();
                 // Ends with the client's connection.
                 while stream.write_all(b"V").is_ok() {
+                    // Pause: the pace of the dribbling.
                     thread::sleep(Duration::from_millis(5));
                 }
             });
@@ -311,6 +312,7 @@ fn a_place_in_the_backlog_that_comes_free_is_taken() {
     listener.listen(0).unwrap();
     let waiting = UnixStream::connect(folder.socket()).unwrap();
     let director = thread::spawn(move || {
+        // Pause: the client is to be waiting by then.
         thread::sleep(Duration::from_millis(30));
         drop(listener.accept().unwrap());
         drop(waiting);
