@@ -74,7 +74,8 @@ impl SecretLine {
     pub fn new(pieces: &[Piece<'_>]) -> SecretLine {
         // Made at its full size: growing would leave unwiped copies of the password behind.
         let room: usize = pieces.iter().map(|piece| piece.room()).sum();
-        let mut bytes = Zeroizing::new(Vec::with_capacity(room + b"\r\n".len()));
+        let length = room + b"\r\n".len();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length));
         let mut shown = Vec::new();
         for piece in pieces {
             match piece {
@@ -93,6 +94,7 @@ impl SecretLine {
             }
         }
         bytes.extend_from_slice(b"\r\n");
+        debug_assert_eq!(bytes.len(), length);
         SecretLine { bytes, shown }
     }
 

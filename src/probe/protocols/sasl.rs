@@ -145,11 +145,13 @@ pub(super) fn plain(account: &Account) -> Result<Response, Fault> {
     for part in [for_whom, b"\0", who, b"\0", password] {
         response.extend_from_slice(part);
     }
+    debug_assert_eq!(response.len(), length);
     Ok(Response(base64(&response)))
 }
 
 fn base64(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut text = Zeroizing::new(Vec::with_capacity((bytes.len() + 2) / 3 * 4));
+    let length = (bytes.len() + 2) / 3 * 4;
+    let mut text = Zeroizing::new(Vec::with_capacity(length));
     for group in bytes.chunks(3) {
         let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or_default());
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
@@ -162,6 +164,7 @@ fn base64(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
             });
         }
     }
+    debug_assert_eq!(text.len(), length);
     text
 }
 

@@ -46,6 +46,11 @@ impl Accepted {
         self.mutant == format!("{}: {}", mutant.file, mutant.deed) && self.line == mutant.line
     }
 
+    /// The source that it speaks of.
+    pub fn file(&self) -> &str {
+        self.mutant.split(':').next().unwrap_or_default()
+    }
+
     /// As the file names it.
     pub fn name(&self) -> String {
         format!("{}\n    {}", self.mutant, self.line)

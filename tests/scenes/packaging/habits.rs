@@ -67,6 +67,26 @@ fn no_limit_in_time_leaves_out_how_slow_the_machine_is() {
     assert!(limits > 25, "{limits} limits");
 }
 
+/// Whether there still is such a mutant only `make mutants` knows, which takes half an hour.
+#[test]
+fn every_mutant_that_may_live_is_of_a_line_of_the_sources() {
+    let text = text_of("tests/mutants/accepted.txt");
+    let entries = text.split("\n\n").skip(1);
+    for entry in entries.clone() {
+        let mut lines = entry.lines().map(str::trim);
+        let mutant = lines.next().expect("a mutant");
+        let line = lines.next().expect(entry);
+        let (file, deed) = mutant.split_once(": ").expect(entry);
+        let source = text_of(file);
+        assert!(source.lines().any(|of_it| of_it.trim() == line), "{entry}");
+        // The function is behind `in`, or behind what it returns: `replace Backends::measure with ()`.
+        let words = || deed.split(' ').flat_map(|word| word.rsplit("::").next());
+        let is_of_it = |word: &str| source.contains(&format!("fn {word}("));
+        assert!(words().any(is_of_it), "{entry}");
+    }
+    assert!(entries.count() > 5);
+}
+
 #[test]
 fn the_compiler_takes_no_unsafe_outside_the_daemon() {
     assert!(text_of("src/lib.rs").contains("\n#![deny(unsafe_code)]\n"));

@@ -350,9 +350,9 @@ fn one_that_is_not_probed_any_more_does_not_keep_the_others_of_a_tag_without_ser
     bench.passes(1);
     bench.check_held(0, &Reason::Stale, Some(0));
     let disputed = Reason::Disputed;
-    bench.pass_time(8000);
+    bench.now = bench.member(0).news + Duration::from_millis(9999);
     bench.check_held(1, &disputed, None);
-    bench.pass_time(2000);
+    bench.pass_time(1);
     bench.check_acts(1, Action::MarkUp);
 }
 
@@ -439,6 +439,25 @@ fn a_down_made_while_the_director_was_silent_is_held_from_the_first_list_that_sh
     bench.check_held(0, &disputed(), None);
     bench.pass_time(1000);
     bench.check_acts(0, Action::MarkUp);
+}
+
+/// Two monitors read their lists up to two seconds apart.
+#[test]
+fn a_down_is_held_from_the_last_list_that_shows_it_up_if_that_is_two_seconds_old_at_most() {
+    for (age, is_from_the_last) in [(2000, true), (2001, false)] {
+        let mut bench = settled_bench();
+        let last = bench.now - Duration::from_millis(1);
+        bench.set(0, HostState::Down);
+        let first = last + Duration::from_millis(age);
+        bench.now = first - Duration::from_millis(1);
+        bench.read_list();
+        bench.passes(0);
+        let from = if is_from_the_last { last } else { first };
+        match bench.decide(0) {
+            Decision::Hold(hold) => assert_eq!(hold.until, Some(from + RULES.hold), "{age}"),
+            decision => panic!("{decision:?}"),
+        }
+    }
 }
 
 /// The list shows backend 9 down for so long when this monitor starts, by its own clock.
@@ -544,6 +563,27 @@ fn a_ring_that_has_lost_its_memory_lists_it_up() {
     bench.check_held(0, &disputed(), None);
     bench.pass_time(60_000);
     bench.check_acts(0, Action::MarkUp);
+}
+
+/// Then somebody takes it down: the list before showed it up only if it counted.
+#[test]
+fn a_ring_that_keeps_for_five_seconds_to_what_it_knew_has_lost_its_memory() {
+    for (milliseconds, is_lost) in [(4999, false), (5000, true)] {
+        let mut bench = settled_bench();
+        dispute(&mut bench);
+        bench.listed(0).state = HostState::Up;
+        bench.listed(0).changed = Stamp(0);
+        bench.read_list();
+        let latest = bench.now + Duration::from_millis(milliseconds - 1);
+        bench.now = latest - Duration::from_millis(1);
+        bench.read_list();
+        dispute(&mut bench);
+        let since_then = match bench.decide(0) {
+            Decision::Hold(hold) => hold.until.unwrap() - RULES.hold - latest,
+            decision => panic!("{decision:?}"),
+        };
+        assert_eq!(since_then.is_zero(), is_lost, "{milliseconds}");
+    }
 }
 
 #[test]
