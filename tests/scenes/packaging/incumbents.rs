@@ -1,26 +1,15 @@
 //! docs/incumbents.md against the sources: each fault and each promise names what holds it, and that is there.
 
-use std::collections::HashSet;
-use std::fs;
-
-use super::architecture::{quoted, sources};
+use super::architecture::{quoted, tests};
 use super::installation::{project, text_of};
 
 #[test]
 fn every_row_on_the_incumbents_names_tests_that_exist() {
-    let mut files = sources(&project("src"));
-    files.extend(sources(&project("tests")));
-    files.retain(|file| file.extension().map_or(false, |end| end == "rs"));
-    let read = |file| fs::read_to_string(file).unwrap();
-    let text: String = files.iter().map(read).collect();
-    let name_of = |line: &'_ str| {
-        let (_, behind) = line.split_once("fn ")?;
-        Some(behind.split('(').next()?.to_owned())
-    };
-    let functions: HashSet<String> = text.lines().filter_map(name_of).collect();
+    let tests = tests();
     let is_there = |name: &str| {
         let transcript = format!("tests/data/dialogues/{name}.transcript");
-        functions.contains(name) || project(&transcript).is_file() || project(name).is_file()
+        let is_script = name.ends_with(".sh") && project(name).is_file();
+        tests.contains(name) || project(&transcript).is_file() || is_script
     };
     // An option or a key is no such name.
     let is_name = |word: &&str| {
