@@ -354,6 +354,25 @@ fn a_server_that_dribbles_is_given_up_in_time() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+/// With a deadline each it would take 3.2 s.
+#[test]
+fn what_a_slow_handshake_has_taken_is_not_left_for_the_talk() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
+    let timeout = Duration::from_secs(2);
+    let server = Server::start(move |socket: TcpStream| {
+        thread::sleep(Duration::from_millis(1200));
+        let stream = acceptor.accept(socket);
+        thread::sleep(timeout);
+        drop(stream);
+    });
+    let outcome =
+        without_tls(timeout).outcome(server.address.ip(), service(&server, Security::Tls));
+    check_failure(outcome.result, "greeting: timed out");
+    let taken = outcome.latency;
+    assert!(taken < Duration::from_secs(3), "{taken:?}");
+}
+
 #[test]
 fn after_starttls_the_login_goes_over_the_checked_channel_only() {
     let authority = Authority::new();

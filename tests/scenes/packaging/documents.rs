@@ -12,6 +12,7 @@ use poolmon::config::table::{keys, options};
 use poolmon::monitor::policy::Rule;
 use poolmon::service::Protocol;
 
+use super::architecture::tests;
 use super::installation::{project, text_of};
 use crate::lab::command;
 use crate::lab::monitor::binary;
@@ -504,23 +505,9 @@ fn zsh_completes_options_and_their_values() {
     }
 }
 
-/// The text of all files with tests, one after the other.
-fn sources(folder: &Path, text: &mut String) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, text);
-        } else if path.extension().map_or(false, |ending| ending == "rs") {
-            text.push_str(&fs::read_to_string(path).unwrap());
-        }
-    }
-}
-
 #[test]
 fn the_tests_that_the_promises_of_security_name_are_there() {
-    let mut text = String::new();
-    sources(&project("src"), &mut text);
-    sources(&project("tests"), &mut text);
+    let tests = tests();
     let document = text_of("SECURITY.md");
     let named: Vec<&str> = document
         .split('`')
@@ -530,7 +517,7 @@ fn the_tests_that_the_promises_of_security_name_are_there() {
         .collect();
     assert!(named.len() > 12, "{named:?}");
     for name in named {
-        assert!(text.contains(&format!("fn {name}(")), "{name}");
+        assert!(tests.contains(name), "{name}");
     }
     // Each table begins with its heading and a rule.
     let lines: Vec<&str> = document.lines().collect();
