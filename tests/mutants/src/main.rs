@@ -37,7 +37,7 @@ const WAITING: [&str; 12] = [
     "worker::",
 ];
 
-/// Seconds that a unit test may take by itself: some bend each byte in every way, too much for each mutant.
+/// Seconds of a processor that a unit test may take by itself: some bend each byte in every way, too much for each mutant.
 const LONGEST_UNIT_TEST: u32 = 20;
 
 /// The same for the scenes and days of the simulator, which every survivor has to live.
