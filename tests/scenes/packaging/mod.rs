@@ -17,5 +17,6 @@ mod pages;
 mod privileges;
 mod red_hat_script;
 mod rotation;
+mod sandbox;
 mod unit;
 mod upstart_job;

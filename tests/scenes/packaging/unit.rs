@@ -177,7 +177,7 @@ fn it_is_started_only_where_one_of_the_files_of_options_is_there() {
 }
 
 /// The last ExecStart with the words of OPTIONS in place of `$OPTIONS`, as systemd has it.
-fn exec_start(unit: &Path, options: &[String]) -> Vec<String> {
+pub fn exec_start(unit: &Path, options: &[String]) -> Vec<String> {
     let text = fs::read_to_string(unit).unwrap();
     let line = text
         .lines()
