@@ -361,9 +361,43 @@ impl Backend {
         backends.remove(0)
     }
 
+    /// One without a ring that serves everything, and expects a header of the PROXY protocol at each port. It listens
+    /// at ::1, too, so it takes a network of its own.
+    #[track_caller]
+    pub fn behind_a_proxy(place: &Place) -> Backend {
+        let (_, mut backends) = Backend::written(place, 1, Serves::SieveAndSubmission);
+        let mut backend = backends.remove(0);
+        let replace = |old: &str, new: &str| backend.dovecot.replace_setting(old, new);
+        for port in [
+            IMAP,
+            IMAPS,
+            POP3,
+            POP3S,
+            LMTP,
+            LMTPS,
+            SIEVE,
+            SUBMISSION,
+            SUBMISSIONS,
+        ] {
+            let listener = format!(" port = {port}\n");
+            replace(&listener, &format!("{listener} haproxy = yes\n"));
+        }
+        let proxies = "haproxy_trusted_networks = 127.0.0.0/8 ::1\nhaproxy_timeout = 1 s\n";
+        let listen = format!("listen = {}", backend.address);
+        replace(&listen, &format!("{proxies}{listen} ::1"));
+        backend.start();
+        backend
+    }
+
     /// So many without a ring, started, and the authority of their certificates.
     #[track_caller]
     pub fn without_ring(place: &Place, count: u8) -> (Authority, Vec<Backend>) {
+        let (authority, mut backends) = Backend::written(place, count, Serves::Mail);
+        backends.iter_mut().for_each(Backend::start);
+        (authority, backends)
+    }
+
+    fn written(place: &Place, count: u8, serves: Serves) -> (Authority, Vec<Backend>) {
         let authority = Authority::make(place.folder(), "lab-ca");
         let addresses: Vec<Ipv4Addr> = (1..=count).map(|last| place.address(last)).collect();
         let certificate = authority.issue(TLS_NAME, &addresses);
@@ -374,10 +408,7 @@ impl Backend {
         );
         let backends = addresses.iter().enumerate().map(|(k, &address)| {
             let folder = place.path(&format!("backend{}", k + 1));
-            let (plaintext, serves) = (Plaintext::Allowed, Serves::Mail);
-            let mut backend = Backend::write(folder, address, plaintext, serves, &tls);
-            backend.start();
-            backend
+            Backend::write(folder, address, Plaintext::Allowed, serves, &tls)
         });
         let backends = backends.collect();
         (authority, backends)

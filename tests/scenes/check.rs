@@ -10,10 +10,12 @@ use crate::lab::command;
 use crate::lab::fake_backend::{Mood, IMAP as FAKE_IMAP};
 use crate::lab::fake_pool::{self, FakePool};
 use crate::lab::monitor::{binary, MonitorPlan};
+use crate::lab::own_network;
 use crate::lab::patience::{promised, wait_until};
 use crate::lab::place::Place;
 use crate::lab::ring::{
-    Backend, Plaintext, Ring, RingPlan, Serves, IMAP, IMAPS, PASSWORD, POP3, PROBE_USER, TLS_NAME,
+    Backend, Plaintext, Ring, RingPlan, Serves, IMAP, IMAPS, LMTP, LMTPS, PASSWORD, POP3,
+    PROBE_USER, SIEVE, SUBMISSION, SUBMISSIONS, TLS_NAME,
 };
 use crate::scenes::ring::{trust, REACTION};
 
@@ -145,43 +147,59 @@ fn each_step_at_a_real_dovecot_is_told_with_its_time_or_its_fault() {
 
 #[test]
 fn a_dovecot_that_expects_a_proxy_is_seen_with_its_header_and_only_so() {
-    let place = Place::new();
-    let mut backend = Backend::alone(&place);
-    backend.dovecot.stop();
-    for port in [IMAP, POP3] {
-        let listener = format!("port = {port}\n");
-        let expecting = format!("port = {port}\n haproxy = yes\n");
-        backend.dovecot.replace_setting(&listener, &expecting);
-    }
-    let secure = format!("port = {IMAPS}\n");
-    let expecting = format!("port = {IMAPS}\n haproxy = yes\n");
-    backend.dovecot.replace_setting(&secure, &expecting);
-    backend.dovecot.replace_setting(
-        "auth_failure_delay = 0\n",
-        "auth_failure_delay = 0\nhaproxy_trusted_networks = 127.0.0.0/8\nhaproxy_timeout = 1 s\n",
-    );
-    backend.start();
-    let address = backend.address;
-    let plan = MonitorPlan::new(&place, Path::new("/nonexistent"))
-        .flags("-v 0 -t 5")
-        .credentials(PROBE_USER, PASSWORD);
-    for version in ["v1", "v2"] {
-        for port in [
-            format!("-p IMAP:{IMAP} --starttls=no"),
-            format!("-p IMAP:{IMAP}"),
-            format!("-p POP3:{POP3} --starttls=no"),
-            format!("-s IMAP:{IMAPS}"),
-        ] {
-            let words = format!("--proxy-protocol={version} {port} {address}");
-            has(&check(&plan, &words, 0), &["login ", "healthy, "]);
+    own_network::within(|| {
+        let place = Place::new();
+        let backend = Backend::behind_a_proxy(&place);
+        let address = backend.address;
+        let plan = MonitorPlan::new(&place, Path::new("/nonexistent"))
+            .flags("-v 0 -t 5")
+            .credentials(PROBE_USER, PASSWORD);
+        for version in ["v1", "v2"] {
+            for ports in [
+                format!("-p IMAP:{IMAP} -p POP3:{POP3} -p SIEVE:{SIEVE} --starttls=no"),
+                format!("-p IMAP:{IMAP} -p SIEVE:{SIEVE} -p SUBMISSION:{SUBMISSION}"),
+                format!("-s IMAP:{IMAPS} -s SUBMISSION:{SUBMISSIONS}"),
+            ] {
+                let words = format!("--proxy-protocol={version} {ports} {address} ::1");
+                let text = check(&plan, &words, 0);
+                assert_eq!(
+                    text.matches("login ").count(),
+                    2 * ports.matches(':').count()
+                );
+            }
+            let lmtp = format!("-p LMTP:{LMTP} -s LMTP:{LMTPS} --lmtp-to {PROBE_USER}");
+            let words = format!("--proxy-protocol={version} {lmtp} {address} ::1");
+            has(&check(&plan, &words, 0), &["rcpt to ", "2 passed\n"]);
         }
-    }
-    let log = backend.dovecot.log();
-    let logins = log.matches(&format!("user=<{PROBE_USER}>")).count();
-    assert!(logins >= 8, "{log}");
-    // Without one Dovecot waits for it and closes.
-    let text = check(&plan, &format!("-p IMAP:{IMAP} --starttls=no {address}"), 2);
-    has(&text, &["FAILED after", "greeting"]);
+        let log = backend.dovecot.log();
+        for (source, destination) in [("127.0.0.1", &*address.to_string()), ("::1", "::1")] {
+            let told = format!("rip={source}, lip={destination}, ");
+            assert_eq!(log.matches(&told).count(), 2 * 8, "{told}: {log}");
+            assert!(log.contains(&format!("Connect from {source}\n")), "{log}");
+        }
+
+        // By the key of dovemon's file.
+        let configuration = |version: &str| {
+            let file = place.path(&format!("{version}.yml"));
+            let keys = format!(
+                "proxy_protocol: {version}\ntimeout: 5\nimap_port: {IMAP}\npoll_pop3: yes\n\
+                 pop3_port: {POP3}\npoll_lmtp: yes\nlmtp_port: {LMTP}\npoll_sieve: yes\nsieve_port: \
+                 {SIEVE}\npoll_submission: yes\nsubmission_port: {SUBMISSION}\n"
+            );
+            fs::write(&file, keys).unwrap();
+            MonitorPlan::new(&place, Path::new("/nonexistent"))
+                .flag("--config")
+                .flag(file)
+        };
+        for version in ["v1", "v2"] {
+            let text = check(&configuration(version), &format!("{address} ::1"), 0);
+            has(&text, &["2 backends, 2 passed\n"]);
+            assert_eq!(text.matches("healthy, ").count(), 2 * 5, "{text}");
+        }
+        // Without one Dovecot waits for it and closes.
+        let text = check(&configuration("no"), &address.to_string(), 2);
+        assert_eq!(text.matches("  FAILED after").count(), 5, "{text}");
+    });
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! ManageSieve and submission, at real Dovecot backends and at fake ones that fail as told.
 
+use nix::sys::signal::Signal;
+
 use crate::lab::authority::Authority;
 use crate::lab::fake_backend::{Mood, SIEVE as FAKE_SIEVE, SUBMISSION as FAKE_SUBMISSION};
 use crate::lab::fake_pool::{self, FakePool, USER};
@@ -152,8 +154,22 @@ fn a_frozen_backend_goes_down_and_comes_up_by_dovemons_file() {
     }
     ring.backends[1].dovecot.freeze();
     wait_for_states(&ring, 0, "UD");
+    // From then on by submission alone, without TLS at first.
+    files.write(&format!(
+        "interval: 1\ntimeout: 2\nretry_count: 1\nrapid_rounds: 0\npoll_imap: no\n\
+         poll_submission: yes\nsubmission_port: {SUBMISSION}\n"
+    ));
+    monitor.signal(Signal::SIGHUP);
+    let service = format!("submission:{SUBMISSION}");
+    let address = |backend: usize| ring.backends[backend].address.to_string();
+    monitor.wait_for_line(&[&address(0), &service, "healthy"], REACTION);
+    monitor.wait_for_line(&[&address(1), &service, "timed out"], REACTION);
     ring.backends[1].dovecot.thaw();
     wait_for_states(&ring, 0, "UU");
+    monitor.wait_for_line(&[&address(1), &service, "healthy"], REACTION);
+    let logins = ring.backends[1].dovecot.log();
+    let is_encrypted = |line: &&str| line.contains("submission-login") && line.contains(", TLS,");
+    assert!(logins.lines().any(|line| is_encrypted(&line)), "{logins}");
 }
 
 /// Three backends with these two ports, and a monitor of one of them with a login.
