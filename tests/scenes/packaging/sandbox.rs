@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::{kill, killpg, Signal};
 use nix::unistd::Pid;
@@ -236,8 +237,8 @@ impl Filters {
         let path = Path::new(arguments.split('"').nth(1).unwrap_or_default());
         let is_home = path.starts_with("/home") || path.starts_with("/root");
         let devices = ["null", "zero", "full", "random", "urandom", "tty"];
-        let is_left = |name: &&str| path == Path::new("/dev").join(name);
-        let is_device = path.starts_with("/dev") && !devices.iter().any(|name| is_left(&name));
+        let is_left = |name: &str| path == Path::new("/dev").join(name);
+        let is_device = path.starts_with("/dev") && !devices.iter().any(|name| is_left(name));
         match name {
             _ if !self.calls.contains(name) => Some("SystemCallFilter"),
             "socket" | "socketpair" if !is_family => Some("RestrictAddressFamilies"),
@@ -321,11 +322,12 @@ fn in_the_units_sandbox_the_monitor_does_all_its_work_and_asks_for_nothing_that_
     let mut words = exec_start(&project(UNIT), &options);
     words[0] = binary().display().to_string();
     let manager = UnixDatagram::bind(pool.place.path("notify")).unwrap();
-    manager.set_read_timeout(Some(SOON)).unwrap();
+    let pause = Duration::from_millis(20);
+    manager.set_read_timeout(Some(pause)).unwrap();
     let told = |state: &str| {
         let mut buffer = [0; 1024];
         wait_until(state, SOON, || {
-            let length = manager.recv(&mut buffer).unwrap();
+            let length = manager.recv(&mut buffer).unwrap_or(0);
             String::from_utf8_lossy(&buffer[..length]).contains(state)
         });
     };
