@@ -102,7 +102,13 @@ fn a_down_that_was_undone_and_made_again_between_two_readings_is_another_one() {
     let mut haproxy = Played::default();
     haproxy.reads(1000, Up, 101, &[]);
     assert_eq!(haproxy.reads(1020, Down, 1019, &[]), 1020);
-    assert_eq!(haproxy.reads(1030, Down, 1029, &[]), 1029);
+    // However often the down was read before.
+    assert_eq!(haproxy.reads(1025, Down, 1019, &[]), 1020);
+    assert_eq!(haproxy.reads(1030, Down, 1026, &[]), 1026);
+    // The second of the other change blurs as that of the first one did.
+    for changed in [1025, 1027, 1028] {
+        assert_eq!(haproxy.reads(1040, Down, changed, &[]), 1026);
+    }
 }
 
 #[test]
@@ -120,7 +126,7 @@ fn a_haproxy_that_stood_still_and_a_clock_that_was_set_have_changed_nothing() {
         assert_eq!(haproxy.reads(1060, Down, 1045, &[]), other, "{lost}");
     }
     // What an earlier run has written down is known by the wall clock alone.
-    for (lost, is_ours) in [(20, true), (29, true), (60, false)] {
+    for (lost, is_ours) in [(20, true), (31, true), (32, false), (60, false)] {
         let mut haproxy = Played {
             remembered: Some(1020),
             lost,
@@ -186,6 +192,17 @@ fn what_was_disabled_by_a_reload_is_not_ours() {
     haproxy.reads(1020, Down, 1019, &[]);
     haproxy.began = Some(1029);
     assert_eq!(haproxy.reads(1030, Down, 1029, &[]), 1029);
+}
+
+/// It is at once as it was, so what counts from then on is the time of the new process.
+#[test]
+fn a_down_that_was_undone_and_made_again_after_a_reload_is_another_one() {
+    let mut haproxy = Played::default();
+    haproxy.reads(1000, Up, 101, &[]);
+    haproxy.reads(1020, Down, 1019, &[]);
+    haproxy.began = Some(1021);
+    assert_eq!(haproxy.reads(1022, Down, 1021, &[]), 1020);
+    assert_eq!(haproxy.reads(1050, Down, 1049, &[]), 1049);
 }
 
 #[test]
