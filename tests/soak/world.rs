@@ -273,6 +273,7 @@ impl World {
     pub fn warm_up(&mut self) {
         for _ in 0..WARM_UP_RELOADS {
             self.settle();
+            // Pause: each reload is to be over before the next.
             thread::sleep(BETWEEN_RELOADS);
         }
     }
