@@ -397,7 +397,7 @@ impl Evidence {
             return;
         }
         for failing in &mut self.failing {
-            if failing.service == finding.service && failing.blame() == Blame::Shared {
+            if failing.service == finding.service {
                 failing.on_attempt_elsewhere(other, outcome);
             }
         }
@@ -500,10 +500,12 @@ impl Failing {
     }
 
     fn on_attempt_elsewhere(&mut self, other: IpAddr, outcome: &Outcome) {
-        if Reach::of(outcome) <= self.reach() {
-            self.outdone_by.remove(&other);
-        } else if outcome.began >= self.since {
-            self.outdone_by.entry(other).or_insert(outcome.ended());
+        if self.blame() == Blame::Shared {
+            if Reach::of(outcome) <= self.reach() {
+                self.outdone_by.remove(&other);
+            } else if outcome.began >= self.since {
+                self.outdone_by.entry(other).or_insert(outcome.ended());
+            }
         }
         for interrupted in &mut self.interrupted {
             interrupted.on_attempt_elsewhere(other, outcome);
