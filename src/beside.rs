@@ -2,9 +2,9 @@
 //!
 //! It knows no file's purpose and no content.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A file beside another one.
@@ -45,6 +45,24 @@ pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
+    }
+}
+
+/// Whether this path, and no link at its end, leads to the file that is open.
+pub fn is_in_place(file: &File, path: &Path) -> bool {
+    is_same(file, fs::symlink_metadata(path))
+}
+
+/// The same, and links are followed.
+pub fn is_in_place_behind(file: &File, link: &Path) -> bool {
+    is_same(file, fs::metadata(link))
+}
+
+fn is_same(file: &File, found: io::Result<Metadata>) -> bool {
+    let identity = |about: Metadata| (about.dev(), about.ino());
+    match (file.metadata(), found) {
+        (Ok(open), Ok(found)) => identity(open) == identity(found),
+        _ => false,
     }
 }
 

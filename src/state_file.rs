@@ -18,7 +18,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::beside::Beside;
+use crate::beside::{self, Beside};
 use crate::monitor::{Memory, Remembered};
 use crate::quote::Quote;
 use crate::read_only::Cause;
@@ -31,8 +31,8 @@ pub use writer::{Recorded, StateWriter};
 pub struct StateFile {
     entries: Remembered,
     place: Place,
-    /// Held as long as the state file lives.
-    _lock: Option<File>,
+    /// Held as long as the state file lives. None: it could not be locked, and the start says so.
+    lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl StateFile {
         StateFile {
             entries: Remembered::new(),
             place: Place::Memory,
-            _lock: None,
+            lock: None,
         }
     }
 
@@ -83,10 +83,7 @@ impl StateFile {
             path: path.to_owned(),
             cause,
         });
-        let state_file = StateFile {
-            _lock: lock,
-            ..state_file
-        };
+        let state_file = StateFile { lock, ..state_file };
         (state_file, warning.into_iter().chain(unlocked).collect())
     }
 
@@ -141,7 +138,7 @@ impl StateFile {
         let state_file = StateFile {
             entries,
             place,
-            _lock: None,
+            lock: None,
         };
         (state_file, warning)
     }
@@ -178,6 +175,9 @@ impl StateFile {
             Content::Same if !changed => Ok(()),
             Content::Same | Content::Stale => {
                 *content = Content::Stale;
+                if let Some(lock) = &mut self.lock {
+                    keep(lock, path)?;
+                }
                 file::write(path, &self.entries)?;
                 *content = Content::Same;
                 Ok(())
@@ -185,6 +185,20 @@ impl StateFile {
             Content::LeftAlone(reason) => Err(left_alone(path, reason)),
         }
     }
+}
+
+/// Somebody may have removed the lock with its folder. Another monitor that was started since has one then.
+fn keep(lock: &mut File, path: &Path) -> Result<(), StateFileError> {
+    if beside::is_in_place(lock, &Beside::Lock.of(path)) {
+        return Ok(());
+    }
+    match lock::keeper(path) {
+        Keeper::ThisMonitor(new) => *lock = new,
+        Keeper::Another => return Err(left_alone(path, Untouched::Taken)),
+        // If the file cannot be written for the same cause, that tells it.
+        Keeper::Anyone(_) => {}
+    }
+    Ok(())
 }
 
 fn left_alone(path: &Path, reason: Untouched) -> StateFileError {

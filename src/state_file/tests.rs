@@ -568,6 +568,48 @@ fn the_first_of_two_running_monitors_keeps_the_file() {
     assert_eq!(contents(&third), [(a(), entry(1))]);
 }
 
+/// As by `rm -rf /var/lib/poolmon`.
+#[test]
+fn a_monitor_whose_folder_was_removed_makes_its_lock_anew_with_its_file() {
+    let folder = Folder::new();
+    let lib = folder.0.join("lib");
+    let path = lib.join("state.yml");
+    let (mut first, _) = StateFile::open_alone(&path);
+    first.record(a(), entry(1)).unwrap();
+    fs::remove_dir_all(&lib).unwrap();
+    first.record(a(), entry(2)).unwrap();
+    let (_, warnings) = StateFile::open_alone(&path);
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("another running monitor uses it"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn whoever_lost_its_file_to_another_monitor_writes_it_once_that_has_ended() {
+    let folder = Folder::new();
+    let lib = folder.0.join("lib");
+    let path = lib.join("state.yml");
+    let (mut first, _) = StateFile::open_alone(&path);
+    fs::remove_dir_all(&lib).unwrap();
+    let (mut second, warnings) = StateFile::open_alone(&path);
+    assert!(warnings.is_empty());
+    second.record(b(), entry(2)).unwrap();
+    let error = first.record(a(), entry(1)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("another running monitor uses it"),
+        "{error}"
+    );
+    assert_eq!(contents(&open(&path)), [(b(), entry(2))]);
+    drop(second);
+    first.record(a(), entry(3)).unwrap();
+    assert_eq!(contents(&open(&path)), [(a(), entry(3))]);
+}
+
 #[test]
 fn a_state_file_that_cannot_be_locked_is_told_and_used_all_the_same() {
     let in_its_place: [fn(&Path); 4] = [
