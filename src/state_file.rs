@@ -122,6 +122,10 @@ impl StateFile {
                 let error = left_alone(path, Untouched::NotAFile);
                 warning = Some(StateFileWarning::Unusable(error));
             }
+            Err(file::Unread::Link) => {
+                let error = left_alone(path, Untouched::Link);
+                warning = Some(StateFileWarning::Unusable(error));
+            }
             Err(file::Unread::Io(cause)) => {
                 content = Content::LeftAlone(Untouched::Unread);
                 warning = Some(StateFileWarning::Unusable(StateFileError::Io {
@@ -319,6 +323,8 @@ pub enum Untouched {
     Newer(u64),
     /// A device, a pipe or a folder.
     NotAFile,
+    /// A symbolic link.
+    Link,
     /// It could not be read at the start.
     Unread,
     /// Another running monitor keeps its memory there.
@@ -348,6 +354,9 @@ impl fmt::Display for StateFileError {
                         write!(f, "a newer poolmon wrote it (version {version})")
                     }
                     Untouched::NotAFile => f.write_str("not a regular file"),
+                    Untouched::Link => f.write_str(
+                        "a symbolic link is not followed; name the file itself (--state-file)",
+                    ),
                     Untouched::Taken => f.write_str(
                         "another running monitor uses it, so what this one does is forgotten when it ends: \
                          give each monitor its own --state-file",

@@ -28,7 +28,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::libc::O_NONBLOCK;
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::{access, AccessFlags};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,7 @@ pub(super) enum Unread {
     Damaged(Damage),
     Newer(u64),
     NotAFile,
+    Link,
     Io(io::Error),
 }
 
@@ -78,13 +79,15 @@ impl From<io::Error> for Unread {
 
 pub(super) fn read(path: &Path) -> Result<Remembered, Unread> {
     // A socket or a device had better not be opened at all.
-    if !fs::metadata(path)?.is_file() {
-        return Err(Unread::NotAFile);
+    match kind(path)? {
+        Kind::File => {}
+        Kind::Link => return Err(Unread::Link),
+        Kind::Other => return Err(Unread::NotAFile),
     }
     // Something else may have taken the file's place by now: a FIFO would be waited for.
     let file = OpenOptions::new()
         .read(true)
-        .custom_flags(O_NONBLOCK)
+        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
         .open(path)?;
     if !file.metadata()?.is_file() {
         return Err(Unread::NotAFile);
@@ -95,6 +98,23 @@ pub(super) fn read(path: &Path) -> Result<Remembered, Unread> {
         return Err(Unread::Damaged(Damage::TooLong));
     }
     parse(&bytes)
+}
+
+/// What has the name of the state file.
+enum Kind {
+    File,
+    /// The writing would put a file in its place, so it is not followed to read either.
+    Link,
+    Other,
+}
+
+fn kind(path: &Path) -> io::Result<Kind> {
+    let found = fs::symlink_metadata(path)?.file_type();
+    Ok(match (found.is_file(), found.is_symlink()) {
+        (true, _) => Kind::File,
+        (_, true) => Kind::Link,
+        (false, false) => Kind::Other,
+    })
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Remembered, Unread> {
@@ -132,8 +152,10 @@ pub(super) fn format(entries: &Remembered) -> String {
 /// or the machine stops, the path holds the old text or the new one.
 pub(super) fn write(path: &Path, entries: &Remembered) -> Result<(), StateFileError> {
     // A rename would put a file in place of `/dev/null`.
-    if fs::metadata(path).map_or(false, |metadata| !metadata.is_file()) {
-        return Err(left_alone(path, Untouched::NotAFile));
+    match kind(path) {
+        Ok(Kind::Link) => return Err(left_alone(path, Untouched::Link)),
+        Ok(Kind::Other) => return Err(left_alone(path, Untouched::NotAFile)),
+        Ok(Kind::File) | Err(_) => {}
     }
     make_folder(path)?;
     let new = Beside::New.of(path);

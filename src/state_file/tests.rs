@@ -260,23 +260,49 @@ fn an_unwritable_state_file_is_kept_in_memory_and_written_when_that_is_possible_
 #[test]
 fn a_device_is_not_replaced_by_a_file() {
     let folder = Folder::new();
-    symlink("/dev/null", folder.state()).unwrap();
-    let (mut state_file, _) = open_warned(&folder.state());
-    let error = state_file.record(a(), entry(1)).unwrap_err();
-    assert!(error.to_string().ends_with("not a regular file"), "{error}");
+    let device = UnixListener::bind(folder.state()).unwrap();
+    for path in [&*folder.state(), Path::new("/dev/null")] {
+        let (mut state_file, _) = open_warned(path);
+        let error = state_file.record(a(), entry(1)).unwrap_err();
+        assert!(error.to_string().ends_with("not a regular file"), "{error}");
+        assert!(!fs::symlink_metadata(path).unwrap().is_file());
+    }
+    drop(device);
     assert_eq!(folder.names(), ["state.yml"]);
-    assert!(fs::symlink_metadata(folder.state()).unwrap().is_symlink());
+}
+
+#[test]
+fn a_link_in_its_place_is_neither_read_nor_replaced() {
+    let folder = Folder::new();
+    let target = folder.0.join("elsewhere.yml");
+    open(&target).record(b(), entry(2)).unwrap();
+    let before = fs::read(&target).unwrap();
+    for to in [&*target, Path::new("/dev/null"), Path::new("nowhere")] {
+        let _ = fs::remove_file(folder.state());
+        symlink(to, folder.state()).unwrap();
+        let (mut state_file, warning) = open_warned(&folder.state());
+        let expected = format!(
+            "state file: {}: left alone: a symbolic link is not followed; name the file itself (--state-file)",
+            folder.state().display()
+        );
+        assert_eq!(warning.to_string(), expected);
+        assert_eq!(contents(&state_file), []);
+        let error = state_file.record(a(), entry(1)).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(fs::read_link(folder.state()).unwrap(), to);
+    }
+    assert_eq!(fs::read(&target).unwrap(), before);
+    assert_eq!(folder.names(), ["elsewhere.yml", "state.yml"]);
 }
 
 #[test]
 fn what_could_not_be_read_is_not_written_over() {
     let folder = Folder::new();
-    symlink("state.yml", folder.state()).unwrap();
-    let (mut state_file, warning) = open_warned(&folder.state());
+    // As long as no name of a file may be.
+    let path = folder.0.join("x".repeat(300));
+    let (mut state_file, warning) = open_warned(&path);
     assert!(
-        warning
-            .to_string()
-            .contains("state.yml: it cannot be read: "),
+        warning.to_string().contains("x: it cannot be read: "),
         "{warning}"
     );
     let error = state_file.record(a(), entry(1)).unwrap_err();
@@ -285,7 +311,7 @@ fn what_could_not_be_read_is_not_written_over() {
         told.ends_with("left alone: it could not be read at the start; repair that and restart"),
         "{told}"
     );
-    assert_eq!(folder.names(), ["state.yml"]);
+    assert_eq!(folder.names(), [] as [&str; 0]);
 }
 
 #[test]
