@@ -71,6 +71,7 @@ pub use notices::Notice;
 pub use output::{Event, Level, Output, Told};
 pub(crate) use persistence::DISK_PATIENCE;
 pub use policy::Memory;
+pub use publishing::NOT_A_FILE;
 pub(crate) use reload::keep_what_takes_a_restart;
 pub use snapshot::{
     AlarmView, AsOf, BackendHistory, BackendView, Checks, CommandView, Currency, DirectorView,

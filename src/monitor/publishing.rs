@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use super::{Engine, Event, Level, Notice, Output};
 use crate::config::settings::{Publication, Published};
 
+/// Why a file cannot be written whose name something else has.
+pub const NOT_A_FILE: &str = "something other than a file has this name";
+
 /// Between two writings while there is news.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -182,19 +185,27 @@ impl Engine {
         };
         let notice = Notice::Unpublished(publication);
         let option = publication.option();
+        let is_other = cause == NOT_A_FILE;
         if self.publishing.written.contains(&publication) {
+            let advice = match is_other {
+                true => "remove it",
+                false => "make room on its disk, or its folder writable",
+            };
             let line = format!(
-                "{publication} {path} cannot be written: {cause}; whoever reads the file sees old news; make room \
-                 on its disk, or its folder writable"
+                "{publication} {path} cannot be written: {cause}; whoever reads the file sees old news; {advice}"
             );
             self.raise(notice, line);
         } else if !self.notices.is_raised(&notice) {
+            let advice = match is_other {
+                true => "remove it",
+                false => "make its folder writable",
+            };
             let line = format!(
-                "{publication} {path} cannot be written: {cause}; make its folder writable, or name \
-                 another file or none: {option}=PATH|no"
+                "{publication} {path} cannot be written: {cause}; {advice}, or name another file or none: \
+                 {option}=PATH|no"
             );
             self.notices.raise(notice, &line, self.now.instant);
-            self.say(Level::Warning, line);
+            self.say(Level::Error, line);
         }
     }
 }

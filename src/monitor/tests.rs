@@ -45,6 +45,8 @@ struct Bench {
     /// Of every backend that is listed.
     users: u64,
     said: Vec<String>,
+    /// How many of them are errors.
+    errors: usize,
     /// Why failover is off, as it was said.
     causes: Vec<String>,
     debugged: Vec<String>,
@@ -171,6 +173,7 @@ impl Bench {
             beyond: Duration::ZERO,
             users: 0,
             said: Vec::new(),
+            errors: 0,
             causes: Vec::new(),
             debugged: Vec::new(),
             histories: Vec::new(),
@@ -204,7 +207,10 @@ impl Bench {
         while let Some(output) = self.engine.next_output() {
             match output {
                 Output::Say(Event::Line(Level::Debug, line)) => self.debugged.push(line),
-                Output::Say(Event::Line(_, line)) => self.said.push(line),
+                Output::Say(Event::Line(level, line)) => {
+                    self.errors += usize::from(level == Level::Error);
+                    self.said.push(line);
+                }
                 Output::Say(Event::FailoverOff { cause, .. }) => self.causes.push(cause),
                 Output::ShowHistory(history) => self.histories.push(history),
                 Output::Send {

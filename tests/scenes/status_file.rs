@@ -296,7 +296,7 @@ fn a_disk_that_hangs_holds_nobody_up() {
 }
 
 #[test]
-fn where_it_can_never_be_written_one_warning_says_what_to_do() {
+fn where_it_can_never_be_written_one_error_says_what_to_do() {
     let pool = FakePool::start(2);
     let folder = pool.place.path("roots");
     fs::create_dir(&folder).unwrap();
@@ -305,7 +305,7 @@ fn where_it_can_never_be_written_one_warning_says_what_to_do() {
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
     let plan = writing_to(pool.monitor(), &path).stranger(&pool.place, 65_534);
     let monitor = plan.start();
-    let said = monitor.wait_for_line(&[" LOG ", "cannot be written"], REACTION);
+    let said = monitor.wait_for_line(&[" ERR ", "cannot be written"], REACTION);
     for words in ["Permission denied", "--status-file=PATH|no"] {
         assert!(said.contains(words), "{said}");
     }

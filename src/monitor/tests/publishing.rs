@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::settings::Publication;
+use crate::monitor::NOT_A_FILE;
 
 const STATUS: &str = "/run/poolmon/status.json";
 
@@ -280,13 +281,30 @@ fn a_file_that_cannot_be_written_is_one_line_when_that_begins_and_one_when_it_is
 }
 
 #[test]
-fn a_file_that_could_never_be_written_is_one_line_alone() {
+fn what_has_the_name_of_a_file_and_is_none_has_to_be_removed_and_its_folder_is_well() {
+    for was_written in [false, true] {
+        let mut bench = Bench::at_rest(Chosen::default());
+        if was_written {
+            bench.published_as(Ok(()));
+        }
+        bench.said.clear();
+        bench.published_as(Err(NOT_A_FILE));
+        let told = bench.said.concat();
+        assert!(told.contains("remove it"), "{told}");
+        assert!(!told.contains("folder writable"), "{told}");
+    }
+}
+
+#[test]
+fn a_file_that_could_never_be_written_is_one_error_line_alone() {
     let mut bench = Bench::at_rest(Chosen::default());
     bench.said.clear();
+    bench.errors = 0;
     for hours in [0, 1, 2] {
         bench.second += 3600 * hours;
         bench.published_as(Err("/run/poolmon: permission denied"));
     }
+    assert_eq!(bench.errors, 1);
     assert_eq!(
         bench.said,
         [

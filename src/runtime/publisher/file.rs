@@ -11,6 +11,7 @@ use std::path::Path;
 use nix::libc::{O_DIRECTORY, O_NOFOLLOW};
 
 use crate::beside::{create, Beside};
+use crate::monitor::NOT_A_FILE;
 use crate::read_only::Cause;
 
 /// Anybody may read it: nothing in it is secret.
@@ -31,7 +32,7 @@ pub(super) fn write(
     let kind = fs::symlink_metadata(path).map(|found| found.file_type());
     // A rename would put a file in place of `/dev/null`, or of a link that leads somewhere.
     if kind.map_or(false, |kind| !kind.is_file()) {
-        return Err("something other than a file has this name".to_owned());
+        return Err(NOT_A_FILE.to_owned());
     }
     let new = Beside::New.of(path);
     let failed = |cause: io::Error| {
