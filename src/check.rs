@@ -134,18 +134,21 @@ fn login(source: &Source, settings: &Settings, targets: &Targets) -> String {
     if !settings.services.iter().any(Service::can_log_in) {
         return "no login: nothing that is checked has one".to_owned();
     }
-    if let (None, Some(file)) = (targets.any_account(), &settings.accounts.credentials) {
-        return format!("no login: {} is empty", file.display());
-    }
-    let files = [source.accounts(), settings.accounts.credentials.as_deref()];
-    let files: Vec<String> = files
+    let (accounts, credentials) = (source.accounts(), &settings.accounts.credentials);
+    let of_all = credentials
+        .as_deref()
+        .filter(|_| targets.has_account_of_all());
+    let own = accounts.filter(|_| targets.has_own_account());
+    let files: Vec<String> = [own, of_all]
         .into_iter()
         .flatten()
         .map(|file| file.display().to_string())
         .collect();
-    match files.is_empty() {
-        true => "no login: there are no credentials (-c)".to_owned(),
-        false => format!("login by {}", files.join(" and ")),
+    match (files.is_empty(), credentials, accounts) {
+        (false, ..) => format!("login by {}", files.join(" and ")),
+        (true, Some(file), _) => format!("no login: {} is empty", file.display()),
+        (true, None, Some(file)) => format!("no login: {} has no account", file.display()),
+        (true, None, None) => "no login: there are no credentials (-c)".to_owned(),
     }
 }
 

@@ -53,8 +53,8 @@ impl Look {
 
 pub(crate) fn no_login_was_tried(backends: &Few<'_, IpAddr>) -> String {
     format!(
-        "no login was tried on {backends}: there are no credentials (-c FILE); whether users can log in \
-         there is not known"
+        "no login was tried on {backends}: neither -c FILE nor a file of accounts has an account for that; whether \
+         users can log in there is not known"
     )
 }
 

@@ -285,6 +285,17 @@ impl Source {
         let (written, stranger) = accounts::read(path, owners).map_err(SourceError::Config)?;
         remarks.extend(about(path, &written.remarks));
         remarks.extend(about_owner(path, stranger));
+        let has_account = written
+            .backends
+            .values()
+            .any(|known| known.account.is_some());
+        if !has_account && settings.accounts.credentials.is_none() {
+            let what = match written.backends.is_empty() {
+                true => "empty",
+                false => "no account in it",
+            };
+            remarks.push(format!("{}: {what}, probes do not log in", path.display()));
+        }
         let has_master = |account: &Account| account.master.is_some();
         let mut accounts = written.backends.values().flat_map(|known| &known.account);
         if settings.probing.auth != Auth::SaslPlain && accounts.any(|account| has_master(account)) {
@@ -429,6 +440,62 @@ mod tests {
              or record: no"
         );
         assert_eq!(load(&["-p143", "--pool=haproxy"]).unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_of_accounts_without_an_account_is_told_unless_everybody_has_one() {
+        let folder = crate::scratch::Folder::new();
+        let write = |name: &str, text: &str| {
+            let path = folder.path(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            path.display().to_string()
+        };
+        let login = |accounts: &str, credentials: Option<&str>| {
+            let accounts = format!("--accounts={accounts}");
+            let credentials = credentials.map(|path| format!("--credfile={path}"));
+            let arguments = ["-p143".to_owned(), accounts]
+                .into_iter()
+                .chain(credentials);
+            let order = match cli::parse(arguments.map(Into::into).collect()) {
+                Ok(Command::Run(order)) => order,
+                other => panic!("{other:?}"),
+            };
+            let (mut source, _) = Source::find(Program::Poolmon, &order, &folder.0).unwrap();
+            let loaded = source.load().unwrap();
+            let summary = crate::check::summary(&source, &loaded.settings, &loaded.targets);
+            let login = summary.split("; ").find(|part| part.contains("login"));
+            (loaded.remarks, login.unwrap().to_owned())
+        };
+        let credentials = write("credentials", "probe\nsecret\n");
+        for text in [
+            "",
+            "# nobody\n",
+            "192.0.2.1: {tls_name: mail.example.com}\n",
+        ] {
+            let accounts = write("accounts", text);
+            let what = match text.contains("192") {
+                true => "no account in it",
+                false => "empty",
+            };
+            assert_eq!(
+                login(&accounts, None),
+                (
+                    vec![format!("{accounts}: {what}, probes do not log in")],
+                    format!("no login: {accounts} has no account")
+                )
+            );
+            let login_of_all = format!("login by {credentials}");
+            assert_eq!(login(&accounts, Some(&credentials)), (vec![], login_of_all));
+        }
+        let empty = write("empty", "");
+        let accounts = write(
+            "accounts",
+            "192.0.2.1: {username: probe, password: secret}\n",
+        );
+        let (remarks, login) = login(&accounts, Some(&empty));
+        assert_eq!(login, format!("login by {accounts}"));
+        assert_eq!(remarks, [format!("{empty}: empty, probes do not log in")]);
     }
 
     #[test]

@@ -115,6 +115,16 @@ impl Targets {
         self.account.as_deref().or_else(own)
     }
 
+    /// Whether there is one for every backend that has none of its own.
+    pub fn has_account_of_all(&self) -> bool {
+        self.account.is_some()
+    }
+
+    /// Whether any backend has an account of its own.
+    pub fn has_own_account(&self) -> bool {
+        self.known.values().any(|backend| backend.account.is_some())
+    }
+
     /// How many backends have something of their own.
     pub fn known(&self) -> usize {
         self.known.len()
