@@ -273,6 +273,8 @@ fn chosen(given: &Matches) -> Result<(Limits, Duration), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::io::AsRawFd;
+
     use super::*;
 
     fn ask(called: Called, words: &[&str]) -> Answer {
@@ -333,21 +335,17 @@ mod tests {
 
     #[test]
     fn a_file_that_hangs_is_unknown_in_time() {
-        let folder = std::env::temp_dir().join(format!("check_poolmon-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let fifo = folder.join("fifo");
-        let _ = std::fs::remove_file(&fifo);
-        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let answer = ask(
-            Called::Plugin,
-            &["-t", "1", "--status-file", fifo.to_str().unwrap()],
-        );
-        std::fs::remove_dir_all(&folder).unwrap();
+        // Nobody writes to it, and nobody closes it.
+        let mut sleep = std::process::Command::new("sleep");
+        let sleep = sleep.arg("600").stdout(std::process::Stdio::piped());
+        let mut sleep = sleep.spawn().unwrap();
+        let pipe = sleep.stdout.take().unwrap();
+        let path = format!("/dev/fd/{}", pipe.as_raw_fd());
+        let answer = ask(Called::Plugin, &["-t", "1", "--status-file", &path]);
+        sleep.kill().unwrap();
+        sleep.wait().unwrap();
         assert_eq!(answer.code, 3);
-        let expected = format!(
-            "POOLMON UNKNOWN - {}: reading took longer than 1 s\n",
-            fifo.display()
-        );
+        let expected = format!("POOLMON UNKNOWN - {path}: reading took longer than 1 s\n");
         assert_eq!(answer.text, expected);
     }
 

@@ -3,12 +3,14 @@
 //! (`replay`) is looked at as the same.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
+use nix::libc::{O_NOCTTY, O_NONBLOCK};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use serde::Deserialize;
@@ -136,7 +138,7 @@ pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>, ReadingError> {
         cause,
     };
     let mut text = Vec::new();
-    let file = File::open(path).map_err(failed)?;
+    let file = open(path).map_err(failed)?;
     file.take(LONGEST + 1)
         .read_to_end(&mut text)
         .map_err(failed)?;
@@ -146,6 +148,24 @@ pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>, ReadingError> {
         });
     }
     Ok(text)
+}
+
+/// A FIFO would be waited for, perhaps for ever. But for one that is open already: by that a shell hands over what
+/// another program writes.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let is_open_already = ["/dev/fd", "/proc/self/fd", "/dev/stdin"];
+    if is_open_already.iter().any(|open| path.starts_with(open)) {
+        return File::open(path);
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NONBLOCK | O_NOCTTY)
+        .open(path);
+    match file {
+        Ok(file) if file.metadata()?.is_file() => Ok(file),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::Other, "not a regular file")),
+        Err(cause) => Err(cause),
+    }
 }
 
 pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Document, ReadingError> {
@@ -186,6 +206,8 @@ pub(crate) fn freshness(document: &Document, now: Time) -> Freshness {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::io::AsRawFd;
+
     use super::*;
     use crate::report::document::sample;
 
@@ -229,6 +251,35 @@ mod tests {
             "/nonexistent/status.json: there is no status file: is the monitor running, and with \
              --status-file?"
         );
+    }
+
+    #[test]
+    fn a_fifo_and_a_folder_are_no_files_and_hold_nobody_up() {
+        let folder = crate::scratch::Folder::new();
+        let fifo = folder.path("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for path in [fifo, folder.0.clone(), PathBuf::from("/dev/zero")] {
+            let (done, is_done) = crossbeam_channel::bounded(1);
+            let of_thread = path.clone();
+            std::thread::spawn(move || {
+                let _ = done.send(read(&of_thread));
+            });
+            let read = is_done.recv_timeout(std::time::Duration::from_secs(20));
+            let told = read.expect("it ends").unwrap_err().to_string();
+            assert_eq!(told, format!("{}: not a regular file", path.display()));
+        }
+    }
+
+    /// As a shell hands over the output of another program: `<(zcat status.json.gz)`.
+    #[test]
+    fn a_pipe_that_is_open_already_is_read_to_its_end() {
+        let mut printf = std::process::Command::new("printf");
+        let printf = printf.arg("text").stdout(std::process::Stdio::piped());
+        let mut printf = printf.spawn().unwrap();
+        let pipe = printf.stdout.take().unwrap();
+        let path = PathBuf::from(format!("/dev/fd/{}", pipe.as_raw_fd()));
+        assert_eq!(read_text(&path).unwrap(), b"text");
+        printf.wait().unwrap();
     }
 
     #[test]

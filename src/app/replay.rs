@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use chrono::{Local, TimeZone};
 
-use super::reading::Looked;
+use super::reading::{self, Looked};
 use super::{print, Word};
 use crate::backend::Stamp;
 use crate::beside::Beside;
@@ -139,7 +139,7 @@ fn answer(arguments: Vec<OsString>) -> Result<(String, u8), String> {
 fn open(path: &Path) -> Result<Reader<BufReader<File>>, UnreadableRecording> {
     let zero = Instant::now();
     let open_one = |path: &Path| {
-        let file = File::open(path).map_err(UnreadableRecording::Io)?;
+        let file = reading::open(path).map_err(UnreadableRecording::Io)?;
         Reader::new(BufReader::with_capacity(1 << 16, file), zero)
     };
     let newer = open_one(path)?;
