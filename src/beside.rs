@@ -7,6 +7,10 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+/// Others, or a group, may put a file in place of another in a folder.
+const OTHERS_WRITE: u32 = 0o002;
+const GROUP_WRITES: u32 = 0o020;
+
 /// A file beside another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beside {
@@ -45,6 +49,27 @@ pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
+    }
+}
+
+/// Who beside its owner may put a file in place of another in a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    Nobody,
+    /// Of another group than root's; its number.
+    Group(u32),
+    Anybody,
+}
+
+/// Of a folder.
+pub fn writers(folder: &Metadata) -> Writers {
+    let (mode, group) = (folder.mode(), folder.gid());
+    if mode & OTHERS_WRITE != 0 {
+        Writers::Anybody
+    } else if mode & GROUP_WRITES != 0 && group != 0 {
+        Writers::Group(group)
+    } else {
+        Writers::Nobody
     }
 }
 

@@ -217,6 +217,9 @@ fn watch_with(
         make_lock_folder(&settings.files.lock);
     }
     let mut lock = LockFile::take(&settings.files.lock).map_err(StartError::Lock)?;
+    if let Some(remark) = lock.remark() {
+        error!("{remark}");
+    }
     let (signals, state_writer) = match settings.run {
         RunMode::Daemon => {
             log.write_out();

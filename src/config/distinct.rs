@@ -38,7 +38,8 @@ impl Choice {
     /// What lies beside the file because of it. `None`: the file itself is not written either.
     fn written(self) -> Option<&'static [Beside]> {
         Some(match self {
-            Choice::Lock | Choice::Log => &[],
+            Choice::Log => &[],
+            Choice::Lock => &[Beside::New, Beside::Lock],
             Choice::State => &[Beside::New, Beside::Damaged, Beside::Lock],
             Choice::Published(_) => &[Beside::New],
             Choice::Recording => &[Beside::New, Beside::Older],
@@ -386,6 +387,8 @@ mod tests {
     fn what_a_file_is_written_by_is_its_own_as_well() {
         let folder = Folder::new();
         for name in [
+            "lock.new",
+            "lock.lock",
             "state.new",
             "state.damaged",
             "state.lock",

@@ -3,19 +3,28 @@
 //! The lock is flock(2), as the Perl poolmon's is, so the two exclude each other. It belongs to the
 //! open file: it outlives a fork as long as one side keeps it, and ends with the last process.
 //! A file that does not look like a PID file is never written to.
+//!
+//! Whoever can read a file can lock it, and init scripts and people read this one. So two of our monitors are kept
+//! apart by a second file beside it (`guard`), which nobody else can open. Who has locked the PID file, and is no
+//! running monitor that stands in it (`holder`), keeps nobody from starting.
+
+mod guard;
+mod holder;
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fs2::FileExt;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
+use self::guard::{Guard, Guarding};
+use crate::beside::{self, Beside};
 use crate::quote::Quote;
 use crate::read_only::Cause;
 
@@ -23,6 +32,11 @@ use crate::read_only::Cause;
 const ATTEMPTS: u32 = 10;
 /// How long to wait for the PID of an instance that has the lock and has not yet written it.
 const PATIENCE: Duration = Duration::from_millis(10);
+/// How long somebody who has the lock, and whose PID is not in the file, may be a Perl poolmon that is about to
+/// write it.
+const STRANGER_PATIENCE: Duration = Duration::from_secs(1);
+/// What anybody may do with the file.
+const MODE: u32 = 0o644;
 
 // These have no stable `ErrorKind` in Rust 1.63.
 const ELOOP: i32 = Errno::ELOOP as i32;
@@ -37,6 +51,10 @@ const ENXIO: i32 = Errno::ENXIO as i32;
 pub struct LockFile {
     path: PathBuf,
     file: File,
+    /// Locked for as long as `file`. Who may not write to the folder has none.
+    guard: Option<Guard>,
+    /// Whoever had locked the file and was no monitor.
+    stranger: Option<String>,
 }
 
 #[derive(Debug)]
@@ -108,42 +126,41 @@ impl LockFile {
         let absolute = std::env::current_dir()
             .map_err(io("find this folder"))?
             .join(path);
-        for _ in 0..ATTEMPTS {
-            let mut file = open(&absolute).map_err(|cause| match cause.raw_os_error() {
-                Some(ELOOP) => LockError::SymbolicLink {
-                    path: path.to_path_buf(),
-                },
-                Some(EISDIR | ENXIO) => LockError::NotAPidFile {
-                    path: path.to_path_buf(),
-                },
-                _ => io("open")(cause),
-            })?;
-            refuse_foreign(&mut file, path)?;
-            match FileExt::try_lock_exclusive(&file) {
-                Ok(()) => {}
-                Err(cause)
-                    if cause.raw_os_error() == fs2::lock_contended_error().raw_os_error() =>
-                {
-                    return Err(LockError::Held {
-                        pid: pid_of_holder(&mut file),
-                    });
-                }
-                Err(cause) => return Err(io("lock")(cause)),
+        let guard = match Guard::take(&absolute) {
+            Guarding::Ours(guard) => Some(guard),
+            Guarding::Impossible => None,
+            Guarding::Taken => {
+                return Err(LockError::Held {
+                    pid: open_to_read(&absolute)
+                        .ok()
+                        .and_then(|mut file| pid_of_holder(&mut file)),
+                })
             }
-            let mut lock = LockFile {
-                path: absolute.clone(),
+        };
+        match lock_file(path, &absolute, guard.is_some()) {
+            Ok((file, stranger)) => Ok(LockFile {
+                path: absolute,
                 file,
-            };
-            // Whoever had it may have removed it before we got the lock: then we hold a file that
-            // nobody else will find.
-            if lock.is_in_place() {
-                refuse_foreign(&mut lock.file, path)?;
-                lock.file.set_len(0).map_err(io("write"))?;
-                return Ok(lock);
+                guard,
+                stranger,
+            }),
+            Err(cause) => {
+                if let Some(guard) = guard {
+                    guard.release();
+                }
+                Err(cause)
             }
         }
-        Err(LockError::Unsteady {
-            path: path.to_path_buf(),
+    }
+
+    /// What the operator has to know of how it was taken.
+    pub fn remark(&self) -> Option<String> {
+        let path = Quote::new(self.path.to_string_lossy().as_bytes());
+        self.stranger.as_ref().map(|stranger| {
+            format!(
+                "lock file {path}: it was locked by {stranger}, which is no monitor and would have kept a Perl \
+                 poolmon from starting; a new file has taken its place"
+            )
         })
     }
 
@@ -168,23 +185,124 @@ impl LockFile {
     /// another user since may not change the folder: then the file is emptied, and the next start takes it
     /// over.
     pub fn release(self) -> io::Result<()> {
-        if !self.is_in_place() {
-            return Ok(());
+        let removed = match beside::is_in_place(&self.file, &self.path) {
+            false => Ok(()),
+            true => match fs::remove_file(&self.path) {
+                Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
+                    self.file.set_len(0)
+                }
+                result => result,
+            },
+        };
+        // Last: until then no other monitor of ours looks at the file.
+        if let Some(guard) = self.guard {
+            guard.release();
         }
-        match fs::remove_file(&self.path) {
-            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => self.file.set_len(0),
-            result => result,
-        }
+        removed
     }
+}
 
-    /// Whether the path still leads to the file that is locked.
-    fn is_in_place(&self) -> bool {
-        let identity = |data: fs::Metadata| (data.dev(), data.ino());
-        match (self.file.metadata(), fs::symlink_metadata(&self.path)) {
-            (Ok(locked), Ok(found)) => identity(locked) == identity(found),
-            _ => false,
+/// The PID file, locked and empty, and who had locked it and was no monitor.
+fn lock_file(
+    path: &Path,
+    absolute: &Path,
+    is_guarded: bool,
+) -> Result<(File, Option<String>), LockError> {
+    let io = |doing| {
+        move |cause| LockError::Io {
+            path: path.to_path_buf(),
+            doing,
+            cause,
+        }
+    };
+    for _ in 0..ATTEMPTS {
+        let mut file = open(absolute).map_err(|cause| match cause.raw_os_error() {
+            Some(ELOOP) => LockError::SymbolicLink {
+                path: path.to_path_buf(),
+            },
+            Some(EISDIR | ENXIO) => LockError::NotAPidFile {
+                path: path.to_path_buf(),
+            },
+            _ => io("open")(cause),
+        })?;
+        refuse_foreign(&mut file, path)?;
+        match lock(&mut file, is_guarded).map_err(io("lock"))? {
+            Locking::Done => {}
+            Locking::Held { pid } => return Err(LockError::Held { pid }),
+            Locking::Stranger(stranger) => {
+                let file = replace(absolute, &file).map_err(io("replace"))?;
+                return Ok((file, Some(stranger)));
+            }
+        }
+        // Whoever had it may have removed it before we got the lock: then we hold a file that
+        // nobody else will find.
+        if beside::is_in_place(&file, absolute) {
+            refuse_foreign(&mut file, path)?;
+            file.set_len(0).map_err(io("write"))?;
+            return Ok((file, None));
         }
     }
+    Err(LockError::Unsteady {
+        path: path.to_path_buf(),
+    })
+}
+
+enum Locking {
+    Done,
+    /// A monitor has it, or without a guard anybody.
+    Held {
+        pid: Option<u32>,
+    },
+    /// Somebody has it who is no monitor; the words for it.
+    Stranger(String),
+}
+
+/// With the guard held, whoever has the lock is a Perl poolmon, or a poolmon of before 1.1.0, or no monitor at all.
+fn lock(file: &mut File, is_guarded: bool) -> io::Result<Locking> {
+    let end = Instant::now() + STRANGER_PATIENCE;
+    loop {
+        match FileExt::try_lock_exclusive(&*file) {
+            Ok(()) => return Ok(Locking::Done),
+            Err(cause) if cause.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {}
+            Err(cause) => return Err(cause),
+        }
+        if !is_guarded {
+            return Ok(Locking::Held {
+                pid: pid_of_holder(file),
+            });
+        }
+        if let Ok(Content::Pid(pid)) = content(file) {
+            if holder::is_monitor(pid, file) {
+                return Ok(Locking::Held { pid: Some(pid) });
+            }
+        }
+        if Instant::now() >= end {
+            return Ok(Locking::Stranger(holder::shown(file)));
+        }
+        thread::sleep(PATIENCE);
+    }
+}
+
+/// A new file takes the place of one that a stranger has locked, and is locked before anybody else can open it.
+fn replace(path: &Path, old: &File) -> io::Result<File> {
+    let mode = old.metadata()?.permissions().mode() & MODE;
+    let new = Beside::New.of(path);
+    let file = beside::create(&new, 0o600)?;
+    let placed = FileExt::try_lock_exclusive(&file)
+        .and_then(|()| fs::rename(&new, path))
+        .and_then(|()| file.set_permissions(Permissions::from_mode(mode)));
+    if placed.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    placed.map(|()| file)
+}
+
+fn open_to_read(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -195,7 +313,7 @@ fn open(path: &Path) -> io::Result<File> {
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o644)
+        .mode(MODE)
         .custom_flags(flags.bits())
         .open(path)
 }

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 use std::io::BufReader;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{symlink, MetadataExt};
 use std::process::{Child, Command, Stdio};
 
 use super::*;
@@ -114,13 +114,95 @@ fn a_perl_poolmon_and_ours_exclude_each_other() {
     }
 }
 
+/// What anybody may do who can read the file.
+fn lock_as_a_stranger(path: &Path) -> File {
+    let file = File::open(path).unwrap();
+    file.lock_exclusive().unwrap();
+    file
+}
+
+/// One that has ended may have left its PID, and another process may have that number by now.
 #[test]
-fn a_holder_without_a_pid_is_still_a_holder() {
-    let folder = Folder::new();
-    if let Some(_perl) = Perl::hold(&folder.file(), "nothing") {
-        let error = take(&folder.file()).unwrap_err();
-        assert_eq!(error.to_string(), "Already running");
+fn who_has_locked_the_file_and_is_no_monitor_named_in_it_keeps_nobody_from_starting() {
+    let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+    for content in [
+        String::new(),
+        "4194304\n".into(),
+        format!("{}\n", other.id()),
+    ] {
+        let folder = Folder::new();
+        fs::write(folder.file(), content).unwrap();
+        let _stranger = lock_as_a_stranger(&folder.file());
+        let lock = take(&folder.file()).unwrap();
+        assert_eq!(fs::read_to_string(folder.file()).unwrap(), own_pid());
+        let mode = fs::metadata(folder.file()).unwrap().mode() & 0o777;
+        assert_eq!(mode, 0o644);
+        let remark = lock.remark().unwrap();
+        let expected = format!(
+            "was locked by process {}, user {}, which is no monitor",
+            std::process::id(),
+            nix::unistd::geteuid()
+        );
+        assert!(remark.contains(&expected), "{remark}");
+        // Also where the new one is locked at once.
+        assert_eq!(
+            take(&folder.file()).unwrap_err().to_string(),
+            format!("Already running as pid {}", std::process::id())
+        );
+        lock.release().unwrap();
+        assert_eq!(folder.names(), [] as [&str; 0]);
     }
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
+#[test]
+fn a_stranger_who_locks_the_file_of_a_running_monitor_makes_no_second_one() {
+    let folder = Folder::new();
+    let lock = take(&folder.file()).unwrap();
+    fs::remove_file(folder.file()).unwrap();
+    fs::write(folder.file(), "4194304\n").unwrap();
+    let _stranger = lock_as_a_stranger(&folder.file());
+    let refused = take(&folder.file()).unwrap_err();
+    assert!(matches!(refused, LockError::Held { .. }), "{refused}");
+    drop(lock);
+}
+
+#[test]
+fn nobody_else_can_open_what_keeps_a_second_monitor_away() {
+    let folder = Folder::new();
+    let lock = take(&folder.file()).unwrap();
+    assert_eq!(folder.names(), ["poolmon.pid", "poolmon.pid.lock"]);
+    let mode = fs::metadata(folder.0.join("poolmon.pid.lock"))
+        .unwrap()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    lock.release().unwrap();
+    assert_eq!(folder.names(), [] as [&str; 0]);
+}
+
+/// As a Perl poolmon, which is there for a moment before its PID is.
+#[test]
+fn a_holder_that_is_about_to_write_its_pid_is_waited_for() {
+    let folder = Folder::new();
+    let file = open(&folder.file()).unwrap();
+    file.lock_exclusive().unwrap();
+    let mut holder = Command::new("sleep")
+        .arg("60")
+        .stdout(file.try_clone().unwrap())
+        .spawn()
+        .unwrap();
+    let refused = thread::scope(|scope| {
+        let starting = scope.spawn(|| take(&folder.file()).unwrap_err());
+        thread::sleep(Duration::from_millis(200));
+        fs::write(folder.file(), format!("{}\n", holder.id())).unwrap();
+        starting.join().unwrap()
+    });
+    let expected = format!("Already running as pid {}", holder.id());
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert_eq!(refused.to_string(), expected);
+    assert_eq!(folder.names(), ["poolmon.pid"]);
 }
 
 #[test]
@@ -193,11 +275,20 @@ fn a_file_that_took_our_files_place_is_not_removed() {
     let folder = Folder::new();
     let lock = take(&folder.file()).unwrap();
     fs::remove_file(folder.file()).unwrap();
-    let other = take(&folder.file()).unwrap();
+    fs::write(folder.file(), "77\n").unwrap();
     lock.release().unwrap();
-    assert!(folder.file().exists());
-    other.release().unwrap();
-    assert!(!folder.file().exists());
+    assert_eq!(folder.names(), ["poolmon.pid"]);
+}
+
+#[test]
+fn whoever_removes_the_pid_file_of_a_running_monitor_makes_no_second_one() {
+    let folder = Folder::new();
+    let lock = take(&folder.file()).unwrap();
+    fs::remove_file(folder.file()).unwrap();
+    let refused = take(&folder.file()).unwrap_err();
+    assert_eq!(refused.to_string(), "Already running");
+    lock.release().unwrap();
+    take(&folder.file()).unwrap().release().unwrap();
 }
 
 #[test]

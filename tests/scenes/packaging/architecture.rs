@@ -160,12 +160,13 @@ const OF_LIMITS: [&str; 4] = ["usize", "u32", "u64", "Duration"];
 const NO_LIMITS: [(&str, &str); 8] = [
     (
         "a unit, a bit, or a part of a format",
-        "config/file.rs OPEN_TO_OTHERS, config/number.rs SECOND, monitor/day.rs SLOTS, \
+        "beside.rs OTHERS_WRITE, beside.rs GROUP_WRITES, config/file.rs OPEN_TO_OTHERS, config/number.rs SECOND, monitor/day.rs SLOTS, \
          monitor/list_changes.rs DAY, monitor/policy/hold.rs HOUR, monitor/snapshot/backend.rs SLOT, \
          monitor/snapshot/counters.rs LATENCIES, monitor/snapshot/counters.rs COMMANDS, monitor/unwell.rs DAY, \
+         daemon/lock.rs MODE, daemon/lock/folder.rs STICKY, daemon/lock/holder.rs WRITES, logging/file.rs MODE, \
          pool/haproxy/wire.rs FORCED_MAINT, pool/haproxy/wire.rs CONFIGURED_MAINT, pool/haproxy/wire.rs PARTS, \
          recording/line.rs FORMAT, report/document.rs FORMAT, \
-         runtime/publisher/file.rs MODE, runtime/publisher/file.rs FOLDER_MODE, start/run_as.rs OTHERS_WRITE, \
+         runtime/publisher/file.rs MODE, runtime/publisher/file.rs FOLDER_MODE, \
          state_file/file.rs VERSION",
     ),
     (

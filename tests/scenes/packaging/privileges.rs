@@ -6,6 +6,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::{chown, Gid, Pid, Uid, User};
@@ -23,6 +24,9 @@ use crate::scenes::configuration::files::Files;
 
 /// A user of every system, with a group of the same name.
 const NAME: &str = "daemon";
+
+/// Until another thread waits for a lock.
+const A_MOMENT: Duration = Duration::from_millis(200);
 
 fn user() -> User {
     User::from_name(NAME).unwrap().expect("the system has it")
@@ -233,6 +237,35 @@ fn a_log_file_that_root_has_made_is_the_users_from_then_on() {
     let log = fs::metadata(scene.plan.log_file()).unwrap();
     assert_eq!(log.uid(), scene.user.uid.as_raw());
     running.stop();
+}
+
+#[test]
+fn whoever_waits_for_the_pid_file_to_be_free_keeps_no_monitor_from_starting_again() {
+    let scene = Provided::new();
+    let plan = &scene.plan;
+    // It gets the lock when the monitor that has it ends.
+    let wait = || {
+        let file = fs::File::open(&plan.lock).unwrap();
+        let waiting = std::thread::spawn(move || {
+            fs2::FileExt::lock_exclusive(&file).unwrap();
+            file
+        });
+        // It may be a moment later, which the monitor's end is as well.
+        std::thread::sleep(A_MOMENT);
+        waiting
+    };
+    let first = Daemon::start(plan);
+    let waiting = wait();
+    first.stop(Signal::SIGTERM);
+    let _stranger = waiting.join().unwrap();
+    let second = Daemon::start(plan);
+    let waiting = wait();
+    second.stop(Signal::SIGKILL);
+    let _another = waiting.join().unwrap();
+    let third = Daemon::start(plan);
+    let told = scene.log().matches("which is no monitor").count();
+    assert_eq!(told, 2, "{}", scene.log());
+    third.stop(Signal::SIGTERM);
 }
 
 #[test]
