@@ -10,7 +10,6 @@ mod run_as;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -214,10 +213,12 @@ fn watch_with(
         hook::check(hook).map_err(StartError::Hook)?;
     }
     if source.config().is_some() {
-        make_lock_folder(&settings.files.lock);
+        daemon::lock::make_folder(&settings.files.lock);
     }
     let mut lock = LockFile::take(&settings.files.lock).map_err(StartError::Lock)?;
-    if let Some(remark) = lock.remark() {
+    let user = identity.as_ref().map(Identity::user);
+    let on_folder = daemon::lock::remark_on_folder(&settings.files.lock, user);
+    for remark in on_folder.into_iter().chain(lock.remark()) {
         error!("{remark}");
     }
     let (signals, state_writer) = match settings.run {
@@ -348,14 +349,6 @@ fn open_state_file(settings: &Settings) -> StateFile {
         error!("{warning}");
     }
     state_file
-}
-
-/// dovemon's own place, /var/lock/subsys, is Red Hat's; elsewhere nobody makes it. Where it cannot be
-/// made either, taking the lock says so.
-fn make_lock_folder(lock: &Path) {
-    if let Some(folder) = lock.parent() {
-        let _ = std::fs::create_dir(folder);
-    }
 }
 
 /// What the workers need.

@@ -8,6 +8,7 @@
 //! apart by a second file beside it (`guard`), which nobody else can open. Who has locked the PID file, and is no
 //! running monitor that stands in it (`holder`), keeps nobody from starting.
 
+mod folder;
 mod guard;
 mod holder;
 
@@ -23,6 +24,7 @@ use fs2::FileExt;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
+pub use self::folder::{make_folder, remark_on_folder};
 use self::guard::{Guard, Guarding};
 use crate::beside::{self, Beside};
 use crate::quote::Quote;

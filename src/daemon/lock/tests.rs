@@ -311,3 +311,43 @@ fn instances_that_come_and_go_at_once_never_both_hold_it() {
         }
     });
 }
+
+#[test]
+fn a_folder_that_others_could_change_is_told_with_its_owner() {
+    let folder = Folder::new();
+    let told = |mode, user| {
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(mode)).unwrap();
+        remark_on_folder(&folder.file(), user)
+    };
+    assert_eq!(told(0o755, None), None);
+    // As /run/lock is: what is there belongs to whoever made it.
+    assert_eq!(told(0o1777, None), None);
+    for mode in [0o777, 0o757] {
+        let remark = told(mode, None).unwrap();
+        assert!(remark.contains(&format!("mode {mode:o}")), "{remark}");
+        assert!(remark.contains("chmod 755"), "{remark}");
+    }
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let chown = |user, group| {
+        let number = nix::unistd::Uid::from_raw(user);
+        nix::unistd::chown(
+            &folder.0,
+            Some(number),
+            Some(nix::unistd::Gid::from_raw(group)),
+        )
+        .unwrap();
+        number
+    };
+    chown(0, 0);
+    assert_eq!(told(0o775, None), None, "root's own group");
+    chown(0, 60);
+    assert!(told(0o775, None).unwrap().contains("group 60"));
+    let user = chown(65534, 60);
+    for mode in [0o755, 0o1777] {
+        let remark = told(mode, None).unwrap();
+        assert!(remark.contains("belongs to user 65534"), "{remark}");
+        assert_eq!(told(mode, Some(user)), None, "the monitor's own user");
+    }
+}

@@ -335,6 +335,47 @@ fn it_leaves_the_terminal_its_folder_and_its_umask_behind() {
     }
 }
 
+/// dovemon's own place for the PID file is made where it is missing.
+#[test]
+fn a_folder_that_is_made_for_the_pid_file_is_changed_by_nobody_else() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor();
+    let (config, folder) = (pool.place.path("c.yml"), pool.place.path("made"));
+    let lock = folder.join("dovemon");
+    let text = format!(
+        "director_admin_socket: {}\npoll_imap: True\nimap_port: {IMAP}\nlockfile: {}\nlogfile: {}\nstate_file: {}\nstatus_file: {}\n",
+        pool.director.socket().display(),
+        lock.display(),
+        plan.log_file().display(),
+        plan.state.display(),
+        plan.status.display(),
+    );
+    fs::write(&config, text).unwrap();
+    let start = || {
+        let mut shell = Command::new("sh");
+        let program = format!(
+            "umask 0; exec {} --config {}",
+            binary().display(),
+            config.display()
+        );
+        shell.args(["-c", &program]);
+        command::run(&mut shell, pool.place.folder(), SOON).success();
+        Daemon::of(&lock).stop(Signal::SIGTERM);
+        fs::read_to_string(plan.log_file()).unwrap()
+    };
+    let log = start();
+    assert_eq!(mode_of(&folder), 0o755);
+    assert!(!log.contains("its folder"), "{log}");
+    // As anybody could make it below /var/lock.
+    chown(&folder, Some(Uid::from_raw(65_534)), None).unwrap();
+    let log = start();
+    let advice = format!("chown root {}", folder.display());
+    assert!(
+        log.contains("belongs to user 65534") && log.contains(&advice),
+        "{log}"
+    );
+}
+
 #[test]
 fn whoever_reads_its_output_sees_the_end() {
     let pool = FakePool::start(1);
