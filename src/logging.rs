@@ -28,6 +28,7 @@ mod stream;
 mod syslog;
 mod writer;
 
+pub(crate) use self::file::MODE;
 use self::line::Line;
 pub(crate) use self::lost::lines_lost;
 use self::queue::{Order, Queue};

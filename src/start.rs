@@ -185,6 +185,7 @@ fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, St
     // Before a log file is made that another user could not open.
     if let Some(identity) = &loaded.identity {
         identity.check().map_err(StartError::Privileges)?;
+        run_as::make_log(identity, &loaded.settings);
     }
     let mut log = start_log(called, &loaded)?;
     let watching = AssertUnwindSafe(|| watch_with(&mut log, &inherited, called, source, loaded));

@@ -60,13 +60,16 @@ impl LogFile {
     }
 }
 
+/// What stands in it may tell who uses the mail servers.
+pub const MODE: u32 = 0o640;
+
 fn append_to(path: &Path) -> Result<File, LogError> {
     // O_NONBLOCK: should the path be a FIFO or a terminal, lines are lost rather than waited for.
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     OpenOptions::new()
         .append(true)
         .create(true)
-        .mode(0o640)
+        .mode(MODE)
         .custom_flags(flags.bits())
         .open(path)
         .map_err(|cause| LogError::Open {

@@ -10,20 +10,31 @@ use std::os::unix::io::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use nix::libc::{O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::{access, fchown, AccessFlags};
 
-use crate::beside::Beside;
+use crate::beside::{folder_of, writers, Beside, Writers};
 use crate::config::settings::{LogTarget, Mode, Settings};
 use crate::daemon::Identity;
+use crate::logging;
 use crate::pool::Access;
 use crate::source::Source;
 
-/// Others may put a file in place of another there.
-const OTHERS_WRITE: u32 = 0o002;
+/// Makes the log file, if it is missing, as the user's. Nobody can have put another in its place then, whoever
+/// may change its folder, as a group may that Ubuntu gives /var/log to. Where it cannot be made, its opening tells why.
+pub fn make_log(identity: &Identity, settings: &Settings) {
+    if let LogTarget::File(log) = &settings.files.log {
+        let made = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(logging::MODE)
+            .open(log);
+        let _ = made.and_then(|log| change_owner(identity, &log));
+    }
+}
 
 /// Gives the user what this program makes for itself, as root made it: the log file, the state file and its
-/// lock, and a folder for them that is not there yet. What cannot be given is told by `lacks`.
+/// lock, and a folder for what it writes that is not there yet. What cannot be given is told by `lacks`.
 pub fn hand_over(identity: &Identity, settings: &Settings) {
     if let LogTarget::File(log) = &settings.files.log {
         give(identity, log);
@@ -43,22 +54,27 @@ pub fn hand_over(identity: &Identity, settings: &Settings) {
 
 /// If only the file's folder is missing. One that is there is not ours to give.
 fn make_folder(identity: &Identity, path: &Path, mode: u32) {
-    if let Some(folder) = path.parent() {
-        if DirBuilder::new().mode(mode).create(folder).is_ok() {
-            let _ = File::open(folder).map(|folder| change_owner(identity, &folder));
-        }
+    let folder = folder_of(path);
+    if is_roots_alone(folder_of(folder)) && DirBuilder::new().mode(mode).create(folder).is_ok() {
+        let made = OpenOptions::new()
+            .read(true)
+            .custom_flags(O_DIRECTORY | O_NOFOLLOW)
+            .open(folder);
+        let _ = made.and_then(|folder| change_owner(identity, &folder));
     }
+}
+
+/// Whether nobody but root can put a file in place of another there.
+fn is_roots_alone(folder: &Path) -> bool {
+    fs::metadata(folder).map_or(false, |folder| {
+        folder.uid() == 0 && writers(&folder) == Writers::Nobody
+    })
 }
 
 /// Only a file of root's with one name, in a folder where nobody but root can have put another in its place:
 /// else somebody could have any file of the system given away.
 fn give(identity: &Identity, path: &Path) {
-    let is_roots_folder = path
-        .parent()
-        .and_then(|folder| fs::metadata(folder).ok())
-        .map_or(false, |folder| {
-            folder.uid() == 0 && folder.mode() & OTHERS_WRITE == 0
-        });
+    let is_roots_folder = is_roots_alone(folder_of(path));
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(O_NOFOLLOW | O_NONBLOCK)

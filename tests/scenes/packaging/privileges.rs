@@ -240,6 +240,26 @@ fn a_log_file_that_root_has_made_is_the_users_from_then_on() {
 }
 
 #[test]
+fn what_a_group_may_have_moved_to_the_logs_name_stays_roots_and_a_log_that_it_makes_is_the_users() {
+    let scene = Provided::new();
+    let folder = scene.pool.place.folder();
+    let group = nix::unistd::Group::from_name("games").unwrap().unwrap();
+    chown(folder, None, Some(group.gid)).unwrap();
+    fs::set_permissions(folder, Permissions::from_mode(0o775)).unwrap();
+    let log = scene.plan.log_file();
+    fs::write(&log, "root's own\n").unwrap();
+    Running::Background(Daemon::start(&scene.plan)).stop();
+    assert_eq!(fs::metadata(&log).unwrap().uid(), 0);
+    let advice = format!("chown {NAME} {}", log.display());
+    assert!(scene.log().contains(&advice), "{}", scene.log());
+
+    fs::remove_file(&log).unwrap();
+    Running::Background(Daemon::start(&scene.plan)).stop();
+    assert_eq!(fs::metadata(&log).unwrap().uid(), scene.user.uid.as_raw());
+    assert!(!scene.log().contains(&advice), "{}", scene.log());
+}
+
+#[test]
 fn whoever_waits_for_the_pid_file_to_be_free_keeps_no_monitor_from_starting_again() {
     let scene = Provided::new();
     let plan = &scene.plan;
