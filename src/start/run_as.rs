@@ -42,6 +42,9 @@ pub fn hand_over(identity: &Identity, settings: &Settings) {
     for (_, path) in settings.files.published.files() {
         make_folder(identity, path, 0o755);
     }
+    if let Some(recording) = &settings.files.record {
+        make_folder(identity, recording, 0o700);
+    }
     let state = &settings.files.state;
     if settings.mode == Mode::DryRun {
         return;
@@ -52,7 +55,8 @@ pub fn hand_over(identity: &Identity, settings: &Settings) {
     }
 }
 
-/// If only the file's folder is missing. One that is there is not ours to give.
+/// If only the file's folder is missing, and nobody but root can put another in its place: elsewhere the user makes
+/// it, if it may. One that is there is not ours to give.
 fn make_folder(identity: &Identity, path: &Path, mode: u32) {
     let folder = folder_of(path);
     if is_roots_alone(folder_of(folder)) && DirBuilder::new().mode(mode).create(folder).is_ok() {

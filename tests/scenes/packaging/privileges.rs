@@ -239,6 +239,7 @@ fn a_log_file_that_root_has_made_is_the_users_from_then_on() {
     running.stop();
 }
 
+/// Ubuntu gives /var/log to group syslog, which may write there.
 #[test]
 fn what_a_group_may_have_moved_to_the_logs_name_stays_roots_and_a_log_that_it_makes_is_the_users() {
     let scene = Provided::new();
@@ -306,15 +307,18 @@ fn a_file_with_two_names_and_a_link_are_given_to_nobody() {
 
 /// So no init script has to make them.
 #[test]
-fn missing_folders_for_the_state_file_and_the_status_file_are_made_and_given_to_the_user() {
+fn missing_folders_for_what_it_writes_are_made_and_given_to_the_user() {
     let scene = Provided::new();
     let folder = scene.pool.place.path("made");
     let public = scene.pool.place.path("public");
     let mut plan = scene.plan.clone();
     plan.state = folder.join("state.yml");
     plan.status = public.join("status.json");
+    let recordings = scene.pool.place.path("recordings");
+    let recording = recordings.join("recording");
+    let plan = plan.flag(format!("--record={}", recording.display()));
     let running = Running::Background(Daemon::start(&plan));
-    for (folder, mode) in [(&folder, 0o700), (&public, 0o755)] {
+    for (folder, mode) in [(&folder, 0o700), (&public, 0o755), (&recordings, 0o700)] {
         let made = fs::metadata(folder).unwrap();
         assert_eq!(
             (made.uid(), made.mode() & 0o777),
@@ -322,6 +326,7 @@ fn missing_folders_for_the_state_file_and_the_status_file_are_made_and_given_to_
         );
     }
     wait_until("a status file", SOON, || plan.status.is_file());
+    wait_until("a recording", SOON, || recording.is_file());
     running.stop();
 }
 
