@@ -19,4 +19,4 @@ pub use group::lead;
 pub use inherited::Inherited;
 pub use lock::{LockError, LockFile};
 pub use privileges::{Identity, PrivilegeError};
-pub use signals::{watch, Signal, SignalWatch};
+pub use signals::{forget_parents_choices, watch, Signal, SignalWatch};

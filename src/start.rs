@@ -43,6 +43,7 @@ const NOT_ALL_HEALTHY: u8 = 2;
 
 /// The whole program; `arguments` without its name.
 pub fn main(called: Program, mut arguments: Vec<OsString>) -> ExitCode {
+    daemon::forget_parents_choices();
     if called == Program::CheckPoolmon {
         return app::nagios::run(app::nagios::Called::Plugin, arguments);
     }

@@ -1,10 +1,15 @@
-//! Signals as words: a thread that turns what the kernel sends into calls of one function.
+//! Signals as words: a thread that turns what the kernel sends into calls of one function. And what a process
+//! inherits of its parent's signals.
+//!
+//! Unsafe to give a signal its default action: another action could run code.
 
 use std::io;
 use std::thread::{self, JoinHandle};
 
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
+
+use nix::sys::signal::{signal, SigHandler, SigSet, Signal as Number};
 
 use super::orphans;
 
@@ -17,6 +22,18 @@ pub enum Signal {
     Reload,
     /// USR1: say how things are.
     Status,
+}
+
+/// A parent may have blocked signals, which would never come, or may ignore the end of its children, and then the
+/// kernel tells nobody how they end. Both would be inherited.
+///
+/// To be called before the first thread starts, which inherits it too.
+#[allow(unsafe_code)]
+pub fn forget_parents_choices() {
+    // Both fail only for a number that is no signal's.
+    let _ = SigSet::empty().thread_set_mask();
+    // SAFETY: the default action runs no code of this process.
+    let _ = unsafe { signal(Number::SIGCHLD, SigHandler::SigDfl) };
 }
 
 /// The thread that waits for signals. It ends with this value.

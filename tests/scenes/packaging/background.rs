@@ -1,7 +1,9 @@
 //! The daemon's way to the background: what the terminal is told, and what is left of the terminal.
 
-use std::fs::{self, read_link};
-use std::os::unix::fs::{symlink, MetadataExt};
+use std::fs::{self, read_link, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{symlink, MetadataExt, PermissionsExt};
+use std::os::unix::io::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -333,6 +335,59 @@ fn it_leaves_the_terminal_its_folder_and_its_umask_behind() {
         assert_eq!((fields[2], fields[3], fields[4]), (&*pid, &*pid, "0"));
         daemon.stop(Signal::SIGTERM);
     }
+}
+
+/// As of a program that has blocked them for a thread, and ignores what becomes of its children.
+#[test]
+fn signals_that_whoever_starts_it_has_blocked_or_ignored_are_obeyed_all_the_same() {
+    let pool = FakePool::start(2);
+    let plan = pool.monitor();
+    let (script, told) = (pool.place.path("tell"), pool.place.path("told"));
+    // The shell itself blocks signals for a moment where it starts a program.
+    let text = format!(
+        "#!/bin/sh\nwhile read -r name value; do [ $name != SigBlk: ] || echo $value; done < /proc/$$/status > {}\n",
+        told.display()
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    let mut start = Command::new("env");
+    start
+        .args([
+            "--block-signal=TERM,HUP,INT,QUIT,USR1,CHLD",
+            "--ignore-signal=CHLD",
+        ])
+        .arg(binary())
+        .arg("-S")
+        .arg(pool.director.socket())
+        .arg("-k")
+        .arg(&plan.lock)
+        .arg("-l")
+        .arg(plan.log_file())
+        .arg("--state-file")
+        .arg(&plan.state)
+        .arg("--status-file")
+        .arg(&plan.status)
+        .arg("--on-change")
+        .arg(&script)
+        .args(["-i1", "-t1", "--retries=0", &format!("-pIMAP:{IMAP}")]);
+    command::run(&mut start, pool.place.folder(), SOON).success();
+    let daemon = Daemon::of(&plan.lock);
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_state(0, 'D');
+    wait_until("the script", SOON, || {
+        fs::read_to_string(&told).map_or(false, |told| told == "0000000000000000\n")
+    });
+    let log = || fs::read_to_string(plan.log_file()).unwrap();
+    for (signal, answer) in [
+        (Signal::SIGHUP, "reloaded"),
+        (Signal::SIGUSR1, "of 2 backends are up"),
+    ] {
+        daemon.send(signal);
+        wait_until("the answer", SOON, || log().contains(answer));
+    }
+    daemon.stop(Signal::SIGTERM);
+    assert!(!log().contains("cannot be waited for"), "{}", log());
 }
 
 /// dovemon's own place for the PID file is made where it is missing.
