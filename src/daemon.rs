@@ -11,6 +11,7 @@ pub mod group;
 pub mod inherited;
 pub mod lock;
 pub mod orphans;
+pub mod patient_write;
 pub mod privileges;
 pub mod signals;
 

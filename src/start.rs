@@ -35,7 +35,7 @@ use crate::source::{Loaded, Source};
 use crate::state_file::{StateFile, StateWriter};
 use crate::worker::Task;
 
-/// How long the end waits for a terminal to take the last error.
+/// How long the start waits for a terminal to take a remark, and the end for it to take the last error.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// `--once`: not all backends are healthy, or there is none.
@@ -144,9 +144,10 @@ fn show(text: &str) -> Result<ExitCode, StartError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The last resort: a terminal that is gone cannot be told anything either.
+/// The last resort: a terminal that is gone, or a pipe that nobody empties, cannot be told anything either.
 fn complain(called: Program, text: &str) {
-    let _ = writeln!(io::stderr(), "{called}: {text}");
+    let line = format!("{called}: {text}\n");
+    daemon::patient_write::write(&mut io::stderr(), line.as_bytes(), LAST_WORD);
 }
 
 fn check_config(called: Program, source: &Source, loaded: &Loaded) -> Result<ExitCode, StartError> {

@@ -5,10 +5,11 @@ use std::io::Write;
 use std::os::unix::fs::{symlink, MetadataExt, PermissionsExt};
 use std::os::unix::io::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::{chown, Pid, Uid};
 
@@ -388,6 +389,47 @@ fn signals_that_whoever_starts_it_has_blocked_or_ignored_are_obeyed_all_the_same
     }
     daemon.stop(Signal::SIGTERM);
     assert!(!log().contains("cannot be waited for"), "{}", log());
+}
+
+/// As of a program that starts it, and does not read what it says.
+#[test]
+fn a_pipe_that_nobody_empties_holds_up_no_start() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor().credentials(USER, PASSWORD);
+    fs::write(plan.credentials_file(), "").unwrap();
+    let mut reader = Command::new("sleep")
+        .arg("600")
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = reader.stdin.take().unwrap();
+    fcntl(pipe.as_raw_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    while pipe.write(&[b'x'; 4096]).is_ok() {}
+    fcntl(pipe.as_raw_fd(), FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+    let mut start = Command::new(binary())
+        .arg("-S")
+        .arg(pool.director.socket())
+        .arg("-k")
+        .arg(&plan.lock)
+        .arg("-l")
+        .arg(plan.log_file())
+        .arg("--state-file")
+        .arg(&plan.state)
+        .arg("--status-file")
+        .arg(&plan.status)
+        .arg("-c")
+        .arg(plan.credentials_file())
+        .arg(format!("-pIMAP:{IMAP}"))
+        .stderr(pipe)
+        .spawn()
+        .unwrap();
+    wait_until("the start", SOON, || start.try_wait().unwrap().is_some());
+    let _ = reader.kill();
+    let _ = reader.wait();
+    assert!(start.wait().unwrap().success());
+    Daemon::of(&plan.lock).stop(Signal::SIGTERM);
+    let log = fs::read_to_string(plan.log_file()).unwrap();
+    assert!(log.contains("probes do not log in"), "{log}");
 }
 
 /// dovemon's own place for the PID file is made where it is missing.
