@@ -4,13 +4,16 @@
 //! recording that is being written both are read as one. A new file is written beside them, and takes its name once its
 //! first lines are on the disk. It knows nothing of the engine.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use fs2::FileExt;
 use log::{error, info};
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use super::encoder::{Before, Lines};
 use super::line::Event;
@@ -26,6 +29,9 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// What was told is in the file so soon.
 const FLUSH: Duration = Duration::from_secs(1);
+
+/// Why a recording is left alone.
+const ANOTHERS: &str = "another running monitor writes it";
 
 /// What is written at once.
 const BUFFER: usize = 8 * 1024;
@@ -145,8 +151,13 @@ impl Files {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
             _ => {}
         }
+        if self.is_anothers() {
+            return Err(io::Error::new(io::ErrorKind::Other, ANOTHERS));
+        }
         let new = Beside::New.of(&self.path);
         let file = (self.create)(&new)?;
+        // Where there are no locks it is written without one.
+        let _ = file.try_lock_exclusive();
         let begun = self.fill(file, has_failed).and_then(|part| {
             self.put_aside(has_failed)?;
             fs::rename(&new, &self.path)?;
@@ -157,6 +168,26 @@ impl Files {
             let _ = fs::remove_file(&new);
         }
         begun
+    }
+
+    /// Whether the file that is there is locked, and not by this recording: a look at what a change of the options would
+    /// do, with the daemon's own options, must not take the daemon's recording away.
+    fn is_anothers(&self) -> bool {
+        let there = OpenOptions::new()
+            .read(true)
+            .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+            .open(&self.path);
+        let there = match (there, &self.target) {
+            (Ok(there), Target::Closed { .. }) => there,
+            (Ok(there), Target::Open(part)) => match beside::is_in_place(&part.file, &self.path) {
+                true => return false,
+                false => there,
+            },
+            (Err(_), _) => return false,
+        };
+        let locked = there.try_lock_exclusive();
+        let contended = fs2::lock_contended_error().raw_os_error();
+        matches!(locked, Err(cause) if cause.raw_os_error() == contended)
     }
 
     fn fill(&mut self, file: File, has_failed: bool) -> io::Result<Part> {
@@ -207,9 +238,12 @@ impl Files {
     /// Said once, until it is written again.
     fn fail(&mut self, cause: &io::Error) {
         if !matches!(self.target, Target::Closed { until: Some(_) }) {
+            let advice = match cause.to_string() == ANOTHERS {
+                true => "name another file",
+                false => "make room on its disk, or its folder writable, or name another file",
+            };
             error!(
-                "the recording {} cannot be written: {cause}; make room on its disk, or its folder writable, \
-                 or name another file: --record=FILE; it is tried again each minute",
+                "the recording {} cannot be written: {cause}; {advice}: --record=FILE; it is tried again each minute",
                 self.path.display()
             );
         }
@@ -280,8 +314,6 @@ fn create(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::OpenOptions;
-
     use super::*;
     use crate::backend::Stamp;
     use crate::config::accounts::Backends;
@@ -324,6 +356,18 @@ mod tests {
             };
             let files = Files::new(folder.path("r"), start(now), MOST_BYTES);
             Recording { folder, files }
+        }
+
+        /// With the same options.
+        fn another_monitor(&self) -> Recording {
+            let now = Now {
+                instant: Instant::now(),
+                second: Stamp(1_800_000_000),
+            };
+            Recording {
+                folder: Folder::new(),
+                files: Files::new(self.folder.path("r"), start(now), MOST_BYTES),
+            }
         }
 
         fn fill_disk(&mut self) {
@@ -430,6 +474,29 @@ mod tests {
         recording.free_disk();
         recording.let_a_minute_pass();
         assert_eq!(recording.text("r.1"), later);
+    }
+
+    #[test]
+    fn a_recording_that_another_monitor_writes_is_left_alone() {
+        let mut first = Recording::new(&[("r.1", "yesterday")]);
+        first.files.open();
+        first.tell(5);
+        let mut second = first.another_monitor();
+        second.files.open();
+        second.tell(5);
+        assert!(!second.is_open());
+        assert_eq!(first.folder.names(), ["r", "r.1"]);
+        assert_eq!(first.text("r.1"), "yesterday");
+        first.tell(1);
+        assert_eq!(first.text("r").lines().count(), 1 + 6);
+        // Its own file is no obstacle when that is full.
+        first.files.most_bytes = 1;
+        first.tell(1);
+        assert!(first.is_open());
+        assert_ne!(first.text("r.1"), "yesterday");
+        first.files.target = Target::Closed { until: None };
+        second.let_a_minute_pass();
+        assert!(second.is_open());
     }
 
     #[test]
