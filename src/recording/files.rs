@@ -24,6 +24,9 @@ use crate::beside::{self, Beside};
 /// A day of a hundred backends with two services each, at the default interval. Two such files may be there.
 pub(super) const MOST_BYTES: u64 = 160_000_000;
 
+/// What has less than this part of the older file's length when the monitor starts does not take its place.
+const LITTLE: u64 = 10;
+
 /// A file that could not be written is begun anew after this.
 const PAUSE: Duration = Duration::from_secs(60);
 
@@ -49,6 +52,8 @@ pub(super) struct Files {
     /// The latest file was begun after a failure.
     is_after_failure: bool,
     create: fn(&Path) -> io::Result<File>,
+    /// When it is to be looked next whether the file is still in its place.
+    next_look: Instant,
 }
 
 enum Target {
@@ -67,6 +72,7 @@ impl Files {
             lost: 0,
             is_after_failure: false,
             create,
+            next_look: Instant::now(),
         }
     }
 
@@ -109,18 +115,41 @@ impl Files {
 
     /// Opens a file where there is none, or that is full.
     fn make_room(&mut self) {
-        if self.is_file_due() {
-            self.flush();
+        if !self.is_file_due() {
+            return;
         }
+        self.flush();
         // If the flush has failed, the next file is due after a pause.
-        if self.is_file_due() {
+        let has_failed =
+            matches!(self.target, Target::Closed { until: Some(until) } if until > Instant::now());
+        if !has_failed {
             self.open();
         }
     }
 
-    fn is_file_due(&self) -> bool {
+    /// Somebody may have moved the file away, or removed it.
+    fn is_gone(&mut self, now: Instant) -> bool {
+        if now < self.next_look {
+            return false;
+        }
+        self.next_look = now + FLUSH;
+        let is_gone = match &self.target {
+            Target::Open(part) => !beside::is_in_place(&part.file, &self.path),
+            Target::Closed { .. } => false,
+        };
+        if is_gone {
+            info!(
+                "the recording {} was moved away or removed: a new file is begun",
+                self.path.display()
+            );
+        }
+        is_gone
+    }
+
+    fn is_file_due(&mut self) -> bool {
+        let is_gone = self.is_gone(Instant::now());
         match &self.target {
-            Target::Open(part) => part.bytes() >= self.most_bytes,
+            Target::Open(part) => is_gone || part.bytes() >= self.most_bytes,
             Target::Closed { until } => until.map_or(true, |until| until <= Instant::now()),
         }
     }
@@ -213,12 +242,16 @@ impl Files {
     }
 
     /// Makes the file that is there the older one. A piece that was written between two failures does not
-    /// replace a longer older file: a disk that is full now and then would leave nothing but such pieces.
+    /// replace a longer older file: a disk that is full now and then would leave nothing but such pieces. Nor does what
+    /// was written between two starts, if that is little: else two restarts in a row would leave nothing of what
+    /// happened before.
     fn put_aside(&self, has_failed: bool) -> io::Result<()> {
         let older = Beside::Older.of(&self.path);
         let length = |path: &Path| fs::symlink_metadata(path).map_or(0, |there| there.len());
-        let is_piece = has_failed && self.is_after_failure;
-        if is_piece && length(&self.path) < length(&older) {
+        let (written, before) = (length(&self.path), length(&older));
+        let is_piece = has_failed && self.is_after_failure && written < before;
+        let is_short = !self.continued && written < before / LITTLE;
+        if is_piece || is_short {
             return Ok(());
         }
         match fs::rename(&self.path, older) {
@@ -370,6 +403,10 @@ mod tests {
             }
         }
 
+        fn let_a_second_pass(&mut self) {
+            self.files.next_look = Instant::now();
+        }
+
         fn fill_disk(&mut self) {
             self.files.create = create_on_a_full_disk;
             if let Target::Open(part) = &mut self.files.target {
@@ -497,6 +534,39 @@ mod tests {
         first.files.target = Target::Closed { until: None };
         second.let_a_minute_pass();
         assert!(second.is_open());
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_or_removed_is_noticed_and_a_new_one_begun() {
+        let mut recording = Recording::new(&[("r.1", "yesterday")]);
+        recording.files.open();
+        recording.tell(5);
+        fs::rename(
+            recording.folder.path("r"),
+            recording.folder.path("incident"),
+        )
+        .unwrap();
+        recording.let_a_second_pass();
+        recording.tell(3);
+        assert_eq!(recording.text("incident").lines().count(), 1 + 5);
+        assert_eq!(recording.text("r").lines().count(), 1 + 3);
+        assert_eq!(recording.text("r.1"), "yesterday");
+        fs::remove_file(recording.folder.path("r")).unwrap();
+        recording.let_a_second_pass();
+        recording.tell(4);
+        assert_eq!(recording.text("r").lines().count(), 1 + 4);
+    }
+
+    /// As by two restarts in a row after an incident.
+    #[test]
+    fn a_file_that_is_much_shorter_than_the_older_one_does_not_replace_it_at_the_start() {
+        let day = "x".repeat(1000);
+        for (written, expected) in [("y".repeat(99), &day), ("y".repeat(100), &"y".repeat(100))] {
+            let mut recording = Recording::new(&[("r", &written), ("r.1", &day)]);
+            recording.files.open();
+            assert_eq!(&recording.text("r.1"), expected);
+            assert!(recording.text("r").starts_with('{'));
+        }
     }
 
     #[test]
