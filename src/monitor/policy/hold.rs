@@ -243,18 +243,24 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     (!is_due).then(|| question.hold_until(reason, until))
 }
 
-/// Why a backend that is down is left so at this time, and until when.
+/// Why a backend that is down is left so at this time, and until when. Where both holds last, it is left down until the
+/// later one ends.
 fn left_down(backends: &Backends, address: IpAddr, now: Instant) -> Option<(Reason, Instant)> {
     let member = backends.member(address)?;
+    let lasts = |until: &Instant| now < *until;
     let disputed = match member.is_ours() {
         true => None,
         false => member.dispute.disputed_until(backends.rules().hold),
     };
-    match (disputed, member.dispute.unsteady_until(now)) {
-        (Some(until), _) if now < until => Some((Reason::Disputed, until)),
-        (_, Some(until)) if now < until => Some((Reason::Unsteady, until)),
-        _ => None,
-    }
+    let disputed = disputed.filter(lasts);
+    let unsteady = member.dispute.unsteady_until(now).filter(lasts);
+    let until = disputed.max(unsteady)?;
+    // What has never failed here goes down again and again because others take it down.
+    let reason = match disputed.is_some() || !was_seen_failing(member) {
+        true => Reason::Disputed,
+        false => Reason::Unsteady,
+    };
+    Some((reason, until))
 }
 
 /// Whether this monitor agrees that it had to go down.

@@ -275,7 +275,7 @@ fn a_healthy_backend_that_others_take_down_again_and_again_is_named_until_it_may
     check(&mut bench, &[(Alarm::Disputed, &[0])]);
     // It is left down for four minutes in all: the fifth time within an hour.
     bench.pass_time(61_000);
-    bench.check_held(0, &Reason::Unsteady, None);
+    bench.check_held(0, &by_another, None);
     check(&mut bench, &[(Alarm::Disputed, &[0])]);
     bench.pass_time(180_000);
     bench.check_acts(0, Action::MarkUp);

@@ -102,6 +102,31 @@ fn an_up_that_no_list_has_shown_is_held_twice_as_long_too() {
     assert_eq!(bench.memory(0).disputes, 3);
 }
 
+/// It is said when the backend comes up, and that is when the longer of its two holds ends.
+#[test]
+fn of_two_holds_the_moment_that_is_told_is_the_later_ones() {
+    let mut bench = settled_bench();
+    for _ in 0..3 {
+        dispute(&mut bench);
+        bench.set(0, HostState::Up);
+        bench.read_list();
+    }
+    dispute(&mut bench);
+    let down = bench.now;
+    let told = |bench: &mut Bench| match bench.decide(0) {
+        Decision::Hold(hold) => (hold.reason, (hold.until.unwrap() - down).as_secs()),
+        decision => panic!("{decision:?}"),
+    };
+    assert_eq!(told(&mut bench), (Reason::Disputed, 119));
+    bench.pass_time(70_000);
+    bench.passes(0);
+    // It has never failed here, so it is still others who take it down.
+    assert_eq!(told(&mut bench), (Reason::Disputed, 119));
+    bench.pass_time(50_000);
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
 /// The hold of an unsteady backend may be the longer one; it is a hold all the same.
 #[test]
 fn a_dispute_counts_for_an_unsteady_backend_too() {
@@ -679,13 +704,17 @@ fn one_that_others_took_down_thrice_goes_up_for_a_dead_one_only_if_it_failed_her
                 bring_up(&mut bench, 0);
             }
         }
-        bench.check_held(0, &Reason::Unsteady, None);
+        let reason = match failed_here {
+            true => Reason::Unsteady,
+            false => Reason::Disputed,
+        };
+        bench.check_held(0, &reason, None);
         bench.refuses(1, true);
         bench.pass_time(8000);
         bench.refuses(1, true);
         match failed_here {
             true => bench.check_acts(0, Action::MarkUp),
-            false => bench.check_held(0, &Reason::Unsteady, None),
+            false => bench.check_held(0, &reason, None),
         }
     }
 }
