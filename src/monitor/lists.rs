@@ -89,6 +89,11 @@ impl Off {
 }
 
 impl ListReading {
+    /// Failover is said to be off, and is on again: what is decided is sent.
+    pub(super) fn answers_again(&self) -> bool {
+        self.off.as_ref().map_or(false, |off| off.back.is_some())
+    }
+
     pub(super) fn new(now: Instant) -> ListReading {
         ListReading {
             is_open: false,

@@ -144,9 +144,11 @@ impl<Kind: AlarmKind> StandingAlarms<Kind> {
         holding.map(|(kind, _)| kind)
     }
 
-    /// What has been said and not ended yet, since when it is so, and the backends that it is about now.
+    /// What has been said and holds now, since when it is so, and the backends that it is about. What is over is not
+    /// among it, though the line that says so may still have to wait.
     pub fn said(&self) -> impl Iterator<Item = (&Kind, Instant, &BTreeSet<IpAddr>)> {
-        let said = self.standing.iter().filter(|(_, one)| one.said.is_some());
+        let is_shown = |one: &StandingAlarm| one.said.is_some() && one.over.is_none();
+        let said = self.standing.iter().filter(move |(_, one)| is_shown(one));
         said.map(|(kind, standing)| (kind, standing.since, &standing.about))
     }
 }
@@ -379,14 +381,14 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_does_so_from_its_first_moment_to_its_last_whatever_was_said() {
+    fn what_holds_does_so_from_its_first_moment_to_its_last_and_what_is_over_is_shown_no_more() {
         let start = Instant::now();
         let holds = || Holding::from([("cut off", backends(&[1]))]);
         let mut alarms = StandingAlarms::new();
         for (state, milliseconds, holding, said) in [
             (holds(), 0, 1, 0),
             (holds(), 500, 1, 1),
-            (Holding::new(), 600, 0, 1),
+            (Holding::new(), 600, 0, 0),
             (holds(), 700, 1, 1),
         ] {
             alarms.on_state(state, start + Duration::from_millis(milliseconds));

@@ -90,7 +90,7 @@ impl Engine {
         self.now.instant.saturating_duration_since(time)
     }
 
-    /// Those that were said and have not ended, the oldest first.
+    /// Those that were said and hold now, the oldest first.
     fn alarm_views(&self) -> Vec<AlarmView> {
         let mut alarms: Vec<AlarmView> = Vec::new();
         for (topic, since, about) in self.alarms.said() {
@@ -100,7 +100,12 @@ impl Engine {
                 text: self.alarm_line(topic, about),
             });
         }
+        let is_over =
+            |notice: &Notice| *notice == Notice::DirectorSilent && self.lists.answers_again();
         for (notice, since, line) in self.notices.lines() {
+            if is_over(notice) {
+                continue;
+            }
             alarms.push(AlarmView {
                 word: notice.word(),
                 lasts: self.since(since),

@@ -141,7 +141,7 @@ impl Bench {
         }
     }
 
-    fn alarm_words(&self) -> Vec<&'static str> {
+    pub(super) fn alarm_words(&self) -> Vec<&'static str> {
         let alarms = self.engine.snapshot().alarms;
         alarms.iter().map(|alarm| alarm.word).collect()
     }
@@ -533,4 +533,19 @@ fn a_healthy_backend_that_joins_an_alarm_is_said_alone_and_at_once() {
         bench.times_said("192.0.2.1 is healthy here and stays down"),
         1
     );
+}
+
+/// The line that it is over waits for ten seconds; who looks meanwhile is to see what is so now.
+#[test]
+fn an_alarm_that_is_over_is_shown_no_more_while_its_line_waits() {
+    let mut bench = Bench::without_files();
+    bench.tell(Input::Time);
+    bench.lists_until(3, &[]);
+    assert_eq!(bench.alarm_words(), ["no_backend"]);
+    bench.lists_until(4, &[listed(1, HostState::Up)]);
+    assert_eq!(bench.alarm_words(), [""; 0]);
+    let over = "the director lists a backend again";
+    assert_eq!(bench.times_said(over), 0);
+    bench.lists_until(14, &[listed(1, HostState::Up)]);
+    assert_eq!(bench.times_said(over), 1);
 }

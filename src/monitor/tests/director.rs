@@ -49,6 +49,23 @@ fn failover_is_on_again_once_the_director_has_answered_for_ten_seconds() {
 }
 
 #[test]
+fn that_failover_is_off_is_shown_while_the_director_does_not_answer_and_no_longer() {
+    let mut bench = Bench::without_files();
+    bench.tell(Input::Time);
+    bench.lists(&BOTH_UP);
+    for second in [1, 9] {
+        bench.second = second;
+        bench.loses_lists();
+        assert_eq!(bench.alarm_words(), ["director_silent"], "at {second} s");
+        bench.second += 1;
+        bench.tell(Input::Time);
+        bench.lists(&BOTH_UP);
+        // Commands are sent again.
+        assert_eq!(bench.alarm_words(), [""; 0], "after {second} s");
+    }
+}
+
+#[test]
 fn what_a_director_never_saw_is_sent_as_soon_as_it_is_back() {
     let mut bench = Bench::new();
     bench.fails_until_decided_on();
