@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use openssl::dh::Dh;
 use openssl::ssl::{
-    SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod, SslOptions, SslVersion,
+    SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod, SslOptions, SslVerifyMode, SslVersion,
 };
 use openssl::x509::X509;
 
@@ -149,6 +149,19 @@ impl Authority {
              -addext subjectAltName={names}"
         ));
         self.pack("own")
+    }
+
+    /// A server that serves nobody without a certificate, and says so in TLS 1.3.
+    pub(crate) fn asking_for_a_certificate(&self, names: &str) -> SslAcceptor {
+        self.self_signed(names);
+        let mut builder = self.builder("own");
+        builder.set_min_proto_version(None).unwrap();
+        builder
+            .set_max_proto_version(Some(SslVersion::TLS1_3))
+            .unwrap();
+        builder.clear_options(SslOptions::NO_TLSV1_3);
+        builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+        builder.build()
     }
 
     /// A server that speaks no version newer than this one.

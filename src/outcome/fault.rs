@@ -184,7 +184,10 @@ impl Fault {
                 Fault::Closed
             }
             OutOfMemory => Fault::NoMemory,
-            _ => Fault::System(Quote::new(error.to_string())),
+            _ => match of_tls(error) {
+                Some(reason) => Fault::TlsFailed(reason),
+                None => Fault::System(Quote::new(error.to_string())),
+            },
         }
     }
 
@@ -234,6 +237,14 @@ impl Fault {
             | Fault::NoTls(_) => Blame::Local,
         }
     }
+}
+
+/// What OpenSSL says of a connection after its handshake, in its short words: an alert of the server's, or bytes that are
+/// not TLS. In TLS 1.3 a server refuses a client without a certificate only then.
+fn of_tls(error: &io::Error) -> Option<Quote> {
+    let error: &openssl::ssl::Error = error.get_ref()?.downcast_ref()?;
+    let first = error.ssl_error()?.errors().first()?;
+    Some(Quote::new(first.reason()?))
 }
 
 impl fmt::Display for Fault {

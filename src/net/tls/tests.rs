@@ -552,3 +552,19 @@ fn a_fifo_in_a_bundles_place_is_refused_at_once() {
         assert!(error.ends_with("expected a regular file"), "{error}");
     }
 }
+
+/// In TLS 1.3 the client has ended its handshake before the server refuses it for lack of a certificate.
+#[test]
+fn what_tls_says_after_the_handshake_is_a_fault_of_tls_as_before_it() {
+    let authority = Authority::new();
+    let tls = trusting(None);
+    let server = tls_server(authority.asking_for_a_certificate("DNS:mail.example"));
+    let mut stream = upgrade(&server, &tls, Peer::Anybody, TIMEOUT).unwrap();
+    let error = stream.read(&mut [0; 100]).unwrap_err();
+    let fault = Fault::from_io(&error);
+    assert_eq!(
+        fault.to_string(),
+        "tls failed \"tlsv13 alert certificate required\""
+    );
+    assert!(matches!(fault, Fault::TlsFailed(_)), "{fault:?}");
+}
