@@ -29,6 +29,10 @@ const OTHER_PROCESS: &str =
      had taken down and has not seen recover is taken down again; sessions that its old process still has \
      cannot be ended from here, and end by themselves or with hard-stop-after";
 
+const OTHER_PROCESS_REMEMBERS: &str =
+    "HAProxy was reloaded or started again, and nothing that was down or held is up by that; \
+     sessions that its old process still has cannot be ended from here, and end by themselves or with hard-stop-after";
+
 /// One act on all servers of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -119,6 +123,19 @@ impl Shown {
         (changed, is_later)
     }
 
+    /// Whether another process shows in service what was out of it, or what somebody held there.
+    fn is_forgotten(&self, state: HostState, held_now: &Option<Arc<[ServerName]>>) -> bool {
+        let is_held = |name: &ServerName| match held_now {
+            Some(now) => now.contains(name),
+            None => false,
+        };
+        match (self.state, state) {
+            (HostState::Down, HostState::Up) => true,
+            (HostState::Up, HostState::Up) => !self.held.iter().all(is_held),
+            (_, HostState::Down) => false,
+        }
+    }
+
     /// The next `held` and `spared`, where somebody holds these now, if it is up.
     fn others(
         self,
@@ -153,6 +170,7 @@ impl Ways {
             .map(|before| aside.process.is_other_than(before));
         self.process = Some(aside.process);
         let mut before = std::mem::take(&mut self.shown);
+        let mut has_forgotten = false;
         for listed in members {
             let address = listed.address;
             let shown = before.remove(&address);
@@ -172,6 +190,9 @@ impl Ways {
             let is_forgotten = |stamp: Stamp| has_restarted.unwrap_or(aside.began >= stamp);
             listed.changed = stamp(known, listed, is_later, is_forgotten, second);
             let held_now = aside.held.get(&address).cloned();
+            has_forgotten |= shown
+                .as_ref()
+                .map_or(false, |shown| shown.is_forgotten(listed.state, &held_now));
             let (held, spared) = match shown {
                 Some(shown) => shown.others(held_now),
                 None => (held_now.unwrap_or_else(|| Arc::from([])), None),
@@ -185,7 +206,11 @@ impl Ways {
             };
             self.shown.insert(address, shown);
         }
-        (has_restarted == Some(true)).then_some(OTHER_PROCESS)
+        match (has_restarted, has_forgotten) {
+            (Some(true), true) => Some(OTHER_PROCESS),
+            (Some(true), false) => Some(OTHER_PROCESS_REMEMBERS),
+            (Some(false) | None, _) => None,
+        }
     }
 
     /// What carries the order out. Users of what somebody else has taken out of service are left to them.

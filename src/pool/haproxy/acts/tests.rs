@@ -301,6 +301,30 @@ fn another_process_is_said_once_and_the_first_one_is_not() {
     assert_eq!(haproxy.said, None);
 }
 
+/// A state file of HAProxy's (load-server-state-from-file) gives the new process what the old one was told.
+#[test]
+fn that_haproxy_has_forgotten_what_it_was_told_is_said_only_where_it_has() {
+    const FORGOTTEN: &str = "has forgotten what it was told";
+    const KEPT: &str =
+        "HAProxy was reloaded or started again, and nothing that was down or held is up by that";
+    for (state, held, after, held_after, forgets) in [
+        (Up, &[][..], Up, &[][..], false),
+        (Down, &[], Down, &[], false),
+        (Down, &[], Up, &[], true),
+        (Up, &["a"], Up, &["a"], false),
+        (Up, &["a"], Up, &[], true),
+    ] {
+        let mut haproxy = Played::default();
+        haproxy.reads(1000, Up, 101, held);
+        haproxy.reads(1020, state, 1019, held);
+        haproxy.began = Some(1029);
+        haproxy.reads(1030, after, 1029, held_after);
+        let said = haproxy.said.unwrap();
+        assert_eq!(said.contains(FORGOTTEN), forgets, "{said}");
+        assert_eq!(said.starts_with(KEPT), !forgets, "{said}");
+    }
+}
+
 #[test]
 fn a_change_is_said_in_haproxys_words_and_waited_for_as_long_as_any_other() {
     for (told, said) in [
