@@ -228,33 +228,16 @@ fn tags(tags: &[Tag], whole: &Document) -> Vec<Line> {
     let widest = names.iter().map(|name| columns(name)).max().unwrap_or(0);
     let place = widest.max(LABEL - 2) + 2;
     let mut lines = Vec::new();
+    let rows: Vec<_> = shown_tags.iter().map(|tag| cells(tag)).collect();
     if !shown_tags.is_empty() {
         let mut head = Line::of(Paint::Dim, noun);
-        head.pad_to(place);
-        let titles = "up          healthy     can take over  capacity     users";
-        head.push(Paint::Dim, titles);
+        let titles = TITLES.map(|title| (Paint::Dim, title.to_string()));
+        put_cells(&mut head, place, &titles, &rows);
         lines.push(head);
     }
-    for (tag, name) in shown_tags.iter().zip(&names) {
+    for (row, name) in rows.iter().zip(&names) {
         let mut line = Line::of(Paint::Strong, name);
-        line.pad_to(place);
-        let of_all = |some: usize| match some == tag.backends {
-            true => Paint::Good,
-            false => Paint::Bad,
-        };
-        line.push(of_all(tag.up), &format!("{} of {}", tag.up, tag.backends));
-        line.pad_to(place + 12);
-        let healthy = format!("{} of {}", tag.passing, tag.backends);
-        line.push(of_all(tag.passing), &healthy);
-        line.pad_to(place + 24);
-        match tag.refuges {
-            0 => line.push(Paint::Bad, "NOBODY"),
-            some => line.push(Paint::Plain, &some.to_string()),
-        }
-        line.pad_to(place + 39);
-        line.push(Paint::Plain, &share(tag));
-        line.pad_to(place + 52);
-        line.push(Paint::Plain, &tag.users.to_string());
+        put_cells(&mut line, place, row, &rows);
         lines.push(line);
     }
     if !well.is_empty() {
@@ -268,6 +251,45 @@ fn tags(tags: &[Tag], whole: &Document) -> Vec<Line> {
         ));
     }
     lines
+}
+
+type Cells = [(Paint, String); 5];
+
+const TITLES: [&str; 5] = ["up", "healthy", "can take over", "capacity", "users"];
+
+/// So wide is each column at least, so that the head stays as it is while some go down and come up.
+const WIDTHS: [usize; 5] = [12, 12, 15, 13, 0];
+
+fn cells(tag: &Tag) -> Cells {
+    let of_all = |some: usize| {
+        let paint = match some == tag.backends {
+            true => Paint::Good,
+            false => Paint::Bad,
+        };
+        (paint, format!("{some} of {}", tag.backends))
+    };
+    let refuges = match tag.refuges {
+        0 => (Paint::Bad, "NOBODY".to_string()),
+        some => (Paint::Plain, some.to_string()),
+    };
+    [
+        of_all(tag.up),
+        of_all(tag.passing),
+        refuges,
+        (Paint::Plain, share(tag)),
+        (Paint::Plain, tag.users.to_string()),
+    ]
+}
+
+/// The cells of a row, each in its column of all `rows`, from this place on.
+fn put_cells(line: &mut Line, place: usize, cells: &Cells, rows: &[Cells]) {
+    let mut place = place;
+    for (number, (paint, text)) in cells.iter().enumerate() {
+        line.pad_to(place);
+        line.push(*paint, text);
+        let widest = rows.iter().map(|row| columns(&row[number].1) + 2).max();
+        place += widest.unwrap_or(0).max(WIDTHS[number]);
+    }
 }
 
 pub(super) fn name(tag: &str) -> String {

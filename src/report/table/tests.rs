@@ -418,3 +418,30 @@ fn a_connection_that_is_opened_anew_is_not_yet_a_silent_director() {
         "director  the connection to /admin has ended and is being opened anew; last list 2 s ago"
     );
 }
+
+/// 2,000 backends are the stated size.
+#[test]
+fn columns_of_thousands_of_backends_do_not_run_together() {
+    let mut document = sample::five_troubles();
+    for (place, tag) in document.tags.iter_mut().enumerate() {
+        *tag = crate::report::document::Tag {
+            backends: 10_000,
+            up: 9_999,
+            passing: 1_000 * place,
+            ..tag.clone()
+        };
+    }
+    let lines = lines(&document, &view(100));
+    let from = lines
+        .iter()
+        .position(|line| line.starts_with("tag "))
+        .unwrap();
+    assert_eq!(
+        lines[from..from + 3],
+        [
+            "tag       up             healthy        can take over  capacity     users",
+            "(no tag)  9999 of 10000  0 of 10000     1              50 %         1290",
+            "archive   9999 of 10000  1000 of 10000  NOBODY         100 %        12",
+        ]
+    );
+}
