@@ -204,6 +204,7 @@ fn header(html: &mut Html, scene: &Scene<'_>, options: &Options<'_>) {
     if let Some(next) = &scene.document.next {
         let event = match next.event {
             Event::Retry => "is tried again",
+            Event::Round if monitor.login_interval > 0.0 => "is checked with a login",
             Event::Round => "is checked",
             Event::HoldEnds => "is no longer held back",
         };

@@ -21,7 +21,13 @@ fn since_stamp(stamp: Stamp) -> String {
 pub(super) fn lines(snapshot: &Snapshot) -> Vec<String> {
     let (words, groups) = (snapshot.director.words, snapshot.director.groups);
     let backends = snapshot.backends.iter();
-    let mut lines: Vec<String> = backends.map(|view| backend(view, words, groups)).collect();
+    let check = match snapshot.monitor.login_interval.is_zero() {
+        true => "check",
+        false => "check with a login",
+    };
+    let mut lines: Vec<String> = backends
+        .map(|view| backend(view, words, groups, check))
+        .collect();
     let alarms = snapshot.alarms.iter();
     lines.extend(alarms.map(|alarm| format!("alarm: {}", alarm.text)));
     lines.push(director(&snapshot.director));
@@ -42,7 +48,8 @@ pub(super) fn dry_run(mode: Mode) -> &'static str {
     }
 }
 
-fn backend(backend: &BackendView, pool: &Words, groups: Groups) -> String {
+/// `check`: what the attempts are called of which it is known when the last one was and the next one is.
+fn backend(backend: &BackendView, pool: &Words, groups: Groups, check: &str) -> String {
     let listed = &backend.listed;
     let is = match backend.currency {
         Currency::Current => "is",
@@ -78,18 +85,18 @@ fn backend(backend: &BackendView, pool: &Words, groups: Groups) -> String {
         since_stamp(listed.changed),
         pool.counted_weight(listed.vhosts),
         counted(listed.users, "user"),
-        checks(&backend.checks)
+        checks(&backend.checks, check)
     )
 }
 
-fn checks(checks: &Checks) -> String {
+fn checks(checks: &Checks, check: &str) -> String {
     let (last, next) = match checks {
         Checks::LeftAlone => return "not checked: the accounts file does not name it".to_owned(),
         Checks::NoThread => return "not checked: there is no thread for it".to_owned(),
         Checks::Made { last, next } => (last, next),
     };
     let last = match last {
-        Some(ago) => format!("last check {} ago", brief(*ago)),
+        Some(ago) => format!("last {check} {} ago", brief(*ago)),
         None => "not checked yet".to_owned(),
     };
     match next {

@@ -21,8 +21,11 @@ pub(super) fn details(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
     plot::large(html, &scene.axes, &scene.clock, backend);
     html.markup("</div><div>");
     if let Some(next) = backend.schedule.next {
-        html.markup("<p>Checked next at ")
-            .text(scene.clock.at(next));
+        html.markup(match scene.document.poolmon.login_interval > 0.0 {
+            true => "<p>Checked next with a login at ",
+            false => "<p>Checked next at ",
+        })
+        .text(scene.clock.at(next));
     }
     changes(html, scene, backend);
     html.markup("<ul>");

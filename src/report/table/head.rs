@@ -7,6 +7,7 @@ use crate::report::document::{
     Action, Backend, Director, Document, Event, NextEvent, Ring, State, Tag, Unanswered,
 };
 use crate::report::terminal::{columns, cut, paragraph, shown, Line, Paint};
+use crate::report::words::lasting;
 
 /// Where the text behind a label begins.
 const LABEL: usize = 10;
@@ -185,6 +186,10 @@ fn next(next: &NextEvent, document: &Document, view: &View) -> Option<String> {
             };
             format!("{address} is tried again {when}{tries}{}", cost(backend))
         }
+        Event::Round if document.poolmon.login_interval > 0.0 => format!(
+            "{address} is checked with a login {when}, and as far as the greeting every {}",
+            lasting(document.poolmon.interval)
+        ),
         Event::Round => format!("{address} is checked {when}"),
         Event::HoldEnds => {
             let action = backend.wanted.as_ref().map(|wanted| wanted.action);

@@ -445,3 +445,22 @@ fn columns_of_thousands_of_backends_do_not_run_together() {
         ]
     );
 }
+
+/// With a login interval the rounds between end at the greeting, and are told to nobody.
+#[test]
+fn with_a_login_interval_the_next_check_is_said_to_be_the_next_whole_one() {
+    use crate::report::document::{Event, NextEvent};
+    let mut document = sample::five_troubles();
+    document.poolmon.login_interval = 3600.0;
+    document.next = Some(NextEvent {
+        at: WRITTEN + 3590.0,
+        address: document.backends[4].address,
+        event: Event::Round,
+    });
+    let lines = lines(&document, &view(200));
+    let next = lines.iter().find(|line| line.starts_with("next ")).unwrap();
+    assert_eq!(
+        next,
+        "next      192.0.2.11 is checked with a login in 59 min 50 s, and as far as the greeting every 30 s"
+    );
+}
