@@ -398,7 +398,7 @@ impl Engine {
         };
         match answer {
             Err(cause) if done == Answer::NotSent => self.on_unsent(&command, cause),
-            _ => self.say_answer(&command, asked, answer),
+            _ => self.say_answer(action, &command, asked, answer),
         }
         self.finish(address, action, done);
     }

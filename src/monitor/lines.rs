@@ -7,15 +7,16 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::commands::Asked;
+use super::notices::AGAIN_AFTER;
 use super::snapshot::{BackendHistory, PollView};
 use super::status::brief;
 use super::{Engine, Event, Output};
 use crate::backend::{HostState, Tag};
 use crate::config::settings::{DrainMode, Mode};
 use crate::few::counted;
-use crate::monitor::policy::{Member, News};
+use crate::monitor::policy::{Action, Member, News};
 use crate::outcome::{Failure, Fault, Pass, Stage};
-use crate::pool::{Command, Effect, PoolError, Reply};
+use crate::pool::{Command, Effect, Loss, PoolError, Reply, Stage as PoolStage};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Service;
 use crate::target::Target;
@@ -82,6 +83,63 @@ impl SaidFailures {
 
     pub(super) fn forget(&mut self, address: IpAddr) {
         self.of.remove(&address);
+    }
+}
+
+/// What has been said of commands that came to nothing, so that what lasts is said once and then each hour.
+#[derive(Default)]
+pub(super) struct SaidAnswers {
+    /// Until a list shows a change of ours.
+    of: BTreeMap<IpAddr, Vec<(CameToNothing, Instant)>>,
+    /// The lines that a command was done which no list shows yet, after one like it that was not done.
+    unconfirmed: BTreeMap<IpAddr, String>,
+}
+
+/// How a command came to nothing. The text of an answer may differ each time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum CameToNothing {
+    Said(&'static str, Discriminant<Reply>),
+    Lost(&'static str, PoolStage, Loss),
+}
+
+impl CameToNothing {
+    fn by(command: &Command, answer: &Result<Reply, PoolError>) -> CameToNothing {
+        match answer {
+            Ok(reply) => CameToNothing::Said(command.name(), discriminant(reply)),
+            Err(cause) => CameToNothing::by_loss(command, cause),
+        }
+    }
+
+    pub(super) fn by_loss(command: &Command, cause: &PoolError) -> CameToNothing {
+        CameToNothing::Lost(command.name(), cause.stage, cause.loss)
+    }
+}
+
+impl SaidAnswers {
+    /// Whether that is to be said now; it then counts as said.
+    pub(super) fn add(&mut self, address: IpAddr, how: CameToNothing, now: Instant) -> bool {
+        let all = self.of.entry(address).or_default();
+        match all.iter_mut().find(|(before, _)| *before == how) {
+            Some((_, said)) if now < *said + AGAIN_AFTER => return false,
+            Some((_, said)) => *said = now,
+            None => all.push((how, now)),
+        }
+        true
+    }
+
+    /// A list shows a change of ours.
+    pub(super) fn on_shown(&mut self, address: IpAddr) {
+        self.of.remove(&address);
+    }
+
+    /// A list shows that it was not done.
+    pub(super) fn on_unobserved(&mut self, address: IpAddr) {
+        self.unconfirmed.remove(&address);
+    }
+
+    pub(super) fn forget(&mut self, address: IpAddr) {
+        self.of.remove(&address);
+        self.unconfirmed.remove(&address);
     }
 }
 
@@ -197,10 +255,34 @@ impl Engine {
         self.always(format!("{change}; {here}; {stand}"));
     }
 
+    /// A list shows what a command of ours was to bring about.
+    pub(super) fn say_confirmed(&mut self, address: IpAddr) {
+        if let Some(line) = self.said_answers.unconfirmed.remove(&address) {
+            self.always(line);
+        }
+    }
+
+    /// The command was done, by its answer. If one like it was not before, a list has to show it first.
+    fn say_done(&mut self, address: IpAddr, action: Action, line: String) {
+        let member = self.backends.member(address);
+        let now = self.now.instant;
+        // What a dry run would have done counts as done.
+        let is_doubtful = self.settings.mode == Mode::Live
+            && member.map_or(false, |member| member.is_without_effect(action, now));
+        if is_doubtful && action != Action::Drain {
+            self.said_answers.unconfirmed.insert(address, line.clone());
+        }
+        match is_doubtful {
+            true => self.debug(line),
+            false => self.always(line),
+        }
+    }
+
     /// poolmon's words `disabled` and `enabled`, but only once the pool has said `OK`. A dry run says them
     /// of what it would have done.
     pub(super) fn say_answer(
         &mut self,
+        action: Action,
         command: &Command,
         asked: Asked,
         answer: &Result<Reply, PoolError>,
@@ -212,20 +294,27 @@ impl Engine {
             Mode::DryRun => ("DRY-RUN: ", String::new()),
         };
         let subject = self.settings.access().words().subject;
-        match answer {
+        let line = match answer {
             Ok(Reply::Ok) => {
                 let done = self.done(command, asked.users);
-                self.always(format!("{dry_run}{address} {done}{took}"));
+                return self.say_done(address, action, format!("{dry_run}{address} {done}{took}"));
             }
-            Ok(reply @ Reply::RingSyncTimedOut) => self.error(format!(
+            Ok(reply @ Reply::RingSyncTimedOut) => format!(
                 "{address}: {name} may not have been done: {subject} answered: {reply}; {AGAIN}"
-            )),
-            Ok(reply) => self.error(format!(
-                "{address}: {name} was not done: {subject} answered: {reply}; {AGAIN}"
-            )),
-            Err(cause) => self.error(format!(
-                "{address}: {name} may not have been done: {cause}; {AGAIN}"
-            )),
+            ),
+            Ok(reply) => {
+                format!("{address}: {name} was not done: {subject} answered: {reply}; {AGAIN}")
+            }
+            Err(cause) => format!("{address}: {name} may not have been done: {cause}; {AGAIN}"),
+        };
+        let how = CameToNothing::by(command, answer);
+        self.say_once_an_hour(address, how, line);
+    }
+
+    pub(super) fn say_once_an_hour(&mut self, address: IpAddr, how: CameToNothing, line: String) {
+        match self.said_answers.add(address, how, self.now.instant) {
+            true => self.error(line),
+            false => self.debug(line),
         }
     }
 

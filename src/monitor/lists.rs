@@ -1,8 +1,10 @@
 //! The connection over which the lists are read: when it is to be opened and asked for a reading. Where it cannot be
 //! opened, or does not answer, failover is off, which is one alarm. What a reading shows is `readings`' business.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::lines::CameToNothing;
 use super::{Engine, Event, Notice, Output, Told};
 use crate::monitor::policy::Sync;
 use crate::pool::{Command, Loss, Place, PoolError, Reading, READING_DEADLINE};
@@ -51,7 +53,7 @@ pub(super) struct ListReading {
     pub(super) cause: Option<String>,
     /// Commands that did not reach the director, in words. They are worth a line each only if the
     /// director can be reached otherwise.
-    unsent: Vec<String>,
+    unsent: Vec<(IpAddr, CameToNothing, String)>,
     pub(super) unsynced_since: Option<Instant>,
     /// When it was last said that the ring's clocks differ.
     pub(super) clocks_said: Option<Instant>,
@@ -267,12 +269,14 @@ impl Engine {
     pub(super) fn on_unsent(&mut self, command: &Command, cause: &PoolError) {
         let address = command.address();
         let line = format!("{address}: {} was not sent: {cause}", command.name());
+        let how = CameToNothing::by_loss(command, cause);
         if self.notices.is_raised(&Notice::DirectorSilent) {
             self.debug(line);
         } else if cause.loss == Loss::Local {
-            self.error(format!("{line}; what is still wanted is tried again"));
+            let line = format!("{line}; what is still wanted is tried again");
+            self.say_once_an_hour(address, how, line);
         } else {
-            self.lists.unsent.push(line);
+            self.lists.unsent.push((address, how, line));
             self.open_lists_again_at_once();
             self.backends.on_sync(Sync::Silent);
         }
@@ -282,7 +286,7 @@ impl Engine {
         self.backends.on_sync(Sync::Silent);
         self.lists.unsynced_since = None;
         self.lists.ended = None;
-        for line in std::mem::take(&mut self.lists.unsent) {
+        for (_, _, line) in std::mem::take(&mut self.lists.unsent) {
             self.debug(line);
         }
         let now = self.now.instant;
@@ -342,8 +346,9 @@ impl Engine {
         } else if let Some(cause) = self.lists.ended.take() {
             self.always(format!("{cause}; connected again, and nothing was missed"));
         }
-        for line in std::mem::take(&mut self.lists.unsent) {
-            self.error(format!("{line}; what is still wanted is tried again"));
+        for (address, how, line) in std::mem::take(&mut self.lists.unsent) {
+            let line = format!("{line}; what is still wanted is tried again");
+            self.say_once_an_hour(address, how, line);
         }
     }
 }

@@ -48,7 +48,7 @@ use crate::config::targets::Targets;
 use commands::Commands;
 use counts::Counts;
 use history::History;
-use lines::SaidFailures;
+use lines::{SaidAnswers, SaidFailures};
 use lists::ListReading;
 use local_faults::LocalFaults;
 use notices::Notices;
@@ -122,6 +122,7 @@ pub struct Engine {
     notices: Notices,
     local_faults: LocalFaults,
     said_failures: SaidFailures,
+    said_answers: SaidAnswers,
     show_moment: ShowMoment,
     /// Commands answered with `OK` after which the list showed another state.
     unobserved: u64,
@@ -184,6 +185,7 @@ impl Engine {
             notices: Notices::default(),
             local_faults: LocalFaults::default(),
             said_failures: SaidFailures::default(),
+            said_answers: SaidAnswers::default(),
             show_moment: moments::utc,
             unobserved: 0,
             history: History::default(),

@@ -10,7 +10,7 @@ use super::{Engine, Notice, Output, Told};
 use crate::backend::{HostState, Listed};
 use crate::config::settings::Mode;
 use crate::few::{by_number, counted};
-use crate::monitor::policy::{self, Changes, Shown, Sync};
+use crate::monitor::policy::{self, By, Changes, Shown, Sync};
 use crate::pool::{Malformed, Readiness, Reading};
 
 /// From one line about clocks that differ to the next.
@@ -180,6 +180,12 @@ impl Engine {
         for news in &changes.news {
             self.say_news(news);
         }
+        for (address, _) in &changes.observed {
+            self.say_confirmed(*address);
+        }
+        for shown in changes.shown.iter().filter(|shown| shown.by == By::Us) {
+            self.said_answers.on_shown(shown.address);
+        }
         if self.settings.mode == Mode::Live {
             for (address, to) in &changes.observed {
                 self.run_hook(*address, *to);
@@ -199,6 +205,7 @@ impl Engine {
         }
         for unobserved in &changes.unobserved {
             self.unobserved += 1;
+            self.said_answers.on_unobserved(unobserved.address);
             if unobserved.is_worth_a_line {
                 self.error(format!(
                     "{}: {subject} said OK to the last command, but the list shows another state ({} so far): \

@@ -209,6 +209,7 @@ impl Engine {
         self.commands.forget(address);
         self.restarts.forget(address);
         self.said_failures.forget(address);
+        self.said_answers.forget(address);
         self.records.forget(address);
         self.always(format!("{address} is no longer listed"));
     }

@@ -158,6 +158,11 @@ impl PendingDrain {
         now >= self.firm_after
     }
 
+    /// Whether the pool has said several times that the users are moved, and they are not.
+    pub(super) fn is_without_effect(&self) -> bool {
+        self.without_effect >= AGAIN_AND_AGAIN
+    }
+
     pub(super) fn on_done(&mut self, now: Instant) {
         self.phase = Phase::Acknowledged { at: now };
     }

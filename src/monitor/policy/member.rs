@@ -177,6 +177,18 @@ impl Member {
         }
     }
 
+    /// Whether the director has said before that it had done this, and has not done it.
+    pub fn is_without_effect(&self, action: Action, now: Instant) -> bool {
+        let pending_drain = self.pending_drain.as_ref();
+        let setback = self.setback.as_ref();
+        match action {
+            Action::Drain => pending_drain.map_or(false, PendingDrain::is_without_effect),
+            Action::MarkDown | Action::MarkUp => {
+                setback.map_or(false, |setback| setback.is_without_effect(now))
+            }
+        }
+    }
+
     /// Whether users are left on it, and no drain is owed for them.
     pub(super) fn has_users_left(&self) -> bool {
         self.pending_drain.is_none() && self.users.left_since().is_some()

@@ -45,9 +45,19 @@ pub(super) struct Setback {
 }
 
 impl Setback {
+    /// Whether a further one belongs to the same series.
+    fn lasts(&self, now: Instant) -> bool {
+        now < self.until + LONGEST_PAUSE
+    }
+
+    /// Whether the director says that it has done what it does not do.
+    pub(super) fn is_without_effect(&self, now: Instant) -> bool {
+        self.without_effect > 0 && self.lasts(now)
+    }
+
     pub(super) fn after(previous: Option<&Setback>, now: Instant) -> Setback {
         // One of long ago has nothing to do with this.
-        let previous = previous.filter(|before| now < before.until + LONGEST_PAUSE);
+        let previous = previous.filter(|before| before.lasts(now));
         let tries = previous
             .map_or(0, |setback| setback.tries)
             .saturating_add(1);

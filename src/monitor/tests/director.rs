@@ -438,3 +438,79 @@ fn a_stamp_of_this_machine_says_nothing_of_other_clocks() {
     assert_eq!(bench.times_said("is listed"), 2, "{:?}", bench.said);
     assert_eq!(bench.times_said("clock"), 0, "{:?}", bench.said);
 }
+
+impl Bench {
+    /// The first of two backends fails for so long, the list shows it up, and each command is answered so.
+    fn is_answered_for(&mut self, seconds: u64, answer: &Reply) {
+        for _ in 0..seconds {
+            self.second += 1;
+            self.finds(2, Ok(Pass::Clean));
+            self.finds(1, Err(refused()));
+            self.lists(&BOTH_UP);
+            for (number, _) in std::mem::take(&mut self.sent) {
+                let answer = Ok(answer.clone());
+                self.tell(Input::Answered { number, answer });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_command_that_is_refused_again_and_again_is_said_once_and_about_once_an_hour() {
+    for (answer, words) in [
+        (Reply::TryAgain, "HOST-DOWN was not done"),
+        (Reply::RingSyncTimedOut, "HOST-DOWN may not have been done"),
+    ] {
+        let mut bench = Bench::without_files();
+        bench.fails_until_decided_on();
+        bench.is_answered_for(600, &answer);
+        assert_eq!(bench.times_said(words), 1);
+        bench.is_answered_for(3_100, &answer);
+        assert_eq!(bench.times_said(words), 2);
+        // Another answer is news.
+        bench.is_answered_for(300, &Reply::NotFound);
+        assert_eq!(bench.times_said("answered: no such backend"), 1);
+    }
+}
+
+#[test]
+fn a_down_that_comes_to_nothing_again_and_again_is_not_said_to_be_done_each_time() {
+    let mut bench = Bench::without_files();
+    bench.fails_until_decided_on();
+    bench.is_answered_for(600, &Reply::Ok);
+    let disabled = "192.0.2.1 disabled: up -> down by this monitor";
+    assert_eq!(bench.times_said(disabled), 1);
+    assert_eq!(
+        bench.times_said("the director said OK to the last command"),
+        1
+    );
+    // In the end it is done.
+    while bench.sent.is_empty() {
+        bench.second += 1;
+        bench.finds(2, Ok(Pass::Clean));
+        bench.finds(1, Err(refused()));
+        bench.lists(&BOTH_UP);
+    }
+    bench.answers_ok();
+    bench.second += 1;
+    bench.lists(&[HostState::Down, HostState::Up]);
+    assert_eq!(bench.times_said(disabled), 2);
+}
+
+#[test]
+fn users_who_are_moved_in_vain_again_and_again_are_not_said_to_be_moved_each_time() {
+    let mut bench = Bench::without_files();
+    bench.users = 10;
+    bench.fails_until_decided_on();
+    bench.answers_ok();
+    for second in 4..600 {
+        bench.second = second;
+        bench.lists(&[HostState::Down, HostState::Up]);
+        bench.answers_ok();
+    }
+    assert_eq!(bench.times_said("192.0.2.1 users moved: 10"), 3);
+    assert_eq!(
+        bench.times_said("the director said OK to several drains"),
+        1
+    );
+}
