@@ -104,6 +104,25 @@ impl Engine {
                 )
             }
             Alarm::Disputed => self.disputed_line(about),
+            Alarm::BroughtUp => format!(
+                "{names} {has} failed and {is} brought up again and again, not by this monitor{}; this monitor takes \
+                 {them} down again, after longer and longer pauses of up to a minute; find out who brings {them} up: {}",
+                self.since_brought_up(about),
+                self.settings.access().who_brings_up()
+            ),
+        }
+    }
+
+    /// When somebody else first brought one of them up.
+    fn since_brought_up(&self, about: &BTreeSet<IpAddr>) -> String {
+        let now = self.now.instant;
+        let members = about
+            .iter()
+            .filter_map(|address| self.backends.member(*address));
+        let since = members.filter_map(|member| member.brought_up_since(now));
+        match since.min() {
+            Some(since) => format!(", since {}", self.moment_of(since)),
+            None => String::new(),
         }
     }
 
@@ -266,6 +285,9 @@ impl Engine {
             Alarm::Disputed => {
                 "no healthy backend that an administrator or another monitor took down waits any more"
                     .to_owned()
+            }
+            Alarm::BroughtUp => {
+                "no failed backend is brought up again and again any more".to_owned()
             }
         }
     }

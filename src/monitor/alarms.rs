@@ -35,7 +35,12 @@ impl AlarmKind for Topic {
             Topic::Policy(NotOurs | Disputed) => SpreadLine::OnlyNew,
             // Each of these has a line "has failed" of its own, so only the whole line is said again.
             Topic::Policy(
-                WithoutService(_) | NoRefuge(_) | Shared { .. } | DownDelayLimit | MaxDown(_),
+                WithoutService(_)
+                | NoRefuge(_)
+                | Shared { .. }
+                | DownDelayLimit
+                | MaxDown(_)
+                | BroughtUp,
             ) => SpreadLine::All,
             // It is about no backend, so it cannot spread.
             Topic::Policy(NoBackend) => SpreadLine::All,

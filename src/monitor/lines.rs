@@ -252,7 +252,19 @@ impl Engine {
             Seen::Failed(fails) => format!("here {address} fails: {fails}"),
         };
         let stand = self.how_many_are_up(*address, *to);
-        self.always(format!("{change}; {here}; {stand}"));
+        let line = format!("{change}; {here}; {stand}");
+        match *to == HostState::Up && self.is_brought_up_again_and_again(*address) {
+            true => self.debug(line),
+            false => self.always(line),
+        }
+    }
+
+    /// What is done and undone then is one alarm, and no line each time.
+    pub(super) fn is_brought_up_again_and_again(&self, address: IpAddr) -> bool {
+        let member = self.backends.member(address);
+        member.map_or(false, |member| {
+            member.brought_up_since(self.now.instant).is_some()
+        })
     }
 
     /// A list shows what a command of ours was to bring about.
@@ -272,7 +284,7 @@ impl Engine {
         if is_doubtful && action != Action::Drain {
             self.said_answers.unconfirmed.insert(address, line.clone());
         }
-        match is_doubtful {
+        match is_doubtful || self.is_brought_up_again_and_again(address) {
             true => self.debug(line),
             false => self.always(line),
         }

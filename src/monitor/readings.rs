@@ -206,7 +206,8 @@ impl Engine {
         for unobserved in &changes.unobserved {
             self.unobserved += 1;
             self.said_answers.on_unobserved(unobserved.address);
-            if unobserved.is_worth_a_line {
+            let is_told = self.is_brought_up_again_and_again(unobserved.address);
+            if unobserved.is_worth_a_line && !is_told {
                 self.error(format!(
                     "{}: {subject} said OK to the last command, but the list shows another state ({} so far): \
                      somebody else may have changed it at the same time; this is decided anew, after longer and \

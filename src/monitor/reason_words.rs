@@ -12,6 +12,9 @@ impl Reason {
             Reason::InFlight => "a command is under way".to_owned(),
             Reason::NotListedYet => "the list is to show the last command's effect".to_owned(),
             Reason::SetBack => format!("{} did not do it; trying again later", pool.subject),
+            Reason::BroughtUpAgain => {
+                "somebody else brings it up again and again; taking it down again later".to_owned()
+            }
             Reason::Shared { stage, .. } => {
                 format!(
                     "it stops at {stage}, and at most half of the others are known to get further"

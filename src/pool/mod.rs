@@ -114,6 +114,16 @@ impl Access {
         }
     }
 
+    /// Who may bring up a backend that has failed.
+    pub fn who_brings_up(&self) -> &'static str {
+        match self {
+            Access::Director { .. } => "an administrator, a script, or another monitor",
+            Access::HaProxy { .. } => {
+                "an agent of HAProxy's (agent-check) that says \"ready\", an administrator, or a script"
+            }
+        }
+    }
+
     /// How an operator moves the users of this backend, which is down, to others.
     pub fn how_to_move_users(&self, address: IpAddr) -> String {
         match self {

@@ -42,6 +42,8 @@ pub enum Alarm {
     NotOurs,
     /// Somebody else takes it down, and to us it is healthy.
     Disputed,
+    /// Failed, and somebody else undoes our downs again and again.
+    BroughtUp,
 }
 
 impl Alarm {
@@ -56,6 +58,7 @@ impl Alarm {
             Alarm::MaxDown(_) => "max_down",
             Alarm::NotOurs => "not_ours",
             Alarm::Disputed => "disputed",
+            Alarm::BroughtUp => "brought_up",
         }
     }
 }
@@ -73,6 +76,11 @@ pub fn alarms(backends: &Backends, now: Instant) -> Alarms {
     let compared = backends.compared();
     let backends = &compared;
     let mut failed = Vec::new();
+    for (address, member) in backends.failing() {
+        if has_failed(member) && member.brought_up_since(now).is_some() {
+            add(&mut alarms, Alarm::BroughtUp, address);
+        }
+    }
     for (address, member) in backends.failing().filter(|(_, member)| stays_up(member)) {
         let spared = spared_for(backends, member);
         if spared.is_empty() {

@@ -461,6 +461,9 @@ impl Backends {
         if let (Some(Verdict::Failed { .. }), None) = (&finding.verdict, sound) {
             member.dispute.on_failed();
         }
+        if let Some(Verdict::Healthy(_)) = &finding.verdict {
+            member.undone = None;
+        }
         let asked = member.asked.map_or(false, |asked| answers(finding, asked));
         if asked {
             member.asked = None;

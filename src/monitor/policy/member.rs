@@ -12,8 +12,8 @@ use super::drain::{Left, Users};
 use super::hold::Dispute;
 use super::ownership::{OwnDown, Ownership, Settled};
 use super::rank::Turn;
-use super::settle::{is_worth_a_line, Command, Setback};
-use super::{Action, Changes, Drain, Evidence, News, PendingDrain, Sync};
+use super::settle::{is_worth_a_line, Command, Setback, Undone};
+use super::{has_failed, Action, Changes, Drain, Evidence, News, PendingDrain, Sync};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::config::settings::{DrainMode, Rules};
 use crate::pool::{Drains, Forgotten};
@@ -40,6 +40,9 @@ pub struct Member {
     pub(super) news: Instant,
     pub(super) command: Command,
     pub(super) setback: Option<Setback>,
+    pub(super) undone: Option<Undone>,
+    /// When our last down was sent.
+    pub(super) down_sent: Option<Instant>,
     /// Our last command has not reached the director.
     unsent: bool,
     pub(super) ownership: Ownership,
@@ -144,6 +147,8 @@ impl Member {
             news: began,
             command: Command::Settled,
             setback: None,
+            undone: None,
+            down_sent: None,
             unsent: false,
             ownership: Ownership::default(),
             dispute,
@@ -175,6 +180,11 @@ impl Member {
             HostState::Up => self.dispute.unsteady_hold_after(1, now),
             HostState::Down => self.dispute.unsteady_hold_after(0, now),
         }
+    }
+
+    /// Since when somebody else brings it up again and again, though it has failed here and is taken down each time.
+    pub fn brought_up_since(&self, now: Instant) -> Option<Instant> {
+        self.undone.as_ref()?.again_and_again_since(now)
     }
 
     /// Whether the director has said before that it had done this, and has not done it.
@@ -340,6 +350,7 @@ impl Member {
             self.before_up = Some((self.listed.changed, self.dispute.count()));
         }
         if action == Action::MarkDown {
+            self.down_sent = Some(now);
             self.before_down = Some(Box::new(BeforeDown {
                 ownership: self.ownership,
                 pending_drain: self.pending_drain.take(),
@@ -485,6 +496,10 @@ impl Member {
             if !is_memory_alone {
                 changes.news.push(News { address, from, to });
             }
+        }
+        let is_brought_up = (from, to) == (HostState::Down, HostState::Up) && !ours && !forgets;
+        if is_brought_up && self.is_ours() && has_failed(self) {
+            self.undone = Some(Undone::after(self.undone.as_ref(), began));
         }
         if !forgets {
             self.take_in_acts(&listed, hold, began);

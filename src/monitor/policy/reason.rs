@@ -74,6 +74,8 @@ pub enum Reason {
     NotListedYet,
     /// The director did not do it; the pause before the next try grows.
     SetBack,
+    /// Somebody else has undone our downs again and again; the pause before the next one grows.
+    BroughtUpAgain,
     /// At most half of the others are known to get further at this check, so the fault may not be this backend's.
     Shared {
         /// The place of the check in the order of checking, from 0.
@@ -139,7 +141,9 @@ impl Reason {
     /// The rule that gives this reason.
     pub fn rule(&self) -> Rule {
         match self {
-            Reason::InFlight | Reason::NotListedYet | Reason::SetBack => Rule::Settle,
+            Reason::InFlight | Reason::NotListedYet | Reason::SetBack | Reason::BroughtUpAgain => {
+                Rule::Settle
+            }
             Reason::Shared { .. } | Reason::PeersAwaited { .. } => Rule::Bar,
             Reason::Stale => Rule::Fresh,
             Reason::Silent | Reason::RingUnsynced => Rule::Ring,
@@ -166,6 +170,7 @@ impl Reason {
             Reason::InFlight,
             Reason::NotListedYet,
             Reason::SetBack,
+            Reason::BroughtUpAgain,
             Reason::Shared { service, stage },
             Reason::PeersAwaited { service, stage },
             Reason::Stale,
@@ -201,23 +206,24 @@ impl Reason {
             Reason::InFlight => 0,
             Reason::NotListedYet => 1,
             Reason::SetBack => 2,
-            Reason::Shared { .. } => 3,
-            Reason::PeersAwaited { .. } => 4,
-            Reason::Stale => 5,
-            Reason::Silent => 6,
-            Reason::RingUnsynced => 7,
-            Reason::NotOurs => 8,
-            Reason::Disputed => 9,
-            Reason::Unsteady => 10,
-            Reason::RefugeAwaited { .. } => 11,
-            Reason::FailureAwaited { .. } => 12,
-            Reason::NoRefuge(_) => 13,
-            Reason::DownDelay => 14,
-            Reason::DownDelayLimit => 15,
-            Reason::MaxDown { .. } => 16,
-            Reason::DrainPause => 17,
-            Reason::OthersDrain => 18,
-            Reason::Turn => 19,
+            Reason::BroughtUpAgain => 3,
+            Reason::Shared { .. } => 4,
+            Reason::PeersAwaited { .. } => 5,
+            Reason::Stale => 6,
+            Reason::Silent => 7,
+            Reason::RingUnsynced => 8,
+            Reason::NotOurs => 9,
+            Reason::Disputed => 10,
+            Reason::Unsteady => 11,
+            Reason::RefugeAwaited { .. } => 12,
+            Reason::FailureAwaited { .. } => 13,
+            Reason::NoRefuge(_) => 14,
+            Reason::DownDelay => 15,
+            Reason::DownDelayLimit => 16,
+            Reason::MaxDown { .. } => 17,
+            Reason::DrainPause => 18,
+            Reason::OthersDrain => 19,
+            Reason::Turn => 20,
         }
     }
 }

@@ -4,6 +4,10 @@
 //! therefore never taken for the state. What the director did not do, or said that it had done and does not show, is
 //! tried again after a growing pause, so that a refusal is not asked for every second.
 //!
+//! A down that somebody else undoes again and again while the backend has failed here, such as an agent of HAProxy's that
+//! says "ready", is not sent more and more often either: from the second time on there is a growing pause, too, counted
+//! from the last down, so that one that has stood for a minute is made anew at once.
+//!
 //! A drain takes as long as the director needs to move the users. It keeps nobody from the next change of state.
 
 use std::time::{Duration, Instant};
@@ -69,6 +73,45 @@ impl Setback {
     }
 }
 
+/// From this one on that somebody else undoes our downs is a state of affairs.
+const AGAIN_AND_AGAIN: u32 = 3;
+
+/// Two that are farther apart have nothing to do with each other. A script may run every quarter of an hour.
+const UNDONE_TOGETHER: Duration = Duration::from_secs(1200);
+
+/// Downs of ours that somebody else has undone while the backend had failed here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Undone {
+    times: u32,
+    since: Instant,
+    latest: Instant,
+}
+
+impl Undone {
+    pub(super) fn after(previous: Option<&Undone>, now: Instant) -> Undone {
+        let previous = previous.filter(|before| before.lasts(now));
+        Undone {
+            times: previous.map_or(0, |before| before.times).saturating_add(1),
+            since: previous.map_or(now, |before| before.since),
+            latest: now,
+        }
+    }
+
+    fn lasts(&self, now: Instant) -> bool {
+        now < self.latest + UNDONE_TOGETHER
+    }
+
+    /// Since when, if it happens again and again.
+    pub(super) fn again_and_again_since(&self, now: Instant) -> Option<Instant> {
+        (self.times >= AGAIN_AND_AGAIN && self.lasts(now)).then_some(self.since)
+    }
+
+    /// How long after the last down the next one is sent.
+    fn pause(&self, now: Instant) -> Option<Duration> {
+        (self.times > 1 && self.lasts(now)).then(|| growing_pause(self.times))
+    }
+}
+
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     match question.member.command {
         Command::Sent(Action::Drain) if question.action != Action::Drain => {}
@@ -80,8 +123,20 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         // It has pauses of its own.
         return None;
     }
-    let until = set_back_until(question.member, question.now)?;
-    Some(question.hold_until(Reason::SetBack, until))
+    if let Some(until) = set_back_until(question.member, question.now) {
+        return Some(question.hold_until(Reason::SetBack, until));
+    }
+    if question.action != Action::MarkDown {
+        return None;
+    }
+    let until = undone_until(question.member, question.now)?;
+    Some(question.hold_until(Reason::BroughtUpAgain, until))
+}
+
+/// When the pause ends that follows downs which somebody else has undone, if there is one now.
+fn undone_until(member: &Member, now: Instant) -> Option<Instant> {
+    let until = member.down_sent? + member.undone.as_ref()?.pause(now)?;
+    (now < until).then_some(until)
 }
 
 /// When the pause ends that follows a command which was not done, if there is one now.

@@ -514,3 +514,79 @@ fn users_who_are_moved_in_vain_again_and_again_are_not_said_to_be_moved_each_tim
         1
     );
 }
+
+/// Such as an agent of HAProxy's that says "ready", or a script.
+#[test]
+fn a_failed_backend_that_somebody_brings_up_again_and_again_is_one_alarm_and_is_taken_down_less_often(
+) {
+    let mut bench = Bench::without_files();
+    bench.fails_until_decided_on();
+    let mut downs = Vec::new();
+    // Each down is undone within a second or two.
+    let stamped = |bench: &mut Bench, state| {
+        let changed = Stamp(1_800_000_000 + bench.second);
+        vec![
+            Listed {
+                changed,
+                ..listed(1, state)
+            },
+            listed(2, HostState::Up),
+        ]
+    };
+    while bench.second < 600 {
+        let is_down = bench
+            .sent
+            .iter()
+            .any(|(_, command)| command.effect() == Effect::State(HostState::Down));
+        bench.answers_ok();
+        if is_down {
+            downs.push(bench.second);
+            bench.second += 1;
+            let down = stamped(&mut bench, HostState::Down);
+            bench.lists_of(down);
+            bench.answers_ok();
+            bench.second += 1;
+            let up = stamped(&mut bench, HostState::Up);
+            bench.lists_of(up);
+        } else {
+            bench.second += 1;
+            bench.lists_of(vec![
+                Listed {
+                    changed: Stamp(1_800_000_000 + bench.second - 1),
+                    ..listed(1, HostState::Up)
+                },
+                listed(2, HostState::Up),
+            ]);
+        }
+        bench.finds(2, Ok(Pass::Clean));
+        bench.finds(1, Err(refused()));
+        bench.finds(2, Ok(Pass::Clean));
+    }
+    assert!((10..=18).contains(&downs.len()), "{downs:?}");
+    assert_eq!(bench.alarm_words(), ["brought_up"]);
+    assert_eq!(
+        bench.times_said(
+            "192.0.2.1 has failed and is brought up again and again, not by this monitor"
+        ),
+        1
+    );
+    for text in [
+        "went from down to up, not by this monitor",
+        "disabled: up -> down by this monitor",
+        "users moved",
+    ] {
+        let times = bench.times_said(text);
+        assert!((2..=3).contains(&times), "{text}: {times}");
+    }
+    // It stays down, and a while later all is as with any other backend that has failed.
+    while bench.second < 3000 {
+        bench.second += 1;
+        bench.lists(&[HostState::Down, HostState::Up]);
+        bench.answers_ok();
+    }
+    assert_eq!(bench.alarm_words(), [""; 0]);
+    assert_eq!(
+        bench.times_said("no failed backend is brought up again and again any more"),
+        1
+    );
+}

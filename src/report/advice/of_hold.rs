@@ -52,6 +52,11 @@ fn of_haproxy(reason: &Reason, address: IpAddr) -> Option<String> {
              by itself"
                 .to_owned()
         }
+        Reason::BroughtUpAgain => {
+            "find out who sets it ready, such as an agent of HAProxy's (agent-check); it is taken down again by \
+             itself"
+                .to_owned()
+        }
         Reason::Silent => {
             "is HAProxy running, and does its stats socket answer? see its log".to_owned()
         }
@@ -97,6 +102,11 @@ fn general(reason: &Reason, address: IpAddr, hands: Hands<'_>) -> String {
              itself",
             hands.doveadm("ring status", "")
         ),
+        Reason::BroughtUpAgain => {
+            "find out who brings it up: an administrator, a script, or another monitor; it is taken down again by \
+             itself"
+                .to_owned()
+        }
         Reason::Shared { stage, .. } => format!(
             "check this monitor's {}; poolmon check {address} shows each step",
             what_to_check(*stage)

@@ -36,13 +36,38 @@ impl Agent {
 
 /// The usual sections; each server of IMAP asks an agent on its address.
 fn with_agents(place: &Place) -> Vec<Section> {
+    with_agents_asked_each(place, "200ms")
+}
+
+fn with_agents_asked_each(place: &Place, interval: &str) -> Vec<Section> {
     let mut all = sections(place, "");
     for server in &mut all[0].servers {
         server.push_str(&format!(
-            " agent-check agent-port {AGENT} agent-inter 200ms"
+            " agent-check agent-port {AGENT} agent-inter {interval}"
         ));
     }
     all
+}
+
+#[test]
+fn a_failed_server_that_an_agent_sets_ready_again_and_again_is_one_error_and_goes_down_less_often()
+{
+    let world = World::with(|place| with_agents_asked_each(place, "2s"));
+    let agent = Agent::start(world.backends[0].address, "up ready");
+    let monitor = world.watch();
+    world.fail(1, Mood::Refusing);
+    let alarm = "has failed and is brought up again and again, not by this monitor";
+    monitor.wait_for_line(&[alarm], Duration::from_secs(40));
+    let downs = || monitor.lines_with(&["disabled: "]).len();
+    let before = downs();
+    thread::sleep(Duration::from_secs(12));
+    assert_eq!(monitor.lines_with(&[alarm]).len(), 1);
+    // Without a pause it would be six.
+    let more = downs() - before;
+    assert!((1..=3).contains(&more), "{more}");
+    agent.say("up");
+    // The pause is over, and it stays out.
+    world.wait_for(1, MAINT);
 }
 
 #[test]

@@ -187,7 +187,8 @@ const NO_LIMITS: [(&str, &str); 8] = [
         "monitor/lists.rs LONG_STANDING, monitor/policy/drain.rs GRACE, monitor/policy/hold.rs UNSTEADY_FROM, \
          monitor/policy/hold.rs UNSTEADY_HOLD, monitor/policy/hold.rs PART_FOR_SERVICE, \
          monitor/policy/hold.rs PROBE_AWAITED, monitor/policy/hold.rs LIST_AGE, \
-         monitor/policy/member.rs MEMORY_RETURNS, monitor/policy/rank.rs STEP, monitor/unwell.rs NEAR, \
+         monitor/policy/member.rs MEMORY_RETURNS, monitor/policy/rank.rs STEP, \
+         monitor/policy/settle.rs UNDONE_TOGETHER, monitor/unwell.rs NEAR, \
          probe/protocols/repeats.rs PASSWORD_PART, probe/protocols/repeats.rs RESPONSE_PART, \
          probe/protocols/token.rs LEFTOVER_AFTER, \
          recording/compare.rs NEARLY, runtime/start_time.rs SET_ANEW, schedule/local.rs PATIENCE, \
@@ -196,7 +197,7 @@ const NO_LIMITS: [(&str, &str); 8] = [
     (
         "when something is said, and when again",
         "app/check.rs PROGRESS, monitor/lists.rs BACK_FOR_GOOD, monitor/lists.rs OTHER_CAUSE_FOR_GOOD, \
-         monitor/policy/drain.rs AGAIN_AND_AGAIN, \
+         monitor/policy/drain.rs AGAIN_AND_AGAIN, monitor/policy/settle.rs AGAIN_AND_AGAIN, \
          monitor/readings.rs CLOCKS_SAID_AGAIN, monitor/readings.rs UNSYNCED_TOO_LONG, monitor/local_faults.rs SETTLE, \
          monitor/local_faults.rs QUIET, monitor/local_faults.rs GROWN_AFTER, monitor/moments.rs CLOCKS_DIFFER, \
          monitor/notices.rs AGAIN_AFTER, monitor/standing_alarms.rs BEGINS_AFTER, \

@@ -32,6 +32,7 @@ const WORDS: [(&str, &[&str]); 8] = [
             "max_down",
             "not_ours",
             "disputed",
+            "brought_up",
             "unwatched",
             "director_silent",
             "ring_unsynced",
