@@ -305,7 +305,8 @@ pub(super) fn look_at(word: &Word, at: &str, path: &Path) -> Result<Looked, Stri
     let modified = fs::metadata(path).and_then(|data| data.modified());
     let modified = modified.map_err(|cause| format!("{named}: {cause}"))?;
     let last = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let second = moment(at, Stamp(last.as_secs())).map_err(|at| {
+    let last = Stamp(last.as_secs());
+    let second = moment(at, last).map_err(|at| {
         format!("--at: {at}: expected HH:MM[:SS], YYYY-MM-DD HH:MM:SS or seconds since 1970")
     })?;
     let reader = open(path).map_err(failed)?;
@@ -316,9 +317,10 @@ pub(super) fn look_at(word: &Word, at: &str, path: &Path) -> Result<Looked, Stri
             false => format!("; {named}.1 may have it"),
         };
         return Err(format!(
-            "{}: begins at {}, after the time that is asked for{hint}",
+            "{}: begins at {}, after the time that is asked for{}{hint}",
             names(path, &reader),
-            time(began)
+            time(began),
+            of_the_day_before(at, second, last)
         ));
     }
     if reader.is_continued() {
@@ -345,6 +347,20 @@ pub(super) fn look_at(word: &Word, at: &str, path: &Path) -> Result<Looked, Stri
     };
     let taken = UNIX_EPOCH + Duration::from_secs(second.0);
     Ok(Looked::of_moment(document(&snapshot, &writer, taken)))
+}
+
+/// Of a time of day that was taken for that of the day before, since the recording has ended by then on its last day.
+fn of_the_day_before(at: &str, second: Stamp, last: Stamp) -> String {
+    let is_time_of_day = |form| chrono::NaiveTime::parse_from_str(at, form).is_ok();
+    let day = |second| time(second).split(' ').next().map(str::to_owned);
+    match ["%H:%M:%S", "%H:%M"].into_iter().any(is_time_of_day) && day(second) != day(last) {
+        true => format!(
+            ", {}: of the day before, as it ends at {}",
+            time(second),
+            time(last)
+        ),
+        false => String::new(),
+    }
 }
 
 /// A moment as a person writes it: seconds since 1970, `YYYY-MM-DD HH:MM:SS`, or `HH:MM[:SS]` of the day of
@@ -379,4 +395,31 @@ pub(super) fn moment(text: &str, last: Stamp) -> Result<Stamp, Quote> {
         }
     }
     Err(wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_time_of_day_after_the_end_it_is_said_that_the_day_before_is_meant() {
+        let local = |text: &str| moment(text, Stamp(0)).unwrap();
+        let last = local("2026-11-27 06:53:10");
+        for (at, expected) in [
+            (
+                "06:53:11",
+                ", 2026-11-26 06:53:11: of the day before, as it ends at 2026-11-27 06:53:10",
+            ),
+            (
+                "23:00",
+                ", 2026-11-26 23:00:00: of the day before, as it ends at 2026-11-27 06:53:10",
+            ),
+            ("06:53:10", ""),
+            ("2026-11-26 06:53:11", ""),
+            ("1700000000", ""),
+        ] {
+            let second = moment(at, last).unwrap();
+            assert_eq!(of_the_day_before(at, second, last), expected, "{at}");
+        }
+    }
 }
