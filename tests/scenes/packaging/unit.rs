@@ -84,6 +84,25 @@ fn systemd_finds_nothing_to_remark_and_little_exposed() {
     assert_ne!(analyze(&place, &["verify", "--man=no"], &broken).text, "");
 }
 
+#[test]
+fn it_is_started_after_a_pool_on_the_same_machine() {
+    for (file, line) in [
+        ("init/poolmon.service", "After="),
+        ("init/poolmon.debian", "# Should-Start:"),
+        ("init/poolmon.redhat", "# Should-Start:"),
+    ] {
+        let text = text_of(file);
+        let line = text.lines().find(|one| one.starts_with(line)).unwrap();
+        assert!(
+            line.contains("dovecot") && line.contains("haproxy"),
+            "{line}"
+        );
+    }
+    // An init script is none of upstart's jobs: all have been run after `rc`.
+    let job = text_of("init/poolmon.upstart");
+    assert!(job.contains(" or stopped rc RUNLEVEL=[2345]\n"));
+}
+
 /// What systemd's own reader of such files makes of OPTIONS.
 fn read_by_systemd(place: &Place, text: &str) -> String {
     let folder = place.path("environment.d");
