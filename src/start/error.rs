@@ -17,6 +17,9 @@ use crate::source::SourceError;
 /// Rust's own for a panic.
 const DEFECT: u8 = 101;
 
+/// sysexits.h's EX_TEMPFAIL: the same start may succeed in a moment. The unit tries again after this one alone.
+const MAY_BE_OVER_SOON: u8 = 75;
+
 /// dovemon's exit codes.
 const LOCK_HELD: u8 = 255;
 const DEFAULTS_NOT_WRITTEN: u8 = 2;
@@ -131,6 +134,13 @@ impl Codes {
     pub(super) fn code(self, cause: &StartError) -> u8 {
         match (self, cause) {
             (_, StartError::Defect) => DEFECT,
+            (
+                _,
+                StartError::Source(SourceError::Ports(_))
+                | StartError::Signals(_)
+                | StartError::StateWriter(_)
+                | StartError::Log(LogError::Thread(_)),
+            ) => MAY_BE_OVER_SOON,
             (Codes::Poolmons, _) => 1,
             (_, StartError::Lock(LockError::Held { .. })) => LOCK_HELD,
             (_, StartError::Source(SourceError::Write { .. })) => DEFAULTS_NOT_WRITTEN,

@@ -84,6 +84,38 @@ fn systemd_finds_nothing_to_remark_and_little_exposed() {
     assert_ne!(analyze(&place, &["verify", "--man=no"], &broken).text, "");
 }
 
+/// Otherwise a wrong option is tried 43,000 times a day, and the unit is never `failed`.
+#[test]
+fn systemd_does_not_try_again_what_cannot_succeed_and_tries_again_what_may_be_over_soon() {
+    let unit = text_of("init/poolmon.service");
+    let prevented = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("RestartPreventExitStatus="))
+        .expect("codes after which systemd does not try again");
+    let is_final = |code: i32| prevented.split(' ').any(|one| one == code.to_string());
+    let place = Place::new();
+    let there = Installation::new(&place);
+    let config = place.path("dovemon.config.yml");
+    fs::write(&config, "timeout: [\n").unwrap();
+    let config = format!("--config={}", config.display());
+    for words in [
+        ["-f", "--no-such-option"],
+        ["-f", "--credfile=/nonexistent"],
+        ["-f", config.as_str()],
+    ] {
+        let mut program = Command::new(there.program());
+        let ended = command::run(program.args(words), place.folder(), SOON);
+        let code = ended.status.code().unwrap();
+        assert!(is_final(code), "{words:?} {code}: {}", ended.text);
+    }
+    let socket = place.path("no-haproxy").display().to_string();
+    let words = ["-f", "--pool=haproxy", "-S", &socket];
+    let mut program = Command::new(there.program());
+    let ended = command::run(program.args(words), place.folder(), SOON);
+    let code = ended.status.code().unwrap();
+    assert!(!is_final(code) && code != 0, "{code}: {}", ended.text);
+}
+
 #[test]
 fn it_is_started_after_a_pool_on_the_same_machine() {
     for (file, line) in [
