@@ -106,7 +106,7 @@ impl Engine {
             Alarm::Disputed => self.disputed_line(about),
             Alarm::BroughtUp => format!(
                 "{names} {has} failed and {is} brought up again and again, not by this monitor{}; this monitor takes \
-                 {them} down again, after longer and longer pauses of up to a minute; find out who brings {them} up: {}",
+                 {them} down again, after longer and longer pauses of up to 10 seconds; find out who brings {them} up: {}",
                 self.since_brought_up(about),
                 self.settings.access().who_brings_up()
             ),

@@ -6,7 +6,7 @@
 //!
 //! A down that somebody else undoes again and again while the backend has failed here, such as an agent of HAProxy's that
 //! says "ready", is not sent more and more often either: from the second time on there is a growing pause, too, counted
-//! from the last down, so that one that has stood for a minute is made anew at once.
+//! from the last down, so that one that has stood for longer is made anew at once.
 //!
 //! A drain takes as long as the director needs to move the users. It keeps nobody from the next change of state.
 
@@ -76,6 +76,9 @@ impl Setback {
 /// From this one on that somebody else undoes our downs is a state of affairs.
 const AGAIN_AND_AGAIN: u32 = 3;
 
+/// The longest pause. It is short, as its users meet a dead backend all the while.
+const UNDONE_PAUSE: Duration = Duration::from_secs(10);
+
 /// Two that are farther apart have nothing to do with each other. A script may run every quarter of an hour.
 const UNDONE_TOGETHER: Duration = Duration::from_secs(1200);
 
@@ -108,7 +111,7 @@ impl Undone {
 
     /// How long after the last down the next one is sent.
     fn pause(&self, now: Instant) -> Option<Duration> {
-        (self.times > 1 && self.lasts(now)).then(|| growing_pause(self.times))
+        (self.times > 1 && self.lasts(now)).then(|| growing_pause(self.times).min(UNDONE_PAUSE))
     }
 }
 

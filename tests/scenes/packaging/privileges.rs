@@ -271,7 +271,7 @@ fn whoever_waits_for_the_pid_file_to_be_free_keeps_no_monitor_from_starting_agai
             fs2::FileExt::lock_exclusive(&file).unwrap();
             file
         });
-        // It may be a moment later, which the monitor's end is as well.
+        // Pause: the lock is to be waited for. It may be a moment later, as the monitor's end is.
         std::thread::sleep(A_MOMENT);
         waiting
     };

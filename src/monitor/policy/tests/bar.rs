@@ -750,10 +750,7 @@ fn a_backend_whose_own_faults_take_turns_with_shared_ones_goes_down() {
                 if matches!(bench.decide(0), Decision::Act(Action::MarkDown)) {
                     break;
                 }
-                assert!(
-                    failures < own_in_a_row + 2,
-                    "{own_in_a_row} {begins_with_own}"
-                );
+                assert!(failures < 4, "{own_in_a_row} {begins_with_own}");
                 bench.passes(1);
                 bench.passes(2);
             }
