@@ -194,6 +194,7 @@ fn a_holder_that_is_about_to_write_its_pid_is_waited_for() {
         .unwrap();
     let refused = thread::scope(|scope| {
         let starting = scope.spawn(|| take(&folder.file()).unwrap_err());
+        // Pause: the start is to find the file without a PID.
         thread::sleep(Duration::from_millis(200));
         fs::write(folder.file(), format!("{}\n", holder.id())).unwrap();
         starting.join().unwrap()

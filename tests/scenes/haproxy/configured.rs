@@ -60,6 +60,7 @@ fn a_failed_server_that_an_agent_sets_ready_again_and_again_is_one_error_and_goe
     monitor.wait_for_line(&[alarm], Duration::from_secs(40));
     let downs = || monitor.lines_with(&["disabled: "]).len();
     let before = downs();
+    // Pause: for so long it is taken down again and again.
     thread::sleep(Duration::from_secs(12));
     assert_eq!(monitor.lines_with(&[alarm]).len(), 1);
     // Without a pause it would be six.
