@@ -139,12 +139,13 @@ fn a_port_is_tried_as_often_as_said_and_with_the_pauses_said() {
     let before = Instant::now();
     pool.backends[0].set(Mood::Closing);
     pool.wait_for_state(0, 'D');
-    let tries: Vec<Instant> = pool.backends[0]
-        .visits()
-        .iter()
-        .filter(|visit| visit.at > before && visit.line.is_none())
-        .map(|visit| visit.at)
-        .collect();
+    let visits = pool.backends[0].visits();
+    let visits = visits.iter().filter(|visit| visit.line.is_none());
+    let visits: Vec<Instant> = visits.map(|visit| visit.at).collect();
+    let earlier = visits.iter().filter(|at| **at <= before).count();
+    // One that was under way may have been the first to be closed.
+    let is_first = visits.len() - earlier < 4;
+    let tries = &visits[earlier - usize::from(is_first)..];
     assert!(tries.len() >= 4, "{tries:?}");
     for (pair, pause) in tries.windows(2).zip([1200, 200, 200]) {
         // The fake backend notes a visit a little late.
