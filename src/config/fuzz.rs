@@ -116,12 +116,10 @@ fn is_address(password: &[u8]) -> bool {
 /// very words that remarks are made of.
 fn is_said_of_any_password(text: &[u8], password: &[u8], shown: &str) -> bool {
     let mut other = text.to_vec();
-    let mut at = 0;
-    while at + password.len() <= other.len() {
-        if other[at..].starts_with(password) {
-            other[at..at + password.len()].fill(b'x');
+    for at in 0..other.len() {
+        if let Some(length) = length_as_written(&other[at..], password) {
+            other[at..at + length].fill(b'x');
         }
-        at += 1;
     }
     if other == text {
         return false;
@@ -130,6 +128,20 @@ fn is_said_of_any_password(text: &[u8], password: &[u8], shown: &str) -> bool {
     written.map_or(false, |written| {
         written.remarks.iter().any(|it| it.to_string() == shown)
     })
+}
+
+/// How long the password is where the text begins with it, also with backslashes in it, as in a quoted scalar.
+fn length_as_written(text: &[u8], password: &[u8]) -> Option<usize> {
+    let mut length = 0;
+    for byte in password {
+        length +=
+            usize::from(text.get(length) == Some(&b'\\') && text.get(length + 1) == Some(byte));
+        if text.get(length) != Some(byte) {
+            return None;
+        }
+        length += 1;
+    }
+    Some(length)
 }
 
 fn build(choices: Chosen, defaults: DefaultsOf, program: Program) {

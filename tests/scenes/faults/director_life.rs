@@ -1,5 +1,6 @@
 //! The director itself: hung, cut short, garbled, dead and born again.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -26,7 +27,9 @@ fn check_stop(
         prepare(&mut pool);
         let plan = pool.monitor();
         let mut monitor = plan.start();
-        wait_until(what, REACTION, || plan.lock.exists() && is_hanging(&pool));
+        // Signals are obeyed once the PID is in its file.
+        let has_started = || fs::read_to_string(&plan.lock).map_or(false, |pid| !pid.is_empty());
+        wait_until(what, REACTION, || has_started() && is_hanging(&pool));
         let sent = Instant::now();
         monitor.signal(signal);
         let status = monitor.wait_for_end(REACTION);
