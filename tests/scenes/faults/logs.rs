@@ -126,7 +126,8 @@ fn a_log_file_on_a_disk_that_hangs_stops_nobody() {
     pool.backends[0].set(Mood::Healthy);
     pool.wait_for_state(0, 'U');
     kill(process, Signal::SIGTERM).unwrap();
-    wait_until("the PID file to go", Duration::from_secs(1), || {
+    // Twice the second of the manual: strace stops each of its calls.
+    wait_until("the PID file to go", Duration::from_secs(2), || {
         !plan.lock.exists()
     });
     // No process ends while one of its threads waits for a disk.
