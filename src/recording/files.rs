@@ -4,6 +4,7 @@
 //! recording that is being written both are read as one. A new file is written beside them, and takes its name once its
 //! first lines are on the disk. It knows nothing of the engine.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -33,9 +34,6 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// What was told is in the file so soon.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// Why a recording is left alone.
-const ANOTHERS: &str = "another running monitor writes it";
-
 /// What is written at once.
 const BUFFER: usize = 8 * 1024;
 
@@ -59,6 +57,34 @@ pub(super) struct Files {
 enum Target {
     Open(Part),
     Closed { until: Option<Instant> },
+}
+
+/// Why no file is written.
+#[derive(Debug)]
+enum Cause {
+    AnotherMonitors,
+    Disk(io::Error),
+}
+
+impl From<io::Error> for Cause {
+    fn from(cause: io::Error) -> Cause {
+        Cause::Disk(cause)
+    }
+}
+
+impl fmt::Display for Cause {
+    /// With what helps, but for another name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::AnotherMonitors => f.write_str("another running monitor writes it; "),
+            Cause::Disk(cause) => {
+                write!(
+                    f,
+                    "{cause}; make room on its disk, or its folder writable, or "
+                )
+            }
+        }
+    }
 }
 
 impl Files {
@@ -109,7 +135,7 @@ impl Files {
             }
         };
         if let Err(cause) = put {
-            self.fail(&cause);
+            self.fail(&cause.into());
         }
     }
 
@@ -172,16 +198,16 @@ impl Files {
 
     /// Makes a file with its first lines. The files that are there change only once these lines are written:
     /// a full disk must not cost more of the recording with each try.
-    fn begin(&mut self, has_failed: bool) -> io::Result<Part> {
+    fn begin(&mut self, has_failed: bool) -> Result<Part, Cause> {
         match fs::symlink_metadata(&self.path) {
             Ok(there) if !there.is_file() => {
-                return Err(io::Error::new(io::ErrorKind::Other, "not a file"))
+                return Err(io::Error::new(io::ErrorKind::Other, "not a file").into())
             }
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause.into()),
             _ => {}
         }
         if self.is_anothers() {
-            return Err(io::Error::new(io::ErrorKind::Other, ANOTHERS));
+            return Err(Cause::AnotherMonitors);
         }
         let new = Beside::New.of(&self.path);
         let file = (self.create)(&new)?;
@@ -196,7 +222,7 @@ impl Files {
             // So as not to keep a full disk full. What remains is removed by the next try.
             let _ = fs::remove_file(&new);
         }
-        begun
+        Ok(begun?)
     }
 
     /// Whether the file that is there is locked, and not by this recording: a look at what a change of the options would
@@ -263,20 +289,16 @@ impl Files {
     fn flush(&mut self) {
         if let Target::Open(part) = &mut self.target {
             if let Err(cause) = part.flush() {
-                self.fail(&cause);
+                self.fail(&cause.into());
             }
         }
     }
 
     /// Said once, until it is written again.
-    fn fail(&mut self, cause: &io::Error) {
+    fn fail(&mut self, cause: &Cause) {
         if !matches!(self.target, Target::Closed { until: Some(_) }) {
-            let advice = match cause.to_string() == ANOTHERS {
-                true => "name another file",
-                false => "make room on its disk, or its folder writable, or name another file",
-            };
             error!(
-                "the recording {} cannot be written: {cause}; {advice}: --record=FILE; it is tried again each minute",
+                "the recording {} cannot be written: {cause}name another file: --record=FILE; it is tried again each minute",
                 self.path.display()
             );
         }
