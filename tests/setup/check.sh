@@ -126,8 +126,8 @@ if [ "$(id -u)" != 0 ]; then
     not_done+=("the scene of too few threads NOT RUN: only root can count them apart")
     say "${not_done[-1]}"
 fi
-# Sixteen scenes at a time: more than processors. cargo lets the next one build as soon as they run.
-start scenes run_cargo test --test scenes -- --test-threads=16 "${skips[@]}"
+# Twelve scenes at a time: more than processors. cargo lets the next one build as soon as they run.
+start scenes run_cargo test --test scenes -- --test-threads=12 "${skips[@]}"
 until grep -qs '^running ' "$(said_by scenes)" || ! kill -0 "${beside[scenes]}" 2>/dev/null; do
     sleep 0.1
 done
