@@ -84,8 +84,11 @@ fn backends_in_every_bad_mood_go_down_together_and_recover_together() {
     wait_until("all to be up", REACTION, || {
         pool.director.states() == "UUUUUUUUUU"
     });
+    // The director has done it before the monitor hears so.
+    let enabled = || monitor.lines_with(&["enabled"]).len();
+    wait_until("all lines", REACTION, || enabled() >= 9);
+    assert_eq!(enabled(), 9);
     assert_eq!(monitor.lines_with(&["disabled"]).len(), 9);
-    assert_eq!(monitor.lines_with(&["enabled"]).len(), 9);
 }
 
 #[test]
