@@ -1,5 +1,6 @@
-//! Deadlines held to the tenth, for tests.
+//! Deadlines held to the tenth, and locks that become free, for tests.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::slowness::stretched;
@@ -23,4 +24,19 @@ pub(crate) fn check_in_time(limit: Duration, mut attempt: impl FnMut(Instant)) {
         late.push(beyond);
     }
     panic!("beyond a limit of {limit:?} by {late:?}");
+}
+
+/// What comes of an attempt once a lock is free. A process that another test starts has the locks of this one from its
+/// fork to its exec.
+#[track_caller]
+pub(crate) fn once_free<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + stretched(Duration::from_secs(5));
+    loop {
+        match attempt() {
+            Some(result) => return result,
+            None => assert!(Instant::now() < end, "the lock is not free"),
+        }
+        // Pause: that other process is to get to its exec.
+        thread::sleep(Duration::from_millis(5));
+    }
 }
