@@ -30,7 +30,7 @@ mod recorder;
 mod transcript;
 
 use certificates::CertificateTable;
-use protocols::line::{Budget, Lines, Observer};
+use protocols::line::{Budget, Duplex, Lines, Observer};
 use protocols::token::{Purpose, Token};
 use protocols::{Channel, Check, Milestone, Progress, Repeats, Work};
 use recorder::Recorder;
@@ -45,6 +45,10 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// only when it lies in the mailbox (RFC 2033 5), so the first look usually finds it.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A server that does not answer the good-bye has done all that it was asked for. More is not waited for, and not more
+/// than half of what is left: a deep probe has another server to go to.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(1);
 
 /// Makes attempts; shared by all threads.
 #[derive(Debug)]
@@ -452,6 +456,21 @@ impl Attempt<'_> {
         let mut recorder = self.recorder.borrow_mut();
         let mut lines = Lines::resume(&mut stream, budget).observed_by(&mut *recorder);
         protocols::resume(port.protocol, &mut lines, check)
+    }
+}
+
+impl Duplex for DeadlineStream {
+    fn on_farewell(&mut self) {
+        self.hasten(LONGEST_FAREWELL);
+    }
+}
+
+impl Duplex for Stream {
+    fn on_farewell(&mut self) {
+        match self {
+            Stream::Plain(stream) => stream.on_farewell(),
+            Stream::Tls(stream) => stream.get_mut().on_farewell(),
+        }
     }
 }
 

@@ -14,7 +14,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
-use super::line::{Lines, Observer, MOST_TEXT};
+use super::line::{Duplex, Lines, Observer, MOST_TEXT};
 use super::table::Protocol;
 use super::token::{Purpose, Token, PREFIX};
 use super::{begin, contains_ignoring_case, resume, sasl, Channel, Check, Progress, Repeats, Work};
@@ -417,6 +417,8 @@ fn shows_password(text: &[u8], account: &Account) -> bool {
     let part = &response[..response.len().min(32)];
     text.windows(part.len()).any(|window| window == part)
 }
+
+impl Duplex for Server {}
 
 impl Read for Server {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -37,9 +37,11 @@ enum Talk {
 }
 
 /// What a dialogue is held over: a connection in plain text or with TLS, or a test's.
-pub trait Duplex: Read + Write {}
-
-impl<S: Read + Write> Duplex for S {}
+pub trait Duplex: Read + Write {
+    /// Nothing but the good-bye is left, and nobody has to wait long for its answer. A stream without a time limit
+    /// ignores it.
+    fn on_farewell(&mut self) {}
+}
 
 /// Whoever notes what is said, and has the clock that dialogues have not.
 pub trait Observer {
@@ -269,6 +271,11 @@ impl<'s> Lines<'s> {
         Ok(kept)
     }
 
+    /// What comes from now on is waited for only a little longer.
+    pub fn begin_farewell(&mut self) {
+        self.stream.on_farewell();
+    }
+
     /// The dialogue has said good-bye; nothing more is sent.
     pub fn end(&mut self) {
         self.talk = Talk::Over;
@@ -372,6 +379,8 @@ mod tests {
         }
     }
 
+    impl Duplex for Chunks {}
+
     /// Chunks to read, and takes whatever is sent.
     struct Listener(Chunks);
 
@@ -390,6 +399,10 @@ mod tests {
             Ok(())
         }
     }
+
+    impl Duplex for Listener {}
+
+    impl Duplex for io::Cursor<Vec<u8>> {}
 
     fn check(chunks: &[&[u8]], expected: &[Result<&[u8], Fault>]) {
         let mut stream = Chunks(chunks.iter().map(|chunk| chunk.to_vec()).collect());

@@ -232,6 +232,7 @@ fn take_leave(protocol: Protocol, lines: &mut Lines<'_>, failure: Option<&Failur
         Some(take_leave) if in_step && !lines.are_over() => take_leave,
         _ => return,
     };
+    lines.begin_farewell();
     if let Err(failure) = lines.stage(Stage::Logout, take_leave) {
         lines.end_failed_stage(&failure);
     }

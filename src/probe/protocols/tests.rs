@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use self::play::{talk, Cut, Manner, Notes, Scene, Step};
-use super::line::MOST_TEXT;
+use super::line::{Duplex, MOST_TEXT};
 use super::table::{Hides, UseOfStartTls};
 use super::token::Purpose;
 use super::*;
@@ -478,6 +478,8 @@ fn fitting_replies(protocol: Protocol) -> &'static [&'static str] {
         Protocol::Lmtp => &["220 \r\n", "250 \r\n", "354 \r\n"],
     }
 }
+
+impl Duplex for Junk {}
 
 impl Read for Junk {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

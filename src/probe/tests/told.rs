@@ -1,6 +1,7 @@
 //! What an attempt tells: the time of each stage, and what was said.
 
 use super::*;
+use crate::in_time::check_in_time;
 use crate::slowness::stretched;
 
 #[test]
@@ -41,6 +42,33 @@ fn an_attempt_tells_the_time_of_each_stage_and_what_was_said() {
     assert!(took >= TIMEOUT - Duration::from_millis(50), "{took:?}");
     check_times(&outcome);
     assert!(outcome.evidence.dialogue.is_empty());
+}
+
+/// The monitor knows all that it asked for, and the answer changes nothing.
+#[test]
+fn silence_at_the_good_bye_is_not_waited_out() {
+    let authority = Authority::new();
+    let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);
+    let plain = Server::start(|mut socket: TcpStream| {
+        greet(&mut socket, "IMAP4rev1");
+        while !read_line(&mut socket).is_empty() {}
+    });
+    let encrypted = Server::start(move |socket: TcpStream| {
+        if let Ok(mut stream) = acceptor.accept(socket) {
+            greet(&mut stream, "IMAP4rev1");
+            while !read_line(&mut stream).is_empty() {}
+        }
+    });
+    let rig = rig_with(&authority, None, named("mail.example"));
+    for (server, security) in [(plain, Security::Plain), (encrypted, Security::Tls)] {
+        let service = service(&server, security);
+        check_in_time(LONGEST_FAREWELL, |_| {
+            let outcome = rig.outcome(server.address.ip(), service);
+            assert_eq!(outcome.result, Ok(Pass::Clean));
+            assert!(outcome.latency >= LONGEST_FAREWELL, "{outcome:?}");
+            assert_eq!(stages(&outcome).last().unwrap(), "logout");
+        });
+    }
 }
 
 #[test]

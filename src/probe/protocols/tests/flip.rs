@@ -57,6 +57,8 @@ impl Bent<'_> {
     }
 }
 
+impl Duplex for Bent<'_> {}
+
 impl Read for Bent<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reads += 1;

@@ -27,6 +27,8 @@ impl Willing<'_> {
     }
 }
 
+impl Duplex for Willing<'_> {}
+
 impl Read for Willing<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {

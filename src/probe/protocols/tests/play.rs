@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::super::line::{Lines, Observer};
+use super::super::line::{Duplex, Lines, Observer};
 use super::super::token::Purpose;
 use super::super::*;
 use crate::account::Secret;
@@ -162,7 +162,7 @@ impl Scene {
     }
 
     /// The client's side of it over any stream.
-    pub(super) fn talk_over<S: Read + Write>(
+    pub(super) fn talk_over<S: Duplex>(
         &self,
         stream: &mut S,
         milestone: &dyn Fn(Milestone),
@@ -254,7 +254,7 @@ fn unescape(text: &str) -> Vec<u8> {
 }
 
 /// What the rest of the program does with a dialogue.
-pub(super) fn talk<S: Read + Write>(
+pub(super) fn talk<S: Duplex>(
     protocol: Protocol,
     stream: &mut S,
     check: &Check<'_>,
@@ -357,6 +357,8 @@ impl Play {
         }
     }
 }
+
+impl Duplex for Play {}
 
 impl Read for Play {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
