@@ -270,21 +270,23 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
 }
 
 /// What only shared faults speak against comes up once the others have been probed since they began: most
-/// of them may have got further meanwhile. And once it has been probed since others fell behind: what has
-/// befallen them may have befallen it.
+/// of them may have got further meanwhile. And once it has been probed since others fell behind, and so have those who
+/// fell before: what has befallen them may have befallen it, and they may be well again.
 fn hold_up(question: &Question<'_>) -> Option<Hold> {
     let member = question.member;
+    let fell = latest_fall(question);
     for failing in member.evidence.failing() {
         let scope = Scope::of(failing, member.login);
-        let probed = |other: &Member| {
+        let probed = |address: IpAddr, other: &Member| {
             let latest = other.evidence.latest_sign();
-            latest.map_or(false, |began| began >= failing.resumed)
+            let since_fall = fell.map_or(true, |(last, at)| last == address || latest >= Some(at));
+            since_fall && latest >= Some(failing.resumed)
         };
         let others = question.backends.members().filter(|(address, other)| {
             *address != question.address && !other.left_alone && scope.holds(other)
         });
         let stale: Vec<(IpAddr, &Tag)> = others
-            .filter(|(_, other)| !probed(other))
+            .filter(|(address, other)| !probed(*address, other))
             .map(|(address, other)| (address, &other.listed.tag))
             .collect();
         let bar = question.backends.bar();
@@ -299,19 +301,24 @@ fn hold_up(question: &Question<'_>) -> Option<Hold> {
             return Some(hold_for_peers(question, failing, stale));
         }
     }
-    let fell = question.backends.members().flat_map(|(_, other)| {
-        let failing = other.evidence.failing().iter();
-        failing
-            .filter(|failing| failing.blame() == Blame::Service)
-            .map(|failing| failing.since)
-    });
     let sound = member.evidence.sound_round().map(|round| round.began);
-    match (member.evidence.failing().first(), fell.max()) {
-        (Some(failing), Some(fell)) if sound < Some(fell) => {
+    match (member.evidence.failing().first(), fell) {
+        (Some(failing), Some((_, fell))) if sound < Some(fell) => {
             Some(hold_for_peers(question, failing, vec![question.address]))
         }
         _ => None,
     }
+}
+
+/// Which backend was the last to fall behind by a fault of its own, and when.
+fn latest_fall(question: &Question<'_>) -> Option<(IpAddr, Instant)> {
+    let falls = question.backends.members().flat_map(|(address, other)| {
+        let failing = other.evidence.failing().iter();
+        failing
+            .filter(|failing| failing.blame() == Blame::Service)
+            .map(move |failing| (address, failing.since))
+    });
+    falls.max_by_key(|(_, since)| *since)
 }
 
 /// Held until these have been probed: how far others get beside this one is not known well enough.

@@ -511,6 +511,26 @@ fn one_that_refuses_as_all_do_is_probed_before_it_comes_up_if_another_has_died_s
     bench.check_acts(0, Action::MarkUp);
 }
 
+/// One that died before may be alive since, and the two never behind together.
+#[test]
+fn what_all_are_to_have_in_common_is_looked_for_at_one_time() {
+    let mut bench = Bench::new(5);
+    bench.take_down(0, 1);
+    bench.refuses_login(0);
+    bench.refuses(1, true);
+    for number in 2..5 {
+        bench.passes(number);
+    }
+    bench.refuses(2, false);
+    bench.refuses_login(0);
+    bench.check_held_for(0, &PEERS_AWAITED, &[1, 3, 4]);
+    bench.passes(3);
+    bench.passes(4);
+    bench.check_held_for(0, &PEERS_AWAITED, &[1]);
+    bench.refuses(1, true);
+    bench.check_acts(0, Action::MarkUp);
+}
+
 #[test]
 fn without_a_refuge_only_a_login_that_times_out_may_be_a_refusal() {
     let no = Fault::Unavailable(Quote::new("no"));
