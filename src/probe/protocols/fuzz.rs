@@ -333,7 +333,7 @@ impl Server {
             for number in numbers.split(',') {
                 assert!(number.parse::<u32>().is_ok(), "{command}: a range");
                 let shown = (0..place).flat_map(|look| self.shown_of(number, look));
-                let mut tokens = shown.filter_map(|text| token_in(&text));
+                let mut tokens = shown.flat_map(|text| tokens_in(&text));
                 assert!(
                     tokens.any(|token| own.may_delete(&token)),
                     "{command}: {number} was not shown to be ours"
@@ -398,12 +398,11 @@ fn fetched(mut text: &[u8], uid: &str) -> Vec<Vec<u8>> {
     fetched
 }
 
-/// The first word that is a token, whatever stands around it.
-fn token_in(text: &[u8]) -> Option<Token> {
+/// The words that are tokens, whatever stands around them.
+fn tokens_in(text: &[u8]) -> Vec<Token> {
     let words = text.split(|byte| byte.is_ascii_whitespace() || *byte == b':');
-    words
-        .filter(|word| word.starts_with(PREFIX.as_bytes()))
-        .find_map(Token::parse)
+    let words = words.filter(|word| word.starts_with(PREFIX.as_bytes()));
+    words.filter_map(Token::parse).collect()
 }
 
 /// Whether the password, or what SASL makes of it, stands in there.
