@@ -351,8 +351,7 @@ impl Server {
             ["TOP", asked, ..] if asked == number => {
                 let answer = &self.given[after(place)..after(place + 1)];
                 let lines = answer.split_inclusive(|&byte| byte == b'\n');
-                let header =
-                    lines.take_while(|line| !line.iter().all(|byte| b"\r\n".contains(byte)));
+                let header = lines.take_while(|line| !matches!(line, [b'\n'] | [b'\r', b'\n']));
                 vec![header.flatten().copied().collect()]
             }
             [_, "UID", "FETCH", asked, ..] if asked.split(',').any(|one| one == number) => {
@@ -391,7 +390,10 @@ fn fetched(mut text: &[u8], uid: &str) -> Vec<Vec<u8>> {
         let outside = String::from_utf8_lossy(&outside).to_uppercase();
         let is_between = |c: char| c.is_whitespace() || "()[\"".contains(c);
         let words: Vec<&str> = outside.split(is_between).collect();
-        if words.get(2) == Some(&"FETCH") && words.windows(2).any(|two| two == ["UID", uid]) {
+        // A number may be written with zeros before it.
+        let number = |word: &str| word.parse::<u32>().ok();
+        let is_of = |two: &[&str]| two[0] == "UID" && number(two[1]) == number(uid);
+        if words.get(2) == Some(&"FETCH") && words.windows(2).any(is_of) {
             fetched.push(literals);
         }
     }
