@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::plan::{BACKENDS, DIRECTORS, MONITORS};
 use super::spans::Spans;
+use crate::lab::dovecot::tells_of_a_defect;
 
 pub struct History {
     pub acts: Vec<Spell>,
@@ -107,6 +108,8 @@ pub struct List {
     /// `U`, `D`, or `-` for one that is not listed.
     pub states: Vec<char>,
     pub users: Vec<u64>,
+    /// The director's second in which each state was brought about.
+    pub stamps: Vec<u64>,
 }
 
 /// From about then on a monitor's clock was so many seconds ahead of the machine's.
@@ -187,8 +190,7 @@ impl History {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if name.starts_with("dovecot-") {
                 let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
-                let is_defect = |line: &&str| line.contains("Panic") || line.contains("assertion");
-                let lines = text.lines().filter(is_defect);
+                let lines = text.lines().filter(|line| tells_of_a_defect(line));
                 history
                     .panics
                     .extend(lines.map(|line| format!("{name}: {line}")));
@@ -362,11 +364,13 @@ fn list(fields: &[&str]) -> Option<Option<List>> {
         last_sync: last_sync(status),
         states: Vec::new(),
         users: Vec::new(),
+        stamps: Vec::new(),
     };
     for host in hosts {
         let mut parts = host.split('/');
         list.states.push(parts.next()?.chars().next()?);
         list.users.push(parts.next()?.parse().ok()?);
+        list.stamps.push(parts.next()?.parse().ok()?);
     }
     Some(Some(list))
 }

@@ -83,16 +83,22 @@ const UNTESTED_IN_THE_BRIEF: [(&str, &str); 1] = [(
     "a director is frozen in it so that the ring is unsynced, and may come back after minutes",
 )];
 
+/// The same in an hour of random acts.
+const UNTESTED_IN_THE_LONG: [(&str, &str); 1] = [(
+    "with_own_an_administrators_down_is_not_undone",
+    "clocks jump each minute, and after a monitor's own down it cannot tell anymore whose the next one is",
+)];
+
 /// Whether it is a fault of the soak that nothing put this property to the test. On a slow machine the acts are too short
 /// for some.
 pub fn must_be_tested(history: &History, property: &Property) -> bool {
     let told = &history.told;
-    let is_of_own = property.claim == "with_own_an_administrators_down_is_not_undone";
-    let has_own = told.restores_any.contains(&false);
     let is_enough = (told.is_brief || told.total >= LONG) && patience(1) == 1_000;
-    let mut excused = UNTESTED_IN_THE_BRIEF.iter();
-    let is_excused = told.is_brief && excused.any(|(claim, _)| *claim == property.claim);
-    is_enough && !is_excused && (has_own || !is_of_own)
+    let mut excused = match told.is_brief {
+        true => UNTESTED_IN_THE_BRIEF.iter(),
+        false => UNTESTED_IN_THE_LONG.iter(),
+    };
+    is_enough && !excused.any(|(claim, _)| *claim == property.claim)
 }
 
 /// When it sent one, another backend was listed up at its director, or was so as soon as a list was read: it

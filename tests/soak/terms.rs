@@ -325,18 +325,27 @@ pub fn deaths(history: &History, backend: usize) -> impl Iterator<Item = &Spell>
     })
 }
 
-/// When a director listed the backend in another state than before, and in which.
+/// When a director listed the backend in another state than before, and in which. Directors that have been apart may
+/// send each other two states of one second round and round, as long as they are not synced: that is nobody's act.
 pub fn list_changes(history: &History, director: usize, backend: usize) -> Vec<(u64, char)> {
     let mut changes = Vec::new();
-    let mut before = None;
+    let mut before: Option<(char, u64)> = None;
     for (at, list) in &history.lists[director] {
-        let state = list.as_ref().and_then(|list| list.states.get(backend));
-        if let Some(&state) = state {
-            if before.map_or(false, |before| before != state) {
-                changes.push((*at, state));
+        let list = match list {
+            Some(list) => list,
+            None => continue,
+        };
+        let now = match (list.states.get(backend), list.stamps.get(backend)) {
+            (Some(state), Some(stamp)) => (*state, *stamp),
+            _ => continue,
+        };
+        if let Some(before) = before.filter(|before| before.0 != now.0) {
+            if before.1 == now.1 && !list.synced {
+                continue;
             }
-            before = Some(state);
+            changes.push((*at, now.0));
         }
+        before = Some(now);
     }
     changes
 }
