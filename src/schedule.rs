@@ -203,6 +203,7 @@ impl Schedule {
 
     /// Other services than before are to be checked, also where there are as many.
     pub fn on_other_services(&mut self) {
+        self.rise_and_fall.forget_rounds();
         self.counts = Counts::new(self.services);
         self.failed = vec![None; self.services];
         self.local = LocalFaults::new(self.services);
@@ -222,8 +223,14 @@ impl Schedule {
         for failed in &mut self.failed {
             *failed = failed.take().filter(|failure| failure.stage < Stage::Login);
         }
-        if self.failed.iter().all(Option::is_none) {
-            self.rise_and_fall.forget_failure();
+        let is_own = |failure: &Failure| failure.fault.blame() == Blame::Service;
+        let mut failed = self.failed.iter().flatten();
+        if !failed.clone().any(is_own) {
+            let is_any_left = failed.next().is_some();
+            self.rise_and_fall.forget_failure(match is_any_left {
+                true => Standing::Shared,
+                false => Standing::Open,
+            });
         }
         if let Phase::Checking(round) = &mut self.phase {
             *round = Round::new(round.not_before, &self.pace.plan);
@@ -365,6 +372,7 @@ impl Schedule {
             Phase::Resting { .. } => return,
         };
         round.not_before = ended;
+        self.local.on_answer(round.service);
         if round.advance(self.services) {
             return;
         }

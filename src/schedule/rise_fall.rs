@@ -106,8 +106,8 @@ impl RiseAndFall {
         self.dissent = Dissent::default();
     }
 
-    /// Nothing of what had failed is known to fail any more, so no failure stands.
-    pub(super) fn forget_failure(&mut self) {
-        self.standing = self.standing.max(Standing::Open);
+    /// What had failed is not known to fail any more, so nothing worse than this stands.
+    pub(super) fn forget_failure(&mut self, left: Standing) {
+        self.standing = self.standing.max(left);
     }
 }

@@ -129,3 +129,43 @@ fn other_services_are_not_left_out_for_those_of_before() {
     }
     assert_eq!(bench.next_service(), 0);
 }
+
+#[test]
+fn a_greeting_ends_the_time_of_a_services_local_faults() {
+    let pace = Pace {
+        login_interval: Duration::from_secs(3600),
+        plan: retrying(0),
+        ..PACE
+    };
+    let mut bench = Bench::new(pace, 2);
+    // Which service was tried, and whether that ended a round.
+    let mut attempt = |is_local: bool| {
+        let (service, depth) = loop {
+            match bench.schedule.next(bench.now) {
+                Next::Attempt { service, depth, .. } => break (service, depth),
+                Next::Wait { until } => bench.now = until,
+            }
+        };
+        let result = match service == 1 && is_local {
+            true => Err(Failure::new(Stage::Prepare, Fault::NoDescriptors)),
+            false => Ok(Pass::Clean),
+        };
+        let outcome = Outcome::new(bench.now, Duration::from_millis(10), result);
+        bench.now = outcome.ended();
+        if depth == Depth::Greeting && outcome.result.is_ok() {
+            bench.schedule.on_greeted(&outcome);
+            return (service, false);
+        }
+        (
+            service,
+            bench.schedule.on_outcome(outcome).verdict.is_some(),
+        )
+    };
+    while !attempt(true).1 {}
+    for _ in 0..20 {
+        attempt(false);
+    }
+    assert_eq!(attempt(true).0, 0);
+    assert_eq!(attempt(true).0, 1);
+    assert_eq!(attempt(false).0, 1, "left out at its first local fault");
+}

@@ -1,6 +1,7 @@
 //! What a reload of the settings leaves as it is, and what it begins anew.
 
 use super::*;
+use crate::outcome::BadCertificate;
 
 /// What came of the login before says nothing about the new one; what failed before the login still does.
 #[test]
@@ -97,4 +98,49 @@ fn a_round_under_way_goes_on_where_only_the_pace_changes() {
             depth: Depth::Whole
         }
     );
+}
+
+#[test]
+fn other_services_have_rounds_of_their_own() {
+    let pace = Pace {
+        plan: retrying(0),
+        fall: 2,
+        rise: 2,
+        ..PACE
+    };
+    let mut bench = Bench::new(pace, 1);
+    bench.attempt(Reply::Passes);
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+    assert_eq!(bench.attempt(Reply::Refuses).2, None);
+    bench.schedule.on_other_services();
+    assert_eq!(bench.attempt(Reply::Refuses).2, None);
+    assert!(failed(bench.attempt(Reply::Refuses).2));
+    assert_eq!(bench.attempt(Reply::Passes).2, None);
+    bench.schedule.on_other_services();
+    assert_eq!(bench.attempt(Reply::Passes).2, None);
+    assert!(healthy(bench.attempt(Reply::Passes).2));
+}
+
+/// The expired certificate at the first service stands for as long as it did.
+#[test]
+fn another_account_has_a_series_of_its_own_beside_a_shared_fault_elsewhere() {
+    let bad = BadCertificate::new("expired", "mail.example");
+    let expired = Failure::new(Stage::Tls, Fault::CertificateRefused(Box::new(bad)));
+    let broken = Failure::new(Stage::Login, Fault::Unavailable(Quote::new("no")));
+    let mut bench = Bench::new(PACE, 2);
+    let round = |bench: &mut Bench| loop {
+        let (service, _) = bench.wait();
+        let failure = match service {
+            0 => &expired,
+            _ => &broken,
+        };
+        let finding = bench.ends(Duration::from_millis(10), Err(failure.clone()));
+        if service == 1 {
+            return finding.verdict.and_then(|verdict| verdict.blame());
+        }
+    };
+    let until_failed = |bench: &mut Bench| (1..20).find(|_| round(bench) == Some(Blame::Service));
+    assert_eq!(until_failed(&mut bench), Some(5));
+    bench.schedule.on_other_login();
+    assert_eq!(until_failed(&mut bench), Some(5));
 }
