@@ -278,7 +278,7 @@ fn hold_up(question: &Question<'_>) -> Option<Hold> {
     for failing in member.evidence.failing() {
         let scope = Scope::of(failing, member.login);
         let probed = |address: IpAddr, other: &Member| {
-            let latest = other.evidence.latest_sign();
+            let latest = other.evidence.latest_sign(failing.service);
             let since_fall = fell.map_or(true, |(last, at)| last == address || latest >= Some(at));
             since_fall && latest >= Some(failing.resumed)
         };
@@ -344,6 +344,10 @@ fn hold_down(question: &Question<'_>) -> Option<Hold> {
 
 /// What holds a down for this service.
 fn hold_for(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
+    // Rule `fresh` asks for one failure since the news, of whichever service.
+    if failing.latest_began < question.member.news {
+        return Some(question.hold_for(Reason::Stale, Need::Probe(vec![question.address])));
+    }
     let bar = question.backends.bar();
     let refuge_needed = question.backends.rules().brake != Brake::Off;
     let shared = Reason::Shared {

@@ -25,9 +25,11 @@ pub struct Evidence {
     /// How far the latest attempt got on each service that does not fail.
     reached: BTreeMap<usize, Reach>,
     failing: Vec<Failing>,
-    /// When the latest attempt began that says something about the backend, of those with the login and the services
-    /// of now.
-    latest_attempt: Option<Instant>,
+    /// When the latest attempt on each service began that says something about it, of those with the login and the
+    /// services of now.
+    tried: BTreeMap<usize, Instant>,
+    /// The same of the latest round that has a verdict.
+    latest_round: Option<Instant>,
     /// A fault of the service's own has been seen, and no whole round since was free of such faults.
     suspect: bool,
     sound: Option<Round>,
@@ -205,13 +207,18 @@ impl Evidence {
         self.sound
     }
 
-    /// When the latest attempt began that says how the backend is. While a fault of its own speaks
-    /// against it, a pass at one service says nothing before the round has ended.
-    pub(super) fn latest_sign(&self) -> Option<Instant> {
-        match self.is_suspect() {
-            true => self.latest_failure(),
-            false => self.latest_attempt,
+    /// When the latest attempt began that says how the backend is at this service: one on it, or the first of a round
+    /// that left it out. While a fault of its own speaks against the backend, a pass says nothing before the round has
+    /// ended.
+    pub(super) fn latest_sign(&self, service: usize) -> Option<Instant> {
+        if !self.is_suspect() {
+            return self.tried.get(&service).copied().max(self.latest_round);
         }
+        let at_fault = |failing: &&Failing| failing.blame() == Blame::Service;
+        let ended_by = self.failing.iter().filter(at_fault);
+        let ended_by = ended_by.map(|failing| failing.latest_began).max();
+        let here = self.failing_at(service).map(|failing| failing.latest_began);
+        here.max(ended_by)
     }
 
     /// Whether a fault of the service's own speaks against the backend.
@@ -283,7 +290,7 @@ impl Evidence {
         let outcome = &finding.outcome;
         let is_own = |failure: &Failure| failure.fault.blame() == Blame::Local;
         if !matches!(&outcome.result, Err(failure) if is_own(failure)) {
-            self.latest_attempt = Some(outcome.began);
+            self.tried.insert(finding.service, outcome.began);
         }
         match &outcome.result {
             Ok(_) => {
@@ -330,9 +337,16 @@ impl Evidence {
     fn on_verdict(&mut self, verdict: &Verdict, finding: &Finding) -> Option<Round> {
         let ended = finding.outcome.ended();
         let blame = verdict.blame();
-        if blame.is_none() {
-            self.failing.clear();
+        match blame {
+            None => self.failing.clear(),
+            // Every service has had its turn: what was not tried since was left out, and says nothing.
+            Some(Blame::Shared) => {
+                let began = finding.round_began;
+                self.failing.retain(|failing| failing.latest_began >= began);
+            }
+            Some(_) => {}
         }
+        self.latest_round = Some(finding.round_began);
         self.failed_since.on_verdict(blame, ended);
         self.healthy_since = match blame {
             None => self.healthy_since.or(Some(finding.round_began)),
@@ -360,14 +374,16 @@ impl Evidence {
     pub(super) fn on_other_services(&mut self) {
         self.failing.clear();
         self.reached.clear();
-        self.latest_attempt = None;
+        self.tried.clear();
+        self.latest_round = None;
         self.age = Age::OfFormerServices;
     }
 
     /// It is probed as somebody else from now on: what an account came to says nothing about another.
     /// That a login was tried shows that the backend gets there.
     pub(super) fn on_other_login(&mut self) {
-        self.latest_attempt = None;
+        self.tried.clear();
+        self.latest_round = None;
         let at_login = Reach::Stopped(Leg::First, Stage::Login);
         for reach in self.reached.values_mut() {
             *reach = at_login.min(*reach);

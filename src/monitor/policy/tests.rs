@@ -13,8 +13,10 @@ mod rank;
 mod refuge;
 mod ring;
 mod sections;
+mod services;
 mod settle;
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -130,6 +132,8 @@ struct Bench {
     start: Instant,
     now: Instant,
     list: Vec<Listed>,
+    /// When each was last tried at its first service.
+    rounds: BTreeMap<u8, Instant>,
 }
 
 impl Bench {
@@ -155,6 +159,7 @@ impl Bench {
             start: now,
             now,
             list,
+            rounds: BTreeMap::new(),
         };
         bench.backends.on_sync(Sync::Synced);
         bench.read_list();
@@ -218,8 +223,11 @@ impl Bench {
             Ends::Whole => Some(Verdict::Healthy(Pass::Clean)),
             Ends::Round(failure) => Some(Verdict::Failed { service, failure }),
         };
+        if service == 0 {
+            self.rounds.insert(number, began);
+        }
         let finding = Finding {
-            round_began: began,
+            round_began: self.rounds.get(&number).copied().unwrap_or(began),
             service,
             outcome: Outcome::new(began, latency, result),
             for_good,
@@ -281,6 +289,17 @@ impl Bench {
                     hold.need,
                     probe.map(|probe| Need::Probe(vec![address(probe)]))
                 );
+            }
+            decision => panic!("expected a hold, {decision:?}"),
+        }
+    }
+
+    fn check_held_for(&mut self, number: u8, reason: &Reason, probes: &[u8]) {
+        match self.decide(number) {
+            Decision::Hold(hold) => {
+                assert_eq!(&hold.reason, reason);
+                let addresses = probes.iter().map(|number| address(*number)).collect();
+                assert_eq!(hold.need, Some(Need::Probe(addresses)));
             }
             decision => panic!("expected a hold, {decision:?}"),
         }

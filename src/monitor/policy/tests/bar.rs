@@ -26,17 +26,6 @@ impl Bench {
             self.backends.on_login(address(number), login.map(Login));
         }
     }
-
-    fn check_held_for(&mut self, number: u8, reason: &Reason, probes: &[u8]) {
-        match self.decide(number) {
-            Decision::Hold(hold) => {
-                assert_eq!(&hold.reason, reason);
-                let addresses = probes.iter().map(|number| address(*number)).collect();
-                assert_eq!(hold.need, Some(Need::Probe(addresses)));
-            }
-            decision => panic!("expected a hold, {decision:?}"),
-        }
-    }
 }
 
 #[test]

@@ -1,0 +1,159 @@
+//! Backends with two services: what was found out at the one says nothing about the other.
+
+use super::*;
+use crate::outcome::Blame;
+
+const PEERS_AWAITED: Reason = Reason::PeersAwaited {
+    service: 1,
+    stage: Stage::Login,
+};
+
+fn no_login() -> Failure {
+    Failure::new(Stage::Login, Fault::CredentialsRefused(Quote::new("no")))
+}
+
+fn dead() -> Failure {
+    Failure::new(Stage::Connect, Fault::Refused)
+}
+
+fn local() -> Failure {
+    Failure::new(Stage::Connect, Fault::Forbidden)
+}
+
+impl Bench {
+    /// The login is refused at the first service, and this comes of the second.
+    fn is_refused_at_the_first(&mut self, number: u8, second: Result<Pass, Failure>) {
+        self.finding_at(0, number, Err(no_login()), Ends::Service);
+        let ends = match &second {
+            Err(failure) if failure.fault.blame() == Blame::Service => failure.clone(),
+            _ => no_login(),
+        };
+        self.finding_at(1, number, second, Ends::Round(ends));
+    }
+
+    /// It passes at the first service, and its login is refused at the second.
+    fn is_refused_at_the_second(&mut self, number: u8) {
+        self.finding_at(0, number, Ok(Pass::Clean), Ends::Nothing);
+        self.finding_at(1, number, Err(no_login()), Ends::Round(no_login()));
+    }
+
+    /// It is known to have failed.
+    fn check_stays_down(&mut self, number: u8) {
+        assert_eq!(self.decide(number), Decision::Act(Action::Drain));
+    }
+
+    fn take_down_without_users(&mut self, number: u8) {
+        self.check_acts(number, Action::MarkDown);
+        self.send(number, Action::MarkDown, Answer::Done);
+        self.set(number, HostState::Down);
+        self.listed(number).users = 0;
+        self.read_list();
+    }
+}
+
+/// The password is put right on the others just before they are probed again.
+#[test]
+fn who_passes_at_the_first_service_may_get_further_at_the_second() {
+    let mut bench = Bench::new(3);
+    bench.fails_while_passes(0, 1);
+    bench.take_down_without_users(0);
+    for number in [1, 2, 0] {
+        bench.is_refused_at_the_second(number);
+    }
+    bench.check_held_for(0, &PEERS_AWAITED, &[1, 2]);
+    for number in [1, 2] {
+        bench.finding_at(0, number, Ok(Pass::Clean), Ends::Nothing);
+    }
+    bench.check_held_for(0, &PEERS_AWAITED, &[1, 2]);
+    for number in [1, 2] {
+        bench.finding_at(1, number, Ok(Pass::Clean), Ends::Whole);
+    }
+    bench.check_stays_down(0);
+}
+
+#[test]
+fn who_is_refused_at_the_first_service_may_have_come_back_at_the_second() {
+    let mut bench = Bench::new(4);
+    bench.fails_while_passes(0, 2);
+    bench.take_down_without_users(0);
+    for number in [1, 3] {
+        bench.is_refused_at_the_first(number, Err(dead()));
+    }
+    for number in [2, 0, 2] {
+        bench.is_refused_at_the_first(number, Err(no_login()));
+    }
+    for number in [1, 3] {
+        bench.finding_at(0, number, Err(no_login()), Ends::Service);
+    }
+    bench.check_held_for(0, &PEERS_AWAITED, &[1, 3]);
+    for number in [1, 3] {
+        bench.finding_at(1, number, Ok(Pass::Clean), Ends::Round(no_login()));
+    }
+    bench.check_stays_down(0);
+}
+
+/// An administrator has put the second service right, and has brought the backend up. The login is refused at the first
+/// one, as everywhere.
+#[test]
+fn a_failure_of_before_an_administrators_up_is_no_younger_by_one_at_another_service() {
+    let mut bench = Bench::new(2);
+    bench.is_refused_at_the_first(1, Ok(Pass::Clean));
+    bench.finding_at(0, 0, Err(no_login()), Ends::Service);
+    bench.finding_at(1, 0, Err(dead()), Ends::Nothing);
+    bench.is_refused_at_the_first(1, Ok(Pass::Clean));
+    bench.finding_at(1, 0, Err(dead()), Ends::Round(dead()));
+    bench.take_down_without_users(0);
+    bench.pass_time(20_000);
+    bench.set(0, HostState::Up);
+    bench.read_list();
+    bench.check_held_for(0, &Reason::Stale, &[0]);
+    bench.finding_at(0, 0, Err(no_login()), Ends::Service);
+    let shared = Reason::Shared {
+        service: 0,
+        stage: Stage::Login,
+    };
+    bench.check_held(0, &shared, None);
+    bench.finding_at(1, 0, Ok(Pass::Clean), Ends::Round(no_login()));
+    bench.check_held(0, &shared, None);
+}
+
+#[test]
+fn a_service_that_cannot_be_tried_from_here_keeps_no_backend_down() {
+    for is_shared in [false, true] {
+        let mut bench = Bench::new(2);
+        bench.finding_at(0, 0, Ok(Pass::Clean), Ends::Nothing);
+        bench.finding_at(1, 0, Err(dead()), Ends::Nothing);
+        bench.finding_at(0, 1, Ok(Pass::Clean), Ends::Nothing);
+        bench.finding_at(1, 1, Ok(Pass::Clean), Ends::Whole);
+        bench.finding_at(1, 0, Err(dead()), Ends::Round(dead()));
+        bench.take_down_without_users(0);
+        if is_shared {
+            bench.is_refused_at_the_first(1, Ok(Pass::Clean));
+            bench.is_refused_at_the_first(0, Err(local()));
+            bench.is_refused_at_the_first(1, Ok(Pass::Clean));
+        } else {
+            bench.finding_at(0, 1, Ok(Pass::Clean), Ends::Nothing);
+            bench.finding_at(1, 1, Ok(Pass::Clean), Ends::Whole);
+            bench.finding_at(0, 0, Ok(Pass::Clean), Ends::Nothing);
+            bench.finding_at(1, 0, Err(local()), Ends::Whole);
+        }
+        bench.check_acts(0, Action::MarkUp);
+    }
+}
+
+/// Each probe would be a login with a password that is refused.
+#[test]
+fn a_service_that_cannot_be_tried_from_here_is_not_asked_for_again_and_again() {
+    let mut bench = Bench::new(2);
+    bench.finding_at(0, 0, Ok(Pass::Clean), Ends::Nothing);
+    bench.finding_at(1, 0, Err(dead()), Ends::Round(dead()));
+    for _ in 0..5 {
+        bench.pass_time(1000);
+        bench.is_refused_at_the_first(1, Ok(Pass::Clean));
+        bench.is_refused_at_the_first(0, Err(local()));
+        match bench.decide(0) {
+            Decision::Hold(hold) => assert_eq!(hold.need, None, "{hold:?}"),
+            decision => assert_eq!(decision, Decision::Nothing),
+        }
+    }
+}
