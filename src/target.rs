@@ -29,4 +29,9 @@ impl Target {
             .chain(&self.former_accounts)
             .map(|account| &**account)
     }
+
+    /// Whether what was found out of the one holds for the other, but for logins.
+    pub fn is_checked_like(&self, other: &Target) -> bool {
+        (&self.services, &self.tls_name) == (&other.services, &other.tls_name)
+    }
 }

@@ -245,7 +245,7 @@ impl Thread {
                 if target.account != self.target.account {
                     schedule.on_other_login();
                 }
-                if target.services != self.target.services {
+                if !self.target.is_checked_like(&target) {
                     schedule.on_other_services();
                 }
                 (self.target, self.task, self.number) = (target, task, number);

@@ -172,7 +172,8 @@ impl Engine {
         }
     }
 
-    /// A worker whose services change gets a new number, by which reports on the former ones are recognised.
+    /// A worker that is to check other services, by another name or with another account gets a new number, by which
+    /// reports on the former ones are recognised.
     fn set_workers_to_work(&mut self, before: &Targets) {
         let addresses: Vec<IpAddr> = self.workers.keys().copied().collect();
         for address in addresses {
@@ -185,8 +186,15 @@ impl Engine {
                     continue;
                 }
             };
-            let services = before.target(address).map(|target| target.services);
-            let is_other = services.as_ref() != Some(&target.services);
+            let former = before.target(address);
+            let is_checked_alike = former
+                .as_ref()
+                .map_or(false, |it| it.is_checked_like(&target));
+            let account = former.as_ref().map(|former| &former.account);
+            let is_other = !is_checked_alike || account != Some(&target.account);
+            if !is_checked_alike {
+                self.backends.on_other_target(address);
+            }
             self.workers_started += u64::from(is_other);
             if let Some(worker) = self.workers.get_mut(&address) {
                 if is_other {

@@ -327,6 +327,11 @@ impl Backends {
                 member.login = login;
                 member.evidence.on_other_login();
                 self.bar = None;
+                for failing in &self.failing {
+                    if let Some(member) = self.members.get_mut(failing) {
+                        member.evidence.forget_login_of(address);
+                    }
+                }
             }
         }
     }
@@ -337,6 +342,15 @@ impl Backends {
         self.bar = None;
         for member in self.members.values_mut() {
             member.evidence.on_other_services();
+        }
+    }
+
+    /// The same of one backend alone, whose ports or name have changed.
+    pub fn on_other_target(&mut self, address: IpAddr) {
+        if let Some(member) = self.members.get_mut(&address) {
+            self.bar = None;
+            member.evidence.on_other_services();
+            self.forget_elsewhere(address);
         }
     }
 

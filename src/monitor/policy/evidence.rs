@@ -426,6 +426,14 @@ impl Evidence {
         }
     }
 
+    /// Another backend has another account: what came of its logins says nothing any more.
+    pub(super) fn forget_login_of(&mut self, other: IpAddr) {
+        let at_login = |failing: &&mut Failing| failing.failure.stage >= Stage::Login;
+        for failing in self.failing.iter_mut().filter(at_login) {
+            failing.forget_other(other);
+        }
+    }
+
     /// Another backend of the tag has had a sound round, which was asked for or not.
     pub(super) fn on_sound_round_elsewhere(&mut self, other: IpAddr, round: Round, asked: Asked) {
         for failing in &mut self.failing {

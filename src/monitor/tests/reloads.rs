@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::account::{Account, Secret};
+use crate::config::accounts;
 use crate::config::settings::{LogTarget, Mode, Pool, RunMode, Watch};
 use crate::monitor::policy::Age;
+use crate::outcome::BadCertificate;
 
 /// The first two backends are up and judged; then others of poolmon's services are checked.
 fn with_other_services() -> Bench {
@@ -251,4 +254,88 @@ fn what_stays_is_put_back_whole() {
     let wanted = settings.clone();
     assert_eq!(keep_what_takes_a_restart(&mut settings, &in_use), [""; 0]);
     assert_eq!(settings, wanted);
+}
+
+fn with_account(known: &str, password: &str, down_delay: Duration) -> Input {
+    let known = accounts::parse(known.as_bytes()).unwrap().backends;
+    let mut terms = terms_with(Chosen::default(), 0..=0, known.clone());
+    terms.settings.rules.down_delay = down_delay;
+    let account = Account {
+        user: b"u".to_vec(),
+        password: Secret::new(password),
+        master: None,
+    };
+    terms.targets = Targets::new(&terms.settings, Some(account), known);
+    Input::Settings(Ok(Box::new(terms)))
+}
+
+/// Dovecot's refusal of the former one comes 2 s after the attempt began.
+#[test]
+fn a_late_refusal_of_the_former_password_does_not_count_against_the_new_one() {
+    let no_login = || Failure::new(Stage::Login, Fault::CredentialsRefused(Quote::new("no")));
+    for is_late in [false, true] {
+        let mut bench = Bench::new();
+        bench.tell(with_account("", "old", Duration::ZERO));
+        bench.tell(Input::Time);
+        bench.lists(&[HostState::Up; 3]);
+        for second in 0..3 {
+            bench.second = second;
+            (1..4).for_each(|number| bench.finds(number, Err(no_login())));
+        }
+        bench.second = 10;
+        bench.tell(with_account("", "new", Duration::ZERO));
+        if is_late {
+            bench.second = 11;
+            bench.finds(1, Err(no_login()));
+        }
+        bench.second = 12;
+        (2..4).for_each(|number| bench.finds(number, Ok(Pass::Clean)));
+        // The new password has not come to the first yet: one try of five.
+        bench.second = 13;
+        bench.falters(1, no_login());
+        for second in 14..16 {
+            bench.second = second;
+            bench.lists(&[HostState::Up; 3]);
+        }
+        assert_eq!(bench.sent, [], "late: {is_late}");
+    }
+}
+
+/// Its port, or the name in its certificate, was wrong in the file of accounts.
+#[test]
+fn a_verdict_on_what_a_backend_was_checked_by_before_takes_it_down_no_more() {
+    let bad = BadCertificate::new("another name", "mail.example");
+    let bad = Failure::new(Stage::Tls, Fault::CertificateRefused(Box::new(bad)));
+    for (failure, wrong, right) in [
+        (refused(), "{pop3_port: 1110}", "{pop3_port: 110}"),
+        (
+            bad,
+            "{tls_name: wrong.example}",
+            "{tls_name: right.example}",
+        ),
+    ] {
+        let settings = |of_first: &str| {
+            let known = format!("192.0.2.1: {of_first}\n");
+            with_account(&known, "p", Duration::from_secs(20))
+        };
+        let mut bench = Bench::new();
+        bench.tell(settings(wrong));
+        bench.tell(Input::Time);
+        bench.lists(&[HostState::Up; 3]);
+        for second in 0..3 {
+            bench.second = second;
+            bench.finds(1, Err(failure.clone()));
+            bench.finds(2, Ok(Pass::Clean));
+            bench.finds(3, Ok(Pass::Clean));
+        }
+        bench.finds(1, Err(failure.clone()));
+        bench.lists(&[HostState::Up; 3]);
+        let hold = &bench.engine.holds()[&address(1)];
+        assert_eq!(hold.reason, Reason::DownDelay);
+        bench.second = 10;
+        bench.tell(settings(right));
+        bench.second = 22;
+        bench.lists(&[HostState::Up; 3]);
+        assert_eq!(bench.sent, [], "{right}");
+    }
 }

@@ -164,6 +164,27 @@ fn those_of_the_tag_are_awaited_though_enough_of_the_others_have_got_further() {
     bench.check_held_for(0, &PEERS_AWAITED, &[1, 2]);
 }
 
+#[test]
+fn what_others_got_to_with_their_former_account_takes_nobody_down() {
+    let mut bench = Bench::new(4);
+    let (new, old) = (Some(Login(1)), Some(Login(2)));
+    for number in 0..4 {
+        let login = if number == 0 { new } else { old };
+        bench.backends.on_login(address(number), login);
+    }
+    bench.refuses_login(0);
+    for number in 1..4 {
+        bench.passes(number);
+    }
+    // Then its password is put right everywhere, and the others are given the same account.
+    bench.refuses_login(0);
+    for number in 1..4 {
+        bench.backends.on_login(address(number), new);
+        bench.passes(number);
+    }
+    bench.check_held_for(0, &PEERS_AWAITED, &[0]);
+}
+
 /// Its worker has ended by a defect, and the next one is not started yet.
 #[test]
 fn one_that_is_judged_anew_lets_nobody_up_by_being_unknown() {
