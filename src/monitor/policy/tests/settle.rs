@@ -1,7 +1,7 @@
 //! One command at a time, and only a list tells what it came to.
 
 use super::*;
-use crate::monitor::policy::settle::is_worth_a_line;
+use crate::monitor::policy::settle::{is_worth_a_line, Setback, Undone};
 
 #[test]
 fn no_second_command_before_the_answer_and_a_list_read_after_it() {
@@ -183,4 +183,47 @@ fn only_what_was_answered_with_ok_is_observed_as_our_change() {
     bench.send(0, Action::MarkDown, Answer::Doubtful);
     bench.set(0, HostState::Down);
     assert_eq!(bench.read_list().observed, []);
+}
+
+#[test]
+fn a_setback_counts_for_a_minute_beyond_its_pause_and_is_without_effect_where_ok_was_said() {
+    let now = Instant::now();
+    let mut setback = Setback::after(None, now);
+    assert!(!setback.is_without_effect(now));
+    setback.without_effect = 1;
+    let over = now + Duration::from_secs(61);
+    assert!(setback.is_without_effect(over - Duration::from_nanos(1)));
+    assert!(!setback.is_without_effect(over));
+}
+
+#[test]
+fn downs_that_are_undone_belong_together_for_twenty_minutes() {
+    let now = Instant::now();
+    let mut undone = Undone::after(None, now);
+    for _ in 0..2 {
+        assert_eq!(undone.again_and_again_since(now), None);
+        undone = Undone::after(Some(&undone), now);
+    }
+    let over = now + Duration::from_secs(1200);
+    let just_before = over - Duration::from_nanos(1);
+    assert_eq!(undone.again_and_again_since(just_before), Some(now));
+    assert_eq!(undone.again_and_again_since(over), None);
+}
+
+#[test]
+fn a_down_that_somebody_undoes_is_sent_again_at_once_and_the_next_time_after_a_pause() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    for _ in 0..2 {
+        bench.check_acts(0, Action::MarkDown);
+        bench.send(0, Action::MarkDown, Answer::Done);
+        for state in [HostState::Down, HostState::Up] {
+            let changed = bench.second();
+            bench.listed(0).changed = changed;
+            bench.listed(0).state = state;
+            bench.read_list();
+        }
+        bench.refuses(0, true);
+    }
+    bench.check_held(0, &Reason::BroughtUpAgain, None);
 }
