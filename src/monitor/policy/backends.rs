@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::bar::{Bar, Login};
-use super::evidence::{Asked, Round};
+use super::evidence::{Asked, Evidence, Round};
 use super::member::{Answer, Circumstances, Member, Memory};
 use super::rank::Turn;
 use super::{has_failed, needs_comparison, Action, Compared, Judgement, Sync};
@@ -327,11 +327,7 @@ impl Backends {
                 member.login = login;
                 member.evidence.on_other_login();
                 self.bar = None;
-                for failing in &self.failing {
-                    if let Some(member) = self.members.get_mut(failing) {
-                        member.evidence.forget_login_of(address);
-                    }
-                }
+                self.for_all_failing(|evidence| evidence.forget_login_of(address));
             }
         }
     }
@@ -384,9 +380,13 @@ impl Backends {
 
     /// What others owe to its passes.
     fn forget_elsewhere(&mut self, address: IpAddr) {
+        self.for_all_failing(|evidence| evidence.forget_other(address));
+    }
+
+    fn for_all_failing(&mut self, change: impl Fn(&mut Evidence)) {
         for failing in &self.failing {
             if let Some(member) = self.members.get_mut(failing) {
-                member.evidence.forget_other(address);
+                change(&mut member.evidence);
             }
         }
     }
