@@ -95,7 +95,7 @@ fn each_step_at_a_real_dovecot_is_told_with_its_time_or_its_fault() {
             "C: probe {<length>}",
             "C: <password>",
             "S: a4 NO ",
-            "look at: the two in the file that this monitor reads",
+            "look at: its reply above; user name and password in the file that this monitor reads",
         ],
     );
     assert!(!text.contains("C: wrong"), "{text}");

@@ -56,9 +56,9 @@ pub(super) fn of(failure: &Failure) -> Advice {
             "the network, and Dovecot's log on the backend",
         ),
         Fault::CredentialsRefused(_) => advice(
-            "the backend refused the user name or the password of the checks",
-            "the two in the file that this monitor reads (-c, --accounts), and the account on the backend \
-             (doveadm auth test USER)",
+            "the backend refused the login of the checks",
+            "its reply above; user name and password in the file that this monitor reads (-c, --accounts), and the \
+             account on the backend (doveadm auth test USER)",
         ),
         Fault::SaslPlainMissing => advice(
             "the server does not offer SASL PLAIN",

@@ -337,11 +337,11 @@ mod tests {
              \x20   login               2.00 s  FAILED\n\
              \x20   logout              0.2 ms\n\
              \x20   FAILED after 2.00 s: login: login refused \"[AUTHENTICATIONFAILED] no\"\n\
-             \x20   cause: the backend refused the user name or the password of the checks\n\
+             \x20   cause: the backend refused the login of the checks\n\
              \x20   whose fault: perhaps this monitor's: account, certificate settings or test address; \
              poolmon takes a backend down for it only if most others pass\n\
-             \x20   look at: the two in the file that this monitor reads (-c, --accounts), and the account \
-             on the backend (doveadm auth test USER)\n\
+             \x20   look at: its reply above; user name and password in the file that this monitor reads \
+             (-c, --accounts), and the account on the backend (doveadm auth test USER)\n\
              \x20   dialogue:\n\
              \x20       S: * OK \\u{202e}\n\
              \x20       C: <password>\n",

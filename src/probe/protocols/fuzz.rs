@@ -6,6 +6,7 @@
 //! The properties, each of which is looked at by its own reading of what was said:
 //! - A pass needs the server's word for every step (`approves`), and stays a pass when the same bytes come one
 //!   at a time.
+//! - An attempt that logs in over TLS never passes without a login because plain text is not allowed.
 //! - A password is sent only where the settings allow it, and never shown.
 //! - What is read, said and noted down is bounded.
 //! - A message is marked as deleted only after the server has shown, in answer to a look at this very message, a
@@ -49,6 +50,10 @@ pub(crate) fn dialogue(protocol: Protocol, data: &[u8]) {
         if let Err(missing) = approves(protocol, pass, &server) {
             panic!("{pass:?} without {missing}");
         }
+        let refused_on_tls = pass == Pass::PlaintextDisabled
+            && server.channel == Channel::Encrypted
+            && settings.logs_in();
+        assert!(!refused_on_tls, "{pass:?}, and nothing is in plain text");
         if !server.is_disturbed {
             let (again, server) = settings.talk(protocol, text, Pace::Bytewise);
             server.check(&settings, &again);
@@ -123,6 +128,10 @@ impl Settings {
                 }),
             },
         }
+    }
+
+    fn logs_in(&self) -> bool {
+        self.account.is_some() && self.work != Work::Greeting
     }
 
     /// The attempt's own.

@@ -165,12 +165,12 @@ fn enter(
         let answer = if capabilities.take_password(check.auth, check.channel) {
             login::log_in(lines, account, check.auth, capabilities)?
         } else {
-            Answer::PlaintextDisabled
+            Answer::PlaintextDisabled(None)
         };
         match answer {
             Answer::In(told) => Ok(ControlFlow::Continue(told)),
-            Answer::PlaintextDisabled => Entry::PlaintextDisabled
-                .without_work(check.work)
+            Answer::PlaintextDisabled(words) => Entry::PlaintextDisabled(words)
+                .without_work(check)
                 .map(ControlFlow::Break),
             Answer::GoOn => Err(Fault::Malformed(Quote::new(remarks::ASKS_FOR_MORE))),
         }
@@ -257,13 +257,9 @@ impl Capabilities {
     }
 
     /// Behind a TLS terminator the server sees plain text although this channel has TLS, so
-    /// LOGINDISABLED counts under TLS, too. If AUTH=PLAIN is offered beside it there, only LOGIN is out of
-    /// use.
+    /// LOGINDISABLED counts under TLS, too. There it is about LOGIN alone: what AUTHENTICATE takes is listed.
     fn take_password(self, auth: Auth, channel: Channel) -> bool {
-        let sasl_instead = auth == Auth::SaslPlain
-            && channel == Channel::Encrypted
-            && self.sasl_plain == Mechanism::Offered;
-        !self.login_disabled || sasl_instead
+        !self.login_disabled || (auth == Auth::SaslPlain && channel == Channel::Encrypted)
     }
 
     fn lets_nobody_in(self, check: &Check<'_>) -> bool {

@@ -103,24 +103,30 @@ enum Way {
 #[derive(Debug, PartialEq, Eq)]
 enum Entry {
     In,
-    /// The server takes no password here; that is a remark, and the end of the dialogue.
-    PlaintextDisabled,
+    /// The server takes no password on a channel without TLS, and takes this one for such a channel: with its
+    /// words, if it said so to a login.
+    PlaintextDisabled(Option<Quote>),
     /// The password was accepted, but somebody else has the maildrop.
     InUse(Quote),
 }
 
 impl Entry {
     /// The result where nobody came in. A deep probe has nothing to say for the server then, since
-    /// its message lies there unread.
-    fn without_work(self, work: Work) -> Result<Pass, Fault> {
-        match (self, work) {
-            (Entry::PlaintextDisabled, Work::Collect) => Err(Fault::CredentialsRefused(
-                Quote::new(remarks::NO_WAY_TO_READ),
-            )),
-            (Entry::InUse(text), Work::Collect) => Err(Fault::MaildropInUse(text)),
-            (Entry::In, Work::Collect) => Err(Fault::MessageMissing),
-            (Entry::In | Entry::InUse(_), _) => Ok(Pass::Clean),
-            (Entry::PlaintextDisabled, _) => Ok(Pass::PlaintextDisabled),
+    /// its message lies there unread. Over TLS nothing is in plain text: a server that says so all the same
+    /// refuses every login there.
+    fn without_work(self, check: &Check<'_>) -> Result<Pass, Fault> {
+        let refused = |text| Err(Fault::CredentialsRefused(text));
+        match (self, check.channel, check.work) {
+            (Entry::PlaintextDisabled(words), Channel::Encrypted, _) => {
+                refused(words.unwrap_or_else(|| Quote::new(remarks::DISABLED_OVER_TLS)))
+            }
+            (Entry::PlaintextDisabled(_), Channel::Clear, Work::Collect) => {
+                refused(Quote::new(remarks::NO_WAY_TO_READ))
+            }
+            (Entry::PlaintextDisabled(_), Channel::Clear, _) => Ok(Pass::PlaintextDisabled),
+            (Entry::InUse(text), _, Work::Collect) => Err(Fault::MaildropInUse(text)),
+            (Entry::In, _, Work::Collect) => Err(Fault::MessageMissing),
+            (Entry::In | Entry::InUse(_), _, _) => Ok(Pass::Clean),
         }
     }
 }

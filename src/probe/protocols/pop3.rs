@@ -132,7 +132,7 @@ fn enter(
         };
         match entry {
             Entry::In => Ok(ControlFlow::Continue(())),
-            entry => entry.without_work(check.work).map(ControlFlow::Break),
+            entry => entry.without_work(check).map(ControlFlow::Break),
         }
     })?;
     match access {
@@ -226,7 +226,7 @@ fn authenticate(
     if !capabilities.sasl_plain {
         // Dovecot offers neither where it takes no password in plain text.
         return match check.channel {
-            Channel::Clear if !capabilities.user => Ok(Entry::PlaintextDisabled),
+            Channel::Clear if !capabilities.user => Ok(Entry::PlaintextDisabled(None)),
             _ => Err(Fault::SaslPlainMissing),
         };
     }
@@ -256,7 +256,7 @@ fn refusal(text: &[u8]) -> Result<Entry, Fault> {
     if is_over_session_limit(text) {
         Err(Fault::CredentialsRefused(quote))
     } else if refuses_plaintext(text) {
-        Ok(Entry::PlaintextDisabled)
+        Ok(Entry::PlaintextDisabled(Some(quote)))
     } else if is_trouble(text) {
         Err(Fault::Unavailable(quote))
     } else if is("IN-USE") || is("LOGIN-DELAY") {

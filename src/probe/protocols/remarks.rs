@@ -16,13 +16,15 @@ pub(super) const TOO_EARLY: &str = "an answer that came before the command";
 pub(super) const IN_TOO_EARLY: &str = "logged in before the password was sent";
 pub(super) const ASKS_FOR_MORE: &str = "asks for more after the password";
 
+pub(super) const DISABLED_OVER_TLS: &str =
+    "LOGINDISABLED although the connection is encrypted, so no password was sent";
 pub(super) const NO_WAY_TO_READ: &str = "plaintext login disabled, so the message cannot be read";
 pub(super) const NOT_AN_ADDRESS: &str = "not an address, and not sent";
 pub(super) const MORE_THAN_A_MESSAGE: &str = "asks for more than a message";
 pub(super) const WITHOUT_EXISTS: &str = "INBOX without EXISTS";
 pub(super) const NOT_OFFERED: &str = "asks for what no one offered";
 
-const ALL: [&str; 13] = [
+const ALL: [&str; 14] = [
     WITHHELD,
     MASTER_NEEDS_SASL,
     NOT_FOR_IMAP,
@@ -31,6 +33,7 @@ const ALL: [&str; 13] = [
     TOO_EARLY,
     IN_TOO_EARLY,
     ASKS_FOR_MORE,
+    DISABLED_OVER_TLS,
     NO_WAY_TO_READ,
     NOT_AN_ADDRESS,
     MORE_THAN_A_MESSAGE,

@@ -60,13 +60,13 @@ pub(super) fn enter(
     lines.stage(Stage::Login, |lines| {
         let entry = match (capabilities.mechanisms, check.channel) {
             (Mechanisms::WithPlain, _) => log_in(lines, account)?,
-            (Mechanisms::None, Channel::Clear) => Entry::PlaintextDisabled,
+            (Mechanisms::None, Channel::Clear) => Entry::PlaintextDisabled(None),
             (Mechanisms::Others, Channel::Clear) if capabilities.starttls => {
-                Entry::PlaintextDisabled
+                Entry::PlaintextDisabled(None)
             }
             (Mechanisms::None | Mechanisms::Others, _) => return Err(Fault::SaslPlainMissing),
         };
-        entry.without_work(check.work)
+        entry.without_work(check)
     })
 }
 

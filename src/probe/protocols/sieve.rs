@@ -173,7 +173,7 @@ fn refusal(text: &[u8], quote: Quote) -> Result<Entry, Fault> {
     if is_over_session_limit(text) {
         Err(Fault::CredentialsRefused(quote))
     } else if is("ENCRYPT-NEEDED") || refuses_plaintext(text) {
-        Ok(Entry::PlaintextDisabled)
+        Ok(Entry::PlaintextDisabled(Some(quote)))
     } else if is("TRYLATER") {
         Err(Fault::Unavailable(quote))
     } else {

@@ -136,11 +136,12 @@ fn login_answer(lines: &mut Lines<'_>) -> Result<Answer, Fault> {
         wants_tls |= refuses_plaintext(text);
     };
     let reply = read_reply(lines, on_text)?;
+    let needs_tls = |words| Entry::PlaintextDisabled(Some(words));
     match (&reply.code, reply.class) {
         _ if is_over_limit => Err(Fault::CredentialsRefused(reply.last)),
         // 523 is Dovecot's; 530 is what RFC 3207 4 has for any command that TLS has to precede.
-        (b"523" | b"530" | b"538", _) => Ok(Answer::Over(Entry::PlaintextDisabled)),
-        _ if wants_tls => Ok(Answer::Over(Entry::PlaintextDisabled)),
+        (b"523" | b"530" | b"538", _) => Ok(Answer::Over(needs_tls(reply.last))),
+        _ if wants_tls => Ok(Answer::Over(needs_tls(reply.last))),
         (b"235", _) => Ok(Answer::Over(Entry::In)),
         (b"334", _) => Ok(Answer::GoOn(reply.last)),
         (b"432", _) => Err(Fault::CredentialsRefused(reply.last)),

@@ -21,7 +21,8 @@ pub(super) enum Answer {
     GoOn,
     /// With the capabilities, if it tells them.
     In(Option<Capabilities>),
-    PlaintextDisabled,
+    /// With its words, if it has said so to this login.
+    PlaintextDisabled(Option<Quote>),
 }
 
 pub(super) fn log_in(
@@ -132,7 +133,7 @@ fn refusal(text: &[u8]) -> Result<Answer, Fault> {
     if is_over_session_limit(text) {
         Err(Fault::CredentialsRefused(quote))
     } else if after_word(code, "PRIVACYREQUIRED").is_some() || refuses_plaintext(text) {
-        Ok(Answer::PlaintextDisabled)
+        Ok(Answer::PlaintextDisabled(Some(quote)))
     } else if after_word(code, "UNAVAILABLE").is_some() || after_word(code, "SERVERBUG").is_some() {
         Err(Fault::Unavailable(quote))
     } else {
