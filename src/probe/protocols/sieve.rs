@@ -98,9 +98,13 @@ fn take_leave(lines: &mut Lines<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What a server says of itself, up to its OK.
+/// What a server says of itself, up to its OK. The list of SASL may be empty until TLS stands, but must not be
+/// missing (RFC 5804 1.7): a server without one offers no PLAIN, and does not say that TLS would change that.
 fn read_capabilities(lines: &mut Lines<'_>) -> Result<Capabilities, Fault> {
-    let mut told = Capabilities::default();
+    let mut told = Capabilities {
+        starttls: false,
+        mechanisms: Mechanisms::Others,
+    };
     loop {
         let line = read_line(lines)?;
         match Line::parse(&line) {
