@@ -16,6 +16,9 @@ use crate::config::settings::Accounts;
 /// No user name and password are longer than this in all; a file that is, is another file.
 const LONGEST: usize = 4096;
 
+/// What some editors write in front of UTF-8; no part of the text, as in YAML.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The account to log in with, if there is a file of it and something in it.
 pub fn account(accounts: &Accounts, owners: Owners) -> Result<Written, CredentialsError> {
     match &accounts.credentials {
@@ -51,6 +54,7 @@ fn read_account(path: &Path, owners: Owners) -> Result<Written, CredentialsError
 }
 
 fn parse(text: &[u8]) -> Result<Option<Account>, Problem> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     if text.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
@@ -160,9 +164,23 @@ mod tests {
         check(b"\xfc ser\n \xff\" \n", Some((b"\xfc ser", b" \xff\" ")));
     }
 
+    /// As an editor on Windows writes it; as in a file of YAML it is no part of what is written.
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_user_name() {
+        check(
+            b"\xef\xbb\xbfprobe\r\nhunter2\r\n",
+            Some((b"probe", b"hunter2")),
+        );
+        // Anywhere else it is a character like others.
+        check(
+            b"probe\n\xef\xbb\xbfhunter2\n",
+            Some((b"probe", b"\xef\xbb\xbfhunter2")),
+        );
+    }
+
     #[test]
     fn a_file_without_any_word_is_no_account_and_no_error() {
-        for text in ["", "\n", "\r\n\r\n", " \n\t\n"] {
+        for text in ["", "\n", "\r\n\r\n", " \n\t\n", "\u{feff}", "\u{feff}\r\n"] {
             check(text.as_bytes(), None);
         }
     }
@@ -170,7 +188,8 @@ mod tests {
     #[test]
     fn what_is_missing_or_unfit_is_named_by_line_and_never_shown() {
         let long = [b"hunter2\n".as_slice(), &[b'x'; LONGEST]].concat();
-        let cases: [(&[u8], &str); 7] = [
+        let cases: [(&[u8], &str); 8] = [
+            (b"\xef\xbb\xbf\nhunter2\n", "/c:1: expected the user name"),
             (b"hunter2", "/c:2: expected the password"),
             (b"hunter2\n\n", "/c:2: expected the password"),
             (b"\nhunter2\n", "/c:1: expected the user name"),
