@@ -112,7 +112,7 @@ pub enum Effect {
 pub enum Reply {
     /// The pool says that it is done. The next list has to show it.
     Ok,
-    /// The pool knows no such backend any more.
+    /// The pool has no backend of this address any more: a director's answer, or what HAProxy lists.
     NotFound,
     /// An earlier change of the backend is not complete yet.
     Busy,
@@ -128,7 +128,7 @@ impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reply::Ok => f.write_str("ok"),
-            Reply::NotFound => f.write_str("no such backend"),
+            Reply::NotFound => f.write_str("no backend has this address"),
             Reply::Busy => f.write_str("backend is already being updated, try again later"),
             Reply::RingSyncTimedOut => f.write_str("ring sync timed out"),
             Reply::TryAgain => f.write_str("try again later"),

@@ -469,7 +469,7 @@ fn a_command_that_is_refused_again_and_again_is_said_once_and_about_once_an_hour
         assert_eq!(bench.times_said(words), 2);
         // Another answer is news.
         bench.is_answered_for(300, &Reply::NotFound);
-        assert_eq!(bench.times_said("answered: no such backend"), 1);
+        assert_eq!(bench.times_said("answered: no backend has this address"), 1);
     }
 }
 

@@ -406,7 +406,6 @@ pub fn parse_reply(text: &[u8], commands: usize) -> Result<Reply, AnswerError> {
             of: commands,
             said: Quote::new(said),
         }),
-        Some(b"No such server." | b"No such backend.") => Ok(Reply::NotFound),
         Some(said) => Ok(Reply::Refused(Quote::new(said))),
     }
 }

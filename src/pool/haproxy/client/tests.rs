@@ -97,7 +97,7 @@ fn only_the_reply_of_all_says_done() {
     for (reply, expected) in [
         (
             "No such server.\n\nNo such server.\n\n",
-            Ok(Reply::NotFound),
+            Ok(Reply::Refused(Quote::new("No such server."))),
         ),
         (
             "\nNo such server.\n\n",
