@@ -15,7 +15,7 @@ use nix::unistd::isatty;
 
 use super::Word;
 use crate::cli::{self, Command, Order};
-use crate::config::settings::Settings;
+use crate::config::settings::{ProxyProtocol, Settings};
 use crate::daemon;
 use crate::few::Few;
 use crate::once;
@@ -185,7 +185,6 @@ fn check_all(
     settings: &Settings,
     targets: &[(IpAddr, Option<Target>)],
 ) -> io::Result<Vec<Verdict>> {
-    let timeout = settings.pace.timeout;
     let next = AtomicUsize::new(0);
     let threads = targets.len().min(AT_ONCE);
     thread::scope(|scope| {
@@ -195,7 +194,7 @@ fn check_all(
             thread::Builder::new()
                 .name("check".to_owned())
                 .stack_size(STACK)
-                .spawn_scoped(scope, || check_some(prober, timeout, targets, &next, done))?;
+                .spawn_scoped(scope, || check_some(prober, settings, targets, &next, done))?;
         }
         drop(done);
         tell(targets, &results)
@@ -205,7 +204,7 @@ fn check_all(
 /// What one of the threads does: whatever is next, until nothing is left or nobody listens.
 fn check_some(
     prober: &Prober,
-    timeout: Duration,
+    settings: &Settings,
     targets: &[(IpAddr, Option<Target>)],
     next: &AtomicUsize,
     done: Sender<(usize, Checked)>,
@@ -221,7 +220,7 @@ fn check_some(
             Some(target) => {
                 let services = target.services.iter();
                 let attempts = services.map(|service| {
-                    let outcome = attempt(prober, target, service, timeout);
+                    let outcome = attempt(prober, target, service, settings.pace.timeout);
                     (*service, outcome)
                 });
                 Attempts::Made(attempts.collect())
@@ -230,6 +229,7 @@ fn check_some(
         let checked = Checked {
             address: *address,
             attempts,
+            sends_proxy_header: settings.probing.proxy_protocol != ProxyProtocol::No,
         };
         if done.send((number, checked)).is_err() {
             return;

@@ -155,6 +155,31 @@ pub(super) fn of(failure: &Failure) -> Advice {
     }
 }
 
+/// What else to look at where the connection began with a header of the PROXY protocol: a port that does not expect it
+/// takes it for a command or for TLS, and its answer may be taken for that to the first command.
+pub(super) fn of_proxy_header(failure: &Failure) -> &'static str {
+    let may_have_begun_with_it = match &failure.fault {
+        Fault::TimedOut
+        | Fault::Closed
+        | Fault::LineTooLong
+        | Fault::TooMuch
+        | Fault::Malformed(_)
+        | Fault::Bye(_)
+        | Fault::Unavailable(_)
+        | Fault::TlsFailed(_)
+        | Fault::System(_)
+        | Fault::StartTlsMissing
+        | Fault::CredentialsRefused(_)
+        | Fault::SaslPlainMissing
+        | Fault::PolicyRefused(_) => failure.stage > Stage::Connect,
+        _ => false,
+    };
+    match may_have_begun_with_it {
+        true => "; --proxy-protocol: does this port expect a header of the PROXY protocol?",
+        false => "",
+    }
+}
+
 fn of_silence(stage: Stage) -> Advice {
     match stage {
         Stage::Prepare | Stage::Connect => advice(
@@ -162,9 +187,10 @@ fn of_silence(stage: Stage) -> Advice {
             "does it answer ping? if so, the firewalls on the way; if not, is its machine on?",
         ),
         Stage::Greeting => advice(
-            "the connection stands, and the server says nothing: its service hangs or is overloaded",
+            "the connection stands, and the server says nothing: its service hangs or is overloaded, or it waits for this \
+             monitor to begin",
             "on the backend: Dovecot's log (is process_limit or client_limit reached?), doveadm who, and the \
-             machine's load",
+             machine's load; does the port begin with TLS (-s), or expect the PROXY protocol (--proxy-protocol)?",
         ),
         Stage::Tls | Stage::Upgrade => advice(
             "the server did not go on with the TLS handshake",

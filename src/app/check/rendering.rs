@@ -29,6 +29,8 @@ pub(super) enum Verdict {
 pub(super) struct Checked {
     pub(super) address: IpAddr,
     pub(super) attempts: Attempts,
+    /// `--proxy-protocol`.
+    pub(super) sends_proxy_header: bool,
 }
 
 pub(super) enum Attempts {
@@ -61,7 +63,7 @@ impl Checked {
             Attempts::Made(attempts) => {
                 for (service, outcome) in attempts {
                     let _ = writeln!(text, "{} {service}", self.address);
-                    add_outcome(&mut text, outcome, now);
+                    add_outcome(&mut text, outcome, self.sends_proxy_header, now);
                 }
             }
         }
@@ -88,7 +90,7 @@ fn seconds_left(certificate: &Certificate, now: i64) -> i64 {
     certificate.not_after.min(certificate.chain_not_after) - now
 }
 
-fn add_outcome(text: &mut String, outcome: &Outcome, now: i64) {
+fn add_outcome(text: &mut String, outcome: &Outcome, sends_proxy_header: bool, now: i64) {
     let failed_at = outcome.result.as_ref().err();
     let stages: Vec<_> = outcome.evidence.stages.iter().collect();
     // The farewell after a failure comes behind it.
@@ -115,7 +117,7 @@ fn add_outcome(text: &mut String, outcome: &Outcome, now: i64) {
         Ok(pass) => {
             let _ = writeln!(text, "    {pass}, {}", time(outcome.latency));
         }
-        Err(failure) => add_failure(text, failure, outcome),
+        Err(failure) => add_failure(text, failure, sends_proxy_header, outcome),
     }
     if let Some(certificate) = &outcome.evidence.certificate {
         add_certificate(text, certificate, now);
@@ -131,8 +133,12 @@ fn add_outcome(text: &mut String, outcome: &Outcome, now: i64) {
     }
 }
 
-fn add_failure(text: &mut String, failure: &Failure, outcome: &Outcome) {
+fn add_failure(text: &mut String, failure: &Failure, sends_proxy_header: bool, outcome: &Outcome) {
     let advice = advice::of(failure);
+    let proxy_header = match sends_proxy_header {
+        true => advice::of_proxy_header(failure),
+        false => "",
+    };
     let whose = match failure.fault.blame() {
         Blame::Service => "this backend's",
         Blame::Shared => "perhaps this monitor's: account, certificate settings or test address; poolmon takes a backend down for \
@@ -145,7 +151,7 @@ fn add_failure(text: &mut String, failure: &Failure, outcome: &Outcome) {
         "    FAILED after {}: {failure}\n    \
          cause: {}\n    \
          whose fault: {whose}\n    \
-         look at: {}\n",
+         look at: {}{proxy_header}\n",
         time(outcome.latency),
         advice.cause,
         advice.look_at
@@ -271,6 +277,7 @@ mod tests {
         let checked = Checked {
             address: [192, 0, 2, 7].into(),
             attempts: Attempts::Made(attempts),
+            sends_proxy_header: false,
         };
         assert_eq!(checked.text(NOW), expected);
         assert_eq!(checked.verdict(NOW), verdict);
@@ -361,13 +368,56 @@ mod tests {
              \x20   greeting            5.00 s  FAILED\n\
              \x20   FAILED after 5.00 s: greeting: timed out\n\
              \x20   cause: the connection stands, and the server says nothing: its service hangs or is \
-             overloaded\n\
+             overloaded, or it waits for this monitor to begin\n\
              \x20   whose fault: this backend's\n\
              \x20   look at: on the backend: Dovecot's log (is process_limit or client_limit reached?), \
-             doveadm who, and the machine's load\n\
+             doveadm who, and the machine's load; does the port begin with TLS (-s), or expect the PROXY \
+             protocol (--proxy-protocol)?\n\
              \x20   dialogue:\n\
              \x20       (nothing was said)\n",
         );
+    }
+
+    #[test]
+    fn where_a_proxy_header_was_sent_the_advice_asks_whether_the_port_expects_it() {
+        let early = || Fault::Malformed(Quote::new("an answer that came before the command"));
+        for (stage, fault, asks) in [
+            (Stage::Login, early(), true),
+            (Stage::Capability, Fault::TimedOut, true),
+            (Stage::Greeting, Fault::Closed, true),
+            (Stage::Greeting, Fault::Bye(Quote::new("bye")), true),
+            (
+                Stage::Tls,
+                Fault::TlsFailed(Quote::new("wrong version number")),
+                true,
+            ),
+            // The port has not seen it.
+            (Stage::Connect, Fault::TimedOut, false),
+            (Stage::Connect, Fault::Refused, false),
+            (
+                Stage::Login,
+                Fault::CredentialsRefused(Quote::new("no")),
+                true,
+            ),
+            (Stage::StartTls, Fault::StartTlsMissing, true),
+            // The port has understood what came behind it.
+            (Stage::Login, Fault::MaildropInUse(Quote::new("no")), false),
+            (Stage::Search, Fault::MessageMissing, false),
+        ] {
+            for sends_proxy_header in [false, true] {
+                let failure = Failure::new(stage, fault.clone());
+                let failed = outcome(Err(failure), &[], "", None);
+                let checked = Checked {
+                    address: [192, 0, 2, 7].into(),
+                    attempts: Attempts::Made(vec![(service(Security::Plain, 143), failed)]),
+                    sends_proxy_header,
+                };
+                let text = checked.text(NOW);
+                let hint =
+                    "; --proxy-protocol: does this port expect a header of the PROXY protocol?";
+                assert_eq!(text.contains(hint), asks && sends_proxy_header, "{text}");
+            }
+        }
     }
 
     #[test]
@@ -446,6 +496,7 @@ mod tests {
             let checked = Checked {
                 address: [192, 0, 2, 7].into(),
                 attempts: Attempts::Made(attempts.collect()),
+                sends_proxy_header: false,
             };
             assert_eq!(checked.verdict(NOW), expected);
         }
