@@ -216,17 +216,53 @@ fn value(document: &Document, name: &str, labels: &[(&str, &str)]) -> Option<f64
 }
 
 #[test]
-fn text_of_others_comes_back_unchanged() {
+fn text_of_others_is_in_a_label_as_the_status_shows_it() {
     let document = dry_run_of_another_director();
     let tag = &document.backends[0].tag[..];
-    assert!(tag.contains("\"'>") && tag.contains('\u{1b}'));
+    assert!(tag.contains('\u{202e}') && tag.contains('\u{1b}'));
+    let shown = tag.replace('\u{202e}', "\\u{202e}");
+    let shown = shown.replace('\u{1b}', "\\u{1b}");
     let labels = [
         ("backend", "2001:db8::7"),
-        ("tag", tag),
+        ("tag", &shown),
         ("director", "/run/dovecot-\"two\"\\/director-admin"),
         ("dry_run", "true"),
     ];
     assert_eq!(value(&document, "poolmon_backend_up", &labels), Some(0.0));
+}
+
+/// Tag and service are from a list and a file; the rest is to be escaped should it ever be from there.
+#[test]
+fn no_label_holds_what_a_terminal_obeys_or_text_without_a_bound() {
+    let text = format!(
+        "\u{1b}]0;owned\u{7}\r\n\u{9b}31m\u{202e}\u{2066}\u{feff}\u{0}{}",
+        "x".repeat(8192)
+    );
+    let mut document = dry_run_of_another_director();
+    document.director.socket = text.clone();
+    document.tags[0].tag = text.clone();
+    document.alarms[0].alarm = text.clone();
+    for row in &mut document.counters.failures {
+        row.service = text.clone();
+        row.stage = text.clone();
+        row.fault = text.clone();
+    }
+    let backend = &mut document.backends[0];
+    backend.tag = text.clone();
+    for service in &mut backend.services {
+        service.service = text.clone();
+    }
+    check(&document);
+    let metrics = render(&document);
+    assert!(metrics.contains("tag=\"\\\\u{1b}]0;owned\\\\u{7}"));
+    let is_seen = |character: char| !character.escape_debug().to_string().starts_with("\\u");
+    for line in metrics.lines() {
+        assert!(
+            line.chars().all(is_seen) && !line.contains('\r'),
+            "{line:?}"
+        );
+        assert!(line.len() < 4096, "{line}");
+    }
 }
 
 #[test]

@@ -6,19 +6,22 @@ use std::fmt::Write;
 use super::families::{Family, Kind};
 use crate::pool::Words;
 use crate::report::document::{Histogram, Span};
+use crate::report::words::shown;
 
 /// Labels as they stand between braces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Labels(String);
 
 impl Labels {
+    /// The value stands there as the status shows it: a tag is what the director says, and whoever looks at the
+    /// file may do so on a terminal.
     pub(super) fn add(&mut self, name: &str, value: &str) {
         if !self.0.is_empty() {
             self.0.push(',');
         }
         self.0.push_str(name);
         self.0.push_str("=\"");
-        push_escaped(&mut self.0, value);
+        push_escaped(&mut self.0, &shown(value));
         self.0.push('"');
     }
 
@@ -31,13 +34,13 @@ impl Labels {
     }
 }
 
-/// The value of a label: the three characters that mean something in it are escaped.
+/// The value of a label: the characters that mean something in it are escaped. A line feed is one of them, but
+/// none is left in what is shown.
 fn push_escaped(line: &mut String, value: &str) {
     for character in value.chars() {
         match character {
             '\\' => line.push_str("\\\\"),
             '"' => line.push_str("\\\""),
-            '\n' => line.push_str("\\n"),
             other => line.push(other),
         }
     }
@@ -164,12 +167,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_holds_any_text() {
+    fn a_label_shows_any_text_and_ends_where_it_should() {
         for (text, expected) in [
             ("", "a=\"\""),
             ("192.0.2.7", "a=\"192.0.2.7\""),
-            ("a\\b\"c\nd", "a=\"a\\\\b\\\"c\\nd\""),
-            ("}{,='\r\t\u{202e}\u{1b}", "a=\"}{,='\r\t\u{202e}\u{1b}\""),
+            ("a\\b\"c\nd", "a=\"a\\\\b\\\"c\\\\nd\""),
+            (
+                "}{,='\r\t\u{202e}\u{1b}",
+                "a=\"}{,='\\\\r\\\\t\\\\u{202e}\\\\u{1b}\"",
+            ),
+            ("ü\u{9b}", "a=\"ü\\\\u{9b}\""),
         ] {
             let mut labels = Labels::default();
             labels.add("a", text);
