@@ -96,7 +96,8 @@ impl From<ArgvError> for CliError {
     }
 }
 
-/// Reads the arguments, without the program's name. Operands are ignored, as poolmon did.
+/// Reads the arguments, without the program's name. Operands are ignored, as poolmon did; a mistyped command
+/// has been refused before.
 pub fn parse(args: Vec<OsString>) -> Result<Command, CliError> {
     parse_with_operands(args).map(|(command, _)| command)
 }

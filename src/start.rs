@@ -52,6 +52,10 @@ pub fn main(called: Program, mut arguments: Vec<OsString>) -> ExitCode {
         arguments.remove(0);
         return (word.run)(arguments);
     }
+    if let Some(cause) = first.and_then(|first| app::unknown(first)) {
+        complain(called, &format!("{cause}\n{}", cli::hint(called)));
+        return ExitCode::FAILURE;
+    }
     let mut is_to_watch = false;
     let (result, codes) = match cli::parse(arguments) {
         Ok(Command::Help(extent)) => (show(&help(called, extent)), Codes::Poolmons),

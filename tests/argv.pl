@@ -7,6 +7,9 @@
 # Each line is the words, a tab, and "refused" or what was understood. All but plain characters are
 # written as %XX, and an empty word as a lone %. Integers of 19 digits and more are written as
 # "large", because Perl turns them into floating point.
+#
+# What is compared is how the words are read. That our poolmon refuses a first word of letters alone which is none of
+# its commands, where Perl's ignored it as an operand, is decided before they are read and is not compared.
 use strict;
 use warnings;
 use Getopt::Long ();

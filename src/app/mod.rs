@@ -1,7 +1,7 @@
 //! The words: what the program does when its first argument names it. One file a word.
 //!
-//! A word counts only as the first argument, and not where the program is called dovemon; any other operand
-//! stays ignored, as with poolmon.
+//! A word counts only as the first argument, and not where the program is called dovemon. A first argument that
+//! looks like a mistyped word is refused; any other operand stays ignored, as with poolmon.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
@@ -13,6 +13,9 @@ pub(crate) mod nagios;
 pub(crate) mod reading;
 mod replay;
 mod status;
+
+use crate::config::nearest::nearest;
+use crate::quote::Quote;
 
 /// A row of the table of words.
 pub(crate) struct Word {
@@ -36,6 +39,26 @@ pub(crate) static WORDS: &[Word] = &[status::WORD, explain::WORD, check::WORD, r
 /// The word that this argument is, if it is one.
 pub(crate) fn word(argument: &OsStr) -> Option<&'static Word> {
     WORDS.iter().find(|word| argument == word.name)
+}
+
+/// Why this first argument is refused, if it is. It looks like a command and is none, and an operand that is
+/// ignored starts a monitor that acts. What is not of letters alone is no command that anybody meant.
+pub(crate) fn unknown(argument: &OsStr) -> Option<String> {
+    let name = argument.to_str()?;
+    if name.is_empty() || !name.chars().all(char::is_alphabetic) || word(argument).is_some() {
+        return None;
+    }
+    let meant = match nearest(name, WORDS.iter().map(|word| word.name)) {
+        Some(near) => format!("; is \"{near}\" meant?"),
+        None => ".".to_owned(),
+    };
+    let names: Vec<&str> = WORDS.iter().map(|word| word.name).collect();
+    let (last, others) = names.split_last().expect("there are commands");
+    Some(format!(
+        "unknown command {}{meant} The commands are {} and {last}.",
+        Quote::new(name),
+        others.join(", ")
+    ))
 }
 
 /// To standard output, whole. The error says that it is about that.
@@ -86,6 +109,33 @@ mod tests {
             }
         }
         assert!(super::word(OsStr::new("")).is_none());
+    }
+
+    #[test]
+    fn a_word_of_letters_that_is_no_command_is_refused_with_the_nearest_one() {
+        for (name, expected) in [
+            ("stat", "unknown command \"stat\"; is \"status\" meant? "),
+            (
+                "Explain",
+                "unknown command \"Explain\"; is \"explain\" meant? ",
+            ),
+            ("x", "unknown command \"x\". "),
+            (
+                "statüs",
+                "unknown command \"stat\\xc3\\xbcs\"; is \"status\" meant? ",
+            ),
+        ] {
+            let text = unknown(OsStr::new(name)).unwrap();
+            assert!(text.starts_with(expected), "{text}");
+            assert!(text.ends_with(" The commands are status, explain, check and replay."));
+        }
+        let long = unknown(OsStr::new(&"x".repeat(100_000))).unwrap();
+        assert!(long.len() < 300, "{long}");
+        for other in [
+            "", "status", "-n", "--", "--status", "+d", "/x", "x.y", "x1", "a b", "a-b",
+        ] {
+            assert_eq!(unknown(OsStr::new(other)), None, "{other}");
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Every option comes out under its full name, each with the value that belongs to it; what the
 //! values mean is not known here. Where Perl's way looks odd, it is kept on purpose: an init script
 //! written for poolmon has to be understood in the same way, or refused in the same way.
-//! `tests/argv.pl` asks the real Getopt::Long.
+//! `tests/argv.pl` asks the real Getopt::Long. The one difference is made before (`app::unknown`): a first word
+//! of letters alone that is no command of ours is refused, which Perl's poolmon took for an operand.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;

@@ -7,7 +7,9 @@ use std::process::Command;
 use super::files::Files;
 use crate::lab::command::{self, Ended};
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION};
+use crate::lab::monitor::binary;
 use crate::lab::patience::wait_until;
+use crate::lab::place::Place;
 use crate::scenes::packaging::installation::text_of;
 
 /// Runs it, which has to end with the code; what it said.
@@ -119,6 +121,42 @@ fn without_a_configuration_the_code_is_4_and_one_that_cannot_be_written_is_2() {
     files.config = pool.place.path("nowhere/config.yml");
     let said = refused(&files, &pool, "--write-missing-config", 2);
     assert!(said.contains("cannot be written"), "{said}");
+}
+
+#[test]
+fn a_mistyped_command_starts_no_monitor_and_other_operands_are_ignored() {
+    let place = Place::new();
+    let run = |words: &[&str]| {
+        let mut poolmon = Command::new(binary());
+        // Should it be obeyed, it watches nothing.
+        poolmon.args(words).args(["--check-config", "-p", "143"]);
+        command::run(&mut poolmon, place.folder(), REACTION)
+    };
+    let commands = "The commands are status, explain, check and replay.\n\
+                    try poolmon --help for the common options";
+    for (word, meant) in [
+        ("stat", "; is \"status\" meant?"),
+        ("STATUS", "; is \"status\" meant?"),
+        ("chekc", "; is \"check\" meant?"),
+        ("stop", "."),
+        ("reload", "."),
+    ] {
+        let ended = run(&[word]);
+        assert_eq!(ended.status.code(), Some(1), "{word}: {}", ended.text);
+        let said = format!("poolmon: unknown command \"{word}\"{meant} {commands}");
+        assert!(ended.text.starts_with(&said), "{}", ended.text);
+    }
+    for words in [
+        &["-n", "stat"][..],
+        &["/stat"],
+        &["stat7"],
+        &["192.0.2.7"],
+        &["stat=us"],
+        &[""],
+    ] {
+        let text = run(words).success();
+        assert!(text.contains("imap:143: greeting"), "{words:?}: {text}");
+    }
 }
 
 #[test]
