@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
 
-use crate::backend::Listed;
 use crate::config::settings::{Pace, Plan, Retries, Settings};
 use crate::config::targets::Targets;
 use crate::few::Few;
 use crate::outcome::{Blame, Failure, Pass};
-use crate::pool::{Access, Connection, PoolError, READING_DEADLINE};
+use crate::pool::{Access, Connection, PoolError, Reading, READING_DEADLINE};
 use crate::schedule::{Finding, Verdict};
 use crate::service::Service;
 use crate::worker::{AttemptLimits, Task, Word, Worker};
@@ -25,7 +24,8 @@ const LOCAL_FAULT_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
     AllHealthy,
-    /// At least one backend failed or could not be judged, or no backend is listed.
+    /// At least one backend failed or could not be judged, no backend is listed, or a line of the list cannot be
+    /// read.
     NotAll,
 }
 
@@ -36,19 +36,29 @@ pub struct Look {
     pub health: Health,
     /// The backends that were checked as far as one gets without a login, though there is one.
     pub without_login: Vec<IpAddr>,
-    /// Where no backend is listed: that it is so, and what to do.
-    pub lists_none: Option<String>,
+    /// Where no backend is listed, or lines of the list cannot be read: that it is so, and what it means.
+    pub list_trouble: Option<String>,
 }
 
 impl Look {
-    /// What the operator has to know beside the lines: no backend is listed, or no login was tried.
-    pub fn remark(&self) -> Option<String> {
-        match (&self.lists_none, self.without_login.is_empty()) {
-            (Some(lists_none), _) => Some(lists_none.clone()),
-            (None, true) => None,
-            (None, false) => Some(no_login_was_tried(&Few(&self.without_login))),
-        }
+    /// What the operator has to know beside the lines: what is wrong with the list, and where no login was tried.
+    pub fn remarks(&self) -> Vec<String> {
+        let no_login = match self.without_login.is_empty() {
+            true => None,
+            false => Some(no_login_was_tried(&Few(&self.without_login))),
+        };
+        self.list_trouble
+            .clone()
+            .into_iter()
+            .chain(no_login)
+            .collect()
     }
+}
+
+/// What is wrong with a list that could be asked for: it has lines that cannot be read, or no backend at all.
+pub(crate) fn list_trouble(access: &Access, list: &Reading) -> Option<String> {
+    let lists_none = || list.members.is_empty().then(|| access.lists_none());
+    access.skips(&list.malformed).or_else(lists_none)
 }
 
 pub(crate) fn no_login_was_tried(backends: &Few<'_, IpAddr>) -> String {
@@ -92,7 +102,7 @@ pub fn run(
     let limits = AttemptLimits::new(began);
     let mut waiting = BTreeMap::new();
     let mut without_login = Vec::new();
-    for (number, backend) in (0..).zip(&listed) {
+    for (number, backend) in (0..).zip(&listed.members) {
         let target = match targets.target(backend.address) {
             Some(target) => target,
             None => {
@@ -117,8 +127,8 @@ pub fn run(
     let round = longest_round(&settings.pace, settings.services.len());
     let patience = round.saturating_mul(turns.saturating_add(1));
     let deadline = Instant::now() + patience + LOCAL_FAULT_PATIENCE;
-    let lists_none = listed.is_empty().then(|| access.lists_none());
-    let mut health = match lists_none {
+    let list_trouble = list_trouble(&access, &listed);
+    let mut health = match list_trouble {
         None => Health::AllHealthy,
         Some(_) => Health::NotAll,
     };
@@ -184,7 +194,7 @@ pub fn run(
     Ok(Look {
         health,
         without_login,
-        lists_none,
+        list_trouble,
     })
 }
 
@@ -222,11 +232,10 @@ fn print(out: &mut impl Write, address: IpAddr, line: &str) -> Result<(), OnceEr
         .map_err(OnceError::Output)
 }
 
-/// The backends that the pool lists.
-pub(crate) fn read_list(access: &Access) -> Result<Vec<Listed>, PoolError> {
+/// What the pool lists.
+pub(crate) fn read_list(access: &Access) -> Result<Reading, PoolError> {
     let deadline = Instant::now() + READING_DEADLINE;
-    let reading = Connection::open(access, deadline)?.read(deadline)?;
-    Ok(reading.members)
+    Connection::open(access, deadline)?.read(deadline)
 }
 
 /// Until a backend that gives an answer of some kind to every attempt, or none to any, is judged.

@@ -56,10 +56,10 @@ Exit status:
      refused or expires within 14 days, a fault of this machine
   2  a backend failed
   3  it could not be checked: bad options, an unreadable file, no director, a director
-     that lists no backend
+     that lists no backend, or a line that cannot be read
 ";
 
-/// Bad options, a file, the director, which may also list no backend.
+/// Bad options, a file, the director, which may also list no backend, or a line that cannot be read.
 const COULD_NOT_CHECK: u8 = 3;
 
 /// How many backends are tried at once.
@@ -106,15 +106,19 @@ fn check(arguments: Vec<OsString>) -> Result<ExitCode, String> {
     }
     let settings = &loaded.settings;
     let prober = Prober::new(&settings.probing).map_err(|cause| cause.to_string())?;
-    let addresses = match addresses.is_empty() {
-        false => addresses,
+    let (addresses, list_trouble) = match addresses.is_empty() {
+        false => (addresses, None),
         true => listed(settings)?,
     };
     let targets: Vec<(IpAddr, Option<Target>)> = addresses
         .into_iter()
         .map(|address| (address, loaded.targets.target(address)))
         .collect();
-    let verdicts = check_all(&prober, settings, &targets).map_err(|cause| cause.to_string())?;
+    let mut verdicts = check_all(&prober, settings, &targets).map_err(|cause| cause.to_string())?;
+    if let Some(list_trouble) = list_trouble {
+        WORD.complain(&list_trouble);
+        verdicts.push(Verdict::Unchecked);
+    }
     let without_login: Vec<IpAddr> = targets
         .iter()
         .filter(|(_, target)| target.as_ref().map_or(false, is_without_login))
@@ -153,17 +157,21 @@ fn load(mut order: Order) -> Result<Loaded, String> {
     loaded.map_err(|cause| cause.to_string())
 }
 
-fn listed(settings: &Settings) -> Result<Vec<IpAddr>, String> {
-    let listed = once::read_list(&settings.access()).map_err(|cause| {
+/// The backends that the pool lists, and what is wrong with the list.
+fn listed(settings: &Settings) -> Result<(Vec<IpAddr>, Option<String>), String> {
+    let access = settings.access();
+    let listed = once::read_list(&access).map_err(|cause| {
         format!(
             "{cause}; {}; with the addresses of backends no director is needed",
             cause.advice
         )
     })?;
-    if listed.is_empty() {
-        return Err(settings.access().lists_none());
+    let trouble = once::list_trouble(&access, &listed);
+    if let (true, Some(trouble)) = (listed.members.is_empty(), &trouble) {
+        return Err(trouble.clone());
     }
-    Ok(listed.iter().map(|backend| backend.address).collect())
+    let addresses = listed.members.iter().map(|backend| backend.address);
+    Ok((addresses.collect(), trouble))
 }
 
 fn is_without_login(target: &Target) -> bool {

@@ -9,7 +9,7 @@ use super::status::brief;
 use super::{Engine, Notice, Output, Told};
 use crate::backend::{HostState, Listed};
 use crate::config::settings::Mode;
-use crate::few::{by_number, counted};
+use crate::few::counted;
 use crate::monitor::policy::{self, By, Changes, Shown, Sync};
 use crate::pool::{Malformed, Readiness, Reading};
 
@@ -65,29 +65,15 @@ impl Engine {
     }
 
     fn note_malformed(&mut self, malformed: &Malformed) {
-        let noun = self.settings.access().noun();
-        let first = match malformed.shown.first() {
-            Some(first) => first,
-            None => {
-                if self.notices.lower(&Notice::MalformedLines) {
-                    self.always(format!(
-                        "{noun}: no line of the lists is malformed any more"
-                    ));
-                }
-                return;
-            }
-        };
-        let count = malformed.count;
-        let line = format!(
-            "{noun}: {} in the lists {} neither checked nor changed; the first: {first}",
-            counted(count, "malformed line"),
-            by_number(
-                count,
-                "is skipped, so that its backend is",
-                "are skipped, so that their backends are"
-            )
-        );
-        self.raise(Notice::MalformedLines, line);
+        let access = self.settings.access();
+        match access.skips(malformed) {
+            Some(line) => self.raise(Notice::MalformedLines, line),
+            None if self.notices.lower(&Notice::MalformedLines) => self.always(format!(
+                "{}: no line of the lists is malformed any more",
+                access.noun()
+            )),
+            None => {}
+        }
     }
 
     /// Each director stamps a change with its own machine's clock, so a stamp from the future shows that two clocks

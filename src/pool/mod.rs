@@ -43,7 +43,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::backend::Stamp;
-use crate::few::counted;
+use crate::few::{by_number, counted};
 use director::acts;
 use director::by_hand::doveadm;
 use director::client::{self, Standing};
@@ -147,6 +147,22 @@ impl Access {
                  (--haproxy-proxies)"
             ),
         }
+    }
+
+    /// That lines of its lists cannot be read, and what that means; None if each could be.
+    pub(crate) fn skips(&self, malformed: &Malformed) -> Option<String> {
+        let first = malformed.shown.first()?;
+        let count = malformed.count;
+        Some(format!(
+            "{}: {} in the lists {} neither checked nor changed; the first: {first}",
+            self.noun(),
+            counted(count, "malformed line"),
+            by_number(
+                count,
+                "is skipped, so that its backend is",
+                "are skipped, so that their backends are"
+            )
+        ))
     }
 
     /// How an operator gives a backend that is up with weight 0 its weight back.

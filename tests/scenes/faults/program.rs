@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use super::{assert_no_more_changes, A_WHILE};
 use crate::lab::command::{self, Ended};
 use crate::lab::fake_backend::{Mood, IMAP};
-use crate::lab::fake_director::FakeHost;
+use crate::lab::fake_director::{FakeHost, ListShape};
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
 use crate::lab::monitor::{binary, MonitorPlan};
 use crate::lab::passwords::marked;
@@ -97,6 +97,57 @@ fn a_director_that_lists_no_backend_is_an_alarm_and_no_healthy_pool() {
         &[" LOG ", "the director lists a backend again"],
         REACTION * 2,
     );
+}
+
+#[test]
+fn a_line_of_the_list_that_cannot_be_read_is_said_by_once_and_check_and_is_no_good_end() {
+    let pool = FakePool::start(1);
+    let plan = pool.monitor();
+    let said = "director: 2 malformed lines in the lists are skipped, so that their backends are neither checked nor \
+                changed; the first: \"mail.example\\t100\\t0\\t\\tU\\t0\"";
+    let junk = ["mail.example\t100\t0\t\tU\t0", "127.0.0.1\tmany\t0\t\tU\t0"];
+    let junk = junk.map(str::to_owned).to_vec();
+    pool.director.set_list(ListShape::Junk(junk));
+    let address = pool.address(0).to_string();
+    let once = plan.run("--once", REACTION);
+    assert_eq!(once.status.code(), Some(2), "{}", once.text);
+    assert!(
+        once.text.contains(&format!("poolmon: {said}\n")),
+        "{}",
+        once.text
+    );
+    assert!(once.text.contains(&address), "{}", once.text);
+    let check = plan.check("", REACTION);
+    assert_eq!(check.status.code(), Some(3), "{}", check.text);
+    assert!(
+        check.text.contains(&format!("poolmon check: {said}\n")),
+        "{}",
+        check.text
+    );
+    assert!(
+        check.text.contains("1 backend, 1 passed\n"),
+        "{}",
+        check.text
+    );
+    // Without the director's list there is nothing to say of it.
+    let check = plan.check(&address, REACTION);
+    assert_eq!(check.status.code(), Some(0), "{}", check.text);
+    assert!(!check.text.contains("malformed"), "{}", check.text);
+
+    pool.backends[0].set(Mood::Refusing);
+    let check = plan.check("", REACTION);
+    assert_eq!(check.status.code(), Some(2), "{}", check.text);
+
+    // That no line can be read is not that there is none.
+    pool.director.remove(pool.address(0));
+    for (ended, code) in [
+        (plan.run("--once", REACTION), 2),
+        (plan.check("", REACTION), 3),
+    ] {
+        assert_eq!(ended.status.code(), Some(code), "{}", ended.text);
+        assert!(ended.text.contains(said), "{}", ended.text);
+        assert!(!ended.text.contains("lists no backend"), "{}", ended.text);
+    }
 }
 
 #[test]
