@@ -57,6 +57,8 @@ pub enum Problem {
     SeveralDocuments,
     /// Indented so far that one of the parsers would run out of stack.
     Deep,
+    /// A merge key. Taken for a field that nobody knows, it would leave a backend without its account.
+    MergeKey,
     /// Another kind of value than this.
     Expected(&'static str),
 }
@@ -70,6 +72,9 @@ impl fmt::Display for Problem {
             Problem::Tab => f.write_str("expected spaces before the key, not a tab"),
             Problem::SeveralDocuments => f.write_str("expected one document, a second begins here"),
             Problem::Deep => write!(f, "expected an indentation of at most {DEEPEST} columns"),
+            Problem::MergeKey => f.write_str(
+                "merge keys (<<) are not supported, write `*a` alone, or the keys themselves",
+            ),
             Problem::Expected(what) => write!(f, "expected {what}"),
         }
     }
@@ -220,7 +225,10 @@ impl Document {
         Malformed {
             line: line(error),
             key: walk.key.borrow_mut().take(),
-            problem: Problem::Expected(walk.expected.get()),
+            problem: match walk.is_at_merge_key.get() {
+                true => Problem::MergeKey,
+                false => Problem::Expected(walk.expected.get()),
+            },
         }
     }
 
@@ -293,6 +301,7 @@ struct Walk {
     expected: Cell<&'static str>,
     /// The key that it belongs to.
     key: RefCell<Option<String>>,
+    is_at_merge_key: Cell<bool>,
 }
 
 impl Walk {
@@ -303,6 +312,7 @@ impl Walk {
             stop,
             expected: Cell::new(FLAT),
             key: RefCell::new(None),
+            is_at_merge_key: Cell::new(false),
         }
     }
 
@@ -403,7 +413,7 @@ impl<'de, S: Level> Visitor<'de> for Map<'_, S> {
         loop {
             walk.expected.set("a key of one word");
             *walk.key.borrow_mut() = outer.clone();
-            let (place, key) = match map.next_key_seed(Text { walk })? {
+            let (place, key) = match map.next_key_seed(Key { walk })? {
                 Some(key) => key,
                 None => break,
             };
@@ -421,6 +431,35 @@ impl<'de, S: Level> Visitor<'de> for Map<'_, S> {
             entries.push(Entry { key, place, value });
         }
         Ok(entries)
+    }
+}
+
+/// The text of a key. A merge key is an error here, where the parser still knows its line.
+struct Key<'w> {
+    walk: &'w Walk,
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = (Place, Scalar);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key<'_> {
+    type Value = (Place, Scalar);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(SCALAR)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        if text == "<<" {
+            self.walk.is_at_merge_key.set(true);
+            return Err(E::custom("a merge key"));
+        }
+        Text { walk: self.walk }.visit_str(text)
     }
 }
 

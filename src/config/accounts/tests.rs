@@ -325,6 +325,33 @@ fn no_text_makes_it_panic_or_show_a_password() {
 }
 
 #[test]
+fn a_merge_key_is_refused_at_its_line_and_an_alias_alone_is_not() {
+    let first = "192.0.2.1: &a\n  username: probe\n  password: hunter2\n";
+    let words = "merge keys (<<) are not supported, write `*a` alone, or the keys themselves";
+    for (rest, expected) in [
+        (
+            "192.0.2.2:\n  imap_port: 144\n  <<: *a\n",
+            format!(":6: 192.0.2.2: {words}"),
+        ),
+        (
+            "192.0.2.2: {<<: [*a], imap_port: 144}\n",
+            format!(":4: 192.0.2.2: {words}"),
+        ),
+        ("<<: {192.0.2.2: *a}\n", format!(":4: {words}")),
+    ] {
+        assert_eq!(complaint(&format!("{first}{rest}")), expected, "{rest}");
+    }
+    let backends = backends(&format!("{first}192.0.2.2: *a\n"));
+    let probe = account("probe", "hunter2", None);
+    assert!(
+        backends.len() == 2
+            && backends
+                .values()
+                .all(|b| b.account.as_deref() == Some(&probe))
+    );
+}
+
+#[test]
 fn a_bent_file_is_read_or_refused_without_showing_a_password() {
     let text = "192.0.2.1:\n  username: probe\n  password: hunter2\n\
                 '192.0.2.2': {username: p, password: 'hunter3', masteruser: m}\n";

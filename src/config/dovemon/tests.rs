@@ -391,6 +391,15 @@ fn retries_and_rapid_rounds_are_two_plans() {
     assert!(remarks("rapid_rounds: 0\n").is_empty());
 }
 
+#[test]
+fn a_merge_key_is_refused_at_its_line() {
+    assert_eq!(
+        complaint(b"interval: 10\n<<: {timeout: 5}\n"),
+        ":2: merge keys (<<) are not supported, write `*a` alone, or the keys themselves"
+    );
+    assert_eq!(remarks("unknown: {<<: 5}\n").len(), 1);
+}
+
 /// Both as the fuzz target has it: at a line that is there, in a text that can be shown, and the same each time.
 #[test]
 fn a_bent_file_is_read_or_refused() {
