@@ -25,6 +25,7 @@ use crate::recording::{
     compare, replay, replay_until, Comparison, Line, Reader, Replayed, Rules, UnreadableRecording,
 };
 use crate::report::document::{document, Writer};
+use crate::report::words::shown_up_to;
 
 pub(super) const WORD: Word = Word {
     name: "replay",
@@ -36,6 +37,9 @@ pub(super) const WORD: Word = Word {
 const OTHER_CHANGES: u8 = 1;
 /// There is nothing to replay.
 const UNREADABLE: u8 = 3;
+
+/// How much of a reason or a path is shown.
+const LONGEST: usize = 1000;
 
 const HELP: &str = "\
 Usage: poolmon replay [options] FILE
@@ -213,12 +217,9 @@ fn time(second: Stamp) -> String {
     )
 }
 
-/// A file's text, fit for a terminal; quotes stay as they are.
+/// A file's text, as the status shows it. A reason has its quotes escaped already.
 fn shown(text: &str) -> String {
-    const LONGEST: usize = 1000;
-    let mut shown = String::new();
-    crate::quote::push_escaped(&mut shown, text.as_bytes(), LONGEST);
-    shown
+    shown_up_to(LONGEST, text)
 }
 
 /// What is to hold in place of what was recorded.
@@ -400,6 +401,35 @@ pub(super) fn moment(text: &str, last: Stamp) -> Result<Stamp, Quote> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pool::Action;
+    use crate::recording::Made;
+
+    #[test]
+    fn a_reason_is_shown_as_the_status_shows_it() {
+        let made = |why: String| {
+            Line::Both(Made {
+                at: Stamp(0),
+                address: "192.0.2.7".parse().unwrap(),
+                action: Action::MarkDown,
+                why: Some(why),
+            })
+        };
+        let quoted = Quote::new("a\x1b[31m\"b\\");
+        let line = |why: &str| {
+            let lines = vec![made(why.to_owned())];
+            let text = body(&Comparison { lines });
+            let (_, why) = text.lines().next().unwrap().split_once("down   ").unwrap();
+            why.to_owned()
+        };
+        let why = format!("imap:143 greeting: {quoted}");
+        assert_eq!(line(&why), why, "escaped once already");
+        assert_eq!(
+            line("\x1b[31m\u{202e}"),
+            "\\u{1b}[31m\\u{202e}",
+            "a file may hold anything"
+        );
+        assert_eq!(line(&"x".repeat(100_000)).len(), LONGEST + "...".len());
+    }
 
     #[test]
     fn of_a_time_of_day_after_the_end_it_is_said_that_the_day_before_is_meant() {

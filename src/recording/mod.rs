@@ -22,6 +22,8 @@ pub(crate) mod writer;
 
 pub(crate) use compare::{compare, Comparison, Line};
 pub(crate) use decoder::{Reader, UnreadableRecording};
+#[cfg(test)]
+pub(crate) use replay::Made;
 pub(crate) use replay::{replay, replay_until, Replayed, Rules};
 
 #[cfg(test)]
