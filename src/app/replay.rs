@@ -15,10 +15,11 @@ use super::{print, Word};
 use crate::backend::Stamp;
 use crate::beside::Beside;
 use crate::cli::{self, CliError, Command};
+use crate::config::argv;
 use crate::config::chosen::Chosen;
 use crate::config::settings::{Plan, Retries, Settings};
 use crate::config::table::DefaultsOf;
-use crate::few::{by_number, counted};
+use crate::few::{by_number, counted, Few};
 use crate::program::Program;
 use crate::quote::Quote;
 use crate::recording::{
@@ -77,7 +78,7 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
 fn answer(arguments: Vec<OsString>) -> Result<(String, u8), String> {
     let hint = "try poolmon replay --help";
     let hinted = |cause: CliError| format!("{cause}; {hint}");
-    let (command, operands) = cli::parse_with_operands(arguments).map_err(hinted)?;
+    let (command, operands) = cli::parse_with_operands(arguments.clone()).map_err(hinted)?;
     let choices = match command {
         Command::Run(order) => order.choices,
         Command::Help(_) => return Ok((HELP.to_owned(), 0)),
@@ -88,8 +89,11 @@ fn answer(arguments: Vec<OsString>) -> Result<(String, u8), String> {
         [] => return Err(format!("which recording? {hint}")),
         _ => return Err(format!("one recording at a time; {hint}")),
     };
-    let other = Other::of(choices)
-        .map_err(|()| format!("an option that changes nothing in a replay; {hint}"))?;
+    let other = Other::of(choices).map_err(|()| {
+        let options = idle_options(arguments);
+        let change = by_number(options.len(), "changes", "change");
+        format!("{}: {change} nothing in a replay; {hint}", Few(&options))
+    })?;
     let failed =
         |cause: UnreadableRecording| format!("{}: {cause}", shown(&path.display().to_string()));
     let reader = open(path).map_err(failed)?;
@@ -220,6 +224,21 @@ fn time(second: Stamp) -> String {
 /// A file's text, as the status shows it. A reason has its quotes escaped already.
 fn shown(text: &str) -> String {
     shown_up_to(LONGEST, text)
+}
+
+/// The options, each once, on which the rules do not depend.
+fn idle_options(arguments: Vec<OsString>) -> Vec<String> {
+    let given = argv::read(arguments).unwrap_or_default().options;
+    let mut idle = Vec::new();
+    for given in given {
+        let mut alone = Chosen::default();
+        let taken = given.choice.take_option(&mut alone, given.value.as_deref());
+        let name = format!("--{}", given.option.long);
+        if taken.is_ok() && Other::of(alone).is_err() && !idle.contains(&name) {
+            idle.push(name);
+        }
+    }
+    idle
 }
 
 /// What is to hold in place of what was recorded.
@@ -429,6 +448,20 @@ mod tests {
             "a file may hold anything"
         );
         assert_eq!(line(&"x".repeat(100_000)).len(), LONGEST + "...".len());
+    }
+
+    #[test]
+    fn an_option_that_changes_nothing_is_named() {
+        let said = |words: &[&str]| answer(words.iter().map(OsString::from).collect()).unwrap_err();
+        assert_eq!(
+            said(&["-i", "5", "/nonexistent"]),
+            "--interval: changes nothing in a replay; try poolmon replay --help"
+        );
+        assert_eq!(
+            said(&["--retries=1", "-fi5", "--fore", "-i6", "-p143", "/nonexistent"]),
+            "--foreground, --interval and --port: change nothing in a replay; try poolmon replay --help"
+        );
+        assert!(said(&["--retries=1", "/nonexistent"]).starts_with("/nonexistent: "));
     }
 
     #[test]
