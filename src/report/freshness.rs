@@ -3,9 +3,9 @@
 //! It knows no clock and no processes: the time, and whether the monitor's process exists, are passed in.
 
 use std::fmt;
-use std::time::Duration;
 
 use super::document::{Document, Span, Time};
+use super::words::lasting;
 
 /// A document is old after so many intervals.
 const INTERVALS: f64 = 3.0;
@@ -13,14 +13,42 @@ const INTERVALS: f64 = 3.0;
 /// Whatever the interval, it is not old sooner.
 const SOON: f64 = 10.0;
 
+/// How long ago a document was written, by the clock of whoever reads it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Age {
+    /// So many seconds ago.
+    Old(Span),
+    /// It is dated so many seconds ahead, and by more than clocks differ: one of them was set back since. When it was
+    /// written is not known.
+    Ahead(Span),
+}
+
+impl Age {
+    pub(crate) fn of(document: &Document, now: Time) -> Age {
+        let monitor = &document.poolmon;
+        match now - monitor.written {
+            age if age < -bearable_age(monitor.interval) => Age::Ahead(-age),
+            age => Age::Old(age.max(0.0)),
+        }
+    }
+
+    /// In seconds, if it is known.
+    pub(crate) fn old(self) -> Option<Span> {
+        match self {
+            Age::Old(age) => Some(age),
+            Age::Ahead(_) => None,
+        }
+    }
+}
+
 /// What is known of the document's age.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Freshness {
     Fresh,
-    /// It has not been written for so long, although the process exists.
-    Old(Duration),
-    /// The process that wrote it has ended; it was last written so long ago.
-    Ended(Duration),
+    /// It is too old, although the process exists.
+    Old(Age),
+    /// The process that wrote it has ended.
+    Ended(Age),
 }
 
 /// As words for people; empty if it is fresh.
@@ -28,22 +56,34 @@ impl fmt::Display for Freshness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Freshness::Fresh => Ok(()),
-            Freshness::Old(age) => write!(
+            Freshness::Old(Age::Old(age)) => write!(
                 f,
                 "STALE: the monitor has written nothing for {} s; what follows was so then",
-                age.as_secs()
+                *age as u64
             ),
-            Freshness::Ended(age) => write!(
+            Freshness::Old(Age::Ahead(ahead)) => write!(
+                f,
+                "STALE: the monitor's last news is dated {} ahead: a clock was set back; what follows was so when \
+                 it was written",
+                lasting(*ahead)
+            ),
+            Freshness::Ended(Age::Old(age)) => write!(
                 f,
                 "STALE: the monitor has ended, its last news is {} s old; no backend is taken \
                  down or brought up",
-                age.as_secs()
+                *age as u64
+            ),
+            Freshness::Ended(Age::Ahead(ahead)) => write!(
+                f,
+                "STALE: the monitor has ended, its last news is dated {} ahead (a clock was set back); no backend \
+                 is taken down or brought up",
+                lasting(*ahead)
             ),
         }
     }
 }
 
-/// The age beyond which a document with this interval is old.
+/// The age beyond which a document with this interval is old. One that is dated so far ahead is stale, too.
 pub(crate) fn bearable_age(interval: Span) -> Span {
     (INTERVALS * interval).max(SOON)
 }
@@ -51,13 +91,13 @@ pub(crate) fn bearable_age(interval: Span) -> Span {
 impl Freshness {
     /// `is_running`: whether a process of the document's number exists.
     pub(crate) fn of(document: &Document, now: Time, is_running: bool) -> Freshness {
-        let age = (now - document.poolmon.written).max(0.0);
-        let age_in_full = Duration::from_secs_f64(age.min(1e9));
+        let age = Age::of(document, now);
         let bearable = bearable_age(document.poolmon.interval);
-        match (is_running && !document.poolmon.ended, age <= bearable) {
-            (false, _) => Freshness::Ended(age_in_full),
+        let is_new = age.old().map_or(false, |age| age <= bearable);
+        match (is_running && !document.poolmon.ended, is_new) {
+            (false, _) => Freshness::Ended(age),
             (true, true) => Freshness::Fresh,
-            (true, false) => Freshness::Old(age_in_full),
+            (true, false) => Freshness::Old(age),
         }
     }
 }
@@ -74,15 +114,52 @@ mod tests {
         let at = |age, is_running| Freshness::of(&document, written + age, is_running);
         assert_eq!(document.poolmon.interval, 30.0);
         assert_eq!(at(90.0, true), Freshness::Fresh);
-        assert_eq!(at(-5.0, true), Freshness::Fresh, "a clock that was set");
-        assert_eq!(at(91.0, true), Freshness::Old(Duration::from_secs(91)));
-        assert_eq!(at(1.0, false), Freshness::Ended(Duration::from_secs(1)));
+        assert_eq!(at(91.0, true), Freshness::Old(old(91)));
+        assert_eq!(at(1.0, false), Freshness::Ended(old(1)));
         // Another process may have its number by now.
         let mut ended = document.clone();
         ended.poolmon.ended = true;
         assert_eq!(
             Freshness::of(&ended, written + 1.0, true),
-            Freshness::Ended(Duration::from_secs(1))
+            Freshness::Ended(old(1))
         );
+    }
+
+    #[test]
+    fn a_document_of_the_future_is_no_news_unless_clocks_differ_a_little() {
+        let document = sample::five_troubles();
+        let written = document.poolmon.written;
+        let at = |ahead, is_running| Freshness::of(&document, written - ahead, is_running);
+        for bearable in [0.4, 2.0, 90.0] {
+            assert_eq!(at(bearable, true), Freshness::Fresh, "{bearable}");
+        }
+        for (ahead, is_running, expected) in [
+            (
+                7200.0,
+                true,
+                "STALE: the monitor's last news is dated 2 h ahead: a clock was set back; what follows was so \
+                 when it was written",
+            ),
+            (
+                7200.0,
+                false,
+                "STALE: the monitor has ended, its last news is dated 2 h ahead (a clock was set back); no backend \
+                 is taken down or brought up",
+            ),
+            (
+                2.0,
+                false,
+                "STALE: the monitor has ended, its last news is 0 s old; no backend is taken down or brought up",
+            ),
+        ] {
+            assert_eq!(at(ahead, is_running).to_string(), expected);
+        }
+        assert_eq!(Age::of(&document, written - 91.0).old(), None);
+        assert_eq!(Age::of(&document, written - 90.0).old(), Some(0.0));
+        assert_eq!(Age::of(&document, written + 91.0).old(), Some(91.0));
+    }
+
+    fn old(seconds: u32) -> Age {
+        Age::Old(Span::from(seconds))
     }
 }

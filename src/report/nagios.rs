@@ -9,7 +9,7 @@ use std::fmt;
 use super::document::{
     Backend, By, Certificate, CheckResult, Document, Drain, State as Listed, Tag, Time, Verdict,
 };
-use super::freshness::Freshness;
+use super::freshness::{Age, Freshness};
 use super::judgement;
 use super::words::lasting;
 use crate::few::{by_number, counted};
@@ -402,8 +402,9 @@ impl Pool<'_> {
                 Some(self.limits.critical_cert),
             ));
         }
-        let age = (self.now - self.document.poolmon.written).max(0.0).round();
-        metrics.push(Metric::seconds("status_age", age));
+        if let Some(age) = Age::of(self.document, self.now).old() {
+            metrics.push(Metric::seconds("status_age", age.round()));
+        }
         metrics
     }
 

@@ -26,7 +26,7 @@ use self::words::{rough, Clock};
 use crate::backend::Groups;
 use crate::few::counted;
 use crate::report::document::{Backend, Document, Event, Restore, Time, Unanswered};
-use crate::report::freshness::bearable_age;
+use crate::report::freshness::{bearable_age, Age};
 use crate::report::words::lasting;
 
 pub use self::words::Wall;
@@ -37,7 +37,7 @@ const SCRIPT: &str = include_str!("page/script.js");
 /// What the browser may do. The hashes are those of `STYLE` and `SCRIPT`: a test computes them.
 const POLICY: &str = "default-src 'none'; \
      style-src 'sha256-xbJAPMZhf2NyeRfl7PCF1I4HeFG6lD+3wvyaIrHx5PM='; \
-     script-src 'sha256-Y4IbBWx+eo2K69XzxUKolq56SPuJepoL5NcCj07+kjc='; \
+     script-src 'sha256-3gaKsCceFn5ka8PAvUwI16qbw5HqimZduPST2bYZSEA='; \
      img-src data:; base-uri 'none'; form-action 'none'";
 
 /// So many cells and rows are shown of the backends that are well; the others are counted.
@@ -175,8 +175,11 @@ fn header(html: &mut Html, scene: &Scene<'_>, options: &Options<'_>) {
     html.markup("</time> ").text(scene.clock.today.zone());
     html.markup(", <span id=age data-written=").text(written);
     html.markup(" data-limit=").text(limit).markup(">");
-    html.text(lasting(options.now - written))
-        .markup(" ago</span>. Checked every ");
+    match Age::of(scene.document, options.now) {
+        Age::Old(age) => html.text(lasting(age)).markup(" ago"),
+        Age::Ahead(ahead) => html.text(lasting(ahead)).markup(" ahead of the clock here"),
+    };
+    html.markup("</span>. Checked every ");
     html.text(lasting(monitor.interval));
     if monitor.login_interval > 0.0 {
         html.markup(", with logins every ")

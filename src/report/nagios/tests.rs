@@ -1,7 +1,5 @@
 //! What is told of each document, and a strict reader of what every one of them prints.
 
-use std::time::Duration;
-
 use super::*;
 use crate::report::document::fields;
 use crate::report::document::sample::{self, WRITTEN};
@@ -208,7 +206,7 @@ fn a_healthy_backend_that_this_monitor_keeps_down_is_a_warning_and_says_by_which
 
 #[test]
 fn a_stale_file_is_critical_whatever_it_says() {
-    let stale = Freshness::Ended(Duration::from_secs(400));
+    let stale = Freshness::Ended(Age::Old(400.0));
     let report = judge(&well(), stale, WRITTEN + 400.0, &limits());
     assert_eq!(report.state, State::Critical);
     let text = report.to_string();
@@ -217,6 +215,16 @@ fn a_stale_file_is_critical_whatever_it_says() {
                     backend is taken down or brought up | ";
     assert!(text.starts_with(expected), "{text}");
     assert!(text.contains(" status_age=400s;;;0\n"), "{text}");
+}
+
+#[test]
+fn a_file_of_the_future_is_critical_and_its_age_is_not_told() {
+    let now = WRITTEN - 7200.0;
+    let freshness = Freshness::of(&well(), now, true);
+    let text = judge(&well(), freshness, now, &limits()).to_string();
+    let expected = "POOLMON CRITICAL - STALE: the monitor's last news is dated 2 h ahead: a clock was set back; ";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(!text.contains("status_age"), "{text}");
 }
 
 #[test]

@@ -8,10 +8,13 @@
       : Math.floor(s / 86400) + " d " + Math.floor(s / 3600) % 24 + " h";
   }
   function look() {
-    var old = Math.max(0, Math.floor(Date.now() / 1000 - age.dataset.written));
-    age.textContent = words(old) + " ago";
-    if (old > age.dataset.limit) {
-      stale.textContent = "STALE: this page was written " + words(old) + " ago. The monitor has ended, or what"
+    var old = Math.floor(Date.now() / 1000 - age.dataset.written), limit = +age.dataset.limit;
+    var ahead = old < -limit;
+    age.textContent = ahead ? words(-old) + " ahead of the clock here" : words(Math.max(0, old)) + " ago";
+    if (ahead || old > limit) {
+      stale.textContent = ahead ? "STALE: this page is dated " + age.textContent + ": one of the two clocks is wrong,"
+        + " or was set back. What follows was so when it was written."
+        : "STALE: this page was written " + age.textContent + ". The monitor has ended, or what"
         + " brings the page here has stopped, or the clock here is wrong. What follows was so then.";
       stale.hidden = false;
       document.title = "STALE " + title;

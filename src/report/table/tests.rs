@@ -3,6 +3,7 @@
 use super::*;
 use crate::report::document::fields::{self, Face};
 use crate::report::document::sample::{self, WRITTEN};
+use crate::report::freshness::Age;
 use crate::report::terminal::columns;
 
 fn view(width: usize) -> View {
@@ -130,7 +131,7 @@ fn what_is_stale_says_so_first() {
     let mut document = sample::five_troubles();
     document.backends.truncate(1);
     let view = View {
-        freshness: Freshness::Ended(std::time::Duration::from_secs(125)),
+        freshness: Freshness::Ended(Age::Old(125.0)),
         now: WRITTEN + 125.0,
         ..view(80)
     };
@@ -147,7 +148,7 @@ fn a_monitor_that_has_stopped_does_nothing_next() {
     };
     assert!(says_next(&view(80)));
     let stale = View {
-        freshness: Freshness::Old(std::time::Duration::from_secs(125)),
+        freshness: Freshness::Old(Age::Old(125.0)),
         ..view(80)
     };
     assert!(!says_next(&stale));

@@ -253,6 +253,12 @@ fn an_old_page_says_so_by_itself_and_what_is_against_the_policy_is_noticed() {
     let said = stage.browser.evaluate(banner);
     let begin = "STALE: this page was written 2 h 1 min ago.";
     assert!(said.as_str().unwrap().starts_with(begin), "{said}");
+
+    document.poolmon.written = seconds_now() + 7230.0;
+    stage.show(page(&document));
+    let said = stage.browser.evaluate(banner);
+    let begin = "STALE: this page is dated 2 h 0 min ahead of the clock here: ";
+    assert!(said.as_str().unwrap().starts_with(begin), "{said}");
     stage.expect_no_complaint();
 
     // Would a complaint be seen? Another script is refused, and that is one.
