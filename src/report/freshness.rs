@@ -10,7 +10,7 @@ use super::words::lasting;
 /// A document is old after so many intervals.
 const INTERVALS: f64 = 3.0;
 
-/// Whatever the interval, it is not old sooner.
+/// Whatever the interval, it is not old sooner: a slow disk or a busy machine may hold up a writing for some seconds.
 const SOON: f64 = 10.0;
 
 /// How long ago a document was written, by the clock of whoever reads it.
@@ -58,8 +58,8 @@ impl fmt::Display for Freshness {
             Freshness::Fresh => Ok(()),
             Freshness::Old(Age::Old(age)) => write!(
                 f,
-                "STALE: the monitor has written nothing for {} s; what follows was so then",
-                *age as u64
+                "STALE: the monitor has written nothing for {}; what follows was so then",
+                lasting(*age)
             ),
             Freshness::Old(Age::Ahead(ahead)) => write!(
                 f,
@@ -69,9 +69,9 @@ impl fmt::Display for Freshness {
             ),
             Freshness::Ended(Age::Old(age)) => write!(
                 f,
-                "STALE: the monitor has ended, its last news is {} s old; no backend is taken \
-                 down or brought up",
-                *age as u64
+                "STALE: the monitor has ended, its last news is {} old; no backend is taken down or \
+                 brought up",
+                lasting(*age)
             ),
             Freshness::Ended(Age::Ahead(ahead)) => write!(
                 f,
@@ -154,9 +154,23 @@ mod tests {
         ] {
             assert_eq!(at(ahead, is_running).to_string(), expected);
         }
+        let told = at(-400.0 * 86_400.0, true).to_string();
+        assert!(told.contains("written nothing for 400 d; "), "{told}");
+        let told = at(-400.0, false).to_string();
+        assert!(told.contains("its last news is 6 min 40 s old; "), "{told}");
         assert_eq!(Age::of(&document, written - 91.0).old(), None);
         assert_eq!(Age::of(&document, written - 90.0).old(), Some(0.0));
         assert_eq!(Age::of(&document, written + 91.0).old(), Some(91.0));
+    }
+
+    #[test]
+    fn with_a_short_interval_a_document_is_old_after_ten_seconds() {
+        let mut document = sample::five_troubles();
+        document.poolmon.interval = 2.0;
+        let written = document.poolmon.written;
+        let at = |age| Freshness::of(&document, written + age, true);
+        assert_eq!(at(10.0), Freshness::Fresh);
+        assert_eq!(at(11.0), Freshness::Old(old(11)));
     }
 
     fn old(seconds: u32) -> Age {

@@ -211,7 +211,7 @@ fn a_stale_file_is_critical_whatever_it_says() {
     assert_eq!(report.state, State::Critical);
     let text = report.to_string();
     let expected =
-        "POOLMON CRITICAL - STALE: the monitor has ended, its last news is 400 s old; no \
+        "POOLMON CRITICAL - STALE: the monitor has ended, its last news is 6 min 40 s old; no \
                     backend is taken down or brought up | ";
     assert!(text.starts_with(expected), "{text}");
     assert!(text.contains(" status_age=400s;;;0\n"), "{text}");
