@@ -13,7 +13,7 @@ use super::status::brief;
 use super::{Engine, Event, Output};
 use crate::backend::{HostState, Tag};
 use crate::config::settings::{DrainMode, Mode};
-use crate::few::counted;
+use crate::few::{by_number, counted};
 use crate::monitor::policy::{Action, Member, News};
 use crate::outcome::{Failure, Fault, Pass, Stage};
 use crate::pool::{Command, Effect, Loss, PoolError, Reply, Stage as PoolStage};
@@ -421,11 +421,30 @@ impl Engine {
         self.how_many(address, "are up", is_up)
     }
 
-    /// The same of the verdict, the backend's own latest one with it.
+    /// The same of the verdict, the backend's own latest one with it. Whoever is woken by the first failure after a
+    /// start must not take those that are still being checked for failed ones.
     fn how_many_pass(&self, address: IpAddr) -> String {
-        self.how_many(address, "pass", |_, member| {
+        let pass = self.how_many(address, "pass", |_, member| {
             matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)))
-        })
+        });
+        let is_to_be_judged = |other: IpAddr, member: &Member| {
+            member.evidence.verdict().is_none() && self.targets.target(other).is_some()
+        };
+        let tag = self
+            .backends
+            .member(address)
+            .map(|member| &member.listed.tag);
+        let serving = tag.into_iter().flat_map(|tag| self.backends.serving(tag));
+        match serving
+            .filter(|(other, member)| is_to_be_judged(*other, member))
+            .count()
+        {
+            0 => pass,
+            some => format!(
+                "{pass}, {some} {} not judged yet",
+                by_number(some, "is", "are")
+            ),
+        }
     }
 
     fn how_many(

@@ -509,6 +509,30 @@ fn a_change_is_one_line_with_its_cause_both_states_who_and_how_many_are_left() {
     );
 }
 
+/// At a start the first failure may come milliseconds before the others are checked.
+#[test]
+fn of_backends_that_pass_it_is_said_how_many_are_not_judged_yet() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up; 4]);
+    let closed = || Err(Failure::new(Stage::Greeting, Fault::Closed));
+    bench.finds(1, closed());
+    bench.finds(2, closed());
+    bench.finds(3, closed());
+    bench.finds(4, Ok(Pass::Clean));
+    bench.finds(3, Ok(Pass::Clean));
+    let ends = [
+        "192.0.2.1 has failed: pop3:110 greeting: connection closed, 1 try since 08:00:00; not judged before; 0 of 4 \
+         backends pass, 3 are not judged yet",
+        "not judged before; 0 of 4 backends pass, 2 are not judged yet",
+        "not judged before; 0 of 4 backends pass, 1 is not judged yet",
+        "192.0.2.3 is healthy: was failed for 0 s; 2 of 4 backends pass (answered in ",
+    ];
+    for end in ends {
+        assert_eq!(bench.times_said(end), 1, "{end}: {:?}", bench.said);
+    }
+}
+
 #[test]
 fn a_remark_and_another_cause_of_a_failure_are_said_once_each() {
     let mut bench = Bench::new();
@@ -533,7 +557,7 @@ fn a_remark_and_another_cause_of_a_failure_are_said_once_each() {
         [
             "192.0.2.1 is healthy, but plaintext login disabled - check login_trusted_networks",
             "192.0.2.1 has failed: pop3:110 connect: connection refused, 1 try since 08:00:03; was healthy \
-             with a remark for 3 s; 0 of 2 backends pass",
+             with a remark for 3 s; 0 of 2 backends pass, 1 is not judged yet",
             "192.0.2.1 has failed in another way: pop3:110 greeting: connection closed, 3 tries since 08:00:03",
         ]
     );
