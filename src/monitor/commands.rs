@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::persistence::DISK_PATIENCE;
 use super::snapshot::{CommandView, ReplyKind};
 use super::{Engine, Notice, Output};
-use crate::backend::{HostState, Stamp};
+use crate::backend::Stamp;
 use crate::config::settings::Mode;
 use crate::monitor::policy::{Action, Answer, Memory};
 use crate::pool::{Access, Command, Order, Owner, PoolError, Reply, Ways};
@@ -341,11 +341,7 @@ impl Engine {
     pub(crate) fn intention(&self, number: u64) -> Option<(Action, Option<String>)> {
         let mut under_way = self.commands.under_way.iter();
         let (address, in_flight) = under_way.find(|(_, in_flight)| in_flight.number == number)?;
-        let to = match in_flight.action {
-            Action::MarkDown => Some(HostState::Down),
-            Action::MarkUp => Some(HostState::Up),
-            Action::Drain => None,
-        };
+        let to = in_flight.action.state();
         let why = to.and_then(|to| self.records.intended(*address, to));
         Some((in_flight.action, why))
     }
@@ -399,6 +395,9 @@ impl Engine {
         match answer {
             Err(cause) if done == Answer::NotSent => self.on_unsent(&command, cause),
             _ => self.say_answer(action, &command, asked, answer),
+        }
+        if done == Answer::Doubtful {
+            self.note_doubtful(action, &command, asked);
         }
         self.finish(address, action, done);
     }

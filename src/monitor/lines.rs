@@ -93,6 +93,16 @@ pub(super) struct SaidAnswers {
     of: BTreeMap<IpAddr, Vec<(CameToNothing, Instant)>>,
     /// The lines that a command was done which no list shows yet, after one like it that was not done.
     unconfirmed: BTreeMap<IpAddr, String>,
+    /// Downs and ups whose answers left open whether they were done, until a list shows a change.
+    doubtful: BTreeMap<IpAddr, Doubtful>,
+}
+
+/// What a list may show to have been done all the same.
+struct Doubtful {
+    to: HostState,
+    command: Command,
+    /// The backend's users when it was sent.
+    users: u64,
 }
 
 /// How a command came to nothing. The text of an answer may differ each time.
@@ -140,6 +150,12 @@ impl SaidAnswers {
     pub(super) fn forget(&mut self, address: IpAddr) {
         self.of.remove(&address);
         self.unconfirmed.remove(&address);
+        self.doubtful.remove(&address);
+    }
+
+    /// A list shows that the state has changed.
+    pub(super) fn on_changed(&mut self, address: IpAddr) {
+        self.doubtful.remove(&address);
     }
 }
 
@@ -274,6 +290,29 @@ impl Engine {
         }
     }
 
+    /// A down of ours that was in doubt has taken effect after a list had shown that it had not.
+    pub(super) fn is_late_down(&self, address: IpAddr, to: HostState) -> bool {
+        let doubtful = self.said_answers.doubtful.get(&address);
+        let member = self.backends.member(address);
+        doubtful.map_or(false, |doubtful| doubtful.to == to)
+            && member.map_or(false, |member| member.is_ours())
+    }
+
+    /// A list shows what a command was to bring about that may not have been done, by its answer.
+    pub(super) fn say_done_all_the_same(&mut self, address: IpAddr, to: HostState) {
+        let doubtful = self.said_answers.doubtful.remove(&address);
+        let Doubtful { command, users, .. } = match doubtful.filter(|doubtful| doubtful.to == to) {
+            Some(doubtful) => doubtful,
+            None => return,
+        };
+        let done = self.done(&command, users);
+        let line = format!("{address} {done} (not answered with OK, but the list shows it)");
+        match self.is_brought_up_again_and_again(address) {
+            true => self.debug(line),
+            false => self.always(line),
+        }
+    }
+
     /// The command was done, by its answer. If one like it was not before, a list has to show it first.
     fn say_done(&mut self, address: IpAddr, action: Action, line: String) {
         let member = self.backends.member(address);
@@ -309,6 +348,7 @@ impl Engine {
         let line = match answer {
             Ok(Reply::Ok) => {
                 let done = self.done(command, asked.users);
+                self.said_answers.doubtful.remove(&address);
                 return self.say_done(address, action, format!("{dry_run}{address} {done}{took}"));
             }
             Ok(reply @ Reply::RingSyncTimedOut) => format!(
@@ -321,6 +361,16 @@ impl Engine {
         };
         let how = CameToNothing::by(command, answer);
         self.say_once_an_hour(address, how, line);
+    }
+
+    /// Whether it was done is open: a list may show it.
+    pub(super) fn note_doubtful(&mut self, action: Action, command: &Command, asked: Asked) {
+        if let Some(to) = action.state() {
+            let (command, users) = (command.clone(), asked.users);
+            let address = command.address();
+            let doubtful = Doubtful { to, command, users };
+            self.said_answers.doubtful.insert(address, doubtful);
+        }
     }
 
     pub(super) fn say_once_an_hour(&mut self, address: IpAddr, how: CameToNothing, line: String) {

@@ -10,7 +10,7 @@ use super::{Engine, Notice, Output, Told};
 use crate::backend::{HostState, Listed};
 use crate::config::settings::Mode;
 use crate::few::counted;
-use crate::monitor::policy::{self, By, Changes, Shown, Sync};
+use crate::monitor::policy::{self, By, Changes, News, Shown, Sync};
 use crate::pool::{Malformed, Readiness, Reading};
 
 /// From one line about clocks that differ to the next.
@@ -161,10 +161,24 @@ impl Engine {
             self.note_standing(*address, self.now.instant);
         }
         for Shown { address, to, by } in &changes.shown {
-            self.records.on_change(*address, *to, *by, self.now.instant);
+            let by = match self.is_late_down(*address, *to) {
+                true => By::Us,
+                false => *by,
+            };
+            self.records.on_change(*address, *to, by, self.now.instant);
+        }
+        for (address, to) in &changes.done_all_the_same {
+            self.say_done_all_the_same(*address, *to);
         }
         for news in &changes.news {
-            self.say_news(news);
+            let News { address, to, .. } = *news;
+            match self.is_late_down(address, to) {
+                true => self.say_done_all_the_same(address, to),
+                false => self.say_news(news),
+            }
+        }
+        for shown in &changes.shown {
+            self.said_answers.on_changed(shown.address);
         }
         for (address, _) in &changes.observed {
             self.say_confirmed(*address);

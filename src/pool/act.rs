@@ -23,6 +23,17 @@ pub enum Action {
     MarkUp,
 }
 
+impl Action {
+    /// What the pool lists once it is done; a drain changes no state.
+    pub(crate) fn state(self) -> Option<HostState> {
+        match self {
+            Action::MarkDown => Some(HostState::Down),
+            Action::MarkUp => Some(HostState::Up),
+            Action::Drain => None,
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -119,6 +119,8 @@ pub struct Changes {
     pub users_left: Vec<IpAddr>,
     /// States that a command answered with `OK` has made: our changes.
     pub observed: Vec<(IpAddr, HostState)>,
+    /// States that a command has made whose answer left that open: our changes, too.
+    pub done_all_the_same: Vec<(IpAddr, HostState)>,
 }
 
 /// A command that was answered with `OK` and has had no effect.

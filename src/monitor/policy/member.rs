@@ -332,12 +332,7 @@ impl Member {
     pub(super) fn on_sent(&mut self, action: Action, second: Stamp, rules: &Rules, now: Instant) {
         self.command = Command::Sent(action);
         self.turn = None;
-        self.expected = match action {
-            Action::MarkDown => Some(HostState::Down),
-            Action::MarkUp => Some(HostState::Up),
-            Action::Drain => None,
-        }
-        .map(|state| Expectation {
+        self.expected = action.state().map(|state| Expectation {
             state,
             answer: None,
         });
@@ -579,8 +574,11 @@ impl Member {
         if let Some(expected) = self.expected.take() {
             if expected.state == state {
                 self.setback = None;
-                if expected.answer == Some(Answer::Done) {
-                    changes.observed.push((self.listed.address, state));
+                let made = (self.listed.address, state);
+                match expected.answer {
+                    Some(Answer::Done) => changes.observed.push(made),
+                    Some(Answer::Doubtful) => changes.done_all_the_same.push(made),
+                    Some(Answer::NotDone | Answer::NotSent) | None => {}
                 }
             } else if expected.answer == Some(Answer::Done) {
                 let mut setback = Setback::after(self.setback.as_ref(), began);

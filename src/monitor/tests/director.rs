@@ -497,6 +497,111 @@ fn a_down_that_comes_to_nothing_again_and_again_is_not_said_to_be_done_each_time
     assert_eq!(bench.times_said(disabled), 2);
 }
 
+/// As by HAProxy that answers later than it is waited for, or by a director whose ring hangs.
+#[test]
+fn a_change_that_was_in_doubt_is_said_once_a_list_shows_it() {
+    let doubts = [
+        Ok(Reply::RingSyncTimedOut),
+        Err(lost(PoolStage::Reply)),
+        Err(lost(PoolStage::Command)),
+    ];
+    for answer in doubts {
+        for lists_before in [0, 3] {
+            let mut bench = Bench::without_files();
+            bench.fails_until_decided_on();
+            let (number, _) = bench.sent.pop().unwrap();
+            let answer = answer.clone();
+            bench.tell(Input::Answered { number, answer });
+            // It may take effect after a list has shown that it did not.
+            for _ in 0..lists_before {
+                bench.beyond += Duration::from_millis(100);
+                bench.lists(&BOTH_UP);
+            }
+            let disabled = "192.0.2.1 disabled: up -> down by this monitor: pop3:110 connect: connection refused, ";
+            assert_eq!(bench.times_said(disabled), 0);
+            bench.second += 1;
+            let changed = Stamp(1_800_000_000 + bench.second);
+            let down = Listed {
+                changed,
+                ..listed(1, HostState::Down)
+            };
+            for _ in 0..3 {
+                bench.lists_of(vec![down.clone(), listed(2, HostState::Up)]);
+                bench.beyond += Duration::from_millis(100);
+            }
+            assert_eq!(bench.times_said(disabled), 1, "{:?}", bench.said);
+            let end = "; 1 of 2 backends are up; no users were listed; comes up after the next good check (not \
+                       answered with OK, but the list shows it)";
+            assert_eq!(bench.times_said(end), 1, "{:?}", bench.said);
+            assert_eq!(
+                bench.times_said("not by this monitor"),
+                0,
+                "{:?}",
+                bench.said
+            );
+        }
+    }
+}
+
+#[test]
+fn an_up_that_was_in_doubt_is_said_once_a_list_shows_it_and_one_that_came_to_nothing_is_not() {
+    let mut bench = Bench::without_files();
+    bench.fails_until_decided_on();
+    bench.answers_ok();
+    bench.second += 1;
+    bench.lists(&[HostState::Down, HostState::Up]);
+    bench.answers_ok();
+    bench.second += 1;
+    bench.finds(1, Ok(Pass::Clean));
+    bench.lists(&[HostState::Down, HostState::Up]);
+    for (listed, times) in [(HostState::Down, 0), (HostState::Up, 1)] {
+        let (number, _) = bench.sent.pop().expect("an up");
+        let answer = Err(lost(PoolStage::Reply));
+        bench.tell(Input::Answered { number, answer });
+        for _ in 0..3 {
+            bench.second += 1;
+            bench.lists(&[listed, HostState::Up]);
+        }
+        let enabled = "192.0.2.1 enabled: down -> up by this monitor: ";
+        assert_eq!(bench.times_said(enabled), times, "{:?}", bench.said);
+    }
+    assert_eq!(
+        bench.times_said("not by this monitor"),
+        0,
+        "{:?}",
+        bench.said
+    );
+}
+
+/// A down that was in doubt and came to nothing is no reason to take a later one of an administrator's for it.
+#[test]
+fn anothers_down_is_not_taken_for_one_of_ours_that_came_to_nothing() {
+    let mut bench = Bench::without_files();
+    bench.fails_until_decided_on();
+    let (number, _) = bench.sent.pop().unwrap();
+    let answer = Ok(Reply::RingSyncTimedOut);
+    bench.tell(Input::Answered { number, answer });
+    for _ in 0..300 {
+        bench.finds(1, Ok(Pass::Clean));
+        bench.second += 1;
+        bench.lists(&BOTH_UP);
+    }
+    bench.sent.clear();
+    let changed = Stamp(1_800_000_000 + bench.second);
+    bench.lists_of(vec![
+        Listed {
+            changed,
+            ..listed(1, HostState::Down)
+        },
+        listed(2, HostState::Up),
+    ]);
+    assert_eq!(bench.times_said("disabled: up -> down by this monitor"), 0);
+    assert_eq!(
+        bench.times_said("192.0.2.1 went from up to down, not by this monitor"),
+        1
+    );
+}
+
 #[test]
 fn users_who_are_moved_in_vain_again_and_again_are_not_said_to_be_moved_each_time() {
     let mut bench = Bench::without_files();

@@ -182,7 +182,10 @@ fn only_what_was_answered_with_ok_is_observed_as_our_change() {
     bench.fails_while_passes(0, 1);
     bench.send(0, Action::MarkDown, Answer::Doubtful);
     bench.set(0, HostState::Down);
-    assert_eq!(bench.read_list().observed, []);
+    let changes = bench.read_list();
+    assert_eq!(changes.observed, []);
+    let made = [(address(0), HostState::Down)];
+    assert_eq!(changes.done_all_the_same, made);
 }
 
 #[test]
