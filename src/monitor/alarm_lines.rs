@@ -364,17 +364,17 @@ impl Engine {
                 "no backend{which} is up: users cannot log in; see why {down} down, or {bring_up}"
             );
         }
-        let weight = access.words().weight;
+        let words = access.words();
+        let (weight, takes, hence) = (words.weight, words.takes, words.none_takes);
         let give = access.how_to_give_weight();
         let up = are(&up);
         match down.is_empty() {
             true => format!(
-                "no backend{which} takes new users, so they cannot log in: {up} up with {weight} 0; give one its \
-                 {weight} back: {give}"
+                "no backend{which} {takes}, {hence}: {up} up with {weight} 0; give one its {weight} back: {give}"
             ),
             false => format!(
-                "no backend{which} takes new users, so they cannot log in: {up} up with {weight} 0, {} down; give one \
-                 its {weight} back: {give}; or {bring_up}",
+                "no backend{which} {takes}, {hence}: {up} up with {weight} 0, {} down; give one its {weight} back: \
+                 {give}; or {bring_up}",
                 are(&down)
             ),
         }

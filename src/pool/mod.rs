@@ -209,6 +209,10 @@ pub struct Words {
     pub lists_none: &'static str,
     /// What a backend does that is up with more weight than 0.
     pub takes: &'static str,
+    /// What that comes to where no backend does it.
+    pub none_takes: &'static str,
+    /// What it does with a backend that is up with weight 0.
+    pub sends_none: &'static str,
     /// Why a change waits for its turn.
     pub turn: &'static str,
     /// What spreads users over backends.
@@ -227,6 +231,8 @@ impl Words {
         ready: "the ring is synced",
         lists_none: "the director lists no backend: users cannot log in",
         takes: "takes new users",
+        none_takes: "so they cannot log in",
+        sends_none: "the director sends it no new users",
         turn: "monitors of directors before ours move first",
         weight: "vhost count",
         weights: "vhosts",
@@ -240,6 +246,8 @@ impl Words {
         ready: "it answers",
         lists_none: "HAProxy has no server at a port that is checked: users cannot log in there",
         takes: "takes new users in all its sections",
+        none_takes: "so those of one section or another may not be able to log in",
+        sends_none: "HAProxy sends it no new users in one of its sections at least",
         turn: "its list is read once more first",
         weight: "weight",
         weights: "weight",

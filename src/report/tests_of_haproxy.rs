@@ -1,6 +1,8 @@
 //! What each face says of HAProxy: nothing that only a director has.
 
-use super::document::{sample, Answer, Document, Ring, RuleAnswer, Tag};
+use super::document::{
+    sample, Answer, CheckResult, Document, Ring, RuleAnswer, State, Tag, Verdict,
+};
 use super::explain::{self, Trial};
 use super::freshness::Freshness;
 use super::*;
@@ -116,6 +118,36 @@ fn no_face_speaks_of_directors_rings_or_their_tools() {
     for (face, text) in of_director.iter().filter(|(face, _)| *face != "nagios") {
         assert!(text.to_lowercase().contains("director"), "{face}");
     }
+}
+
+/// It may be one section alone in which an operator holds it.
+#[test]
+fn of_a_backend_without_weight_no_face_says_that_it_gets_no_users_anywhere() {
+    let mut document = without_weight(sample::behind_haproxy());
+    for backend in &mut document.backends {
+        backend.listed = State::Up;
+        backend.verdict = Verdict::Healthy;
+        for service in &mut backend.services {
+            (service.result, service.unchecked) = (CheckResult::Pass, None);
+        }
+    }
+    let all = faces(&document);
+    let text = |face: &str| &all.iter().find(|(name, _)| *name == face).unwrap().1;
+    let explained = text("explain");
+    for expected in [
+        " and healthy, with weight 0: HAProxy sends it no new users in one of its sections at least; this monitor \
+         leaves that as it is.\n",
+        "see in which section its server is held, down by HAProxy's own check or without weight: \"show servers \
+         state\" on HAProxy's stats socket; to end that: \"set weight PROXY/SERVER WEIGHT\", and \"set server \
+         PROXY/SERVER state ready\" where it is held, on HAProxy's stats socket, unless HAProxy's own check has it \
+         down",
+    ] {
+        assert!(explained.contains(expected), "{explained}");
+    }
+    assert!(!explained.contains("nothing is to be done"), "{explained}");
+    let page = text("page");
+    assert!(page.contains("up, not in all sections"), "{page}");
+    assert!(!page.contains("takes no users"), "{page}");
 }
 
 #[test]

@@ -108,7 +108,11 @@ pub(crate) fn steps(document: &Document, backend: &Backend, trial: Trial) -> Vec
             "end its maintenance",
             "update",
             &format!("{address} 100"),
-            "ask HAProxy's stats socket which of its servers is held, or down by HAProxy's own check",
+            &format!(
+                "see in which section its server is held, down by HAProxy's own check or without weight: \"show \
+                 servers state\" on HAProxy's stats socket; to end that: {}",
+                hands.access().how_to_give_weight()
+            ),
         ));
     }
     steps.truncate(MOST);

@@ -3,7 +3,8 @@
 use super::View;
 use crate::few::counted;
 use crate::report::document::{
-    Action, Backend, By, CheckResult, Drain, Failure, Restore, Service, State, Verdict, Wanted,
+    Action, Backend, By, CheckResult, Drain, Failure, PoolKind, Restore, Service, State, Verdict,
+    Wanted,
 };
 use crate::report::words::{full_name, shown};
 
@@ -19,15 +20,16 @@ fn up(view: &View<'_>) -> String {
     let backend = view.backend;
     let pool = view.document.director.kind.words();
     let no_users = match backend.vhosts {
-        0 => format!(
-            ", with {} 0: {} sends it no new users",
-            pool.weight, pool.subject
-        ),
+        0 => format!(", with {} 0: {}", pool.weight, pool.sends_none),
         _ => String::new(),
     };
+    let kind = view.document.director.kind;
     let since = for_so_long(view, backend.listed_since);
     let up = format!("up{since}");
     match backend.verdict {
+        Verdict::Healthy if backend.vhosts == 0 && kind == PoolKind::Haproxy => {
+            format!("{up} and healthy{no_users}; this monitor leaves that as it is")
+        }
         Verdict::Healthy => format!("{up} and healthy{no_users}; nothing is to be done"),
         Verdict::Doubtful => format!(
             "{up}, in doubt{}{}{no_users}; {}",

@@ -107,7 +107,8 @@ fn cells(
         }
         if is_few {
             html.markup("<span>").short(labels.of_one(backend));
-            html.markup("<small>").markup(standing.words());
+            html.markup("<small>")
+                .markup(standing.words(scene.document.director.kind));
             if let (true, Some(since)) = (is_linked, stands_since(backend)) {
                 html.markup(", ").text(scene.rough_age(since));
             }

@@ -11,7 +11,7 @@ pub(super) fn help(html: &mut Html, scene: &Scene<'_>) {
         html.markup("<dt>")
             .markup(standing.letter())
             .markup(" &ndash; ");
-        html.markup(standing.words());
+        html.markup(standing.words(scene.document.director.kind));
         html.markup("</dt><dd>")
             .markup(standing.meaning(scene.document.director.kind))
             .markup("</dd>\n");

@@ -114,7 +114,7 @@ impl Standing {
         }
     }
 
-    pub(super) fn words(self) -> &'static str {
+    pub(super) fn words(self, kind: PoolKind) -> &'static str {
         match self {
             Standing::FailedUp => "failed, still up",
             Standing::DrainOwed => "down, users on it",
@@ -125,7 +125,10 @@ impl Standing {
             Standing::Unknown => "up, not judged yet",
             Standing::PartlyChecked => "up, partly checked",
             Standing::NotChecked => "up, not checked",
-            Standing::OutOfRotation => "up, takes no users",
+            Standing::OutOfRotation => match kind {
+                PoolKind::Director => "up, takes no users",
+                PoolKind::Haproxy => "up, not in all sections",
+            },
             Standing::Well => "up, healthy",
         }
     }
@@ -226,10 +229,11 @@ mod tests {
 
     #[test]
     fn each_is_known_without_its_colour() {
-        for one in ALL {
+        let kinds = [PoolKind::Director, PoolKind::Haproxy];
+        for (one, kind) in ALL.iter().flat_map(|one| kinds.map(|kind| (*one, kind))) {
             for other in ALL {
                 assert!(one == other || one.letter() != other.letter());
-                assert!(one == other || one.words() != other.words());
+                assert!(one == other || one.words(kind) != other.words(kind));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 /// What a line holds that says that something is amiss, again or for more backends too, and what the line
 /// holds that says that it is over.
-pub const BEGINS_AND_ENDS: [(&str, &[&str]); 21] = [
+pub const BEGINS_AND_ENDS: [(&str, &[&str]); 22] = [
     (
         "the director lists no backend",
         &["the director lists a backend again"],
@@ -13,6 +13,10 @@ pub const BEGINS_AND_ENDS: [(&str, &[&str]); 21] = [
     ),
     (
         "takes new users, so they cannot log in",
+        &["takes new users again", " is listed any more"],
+    ),
+    (
+        "takes new users in all its sections, so those of one section",
         &["takes new users again", " is listed any more"],
     ),
     (
