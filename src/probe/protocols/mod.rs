@@ -274,6 +274,7 @@ fn refuses_plaintext(reply: &[u8]) -> bool {
     [
         "plaintext authentication dis",
         "cleartext authentication dis",
+        "authentication not allowed until ssl/tls is enabled",
     ]
     .iter()
     .any(|words| contains_ignoring_case(reply, words.as_bytes()))

@@ -262,6 +262,9 @@ fn refusal(text: &[u8]) -> Result<Entry, Fault> {
     } else if is("IN-USE") || is("LOGIN-DELAY") {
         // The login was accepted; another monitor has the maildrop, or had it a moment ago.
         Ok(Entry::InUse(quote))
+    } else if code.is_empty() && text.starts_with(b"Disconnected") {
+        // Dovecot's good-bye, as BYE is IMAP's.
+        Err(Fault::Bye(quote))
     } else {
         Err(Fault::CredentialsRefused(quote))
     }
@@ -275,11 +278,19 @@ fn is_trouble(text: &[u8]) -> bool {
         || is_old_dovecot_failing(text)
 }
 
-/// Dovecot before 2.3 gives its own troubles the code IN-USE, and only the words tell.
+/// What a maildrop is said to be that somebody else has, in the words of Dovecot and of RFC 1939 7 and RFC 2449 8.1.2.
+const HAD_BY_OTHERS: [&str; 5] = ["lock", "in use", "session", "sync", "inconsistent"];
+
+/// Dovecot before 2.3 gives the code IN-USE to whatever fails behind a login, too, such as a mail process that cannot be
+/// reached (`Internal login failure`), and only the words tell.
 fn is_old_dovecot_failing(text: &[u8]) -> bool {
-    ["temporary authentication failure", "internal error"]
-        .iter()
-        .any(|words| contains_ignoring_case(text, words.as_bytes()))
+    let has = |words: &&str| contains_ignoring_case(text, words.as_bytes());
+    match response_code(text) {
+        Some(code) if code.eq_ignore_ascii_case(b"IN-USE") => !HAD_BY_OTHERS.iter().any(has),
+        _ => ["temporary authentication failure", "internal error"]
+            .iter()
+            .any(has),
+    }
 }
 
 enum Reply<'l> {
