@@ -97,7 +97,7 @@ fn show(choices: &Choices) -> ExitCode {
     }
 }
 
-/// As it stands in the file; of some backends only if some were asked for.
+/// What stands in the file, in ASCII; of some backends only if some were asked for.
 fn show_json(choices: &Choices) -> ExitCode {
     let read = match choices.moment {
         Some(_) => look(choices).map(|looked| (looked, None)),
@@ -130,16 +130,33 @@ fn show_json(choices: &Choices) -> ExitCode {
         }
     };
     let mut text = match text {
-        Ok(text) => text,
+        Ok(text) => in_ascii(&text),
         Err(cause) => return nothing(&cause.to_string()),
     };
-    if text.last() != Some(&b'\n') {
-        text.push(b'\n');
+    if !text.ends_with('\n') {
+        text.push('\n');
     }
-    match put(&text) {
+    match put(text.as_bytes()) {
         Ok(()) => code(choices, document, freshness, now),
         result => end(result),
     }
+}
+
+/// The same JSON in ASCII that a terminal does not obey: tags and names in it are others'. Outside its strings JSON has
+/// nothing but ASCII, and within them no control characters.
+fn in_ascii(json: &[u8]) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in String::from_utf8_lossy(json).chars() {
+        match character {
+            '\n' | '\r' | '\t' | ' '..='~' => text.push(character),
+            _ => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    text.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+        }
+    }
+    text
 }
 
 /// The page, of some backends only if some were asked for.
@@ -223,5 +240,20 @@ fn end(result: io::Result<()>) -> ExitCode {
             WORD.complain(&cause.to_string());
             ExitCode::from(NOTHING)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_on_a_terminal_is_the_same_json_in_ascii() {
+        let json = "{\n\t\"tag\": \"a\u{202e}\u{9b}2J\u{7f}\u{e9}\u{1f600}\\u001b\"\r\n}";
+        let shown = in_ascii(json.as_bytes());
+        let expected = r#"a\u202e\u009b2J\u007f\u00e9\ud83d\ude00\u001b"#;
+        assert_eq!(shown, format!("{{\n\t\"tag\": \"{expected}\"\r\n}}"));
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&shown), read(json));
     }
 }
