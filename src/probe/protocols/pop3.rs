@@ -278,19 +278,29 @@ fn is_trouble(text: &[u8]) -> bool {
         || is_old_dovecot_failing(text)
 }
 
+/// What fails behind a login, in the words of Dovecot before 2.3, whatever the code.
+const FAILING: [&str; 4] = [
+    "temporary authentication failure",
+    "internal error",
+    "internal login failure",
+    "temporarily unavailable",
+];
+
 /// What a maildrop is said to be that somebody else has, in the words of Dovecot and of RFC 1939 7 and RFC 2449 8.1.2.
-const HAD_BY_OTHERS: [&str; 5] = ["lock", "in use", "session", "sync", "inconsistent"];
+const HAD_BY_OTHERS: [&str; 6] = ["lock", "in use", "busy", "session", "sync", "inconsistent"];
 
 /// Dovecot before 2.3 gives the code IN-USE to whatever fails behind a login, too, such as a mail process that cannot be
-/// reached (`Internal login failure`), and only the words tell.
+/// reached, and only the words tell.
 fn is_old_dovecot_failing(text: &[u8]) -> bool {
     let has = |words: &&str| contains_ignoring_case(text, words.as_bytes());
-    match response_code(text) {
-        Some(code) if code.eq_ignore_ascii_case(b"IN-USE") => !HAD_BY_OTHERS.iter().any(has),
-        _ => ["temporary authentication failure", "internal error"]
-            .iter()
-            .any(has),
-    }
+    let is_for_another_reason = match response_code(text) {
+        Some(code) if code.eq_ignore_ascii_case(b"IN-USE") => {
+            let words = &text[code.len() + "[]".len()..];
+            !words.iter().all(u8::is_ascii_whitespace) && !HAD_BY_OTHERS.iter().any(has)
+        }
+        _ => false,
+    };
+    is_for_another_reason || FAILING.iter().any(has)
 }
 
 enum Reply<'l> {
