@@ -308,7 +308,11 @@ impl fmt::Display for Fault {
                 "no address family: this machine has no ipv6, or its service manager forbids it",
             ),
             Fault::Forbidden => {
-                f.write_str("forbidden by this machine's firewall, routing or security policy")
+                // Linux gives EACCES for a router's ICMPv6 "administratively prohibited", too.
+                f.write_str(
+                    "forbidden by this machine's firewall, routing or security policy, or with ipv6 by a firewall on \
+                     the way",
+                )
             }
             Fault::Local(text) => write!(f, "this machine's system error {text}"),
             Fault::Panicked => f.write_str("the check broke off by a defect of this program; please report it"),

@@ -137,8 +137,9 @@ pub(super) fn of(failure: &Failure) -> Advice {
             "does this machine have an address of that family (ip address), and is IPv6 turned off?",
         ),
         Fault::Forbidden => advice(
-            "this machine forbids the connection",
-            "the firewall, the routes and SELinux of this machine; are you root?",
+            "this machine forbids the connection, or with IPv6 a firewall on the way",
+            "the firewall, the routes and SELinux of this machine; are you root? With IPv6 also the backend's own \
+             firewall: for Linux a port rejected as administratively prohibited looks the same",
         ),
         Fault::Local(_) => advice(
             "this machine could not make the connection",

@@ -48,7 +48,7 @@ fn a_route_that_prohibits_takes_nobody_down_and_is_named() {
             &[
                 " ERR ",
                 &pool.address(1).to_string(),
-                "forbidden by this machine's firewall, routing or security policy",
+                "forbidden by this machine's firewall, routing or security policy, or with ipv6 by a firewall on the way",
             ],
         );
         assert!(!line.contains(&pool.address(0).to_string()), "{line}");
