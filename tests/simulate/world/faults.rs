@@ -229,9 +229,13 @@ impl World {
         }
     }
 
+    /// Whether it may be that the login is refused, and late: by what is so now, or by what the watcher met last.
     fn may_refuse_login(&self, watcher: usize, backend: usize) -> bool {
         let here = &self.watchers[watcher];
-        here.account != Account::Accepted || here.shared[backend] == Some(Stage::Login)
+        let was_split = |met: &(usize, usize, usize)| (met.0, met.1) == (watcher, backend);
+        here.account != Account::Accepted
+            || here.shared[backend] == Some(Stage::Login)
+            || self.turns.keys().any(was_split)
     }
 
     /// Whether a backend gets further than this stage surely, and whether perhaps.
