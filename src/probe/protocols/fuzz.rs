@@ -398,7 +398,8 @@ fn fetched(mut text: &[u8], uid: &str) -> Vec<Vec<u8>> {
         }
         let outside = String::from_utf8_lossy(&outside).to_uppercase();
         let is_between = |c: char| c.is_whitespace() || "()[\"".contains(c);
-        let words: Vec<&str> = outside.split(is_between).collect();
+        let words = outside.split(is_between);
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
         // A number may be written with zeros before it.
         let number = |word: &str| word.parse::<u32>().ok();
         let is_of = |two: &[&str]| two[0] == "UID" && number(two[1]) == number(uid);
