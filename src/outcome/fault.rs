@@ -377,6 +377,26 @@ mod tests {
     }
 
     #[test]
+    fn every_fault_with_a_servers_words_is_shown_with_what_is_made_of_them() {
+        let faults: [fn(Quote) -> Fault; 10] = [
+            Fault::Malformed,
+            Fault::Bye,
+            Fault::Unavailable,
+            Fault::CredentialsRefused,
+            Fault::MaildropInUse,
+            Fault::MailboxRefused,
+            Fault::PolicyRefused,
+            Fault::SenderRefused,
+            Fault::RecipientRefused,
+            Fault::MessageRefused,
+        ];
+        for fault in faults {
+            let shown = fault(Quote::new("secret")).with_quote(|_| Quote::new("withheld"));
+            assert_eq!(shown, fault(Quote::new("withheld")));
+        }
+    }
+
+    #[test]
     fn a_fault_of_this_machine_says_what_its_errno_means() {
         for (errno, expected) in [
             (Errno::EACCES, "forbidden by this machine's firewall"),
