@@ -353,7 +353,10 @@ impl Level for ScalarSeed {
         walk: &Walk,
         map: &mut A,
     ) -> Result<Option<Scalar>, A::Error> {
-        let value = map.next_value_seed(Nullable(Text { walk }))?;
+        let value = map.next_value_seed(Nullable(Text {
+            walk,
+            role: Role::Value,
+        }))?;
         Ok(value.map(|(_, text)| text))
     }
 
@@ -413,7 +416,10 @@ impl<'de, S: Level> Visitor<'de> for Map<'_, S> {
         loop {
             walk.expected.set("a key of one word");
             *walk.key.borrow_mut() = outer.clone();
-            let (place, key) = match map.next_key_seed(Key { walk })? {
+            let (place, key) = match map.next_key_seed(Text {
+                walk,
+                role: Role::Key,
+            })? {
                 Some(key) => key,
                 None => break,
             };
@@ -434,38 +440,17 @@ impl<'de, S: Level> Visitor<'de> for Map<'_, S> {
     }
 }
 
-/// The text of a key. A merge key is an error here, where the parser still knows its line.
-struct Key<'w> {
-    walk: &'w Walk,
+/// What a scalar is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Key,
+    Value,
 }
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = (Place, Scalar);
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Key<'_> {
-    type Value = (Place, Scalar);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(SCALAR)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        if text == "<<" {
-            self.walk.is_at_merge_key.set(true);
-            return Err(E::custom("a merge key"));
-        }
-        Text { walk: self.walk }.visit_str(text)
-    }
-}
-
-/// A scalar's text as written.
+/// A scalar's text as written. A merge key is an error here, where the parser still knows its line.
 struct Text<'w> {
     walk: &'w Walk,
+    role: Role,
 }
 
 impl<'de> DeserializeSeed<'de> for Text<'_> {
@@ -484,6 +469,10 @@ impl<'de> Visitor<'de> for Text<'_> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        if self.role == Role::Key && text == "<<" {
+            self.walk.is_at_merge_key.set(true);
+            return Err(E::custom("a merge key"));
+        }
         Ok((self.walk.pass()?, Zeroizing::new(text.to_owned())))
     }
 }
