@@ -274,6 +274,8 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
 /// fell before: what has befallen them may have befallen it, and they may be well again.
 fn hold_up(question: &Question<'_>) -> Option<Hold> {
     let member = question.member;
+    // Without one there is nothing to compare, and the walk over all is spared.
+    let first = member.evidence.failing().first()?;
     let fell = latest_fall(question);
     for failing in member.evidence.failing() {
         let scope = Scope::of(failing, member.login);
@@ -302,12 +304,8 @@ fn hold_up(question: &Question<'_>) -> Option<Hold> {
         }
     }
     let sound = member.evidence.sound_round().map(|round| round.began);
-    match (member.evidence.failing().first(), fell) {
-        (Some(failing), Some((_, fell))) if sound < Some(fell) => {
-            Some(hold_for_peers(question, failing, vec![question.address]))
-        }
-        _ => None,
-    }
+    let (_, fell) = fell?;
+    (sound < Some(fell)).then(|| hold_for_peers(question, first, vec![question.address]))
 }
 
 /// Which backend was the last to fall behind by a fault of its own, and when.
