@@ -480,15 +480,8 @@ impl Engine {
         let is_to_be_judged = |other: IpAddr, member: &Member| {
             member.evidence.verdict().is_none() && self.targets.target(other).is_some()
         };
-        let tag = self
-            .backends
-            .member(address)
-            .map(|member| &member.listed.tag);
-        let serving = tag.into_iter().flat_map(|tag| self.backends.serving(tag));
-        match serving
-            .filter(|(other, member)| is_to_be_judged(*other, member))
-            .count()
-        {
+        let tag = self.backends.member(address).map(|it| &it.listed.tag);
+        match tag.map_or(0, |tag| self.count_serving(tag, is_to_be_judged)) {
             0 => pass,
             some => format!(
                 "{pass}, {some} {} not judged yet",
@@ -507,14 +500,20 @@ impl Engine {
             Some(member) => &member.listed.tag,
             None => return format!("{address} is not listed"),
         };
-        let serving = || self.backends.serving(tag);
-        let number = serving().filter(|(other, member)| counts(*other, member));
         format!(
             "{} of {} backends{} {what}",
-            number.count(),
-            serving().count(),
+            self.count_serving(tag, counts),
+            self.count_serving(tag, |_, _| true),
             self.which(tag)
         )
+    }
+
+    /// Of the backends that serve this tag.
+    fn count_serving(&self, tag: &Tag, counts: impl Fn(IpAddr, &Member) -> bool) -> usize {
+        let serving = self.backends.serving(tag);
+        serving
+            .filter(|(other, member)| counts(*other, member))
+            .count()
     }
 
     /// Which backends, after that word: those that serve this tag.
