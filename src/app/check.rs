@@ -15,7 +15,7 @@ use nix::unistd::isatty;
 
 use super::Word;
 use crate::cli::{self, Command, Order};
-use crate::config::settings::{ProxyProtocol, Settings};
+use crate::config::settings::Settings;
 use crate::daemon;
 use crate::few::Few;
 use crate::once;
@@ -237,7 +237,7 @@ fn check_some(
         let checked = Checked {
             address: *address,
             attempts,
-            sends_proxy_header: settings.probing.proxy_protocol != ProxyProtocol::No,
+            proxy_protocol: settings.probing.proxy_protocol,
         };
         if done.send((number, checked)).is_err() {
             return;

@@ -1,5 +1,6 @@
 //! What a failed attempt means in plain words, and what a person should look at. Words only.
 
+use crate::config::settings::ProxyProtocol;
 use crate::outcome::{Failure, Fault, Stage};
 
 pub(super) struct Advice {
@@ -158,7 +159,7 @@ pub(super) fn of(failure: &Failure) -> Advice {
 
 /// What else to look at where the connection began with a header of the PROXY protocol: a port that does not expect it
 /// takes it for a command or for TLS, and its answer may be taken for that to the first command.
-pub(super) fn of_proxy_header(failure: &Failure) -> &'static str {
+pub(super) fn of_proxy_header(failure: &Failure, sent: ProxyProtocol) -> &'static str {
     let may_have_begun_with_it = match &failure.fault {
         Fault::TimedOut
         | Fault::Closed
@@ -175,7 +176,7 @@ pub(super) fn of_proxy_header(failure: &Failure) -> &'static str {
         | Fault::PolicyRefused(_) => failure.stage > Stage::Connect,
         _ => false,
     };
-    match may_have_begun_with_it {
+    match sent != ProxyProtocol::No && may_have_begun_with_it {
         true => "; --proxy-protocol: does this port expect a header of the PROXY protocol?",
         false => "",
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::advice;
+use crate::config::settings::ProxyProtocol;
 use crate::few::counted;
 use crate::outcome::{day_in_utc, Blame, Certificate, Failure, Outcome, Pass};
 use crate::report::terminal::shown;
@@ -29,8 +30,7 @@ pub(super) enum Verdict {
 pub(super) struct Checked {
     pub(super) address: IpAddr,
     pub(super) attempts: Attempts,
-    /// `--proxy-protocol`.
-    pub(super) sends_proxy_header: bool,
+    pub(super) proxy_protocol: ProxyProtocol,
 }
 
 pub(super) enum Attempts {
@@ -63,7 +63,7 @@ impl Checked {
             Attempts::Made(attempts) => {
                 for (service, outcome) in attempts {
                     let _ = writeln!(text, "{} {service}", self.address);
-                    add_outcome(&mut text, outcome, self.sends_proxy_header, now);
+                    add_outcome(&mut text, outcome, self.proxy_protocol, now);
                 }
             }
         }
@@ -90,7 +90,7 @@ fn seconds_left(certificate: &Certificate, now: i64) -> i64 {
     certificate.not_after.min(certificate.chain_not_after) - now
 }
 
-fn add_outcome(text: &mut String, outcome: &Outcome, sends_proxy_header: bool, now: i64) {
+fn add_outcome(text: &mut String, outcome: &Outcome, proxy_protocol: ProxyProtocol, now: i64) {
     let failed_at = outcome.result.as_ref().err();
     let stages: Vec<_> = outcome.evidence.stages.iter().collect();
     // The farewell after a failure comes behind it.
@@ -117,7 +117,7 @@ fn add_outcome(text: &mut String, outcome: &Outcome, sends_proxy_header: bool, n
         Ok(pass) => {
             let _ = writeln!(text, "    {pass}, {}", time(outcome.latency));
         }
-        Err(failure) => add_failure(text, failure, sends_proxy_header, outcome),
+        Err(failure) => add_failure(text, failure, proxy_protocol, outcome),
     }
     if let Some(certificate) = &outcome.evidence.certificate {
         add_certificate(text, certificate, now);
@@ -133,12 +133,14 @@ fn add_outcome(text: &mut String, outcome: &Outcome, sends_proxy_header: bool, n
     }
 }
 
-fn add_failure(text: &mut String, failure: &Failure, sends_proxy_header: bool, outcome: &Outcome) {
+fn add_failure(
+    text: &mut String,
+    failure: &Failure,
+    proxy_protocol: ProxyProtocol,
+    outcome: &Outcome,
+) {
     let advice = advice::of(failure);
-    let proxy_header = match sends_proxy_header {
-        true => advice::of_proxy_header(failure),
-        false => "",
-    };
+    let of_header = advice::of_proxy_header(failure, proxy_protocol);
     let whose = match failure.fault.blame() {
         Blame::Service => "this backend's",
         Blame::Shared => "perhaps this monitor's: account, certificate settings or test address; poolmon takes a backend down for \
@@ -151,7 +153,7 @@ fn add_failure(text: &mut String, failure: &Failure, sends_proxy_header: bool, o
         "    FAILED after {}: {failure}\n    \
          cause: {}\n    \
          whose fault: {whose}\n    \
-         look at: {}{proxy_header}\n",
+         look at: {}{of_header}\n",
         time(outcome.latency),
         advice.cause,
         advice.look_at
@@ -277,7 +279,7 @@ mod tests {
         let checked = Checked {
             address: [192, 0, 2, 7].into(),
             attempts: Attempts::Made(attempts),
-            sends_proxy_header: false,
+            proxy_protocol: ProxyProtocol::No,
         };
         assert_eq!(checked.text(NOW), expected);
         assert_eq!(checked.verdict(NOW), verdict);
@@ -404,18 +406,19 @@ mod tests {
             (Stage::Login, Fault::MaildropInUse(Quote::new("no")), false),
             (Stage::Search, Fault::MessageMissing, false),
         ] {
-            for sends_proxy_header in [false, true] {
+            for proxy_protocol in [ProxyProtocol::No, ProxyProtocol::V1, ProxyProtocol::V2] {
                 let failure = Failure::new(stage, fault.clone());
                 let failed = outcome(Err(failure), &[], "", None);
                 let checked = Checked {
                     address: [192, 0, 2, 7].into(),
                     attempts: Attempts::Made(vec![(service(Security::Plain, 143), failed)]),
-                    sends_proxy_header,
+                    proxy_protocol,
                 };
                 let text = checked.text(NOW);
                 let hint =
                     "; --proxy-protocol: does this port expect a header of the PROXY protocol?";
-                assert_eq!(text.contains(hint), asks && sends_proxy_header, "{text}");
+                let is_sent = proxy_protocol != ProxyProtocol::No;
+                assert_eq!(text.contains(hint), asks && is_sent, "{text}");
             }
         }
     }
@@ -496,7 +499,7 @@ mod tests {
             let checked = Checked {
                 address: [192, 0, 2, 7].into(),
                 attempts: Attempts::Made(attempts.collect()),
-                sends_proxy_header: false,
+                proxy_protocol: ProxyProtocol::No,
             };
             assert_eq!(checked.verdict(NOW), expected);
         }
