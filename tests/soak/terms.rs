@@ -325,8 +325,9 @@ pub fn deaths(history: &History, backend: usize) -> impl Iterator<Item = &Spell>
     })
 }
 
-/// When a director listed the backend in another state than before, and in which. Directors that have been apart may
-/// send each other two states of one second round and round, as long as they are not synced: that is nobody's act.
+/// When a director listed the backend in another state than before, and in which. Directors that were cut off from each
+/// other may repeat `U` and `D` with one time stamp to each other without end while the ring is not synced. Nobody has
+/// changed the backend then, so such a repeated state does not count.
 pub fn list_changes(history: &History, director: usize, backend: usize) -> Vec<(u64, char)> {
     let mut changes = Vec::new();
     let mut before: Option<(char, u64)> = None;

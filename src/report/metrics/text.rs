@@ -34,8 +34,8 @@ impl Labels {
     }
 }
 
-/// The value of a label: the characters that mean something in it are escaped. A line feed is one of them, but
-/// none is left in what is shown.
+/// The value of a label: a quote and a backslash are escaped. A line feed would have to be, too; `shown` has escaped it
+/// before.
 fn push_escaped(line: &mut String, value: &str) {
     for character in value.chars() {
         match character {
