@@ -13,6 +13,7 @@ mod rank;
 mod refuge;
 mod ring;
 mod sections;
+mod series;
 mod services;
 mod settle;
 
@@ -37,6 +38,11 @@ const RULES: Rules = Rules {
     down_delay: Duration::ZERO,
     down_delay_limit: None,
     hold: Duration::from_secs(60),
+};
+
+const AT_LOGIN: Reason = Reason::Shared {
+    service: 0,
+    stage: Stage::Login,
 };
 
 const OWES: Memory = Memory {
@@ -115,6 +121,11 @@ fn address(number: u8) -> IpAddr {
     Ipv4Addr::new(192, 0, 2, number).into()
 }
 
+fn expired() -> Failure {
+    let fault = Fault::CertificateRefused(Box::new(BadCertificate::new("expired", "mail.example")));
+    Failure::new(Stage::Tls, fault)
+}
+
 /// What an attempt ends.
 enum Ends {
     Nothing,
@@ -164,6 +175,12 @@ impl Bench {
         bench.backends.on_sync(Sync::Synced);
         bench.read_list();
         bench
+    }
+
+    fn logins(&mut self, logins: &[Option<u64>]) {
+        for (number, login) in (0..).zip(logins) {
+            self.backends.on_login(address(number), login.map(Login));
+        }
     }
 
     fn pass_time(&mut self, milliseconds: u64) {

@@ -5,28 +5,10 @@ use crate::monitor::policy::bar::has_failed_by_itself;
 use crate::monitor::policy::evidence::{Leg, Reach};
 use crate::service::{Port, Protocol, Security};
 
-const AT_LOGIN: Reason = Reason::Shared {
-    service: 0,
-    stage: Stage::Login,
-};
-
 const PEERS_AWAITED: Reason = Reason::PeersAwaited {
     service: 0,
     stage: Stage::Login,
 };
-
-fn expired() -> Failure {
-    let fault = Fault::CertificateRefused(Box::new(BadCertificate::new("expired", "mail.example")));
-    Failure::new(Stage::Tls, fault)
-}
-
-impl Bench {
-    fn logins(&mut self, logins: &[Option<u64>]) {
-        for (number, login) in (0..).zip(logins) {
-            self.backends.on_login(address(number), login.map(Login));
-        }
-    }
-}
 
 #[test]
 fn a_login_refused_everywhere_takes_nobody_down() {
@@ -735,108 +717,4 @@ fn one_that_answers_no_login_stays_down_while_the_others_are_judged_by_another_p
     bench.passes(1);
     bench.passes(2);
     bench.check_nothing(0);
-}
-
-/// As behind a balancer with two servers, of which one has an expired certificate and the other refuses the login.
-#[test]
-fn a_backend_whose_shared_faults_take_turns_goes_down() {
-    let refused = || Failure::new(Stage::Login, Fault::CredentialsRefused(Quote::new("no")));
-    let stopped = || {
-        Failure::new(
-            Stage::Greeting,
-            Fault::CertificateRefused(Box::new(BadCertificate::new("no", "mail.example"))),
-        )
-    };
-    for turns in [
-        vec![expired(), refused()],
-        vec![expired(), refused(), stopped()],
-    ] {
-        let mut bench = Bench::new(3);
-        for failure in &turns {
-            bench.finding(0, Err(failure.clone()), true);
-            assert!(matches!(bench.decide(0), Decision::Hold(_)));
-            bench.passes(1);
-            bench.passes(2);
-        }
-        bench.finding(0, Err(expired()), true);
-        bench.check_acts(0, Action::MarkDown);
-    }
-}
-
-/// What refuses the connection does not get past the login either.
-#[test]
-fn a_backend_whose_own_faults_take_turns_with_shared_ones_goes_down() {
-    for own_in_a_row in 1..4 {
-        for begins_with_own in [false, true] {
-            let mut bench = Bench::new(3);
-            let mut failures = 0;
-            loop {
-                let is_own = failures % (own_in_a_row + 1) < own_in_a_row;
-                match is_own == begins_with_own {
-                    true => bench.finding(0, Err(dead_at_the_greeting()), true),
-                    false => bench.refuses_login(0),
-                }
-                failures += 1;
-                if matches!(bench.decide(0), Decision::Act(Action::MarkDown)) {
-                    break;
-                }
-                assert!(failures < 4, "{own_in_a_row} {begins_with_own}");
-                bench.passes(1);
-                bench.passes(2);
-            }
-        }
-    }
-}
-
-fn dead_at_the_greeting() -> Failure {
-    Failure::new(Stage::Greeting, Fault::Bye(Quote::new("no")))
-}
-
-/// Where all refuse the login it has not failed: it gets as far as they do, now and then.
-#[test]
-fn own_faults_that_take_turns_with_what_all_meet_are_no_series() {
-    let mut bench = Bench::new(3);
-    for _ in 0..5 {
-        bench.finding(0, Err(dead_at_the_greeting()), true);
-        assert!(matches!(bench.decide(0), Decision::Hold(_)));
-        bench.refuses_login(1);
-        bench.refuses_login(2);
-        bench.refuses_login(0);
-        bench.check_held(0, &AT_LOGIN, None);
-    }
-}
-
-#[test]
-fn how_long_it_has_failed_counts_from_the_first_of_all_failures_that_get_no_further() {
-    let mut bench = Bench::new(2);
-    bench.refuses_login(0);
-    let first = bench.member(0).evidence.failed_since();
-    for _ in 0..3 {
-        bench.refuses(0, true);
-        bench.refuses(0, true);
-        let own = bench.member(0).evidence.failed_since();
-        assert!(own > first);
-        bench.refuses_login(0);
-        assert_eq!(bench.member(0).evidence.failed_since(), first);
-    }
-    bench.passes(0);
-    assert_eq!(bench.member(0).evidence.failed_since(), None);
-}
-
-/// The others may have met it meanwhile, too.
-#[test]
-fn a_shared_fault_of_long_ago_does_not_go_on_once_another_has_been_met_twice() {
-    let at_tls = Reason::PeersAwaited {
-        service: 0,
-        stage: Stage::Tls,
-    };
-    let mut bench = Bench::new(3);
-    bench.logins(&[Some(1), Some(2), Some(2)]);
-    bench.finding(0, Err(expired()), true);
-    bench.passes(1);
-    bench.passes(2);
-    bench.refuses_login(0);
-    bench.refuses_login(0);
-    bench.finding(0, Err(expired()), true);
-    bench.check_held_for(0, &at_tls, &[1, 2]);
 }
