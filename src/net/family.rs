@@ -30,6 +30,7 @@ mod tests {
 
     const LOOPBACK: &str = "00000000000000000000000000000001 01 80 10 80       lo\n";
     const OF_THE_LINK: &str = "fe80000000000000021122fffe334455 02 40 20 80     eth0\n";
+    const OF_THE_SITE: &str = "fec00000000000000000000000000001 02 40 40 80     eth0\n";
     const GLOBAL: &str = "20010db8000000000000000000000001 02 40 00 80     eth0\n";
 
     #[test]
@@ -38,6 +39,7 @@ mod tests {
             (String::new(), false),
             (LOOPBACK.to_owned(), false),
             ([LOOPBACK, OF_THE_LINK].concat(), false),
+            ([LOOPBACK, OF_THE_SITE].concat(), true),
             ([LOOPBACK, OF_THE_LINK, GLOBAL].concat(), true),
             ([GLOBAL, LOOPBACK].concat(), true),
         ] {

@@ -156,6 +156,7 @@ mod tests {
             (format!(" X-Poolmon-Probe: {token}"), false),
             (format!("Subject: X-Poolmon-Probe: {token}"), false),
             (format!("X-Poolmon-Probe: {token}\r\n and more"), false),
+            (format!("X-Poolmon-Probe: {token}\r\n\tand more"), false),
             (format!("X-Poolmon-Probe:\r\n {token}"), false),
             (format!("X-Poolmon-Probe:  {token}"), false),
             (format!("X-Poolmon-Probe: Re {token}"), false),

@@ -365,6 +365,7 @@ fn an_address_that_could_end_its_command_is_not_sent() {
         ("probe\0", false),
         ("probe\x7f", false),
         ("probe> NOTIFY=NEVER", false),
+        ("probe<", false),
         ("<probe@example.org>", false),
         (&"x".repeat(254), true),
         (&"x".repeat(255), false),

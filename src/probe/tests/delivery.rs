@@ -95,10 +95,45 @@ fn imap_with_mail(looks: &'static [Look], marks: mpsc::Receiver<String>) -> Serv
     })
 }
 
+/// The POP3 side: in the first session another has the maildrop, and in each later one the message
+/// is in it.
+fn pop3_in_use_at_first(marks: mpsc::Receiver<String>) -> Server {
+    let state = Mutex::new((true, marks));
+    Server::start(move |mut socket: TcpStream| {
+        let (is_in_use, mark) = {
+            let mut state = state.lock().unwrap();
+            match state.0 {
+                true => (std::mem::take(&mut state.0), String::new()),
+                false => (false, state.1.recv().unwrap_or_default()),
+            }
+        };
+        let _ = socket.write_all(b"+OK ready\r\n");
+        loop {
+            let line = read_line(&mut socket);
+            let answer = match line.split(' ').next().unwrap_or_default() {
+                "" => return,
+                "CAPA" => "+OK\r\nUSER\r\n.".to_owned(),
+                "PASS" if is_in_use => {
+                    "-ERR [IN-USE] Mailbox is locked by another POP3 session".to_owned()
+                }
+                "STAT" | "LIST" => "+OK 1 100".to_owned(),
+                "TOP" => format!("+OK\r\nX-Poolmon-Probe: {mark}\r\n\r\n."),
+                _ => "+OK".to_owned(),
+            };
+            let _ = socket.write_all(format!("{answer}\r\n").as_bytes());
+        }
+    })
+}
+
 fn deep_probe(rig: &Rig, deliver: &Server, read: &Server) -> Outcome {
+    deep_probe_at(rig, deliver, port_of(read, Protocol::Imap))
+}
+
+fn deep_probe_at(rig: &Rig, deliver: &Server, read: Port) -> Outcome {
+    let deliver_at = port_of(deliver, Protocol::Lmtp);
     let service = Service::Delivery {
-        deliver: port_of(deliver, Protocol::Lmtp),
-        read: port_of(read, Protocol::Imap),
+        deliver: deliver_at,
+        read,
     };
     rig.outcome(deliver.address.ip(), service)
 }
@@ -171,6 +206,17 @@ fn a_message_that_does_not_come_in_time_is_missing() {
         assert_eq!(outcome.delivery, None);
         assert!(outcome.latency < PATIENCE, "{:?}", outcome.latency);
     }
+}
+
+#[test]
+fn a_maildrop_that_another_session_has_is_looked_into_again() {
+    let (lmtp, marks) = lmtp_that_takes_all();
+    let pop3 = pop3_in_use_at_first(marks);
+    let read = port_of(&pop3, Protocol::Pop3);
+    let outcome = deep_probe_at(&with_account(PATIENCE), &lmtp, read);
+    assert_eq!(outcome.result, Ok(Pass::Clean));
+    let delivery = outcome.delivery.unwrap();
+    assert!(delivery >= FIRST_PAUSE, "{delivery:?}");
 }
 
 #[test]

@@ -118,6 +118,20 @@ fn an_ipv6_backend_stays_up_where_this_machine_has_no_ipv6() {
 }
 
 #[test]
+fn an_unreachable_ipv4_backend_goes_down_where_this_machine_has_no_ipv6() {
+    own_network::within(|| {
+        let pool = FakePool::start(3);
+        let _monitor = pool.monitor().start();
+        pool.wait_for_visits();
+        let route = format!("unreachable {} table local", pool.address(1));
+        run(&format!("ip route add {route}"));
+        pool.wait_for_state(1, 'D');
+        run(&format!("ip route del {route}"));
+        pool.wait_for_state(1, 'U');
+    });
+}
+
+#[test]
 fn an_ipv6_backend_goes_down_and_comes_up_like_any_other() {
     own_network::within(|| {
         let pool = FakePool::start(2);

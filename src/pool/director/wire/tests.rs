@@ -407,6 +407,7 @@ fn the_rings_state_is_that_of_the_self_line_in_both_spellings() {
         ("ring on fire", unknown("ring on fire")),
         ("unsynced", unknown("unsynced")),
         ("syncingly", unknown("syncingly")),
+        ("syncing soon", unknown("syncing soon")),
     ] {
         let other = "192.0.2.2\t9090\tleft\t0\tsynced\n";
         let ring = ring(&format!("{other}192.0.2.1\t9090\tself\t0\t{status}\n\n"));

@@ -188,6 +188,21 @@ fn a_proxy_that_is_not_there_is_an_error_and_not_an_empty_pool() {
 }
 
 #[test]
+fn an_answer_is_read_up_to_the_most_bytes_and_no_further() {
+    for (length, cause) in [
+        (wire::MOST_BYTES, "not the answer of a stats socket"),
+        (wire::MOST_BYTES + 1, "the answer is too long"),
+    ] {
+        let place = Place::new();
+        let haproxy = place.answers(&[&"x".repeat(length)]);
+        let mut standing = Standing::new(&place.0, &watched());
+        let error = PoolError::from(standing.read(soon()).unwrap_err());
+        assert!(error.cause.starts_with(cause), "{length}: {}", error.cause);
+        drop(haproxy);
+    }
+}
+
+#[test]
 fn a_haproxy_that_says_nothing_is_waited_for_until_the_deadline() {
     let place = Place::new();
     let _listener = UnixListener::bind(&place.0).unwrap();

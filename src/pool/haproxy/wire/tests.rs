@@ -136,12 +136,18 @@ fn what_is_no_answer_of_a_stats_socket_is_said() {
 fn columns_are_found_by_their_names() {
     let text = "admin\n\nName: HAProxy\nUptime_sec: 5\nPid: 7\n\n\
                 1\n# srv_name be_name srv_port srv_addr srv_uweight srv_admin_state srv_op_state \
-                srv_time_since_last_change\na b 143 192.0.2.1 50 0 2 9\n\n\
+                srv_time_since_last_change\na b 143 192.0.2.1 50 0 2 9\n\
+                c b 144 192.0.2.2 50 0 1 9\n\n\
                 # svname,pxname,scur\na,b,4\n\n";
     let answer = parse(text).unwrap();
     assert_eq!(
         shown(&answer.servers[0]),
         "b/a 192.0.2.1:143 running true admin 0 weight 50 for 9 s, 4 sessions"
+    );
+    // HAProxy's state 1, on its way up, takes clients already.
+    assert_eq!(
+        shown(&answer.servers[1]),
+        "b/c 192.0.2.2:144 running true admin 0 weight 50 for 9 s, 0 sessions"
     );
 }
 

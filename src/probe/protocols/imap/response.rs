@@ -260,7 +260,10 @@ mod tests {
     fn braces_in_free_text_announce_nothing() {
         for line in [
             "* OK {5}",
+            "* NO {5}",
+            "* BAD {5}",
             "* BYE {5}",
+            "* PREAUTH {5}",
             "b1 NO {5}",
             "+ {5}",
             "* LIST () \"{5}\"",
