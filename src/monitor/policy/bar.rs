@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use super::backends::Tally;
 use super::evidence::{Failing, Reach};
-use super::{has_failed, Action, Age, Compared, Hold, Member, Need, Question, Reason};
+use super::{fresh, has_failed, Action, Age, Compared, Hold, Member, Need, Question, Reason};
 use crate::backend::Tag;
 use crate::config::settings::Brake;
 use crate::outcome::{Blame, Fault, Stage};
@@ -330,10 +330,7 @@ fn hold_for_peers(question: &Question<'_>, failing: &Failing, probe: Vec<IpAddr>
 
 fn hold_down(question: &Question<'_>) -> Option<Hold> {
     let mut first = None;
-    for failing in question.member.evidence.failing() {
-        if !failing.for_good {
-            continue;
-        }
+    for failing in fresh::failing(question.member) {
         let hold = hold_for(question, failing)?;
         first.get_or_insert(hold);
     }
@@ -342,10 +339,6 @@ fn hold_down(question: &Question<'_>) -> Option<Hold> {
 
 /// What holds a down for this service.
 fn hold_for(question: &Question<'_>, failing: &Failing) -> Option<Hold> {
-    // Rule `fresh` asks for one failure since the news, of whichever service.
-    if failing.latest_began < question.member.news {
-        return Some(question.hold_for(Reason::Stale, Need::Probe(vec![question.address])));
-    }
     let bar = question.backends.bar();
     let refuge_needed = question.backends.rules().brake != Brake::Off;
     let shared = Reason::Shared {

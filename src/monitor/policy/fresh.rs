@@ -7,24 +7,29 @@
 
 use std::time::Instant;
 
-use super::{Action, Age, Hold, Member, Need, Question, Reason};
+use super::{Action, Age, Failing, Hold, Member, Need, Question, Reason};
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
-    let evidence = &question.member.evidence;
-    let is_fresh = match question.action {
-        Action::MarkUp => is_sound(question.member),
-        _ if question.acts_on_failure() => {
-            is_after_news(question.member, evidence.latest_failure())
-        }
-        // The pending drain says that it was judged before.
-        _ => return None,
+    let member = question.member;
+    let latest = match question.action {
+        Action::MarkUp if is_sound(member) => return None,
+        Action::MarkUp => None,
+        _ if !question.acts_on_failure() || failing(member).next().is_some() => return None,
+        _ => member.evidence.latest_failure(),
     };
-    if !is_fresh {
-        return Some(question.hold_for(Reason::Stale, Need::Probe(vec![question.address])));
+    // A series that has begun anew since the news: the next failure tells.
+    if is_after_news(member, latest) {
+        return Some(question.hold(Reason::Stale));
     }
-    // A verdict of a series that has begun anew: the next one tells.
-    let for_good = evidence.failing().iter().any(|failing| failing.for_good);
-    (question.acts_on_failure() && !for_good).then(|| question.hold(Reason::Stale))
+    Some(question.hold_for(Reason::Stale, Need::Probe(vec![question.address])))
+}
+
+/// The services that have failed for good, and since the list showed the backend's state.
+pub(super) fn failing(member: &Member) -> impl Iterator<Item = &Failing> {
+    let failing = member.evidence.failing().iter();
+    failing.filter(move |failing| {
+        failing.for_good && is_after_news(member, Some(failing.latest_began))
+    })
 }
 
 /// Whether a sound round that may bring it up has begun since the list showed its state.

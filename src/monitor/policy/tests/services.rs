@@ -117,6 +117,23 @@ fn a_failure_of_before_an_administrators_up_is_no_younger_by_one_at_another_serv
     bench.check_held(0, &shared, None);
 }
 
+/// Fuzzing has found that rule `bar` said it, whose word it is not.
+#[test]
+fn a_first_failure_at_another_service_makes_no_former_one_younger() {
+    let mut bench = Bench::new(2);
+    bench.finding_at(0, 0, Err(dead()), Ends::Nothing);
+    bench.finding_at(0, 1, Ok(Pass::Clean), Ends::Nothing);
+    bench.finding_at(1, 1, Ok(Pass::Clean), Ends::Whole);
+    bench.finding_at(0, 0, Err(dead()), Ends::Round(dead()));
+    bench.take_down_without_users(0);
+    bench.pass_time(20_000);
+    bench.set(0, HostState::Up);
+    bench.read_list();
+    bench.check_held_for(0, &Reason::Stale, &[0]);
+    bench.finding_at(1, 0, Err(dead()), Ends::Nothing);
+    bench.check_held(0, &Reason::Stale, None);
+}
+
 #[test]
 fn a_service_that_cannot_be_tried_from_here_keeps_no_backend_down() {
     for is_shared in [false, true] {
