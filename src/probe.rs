@@ -16,6 +16,7 @@ use nix::unistd::gethostname;
 use crate::config::settings::{Probing, ProxyProtocol, StartTls, Steps};
 use crate::config::trust::{CertificateName, PasswordNeeds, Trust};
 use crate::net::family;
+use crate::net::forbidden::is_forbidden_here;
 use crate::net::names::{Name, Names};
 use crate::net::stream::{DeadlineStream, Stream};
 use crate::net::tls::{Peer, Tls, TlsSetupError, TlsStream};
@@ -323,6 +324,11 @@ impl Attempt<'_> {
                 // An administrator of a network without IPv6 never meant to reach this one from here.
                 Fault::Unreachable if address.is_ipv6() && family::is_without_ipv6() => {
                     Fault::NoFamily
+                }
+                Fault::Forbidden
+                    if address.is_ipv6() && !is_forbidden_here(address, port.number) =>
+                {
+                    Fault::Unreachable
                 }
                 fault => fault,
             };

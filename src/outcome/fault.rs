@@ -154,7 +154,8 @@ impl Fault {
             Fault::TimedOut
         } else if is_one_of(&[ECONNRESET, ECONNABORTED, EPIPE]) {
             Fault::Closed
-        } else if is_one_of(&[EHOSTUNREACH, EHOSTDOWN, ENETUNREACH]) {
+        } else if is_one_of(&[EHOSTUNREACH, EHOSTDOWN, ENETUNREACH, ENOPROTOOPT, ENONET]) {
+            // Of these, Linux gives the last two for ICMP's "protocol unreachable" and "source host isolated" alone.
             Fault::Unreachable
         } else if is_one_of(&[EPROTO]) {
             Fault::System(Quote::new(error.to_string()))
@@ -308,11 +309,7 @@ impl fmt::Display for Fault {
                 "no address family: this machine has no ipv6, or its service manager forbids it",
             ),
             Fault::Forbidden => {
-                // Linux gives EACCES for a router's ICMPv6 "administratively prohibited", too.
-                f.write_str(
-                    "forbidden by this machine's firewall, routing or security policy, or with ipv6 by a firewall on \
-                     the way",
-                )
+                f.write_str("forbidden by this machine's firewall, routing or security policy")
             }
             Fault::Local(text) => write!(f, "this machine's system error {text}"),
             Fault::Panicked => f.write_str("the check broke off by a defect of this program; please report it"),
@@ -360,6 +357,8 @@ mod tests {
             (Errno::EHOSTUNREACH, Fault::Unreachable),
             (Errno::EHOSTDOWN, Fault::Unreachable),
             (Errno::ENETUNREACH, Fault::Unreachable),
+            (Errno::ENOPROTOOPT, Fault::Unreachable),
+            (Errno::ENONET, Fault::Unreachable),
         ];
         for (errno, expected) in &known {
             assert_eq!(of(*errno), *expected);

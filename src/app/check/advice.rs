@@ -29,7 +29,8 @@ pub(super) fn of(failure: &Failure) -> Advice {
         ),
         Fault::Unreachable => advice(
             "the network has no way to the backend",
-            "is the backend's machine on? then the routes from here to it (ip route get ADDRESS)",
+            "is the backend's machine on, and does a firewall reject the connection? then the routes from here to it \
+             (ip route get ADDRESS)",
         ),
         Fault::LineTooLong | Fault::TooMuch | Fault::Malformed(_) => advice(
             "the server's answer is not of this protocol",
@@ -138,9 +139,8 @@ pub(super) fn of(failure: &Failure) -> Advice {
             "does this machine have an address of that family (ip address), and is IPv6 turned off?",
         ),
         Fault::Forbidden => advice(
-            "this machine forbids the connection, or with IPv6 a firewall on the way",
-            "the firewall, the routes and SELinux of this machine; are you root? With IPv6 also the backend's own \
-             firewall: for Linux a port rejected as administratively prohibited looks the same",
+            "this machine forbids the connection",
+            "the firewall, the routes and SELinux of this machine; are you root?",
         ),
         Fault::Local(_) => advice(
             "this machine could not make the connection",

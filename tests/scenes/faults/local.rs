@@ -48,7 +48,7 @@ fn a_route_that_prohibits_takes_nobody_down_and_is_named() {
             &[
                 " ERR ",
                 &pool.address(1).to_string(),
-                "forbidden by this machine's firewall, routing or security policy, or with ipv6 by a firewall on the way",
+                "forbidden by this machine's firewall, routing or security policy",
             ],
         );
         assert!(!line.contains(&pool.address(0).to_string()), "{line}");
@@ -115,6 +115,51 @@ fn an_ipv6_backend_stays_up_where_this_machine_has_no_ipv6() {
             assert_eq!(pool.director.users_of(far), 10);
         });
     }
+}
+
+/// The kernel has one error for both. The one behind the cable answers with ICMPv6, as a firewall that
+/// rejects; of the other the routes of this machine know.
+#[test]
+fn an_ipv6_backend_that_a_firewall_on_the_way_rejects_goes_down_and_one_that_this_machine_forbids_does_not(
+) {
+    own_network::within(|| {
+        for command in [
+            "ip link add near type veth peer name far address 02:00:00:00:00:02",
+            "ip link set near up",
+            "ip link set far up",
+            "ip address add 2001:db8::1/64 dev near nodad",
+            "ip neighbour add 2001:db8::7 lladdr 02:00:00:00:00:02 dev near",
+            "ip -6 route add prohibit default table 100",
+            "ip -6 rule add pref 10 iif far table 100",
+            "ip -6 rule add pref 100 table local",
+            "ip -6 rule del pref 0",
+            "ip -6 route add prohibit 2001:db8::8",
+        ] {
+            run(command);
+        }
+        let pool = FakePool::start(2);
+        let backend = |last| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last);
+        let (rejected, forbidden) = (backend(7), backend(8));
+        pool.director.add(FakeHost::new(rejected));
+        pool.director.add(FakeHost::new(forbidden));
+        // This cable ends where it begins: its answer comes while the first packet is being sent, and counts from
+        // the second one on, after a second.
+        let monitor = pool.monitor().flags("-t 3").start();
+        let line = alarm(
+            &monitor,
+            &[&forbidden.to_string(), "forbidden by this machine's"],
+        );
+        assert!(!line.contains(&rejected.to_string()), "{line}");
+        wait_until("the down of the rejected one", REACTION, || {
+            pool.director.state_of(rejected) == 'D'
+        });
+        monitor.wait_for_line(
+            &[&rejected.to_string(), "no route to the backend"],
+            REACTION,
+        );
+        assert_no_more_changes(&pool, A_WHILE);
+        assert_eq!(pool.director.state_of(forbidden), 'U');
+    });
 }
 
 #[test]

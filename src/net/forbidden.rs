@@ -1,0 +1,26 @@
+//! Whether it is this machine that forbids a connection: by a route that prohibits, or by a security policy.
+//!
+//! With IPv6, Linux has the one error EACCES for that and for "administratively prohibited" of ICMPv6 (RFC 4443 3.1),
+//! which a firewall on the way sends. What this machine forbids it says at once, without a packet.
+
+use std::net::{IpAddr, SocketAddr};
+
+use nix::errno::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+
+const EINPROGRESS: i32 = Errno::EINPROGRESS as i32;
+
+/// Begins a connection and gives it up again. Where it cannot even be begun, for whatever reason, this machine is
+/// in the way.
+pub fn is_forbidden_here(address: IpAddr, port: u16) -> bool {
+    let address = SocketAddr::new(address, port);
+    let domain = Domain::for_address(address);
+    let begun = Socket::new(domain, Type::STREAM, Some(Protocol::TCP)).and_then(|socket| {
+        socket.set_nonblocking(true)?;
+        socket.connect(&address.into())
+    });
+    match begun {
+        Ok(()) => false,
+        Err(error) => error.raw_os_error() != Some(EINPROGRESS),
+    }
+}
