@@ -385,7 +385,9 @@ fn fetched(mut text: &[u8], uid: &str) -> Vec<Vec<u8>> {
             text = rest;
             outside.extend_from_slice(line);
             let announced = String::from_utf8_lossy(line);
-            let number = announced.trim_end().strip_suffix('}');
+            let announced = announced.trim_end_matches('\n');
+            let announced = announced.strip_suffix('\r').unwrap_or(announced);
+            let number = announced.strip_suffix('}');
             let number = number.and_then(|line| line.rsplit_once('{')?.1.parse().ok());
             match number {
                 Some(length) if begins(&outside, "*") && length <= text.len() => {
