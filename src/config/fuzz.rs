@@ -134,16 +134,26 @@ fn is_said_of_any_password(text: &[u8], password: &[u8], shown: &str) -> bool {
     })
 }
 
-/// How long the password is where the text begins with it, also with backslashes in it, as in a quoted scalar.
+/// How long the password is where the text begins with it, also as in a quoted scalar: with backslashes in it, and
+/// over lines, whose ends and blanks are one blank.
 fn length_as_written(text: &[u8], password: &[u8]) -> Option<usize> {
     let mut length = 0;
+    let mut before = None;
     for byte in password {
         length +=
             usize::from(text.get(length) == Some(&b'\\') && text.get(length + 1) == Some(byte));
-        if text.get(length) != Some(byte) {
-            return None;
-        }
-        length += 1;
+        let rest = text.get(length..)?;
+        let is_blank = |byte: &&u8| byte.is_ascii_whitespace();
+        length += match (byte, before) {
+            (b' ', Some(b' ')) => 0,
+            (b' ', _) => match rest.iter().take_while(is_blank).count() {
+                0 => return None,
+                blanks => blanks,
+            },
+            _ if rest.first() == Some(byte) => 1,
+            _ => return None,
+        };
+        before = Some(*byte);
     }
     Some(length)
 }
