@@ -260,7 +260,10 @@ fn rapid_round(rapid: &Rapid) -> String {
 
 fn accounts(source: &Source, loaded: &Loaded) -> String {
     let others = match &loaded.settings.accounts.credentials {
-        Some(path) => format!("logged in to by {}", path.display()),
+        Some(path) if loaded.targets.has_account_of_all() => {
+            format!("logged in to by {}", path.display())
+        }
+        Some(path) => format!("checked without login, as {} is empty", path.display()),
         None => "checked without login".to_owned(),
     };
     let (which, others) = match (source.accounts(), loaded.settings.accounts.unknown) {
@@ -331,14 +334,15 @@ fn when_one_fails(settings: &Settings) -> String {
         DrainMode::Drop => "its users are forgotten (HOST-FLUSH)".to_owned(),
         DrainMode::Leave => "its users are left".to_owned(),
     };
-    let delay = match (rules.down_delay, rules.down_delay_limit) {
-        (Duration::ZERO, _) => "it is taken down".to_owned(),
-        (delay, None) => format!("it is taken down after {}", seconds(delay)),
-        (delay, Some(limit)) => format!(
-            "it is taken down after {}, unless more than {limit} are or wait",
-            seconds(delay)
-        ),
+    let delay = match rules.down_delay {
+        Duration::ZERO => String::new(),
+        delay => format!(" after {}", seconds(delay)),
     };
+    let limit = match rules.down_delay_limit {
+        None => String::new(),
+        Some(limit) => format!(", unless more than {limit} are or wait"),
+    };
+    let delay = format!("it is taken down{delay}{limit}");
     let restore = match rules.restore {
         Restore::Any => "whatever is healthy comes up again",
         Restore::Own => "only what this monitor took down comes up again",

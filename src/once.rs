@@ -36,7 +36,8 @@ pub struct Look {
     pub health: Health,
     /// The backends that were checked as far as one gets without a login, though there is one.
     pub without_login: Vec<IpAddr>,
-    /// Where no backend is listed, or lines of the list cannot be read: that it is so, and what it means.
+    /// Where no backend is listed or none of those is to be checked, or lines of the list cannot be read: that it is so,
+    /// and what it means.
     pub list_trouble: Option<String>,
 }
 
@@ -54,6 +55,10 @@ impl Look {
             .collect()
     }
 }
+
+/// All that are listed are left alone.
+const NOBODY_NAMED: &str =
+    "no backend was checked: the accounts file names none that is listed, and poll_unknown_backends is off";
 
 /// What is wrong with a list that could be asked for: it has lines that cannot be read, or no backend at all.
 pub(crate) fn list_trouble(access: &Access, list: &Reading) -> Option<String> {
@@ -95,6 +100,16 @@ pub fn run(
     targets: &Targets,
     out: &mut impl Write,
 ) -> Result<Look, OnceError> {
+    // One round is the answer. Further ones would only come after as many intervals.
+    let pace = Pace {
+        rise: 1,
+        fall: 1,
+        ..settings.pace
+    };
+    let task = Task {
+        pace,
+        ..task.clone()
+    };
     let access = settings.access();
     let listed = read_list(&access).map_err(OnceError::Pool)?;
     let (words, said) = unbounded();
@@ -124,10 +139,11 @@ pub fn run(
     }
     // One after the other where they cannot all be probed at once.
     let turns = u32::try_from(waiting.len() / limits.most()).unwrap_or(u32::MAX);
-    let round = longest_round(&settings.pace, settings.services.len());
+    let round = longest_round(&pace, settings.services.len());
     let patience = round.saturating_mul(turns.saturating_add(1));
     let deadline = Instant::now() + patience + LOCAL_FAULT_PATIENCE;
-    let list_trouble = list_trouble(&access, &listed);
+    let nobody = || waiting.is_empty().then(|| NOBODY_NAMED.to_owned());
+    let list_trouble = list_trouble(&access, &listed).or_else(nobody);
     let mut health = match list_trouble {
         None => Health::AllHealthy,
         Some(_) => Health::NotAll,
@@ -257,13 +273,15 @@ fn longest_round(pace: &Pace, services: usize) -> Duration {
             attempts.saturating_add(pauses).saturating_mul(services)
         }
         Plan::Rapid(rapid) => {
-            let attempts = timeout.saturating_mul(rapid.retry_count);
+            // Where no failure is needed before a rapid round, the first failed poll has it.
+            let polls = rapid.retry_count.max(1);
+            let attempts = timeout.saturating_mul(polls);
             let rapid_round = rapid.rapid_timeout.saturating_mul(rapid.rapid_rounds);
             let poll = attempts
                 .saturating_add(rapid_round)
                 .saturating_mul(services);
             let start_to_start = poll.saturating_add(interval);
-            start_to_start.saturating_mul(rapid.retry_count)
+            start_to_start.saturating_mul(polls)
         }
     }
 }
@@ -322,6 +340,8 @@ mod tests {
         for plan in [
             retries(0),
             retries(4),
+            rapid(0, 0),
+            rapid(0, 10),
             rapid(1, 0),
             rapid(3, 10),
             rapid(5, 0),
@@ -330,7 +350,7 @@ mod tests {
                 let pace = Pace {
                     interval: seconds(10),
                     login_interval: seconds(0),
-                    timeout: seconds(3),
+                    timeout: seconds(15),
                     plan,
                     rise: 1,
                     fall: 1,
@@ -340,8 +360,10 @@ mod tests {
                     let took = judged_after(pace, services, |service| service == hanging);
                     assert!(took <= longest, "{plan:?}: {took:?}, not {longest:?}");
                 }
-                let took = judged_after(pace, services, |_| true);
-                assert!(took <= longest, "{plan:?}: {took:?}, not {longest:?}");
+                for all_hang in [true, false] {
+                    let took = judged_after(pace, services, |_| all_hang);
+                    assert!(took <= longest, "{plan:?}: {took:?}, not {longest:?}");
+                }
             }
         }
     }

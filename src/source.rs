@@ -29,6 +29,7 @@ use crate::probe::protocols::Work;
 use crate::program::Program;
 use crate::quote::Quote;
 use crate::service::Port;
+use crate::service::Service;
 
 /// HAProxy answers within a millisecond.
 const ASKING_PATIENCE: Duration = Duration::from_secs(3);
@@ -195,6 +196,15 @@ impl Source {
     /// Everything, anew. A file of accounts that was not named may have appeared in the meantime; one
     /// that has been read once must not vanish.
     pub fn load(&mut self) -> Result<Loaded, SourceError> {
+        let accounts = self.accounts.clone();
+        let loaded = self.load_all();
+        if loaded.is_err() {
+            self.accounts = accounts;
+        }
+        loaded
+    }
+
+    fn load_all(&mut self) -> Result<Loaded, SourceError> {
         if self.accounts.is_none() {
             let mut places = self.account_places.iter();
             self.accounts = places.find(|path| is_there(path)).cloned();
@@ -211,10 +221,13 @@ impl Source {
             }
         };
         let choices = self.choices.clone().over(of_file);
-        let mut settings = choices.build(defaults, self.called).map_err(|cause| {
-            let path = self.config.clone().unwrap_or_default();
-            SourceError::Nothing(path, cause)
-        })?;
+        let mut settings = choices
+            .clone()
+            .build(defaults, self.called)
+            .map_err(|cause| {
+                let path = self.config.clone().unwrap_or_default();
+                SourceError::Nothing(path, cause)
+            })?;
         settings.anchor(&self.folder);
         if let (Pool::HaProxy { .. }, Restore::Any) = (&settings.pool, settings.rules.restore) {
             return Err(SourceError::RestoreAny);
@@ -222,6 +235,7 @@ impl Source {
         if let (Pool::HaProxy { .. }, Some(_)) = (&settings.pool, &settings.files.record) {
             return Err(SourceError::RecordOfHaProxy);
         }
+        remarks.extend(self.delivery_left_out(&choices, &settings));
         if settings.services.is_empty() {
             let remark = checks_of_haproxy(&mut settings).map_err(SourceError::Ports)?;
             remarks.extend(remark);
@@ -245,6 +259,18 @@ impl Source {
             identity,
             remarks,
             unverified,
+        })
+    }
+
+    fn delivery_left_out(&self, choices: &Chosen, settings: &Settings) -> Option<String> {
+        let delivers = |service: &Service| matches!(service, Service::Delivery { .. });
+        let config = self.config.as_ref()?;
+        let is_left_out = choices.deep_probe.value.is_some()
+            && !settings.services.is_empty()
+            && !settings.services.iter().any(delivers);
+        let name = config.display();
+        is_left_out.then(|| {
+            format!("{name}: deep_probe: left out, as -p and -s replace all that is checked")
         })
     }
 
@@ -516,6 +542,12 @@ mod tests {
         let known = |source: &mut Source| source.load().map(|loaded| loaded.targets.known());
         assert_eq!(known(&mut source).unwrap(), 0);
         assert_eq!(source.load().unwrap().remarks.len(), 1);
+        // One that was refused has not been read.
+        fs::write(&places[0], "").unwrap();
+        fs::set_permissions(&places[0], fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(known(&mut source), Err(SourceError::Config(_))));
+        fs::remove_file(&places[0]).unwrap();
+        assert_eq!(known(&mut source).unwrap(), 0);
         for (place, text) in [(1, "192.0.2.1: {lmtp_port: 1}\n"), (0, "")] {
             fs::write(&places[place], text).unwrap();
             fs::set_permissions(&places[place], fs::Permissions::from_mode(0o600)).unwrap();

@@ -47,8 +47,8 @@ Tries each service of each backend once, now, as the daemon would, and tells eve
 Of what fails it tells the cause, what to look at, and the dialogue. It changes nothing.
 
 The options are the daemon's (poolmon --help); those of its log, its lock and its decisions have no
-effect. With addresses only these are checked, and no director is asked. Without, those are checked that
-the director lists.
+effect. With addresses only these are checked, and no director is asked; HAProxy is asked for its ports
+if neither -p nor -s is given. Without addresses those are checked that the director lists.
 
 Exit status:
   0  all passed

@@ -17,7 +17,7 @@ use crate::beside::Beside;
 use crate::cli::{self, CliError, Command};
 use crate::config::argv;
 use crate::config::chosen::Chosen;
-use crate::config::settings::{Plan, Retries, Settings};
+use crate::config::settings::{DrainMode, Plan, Retries, Settings};
 use crate::config::table::DefaultsOf;
 use crate::few::{by_number, counted, Few};
 use crate::program::Program;
@@ -313,7 +313,19 @@ impl Other {
             rules.hold = built.rules.hold;
         }
         if chosen.flush.is_given() || chosen.max_moves.is_given() {
-            rules.drain = built.rules.drain;
+            rules.drain = match (rules.drain, built.rules.drain) {
+                (recorded @ (DrainMode::Drop | DrainMode::Leave), _)
+                    if !chosen.flush.is_given() =>
+                {
+                    recorded
+                }
+                (recorded @ DrainMode::Move { .. }, DrainMode::Move { .. })
+                    if !chosen.max_moves.is_given() =>
+                {
+                    recorded
+                }
+                (_, given) => given,
+            };
         }
     }
 }
@@ -419,7 +431,10 @@ pub(super) fn moment(text: &str, last: Stamp) -> Result<Stamp, Quote> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
+    use crate::config::settings::MoveLimit;
     use crate::pool::Action;
     use crate::recording::Made;
 
@@ -462,6 +477,45 @@ mod tests {
             "--foreground, --interval and --port: change nothing in a replay; try poolmon replay --help"
         );
         assert!(said(&["--retries=1", "/nonexistent"]).starts_with("/nonexistent: "));
+    }
+
+    #[test]
+    fn what_is_given_of_moving_users_changes_that_and_no_more_of_what_was_recorded() {
+        let at_most = |most| DrainMode::Move {
+            limit: MoveLimit::AtMost(NonZeroU32::new(most).unwrap()),
+        };
+        let all = DrainMode::Move {
+            limit: MoveLimit::All,
+        };
+        for (recorded, words, expected) in [
+            (DrainMode::Leave, &["--max-moves=5"][..], DrainMode::Leave),
+            (DrainMode::Drop, &["--max-moves=5"], DrainMode::Drop),
+            (all, &["--max-moves=5"], at_most(5)),
+            (at_most(10), &["--max-moves=5"], at_most(5)),
+            (at_most(10), &["--flush=move"], at_most(10)),
+            (at_most(10), &["--flush=move", "--max-moves=5"], at_most(5)),
+            (at_most(10), &["--flush=none"], DrainMode::Leave),
+            (DrainMode::Leave, &["--flush=move"], all),
+            (
+                DrainMode::Leave,
+                &["--flush=move", "--max-moves=5"],
+                at_most(5),
+            ),
+            (DrainMode::Drop, &["--rise=2"], DrainMode::Drop),
+        ] {
+            let order = match cli::parse(words.iter().map(OsString::from).collect()) {
+                Ok(cli::Command::Run(order)) => order,
+                other => panic!("{other:?}"),
+            };
+            let mut settings = order
+                .choices
+                .clone()
+                .build(DefaultsOf::Poolmon, Program::Poolmon)
+                .unwrap();
+            settings.rules.drain = recorded;
+            Other::of(order.choices).unwrap().change(&mut settings);
+            assert_eq!(settings.rules.drain, expected, "{recorded:?} {words:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Whether the report shows what can be chosen.
 
+use std::path::PathBuf;
+
 use super::*;
 use crate::cli::{self, Command};
 use crate::config::accounts::Backends;
@@ -150,4 +152,35 @@ fn much_ports() -> Vec<Service> {
         })
     };
     vec![port(Protocol::Imap, 143), port(Protocol::Lmtp, 24)]
+}
+
+/// The limit holds without a delay, too.
+#[test]
+fn a_limit_of_downs_is_said_whatever_the_delay() {
+    for (delay, said) in [
+        (0, "it is taken down, unless more than 2 are or wait"),
+        (
+            120,
+            "it is taken down after 120 s, unless more than 2 are or wait",
+        ),
+    ] {
+        let chosen = Chosen {
+            delayed_down_delay: Duration::from_secs(delay).into(),
+            delayed_down_limit: 2.into(),
+            ..much()
+        };
+        let report = reported(chosen, DefaultsOf::Dovemon);
+        assert!(report.contains(said), "{report}");
+    }
+}
+
+#[test]
+fn a_credentials_file_without_an_account_logs_in_to_nobody() {
+    let chosen = Chosen {
+        credfile: PathBuf::from("/etc/empty").into(),
+        ..much()
+    };
+    let report = reported(chosen, DefaultsOf::Dovemon);
+    let said = "all backends are checked without login, as /etc/empty is empty";
+    assert!(report.contains(said), "{report}");
 }

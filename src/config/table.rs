@@ -298,7 +298,7 @@ static AFTER_PROTOCOLS: &[Choice] = &[
         .help("write the defaults to the configuration file if there is none, and go on"),
     choice(Truth(|to| &mut to.check_config))
         .added_option("check-config", Nothing, NONE)
-        .common("print what would be checked; connect to nothing")
+        .common("print what would be checked; check nothing")
         .help("say what would be checked, how and how often, and end"),
     choice(Truth(|to| &mut to.once))
         .added_option("once", Nothing, NONE)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::notices::AGAIN_AFTER;
 use super::snapshot::ReloadResult;
 use super::{status, Engine, Level, Notice, Output, Terms, Told};
-use crate::config::settings::{Mode, Pool, RunMode, Settings};
+use crate::config::settings::{Mode, RunMode, Settings};
 use crate::config::targets::Targets;
 
 /// How long the settings may take to be read before that is said. Files take milliseconds, and HAProxy is asked for
@@ -231,14 +231,6 @@ pub(crate) fn keep_what_takes_a_restart(settings: &mut Settings, in_use: &Settin
             "reload: another recording takes a restart; the old one goes on, if there is one";
         lines.push(line.to_owned());
         new.record = old.record.clone();
-    }
-    let kind = std::mem::discriminant::<Pool>;
-    if kind(&settings.pool) != kind(&in_use.pool) {
-        lines.push(
-            "reload: another kind of pool takes a restart; the old one stays in use".to_owned(),
-        );
-        settings.pool = in_use.pool.clone();
-        settings.socket = in_use.socket.clone();
     }
     if settings.run != in_use.run {
         let where_it_is = match in_use.run {

@@ -13,7 +13,7 @@ use std::thread;
 use crossbeam_channel::Sender;
 
 use crate::check;
-use crate::config::settings::Settings;
+use crate::config::settings::{Pool, Settings};
 use crate::hook;
 use crate::monitor::{keep_what_takes_a_restart, Terms};
 use crate::probe::Prober;
@@ -24,6 +24,10 @@ const STACK: usize = 2 * 1024 * 1024;
 
 /// What becomes of a reload that cannot be carried out.
 const THE_OLD: &str = "the old configuration stays in use; repair that and reload again";
+
+/// What else follows from the kind (interval, logins, how users are moved, what is restored) would change without it.
+const ANOTHER_KIND_OF_POOL: &str =
+    "reload refused: another kind of pool takes a restart; the old configuration stays in use";
 
 /// What is to be read, and what is in use meanwhile.
 pub(super) struct SettingsReader {
@@ -94,6 +98,10 @@ impl SettingsReader {
         };
         if let Some(Err(cause)) = settings.hook.as_ref().map(hook::check) {
             return Err(refused(&cause));
+        }
+        let kind = std::mem::discriminant::<Pool>;
+        if kind(&settings.pool) != kind(&self.in_use.pool) {
+            return Err(ANOTHER_KIND_OF_POOL.to_owned());
         }
         // What stays whatever is written must be left alone by the new files, too.
         let mut kept = settings.clone();

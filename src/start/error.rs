@@ -151,7 +151,9 @@ impl Codes {
                     SourceError::Config(_)
                     | SourceError::Nothing(..)
                     | SourceError::NobodyKnown
-                    | SourceError::SameFile(_),
+                    | SourceError::SameFile(_)
+                    | SourceError::RestoreAny
+                    | SourceError::RecordOfHaProxy,
                 ),
             ) => CONFIG_UNREADABLE,
             _ => 1,

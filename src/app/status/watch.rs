@@ -281,7 +281,7 @@ impl Watch {
         };
         let room = self.size.rows.saturating_sub(1);
         // Scrolled no further than the last line.
-        self.above = self.above.min(lines.len().saturating_sub(room));
+        self.above = self.above.min(lines.len().saturating_sub(room.max(1)));
         lines.drain(1..1 + self.above);
         if lines.len() > room {
             let left_out = lines.len() - room.saturating_sub(1);

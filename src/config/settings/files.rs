@@ -93,7 +93,7 @@ pub enum LogTarget {
 pub struct Syslog {
     /// `logger_socket_addr` of dovemon's file. Without it, the first that exists of the usual ones, such as `/dev/log`.
     pub socket: Option<PathBuf>,
-    /// `--syslog-facility`.
+    /// The key `syslog_facility`.
     pub facility: Facility,
     /// The name that messages begin with: that which the program was called by.
     pub ident: Program,

@@ -77,7 +77,7 @@ pub struct Probing {
     pub certificates: Certificates,
     /// What an LMTP probe names as sender and recipient.
     pub envelope: Envelope,
-    /// `--auth`.
+    /// The key `auth`.
     pub auth: Auth,
     /// `--starttls`. `--require-tls` may ask for more: `Certificates::starttls`.
     pub starttls: StartTls,

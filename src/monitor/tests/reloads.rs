@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::account::{Account, Secret};
 use crate::config::accounts;
-use crate::config::settings::{LogTarget, Mode, Pool, RunMode, Watch};
+use crate::config::settings::{LogTarget, Mode, RunMode};
 use crate::monitor::policy::Age;
 use crate::outcome::BadCertificate;
 
@@ -243,12 +243,8 @@ fn what_stays_is_put_back_whole() {
     settings.files.log = LogTarget::File("/other".into());
     settings.run = RunMode::Foreground;
     settings.run_as.user = Some("other".to_owned());
-    settings.socket = "/other".into();
-    settings.pool = Pool::HaProxy {
-        watch: Watch::CheckedPorts,
-    };
     let lines = keep_what_takes_a_restart(&mut settings, &in_use);
-    assert_eq!(lines.len(), 6, "{lines:?}");
+    assert_eq!(lines.len(), 5, "{lines:?}");
     assert_eq!(settings, in_use);
     settings.socket = "/other".into();
     let wanted = settings.clone();

@@ -154,6 +154,49 @@ fn a_backend_that_the_accounts_do_not_name_is_left_alone_if_told_so() {
     });
 }
 
+/// All are left alone where the one that is named is mistyped.
+#[test]
+fn where_the_accounts_name_no_listed_backend_none_is_said_to_be_healthy() {
+    let pool = FakePool::start(2);
+    let files = Files::of_pool(&pool);
+    files.write("poll_unknown_backends: False\n");
+    files.write_accounts(&account("192.0.2.77"));
+    let ended = files.plan(&pool.place).run("--once", REACTION);
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.text);
+    let said = "no backend was checked: the accounts file names none that is listed";
+    assert!(ended.text.contains(said), "{}", ended.text);
+}
+
+#[test]
+fn a_delivery_that_options_for_ports_leave_out_is_said() {
+    let pool = FakePool::start(1);
+    let files = Files::of_pool(&pool);
+    files.write("poll_imap: True\ndeep_probe: imap\nlmtp_to: probe@example.org\n");
+    let flags = format!("-p IMAP:{IMAP} --check-config");
+    let text = files.plan(&pool.place).run(&flags, REACTION).success();
+    let said = format!(
+        "{}: deep_probe: left out, as -p and -s replace all that is checked",
+        files.config.display()
+    );
+    assert!(text.contains(&said), "{text}");
+}
+
+#[test]
+fn one_round_tells_whatever_rise_and_fall() {
+    let pool = FakePool::start(2);
+    pool.backends[1].set(Mood::Refusing);
+    let plan = pool.bare_monitor();
+    let flags = format!("--once -p IMAP:{IMAP} --retries=0 --rise=3 --fall=3 -i 60");
+    let ended = plan.run(&flags, REACTION);
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.text);
+    let (healthy, failed) = (
+        format!("{} healthy", pool.address(0)),
+        format!("{} failed: imap:{IMAP} connect", pool.address(1)),
+    );
+    assert!(ended.text.contains(&healthy), "{}", ended.text);
+    assert!(ended.text.contains(&failed), "{}", ended.text);
+}
+
 #[test]
 fn an_unknown_backend_is_polled_without_a_login() {
     let pool = FakePool::start(2);

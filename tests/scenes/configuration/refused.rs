@@ -58,6 +58,20 @@ fn a_bad_configuration_is_refused_with_file_line_key_and_expectation() {
 }
 
 #[test]
+fn keys_that_haproxy_does_not_go_with_are_a_configuration_that_cannot_be_used() {
+    let pool = FakePool::start(1);
+    let files = Files::of_pool(&pool);
+    for (text, expected) in [
+        ("restore: any\n", "restore: any is not for HAProxy"),
+        ("record: yes\n", "record: only a director's pool"),
+    ] {
+        files.write(&format!("pool: haproxy\n{text}"));
+        let said = refused(&files, &pool, "", 3);
+        assert!(said.contains(expected), "{text:?}: {said}");
+    }
+}
+
+#[test]
 fn a_bad_file_of_accounts_is_refused_and_no_password_is_shown() {
     let pool = FakePool::start(1);
     let files = Files::of_pool(&pool);

@@ -285,6 +285,26 @@ fn what_takes_a_restart_is_said_and_stays() {
     assert!(!files.lock.exists());
 }
 
+/// Interval, logins, moves and restoring follow from the kind: none of them is to change without it.
+#[test]
+fn a_reload_that_wants_another_kind_of_pool_is_refused_whole() {
+    let pool = FakePool::start(2);
+    let files = Files::of_pool(&pool);
+    let monitor = files.plan(&pool.place).start();
+    pool.wait_for_visits();
+    files.write("pool: haproxy\npoll_pop3: True\n");
+    monitor.signal(Signal::SIGHUP);
+    let words = [
+        " ERR ",
+        "reload refused: another kind of pool takes a restart; the old configuration stays in use",
+    ];
+    monitor.wait_for_line(&words, REACTION);
+    assert_eq!(monitor.lines_with(&["reloaded"]), [""; 0]);
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_state(0, 'D');
+    assert_eq!(visits_on(&pool, 1, POP3), 0);
+}
+
 #[test]
 fn flags_go_on_counting_more_than_the_file() {
     let pool = FakePool::start(1);

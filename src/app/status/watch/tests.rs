@@ -65,6 +65,21 @@ fn a_picture_fills_no_more_than_the_screen() {
 }
 
 #[test]
+fn a_screen_of_one_row_can_be_scrolled_like_any_other() {
+    let mut without_file = watching();
+    without_file.document = Err("no such file".to_owned());
+    for mut watch in [watching(), without_file] {
+        for rows in [1, 2, 3] {
+            watch.size.rows = rows;
+            press(&mut watch, &["j"; 200]);
+            assert!(seen(&mut watch).len() <= rows);
+            press(&mut watch, &["k"; 200]);
+            assert!(seen(&mut watch).len() <= rows);
+        }
+    }
+}
+
+#[test]
 fn the_keys_do_what_the_last_line_says() {
     let mut watch = watching();
     assert!(watch.press(b"q"));
