@@ -31,7 +31,10 @@ fn to_haproxy(told: Told) -> (Access, Command) {
     let change = haproxy::acts::Change {
         address: address(),
         told,
-        spared: Vec::new().into(),
+        spared: haproxy::acts::Spared {
+            names: Vec::new().into(),
+            taken: haproxy::acts::Taken::Before,
+        },
     };
     (haproxy(), Command::HaProxy(change))
 }

@@ -40,8 +40,26 @@ pub struct Change {
     pub address: IpAddr,
     /// What each of its servers that are meant is told.
     pub told: Told,
-    /// The servers that somebody held out of service before we took the mail server down.
-    pub spared: Arc<[ServerName]>,
+    /// What is left to others of its servers.
+    pub spared: Spared,
+}
+
+/// The servers of an address that somebody held out of service before we took it down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spared {
+    /// As far as they are known.
+    pub names: Arc<[ServerName]>,
+    /// Whether they all are.
+    pub taken: Taken,
+}
+
+/// Of which down it is known who was in service before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// This run has taken it down in this process of HAProxy: all but the spared were in service.
+    ByThisRun,
+    /// By an earlier run, or in a process before: what the configuration disabled at first may have been so all the time.
+    Before,
 }
 
 impl Change {
@@ -74,13 +92,21 @@ impl Change {
         let is_meant = |server: &Server| match self.told {
             Told::Maint => server.admin.is_ready(),
             Told::ShutdownSessions => !server.admin.is_ready(),
-            Told::Ready => {
-                server.admin.is_maint_by_command() && !self.spared.contains(&server.name)
-            }
+            Told::Ready => server.admin.is_forced() && !self.spared.has(server),
         };
         let servers = watched.servers_of(answer, self.address).into_iter();
         let meant = servers.filter(|server| is_meant(server));
         meant.map(|server| server.name.clone()).collect()
+    }
+}
+
+impl Spared {
+    fn has(&self, server: &Server) -> bool {
+        let may_be_configured = match self.taken {
+            Taken::ByThisRun => false,
+            Taken::Before => server.admin.was_disabled_at_first(),
+        };
+        may_be_configured || self.names.contains(&server.name)
     }
 }
 
@@ -107,7 +133,7 @@ struct Shown {
     /// Those that somebody held when it was last up.
     held: Arc<[ServerName]>,
     /// Those that somebody held when we took it down, until it is up again.
-    spared: Option<Arc<[ServerName]>>,
+    spared: Option<Spared>,
 }
 
 impl Shown {
@@ -137,13 +163,10 @@ impl Shown {
     }
 
     /// The next `held` and `spared`, where somebody holds these now, if it is up.
-    fn others(
-        self,
-        held_now: Option<Arc<[ServerName]>>,
-    ) -> (Arc<[ServerName]>, Option<Arc<[ServerName]>>) {
+    fn others(self, held_now: Option<Arc<[ServerName]>>) -> (Arc<[ServerName]>, Option<Spared>) {
         // Who of ours is still to be set ready is not somebody else's.
-        let is_over = |spared: &Arc<[ServerName]>| match &held_now {
-            Some(now) => now.iter().all(|name| spared.contains(name)),
+        let is_over = |spared: &Spared| match &held_now {
+            Some(now) => now.iter().all(|name| spared.names.contains(name)),
             None => false,
         };
         let spared = self.spared.filter(|spared| !is_over(spared));
@@ -193,10 +216,13 @@ impl Ways {
             has_forgotten |= shown
                 .as_ref()
                 .map_or(false, |shown| shown.is_forgotten(listed.state, &held_now));
-            let (held, spared) = match shown {
+            let (held, mut spared) = match shown {
                 Some(shown) => shown.others(held_now),
                 None => (held_now.unwrap_or_else(|| Arc::from([])), None),
             };
+            if let (Some(true), Some(spared)) = (has_restarted, &mut spared) {
+                spared.taken = Taken::Before;
+            }
             let shown = Shown {
                 state: listed.state,
                 stamp: listed.changed,
@@ -222,18 +248,24 @@ impl Ways {
             (Action::MarkUp | Action::Drain, ..) => return None,
         };
         let shown = self.shown.get(&order.address)?;
-        let spared = shown.spared.as_ref().unwrap_or(&shown.held);
+        let spared = shown.spared.clone().unwrap_or_else(|| Spared {
+            names: Arc::clone(&shown.held),
+            taken: Taken::Before,
+        });
         Some(Change {
             address: order.address,
             told,
-            spared: Arc::clone(spared),
+            spared,
         })
     }
 
     /// After a down, who was held before it is known for as long as it lasts.
     pub fn on_answer(&mut self, change: &Change, _: &Result<Reply, PoolError>) {
         if let (Told::Maint, Some(shown)) = (change.told, self.shown.get_mut(&change.address)) {
-            shown.spared = Some(Arc::clone(&change.spared));
+            shown.spared = Some(Spared {
+                names: Arc::clone(&change.spared.names),
+                taken: Taken::ByThisRun,
+            });
         }
     }
 }

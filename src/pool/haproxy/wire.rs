@@ -43,24 +43,33 @@ impl fmt::Display for ServerName {
     }
 }
 
-/// `srv_admin_state`: why a server is out of service by somebody's will. A mask.
+/// `srv_admin_state`: why a server is out of service by somebody's will. A mask (`enum srv_admin` of HAProxy 2.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Admin(pub u32);
 
 impl Admin {
     /// Maintenance by a command on the socket: ours or an operator's.
     const FORCED_MAINT: u32 = 0x01;
-    /// `disabled` in the configuration.
-    const CONFIGURED_MAINT: u32 = 0x04;
+    /// `disabled` in the configuration, which at first is forced maintenance as well. A command that sets the server
+    /// ready ends that, and leaves this bit.
+    const DISABLED_AT_FIRST: u32 = 0x04;
+    /// Maintenance by a command, as a server that it tracks, or for want of an address; drained by a command or as a
+    /// server that it tracks. The other bits say what once was: 0x40, that its address came by another name.
+    const OUT_OF_SERVICE: u32 = 0x01 | 0x02 | 0x20 | 0x08 | 0x10;
 
     /// Whether HAProxy sends new sessions to it, as far as this goes.
     pub fn is_ready(self) -> bool {
-        self.0 == 0
+        self.0 & Admin::OUT_OF_SERVICE == 0
     }
 
-    /// Whether a command on the socket put it into maintenance, and the configuration did not.
-    pub fn is_maint_by_command(self) -> bool {
-        self.0 & (Admin::FORCED_MAINT | Admin::CONFIGURED_MAINT) == Admin::FORCED_MAINT
+    /// Whether it is in maintenance as by a command on the socket.
+    pub fn is_forced(self) -> bool {
+        self.0 & Admin::FORCED_MAINT != 0
+    }
+
+    /// Whether the configuration had it so when the process began: then who forced it cannot be told.
+    pub fn was_disabled_at_first(self) -> bool {
+        self.0 & Admin::DISABLED_AT_FIRST != 0
     }
 }
 

@@ -89,6 +89,27 @@ fn a_server_disabled_in_the_configuration_is_left_so() {
     assert_eq!(world.haproxy.admin("imap/mail1"), disabled);
 }
 
+/// HAProxy shows for good that the configuration had it disabled.
+#[test]
+fn a_server_that_an_operator_has_enabled_is_like_any_other() {
+    let world = World::start();
+    world.haproxy.write(&sections(&world.place, "disabled"));
+    world.haproxy.reload();
+    let enabled = Some(4);
+    world.haproxy.tell("set server imap/mail1 state ready");
+    assert_eq!(world.admin(1), [enabled, Some(READY)]);
+    let _monitor = world.watch();
+    world.fail(1, Mood::Refusing);
+    wait_until("the down of both", REACTION, || {
+        world.admin(1) == [Some(5), Some(MAINT)]
+    });
+    world.fail(1, Mood::Healthy);
+    world.haproxy.wait_for(&["pop3/mail1"], READY, REACTION);
+    wait_until("the other one", REACTION, || {
+        world.admin(1) == [enabled, Some(READY)]
+    });
+}
+
 #[test]
 fn what_an_operator_drains_while_it_is_down_by_us_is_theirs() {
     let world = World::start();

@@ -227,29 +227,40 @@ fn what_somebody_held_before_our_down_stays_so_after_our_up() {
     let mut haproxy = Played::default();
     haproxy.reads(1000, Up, 101, &["a"]);
     let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
-    assert_eq!(down.spared, names(&["a"]));
+    assert_eq!(down.spared.names, names(&["a"]));
     haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
     // A reading in the midst of it shows servers of ours beside it.
     haproxy.reads(1001, Up, 1001, &["a", "b"]);
     let again = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
-    assert_eq!(again.spared, names(&["a"]));
+    assert_eq!(again.spared.names, names(&["a"]));
     haproxy.reads(1002, Down, 1001, &[]);
     let up = haproxy.change(Action::MarkUp, Owner::Us).unwrap();
-    assert_eq!(up.spared, names(&["a"]));
+    assert_eq!(up.spared.names, names(&["a"]));
     // It is up again, and the operator sets ready what was held.
     haproxy.reads(1010, Up, 1010, &["a"]);
     haproxy.reads(1020, Up, 1020, &[]);
     let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
-    assert_eq!(down.spared, names(&[]));
+    assert_eq!(down.spared.names, names(&[]));
 }
 
-fn told(address: &str, told: Told, spared: &[ServerName]) -> String {
+fn spared(names: &[ServerName], taken: Taken) -> Spared {
+    Spared {
+        names: names.iter().cloned().collect(),
+        taken,
+    }
+}
+
+fn told(address: &str, told: Told, names: &[ServerName]) -> String {
+    told_of(ANSWER, address, told, spared(names, Taken::Before))
+}
+
+fn told_of(answer: &str, address: &str, told: Told, spared: Spared) -> String {
     let change = Change {
         address: address.parse().unwrap(),
         told,
-        spared: spared.iter().cloned().collect(),
+        spared,
     };
-    let answer = Answer::parse(ANSWER.as_bytes()).unwrap();
+    let answer = Answer::parse(answer.as_bytes()).unwrap();
     let servers = change.servers(&answer, &Watched::Ports(vec![143, 993]));
     let servers: Vec<String> = servers.iter().map(ServerName::to_string).collect();
     servers.join(" ")
@@ -283,6 +294,63 @@ fn a_change_concerns_those_servers_that_it_can_do_no_harm_to() {
     assert_eq!(told("127.77.0.9", Told::Ready, &[]), "");
     assert_eq!(told("127.77.0.9", Told::Maint, &[]), "");
     assert_eq!(told("192.0.2.1", Told::Maint, &[]), "");
+}
+
+/// HAProxy never takes back that the configuration had a server disabled, nor that its address came by another name.
+#[test]
+fn a_server_in_service_is_taken_out_and_back_whatever_it_once_was() {
+    let mail1 = "127.77.0.7";
+    let both = "imap/mail1 imaps/mail1";
+    let shown = |admin: &str| {
+        let answer = ANSWER.replace(
+            "mail1 127.77.0.7 2 0 ",
+            &format!("mail1 127.77.0.7 2 {admin} "),
+        );
+        assert_eq!(answer != ANSWER, admin != "0");
+        answer
+    };
+    let told = |admin: &str, told, taken| told_of(&shown(admin), mail1, told, spared(&[], taken));
+    for (before, after) in [("0", "1"), ("64", "65"), ("4", "5"), ("68", "69")] {
+        assert_eq!(told(before, Told::Maint, Taken::Before), both, "{before}");
+        assert_eq!(told(before, Told::ShutdownSessions, Taken::Before), "");
+        assert_eq!(told(after, Told::Maint, Taken::Before), "");
+        assert_eq!(told(after, Told::ShutdownSessions, Taken::Before), both);
+        assert_eq!(told(after, Told::Ready, Taken::ByThisRun), both, "{after}");
+        // Of an earlier run it is not known whether the server was in service.
+        let is_known = !["5", "69"].contains(&after);
+        let expected = if is_known { both } else { "" };
+        assert_eq!(told(after, Told::Ready, Taken::Before), expected, "{after}");
+    }
+    for drained in ["8", "16", "2", "32", "12", "72"] {
+        assert_eq!(told(drained, Told::Maint, Taken::Before), "", "{drained}");
+        assert_eq!(
+            told(drained, Told::Ready, Taken::ByThisRun),
+            "",
+            "{drained}"
+        );
+    }
+}
+
+#[test]
+fn that_all_but_the_spared_were_in_service_is_known_of_a_down_of_this_run_in_this_process() {
+    let mut haproxy = Played::default();
+    let taken = |haproxy: &Played| {
+        let up = haproxy.change(Action::MarkUp, Owner::Us).unwrap();
+        up.spared.taken
+    };
+    haproxy.reads(1000, Up, 101, &[]);
+    let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
+    haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
+    haproxy.reads(1001, Down, 1001, &[]);
+    assert_eq!(taken(&haproxy), Taken::ByThisRun);
+    haproxy.began = Some(1009);
+    haproxy.reads(1010, Down, 1009, &[]);
+    assert_eq!(taken(&haproxy), Taken::Before);
+
+    let mut haproxy = Played::default();
+    haproxy.remembered = Some(900);
+    haproxy.reads(1000, Down, 900, &[]);
+    assert_eq!(taken(&haproxy), Taken::Before);
 }
 
 #[test]
@@ -335,7 +403,7 @@ fn a_change_is_said_in_haproxys_words_and_waited_for_as_long_as_any_other() {
         let change = Change {
             address: "192.0.2.7".parse().unwrap(),
             told,
-            spared: names(&[]),
+            spared: spared(&[], Taken::Before),
         };
         assert_eq!(change.to_string(), said);
         assert_eq!(change.patience(), Duration::from_secs(5));

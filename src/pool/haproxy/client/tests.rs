@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::in_time::check_in_time;
+use crate::pool::haproxy::acts::{Spared, Taken};
 use crate::pool::haproxy::wire::Told;
 use crate::pool::{Loss, PoolError};
 use crate::quote::Quote;
@@ -65,7 +66,10 @@ fn told(place: &Place, told: Told) -> Result<Reply, PoolError> {
     let to_send = Change {
         address: "127.77.0.7".parse().unwrap(),
         told,
-        spared: Arc::from([]),
+        spared: Spared {
+            names: Arc::from([]),
+            taken: Taken::Before,
+        },
     };
     Ok(change(&place.0, &watched(), &to_send, soon())?)
 }

@@ -170,18 +170,22 @@ fn a_line_that_cannot_be_read_is_told_and_skipped() {
 }
 
 #[test]
-fn only_what_a_command_put_into_maintenance_can_be_set_ready() {
+fn a_server_is_ready_or_forced_by_the_bits_that_say_what_is_and_not_what_was() {
     let is = |mask| {
         let admin = Admin(mask);
-        (admin.is_ready(), admin.is_maint_by_command())
+        (admin.is_ready(), admin.is_forced())
     };
-    assert_eq!(is(0), (true, false));
-    assert_eq!(is(1), (false, true));
-    assert_eq!(is(1 | 2), (false, true));
-    // In the configuration, drained by an operator, or without an address.
-    for mask in [2, 4, 1 | 4, 8, 16, 32] {
+    for mask in [0, 4, 64, 4 | 64] {
+        assert_eq!(is(mask), (true, false), "{mask}");
+    }
+    for mask in [1, 1 | 2, 1 | 4, 1 | 64] {
+        assert_eq!(is(mask), (false, true), "{mask}");
+    }
+    // As a server that it tracks, drained, or without an address.
+    for mask in [2, 8, 16, 32, 4 | 8, 64 | 8] {
         assert_eq!(is(mask), (false, false), "{mask}");
     }
+    assert!(Admin(5).was_disabled_at_first() && !Admin(65).was_disabled_at_first());
 }
 
 #[test]
