@@ -25,7 +25,8 @@ pub(super) struct Commands {
     sent: u64,
     /// Those whose answer is awaited: at most one a backend.
     under_way: BTreeMap<IpAddr, InFlight>,
-    /// Drains that still have a thread, though their backend has been sent something else since.
+    /// Those that still have a thread and are awaited no longer: drains whose backend has been sent something else
+    /// since, and what was sent to another socket.
     overtaken: BTreeSet<u64>,
     /// Decided on, and to be sent once the state file says so: at most one a backend.
     decided: BTreeMap<IpAddr, Wish>,
@@ -74,6 +75,8 @@ pub(super) struct Asked {
     pub(super) at: Instant,
     /// The backend's users then.
     pub(super) users: u64,
+    /// Whether it was sent. A reload may have begun or ended a dry run since.
+    pub(super) mode: Mode,
 }
 
 /// A command, for whoever asks.
@@ -82,6 +85,7 @@ struct Noted {
     action: Action,
     command: Command,
     sent: Instant,
+    mode: Mode,
     /// What was said, and how long after the sending.
     answer: Option<(String, Duration)>,
 }
@@ -127,7 +131,7 @@ impl Commands {
         self.decided.remove(&address);
     }
 
-    fn note(&mut self, number: u64, now: Instant, action: Action, command: Command) {
+    fn note(&mut self, number: u64, action: Action, command: Command, asked: Asked) {
         if self.recent.len() >= RECENT {
             self.recent.pop_front();
         }
@@ -135,7 +139,8 @@ impl Commands {
             number,
             action,
             command,
-            sent: now,
+            sent: asked.at,
+            mode: asked.mode,
             answer: None,
         });
     }
@@ -159,6 +164,13 @@ impl Commands {
             took: noted.answer.as_ref().map(|(_, took)| *took),
         });
         views.collect()
+    }
+
+    /// Whether the latest command for this backend, if it is one of the last, was sent and not imagined.
+    pub(super) fn was_sent(&self, address: IpAddr) -> bool {
+        let mut latest_first = self.recent.iter().rev();
+        let latest = latest_first.find(|noted| noted.command.address() == address);
+        latest.map_or(false, |noted| noted.mode == Mode::Live)
     }
 
     /// The command of this number, which is under way no longer.
@@ -250,11 +262,16 @@ impl Engine {
         self.commands.sent += 1;
         let number = self.commands.sent;
         let users = self.backends.member(address).map_or(0, |m| m.listed.users);
+        let asked = Asked {
+            at: now,
+            users,
+            mode: self.settings.mode,
+        };
         let in_flight = InFlight {
             number,
             action,
             command: command.clone(),
-            asked: Asked { at: now, users },
+            asked,
         };
         if let Some(drain) = self.commands.under_way.insert(address, in_flight) {
             let took = now.saturating_duration_since(drain.asked.at);
@@ -262,12 +279,27 @@ impl Engine {
             self.commands.note_answer(drain.number, text, took);
             self.commands.overtaken.insert(drain.number);
         }
-        self.commands.note(number, now, action, command.clone());
+        self.commands.note(number, action, command.clone(), asked);
         self.note_reason(address, action);
         match self.settings.mode {
             Mode::Live => self.send(number, command),
             Mode::DryRun => self.imagine(number, command),
         }
+    }
+
+    /// Another pool is asked from now on. What was sent to the one before may still be done there, and in its ring, but
+    /// nobody waits for it, and what was found out of that pool says nothing of this one.
+    pub(super) fn turn_commands_to_other_socket(&mut self) {
+        let now = self.now.instant;
+        for (address, in_flight) in std::mem::take(&mut self.commands.under_way) {
+            let took = now.saturating_duration_since(in_flight.asked.at);
+            let text = "no longer awaited: another socket is used".to_owned();
+            self.commands.note_answer(in_flight.number, text, took);
+            self.commands.overtaken.insert(in_flight.number);
+            let (action, answer) = (in_flight.action, Answer::Doubtful);
+            self.backends.on_answer(address, action, answer, now);
+        }
+        self.commands.ways = Ways::new(&self.settings.access());
     }
 
     fn send(&mut self, number: u64, command: Command) {

@@ -37,6 +37,11 @@ enum Users {
 }
 
 impl DryRun {
+    /// From now on changes are not sent. This is what the director last listed.
+    pub(super) fn begin(&mut self, read: Vec<Listed>) {
+        self.read = read;
+    }
+
     /// A command that is not sent, in this second of the wall clock, would have this effect.
     pub(crate) fn on_effect(&mut self, address: IpAddr, effect: Effect, second: Stamp) {
         let mut last_first = self.read.iter().rev();

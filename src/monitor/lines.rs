@@ -340,7 +340,7 @@ impl Engine {
     ) {
         let (address, name) = (command.address(), command.name());
         let took = milliseconds(self.now.instant.saturating_duration_since(asked.at));
-        let (dry_run, took) = match self.settings.mode {
+        let (dry_run, took) = match asked.mode {
             Mode::Live => ("", format!(" (answered in {took})")),
             Mode::DryRun => ("DRY-RUN: ", String::new()),
         };

@@ -230,6 +230,7 @@ impl Engine {
     pub(super) fn on_lists_not_opened(&mut self, connection: u64, cause: &str) {
         if self.is_of_lists(connection) {
             self.lists.is_open = false;
+            self.lists.ended = None;
             let noun = self.settings.access().noun();
             let line = format!(
                 "no thread can be started to read the {noun}'s lists: {cause}; nothing is changed meanwhile; \

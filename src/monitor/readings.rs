@@ -186,8 +186,9 @@ impl Engine {
         for shown in changes.shown.iter().filter(|shown| shown.by == By::Us) {
             self.said_answers.on_shown(shown.address);
         }
-        if self.settings.mode == Mode::Live {
-            for (address, to) in &changes.observed {
+        for (address, to) in &changes.observed {
+            // What was sent before a dry run began has been done.
+            if self.settings.mode == Mode::Live || self.commands.was_sent(*address) {
                 self.run_hook(*address, *to);
             }
         }

@@ -151,7 +151,16 @@ impl Engine {
         }
         self.records.keep(status::keeping(&settings));
         self.on_files_to_publish(&settings.files.published);
+        let begins_dry_run = !was_dry_run && settings.mode == Mode::DryRun;
         self.settings = settings;
+        if begins_dry_run {
+            let members = self.backends.members();
+            let listed = members.map(|(_, member)| member.listed.clone());
+            self.dry_run.begin(listed.collect());
+        }
+        if other_access {
+            self.turn_commands_to_other_socket();
+        }
         let before = std::mem::replace(&mut self.targets, targets);
         self.targets.take_over(&before);
         self.set_workers_to_work(&before);

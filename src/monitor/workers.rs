@@ -138,6 +138,10 @@ impl Engine {
     /// The workers that were to be started after this one are not started, and some that were started last
     /// are stopped again: the threads that read the pool's lists and send commands need room, too.
     pub(super) fn on_worker_not_started(&mut self, address: IpAddr, number: u64, cause: String) {
+        // By the number that it was to be started with: a reload in the same turn has given it another.
+        if self.workers.get(&address).map(|worker| worker.born_as) != Some(number) {
+            return;
+        }
         let mut not_started = BTreeSet::from([number]);
         self.outputs.retain(|output| match output {
             Output::StartWorker { number, .. } => {
@@ -146,9 +150,6 @@ impl Engine {
             }
             _ => true,
         });
-        if self.workers.get(&address).map(|worker| worker.number) != Some(number) {
-            return;
-        }
         self.workers
             .retain(|_, worker| !not_started.contains(&worker.born_as));
         let spare = (self.workers.len() / 16).clamp(SPARE_THREADS, MOST_SPARE_THREADS);

@@ -695,3 +695,40 @@ fn a_failed_backend_that_somebody_brings_up_again_and_again_is_one_alarm_and_is_
         1
     );
 }
+
+/// It was, for as long as no thread could be started to read the lists.
+#[test]
+fn that_nothing_was_missed_is_not_said_of_a_time_without_a_thread() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    for second in 0..12 {
+        bench.second = second;
+        bench.lists(&BOTH_UP);
+    }
+    let connection = *bench.opened.last().unwrap();
+    let closed = PoolError {
+        loss: Loss::Closed,
+        ..lost(PoolStage::Reading)
+    };
+    bench.tell(Input::Lists {
+        connection,
+        reading: Err(closed),
+    });
+    for second in 12..72 {
+        bench.second = second;
+        bench.tell(Input::Time);
+        let connection = *bench.opened.last().unwrap();
+        let cause = "no more threads".to_owned();
+        bench.tell(Input::ListsNotOpened { connection, cause });
+    }
+    bench.second = 72;
+    bench.tell(Input::Time);
+    bench.lists(&BOTH_UP);
+    assert_eq!(
+        bench.times_said("nothing was missed"),
+        0,
+        "{:?}",
+        bench.said
+    );
+    assert_eq!(bench.times_said("lists are read again"), 1);
+}

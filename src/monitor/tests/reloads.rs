@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::account::{Account, Secret};
 use crate::config::accounts;
-use crate::config::settings::{LogTarget, Mode, RunMode};
+use crate::config::settings::{Hook, LogTarget, Mode, RunMode};
 use crate::monitor::policy::Age;
 use crate::outcome::BadCertificate;
 
@@ -334,4 +334,80 @@ fn a_verdict_on_what_a_backend_was_checked_by_before_takes_it_down_no_more() {
         bench.lists(&[HostState::Up; 3]);
         assert_eq!(bench.sent, [], "{right}");
     }
+}
+
+fn reload(bench: &mut Bench, change: impl FnOnce(&mut Settings)) {
+    let mut terms = terms(Chosen::default());
+    change(&mut terms.settings);
+    bench.tell(Input::Settings(Ok(Box::new(terms))));
+}
+
+/// Whoever is woken by it has to know that it was done.
+#[test]
+fn a_command_that_was_sent_is_told_as_done_though_a_dry_run_has_begun_since() {
+    let mut bench = Bench::new();
+    bench.fails_until_decided_on();
+    let (number, _) = bench.sent[0];
+    let hook = Some(Hook {
+        script: "/usr/local/bin/changed".into(),
+    });
+    reload(&mut bench, |settings| {
+        settings.mode = Mode::DryRun;
+        settings.hook = hook;
+    });
+    let answer = Ok(Reply::Ok);
+    bench.tell(Input::Answered { number, answer });
+    assert_eq!(bench.times_said("DRY-RUN"), 0, "{:?}", bench.said);
+    assert_eq!(bench.times_said("192.0.2.1 disabled: up -> down"), 1);
+    bench.second += 1;
+    bench.lists(&[HostState::Down, HostState::Up]);
+    let runs = bench.others.iter();
+    let runs = runs.filter(|output| matches!(output, Output::RunScript { .. }));
+    assert_eq!(runs.count(), 1);
+}
+
+/// It is imagined before the next list is read.
+#[test]
+fn the_first_act_of_a_dry_run_that_a_reload_begins_counts_as_done() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    reload(&mut bench, |settings| {
+        settings.rules.brake = Brake::AtMost(0);
+    });
+    bench.fails_until_decided_on();
+    assert_eq!(bench.sent, []);
+    reload(&mut bench, |settings| settings.mode = Mode::DryRun);
+    assert_eq!(bench.times_said("DRY-RUN: 192.0.2.1 disabled"), 1);
+    for _ in 0..5 {
+        bench.second += 1;
+        bench.finds(1, Err(refused()));
+        bench.lists(&[HostState::Up, HostState::Up]);
+    }
+    assert_eq!(bench.times_said("the list shows another state"), 0);
+    assert_eq!(bench.times_said("DRY-RUN: 192.0.2.1 disabled"), 1);
+    assert_eq!(bench.sent, []);
+}
+
+#[test]
+fn a_command_to_the_former_socket_keeps_nothing_from_the_director_of_the_new_one() {
+    let mut bench = Bench::new();
+    bench.fails_until_decided_on();
+    let (former, _) = bench.sent[0];
+    reload(&mut bench, |settings| settings.socket = "/other".into());
+    for _ in 0..5 {
+        bench.second += 1;
+        bench.finds(1, Err(refused()));
+        bench.finds(2, Ok(Pass::Clean));
+        bench.lists(&[HostState::Up, HostState::Up]);
+    }
+    assert_eq!(bench.sent.len(), 2, "{:?}", bench.sent);
+    bench.said.clear();
+    let answer = Ok(Reply::Ok);
+    let number = former;
+    bench.tell(Input::Answered { number, answer });
+    assert_eq!(bench.said, [""; 0]);
+    let (number, _) = bench.sent[1];
+    let answer = Ok(Reply::Ok);
+    bench.tell(Input::Answered { number, answer });
+    assert_eq!(bench.times_said("192.0.2.1 disabled"), 1);
 }

@@ -307,3 +307,33 @@ fn a_backend_whose_thread_has_died_is_still_one_that_another_waits_for() {
     let reason = &bench.engine.holds()[&address(1)].reason;
     assert_eq!(reason, &Reason::RefugeAwaited { candidate });
 }
+
+/// In one turn: the workers that are to be started have got other numbers before they could be.
+#[test]
+fn backends_whose_workers_could_not_be_started_after_a_reload_are_tried_again() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    let all = [HostState::Up; 3];
+    let reading = bench.reading_of((1..4).map(|number| listed(number, HostState::Up)).collect());
+    let now = bench.now();
+    bench.engine.handle(reading, now);
+    let others = Input::Settings(Ok(Box::new(terms_of(Chosen::default(), 1))));
+    bench.engine.handle(others, now);
+    let mut number = None;
+    while let Some(output) = bench.engine.next_output() {
+        if let Output::StartWorker { number: first, .. } = output {
+            number = Some(first);
+            break;
+        }
+    }
+    let cause = CAUSE.to_owned();
+    bench.tell(Input::WorkerNotStarted {
+        address: address(1),
+        number: number.unwrap(),
+        cause,
+    });
+    assert_eq!(bench.workers.len(), 0);
+    bench.second += 11;
+    bench.lists(&all);
+    assert_eq!(bench.workers.len(), 3);
+}

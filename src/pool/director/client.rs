@@ -28,6 +28,8 @@ const GREETING_PATIENCE: Duration = Duration::from_secs(5);
 pub fn change(socket: &Path, change: &Change, deadline: Instant) -> Result<Reply, DirectorError> {
     let soon = Instant::now() + GREETING_PATIENCE;
     let mut connection = Connection::open(socket, deadline.min(soon))?;
+    // As what is found by that has kept the command from being sent.
+    connection.check_unasked(DirectorStage::Greeting)?;
     connection.write(&change.to_string(), DirectorStage::Command, deadline)?;
     let reply = connection.line(DirectorStage::Reply, deadline)?;
     Ok(wire::parse_reply(&connection.buffer[reply]))
@@ -86,9 +88,11 @@ impl Standing {
         let connection = &mut self.connection;
         let began = Instant::now();
         let stage = DirectorStage::HostList;
+        connection.check_unasked(stage)?;
         connection.write(wire::HOST_LIST, stage, deadline)?;
         let hosts = connection.list::<HostListParser>(stage, deadline)?;
         let stage = DirectorStage::DirectorList;
+        connection.check_unasked(stage)?;
         connection.write(wire::DIRECTOR_LIST, stage, deadline)?;
         let ring = connection.list::<RingParser>(stage, deadline)?;
         Ok(Lists { began, hosts, ring })
@@ -160,22 +164,13 @@ impl Connection {
         stage: DirectorStage,
         deadline: Instant,
     ) -> Result<(), DirectorError> {
-        self.try_write(line, stage, deadline)
+        self.try_write(line, deadline)
             .map_err(|fault| self.error(stage, fault))
     }
 
-    fn try_write(
-        &mut self,
-        line: &str,
-        stage: DirectorStage,
-        deadline: Instant,
-    ) -> Result<(), DirectorFault> {
+    fn try_write(&mut self, line: &str, deadline: Instant) -> Result<(), DirectorFault> {
         if self.has_ended {
             return Err(DirectorFault::Closed);
-        }
-        // Both sides greet at once, so the director's greeting may be there before ours is sent.
-        if stage != DirectorStage::Greeting {
-            self.check_unasked()?;
         }
         let line = format!("{line}\n");
         self.stream.set_write_timeout(Some(left(deadline)?))?;
@@ -183,8 +178,16 @@ impl Connection {
     }
 
     /// Whether nothing is there that would be taken for the answer to the next command: neither behind the
-    /// last answer nor come since.
-    fn check_unasked(&mut self) -> Result<(), DirectorFault> {
+    /// last answer nor come since. Both sides greet at once, so before our greeting the director's may be there.
+    fn check_unasked(&mut self, stage: DirectorStage) -> Result<(), DirectorError> {
+        self.try_check_unasked()
+            .map_err(|fault| self.error(stage, fault))
+    }
+
+    fn try_check_unasked(&mut self) -> Result<(), DirectorFault> {
+        if self.has_ended {
+            return Err(DirectorFault::Closed);
+        }
         if self.unused.is_empty() {
             self.stream.set_nonblocking(true)?;
             let read = self.stream.read(&mut self.buffer);
