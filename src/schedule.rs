@@ -419,11 +419,15 @@ impl Schedule {
             }
             Some(shown) => self.end_round(shown, &round, &outcome),
         };
+        // A fault of the service's own ends the round: what that comes to, `fall` decides. A shared one does not, and
+        // `fall` counts it at the round's end.
+        let ends_round = |failure: &Failure| failure.fault.blame() == Blame::Service;
+        let is_counted = matches!(&outcome.result, Err(failure) if ends_round(failure));
         Finding {
             round_began,
             service,
+            for_good: step == Step::Failed && (!is_counted || verdict.is_some()),
             outcome,
-            for_good: step == Step::Failed,
             verdict,
         }
     }

@@ -188,7 +188,7 @@ impl Engine {
         let which = match about.len() == all {
             true => format!("by all {all} backends ({})", names(about)),
             false => format!(
-                "by {} of {all} backends ({}), and at most half of the others are known to get further",
+                "by {} of {all} backends ({}), and at most half of those they are compared with are known to get further",
                 about.len(),
                 names(about)
             ),

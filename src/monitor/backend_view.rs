@@ -198,18 +198,19 @@ impl Engine {
             Action::Drain => return,
         };
         let target = self.targets.target(address);
-        let verdict = self
-            .backends
-            .member(address)
-            .and_then(|member| Some((member, member.evidence.verdict()?)));
-        let reason = match verdict {
-            Some((member, Verdict::Failed { service, failure })) if to == HostState::Down => {
-                of_service(&target, member, *service, failure)
+        let member = match self.backends.member(address) {
+            Some(member) => member,
+            None => return,
+        };
+        let failed_for = self.backends.compared().failed_for(member);
+        let reason = match (member.evidence.verdict(), failed_for) {
+            (_, Some((service, failure))) if to == HostState::Down => {
+                of_service(&target, member, service, failure)
             }
             // Only shared faults speak against it.
-            Some((_, Verdict::Failed { .. })) => "it gets as far as the others".to_owned(),
-            Some((_, Verdict::Healthy(pass))) => pass.to_string(),
-            None => return,
+            (Some(Verdict::Failed { .. }), _) => "it gets as far as the others".to_owned(),
+            (Some(Verdict::Healthy(pass)), _) => pass.to_string(),
+            (None, _) => return,
         };
         self.records.on_decided(address, to, reason.into());
     }

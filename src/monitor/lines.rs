@@ -449,15 +449,15 @@ impl Engine {
         }
     }
 
-    /// The verdict, as a change is explained by it.
+    /// As a change is explained by it.
     fn seen_here(&self, address: IpAddr) -> Seen {
-        let member = self.backends.member(address);
-        match member.and_then(|member| member.evidence.verdict()) {
-            None => Seen::NotJudged,
-            Some(Verdict::Healthy(_)) => Seen::Healthy,
-            Some(Verdict::Failed { service, failure }) => {
-                Seen::Failed(self.what_fails(address, *service, failure))
-            }
+        let member = match self.backends.member(address) {
+            Some(member) if member.evidence.verdict().is_some() => member,
+            Some(_) | None => return Seen::NotJudged,
+        };
+        match self.backends.compared().failed_for(member) {
+            None => Seen::Healthy,
+            Some((service, failure)) => Seen::Failed(self.what_fails(address, service, failure)),
         }
     }
 

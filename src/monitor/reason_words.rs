@@ -17,14 +17,14 @@ impl Reason {
             }
             Reason::Shared { stage, .. } => {
                 format!(
-                    "it stops at {stage}, and at most half of the others are known to get further"
+                    "it stops at {stage}, and at most half of those it is compared with are known to get further"
                 )
             }
             Reason::PeersAwaited { stage, .. } => {
                 format!("it stops at {stage}; probing whether others still get further")
             }
             Reason::Stale => {
-                "it has not been probed since the last change; probing it again first".to_owned()
+                "too little is known of it since the last change; its next probes tell".to_owned()
             }
             Reason::Silent => format!("{} does not answer", pool.subject),
             Reason::RingUnsynced => "the ring is not synced".to_owned(),

@@ -27,7 +27,7 @@ use crate::config::chosen::Chosen;
 use crate::config::settings::{Brake, Published};
 use crate::config::table::DefaultsOf;
 use crate::config::targets::Targets;
-use crate::outcome::{Failure, Fault, Outcome, Pass, Stage};
+use crate::outcome::{BadCertificate, Failure, Fault, Outcome, Pass, Stage};
 use crate::pool::{
     Acts, Command, Effect, Forgotten, Loss, Malformed, Particulars, Place, PoolError, Readiness,
     Reading, Reply, Stage as PoolStage,
@@ -715,4 +715,35 @@ fn a_down_for_which_the_ring_timed_out_is_neither_done_nor_under_way() {
     assert_eq!(bench.times_said(doubted), 1, "{:?}", bench.said);
     let is_unobserved = |line: &String| line.contains("said OK");
     assert!(!bench.said.iter().any(is_unobserved), "{:?}", bench.said);
+}
+
+/// The login is refused everywhere, which takes nobody down.
+#[test]
+fn a_down_is_explained_by_the_fault_that_the_others_do_not_have() {
+    let terms = terms_with(Chosen::default(), 0..=1, Backends::new());
+    let mut bench = Bench::of(terms, Remembered::new());
+    let no = || Failure::new(Stage::Login, Fault::CredentialsRefused(Quote::new("no")));
+    let bad = || Box::new(BadCertificate::new("expired", "mail.example"));
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up; 3]);
+    for _ in 0..3 {
+        for number in [2, 3, 1] {
+            bench.second += 1;
+            bench.reports_on(0, number, Err(no()), None, None);
+            let second = match number {
+                1 => Err(Failure::new(Stage::Tls, Fault::CertificateRefused(bad()))),
+                _ => Ok(Pass::Clean),
+            };
+            let verdict = Verdict::Failed {
+                service: 0,
+                failure: no(),
+            };
+            bench.reports_on(1, number, second, Some(verdict), None);
+        }
+        bench.lists(&[HostState::Up; 3]);
+    }
+    assert_is_one_down_of_the_first(&bench.sent);
+    bench.answers_ok();
+    let line = "disabled: up -> down by this monitor: imap:143 tls handshake";
+    assert_eq!(bench.times_said(line), 1, "{:?}", bench.said);
 }

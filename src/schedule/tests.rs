@@ -626,3 +626,29 @@ fn a_service_that_is_tried_again_has_so_many_tries_left() {
     bench.attempt(Reply::Refuses);
     assert_eq!(bench.schedule.retry(), None);
 }
+
+/// Where the login is refused there is a verdict already, and policy would act on what has failed for good.
+#[test]
+fn beside_a_refused_login_a_service_fails_for_good_only_after_as_many_rounds_as_fall_says() {
+    let pace = Pace {
+        plan: retrying(1),
+        fall: 2,
+        ..PACE
+    };
+    let mut bench = Bench::new(pace, 1);
+    let refused = || Failure::new(Stage::Login, Fault::CredentialsRefused(Quote::new("no")));
+    loop {
+        bench.wait();
+        if bench.ends(Duration::ZERO, Err(refused())).verdict.is_some() {
+            break;
+        }
+    }
+    let found = [(); 4].map(|()| {
+        bench.wait();
+        let dead = Failure::new(Stage::Connect, Fault::Refused);
+        let finding = bench.ends(Duration::ZERO, Err(dead));
+        (finding.for_good, finding.verdict.is_some())
+    });
+    let (no, yes) = ((false, false), (true, true));
+    assert_eq!(found, [no, no, no, yes]);
+}

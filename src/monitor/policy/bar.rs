@@ -169,6 +169,13 @@ impl Bar {
         self.tallies.get(tag).copied().unwrap_or_default()
     }
 
+    /// Those that may take the users of this tag, unless they have been taken out of service since.
+    pub(super) fn promising<'a>(&'a self, tag: &'a Tag) -> impl Iterator<Item = IpAddr> + 'a {
+        let of_tag = move |of: &Tag| of.takes_users_of(tag);
+        let promising = self.promising.iter().filter(move |(of, _)| of_tag(of));
+        promising.flat_map(|(_, one)| one.standing.iter().chain(&one.untried).copied())
+    }
+
     /// Whether nothing speaks against this backend but what not more than half of the others are
     /// spared. One that has not been probed yet does not stand.
     pub(super) fn stands(&self, member: &Member) -> bool {
@@ -230,17 +237,21 @@ impl Bar {
 
     /// Whether this backend stops short of where others stand.
     pub(super) fn has_failed(&self, member: &Member) -> bool {
-        let evidence = &member.evidence;
+        self.falls_short(member).is_some()
+    }
+
+    /// Where this backend stops short of where others stand.
+    pub(super) fn falls_short<'m>(&self, member: &'m Member) -> Option<&'m Failing> {
+        if !has_failed(member) {
+            return None;
+        }
         let falls_short = |failing: &Failing| match failing.blame() {
             Blame::Service => self.is_below(failing),
             Blame::Shared => self.condemns(member, failing),
             Blame::Local => false,
         };
-        has_failed(member)
-            && evidence
-                .failing()
-                .iter()
-                .any(|f| f.for_good && falls_short(f))
+        let mut failing = member.evidence.failing().iter();
+        failing.find(|failing| failing.for_good && falls_short(failing))
     }
 }
 
@@ -329,12 +340,19 @@ fn hold_for_peers(question: &Question<'_>, failing: &Failing, probe: Vec<IpAddr>
 }
 
 fn hold_down(question: &Question<'_>) -> Option<Hold> {
-    let mut first = None;
+    let mut held: Option<Hold> = None;
     for failing in fresh::failing(question.member) {
         let hold = hold_for(question, failing)?;
-        first.get_or_insert(hold);
+        // What waits for something says more than a fault that all have, and asks for it.
+        let waits = |hold: &Hold| !matches!(hold.reason, Reason::Shared { .. });
+        if held
+            .as_ref()
+            .map_or(true, |before| !waits(before) && waits(&hold))
+        {
+            held = Some(hold);
+        }
     }
-    first
+    held
 }
 
 /// What holds a down for this service.

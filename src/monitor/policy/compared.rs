@@ -7,6 +7,8 @@ use std::ops::Deref;
 
 use super::bar::Bar;
 use super::{Backends, Member};
+use crate::outcome::Failure;
+use crate::schedule::Verdict;
 
 /// The backends, and how they compare.
 #[derive(Debug)]
@@ -23,6 +25,15 @@ impl<'a> Compared<'a> {
     /// How far the backends get.
     pub(super) fn bar(&self) -> &Bar {
         &self.bar
+    }
+
+    /// At which service a backend has failed, and how: where the others do not, or else as the verdict has it.
+    pub fn failed_for<'m>(&self, member: &'m Member) -> Option<(usize, &'m Failure)> {
+        match (self.bar.falls_short(member), member.evidence.verdict()?) {
+            (_, Verdict::Healthy(_)) => None,
+            (Some(failing), _) => Some((failing.service, &failing.failure)),
+            (None, Verdict::Failed { service, failure }) => Some((*service, failure)),
+        }
     }
 
     /// Whether this backend could take the users of another one of its tag.

@@ -428,9 +428,8 @@ impl Evidence {
 
     /// Another backend has another account: what came of its logins says nothing any more.
     pub(super) fn forget_login_of(&mut self, other: IpAddr) {
-        let at_login = |failing: &&mut Failing| failing.failure.stage >= Stage::Login;
-        for failing in self.failing.iter_mut().filter(at_login) {
-            failing.forget_other(other);
+        for failing in &mut self.failing {
+            failing.forget_login_of(other);
         }
     }
 
@@ -541,6 +540,16 @@ impl Failing {
         self.outdone_by.remove(&other);
         for interrupted in &mut self.interrupted {
             interrupted.forget_other(other);
+        }
+    }
+
+    fn forget_login_of(&mut self, other: IpAddr) {
+        if self.failure.stage >= Stage::Login {
+            self.refuges.remove(&other);
+            self.outdone_by.remove(&other);
+        }
+        for interrupted in &mut self.interrupted {
+            interrupted.forget_login_of(other);
         }
     }
 

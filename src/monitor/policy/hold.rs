@@ -16,7 +16,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::{
-    fresh, ownership, settle, Action, Age, Backends, Compared, Hold, Member, Question, Reason,
+    fresh, is_wanted_up, ownership, settle, Action, Age, Backends, Compared, Hold, Member,
+    Question, Reason,
 };
 use crate::backend::{HostState, Stamp, Tag};
 
@@ -238,9 +239,17 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     let (member, now) = (question.member, question.now);
     let (reason, until) = left_down(question.backends, question.address, now)?;
     let tag = &member.listed.tag;
-    let is_due = first_where_none_is_up(question.backends, tag, now) == Some(question.address)
-        || first_where_all_have_failed(question.backends, tag, now) == Some(question.address);
+    // Asked first: where many are held, the two walks over all would be made for each of them.
+    let is_due = !is_served(question.backends, tag)
+        && (first_where_none_is_up(question.backends, tag, now) == Some(question.address)
+            || first_where_all_have_failed(question.backends, tag, now) == Some(question.address));
     (!is_due).then(|| question.hold_until(reason, until))
+}
+
+/// Whether a backend of the tag is up that has not failed. Then none is brought up for want of one.
+fn is_served(backends: &Compared<'_>, tag: &Tag) -> bool {
+    let serves = |address| backends.member(address).map_or(false, Member::serves);
+    backends.bar().promising(tag).any(serves)
 }
 
 /// Why a backend that is down is left so at this time, and until when. Where both holds last, it is left down until the
@@ -278,6 +287,7 @@ fn could_serve(backends: &Compared<'_>, member: &Member, now: Instant) -> bool {
     member.listed.state == HostState::Down
         && member.would_take_users()
         && ownership::may_bring_up(backends, member)
+        && is_wanted_up(backends, member)
         && backends.bar().stands(member)
         && (is_awaited || fresh::is_sound(member))
         && settle::set_back_until(member, now).is_none()

@@ -220,13 +220,24 @@ fn has_failed(member: &Member) -> bool {
     matches!(member.evidence.verdict(), Some(Verdict::Failed { .. }))
 }
 
+/// Whether it is to come up, as far as its probes go.
+fn is_wanted_up(backends: &Compared<'_>, member: &Member) -> bool {
+    match member.evidence.verdict() {
+        Some(Verdict::Healthy(_)) => true,
+        // Where nothing fails any more, the verdict is still to come: `rise` may want more than one round.
+        Some(Verdict::Failed { .. }) => {
+            !member.evidence.failing().is_empty() && backends.bar().stands(member)
+        }
+        None => false,
+    }
+}
+
 /// The difference between what the probes say and what the list shows. What only shared faults speak
 /// against is wanted up where it gets as far as the others.
 fn wanted(backends: &Compared<'_>, member: &Member) -> Option<Action> {
     match (member.listed.state, member.evidence.verdict()) {
         (HostState::Up, Some(Verdict::Failed { .. })) => Some(Action::MarkDown),
-        (HostState::Down, Some(Verdict::Healthy(_))) => Some(Action::MarkUp),
-        (HostState::Down, Some(_)) if backends.bar().stands(member) => Some(Action::MarkUp),
+        (HostState::Down, _) if is_wanted_up(backends, member) => Some(Action::MarkUp),
         (HostState::Down, _) if !backends.may_drain(member) => None,
         (HostState::Down, _)
             if member

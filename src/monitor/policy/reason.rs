@@ -76,7 +76,8 @@ pub enum Reason {
     SetBack,
     /// Somebody else has undone our downs again and again; the pause before the next one grows.
     BroughtUpAgain,
-    /// At most half of the others are known to get further at this check, so the fault may not be this backend's.
+    /// At most half of the others, or of those of its tag or with its account, are known to get further at this check:
+    /// so the fault may not be this backend's.
     Shared {
         /// The place of the check in the order of checking, from 0.
         service: usize,
@@ -90,7 +91,7 @@ pub enum Reason {
         /// Where the backend fails.
         stage: Stage,
     },
-    /// No probe is younger than the state that the list shows.
+    /// No probe is younger than the state that the list shows, or none that is certain: a series has begun anew.
     Stale,
     /// The director does not answer.
     Silent,

@@ -312,7 +312,7 @@ fn of_a_shared_fault_it_is_said_what_fails_at_whom_and_what_is_probably_wrong() 
             Failure::new(Stage::Login, Fault::CredentialsRefused(no())),
             &[1, 2][..],
             "pop3:110 login refused since 08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and \
-         at most half of the others are known to get further: probably this monitor's password is \
+         at most half of those they are compared with are known to get further: probably this monitor's password is \
          wrong; no backend is taken down for that, and logins are not checked until that is \
          repaired, connections still are; check this monitor's account and its password, then \
          reload (SIGHUP) or restart",
@@ -327,26 +327,26 @@ fn of_a_shared_fault_it_is_said_what_fails_at_whom_and_what_is_probably_wrong() 
          restart",
         ),
         (refused(), &[1], "pop3:110 connect fails: connection refused since 08:00:00 by 1 of 3 backends \
-         (192.0.2.1), and at most half of the others are known to get further: probably a setting \
+         (192.0.2.1), and at most half of those they are compared with are known to get further: probably a setting \
          of this monitor; no backend is taken down for that, and later steps of the \
          check are not made until that is repaired, earlier ones still are; check this monitor's settings, \
          and what keeps others from getting further (SIGUSR1 shows it), then reload (SIGHUP) or \
          restart"),
         (certificate("certificate has expired"), &[1, 2], "pop3:110 tls handshake fails: certificate refused \"certificate has expired\" since \
-         08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and at most half of the others \
-         are known to get further: probably nobody has renewed them, or the clock of this machine \
+         08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and at most half of those \
+         they are compared with are known to get further: probably nobody has renewed them, or the clock of this machine \
          is wrong; no backend is taken down for that, and later steps of the \
          check are not made until that is repaired, earlier ones still are; check this monitor's certificate \
          settings (--ca-file, --tls-name, -v, --starttls), then reload (SIGHUP) or restart"),
         (certificate("self-signed certificate"), &[1, 2], "pop3:110 tls handshake fails: certificate refused \"self-signed certificate\": expected \
          name \"mail.example\", since 08:00:00 by 2 of 3 backends (192.0.2.1 and 192.0.2.2), and \
-         at most half of the others are known to get further: probably this monitor does not know \
+         at most half of those they are compared with are known to get further: probably this monitor does not know \
          their authority or name; no backend is taken down for that, and later steps of the \
          check are not made until that is repaired, earlier ones still are; check this monitor's \
          certificate settings (--ca-file, --tls-name, -v, --starttls), then reload (SIGHUP) or \
          restart"),
         (Failure::new(Stage::Stat, Fault::TimedOut), &[1], "pop3:110 stat fails: timed out since 08:00:00 by 1 of 3 backends (192.0.2.1), and at \
-         most half of the others are known to get further: probably a setting of this monitor; no \
+         most half of those they are compared with are known to get further: probably a setting of this monitor; no \
          backend is taken down for that, and later steps of the \
          check are not made until that is repaired, earlier ones still are; check this monitor's account and its mailbox, then \
          reload (SIGHUP) or restart"),

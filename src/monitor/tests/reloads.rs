@@ -7,7 +7,6 @@ use crate::account::{Account, Secret};
 use crate::config::accounts;
 use crate::config::settings::{Hook, LogTarget, Mode, RunMode};
 use crate::monitor::policy::Age;
-use crate::outcome::BadCertificate;
 
 /// The first two backends are up and judged; then others of poolmon's services are checked.
 fn with_other_services() -> Bench {

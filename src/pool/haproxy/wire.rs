@@ -53,9 +53,10 @@ impl Admin {
     /// `disabled` in the configuration, which at first is forced maintenance as well. A command that sets the server
     /// ready ends that, and leaves this bit.
     const DISABLED_AT_FIRST: u32 = 0x04;
-    /// Maintenance by a command, as a server that it tracks, or for want of an address; drained by a command or as a
-    /// server that it tracks. The other bits say what once was: 0x40, that its address came by another name.
-    const OUT_OF_SERVICE: u32 = 0x01 | 0x02 | 0x20 | 0x08 | 0x10;
+    /// Maintenance by a command (0x01), as a server that it tracks (0x02) or for want of an address (0x20); drained by a
+    /// command (0x08) or as a server that it tracks (0x10). The other bits say what once was: 0x40, that its address
+    /// came by another name.
+    const OUT_OF_SERVICE: u32 = 0x3b;
 
     /// Whether HAProxy sends new sessions to it, as far as this goes.
     pub fn is_ready(self) -> bool {

@@ -164,7 +164,7 @@ const NO_LIMITS: [(&str, &str); 8] = [
          monitor/list_changes.rs DAY, monitor/policy/hold.rs HOUR, monitor/snapshot/backend.rs SLOT, \
          monitor/snapshot/counters.rs LATENCIES, monitor/snapshot/counters.rs COMMANDS, monitor/unwell.rs DAY, \
          daemon/lock.rs MODE, daemon/lock/folder.rs STICKY, daemon/lock/holder.rs WRITES, logging/file.rs MODE, \
-         pool/haproxy/wire.rs FORCED_MAINT, pool/haproxy/wire.rs CONFIGURED_MAINT, pool/haproxy/wire.rs PARTS, \
+         pool/haproxy/wire.rs FORCED_MAINT, pool/haproxy/wire.rs DISABLED_AT_FIRST, pool/haproxy/wire.rs OUT_OF_SERVICE, pool/haproxy/wire.rs PARTS, \
          recording/line.rs FORMAT, report/document.rs FORMAT, \
          runtime/publisher/file.rs MODE, runtime/publisher/file.rs FOLDER_MODE, \
          state_file/file.rs VERSION",

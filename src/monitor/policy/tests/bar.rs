@@ -718,3 +718,49 @@ fn one_that_answers_no_login_stays_down_while_the_others_are_judged_by_another_p
     bench.passes(2);
     bench.check_nothing(0);
 }
+
+/// With --rise one good check is not enough, and the verdict of before stands.
+#[test]
+fn one_that_was_down_for_a_shared_fault_comes_up_by_the_verdict_and_not_by_an_attempt() {
+    let mut bench = Bench::new(3);
+    for _ in 0..2 {
+        bench.passes(1);
+        bench.passes(2);
+        bench.finding(0, Err(expired()), true);
+    }
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    bench.set(0, HostState::Down);
+    bench.listed(0).users = 0;
+    bench.read_list();
+    bench.send(0, Action::Drain, Answer::Done);
+    bench.read_list();
+    bench.check_nothing(0);
+    bench.finding(0, Ok(Pass::Clean), false);
+    bench.check_nothing(0);
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn what_others_got_to_with_their_former_account_counts_in_no_interrupted_series_either() {
+    let mut bench = Bench::new(4);
+    let (new, old) = (Some(Login(1)), Some(Login(2)));
+    for number in 0..4 {
+        let login = if number == 0 { new } else { old };
+        bench.backends.on_login(address(number), login);
+    }
+    bench.refuses_login(0);
+    for number in 1..4 {
+        bench.passes(number);
+    }
+    bench.refuses(0, false);
+    for number in 1..4 {
+        bench.backends.on_login(address(number), new);
+    }
+    bench.refuses_login(0);
+    for number in 1..4 {
+        bench.passes(number);
+    }
+    bench.check_held_for(0, &PEERS_AWAITED, &[0]);
+}

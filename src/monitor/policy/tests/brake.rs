@@ -250,3 +250,27 @@ fn who_leaves_the_list_no_longer_counts() {
     bench.read_list();
     bench.check_acts(0, Action::MarkDown);
 }
+
+#[test]
+fn where_many_have_failed_the_limit_of_delayed_downs_is_not_counted_to_the_end_by_each() {
+    const BACKENDS: u8 = 250;
+    let rules = Rules {
+        down_delay_limit: Some(2),
+        ..RULES
+    };
+    let mut bench = Bench::with(BACKENDS, rules);
+    for number in 1..BACKENDS {
+        bench.refuses(number, false);
+    }
+    bench.passes(0);
+    for number in 1..BACKENDS {
+        bench.refuses(number, true);
+    }
+    bench.read_list();
+    bench.backends.visits.set(0);
+    for number in 1..BACKENDS {
+        bench.check_held(number, &Reason::DownDelayLimit, None);
+    }
+    let (visits, most) = (bench.backends.visits.get(), 12 * usize::from(BACKENDS));
+    assert!(visits <= most, "{visits}");
+}

@@ -759,3 +759,29 @@ fn a_down_of_ours_from_before_a_start_is_no_dispute() {
     bring_up(&mut bench, 0);
     assert_eq!(bench.memory(0).disputes, 0);
 }
+
+/// Nearly 250 backends that somebody else has taken down, and the last one is up.
+#[test]
+fn where_others_took_many_down_not_each_of_them_looks_at_all() {
+    const BACKENDS: u8 = 250;
+    let mut bench = Bench::new(BACKENDS);
+    for number in 0..BACKENDS {
+        bench.passes(number);
+    }
+    bench.read_list();
+    bench.pass_time(1000);
+    let changed = bench.second();
+    for number in 0..BACKENDS - 1 {
+        let listed = bench.listed(number);
+        (listed.state, listed.changed) = (HostState::Down, changed);
+    }
+    bench.read_list();
+    for number in 0..BACKENDS {
+        bench.passes(number);
+    }
+    bench.backends.visits.set(0);
+    let alarms = alarms(&mut bench.backends, bench.now);
+    assert_eq!(alarms[&Alarm::Disputed].len(), usize::from(BACKENDS) - 1);
+    let (visits, most) = (bench.backends.visits.get(), 20 * usize::from(BACKENDS));
+    assert!(visits <= most, "{visits}");
+}

@@ -174,3 +174,19 @@ fn a_service_that_cannot_be_tried_from_here_is_not_asked_for_again_and_again() {
         }
     }
 }
+
+#[test]
+fn what_one_service_waits_for_is_asked_for_beside_a_fault_that_all_have_at_another() {
+    let mut bench = Bench::new(3);
+    for number in 0..3 {
+        bench.is_refused_at_the_first(number, Ok(Pass::Clean));
+    }
+    bench.is_refused_at_the_first(0, Err(dead()));
+    let candidate = address(2);
+    bench.check_held_for(0, &Reason::RefugeAwaited { candidate }, &[2]);
+    bench.is_refused_at_the_first(2, Ok(Pass::Clean));
+    let refuge = address(2);
+    bench.check_held_for(0, &Reason::FailureAwaited { refuge }, &[0]);
+    bench.is_refused_at_the_first(0, Err(dead()));
+    bench.check_acts(0, Action::MarkDown);
+}

@@ -347,8 +347,10 @@ fn that_all_but_the_spared_were_in_service_is_known_of_a_down_of_this_run_in_thi
     haproxy.reads(1010, Down, 1009, &[]);
     assert_eq!(taken(&haproxy), Taken::Before);
 
-    let mut haproxy = Played::default();
-    haproxy.remembered = Some(900);
+    let mut haproxy = Played {
+        remembered: Some(900),
+        ..Played::default()
+    };
     haproxy.reads(1000, Down, 900, &[]);
     assert_eq!(taken(&haproxy), Taken::Before);
 }
