@@ -5,7 +5,7 @@
 
 use std::io;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::sys::wait::{waitid, waitpid, Id, WaitPidFlag};
@@ -14,9 +14,12 @@ use nix::unistd::Pid;
 /// Whether orphans come to this process. In any other there are none to be waited for.
 static ADOPTING: AtomicBool = AtomicBool::new(false);
 
-/// The children that somebody waits for. It is locked from before a child is there until it is written
-/// down, and while an orphan is looked for: a child that ends at once is known all the same.
+/// The children that somebody waits for.
 static AWAITED: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+
+/// How many are being started, and are not written down yet. No lock is held meanwhile: a program on a file system
+/// that hangs may take for ever.
+static BEING_STARTED: AtomicUsize = AtomicUsize::new(0);
 
 fn awaited() -> MutexGuard<'static, Vec<Pid>> {
     AWAITED.lock().unwrap_or_else(PoisonError::into_inner)
@@ -35,11 +38,12 @@ pub fn bury() {
     if !ADOPTING.load(Ordering::SeqCst) {
         return;
     }
-    let awaited = awaited();
     // The kernel shows one that has ended, and the same again until it is waited for. Behind one of
-    // ours others may stand; whoever waits for ours comes here afterwards.
+    // ours others may stand; whoever waits for ours, or starts it, comes here afterwards.
     while let Some(ended) = ended_child() {
-        if awaited.contains(&ended) || waitpid(ended, Some(WaitPidFlag::WNOHANG)).is_err() {
+        // In this order: what is started no longer is written down.
+        let may_be_ours = BEING_STARTED.load(Ordering::SeqCst) > 0 || awaited().contains(&ended);
+        if may_be_ours || waitpid(ended, Some(WaitPidFlag::WNOHANG)).is_err() {
             return;
         }
     }
@@ -57,10 +61,14 @@ pub struct Awaited(Child);
 
 /// Starts the program. Every child of this process has to be started here.
 pub fn spawn(command: &mut Command) -> io::Result<Awaited> {
-    let mut awaited = awaited();
-    let child = command.spawn()?;
-    awaited.push(pid(&child));
-    Ok(Awaited(child))
+    BEING_STARTED.fetch_add(1, Ordering::SeqCst);
+    let child = command.spawn();
+    if let Ok(child) = &child {
+        awaited().push(pid(child));
+    }
+    BEING_STARTED.fetch_sub(1, Ordering::SeqCst);
+    bury();
+    child.map(Awaited)
 }
 
 impl Awaited {
