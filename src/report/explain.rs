@@ -331,10 +331,7 @@ impl<'a> View<'a> {
                 self.document.which(&self.backend.tag, shown),
                 self.document.director.kind.words().weight
             )],
-            (_, _) => vec![format!(
-                "{} would be moved",
-                counted(forecast.users, "user")
-            )],
+            (_, _) => vec![format!("{} on it now", are(forecast.users))],
         };
         lines.extend(self.tag().map(|tag| {
             let tag = self.document.serving(tag);

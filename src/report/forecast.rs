@@ -1,4 +1,4 @@
-//! What would happen if one backend went down or came up: how many users would move, and how the shares of the
+//! What would happen if one backend went down or came up: how many users are on it, and how the shares of the
 //! backends that can take them would change.
 //!
 //! Whether it may happen is not asked here: that is the rules' answer.
@@ -13,7 +13,7 @@ use super::document::{Action, Backend, Document, State, Verdict};
 pub(crate) struct Forecast {
     /// `down` for a backend that is up, `up` for one that is down.
     pub(crate) action: Action,
-    /// Who would be moved from it. An up moves nobody at once: users come as they log in again.
+    /// Who is on it now, and has to go elsewhere sooner or later. An up moves nobody at once: users come as they log in again.
     pub(crate) users: u64,
     /// It, and each other backend that is up and can take its users, by the size of their shares afterwards.
     pub(crate) shares: Vec<Share>,

@@ -223,7 +223,7 @@ fn retry(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
     html.text(counted(retry.failed, "try")).markup(" failed, ");
     html.text(retry.left).markup(" left");
     if backend.listed == State::Up {
-        html.markup("; a down would move ");
+        html.markup("; it has ");
         html.text(counted(backend.users, "user"));
     }
 }

@@ -140,7 +140,7 @@ fn each_trouble_is_told_with_its_cause_and_what_comes_next() {
         // A password that is refused, and users who are still on a backend that is down.
         "To do on the backend, try the user of the checks; if the password is refused there, correct it in \
          the file that this monitor reads: doveadm auth test USER",
-        "imap:143 is tried again at 00:40:00: 3 tries failed, 2 left; a down would move 564 users",
+        "imap:143 is tried again at 00:40:00: 3 tries failed, 2 left; it has 564 users",
         "36 users still to be moved to other backends",
         "imap:143 login: user name or password refused \"NO [AUTHENTICATIONFAILED]\" (may be this \
          monitor's own account, certificate or address)",

@@ -169,7 +169,7 @@ fn notes(document: &Document, view: &View) -> Vec<String> {
     notes
 }
 
-/// "192.0.2.9 is tried again in 0.4 s, then once more; a down would move 564 users".
+/// "192.0.2.9 is tried again in 0.4 s, then once more; it has 564 users".
 fn next(next: &NextEvent, document: &Document, view: &View) -> Option<String> {
     let mut backends = document.backends.iter();
     let backend = backends.find(|one| one.address == next.address)?;
@@ -210,8 +210,8 @@ fn next(next: &NextEvent, document: &Document, view: &View) -> Option<String> {
 fn cost(backend: &Backend) -> String {
     match (backend.listed, backend.users) {
         (State::Down, _) => String::new(),
-        (State::Up, 0) => "; a down would move no users".to_string(),
-        (State::Up, users) => format!("; a down would move {}", counted(users, "user")),
+        (State::Up, 0) => "; it has no users".to_string(),
+        (State::Up, users) => format!("; it has {}", counted(users, "user")),
     }
 }
 

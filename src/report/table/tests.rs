@@ -343,27 +343,27 @@ fn what_happens_next_is_a_sentence() {
             Event::Retry,
             3,
             564,
-            "192.0.2.8 is tried again in 0.4 s, then twice more; a down would move 564 users",
+            "192.0.2.8 is tried again in 0.4 s, then twice more; it has 564 users",
         ),
         (
             Event::Retry,
             1,
             1,
-            "192.0.2.8 is tried again in 0.4 s, for the last time before it has failed; a down \
-             would move 1 user",
+            "192.0.2.8 is tried again in 0.4 s, for the last time before it has failed; it has \
+             1 user",
         ),
         (
             Event::Retry,
             6,
             0,
-            "192.0.2.8 is tried again in 0.4 s, then 5 times more; a down would move no users",
+            "192.0.2.8 is tried again in 0.4 s, then 5 times more; it has no users",
         ),
         (Event::Round, 0, 5, "192.0.2.8 is checked in 0.4 s"),
         (
             Event::HoldEnds,
             0,
             5,
-            "192.0.2.8 may be taken down in 0.4 s (rule ring); a down would move 5 users",
+            "192.0.2.8 may be taken down in 0.4 s (rule ring); it has 5 users",
         ),
     ] {
         assert_eq!(next(event, left, users), expected);
