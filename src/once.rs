@@ -100,7 +100,7 @@ pub fn run(
     targets: &Targets,
     out: &mut impl Write,
 ) -> Result<Look, OnceError> {
-    // One round is the answer. Further ones would only come after as many intervals.
+    // The first verdict is the answer. Further rounds would only come after as many intervals.
     let pace = Pace {
         rise: 1,
         fall: 1,

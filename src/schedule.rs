@@ -326,7 +326,13 @@ impl Schedule {
         };
         match (&self.pace.plan, round.map(|round| &round.course)) {
             (Plan::Retries(retries), Some(Course::Retries(trying))) => {
-                trying.retry(retries, round?.service)
+                let rounds = self.rise_and_fall.rounds_before_the_last(self.pace.fall);
+                let retry = trying.retry(retries, round?.service)?;
+                let further = rounds.saturating_mul(retries.retries.saturating_add(1));
+                Some(Retry {
+                    left: retry.left.saturating_add(further),
+                    ..retry
+                })
             }
             (Plan::Rapid(rapid), Some(Course::Rapid(burst))) => {
                 rapid::retry(rapid, &self.counts, Some((burst, round?.service)))
@@ -419,14 +425,13 @@ impl Schedule {
             }
             Some(shown) => self.end_round(shown, &round, &outcome),
         };
-        // A fault of the service's own ends the round: what that comes to, `fall` decides. A shared one does not, and
-        // `fall` counts it at the round's end.
-        let ends_round = |failure: &Failure| failure.fault.blame() == Blame::Service;
-        let is_counted = matches!(&outcome.result, Err(failure) if ends_round(failure));
+        // A fault of the service's own ends the round: what that comes to, `fall` decides.
+        let is_own =
+            matches!(&outcome.result, Err(failure) if failure.fault.blame() == Blame::Service);
         Finding {
             round_began,
             service,
-            for_good: step == Step::Failed && (!is_counted || verdict.is_some()),
+            for_good: step == Step::Failed && (!is_own || verdict.is_some()),
             outcome,
             verdict,
         }

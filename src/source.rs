@@ -28,8 +28,7 @@ use crate::pool::haproxy::ports;
 use crate::probe::protocols::Work;
 use crate::program::Program;
 use crate::quote::Quote;
-use crate::service::Port;
-use crate::service::Service;
+use crate::service::{Port, Service};
 
 /// HAProxy answers within a millisecond.
 const ASKING_PATIENCE: Duration = Duration::from_secs(3);

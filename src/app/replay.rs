@@ -313,19 +313,12 @@ impl Other {
             rules.hold = built.rules.hold;
         }
         if chosen.flush.is_given() || chosen.max_moves.is_given() {
-            rules.drain = match (rules.drain, built.rules.drain) {
-                (recorded @ (DrainMode::Drop | DrainMode::Leave), _)
-                    if !chosen.flush.is_given() =>
-                {
-                    recorded
-                }
-                (recorded @ DrainMode::Move { .. }, DrainMode::Move { .. })
-                    if !chosen.max_moves.is_given() =>
-                {
-                    recorded
-                }
-                (_, given) => given,
-            };
+            match (rules.drain, built.rules.drain) {
+                (DrainMode::Drop | DrainMode::Leave, _) if !chosen.flush.is_given() => {}
+                (DrainMode::Move { .. }, DrainMode::Move { .. })
+                    if !chosen.max_moves.is_given() => {}
+                (_, given) => rules.drain = given,
+            }
         }
     }
 }

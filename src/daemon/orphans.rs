@@ -18,7 +18,7 @@ static ADOPTING: AtomicBool = AtomicBool::new(false);
 static AWAITED: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
 /// How many are being started, and are not written down yet. No lock is held meanwhile: a program on a file system
-/// that hangs may take for ever.
+/// that hangs may take for ever, and until it has started no orphan is buried.
 static BEING_STARTED: AtomicUsize = AtomicUsize::new(0);
 
 fn awaited() -> MutexGuard<'static, Vec<Pid>> {

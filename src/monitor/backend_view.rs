@@ -165,7 +165,7 @@ impl Engine {
     }
 
     /// How it stands, in one word.
-    fn standing(&self, address: IpAddr, member: &Member) -> Standing {
+    pub(super) fn standing(&self, address: IpAddr, member: &Member) -> Standing {
         let target = match self.targets.target(address) {
             Some(target) => target,
             None => return Standing::NotChecked,

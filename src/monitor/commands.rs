@@ -7,7 +7,7 @@
 //! Each is sent over a connection of its own. Whether it took effect is never concluded from the reply
 //! alone: the next list shows it. A dry run does the same and leaves out the sending.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -27,11 +27,13 @@ pub(super) struct Commands {
     under_way: BTreeMap<IpAddr, InFlight>,
     /// Those that still have a thread and are awaited no longer: drains whose backend has been sent something else
     /// since, and what was sent to another socket.
-    overtaken: BTreeSet<u64>,
+    given_up: BTreeMap<u64, Action>,
     /// Decided on, and to be sent once the state file says so: at most one a backend.
     decided: BTreeMap<IpAddr, Wish>,
     /// The state file may hold what was to be remembered of a command that is not sent after all.
     was_withdrawn: bool,
+    /// How the latest command for each backend was meant.
+    latest: BTreeMap<IpAddr, Mode>,
     /// The last commands, for a snapshot.
     recent: VecDeque<Noted>,
     /// Since when the first of those decided on waits for the state file.
@@ -85,7 +87,6 @@ struct Noted {
     action: Action,
     command: Command,
     sent: Instant,
-    mode: Mode,
     /// What was said, and how long after the sending.
     answer: Option<(String, Duration)>,
 }
@@ -95,9 +96,10 @@ impl Commands {
         Commands {
             sent: 0,
             under_way: BTreeMap::new(),
-            overtaken: BTreeSet::new(),
+            given_up: BTreeMap::new(),
             decided: BTreeMap::new(),
             was_withdrawn: false,
+            latest: BTreeMap::new(),
             recent: VecDeque::new(),
             waiting_since: None,
             lacked_thread: None,
@@ -110,10 +112,10 @@ impl Commands {
         let is_drain = action == Action::Drain;
         let under_way = self.under_way.values().map(|in_flight| in_flight.action);
         let decided = self.decided.values().map(|wish| wish.action);
-        let all = under_way.chain(decided);
+        let given_up = self.given_up.values().copied();
+        let all = under_way.chain(decided).chain(given_up);
         let alike = all.filter(|other| (*other == Action::Drain) == is_drain);
-        let overtaken = if is_drain { self.overtaken.len() } else { 0 };
-        alike.count() + overtaken < MOST_UNDER_WAY
+        alike.count() < MOST_UNDER_WAY
     }
 
     /// When what was decided on is sent, even if the state file is not on disk by then.
@@ -129,9 +131,10 @@ impl Commands {
     pub(super) fn forget(&mut self, address: IpAddr) {
         self.under_way.remove(&address);
         self.decided.remove(&address);
+        self.latest.remove(&address);
     }
 
-    fn note(&mut self, number: u64, action: Action, command: Command, asked: Asked) {
+    fn note(&mut self, number: u64, now: Instant, action: Action, command: Command) {
         if self.recent.len() >= RECENT {
             self.recent.pop_front();
         }
@@ -139,8 +142,7 @@ impl Commands {
             number,
             action,
             command,
-            sent: asked.at,
-            mode: asked.mode,
+            sent: now,
             answer: None,
         });
     }
@@ -166,16 +168,14 @@ impl Commands {
         views.collect()
     }
 
-    /// Whether the latest command for this backend, if it is one of the last, was sent and not imagined.
+    /// Whether the latest command for this backend was sent and not imagined.
     pub(super) fn was_sent(&self, address: IpAddr) -> bool {
-        let mut latest_first = self.recent.iter().rev();
-        let latest = latest_first.find(|noted| noted.command.address() == address);
-        latest.map_or(false, |noted| noted.mode == Mode::Live)
+        self.latest.get(&address) == Some(&Mode::Live)
     }
 
     /// The command of this number, which is under way no longer.
     fn take(&mut self, number: u64) -> Option<(IpAddr, InFlight)> {
-        self.overtaken.remove(&number);
+        self.given_up.remove(&number);
         let mut commands = self.under_way.iter();
         let (address, _) = commands.find(|(_, in_flight)| in_flight.number == number)?;
         let address = *address;
@@ -277,9 +277,10 @@ impl Engine {
             let took = now.saturating_duration_since(drain.asked.at);
             let text = format!("no longer awaited: {action} was sent");
             self.commands.note_answer(drain.number, text, took);
-            self.commands.overtaken.insert(drain.number);
+            self.commands.given_up.insert(drain.number, drain.action);
         }
-        self.commands.note(number, action, command.clone(), asked);
+        self.commands.latest.insert(address, asked.mode);
+        self.commands.note(number, now, action, command.clone());
         self.note_reason(address, action);
         match self.settings.mode {
             Mode::Live => self.send(number, command),
@@ -287,19 +288,25 @@ impl Engine {
         }
     }
 
-    /// Another pool is asked from now on. What was sent to the one before may still be done there, and in its ring, but
-    /// nobody waits for it, and what was found out of that pool says nothing of this one.
-    pub(super) fn turn_commands_to_other_socket(&mut self) {
+    /// Another pool is asked from now on, or of other proxies. What was sent before may still be done there, and in its
+    /// ring, but nobody waits for it.
+    pub(super) fn give_up_commands(&mut self) {
         let now = self.now.instant;
         for (address, in_flight) in std::mem::take(&mut self.commands.under_way) {
-            let took = now.saturating_duration_since(in_flight.asked.at);
-            let text = "no longer awaited: another socket is used".to_owned();
-            self.commands.note_answer(in_flight.number, text, took);
-            self.commands.overtaken.insert(in_flight.number);
-            let (action, answer) = (in_flight.action, Answer::Doubtful);
-            self.backends.on_answer(address, action, answer, now);
+            let InFlight {
+                number,
+                action,
+                command,
+                asked,
+            } = in_flight;
+            let took = now.saturating_duration_since(asked.at);
+            let text = "no longer awaited: a reload has changed the socket or the ports".to_owned();
+            self.commands.note_answer(number, text, took);
+            self.commands.given_up.insert(number, action);
+            self.note_doubtful(action, &command, asked);
+            self.backends
+                .on_answer(address, action, Answer::Doubtful, now);
         }
-        self.commands.ways = Ways::new(&self.settings.access());
     }
 
     fn send(&mut self, number: u64, command: Command) {
@@ -397,7 +404,7 @@ impl Engine {
             Some(taken) => taken,
             None => {
                 return self.debug(format!(
-                    "command {number}: answer dropped, its backend has left the list or was sent something else since"
+                    "command {number}: answer dropped, as it is no longer awaited"
                 ));
             }
         };

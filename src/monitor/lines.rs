@@ -314,11 +314,11 @@ impl Engine {
     }
 
     /// The command was done, by its answer. If one like it was not before, a list has to show it first.
-    fn say_done(&mut self, address: IpAddr, action: Action, line: String) {
+    fn say_done(&mut self, address: IpAddr, action: Action, mode: Mode, line: String) {
         let member = self.backends.member(address);
         let now = self.now.instant;
         // What a dry run would have done counts as done.
-        let is_doubtful = self.settings.mode == Mode::Live
+        let is_doubtful = mode == Mode::Live
             && member.map_or(false, |member| member.is_without_effect(action, now));
         if is_doubtful && action != Action::Drain {
             self.said_answers.unconfirmed.insert(address, line.clone());
@@ -349,7 +349,8 @@ impl Engine {
             Ok(Reply::Ok) => {
                 let done = self.done(command, asked.users);
                 self.said_answers.doubtful.remove(&address);
-                return self.say_done(address, action, format!("{dry_run}{address} {done}{took}"));
+                let line = format!("{dry_run}{address} {done}{took}");
+                return self.say_done(address, action, asked.mode, line);
             }
             Ok(reply @ Reply::RingSyncTimedOut) => format!(
                 "{address}: {name} may not have been done: {subject} answered: {reply}; {AGAIN}"
@@ -449,7 +450,7 @@ impl Engine {
         }
     }
 
-    /// As a change is explained by it.
+    /// What this monitor's probes say of the backend, for the line about its change.
     fn seen_here(&self, address: IpAddr) -> Seen {
         let member = match self.backends.member(address) {
             Some(member) if member.evidence.verdict().is_some() => member,

@@ -50,6 +50,8 @@ impl Engine {
             Mode::DryRun => self.dry_run.show(reading.members),
         };
         let changes = self.backends.on_list(members, reading.began);
+        // Kept for all that is said of the changes.
+        self.backends.measure();
         self.on_changes(&changes);
         self.start_workers();
         self.remember();

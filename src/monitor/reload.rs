@@ -159,7 +159,7 @@ impl Engine {
             self.dry_run.begin(listed.collect());
         }
         if other_access {
-            self.turn_commands_to_other_socket();
+            self.give_up_commands();
         }
         let before = std::mem::replace(&mut self.targets, targets);
         self.targets.take_over(&before);

@@ -8,7 +8,7 @@ use super::backend_view::of_service;
 use super::records::Keeping;
 use super::snapshot::{
     AlarmView, AsOf, ChangeCount, CountersView, Currency, DirectorView, MonitorView, NextEvent,
-    NextView, Outline, Snapshot, StateFileView, Summary, TagView, Trouble, LOCAL_FAULT,
+    NextView, Outline, Snapshot, Standing, StateFileView, Summary, TagView, Trouble, LOCAL_FAULT,
 };
 use super::{Engine, Notice, Output};
 use crate::backend::{HostState, Stamp, Tag};
@@ -142,7 +142,7 @@ impl Engine {
 
     fn tags(&self, compared: &Compared<'_>) -> Vec<TagView> {
         let mut tags: BTreeMap<&Tag, TagView> = BTreeMap::new();
-        for (_, member) in self.backends.members() {
+        for (address, member) in self.backends.members() {
             let tag = &member.listed.tag;
             let view = tags.entry(tag).or_insert_with(|| TagView {
                 tag: tag.clone(),
@@ -154,7 +154,9 @@ impl Engine {
                 vhosts: 0,
                 users: 0,
             });
-            let is_healthy = matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)));
+            // Not one that was healthy and of which nothing can be found out from here any more.
+            let is_healthy = matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)))
+                && self.standing(address, member) != Standing::Unknown;
             let weight = member.weight();
             view.all += 1;
             if member.listed.state == HostState::Up {

@@ -624,7 +624,7 @@ fn what_a_stopped_worker_or_a_closed_connection_still_says_changes_nothing() {
     assert_eq!(bench.said.len(), said, "{:?}", bench.said);
     for dropped in [
         "192.0.2.2: outcome of a stopped worker dropped",
-        "command 7: answer dropped, its backend has left the list or was sent something else since",
+        "command 7: answer dropped, as it is no longer awaited",
     ] {
         assert_eq!(bench.times_debugged(dropped), 1, "{:?}", bench.debugged);
     }

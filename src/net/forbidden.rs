@@ -1,7 +1,8 @@
 //! Whether it is this machine that forbids a connection: by a route that prohibits, or by a security policy.
 //!
 //! With IPv6, Linux has the one error EACCES for that and for "administratively prohibited" of ICMPv6 (RFC 4443 3.1),
-//! which a firewall on the way sends. What this machine forbids it says at once, without a packet.
+//! which a firewall on the way sends. A route and a policy refuse at once, without a packet. A firewall of this machine
+//! that rejects its own packets answers later, and looks like one on the way, as with IPv4.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -33,7 +33,7 @@ fn to_haproxy(told: Told) -> (Access, Command) {
         told,
         spared: haproxy::acts::Spared {
             names: Vec::new().into(),
-            taken: haproxy::acts::Taken::Before,
+            down_by: haproxy::acts::DownBy::Earlier,
         },
     };
     (haproxy(), Command::HaProxy(change))

@@ -155,6 +155,11 @@ pub enum Unanswered<'a> {
 }
 
 impl Document {
+    /// Whether this monitor never brings this backend up, as it undoes only its own downs and this is none.
+    pub(crate) fn leaves_down(&self, backend: &Backend) -> bool {
+        self.poolmon.restore == Restore::Own && !backend.owned
+    }
+
     /// Whether a list has been read, and has no backend: not where it has some that cannot be read.
     pub(crate) fn lists_none(&self) -> bool {
         let is_unreadable = |alarm: &Alarm| alarm.alarm == "malformed_lines";

@@ -13,7 +13,7 @@ use super::document::{Action, Backend, Document, State, Verdict};
 pub(crate) struct Forecast {
     /// `down` for a backend that is up, `up` for one that is down.
     pub(crate) action: Action,
-    /// Who is on it now, and has to go elsewhere sooner or later. An up moves nobody at once: users come as they log in again.
+    /// How many users are on it now. An up moves nobody at once: users come as they log in again.
     pub(crate) users: u64,
     /// It, and each other backend that is up and can take its users, by the size of their shares afterwards.
     pub(crate) shares: Vec<Share>,

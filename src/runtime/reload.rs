@@ -61,7 +61,15 @@ impl SettingsReader {
         let mut source = self.source.clone();
         // A thread that ended without a word would be waited for, and nothing would be read any more.
         match catch_unwind(AssertUnwindSafe(|| self.attempt(&mut source))) {
-            Ok(result) => SettingsRead { source, result },
+            Ok(Ok(read)) => SettingsRead {
+                source,
+                result: Ok(read),
+            },
+            // A file that was found has not been read for good.
+            Ok(Err(cause)) => SettingsRead {
+                source: self.source,
+                result: Err(cause),
+            },
             Err(_) => SettingsRead {
                 result: Err(
                     "reload refused: reading the settings ended by the defect logged before; the old configuration \

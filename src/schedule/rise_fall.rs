@@ -101,6 +101,20 @@ impl RiseAndFall {
         settled
     }
 
+    /// How many rounds have to fail before the one that settles it.
+    pub(super) fn rounds_before_the_last(&self, fall: u32) -> u32 {
+        let counted = match self.dissent.side {
+            Ordering::Less => self.dissent.rounds,
+            Ordering::Equal | Ordering::Greater => 0,
+        };
+        match self.standing {
+            Standing::Failed => 0,
+            Standing::Shared | Standing::Open | Standing::Healthy => {
+                fall.saturating_sub(1).saturating_sub(counted)
+            }
+        }
+    }
+
     /// The rounds counted so far say nothing any more; the verdict stands.
     pub(super) fn forget_rounds(&mut self) {
         self.dissent = Dissent::default();

@@ -627,6 +627,26 @@ fn a_service_that_is_tried_again_has_so_many_tries_left() {
     assert_eq!(bench.schedule.retry(), None);
 }
 
+#[test]
+fn with_fall_the_tries_of_the_rounds_that_have_to_fail_are_left_too() {
+    let pace = Pace {
+        plan: retrying(4),
+        fall: 2,
+        ..PACE
+    };
+    let mut bench = Bench::new(pace, 1);
+    for expected in [[9, 8, 7, 6], [4, 3, 2, 1]] {
+        for left in expected {
+            bench.wait();
+            bench.attempt(Reply::Refuses);
+            assert_eq!(bench.schedule.retry().map(|retry| retry.left), Some(left));
+        }
+        bench.wait();
+        bench.attempt(Reply::Refuses);
+        assert_eq!(bench.schedule.retry(), None);
+    }
+}
+
 /// Where the login is refused there is a verdict already, and policy would act on what has failed for good.
 #[test]
 fn beside_a_refused_login_a_service_fails_for_good_only_after_as_many_rounds_as_fall_says() {

@@ -340,19 +340,12 @@ fn hold_for_peers(question: &Question<'_>, failing: &Failing, probe: Vec<IpAddr>
 }
 
 fn hold_down(question: &Question<'_>) -> Option<Hold> {
-    let mut held: Option<Hold> = None;
-    for failing in fresh::failing(question.member) {
-        let hold = hold_for(question, failing)?;
-        // What waits for something says more than a fault that all have, and asks for it.
-        let waits = |hold: &Hold| !matches!(hold.reason, Reason::Shared { .. });
-        if held
-            .as_ref()
-            .map_or(true, |before| !waits(before) && waits(&hold))
-        {
-            held = Some(hold);
-        }
-    }
-    held
+    let failing = fresh::failing(question.member);
+    let holds: Option<Vec<Hold>> = failing.map(|one| hold_for(question, one)).collect();
+    // A reason of this backend's own says more than a fault that all have.
+    holds?
+        .into_iter()
+        .min_by_key(|hold| matches!(hold.reason, Reason::Shared { .. }))
 }
 
 /// What holds a down for this service.

@@ -27,7 +27,8 @@ impl<'a> Compared<'a> {
         &self.bar
     }
 
-    /// At which service a backend has failed, and how: where the others do not, or else as the verdict has it.
+    /// The service that has failed, and its failure: the one at which the backend stops short of the others, or else the
+    /// one in the verdict.
     pub fn failed_for<'m>(&self, member: &'m Member) -> Option<(usize, &'m Failure)> {
         match (self.bar.falls_short(member), member.evidence.verdict()?) {
             (_, Verdict::Healthy(_)) => None,

@@ -11,17 +11,24 @@ use super::{Action, Age, Failing, Hold, Member, Need, Question, Reason};
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     let member = question.member;
-    let latest = match question.action {
-        Action::MarkUp if is_sound(member) => return None,
-        Action::MarkUp => None,
-        _ if !question.acts_on_failure() || failing(member).next().is_some() => return None,
-        _ => member.evidence.latest_failure(),
+    let evidence = &member.evidence;
+    let is_fresh = match question.action {
+        Action::MarkUp => is_sound(member),
+        _ if question.acts_on_failure() => failing(member).next().is_some(),
+        // The pending drain says that it was judged before.
+        _ => true,
     };
-    // A series that has begun anew since the news: the next failure tells.
-    if is_after_news(member, latest) {
-        return Some(question.hold(Reason::Stale));
+    if is_fresh {
+        return None;
     }
-    Some(question.hold_for(Reason::Stale, Need::Probe(vec![question.address])))
+    // Retries that have begun since the news go on by themselves.
+    let only_retries = question.acts_on_failure()
+        && !evidence.failing().iter().any(|failing| failing.for_good)
+        && is_after_news(member, evidence.latest_failure());
+    Some(match only_retries {
+        true => question.hold(Reason::Stale),
+        false => question.hold_for(Reason::Stale, Need::Probe(vec![question.address])),
+    })
 }
 
 /// The services that have failed for good, and since the list showed the backend's state.

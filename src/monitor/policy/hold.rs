@@ -246,7 +246,7 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     (!is_due).then(|| question.hold_until(reason, until))
 }
 
-/// Whether a backend of the tag is up that has not failed. Then none is brought up for want of one.
+/// Whether a backend of the tag is up that has not failed. If so, no held backend comes up before its time.
 fn is_served(backends: &Compared<'_>, tag: &Tag) -> bool {
     let serves = |address| backends.member(address).map_or(false, Member::serves);
     backends.bar().promising(tag).any(serves)

@@ -410,3 +410,23 @@ fn a_command_to_the_former_socket_keeps_nothing_from_the_director_of_the_new_one
     bench.tell(Input::Answered { number, answer });
     assert_eq!(bench.times_said("192.0.2.1 disabled"), 1);
 }
+
+/// Its answer is not awaited, but the list of the new director may show what it came to.
+#[test]
+fn what_the_former_director_has_done_all_the_same_is_told_when_the_new_one_lists_it() {
+    let mut bench = Bench::new();
+    bench.fails_until_decided_on();
+    reload(&mut bench, |settings| settings.socket = "/other".into());
+    bench.said.clear();
+    for _ in 0..3 {
+        bench.second += 1;
+        bench.finds(1, Err(refused()));
+        bench.lists(&[HostState::Down, HostState::Up]);
+    }
+    assert_eq!(
+        bench.times_said("192.0.2.1 disabled"),
+        1,
+        "{:?}",
+        bench.said
+    );
+}

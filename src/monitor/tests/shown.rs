@@ -67,6 +67,7 @@ fn a_backend_stands_in_one_word_since_a_time_and_for_a_cause() {
     bench.second = 3;
     bench.finds(1, Ok(Pass::Clean));
     check(&mut bench, Standing::Healthy, 1, "");
+    assert_eq!(bench.engine.snapshot().tags[0].healthy, 1);
     let cause = "pop3:110 connect: connection refused";
     bench.falters(1, refused());
     bench.second = 6;
@@ -82,6 +83,7 @@ fn a_backend_stands_in_one_word_since_a_time_and_for_a_cause() {
     bench.reports(1, Err(local), None, None);
     bench.second = 12;
     check(&mut bench, Standing::Unknown, 0, "");
+    assert_eq!(bench.engine.snapshot().tags[0].healthy, 0);
     let number = bench.workers[0];
     bench.finds(1, Ok(Pass::Clean));
     let worker_ended = Input::WorkerEnded {

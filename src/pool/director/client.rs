@@ -28,7 +28,7 @@ const GREETING_PATIENCE: Duration = Duration::from_secs(5);
 pub fn change(socket: &Path, change: &Change, deadline: Instant) -> Result<Reply, DirectorError> {
     let soon = Instant::now() + GREETING_PATIENCE;
     let mut connection = Connection::open(socket, deadline.min(soon))?;
-    // As what is found by that has kept the command from being sent.
+    // Before the command is written: an error at this stage means that it was not sent.
     connection.check_unasked(DirectorStage::Greeting)?;
     connection.write(&change.to_string(), DirectorStage::Command, deadline)?;
     let reply = connection.line(DirectorStage::Reply, deadline)?;

@@ -49,17 +49,18 @@ pub struct Change {
 pub struct Spared {
     /// As far as they are known.
     pub names: Arc<[ServerName]>,
-    /// Whether they all are.
-    pub taken: Taken,
+    /// Whether others may have been out of service, too.
+    pub down_by: DownBy,
 }
 
-/// Of which down it is known who was in service before.
+/// Who took the address down. Only if this run did, and HAProxy has not been restarted since, are all servers known that
+/// were out of service before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// This run has taken it down in this process of HAProxy: all but the spared were in service.
-    ByThisRun,
-    /// By an earlier run, or in a process before: what the configuration disabled at first may have been so all the time.
-    Before,
+pub enum DownBy {
+    /// In this process of HAProxy: all but the spared were in service.
+    ThisRun,
+    /// What the configuration disabled at first may have been so all the time.
+    Earlier,
 }
 
 impl Change {
@@ -86,8 +87,8 @@ impl Change {
         PATIENCE
     }
 
-    /// The servers that are to be told, by what HAProxy shows at this moment. What the configuration
-    /// has disabled, what somebody has set to drain, and what is spared is never set ready.
+    /// The servers that are to be told, by what HAProxy shows at this moment. What somebody has set to drain, and what is
+    /// spared, is never set ready; nor is what the configuration disabled, unless this run took it down.
     pub fn servers(&self, answer: &Answer, watched: &Watched) -> Vec<ServerName> {
         let is_meant = |server: &Server| match self.told {
             Told::Maint => server.admin.is_ready(),
@@ -102,9 +103,9 @@ impl Change {
 
 impl Spared {
     fn has(&self, server: &Server) -> bool {
-        let may_be_configured = match self.taken {
-            Taken::ByThisRun => false,
-            Taken::Before => server.admin.was_disabled_at_first(),
+        let may_be_configured = match self.down_by {
+            DownBy::ThisRun => false,
+            DownBy::Earlier => server.admin.was_disabled_at_first(),
         };
         may_be_configured || self.names.contains(&server.name)
     }
@@ -216,12 +217,14 @@ impl Ways {
             has_forgotten |= shown
                 .as_ref()
                 .map_or(false, |shown| shown.is_forgotten(listed.state, &held_now));
-            let (held, mut spared) = match shown {
-                Some(shown) => shown.others(held_now),
-                None => (held_now.unwrap_or_else(|| Arc::from([])), None),
+            let (held, mut spared) = match (shown, held_now, has_restarted) {
+                // Up in another process: nothing that is out of service there is of our down.
+                (Some(_), Some(held), Some(true)) => (held, None),
+                (Some(shown), held_now, _) => shown.others(held_now),
+                (None, held_now, _) => (held_now.unwrap_or_else(|| Arc::from([])), None),
             };
             if let (Some(true), Some(spared)) = (has_restarted, &mut spared) {
-                spared.taken = Taken::Before;
+                spared.down_by = DownBy::Earlier;
             }
             let shown = Shown {
                 state: listed.state,
@@ -250,7 +253,7 @@ impl Ways {
         let shown = self.shown.get(&order.address)?;
         let spared = shown.spared.clone().unwrap_or_else(|| Spared {
             names: Arc::clone(&shown.held),
-            taken: Taken::Before,
+            down_by: DownBy::Earlier,
         });
         Some(Change {
             address: order.address,
@@ -262,9 +265,10 @@ impl Ways {
     /// After a down, who was held before it is known for as long as it lasts.
     pub fn on_answer(&mut self, change: &Change, _: &Result<Reply, PoolError>) {
         if let (Told::Maint, Some(shown)) = (change.told, self.shown.get_mut(&change.address)) {
-            shown.spared = Some(Spared {
+            // What is known of a down before it says more.
+            shown.spared.get_or_insert_with(|| Spared {
                 names: Arc::clone(&change.spared.names),
-                taken: Taken::ByThisRun,
+                down_by: DownBy::ThisRun,
             });
         }
     }

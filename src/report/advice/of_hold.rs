@@ -70,7 +70,7 @@ fn of_haproxy(reason: &Reason, address: IpAddr) -> Option<String> {
             format!("see in its log why it fails again and again; to bring it up at once: {READY}")
         }
         Reason::NoRefuge(_) => format!(
-            "is this monitor cut off? poolmon check {address} shows how far it gets; if not, repair one \
+            "is this monitor cut off? poolmon check {address}, with its options, shows how far it gets; if not, repair one \
              server of these sections, or set ready what is held there"
         ),
         Reason::DownDelay => {
@@ -108,7 +108,7 @@ fn general(reason: &Reason, address: IpAddr, hands: Hands<'_>) -> String {
                 .to_owned()
         }
         Reason::Shared { stage, .. } => format!(
-            "check this monitor's {}; poolmon check {address} shows each step",
+            "check this monitor's {}; poolmon check {address}, with its options, shows each step",
             what_to_check(*stage)
         ),
         Reason::PeersAwaited { .. } => {
@@ -141,7 +141,7 @@ fn general(reason: &Reason, address: IpAddr, hands: Hands<'_>) -> String {
         Reason::RefugeAwaited { candidate } => format!("nothing: {candidate} is being probed"),
         Reason::FailureAwaited { .. } => "nothing: it is being probed once more".to_owned(),
         Reason::NoRefuge(_) => format!(
-            "is this monitor cut off? poolmon check {address} shows how far it gets; if not, repair one \
+            "is this monitor cut off? poolmon check {address}, with its options, shows how far it gets; if not, repair one \
              backend, or bring up one that is well: {}",
             hands.doveadm("up", "ADDRESS")
         ),

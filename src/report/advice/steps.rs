@@ -155,7 +155,7 @@ fn repair(backend: &Backend, trial: Trial) -> Option<Step> {
     let purpose = format!("see for yourself what {} does", shown(&failing.service));
     if trial == Trial::PoolmonCheck {
         return Some(Step::command(
-            &purpose,
+            &format!("{purpose}, with the options of this monitor"),
             format!("poolmon check {}", backend.address),
         ));
     }

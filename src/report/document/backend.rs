@@ -95,7 +95,7 @@ pub enum By {
     Us,
     /// An administrator or another monitor.
     Other,
-    /// It was so when this monitor started, or has always been so.
+    /// It was so when this monitor started or first listed it, or has always been so.
     Unknown,
 }
 

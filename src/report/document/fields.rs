@@ -220,7 +220,7 @@ pub(crate) const FIELDS: &[Field] = &[
     field("poolmon.reload.at", SHOWN, STATUS, SHOWN, SCRAPED, STATUS),
     field("poolmon.reload.good", SHOWN, STATUS, SHOWN, SHOWN, SHOWN),
     field("poolmon.restore", RULES, SHOWN, SHOWN, No("it is a choice and not a measurement"), RULES),
-    field("poolmon.rise", RULES, SHOWN, RULES, No("it is a choice and not a measurement"), RULES),
+    field("poolmon.rise", SHOWN, SHOWN, RULES, No("it is a choice and not a measurement"), RULES),
     field("poolmon.started", No("there is no history in it that would begin then"), STATUS, SHOWN, SHOWN, STATUS),
     field("poolmon.version", SHOWN, STATUS, SHOWN, SHOWN, STATUS),
     field("poolmon.written", STALE, STALE, SHOWN, SHOWN, SHOWN),

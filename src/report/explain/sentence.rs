@@ -3,8 +3,7 @@
 use super::View;
 use crate::few::counted;
 use crate::report::document::{
-    Action, Backend, By, CheckResult, Drain, Failure, PoolKind, Restore, Service, State, Verdict,
-    Wanted,
+    Action, Backend, By, CheckResult, Drain, Failure, PoolKind, Service, State, Verdict, Wanted,
 };
 use crate::report::words::{full_name, shown};
 
@@ -101,7 +100,7 @@ fn comes_up(view: &View<'_>) -> String {
         Some(Next::Now) => return "it is being brought up".to_string(),
         None => {}
     }
-    let is_left = view.document.poolmon.restore == Restore::Own && !backend.owned;
+    let is_left = view.document.leaves_down(backend);
     match (backend.verdict, is_left) {
         (Verdict::NotChecked, _) => "it stays so until somebody brings it up".to_string(),
         (_, true) => {

@@ -402,3 +402,20 @@ fn a_backend_costs_as_many_series_as_the_manual_says() {
     assert!(manual.contains(&told), "{told}");
     assert!((90..115).contains(&of_monitor), "{of_monitor}");
 }
+
+/// Where node_exporter reads the files of two monitors, one of each kind: of a family with two texts it drops one.
+#[test]
+fn the_help_of_a_family_is_the_same_for_each_kind_of_pool() {
+    let heads = |document: &Document| -> BTreeSet<String> {
+        let text = render(document);
+        let heads = text.lines().filter(|line| line.starts_with("# "));
+        heads.map(str::to_owned).collect()
+    };
+    let name = |head: &String| head.split(' ').nth(2).unwrap().to_owned();
+    let of_director = heads(&sample::five_troubles());
+    let of_haproxy = heads(&sample::behind_haproxy());
+    let names: BTreeSet<String> = of_director.iter().map(name).collect();
+    for head in of_haproxy.iter().filter(|head| names.contains(&name(head))) {
+        assert!(of_director.contains(head), "{head}");
+    }
+}

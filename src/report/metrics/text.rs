@@ -61,16 +61,13 @@ pub(super) struct Writer<'a> {
     text: String,
     /// Of every sample.
     labels: &'a Labels,
-    /// How the help texts call the pool.
-    pool: &'a Words,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(labels: &'a Labels, pool: &'a Words) -> Writer<'a> {
+    pub(super) fn new(labels: &'a Labels) -> Writer<'a> {
         Writer {
             text: String::new(),
             labels,
-            pool,
         }
     }
 
@@ -89,7 +86,8 @@ impl<'a> Writer<'a> {
 
     fn head(&mut self, family: &Family) {
         let Family { name, help, .. } = family;
-        let help = help.replace(Words::OF_DIRECTOR.subject, self.pool.subject);
+        // The same of each pool: where the files of two monitors are read together, each family may have one text.
+        let help = help.replace(Words::OF_DIRECTOR.subject, "the director or HAProxy");
         let kind = family.kind.word();
         // Writing to a string does not fail.
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");

@@ -58,7 +58,10 @@ pub(super) fn overview(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing
     tile(
         html,
         "Healthy",
-        tone(failed == 0 && !document.lists_none()),
+        match failed == 0 && healthy < all {
+            true => Tone::Neutral,
+            false => tone(failed == 0 && !document.lists_none()),
+        },
         &value,
         &format!("{failed} failed"),
     );
@@ -78,7 +81,7 @@ pub(super) fn overview(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing
     tile(
         html,
         "Capacity",
-        tone(part == whole),
+        tone(part == whole && whole > 0),
         &share(part, whole),
         &vhosts,
     );

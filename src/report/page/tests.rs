@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::report::document::fields::{faults, Face};
-use crate::report::document::{sample, By, Change, Slot, State};
+use crate::report::document::{sample, By, Change, Slot, State, Verdict};
 
 /// The samples are of November 2025 and of the months around it.
 fn utc(time: Time) -> Wall {
@@ -500,4 +500,28 @@ fn text_can_be_read_in_light_and_dark() {
         on("note", &["on"]);
         on("tint", &["good"]);
     }
+}
+
+#[test]
+fn what_takes_no_users_or_is_not_judged_yet_is_not_painted_well() {
+    let tone = |document: &Document, tile: &str| {
+        let page = page(document);
+        let before = page.split(&format!("><dt>{tile}")).next().unwrap();
+        before.rsplit("<div class=").next().unwrap().to_owned()
+    };
+    let mut document = sample::five_troubles();
+    let well = {
+        for backend in &mut document.backends {
+            backend.verdict = Verdict::Healthy;
+        }
+        tone(&document, "Healthy")
+    };
+    for backend in &mut document.backends {
+        backend.verdict = Verdict::Unknown;
+    }
+    assert_ne!(tone(&document, "Healthy"), well);
+    for tag in &mut document.tags {
+        (tag.vhosts, tag.vhosts_up) = (0, 0);
+    }
+    assert_ne!(tone(&document, "Capacity"), well);
 }

@@ -32,7 +32,7 @@ pub(super) fn lines(document: &Document, whole: &Document, view: &View) -> Vec<L
     }
     for (place, (backend, row)) in backends.iter().zip(&rows).enumerate() {
         lines.push(table.row(row));
-        lines.extend(below(backend, view));
+        lines.extend(below(document, backend, view));
         if place == 0 && view.explain == Explain::First {
             lines.extend(rules(backend, document, view));
         }

@@ -17,7 +17,7 @@ const INDENT: usize = 4;
 const MOST_LINES: usize = 3;
 
 /// What is to be said of it below its row.
-pub(super) fn below(backend: &Backend, view: &View) -> Vec<Line> {
+pub(super) fn below(document: &Document, backend: &Backend, view: &View) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut say = |paint: Paint, text: &str| {
         let mut head = Line::default();
@@ -25,7 +25,7 @@ pub(super) fn below(backend: &Backend, view: &View) -> Vec<Line> {
         lines.extend(paragraph(&head, paint, text, view.width, MOST_LINES));
     };
     if Trouble::of(backend, view.now).needs_words() {
-        for (paint, sentence) in sentences(backend, view) {
+        for (paint, sentence) in sentences(document, backend, view) {
             say(paint, &sentence);
         }
     }
@@ -37,13 +37,13 @@ pub(super) fn below(backend: &Backend, view: &View) -> Vec<Line> {
     lines
 }
 
-fn sentences(backend: &Backend, view: &View) -> Vec<(Paint, String)> {
+fn sentences(document: &Document, backend: &Backend, view: &View) -> Vec<(Paint, String)> {
     let mut sentences = Vec::new();
     if !backend.cause.is_empty() {
         sentences.push((Paint::Plain, cause(backend, view)));
     }
     if backend.listed == State::Down {
-        sentences.push((Paint::Plain, down(backend, view)));
+        sentences.push((Paint::Plain, down(document, backend, view)));
     }
     if let Some(wanted) = &backend.wanted {
         sentences.push((Paint::Doubtful, held(backend, wanted, view)));
@@ -110,12 +110,17 @@ fn cause(backend: &Backend, view: &View) -> String {
 }
 
 /// "taken down by this monitor 5 min ago; users moved".
-fn down(backend: &Backend, view: &View) -> String {
+fn down(document: &Document, backend: &Backend, view: &View) -> String {
     let since = backend
         .listed_since
         .map_or(String::new(), |time| format!(" {}", view.past(time)));
     let mut text = match backend.by {
-        By::Unknown => format!("taken down{since}, before this monitor started"),
+        By::Unknown => match backend.listed_since {
+            Some(time) if time >= document.poolmon.started => {
+                format!("taken down{since}, it is not known by whom")
+            }
+            Some(_) | None => format!("taken down{since}, before this monitor started"),
+        },
         who => format!("taken down {}{since}", by(who)),
     };
     let last = backend
@@ -134,7 +139,11 @@ fn down(backend: &Backend, view: &View) -> String {
         (_, users) => format!("; users on it: {users}"),
     };
     if backend.verdict == Verdict::Failed && backend.wanted.is_none() {
-        text += "; comes up when it passes again";
+        text += &match (document.leaves_down(backend), document.poolmon.rise) {
+            (true, _) => "; stays down until somebody brings it up".to_string(),
+            (false, 0 | 1) => "; comes up when it passes again".to_string(),
+            (false, rise) => format!("; comes up after {rise} healthy rounds in a row"),
+        };
     }
     text
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::report::document::fields::{self, Face};
 use crate::report::document::sample::{self, WRITTEN};
+use crate::report::document::{By, Restore, State, Verdict};
 use crate::report::freshness::Age;
 use crate::report::terminal::columns;
 
@@ -464,4 +465,58 @@ fn with_a_login_interval_the_next_check_is_said_to_be_the_next_whole_one() {
         next,
         "next      192.0.2.11 is checked with a login in 59 min 50 s, and as far as the greeting every 30 s"
     );
+}
+
+/// An administrator's, while a backend fails: an up that never comes is not promised.
+#[test]
+fn of_a_down_that_this_monitor_does_not_undo_no_up_is_promised() {
+    for (restore, owned, rise, expected) in [
+        (
+            Restore::Own,
+            false,
+            1,
+            "stays down until somebody brings it up",
+        ),
+        (Restore::Own, true, 1, "comes up when it passes again"),
+        (Restore::Any, false, 1, "comes up when it passes again"),
+        (
+            Restore::Any,
+            false,
+            3,
+            "comes up after 3 healthy rounds in a row",
+        ),
+    ] {
+        let mut document = sample::five_troubles();
+        document.poolmon.restore = restore;
+        document.poolmon.rise = rise;
+        let is_failed_and_down =
+            |one: &&mut Backend| one.listed == State::Down && one.verdict == Verdict::Failed;
+        let mut backends = document.backends.iter_mut();
+        let backend = backends.find(is_failed_and_down).expect("one");
+        backend.wanted = None;
+        backend.owned = owned;
+        let only = backend.clone();
+        document.backends = vec![only];
+        let text = lines(&document, &view(300)).join("\n");
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
+fn before_this_monitor_started_is_said_only_of_what_was() {
+    for (since, expected) in [
+        (-10.0, "before this monitor started"),
+        (10.0, "it is not known by whom"),
+    ] {
+        let mut document = sample::five_troubles();
+        let started = document.poolmon.started;
+        let mut backends = document.backends.iter_mut();
+        let backend = backends.find(|one| one.listed == State::Down).expect("one");
+        backend.by = By::Unknown;
+        backend.listed_since = Some(started + since);
+        let only = backend.clone();
+        document.backends = vec![only];
+        let text = lines(&document, &view(300)).join("\n");
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
 }

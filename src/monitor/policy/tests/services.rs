@@ -131,7 +131,7 @@ fn a_first_failure_at_another_service_makes_no_former_one_younger() {
     bench.read_list();
     bench.check_held_for(0, &Reason::Stale, &[0]);
     bench.finding_at(1, 0, Err(dead()), Ends::Nothing);
-    bench.check_held(0, &Reason::Stale, None);
+    bench.check_held_for(0, &Reason::Stale, &[0]);
 }
 
 #[test]

@@ -243,15 +243,15 @@ fn what_somebody_held_before_our_down_stays_so_after_our_up() {
     assert_eq!(down.spared.names, names(&[]));
 }
 
-fn spared(names: &[ServerName], taken: Taken) -> Spared {
+fn spared(names: &[ServerName], down_by: DownBy) -> Spared {
     Spared {
         names: names.iter().cloned().collect(),
-        taken,
+        down_by,
     }
 }
 
 fn told(address: &str, told: Told, names: &[ServerName]) -> String {
-    told_of(ANSWER, address, told, spared(names, Taken::Before))
+    told_of(ANSWER, address, told, spared(names, DownBy::Earlier))
 }
 
 fn told_of(answer: &str, address: &str, told: Told, spared: Spared) -> String {
@@ -309,50 +309,51 @@ fn a_server_in_service_is_taken_out_and_back_whatever_it_once_was() {
         assert_eq!(answer != ANSWER, admin != "0");
         answer
     };
-    let told = |admin: &str, told, taken| told_of(&shown(admin), mail1, told, spared(&[], taken));
+    let told =
+        |admin: &str, told, down_by| told_of(&shown(admin), mail1, told, spared(&[], down_by));
     for (before, after) in [("0", "1"), ("64", "65"), ("4", "5"), ("68", "69")] {
-        assert_eq!(told(before, Told::Maint, Taken::Before), both, "{before}");
-        assert_eq!(told(before, Told::ShutdownSessions, Taken::Before), "");
-        assert_eq!(told(after, Told::Maint, Taken::Before), "");
-        assert_eq!(told(after, Told::ShutdownSessions, Taken::Before), both);
-        assert_eq!(told(after, Told::Ready, Taken::ByThisRun), both, "{after}");
+        assert_eq!(told(before, Told::Maint, DownBy::Earlier), both, "{before}");
+        assert_eq!(told(before, Told::ShutdownSessions, DownBy::Earlier), "");
+        assert_eq!(told(after, Told::Maint, DownBy::Earlier), "");
+        assert_eq!(told(after, Told::ShutdownSessions, DownBy::Earlier), both);
+        assert_eq!(told(after, Told::Ready, DownBy::ThisRun), both, "{after}");
         // Of an earlier run it is not known whether the server was in service.
         let is_known = !["5", "69"].contains(&after);
         let expected = if is_known { both } else { "" };
-        assert_eq!(told(after, Told::Ready, Taken::Before), expected, "{after}");
+        assert_eq!(
+            told(after, Told::Ready, DownBy::Earlier),
+            expected,
+            "{after}"
+        );
     }
     for drained in ["8", "16", "2", "32", "12", "72"] {
-        assert_eq!(told(drained, Told::Maint, Taken::Before), "", "{drained}");
-        assert_eq!(
-            told(drained, Told::Ready, Taken::ByThisRun),
-            "",
-            "{drained}"
-        );
+        assert_eq!(told(drained, Told::Maint, DownBy::Earlier), "", "{drained}");
+        assert_eq!(told(drained, Told::Ready, DownBy::ThisRun), "", "{drained}");
     }
 }
 
 #[test]
 fn that_all_but_the_spared_were_in_service_is_known_of_a_down_of_this_run_in_this_process() {
     let mut haproxy = Played::default();
-    let taken = |haproxy: &Played| {
+    let down_by = |haproxy: &Played| {
         let up = haproxy.change(Action::MarkUp, Owner::Us).unwrap();
-        up.spared.taken
+        up.spared.down_by
     };
     haproxy.reads(1000, Up, 101, &[]);
     let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
     haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
     haproxy.reads(1001, Down, 1001, &[]);
-    assert_eq!(taken(&haproxy), Taken::ByThisRun);
+    assert_eq!(down_by(&haproxy), DownBy::ThisRun);
     haproxy.began = Some(1009);
     haproxy.reads(1010, Down, 1009, &[]);
-    assert_eq!(taken(&haproxy), Taken::Before);
+    assert_eq!(down_by(&haproxy), DownBy::Earlier);
 
     let mut haproxy = Played {
         remembered: Some(900),
         ..Played::default()
     };
     haproxy.reads(1000, Down, 900, &[]);
-    assert_eq!(taken(&haproxy), Taken::Before);
+    assert_eq!(down_by(&haproxy), DownBy::Earlier);
 }
 
 #[test]
@@ -405,9 +406,44 @@ fn a_change_is_said_in_haproxys_words_and_waited_for_as_long_as_any_other() {
         let change = Change {
             address: "192.0.2.7".parse().unwrap(),
             told,
-            spared: spared(&[], Taken::Before),
+            spared: spared(&[], DownBy::Earlier),
         };
         assert_eq!(change.to_string(), said);
         assert_eq!(change.patience(), Duration::from_secs(5));
     }
+}
+
+/// The operator had enabled what the configuration has disabled, and HAProxy forgot that at its reload.
+#[test]
+fn what_is_out_of_service_in_another_process_is_not_of_a_down_in_the_one_before() {
+    let mut haproxy = Played::default();
+    haproxy.reads(1000, Up, 101, &[]);
+    let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
+    haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
+    haproxy.reads(1001, Down, 1001, &[]);
+    haproxy.began = Some(1009);
+    haproxy.reads(1010, Up, 1009, &["a"]);
+    let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
+    assert_eq!(down.spared.names, names(&["a"]));
+    haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
+    haproxy.reads(1011, Down, 1011, &[]);
+    let up = haproxy.change(Action::MarkUp, Owner::Us).unwrap();
+    assert_eq!(up.spared, spared(&names(&["a"]), DownBy::ThisRun));
+}
+
+/// A down that an earlier run began, and that this one makes again.
+#[test]
+fn a_second_down_knows_no_more_of_who_was_in_service_than_the_first_one() {
+    let mut haproxy = Played::default();
+    haproxy.reads(1000, Up, 101, &[]);
+    let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
+    haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
+    haproxy.reads(1001, Down, 1001, &[]);
+    haproxy.began = Some(1009);
+    haproxy.reads(1010, Down, 1009, &[]);
+    let again = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
+    assert_eq!(again.spared.down_by, DownBy::Earlier);
+    haproxy.ways.on_answer(&again, &Ok(Reply::Ok));
+    let up = haproxy.change(Action::MarkUp, Owner::Us).unwrap();
+    assert_eq!(up.spared.down_by, DownBy::Earlier);
 }

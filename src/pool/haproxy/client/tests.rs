@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::in_time::check_in_time;
-use crate::pool::haproxy::acts::{Spared, Taken};
+use crate::pool::haproxy::acts::{DownBy, Spared};
 use crate::pool::haproxy::wire::Told;
 use crate::pool::{Loss, PoolError};
 use crate::quote::Quote;
@@ -68,7 +68,7 @@ fn told(place: &Place, told: Told) -> Result<Reply, PoolError> {
         told,
         spared: Spared {
             names: Arc::from([]),
-            taken: Taken::Before,
+            down_by: DownBy::Earlier,
         },
     };
     Ok(change(&place.0, &watched(), &to_send, soon())?)
