@@ -173,8 +173,9 @@ fn header(html: &mut Html, scene: &Scene<'_>, options: &Options<'_>) {
         .text(scene.clock.today.date());
     html.markup(" ").text(scene.clock.today.time());
     html.markup("</time> ").text(scene.clock.today.zone());
-    html.markup(", <span id=age data-written=").text(written);
-    html.markup(" data-limit=").text(limit).markup(">");
+    // Of a number with hundreds of digits the text is cut, and ends with what needs quotes.
+    html.markup(", <span id=age data-written=\"").text(written);
+    html.markup("\" data-limit=\"").text(limit).markup("\">");
     match Age::of(scene.document, options.now) {
         Age::Old(age) => html.text(lasting(age)).markup(" ago"),
         Age::Ahead(ahead) => html.text(lasting(ahead)).markup(" ahead of the clock here"),
