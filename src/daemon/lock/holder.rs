@@ -1,6 +1,7 @@
 //! Who holds the lock of a PID file: a running monitor, or somebody else who can read the file.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::process;
 
@@ -25,12 +26,19 @@ pub(super) fn is_monitor(pid: u32, file: &File) -> bool {
         Ok(open) => open,
         Err(_) => return lives(pid),
     };
-    open.flatten().any(|open| {
+    let mut is_hidden = false;
+    for open in open.flatten() {
         let writes = open
             .metadata()
             .map_or(false, |link| link.mode() & WRITES != 0);
-        writes && beside::is_in_place_behind(file, &open.path())
-    })
+        if writes && beside::is_in_place_behind(file, &open.path()) {
+            return true;
+        }
+        // So it is of a process with more rights than this one, as of root's for a root without capabilities.
+        let behind = fs::metadata(open.path()).map_err(|cause| cause.kind());
+        is_hidden |= matches!(behind, Err(io::ErrorKind::PermissionDenied));
+    }
+    is_hidden && lives(pid)
 }
 
 fn lives(pid: u32) -> bool {

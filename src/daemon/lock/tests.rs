@@ -352,3 +352,35 @@ fn a_folder_that_others_could_change_is_told_with_its_owner() {
         assert_eq!(told(mode, Some(user)), None, "the monitor's own user");
     }
 }
+
+/// As a Perl poolmon that an init script has started is for the monitor of the unit: root without a capability may
+/// not see what root's other processes have open.
+#[test]
+fn a_perl_poolmon_with_more_rights_than_ours_is_no_stranger() {
+    const FILE: &str = "POOLMON_TEST_LOCK_WITHOUT_CAPABILITIES";
+    if let Some(path) = std::env::var_os(FILE) {
+        let refused = take(Path::new(&path)).unwrap_err();
+        let is_held = matches!(refused, LockError::Held { pid: Some(_) });
+        assert!(is_held, "{refused}");
+        return;
+    }
+    if !nix::unistd::geteuid().is_root() {
+        println!("not tried: only root has rights to give up");
+        return;
+    }
+    let folder = Folder::new();
+    if let Some(perl) = Perl::hold(&folder.file(), "pid") {
+        let test = "daemon::lock::tests::a_perl_poolmon_with_more_rights_than_ours_is_no_stranger";
+        let ended = Command::new("setpriv")
+            .args(["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", test])
+            .env(FILE, folder.file())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stdout);
+        assert!(ended.status.success(), "{said}");
+        let pid = perl.0.id().to_string();
+        assert_eq!(fs::read_to_string(folder.file()).unwrap().trim(), pid);
+    }
+}

@@ -110,8 +110,8 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    /// The second number of an enhanced code says it (RFC 3463 3). Without one, only 452 does: mail
-    /// servers use "insufficient storage" for a mailbox that is full.
+    /// The second number of an enhanced code says it (RFC 3463 3). Without one, only 452 and 430 do:
+    /// mail servers use "insufficient storage" for a mailbox that is full.
     fn of(code: [u8; 3], text: &[u8]) -> Subject {
         // Dovecot (2.2 and 2.3, seen in 2.3.19) answers RCPT so, with 451 4.3.0, for a user with more
         // deliveries at a time than lmtp_user_concurrency_limit. The code is that of its own troubles,
@@ -125,6 +125,8 @@ impl Subject {
             Some(b"3" | b"4" | b"5") => Subject::Server,
             Some(_) => Subject::Untold,
             None if code == *b"452" => Subject::Recipient,
+            // Cyrus to whoever has not logged in (soft_noauth); RFC 5321 has no such code.
+            None if code == *b"430" => Subject::Policy,
             None => Subject::Untold,
         }
     }
