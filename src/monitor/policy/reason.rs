@@ -91,7 +91,8 @@ pub enum Reason {
         /// Where the backend fails.
         stage: Stage,
     },
-    /// No probe is younger than the state that the list shows, or none that is certain: a series has begun anew.
+    /// No probe that began after the list showed the state has decided anything: no round has passed, and no service has
+    /// failed for good.
     Stale,
     /// The director does not answer.
     Silent,

@@ -117,7 +117,7 @@ fn down(document: &Document, backend: &Backend, view: &View) -> String {
     let mut text = match backend.by {
         By::Unknown => match backend.listed_since {
             Some(time) if time >= document.poolmon.started => {
-                format!("taken down{since}, it is not known by whom")
+                format!("taken down{since}; this monitor does not know by whom")
             }
             Some(_) | None => format!("taken down{since}, before this monitor started"),
         },

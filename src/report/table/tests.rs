@@ -506,7 +506,7 @@ fn of_a_down_that_this_monitor_does_not_undo_no_up_is_promised() {
 fn before_this_monitor_started_is_said_only_of_what_was() {
     for (since, expected) in [
         (-10.0, "before this monitor started"),
-        (10.0, "it is not known by whom"),
+        (10.0, "; this monitor does not know by whom"),
     ] {
         let mut document = sample::five_troubles();
         let started = document.poolmon.started;

@@ -719,7 +719,7 @@ fn one_that_answers_no_login_stays_down_while_the_others_are_judged_by_another_p
     bench.check_nothing(0);
 }
 
-/// With --rise one good check is not enough, and the verdict of before stands.
+/// With --rise one good check does not change the verdict.
 #[test]
 fn one_that_was_down_for_a_shared_fault_comes_up_by_the_verdict_and_not_by_an_attempt() {
     let mut bench = Bench::new(3);

@@ -37,6 +37,16 @@ struct Played {
 }
 
 impl Played {
+    /// By this run, at second 1001.
+    fn taken_down() -> Played {
+        let mut haproxy = Played::default();
+        haproxy.reads(1000, Up, 101, &[]);
+        let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
+        haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
+        haproxy.reads(1001, Down, 1001, &[]);
+        haproxy
+    }
+
     /// What the stamp is for a reading in this second that shows the state, last changed at `changed`, both by the
     /// wall clock as it is where nothing is lost.
     fn reads(&mut self, second: u64, state: HostState, changed: u64, held: &[&str]) -> u64 {
@@ -334,15 +344,11 @@ fn a_server_in_service_is_taken_out_and_back_whatever_it_once_was() {
 
 #[test]
 fn that_all_but_the_spared_were_in_service_is_known_of_a_down_of_this_run_in_this_process() {
-    let mut haproxy = Played::default();
+    let mut haproxy = Played::taken_down();
     let down_by = |haproxy: &Played| {
         let up = haproxy.change(Action::MarkUp, Owner::Us).unwrap();
         up.spared.down_by
     };
-    haproxy.reads(1000, Up, 101, &[]);
-    let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
-    haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
-    haproxy.reads(1001, Down, 1001, &[]);
     assert_eq!(down_by(&haproxy), DownBy::ThisRun);
     haproxy.began = Some(1009);
     haproxy.reads(1010, Down, 1009, &[]);
@@ -416,11 +422,7 @@ fn a_change_is_said_in_haproxys_words_and_waited_for_as_long_as_any_other() {
 /// The operator had enabled what the configuration has disabled, and HAProxy forgot that at its reload.
 #[test]
 fn what_is_out_of_service_in_another_process_is_not_of_a_down_in_the_one_before() {
-    let mut haproxy = Played::default();
-    haproxy.reads(1000, Up, 101, &[]);
-    let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
-    haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
-    haproxy.reads(1001, Down, 1001, &[]);
+    let mut haproxy = Played::taken_down();
     haproxy.began = Some(1009);
     haproxy.reads(1010, Up, 1009, &["a"]);
     let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
@@ -434,11 +436,7 @@ fn what_is_out_of_service_in_another_process_is_not_of_a_down_in_the_one_before(
 /// A down that an earlier run began, and that this one makes again.
 #[test]
 fn a_second_down_knows_no_more_of_who_was_in_service_than_the_first_one() {
-    let mut haproxy = Played::default();
-    haproxy.reads(1000, Up, 101, &[]);
-    let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
-    haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
-    haproxy.reads(1001, Down, 1001, &[]);
+    let mut haproxy = Played::taken_down();
     haproxy.began = Some(1009);
     haproxy.reads(1010, Down, 1009, &[]);
     let again = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
