@@ -512,11 +512,12 @@ impl<'s> Asked<'s> {
         begins(self.command, word)
     }
 
-    /// Whatever follows the bracket.
+    /// Whatever follows the code, within the brackets and behind them.
     fn has_code(&self, beginning: &str) -> bool {
         let begins = |line: &&[u8]| {
             let start = line.get(..beginning.len()).unwrap_or_default();
-            start.eq_ignore_ascii_case(beginning.as_bytes())
+            let is_whole = matches!(line.get(beginning.len()), Some(b']' | b' '));
+            start.eq_ignore_ascii_case(beginning.as_bytes()) && is_whole
         };
         self.lines.iter().any(begins)
     }
@@ -608,7 +609,7 @@ fn approves(protocol: Protocol, pass: Pass, server: &Server) -> Result<(), Strin
                 });
                 let is_done = own.any(|(_, part)| {
                     part.says(&format!("{tag} OK"))
-                        || part.has_code(&format!("{tag} NO [EXPUNGEISSUED]"))
+                        || part.has_code(&format!("{tag} NO [EXPUNGEISSUED"))
                 });
                 need(is_done, &of(one))?;
             }
@@ -622,8 +623,8 @@ fn approves(protocol: Protocol, pass: Pass, server: &Server) -> Result<(), Strin
                 let is_gone = |line: &&[u8]| contains_ignoring_case(line, b"expunged");
                 let may_be_gone = ["LIST", "TOP", "DELE"].iter().any(|word| one.is(word));
                 // The login was accepted, and somebody else has the maildrop.
-                let in_use = is_login
-                    && (one.has_code("-ERR [IN-USE]") || one.has_code("-ERR [LOGIN-DELAY]"));
+                let in_use =
+                    is_login && (one.has_code("-ERR [IN-USE") || one.has_code("-ERR [LOGIN-DELAY"));
                 let is_done = one.says_first("+OK")
                     || in_use
                     || (one.is("AUTH PLAIN") && one.says_first("+"))
