@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use openssl::dh::Dh;
 use openssl::ssl::{
-    SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod, SslOptions, SslVerifyMode, SslVersion,
+    SniError, SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod, SslOptions, SslVerifyMode,
+    SslVersion,
 };
 use openssl::x509::X509;
 
@@ -161,6 +162,14 @@ impl Authority {
             .unwrap();
         builder.clear_options(SslOptions::NO_TLSV1_3);
         builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+        builder.build()
+    }
+
+    /// A server that has no certificate for any name, and shows none without one.
+    pub(crate) fn that_knows_no_name(&self) -> SslAcceptor {
+        self.self_signed("DNS:mail.example");
+        let mut builder = self.builder("own");
+        builder.set_servername_callback(|_, _| Err(SniError::ALERT_FATAL));
         builder.build()
     }
 

@@ -1,26 +1,21 @@
 //! A PEM bundle of certificates to trust, read and parsed. It must not know what they are used for.
 
-use std::io::Read;
 use std::path::Path;
 
 use native_tls::Certificate;
 
 use super::TlsSetupError;
-use crate::config::file::{self, FileProblem, Readers};
+use crate::config::file::{self, Readers};
 
 /// Far above the bundle of all public authorities.
-const LONGEST: u64 = 8 << 20;
+const LONGEST: usize = 8 << 20;
 
 pub(super) fn read(path: &Path) -> Result<Vec<Certificate>, TlsSetupError> {
-    let unread = |problem| TlsSetupError::Read {
-        path: path.to_owned(),
-        problem,
-    };
-    let file = file::open(path, Readers::Anybody).map_err(unread)?;
-    let mut text = Vec::new();
-    file.take(LONGEST)
-        .read_to_end(&mut text)
-        .map_err(|cause| unread(FileProblem::System(cause)))?;
+    let text =
+        file::read(path, Readers::Anybody, LONGEST).map_err(|problem| TlsSetupError::Read {
+            path: path.to_owned(),
+            problem,
+        })?;
     let blocks = pem_blocks(&text);
     if blocks.is_empty() {
         return Err(TlsSetupError::NoCertificate {
@@ -45,20 +40,28 @@ fn pem_blocks(text: &[u8]) -> Vec<&[u8]> {
     let mut position = 0;
     for line in text.split_inclusive(|&byte| byte == b'\n') {
         let end = position + line.len();
-        let marker = line.strip_suffix(b"\n").unwrap_or(line);
-        let marker = marker.strip_suffix(b"\r").unwrap_or(marker);
-        match marker {
-            b"-----BEGIN CERTIFICATE-----" => {
-                blocks.extend(begin.map(|begin| &text[begin..position]));
-                begin = Some(position);
-            }
-            b"-----END CERTIFICATE-----" => {
-                blocks.extend(begin.take().map(|begin| &text[begin..end]));
-            }
-            _ => {}
+        if is_marker(line, "BEGIN") {
+            blocks.extend(begin.map(|begin| &text[begin..position]));
+            begin = Some(position);
+        } else if is_marker(line, "END") {
+            blocks.extend(begin.take().map(|begin| &text[begin..end]));
         }
         position = end;
     }
     blocks.extend(begin.map(|begin| &text[begin..]));
     blocks
+}
+
+/// Whether a certificate begins or ends with this line, by any of the names that OpenSSL has for one. The parser
+/// refuses those that come with OpenSSL's own trust settings: passed over they would be missed in silence.
+fn is_marker(line: &[u8], which: &str) -> bool {
+    let line = std::str::from_utf8(line).unwrap_or_default().trim_end();
+    let inner = line
+        .strip_prefix("-----")
+        .and_then(|line| line.strip_suffix("-----"));
+    let name = inner.and_then(|inner| inner.strip_prefix(which));
+    matches!(
+        name,
+        Some(" CERTIFICATE" | " X509 CERTIFICATE" | " TRUSTED CERTIFICATE")
+    )
 }

@@ -41,11 +41,17 @@ fn library_fault(stack: &ErrorStack, text: &str, name: &str, minimum: &'static s
     let has_any = |wanted: &[&str]| reasons.iter().any(|reason| wanted.contains(reason));
     let first = reasons.first().copied();
     let reason = Quote::new(first.unwrap_or_else(|| library_reason(text)));
+    let refused = |reason| Fault::CertificateRefused(Box::new(BadCertificate::new(reason, name)));
     if has_any(&["certificate verify failed"]) {
         let reason = verify_reason(text);
         match WEAK_CERTIFICATE.contains(&reason) {
             true => Fault::TlsPolicy(Quote::new(reason)),
-            false => Fault::CertificateRefused(Box::new(BadCertificate::new(reason, name))),
+            false => refused(reason),
+        }
+    } else if has_any(&[NO_SUCH_NAME]) {
+        match name {
+            "" => Fault::PolicyRefused(reason),
+            _ => refused(NO_SUCH_NAME),
         }
     } else if has_any(NOTHING_TO_OFFER) {
         Fault::NoTls(reason)
@@ -60,6 +66,10 @@ fn library_fault(stack: &ErrorStack, text: &str, name: &str, minimum: &'static s
         Fault::TlsFailed(reason)
     }
 }
+
+/// The server has no certificate for the name that it was asked for, or is asked for none (RFC 6066 3): what DNS or an
+/// option says of the name is wrong, or all servers that are set up the same say this.
+const NO_SUCH_NAME: &str = "tlsv1 unrecognized name";
 
 /// The configuration here leaves nothing that could be offered to any server, as with MinProtocol
 /// above MaxProtocol.

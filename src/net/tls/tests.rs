@@ -123,6 +123,9 @@ fn each_certificate_of_a_bundle_is_trusted() {
     let bundle = folder.path("bundle.pem");
     let read = |authority: &Authority| fs::read_to_string(authority.certificate()).unwrap();
     let text = format!("First\n{}\n{}", read(&first), read(&second));
+    let text = text
+        .replace("-----\n", "----- \n")
+        .replacen("CERTIFICATE", "X509 CERTIFICATE", 2);
     fs::write(&bundle, text.replace('\n', "\r\n")).unwrap();
     let tls = trusting(Some(bundle));
     for authority in [first, second] {
@@ -148,6 +151,16 @@ fn a_bundle_that_is_missing_empty_or_broken_is_refused_by_name() {
             "cut.pem",
             Some(format!("{whole}{}", &whole[..whole.len() / 2])),
             "certificate 2: ",
+        ),
+        (
+            "settings.pem",
+            Some(format!("{whole}{}", whole.replace("CERT", "TRUSTED CERT"))),
+            "certificate 2: ",
+        ),
+        (
+            "long.pem",
+            Some(format!("{whole}{}", " \n".repeat(4 << 20))),
+            "expected at most 8388608 bytes",
         ),
     ];
     for (name, text, expected) in cases {
@@ -225,6 +238,26 @@ fn faults_other_than_the_certificate_keep_their_names() {
         }),
         "tls failed \"wrong version number\"",
     );
+}
+
+#[test]
+fn a_server_without_a_certificate_for_the_name_asked_for_is_not_broken() {
+    let authority = Authority::new();
+    let tls = trusting(None);
+    let server = tls_server(authority.that_knows_no_name());
+    let fault = |peer| upgrade(&server, &tls, peer, TIMEOUT).unwrap_err();
+    let named = fault(Peer::Named("mail.example"));
+    let shown = named.to_string();
+    let expected =
+        "certificate refused \"tlsv1 unrecognized name\": expected name \"mail.example\" (";
+    assert!(shown.starts_with(expected), "{shown}");
+    assert_eq!(named.blame(), Blame::Shared);
+    let unnamed = fault(Peer::Anybody);
+    assert_eq!(
+        unnamed.to_string(),
+        "refused by the server's policy \"tlsv1 unrecognized name\""
+    );
+    assert_eq!(unnamed.blame(), Blame::Shared);
 }
 
 fn read_something(mut socket: TcpStream) {
