@@ -422,7 +422,9 @@ impl Engine {
         let took = self.now.instant.saturating_duration_since(asked.at);
         self.commands.note_answer(number, text, took);
         self.counts.on_answer(action, ReplyKind::of(answer), took);
-        self.commands.ways.on_answer(&command, answer);
+        self.commands
+            .ways
+            .on_answer(&command, answer, self.now.instant);
         let done = match answer {
             Ok(Reply::Ok) => Answer::Done,
             Ok(Reply::NotFound | Reply::Busy | Reply::TryAgain | Reply::Refused(_)) => {

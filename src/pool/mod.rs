@@ -414,9 +414,13 @@ impl Ways {
                 ways.on_reading(connection, reading.acts);
                 None
             }
-            (Ways::HaProxy(ways), Particulars::HaProxy(aside)) => {
-                ways.on_reading(&mut reading.members, aside, second, remembered)
-            }
+            (Ways::HaProxy(ways), Particulars::HaProxy(aside)) => ways.on_reading(
+                &mut reading.members,
+                aside,
+                reading.began,
+                second,
+                remembered,
+            ),
             (Ways::HaProxy(_), Particulars::None) => None,
         }
     }
@@ -429,11 +433,17 @@ impl Ways {
         }
     }
 
-    /// Learns from an answer which forms of a command the pool does not know, for the next command.
-    pub fn on_answer(&mut self, command: &Command, answer: &Result<Reply, PoolError>) {
+    /// Learns from an answer what the next command for this pool needs: which forms it does not know, and which of HAProxy's
+    /// servers are out of service by this one.
+    pub fn on_answer(
+        &mut self,
+        command: &Command,
+        answer: &Result<Reply, PoolError>,
+        now: Instant,
+    ) {
         match (self, command) {
             (Ways::Director(ways), Command::Director(change)) => ways.on_answer(change, answer),
-            (Ways::HaProxy(ways), Command::HaProxy(change)) => ways.on_answer(change, answer),
+            (Ways::HaProxy(ways), Command::HaProxy(change)) => ways.on_answer(change, now),
             // A kind is chosen for a whole run.
             (Ways::Director(_), Command::HaProxy(_)) | (Ways::HaProxy(_), Command::Director(_)) => {
             }

@@ -31,10 +31,7 @@ fn to_haproxy(told: Told) -> (Access, Command) {
     let change = haproxy::acts::Change {
         address: address(),
         told,
-        spared: haproxy::acts::Spared {
-            names: Vec::new().into(),
-            down_by: haproxy::acts::DownBy::Earlier,
-        },
+        meant: haproxy::acts::Meant::AllBut(Vec::new().into()),
     };
     (haproxy(), Command::HaProxy(change))
 }

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::reading::{Aside, Watched};
+use super::reading::{Aside, Servers, Watched};
 use super::wire::{Answer, Process, Server, ServerName, Told};
 use crate::backend::{HostState, Listed, Stamp};
-use crate::pool::{Action, DrainMode, Effect, Order, Owner, PoolError, Reply};
+use crate::pool::{Action, DrainMode, Effect, Order, Owner};
 
 /// HAProxy answers within a millisecond.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,27 +40,18 @@ pub struct Change {
     pub address: IpAddr,
     /// What each of its servers that are meant is told.
     pub told: Told,
-    /// What is left to others of its servers.
-    pub spared: Spared,
+    /// Of a down, those that were in service; of an up, those that it is meant for.
+    pub meant: Meant,
 }
 
-/// The servers of an address that somebody held out of service before we took it down.
+/// Which servers of an address a down is undone for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spared {
-    /// As far as they are known.
-    pub names: Arc<[ServerName]>,
-    /// Whether others may have been out of service, too.
-    pub down_by: DownBy,
-}
-
-/// Who took the address down. Only if this run did, and HAProxy has not been restarted since, are all servers known that
-/// were out of service before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DownBy {
-    /// In this process of HAProxy: all but the spared were in service.
-    ThisRun,
-    /// What the configuration disabled at first may have been so all the time.
-    Earlier,
+pub enum Meant {
+    /// Those that this run has taken out of service.
+    These(Arc<[ServerName]>),
+    /// An earlier run took them out: all but those that somebody held when the address was last up, as far as that is
+    /// known, and those that the configuration may have had disabled all the time.
+    AllBut(Arc<[ServerName]>),
 }
 
 impl Change {
@@ -87,27 +78,28 @@ impl Change {
         PATIENCE
     }
 
-    /// The servers that are to be told, by what HAProxy shows at this moment. What somebody has set to drain, and what is
-    /// spared, is never set ready; nor is what the configuration disabled, unless this run took it down.
+    /// The servers that are to be told, by what HAProxy shows at this moment. What somebody has set to drain is never set
+    /// ready.
     pub fn servers(&self, answer: &Answer, watched: &Watched) -> Vec<ServerName> {
-        let is_meant = |server: &Server| match self.told {
+        let is_told = |server: &Server| match self.told {
             Told::Maint => server.admin.is_ready(),
             Told::ShutdownSessions => !server.admin.is_ready(),
-            Told::Ready => server.admin.is_forced() && !self.spared.has(server),
+            Told::Ready => server.admin.is_forced() && self.meant.has(server),
         };
         let servers = watched.servers_of(answer, self.address).into_iter();
-        let meant = servers.filter(|server| is_meant(server));
-        meant.map(|server| server.name.clone()).collect()
+        let told = servers.filter(|server| is_told(server));
+        told.map(|server| server.name.clone()).collect()
     }
 }
 
-impl Spared {
+impl Meant {
     fn has(&self, server: &Server) -> bool {
-        let may_be_configured = match self.down_by {
-            DownBy::ThisRun => false,
-            DownBy::Earlier => server.admin.was_disabled_at_first(),
-        };
-        may_be_configured || self.names.contains(&server.name)
+        match self {
+            Meant::These(names) => names.contains(&server.name),
+            Meant::AllBut(held) => {
+                !server.admin.was_disabled_at_first() && !held.contains(&server.name)
+            }
+        }
     }
 }
 
@@ -131,10 +123,19 @@ struct Shown {
     stamp: Stamp,
     /// The latest second of HAProxy's own time at which that change can have been made.
     changed: i64,
+    /// Those that were in service.
+    ready: Arc<[ServerName]>,
     /// Those that somebody held when it was last up.
     held: Arc<[ServerName]>,
-    /// Those that somebody held when we took it down, until it is up again.
-    spared: Option<Spared>,
+    /// Those that this run has taken out of service, until they are in service again.
+    ours: Option<Ours>,
+}
+
+#[derive(Clone, Debug)]
+struct Ours {
+    names: Vec<ServerName>,
+    /// When HAProxy last answered that they are out. What was read before says nothing of that.
+    since: Instant,
 }
 
 impl Shown {
@@ -151,41 +152,40 @@ impl Shown {
     }
 
     /// Whether another process shows in service what was out of it, or what somebody held there.
-    fn is_forgotten(&self, state: HostState, held_now: &Option<Arc<[ServerName]>>) -> bool {
-        let is_held = |name: &ServerName| match held_now {
-            Some(now) => now.contains(name),
-            None => false,
-        };
+    fn is_forgotten(&self, state: HostState, now: &Servers) -> bool {
         match (self.state, state) {
             (HostState::Down, HostState::Up) => true,
-            (HostState::Up, HostState::Up) => !self.held.iter().all(is_held),
+            (HostState::Up, HostState::Up) => !self.held.iter().all(|name| now.out.contains(name)),
             (_, HostState::Down) => false,
         }
     }
+}
 
-    /// The next `held` and `spared`, where somebody holds these now, if it is up.
-    fn others(self, held_now: Option<Arc<[ServerName]>>) -> (Arc<[ServerName]>, Option<Spared>) {
-        // Who of ours is still to be set ready is not somebody else's.
-        let is_over = |spared: &Spared| match &held_now {
-            Some(now) => now.iter().all(|name| spared.names.contains(name)),
-            None => false,
-        };
-        let spared = self.spared.filter(|spared| !is_over(spared));
-        let held = match (held_now, &spared) {
-            (Some(now), None) => now,
-            _ => self.held,
-        };
-        (held, spared)
+impl Ours {
+    /// Those that are still so in a reading that began at this time.
+    fn still(mut self, state: HostState, now: &Servers, began: Instant) -> Option<Ours> {
+        if state == HostState::Up && began >= self.since {
+            self.names.retain(|name| now.out.contains(name));
+            return Some(self).filter(|ours| !ours.names.is_empty());
+        }
+        Some(self)
+    }
+
+    /// Another process may have out of service what its configuration has disabled, and not what the one before was told.
+    fn in_other_process(mut self, now: &Servers) -> Ours {
+        self.names.retain(|name| !now.disabled.contains(name));
+        self
     }
 }
 
 impl Ways {
     /// Gives each address the stamp of its last change. `remembered` is the stamp of a down that an earlier
-    /// run of this monitor has written down. Returns what is worth a line of the log.
+    /// run of this monitor has written down. HAProxy was asked at `began`. Returns what is worth a line of the log.
     pub fn on_reading(
         &mut self,
         members: &mut [Listed],
         aside: &Aside,
+        began: Instant,
         second: Stamp,
         remembered: impl Fn(IpAddr) -> Option<Stamp>,
     ) -> Option<&'static str> {
@@ -213,25 +213,39 @@ impl Ways {
             };
             let is_forgotten = |stamp: Stamp| has_restarted.unwrap_or(aside.began >= stamp);
             listed.changed = stamp(known, listed, is_later, is_forgotten, second);
-            let held_now = aside.held.get(&address).cloned();
+            let now = aside.servers.get(&address).cloned().unwrap_or_default();
             has_forgotten |= shown
                 .as_ref()
-                .map_or(false, |shown| shown.is_forgotten(listed.state, &held_now));
-            let (held, mut spared) = match (shown, held_now, has_restarted) {
-                // Up in another process: nothing that is out of service there is of our down.
-                (Some(_), Some(held), Some(true)) => (held, None),
-                (Some(shown), held_now, _) => shown.others(held_now),
-                (None, held_now, _) => (held_now.unwrap_or_else(|| Arc::from([])), None),
+                .map_or(false, |shown| shown.is_forgotten(listed.state, &now));
+            let (held, ours) = match shown {
+                Some(shown) => (shown.held, shown.ours),
+                None => (Arc::from([]), None),
             };
-            if let (Some(true), Some(spared)) = (has_restarted, &mut spared) {
-                spared.down_by = DownBy::Earlier;
-            }
+            let ours = match has_restarted {
+                Some(true) => ours.map(|ours| ours.in_other_process(&now)),
+                Some(false) | None => ours,
+            };
+            let ours = ours.and_then(|ours| ours.still(listed.state, &now, began));
+            let is_ours = |name: &ServerName| {
+                let mut ours = ours.iter().flat_map(|ours| &ours.names);
+                ours.any(|of_ours| of_ours == name)
+            };
+            let held = match listed.state {
+                HostState::Up => now
+                    .out
+                    .iter()
+                    .filter(|name| !is_ours(name))
+                    .cloned()
+                    .collect(),
+                HostState::Down => held,
+            };
             let shown = Shown {
                 state: listed.state,
                 stamp: listed.changed,
                 changed,
+                ready: now.ready,
                 held,
-                spared,
+                ours,
             };
             self.shown.insert(address, shown);
         }
@@ -251,25 +265,35 @@ impl Ways {
             (Action::MarkUp | Action::Drain, ..) => return None,
         };
         let shown = self.shown.get(&order.address)?;
-        let spared = shown.spared.clone().unwrap_or_else(|| Spared {
-            names: Arc::clone(&shown.held),
-            down_by: DownBy::Earlier,
-        });
+        let meant = match (told, &shown.ours) {
+            (Told::Maint, _) => Meant::These(Arc::clone(&shown.ready)),
+            (_, Some(ours)) => Meant::These(ours.names.as_slice().into()),
+            (_, None) => Meant::AllBut(Arc::clone(&shown.held)),
+        };
         Some(Change {
             address: order.address,
             told,
-            spared,
+            meant,
         })
     }
 
-    /// After a down, who was held before it is known for as long as it lasts.
-    pub fn on_answer(&mut self, change: &Change, _: &Result<Reply, PoolError>) {
-        if let (Told::Maint, Some(shown)) = (change.told, self.shown.get_mut(&change.address)) {
-            // What is known of a down before it says more.
-            shown.spared.get_or_insert_with(|| Spared {
-                names: Arc::clone(&change.spared.names),
-                down_by: DownBy::ThisRun,
+    /// After a down, which servers are out of service by it is known for as long as it lasts.
+    pub fn on_answer(&mut self, change: &Change, now: Instant) {
+        let shown = self.shown.get_mut(&change.address);
+        if let (Told::Maint, Meant::These(names), Some(shown)) = (change.told, &change.meant, shown)
+        {
+            // An earlier run's down that is made again tells nothing of who was in service.
+            if names.is_empty() {
+                return;
+            }
+            let ours = shown.ours.get_or_insert_with(|| Ours {
+                names: Vec::new(),
+                since: now,
             });
+            ours.since = now;
+            let new = names.iter().filter(|name| !ours.names.contains(name));
+            let new: Vec<ServerName> = new.cloned().collect();
+            ours.names.extend(new);
         }
     }
 }

@@ -32,8 +32,33 @@ pub struct Aside {
     /// none for what a server-state file has brought. Nobody sets that time, and HAProxy leaves out of it what it
     /// stood still, as it does of the times that it tells.
     pub changed: BTreeMap<IpAddr, i64>,
-    /// Of each mail server that is up, the servers that somebody holds out of service all the same.
-    pub held: BTreeMap<IpAddr, Arc<[ServerName]>>,
+    /// Of each mail server.
+    pub servers: BTreeMap<IpAddr, Servers>,
+}
+
+/// The servers of one mail server in the watched proxies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Servers {
+    /// In service, as far as somebody's will goes.
+    pub ready: Arc<[ServerName]>,
+    /// Out of it.
+    pub out: Arc<[ServerName]>,
+    /// Of those that are out, what the configuration had disabled when the process began.
+    pub disabled: Arc<[ServerName]>,
+}
+
+impl Servers {
+    fn of(ready: &[&Server], out: &[&Server]) -> Servers {
+        let names = |servers: &[&Server], is: fn(&Server) -> bool| {
+            let servers = servers.iter().filter(|server| is(server));
+            servers.map(|server| server.name.clone()).collect()
+        };
+        Servers {
+            ready: names(ready, |_| true),
+            out: names(out, |_| true),
+            disabled: names(out, |server| server.admin.was_disabled_at_first()),
+        }
+    }
 }
 
 impl Watched {
@@ -92,7 +117,7 @@ pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp)
     let ago = |seconds: u64| Stamp(second.0.saturating_sub(seconds));
     let by_address = watched.by_address(&answer);
     let mut changed = BTreeMap::new();
-    let mut held = BTreeMap::new();
+    let mut servers_of = BTreeMap::new();
     let mut members = Vec::with_capacity(by_address.len());
     for (address, servers) in by_address {
         let (ready, out): (Vec<&Server>, Vec<&Server>) =
@@ -101,10 +126,7 @@ pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp)
             true => HostState::Down,
             false => HostState::Up,
         };
-        if state == HostState::Up {
-            let names = out.iter().map(|server| server.name.clone());
-            held.insert(address, names.collect());
-        }
+        servers_of.insert(address, Servers::of(&ready, &out));
         let unchanged = servers.iter().map(|server| server.unchanged_for);
         let unchanged = unchanged.min().unwrap_or_default();
         changed.insert(address, answer.process.own_second(unchanged));
@@ -134,7 +156,7 @@ pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp)
             process: answer.process,
             began: ago(answer.process.uptime.as_secs()),
             changed,
-            held,
+            servers: servers_of,
         })),
     }
 }

@@ -653,3 +653,17 @@ fn a_path_that_leads_elsewhere_is_an_error_while_the_connection_stands() {
         changed,
     );
 }
+
+/// It has not even read our greeting.
+#[test]
+fn no_command_is_sent_over_a_connection_that_was_reset() {
+    let folder = Folder::new();
+    let meeting = Arc::new(Barrier::new(2));
+    let director = director(&folder, vec![vec![say(GREETED), Meet(meeting.clone())]]);
+    let mut connection = Connection::open(&folder.socket(), soon()).unwrap();
+    meeting.wait();
+    assert_eq!(director.join().unwrap(), [""; 0]);
+    let stage = DirectorStage::Greeting;
+    let told = told(connection.check_unasked(stage).unwrap_err());
+    assert_eq!(told, (stage, "connection closed".to_owned()));
+}

@@ -24,10 +24,16 @@ fn names(names: &[&str]) -> Arc<[ServerName]> {
     names.collect()
 }
 
+/// The servers of the one mail server.
+const ALL: &[&str] = &["a", "b", "c"];
+
 /// A HAProxy that is read again and again, and began at second 100.
-#[derive(Default)]
 struct Played {
     ways: Ways,
+    /// Second 0.
+    origin: Instant,
+    /// Those that the configuration disables, and somebody has enabled unless they are held.
+    disabled: &'static [&'static str],
     began: Option<u64>,
     /// So long HAProxy stood still, or the wall clock was set forward: nothing of it is in its own time.
     lost: u64,
@@ -36,39 +42,76 @@ struct Played {
     said: Option<&'static str>,
 }
 
+impl Default for Played {
+    fn default() -> Played {
+        Played {
+            ways: Ways::default(),
+            origin: Instant::now(),
+            disabled: &[],
+            began: None,
+            lost: 0,
+            remembered: None,
+            said: None,
+        }
+    }
+}
+
 impl Played {
     /// By this run, at second 1001.
     fn taken_down() -> Played {
         let mut haproxy = Played::default();
         haproxy.reads(1000, Up, 101, &[]);
-        let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
-        haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
+        haproxy.takes_down(1001);
         haproxy.reads(1001, Down, 1001, &[]);
         haproxy
     }
 
+    fn at(&self, second: u64) -> Instant {
+        self.origin + Duration::from_secs(second)
+    }
+
+    /// The down is answered in this second.
+    fn takes_down(&mut self, second: u64) {
+        let down = self.change(Action::MarkDown, Owner::Other).unwrap();
+        let now = self.at(second);
+        self.ways.on_answer(&down, now);
+    }
+
+    /// Which of the servers an up is for.
+    fn up_is_for(&self) -> Meant {
+        self.change(Action::MarkUp, Owner::Us).unwrap().meant
+    }
+
     /// What the stamp is for a reading in this second that shows the state, last changed at `changed`, both by the
-    /// wall clock as it is where nothing is lost.
+    /// wall clock as it is where nothing is lost. Of an address that is up, these are held.
     fn reads(&mut self, second: u64, state: HostState, changed: u64, held: &[&str]) -> u64 {
         let began = self.began.unwrap_or(100);
         let mut members = [listed(state, changed + self.lost)];
-        let mut aside = Aside {
+        let out = if state == HostState::Up { held } else { ALL };
+        let those = |is: &dyn Fn(&&str) -> bool| {
+            let those = ALL.iter().copied().filter(|name| is(name));
+            names(&those.collect::<Vec<_>>())
+        };
+        let servers = Servers {
+            ready: those(&|name| !out.contains(name)),
+            out: names(out),
+            disabled: those(&|name| out.contains(name) && self.disabled.contains(name)),
+        };
+        let aside = Aside {
             process: Process {
                 id: 7,
                 uptime: Duration::from_secs(second - began),
             },
             began: Stamp(began + self.lost),
             changed: BTreeMap::from([(address(), changed as i64 - began as i64)]),
-            held: BTreeMap::new(),
+            servers: BTreeMap::from([(address(), servers)]),
         };
+        let asked = self.at(second);
         let second = second + self.lost;
-        if state == HostState::Up {
-            aside.held.insert(address(), names(held));
-        }
         let remembered = self.remembered.map(Stamp);
         self.said = self
             .ways
-            .on_reading(&mut members, &aside, Stamp(second), |_| remembered);
+            .on_reading(&mut members, &aside, asked, Stamp(second), |_| remembered);
         members[0].changed.0
     }
 
@@ -232,43 +275,36 @@ fn users_and_servers_that_somebody_else_took_out_are_left_alone() {
     }
 }
 
+fn these(those: &[&str]) -> Meant {
+    Meant::These(names(those))
+}
+
 #[test]
 fn what_somebody_held_before_our_down_stays_so_after_our_up() {
     let mut haproxy = Played::default();
     haproxy.reads(1000, Up, 101, &["a"]);
-    let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
-    assert_eq!(down.spared.names, names(&["a"]));
-    haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
+    haproxy.takes_down(1001);
     // A reading in the midst of it shows servers of ours beside it.
     haproxy.reads(1001, Up, 1001, &["a", "b"]);
-    let again = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
-    assert_eq!(again.spared.names, names(&["a"]));
+    haproxy.takes_down(1002);
     haproxy.reads(1002, Down, 1001, &[]);
-    let up = haproxy.change(Action::MarkUp, Owner::Us).unwrap();
-    assert_eq!(up.spared.names, names(&["a"]));
+    assert_eq!(haproxy.up_is_for(), these(&["b", "c"]));
     // It is up again, and the operator sets ready what was held.
     haproxy.reads(1010, Up, 1010, &["a"]);
     haproxy.reads(1020, Up, 1020, &[]);
-    let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
-    assert_eq!(down.spared.names, names(&[]));
+    haproxy.takes_down(1021);
+    assert_eq!(haproxy.up_is_for(), these(&["a", "b", "c"]));
 }
 
-fn spared(names: &[ServerName], down_by: DownBy) -> Spared {
-    Spared {
-        names: names.iter().cloned().collect(),
-        down_by,
-    }
+fn told(address: &str, told: Told, held: &[ServerName]) -> String {
+    told_of(ANSWER, address, told, Meant::AllBut(held.into()))
 }
 
-fn told(address: &str, told: Told, names: &[ServerName]) -> String {
-    told_of(ANSWER, address, told, spared(names, DownBy::Earlier))
-}
-
-fn told_of(answer: &str, address: &str, told: Told, spared: Spared) -> String {
+fn told_of(answer: &str, address: &str, told: Told, meant: Meant) -> String {
     let change = Change {
         address: address.parse().unwrap(),
         told,
-        spared,
+        meant,
     };
     let answer = Answer::parse(answer.as_bytes()).unwrap();
     let servers = change.servers(&answer, &Watched::Ports(vec![143, 993]));
@@ -294,10 +330,13 @@ fn a_change_concerns_those_servers_that_it_can_do_no_harm_to() {
         told("127.77.0.8", Told::Ready, &[]),
         "imap/mail2 imaps/mail2"
     );
-    let spared = [ServerName::new("imap", "mail2")];
-    assert_eq!(told("127.77.0.8", Told::Ready, &spared), "imaps/mail2");
+    let held = [ServerName::new("imap", "mail2")];
+    assert_eq!(told("127.77.0.8", Told::Ready, &held), "imaps/mail2");
+    let ours = Meant::These(held.as_slice().into());
+    let of_ours = told_of(ANSWER, "127.77.0.8", Told::Ready, ours);
+    assert_eq!(of_ours, "imap/mail2");
     assert_eq!(
-        told("127.77.0.8", Told::ShutdownSessions, &spared),
+        told("127.77.0.8", Told::ShutdownSessions, &held),
         "imap/mail2 imaps/mail2"
     );
     // The configuration has it disabled.
@@ -319,47 +358,60 @@ fn a_server_in_service_is_taken_out_and_back_whatever_it_once_was() {
         assert_eq!(answer != ANSWER, admin != "0");
         answer
     };
+    let ours: Vec<ServerName> = ["imap", "imaps"]
+        .map(|proxy| ServerName::new(proxy, "mail1"))
+        .into();
+    let ours = Meant::These(ours.into());
+    let of_earlier = Meant::AllBut(Arc::from([]));
     let told =
-        |admin: &str, told, down_by| told_of(&shown(admin), mail1, told, spared(&[], down_by));
+        |admin: &str, told, meant: &Meant| told_of(&shown(admin), mail1, told, meant.clone());
     for (before, after) in [("0", "1"), ("64", "65"), ("4", "5"), ("68", "69")] {
-        assert_eq!(told(before, Told::Maint, DownBy::Earlier), both, "{before}");
-        assert_eq!(told(before, Told::ShutdownSessions, DownBy::Earlier), "");
-        assert_eq!(told(after, Told::Maint, DownBy::Earlier), "");
-        assert_eq!(told(after, Told::ShutdownSessions, DownBy::Earlier), both);
-        assert_eq!(told(after, Told::Ready, DownBy::ThisRun), both, "{after}");
+        assert_eq!(told(before, Told::Maint, &ours), both, "{before}");
+        assert_eq!(told(before, Told::ShutdownSessions, &ours), "");
+        assert_eq!(told(after, Told::Maint, &ours), "");
+        assert_eq!(told(after, Told::ShutdownSessions, &ours), both);
+        assert_eq!(told(after, Told::Ready, &ours), both, "{after}");
         // Of an earlier run it is not known whether the server was in service.
         let is_known = !["5", "69"].contains(&after);
         let expected = if is_known { both } else { "" };
-        assert_eq!(
-            told(after, Told::Ready, DownBy::Earlier),
-            expected,
-            "{after}"
-        );
+        assert_eq!(told(after, Told::Ready, &of_earlier), expected, "{after}");
     }
     for drained in ["8", "16", "2", "32", "12", "72"] {
-        assert_eq!(told(drained, Told::Maint, DownBy::Earlier), "", "{drained}");
-        assert_eq!(told(drained, Told::Ready, DownBy::ThisRun), "", "{drained}");
+        assert_eq!(told(drained, Told::Maint, &ours), "", "{drained}");
+        assert_eq!(told(drained, Told::Ready, &ours), "", "{drained}");
     }
 }
 
 #[test]
-fn that_all_but_the_spared_were_in_service_is_known_of_a_down_of_this_run_in_this_process() {
+fn which_servers_were_in_service_is_known_of_a_down_of_this_run_alone() {
     let mut haproxy = Played::taken_down();
-    let down_by = |haproxy: &Played| {
-        let up = haproxy.change(Action::MarkUp, Owner::Us).unwrap();
-        up.spared.down_by
-    };
-    assert_eq!(down_by(&haproxy), DownBy::ThisRun);
+    assert_eq!(haproxy.up_is_for(), these(&["a", "b", "c"]));
+    // Another process that has not forgotten them.
     haproxy.began = Some(1009);
     haproxy.reads(1010, Down, 1009, &[]);
-    assert_eq!(down_by(&haproxy), DownBy::Earlier);
+    assert_eq!(haproxy.up_is_for(), these(&["a", "b", "c"]));
 
     let mut haproxy = Played {
         remembered: Some(900),
         ..Played::default()
     };
     haproxy.reads(1000, Down, 900, &[]);
-    assert_eq!(down_by(&haproxy), DownBy::Earlier);
+    let all = Meant::AllBut(names(&[]));
+    assert_eq!(haproxy.up_is_for(), all);
+    // The same down is made again, which tells no more of who was in service.
+    haproxy.takes_down(1001);
+    assert_eq!(haproxy.up_is_for(), all);
+}
+
+/// As where its answer comes while a reading is under way.
+#[test]
+fn a_reading_from_before_a_down_does_not_end_it() {
+    let mut haproxy = Played::default();
+    haproxy.reads(1000, Up, 101, &[]);
+    haproxy.takes_down(1002);
+    haproxy.reads(1001, Up, 101, &[]);
+    haproxy.reads(1003, Down, 1002, &[]);
+    assert_eq!(haproxy.up_is_for(), these(&["a", "b", "c"]));
 }
 
 #[test]
@@ -412,7 +464,7 @@ fn a_change_is_said_in_haproxys_words_and_waited_for_as_long_as_any_other() {
         let change = Change {
             address: "192.0.2.7".parse().unwrap(),
             told,
-            spared: spared(&[], DownBy::Earlier),
+            meant: these(&[]),
         };
         assert_eq!(change.to_string(), said);
         assert_eq!(change.patience(), Duration::from_secs(5));
@@ -421,27 +473,30 @@ fn a_change_is_said_in_haproxys_words_and_waited_for_as_long_as_any_other() {
 
 /// The operator had enabled what the configuration has disabled, and HAProxy forgot that at its reload.
 #[test]
-fn what_is_out_of_service_in_another_process_is_not_of_a_down_in_the_one_before() {
-    let mut haproxy = Played::taken_down();
-    haproxy.began = Some(1009);
-    haproxy.reads(1010, Up, 1009, &["a"]);
-    let down = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
-    assert_eq!(down.spared.names, names(&["a"]));
-    haproxy.ways.on_answer(&down, &Ok(Reply::Ok));
-    haproxy.reads(1011, Down, 1011, &[]);
-    let up = haproxy.change(Action::MarkUp, Owner::Us).unwrap();
-    assert_eq!(up.spared, spared(&names(&["a"]), DownBy::ThisRun));
+fn what_the_configuration_disables_in_another_process_is_not_of_a_down_in_the_one_before() {
+    for state in [Up, Down] {
+        let mut haproxy = Played::taken_down();
+        haproxy.disabled = &["a"];
+        haproxy.began = Some(1009);
+        haproxy.reads(1010, state, 1009, &["a"]);
+        haproxy.takes_down(1011);
+        haproxy.reads(1011, Down, 1011, &[]);
+        assert_eq!(haproxy.up_is_for(), these(&["b", "c"]), "{state:?}");
+    }
 }
 
-/// A down that an earlier run began, and that this one makes again.
+/// A server-state-file brings back what was told, and the new configuration has one more section.
 #[test]
-fn a_second_down_knows_no_more_of_who_was_in_service_than_the_first_one() {
+fn what_we_took_out_in_the_process_before_comes_back_though_another_server_is_in_service() {
     let mut haproxy = Played::taken_down();
     haproxy.began = Some(1009);
-    haproxy.reads(1010, Down, 1009, &[]);
-    let again = haproxy.change(Action::MarkDown, Owner::Other).unwrap();
-    assert_eq!(again.spared.down_by, DownBy::Earlier);
-    haproxy.ways.on_answer(&again, &Ok(Reply::Ok));
-    let up = haproxy.change(Action::MarkUp, Owner::Us).unwrap();
-    assert_eq!(up.spared.down_by, DownBy::Earlier);
+    haproxy.reads(1010, Up, 1009, &["a", "b"]);
+    haproxy.takes_down(1011);
+    haproxy.reads(1012, Down, 1011, &[]);
+    assert_eq!(haproxy.up_is_for(), these(&["a", "b", "c"]));
+    haproxy.reads(1020, Up, 1020, &[]);
+    haproxy.reads(1030, Up, 1020, &["a"]);
+    // From then on it is the operator's.
+    haproxy.takes_down(1031);
+    assert_eq!(haproxy.up_is_for(), these(&["b", "c"]));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::in_time::check_in_time;
-use crate::pool::haproxy::acts::{DownBy, Spared};
+use crate::pool::haproxy::acts::Meant;
 use crate::pool::haproxy::wire::Told;
 use crate::pool::{Loss, PoolError};
 use crate::quote::Quote;
@@ -66,10 +66,7 @@ fn told(place: &Place, told: Told) -> Result<Reply, PoolError> {
     let to_send = Change {
         address: "127.77.0.7".parse().unwrap(),
         told,
-        spared: Spared {
-            names: Arc::from([]),
-            down_by: DownBy::Earlier,
-        },
+        meant: Meant::AllBut(Arc::from([])),
     };
     Ok(change(&place.0, &watched(), &to_send, soon())?)
 }

@@ -70,19 +70,32 @@ fn haproxy_is_always_ready_and_no_other_monitor_moves_first() {
 }
 
 #[test]
-fn what_somebody_holds_of_a_member_that_is_up_is_told() {
+fn which_servers_of_a_member_are_in_service_out_of_it_and_disabled_is_told() {
     let reading = read(&Watched::Ports(vec![143, 993]));
     let aside = match reading.particulars {
         Particulars::HaProxy(aside) => aside,
         Particulars::None => panic!("HAProxy's"),
     };
-    let held = |address: &str| {
-        let held = aside.held.get(&address.parse().unwrap())?;
-        Some(held.iter().map(ServerName::to_string).collect::<Vec<_>>())
+    let joined = |names: &[ServerName]| {
+        let names: Vec<String> = names.iter().map(ServerName::to_string).collect();
+        names.join(" ")
     };
-    assert_eq!(held("127.77.0.10"), Some(vec!["imap/spare".to_owned()]));
-    assert_eq!(held("127.77.0.7"), Some(vec![]));
-    assert_eq!(held("127.77.0.8"), None);
+    for (address, ready, out, disabled) in [
+        ("127.77.0.7", "imap/mail1 imaps/mail1", "", ""),
+        ("127.77.0.8", "", "imap/mail2 imaps/mail2", ""),
+        (
+            "127.77.0.9",
+            "",
+            "imap/mail3 imaps/mail3",
+            "imap/mail3 imaps/mail3",
+        ),
+        ("127.77.0.10", "imaps/spare", "imap/spare", ""),
+    ] {
+        let servers = &aside.servers[&address.parse().unwrap()];
+        assert_eq!(joined(&servers.ready), ready, "{address}");
+        assert_eq!(joined(&servers.out), out, "{address}");
+        assert_eq!(joined(&servers.disabled), disabled, "{address}");
+    }
 }
 
 #[test]
