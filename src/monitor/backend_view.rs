@@ -45,10 +45,10 @@ impl Engine {
             by: made_by(member, record),
             drain: drain(member),
             currency: self.currency(),
-            verdict: self.verdict_view(&target, member),
+            verdict: self.verdict_view(compared, &target, member),
             standing,
             stands_for: record.and_then(|record| record.stands_for(standing, now)),
-            cause: cause(&target, member, standing),
+            cause: cause(compared, &target, member, standing),
             checks: self.checks(address),
             retry: retry.map(|retry| RetryView {
                 service: service_of(&target, retry.service).to_string(),
@@ -69,14 +69,16 @@ impl Engine {
 
     fn verdict_view(
         &self,
+        compared: &Compared<'_>,
         target: &Option<Target>,
         member: &Member,
     ) -> Option<(String, Option<Duration>)> {
         let evidence = &member.evidence;
-        let (verdict, since) = match evidence.verdict()? {
-            Verdict::Healthy(pass) => (pass.to_string(), evidence.healthy_since()),
-            Verdict::Failed { service, failure } => {
-                let text = format!("failed: {}", of_service(target, member, *service, failure));
+        let (verdict, since) = match (evidence.verdict()?, compared.failed_for(member)) {
+            (Verdict::Healthy(pass), _) => (pass.to_string(), evidence.healthy_since()),
+            (Verdict::Failed { .. }, failed_for) => {
+                let (service, failure) = failed_for?;
+                let text = format!("failed: {}", of_service(target, member, service, failure));
                 (text, evidence.failed_since())
             }
         };
@@ -257,11 +259,16 @@ fn drain(member: &Member) -> DrainView {
     }
 }
 
-fn cause(target: &Option<Target>, member: &Member, standing: Standing) -> String {
-    let evidence = &member.evidence;
-    match (standing, evidence.verdict(), evidence.failing().first()) {
-        (Standing::Failed, Some(Verdict::Failed { service, failure }), _) => {
-            of_service(target, member, *service, failure)
+fn cause(
+    compared: &Compared<'_>,
+    target: &Option<Target>,
+    member: &Member,
+    standing: Standing,
+) -> String {
+    let failed_for = compared.failed_for(member);
+    match (standing, failed_for, member.evidence.failing().first()) {
+        (Standing::Failed, Some((service, failure)), _) => {
+            of_service(target, member, service, failure)
         }
         (Standing::Doubtful, _, Some(failing)) => {
             of_service(target, member, failing.service, &failing.failure)

@@ -256,8 +256,9 @@ impl Engine {
         let up = all - down.len();
         let mut troubles = down.into_iter().chain(failed);
         let named = troubles.by_ref().take(NAMED_TROUBLES);
+        let compared = self.backends.compared();
         let named: Vec<Trouble> = named
-            .map(|(address, member)| self.trouble(address, member))
+            .map(|(address, member)| self.trouble(&compared, address, member))
             .collect();
         let mut held: Vec<(Rule, usize)> = Vec::new();
         for hold in self.holds.values() {
@@ -278,17 +279,14 @@ impl Engine {
         }
     }
 
-    fn trouble(&self, address: IpAddr, member: &Member) -> Trouble {
+    fn trouble(&self, compared: &Compared<'_>, address: IpAddr, member: &Member) -> Trouble {
         let changed = self.listed_since(member);
         let lasts = self.now.second.0.checked_sub(changed.0);
         let lasts = lasts.filter(|_| changed != Stamp(0));
         let target = self.targets.target(address);
-        let cause = match member.evidence.verdict() {
-            Some(Verdict::Failed { service, failure }) => {
-                Some(of_service(&target, member, *service, failure))
-            }
-            _ => None,
-        };
+        let failed_for = compared.failed_for(member);
+        let cause =
+            failed_for.map(|(service, failure)| of_service(&target, member, service, failure));
         Trouble {
             address,
             listed: member.listed.state,

@@ -9,13 +9,12 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::{
-    brake, has_failed, hold, ownership, Action, Age, Backends, Compared, Hold, Member, Question,
-    Reason,
+    brake, has_failed, hold, is_wanted_up, ownership, Action, Age, Backends, Compared, Hold,
+    Member, Question, Reason,
 };
 use crate::backend::{HostState, Tag};
 use crate::config::settings::Brake;
 use crate::outcome::{Blame, Stage};
-use crate::schedule::Verdict;
 
 /// A state of affairs that is worth one error line, however many backends it is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -212,8 +211,7 @@ fn kept_down(
     if member.listed.state == HostState::Up || member.is_coming_up() {
         return None;
     }
-    let healthy = matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)));
-    if !healthy && !backends.bar().stands(member) {
+    if !is_wanted_up(backends, member) {
         return None;
     }
     let question = Question {

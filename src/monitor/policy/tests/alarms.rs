@@ -456,3 +456,21 @@ fn an_attempt_that_is_lost_does_not_end_the_alarm_about_a_healthy_backend() {
     bench.refuses(0, false);
     check(&mut bench, &[(Alarm::NotOurs, &[0])]);
 }
+
+/// With --rise a good check makes no verdict yet.
+#[test]
+fn a_backend_that_begins_to_pass_stays_down_by_nobody_until_it_is_judged_healthy() {
+    let restore = Restore::Own;
+    let mut bench = Bench::with(3, Rules { restore, ..RULES });
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    for _ in 0..2 {
+        bench.passes(1);
+        bench.passes(2);
+        bench.finding(0, Err(expired()), true);
+    }
+    bench.finding(0, Ok(Pass::Clean), false);
+    check(&mut bench, &[]);
+    bench.passes(0);
+    check(&mut bench, &[(Alarm::NotOurs, &[0])]);
+}
