@@ -746,4 +746,24 @@ fn a_down_is_explained_by_the_fault_that_the_others_do_not_have() {
     bench.answers_ok();
     let line = "disabled: up -> down by this monitor: imap:143 tls handshake";
     assert_eq!(bench.times_said(line), 1, "{:?}", bench.said);
+    bench.lists(&[HostState::Down, HostState::Up, HostState::Up]);
+    let expected = "imap:143 tls handshake";
+    let first = &bench.engine.snapshot().backends[0];
+    assert!(first.cause.starts_with(expected), "{}", first.cause);
+    let outline = bench.engine.outline();
+    let named = outline.troubles[0].cause.as_deref().unwrap();
+    assert!(named.starts_with(expected), "{named}");
+}
+
+/// At a start somebody may change the list before the first round has ended.
+#[test]
+fn of_a_backend_that_is_not_judged_yet_nobody_says_that_it_is_healthy_here() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.second = 1;
+    bench.lists(&[HostState::Up, HostState::Down]);
+    let line = "192.0.2.2 went from up to down, not by this monitor; 192.0.2.2 has not been judged here yet; 1 of 2 \
+                backends are up";
+    assert_eq!(bench.times_said(line), 1, "{:?}", bench.said);
 }

@@ -25,3 +25,16 @@ pub fn is_forbidden_here(address: IpAddr, port: u16) -> bool {
         Err(error) => error.raw_os_error() != Some(EINPROGRESS),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// TCP to the broadcast address ends before a packet is sent; whether anybody listens here is known later.
+    #[test]
+    fn what_cannot_be_begun_is_forbidden_here_and_what_may_be_refused_later_is_not() {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert!(is_forbidden_here(address("255.255.255.255"), 9));
+        assert!(!is_forbidden_here(address("127.0.0.1"), 9));
+    }
+}

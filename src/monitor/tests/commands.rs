@@ -308,3 +308,33 @@ fn what_the_state_file_holds_already_is_not_written_again() {
     assert_eq!(member.memory(), contested);
     assert_eq!(bench.state_file, Remembered::new());
 }
+
+/// Their threads still wait for the director of before.
+#[test]
+fn drains_at_the_former_socket_leave_no_room_for_more_until_they_are_answered() {
+    let owes = Memory {
+        drain: Drain::Owed,
+        ..Memory::default()
+    };
+    let remembered = (1..=101).map(|number| (address(number), owes)).collect();
+    let mut bench = Bench::of(terms(Chosen::default()), remembered);
+    bench.tell(Input::Time);
+    let down = (1..=101).map(|number| (number, HostState::Down));
+    let list: Vec<(u8, HostState)> = down.chain([(102, HostState::Up)]).collect();
+    bench.lists_those(&list);
+    assert_eq!(bench.sent.len(), 100);
+    let mut terms = terms(Chosen::default());
+    terms.settings.socket = "/other".into();
+    bench.tell(Input::Settings(Ok(Box::new(terms))));
+    for _ in 0..3 {
+        bench.second += 1;
+        bench.lists_those(&list);
+    }
+    assert_eq!(bench.sent.len(), 100);
+    let (number, _) = bench.sent[0];
+    let answer = Ok(Reply::Ok);
+    bench.tell(Input::Answered { number, answer });
+    bench.second += 1;
+    bench.lists_those(&list);
+    assert_eq!(bench.sent.len(), 101);
+}

@@ -430,3 +430,23 @@ fn what_the_former_director_has_done_all_the_same_is_told_when_the_new_one_lists
         bench.said
     );
 }
+
+/// The second reload comes before the next list.
+#[test]
+fn a_reload_within_a_dry_run_does_not_take_what_it_imagines_for_what_the_director_lists() {
+    let mut terms = terms(Chosen::default());
+    terms.settings.mode = Mode::DryRun;
+    let mut bench = Bench::of(terms.clone(), Remembered::new());
+    let state = |bench: &Bench| {
+        let member = bench.engine.backends().member(address(1)).unwrap();
+        member.listed.state
+    };
+    bench.fails_until_decided_on();
+    bench.second += 1;
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.tell(Input::Settings(Ok(Box::new(terms.clone()))));
+    assert_eq!(state(&bench), HostState::Down);
+    terms.settings.mode = Mode::Live;
+    bench.tell(Input::Settings(Ok(Box::new(terms))));
+    assert_eq!(state(&bench), HostState::Up);
+}

@@ -291,4 +291,18 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn who_sets_a_server_ready_and_what_a_turn_waits_for_is_told_in_haproxys_own_words() {
+        let address: IpAddr = [192, 0, 2, 7].into();
+        let socket = SOCKET;
+        let advice = |by, reason: &Reason| of_hold(reason, address, &[], Hands { by, socket });
+        for (reason, words) in [
+            (Reason::BroughtUpAgain, "agent-check"),
+            (Reason::Turn, "HAProxy's list is read once more"),
+        ] {
+            assert!(advice(ByHand::StatsSocket, &reason).contains(words));
+            assert!(!advice(ByHand::Doveadm, &reason).contains(words));
+        }
+    }
 }

@@ -502,26 +502,32 @@ fn text_can_be_read_in_light_and_dark() {
     }
 }
 
-#[test]
-fn what_takes_no_users_or_is_not_judged_yet_is_not_painted_well() {
-    let tone = |document: &Document, tile: &str| {
-        let page = page(document);
-        let before = page.split(&format!("><dt>{tile}")).next().unwrap();
+/// By their classes: x is bad, n is neither, u is well.
+fn tones(document: &Document) -> [String; 5] {
+    let page = page(document);
+    ["Up", "Healthy", "Capacity", "Users", "Alarms"].map(|tile| {
+        let before = page.split(&format!("><dt>{tile}</dt>")).next().unwrap();
         before.rsplit("<div class=").next().unwrap().to_owned()
-    };
+    })
+}
+
+#[test]
+fn each_number_of_the_overview_is_painted_bad_or_well_or_neither_as_it_is() {
     let mut document = sample::five_troubles();
-    let well = {
-        for backend in &mut document.backends {
-            backend.verdict = Verdict::Healthy;
-        }
-        tone(&document, "Healthy")
-    };
+    assert_eq!(tones(&document), ["x"; 5]);
+    assert!(page(&document).contains("<dt>Up</dt><dd>3 of 5 "));
     for backend in &mut document.backends {
-        backend.verdict = Verdict::Unknown;
+        (backend.listed, backend.verdict) = (State::Up, Verdict::Healthy);
     }
-    assert_ne!(tone(&document, "Healthy"), well);
+    for tag in &mut document.tags {
+        tag.vhosts_up = tag.vhosts;
+    }
+    document.alarms.clear();
+    assert_eq!(tones(&document), ["u"; 5]);
+    assert!(page(&document).contains("nothing to do"));
+    document.backends[0].verdict = Verdict::Unknown;
     for tag in &mut document.tags {
         (tag.vhosts, tag.vhosts_up) = (0, 0);
     }
-    assert_ne!(tone(&document, "Capacity"), well);
+    assert_eq!(tones(&document), ["u", "n", "x", "u", "u"]);
 }

@@ -520,3 +520,25 @@ fn before_this_monitor_started_is_said_only_of_what_was() {
         assert!(text.contains(expected), "{expected}: {text}");
     }
 }
+
+#[test]
+fn what_a_failed_backend_waits_for_is_said_of_no_other_one_and_not_beside_a_hold() {
+    let held = sample::five_troubles().backends[1].wanted.clone();
+    for (verdict, wanted, is_said) in [
+        (Verdict::Failed, None, true),
+        (Verdict::Healthy, None, false),
+        (Verdict::Failed, held, false),
+    ] {
+        let mut document = sample::five_troubles();
+        document.backends.truncate(1);
+        document.backends[0].verdict = verdict;
+        document.backends[0].wanted = wanted;
+        let text = lines(&document, &view(300)).join("\n");
+        assert!(text.contains("taken down by this monitor"), "{text}");
+        assert_eq!(
+            text.contains("comes up when it passes again"),
+            is_said,
+            "{text}"
+        );
+    }
+}

@@ -785,3 +785,29 @@ fn where_others_took_many_down_not_each_of_them_looks_at_all() {
     let (visits, most) = (bench.backends.visits.get(), 20 * usize::from(BACKENDS));
     assert!(visits <= most, "{visits}");
 }
+
+/// Backend 0 comes first, and with --rise one good check does not bring it up.
+#[test]
+fn one_whose_verdict_is_still_to_come_does_not_keep_the_others_of_a_tag_without_service_down() {
+    let mut bench = Bench::new(3);
+    for _ in 0..2 {
+        bench.passes(1);
+        bench.passes(2);
+        bench.finding(0, Err(expired()), true);
+    }
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    bench.set(0, HostState::Down);
+    bench.listed(0).users = 0;
+    bench.read_list();
+    bench.send(0, Action::Drain, Answer::Done);
+    bench.read_list();
+    bench.finding(0, Ok(Pass::Clean), false);
+    for number in [1, 2] {
+        bench.set(number, HostState::Down);
+        bench.read_list();
+    }
+    bench.passes(1);
+    bench.check_nothing(0);
+    bench.check_acts(1, Action::MarkUp);
+}
