@@ -320,17 +320,11 @@ impl Attempt<'_> {
         let address = self.target.address;
         let stream = self.prober.connect(address, port, self.deadline);
         let stream = stream.map_err(|error| {
-            let fault = match Fault::from_io(&error) {
-                // An administrator of a network without IPv6 never meant to reach this one from here.
-                Fault::Unreachable if address.is_ipv6() && family::is_without_ipv6() => {
-                    Fault::NoFamily
-                }
-                Fault::Forbidden
-                    if address.is_ipv6() && !is_forbidden_here(address, port.number) =>
-                {
-                    Fault::Unreachable
-                }
-                fault => fault,
+            let fault = Fault::from_io(&error);
+            let is_forbidden_here = || is_forbidden_here(address, port.number);
+            let fault = match address.is_ipv6() {
+                true => on_way_of_ipv6(fault, is_forbidden_here, family::is_without_ipv6),
+                false => fault,
             };
             Failure::new(Stage::Connect, fault)
         })?;
@@ -462,6 +456,23 @@ impl Attempt<'_> {
         let mut recorder = self.recorder.borrow_mut();
         let mut lines = Lines::resume(&mut stream, budget).observed_by(&mut *recorder);
         protocols::resume(port.protocol, &mut lines, check)
+    }
+}
+
+/// What an error means that ended a connection with IPv6: of this the error alone does not tell.
+fn on_way_of_ipv6(
+    fault: Fault,
+    is_forbidden_here: impl FnOnce() -> bool,
+    is_without_ipv6: impl FnOnce() -> bool,
+) -> Fault {
+    let fault = match fault {
+        Fault::Forbidden if !is_forbidden_here() => Fault::Unreachable,
+        fault => fault,
+    };
+    match fault {
+        // An administrator of a network without IPv6 never meant to reach this one from here.
+        Fault::Unreachable if is_without_ipv6() => Fault::NoFamily,
+        fault => fault,
     }
 }
 

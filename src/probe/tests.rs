@@ -436,3 +436,25 @@ fn port_of(server: &Server, protocol: Protocol) -> Port {
         number: server.address.port(),
     }
 }
+
+/// Who has no IPv6 of its own hears that a way is prohibited from whatever router there is.
+#[test]
+fn what_ends_a_connection_with_ipv6_is_this_machines_unless_it_has_ipv6_and_may_use_it() {
+    let (unreachable, forbidden, family) = (Fault::Unreachable, Fault::Forbidden, Fault::NoFamily);
+    for (fault, is_forbidden_here, is_without_ipv6, expected) in [
+        (&unreachable, false, false, &unreachable),
+        (&unreachable, true, false, &unreachable),
+        (&unreachable, false, true, &family),
+        (&forbidden, true, false, &forbidden),
+        (&forbidden, true, true, &forbidden),
+        (&forbidden, false, false, &unreachable),
+        (&forbidden, false, true, &family),
+        (&Fault::Refused, false, true, &Fault::Refused),
+    ] {
+        let found = on_way_of_ipv6(fault.clone(), || is_forbidden_here, || is_without_ipv6);
+        assert_eq!(
+            &found, expected,
+            "{fault:?}, {is_forbidden_here}, {is_without_ipv6}"
+        );
+    }
+}
