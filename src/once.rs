@@ -24,7 +24,7 @@ const LOCAL_FAULT_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
     AllHealthy,
-    /// At least one backend failed or could not be judged, no backend is listed, or a line of the list cannot be
+    /// At least one backend failed or could not be judged, none is listed or checked, or a line of the list cannot be
     /// read.
     NotAll,
 }

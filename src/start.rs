@@ -38,7 +38,7 @@ use crate::worker::Task;
 /// How long the start waits for a terminal to take a remark, and the end for it to take the last error.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
-/// `--once`: not all backends are healthy, there is none, or a line of the list cannot be read.
+/// `--once`: not all backends are healthy, none is listed or checked, or a line of the list cannot be read.
 const NOT_ALL_HEALTHY: u8 = 2;
 
 /// The whole program; `arguments` without its name.

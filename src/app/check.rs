@@ -48,7 +48,7 @@ Of what fails it tells the cause, what to look at, and the dialogue. It changes 
 
 The options are the daemon's (poolmon --help); those of its log, its lock and its decisions have no
 effect. With addresses only these are checked, and no director is asked; HAProxy is asked for its ports
-if neither -p nor -s is given. Without addresses those are checked that the director lists.
+if neither -p nor -s nor a configuration file is given. Without addresses those are checked that the director lists.
 
 Exit status:
   0  all passed

@@ -166,8 +166,14 @@ impl Engine {
         }
     }
 
+    /// Not one that was healthy and of which nothing can be found out from here any more.
+    pub(super) fn is_known_healthy(&self, address: IpAddr, member: &Member) -> bool {
+        matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)))
+            && self.standing(address, member) != Standing::Unknown
+    }
+
     /// How it stands, in one word.
-    pub(super) fn standing(&self, address: IpAddr, member: &Member) -> Standing {
+    fn standing(&self, address: IpAddr, member: &Member) -> Standing {
         let target = match self.targets.target(address) {
             Some(target) => target,
             None => return Standing::NotChecked,

@@ -475,8 +475,8 @@ impl Engine {
     /// The same of the verdict, the backend's own latest one with it. Whoever is woken by the first failure after a
     /// start must not take those that are still being checked for failed ones.
     fn how_many_pass(&self, address: IpAddr) -> String {
-        let pass = self.how_many(address, "pass", |_, member| {
-            matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)))
+        let pass = self.how_many(address, "pass", |other, member| {
+            self.is_known_healthy(other, member)
         });
         let is_to_be_judged = |other: IpAddr, member: &Member| {
             member.evidence.verdict().is_none() && self.targets.target(other).is_some()

@@ -8,7 +8,7 @@ use super::backend_view::of_service;
 use super::records::Keeping;
 use super::snapshot::{
     AlarmView, AsOf, ChangeCount, CountersView, Currency, DirectorView, MonitorView, NextEvent,
-    NextView, Outline, Snapshot, Standing, StateFileView, Summary, TagView, Trouble, LOCAL_FAULT,
+    NextView, Outline, Snapshot, StateFileView, Summary, TagView, Trouble, LOCAL_FAULT,
 };
 use super::{Engine, Notice, Output};
 use crate::backend::{HostState, Stamp, Tag};
@@ -154,16 +154,13 @@ impl Engine {
                 vhosts: 0,
                 users: 0,
             });
-            // Not one that was healthy and of which nothing can be found out from here any more.
-            let is_healthy = matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)))
-                && self.standing(address, member) != Standing::Unknown;
             let weight = member.weight();
             view.all += 1;
             if member.listed.state == HostState::Up {
                 view.up += 1;
                 view.vhosts_up += weight;
             }
-            view.healthy += usize::from(is_healthy);
+            view.healthy += usize::from(self.is_known_healthy(address, member));
             view.refuges += usize::from(compared.is_refuge(member));
             view.vhosts += weight;
             view.users = view.users.saturating_add(member.listed.users);

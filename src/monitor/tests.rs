@@ -534,6 +534,21 @@ fn of_backends_that_pass_it_is_said_how_many_are_not_judged_yet() {
 }
 
 #[test]
+fn one_of_which_nothing_can_be_found_out_from_here_is_not_said_to_pass() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up; 2]);
+    bench.finds(1, Ok(Pass::Clean));
+    bench.finds(2, Ok(Pass::Clean));
+    let local = Failure::new(Stage::Connect, Fault::Forbidden);
+    bench.reports(2, Err(local), None, None);
+    bench.second += 1;
+    bench.finds(1, Err(Failure::new(Stage::Greeting, Fault::Closed)));
+    let end = "; 0 of 2 backends pass";
+    assert_eq!(bench.times_said(end), 1, "{:?}", bench.said);
+}
+
+#[test]
 fn a_remark_and_another_cause_of_a_failure_are_said_once_each() {
     let mut bench = Bench::new();
     bench.tell(Input::Time);

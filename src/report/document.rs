@@ -247,7 +247,7 @@ pub struct Tag {
     pub backends: usize,
     /// Listed up.
     pub up: usize,
-    /// Healthy by their last verdict.
+    /// Healthy by their last verdict, and still checked from this machine.
     pub passing: usize,
     /// Up, with a vhost count above 0, and good enough to take the users of another.
     pub refuges: usize,

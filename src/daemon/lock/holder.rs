@@ -31,7 +31,10 @@ pub(super) fn is_monitor(pid: u32, file: &File) -> bool {
         let writes = open
             .metadata()
             .map_or(false, |link| link.mode() & WRITES != 0);
-        if writes && beside::is_in_place_behind(file, &open.path()) {
+        if !writes {
+            continue;
+        }
+        if beside::is_in_place_behind(file, &open.path()) {
             return true;
         }
         // So it is of a process with more rights than this one, as of root's for a root without capabilities.

@@ -174,8 +174,8 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "poolmon_tag_backends_passing",
         kind: Kind::Gauge,
         labels: &["tag"],
-        help: "Backends with this tag that are healthy by their last verdict, listed up or down.",
-        purpose: "If it is smaller than poolmon_tag_backends_up, users are sent to backends that do not work.",
+        help: "Backends with this tag that are healthy by their last verdict and can still be checked, listed up or down.",
+        purpose: "If it is smaller than poolmon_tag_backends_up, users are sent to backends that do not work, or of which nothing is known.",
         samples: |document, samples| each_tag(document, samples, |tag| tag.passing as f64),
     },
     Family {

@@ -81,7 +81,10 @@ pub(super) fn overview(html: &mut Html, scene: &Scene<'_>, backends: &[(Standing
     tile(
         html,
         "Capacity",
-        tone(part == whole && whole > 0),
+        match (whole, document.director.list_read) {
+            (0, None) => Tone::Neutral,
+            _ => tone(part == whole && whole > 0),
+        },
         &share(part, whole),
         &vhosts,
     );

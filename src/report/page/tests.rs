@@ -96,8 +96,10 @@ fn a_list_without_a_backend_is_bad() {
     empty.tags.clear();
     // The icon's one pixel is red.
     let red = "base64,R0lGODdhAQABAIAAALMmHg";
-    for (list_read, tone) in [(empty.director.list_read, "x"), (None, "u")] {
+    let read = empty.director.list_read;
+    for (list_read, tone, capacity) in [(read, "x", "x"), (None, "u", "n")] {
         empty.director.list_read = list_read;
+        assert_eq!(tones(&empty)[2], capacity);
         let page = page(&empty);
         let up = format!("<div class={tone}><dt>Up</dt><dd>0 of 0 ");
         assert!(page.contains(&up), "{up}: {page}");

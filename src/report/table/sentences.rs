@@ -116,10 +116,10 @@ fn down(document: &Document, backend: &Backend, view: &View) -> String {
         .map_or(String::new(), |time| format!(" {}", view.past(time)));
     let mut text = match backend.by {
         By::Unknown => match backend.listed_since {
-            Some(time) if time >= document.poolmon.started => {
-                format!("taken down{since}; this monitor does not know by whom")
+            Some(time) if time < document.poolmon.started => {
+                format!("taken down{since}, before this monitor started")
             }
-            Some(_) | None => format!("taken down{since}, before this monitor started"),
+            Some(_) | None => format!("taken down{since}; this monitor does not know by whom"),
         },
         who => format!("taken down {}{since}", by(who)),
     };
@@ -139,11 +139,15 @@ fn down(document: &Document, backend: &Backend, view: &View) -> String {
         (_, users) => format!("; users on it: {users}"),
     };
     if backend.verdict == Verdict::Failed && backend.wanted.is_none() {
-        text += &match (document.leaves_down(backend), document.poolmon.rise) {
+        let is_left_down = document.leaves_down(backend);
+        text += &match (is_left_down, document.poolmon.rise) {
             (true, _) => "; stays down until somebody brings it up".to_string(),
             (false, 0 | 1) => "; comes up when it passes again".to_string(),
             (false, rise) => format!("; comes up after {rise} healthy rounds in a row"),
         };
+        if !is_left_down && backend.by == By::Other {
+            text += ", as soon as the rules let it";
+        }
     }
     text
 }

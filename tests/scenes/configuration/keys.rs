@@ -179,6 +179,9 @@ fn a_delivery_that_options_for_ports_leave_out_is_said() {
         files.config.display()
     );
     assert!(text.contains(&said), "{text}");
+    let flags = format!("-p IMAP:{IMAP}");
+    let monitor = files.plan(&pool.place).flags(&flags).start();
+    monitor.wait_for_line(&[&said], REACTION);
 }
 
 #[test]
