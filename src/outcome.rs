@@ -89,6 +89,15 @@ impl fmt::Display for Stage {
     }
 }
 
+/// A deep probe delivers at one port and then reads at another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leg {
+    /// Where messages are delivered, or the only port.
+    First,
+    /// Where they are read.
+    Second,
+}
+
 /// A failed attempt: where and what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -116,6 +125,15 @@ impl Failure {
             port: Some(port),
             ..self
         }
+    }
+
+    /// How far the attempt got.
+    pub fn reached(&self) -> (Leg, Stage) {
+        let leg = match self.port {
+            Some(port) if !port.takes_messages() => Leg::Second,
+            _ => Leg::First,
+        };
+        (leg, self.stage)
     }
 }
 

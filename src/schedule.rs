@@ -92,7 +92,8 @@ pub struct Finding {
     pub service: usize,
     /// As the probe has it, but for a time-out at the login: its fault tells what was answered last.
     pub outcome: Outcome,
-    /// Whether with this outcome the service has failed for good, by a series of faults of one blame.
+    /// Whether with this outcome the service has failed for good: by a series of faults of one blame, in as many rounds
+    /// as `fall` says.
     pub for_good: bool,
     /// Present when this outcome ended a round that settles the matter.
     pub verdict: Option<Verdict>,
@@ -237,16 +238,18 @@ impl Schedule {
         }
     }
 
-    /// Whether a failure by a fault of this blame is nothing new at a service, so that no series is needed
-    /// for it. A backend that has failed learns nothing from one. But one that stopped at a shared fault
-    /// has not failed by a fault of its own yet.
-    fn is_known(&self, service: usize, blame: Blame) -> bool {
+    /// Whether this failure is nothing new at a service, so that no series is needed for it. A backend that has failed
+    /// learns nothing from one. But one that stopped at a shared fault has not failed by a fault of its own yet, nor by a
+    /// shared one that keeps it from getting as far as that.
+    fn is_known(&self, service: usize, failure: &Failure) -> bool {
+        let is_shared = |failure: &Failure| failure.fault.blame() == Blame::Shared;
         match self.rise_and_fall.standing() {
             Standing::Failed => true,
             Standing::Shared => {
                 let before = self.failed[service].as_ref();
-                let before = before.map(|failure| failure.fault.blame());
-                blame == Blame::Shared && before == Some(Blame::Shared)
+                let before = before.filter(|before| is_shared(before));
+                is_shared(failure)
+                    && before.map_or(false, |before| before.reached() <= failure.reached())
             }
             Standing::Open | Standing::Healthy => false,
         }
@@ -417,6 +420,7 @@ impl Schedule {
         let round_began = *round.began.get_or_insert(outcome.began);
         let service = round.service;
         let step = self.take_in(&mut round, &outcome);
+        let is_enough = step == Step::Failed && self.is_enough(&mut round, &outcome);
         let shown = self.go_on(step, &mut round, &outcome);
         let verdict = match shown {
             None => {
@@ -428,12 +432,30 @@ impl Schedule {
         // A fault of the service's own ends the round: what that comes to, `fall` decides.
         let is_own =
             matches!(&outcome.result, Err(failure) if failure.fault.blame() == Blame::Service);
+        let for_good = is_enough && (!is_own || verdict.is_some());
+        if for_good {
+            self.failed[service] = outcome.result.as_ref().err().cloned();
+        }
         Finding {
             round_began,
             service,
-            for_good: step == Step::Failed && (!is_own || verdict.is_some()),
+            for_good,
             outcome,
             verdict,
+        }
+    }
+
+    /// Whether it is enough for the service to have failed for good that it has failed in this round. A shared fault does
+    /// not end the round, and others may have one all the time: as many rounds as `fall` says count those in which a
+    /// service got less far than that.
+    fn is_enough(&self, round: &mut Round, outcome: &Outcome) -> bool {
+        match &outcome.result {
+            Err(failure) if failure.fault.blame() == Blame::Shared => {
+                let is_known = self.is_known(round.service, failure);
+                round.is_worse |= !is_known;
+                is_known || self.rise_and_fall.rounds_before_the_last(self.pace.fall) == 0
+            }
+            _ => true,
         }
     }
 
@@ -467,9 +489,7 @@ impl Schedule {
                 return None;
             }
             (Step::Failed, Err(failure)) => {
-                let blame = failure.fault.blame();
-                self.failed[service] = Some(failure.clone());
-                if blame != Blame::Shared {
+                if failure.fault.blame() != Blame::Shared {
                     let failure = failure.clone();
                     return Some(Shown::Verdict(Verdict::Failed { service, failure }));
                 }
@@ -494,12 +514,12 @@ impl Schedule {
         let service = round.service;
         let result = result.map_err(|failure| Failed {
             failure,
-            known: self.is_known(service, failure.fault.blame()),
+            known: self.is_known(service, failure),
         });
         match (&self.pace.plan, &mut round.course) {
             (Plan::Retries(retries), Course::Retries(trying)) => trying.on_result(retries, result),
             (Plan::Rapid(rapid), Course::Rapid(burst)) => {
-                round.undecided |= result.is_err();
+                round.undecided |= matches!(&result, Err(failed) if !failed.known);
                 let count = (&mut self.counts, service);
                 rapid::on_result(rapid, count, burst, result)
             }
@@ -527,7 +547,7 @@ impl Schedule {
             None => ended.max(round.due + self.pace.interval_in_doubt()),
         };
         let settled = match &verdict {
-            Some(verdict) => self.rise_and_fall.on_verdict(verdict, &self.pace),
+            Some(verdict) => self.rise_and_fall.on_verdict(verdict, round, &self.pace),
             None => self.rise_and_fall.is_undisputed(),
         };
         self.login_due = match &verdict {

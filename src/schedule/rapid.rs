@@ -93,11 +93,11 @@ pub(super) fn on_result(
     result: Result<Pass, Failed<'_>>,
 ) -> Step {
     let (counts, service) = count;
-    let step = match burst.0.take() {
-        Some(progress) => progress.on_result(rapid, burst, result),
-        None => match result {
+    let step = match (burst.0.take(), result) {
+        (_, Err(failed)) if failed.known => Step::Failed,
+        (Some(progress), _) => progress.on_result(rapid, burst, result),
+        (None, result) => match result {
             Ok(_) => Step::NextService,
-            Err(failed) if failed.known => Step::Failed,
             Err(failed) => {
                 let in_row = counts.0[service].on_failure(failed.blame());
                 if in_row < rapid.retry_count {

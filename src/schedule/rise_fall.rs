@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 
+use super::round::Round;
 use super::Verdict;
 use crate::config::settings::Pace;
 use crate::outcome::Blame;
@@ -28,7 +29,8 @@ pub(super) enum Standing {
     Healthy,
 }
 
-/// The latest rounds in a row that all showed a worse verdict than the standing one, or all a better one.
+/// The latest rounds in a row that all showed a worse verdict than the standing one, or all a better one. Where shared
+/// faults stand, a round in which a service got less far than by these is worse.
 #[derive(Clone, Copy, Debug)]
 struct Dissent {
     side: Ordering,
@@ -81,13 +83,20 @@ impl RiseAndFall {
 
     /// A round has shown this verdict. Whether it now stands: a better one after `rise` rounds in a row, a worse
     /// one after `fall`. What fails by a fault of its own and by a shared one in turn has failed in all these rounds.
-    pub(super) fn on_verdict(&mut self, verdict: &Verdict, pace: &Pace) -> bool {
+    pub(super) fn on_verdict(&mut self, verdict: &Verdict, round: &Round, pace: &Pace) -> bool {
         let shown = match verdict.blame() {
             None => Standing::Healthy,
             Some(Blame::Service) => Standing::Failed,
             Some(_) => Standing::Shared,
         };
-        let side = shown.cmp(&self.standing);
+        let side = match shown.cmp(&self.standing) {
+            Ordering::Equal if shown == Standing::Shared && round.is_worse => Ordering::Less,
+            side => side,
+        };
+        // A service is being tried from poll to poll: the round says neither that it fails nor that it passes.
+        if side == Ordering::Equal && round.undecided && self.dissent.side == Ordering::Less {
+            return false;
+        }
         let rounds = self.dissent.count(side, shown);
         let settled = match side {
             Ordering::Less => rounds >= pace.fall,

@@ -27,6 +27,8 @@ pub(super) struct Round {
     /// The first service that has failed for good by a shared fault. The round goes on: such a fault
     /// may be everybody's, and the other services are to be judged all the same.
     pub(super) shared: Option<(usize, Failure)>,
+    /// A service has failed by a shared fault that is not known there.
+    pub(super) is_worse: bool,
     /// When the latest failed attempt began.
     pub(super) missed: Option<Instant>,
     /// A service has failed, though not for good, and the round goes on: it cannot be healthy any more.
@@ -98,6 +100,7 @@ impl Round {
             not_before: due,
             pass: None,
             shared: None,
+            is_worse: false,
             missed: None,
             undecided: false,
             course: Course::new(plan),

@@ -7,7 +7,7 @@ mod settings;
 
 use super::*;
 use crate::config::settings::Retries;
-use crate::outcome::{Fault, Stage};
+use crate::outcome::{BadCertificate, Fault, Stage};
 use crate::quote::Quote;
 
 const PACE: Pace = Pace {
@@ -671,4 +671,127 @@ fn beside_a_refused_login_a_service_fails_for_good_only_after_as_many_rounds_as_
     });
     let (no, yes) = ((false, false), (true, true));
     assert_eq!(found, [no, no, no, yes]);
+}
+
+fn login_refused() -> Failure {
+    Failure::new(Stage::Login, Fault::CredentialsRefused(Quote::new("no")))
+}
+
+fn certificate_refused() -> Failure {
+    let fault = Fault::CertificateRefused(Box::new(BadCertificate::new("expired", "mail.example")));
+    Failure::new(Stage::Tls, fault)
+}
+
+fn dead() -> Failure {
+    Failure::new(Stage::Connect, Fault::Refused)
+}
+
+impl Bench {
+    /// The next attempt ends so, at once.
+    fn comes_to(&mut self, result: Result<Pass, Failure>) -> Finding {
+        self.wait();
+        self.ends(Duration::ZERO, result)
+    }
+
+    /// Rounds in which the login of the first service is refused and the others pass, until there is a verdict.
+    fn is_refused_at_the_first(&mut self) {
+        loop {
+            let result = match self.wait() {
+                (0, _) => Err(login_refused()),
+                _ => Ok(Pass::Clean),
+            };
+            if self.ends(Duration::ZERO, result).verdict.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// One round in which the login of the first service is refused, and each attempt on the second ends so. Returns what
+    /// the last attempt on the second came to, and the number of these attempts.
+    fn has_at_the_second(&mut self, failure: &Failure) -> (Finding, u32) {
+        let first = self.comes_to(Err(login_refused()));
+        assert!(first.for_good, "one attempt is enough: it is known");
+        for attempts in 1.. {
+            let finding = self.comes_to(Err(failure.clone()));
+            assert_eq!(finding.service, 1);
+            if matches!(self.schedule.phase, Phase::Resting { .. }) {
+                return (finding, attempts);
+            }
+        }
+        unreachable!()
+    }
+}
+
+#[test]
+fn beside_a_refused_login_a_shared_fault_of_another_service_needs_as_many_rounds_as_fall_says() {
+    let pace = Pace {
+        plan: retrying(1),
+        fall: 3,
+        ..PACE
+    };
+    let mut bench = Bench::new(pace, 2);
+    bench.is_refused_at_the_first();
+    for (for_good, attempts) in [(false, 2), (false, 2), (true, 2), (true, 1)] {
+        let (finding, tried) = bench.has_at_the_second(&certificate_refused());
+        assert_eq!((finding.for_good, tried), (for_good, attempts));
+        assert_eq!(finding.verdict.is_some(), for_good);
+    }
+    // A round without it ends the series.
+    bench.is_refused_at_the_first();
+    assert!(!bench.has_at_the_second(&certificate_refused()).0.for_good);
+}
+
+/// It never works, and neither fault alone lasts as long as `fall` says.
+#[test]
+fn beside_a_refused_login_services_that_fail_by_turns_fail_for_good() {
+    let pace = Pace {
+        plan: retrying(1),
+        fall: 3,
+        ..PACE
+    };
+    let mut bench = Bench::new(pace, 3);
+    bench.is_refused_at_the_first();
+    let for_good = [1, 2, 1].map(|failing| {
+        bench.comes_to(Err(login_refused()));
+        let mut for_good = false;
+        while let Phase::Checking(Round { service, .. }) = &bench.schedule.phase {
+            let result = match *service == failing {
+                true => Err(certificate_refused()),
+                false => Ok(Pass::Clean),
+            };
+            for_good |= bench.comes_to(result).for_good;
+        }
+        for_good
+    });
+    assert_eq!(for_good, [false, false, true]);
+}
+
+#[test]
+fn a_shared_fault_before_the_one_that_is_known_needs_a_series_of_its_own() {
+    let mut bench = Bench::new(PACE, 1);
+    bench.is_refused_at_the_first();
+    let too_many = Fault::PolicyRefused(Quote::new("too many connections"));
+    let too_many = || Err(Failure::new(Stage::Greeting, too_many.clone()));
+    assert!(!bench.comes_to(too_many()).for_good);
+    // It gets as far as it did before.
+    assert!(bench.comes_to(Err(login_refused())).for_good);
+    let found = [(); 5].map(|()| bench.comes_to(too_many()).for_good);
+    assert_eq!(found, [false, false, false, false, true]);
+}
+
+/// Dovecot delays refused logins, and no series of them is due in each round.
+#[test]
+fn a_known_shared_fault_is_known_after_a_fault_of_the_services_own_that_was_not_for_good() {
+    let pace = Pace {
+        plan: retrying(1),
+        fall: 3,
+        ..PACE
+    };
+    let mut bench = Bench::new(pace, 1);
+    bench.is_refused_at_the_first();
+    for _ in 0..2 {
+        assert!(!bench.comes_to(Err(dead())).for_good);
+    }
+    let finding = bench.comes_to(Err(login_refused()));
+    assert!(finding.for_good && finding.verdict.is_some());
 }

@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::{
-    brake, has_failed, hold, is_wanted_up, ownership, Action, Age, Backends, Compared, Hold,
-    Member, Question, Reason,
+    brake, has_failed, hold, is_wanted_up, ownership, Action, Age, Backends, Compared, Failing,
+    Hold, Member, Question, Reason,
 };
 use crate::backend::{HostState, Tag};
 use crate::config::settings::Brake;
@@ -127,7 +127,7 @@ fn spared_for(backends: &Compared<'_>, member: &Member) -> Vec<Alarm> {
     }
     let mut spared = Vec::new();
     let bar = backends.bar();
-    for failing in evidence.failing().iter().filter(|failing| failing.for_good) {
+    for failing in evidence.failing().iter().flat_map(Failing::for_good_series) {
         let is_spared = match failing.blame() {
             Blame::Shared => !bar.condemns(member, failing),
             Blame::Service => bar.may_be_refused(failing),

@@ -242,16 +242,22 @@ impl Bar {
 
     /// Where this backend stops short of where others stand.
     pub(super) fn falls_short<'m>(&self, member: &'m Member) -> Option<&'m Failing> {
-        if !has_failed(member) {
-            return None;
-        }
-        let falls_short = |failing: &Failing| match failing.blame() {
+        self.all_short(member).next()
+    }
+
+    /// All services at which it does.
+    pub(super) fn all_short<'b, 'm: 'b>(
+        &'b self,
+        member: &'m Member,
+    ) -> impl Iterator<Item = &'m Failing> + 'b {
+        let falls_short = move |failing: &Failing| match failing.blame() {
             Blame::Service => self.is_below(failing),
             Blame::Shared => self.condemns(member, failing),
             Blame::Local => false,
         };
-        let mut failing = member.evidence.failing().iter();
-        failing.find(|failing| failing.for_good && falls_short(failing))
+        let failing = member.evidence.failing().iter();
+        failing
+            .filter(move |failing| has_failed(member) && failing.for_good && falls_short(failing))
     }
 }
 

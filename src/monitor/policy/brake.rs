@@ -10,9 +10,10 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::backends::Tally;
-use super::{bar, Action, Age, Alarm, Backends, Compared, Hold, Member, Question, Reason};
+use super::{bar, Action, Age, Alarm, Compared, Hold, Member, Question, Reason};
 use crate::backend::Tag;
 use crate::config::settings::Brake;
+use crate::outcome::Blame;
 
 pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     if question.action != Action::MarkDown {
@@ -72,9 +73,16 @@ pub(super) fn kept_up(
     kept
 }
 
-/// When a backend has been failed for long enough.
-fn due(backends: &Backends, member: &Member) -> Option<Instant> {
-    Some(member.evidence.failed_since()? + backends.rules().down_delay)
+/// When a backend has been failed for long enough, by what others do not have: a shared fault may have stood before at
+/// another service, or further on, and there others have it, too.
+fn due(backends: &Compared<'_>, member: &Member) -> Option<Instant> {
+    let failed = member.evidence.failed_since()?;
+    let short = backends.bar().all_short(member);
+    let since = short.map(|failing| match failing.blame() {
+        Blame::Shared => failed.max(failing.since),
+        Blame::Service | Blame::Local => failed,
+    });
+    Some(since.min().unwrap_or(failed) + backends.rules().down_delay)
 }
 
 /// Whether more are listed down, by whomever, going down, or failed and to be taken down than may be.

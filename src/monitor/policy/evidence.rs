@@ -8,7 +8,7 @@ use std::mem::{discriminant, Discriminant};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::outcome::{Blame, Failure, Fault, Outcome, Stage};
+use crate::outcome::{Blame, Failure, Fault, Leg, Outcome, Stage};
 use crate::schedule::{Finding, Verdict};
 
 /// What the findings about one backend have left for the rules to compare.
@@ -115,13 +115,6 @@ pub enum Reach {
     Passed,
 }
 
-/// A deep probe delivers at one port and then reads at another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Leg {
-    First,
-    Second,
-}
-
 /// With so many refuges, others are only taken when one has been looked for: among thousands of
 /// backends, all refuges of all would not fit into memory.
 const ENOUGH_REFUGES: usize = 4;
@@ -135,11 +128,8 @@ impl Reach {
     }
 
     fn of_failure(failure: &Failure) -> Reach {
-        let leg = match failure.port {
-            Some(port) if !port.takes_messages() => Leg::Second,
-            _ => Leg::First,
-        };
-        Reach::Stopped(leg, failure.stage)
+        let (leg, stage) = failure.reached();
+        Reach::Stopped(leg, stage)
     }
 }
 
@@ -151,6 +141,13 @@ impl Failing {
 
     pub(super) fn reach(&self) -> Reach {
         Reach::of_failure(&self.failure)
+    }
+
+    /// This series, if the schedule has seen enough of it; until then, those of before of which it had.
+    pub(super) fn for_good_series(&self) -> impl Iterator<Item = &Failing> {
+        let of_before = self.interrupted.iter().filter(|_| !self.for_good);
+        let all = std::iter::once(self).chain(of_before);
+        all.filter(|series| series.for_good)
     }
 }
 

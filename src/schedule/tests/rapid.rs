@@ -341,6 +341,36 @@ fn fall_counts_rounds_that_failed_and_a_rapid_round_each() {
     assert_eq!(bench.attempt(Reply::Passes).0, 33_000);
 }
 
+/// A poll in which the second service fails, and not for good, does not end the series of rounds.
+#[test]
+fn beside_a_refused_login_fall_counts_the_rounds_of_another_service() {
+    let pace = Pace {
+        fall: 2,
+        ..with(Rapid {
+            rapid_fails_needed: 1,
+            ..RAPID
+        })
+    };
+    let certificate: fn() -> Result<Pass, Failure> = || Err(certificate_refused());
+    for (of_the_second, failures) in [(gone as fn() -> _, 8), (certificate, 8)] {
+        let mut bench = Bench::new(pace, 2);
+        bench.is_refused_at_the_first();
+        let mut failed = 0;
+        loop {
+            let finding = match bench.wait() {
+                (0, _) => bench.gets(refused()),
+                _ => bench.gets(of_the_second()),
+            };
+            failed += finding.service;
+            if finding.service == 1 && finding.for_good {
+                break;
+            }
+            assert!(failed < 40, "it never fails for good");
+        }
+        assert_eq!(failed, failures);
+    }
+}
+
 #[test]
 fn rise_counts_good_polls_at_a_faster_pace() {
     let mut bench = dead(1);

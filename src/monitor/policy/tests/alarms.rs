@@ -474,3 +474,25 @@ fn a_backend_that_begins_to_pass_stays_down_by_nobody_until_it_is_judged_healthy
     bench.passes(0);
     check(&mut bench, &[(Alarm::NotOurs, &[0])]);
 }
+
+/// The login is refused everywhere, and now the certificate has expired, too: that takes a series of failures to tell.
+#[test]
+fn until_another_shared_fault_has_lasted_the_alarm_of_the_one_before_stands() {
+    let mut bench = Bench::new(3);
+    for number in 0..3 {
+        bench.refuses_login(number);
+    }
+    check(&mut bench, &[(LOGIN, &[0, 1, 2])]);
+    for number in 0..3 {
+        bench.finding(number, Err(expired()), false);
+        check(&mut bench, &[(LOGIN, &[0, 1, 2])]);
+    }
+    for number in 0..3 {
+        bench.finding(number, Err(expired()), true);
+    }
+    let tls = Alarm::Shared {
+        service: 0,
+        stage: Stage::Tls,
+    };
+    check(&mut bench, &[(tls, &[0, 1, 2])]);
+}

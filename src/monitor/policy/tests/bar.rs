@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::monitor::policy::bar::has_failed_by_itself;
-use crate::monitor::policy::evidence::{Leg, Reach};
+use crate::monitor::policy::evidence::Reach;
+use crate::outcome::Leg;
 use crate::service::{Port, Protocol, Security};
 
 const PEERS_AWAITED: Reason = Reason::PeersAwaited {

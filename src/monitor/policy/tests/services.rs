@@ -190,3 +190,27 @@ fn what_one_service_waits_for_is_asked_for_beside_a_fault_that_all_have_at_anoth
     bench.is_refused_at_the_first(0, Err(dead()));
     bench.check_acts(0, Action::MarkDown);
 }
+
+/// The login is refused everywhere since yesterday; that one backend's certificate has expired is new.
+#[test]
+fn a_delay_counts_from_the_shared_fault_that_others_do_not_have() {
+    let mut bench = Bench::with(
+        3,
+        Rules {
+            down_delay: Duration::from_secs(120),
+            ..RULES
+        },
+    );
+    for number in 0..3 {
+        bench.is_refused_at_the_first(number, Ok(Pass::Clean));
+    }
+    bench.pass_time(86_400_000);
+    bench.is_refused_at_the_first(0, Err(expired()));
+    for number in 1..3 {
+        bench.is_refused_at_the_first(number, Ok(Pass::Clean));
+    }
+    bench.is_refused_at_the_first(0, Err(expired()));
+    bench.check_held(0, &Reason::DownDelay, None);
+    bench.pass_time(120_000);
+    bench.check_acts(0, Action::MarkDown);
+}
