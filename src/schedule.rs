@@ -327,22 +327,28 @@ impl Schedule {
             Phase::Checking(round) => Some(round),
             Phase::Resting { .. } => None,
         };
-        match (&self.pace.plan, round.map(|round| &round.course)) {
-            (Plan::Retries(retries), Some(Course::Retries(trying))) => {
-                let rounds = self.rise_and_fall.rounds_before_the_last(self.pace.fall);
-                let retry = trying.retry(retries, round?.service)?;
-                let further = rounds.saturating_mul(retries.retries.saturating_add(1));
-                Some(Retry {
-                    left: retry.left.saturating_add(further),
-                    ..retry
-                })
-            }
-            (Plan::Rapid(rapid), Some(Course::Rapid(burst))) => {
-                rapid::retry(rapid, &self.counts, Some((burst, round?.service)))
-            }
-            (Plan::Rapid(rapid), None) => rapid::retry(rapid, &self.counts, None),
-            _ => None,
-        }
+        let ((retry, blame), in_a_round) = match (&self.pace.plan, round.map(|round| &round.course))
+        {
+            (Plan::Retries(retries), Some(Course::Retries(trying))) => (
+                trying.retry(retries, round?.service)?,
+                retries.retries.saturating_add(1),
+            ),
+            (Plan::Rapid(rapid), Some(Course::Rapid(burst))) => (
+                rapid::retry(rapid, &self.counts, Some((burst, round?.service)))?,
+                rapid.failures_of_a_round(),
+            ),
+            (Plan::Rapid(rapid), None) => (
+                rapid::retry(rapid, &self.counts, None)?,
+                rapid.failures_of_a_round(),
+            ),
+            _ => return None,
+        };
+        let fall = self.pace.fall;
+        let rounds = self.rise_and_fall.rounds_before_the_last(fall, blame);
+        Some(Retry {
+            left: retry.left.saturating_add(rounds.saturating_mul(in_a_round)),
+            ..retry
+        })
     }
 
     fn timeout(&self, round: &Round) -> Duration {
@@ -453,7 +459,11 @@ impl Schedule {
             Err(failure) if failure.fault.blame() == Blame::Shared => {
                 let is_known = self.is_known(round.service, failure);
                 round.is_worse |= !is_known;
-                is_known || self.rise_and_fall.rounds_before_the_last(self.pace.fall) == 0
+                is_known
+                    || self
+                        .rise_and_fall
+                        .rounds_before_the_last(self.pace.fall, Blame::Shared)
+                        == 0
             }
             _ => true,
         }

@@ -125,38 +125,49 @@ pub(super) fn on_result(
     step
 }
 
-/// How far a service is from having failed for good: the one that a rapid round is under way for, or else
-/// the first that has failed in past polls.
+/// How far a service is from having failed for good in this round, and whose fault that would be: the service that a
+/// rapid round is under way for, or else the first that has failed in past polls.
 pub(super) fn retry(
     rapid: &Rapid,
     counts: &Counts,
     under_way: Option<(&Burst, usize)>,
-) -> Option<Retry> {
+) -> Option<(Retry, Blame)> {
     let needed = rapid.fails_needed();
     if let Some((Burst(Some(progress)), service)) = under_way {
-        return Some(Retry {
+        let retry = Retry {
             service,
             failed: counts.0[service].failures.saturating_add(progress.failures),
             left: needed
                 .saturating_sub(progress.series(progress.blame))
                 .max(1),
-        });
+        };
+        return Some((retry, progress.blame));
     }
     let failed = |count: &Count| count.failures > 0;
     let service = counts.0.iter().position(failed)?;
-    let failed = counts.0[service].failures;
-    let polls = rapid.retry_count.saturating_sub(failed).max(1);
-    Some(Retry {
+    let count = counts.0[service];
+    let (in_row, blame) = match count.own {
+        0 => (count.failures, Blame::Shared),
+        own => (own, Blame::Service),
+    };
+    let polls = rapid.retry_count.saturating_sub(in_row).max(1);
+    let retry = Retry {
         service,
-        failed,
+        failed: count.failures,
         left: polls.saturating_add(needed),
-    })
+    };
+    Some((retry, blame))
 }
 
 impl Rapid {
     /// Where fewer attempts are made than are to fail, all have to.
     fn fails_needed(&self) -> u32 {
         self.rapid_fails_needed.min(self.rapid_rounds)
+    }
+
+    /// How often a service has to fail for one of the rounds that `fall` counts: in polls, and then in the rapid round.
+    pub(super) fn failures_of_a_round(&self) -> u32 {
+        self.retry_count.saturating_add(self.fails_needed())
     }
 }
 

@@ -54,18 +54,20 @@ impl Trying {
         self.failures > 0
     }
 
-    /// How far it is from having failed for good, if it has failed at all.
-    pub(super) fn retry(&self, retries: &Retries, service: usize) -> Option<Retry> {
+    /// How far it is from having failed for good in this round, if it has failed at all, and whose fault the latest failure
+    /// was.
+    pub(super) fn retry(&self, retries: &Retries, service: usize) -> Option<(Retry, Blame)> {
         // The latest one was a shared fault where none in a row is the service's own.
-        let in_row = match self.own_in_row {
-            0 => self.failures,
-            own => own,
+        let (in_row, blame) = match self.own_in_row {
+            0 => (self.failures, Blame::Shared),
+            own => (own, Blame::Service),
         };
-        self.has_failed().then(|| Retry {
+        let retry = Retry {
             service,
             failed: self.failures,
             left: (retries.retries + 1).saturating_sub(in_row).max(1),
-        })
+        };
+        self.has_failed().then_some((retry, blame))
     }
 
     /// poolmon: 3 s before the first retry, 0.5 s between the others.

@@ -110,11 +110,12 @@ impl RiseAndFall {
         settled
     }
 
-    /// How many rounds have to fail before the one that settles it.
-    pub(super) fn rounds_before_the_last(&self, fall: u32) -> u32 {
-        let counted = match self.dissent.side {
-            Ordering::Less => self.dissent.rounds,
-            Ordering::Equal | Ordering::Greater => 0,
+    /// How many rounds have to fail before the one that settles it, if all of them fail by faults of this blame.
+    pub(super) fn rounds_before_the_last(&self, fall: u32, blame: Blame) -> u32 {
+        let counted = match (self.dissent.side, blame) {
+            (Ordering::Less, Blame::Shared) => self.dissent.rounds,
+            (Ordering::Less, Blame::Service | Blame::Local) => self.dissent.extreme,
+            (Ordering::Equal | Ordering::Greater, _) => 0,
         };
         match self.standing {
             Standing::Failed => 0,

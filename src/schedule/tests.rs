@@ -795,3 +795,35 @@ fn a_known_shared_fault_is_known_after_a_fault_of_the_services_own_that_was_not_
     let finding = bench.comes_to(Err(login_refused()));
     assert!(finding.for_good && finding.verdict.is_some());
 }
+
+/// The third round is the last if it fails by a shared fault; a fault of the service's own has been seen in one so far.
+#[test]
+fn the_tries_that_are_left_are_those_of_rounds_that_fail_by_the_same_kind_of_fault() {
+    let pace = Pace {
+        plan: retrying(1),
+        fall: 3,
+        ..PACE
+    };
+    let mut bench = Bench::new(pace, 1);
+    for _ in 0..2 {
+        bench.comes_to(Err(login_refused()));
+    }
+    for _ in 0..2 {
+        bench.comes_to(Err(dead()));
+    }
+    let left = |bench: &Bench| bench.schedule.retry().unwrap().left;
+    bench.comes_to(Err(dead()));
+    assert_eq!(left(&bench), 3);
+    for left_after in [None, Some(1), None] {
+        bench.comes_to(Err(dead()));
+        assert_eq!(bench.schedule.retry().map(|retry| retry.left), left_after);
+    }
+    assert_eq!(bench.schedule.rise_and_fall.standing(), Standing::Failed);
+
+    let mut bench = Bench::new(pace, 1);
+    for failure in [dead(), dead(), login_refused(), login_refused()] {
+        bench.comes_to(Err(failure));
+    }
+    bench.comes_to(Err(login_refused()));
+    assert_eq!(left(&bench), 1);
+}

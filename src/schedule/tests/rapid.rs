@@ -341,6 +341,41 @@ fn fall_counts_rounds_that_failed_and_a_rapid_round_each() {
     assert_eq!(bench.attempt(Reply::Passes).0, 33_000);
 }
 
+#[test]
+fn with_fall_the_failures_of_the_rounds_that_have_to_fail_are_left_too() {
+    let pace = Pace {
+        fall: 2,
+        ..with(Rapid {
+            rapid_fails_needed: 1,
+            ..RAPID
+        })
+    };
+    let mut bench = Bench::new(pace, 1);
+    // After the last failure of a rapid round nothing is being tried again.
+    let expected = [Some(7), Some(6), Some(5), None, Some(3), Some(2), Some(1)];
+    for left in expected {
+        assert_eq!(bench.attempt(Reply::Refuses).2, None);
+        assert_eq!(bench.schedule.retry().map(|retry| retry.left), left);
+    }
+    assert!(failed(bench.attempt(Reply::Refuses).2));
+}
+
+/// Two polls were refused, and then it died: a dead port needs three polls of its own.
+#[test]
+fn the_failures_that_are_left_are_those_of_a_series_of_one_kind_of_fault() {
+    let mut bench = Bench::new(PACE, 1);
+    for (result, left) in [
+        (refused(), 9),
+        (refused(), 8),
+        (gone(), 9),
+        (gone(), 8),
+        (gone(), 7),
+    ] {
+        bench.gets(result);
+        assert_eq!(bench.schedule.retry().unwrap().left, left);
+    }
+}
+
 /// A poll in which the second service fails, and not for good, does not end the series of rounds.
 #[test]
 fn beside_a_refused_login_fall_counts_the_rounds_of_another_service() {
