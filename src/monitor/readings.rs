@@ -50,8 +50,6 @@ impl Engine {
             Mode::DryRun => self.dry_run.show(reading.members),
         };
         let changes = self.backends.on_list(members, reading.began);
-        // Kept for all that is said of the changes.
-        self.backends.measure();
         self.on_changes(&changes);
         self.start_workers();
         self.remember();
@@ -162,6 +160,8 @@ impl Engine {
             self.recall(*address);
             self.note_standing(*address, self.now.instant);
         }
+        // Kept for all that is said of the changes: what is remembered of who joins may change it.
+        self.backends.measure();
         for Shown { address, to, by } in &changes.shown {
             let by = match self.is_late_down(*address, *to) {
                 true => By::Us,
