@@ -237,13 +237,20 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
         return None;
     }
     let (member, now) = (question.member, question.now);
-    let (reason, until) = left_down(question.backends, question.address, now)?;
+    let (backends, address) = (question.backends, question.address);
+    let (reason, until) = left_down(backends, address, now)?;
     let tag = &member.listed.tag;
-    // Asked first: where many are held, the two walks over all would be made for each of them.
-    let is_due = !is_served(question.backends, tag)
-        && (first_where_none_is_up(question.backends, tag, now) == Some(question.address)
-            || first_where_all_have_failed(question.backends, tag, now) == Some(question.address));
+    // What needs no walk over all is asked first: where many are held, each of them asks.
+    let is_due = could_serve(backends, member, now)
+        && !is_served(backends, tag)
+        && (is_first_where_none_is_up(backends, tag, address, now)
+            || is_held_for_its_failures(&reason, member)
+                && first_where_all_have_failed(backends, tag, now) == Some(address));
     (!is_due).then(|| question.hold_until(reason, until))
+}
+
+fn is_held_for_its_failures(reason: &Reason, member: &Member) -> bool {
+    *reason == Reason::Unsteady && was_seen_failing(member)
 }
 
 /// Whether a backend of the tag is up that has not failed. If so, no held backend comes up before its time.
@@ -293,18 +300,23 @@ fn could_serve(backends: &Compared<'_>, member: &Member, now: Instant) -> bool {
         && settle::set_back_until(member, now).is_none()
 }
 
-/// The backend to bring up at once because no backend of its tag is up or about to be.
-fn first_where_none_is_up(backends: &Compared<'_>, tag: &Tag, now: Instant) -> Option<IpAddr> {
-    let mut first = None;
-    for (address, member) in backends.serving(tag) {
-        if member.serves() || member.is_coming_up() {
-            return None;
-        }
-        if first.is_none() && could_serve(backends, member, now) {
-            first = Some(address);
+/// Whether this backend, which could serve, comes up at once: no backend of its tag is up or about to be, and none
+/// before it could serve.
+fn is_first_where_none_is_up(
+    backends: &Compared<'_>,
+    tag: &Tag,
+    address: IpAddr,
+    now: Instant,
+) -> bool {
+    let mut may_be_before = true;
+    for (other, member) in backends.serving(tag) {
+        may_be_before &= other != address;
+        let is_before = may_be_before && could_serve(backends, member, now);
+        if is_before || member.serves() || member.is_coming_up() {
+            return false;
         }
     }
-    first
+    true
 }
 
 /// The backend to bring up before its hold is over, because every backend of the tag that is up has failed for long
@@ -325,7 +337,7 @@ fn first_where_all_have_failed(backends: &Compared<'_>, tag: &Tag, now: Instant)
             match left_down(backends, address, now) {
                 // That one comes up by itself.
                 None => return None,
-                Some((Reason::Unsteady, _)) if was_seen_failing(member) => {
+                Some((reason, _)) if is_held_for_its_failures(&reason, member) => {
                     let hold = member.dispute.unsteady_hold_after(0, now)?;
                     let candidate = ((hold / PART_FOR_SERVICE).min(UNSTEADY_HOLD), address);
                     first = Some(first.map_or(candidate, |before| before.min(candidate)));
