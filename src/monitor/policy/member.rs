@@ -513,7 +513,10 @@ impl Member {
             Command::Settled => Settled::Yes,
             Command::Sent(_) | Command::Answered { .. } => Settled::No,
         };
-        self.ownership.on_listed(&self.listed, settled, began);
+        let may_be_hearsay = sync != Sync::Synced && self.ownership.lacks_stamps(&self.listed);
+        if !may_be_hearsay || to == HostState::Down {
+            self.ownership.on_listed(&self.listed, settled, began);
+        }
         if let Some(before) = &mut self.before_down {
             before
                 .ownership

@@ -478,6 +478,13 @@ fn without_states_only_who_remembers_the_vhost_count_can_bring_it_up() {
     bench.send(0, Action::MarkDown, Answer::Done);
     take_out(&mut bench, 0);
     assert_eq!(bench.memory(0).down.unwrap().vhosts, 100);
+    // It starts again, and lists what its configuration has until it has heard the ring.
+    let listed = bench.listed(0);
+    (listed.state, listed.vhosts) = (HostState::Up, 100);
+    bench.backends.on_sync(Sync::Unsynced);
+    bench.read_list();
+    bench.backends.on_sync(Sync::Synced);
+    take_out(&mut bench, 0);
     bench.passes(0);
     bench.check_acts(0, Action::MarkUp);
 
