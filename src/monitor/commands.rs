@@ -422,9 +422,11 @@ impl Engine {
         let took = self.now.instant.saturating_duration_since(asked.at);
         self.commands.note_answer(number, text, took);
         self.counts.on_answer(action, ReplyKind::of(answer), took);
-        self.commands
-            .ways
-            .on_answer(&command, answer, self.now.instant);
+        // What is imagined teaches nothing.
+        if asked.mode == Mode::Live {
+            let now = self.now.instant;
+            self.commands.ways.on_answer(&command, answer, now);
+        }
         let done = match answer {
             Ok(Reply::Ok) => Answer::Done,
             Ok(Reply::NotFound | Reply::Busy | Reply::TryAgain | Reply::Refused(_)) => {

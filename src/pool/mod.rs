@@ -443,7 +443,7 @@ impl Ways {
     ) {
         match (self, command) {
             (Ways::Director(ways), Command::Director(change)) => ways.on_answer(change, answer),
-            (Ways::HaProxy(ways), Command::HaProxy(change)) => ways.on_answer(change, now),
+            (Ways::HaProxy(ways), Command::HaProxy(change)) => ways.on_answer(change, answer, now),
             // A kind is chosen for a whole run.
             (Ways::Director(_), Command::HaProxy(_)) | (Ways::HaProxy(_), Command::Director(_)) => {
             }

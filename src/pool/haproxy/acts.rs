@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::reading::{Aside, Servers, Watched};
 use super::wire::{Answer, Process, Server, ServerName, Told};
 use crate::backend::{HostState, Listed, Stamp};
-use crate::pool::{Action, DrainMode, Effect, Order, Owner};
+use crate::pool::{Action, DrainMode, Effect, Order, Owner, PoolError, Reply};
 
 /// HAProxy answers within a millisecond.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,6 +23,10 @@ const BLUR: u32 = 2;
 
 /// The same by the wall clock, since an earlier run of this monitor: meanwhile clocks were set, and HAProxy stood still.
 const BLUR_OF_CLOCKS: u32 = 30;
+
+/// So long the lists may not have been read before another process began, for what it then has from a file to be what
+/// was read.
+const UNREAD: Duration = Duration::from_secs(30);
 
 const OTHER_PROCESS: &str =
     "HAProxy was reloaded or started again and has forgotten what it was told: what this monitor \
@@ -86,8 +90,15 @@ impl Change {
             Told::ShutdownSessions => !server.admin.is_ready(),
             Told::Ready => server.admin.is_forced() && self.meant.has(server),
         };
-        let servers = watched.servers_of(answer, self.address).into_iter();
-        let told = servers.filter(|server| is_told(server));
+        let servers = match (self.told, &self.meant) {
+            // Also where they are watched no longer.
+            (Told::Ready, Meant::These(_)) => {
+                let servers = answer.servers.iter();
+                servers.filter(|one| one.address == self.address).collect()
+            }
+            _ => watched.servers_of(answer, self.address),
+        };
+        let told = servers.into_iter().filter(|server| is_told(server));
         told.map(|server| server.name.clone()).collect()
     }
 }
@@ -113,6 +124,8 @@ impl fmt::Display for Change {
 #[derive(Clone, Debug, Default)]
 pub struct Ways {
     process: Option<Process>,
+    /// When the latest reading began.
+    read: Option<Instant>,
     shown: BTreeMap<IpAddr, Shown>,
 }
 
@@ -155,27 +168,58 @@ impl Shown {
     fn is_forgotten(&self, state: HostState, now: &Servers) -> bool {
         match (self.state, state) {
             (HostState::Down, HostState::Up) => true,
-            (HostState::Up, HostState::Up) => !self.held.iter().all(|name| now.out.contains(name)),
+            (HostState::Up, HostState::Up) => !self.held.iter().all(|name| now.has_out(name)),
             (_, HostState::Down) => false,
         }
     }
+
+    /// Those of ours that are still out by our down, in a reading of the same process or of another that began then.
+    fn still_ours(
+        &self,
+        state: HostState,
+        now: &Servers,
+        began: Instant,
+        is_other_process: bool,
+    ) -> Option<Ours> {
+        let mut ours = self.ours.clone()?;
+        let out = |name: &ServerName| now.out.iter().find(|out| out.name == *name);
+        if is_other_process {
+            // It may have out of service what its configuration has disabled, and not what the one before was told.
+            ours.names
+                .retain(|name| out(name).map_or(true, |out| !out.is_disabled));
+        }
+        match (self.state, state) {
+            (_, HostState::Up) if began < ours.since => {}
+            (_, HostState::Up) => ours.names.retain(|name| out(name).is_some()),
+            // What was changed after our down is somebody else's, also if it is out of service again.
+            (HostState::Down, HostState::Down) if !is_other_process => {
+                let latest = self.changed.saturating_add(i64::from(BLUR));
+                ours.names
+                    .retain(|name| out(name).map_or(true, |out| out.changed <= latest));
+            }
+            (_, HostState::Down) => {}
+        }
+        Some(ours).filter(|ours| !ours.names.is_empty())
+    }
+
+    /// Whether another process has from a file what this one was told. How long ago the file was saved is told nowhere: by
+    /// so much later its changes look.
+    fn is_restored(&self, ours: &Option<Ours>, now: &Servers) -> bool {
+        let mut out = now.out.iter();
+        out.any(|out| {
+            let is_ours = self.ours.is_none() || is_one_of(ours, &out.name);
+            out.changed < 0 && !out.is_disabled && is_ours
+        })
+    }
 }
 
-impl Ours {
-    /// Those that are still so in a reading that began at this time.
-    fn still(mut self, state: HostState, now: &Servers, began: Instant) -> Option<Ours> {
-        if state == HostState::Up && began >= self.since {
-            self.names.retain(|name| now.out.contains(name));
-            return Some(self).filter(|ours| !ours.names.is_empty());
-        }
-        Some(self)
-    }
+fn is_one_of(ours: &Option<Ours>, name: &ServerName) -> bool {
+    let mut names = ours.iter().flat_map(|ours| &ours.names);
+    names.any(|one| one == name)
+}
 
-    /// Another process may have out of service what its configuration has disabled, and not what the one before was told.
-    fn in_other_process(mut self, now: &Servers) -> Ours {
-        self.names.retain(|name| !now.disabled.contains(name));
-        self
-    }
+fn is_out(ours: &Option<Ours>, now: &Servers) -> bool {
+    now.out.iter().any(|out| is_one_of(ours, &out.name))
 }
 
 impl Ways {
@@ -193,6 +237,13 @@ impl Ways {
             .process
             .map(|before| aside.process.is_other_than(before));
         self.process = Some(aside.process);
+        let process_began = began.checked_sub(aside.process.uptime);
+        let was_read = self.read.replace(began);
+        // What somebody did before the process began would have been seen.
+        let was_watched = match (was_read, process_began) {
+            (Some(read), Some(process_began)) => process_began <= read + UNREAD,
+            (None, _) | (_, None) => false,
+        };
         let mut before = std::mem::take(&mut self.shown);
         let mut has_forgotten = false;
         for listed in members {
@@ -203,41 +254,46 @@ impl Ways {
                 None => remembered(address).map(|stamp| (HostState::Down, stamp)),
             };
             let told = aside.changed.get(&address).copied().unwrap_or_default();
+            let now = aside.servers.get(&address).cloned().unwrap_or_default();
+            let is_other = has_restarted == Some(true);
+            let ours = shown
+                .as_ref()
+                .and_then(|before| before.still_ours(listed.state, &now, began, is_other));
+            let stays_down =
+                |shown: &Shown| (shown.state, listed.state) == (HostState::Down, HostState::Down);
             let (changed, is_later) = match (&shown, has_restarted) {
+                // Others of the address may have been changed since.
+                (Some(shown), Some(false)) if stays_down(shown) && is_out(&ours, &now) => {
+                    (shown.changed, false)
+                }
                 (Some(shown), Some(false)) => shown.change(listed.state, told, aside.process),
-                (Some(_), _) => (told, is_later_by_clock(known, listed.changed, BLUR)),
+                (Some(shown), _) => {
+                    let is_restored =
+                        was_watched && stays_down(shown) && shown.is_restored(&ours, &now);
+                    let is_later = !is_restored && is_later_by_clock(known, listed.changed, BLUR);
+                    (told, is_later)
+                }
                 (None, _) => (
                     told,
                     is_later_by_clock(known, listed.changed, BLUR_OF_CLOCKS),
                 ),
             };
+            let is_theirs = is_later && shown.as_ref().map_or(false, stays_down);
+            let ours = ours.filter(|_| !is_theirs);
             let is_forgotten = |stamp: Stamp| has_restarted.unwrap_or(aside.began >= stamp);
             listed.changed = stamp(known, listed, is_later, is_forgotten, second);
-            let now = aside.servers.get(&address).cloned().unwrap_or_default();
             has_forgotten |= shown
                 .as_ref()
                 .map_or(false, |shown| shown.is_forgotten(listed.state, &now));
-            let (held, ours) = match shown {
-                Some(shown) => (shown.held, shown.ours),
-                None => (Arc::from([]), None),
-            };
-            let ours = match has_restarted {
-                Some(true) => ours.map(|ours| ours.in_other_process(&now)),
-                Some(false) | None => ours,
-            };
-            let ours = ours.and_then(|ours| ours.still(listed.state, &now, began));
-            let is_ours = |name: &ServerName| {
-                let mut ours = ours.iter().flat_map(|ours| &ours.names);
-                ours.any(|of_ours| of_ours == name)
-            };
-            let held = match listed.state {
-                HostState::Up => now
-                    .out
-                    .iter()
-                    .filter(|name| !is_ours(name))
-                    .cloned()
-                    .collect(),
-                HostState::Down => held,
+            let held = match (listed.state, shown) {
+                (HostState::Up, _) => {
+                    let out = now.out.iter().map(|out| &out.name);
+                    out.filter(|name| !is_one_of(&ours, name))
+                        .cloned()
+                        .collect()
+                }
+                (HostState::Down, Some(shown)) => shown.held,
+                (HostState::Down, None) => Arc::from([]),
             };
             let shown = Shown {
                 state: listed.state,
@@ -277,8 +333,15 @@ impl Ways {
         })
     }
 
-    /// After a down, which servers are out of service by it is known for as long as it lasts.
-    pub fn on_answer(&mut self, change: &Change, now: Instant) {
+    /// After a down that may have been done, which servers are out of service by it is known for as long as it lasts.
+    pub fn on_answer(&mut self, change: &Change, answer: &Result<Reply, PoolError>, now: Instant) {
+        let may_be_done = match answer {
+            Ok(reply) => *reply == Reply::Ok,
+            Err(cause) => cause.leaves_doubt(),
+        };
+        if !may_be_done {
+            return;
+        }
         let shown = self.shown.get_mut(&change.address);
         if let (Told::Maint, Meant::These(names), Some(shown)) = (change.told, &change.meant, shown)
         {

@@ -3,7 +3,7 @@
 //!
 //! Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,43 +41,55 @@ pub struct Aside {
 pub struct Servers {
     /// In service, as far as somebody's will goes.
     pub ready: Arc<[ServerName]>,
-    /// Out of it.
-    pub out: Arc<[ServerName]>,
-    /// Of those that are out, what the configuration had disabled when the process began.
-    pub disabled: Arc<[ServerName]>,
+    /// All others.
+    pub out: Vec<Out>,
+}
+
+/// A server that is out of service by somebody's will.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Out {
+    /// Of which server this is told.
+    pub name: ServerName,
+    /// The latest second of the process's own time at which that can have been done: less than none for what a
+    /// server-state file has brought.
+    pub changed: i64,
+    /// The configuration had it so when the process began.
+    pub is_disabled: bool,
 }
 
 impl Servers {
-    fn of(ready: &[&Server], out: &[&Server]) -> Servers {
-        let names = |servers: &[&Server], is: fn(&Server) -> bool| {
-            let servers = servers.iter().filter(|server| is(server));
-            servers.map(|server| server.name.clone()).collect()
-        };
+    fn of(ready: &[&Server], out: &[&Server], process: Process) -> Servers {
+        let out = out.iter().map(|server| Out {
+            name: server.name.clone(),
+            changed: process.own_second(server.unchanged_for),
+            is_disabled: server.admin.was_disabled_at_first(),
+        });
         Servers {
-            ready: names(ready, |_| true),
-            out: names(out, |_| true),
-            disabled: names(out, |server| server.admin.was_disabled_at_first()),
+            ready: ready.iter().map(|server| server.name.clone()).collect(),
+            out: out.collect(),
         }
+    }
+
+    /// Whether this server is out of service.
+    pub fn has_out(&self, name: &ServerName) -> bool {
+        self.out.iter().any(|out| out.name == *name)
     }
 }
 
 impl Watched {
     /// The servers of the watched proxies.
     pub fn servers<'a>(&self, answer: &'a Answer) -> Vec<&'a Server> {
-        let is_watched = |proxy: &str| match self {
-            Watched::Proxies(names) => names.iter().any(|name| name == proxy),
+        let watched: BTreeSet<&str> = match self {
+            Watched::Proxies(names) => names.iter().map(String::as_str).collect(),
             Watched::Ports(ports) => {
-                let mut servers = answer.servers.iter();
-                servers.any(|server| &*server.name.proxy == proxy && ports.contains(&server.port))
+                let servers = answer.servers.iter();
+                let at_port = servers.filter(|server| ports.contains(&server.port));
+                at_port.map(|server| &*server.name.proxy).collect()
             }
         };
-        let mut known: BTreeMap<&str, bool> = BTreeMap::new();
         let servers = answer.servers.iter();
         servers
-            .filter(|server| {
-                let proxy = &*server.name.proxy;
-                *known.entry(proxy).or_insert_with(|| is_watched(proxy))
-            })
+            .filter(|server| watched.contains(&*server.name.proxy))
             .collect()
     }
 
@@ -126,7 +138,7 @@ pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp)
             true => HostState::Down,
             false => HostState::Up,
         };
-        servers_of.insert(address, Servers::of(&ready, &out));
+        servers_of.insert(address, Servers::of(&ready, &out, answer.process));
         let unchanged = servers.iter().map(|server| server.unchanged_for);
         let unchanged = unchanged.min().unwrap_or_default();
         changed.insert(address, answer.process.own_second(unchanged));

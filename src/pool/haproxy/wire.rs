@@ -189,6 +189,9 @@ impl Answer {
         }
         let first = text.split(|&byte| byte == b'\n').next().unwrap_or(text);
         let is_level = [LEVEL.as_bytes(), b"operator", b"user"].contains(&first);
+        if !is_level {
+            return Err(AnswerError::NotAnswered(Quote::new(first)));
+        }
         let mut parts: Vec<Vec<&[u8]>> = Vec::new();
         let mut part = Vec::new();
         let mut lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
@@ -200,9 +203,6 @@ impl Answer {
                 (true, false) => parts.push(std::mem::take(&mut part)),
                 (true, true) => {}
             }
-        }
-        if !is_level {
-            return Err(AnswerError::NotAnswered(Quote::new(first)));
         }
         if parts.len() < PARTS || !part.is_empty() || !rest.is_empty() {
             return Err(AnswerError::Cut);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::backend::Tag;
+use crate::pool::haproxy::reading::Out;
 use crate::pool::MoveLimit;
 
 const ANSWER: &str = include_str!("../../../../tests/data/haproxy/2.6.answer");
@@ -34,6 +35,8 @@ struct Played {
     origin: Instant,
     /// Those that the configuration disables, and somebody has enabled unless they are held.
     disabled: &'static [&'static str],
+    /// Those that were last changed in another second than the rest, by the wall clock.
+    apart: &'static [(&'static str, u64)],
     began: Option<u64>,
     /// So long HAProxy stood still, or the wall clock was set forward: nothing of it is in its own time.
     lost: u64,
@@ -48,6 +51,7 @@ impl Default for Played {
             ways: Ways::default(),
             origin: Instant::now(),
             disabled: &[],
+            apart: &[],
             began: None,
             lost: 0,
             remembered: None,
@@ -72,9 +76,13 @@ impl Played {
 
     /// The down is answered in this second.
     fn takes_down(&mut self, second: u64) {
+        self.is_told_to_take_down(second, &Ok(Reply::Ok));
+    }
+
+    fn is_told_to_take_down(&mut self, second: u64, answer: &Result<Reply, PoolError>) {
         let down = self.change(Action::MarkDown, Owner::Other).unwrap();
         let now = self.at(second);
-        self.ways.on_answer(&down, now);
+        self.ways.on_answer(&down, answer, now);
     }
 
     /// Which of the servers an up is for.
@@ -92,10 +100,18 @@ impl Played {
             let those = ALL.iter().copied().filter(|name| is(name));
             names(&those.collect::<Vec<_>>())
         };
+        let own = |second: u64| second as i64 - began as i64;
+        let out = out.iter().map(|name| {
+            let apart = self.apart.iter().find(|(of, _)| of == name);
+            Out {
+                name: ServerName::new("imap", name),
+                changed: own(apart.map_or(changed, |(_, second)| *second)),
+                is_disabled: self.disabled.contains(name),
+            }
+        });
         let servers = Servers {
-            ready: those(&|name| !out.contains(name)),
-            out: names(out),
-            disabled: those(&|name| out.contains(name) && self.disabled.contains(name)),
+            out: out.collect(),
+            ready: those(&|name| state == Up && !held.contains(name)),
         };
         let aside = Aside {
             process: Process {
@@ -103,7 +119,7 @@ impl Played {
                 uptime: Duration::from_secs(second - began),
             },
             began: Stamp(began + self.lost),
-            changed: BTreeMap::from([(address(), changed as i64 - began as i64)]),
+            changed: BTreeMap::from([(address(), own(changed))]),
             servers: BTreeMap::from([(address(), servers)]),
         };
         let asked = self.at(second);
@@ -388,7 +404,7 @@ fn which_servers_were_in_service_is_known_of_a_down_of_this_run_alone() {
     assert_eq!(haproxy.up_is_for(), these(&["a", "b", "c"]));
     // Another process that has not forgotten them.
     haproxy.began = Some(1009);
-    haproxy.reads(1010, Down, 1009, &[]);
+    haproxy.reads(1010, Down, 1002, &[]);
     assert_eq!(haproxy.up_is_for(), these(&["a", "b", "c"]));
 
     let mut haproxy = Played {
@@ -477,6 +493,7 @@ fn what_the_configuration_disables_in_another_process_is_not_of_a_down_in_the_on
     for state in [Up, Down] {
         let mut haproxy = Played::taken_down();
         haproxy.disabled = &["a"];
+        haproxy.apart = &[("b", 1002), ("c", 1002)];
         haproxy.began = Some(1009);
         haproxy.reads(1010, state, 1009, &["a"]);
         haproxy.takes_down(1011);
@@ -499,4 +516,64 @@ fn what_we_took_out_in_the_process_before_comes_back_though_another_server_is_in
     // From then on it is the operator's.
     haproxy.takes_down(1031);
     assert_eq!(haproxy.up_is_for(), these(&["b", "c"]));
+}
+
+/// He drains it, which is later than our down, and puts it into maint again.
+#[test]
+fn what_an_operator_has_taken_over_is_not_ours_any_more() {
+    let mut haproxy = Played::taken_down();
+    assert_eq!(haproxy.reads(1020, Down, 1019, &[]), 1019);
+    haproxy.reads(1030, Up, 1030, &["a", "b"]);
+    haproxy.takes_down(1040);
+    haproxy.reads(1041, Down, 1041, &[]);
+    assert_eq!(haproxy.up_is_for(), these(&["c"]));
+}
+
+#[test]
+fn a_down_is_ours_though_somebody_changes_another_server_of_the_address_or_one_of_ours() {
+    let mut haproxy = Played::taken_down();
+    haproxy.apart = &[("a", 1001), ("b", 1001)];
+    assert_eq!(haproxy.reads(1020, Down, 1019, &[]), 1001);
+    assert_eq!(haproxy.up_is_for(), these(&["a", "b"]));
+    assert_eq!(haproxy.reads(1021, Down, 1019, &[]), 1001);
+}
+
+/// HAProxy says of it how long ago it was when the file was saved.
+#[test]
+fn what_a_file_brings_back_that_was_saved_long_before_the_reload_is_ours() {
+    let mut haproxy = Played::taken_down();
+    haproxy.reads(1020, Down, 1001, &[]);
+    haproxy.began = Some(1021);
+    assert_eq!(haproxy.reads(1022, Down, 1006, &[]), 1001);
+    assert_eq!(haproxy.up_is_for(), these(&["a", "b", "c"]));
+    // Nobody was there to see who changed it meanwhile.
+    let mut haproxy = Played::taken_down();
+    haproxy.began = Some(1061);
+    assert_eq!(haproxy.reads(1062, Down, 1006, &[]), 1006);
+    assert_eq!(haproxy.up_is_for(), Meant::AllBut(names(&[])));
+}
+
+#[test]
+fn a_down_that_was_not_done_teaches_nothing() {
+    let mut haproxy = Played::default();
+    haproxy.reads(1000, Up, 101, &[]);
+    haproxy.is_told_to_take_down(1001, &Ok(Reply::NotFound));
+    haproxy.reads(1002, Down, 1002, &[]);
+    // It is the operator's, who sets one of them ready.
+    haproxy.reads(1010, Up, 1010, &["a", "b"]);
+    haproxy.takes_down(1011);
+    haproxy.reads(1012, Down, 1011, &[]);
+    assert_eq!(haproxy.up_is_for(), these(&["c"]));
+}
+
+#[test]
+fn what_we_took_out_is_set_ready_where_it_is_watched_no_longer() {
+    let both = ["imap", "imaps"].map(|proxy| ServerName::new(proxy, "mail2"));
+    let up = Change {
+        address: "127.77.0.8".parse().unwrap(),
+        told: Told::Ready,
+        meant: Meant::These(both.to_vec().into()),
+    };
+    let answer = Answer::parse(ANSWER.as_bytes()).unwrap();
+    assert_eq!(up.servers(&answer, &Watched::Ports(vec![143])), both);
 }

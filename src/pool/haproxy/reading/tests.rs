@@ -76,8 +76,8 @@ fn which_servers_of_a_member_are_in_service_out_of_it_and_disabled_is_told() {
         Particulars::HaProxy(aside) => aside,
         Particulars::None => panic!("HAProxy's"),
     };
-    let joined = |names: &[ServerName]| {
-        let names: Vec<String> = names.iter().map(ServerName::to_string).collect();
+    let joined = |names: Vec<&ServerName>| {
+        let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
         names.join(" ")
     };
     for (address, ready, out, disabled) in [
@@ -92,9 +92,19 @@ fn which_servers_of_a_member_are_in_service_out_of_it_and_disabled_is_told() {
         ("127.77.0.10", "imaps/spare", "imap/spare", ""),
     ] {
         let servers = &aside.servers[&address.parse().unwrap()];
-        assert_eq!(joined(&servers.ready), ready, "{address}");
-        assert_eq!(joined(&servers.out), out, "{address}");
-        assert_eq!(joined(&servers.disabled), disabled, "{address}");
+        let all_out = servers.out.iter();
+        let of_config = all_out.clone().filter(|out| out.is_disabled);
+        assert_eq!(joined(servers.ready.iter().collect()), ready, "{address}");
+        assert_eq!(
+            joined(all_out.map(|out| &out.name).collect()),
+            out,
+            "{address}"
+        );
+        assert_eq!(
+            joined(of_config.map(|out| &out.name).collect()),
+            disabled,
+            "{address}"
+        );
     }
 }
 
