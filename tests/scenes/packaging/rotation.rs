@@ -88,6 +88,26 @@ fn the_daemon_goes_on_in_the_new_file_by_rename_and_by_copytruncate() {
     wait_until("its end", SOON, || !there.lock().exists());
 }
 
+/// As after a crash of the host.
+#[test]
+fn nobody_else_is_sent_a_signal_where_the_pid_file_was_left_behind() {
+    let place = Place::new();
+    let there = Installation::new(&place);
+    let log = there.path("log/poolmon.log");
+    for pid in ["", "4194304"] {
+        fs::write(&log, "a line\n").unwrap();
+        fs::write(there.lock(), pid).unwrap();
+        rotate(&place, &there.document("examples/logrotate"));
+    }
+    let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+    fs::write(&log, "a line\n").unwrap();
+    fs::write(there.lock(), other.id().to_string()).unwrap();
+    rotate(&place, &there.document("examples/logrotate"));
+    assert_eq!(other.try_wait().unwrap(), None, "it was ended");
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
 #[test]
 fn in_the_foreground_copytruncate_rotates_what_the_shell_appends_to() {
     let pool = FakePool::start(2);
