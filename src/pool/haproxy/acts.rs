@@ -187,17 +187,14 @@ impl Shown {
             // It may have out of service what its configuration has disabled, and not what the one before was told.
             ours.names
                 .retain(|name| out(name).map_or(true, |out| !out.is_disabled));
-        }
-        match (self.state, state) {
-            (_, HostState::Up) if began < ours.since => {}
-            (_, HostState::Up) => ours.names.retain(|name| out(name).is_some()),
+        } else if (self.state, state) == (HostState::Down, HostState::Down) {
             // What was changed after our down is somebody else's, also if it is out of service again.
-            (HostState::Down, HostState::Down) if !is_other_process => {
-                let latest = self.changed.saturating_add(i64::from(BLUR));
-                ours.names
-                    .retain(|name| out(name).map_or(true, |out| out.changed <= latest));
-            }
-            (_, HostState::Down) => {}
+            let latest = self.changed.saturating_add(i64::from(BLUR));
+            ours.names
+                .retain(|name| out(name).map_or(true, |out| out.changed <= latest));
+        }
+        if state == HostState::Up && began >= ours.since {
+            ours.names.retain(|name| out(name).is_some());
         }
         Some(ours).filter(|ours| !ours.names.is_empty())
     }

@@ -577,3 +577,16 @@ fn what_we_took_out_is_set_ready_where_it_is_watched_no_longer() {
     let answer = Answer::parse(ANSWER.as_bytes()).unwrap();
     assert_eq!(up.servers(&answer, &Watched::Ports(vec![143])), both);
 }
+
+/// The further ones are an operator's, and the new configuration's.
+#[test]
+fn of_what_a_file_brings_back_only_ours_tells_that_the_down_is_ours() {
+    let mut haproxy = Played::default();
+    haproxy.reads(1000, Up, 101, &["a", "b"]);
+    haproxy.takes_down(1001);
+    haproxy.reads(1001, Down, 1001, &[]);
+    haproxy.began = Some(1021);
+    haproxy.apart = &[("c", 1006)];
+    assert_eq!(haproxy.reads(1022, Down, 1021, &[]), 1001);
+    assert_eq!(haproxy.up_is_for(), these(&["c"]));
+}
