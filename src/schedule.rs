@@ -392,18 +392,18 @@ impl Schedule {
             return;
         }
         let due = round.due;
-        let not_before = ended + self.pause_in_a_hurry();
+        // A round that was asked for is a whole one: none has been in a hurry.
         let until = match self.demanded.take() {
             Some(_) => {
                 self.is_next_asked = true;
-                not_before
+                ended
             }
             None => self.rest(due, ended),
         };
         self.phase = Phase::Resting {
             since: self.counted_from(due, ended),
             until,
-            not_before,
+            not_before: ended,
         };
     }
 
@@ -426,7 +426,10 @@ impl Schedule {
         let round_began = *round.began.get_or_insert(outcome.began);
         let service = round.service;
         let step = self.take_in(&mut round, &outcome);
-        let is_enough = step == Step::Failed && self.is_enough(&mut round, &outcome);
+        let is_enough = match (&step, &outcome.result) {
+            (Step::Failed, Err(failure)) => self.is_enough(&mut round, failure),
+            _ => false,
+        };
         let shown = self.go_on(step, &mut round, &outcome);
         let verdict = match shown {
             None => {
@@ -454,19 +457,15 @@ impl Schedule {
     /// Whether it is enough for the service to have failed for good that it has failed in this round. A shared fault does
     /// not end the round, and others may have one all the time: as many rounds as `fall` says count those in which a
     /// service got less far than that.
-    fn is_enough(&self, round: &mut Round, outcome: &Outcome) -> bool {
-        match &outcome.result {
-            Err(failure) if failure.fault.blame() == Blame::Shared => {
-                let is_known = self.is_known(round.service, failure);
-                round.is_worse |= !is_known;
-                is_known
-                    || self
-                        .rise_and_fall
-                        .rounds_before_the_last(self.pace.fall, Blame::Shared)
-                        == 0
-            }
-            _ => true,
-        }
+    fn is_enough(&self, round: &mut Round, failure: &Failure) -> bool {
+        let is_known = self.is_known(round.service, failure);
+        round.is_worse |= !is_known;
+        let fall = self.pace.fall;
+        is_known
+            || self
+                .rise_and_fall
+                .rounds_before_the_last(fall, Blame::Shared)
+                == 0
     }
 
     /// What the outcome means for its service.

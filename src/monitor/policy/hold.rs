@@ -244,13 +244,9 @@ pub(super) fn hold(question: &Question<'_>) -> Option<Hold> {
     let is_due = could_serve(backends, member, now)
         && !is_served(backends, tag)
         && (is_first_where_none_is_up(backends, tag, address, now)
-            || is_held_for_its_failures(&reason, member)
+            || reason == Reason::Unsteady
                 && first_where_all_have_failed(backends, tag, now) == Some(address));
     (!is_due).then(|| question.hold_until(reason, until))
-}
-
-fn is_held_for_its_failures(reason: &Reason, member: &Member) -> bool {
-    *reason == Reason::Unsteady && was_seen_failing(member)
 }
 
 /// Whether a backend of the tag is up that has not failed. If so, no held backend comes up before its time.
@@ -337,7 +333,7 @@ fn first_where_all_have_failed(backends: &Compared<'_>, tag: &Tag, now: Instant)
             match left_down(backends, address, now) {
                 // That one comes up by itself.
                 None => return None,
-                Some((reason, _)) if is_held_for_its_failures(&reason, member) => {
+                Some((Reason::Unsteady, _)) => {
                     let hold = member.dispute.unsteady_hold_after(0, now)?;
                     let candidate = ((hold / PART_FOR_SERVICE).min(UNSTEADY_HOLD), address);
                     first = Some(first.map_or(candidate, |before| before.min(candidate)));

@@ -513,7 +513,7 @@ impl Member {
             Command::Settled => Settled::Yes,
             Command::Sent(_) | Command::Answered { .. } => Settled::No,
         };
-        let may_be_hearsay = sync != Sync::Synced && self.ownership.lacks_stamps(&self.listed);
+        let may_be_hearsay = sync != Sync::Synced && self.ownership.lacks_stamps();
         if !may_be_hearsay || to == HostState::Down {
             self.ownership.on_listed(&self.listed, settled, began);
         }

@@ -98,9 +98,8 @@ impl Ownership {
 
     /// Whether no stamp tells our down from what a director lists that has just started: before it has heard the ring it
     /// has all with the vhost counts of its configuration.
-    pub(super) fn lacks_stamps(&self, listed: &Listed) -> bool {
-        let stamp = self.down.and_then(|down| down.stamp);
-        stamp == Some(NEVER_STAMPED) && listed.changed == NEVER_STAMPED
+    pub(super) fn lacks_stamps(&self) -> bool {
+        self.down.and_then(|down| down.stamp) == Some(NEVER_STAMPED)
     }
 
     pub(super) fn on_listed(&mut self, listed: &Listed, settled: Settled, now: Instant) {

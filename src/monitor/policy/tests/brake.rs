@@ -274,3 +274,31 @@ fn where_many_have_failed_the_limit_of_delayed_downs_is_not_counted_to_the_end_b
     let (visits, most) = (bench.backends.visits.get(), 12 * usize::from(BACKENDS));
     assert!(visits <= most, "{visits}");
 }
+
+/// Nobody is left to compare them with.
+#[test]
+fn where_there_is_no_brake_the_limit_counts_all_that_have_failed_by_themselves_and_no_others() {
+    for brake in [Brake::Off, Brake::Refuge] {
+        let rules = Rules {
+            brake,
+            down_delay_limit: Some(1),
+            ..RULES
+        };
+        let mut bench = Bench::with(4, rules);
+        for number in 0..4 {
+            bench.refuses(number, true);
+        }
+        let hold = match bench.decide(0) {
+            Decision::Hold(hold) => hold,
+            decision => panic!("{decision:?}"),
+        };
+        let is_limit = hold.reason == Reason::DownDelayLimit;
+        assert_eq!(is_limit, brake == Brake::Off, "{hold:?}");
+        if brake == Brake::Off {
+            for number in 1..4 {
+                bench.refuses_login(number);
+            }
+            bench.check_acts(0, Action::MarkDown);
+        }
+    }
+}

@@ -487,6 +487,13 @@ fn without_states_only_who_remembers_the_vhost_count_can_bring_it_up() {
     take_out(&mut bench, 0);
     bench.passes(0);
     bench.check_acts(0, Action::MarkUp);
+    // Somebody brings it up, and takes it out again.
+    let listed = bench.listed(0);
+    (listed.state, listed.vhosts) = (HostState::Up, 100);
+    bench.read_list();
+    take_out(&mut bench, 0);
+    bench.passes(0);
+    bench.check_held(0, &Reason::NotOurs, None);
 
     take_out(&mut bench, 2);
     bench.passes(2);
