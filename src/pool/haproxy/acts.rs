@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::reading::{Aside, Servers, Watched};
+use super::reading::{Aside, Out, Servers, Watched};
 use super::wire::{Answer, Process, Server, ServerName, Told};
 use crate::backend::{HostState, Listed, Stamp};
 use crate::pool::{Action, DrainMode, Effect, Order, Owner, PoolError, Reply};
@@ -23,10 +23,6 @@ const BLUR: u32 = 2;
 
 /// The same by the wall clock, since an earlier run of this monitor: meanwhile clocks were set, and HAProxy stood still.
 const BLUR_OF_CLOCKS: u32 = 30;
-
-/// So long the lists may not have been read before another process began, for what it then has from a file to be what
-/// was read.
-const UNREAD: Duration = Duration::from_secs(30);
 
 const OTHER_PROCESS: &str =
     "HAProxy was reloaded or started again and has forgotten what it was told: what this monitor \
@@ -146,7 +142,9 @@ struct Shown {
 
 #[derive(Clone, Debug)]
 struct Ours {
-    names: Vec<ServerName>,
+    /// With the second of HAProxy's own time in which a reading first showed each as out. Who has been changed after that is
+    /// somebody else's.
+    names: BTreeMap<ServerName, Option<i64>>,
     /// When HAProxy last answered that they are out. What was read before says nothing of that.
     since: Instant,
 }
@@ -173,46 +171,72 @@ impl Shown {
         }
     }
 
-    /// Those of ours that are still out by our down, in a reading of the same process or of another that began then.
+    /// Those of ours that are still out by our down, as a reading shows them that began at this time.
     fn still_ours(
         &self,
         state: HostState,
         now: &Servers,
         began: Instant,
-        is_other_process: bool,
+        second: i64,
+        news: Option<&NewProcess>,
     ) -> Option<Ours> {
         let mut ours = self.ours.clone()?;
-        let out = |name: &ServerName| now.out.iter().find(|out| out.name == *name);
-        if is_other_process {
-            // It may have out of service what its configuration has disabled, and not what the one before was told.
-            ours.names
-                .retain(|name| out(name).map_or(true, |out| !out.is_disabled));
-        } else if (self.state, state) == (HostState::Down, HostState::Down) {
-            // What was changed after our down is somebody else's, also if it is out of service again.
-            let latest = self.changed.saturating_add(i64::from(BLUR));
-            ours.names
-                .retain(|name| out(name).map_or(true, |out| out.changed <= latest));
-        }
-        if state == HostState::Up && began >= ours.since {
-            ours.names.retain(|name| out(name).is_some());
-        }
-        Some(ours).filter(|ours| !ours.names.is_empty())
+        let is_too_early = state == HostState::Up && began < ours.since;
+        ours.names.retain(|name, seen| {
+            let out = now.out.iter().find(|out| out.name == *name);
+            match (out, news) {
+                _ if is_too_early => true,
+                // If the address is down, no list has it any more.
+                (None, _) => state == HostState::Down,
+                (Some(out), Some(news)) => {
+                    *seen = Some(second);
+                    news.is_as_left(out, self.stamp)
+                }
+                (Some(out), None) => {
+                    let latest = seen.get_or_insert(second).saturating_add(i64::from(BLUR));
+                    out.changed <= latest
+                }
+            }
+        });
+        let is_over = state == HostState::Up && ours.names.is_empty();
+        Some(ours).filter(|_| !is_over)
     }
 
-    /// Whether another process has from a file what this one was told. How long ago the file was saved is told nowhere: by
-    /// so much later its changes look.
-    fn is_restored(&self, ours: &Option<Ours>, now: &Servers) -> bool {
-        let mut out = now.out.iter();
-        out.any(|out| {
-            let is_ours = self.ours.is_none() || is_one_of(ours, &out.name);
-            out.changed < 0 && !out.is_disabled && is_ours
-        })
+    /// Whether what another process shows as out is so by the down that was known before.
+    fn is_kept(&self, ours: &Option<Ours>, now: &Servers, news: &NewProcess) -> bool {
+        let mut out = now.out.iter().filter(|out| !out.is_disabled).peekable();
+        match &self.ours {
+            Some(_) => is_out(ours, now),
+            None => out.peek().is_some() && out.all(|out| news.is_as_left(out, self.stamp)),
+        }
+    }
+}
+
+/// What another process makes of what the one before was told: a server-state-file has kept it, with the ages of when
+/// the file was saved. How long ago that was is told nowhere, so changes look younger than they are, and never older.
+struct NewProcess {
+    /// By the wall clock.
+    began: Stamp,
+    /// When the lists were last read before, in its own time.
+    read_before: i64,
+}
+
+impl NewProcess {
+    /// Whether a server is out as it was when a down with this stamp was last read. What the configuration has disabled
+    /// may be so by that alone.
+    fn is_as_left(&self, out: &Out, down: Stamp) -> bool {
+        let blur = i64::from(BLUR);
+        let is_unchanged = out.changed.saturating_add(blur) <= self.read_before;
+        let began = i64::try_from(self.began.0).unwrap_or(i64::MAX);
+        let down = i64::try_from(down.0).unwrap_or(i64::MAX);
+        let is_of_down = began.saturating_add(out.changed) <= down.saturating_add(blur);
+        !out.is_disabled && (is_unchanged || is_of_down)
     }
 }
 
 fn is_one_of(ours: &Option<Ours>, name: &ServerName) -> bool {
-    let mut names = ours.iter().flat_map(|ours| &ours.names);
-    names.any(|one| one == name)
+    ours.as_ref()
+        .map_or(false, |ours| ours.names.contains_key(name))
 }
 
 fn is_out(ours: &Option<Ours>, now: &Servers) -> bool {
@@ -234,13 +258,12 @@ impl Ways {
             .process
             .map(|before| aside.process.is_other_than(before));
         self.process = Some(aside.process);
-        let process_began = began.checked_sub(aside.process.uptime);
-        let was_read = self.read.replace(began);
-        // What somebody did before the process began would have been seen.
-        let was_watched = match (was_read, process_began) {
-            (Some(read), Some(process_began)) => process_began <= read + UNREAD,
-            (None, _) | (_, None) => false,
-        };
+        let own = aside.process.own_second(Duration::ZERO);
+        let since_read = self.read.replace(began).map(|read| began - read);
+        let news = has_restarted.filter(|has| *has).map(|_| NewProcess {
+            began: aside.began,
+            read_before: aside.process.own_second(since_read.unwrap_or_default()),
+        });
         let mut before = std::mem::take(&mut self.shown);
         let mut has_forgotten = false;
         for listed in members {
@@ -252,22 +275,20 @@ impl Ways {
             };
             let told = aside.changed.get(&address).copied().unwrap_or_default();
             let now = aside.servers.get(&address).cloned().unwrap_or_default();
-            let is_other = has_restarted == Some(true);
-            let ours = shown
-                .as_ref()
-                .and_then(|before| before.still_ours(listed.state, &now, began, is_other));
+            let ours = shown.as_ref().and_then(|before| {
+                before.still_ours(listed.state, &now, began, own, news.as_ref())
+            });
             let stays_down =
                 |shown: &Shown| (shown.state, listed.state) == (HostState::Down, HostState::Down);
-            let (changed, is_later) = match (&shown, has_restarted) {
+            let (changed, is_later) = match (&shown, &news) {
                 // Others of the address may have been changed since.
-                (Some(shown), Some(false)) if stays_down(shown) && is_out(&ours, &now) => {
+                (Some(shown), None) if stays_down(shown) && is_out(&ours, &now) => {
                     (shown.changed, false)
                 }
-                (Some(shown), Some(false)) => shown.change(listed.state, told, aside.process),
-                (Some(shown), _) => {
-                    let is_restored =
-                        was_watched && stays_down(shown) && shown.is_restored(&ours, &now);
-                    let is_later = !is_restored && is_later_by_clock(known, listed.changed, BLUR);
+                (Some(shown), None) => shown.change(listed.state, told, aside.process),
+                (Some(shown), Some(news)) => {
+                    let is_kept = stays_down(shown) && shown.is_kept(&ours, &now, news);
+                    let is_later = !is_kept && is_later_by_clock(known, listed.changed, BLUR);
                     (told, is_later)
                 }
                 (None, _) => (
@@ -320,7 +341,9 @@ impl Ways {
         let shown = self.shown.get(&order.address)?;
         let meant = match (told, &shown.ours) {
             (Told::Maint, _) => Meant::These(Arc::clone(&shown.ready)),
-            (_, Some(ours)) => Meant::These(ours.names.as_slice().into()),
+            // The configuration holds them all now.
+            (Told::Ready, Some(ours)) if ours.names.is_empty() => return None,
+            (_, Some(ours)) => Meant::These(ours.names.keys().cloned().collect()),
             (_, None) => Meant::AllBut(Arc::clone(&shown.held)),
         };
         Some(Change {
@@ -347,13 +370,12 @@ impl Ways {
                 return;
             }
             let ours = shown.ours.get_or_insert_with(|| Ours {
-                names: Vec::new(),
+                names: BTreeMap::new(),
                 since: now,
             });
             ours.since = now;
-            let new = names.iter().filter(|name| !ours.names.contains(name));
-            let new: Vec<ServerName> = new.cloned().collect();
-            ours.names.extend(new);
+            ours.names
+                .extend(names.iter().map(|name| (name.clone(), None)));
         }
     }
 }

@@ -194,9 +194,9 @@ impl Answer {
         }
         let mut parts: Vec<Vec<&[u8]>> = Vec::new();
         let mut part = Vec::new();
-        let mut lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
+        let mut lines = text.split(|&byte| byte == b'\n');
         // What follows the last line feed is a line that has been cut off.
-        let rest = lines.pop().unwrap_or_default();
+        let rest = lines.next_back().unwrap_or_default();
         for line in lines {
             match (line.is_empty(), part.is_empty()) {
                 (false, _) => part.push(line),

@@ -507,6 +507,7 @@ fn what_the_configuration_disables_in_another_process_is_not_of_a_down_in_the_on
 fn what_we_took_out_in_the_process_before_comes_back_though_another_server_is_in_service() {
     let mut haproxy = Played::taken_down();
     haproxy.began = Some(1009);
+    haproxy.apart = &[("a", 1001), ("b", 1001)];
     haproxy.reads(1010, Up, 1009, &["a", "b"]);
     haproxy.takes_down(1011);
     haproxy.reads(1012, Down, 1011, &[]);
@@ -546,11 +547,30 @@ fn what_a_file_brings_back_that_was_saved_long_before_the_reload_is_ours() {
     haproxy.began = Some(1021);
     assert_eq!(haproxy.reads(1022, Down, 1006, &[]), 1001);
     assert_eq!(haproxy.up_is_for(), these(&["a", "b", "c"]));
-    // Nobody was there to see who changed it meanwhile.
+    // Also if nobody read it for long.
+    let mut haproxy = Played::taken_down();
+    haproxy.began = Some(1901);
+    assert_eq!(haproxy.reads(1902, Down, 1000, &[]), 1001);
+    // Meanwhile somebody may have changed it.
     let mut haproxy = Played::taken_down();
     haproxy.began = Some(1061);
     assert_eq!(haproxy.reads(1062, Down, 1006, &[]), 1006);
-    assert_eq!(haproxy.up_is_for(), Meant::AllBut(names(&[])));
+    // Who was in service before the down of an earlier run is not known.
+    for (apart, is_ours) in [(1006, true), (1019, false)] {
+        let mut haproxy = Played {
+            remembered: Some(900),
+            apart: match is_ours {
+                true => &[("a", 1006)],
+                false => &[("a", 1019)],
+            },
+            ..Played::default()
+        };
+        haproxy.reads(1000, Down, 900, &[]);
+        haproxy.reads(1020, Down, 900, &[]);
+        haproxy.began = Some(1021);
+        let stamp = haproxy.reads(1022, Down, 910, &[]);
+        assert_eq!(stamp == 900, is_ours, "{apart}: {stamp}");
+    }
 }
 
 #[test]
@@ -585,8 +605,32 @@ fn of_what_a_file_brings_back_only_ours_tells_that_the_down_is_ours() {
     haproxy.reads(1000, Up, 101, &["a", "b"]);
     haproxy.takes_down(1001);
     haproxy.reads(1001, Down, 1001, &[]);
+    haproxy.reads(1020, Down, 1001, &[]);
     haproxy.began = Some(1021);
     haproxy.apart = &[("c", 1006)];
     assert_eq!(haproxy.reads(1022, Down, 1021, &[]), 1001);
     assert_eq!(haproxy.up_is_for(), these(&["c"]));
+}
+
+#[test]
+fn what_an_operator_takes_over_while_others_are_in_service_is_not_ours_any_more() {
+    let mut haproxy = Played::taken_down();
+    haproxy.apart = &[("a", 1001), ("b", 1001)];
+    haproxy.reads(1020, Up, 1020, &["a", "b"]);
+    haproxy.apart = &[("a", 1001)];
+    // Of b: drain, then maint.
+    haproxy.reads(1030, Up, 1029, &["a", "b"]);
+    haproxy.takes_down(1040);
+    haproxy.apart = &[("a", 1001), ("b", 1029)];
+    haproxy.reads(1041, Down, 1041, &[]);
+    assert_eq!(haproxy.up_is_for(), these(&["a", "c"]));
+}
+
+#[test]
+fn an_up_of_no_server_is_no_command() {
+    let mut haproxy = Played::taken_down();
+    haproxy.disabled = ALL;
+    haproxy.began = Some(1002);
+    assert_eq!(haproxy.reads(1003, Down, 1001, &[]), 1001);
+    assert_eq!(haproxy.change(Action::MarkUp, Owner::Us), None);
 }
