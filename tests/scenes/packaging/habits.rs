@@ -81,7 +81,10 @@ fn every_mutant_that_may_live_is_of_a_line_of_the_sources() {
         assert!(source.lines().any(|of_it| of_it.trim() == line), "{entry}");
         // The function is behind `in`, or behind what it returns: `replace Backends::measure with ()`.
         let words = || deed.split(' ').flat_map(|word| word.rsplit("::").next());
-        let is_of_it = |word: &str| source.contains(&format!("fn {word}("));
+        let is_of_it = |word: &str| {
+            let begins = |bracket| source.contains(&format!("fn {word}{bracket}"));
+            begins('(') || begins('<')
+        };
         assert!(words().any(is_of_it), "{entry}");
     }
     assert!(entries.count() > 5);
