@@ -192,6 +192,7 @@ no_second_name = if [ "$$(readlink "$(2)")" = "$(1)" ]; \
 relocated = \
 	-e 's|/usr/local/sbin/poolmon|$(SBINDIR)/poolmon|g' \
 	-e 's|/usr/local/share/doc/poolmon|$(DOCDIR)|g' \
+	-e 's|/usr/local/lib/nagios/plugins|$(PLUGINDIR)|g' \
 	-e 's,/etc/\(dovecot\|default\|sysconfig\)/,$(SYSCONFDIR)/\1/,g' \
 	-e 's|/etc/init.d/functions|$(SYSCONFDIR)/init.d/functions|g' \
 	-e 's|/var/run/poolmon|$(RUNSTATEDIR)/poolmon|g' \

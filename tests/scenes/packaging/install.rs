@@ -160,6 +160,8 @@ fn the_chosen_folders_stand_in_the_files() {
         "run/poolmon.pid",
         "log/poolmon.log",
         "usr/share/doc/poolmon/examples/poolmon.rules.yml",
+        "usr/share/doc/poolmon/examples/nagios.cfg",
+        "usr/lib/nagios/plugins/check_poolmon",
     ] {
         assert!(all.contains(&format!("{folder}{name}")), "{name}");
     }
