@@ -34,6 +34,8 @@ pub(super) struct Burst(Option<Progress>);
 #[derive(Debug)]
 struct Progress {
     blame: Blame,
+    /// Of the latest failure.
+    latest: Blame,
     attempts: u32,
     failures: u32,
     /// Those of them that were faults of the service's own.
@@ -138,10 +140,10 @@ pub(super) fn retry(
             service,
             failed: counts.0[service].failures.saturating_add(progress.failures),
             left: needed
-                .saturating_sub(progress.series(progress.blame))
+                .saturating_sub(progress.series(progress.latest))
                 .max(1),
         };
-        return Some((retry, progress.blame));
+        return Some((retry, progress.latest));
     }
     let failed = |count: &Count| count.failures > 0;
     let service = counts.0.iter().position(failed)?;
@@ -175,6 +177,7 @@ impl Progress {
     fn new(blame: Blame) -> Progress {
         Progress {
             blame,
+            latest: blame,
             attempts: 0,
             failures: 0,
             own: 0,
@@ -199,6 +202,7 @@ impl Progress {
         self.attempts += 1;
         if let Err(failed) = result {
             let blame = failed.blame();
+            self.latest = blame;
             self.failures += 1;
             self.own += u32::from(blame != Blame::Shared);
             // One time-out is enough in a series of its own blame alone.

@@ -580,13 +580,15 @@ impl Backends {
     }
 }
 
-/// Whether this finding is the evidence asked for at that time: a whole round begun since, or a
-/// failure begun since. A fault of this machine is no evidence; a round may end with one.
+/// Whether this finding is the evidence asked for at that time: a whole round begun since, or a failure begun since that
+/// settles the verdict. Until one does, the backend is tried again by itself. A fault of this machine is no evidence; a
+/// round may end with one.
 fn answers(finding: &Finding, asked: Instant) -> bool {
-    match &finding.outcome.result {
-        Err(failure) if failure.fault.blame() == Blame::Service => finding.outcome.began >= asked,
-        _ => finding.verdict.is_some() && finding.round_began >= asked,
-    }
+    let began = match &finding.outcome.result {
+        Err(failure) if failure.fault.blame() == Blame::Service => finding.outcome.began,
+        _ => finding.round_began,
+    };
+    finding.verdict.is_some() && began >= asked
 }
 
 #[cfg(test)]

@@ -737,3 +737,16 @@ fn what_fails_for_good_takes_back_the_counts_of_others_only_where_it_ends_the_po
         assert_eq!(retry, left.map(|failed| (0, failed)));
     }
 }
+
+#[test]
+fn in_a_rapid_round_so_many_failures_are_left_as_the_latest_kind_of_fault_needs() {
+    let mut bench = Bench::new(PACE, 1);
+    for _ in 0..4 {
+        bench.gets(refused());
+    }
+    for left in (1..=6).rev() {
+        bench.gets(gone());
+        assert_eq!(bench.schedule.retry().unwrap().left, left);
+    }
+    assert!(bench.gets(gone()).verdict.is_some());
+}

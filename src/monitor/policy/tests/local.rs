@@ -103,6 +103,8 @@ fn only_a_round_or_the_backends_own_failure_answers_who_asked() {
     passes_without_its_second(&mut bench, 1);
     assert!(ask(&mut bench), "answered by a round that ended with one");
     bench.refuses(1, false);
+    assert!(!ask(&mut bench), "it is being tried again");
+    bench.refuses(1, true);
     assert!(ask(&mut bench));
 }
 

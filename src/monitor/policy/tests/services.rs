@@ -214,3 +214,17 @@ fn a_delay_counts_from_the_shared_fault_that_others_do_not_have() {
     bench.pass_time(120_000);
     bench.check_acts(0, Action::MarkDown);
 }
+
+/// By news of it, such as somebody's up, while the login is refused everywhere. Each attempt would ask for the next one.
+#[test]
+fn a_failure_that_settles_nothing_yet_is_not_asked_for_once_more() {
+    let mut bench = Bench::new(2);
+    for number in 0..2 {
+        bench.is_refused_at_the_second(number);
+    }
+    assert!(bench.backends.ask(address(0), bench.now));
+    bench.finding_at(0, 0, Err(dead()), Ends::Nothing);
+    assert!(!bench.backends.ask(address(0), bench.now));
+    bench.finding_at(0, 0, Err(dead()), Ends::Round(dead()));
+    assert!(bench.backends.ask(address(0), bench.now));
+}
