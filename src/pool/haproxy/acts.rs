@@ -133,7 +133,7 @@ struct Shown {
     /// The latest second of HAProxy's own time at which that change can have been made.
     changed: i64,
     /// Those that were in service.
-    ready: Arc<[ServerName]>,
+    ready: Vec<ServerName>,
     /// Those that somebody held when it was last up.
     held: Arc<[ServerName]>,
     /// Those that this run has taken out of service, until they are in service again.
@@ -340,7 +340,7 @@ impl Ways {
         };
         let shown = self.shown.get(&order.address)?;
         let meant = match (told, &shown.ours) {
-            (Told::Maint, _) => Meant::These(Arc::clone(&shown.ready)),
+            (Told::Maint, _) => Meant::These(shown.ready.as_slice().into()),
             // The configuration holds them all now.
             (Told::Ready, Some(ours)) if ours.names.is_empty() => return None,
             (_, Some(ours)) => Meant::These(ours.names.keys().cloned().collect()),

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::wire::{Answer, Process, Server, ServerName};
@@ -40,7 +39,7 @@ pub struct Aside {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Servers {
     /// In service, as far as somebody's will goes.
-    pub ready: Arc<[ServerName]>,
+    pub ready: Vec<ServerName>,
     /// All others.
     pub out: Vec<Out>,
 }

@@ -111,7 +111,7 @@ impl Played {
         });
         let servers = Servers {
             out: out.collect(),
-            ready: those(&|name| state == Up && !held.contains(name)),
+            ready: those(&|name| state == Up && !held.contains(name)).to_vec(),
         };
         let aside = Aside {
             process: Process {
