@@ -10,11 +10,14 @@ use crate::report::terminal::{Line, Paint};
 /// `whole` has those, too, that are not looked at.
 pub(super) fn lines(document: &Document, whole: &Document, view: &View) -> Vec<Line> {
     if document.backends.is_empty() {
-        let text = match document.director.list_read {
-            Some(_) => "no backends are listed, or none that was asked for",
-            None => "no list of backends has been read yet",
+        let text = match (document.director.list_read, whole.backends.len()) {
+            (None, _) => "no list of backends has been read yet".to_owned(),
+            (Some(_), 0) if whole.lists_none() => "no backends are listed".to_owned(),
+            (Some(_), 0) => "no backend of the list can be read".to_owned(),
+            (Some(_), 1) => "the one backend is not asked for".to_owned(),
+            (Some(_), all) => format!("none of the {all} backends is asked for"),
         };
-        return vec![Line::of(Paint::Doubtful, text)];
+        return vec![Line::of(Paint::Doubtful, &text)];
     }
     let mut backends: Vec<&Backend> = document.backends.iter().collect();
     view.sort.order(&mut backends, view.now);

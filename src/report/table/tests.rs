@@ -562,3 +562,31 @@ fn what_a_failed_backend_waits_for_is_said_of_no_other_one_and_not_beside_a_hold
         );
     }
 }
+
+#[test]
+fn where_there_is_no_row_it_is_said_why() {
+    let text = |document: &Document, view: &View| lines(document, view).join("\n");
+    let mut document = sample::five_troubles();
+    let mut of_nobody = view(100);
+    of_nobody.filter.addresses = vec!["192.0.2.99".parse().unwrap()];
+    let said = text(&document, &of_nobody);
+    assert!(
+        said.contains("none of the 5 backends is asked for"),
+        "{said}"
+    );
+    document.backends.clear();
+    let said = text(&document, &view(100));
+    assert!(said.contains("no backends are listed"), "{said}");
+    document.alarms[0].alarm = "malformed_lines".to_owned();
+    let said = text(&document, &view(100));
+    assert!(
+        said.contains("no backend of the list can be read"),
+        "{said}"
+    );
+    document.director.list_read = None;
+    let said = text(&document, &view(100));
+    assert!(
+        said.contains("no list of backends has been read yet"),
+        "{said}"
+    );
+}
