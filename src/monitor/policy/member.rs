@@ -175,8 +175,8 @@ impl Member {
     /// How long the backend is left down at least after the down that this monitor has just had carried out,
     /// because it goes down again and again.
     pub fn quiet_after_this_down(&self, now: Instant) -> Option<Duration> {
-        match self.listed.state {
-            // The list does not show that down yet.
+        match self.told.0 {
+            // The list does not show that down yet. One that a director has forgotten is not made again.
             HostState::Up => self.dispute.unsteady_hold_after(1, now),
             HostState::Down => self.dispute.unsteady_hold_after(0, now),
         }

@@ -820,3 +820,15 @@ fn one_whose_verdict_is_still_to_come_does_not_keep_the_others_of_a_tag_without_
     bench.check_nothing(0);
     bench.check_acts(1, Action::MarkUp);
 }
+
+/// It is sent once more, and the time until which it is left down is told with that.
+#[test]
+fn a_down_that_a_director_has_forgotten_makes_nobody_unsteady_when_it_is_made_again() {
+    let mut bench = Bench::new(2);
+    goes_down(&mut bench, 0, 2, 1);
+    let listed = bench.listed(0);
+    (listed.state, listed.changed) = (HostState::Up, Stamp(0));
+    bench.read_list();
+    let quiet = bench.member(0).quiet_after_this_down(bench.now);
+    assert_eq!(quiet, None);
+}
