@@ -143,7 +143,8 @@ impl Failing {
         Reach::of_failure(&self.failure)
     }
 
-    /// This series, if the schedule has seen enough of it; until then, those of before of which it had.
+    /// This series, if the schedule has found that it is for good. Until it has, the earlier series at this service of which
+    /// it had found that.
     pub(super) fn for_good_series(&self) -> impl Iterator<Item = &Failing> {
         let of_before = self.interrupted.iter().filter(|_| !self.for_good);
         let all = std::iter::once(self).chain(of_before);

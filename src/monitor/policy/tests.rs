@@ -374,6 +374,24 @@ impl Bench {
         self.backends.member(address(number)).unwrap()
     }
 
+    /// Of three backends, 0 is down and drained for a certificate that the others do not have.
+    fn with_one_down_for_its_certificate() -> Bench {
+        let mut bench = Bench::new(3);
+        for _ in 0..2 {
+            bench.passes(1);
+            bench.passes(2);
+            bench.finding(0, Err(expired()), true);
+        }
+        bench.check_acts(0, Action::MarkDown);
+        bench.send(0, Action::MarkDown, Answer::Done);
+        bench.set(0, HostState::Down);
+        bench.listed(0).users = 0;
+        bench.read_list();
+        bench.send(0, Action::Drain, Answer::Done);
+        bench.read_list();
+        bench
+    }
+
     /// Takes the backend down for real and lets the list show it.
     fn take_down(&mut self, number: u8, refuge: u8) {
         self.fails_while_passes(number, refuge);

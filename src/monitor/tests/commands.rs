@@ -309,7 +309,7 @@ fn what_the_state_file_holds_already_is_not_written_again() {
     assert_eq!(bench.state_file, Remembered::new());
 }
 
-/// Their threads still wait for the director of before.
+/// Their threads still wait for answers of the former director.
 #[test]
 fn drains_at_the_former_socket_leave_no_room_for_more_until_they_are_answered() {
     let owes = Memory {

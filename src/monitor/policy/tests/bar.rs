@@ -723,19 +723,7 @@ fn one_that_answers_no_login_stays_down_while_the_others_are_judged_by_another_p
 /// With --rise one good check does not change the verdict.
 #[test]
 fn one_that_was_down_for_a_shared_fault_comes_up_by_the_verdict_and_not_by_an_attempt() {
-    let mut bench = Bench::new(3);
-    for _ in 0..2 {
-        bench.passes(1);
-        bench.passes(2);
-        bench.finding(0, Err(expired()), true);
-    }
-    bench.check_acts(0, Action::MarkDown);
-    bench.send(0, Action::MarkDown, Answer::Done);
-    bench.set(0, HostState::Down);
-    bench.listed(0).users = 0;
-    bench.read_list();
-    bench.send(0, Action::Drain, Answer::Done);
-    bench.read_list();
+    let mut bench = Bench::with_one_down_for_its_certificate();
     bench.check_nothing(0);
     bench.finding(0, Ok(Pass::Clean), false);
     bench.check_nothing(0);
