@@ -296,8 +296,12 @@ impl Schedule {
         let is_confirmed = match self.rise_and_fall.standing() {
             Standing::Healthy => true,
             Standing::Shared => {
-                let mut failed = self.failed.iter().flatten();
-                failed.all(|failure| failure.stage >= Stage::Login)
+                let is_after = |failure: &Failure| failure.stage >= Stage::Login;
+                let mut failed = self.failed.iter().enumerate();
+                failed.all(|(service, failure)| {
+                    failure.as_ref().map_or(true, is_after)
+                        || self.local.leaves_out(service, begins)
+                })
             }
             Standing::Failed | Standing::Open => false,
         };
@@ -382,12 +386,23 @@ impl Schedule {
     /// is told to nobody: the last whole round stands, and grows older.
     pub fn on_greeted(&mut self, outcome: &Outcome) {
         let ended = outcome.ended();
+        if let Phase::Checking(round) = &self.phase {
+            let service = round.service;
+            if self.local.on_greeted(service, ended) {
+                // That it can be checked again is told by a whole round, which is the next one.
+                self.login_due = None;
+            }
+            self.leave_service(ended);
+        }
+    }
+
+    /// The service that has its turn shows nothing in this round, which goes as far as the greeting.
+    fn leave_service(&mut self, ended: Instant) {
         let round = match &mut self.phase {
             Phase::Checking(round) => round,
             Phase::Resting { .. } => return,
         };
         round.not_before = ended;
-        self.local.on_answer(round.service);
         if round.advance(self.services) {
             return;
         }
@@ -411,6 +426,8 @@ impl Schedule {
     pub fn on_outcome(&mut self, mut outcome: Outcome) -> Finding {
         self.login.interpret(&mut outcome);
         let ended = outcome.ended();
+        let blame = outcome.result.as_ref().err();
+        let blame = blame.map(|failure| failure.fault.blame());
         let resting = Phase::Resting {
             since: ended,
             until: ended,
@@ -421,6 +438,19 @@ impl Schedule {
             Phase::Resting { .. } => Round::new(outcome.began, &self.pace.plan),
         };
         if outcome.result.is_err() && round.depth == Depth::Greeting {
+            let service = round.service;
+            // Rounds go on without it, and a login at the others would show nothing that is not known.
+            if blame == Some(Blame::Local) && self.local.leaves_out(service, ended) {
+                self.phase = Phase::Checking(round);
+                self.leave_service(ended);
+                return Finding {
+                    round_began: outcome.began,
+                    service,
+                    outcome,
+                    for_good: false,
+                    verdict: None,
+                };
+            }
             round.become_whole(&outcome);
         }
         let round_began = *round.began.get_or_insert(outcome.began);
@@ -439,9 +469,7 @@ impl Schedule {
             Some(shown) => self.end_round(shown, &round, &outcome),
         };
         // A fault of the service's own ends the round: what that comes to, `fall` decides.
-        let is_own =
-            matches!(&outcome.result, Err(failure) if failure.fault.blame() == Blame::Service);
-        let for_good = is_enough && (!is_own || verdict.is_some());
+        let for_good = is_enough && (blame != Some(Blame::Service) || verdict.is_some());
         if for_good {
             self.failed[service] = outcome.result.as_ref().err().cloned();
         }
@@ -473,7 +501,7 @@ impl Schedule {
         let service = round.service;
         match &outcome.result {
             Err(failure) if failure.fault.blame() == Blame::Local => {
-                self.local.on_fault(service, outcome)
+                self.local.on_fault(service, failure, outcome.ended())
             }
             Err(failure) => {
                 round.missed = Some(outcome.began);

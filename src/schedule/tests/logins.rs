@@ -21,6 +21,12 @@ enum Server {
     /// It greets, and refuses the password.
     RefusesPassword,
     Refuses,
+    /// A firewall of this machine lets nobody there.
+    Forbidden,
+    /// It greets, and nobody here knows what name its certificate is to have.
+    Nameless,
+    /// Its certificate, behind a greeting.
+    Expired,
 }
 
 /// An attempt that was made.
@@ -46,6 +52,9 @@ impl Bench {
         let no = || crate::quote::Quote::new("no");
         let result = match (servers[service], depth) {
             (Server::Refuses, _) => failed(Stage::Connect, Fault::Refused),
+            (Server::Forbidden, _) => failed(Stage::Connect, Fault::Forbidden),
+            (Server::Nameless, Depth::Whole) => failed(Stage::Upgrade, Fault::NameUnknown),
+            (Server::Expired, Depth::Whole) => Err(certificate_refused()),
             (Server::LoginFails, Depth::Whole) => failed(Stage::Login, Fault::Unavailable(no())),
             (Server::RefusesPassword, Depth::Whole) => {
                 failed(Stage::Login, Fault::CredentialsRefused(no()))
@@ -158,6 +167,76 @@ fn a_service_that_does_not_greet_is_tried_again_whole_and_so_are_all_the_others(
         assert_eq!(healthy(made.verdict), service == 0);
     }
     assert_eq!(bench.meet(&well).depth, Depth::Greeting);
+}
+
+#[test]
+fn a_service_that_is_left_out_costs_the_others_no_login() {
+    let mut bench = Bench::new(PACE, 3);
+    let (works, forbidden) = (Server::Works, Server::Forbidden);
+    let second = [works, forbidden, works];
+    bench.meet_until(&second, |made| healthy(made.verdict.clone()));
+    let made = bench.meet_until(&second, is_whole);
+    let (login, greeted) = made.split_last().unwrap();
+    // The first round took three seconds until it went on without the service.
+    assert_eq!((greeted.len(), login.service), (3 * 13, 0));
+    bench.meet_until(&second, |made| healthy(made.verdict.clone()));
+    // Another one is tried for as long as ever before it is left out, and meanwhile nothing is said of the first.
+    let last_two = [works, forbidden, forbidden];
+    for (service, depth) in [
+        (0, Depth::Greeting),
+        (1, Depth::Greeting),
+        (2, Depth::Greeting),
+        (2, Depth::Whole),
+    ] {
+        let made = bench.meet(&last_two);
+        assert_eq!((made.service, made.depth), (service, depth));
+    }
+}
+
+/// The name that its certificate is to have is looked up behind the greeting.
+#[test]
+fn a_service_that_is_left_out_for_what_lies_behind_its_greeting_costs_the_others_no_login() {
+    let mut bench = Bench::new(PACE, 2);
+    let second = [Server::Works, Server::Nameless];
+    bench.meet_until(&second, |made| healthy(made.verdict.clone()));
+    for _ in 0..2 {
+        let made = bench.meet_until(&second, is_whole);
+        let (login, greeted) = made.split_last().unwrap();
+        assert!((13..=14).contains(&(greeted.len() / 2)) && login.service == 0);
+        let made = bench.meet(&second);
+        assert!(
+            is_whole(&made) && healthy(made.verdict),
+            "without three seconds more of the second"
+        );
+    }
+    let both = [Server::Works; 2];
+    bench.meet_until(&both, is_whole);
+    assert!(healthy(bench.meet(&both).verdict));
+    assert!(!bench.schedule.local.leaves_out(1, bench.now));
+}
+
+#[test]
+fn a_service_that_can_be_checked_again_has_its_login_in_the_next_round() {
+    let mut bench = Bench::new(PACE, 2);
+    let first = [Server::Forbidden, Server::Works];
+    bench.meet_until(&first, |made| healthy(made.verdict.clone()));
+    let both = [Server::Works; 2];
+    let depths = [(); 5].map(|()| bench.meet(&both).depth);
+    let (greeting, whole) = (Depth::Greeting, Depth::Whole);
+    assert_eq!(depths, [greeting, greeting, whole, whole, greeting]);
+}
+
+/// The expired certificate of the second may be one still, and nobody can tell.
+#[test]
+fn a_refused_password_is_not_tried_at_each_interval_for_another_service_that_is_left_out() {
+    let mut bench = Bench::new(PACE, 2);
+    let expired = [Server::RefusesPassword, Server::Expired];
+    bench.meet_until(&expired, |made| made.verdict.is_some());
+    let forbidden = [Server::RefusesPassword, Server::Forbidden];
+    bench.meet_until(&forbidden, |made| made.verdict.is_some());
+    bench.meet_until(&forbidden, |made| made.service == 1);
+    let depths = [(); 20].map(|()| bench.meet(&forbidden).depth);
+    assert_eq!(depths, [Depth::Greeting; 20]);
 }
 
 #[test]

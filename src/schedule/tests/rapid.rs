@@ -27,7 +27,7 @@ fn with(rapid: Rapid) -> Pace {
 }
 
 /// A bench whose backend has failed for good, within its first poll.
-fn dead(services: usize) -> Bench {
+fn dead_backend(services: usize) -> Bench {
     let mut bench = Bench::new(PACE, services);
     for _ in 0..2 {
         bench.attempt(Reply::Refuses);
@@ -201,7 +201,7 @@ fn a_poll_as_long_as_the_interval_is_followed_at_once() {
 
 #[test]
 fn a_failed_backend_is_polled_once_an_interval_and_up_after_the_first_good_poll() {
-    let mut bench = dead(2);
+    let mut bench = dead_backend(2);
     for poll in [30_000, 40_000] {
         let (began, service, verdict) = bench.attempt(Reply::Hangs);
         assert_eq!((began, service), (poll, 0));
@@ -265,7 +265,7 @@ fn a_lasting_fault_of_this_machine_leaves_a_service_out_of_polls_and_rapid_round
 
 #[test]
 fn a_failed_backend_comes_up_by_the_services_that_are_not_left_out() {
-    let mut bench = dead(2);
+    let mut bench = dead_backend(2);
     for _ in 0..3 {
         assert_eq!(
             bench.attempt(LOCAL),
@@ -371,7 +371,7 @@ fn the_failures_that_are_left_are_those_of_a_series_of_one_kind_of_fault() {
         (gone(), 8),
         (gone(), 7),
     ] {
-        bench.gets(result);
+        bench.comes_to(result);
         assert_eq!(bench.schedule.retry().unwrap().left, left);
     }
 }
@@ -393,8 +393,8 @@ fn beside_a_refused_login_fall_counts_the_rounds_of_another_service() {
         let mut failed = 0;
         loop {
             let finding = match bench.wait() {
-                (0, _) => bench.gets(refused()),
-                _ => bench.gets(of_the_second()),
+                (0, _) => bench.comes_to(refused()),
+                _ => bench.comes_to(of_the_second()),
             };
             failed += finding.service;
             if finding.service == 1 && finding.for_good {
@@ -408,7 +408,7 @@ fn beside_a_refused_login_fall_counts_the_rounds_of_another_service() {
 
 #[test]
 fn rise_counts_good_polls_at_a_faster_pace() {
-    let mut bench = dead(1);
+    let mut bench = dead_backend(1);
     bench.schedule.pace.rise = 3;
     assert_eq!(bench.attempt(Reply::Passes), (30_000, 0, None));
     assert_eq!(bench.attempt(Reply::Passes), (31_000, 0, None));
@@ -440,7 +440,7 @@ fn only_the_first_rest_is_spread() {
 
 #[test]
 fn another_plan_begins_the_round_anew_and_keeps_the_verdict() {
-    let mut bench = dead(1);
+    let mut bench = dead_backend(1);
     bench.schedule.on_settings(super::PACE, 1);
     let (began, _, verdict) = bench.attempt(Reply::Refuses);
     assert_eq!(began, 30_000);
@@ -642,27 +642,18 @@ fn a_service_that_fails_from_poll_to_poll_has_so_many_failures_left() {
 }
 
 fn refused() -> Result<Pass, Failure> {
-    let fault = Fault::CredentialsRefused(Quote::new("no"));
-    Err(Failure::new(Stage::Login, fault))
-}
-
-impl Bench {
-    /// The attempt that is due ends so, at once.
-    fn gets(&mut self, result: Result<Pass, Failure>) -> Finding {
-        self.wait();
-        self.ends(Duration::ZERO, result)
-    }
+    Err(login_refused())
 }
 
 fn gone() -> Result<Pass, Failure> {
-    Err(Failure::new(Stage::Connect, Fault::Refused))
+    Err(dead())
 }
 
 /// Gives these results, at once each, until there is a verdict. Returns how many it took, and whose fault it is.
 fn judged(results: impl IntoIterator<Item = Result<Pass, Failure>>) -> (usize, Blame) {
     let mut bench = Bench::new(PACE, 1);
     for (number, result) in (1..).zip(results) {
-        if let Some(Verdict::Failed { failure, .. }) = bench.gets(result).verdict {
+        if let Some(Verdict::Failed { failure, .. }) = bench.comes_to(result).verdict {
             return (number, failure.fault.blame());
         }
     }
@@ -690,7 +681,7 @@ fn a_dead_port_needs_a_series_of_its_own_among_refused_passwords() {
     }
     let left = |bench: &Bench| bench.schedule.retry().unwrap().left;
     assert_eq!(left(&bench), 6);
-    bench.gets(refused());
+    bench.comes_to(refused());
     bench.attempt(Reply::Refuses);
     assert_eq!(left(&bench), 5);
 
@@ -727,11 +718,11 @@ fn what_fails_for_good_takes_back_the_counts_of_others_only_where_it_ends_the_po
     for (fault, left) in [(refused(), Some(1)), (gone(), None)] {
         let mut bench = Bench::new(with(rapid), 2);
         // The first poll: the second service fails once.
-        bench.gets(Ok(Pass::Clean));
-        bench.gets(fault.clone());
+        bench.comes_to(Ok(Pass::Clean));
+        bench.comes_to(fault.clone());
         // The second: the first fails once, the second for good.
-        bench.gets(gone());
-        assert!(bench.gets(fault).for_good);
+        bench.comes_to(gone());
+        assert!(bench.comes_to(fault).for_good);
         let retry = bench.schedule.retry();
         let retry = retry.map(|retry| (retry.service, retry.failed));
         assert_eq!(retry, left.map(|failed| (0, failed)));
@@ -742,11 +733,11 @@ fn what_fails_for_good_takes_back_the_counts_of_others_only_where_it_ends_the_po
 fn in_a_rapid_round_so_many_failures_are_left_as_the_latest_kind_of_fault_needs() {
     let mut bench = Bench::new(PACE, 1);
     for _ in 0..4 {
-        bench.gets(refused());
+        bench.comes_to(refused());
     }
     for left in (1..=6).rev() {
-        bench.gets(gone());
+        bench.comes_to(gone());
         assert_eq!(bench.schedule.retry().unwrap().left, left);
     }
-    assert!(bench.gets(gone()).verdict.is_some());
+    assert!(bench.comes_to(gone()).verdict.is_some());
 }

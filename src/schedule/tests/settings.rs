@@ -1,17 +1,13 @@
 //! What a reload of the settings leaves as it is, and what it begins anew.
 
 use super::*;
-use crate::outcome::BadCertificate;
 
 /// What came of the login before says nothing about the new one; what failed before the login still does.
 #[test]
 fn another_account_has_a_whole_series_of_its_own() {
-    let refused = Fault::CredentialsRefused(Quote::new("no"));
-    let refused = Failure::new(Stage::Login, refused);
     let broken = Fault::Unavailable(Quote::new("no"));
     let broken = Failure::new(Stage::Login, broken);
-    let before = Failure::new(Stage::Connect, Fault::Refused);
-    for (failure, attempts) in [(refused, 5), (broken, 5), (before, 1)] {
+    for (failure, attempts) in [(login_refused(), 5), (broken, 5), (dead(), 1)] {
         let mut bench = Bench::new(PACE, 1);
         let until_failed = |bench: &mut Bench| {
             let attempts = (1..9).find(|_| {
@@ -124,8 +120,7 @@ fn other_services_have_rounds_of_their_own() {
 /// The expired certificate at the first service stands for as long as it did.
 #[test]
 fn another_account_has_a_series_of_its_own_beside_a_shared_fault_elsewhere() {
-    let bad = BadCertificate::new("expired", "mail.example");
-    let expired = Failure::new(Stage::Tls, Fault::CertificateRefused(Box::new(bad)));
+    let expired = certificate_refused();
     let broken = Failure::new(Stage::Login, Fault::Unavailable(Quote::new("no")));
     let mut bench = Bench::new(PACE, 2);
     let round = |bench: &mut Bench| loop {
