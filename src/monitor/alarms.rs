@@ -81,7 +81,7 @@ impl Engine {
     fn alarms_that_hold(&mut self) -> Holding<Topic> {
         let mut of_policy = policy::Alarms::new();
         if !self.backends.is_all_well() {
-            self.backends.measure();
+            self.backends.measure(self.now.instant);
             of_policy = policy::alarms(&self.backends, self.now.instant);
         }
         if self.notices.is_raised(&Notice::MalformedLines) {

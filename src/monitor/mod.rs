@@ -352,7 +352,7 @@ impl Engine {
         self.note_standing(address, finding.outcome.ended());
         self.held_review.wanted |= finding.verdict.is_some();
         if finding.outcome.result.is_err() {
-            self.backends.measure();
+            self.backends.measure(self.now.instant);
             if let Some(control) = policy::control(&self.backends.compared(), address) {
                 self.probe_now(control);
             }
@@ -370,7 +370,7 @@ impl Engine {
 
     /// What is to be done about a backend now.
     fn judge(&mut self, address: IpAddr) -> Option<Action> {
-        self.backends.measure_for(address);
+        self.backends.measure_for(address, self.now.instant);
         let judgement = policy::decide(&self.backends, address, self.now.instant);
         self.backends.on_judged(address, &judgement);
         match judgement.decision {

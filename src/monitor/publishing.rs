@@ -126,7 +126,7 @@ impl Engine {
         self.publishing.has_news = false;
         self.publishing.has_former_files = false;
         self.publishing.last = Some(self.now.instant);
-        self.backends.measure();
+        self.backends.measure(self.now.instant);
         let snapshot = Box::new(self.snapshot());
         self.put(Output::Publish {
             snapshot,

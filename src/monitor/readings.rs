@@ -161,7 +161,7 @@ impl Engine {
             self.note_standing(*address, self.now.instant);
         }
         // Kept for all that is said of the changes: what is remembered of who joins may change it.
-        self.backends.measure();
+        self.backends.measure(self.now.instant);
         for Shown { address, to, by } in &changes.shown {
             let by = match self.is_late_down(*address, *to) {
                 true => By::Us,

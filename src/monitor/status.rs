@@ -44,7 +44,7 @@ pub(super) fn keeping(settings: &Settings) -> Keeping {
 
 impl Engine {
     pub(super) fn show_status(&mut self) {
-        self.backends.measure();
+        self.backends.measure(self.now.instant);
         let snapshot = self.snapshot();
         self.put(Output::ShowStatus(Box::new(snapshot)));
     }

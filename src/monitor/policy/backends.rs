@@ -257,16 +257,24 @@ impl Backends {
 
     /// Keeps the comparison of the backends with each other, unless nothing has changed since: for those
     /// who ask about many backends in turn.
-    pub fn measure(&mut self) {
-        if self.bar.is_none() {
-            self.bar = Some(Bar::measure(self.values()));
+    pub fn measure(&mut self, now: Instant) {
+        if self.bar.is_some() {
+            return;
         }
+        let bar = Bar::measure(self.values());
+        for address in &self.failing {
+            if let Some(member) = self.members.get_mut(address) {
+                let outdone: Vec<usize> = bar.outdone(member).collect();
+                member.evidence.on_outdone(&outdone, now);
+            }
+        }
+        self.bar = Some(bar);
     }
 
     /// The same before this backend is asked about, if what is wanted of it depends on the others.
-    pub fn measure_for(&mut self, address: IpAddr) {
+    pub fn measure_for(&mut self, address: IpAddr, now: Instant) {
         if self.member(address).map_or(false, needs_comparison) {
-            self.measure();
+            self.measure(now);
         }
     }
 

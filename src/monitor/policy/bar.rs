@@ -206,6 +206,15 @@ impl Bar {
             .all(|group| is_majority(self.further(failing, group), self.others(group)))
     }
 
+    /// The services at which shared faults let this backend get less far than more than half of the others.
+    pub(super) fn outdone<'a>(&'a self, member: &'a Member) -> impl Iterator<Item = usize> + 'a {
+        let is_outdone = move |failing: &&Failing| {
+            failing.blame() == Blame::Shared && self.condemns(member, failing)
+        };
+        let failing = member.evidence.failing().iter();
+        failing.filter(is_outdone).map(|failing| failing.service)
+    }
+
     fn further(&self, failing: &Failing, group: &Group) -> usize {
         let reached = match self.reached.get(&(group.clone(), failing.service)) {
             Some(reached) => reached,

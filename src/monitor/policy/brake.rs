@@ -74,12 +74,12 @@ pub(super) fn kept_up(
 }
 
 /// When a backend has been failed for long enough, by what others do not have: a shared fault may have stood before at
-/// another service, or further on, and there others have it, too.
+/// another service, or further on, and there others have it, too; and others may have had this one and got rid of it.
 fn due(backends: &Compared<'_>, member: &Member) -> Option<Instant> {
     let failed = member.evidence.failed_since()?;
     let short = backends.bar().all_short(member);
     let since = short.map(|failing| match failing.blame() {
-        Blame::Shared => failed.max(failing.since),
+        Blame::Shared => failed.max(failing.outdone_since.unwrap_or(failing.since)),
         Blame::Service | Blame::Local => failed,
     });
     Some(since.min().unwrap_or(failed) + backends.rules().down_delay)

@@ -67,6 +67,8 @@ pub struct Failing {
     /// Other backends that have had a sound round begun since, and when the first such round of each
     /// ended: the first few, and each backend that was asked for a round after that.
     pub refuges: BTreeMap<IpAddr, Instant>,
+    /// Of a shared fault: when it was first seen that most others got further.
+    pub(super) outdone_since: Option<Instant>,
     /// Of a shared fault: other backends that have got further at this service since, and do, and when the
     /// first such attempt of each ended.
     pub outdone_by: BTreeMap<IpAddr, Instant>,
@@ -404,6 +406,15 @@ impl Evidence {
         }
     }
 
+    /// Most others get further at these services, by a comparison made now.
+    pub(super) fn on_outdone(&mut self, services: &[usize], now: Instant) {
+        for failing in &mut self.failing {
+            if services.contains(&failing.service) {
+                failing.outdone_since.get_or_insert(now);
+            }
+        }
+    }
+
     /// An attempt on another backend has got that far.
     pub(super) fn on_attempt_elsewhere(&mut self, other: IpAddr, finding: &Finding) {
         let outcome = &finding.outcome;
@@ -473,6 +484,7 @@ impl Failing {
             latest_took: outcome.latency,
             failure: failure.clone(),
             for_good: finding.for_good,
+            outdone_since: None,
             refuges: BTreeMap::new(),
             outdone_by: BTreeMap::new(),
             interrupted: Vec::new(),

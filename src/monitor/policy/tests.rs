@@ -54,7 +54,7 @@ const OWES: Memory = Memory {
 
 /// As the engine does it, which remembers what was decided; and what is explained is what was decided.
 fn decide(backends: &mut Backends, address: IpAddr, now: Instant) -> Decision {
-    backends.measure_for(address);
+    backends.measure_for(address, now);
     let judgement = super::decide(backends, address, now);
     let explanation = explain(&backends.compared(), address, now);
     backends.on_judged(address, &judgement);
@@ -107,13 +107,12 @@ fn candidate_among_all(backends: &Backends, address: IpAddr) -> Option<IpAddr> {
     best.map(|(address, _)| address)
 }
 
-fn control(backends: &mut Backends, address: IpAddr) -> Option<IpAddr> {
-    backends.measure();
+fn control(backends: &Backends, address: IpAddr) -> Option<IpAddr> {
     super::control(&backends.compared(), address)
 }
 
 fn alarms(backends: &mut Backends, now: Instant) -> Alarms {
-    backends.measure();
+    backends.measure(now);
     super::alarms(backends, now)
 }
 
@@ -181,6 +180,11 @@ impl Bench {
         for (number, login) in (0..).zip(logins) {
             self.backends.on_login(address(number), login.map(Login));
         }
+    }
+
+    /// Compares the backends now, as the engine does after each input.
+    fn measure(&mut self) {
+        self.backends.measure(self.now);
     }
 
     fn pass_time(&mut self, milliseconds: u64) {
@@ -409,12 +413,12 @@ impl Bench {
 #[test]
 fn what_is_kept_follows_lists_in_any_order() {
     let mut bench = Bench::new(3);
-    bench.backends.measure();
+    bench.measure();
     bench.list.reverse();
     bench.listed(0).tag = Tag::new("archive");
     bench.read_list();
     bench.backends.check_what_is_kept();
-    bench.backends.measure();
+    bench.measure();
     let last = bench.list.pop().unwrap();
     assert_eq!(bench.read_list().left, [last.address]);
     bench.backends.check_what_is_kept();
@@ -534,7 +538,7 @@ fn no_list_of_events_breaks_the_rules() {
             }
             bench.backends.check_what_is_kept();
             // So that the next event meets a comparison that is kept.
-            bench.backends.measure();
+            bench.measure();
             let action = match bench.decide(number) {
                 Decision::Act(action) => action,
                 _ => continue,

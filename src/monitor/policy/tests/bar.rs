@@ -197,7 +197,7 @@ fn a_fault_of_the_monitors_own_speaks_against_nobody() {
     let failure = Failure::new(Stage::Prepare, Fault::NoDescriptors);
     bench.finding(0, Err(failure), false);
     bench.check_nothing(0);
-    assert_eq!(control(&mut bench.backends, address(0)), None);
+    assert_eq!(control(&bench.backends, address(0)), None);
 }
 
 #[test]
@@ -442,7 +442,7 @@ fn many_that_share_a_fault_do_not_ask_for_each_other_without_end() {
     }
     for number in 0..20 {
         bench.refuses_login(number);
-        assert_eq!(control(&mut bench.backends, address(number)), None);
+        assert_eq!(control(&bench.backends, address(number)), None);
     }
 }
 
@@ -596,7 +596,7 @@ fn who_delivers_and_cannot_read_has_got_further_than_who_cannot_deliver() {
         }
         bench.finding(0, Err(at(Protocol::Lmtp)), true);
     }
-    bench.backends.measure();
+    bench.measure();
     let compared = bench.backends.compared();
     let stands = [0, 1, 2].map(|number| compared.bar().stands(bench.member(number)));
     assert_eq!(stands, [false, true, true]);

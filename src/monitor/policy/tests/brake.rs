@@ -154,6 +154,86 @@ fn a_delay_counts_from_the_verdict_and_a_recovery_ends_it() {
     bench.check_held(0, &Reason::DownDelay, None);
 }
 
+/// The administrator renews one after the other. Who is last has the delay from when it is not all that have the fault.
+#[test]
+fn a_delay_of_a_fault_that_all_had_counts_from_when_most_others_are_rid_of_it() {
+    let down_delay = Duration::from_secs(120);
+    let mut bench = Bench::with(
+        4,
+        Rules {
+            down_delay,
+            ..RULES
+        },
+    );
+    for number in 0..4 {
+        bench.finding(number, Err(expired()), true);
+    }
+    bench.pass_time(24 * 60 * 60 * 1000);
+    bench.passes(1);
+    bench.pass_time(60_000);
+    bench.passes(2);
+    bench.measure();
+    let renewed = bench.now;
+    let round = |bench: &mut Bench| {
+        for number in [1, 2] {
+            bench.passes(number);
+        }
+        for number in [0, 3] {
+            bench.finding(number, Err(expired()), true);
+        }
+    };
+    for _ in 0..4 {
+        bench.pass_time(29_000);
+        round(&mut bench);
+        for number in [0, 3] {
+            bench.check_held(number, &Reason::DownDelay, None);
+        }
+    }
+    bench.pass_time(4000);
+    assert!(bench.now - renewed > down_delay);
+    for number in [0, 3] {
+        bench.check_acts(number, Action::MarkDown);
+    }
+}
+
+/// What befalls the others meanwhile takes nothing from what this one has lacked all the time.
+#[test]
+fn a_delay_of_a_shared_fault_does_not_begin_anew_with_what_comes_of_others() {
+    let down_delay = Duration::from_secs(120);
+    type Others = fn(&mut Bench, u8);
+    let fares: [Others; 3] = [
+        |bench, number| bench.refuses(number, false),
+        |bench, number| bench.refuses(number, true),
+        Bench::refuses_login,
+    ];
+    for fare in fares {
+        let mut bench = Bench::with(
+            3,
+            Rules {
+                down_delay,
+                ..RULES
+            },
+        );
+        for number in [1, 2] {
+            bench.passes(number);
+        }
+        bench.finding(0, Err(expired()), true);
+        bench.measure();
+        for _ in 0..2 {
+            bench.pass_time(59_900);
+            for number in [1, 2] {
+                fare(&mut bench, number);
+                bench.measure();
+                bench.passes(number);
+            }
+            bench.finding(0, Err(expired()), true);
+            bench.check_held(0, &Reason::DownDelay, None);
+        }
+        bench.pass_time(200);
+        bench.check_acts(0, Action::MarkDown);
+    }
+}
+
 #[test]
 fn new_rules_hold_from_then_on() {
     let mut bench = Bench::new(2);

@@ -8,11 +8,11 @@ fn a_backend_in_doubt_names_a_control() {
     bench.passes(1);
     bench.passes(2);
     bench.refuses(0, false);
-    assert_eq!(control(&mut bench.backends, address(0)), Some(address(2)));
+    assert_eq!(control(&bench.backends, address(0)), Some(address(2)));
     bench.refuses(2, false);
-    assert_eq!(control(&mut bench.backends, address(0)), Some(address(1)));
+    assert_eq!(control(&bench.backends, address(0)), Some(address(1)));
     bench.passes(1);
-    assert_eq!(control(&mut bench.backends, address(0)), None);
+    assert_eq!(control(&bench.backends, address(0)), None);
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_backend_left_alone_is_nobodys_refuge_and_has_no_verdict() {
     }
     bench.refuses(0, true);
     bench.check_held(0, &Reason::NoRefuge(Tag::default()), None);
-    assert_eq!(control(&mut bench.backends, address(0)), None);
+    assert_eq!(control(&bench.backends, address(0)), None);
 
     // Whoever is probed again counts again.
     bench.passes(1);
@@ -280,7 +280,7 @@ fn who_is_down_or_in_doubt_could_not_take_the_users_of_another() {
     bench.set(1, HostState::Down);
     bench.read_list();
     bench.refuses(2, false);
-    bench.backends.measure();
+    bench.measure();
     let compared = bench.backends.compared();
     let refuges = [0, 1, 2].map(|number| compared.is_refuge(bench.member(number)));
     assert_eq!(refuges, [true, false, false]);

@@ -52,13 +52,13 @@ fn a_refuge_that_serves_more_is_probed_before_another_one_goes_down() {
     let mut bench = bench(2);
     bench.passes(0);
     bench.refuses(1, false);
-    assert_eq!(control(&mut bench.backends, address(1)), Some(address(0)));
+    assert_eq!(control(&bench.backends, address(1)), Some(address(0)));
     bench.refuses(1, true);
     let candidate = address(0);
     bench.check_held(1, &Reason::RefugeAwaited { candidate }, Some(0));
     bench.passes(1);
     bench.refuses(0, false);
-    assert_eq!(control(&mut bench.backends, address(0)), None);
+    assert_eq!(control(&bench.backends, address(0)), None);
 }
 
 #[test]
