@@ -313,6 +313,39 @@ fn the_dashboard_names_only_what_there_is() {
     }
 }
 
+/// A dry run beside the monitor has the same instance. Its backends would be counted twice, and what it only
+/// would have done would be shown as done.
+#[test]
+fn the_dashboard_leaves_out_what_a_dry_run_sees() {
+    let dashboard: Value = serde_json::from_str(&read(DASHBOARD)).unwrap();
+    let variables = dashboard["templating"]["list"].as_array().unwrap().iter();
+    let definitions = variables.flat_map(|variable| {
+        let texts = [&variable["definition"], &variable["query"]["query"]];
+        texts.into_iter().filter_map(Value::as_str)
+    });
+    let expressions = expressions_of(&dashboard).into_iter().map(|(text, _)| text);
+    let mut selected = 0;
+    for expression in expressions.chain(definitions.map(str::to_owned)) {
+        let tokens = tokens(&expression);
+        for (place, token) in tokens.iter().enumerate() {
+            let is_metric = matches!(token, Token::Word(word) if word.starts_with("poolmon_"));
+            if !is_metric {
+                continue;
+            }
+            let selector = tokens[place + 1..].split(|token| *token == Token::Other('}'));
+            let selector = selector.take(1).flatten().collect::<Vec<_>>();
+            assert_eq!(selector.first(), Some(&&Token::Other('{')), "{expression}");
+            let leaves_out = selector.windows(3).any(|part| {
+                let none = [Token::Word("dry_run"), Token::Other('='), Token::Text("")];
+                part.iter().copied().eq(none.iter())
+            });
+            assert!(leaves_out, "{expression}");
+            selected += 1;
+        }
+    }
+    assert!(selected > 50, "{selected}");
+}
+
 /// Panels have numbers of their own, and none lies over another.
 #[test]
 fn the_panels_of_the_dashboard_stand_side_by_side() {
