@@ -1,30 +1,55 @@
 # bash completion for poolmon. A test compares its options with the program's.
 
-# What may stand behind a word such as status or explain: its options, as its help has them, and the backends.
-_poolmon_word() {
-    local current=${COMP_WORDS[COMP_CWORD]} program=${COMP_WORDS[0]} word=${COMP_WORDS[1]} words=
+_poolmon_options="--pool -S --socket --haproxy-proxies -p --port -s --ssl -v --ssl-verify --tls-name --ca-file
+    -c --credfile --starttls --require-tls --proxy-protocol --lmtp-from --lmtp-to -i --interval --login-interval
+    -t --timeout --retries --retry-delay --flush --max-moves --rise --fall --restore --max-down --down-delay --hold
+    --on-change -n --dry-run --config --accounts --write-missing-config --check-config --once -f --foreground
+    -k --lockfile -l --logfile --state-file --status-file --metrics-file --html-file --record --user --group
+    -d --debug -h --help --help-all --version"
 
-    COMPREPLY=()
-    if [[ ${COMP_WORDS[COMP_CWORD - 1]} == *-file ]]; then
-        mapfile -t COMPREPLY < <(compgen -f -- "$current")
-        compopt -o filenames 2>/dev/null
-        return
-    fi
-    if [[ $current == -* ]]; then
-        words=$("$program" "$word" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | awk '!seen[$0]++')
-    else
-        words=$(grep -oE '"address":"[^"]*"' /run/poolmon/status.json 2>/dev/null | cut -d '"' -f 4 | sort -u)
-    fi
-    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+# The addresses of the backends, from the status file that this line names, or else from the usual one.
+_poolmon_backends() {
+    local file=/run/poolmon/status.json place
+
+    for ((place = 1; place < COMP_CWORD; place++)); do
+        [[ ${COMP_WORDS[place]} == --status-file ]] || continue
+        file=${COMP_WORDS[place + 1]}
+        [[ $file != = ]] || file=${COMP_WORDS[place + 2]}
+    done
+    grep -oE '"address":"[^"]*"' -- "$file" 2>/dev/null | cut -d '"' -f 4 | sort -u
+}
+
+_poolmon_files() {
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    compopt -o filenames 2>/dev/null
+}
+
+# What may stand behind status and explain, which have options of their own. These stand here without their
+# dashes: the test takes each word with dashes for an option of the monitor.
+_poolmon_shown() {
+    case $word:${option#--} in
+    *:status-file) _poolmon_files; return ;;
+    *:at | status:tag) return ;;
+    status:backend) words=$(_poolmon_backends) ;;
+    status:sort) words="worst address tag users latency" ;;
+    status:since) words="30m 1h 1d" ;;
+    *)
+        if [[ $current == -* ]]; then
+            words=$("${COMP_WORDS[0]}" "$word" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | awk '!seen[$0]++')
+        else
+            [[ $word != explain ]] || words=$(_poolmon_backends)
+            # With a time, a recording comes last.
+            [[ ! "${COMP_WORDS[*]}" =~ \ -[-]at[\ =] ]] || _poolmon_files
+        fi
+        ;;
+    esac
+    mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W "$words" -- "$current")
 }
 
 _poolmon() {
-    if [[ $COMP_CWORD -ge 2 && ${COMP_WORDS[1]} =~ ^(status|explain)$ ]]; then
-        _poolmon_word
-        return
-    fi
-    local current=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD - 1]} words=
+    local current=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD - 1]} word="" words=
 
+    [[ $COMP_CWORD -lt 2 ]] || word=${COMP_WORDS[1]}
     # bash takes --flush=mo for three words.
     if [[ $current == = ]]; then
         current=
@@ -33,11 +58,14 @@ _poolmon() {
     fi
 
     COMPREPLY=()
+    if [[ $word == status || $word == explain ]]; then
+        _poolmon_shown
+        return
+    fi
     case $option in
     -S | --socket | --ca-file | -c | --credfile | -k | --lockfile | --state-file | --on-change | \
         --config | --accounts)
-        mapfile -t COMPREPLY < <(compgen -f -- "$current")
-        compopt -o filenames 2>/dev/null
+        _poolmon_files
         return
         ;;
     -l | --logfile)
@@ -83,13 +111,20 @@ _poolmon() {
     --hold) words="60 300" ;;
     --lmtp-from | --lmtp-to | --haproxy-proxies) return ;;
     *)
-        [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain check replay "
-        words+="--pool -S --socket --haproxy-proxies -p --port -s --ssl -v --ssl-verify --tls-name --ca-file -c --credfile
-            --starttls --require-tls --proxy-protocol --lmtp-from --lmtp-to -i --interval --login-interval -t --timeout --retries --retry-delay
-            --flush --max-moves --rise --fall --restore --max-down --down-delay --hold --on-change
-            -n --dry-run --config --accounts --write-missing-config --check-config --once
-            -f --foreground -k --lockfile -l --logfile --state-file --status-file --metrics-file
-            --html-file --record --user --group -d --debug -h --help --help-all --version"
+        case $word:$current in
+        # The rules' own, as its help has them.
+        replay:-*)
+            words="--retries --retry-delay --rise --fall --restore --max-down --down-delay --hold --flush --max-moves
+                --help"
+            ;;
+        replay:*) _poolmon_files; return ;;
+        check:-*) words=$_poolmon_options ;;
+        check:*) words=$(_poolmon_backends) ;;
+        *)
+            [[ $COMP_CWORD -ne 1 || $current == -* ]] || words="status explain check replay "
+            words+=$_poolmon_options
+            ;;
+        esac
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -464,6 +464,80 @@ fn bash_completes_options_their_values_and_files() {
     }
 }
 
+/// What stands behind a command, where `STATUS` is a status file with two backends.
+const BEHIND_COMMANDS: [(&str, &str); 15] = [
+    // Its backends have an option, and its recording comes after a time.
+    ("status STATUS ", ""),
+    ("status STATUS --backend ", "192.0.2.7|192.0.2.8|"),
+    ("status --at 10:00 rec", "recording of May|"),
+    ("status --sort l", "latency|"),
+    ("status --status-file rec", "recording of May|"),
+    ("status --at ", ""),
+    ("explain STATUS ", "192.0.2.7|192.0.2.8|"),
+    ("explain STATUS 192.0.2.8", "192.0.2.8|"),
+    ("explain --at 10:00 192.0.2.7 rec", "recording of May|"),
+    ("check STATUS ", "192.0.2.7|192.0.2.8|"),
+    ("check -p 143 STATUS 192.0.2.7", "192.0.2.7|"),
+    ("check -c rec", "recording of May|"),
+    ("replay rec", "recording of May|"),
+    ("replay --flush drop rec", "recording of May|"),
+    ("replay --flush d", "drop|"),
+];
+
+#[test]
+fn bash_completes_backends_and_recordings_where_a_command_takes_them() {
+    let place = Place::new();
+    place_of_backends(&place);
+    let script = "source \"$0\"; COMP_WORDS=(poolmon \"$@\"); COMP_CWORD=$#; _poolmon; \
+                  printf '%s|' \"${COMPREPLY[@]}\"";
+    for (line, expected) in BEHIND_COMMANDS {
+        let line = line.replace("STATUS", "--status-file status.json");
+        let mut bash = Command::new("bash");
+        bash.args(["--norc", "-c", script])
+            .arg(project(BASH))
+            .args(line.split(' '));
+        let said = command::run(&mut bash, place.folder(), SOON).success();
+        let expected = if expected.is_empty() { "|" } else { expected };
+        assert_eq!(said, expected, "{line}");
+    }
+    // As bash cuts `--status-file=status.json`.
+    let mut bash = Command::new("bash");
+    bash.args(["--norc", "-c", script])
+        .arg(project(BASH))
+        .args(["explain", "--status-file", "=", "status.json", ""]);
+    let said = command::run(&mut bash, place.folder(), SOON).success();
+    assert_eq!(said, "192.0.2.7|192.0.2.8|");
+}
+
+/// Two backends in a status file, and a file.
+fn place_of_backends(place: &Place) {
+    let backends = r#"{"backends":[{"address":"192.0.2.8"},{"address":"192.0.2.7"}]}"#;
+    fs::write(place.path("status.json"), backends).unwrap();
+    fs::write(place.path("recording of May"), "").unwrap();
+}
+
+#[test]
+fn the_completions_offer_those_options_to_replay_that_its_help_has() {
+    let place = Place::new();
+    let mut replay = Command::new(binary());
+    let help = command::run(replay.args(["replay", "--help"]), place.folder(), SOON).success();
+    let mut expected = long_names(&help);
+    // The monitor's, which made the file.
+    assert!(expected.remove("record"));
+    expected.insert("help".to_string());
+    let script = "source \"$0\"; COMP_WORDS=(poolmon replay --); COMP_CWORD=2; _poolmon; \
+                  printf '%s ' \"${COMPREPLY[@]}\"";
+    let mut bash = Command::new("bash");
+    bash.args(["--norc", "-c", script]).arg(project(BASH));
+    let said = command::run(&mut bash, place.folder(), SOON).success();
+    assert_eq!(long_names(&said), expected);
+    let said = zsh_offers(&place, "replay --");
+    // The line that was typed, and what is below it.
+    let mut offered = long_names(&said);
+    offered.remove("");
+    assert_eq!(offered, expected, "{said}");
+}
+
 /// Runs the completion inside a zsh on a terminal of its own, and shows what it offers.
 const ZSH_TYPES: &str = r#"
 zmodload zsh/zpty
@@ -479,28 +553,56 @@ print -r -- "$seen"
 zpty -d inner
 "#;
 
+/// What zsh shows for this line.
+fn zsh_offers(place: &Place, typed: &str) -> String {
+    let folder = place.path("functions");
+    if !folder.exists() {
+        fs::create_dir(&folder).unwrap();
+        fs::copy(project(ZSH), folder.join("_poolmon")).unwrap();
+    }
+    let mut zsh = Command::new("zsh");
+    zsh.args(["-f", "-c", ZSH_TYPES, "zsh"])
+        .arg(&folder)
+        .arg(typed)
+        .env("TERM", "dumb");
+    let said = command::run(&mut zsh, place.folder(), SOON).success();
+    // A bell may stand between what was typed and what was added.
+    said.chars().filter(|c| *c != '\u{7}').collect()
+}
+
 #[test]
 fn zsh_completes_options_and_their_values() {
     let place = Place::new();
-    let folder = place.path("functions");
-    fs::create_dir(&folder).unwrap();
-    fs::copy(project(ZSH), folder.join("_poolmon")).unwrap();
     for (typed, expected) in [
         ("--flush=", &["move", "drop", "none"][..]),
         ("--re", &["--retries", "--retry-delay", "--restore"]),
         ("-f --onc", &["--once"]),
         ("", &["status", "explain", "check", "replay"]),
+        ("check --onc", &["--once"]),
+        ("replay --flush=", &["move", "drop", "none"]),
     ] {
-        let mut zsh = Command::new("zsh");
-        zsh.args(["-f", "-c", ZSH_TYPES, "zsh"])
-            .arg(&folder)
-            .arg(typed)
-            .env("TERM", "dumb");
-        let said = command::run(&mut zsh, place.folder(), SOON).success();
-        // A bell may stand between what was typed and what was added.
-        let said: String = said.chars().filter(|c| *c != '\u{7}').collect();
+        let said = zsh_offers(&place, typed);
         for word in expected {
             assert!(said.contains(word), "{typed}: {word}: {said}");
+        }
+    }
+}
+
+#[test]
+fn zsh_completes_backends_and_recordings_where_a_command_takes_them() {
+    let place = Place::new();
+    place_of_backends(&place);
+    for (line, expected) in BEHIND_COMMANDS {
+        let line = line.replace("STATUS", "--status-file=status.json");
+        let said = zsh_offers(&place, &line);
+        // A second tab goes on to the next word where there was but one.
+        let is_one = expected.matches('|').count() == 1;
+        let words = ["192.0.2.7", "192.0.2.8", "latency", "recording", "drop"];
+        // What was typed is shown anyway.
+        for word in words.iter().filter(|word| !line.contains(*word)) {
+            let is_expected = expected.contains(word);
+            let is_fine = said.contains(word) == is_expected || (is_one && !is_expected);
+            assert!(is_fine, "{line}: {word}: {said}");
         }
     }
 }
