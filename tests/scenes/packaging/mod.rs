@@ -13,6 +13,7 @@ mod habits;
 mod incumbents;
 mod install;
 pub mod installation;
+mod package_scripts;
 mod pages;
 mod privileges;
 mod red_hat_script;

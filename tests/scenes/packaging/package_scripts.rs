@@ -1,0 +1,263 @@
+//! What the packages' scripts do at an installation, an update and a removal: run as they are, with every
+//! folder that they name inside the test's own, and with programs that only note how they were called.
+
+use std::fs;
+use std::os::unix::fs::{symlink, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::{self, JoinHandle};
+
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::Pid;
+
+use super::installation::{text_of, SOON};
+use crate::lab::command;
+use crate::lab::place::Place;
+
+/// Notes its name and arguments. It says that a unit is active or enabled where a file says so, and that
+/// no file belongs to a package.
+const TOOL: &str = r#"#!/bin/sh
+echo "${0##*/} $*" >>"${0%/*}/calls"
+case "${0##*/} $*" in
+systemctl*is-active*) [ -e "${0%/*}/active" ] ;;
+systemctl*is-enabled*) [ -e "${0%/*}/enabled" ] ;;
+dpkg-query*) exit 1 ;;
+esac
+"#;
+
+const TOOLS: [&str; 6] = [
+    "systemctl",
+    "update-alternatives",
+    "systemd-tmpfiles",
+    "invoke-rc.d",
+    "dpkg-query",
+    "chkconfig",
+];
+
+/// A Perl poolmon's init script, which notes its calls, too.
+const INIT_SCRIPT: &str = "#!/bin/sh\necho \"script $*\" >>TOOLS/calls\n\
+                           [ \"$1\" != stop ] || kill \"$(cat ROOT/var/run/poolmon.pid)\"\n";
+
+const OLD_UNIT: &str = "[Service]\nExecStart=/usr/sbin/poolmon -f $OPTIONS\n";
+
+/// A machine on which a package is installed.
+struct Machine {
+    place: Place,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        let machine = Machine {
+            place: Place::new(),
+        };
+        for folder in [
+            "etc/default",
+            "etc/dovecot",
+            "etc/init.d",
+            "etc/logrotate.d",
+            "etc/rc.d/rc3.d",
+            "etc/sysconfig",
+            "etc/systemd/system",
+            "usr/lib/systemd/system",
+            "usr/local/lib/systemd/system",
+            "usr/local/sbin",
+            "usr/sbin",
+            "var/run",
+            "run",
+        ] {
+            fs::create_dir_all(machine.path(folder)).unwrap();
+        }
+        fs::create_dir(machine.tools()).unwrap();
+        for tool in TOOLS {
+            write_program(&machine.tools().join(tool), TOOL);
+        }
+        machine
+    }
+
+    fn tools(&self) -> PathBuf {
+        self.place.path("tools")
+    }
+
+    /// `name` without the slash in front.
+    fn path(&self, name: &str) -> PathBuf {
+        self.place.path("root").join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.path(name).symlink_metadata().is_ok()
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// Enabled, so that systemd starts it at boot.
+    fn put_an_init_script(&self) {
+        let text = INIT_SCRIPT
+            .replace("TOOLS", &self.tools().display().to_string())
+            .replace("ROOT", &self.path("").display().to_string());
+        write_program(&self.path("etc/init.d/poolmon"), &text);
+        symlink("../init.d/poolmon", self.path("etc/rc.d/rc3.d/S70poolmon")).unwrap();
+    }
+
+    /// What the unit and the init scripts say of this machine.
+    fn is(&self, state: &str) {
+        fs::write(self.tools().join(state), "").unwrap();
+    }
+
+    /// The script with its folders moved into this machine's.
+    fn relocated(&self, script: &str) -> String {
+        let root = self.place.path("root").display().to_string();
+        let mut text = String::new();
+        for (place, character) in script.char_indices() {
+            let before = script[..place].chars().next_back();
+            let begins_a_path = before.map_or(true, |c| {
+                !(c.is_ascii_alphanumeric() || ".})]*?".contains(c))
+            });
+            let rest = &script[place..];
+            let is_moved = ["/etc/", "/usr/", "/var/", "/run/"]
+                .iter()
+                .any(|folder| rest.starts_with(folder));
+            if begins_a_path && is_moved {
+                text.push_str(&root);
+            }
+            text.push(character);
+        }
+        text
+    }
+
+    #[track_caller]
+    fn run(&self, script: &str, arguments: &[&str]) -> String {
+        let _ = fs::remove_file(self.tools().join("calls"));
+        let path = format!(
+            "{}:{}",
+            self.tools().display(),
+            std::env::var("PATH").unwrap()
+        );
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &self.relocated(script), "script"])
+            .args(arguments)
+            .env("PATH", path);
+        command::run(&mut shell, self.place.folder(), SOON).success()
+    }
+
+    /// A script of the spec, called for so many packages of this name as are there afterwards.
+    #[track_caller]
+    fn rpm(&self, section: &str, count: &str) -> String {
+        self.run(&section_of_spec(section), &[count])
+    }
+
+    #[track_caller]
+    fn debian(&self, script: &str, arguments: &[&str]) -> String {
+        self.run(
+            &text_of(&format!("init/debian/poolmon.{script}")),
+            arguments,
+        )
+    }
+
+    /// How the programs were called by the last script.
+    fn calls(&self) -> String {
+        fs::read_to_string(self.tools().join("calls")).unwrap_or_default()
+    }
+}
+
+fn write_program(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// What stands in the spec below `%NAME`, with the folders of RHEL.
+fn section_of_spec(name: &str) -> String {
+    let spec = text_of("init/poolmon.spec");
+    const SECTIONS: [&str; 7] = [
+        "pre",
+        "post",
+        "preun",
+        "postun",
+        "posttrans",
+        "files",
+        "changelog",
+    ];
+    let is_heading = |line: &str| SECTIONS.iter().any(|name| line == format!("%{name}"));
+    let heading = format!("%{name}");
+    let lines = spec.lines().skip_while(|line| *line != heading).skip(1);
+    let section: Vec<&str> = lines.take_while(|line| !is_heading(line)).collect();
+    assert!(!section.is_empty(), "%{name}");
+    let text = section
+        .join("\n")
+        .replace("%{_sbindir}", "/usr/sbin")
+        .replace("%{_unitdir}", "/usr/lib/systemd/system")
+        .replace("%{_tmpfilesdir}", "/usr/lib/tmpfiles.d")
+        .replace("%%", "%");
+    assert!(!text.contains("%{_sb") && !text.contains("%{_u"), "{text}");
+    text
+}
+
+fn files_of_spec() -> Vec<String> {
+    let section = section_of_spec("files");
+    let lines = section.lines().filter(|line| !line.starts_with('#'));
+    lines.map(str::to_owned).collect()
+}
+
+/// A process whose name is poolmon, and whose PID is in the machine's PID file.
+struct Process {
+    pid: Pid,
+    reaper: Option<JoinHandle<()>>,
+}
+
+impl Process {
+    fn of(machine: &Machine) -> Process {
+        let program = machine.place.path("poolmon");
+        fs::copy("/bin/sleep", &program).unwrap();
+        let mut child = Command::new(program).arg("60").spawn().unwrap();
+        let pid = Pid::from_raw(child.id() as i32);
+        for name in ["var/run/poolmon.pid", "run/poolmon.pid"] {
+            machine.write(name, &format!("{pid}\n"));
+        }
+        // One that nobody has waited for keeps its name.
+        let reaper = thread::spawn(move || drop(child.wait()));
+        Process {
+            pid,
+            reaper: Some(reaper),
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.reaper.as_ref().map_or(true, JoinHandle::is_finished)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !self.has_ended() {
+            let _ = kill(self.pid, Signal::SIGKILL);
+        }
+        if let Some(reaper) = self.reaper.take() {
+            let _ = reaper.join();
+        }
+    }
+}
+
+#[test]
+fn an_update_of_the_rpm_takes_no_folder_from_an_unprivileged_poolmon() {
+    // Neither of these two asks who owns the folder: the unit's StateDirectory and RuntimeDirectory do.
+    let spec = text_of("init/poolmon.spec");
+    assert!(!spec.contains("tmpfiles"), "{spec}");
+    for line in files_of_spec() {
+        let is_folder = line.contains("lib}/poolmon") || line.ends_with("/lib/poolmon");
+        assert!(!is_folder || line.starts_with("%ghost %dir "), "{line}");
+    }
+    let unit = text_of("init/poolmon.service");
+    for line in [
+        "StateDirectory=poolmon",
+        "StateDirectoryMode=0700",
+        "RuntimeDirectory=poolmon",
+    ] {
+        assert!(unit.lines().any(|found| found == line), "{line}");
+    }
+}
