@@ -261,3 +261,78 @@ fn an_update_of_the_rpm_takes_no_folder_from_an_unprivileged_poolmon() {
         assert!(unit.lines().any(|found| found == line), "{line}");
     }
 }
+
+#[test]
+fn the_rpm_owns_no_dovemon_so_that_no_removal_takes_a_foreign_one() {
+    for line in files_of_spec() {
+        assert!(!line.contains("dovemon"), "{line}");
+    }
+    // The removal of an earlier package comes between %post and %posttrans.
+    assert!(!section_of_spec("post").contains("update-alternatives"));
+}
+
+const DOVEMON: &str = "usr/sbin/dovemon";
+
+#[test]
+fn a_foreign_dovemon_outlives_an_update_of_the_rpm_that_called_it_its_own() {
+    for is_link in [false, true] {
+        for is_removed in [false, true] {
+            let machine = Machine::new();
+            if is_link {
+                symlink("/opt/other/dovemon", machine.path(DOVEMON)).unwrap();
+            } else {
+                machine.write(DOVEMON, "theirs");
+            }
+            let before = machine.path(DOVEMON).symlink_metadata().unwrap();
+            machine.rpm("pre", "2");
+            machine.rpm("post", "2");
+            // rpm spares it where another package has it, too.
+            if is_removed {
+                fs::remove_file(machine.path(DOVEMON)).unwrap();
+            }
+            machine.rpm("posttrans", "2");
+            assert_eq!(machine.calls(), "");
+            let after = machine.path(DOVEMON).symlink_metadata().unwrap();
+            assert_eq!(after.file_type(), before.file_type());
+            assert!(is_link || machine.read(DOVEMON) == "theirs");
+            let others = fs::read_dir(machine.path("usr/sbin")).unwrap().count();
+            assert_eq!(others, 1, "nothing else is left");
+            machine.rpm("postun", "0");
+            assert!(machine.has(DOVEMON));
+        }
+    }
+}
+
+#[test]
+fn a_dovemon_of_the_alternatives_is_made_anew_after_an_update_of_the_rpm() {
+    let install = "update-alternatives --install ";
+    let machine = Machine::new();
+    machine.rpm("posttrans", "1");
+    assert!(machine.calls().contains(install), "{}", machine.calls());
+
+    let link = machine.path("etc/alternatives/dovemon");
+    symlink(&link, machine.path(DOVEMON)).unwrap();
+    machine.rpm("pre", "2");
+    assert_eq!(fs::read_dir(machine.path("usr/sbin")).unwrap().count(), 1);
+    machine.rpm("posttrans", "2");
+    assert!(machine.calls().contains(install), "{}", machine.calls());
+    machine.rpm("postun", "0");
+    let remove = "update-alternatives --remove dovemon ";
+    assert!(machine.calls().contains(remove), "{}", machine.calls());
+}
+
+/// A link that RHEL's update-alternatives would remove, as Debian's would replace it.
+#[test]
+fn a_foreign_link_outlives_the_removal_of_the_rpm_and_an_installation_of_the_debian_package() {
+    let machine = Machine::new();
+    write_program(
+        &machine.tools().join("update-alternatives"),
+        &format!("#!/bin/sh\nrm -f {}\n", machine.path(DOVEMON).display()),
+    );
+    symlink("/opt/other/dovemon", machine.path(DOVEMON)).unwrap();
+    machine.rpm("postun", "0");
+    assert!(machine.has(DOVEMON));
+    machine.debian("postinst", &["configure", ""]);
+    assert!(machine.has(DOVEMON));
+    assert_eq!(fs::read_dir(machine.path("usr/sbin")).unwrap().count(), 1);
+}
