@@ -311,7 +311,7 @@ over_a_perl_poolmon_without_options() {
     install install "$first"
     expect "the old one has ended" not test -e "/proc/$old"
     within 10 "this one runs" runs
-    expect "with an empty OPTIONS, as was said" grep -qx 'OPTIONS=""' /etc/default/poolmon
+    expect "with a file without options, as was said" grep -qx '#OPTIONS=""' /etc/default/poolmon
     expect "and where the old options belong" said "starts with the defaults"
     install purge poolmon
     expect "the file that the package made is gone" not test -e /etc/default/poolmon

@@ -336,3 +336,75 @@ fn a_foreign_link_outlives_the_removal_of_the_rpm_and_an_installation_of_the_deb
     assert!(machine.has(DOVEMON));
     assert_eq!(fs::read_dir(machine.path("usr/sbin")).unwrap().count(), 1);
 }
+
+#[test]
+fn an_update_from_a_release_that_needed_no_options_keeps_its_monitor_at_work() {
+    for (is_debian, options) in [
+        (true, "etc/default/poolmon"),
+        (false, "etc/sysconfig/poolmon"),
+    ] {
+        let update = |machine: &Machine| match is_debian {
+            true => machine.debian("preinst", &["upgrade", "1.0.0-1", "1.1.0-1"]),
+            false => machine.rpm("pre", "2"),
+        };
+        for is_of_unit in [true, false] {
+            let machine = Machine::new();
+            machine.write("usr/lib/systemd/system/poolmon.service", OLD_UNIT);
+            let _old = (!is_of_unit).then(|| Process::of(&machine));
+            if is_of_unit {
+                machine.is("active");
+            }
+            let said = update(&machine);
+            assert!(said.contains("no file of options"), "{said}");
+            // A value there would take the place of one in a drop-in.
+            let text = machine.read(options);
+            assert!(text.contains("#OPTIONS="), "{text}");
+            assert!(!text.contains("\nOPTIONS"), "{text}");
+
+            // The administrator's stays as it is.
+            machine.write(options, "OPTIONS=\"-p 143\"\n");
+            assert_eq!(update(&machine), "");
+            assert_eq!(machine.read(options), "OPTIONS=\"-p 143\"\n");
+        }
+
+        // It did not run, so it is not started; and that it will not start is said.
+        let machine = Machine::new();
+        machine.write("usr/lib/systemd/system/poolmon.service", OLD_UNIT);
+        let mut said = update(&machine);
+        if is_debian {
+            said.push_str(&machine.debian("postinst", &["configure", "1.0.0-1"]));
+        }
+        assert!(!machine.has(options));
+        assert!(said.contains("not configured, so not started"), "{said}");
+    }
+}
+
+/// Since 1.1.0 whoever removes it wants nothing to be started.
+#[test]
+fn an_update_makes_no_file_of_options_where_the_former_release_needed_one() {
+    let machine = Machine::new();
+    machine.is("active");
+    let unit = text_of("init/poolmon.service");
+    machine.write("usr/lib/systemd/system/poolmon.service", &unit);
+    let _running = Process::of(&machine);
+    assert_eq!(machine.rpm("pre", "2"), "");
+    let arguments = ["upgrade", "1.1.0-1", "1.1.1-1"];
+    assert_eq!(machine.debian("preinst", &arguments), "");
+    machine.debian("postinst", &["configure", "1.1.0-1"]);
+    assert!(!machine.has("etc/sysconfig/poolmon") && !machine.has("etc/default/poolmon"));
+}
+
+#[test]
+fn both_packages_say_that_a_monitor_without_options_goes_on_with_the_defaults() {
+    let machine = Machine::new();
+    let _old = Process::of(&machine);
+    let said = machine.rpm("pre", "1");
+    assert!(said.contains("starts with the defaults"), "{said}");
+    assert!(machine.read("etc/sysconfig/poolmon").contains("#OPTIONS="));
+
+    let machine = Machine::new();
+    let _old = Process::of(&machine);
+    let said = machine.debian("preinst", &["install"]);
+    assert!(said.contains("starts with the defaults"), "{said}");
+    assert!(machine.read("etc/default/poolmon").contains("#OPTIONS="));
+}
