@@ -338,6 +338,25 @@ fn a_foreign_link_outlives_the_removal_of_the_rpm_and_an_installation_of_the_deb
 }
 
 #[test]
+fn both_packages_say_that_a_unit_or_a_program_in_another_place_counts() {
+    for folder in ["etc/systemd/system", "usr/local/lib/systemd/system"] {
+        let machine = Machine::new();
+        let unit = format!("{folder}/poolmon.service");
+        machine.write(&unit, OLD_UNIT);
+        machine.write("usr/local/sbin/poolmon", "of make install");
+        let rpms = machine.rpm("post", "1");
+        let debians = machine.debian("postinst", &["configure", ""]);
+        for said in [rpms, debians] {
+            assert!(said.contains(&format!("{unit} counts instead")), "{said}");
+            let program = "usr/local/sbin/poolmon comes first in most PATHs";
+            assert!(said.contains(program), "{said}");
+            assert!(!said.contains("not configured"), "{said}");
+        }
+        assert_eq!(machine.rpm("post", "2"), "", "once is enough");
+    }
+}
+
+#[test]
 fn an_update_from_a_release_that_needed_no_options_keeps_its_monitor_at_work() {
     for (is_debian, options) in [
         (true, "etc/default/poolmon"),
