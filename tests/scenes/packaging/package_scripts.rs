@@ -338,6 +338,59 @@ fn a_foreign_link_outlives_the_removal_of_the_rpm_and_an_installation_of_the_deb
 }
 
 #[test]
+fn the_rpm_takes_the_place_of_a_perl_poolmon_of_an_init_script() {
+    let machine = Machine::new();
+    machine.write("usr/sbin/poolmon", "the old one");
+    machine.write("etc/sysconfig/poolmon", "OPTIONS=\"-p 143\"\n");
+    machine.put_an_init_script();
+    let old = Process::of(&machine);
+    let said = machine.rpm("pre", "1");
+    assert!(said.contains("usr/sbin/poolmon.rpmorig"), "{said}");
+    assert!(!old.has_ended(), "it works on until the new one is there");
+    let said = machine.rpm("post", "1");
+    assert!(old.has_ended());
+    assert!(said.contains("etc/init.d/poolmon.rpmorig"), "{said}");
+    assert!(!machine.has("etc/init.d/poolmon") && machine.has("etc/init.d/poolmon.rpmorig"));
+    let calls = machine.calls();
+    let place = |call: &str| {
+        calls
+            .find(call)
+            .unwrap_or_else(|| panic!("{call}: {calls}"))
+    };
+    assert!(place("script stop") < place("systemctl daemon-reload"));
+    assert!(place("systemctl daemon-reload") < place("start poolmon.service"));
+    place("enable poolmon.service");
+    assert!(!calls.contains("preset"), "{calls}");
+    assert!(!said.contains("not started"), "{said}");
+}
+
+#[test]
+fn the_rpm_starts_no_poolmon_that_neither_ran_nor_was_to_start_at_boot() {
+    let machine = Machine::new();
+    machine.write("etc/sysconfig/poolmon", "OPTIONS=\"-p 143\"\n");
+    machine.put_an_init_script();
+    fs::remove_file(machine.path("etc/rc.d/rc3.d/S70poolmon")).unwrap();
+    machine.rpm("pre", "1");
+    let said = machine.rpm("post", "1");
+    assert!(machine.has("etc/init.d/poolmon.rpmorig"));
+    let calls = machine.calls();
+    assert!(calls.contains("preset poolmon.service"), "{calls}");
+    let starts = [" enable ", " start ", "script stop"];
+    assert!(!starts.iter().any(|call| calls.contains(call)), "{calls}");
+    assert!(said.contains("configured, and not started"), "{said}");
+
+    // Nothing at all was there.
+    let machine = Machine::new();
+    machine.rpm("pre", "1");
+    let said = machine.rpm("post", "1");
+    let calls = machine.calls();
+    assert!(calls.contains("preset poolmon.service"), "{calls}");
+    assert!(!starts.iter().any(|call| calls.contains(call)), "{calls}");
+    assert!(said.contains("not configured, so not started"), "{said}");
+    assert!(!machine.has("etc/sysconfig/poolmon"));
+}
+
+#[test]
 fn both_packages_say_that_a_unit_or_a_program_in_another_place_counts() {
     for folder in ["etc/systemd/system", "usr/local/lib/systemd/system"] {
         let machine = Machine::new();
@@ -354,6 +407,40 @@ fn both_packages_say_that_a_unit_or_a_program_in_another_place_counts() {
         }
         assert_eq!(machine.rpm("post", "2"), "", "once is enough");
     }
+}
+
+#[test]
+fn the_rpm_leaves_a_unit_of_the_administrators_enabled_and_at_work() {
+    for folder in ["etc/systemd/system", "usr/local/lib/systemd/system"] {
+        let machine = Machine::new();
+        machine.write(&format!("{folder}/poolmon.service"), OLD_UNIT);
+        machine.put_an_init_script();
+        machine.is("active");
+        let old = Process::of(&machine);
+        machine.rpm("pre", "1");
+        machine.rpm("post", "1");
+        let mut calls = machine.calls();
+        machine.rpm("preun", "0");
+        calls.push_str(&machine.calls());
+        for call in ["preset", "able ", "stop", " start "] {
+            assert!(!calls.contains(call), "{calls}");
+        }
+        assert!(!old.has_ended() && machine.has("etc/init.d/poolmon"));
+    }
+    // The package's own ends with it.
+    let machine = Machine::new();
+    machine.rpm("preun", "0");
+    let calls = machine.calls();
+    assert!(calls.contains("disable --now poolmon.service"), "{calls}");
+}
+
+/// By hand in the place of the package's, and so replaced by it.
+#[test]
+fn a_unit_that_is_enabled_before_the_rpm_comes_stays_so() {
+    let machine = Machine::new();
+    machine.is("enabled");
+    machine.rpm("post", "1");
+    assert!(!machine.calls().contains("preset"), "{}", machine.calls());
 }
 
 #[test]
