@@ -162,7 +162,6 @@ $(foreach page,$(pages),644 $(page) $(DOCDIR)/$(page)$(line_end))644 etc/man/poo
 755 init/poolmon.redhat $(DOCDIR)/init/poolmon.redhat
 644 init/poolmon.upstart $(DOCDIR)/init/poolmon.upstart
 644 init/unprivileged.conf $(DOCDIR)/init/unprivileged.conf
-644 docs/haproxy.md $(DOCDIR)/haproxy.md
 644 etc/poolmon.conf $(DOCDIR)/examples/poolmon.conf
 644 etc/dovemon.config.yml $(DOCDIR)/examples/dovemon.config.yml
 644 etc/dovemon.testaccounts.yml $(DOCDIR)/examples/dovemon.testaccounts.yml

@@ -23,7 +23,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 /// The mode that every symbolic link has.
 const LINK: u32 = 0o777;
 
-const INSTALLED: [(&str, u32); 34] = [
+const INSTALLED: [(&str, u32); 33] = [
     ("lib/nagios/plugins/check_poolmon", LINK),
     ("lib/systemd/system/poolmon.service", 0o644),
     ("sbin/dovemon", LINK),
@@ -40,7 +40,6 @@ const INSTALLED: [(&str, u32); 34] = [
     ("share/doc/poolmon/examples/poolmon.conf", 0o644),
     ("share/doc/poolmon/examples/poolmon.grafana.json", 0o644),
     ("share/doc/poolmon/examples/poolmon.rules.yml", 0o644),
-    ("share/doc/poolmon/haproxy.md", 0o644),
     ("share/doc/poolmon/init/poolmon.debian", 0o755),
     ("share/doc/poolmon/init/poolmon.redhat", 0o755),
     ("share/doc/poolmon/init/poolmon.upstart", 0o644),
