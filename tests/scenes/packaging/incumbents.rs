@@ -1,4 +1,5 @@
-//! docs/incumbents.md against the sources: each fault and each promise names what holds it, and that is there.
+//! docs/incumbents.md against the sources and the other documents: each fault and each promise names the tests that hold
+//! it, and they are there; each promise names the document that makes it, and it stands there.
 
 use super::architecture::{quoted, tests};
 use super::installation::{project, text_of};
@@ -35,4 +36,46 @@ fn every_row_on_the_incumbents_names_tests_that_exist() {
         }
     }
     assert!(rows > 120, "{rows} rows");
+}
+
+/// The text with one blank between two words, wherever its lines end.
+fn flowing(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The second column of a promise: each document, and the words in it.
+fn places(cell: &str) -> Vec<(&str, &str)> {
+    let place = |place| {
+        let (document, words) = str::split_once(place, ": \"")?;
+        Some((document, words.strip_suffix('"')?))
+    };
+    let places = cell.split_inclusive("\"; ").map(|part| {
+        let part = part.strip_suffix("; ").unwrap_or(part);
+        place(part).unwrap_or_else(|| panic!("no document with its words in quotes: {cell}"))
+    });
+    places.collect()
+}
+
+#[test]
+fn every_promise_stands_in_the_documents_that_its_row_names() {
+    let ledger = text_of("docs/incumbents.md");
+    let (_, promises) = ledger
+        .split_once("\n| promise | where | tests |\n| --- | --- | --- |\n")
+        .expect("the table of promises");
+    let rows: Vec<&str> = promises.lines().collect();
+    assert!(rows.len() > 35, "{} promises", rows.len());
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        for (document, words) in places(cells[1]) {
+            assert!(
+                words.matches(' ').count() >= 2,
+                "{words}: too few words to find"
+            );
+            let is_there = flowing(&text_of(document)).contains(words);
+            assert!(
+                is_there,
+                "{document} does not say \"{words}\" any more: {row}"
+            );
+        }
+    }
 }
