@@ -5,6 +5,7 @@ mod judged;
 mod limits;
 mod local;
 mod old_directors;
+mod promised_times;
 mod rapid;
 mod reloads;
 mod table;
