@@ -1,7 +1,7 @@
 //! SIGHUP with changed files: both are read or neither, and nothing that was found out is forgotten.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
@@ -137,6 +137,20 @@ fn a_file_that_is_bad_changes_nothing_of_either() {
     assert_eq!(visits_on(&pool, 0, POP3), 0);
     assert!(monitor.lines_with(&["reloaded"]).is_empty());
     assert!(pool.changes().is_empty());
+}
+
+#[test]
+fn a_fifo_in_the_place_of_the_state_file_is_left_alone_and_holds_nothing_up() {
+    let pool = FakePool::start(2);
+    let plan = pool.monitor();
+    mkfifo(&plan.state, stat::Mode::S_IRWXU).unwrap();
+    let monitor = plan.start();
+    monitor.wait_for_line(&[" ERR ", "left alone: not a regular file"], REACTION);
+    pool.wait_for_visits();
+    pool.backends[0].set(Mood::Refusing);
+    pool.wait_for_state(0, 'D');
+    let kind = fs::symlink_metadata(&plan.state).unwrap().file_type();
+    assert!(kind.is_fifo(), "{kind:?}");
 }
 
 #[test]

@@ -158,6 +158,18 @@ fn one_backend_that_takes_the_password_does_not_condemn_the_others_and_two_do() 
     assert_eq!(pool.director.states(), "UUD");
 }
 
+/// SECURITY.md says so.
+#[test]
+fn of_two_backends_one_that_takes_any_password_has_the_other_taken_down() {
+    let pool = FakePool::start(2);
+    let monitor = pool.monitor().credentials(USER, "changed").start();
+    monitor.wait_for_line(&[" ERR ", "no backend is taken down for that"], REACTION);
+    assert!(pool.changes().is_empty());
+    pool.backends[0].set_password("changed");
+    pool.wait_for_state(1, 'D');
+    assert_eq!(pool.director.states(), "UD");
+}
+
 #[test]
 fn a_password_that_works_again_on_two_of_three_condemns_the_third() {
     let pool = FakePool::start(3);

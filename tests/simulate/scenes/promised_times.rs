@@ -1,7 +1,7 @@
 //! What README promises of the defaults: how soon a backend is down and up again, and how quiet the log is.
 
 use poolmon::backend::HostState;
-use poolmon::config::chosen::Chosen;
+use poolmon::cli;
 use poolmon::config::table::DefaultsOf;
 use poolmon::program::Program as CalledAs;
 
@@ -16,7 +16,15 @@ const REST: u64 = 600;
 
 /// All as it is without options, the two ports included.
 fn with_the_defaults(backends: usize, directors: usize) -> Layout {
-    let settings = Chosen::default()
+    with_options(&[], backends, directors)
+}
+
+fn with_options(options: &[String], backends: usize, directors: usize) -> Layout {
+    let choices = match cli::parse(options.iter().map(Into::into).collect()) {
+        Ok(cli::Command::Run(order)) => order.choices,
+        other => panic!("{options:?}: {other:?}"),
+    };
+    let settings = choices
         .build(DefaultsOf::Poolmon, CalledAs::Poolmon)
         .unwrap();
     let habits = Habits {
@@ -156,6 +164,33 @@ fn with_the_defaults_a_day_on_which_nothing_changes_is_not_worth_a_line() {
                 assert_eq!(late.next(), None, "{name}, one has failed: {fails}");
                 assert!(!said.is_empty(), "{name}: it says what is listed");
             }
+        }
+    }
+}
+
+#[test]
+fn by_default_an_administrators_down_is_held_for_60_seconds_or_10_intervals_and_said() {
+    for (interval, hold) in [(3, 60), (30, 300)] {
+        let layout = with_options(&[format!("--interval={interval}")], 2, 1);
+        let down = seconds(REST);
+        for seed in 0..SEEDS {
+            let mut world = World::new(&layout, seed);
+            world.disturb(down, Disturbance::Admin(0, 1, HostState::Down));
+            world.run_to(seconds(2 * REST));
+            let changes = world.history.changes(1);
+            let held = match changes[..] {
+                [(from, HostState::Down, _), (to, HostState::Up, _)] => to - from,
+                _ => panic!("an interval of {interval} s, seed {seed}: {changes:?}"),
+            };
+            // Stamps are whole seconds, and the list is read each second.
+            let is_as_said = held + seconds(1) >= seconds(hold) && held <= seconds(hold + 3);
+            assert!(is_as_said, "an interval of {interval} s: {held:?}");
+            let said = &world.monitor(0).unwrap().said;
+            let waits = " and is then brought up; ";
+            assert!(
+                said.iter().any(|(.., line)| line.contains(waits)),
+                "{said:?}"
+            );
         }
     }
 }
