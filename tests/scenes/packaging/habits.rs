@@ -67,6 +67,49 @@ fn no_limit_in_time_leaves_out_how_slow_the_machine_is() {
     assert!(limits > 25, "{limits} limits");
 }
 
+/// `make threads` is a crate of its own, which `make check` does not build: it reads some of the program's files, and has
+/// to have what these use.
+#[test]
+fn the_crate_that_explores_threads_has_all_that_the_files_it_reads_use() {
+    let of_crate = sources(&project("tests/threads/src"));
+    let of_crate: Vec<String> = of_crate
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let is_of_program = |line: &str| {
+        let path = line.trim().strip_prefix("#[path = \"../../../")?;
+        Some(text_of(path.strip_suffix("\"]")?))
+    };
+    let lines = of_crate.iter().flat_map(|text| text.lines());
+    let of_program: Vec<String> = lines.filter_map(is_of_program).collect();
+    assert!(of_program.len() >= 7, "{} files", of_program.len());
+
+    let all = of_crate.concat() + &of_program.concat();
+    let is_there = |name: &str| {
+        let of = |kind: &&str| all.contains(&format!("{kind} {name}"));
+        ["mod", "enum", "struct", "type", "fn"]
+            .iter()
+            .any(|kind| of(kind))
+    };
+    let mut names = 0;
+    for text in &of_program {
+        let program = text.split("\n#[cfg(test)]").next().unwrap();
+        for line in program.lines() {
+            let path = line
+                .strip_prefix("use crate::")
+                .or_else(|| line.strip_prefix("use super::"));
+            let words = path
+                .unwrap_or_default()
+                .split(|c: char| !c.is_alphanumeric() && c != '_');
+            for word in words.filter(|word| !word.is_empty()) {
+                assert!(is_there(word), "{line}: tests/threads has no {word}");
+                names += 1;
+            }
+        }
+    }
+    assert!(names > 10, "{names} names");
+}
+
 /// Whether there still is such a mutant only `make mutants` knows, which takes half an hour.
 #[test]
 fn every_mutant_that_may_live_is_of_a_line_of_the_sources() {
