@@ -87,9 +87,7 @@ fn the_crate_that_explores_threads_has_all_that_the_files_it_reads_use() {
     let all = of_crate.concat() + &of_program.concat();
     let is_there = |name: &str| {
         let of = |kind: &&str| all.contains(&format!("{kind} {name}"));
-        ["mod", "enum", "struct", "type", "fn"]
-            .iter()
-            .any(|kind| of(kind))
+        ["mod", "enum", "struct", "type", "fn"].iter().any(of)
     };
     let mut names = 0;
     for text in &of_program {
