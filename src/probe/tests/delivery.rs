@@ -74,6 +74,7 @@ fn imap_with_mail(looks: &'static [Look], marks: mpsc::Receiver<String>) -> Serv
                 }
                 ("SELECT", _) => "* 1 EXISTS\r\n".to_owned(),
                 ("UID", Look::Silence) => {
+                    // Pause: its silence, longer than anybody waits for it.
                     thread::sleep(PATIENCE);
                     return;
                 }

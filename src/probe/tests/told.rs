@@ -8,6 +8,7 @@ use crate::slowness::stretched;
 fn an_attempt_tells_the_time_of_each_stage_and_what_was_said() {
     let (heard, _receiver) = Heard::new();
     let server = Server::start(move |mut socket: TcpStream| {
+        // Pause: its greeting takes so long.
         thread::sleep(Duration::from_millis(60));
         greet(&mut socket, "IMAP4rev1");
         talk_imap(&mut socket, "IMAP4rev1", &heard);
