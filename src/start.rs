@@ -167,6 +167,9 @@ fn check_config(called: Program, source: &Source, loaded: &Loaded) -> Result<Exi
 
 fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
     let settings = &loaded.settings;
+    if let Some(identity) = &loaded.identity {
+        identity.prepare().map_err(StartError::Privileges)?;
+    }
     let _log = start_log(called, loaded)?;
     let task = task(settings)?;
     if let Some(identity) = &loaded.identity {
@@ -188,9 +191,9 @@ fn run_once(called: Program, loaded: &Loaded) -> Result<ExitCode, StartError> {
 fn watch(called: Program, source: Source, loaded: Loaded) -> Result<ExitCode, StartError> {
     daemon::arenas::limit();
     let inherited = Inherited::keep_from_others();
-    // Before a log file is made that another user could not open.
+    // Before a thread is started, and a log file made that another user could not open.
     if let Some(identity) = &loaded.identity {
-        identity.check().map_err(StartError::Privileges)?;
+        identity.prepare().map_err(StartError::Privileges)?;
         run_as::make_log(identity, &loaded.settings);
     }
     let mut log = start_log(called, &loaded)?;

@@ -160,8 +160,16 @@ impl Identity {
         self.group
     }
 
-    /// Whether the process could become this, to be asked before anything is opened.
-    pub fn check(&self) -> Result<(), PrivilegeError> {
+    /// To be called before anything is opened, and before the first thread is started: checks that the process can
+    /// become this user. From then on no program that it starts can get rights by a set-user-ID bit; the kernel notes
+    /// that of each thread, and a new one has it from the one that starts it.
+    pub fn prepare(&self) -> Result<(), PrivilegeError> {
+        self.check()?;
+        no_new_privileges().map_err(|cause| self.failed("no_new_privs", cause))
+    }
+
+    /// Whether the process could become this.
+    fn check(&self) -> Result<(), PrivilegeError> {
         if geteuid().is_root() || self.is_current()? {
             return Ok(());
         }
@@ -178,16 +186,10 @@ impl Identity {
     }
 
     /// Becomes this user for good: groups, group, user, in this order, as each step needs the rights that
-    /// the next one takes away. All threads of the process follow (the C library's part of setuid). No
-    /// program that it starts from this thread, or from one that is started later, can get rights by a
-    /// set-user-ID bit.
+    /// the next one takes away. All threads of the process follow (the C library's part of setuid).
     pub fn take_on(&self) -> Result<(), PrivilegeError> {
-        self.check()?;
-        let failed = |step| {
-            let user = self.name.clone();
-            move |cause| PrivilegeError::Step { user, step, cause }
-        };
-        no_new_privileges().map_err(failed("no_new_privs"))?;
+        self.prepare()?;
+        let failed = |step| move |cause| self.failed(step, cause);
         if geteuid().is_root() {
             match &self.further_groups {
                 FurtherGroups::OfUser(name) => initgroups(name, self.group),
@@ -200,6 +202,11 @@ impl Identity {
         }
         // The kernel forgets that this process may not be read when it becomes another user.
         core_dump::forbid().map_err(|cause| PrivilegeError::Readable(cause.to_string()))
+    }
+
+    fn failed(&self, step: &'static str, cause: Errno) -> PrivilegeError {
+        let user = self.name.clone();
+        PrivilegeError::Step { user, step, cause }
     }
 
     /// All three numbers are the user's, and the way back is closed.

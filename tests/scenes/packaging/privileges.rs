@@ -77,8 +77,7 @@ fn assert_is_that_user_for_good(pid: Pid, user: &User) {
     for groups in status_of_threads(pid, "Groups:") {
         assert!(groups.split(' ').all(|group| group != "0"), "{groups}");
     }
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    assert!(status.contains("\nNoNewPrivs:\t1\n"), "{status}");
+    assert_threads(pid, "NoNewPrivs:", "1");
     let memory = fs::metadata(format!("/proc/{pid}/mem")).unwrap();
     assert_eq!(memory.uid(), 0, "nobody but root reads its memory");
 }
