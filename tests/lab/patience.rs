@@ -13,6 +13,8 @@ use super::slowness::stretched;
 
 /// How often a condition is looked at.
 const GLANCE: Duration = Duration::from_millis(10);
+/// How often a promise in time is tried before it counts as broken.
+const TRIES: usize = 5;
 /// How many lines of each log a failure shows.
 const TAIL: usize = 25;
 
@@ -61,6 +63,25 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut value: impl FnMut() -> Optio
         }
         sleep(GLANCE);
     }
+}
+
+/// Holds a promise in time that a busy machine keeps not each time: threads wake up late now and then. An attempt tells
+/// what was late, and one of a few is to be in time.
+#[track_caller]
+pub fn check_in_time(mut attempt: impl FnMut() -> Result<(), String>) {
+    let mut late = Vec::new();
+    for _ in 0..TRIES {
+        match attempt() {
+            Ok(()) => return,
+            Err(why) => late.push(why),
+        }
+    }
+    panic!("late each time: {late:#?}\n{}", tails());
+}
+
+/// Lets so much time pass, for what nothing shows: the comment beside each call says for what.
+pub fn pause(time: Duration) {
+    sleep(stretched(time));
 }
 
 /// Watches for the whole time that the condition never fails to hold.
