@@ -7,10 +7,11 @@ use std::os::unix::fs::{symlink, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::{chown, Pid, Uid};
+use serde_json::Value;
 
 use super::command::{self, Ended};
 use super::passwords::{self, marked};
@@ -224,6 +225,7 @@ impl MonitorPlan {
         let warden = Warden::over(Ward::Process(Pid::from_raw(child.id() as i32)));
         Monitor {
             log: self.log.clone(),
+            status: self.status.clone(),
             before,
             child,
             ended: None,
@@ -300,6 +302,7 @@ impl MonitorPlan {
 
 pub struct Monitor {
     log: PathBuf,
+    status: PathBuf,
     /// Size of the log at the start: what is before belongs to an earlier run.
     before: u64,
     child: Child,
@@ -343,6 +346,26 @@ impl Monitor {
             looked_at = length;
             is_new.then(|| self.lines_with(words).into_iter().next())?
         })
+    }
+
+    /// Waits until this holds of what its status file shows: what a monitor has seen, and the log does not tell.
+    #[track_caller]
+    pub fn wait_for_status(&self, what: &str, limit: Duration, holds: impl Fn(&Value) -> bool) {
+        wait_until(what, limit, || {
+            let text = fs::read_to_string(&self.status).unwrap_or_default();
+            serde_json::from_str(&text).map_or(false, |value| holds(&value))
+        });
+    }
+
+    /// Waits until it has read a whole list of which the reading began after this call did.
+    #[track_caller]
+    pub fn wait_for_list(&self, limit: Duration) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let now = now.as_secs_f64();
+        self.wait_for_status("a list to be read from now on", limit, |shown| {
+            let began = shown["director"]["list_read"].as_f64();
+            began.map_or(false, |began| began > now)
+        });
     }
 
     pub fn signal(&self, signal: Signal) {

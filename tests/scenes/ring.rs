@@ -373,8 +373,15 @@ fn a_frozen_director_keeps_nobody_from_stopping_the_monitor() {
     let address = ring.backends[1].address.to_string();
     monitor.wait_for_line(&[&address, "healthy"], REACTION);
     ring.directors[0].dovecot.freeze();
-    // Pause: nothing shows that the monitor waits for an answer: it asks once a second.
-    std::thread::sleep(Duration::from_millis(1500));
+    // It asks once a second, so then it waits for an answer.
+    monitor.wait_for_status("the list to be two seconds old", REACTION, |shown| {
+        let (written, read) = (
+            &shown["poolmon"]["written"],
+            &shown["director"]["list_read"],
+        );
+        let age = written.as_f64().zip(read.as_f64()).map(|(w, r)| w - r);
+        age.map_or(false, |age| age > 2.0)
+    });
     let sent = Instant::now();
     monitor.signal(Signal::SIGTERM);
     let status = monitor.wait_for_end(REACTION);

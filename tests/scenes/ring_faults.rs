@@ -1,6 +1,5 @@
 //! Real rings in which directors and monitors die, while backends fail and administrators act.
 
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::ring::{wait_for_states, watch, REACTION};
@@ -59,8 +58,7 @@ fn with_restore_own_a_backend_comes_up_though_the_director_of_its_monitor_was_ki
             let list = admin_socket::host_list(&ring.directors[owner].socket());
             list.map_or(false, |list| list[number].state == 'U')
         });
-        // Pause: the owner's monitor is to read that list, which nothing shows: it reads once a second.
-        sleep(Duration::from_millis(2500));
+        monitors[owner].wait_for_list(REACTION);
         ring.directors[other].dovecot.thaw();
         ring.wait_until_synced();
         wait_for_states(&ring, owner, &states);
@@ -132,8 +130,10 @@ fn users_are_moved_by_the_others_if_the_monitor_that_took_the_backend_down_is_go
         assert!(ring.directors[1].log_in(&session.user).is_ok());
     }
 
-    // Pause: who is moved there once all lists have shown nobody is left alone: lists are read once a second.
-    sleep(Duration::from_secs(2));
+    // Who is moved there once all lists have shown nobody is left alone.
+    for monitor in &others {
+        monitor.wait_for_list(REACTION);
+    }
     ring.directors[1].doveadm(&["move", &sessions[0].user, &name]);
     wait_until("the moved user", REACTION, || {
         ring.directors[2].host(dead).unwrap().users == 1

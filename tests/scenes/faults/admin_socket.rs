@@ -5,15 +5,14 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::{assert_no_more_changes, A_WHILE};
+use super::{assert_no_more_changes, is_missed, A_WHILE};
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_director::{Answer, Command, Deed, FakeDirector, Greeting};
 use crate::lab::fake_pool::{FakePool, REACTION};
 use crate::lab::monitor::Monitor;
-use crate::lab::patience::{hold_for, promised, wait_until};
+use crate::lab::patience::{hold_for, pause, promised, wait_until};
 use crate::lab::tampering::HungDisk;
 
 const NOBODY: u32 = 65534;
@@ -66,13 +65,17 @@ fn a_director_that_comes_and_goes_is_one_alarm() {
     for _ in 0..4 {
         let before = pool.director.connections();
         pool.director.take_socket_away();
-        // Pause: nothing shows that the monitor finds no socket there, but for the first time: it looks once a second.
-        sleep(Duration::from_millis(2500));
+        monitor.wait_for_status("the missing socket to be seen", REACTION, is_missed);
+        // The first time it is told; from then on the alarm lasts.
+        monitor.wait_for_line(&[" ERR ", OFF], REACTION);
         pool.director.listen();
         wait_until("the next connection", REACTION, || {
             pool.director.connections() > before
         });
         pool.wait_for_readings(2);
+        monitor.wait_for_status("the director to be seen", REACTION, |shown| {
+            shown["director"]["up"] == true
+        });
     }
     monitor.wait_for_line(&[ON], REACTION);
     assert_eq!(monitor.lines_with(&[OFF]).len(), 1);
@@ -208,7 +211,7 @@ fn a_director_that_is_only_restarted_is_no_alarm() {
     let monitor = pool.monitor().start();
     pool.wait_for_visits();
     // Pause: it is opened again at once, and without alarm, if it has stood for 10 s: that is all there is to wait for.
-    std::thread::sleep(Duration::from_millis(10_500));
+    pause(Duration::from_millis(10_500));
     pool.director.close_connections();
     monitor.wait_for_line(&["connection closed", "connected again"], REACTION);
     assert_eq!(monitor.errors(), [""; 0]);

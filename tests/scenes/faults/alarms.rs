@@ -1,12 +1,9 @@
 //! Alarms: one line when one begins, one when it ends, with the backends that it is about; and what a
 //! dry run says beside a real one.
 
-use std::thread::sleep;
-use std::time::Duration;
-
 use nix::sys::signal::Signal;
 
-use super::{assert_no_more_changes, A_WHILE};
+use super::{assert_no_more_changes, is_missed, A_WHILE};
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_director::RingState;
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
@@ -72,13 +69,15 @@ fn a_backend_in_maintenance_is_one_line_over_several_reconnects() {
     for _ in 0..3 {
         let before = pool.director.connections();
         pool.director.stop();
-        // Pause: nothing shows that the monitor finds no socket there: it looks once a second.
-        sleep(Duration::from_millis(1500));
+        monitor.wait_for_status("the missing socket to be seen", REACTION, is_missed);
         pool.director.listen();
         wait_until("the next connection", REACTION, || {
             pool.director.connections() > before
         });
         pool.wait_for_readings(2);
+        monitor.wait_for_status("the director to be seen", REACTION, |shown| {
+            shown["director"]["up"] == true
+        });
     }
     assert_eq!(
         monitor.lines_with(&[" ERR ", "did not take it down"]).len(),

@@ -18,11 +18,19 @@ mod replies;
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::lab::fake_pool::FakePool;
 use crate::lab::patience::hold_for;
 
 /// How long a scene looks whether something happens that must not: some rounds, some readings.
 pub const A_WHILE: Duration = Duration::from_secs(4);
+
+/// Whether a status file shows that the monitor has found no socket of a director's.
+pub fn is_missed(shown: &Value) -> bool {
+    let error = shown["director"]["error"].as_str();
+    error.map_or(false, |error| error.contains("the socket is missing"))
+}
 
 /// A changing command that comes within the time fails the scene.
 #[track_caller]

@@ -6,7 +6,6 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::{chown, Gid, Pid, Uid, User};
@@ -24,9 +23,6 @@ use crate::scenes::configuration::files::Files;
 
 /// A user of every system, with a group of the same name.
 const NAME: &str = "daemon";
-
-/// Until another thread waits for a lock.
-const A_MOMENT: Duration = Duration::from_millis(200);
 
 fn user() -> User {
     User::from_name(NAME).unwrap().expect("the system has it")
@@ -266,12 +262,16 @@ fn whoever_waits_for_the_pid_file_to_be_free_keeps_no_monitor_from_starting_agai
     // It gets the lock when the monitor that has it ends.
     let wait = || {
         let file = fs::File::open(&plan.lock).unwrap();
+        let of_file = format!(":{} ", file.metadata().unwrap().ino());
         let waiting = std::thread::spawn(move || {
             fs2::FileExt::lock_exclusive(&file).unwrap();
             file
         });
-        // Pause: the lock is to be waited for. It may be a moment later, as the monitor's end is.
-        std::thread::sleep(A_MOMENT);
+        wait_until("a wait for the lock", REACTION, || {
+            let locks = fs::read_to_string("/proc/locks").unwrap();
+            let mut waits = locks.lines().filter(|line| line.contains(" -> "));
+            waits.any(|line| line.contains(&of_file))
+        });
         waiting
     };
     let first = Daemon::start(plan);
