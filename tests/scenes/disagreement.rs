@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::ring::{times_told, wait_for_states, watch, REACTION};
-use crate::lab::patience::wait_until;
+use crate::lab::patience::{pause, wait_until};
 use crate::lab::ring::{Ring, RingPlan};
 
 /// poolmon with poolmon makes five changes a backend in this time.
@@ -37,7 +37,7 @@ fn states_seen(ring: &Ring, time: Duration) -> Vec<String> {
             seen.push(states);
         }
         // Pause: between two looks.
-        thread::sleep(Duration::from_millis(50));
+        pause(Duration::from_millis(50));
     }
     seen
 }

@@ -18,7 +18,7 @@ use crate::lab::fake_backend::Mood;
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
 use crate::lab::monitor::{binary, MonitorPlan};
 use crate::lab::own_network::{self, run};
-use crate::lab::patience::{hold_for, promised, wait_for, wait_until};
+use crate::lab::patience::{hold_for, pause, promised, wait_for, wait_until};
 use crate::lab::tampering::HungDisk;
 
 const A_WHILE: Duration = Duration::from_secs(3);
@@ -164,7 +164,7 @@ fn whoever_reads_it_in_a_loop_finds_it_whole_each_time() {
             let mood = [Mood::Refusing, Mood::Healthy][round % 2];
             pool.backends[0].set(mood);
             // Pause: the reader is to meet many files, whenever they come.
-            thread::sleep(Duration::from_millis(900));
+            pause(Duration::from_millis(900));
         }
         is_over.store(true, Ordering::Relaxed);
         let files = reader.join().expect("no torn file");

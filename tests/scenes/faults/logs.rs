@@ -6,7 +6,6 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::io::AsRawFd;
 use std::path::Path;
 use std::process::Command;
-use std::thread::sleep;
 use std::time::Duration;
 
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
@@ -15,7 +14,7 @@ use nix::unistd::Pid;
 
 use crate::lab::fake_backend::Mood;
 use crate::lab::fake_pool::{FakePool, REACTION};
-use crate::lab::patience::{in_order, promised, wait_until};
+use crate::lab::patience::{in_order, pause, promised, wait_until};
 use crate::lab::tampering::HungDisk;
 use crate::lab::warden::{Ward, Warden};
 
@@ -145,7 +144,7 @@ fn lines_lost_to_a_pipe_that_hangs_are_counted_and_told_when_it_is_read() {
     for _ in 0..1000 {
         monitor.signal(Signal::SIGUSR1);
         // Pause: signals of a kind that wait are one, and nothing shows that one was taken.
-        sleep(Duration::from_millis(4));
+        pause(Duration::from_millis(4));
     }
     pool.backends[0].set(Mood::Refusing);
     pool.wait_for_state(0, 'D');

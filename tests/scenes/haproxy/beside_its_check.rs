@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::lab::fake_pool::USER;
 use crate::lab::mail_client::Session;
-use crate::lab::patience::wait_until;
+use crate::lab::patience::{pause, wait_until};
 
 #[test]
 fn a_login_that_is_broken_is_seen_although_haproxys_own_check_passes() {
@@ -44,7 +44,7 @@ fn what_haproxys_own_check_has_taken_out_before_is_ours_all_the_same_and_comes_b
         !world.haproxy.server("imap/mail1").unwrap().is_running
     });
     // Pause: long enough for HAProxy's own change to be older than our down.
-    std::thread::sleep(Duration::from_secs(3));
+    pause(Duration::from_secs(3));
     let _monitor = world.plan().start();
     world.wait_for(1, MAINT);
     world.fail(1, Mood::Healthy);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::*;
 use crate::lab::fake_pool::USER;
 use crate::lab::mail_client::Session;
-use crate::lab::patience::hold_for;
+use crate::lab::patience::{hold_for, pause, promised};
 
 const AGENT: u16 = 1777;
 
@@ -60,12 +60,14 @@ fn a_failed_server_that_an_agent_sets_ready_again_and_again_is_one_error_and_goe
     monitor.wait_for_line(&[alarm], Duration::from_secs(40));
     let downs = || monitor.lines_with(&["disabled: "]).len();
     let before = downs();
+    let time = Duration::from_secs(12);
     // Pause: for so long it is taken down again and again.
-    thread::sleep(Duration::from_secs(12));
+    pause(time);
     assert_eq!(monitor.lines_with(&[alarm]).len(), 1);
-    // Without a pause it would be six.
+    // Not each time that the agent is asked, which would be six.
     let more = downs() - before;
-    assert!((1..=3).contains(&more), "{more}");
+    let most = promised(time).as_secs() as usize / 4;
+    assert!((1..=most).contains(&more), "{more}");
     agent.say("up");
     // The pause is over, and it stays out.
     world.wait_for(1, MAINT);

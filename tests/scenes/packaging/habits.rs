@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::architecture::sources;
 use super::installation::{project, text_of};
 
-/// The reason is a comment right above that says it is one, so that no other comment is taken for it.
+/// The reason is a comment right above that says it is one, so that no other comment is taken for it. A scene sleeps
+/// by `pause` alone, which knows how slow the machine is.
 #[test]
 fn no_test_sleeps_without_a_reason() {
     const REASON: &str = "// Pause: ";
@@ -15,11 +16,11 @@ fn no_test_sleeps_without_a_reason() {
     files.extend(sources(&project("tests/soak")));
     // Not the program itself, which names its pauses.
     let stage = project("src/net/stage.rs");
-    let (mut tested, probes) = (sources(&project("src")), project("src/probe"));
+    let mut tested = sources(&project("src"));
     tested.retain(|file| {
         let text = fs::read_to_string(file).unwrap();
         let is_test = file.to_string_lossy().contains("/tests") || *file == stage;
-        !file.starts_with(&probes) && (is_test || text.contains("\nmod tests {"))
+        is_test || text.contains("\nmod tests {")
     });
     files.extend(tested);
     // The one does the waiting for all others, and this file has the word alone.
@@ -30,14 +31,17 @@ fn no_test_sleeps_without_a_reason() {
         let tests = text.find("\nmod tests {").unwrap_or(0);
         let first = text[..tests].lines().count();
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
-        let is_sleep = |line: &&str| line.starts_with("sleep(") || line.contains("thread::sleep(");
+        let is_bare = |line: &str| line.starts_with("sleep(") || line.contains("thread::sleep(");
+        let is_sleep = |line: &&str| is_bare(line) || line.starts_with("pause(");
+        let is_scene = file.starts_with(project("tests/scenes"));
         let within = lines.iter().enumerate().skip(first);
-        for (number, _) in within.filter(|(_, line)| is_sleep(line)) {
+        for (number, line) in within.filter(|(_, line)| is_sleep(line)) {
             sleeps += 1;
             let before = lines[number.saturating_sub(1)];
             let place = format!("{}:{}", file.display(), number + 1);
             let reason = before.strip_prefix(REASON).unwrap_or_default();
             assert!(reason.len() > 10, "{place}: {before}");
+            assert!(!is_scene || !is_bare(line), "{place}: {line}");
         }
     }
     assert!(sleeps > 35, "{sleeps} sleeps");

@@ -5,7 +5,6 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::{kill, Signal};
@@ -15,7 +14,7 @@ use super::installation::{text_of, Installation, SOON};
 use crate::lab::command::{self, Ended};
 use crate::lab::fake_backend::{Mood, IMAP};
 use crate::lab::fake_pool::{FakePool, PASSWORD, USER};
-use crate::lab::patience::{promised, show_on_failure, wait_until};
+use crate::lab::patience::{pause, promised, show_on_failure, wait_until};
 use crate::lab::place::Place;
 use crate::lab::warden::{Ward, Warden};
 
@@ -430,7 +429,7 @@ fn no_watchdog_limit_keeps_the_program_busy() {
         pool.wait_for_visits();
         let before = busy(service.child.id());
         // Pause: the time over which it is measured.
-        thread::sleep(Duration::from_secs(1));
+        pause(Duration::from_secs(1));
         let taken = busy(service.child.id()) - before;
         let most = promised(Duration::from_millis(150));
         assert!(taken < most, "{limit}: {taken:?}");
