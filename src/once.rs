@@ -13,7 +13,8 @@ use crate::few::Few;
 use crate::outcome::{Blame, Failure, Pass};
 use crate::pool::{Access, Connection, PoolError, Reading, READING_DEADLINE};
 use crate::schedule::{Finding, Verdict};
-use crate::service::Service;
+use crate::service::{Protocol, Security, Service};
+use crate::target::Target;
 use crate::worker::{AttemptLimits, Task, Word, Worker};
 
 /// How long a backend that gives no verdict for a fault of this machine is waited for beyond the
@@ -34,8 +35,8 @@ pub enum Health {
 pub struct Look {
     /// What the exit code says.
     pub health: Health,
-    /// The backends that were checked as far as one gets without a login, though there is one.
-    pub without_login: Vec<IpAddr>,
+    /// Where nobody was logged in.
+    pub without_login: WithoutLogin,
     /// Where no backend is listed or none of those is to be checked, or lines of the list cannot be read: that it is so,
     /// and what it means.
     pub list_trouble: Option<String>,
@@ -44,15 +45,9 @@ pub struct Look {
 impl Look {
     /// What the operator has to know beside the lines: what is wrong with the list, and where no login was tried.
     pub fn remarks(&self) -> Vec<String> {
-        let no_login = match self.without_login.is_empty() {
-            true => None,
-            false => Some(no_login_was_tried(&Few(&self.without_login))),
-        };
-        self.list_trouble
-            .clone()
-            .into_iter()
-            .chain(no_login)
-            .collect()
+        let mut remarks: Vec<String> = self.list_trouble.iter().cloned().collect();
+        remarks.extend(self.without_login.remarks());
+        remarks
     }
 }
 
@@ -66,11 +61,85 @@ pub(crate) fn list_trouble(access: &Access, list: &Reading) -> Option<String> {
     access.skips(&list.malformed).or_else(lists_none)
 }
 
-pub(crate) fn no_login_was_tried(backends: &Few<'_, IpAddr>) -> String {
-    format!(
-        "no login was tried on {backends}: neither -c FILE nor a file of accounts has an account for that; whether \
-         users can log in there is not known"
-    )
+/// Where nobody was logged in, which `healthy` does not say.
+#[derive(Debug, Default)]
+pub struct WithoutLogin {
+    /// The backends that were checked as far as one gets without a login, though there is one.
+    no_account: Vec<IpAddr>,
+    /// The backends with an account, by those of their ports of which nobody said what is spoken there.
+    no_protocol: BTreeMap<Vec<PortNumber>, Vec<IpAddr>>,
+    /// The backends with an account, by their services, where none of these has a login.
+    no_login: BTreeMap<String, Vec<IpAddr>>,
+}
+
+/// Where a connection begins with TLS or without, and a number.
+type PortNumber = (bool, u16);
+
+impl WithoutLogin {
+    pub(crate) fn add(&mut self, target: &Target) {
+        let mut can_log_in = target
+            .services
+            .iter()
+            .filter(|service| service.can_log_in());
+        let has_login = can_log_in.next().is_some();
+        if target.account.is_none() {
+            if has_login {
+                self.no_account.push(target.address);
+            }
+            return;
+        }
+        let unnamed = target.services.iter().filter_map(|service| match service {
+            Service::Port(port) if port.protocol.row().ports.is_none() => {
+                Some((port.security == Security::Tls, port.number))
+            }
+            _ => None,
+        });
+        let unnamed: Vec<PortNumber> = unnamed.collect();
+        if !unnamed.is_empty() {
+            let backends = self.no_protocol.entry(unnamed).or_default();
+            backends.push(target.address);
+        } else if !has_login {
+            let services: Vec<String> = target.services.iter().map(Service::to_string).collect();
+            let backends = self.no_login.entry(services.join(", ")).or_default();
+            backends.push(target.address);
+        }
+    }
+
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if !self.no_account.is_empty() {
+            remarks.push(format!(
+                "no login was tried on {}: neither -c FILE nor a file of accounts has an account for that; whether \
+                 users can log in there is not known",
+                Few(&self.no_account)
+            ));
+        }
+        for (ports, backends) in &self.no_protocol {
+            let numbers: Vec<String> = ports.iter().map(|(_, port)| port.to_string()).collect();
+            let named = ports.iter().map(|(begins_with_tls, port)| {
+                let option = if *begins_with_tls { "-s" } else { "-p" };
+                format!("{option} PROTOCOL:{port}")
+            });
+            let named: Vec<String> = named.collect();
+            remarks.push(format!(
+                "no login was tried on {} at port {}: what is spoken there was not named, so a first line is all that \
+                 was awaited; whether users can log in there is not known; name the protocol: {}, where PROTOCOL is {}",
+                Few(backends),
+                numbers.join(", "),
+                named.join(" "),
+                Protocol::names_with_login()
+            ));
+        }
+        for (services, backends) in &self.no_login {
+            remarks.push(format!(
+                "no login was tried on {}, though there is an account: {services} is checked, which has no login; \
+                 whether users can log in there is not known; check another port, too: -p IMAP:143, or poll_imap in \
+                 dovemon's file",
+                Few(backends)
+            ));
+        }
+        remarks
+    }
 }
 
 /// Why there was no round, or not all of one.
@@ -116,7 +185,7 @@ pub fn run(
     let began = Instant::now();
     let limits = AttemptLimits::new(began);
     let mut waiting = BTreeMap::new();
-    let mut without_login = Vec::new();
+    let mut without_login = WithoutLogin::default();
     for (number, backend) in (0..).zip(&listed.members) {
         let target = match targets.target(backend.address) {
             Some(target) => target,
@@ -129,9 +198,7 @@ pub fn run(
                 continue;
             }
         };
-        if target.account.is_none() && target.services.iter().any(Service::can_log_in) {
-            without_login.push(backend.address);
-        }
+        without_login.add(&target);
         let first_round = limits.first_round(began, waiting.len(), &target);
         let worker = Worker::start(target, number, task.clone(), words.clone(), first_round)
             .map_err(OnceError::Thread)?;
@@ -288,10 +355,77 @@ fn longest_round(pace: &Pace, services: usize) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::account::Account;
     use crate::config::settings::Rapid;
     use crate::outcome::{Fault, Outcome, Stage};
     use crate::schedule::{Next, Schedule, Spread};
+    use crate::service::Port;
+
+    fn remarks(account: Option<&Arc<Account>>, backends: &[(u8, &[Service])]) -> Vec<String> {
+        let mut without_login = WithoutLogin::default();
+        for (last, services) in backends {
+            without_login.add(&Target {
+                address: [192, 0, 2, *last].into(),
+                services: services.to_vec().into(),
+                account: account.cloned(),
+                former_accounts: Vec::new(),
+                tls_name: None,
+            });
+        }
+        without_login.remarks()
+    }
+
+    #[test]
+    fn wherever_nobody_was_logged_in_it_is_said_and_how_to_have_it() {
+        let port = |protocol, security, number| {
+            Service::Port(Port {
+                protocol,
+                security,
+                number,
+            })
+        };
+        let imap = port(Protocol::Imap, Security::Plain, 143);
+        let lmtp = port(Protocol::Lmtp, Security::Plain, 24);
+        let unnamed = port(Protocol::AnyLine, Security::Plain, 1143);
+        let unnamed_tls = port(Protocol::AnyLine, Security::Tls, 1993);
+        let account = Arc::new(Account {
+            user: b"probe".to_vec(),
+            password: crate::account::Secret::new("p"),
+            master: None,
+        });
+        let account = Some(&account);
+        assert_eq!(
+            remarks(account, &[(1, &[imap]), (2, &[lmtp, imap])]),
+            [""; 0]
+        );
+        let without_account = remarks(None, &[(1, &[imap]), (2, &[lmtp]), (3, &[unnamed])]);
+        assert_eq!(without_account.len(), 1);
+        assert!(without_account[0].starts_with("no login was tried on 192.0.2.1: neither -c FILE"));
+        assert_eq!(
+            remarks(
+                account,
+                &[(1, &[unnamed, imap]), (2, &[unnamed]), (3, &[imap])]
+            ),
+            ["no login was tried on 192.0.2.1 and 192.0.2.2 at port 1143: what is spoken there was not named, so a first \
+              line is all that was awaited; whether users can log in there is not known; name the protocol: \
+              -p PROTOCOL:1143, where PROTOCOL is IMAP, POP3, SIEVE or SUBMISSION"]
+        );
+        let two = remarks(account, &[(1, &[unnamed, unnamed_tls])]);
+        assert!(two[0].contains(" at port 1143, 1993: "), "{two:?}");
+        assert!(
+            two[0].contains(": -p PROTOCOL:1143 -s PROTOCOL:1993, "),
+            "{two:?}"
+        );
+        assert_eq!(
+            remarks(account, &[(1, &[lmtp])]),
+            ["no login was tried on 192.0.2.1, though there is an account: lmtp:24 is checked, which has no login; \
+              whether users can log in there is not known; check another port, too: -p IMAP:143, or poll_imap in \
+              dovemon's file"]
+        );
+    }
 
     /// How long until a backend is judged of which one service, or all, hang.
     fn judged_after(pace: Pace, services: usize, hangs: impl Fn(usize) -> bool) -> Duration {

@@ -17,8 +17,7 @@ use super::Word;
 use crate::cli::{self, Command, Order};
 use crate::config::settings::Settings;
 use crate::daemon;
-use crate::few::Few;
-use crate::once;
+use crate::once::{self, WithoutLogin};
 use crate::outcome::{Fault, Outcome};
 use crate::probe::Prober;
 use crate::program::Program;
@@ -119,13 +118,12 @@ fn check(arguments: Vec<OsString>) -> Result<ExitCode, String> {
         WORD.complain(&list_trouble);
         verdicts.push(Verdict::Unchecked);
     }
-    let without_login: Vec<IpAddr> = targets
-        .iter()
-        .filter(|(_, target)| target.as_ref().map_or(false, is_without_login))
-        .map(|(address, _)| *address)
-        .collect();
-    if !without_login.is_empty() {
-        WORD.complain(&once::no_login_was_tried(&Few(&without_login)));
+    let mut without_login = WithoutLogin::default();
+    for target in targets.iter().filter_map(|(_, target)| target.as_ref()) {
+        without_login.add(target);
+    }
+    for remark in without_login.remarks() {
+        WORD.complain(&remark);
     }
     Ok(ExitCode::from(code(&verdicts)))
 }
@@ -172,10 +170,6 @@ fn listed(settings: &Settings) -> Result<(Vec<IpAddr>, Option<String>), String> 
     }
     let addresses = listed.members.iter().map(|backend| backend.address);
     Ok((addresses.collect(), trouble))
-}
-
-fn is_without_login(target: &Target) -> bool {
-    target.account.is_none() && target.services.iter().any(Service::can_log_in)
 }
 
 fn code(verdicts: &[Verdict]) -> u8 {

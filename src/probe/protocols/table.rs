@@ -183,16 +183,25 @@ impl Protocol {
 
     /// The names that can be asked for, for a sentence: `IMAP, POP3, LMTP, SIEVE or SUBMISSION`.
     pub fn names() -> String {
-        Protocol::any_of(|name| name.to_ascii_uppercase())
+        Protocol::any_of(Protocol::by_name(), |name| name.to_ascii_uppercase())
+    }
+
+    /// Those of them that log in: `IMAP, POP3, SIEVE or SUBMISSION`.
+    pub fn names_with_login() -> String {
+        let with_login = Protocol::by_name().filter(|protocol| protocol.row().logs_in);
+        Protocol::any_of(with_login, |name| name.to_ascii_uppercase())
     }
 
     /// The keys of dovemon's file that turn a check on, for a sentence: `poll_imap, poll_pop3 or ...`.
     pub fn poll_keys() -> String {
-        Protocol::any_of(|name| format!("poll_{name}"))
+        Protocol::any_of(Protocol::by_name(), |name| format!("poll_{name}"))
     }
 
-    fn any_of(written: impl Fn(&str) -> String) -> String {
-        let words: Vec<String> = Protocol::by_name()
+    fn any_of(
+        protocols: impl Iterator<Item = Protocol>,
+        written: impl Fn(&str) -> String,
+    ) -> String {
+        let words: Vec<String> = protocols
             .map(|protocol| written(protocol.row().name))
             .collect();
         match words.split_last() {

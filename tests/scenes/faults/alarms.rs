@@ -4,7 +4,7 @@
 use nix::sys::signal::Signal;
 
 use super::{assert_no_more_changes, is_missed, A_WHILE};
-use crate::lab::fake_backend::Mood;
+use crate::lab::fake_backend::{Mood, IMAP as FAKE_IMAP};
 use crate::lab::fake_director::RingState;
 use crate::lab::fake_pool::{FakePool, PASSWORD, REACTION, USER};
 use crate::lab::monitor::Monitor;
@@ -300,6 +300,12 @@ fn the_start_line_and_the_single_look_say_what_is_checked() {
     let plan = pool.monitor().credentials(USER, PASSWORD);
     let ended = plan.run("--once", REACTION);
     assert!(!ended.text.contains("no login"), "{}", ended.text);
+    let bare = pool.bare_monitor().credentials(USER, PASSWORD);
+    let ended = bare.run(&format!("--once -p {FAKE_IMAP}"), REACTION);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.text);
+    let named = format!("-p PROTOCOL:{FAKE_IMAP}");
+    assert!(ended.text.contains("no login was tried"), "{}", ended.text);
+    assert!(ended.text.contains(&named), "{}", ended.text);
     let monitor = plan.start();
     let file = plan.credentials_file().display().to_string();
     let words = ["starts: director", "certificates are checked", "login by "];
