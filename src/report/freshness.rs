@@ -45,8 +45,8 @@ impl Age {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Freshness {
     Fresh,
-    /// It is too old, although the process exists.
-    Old(Age),
+    /// It is too old, although the process of this number exists.
+    Old(Age, u32),
     /// The process that wrote it has ended.
     Ended(Age),
 }
@@ -56,27 +56,29 @@ impl fmt::Display for Freshness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Freshness::Fresh => Ok(()),
-            Freshness::Old(Age::Old(age)) => write!(
+            // Its number may be another program's by now, as after a restart of the machine.
+            Freshness::Old(Age::Old(age), pid) => write!(
                 f,
-                "STALE: the monitor has written nothing for {}; what follows was so then",
+                "STALE: the monitor has written nothing for {}; what follows was so then; see ps -fp {pid} and its \
+                 log; if that hangs or is no poolmon, start it anew",
                 lasting(*age)
             ),
-            Freshness::Old(Age::Ahead(ahead)) => write!(
+            Freshness::Old(Age::Ahead(ahead), pid) => write!(
                 f,
                 "STALE: the monitor's last news is dated {} ahead: a clock was set back; what follows was so when \
-                 it was written",
+                 it was written; if this lasts, see ps -fp {pid} and its log",
                 lasting(*ahead)
             ),
             Freshness::Ended(Age::Old(age)) => write!(
                 f,
                 "STALE: the monitor has ended, its last news is {} old; no backend is taken down or \
-                 brought up",
+                 brought up; see why in its log, and start it",
                 lasting(*age)
             ),
             Freshness::Ended(Age::Ahead(ahead)) => write!(
                 f,
                 "STALE: the monitor has ended, its last news is dated {} ahead (a clock was set back); no backend \
-                 is taken down or brought up",
+                 is taken down or brought up; see why in its log, and start it",
                 lasting(*ahead)
             ),
         }
@@ -97,7 +99,7 @@ impl Freshness {
         match (is_running && !document.poolmon.ended, is_new) {
             (false, _) => Freshness::Ended(age),
             (true, true) => Freshness::Fresh,
-            (true, false) => Freshness::Old(age),
+            (true, false) => Freshness::Old(age, document.poolmon.pid),
         }
     }
 }
@@ -114,7 +116,10 @@ mod tests {
         let at = |age, is_running| Freshness::of(&document, written + age, is_running);
         assert_eq!(document.poolmon.interval, 30.0);
         assert_eq!(at(90.0, true), Freshness::Fresh);
-        assert_eq!(at(91.0, true), Freshness::Old(old(91)));
+        assert_eq!(
+            at(91.0, true),
+            Freshness::Old(old(91), document.poolmon.pid)
+        );
         assert_eq!(at(1.0, false), Freshness::Ended(old(1)));
         // Another process may have its number by now.
         let mut ended = document.clone();
@@ -127,7 +132,8 @@ mod tests {
 
     #[test]
     fn a_document_of_the_future_is_no_news_unless_clocks_differ_a_little() {
-        let document = sample::five_troubles();
+        let mut document = sample::five_troubles();
+        document.poolmon.pid = 4711;
         let written = document.poolmon.written;
         let at = |ahead, is_running| Freshness::of(&document, written - ahead, is_running);
         for bearable in [0.4, 2.0, 90.0] {
@@ -138,24 +144,28 @@ mod tests {
                 7200.0,
                 true,
                 "STALE: the monitor's last news is dated 2 h ahead: a clock was set back; what follows was so \
-                 when it was written",
+                 when it was written; if this lasts, see ps -fp 4711 and its log",
             ),
             (
                 7200.0,
                 false,
                 "STALE: the monitor has ended, its last news is dated 2 h ahead (a clock was set back); no backend \
-                 is taken down or brought up",
+                 is taken down or brought up; see why in its log, and start it",
             ),
             (
                 2.0,
                 false,
-                "STALE: the monitor has ended, its last news is 0 s old; no backend is taken down or brought up",
+                "STALE: the monitor has ended, its last news is 0 s old; no backend is taken down or brought up; \
+                 see why in its log, and start it",
             ),
         ] {
             assert_eq!(at(ahead, is_running).to_string(), expected);
         }
-        let told = at(-400.0 * 86_400.0, true).to_string();
-        assert!(told.contains("written nothing for 400 d; "), "{told}");
+        assert_eq!(
+            at(-400.0 * 86_400.0, true).to_string(),
+            "STALE: the monitor has written nothing for 400 d; what follows was so then; see ps -fp 4711 and its log; \
+             if that hangs or is no poolmon, start it anew"
+        );
         let told = at(-400.0, false).to_string();
         assert!(told.contains("its last news is 6 min 40 s old; "), "{told}");
         assert_eq!(Age::of(&document, written - 91.0).old(), None);
@@ -170,7 +180,7 @@ mod tests {
         let written = document.poolmon.written;
         let at = |age| Freshness::of(&document, written + age, true);
         assert_eq!(at(10.0), Freshness::Fresh);
-        assert_eq!(at(11.0), Freshness::Old(old(11)));
+        assert_eq!(at(11.0), Freshness::Old(old(11), document.poolmon.pid));
     }
 
     fn old(seconds: u32) -> Age {

@@ -212,7 +212,7 @@ fn a_stale_file_is_critical_whatever_it_says() {
     let text = report.to_string();
     let expected =
         "POOLMON CRITICAL - STALE: the monitor has ended, its last news is 6 min 40 s old; no \
-                    backend is taken down or brought up | ";
+                    backend is taken down or brought up; see why in its log, and start it | ";
     assert!(text.starts_with(expected), "{text}");
     assert!(text.contains(" status_age=400s;;;0\n"), "{text}");
 }

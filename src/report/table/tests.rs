@@ -149,7 +149,7 @@ fn a_monitor_that_has_stopped_does_nothing_next() {
     };
     assert!(says_next(&view(80)));
     let stale = View {
-        freshness: Freshness::Old(Age::Old(125.0)),
+        freshness: Freshness::Old(Age::Old(125.0), 4711),
         ..view(80)
     };
     assert!(!says_next(&stale));
