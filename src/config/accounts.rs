@@ -16,10 +16,13 @@ use super::kind::Kind;
 use super::nearest::nearest;
 use super::table::keys;
 use super::values;
-use super::yaml::{Document, Entry, Malformed, Place, Scalar, Section};
+use super::yaml::{
+    Document, Entry, Malformed, Place, Problem, Scalar, Section, NEEDS_QUOTES, SCALAR,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, Secret};
+use crate::quote::Quote;
 use crate::service::{Port, WhichPort};
 
 /// Room for ten thousand backends.
@@ -224,9 +227,15 @@ fn nameless(malformed: Malformed) -> Complaint {
             None => address.to_string(),
         })
     });
+    let hint = match malformed.problem {
+        Problem::Expected(SCALAR) => format!("; one{NEEDS_QUOTES}"),
+        _ => String::new(),
+    };
+    let complaint = Complaint::from(malformed);
     Complaint {
         key,
-        ..Complaint::from(malformed)
+        text: complaint.text + &hint,
+        ..complaint
     }
 }
 
@@ -278,6 +287,7 @@ impl Reading {
         let mut backend = Particulars::default();
         let (mut user, mut password, mut master) = (None, None, None);
         let no_fields = fields.is_empty();
+        let mut without_value = None;
         for Entry { key, place, value } in fields {
             let row = match find(&key) {
                 Some(row) => row,
@@ -288,7 +298,12 @@ impl Reading {
             };
             let value = match value {
                 Some(value) => value,
-                None => continue,
+                None => {
+                    if let Field::User | Field::Password = row.field {
+                        without_value = Some((row.name, place));
+                    }
+                    continue;
+                }
             };
             let expected = |what: &str| {
                 let key = format!("{address}: {}", row.name);
@@ -312,16 +327,27 @@ impl Reading {
                 }
             };
             // None of these can be sent in any dialogue; CR and LF would end the line.
-            if value.is_empty() || value.contains(&['\0', '\r', '\n'][..]) {
+            if value.is_empty() {
+                return Err(expected(&format!("a value; one{NEEDS_QUOTES}")));
+            }
+            if value.contains(&['\0', '\r', '\n'][..]) {
                 return Err(expected("one line of text without NUL"));
             }
             if credential.replace(value).is_some() {
                 return Err(expected("once"));
             }
         }
-        let missing = |name: &str, why: &str| {
-            let line = self.document.line_in_sections(place);
-            Complaint::new(line, address.to_string(), format!("expected a {name}{why}"))
+        let missing = |name: &str, why: &str| match without_value {
+            // YAML takes what stands there for a comment, an anchor or nothing.
+            Some((written, place)) if written == name => {
+                let line = self.document.line_in_sections(place);
+                let text = format!("expected a {name}{why}; one{NEEDS_QUOTES}");
+                Complaint::new(line, format!("{address}: {name}"), text)
+            }
+            _ => {
+                let line = self.document.line_in_sections(place);
+                Complaint::new(line, address.to_string(), format!("expected a {name}{why}"))
+            }
         };
         let bytes = |text: Scalar| text.as_bytes().to_vec();
         backend.account = match (user, password) {
@@ -345,12 +371,19 @@ impl Reading {
         if self.remarks.len() >= MOST_REMARKS {
             return;
         }
-        // Its own name is not shown: in a file gone wrong it may be a password.
-        let text = match nearest(name, fields().map(|row| row.name)) {
-            Some(near) => format!("unknown field, ignored; is {near} meant?"),
-            None => "unknown field, ignored".to_owned(),
-        };
         let line = self.document.line_in_sections(place);
+        let has_colon = line.map_or(false, |line| self.document.has_colon(line, name));
+        let near = nearest(name, fields().map(|row| row.name)).filter(|_| has_colon);
+        let text = match near {
+            Some(near) => {
+                let name = Quote::new(name);
+                format!("unknown field {name}, ignored; is {near} meant?")
+            }
+            // In a file gone wrong any other one may be a password, or a part of one.
+            None => "unknown field, ignored; its name is not shown, as it may be a password; the fields are in \
+                     dovemon.testaccounts.yml(5)"
+                .to_owned(),
+        };
         self.remarks
             .push(Complaint::new(line, address.to_string(), text));
     }

@@ -63,12 +63,16 @@ pub enum Problem {
     Expected(&'static str),
 }
 
+/// What a person has to know whose value YAML takes for something else.
+pub const NEEDS_QUOTES: &str =
+    " that begins with a sign such as * or @, or has ': ' or ' #' in it, needs quotes: 'VALUE'";
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::NotUtf8 => f.write_str("expected UTF-8"),
             Problem::Nul => f.write_str("expected text without NUL"),
-            Problem::Syntax(words) => write!(f, "expected YAML: {words}"),
+            Problem::Syntax(words) => write!(f, "expected YAML: {words}; a value{NEEDS_QUOTES}"),
             Problem::Tab => f.write_str("expected spaces before the key, not a tab"),
             Problem::SeveralDocuments => f.write_str("expected one document, a second begins here"),
             Problem::Deep => write!(f, "expected an indentation of at most {DEEPEST} columns"),
@@ -101,7 +105,8 @@ pub struct Document {
 const DEEPEST: usize = 200;
 
 const FLAT: &str = "a map of keys and values";
-const SCALAR: &str = "a single value";
+/// What is expected of a value.
+pub const SCALAR: &str = "a single value";
 const SECTION: &str = "a map of keys and values below this one";
 
 impl Document {
@@ -254,6 +259,16 @@ impl Document {
             value: SectionSeed,
         };
         found(Nullable(map).deserialize(self.parser()))
+    }
+
+    /// Whether a colon follows this key in its line, counted from 1. Between braces a part of a value may be a key,
+    /// and has none.
+    pub fn has_colon(&self, line: usize, key: &str) -> bool {
+        let mut lines = self.text.lines().skip(line.saturating_sub(1));
+        let is_followed = |behind: &str| behind.is_empty() || behind.starts_with(' ');
+        lines.next().map_or(false, |line| {
+            line.split(&format!("{key}:")).skip(1).any(is_followed)
+        })
     }
 }
 

@@ -154,11 +154,13 @@ fn what_is_wrong_is_named_by_line_and_backend_and_never_shown() {
         ),
         (
             "192.0.2.1:\n  username: u\n  password:\n",
-            ":1: 192.0.2.1: expected a password beside the username",
+            ":3: 192.0.2.1: password: expected a password beside the username; one that begins with a sign such as * or \
+             @, or has ': ' or ' #' in it, needs quotes: 'VALUE'",
         ),
         (
             "192.0.2.1:\n  username: u\n  password: ''\n",
-            ":3: 192.0.2.1: password: expected one line of text without NUL",
+            ":3: 192.0.2.1: password: expected a value; one that begins with a sign such as * or @, or has ': ' or ' #' \
+             in it, needs quotes: 'VALUE'",
         ),
         (
             "192.0.2.1:\n  username: u\n  password: \"hun\\nter2\"\n",
@@ -207,11 +209,13 @@ fn what_is_wrong_is_named_by_line_and_backend_and_never_shown() {
         ("probe\nhunter2\n", ":1: expected a map of keys and values"),
         (
             "192.0.2.1:\n  username: u\n  password: [hunter2]\n",
-            ":3: 192.0.2.1: password: expected a single value",
+            ":3: 192.0.2.1: password: expected a single value; one that begins with a sign such as * or @, or has ': ' \
+             or ' #' in it, needs quotes: 'VALUE'",
         ),
         (
             "192.0.2.1:\n  username: u\n  password:\n    hunter2: x\n",
-            ":4: 192.0.2.1: password: expected a single value",
+            ":4: 192.0.2.1: password: expected a single value; one that begins with a sign such as * or @, or has ': ' \
+             or ' #' in it, needs quotes: 'VALUE'",
         ),
         (
             "192.0.2.1:\n\tusername: u\n\tpassword: hunter2\n",
@@ -245,11 +249,53 @@ fn an_unknown_field_is_ignored_with_the_nearest_known_name() {
     assert_eq!(
         remarks,
         [
-            ":2: 192.0.2.1: unknown field, ignored",
-            ":4: 192.0.2.1: unknown field, ignored; is password meant?"
+            ":2: 192.0.2.1: unknown field, ignored; its name is not shown, as it may be a password; the fields are in \
+             dovemon.testaccounts.yml(5)",
+            ":4: 192.0.2.1: unknown field \"pasword\", ignored; is password meant?"
         ]
     );
     assert_eq!(written.backends.len(), 1);
+}
+
+/// YAML takes what follows the comma for a field without a value.
+#[test]
+fn the_rest_of_a_password_without_quotes_is_never_shown_as_a_field() {
+    for text in [
+        "192.0.2.1: {username: u, password: hunter2,passwort1}\n",
+        "192.0.2.1: {username: u, password: hunter2,passwort:1}\n",
+        "192.0.2.1: {passwort1, username: u, password: hunter2}\n",
+    ] {
+        let remarks = parse(text.as_bytes()).unwrap().remarks;
+        assert_eq!(remarks.len(), 1, "{text}");
+        let remark = remarks[0].to_string();
+        assert!(!remark.contains("passwort"), "{remark}");
+    }
+}
+
+#[test]
+fn a_password_that_needs_quotes_is_said_to_need_them_at_its_line() {
+    for password in [
+        "*x", "@x", "%x", "!x", "&x", "#x", "`x", "[x", "{x", "[x]", "{x}", "|x", ">x", "|",
+        "x: y", "~", "\"x", "'x", "'x'y", "- x", "? x", ", x", "]x", "}x",
+    ] {
+        let text = format!("192.0.2.1:\n  username: u\n  password: {password}\n");
+        let told = complaint(&text);
+        let hint = "needs quotes: 'VALUE'";
+        assert!(told.ends_with(hint), "{password}: {told}");
+        // The end of the text is where an end of quotes, or of a list, is missed.
+        let is_at_line = told.starts_with(":3: ") || told.contains(" at line 3 ");
+        assert!(is_at_line, "{password}: {told}");
+    }
+    for password in ["0123", "yes", "-x", ":x", "1e5", "=x", "/x"] {
+        let text = format!("192.0.2.1:\n  username: u\n  password: {password}\n");
+        let backends = backends(&text);
+        let account = backends.values().next().unwrap().account.as_ref();
+        assert_eq!(account.unwrap().password.reveal(), password.as_bytes());
+    }
+    assert_eq!(
+        complaint("192.0.2.1:\n  username: u\n"),
+        ":1: 192.0.2.1: expected a password beside the username"
+    );
 }
 
 #[test]
