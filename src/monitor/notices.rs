@@ -24,6 +24,10 @@ pub enum Notice {
     RingStatusUnknown,
     /// Lines of the lists cannot be read and are skipped: their backends are neither checked nor changed.
     MalformedLines,
+    /// Lines of the lists are of backends that are listed before: only the line before counts.
+    RepeatedLines,
+    /// Lines about other directors cannot be read and are skipped.
+    MalformedRing,
     /// What has to outlive a restart is in memory alone.
     StateFileUnwritable,
     /// Its disk keeps everybody waiting.
@@ -48,6 +52,8 @@ impl Notice {
             Notice::RingUnsynced => "ring_unsynced",
             Notice::RingStatusUnknown => "ring_status_unknown",
             Notice::MalformedLines => "malformed_lines",
+            Notice::RepeatedLines => "repeated_lines",
+            Notice::MalformedRing => "malformed_ring",
             Notice::StateFileUnwritable => "state_file_unwritable",
             Notice::StateFileSlow => "state_file_slow",
             Notice::NoThread => "no_thread",

@@ -11,7 +11,7 @@ use crate::backend::{HostState, Listed};
 use crate::config::settings::Mode;
 use crate::few::counted;
 use crate::monitor::policy::{self, By, Changes, News, Shown, Sync};
-use crate::pool::{Malformed, Readiness, Reading};
+use crate::pool::{Readiness, Reading};
 
 /// From one line about clocks that differ to the next.
 const CLOCKS_SAID_AGAIN: Duration = Duration::from_secs(3600);
@@ -39,7 +39,7 @@ impl Engine {
         if let Some(remark) = remark {
             self.always(remark.to_owned());
         }
-        self.note_malformed(&reading.malformed);
+        self.note_skipped(&reading);
         self.on_readiness(&reading.readiness);
         self.backends
             .on_turn_delay(policy::turn_delay(reading.movers_before));
@@ -64,15 +64,30 @@ impl Engine {
         }
     }
 
-    fn note_malformed(&mut self, malformed: &Malformed) {
+    fn note_skipped(&mut self, reading: &Reading) {
         let access = self.settings.access();
-        match access.skips(malformed) {
-            Some(line) => self.raise(Notice::MalformedLines, line),
-            None if self.notices.lower(&Notice::MalformedLines) => self.always(format!(
-                "{}: no line of the lists is malformed any more",
-                access.noun()
-            )),
-            None => {}
+        let causes = [
+            (
+                Notice::MalformedLines,
+                "no line of the lists is malformed any more",
+            ),
+            (
+                Notice::RepeatedLines,
+                "no backend is listed more than once any more",
+            ),
+            (
+                Notice::MalformedRing,
+                "no line of the list of directors is malformed any more",
+            ),
+        ];
+        for (line, (notice, over)) in access.skips(reading).into_iter().zip(causes) {
+            match line {
+                Some(line) => self.raise(notice, line),
+                None if self.notices.lower(&notice) => {
+                    self.always(format!("{}: {over}", access.noun()))
+                }
+                None => {}
+            }
         }
     }
 

@@ -73,6 +73,8 @@ struct Bench {
     readiness: Readiness,
     /// The lines of its lists that cannot be read.
     malformed: Malformed,
+    repeated: Malformed,
+    malformed_ring: Malformed,
     /// What the state file holds.
     state_file: Remembered,
     /// What waits to be written.
@@ -185,6 +187,8 @@ impl Bench {
             disk: Disk::Good,
             readiness: Readiness::Synced,
             malformed: Malformed::default(),
+            repeated: Malformed::default(),
+            malformed_ring: Malformed::default(),
             state_file: Remembered::new(),
             unwritten: Vec::new(),
             others: Vec::new(),
@@ -321,6 +325,8 @@ impl Bench {
             forgotten: Forgotten::MayReturn,
             acts: Acts::UpAndDown,
             malformed: self.malformed.clone(),
+            repeated: self.repeated.clone(),
+            malformed_ring: self.malformed_ring.clone(),
             particulars: Particulars::None,
         };
         Input::Lists {

@@ -149,8 +149,17 @@ impl Access {
         }
     }
 
-    /// That lines of its lists cannot be read, and what that means; None if each could be.
-    pub(crate) fn skips(&self, malformed: &Malformed) -> Option<String> {
+    /// What is said of the lines of a reading that are skipped, and what that means for their backends; for each cause
+    /// of its own, and None for a cause that no line has.
+    pub(crate) fn skips(&self, reading: &Reading) -> [Option<String>; 3] {
+        [
+            self.skips_malformed(&reading.malformed),
+            self.skips_repeated(&reading.repeated),
+            self.skips_of_ring(&reading.malformed_ring),
+        ]
+    }
+
+    fn skips_malformed(&self, malformed: &Malformed) -> Option<String> {
         let first = malformed.shown.first()?;
         let count = malformed.count;
         Some(format!(
@@ -162,6 +171,29 @@ impl Access {
                 "is skipped, so that its backend is",
                 "are skipped, so that their backends are"
             )
+        ))
+    }
+
+    fn skips_repeated(&self, repeated: &Malformed) -> Option<String> {
+        let first = repeated.shown.first()?;
+        let count = repeated.count;
+        Some(format!(
+            "{}: {} in the lists {} listed before; the line before counts, and the backend is checked and changed by that; \
+             the first: {first}",
+            self.noun(),
+            counted(count, "line"),
+            by_number(count, "is of a backend", "are of backends")
+        ))
+    }
+
+    fn skips_of_ring(&self, malformed: &Malformed) -> Option<String> {
+        let first = malformed.shown.first()?;
+        let count = malformed.count;
+        Some(format!(
+            "{}: {} in the list of directors {} skipped; all backends are checked; the first: {first}",
+            self.noun(),
+            counted(count, "malformed line"),
+            by_number(count, "is", "are")
         ))
     }
 

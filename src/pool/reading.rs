@@ -32,8 +32,12 @@ pub struct Reading {
     pub forgotten: Forgotten,
     /// By what this pool can be told, as the reading shows it.
     pub acts: Acts,
-    /// An address listed again is among them.
+    /// What could have been a backend, and cannot be read.
     pub malformed: Malformed,
+    /// What lists a backend that is listed before: that one counts.
+    pub repeated: Malformed,
+    /// What could have been one of those that share the list.
+    pub malformed_ring: Malformed,
     /// For `Ways::on_reading` of the same kind.
     pub particulars: Particulars,
 }
@@ -82,12 +86,12 @@ pub enum Acts {
     WeightsOnly,
 }
 
-/// The lines of a list that could not be read: the first few, and how many there were.
+/// The lines of a list that are skipped for one cause: the first few, and how many there were.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Malformed {
-    /// The first 8 of each list, as quoted text of the pool.
+    /// The first 8, as quoted text of the pool.
     pub shown: Vec<Quote>,
-    /// Of all lists of the reading; 0 if each line could be read.
+    /// 0 if there was none.
     pub count: usize,
 }
 
@@ -101,10 +105,7 @@ impl Malformed {
         }
     }
 
-    /// With those of another list of the same reading.
-    pub(super) fn and(mut self, others: Malformed) -> Malformed {
-        self.count += others.count;
-        self.shown.extend(others.shown);
-        self
+    pub(crate) fn is_none(&self) -> bool {
+        self.count == 0
     }
 }

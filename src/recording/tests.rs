@@ -291,6 +291,8 @@ impl World {
             forgotten: Forgotten::MayReturn,
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
+            repeated: Malformed::default(),
+            malformed_ring: Malformed::default(),
             particulars: Particulars::None,
         }
     }

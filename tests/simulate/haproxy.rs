@@ -371,6 +371,8 @@ impl World {
             },
             servers,
             malformed: Default::default(),
+            repeated: Default::default(),
+            malformed_ring: Default::default(),
         }
     }
 

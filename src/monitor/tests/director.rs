@@ -146,6 +146,43 @@ fn lines_of_the_lists_that_cannot_be_read_are_an_alarm_until_all_can_be() {
 }
 
 #[test]
+fn a_backend_listed_twice_and_a_line_about_another_director_leave_no_backend_alone() {
+    let lines = |text| Malformed {
+        shown: vec![Quote::new(text)],
+        count: 1,
+    };
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.repeated = lines("twice");
+    bench.malformed_ring = lines("what");
+    for _ in 0..2 {
+        bench.lists(&BOTH_UP);
+        assert_eq!(
+            bench.notices(),
+            [Notice::RepeatedLines, Notice::MalformedRing]
+        );
+    }
+    for line in [
+        "director: 1 line in the lists is of a backend listed before; the line before counts, and the backend is \
+         checked and changed by that; the first: \"twice\"",
+        "director: 1 malformed line in the list of directors is skipped; all backends are checked; the first: \"what\"",
+    ] {
+        assert_eq!(bench.times_said(line), 1, "{:?}", bench.said);
+    }
+    assert_eq!(bench.times_said("neither checked nor changed"), 0);
+    bench.repeated = Malformed::default();
+    bench.malformed_ring = Malformed::default();
+    bench.lists(&BOTH_UP);
+    assert_eq!(bench.notices(), []);
+    for line in [
+        "director: no backend is listed more than once any more",
+        "director: no line of the list of directors is malformed any more",
+    ] {
+        assert_eq!(bench.times_said(line), 1, "{:?}", bench.said);
+    }
+}
+
+#[test]
 fn one_line_of_the_lists_that_cannot_be_read_is_not_said_to_be_several() {
     let mut bench = Bench::new();
     bench.tell(Input::Time);

@@ -29,7 +29,9 @@ impl From<Lists> for Reading {
             members: hosts.backends,
             forgotten: Forgotten::MayReturn,
             acts: hosts.acts,
-            malformed: hosts.malformed.and(ring.malformed),
+            malformed: hosts.malformed,
+            repeated: hosts.repeated,
+            malformed_ring: ring.malformed,
             particulars: Particulars::None,
         }
     }
@@ -38,6 +40,7 @@ impl From<Lists> for Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::HostState;
     use crate::pool::director::wire::{HostListParser, ListParser, RingParser};
     use crate::pool::{Acts, Place, Readiness};
     use crate::quote::Quote;
@@ -61,7 +64,8 @@ mod tests {
 
     #[test]
     fn a_reading_says_what_the_engine_has_to_know_of_both_lists() {
-        let hosts = "192.0.2.1\t100\t3\tnorth\tU\t0\nnonsense\n192.0.2.2\t0\t0\t\tD\t17\n";
+        let hosts = "192.0.2.1\t100\t3\tnorth\tU\t0\nnonsense\n192.0.2.2\t0\t0\t\tD\t17\n\
+                     192.0.2.1\t9\t9\tsouth\tD\t9\n";
         let ring =
             "198.51.100.1\t9090\tleft\t0\tsynced\nbad\n198.51.100.2\t9090\tself\t0\tring synced\n";
         let reading = reading(hosts, ring);
@@ -74,9 +78,16 @@ mod tests {
         };
         assert_eq!(reading.place, place);
         assert_eq!(reading.acts, Acts::UpAndDown);
-        assert_eq!(reading.malformed.count, 2);
-        let shown = [Quote::new("nonsense"), Quote::new("bad")];
-        assert_eq!(reading.malformed.shown, shown);
+        let first = &reading.members[0];
+        assert_eq!((first.vhosts, first.state), (100, HostState::Up));
+        for (lines, expected) in [
+            (reading.malformed, "nonsense"),
+            (reading.repeated, "192.0.2.1\t9\t9\tsouth\tD\t9"),
+            (reading.malformed_ring, "bad"),
+        ] {
+            assert_eq!(lines.count, 1);
+            assert_eq!(lines.shown, [Quote::new(expected)]);
+        }
     }
 
     #[test]

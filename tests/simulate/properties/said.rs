@@ -62,6 +62,14 @@ pub const BEGINS_AND_ENDS: [(&str, &[&str]); 22] = [
         &["no line of the lists is malformed any more"],
     ),
     (
+        "listed before; the line before counts",
+        &["no backend is listed more than once any more"],
+    ),
+    (
+        "malformed line in the list of directors is skipped",
+        &["no line of the list of directors is malformed any more"],
+    ),
+    (
         "whoever reads the file sees old news",
         &[" is written again"],
     ),

@@ -51,6 +51,11 @@ impl Ring {
                 shown: vec![Quote::new("192.0.2.300")],
                 count: 1,
             };
+            // The first one's own line once more.
+            list.repeated = Malformed {
+                shown: vec![Quote::new("192.0.2.1")],
+                count: 1,
+            };
         }
         if self.age == Age::VhostCounts {
             list.acts = Acts::WeightsOnly;
@@ -121,8 +126,16 @@ impl Ring {
                 line.status = DirectorStatus::NotTold;
             }
         }
+        let malformed = match self.directors[director].speech == Speech::Malformed {
+            true => Malformed {
+                shown: vec![Quote::new("director")],
+                count: 1,
+            },
+            false => Malformed::default(),
+        };
         wire::Ring {
             directors: lines,
+            malformed,
             ..wire::Ring::default()
         }
     }

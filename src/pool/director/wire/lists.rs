@@ -52,8 +52,10 @@ pub struct HostList {
     pub backends: Vec<Listed>,
     /// HOST-UP and HOST-DOWN since 2.2.19. Before there are only vhost counts, set with HOST-SET.
     pub acts: Acts,
-    /// An address listed again is among them.
+    /// What cannot be read.
     pub malformed: Malformed,
+    /// What lists an address that is listed before. The director's own list has each one once.
+    pub repeated: Malformed,
 }
 
 /// Parses HOST-LIST: a line a backend, of `address vhosts users tag state stamp` between tabs; directors
@@ -62,7 +64,8 @@ pub struct HostList {
 pub struct HostListParser {
     list: HostList,
     size: Size,
-    seen: HashSet<IpAddr>,
+    /// With a state and without: only the ones or the others are backends.
+    seen: HashSet<(bool, IpAddr)>,
     /// Lines without U or D, and what they are if no line has one.
     without_state: Vec<(Vec<u8>, Listed)>,
 }
@@ -76,13 +79,14 @@ impl ListParser for HostListParser {
         }
         self.size.add(line)?;
         match parse_listed(line) {
-            Ok(Line::Whole(listed)) if self.seen.insert(listed.address) => {
+            Ok(Line::Whole(listed)) if self.seen.insert((true, listed.address)) => {
                 self.list.backends.push(listed);
             }
-            Ok(Line::WithoutState(listed)) if self.seen.insert(listed.address) => {
+            Ok(Line::WithoutState(listed)) if self.seen.insert((false, listed.address)) => {
                 self.without_state.push((line.to_owned(), listed));
             }
-            Ok(_) | Err(LineFault) => self.list.malformed.add(line),
+            Ok(_) => self.list.repeated.add(line),
+            Err(LineFault) => self.list.malformed.add(line),
         }
         Ok(None)
     }
@@ -95,8 +99,11 @@ impl HostListParser {
             let backends = self.without_state.into_iter().map(|(_, listed)| listed);
             self.list.backends = backends.collect();
         } else {
-            for (line, _) in &self.without_state {
-                self.list.malformed.add(line);
+            for (line, listed) in &self.without_state {
+                match self.seen.contains(&(true, listed.address)) {
+                    true => self.list.repeated.add(line),
+                    false => self.list.malformed.add(line),
+                }
             }
         }
         self.list

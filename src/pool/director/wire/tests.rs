@@ -239,7 +239,6 @@ fn a_malformed_line_is_quoted_and_the_others_count() {
         "192.0.2.300\t100\t0\t\tU\t0",
         " 192.0.2.1\t100\t0\t\tU\t0",
         "\t100\t0\t\tU\t0",
-        "192.0.2.2\t50\t9\tother\tD\t5",
         "192.0.2.1\t100",
         "192.0.2.1\t100\t0",
         "192.0.2.1\t100\t0\tnorth",
@@ -291,6 +290,26 @@ fn a_list_without_states_is_of_a_director_that_knows_only_vhost_counts() {
             "{answer:?}"
         );
     }
+}
+
+#[test]
+fn of_two_lines_with_one_address_the_first_counts_and_the_other_is_no_malformed_one() {
+    let first = "192.0.2.2\t100\t0\t\tU\t0";
+    for second in ["192.0.2.2\t50\t9\tother\tD\t5", first, "192.0.2.2\t100\t0"] {
+        let list = hosts(&format!("{first}\n{second}\n\n"));
+        assert_eq!(list.backends.len(), 1, "{second:?}");
+        assert_eq!(list.backends[0].vhosts, 100);
+        assert_eq!(list.repeated.shown, [Quote::new(second)]);
+        assert_eq!((list.repeated.count, list.malformed.count), (1, 0));
+    }
+    // Of a director without states, too.
+    let list = hosts("192.0.2.2\t100\t0\n192.0.2.2\t0\t0\n\n");
+    assert_eq!((list.backends.len(), list.repeated.count), (1, 1));
+    assert_eq!(list.backends[0].vhosts, 100);
+    // A line without a state is none of a director with states, wherever it stands.
+    let list = hosts(&format!("192.0.2.2\t50\t0\n{first}\n\n"));
+    assert_eq!((list.backends.len(), list.repeated.count), (1, 1));
+    assert_eq!(list.backends[0].vhosts, 100);
 }
 
 #[test]
