@@ -358,14 +358,28 @@ impl Engine {
         };
         let example = down.first().copied().copied();
         let bring_up = format!("bring one up: {}", access.how_to_bring_up(example));
+        // Of what cannot be read it is not known whether it takes users.
+        let is_all_read = self.lists.unread == 0;
+        let which = match is_all_read {
+            true => which,
+            false => format!("{which} whose line in the list can be read"),
+        };
         if up.is_empty() {
             let down = are(&down);
+            let cannot = match is_all_read {
+                true => "cannot",
+                false => "may not be able to",
+            };
             return format!(
-                "no backend{which} is up: users cannot log in; see why {down} down, or {bring_up}"
+                "no backend{which} is up: users {cannot} log in; see why {down} down, or {bring_up}"
             );
         }
         let words = access.words();
-        let (weight, takes, hence) = (words.weight, words.takes, words.none_takes);
+        let (weight, takes) = (words.weight, words.takes);
+        let hence = match is_all_read {
+            true => words.none_takes,
+            false => "so they may not be able to log in",
+        };
         let give = access.how_to_give_weight();
         let up = are(&up);
         match down.is_empty() {

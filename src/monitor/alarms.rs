@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::{Engine, Notice};
+use super::Engine;
 use crate::monitor::policy;
 use crate::monitor::standing_alarms::{AlarmKind, Holding, SpreadLine};
 
@@ -84,7 +84,7 @@ impl Engine {
             self.backends.measure(self.now.instant);
             of_policy = policy::alarms(&self.backends, self.now.instant);
         }
-        if self.notices.is_raised(&Notice::MalformedLines) {
+        if self.lists.unread > 0 {
             // Backends are listed, and cannot be read, which is said.
             of_policy.remove(&policy::Alarm::NoBackend);
         }

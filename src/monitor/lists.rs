@@ -62,6 +62,8 @@ pub(super) struct ListReading {
     /// A director before 2.2.16 does not.
     pub(super) tells_sync: bool,
     pub(super) place: Place,
+    /// How many lines of the last list could not be read, each of which may be a backend.
+    pub(super) unread: usize,
 }
 
 struct Off {
@@ -109,6 +111,7 @@ impl ListReading {
             ended: None,
             cause: None,
             place: Place::default(),
+            unread: 0,
             unsent: Vec::new(),
             unsynced_since: None,
             clocks_said: None,

@@ -66,6 +66,7 @@ impl Engine {
 
     fn note_skipped(&mut self, reading: &Reading) {
         let access = self.settings.access();
+        self.lists.unread = reading.malformed.count;
         let causes = [
             (
                 Notice::MalformedLines,

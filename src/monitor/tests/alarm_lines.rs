@@ -188,6 +188,32 @@ fn a_list_of_which_no_line_can_be_read_is_said_to_be_that_and_not_to_be_empty() 
 }
 
 #[test]
+fn while_a_line_cannot_be_read_nobody_says_that_users_cannot_log_in() {
+    let said = |unread| {
+        let mut bench = Bench::without_files();
+        bench.tell(Input::Time);
+        bench.malformed = Malformed {
+            shown: vec![Quote::new("what"); unread],
+            count: unread,
+        };
+        bench.lists_until(20, &[listed(1, HostState::Down)]);
+        let alarms = bench.said.iter();
+        let alarms = alarms.filter(|line| line.starts_with("no backend"));
+        alarms.cloned().collect::<Vec<_>>()
+    };
+    let all_read = said(0);
+    assert_eq!(all_read.len(), 1);
+    assert!(
+        all_read[0].starts_with("no backend is up: users cannot log in; see why "),
+        "{all_read:?}"
+    );
+    let one_unread = said(1);
+    assert_eq!(one_unread.len(), 1);
+    let expected = "no backend whose line in the list can be read is up: users may not be able to log in; see why ";
+    assert!(one_unread[0].starts_with(expected), "{one_unread:?}");
+}
+
+#[test]
 fn a_tag_without_service_that_is_listed_no_longer_does_not_take_users_again() {
     let archive = || Listed {
         tag: Tag::new("archive"),

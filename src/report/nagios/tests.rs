@@ -218,6 +218,21 @@ fn a_stale_file_is_critical_whatever_it_says() {
 }
 
 #[test]
+fn a_list_of_which_no_line_can_be_read_is_critical_and_one_with_some_a_warning() {
+    let mut document = well();
+    document.alarms.push(Alarm {
+        alarm: "malformed_lines".to_owned(),
+        since: WRITTEN,
+        text: "director: 3 malformed lines in the lists are skipped".to_owned(),
+    });
+    let state = |document: &Document| judge(document, Freshness::Fresh, WRITTEN, &limits()).state;
+    assert_eq!(state(&document), State::Warning);
+    document.backends.clear();
+    document.tags.clear();
+    assert_eq!(state(&document), State::Critical);
+}
+
+#[test]
 fn a_file_of_the_future_is_critical_and_its_age_is_not_told() {
     let now = WRITTEN - 7200.0;
     let freshness = Freshness::of(&well(), now, true);

@@ -194,6 +194,8 @@ impl Pool<'_> {
         match name {
             "no_backend" | "ring_unsynced" | "director_silent" | "state_file_unwritable" => None,
             "no_refuge" | "without_service" => Some(State::Critical),
+            // Nobody is watched, whatever the list has.
+            "malformed_lines" if self.document.backends.is_empty() => Some(State::Critical),
             _ => Some(State::Warning),
         }
     }
