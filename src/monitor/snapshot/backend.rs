@@ -30,6 +30,9 @@ pub struct BackendView {
     pub standing: Standing,
     /// For how long it has stood so.
     pub stands_for: Option<Duration>,
+    /// How long it is still left down at least, passing or not, because it has gone down again and again; none where
+    /// it is up or that is over. Where no other backend can take its users it comes up sooner.
+    pub unsteady_for: Option<Duration>,
     /// Why it is in doubt, has failed, or is not checked; empty otherwise.
     pub cause: String,
     /// When it is probed, or why it is not.

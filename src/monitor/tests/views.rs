@@ -39,6 +39,30 @@ fn a_verdict_is_shown_in_words_with_how_long_it_has_been_the_same() {
     check(&mut bench, failed, 9999);
 }
 
+/// As the line about its down says.
+#[test]
+fn it_is_shown_how_long_a_backend_that_went_down_three_times_is_left_down() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    let mut unsteady_for = |second, state| {
+        bench.second = second;
+        bench.lists(&[state, HostState::Up]);
+        view(&bench, 1).unsteady_for.map(|lasts| lasts.as_secs())
+    };
+    let mut second = 0;
+    for _ in 0..2 {
+        assert_eq!(unsteady_for(second, HostState::Up), None);
+        assert_eq!(unsteady_for(second + 10, HostState::Down), None);
+        second += 20;
+    }
+    assert_eq!(unsteady_for(second, HostState::Up), None);
+    assert_eq!(unsteady_for(second + 10, HostState::Down), Some(60));
+    assert_eq!(unsteady_for(second + 50, HostState::Down), Some(20));
+    assert_eq!(unsteady_for(second + 70, HostState::Down), None);
+    assert_eq!(unsteady_for(second + 71, HostState::Up), None);
+    assert_eq!(unsteady_for(second + 72, HostState::Down), Some(120));
+}
+
 #[test]
 fn of_what_has_no_refuge_it_is_shown_which_healthy_ones_have_vhost_count_0() {
     let mut bench = Bench::new();

@@ -36,6 +36,10 @@ pub struct Backend {
     pub verdict: Verdict,
     /// Since when this process has had that verdict; null if it is not known.
     pub verdict_since: Option<Time>,
+    /// Until when it is left down at least, also if it passes, because it has gone down again and again within an
+    /// hour; null if it is up, or that is over. Where no other backend can take its users it comes up sooner.
+    #[serde(default)]
+    pub unsteady_until: Option<Time>,
     /// Why, in words; empty if it is healthy or unknown.
     pub cause: String,
     /// Where the schedule stands.

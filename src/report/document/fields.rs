@@ -153,6 +153,7 @@ pub(crate) const FIELDS: &[Field] = &[
     field("backends[].services[].unchecked", SHOWN, SHOWN, SHOWN, TEXT, EXPLAIN),
     field("backends[].services[].worst", SHOWN, SHOWN, SHOWN, No("the histogram has it"), EXPLAIN),
     field("backends[].tag", SHOWN, SHOWN, SHOWN, SHOWN, SHOWN),
+    field("backends[].unsteady_until", SHOWN, SHOWN, EXPLAIN, RULES, EXPLAIN),
     field("backends[].unwell[].from", PAGE, PAGE, SHOWN, SCRAPED, PAGE),
     field("backends[].unwell[].to", PAGE, PAGE, SHOWN, SCRAPED, PAGE),
     field("backends[].unwell[].verdict", PAGE, PAGE, SHOWN, SCRAPED, PAGE),

@@ -250,6 +250,7 @@ fn backend(last: u8) -> Backend {
         drain: Drain::None,
         verdict: Verdict::Healthy,
         verdict_since: Some(WRITTEN - 86_400.0),
+        unsteady_until: None,
         cause: String::new(),
         schedule: Schedule {
             last: Some(WRITTEN - 2.0),

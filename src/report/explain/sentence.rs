@@ -118,7 +118,14 @@ fn comes_up(view: &View<'_>) -> String {
                 By::Other => ", as soon as the rules let it",
                 By::Us | By::Unknown => "",
             };
-            format!("comes up after {rounds}{rules}")
+            let quiet = match backend.unsteady_until {
+                Some(until) if until > view.now => format!(
+                    ", not before {} as it has gone down again and again within an hour",
+                    view.moment(until)
+                ),
+                Some(_) | None => String::new(),
+            };
+            format!("comes up after {rounds}{quiet}{rules}")
         }
     }
 }

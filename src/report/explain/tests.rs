@@ -229,6 +229,20 @@ fn every_state_has_its_sentence() {
             },
         ),
         ("down by us", failed.clone()),
+        (
+            "down by us, again and again",
+            Backend {
+                unsteady_until: Some(WRITTEN + 90.0),
+                ..failed.clone()
+            },
+        ),
+        (
+            "down by us, again and again until a while ago",
+            Backend {
+                unsteady_until: Some(WRITTEN - 1.0),
+                ..failed.clone()
+            },
+        ),
         ("down by us, closed", with_fault("closed")),
         ("down by us, timed out", with_fault("timed_out")),
         ("down by us, unreachable", with_fault("unreachable")),

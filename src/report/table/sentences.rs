@@ -145,6 +145,15 @@ fn down(document: &Document, backend: &Backend, view: &View) -> String {
             (false, 0 | 1) => "; comes up when it passes again".to_string(),
             (false, rise) => format!("; comes up after {rise} healthy rounds in a row"),
         };
+        match backend.unsteady_until {
+            Some(until) if !is_left_down && until > view.now => {
+                text += &format!(
+                    ", not before {} as it has gone down again and again",
+                    view.clock(until)
+                );
+            }
+            Some(_) | None => {}
+        }
         if !is_left_down && backend.by == By::Other {
             text += ", as soon as the rules let it";
         }

@@ -467,6 +467,21 @@ fn with_a_login_interval_the_next_check_is_said_to_be_the_next_whole_one() {
     );
 }
 
+#[test]
+fn of_a_backend_that_goes_down_again_and_again_the_time_before_which_it_stays_down_is_told() {
+    let quiet = ", not before 00:44:05 as it has gone down again and again";
+    for (unsteady_until, is_told) in [(None, false), (Some(-1.0), false), (Some(245.0), true)] {
+        let mut document = sample::five_troubles();
+        let mut only = document.backends[0].clone();
+        only.unsteady_until = unsteady_until.map(|ahead: f64| WRITTEN + ahead);
+        document.backends = vec![only];
+        let text = lines(&document, &view(300)).join("\n");
+        assert!(text.contains("; comes up when it passes again"), "{text}");
+        assert_eq!(text.contains(quiet), is_told, "{unsteady_until:?}: {text}");
+        assert_eq!(text.contains("not before"), is_told, "{text}");
+    }
+}
+
 /// An administrator's, while a backend fails: an up that never comes is not promised.
 #[test]
 fn of_a_down_that_this_monitor_does_not_undo_no_up_is_promised() {

@@ -25,6 +25,7 @@ pub(super) fn backend(clock: &Clock, director: &DirectorView, view: &BackendView
         },
         verdict: view.standing.into(),
         verdict_since: view.stands_for.map(|lasts| clock.ago(lasts)),
+        unsteady_until: view.unsteady_for.map(|lasts| clock.ahead(lasts)),
         cause: view.cause.clone(),
         schedule: Schedule {
             last: last.map(|ago| clock.ago(ago)),

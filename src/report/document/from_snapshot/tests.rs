@@ -152,6 +152,7 @@ fn a_backend_that_was_taken_down_is_told_whole() {
         verdict: Verdict::Failed,
         // The attempt that settled it ended then.
         verdict_since: Some(TAKEN - 5.999),
+        unsteady_until: None,
         cause: format!("pop3:110 {text}"),
         schedule: Schedule {
             last: Some(TAKEN - 5.0),
