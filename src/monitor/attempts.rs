@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::outcome::{Blame, Outcome};
 
@@ -17,6 +17,8 @@ pub(super) struct Attempts {
     marks: VecDeque<Mark>,
     passes: u32,
     failures: u32,
+    /// When the first attempt began.
+    first: Option<Instant>,
     pass: Option<Arc<Outcome>>,
     failure: Option<Arc<Outcome>>,
 }
@@ -64,6 +66,7 @@ impl Attempts {
             self.marks.pop_front();
         }
         let latency = outcome.latency;
+        self.first.get_or_insert(outcome.began);
         self.marks.push_back(Mark { kind, latency });
         let whole = Some(Arc::new(outcome.clone()));
         match kind {
@@ -102,6 +105,11 @@ impl Attempts {
         self.passes.into()
     }
 
+    /// When the first of them began; none if there was none.
+    pub(super) fn first(&self) -> Option<Instant> {
+        self.first
+    }
+
     pub(super) fn failures(&self) -> u64 {
         self.failures.into()
     }
@@ -119,7 +127,6 @@ impl Attempts {
 mod tests {
     use super::*;
     use crate::outcome::{Failure, Fault, Pass, Stage};
-    use std::time::Instant;
 
     fn outcome(began: Instant, micros: u64, fault: Option<Fault>) -> Outcome {
         let result = match fault {
@@ -181,6 +188,7 @@ mod tests {
             attempts.on_outcome(&outcome(start + Duration::from_secs(second), second, fault));
         }
         let began = |outcome: Option<&Arc<Outcome>>| (outcome.unwrap().began - start).as_secs();
+        assert_eq!(attempts.first(), Some(start));
         assert_eq!(began(attempts.last_pass()), 2);
         assert_eq!(began(attempts.last_failure()), 3);
     }

@@ -162,6 +162,9 @@ impl Engine {
             worst: latencies.map(|(_, worst)| worst),
             passes: attempts.passes(),
             failures: attempts.failures(),
+            tried_for: attempts
+                .first()
+                .map(|first| self.now.instant.saturating_duration_since(first)),
             failure: attempts.last_failure().map(whole),
             pass: attempts.last_pass().map(whole),
         }

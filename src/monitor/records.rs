@@ -217,11 +217,18 @@ mod tests {
             (passes(&records, 0), passes(&records, 1)),
             (Some(0), Some(1))
         );
+        let tried_since = |records: &Records, service| {
+            let attempts = records.of(ADDRESS).unwrap().attempts(service);
+            attempts.and_then(Attempts::first)
+        };
+        assert_eq!(tried_since(&records, 1), Some(at(1)));
         records.on_finding(ADDRESS, 2, &finding(at(1900), 0));
-        assert_eq!((passes(&records, 0), passes(&records, 1)), (Some(1), None));
+        records.on_finding(ADDRESS, 2, &finding(at(1900), 0));
+        assert_eq!(tried_since(&records, 0), Some(at(1900)));
+        assert_eq!((passes(&records, 0), passes(&records, 1)), (Some(2), None));
         let day = records.day(ADDRESS, at(2000)).unwrap();
         let in_slots: Vec<u16> = day.slots.iter().map(|slot| slot.passes).collect();
-        assert_eq!(in_slots, [1, 1]);
+        assert_eq!(in_slots, [1, 2]);
         assert_eq!(day.began, Duration::from_secs(2000));
         let later = records.day(ADDRESS, at(48 * 1800 + 100)).unwrap();
         assert_eq!(later.slots.len(), 48);

@@ -126,6 +126,8 @@ pub struct ServiceView {
     pub passes: u64,
     /// In the same time, whosever fault they were.
     pub failures: u64,
+    /// How long ago the first of these attempts began; `None` before it.
+    pub tried_for: Option<Duration>,
     /// The last failure and the last pass, whole.
     pub failure: Option<WholeAttempt>,
     /// `None` if none has passed in that time.

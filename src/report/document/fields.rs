@@ -150,6 +150,7 @@ pub(crate) const FIELDS: &[Field] = &[
     field("backends[].services[].recent", SHOWN, SHOWN, SHOWN, SCRAPED, EXPLAIN),
     field("backends[].services[].result", SHOWN, SHOWN, SHOWN, SHOWN, SHOWN),
     field("backends[].services[].service", SHOWN, SHOWN, SHOWN, SHOWN, SHOWN),
+    field("backends[].services[].tried_since", SHOWN, SHOWN, SHOWN, SCRAPED, EXPLAIN),
     field("backends[].services[].unchecked", SHOWN, SHOWN, SHOWN, TEXT, EXPLAIN),
     field("backends[].services[].worst", SHOWN, SHOWN, SHOWN, No("the histogram has it"), EXPLAIN),
     field("backends[].tag", SHOWN, SHOWN, SHOWN, SHOWN, SHOWN),
@@ -294,6 +295,7 @@ fn everything_else_wrong() -> Document {
     for rule in &mut backend.wanted.as_mut().unwrap().rules {
         rule.until = Some(WRITTEN + 20.0);
     }
+    document.backends[3].services[0].last_pass = None;
     let well = &mut document.backends[4];
     well.services[0].unchecked = Some("no route".to_string());
     let certificate = well.services[1].certificate.as_mut().unwrap();

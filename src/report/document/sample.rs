@@ -475,6 +475,7 @@ fn service(name: &str) -> Service {
         result: CheckResult::Pass,
         unchecked: None,
         last_pass: Some(WRITTEN - 2.0),
+        tried_since: Some(WRITTEN - 86_400.0),
         latency: Some(0.0021),
         median: Some(0.0022),
         worst: Some(0.031),

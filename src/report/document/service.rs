@@ -13,8 +13,7 @@ pub struct Service {
     pub result: CheckResult,
     /// Why it cannot be checked from this machine, if so.
     pub unchecked: Option<String>,
-    /// When the last attempt that passed began; null if none has since the start, or since the services of the
-    /// backend changed.
+    /// When the last attempt that passed began; null if none has since `tried_since`.
     pub last_pass: Option<Time>,
     /// Of the last attempt that passed; null if none has.
     pub latency: Option<Span>,
@@ -22,7 +21,11 @@ pub struct Service {
     pub median: Option<Span>,
     /// Null, as the median, if none of the recent attempts passed.
     pub worst: Option<Span>,
-    /// Attempts since the start.
+    /// When the first attempt began that is told of here: after the start, or after a reload with another port, name or
+    /// account for the backend. Null before it.
+    #[serde(default)]
+    pub tried_since: Option<Time>,
+    /// Attempts since then.
     pub passes: u64,
     /// Failed attempts in the same time, whosever fault they were.
     pub failures: u64,

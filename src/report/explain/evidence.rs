@@ -36,7 +36,13 @@ impl View<'_> {
                 }
                 Some(at) if ended_before.is_some() => format!(" {} ago", self.since(at)),
                 Some(at) => format!(", {} ago", self.since(at)),
-                None => String::new(),
+                None => match service.tried_since {
+                    Some(at) if service.result == CheckResult::Fail => format!(
+                        ", and has not passed since its present checks began {} ago",
+                        self.since(at)
+                    ),
+                    Some(_) | None => String::new(),
+                },
             },
             match ended_before {
                 Some(other) => format!(", not tried since {} fails", shown(&other.service)),

@@ -139,9 +139,12 @@ fn cause(html: &mut Html, scene: &Scene<'_>, backend: &Backend) {
             Some(Blame::Service) | None => {}
         }
         html.markup("; last pass ");
-        match service.last_pass {
-            Some(at) => html.text(scene.clock.at(at)),
-            None => html.markup("never"),
+        match (service.last_pass, service.tried_since) {
+            (Some(at), _) => html.text(scene.clock.at(at)),
+            (None, Some(at)) => html
+                .markup("none since its present checks began at ")
+                .text(scene.clock.at(at)),
+            (None, None) => html.markup("none yet"),
         };
     }
 }

@@ -89,9 +89,13 @@ fn cause(backend: &Backend, view: &View) -> String {
         };
     }
     if let Some(service) = failing {
-        text += &match service.last_pass {
-            Some(time) => format!("; last pass {}", view.past(time)),
-            None => "; has not passed since the monitor started".to_string(),
+        text += &match (service.last_pass, service.tried_since) {
+            (Some(time), _) => format!("; last pass {}", view.past(time)),
+            (None, Some(time)) => format!(
+                "; has not passed since its present checks began at {}",
+                view.clock(time)
+            ),
+            (None, None) => "; has not passed yet".to_string(),
         };
         let blame = service
             .failure

@@ -536,6 +536,27 @@ fn of_a_down_that_this_monitor_does_not_undo_no_up_is_promised() {
     }
 }
 
+/// After a reload with another account what was passed with the former one counts no more.
+#[test]
+fn of_what_has_not_passed_it_is_told_since_when_it_is_checked_so() {
+    for (tried_since, expected) in [
+        (
+            Some(WRITTEN - 65.0),
+            "; has not passed since its present checks began at 00:38:55",
+        ),
+        (None, "; has not passed yet"),
+    ] {
+        let mut document = sample::five_troubles();
+        let service = &mut document.backends[0].services[0];
+        service.last_pass = None;
+        service.tried_since = tried_since;
+        document.backends.truncate(1);
+        let text = lines(&document, &view(300)).join("\n");
+        assert!(text.contains(expected), "{expected}: {text}");
+        assert!(!text.contains("monitor started"), "{text}");
+    }
+}
+
 #[test]
 fn before_this_monitor_started_is_said_only_of_what_was() {
     for (since, expected) in [

@@ -123,6 +123,7 @@ pub(super) fn service(clock: &Clock, view: &ServiceView) -> Service {
         latency: view.latency.map(span),
         median: view.median.map(span),
         worst: view.worst.map(span),
+        tried_since: view.tried_for.map(|lasts| clock.ago(lasts)),
         passes: view.passes,
         failures: view.failures,
         recent: view.recent.clone(),

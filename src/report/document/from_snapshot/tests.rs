@@ -168,6 +168,7 @@ fn a_backend_that_was_taken_down_is_told_whole() {
             latency: Some(0.001),
             median: Some(0.001),
             worst: Some(0.001),
+            tried_since: Some(TAKEN - 10.0),
             passes: 1,
             failures: 3,
             recent: ".xxx".to_owned(),
@@ -386,6 +387,7 @@ fn view(pass: Option<(u64, Outcome)>, failure: Option<(u64, Outcome)>) -> Servic
         worst: None,
         passes: 1,
         failures: 1,
+        tried_for: None,
         failure: failure.map(whole),
         pass: pass.map(whole),
     }
