@@ -63,6 +63,9 @@ enum Target {
 #[derive(Debug)]
 enum Cause {
     AnotherMonitors,
+    Folder,
+    /// A device, a FIFO, a socket or a link.
+    NotAFile,
     Disk(io::Error),
 }
 
@@ -77,6 +80,8 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::AnotherMonitors => f.write_str("another running monitor writes it; "),
+            Cause::Folder => f.write_str("it is a folder, in which a file can be named; "),
+            Cause::NotAFile => f.write_str("it is no regular file; "),
             Cause::Disk(cause) => {
                 write!(
                     f,
@@ -200,9 +205,8 @@ impl Files {
     /// a full disk must not cost more of the recording with each try.
     fn begin(&mut self, has_failed: bool) -> Result<Part, Cause> {
         match fs::symlink_metadata(&self.path) {
-            Ok(there) if !there.is_file() => {
-                return Err(io::Error::new(io::ErrorKind::Other, "not a file").into())
-            }
+            Ok(there) if there.is_dir() => return Err(Cause::Folder),
+            Ok(there) if !there.is_file() => return Err(Cause::NotAFile),
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause.into()),
             _ => {}
         }
@@ -469,6 +473,19 @@ mod tests {
             let lost = text.lines().find_map(|line| line.split_once("{\"lost\":"));
             lost.map_or(String::new(), |(_, count)| count.replace('}', ""))
         }
+    }
+
+    #[test]
+    fn where_the_name_is_no_files_what_helps_is_another_name_and_not_room_on_the_disk() {
+        let mut recording = Recording::new(&[]);
+        fs::create_dir(recording.folder.path("r")).unwrap();
+        let told = |files: &mut Files| files.begin(false).err().unwrap().to_string();
+        let of_folder = told(&mut recording.files);
+        assert_eq!(of_folder, "it is a folder, in which a file can be named; ");
+        fs::remove_dir(recording.folder.path("r")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", recording.folder.path("r")).unwrap();
+        assert_eq!(told(&mut recording.files), "it is no regular file; ");
+        assert_eq!(recording.folder.names(), ["r"]);
     }
 
     #[test]
