@@ -91,6 +91,8 @@ pub enum SourceError {
     RestoreAny,
     /// A recording has no form for what only HAProxy's lists tell.
     RecordOfHaProxy,
+    /// A director has none of HAProxy's sections.
+    ProxiesOfDirector,
     /// HAProxy does not say which ports are to be checked.
     Ports(String),
 }
@@ -128,6 +130,10 @@ impl fmt::Display for SourceError {
             SourceError::RecordOfHaProxy => f.write_str(
                 "record: only a director's pool can be recorded, and this pool is HAProxy: leave out \
                  --record, or record: no",
+            ),
+            SourceError::ProxiesOfDirector => f.write_str(
+                "haproxy_proxies: only HAProxy has proxies, and this pool is a director: say --pool=haproxy, or pool: \
+                 haproxy, or leave out --haproxy-proxies, or haproxy_proxies",
             ),
             SourceError::Ports(cause) => write!(
                 f,
@@ -228,6 +234,9 @@ impl Source {
                 SourceError::Nothing(path, cause)
             })?;
         settings.anchor(&self.folder);
+        if settings.pool == Pool::Director && !choices.haproxy_proxies.value.is_empty() {
+            return Err(SourceError::ProxiesOfDirector);
+        }
         if let (Pool::HaProxy { .. }, Restore::Any) = (&settings.pool, settings.rules.restore) {
             return Err(SourceError::RestoreAny);
         }
@@ -439,6 +448,35 @@ mod tests {
 
     use super::*;
     use crate::cli::{self, Command};
+
+    /// They are for HAProxy, so whoever names them thinks that HAProxy is watched.
+    #[test]
+    fn names_of_proxies_are_refused_where_the_pool_is_a_director() {
+        let load = |arguments: &[&str]| {
+            let arguments = arguments.iter().map(|argument| argument.into()).collect();
+            let order = match cli::parse(arguments) {
+                Ok(Command::Run(order)) => order,
+                other => panic!("{other:?}"),
+            };
+            let (mut source, _) =
+                Source::find(Program::Poolmon, &order, &std::env::temp_dir()).unwrap();
+            source.load().map(|_| ()).map_err(|cause| cause.to_string())
+        };
+        assert_eq!(
+            load(&["-p143", "--haproxy-proxies=imap"]),
+            Err(
+                "haproxy_proxies: only HAProxy has proxies, and this pool is a director: say --pool=haproxy, or \
+                 pool: haproxy, or leave out --haproxy-proxies, or haproxy_proxies"
+                    .to_owned()
+            )
+        );
+        for good in [
+            &["-p143", "--haproxy-proxies=imap", "--pool=haproxy"][..],
+            &["-p143"],
+        ] {
+            assert_eq!(load(good), Ok(()), "{good:?}");
+        }
+    }
 
     #[test]
     fn a_recording_of_haproxy_is_refused_and_one_of_a_director_is_not() {

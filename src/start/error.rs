@@ -153,7 +153,8 @@ impl Codes {
                     | SourceError::NobodyKnown
                     | SourceError::SameFile(_)
                     | SourceError::RestoreAny
-                    | SourceError::RecordOfHaProxy,
+                    | SourceError::RecordOfHaProxy
+                    | SourceError::ProxiesOfDirector,
                 ),
             ) => CONFIG_UNREADABLE,
             _ => 1,
