@@ -204,9 +204,17 @@ pub(super) fn check_folder(path: &Path) -> Result<(), StateFileError> {
         .map_err(|errno| io_error(path, StateFileStep::Create)(errno.into()))
 }
 
-/// Gives a damaged file another name, in place of what had it before.
+/// Gives a damaged file another name, unless that name is taken: what was damaged first is the one that tells what was
+/// remembered before.
 pub(super) fn move_aside(path: &Path) -> Result<PathBuf, io::Error> {
     let kept = Beside::Damaged.of(path);
+    if fs::symlink_metadata(&kept).is_ok() {
+        let cause = format!(
+            "{} is there already and stays, move it away to have the next one kept",
+            kept.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, cause));
+    }
     fs::rename(path, &kept)?;
     Ok(kept)
 }

@@ -440,14 +440,24 @@ fn damage_anywhere_is_a_warning_and_never_a_stop() {
 }
 
 #[test]
-fn a_second_damaged_file_takes_the_place_of_the_first() {
+fn the_first_of_two_damaged_files_is_kept_and_of_the_second_it_is_said_that_it_is_not() {
     let folder = Folder::new();
+    let kept = folder.0.join("state.yml.damaged");
+    let mut told = Vec::new();
     for text in ["first", "second"] {
         fs::write(folder.state(), text).unwrap();
-        open_warned(&folder.state());
+        let (mut state_file, warning) = open_warned(&folder.state());
+        told.push(warning.to_string());
+        state_file.record(a(), entry(1)).unwrap();
+        assert_eq!(contents(&open(&folder.state())), [(a(), entry(1))]);
+        assert_eq!(fs::read_to_string(&kept).unwrap(), "first");
     }
-    let kept = fs::read_to_string(folder.0.join("state.yml.damaged")).unwrap();
-    assert_eq!(kept, "second");
+    let kept = kept.display();
+    assert!(told[0].contains(&format!("; kept as {kept}; ")), "{told:?}");
+    let expected = format!(
+        "; it cannot be kept: {kept} is there already and stays, move it away to have the next one kept; "
+    );
+    assert!(told[1].contains(&expected), "{told:?}");
 }
 
 #[test]
