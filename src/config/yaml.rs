@@ -55,6 +55,10 @@ pub enum Problem {
     /// A tab where YAML wants spaces.
     Tab,
     SeveralDocuments,
+    /// A line in brackets at the beginning, as other kinds of files have it.
+    Heading,
+    /// Something stands behind the end of the document.
+    Behind,
     /// Indented so far that one of the parsers would run out of stack.
     Deep,
     /// A merge key. Taken for a field that nobody knows, it would leave a backend without its account.
@@ -75,6 +79,12 @@ impl fmt::Display for Problem {
             Problem::Syntax(words) => write!(f, "expected YAML: {words}; a value{NEEDS_QUOTES}"),
             Problem::Tab => f.write_str("expected spaces before the key, not a tab"),
             Problem::SeveralDocuments => f.write_str("expected one document, a second begins here"),
+            Problem::Heading => {
+                f.write_str("expected a key and its value, not a heading in brackets")
+            }
+            Problem::Behind => {
+                f.write_str("expected one document, and this stands behind the end of the first")
+            }
             Problem::Deep => write!(f, "expected an indentation of at most {DEEPEST} columns"),
             Problem::MergeKey => f.write_str(
                 "merge keys (<<) are not supported, write `*a` alone, or the keys themselves",
@@ -172,7 +182,26 @@ impl Document {
             has_content |= !line.trim().is_empty() && !line.starts_with('#');
             is_second
         });
-        Malformed::new(line, Problem::SeveralDocuments)
+        if line.is_some() {
+            return Malformed::new(line, Problem::SeveralDocuments);
+        }
+        let second = self.parser().nth(1);
+        let error = second.and_then(|second| IgnoredAny::deserialize(second).err());
+        let location = error.and_then(|error| error.location());
+        Malformed::new(location.map(|location| location.line()), Problem::Behind)
+    }
+
+    /// The line of a heading, as `[dovemon]`, that comes before all else.
+    fn heading(&self) -> Option<usize> {
+        let is_content =
+            |line: &str| !line.trim().is_empty() && !line.starts_with(&['#', '-', '%'][..]);
+        let mut contents = self.text.lines().filter(|line| is_content(line));
+        let first = contents.next()?.trim_end();
+        let is_alone = contents.next().is_none();
+        match first.starts_with('[') && first.ends_with(']') && !is_alone {
+            true => self.line_where(is_content),
+            false => None,
+        }
     }
 
     fn line_where(&self, is_it: impl FnMut(&str) -> bool) -> Option<usize> {
@@ -219,6 +248,9 @@ impl Document {
     /// have one type of error, so the text is read again, by a reader that takes anything.
     fn fault(&self, walk: &Walk, error: &serde_yaml::Error) -> Malformed {
         let line = |error: &serde_yaml::Error| error.location().map(|location| location.line());
+        if let Some(heading) = self.heading() {
+            return Malformed::new(Some(heading), Problem::Heading);
+        }
         for (place, document) in self.parser().enumerate() {
             if place > 0 {
                 return self.several_documents();

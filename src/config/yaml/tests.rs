@@ -100,10 +100,21 @@ fn what_is_no_map_of_scalars_is_refused_with_its_line() {
             "2: expected spaces before the key, not a tab",
         ),
         ("a: 1\n[b]: 2\n", "2: expected a key of one word"),
+        (
+            "# x\n\n[dovemon]\na: 1\n",
+            "3: expected a key and its value, not a heading in brackets",
+        ),
+        (
+            "[dovemon]\na = 1\n",
+            "1: expected a key and its value, not a heading in brackets",
+        ),
     ] {
         assert_eq!(flat(text.as_bytes()), Err(expected.to_owned()), "{text:?}");
     }
     assert_eq!(flat(b"a: 1\nb: \xfc\n"), Err("2: expected UTF-8".into()));
+    // The two parsers have other words for it.
+    let behind = flat(b"{a: 1}\n\nb: 2\n").unwrap_err();
+    assert!(behind.starts_with("3: expected "), "{behind}");
     for text in [
         "a: 'x\n",
         "a: 1\n b: 2\n",
