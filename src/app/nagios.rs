@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use getopts::{Matches, Options};
+use getopts::{Fail, Matches, Options};
 
 use super::reading::{self, USUAL_PATH};
 use crate::report::nagios::{judge, Detail, Limits, Range, Report, State};
@@ -126,6 +126,9 @@ fn answer(called: Called, arguments: Vec<OsString>) -> Answer {
     let unknown = |why: String| report(&Report::unknown(&why));
     let given = match options().parse(arguments) {
         Ok(given) => given,
+        Err(Fail::UnrecognizedOption(option)) if is_number(&option) => {
+            return unknown(format!("-{option}: {}", without_number(called)))
+        }
         Err(cause) => return unknown(format!("{cause}; try {} --help", called.name())),
     };
     let shown = match called {
@@ -146,6 +149,9 @@ fn answer(called: Called, arguments: Vec<OsString>) -> Answer {
     }
     if let Some(operand) = given.free.first() {
         let name = called.name();
+        if given.opt_present("verbose") && is_number(operand) {
+            return unknown(format!("{operand}: {}", without_number(called)));
+        }
         return unknown(format!(
             "{operand}: {name} takes only options; try {name} --help"
         ));
@@ -159,6 +165,18 @@ fn answer(called: Called, arguments: Vec<OsString>) -> Answer {
         path.map_or_else(|| PathBuf::from(USUAL_PATH), PathBuf::from),
         &limits,
         timeout,
+    )
+}
+
+fn is_number(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Other plugins take how much they are to say as a number.
+fn without_number(called: Called) -> String {
+    format!(
+        "-v (--verbose) takes no number here, write -v alone; try {} --help",
+        called.name()
     )
 }
 
@@ -224,7 +242,8 @@ Ranges are those of the monitoring plugins, [@]START:END: 3: alerts below 3, 10 
 and could take the users of another.
 
 Critical: the status file is stale, or the director is silent or the ring not synced for a minute, or
-less than two backends of a tag stand, or a failed backend stays up for a minute by a fault of its own.
+no line of its list can be read, or less than two backends of a tag stand, or a failed backend stays up
+for a minute by a fault of its own.
 Warning: a backend is down by this monitor, or has failed, or the monitor has an alarm. Unknown: there
 is no status file, or it is of another version.
 
@@ -304,6 +323,18 @@ mod tests {
             (
                 &["--no-such"][..],
                 "POOLMON UNKNOWN - Unrecognized option: 'no-such'",
+            ),
+            (
+                &["-v", "2"],
+                "POOLMON UNKNOWN - 2: -v (--verbose) takes no number here, write -v alone; try check_poolmon --help",
+            ),
+            (
+                &["-v2"],
+                "POOLMON UNKNOWN - -2: -v (--verbose) takes no number here, write -v alone; try check_poolmon --help",
+            ),
+            (
+                &["2"],
+                "POOLMON UNKNOWN - 2: check_poolmon takes only options; try ",
             ),
             (
                 &["-w", "x"],
