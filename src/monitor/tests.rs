@@ -325,8 +325,8 @@ impl Bench {
             forgotten: Forgotten::MayReturn,
             acts: Acts::UpAndDown,
             malformed: self.malformed.clone(),
-            repeated: self.repeated.clone(),
-            malformed_ring: self.malformed_ring.clone(),
+            repeated: Box::new(self.repeated.clone()),
+            malformed_ring: Box::new(self.malformed_ring.clone()),
             particulars: Particulars::None,
         };
         Input::Lists {

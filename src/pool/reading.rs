@@ -35,9 +35,9 @@ pub struct Reading {
     /// What could have been a backend, and cannot be read.
     pub malformed: Malformed,
     /// What lists a backend that is listed before: that one counts.
-    pub repeated: Malformed,
+    pub repeated: Box<Malformed>,
     /// What could have been one of those that share the list.
-    pub malformed_ring: Malformed,
+    pub malformed_ring: Box<Malformed>,
     /// For `Ways::on_reading` of the same kind.
     pub particulars: Particulars,
 }

@@ -155,8 +155,8 @@ impl Encoder {
                 place: reading.place,
                 acts: reading.acts,
                 malformed: reading.malformed.clone(),
-                repeated: reading.repeated.clone(),
-                malformed_ring: reading.malformed_ring.clone(),
+                repeated: (*reading.repeated).clone(),
+                malformed_ring: (*reading.malformed_ring).clone(),
             })),
             Err(cause) => Read::Failed(Box::new(cause.clone())),
         }

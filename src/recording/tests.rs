@@ -291,8 +291,8 @@ impl World {
             forgotten: Forgotten::MayReturn,
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
-            repeated: Malformed::default(),
-            malformed_ring: Malformed::default(),
+            repeated: Box::default(),
+            malformed_ring: Box::default(),
             particulars: Particulars::None,
         }
     }

@@ -371,8 +371,6 @@ impl World {
             },
             servers,
             malformed: Default::default(),
-            repeated: Default::default(),
-            malformed_ring: Default::default(),
         }
     }
 

@@ -30,8 +30,8 @@ impl From<Lists> for Reading {
             forgotten: Forgotten::MayReturn,
             acts: hosts.acts,
             malformed: hosts.malformed,
-            repeated: hosts.repeated,
-            malformed_ring: ring.malformed,
+            repeated: Box::new(hosts.repeated),
+            malformed_ring: Box::new(ring.malformed),
             particulars: Particulars::None,
         }
     }
@@ -82,8 +82,8 @@ mod tests {
         assert_eq!((first.vhosts, first.state), (100, HostState::Up));
         for (lines, expected) in [
             (reading.malformed, "nonsense"),
-            (reading.repeated, "192.0.2.1\t9\t9\tsouth\tD\t9"),
-            (reading.malformed_ring, "bad"),
+            (*reading.repeated, "192.0.2.1\t9\t9\tsouth\tD\t9"),
+            (*reading.malformed_ring, "bad"),
         ] {
             assert_eq!(lines.count, 1);
             assert_eq!(lines.shown, [Quote::new(expected)]);

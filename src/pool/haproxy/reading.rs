@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::wire::{Answer, Process, Server, ServerName};
 use crate::backend::{HostState, Listed, Stamp, Tag};
-use crate::pool::{Acts, Forgotten, Malformed, Particulars, Place, Readiness, Reading};
+use crate::pool::{Acts, Forgotten, Particulars, Place, Readiness, Reading};
 
 /// Which of HAProxy's proxies are watched: `listen` and `backend` sections.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,8 +164,8 @@ pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp)
         acts: Acts::UpAndDown,
         malformed: answer.malformed,
         // Each server has a name of its own; those of one address are one member.
-        repeated: Malformed::default(),
-        malformed_ring: Malformed::default(),
+        repeated: Box::default(),
+        malformed_ring: Box::default(),
         particulars: Particulars::HaProxy(Box::new(Aside {
             process: answer.process,
             began: ago(answer.process.uptime.as_secs()),

@@ -2,7 +2,7 @@
 
 /// What a line holds that says that something is amiss, again or for more backends too, and what the line
 /// holds that says that it is over.
-pub const BEGINS_AND_ENDS: [(&str, &[&str]); 22] = [
+pub const BEGINS_AND_ENDS: [(&str, &[&str]); 24] = [
     (
         "the director lists no backend",
         &["the director lists a backend again"],

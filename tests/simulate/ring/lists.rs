@@ -136,7 +136,6 @@ impl Ring {
         wire::Ring {
             directors: lines,
             malformed,
-            ..wire::Ring::default()
         }
     }
 }
