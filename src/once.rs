@@ -58,7 +58,11 @@ const NOBODY_NAMED: &str =
 /// What is wrong with a list that could be asked for: it has lines that cannot be read, or no backend at all.
 pub(crate) fn list_trouble(access: &Access, list: &Reading) -> Option<String> {
     let lists_none = || list.members.is_empty().then(|| access.lists_none());
-    let skipped: Vec<String> = access.skips(list).into_iter().flatten().collect();
+    let skipped: Vec<String> = access
+        .skips(&list.malformed)
+        .into_iter()
+        .flatten()
+        .collect();
     match skipped.is_empty() {
         false => Some(skipped.join("; ")),
         true => lists_none(),

@@ -11,7 +11,7 @@ use crate::backend::{HostState, Listed};
 use crate::config::settings::Mode;
 use crate::few::counted;
 use crate::monitor::policy::{self, By, Changes, News, Shown, Sync};
-use crate::pool::{Readiness, Reading};
+use crate::pool::{Malformed, Readiness, Reading};
 
 /// From one line about clocks that differ to the next.
 const CLOCKS_SAID_AGAIN: Duration = Duration::from_secs(3600);
@@ -39,7 +39,7 @@ impl Engine {
         if let Some(remark) = remark {
             self.always(remark.to_owned());
         }
-        self.note_skipped(&reading);
+        self.note_skipped(&reading.malformed);
         self.on_readiness(&reading.readiness);
         self.backends
             .on_turn_delay(policy::turn_delay(reading.movers_before));
@@ -64,9 +64,9 @@ impl Engine {
         }
     }
 
-    fn note_skipped(&mut self, reading: &Reading) {
+    fn note_skipped(&mut self, malformed: &Malformed) {
         let access = self.settings.access();
-        self.lists.unread = reading.malformed.count;
+        self.lists.unread = malformed.count;
         let causes = [
             (
                 Notice::MalformedLines,
@@ -81,7 +81,7 @@ impl Engine {
                 "no line of the list of directors is malformed any more",
             ),
         ];
-        for (line, (notice, over)) in access.skips(reading).into_iter().zip(causes) {
+        for (line, (notice, over)) in access.skips(malformed).into_iter().zip(causes) {
             match line {
                 Some(line) => self.raise(notice, line),
                 None if self.notices.lower(&notice) => {

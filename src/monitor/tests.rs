@@ -29,8 +29,8 @@ use crate::config::table::DefaultsOf;
 use crate::config::targets::Targets;
 use crate::outcome::{BadCertificate, Failure, Fault, Outcome, Pass, Stage};
 use crate::pool::{
-    Acts, Command, Effect, Forgotten, Loss, Malformed, Particulars, Place, PoolError, Readiness,
-    Reading, Reply, Stage as PoolStage,
+    Acts, Command, Effect, Forgotten, Loss, Malformed, Others, Particulars, Place, PoolError,
+    Readiness, Reading, Reply, Stage as PoolStage,
 };
 use crate::program::Program;
 use crate::quote::Quote;
@@ -324,9 +324,10 @@ impl Bench {
             },
             forgotten: Forgotten::MayReturn,
             acts: Acts::UpAndDown,
-            malformed: self.malformed.clone(),
-            repeated: Box::new(self.repeated.clone()),
-            malformed_ring: Box::new(self.malformed_ring.clone()),
+            malformed: self.malformed.clone().beside(Others {
+                repeated: self.repeated.clone(),
+                of_ring: self.malformed_ring.clone(),
+            }),
             particulars: Particulars::None,
         };
         Input::Lists {

@@ -52,7 +52,9 @@ use haproxy::reading::Watched;
 
 pub use act::{Action, DrainMode, Drains, Effect, MoveLimit, Order, Owner, Reply};
 pub use error::{Loss, PoolError, Stage};
-pub use reading::{Acts, Forgotten, Malformed, Place, Readiness, Reading, READING_DEADLINE};
+pub use reading::{
+    Acts, Forgotten, Malformed, Others, Place, Readiness, Reading, READING_DEADLINE,
+};
 pub use unix::Unconnected;
 
 /// Which pool, and where it is read and told.
@@ -151,11 +153,12 @@ impl Access {
 
     /// What is said of the lines of a reading that are skipped, and what that means for their backends; for each cause
     /// of its own, and None for a cause that no line has.
-    pub(crate) fn skips(&self, reading: &Reading) -> [Option<String>; 3] {
+    pub(crate) fn skips(&self, malformed: &Malformed) -> [Option<String>; 3] {
+        let others = malformed.others.as_deref();
         [
-            self.skips_malformed(&reading.malformed),
-            self.skips_repeated(&reading.repeated),
-            self.skips_of_ring(&reading.malformed_ring),
+            self.skips_malformed(malformed),
+            others.and_then(|others| self.skips_repeated(&others.repeated)),
+            others.and_then(|others| self.skips_of_ring(&others.of_ring)),
         ]
     }
 

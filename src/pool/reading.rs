@@ -32,12 +32,8 @@ pub struct Reading {
     pub forgotten: Forgotten,
     /// By what this pool can be told, as the reading shows it.
     pub acts: Acts,
-    /// What could have been a backend, and cannot be read.
+    /// What could have been a backend, and cannot be read; and what else is skipped.
     pub malformed: Malformed,
-    /// What lists a backend that is listed before: that one counts.
-    pub repeated: Box<Malformed>,
-    /// What could have been one of those that share the list.
-    pub malformed_ring: Box<Malformed>,
     /// For `Ways::on_reading` of the same kind.
     pub particulars: Particulars,
 }
@@ -93,6 +89,18 @@ pub struct Malformed {
     pub shown: Vec<Quote>,
     /// 0 if there was none.
     pub count: usize,
+    /// Of a whole reading: the lines that are skipped for other causes. None where there is no such line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<Box<Others>>,
+}
+
+/// Lines that are skipped, and are no backend that is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Others {
+    /// What lists a backend that is listed before: that one counts.
+    pub repeated: Malformed,
+    /// What could have been one of those that share the list.
+    pub of_ring: Malformed,
 }
 
 impl Malformed {
@@ -105,7 +113,9 @@ impl Malformed {
         }
     }
 
-    pub(crate) fn is_none(&self) -> bool {
-        self.count == 0
+    /// With what is skipped for other causes.
+    pub(crate) fn beside(self, others: Others) -> Malformed {
+        let others = (others != Others::default()).then(|| Box::new(others));
+        Malformed { others, ..self }
     }
 }

@@ -416,8 +416,6 @@ impl<R: BufRead> Reader<R> {
             forgotten: Forgotten::MayReturn,
             acts: whole.acts,
             malformed: whole.malformed.clone(),
-            repeated: Box::new(whole.repeated.clone()),
-            malformed_ring: Box::new(whole.malformed_ring.clone()),
             // Only a director's lists are recorded.
             particulars: Particulars::None,
         };

@@ -155,8 +155,6 @@ impl Encoder {
                 place: reading.place,
                 acts: reading.acts,
                 malformed: reading.malformed.clone(),
-                repeated: (*reading.repeated).clone(),
-                malformed_ring: (*reading.malformed_ring).clone(),
             })),
             Err(cause) => Read::Failed(Box::new(cause.clone())),
         }
@@ -313,16 +311,12 @@ impl Lines {
             before.place,
             before.acts,
             &before.malformed,
-            &before.repeated,
-            &before.malformed_ring,
         ) == (
             &now.readiness,
             now.movers_before,
             now.place,
             now.acts,
             &now.malformed,
-            &now.repeated,
-            &now.malformed_ring,
         );
         if !is_same || addresses(before) != addresses(now) {
             return None;

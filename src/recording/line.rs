@@ -182,10 +182,6 @@ pub(super) struct Whole {
     pub(super) place: Place,
     pub(super) acts: Acts,
     pub(super) malformed: Malformed,
-    #[serde(default, skip_serializing_if = "Malformed::is_none")]
-    pub(super) repeated: Malformed,
-    #[serde(default, skip_serializing_if = "Malformed::is_none")]
-    pub(super) malformed_ring: Malformed,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -291,8 +291,6 @@ impl World {
             forgotten: Forgotten::MayReturn,
             acts: Acts::UpAndDown,
             malformed: Malformed::default(),
-            repeated: Box::default(),
-            malformed_ring: Box::default(),
             particulars: Particulars::None,
         }
     }

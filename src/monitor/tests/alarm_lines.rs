@@ -179,6 +179,7 @@ fn a_list_of_which_no_line_can_be_read_is_said_to_be_that_and_not_to_be_empty() 
     bench.malformed = Malformed {
         shown: vec![Quote::new("what")],
         count: 1,
+        ..Malformed::default()
     };
     bench.lists_until(10, &[]);
     assert_eq!(bench.alarm_words(), ["malformed_lines"]);
@@ -195,6 +196,7 @@ fn while_a_line_cannot_be_read_nobody_says_that_users_cannot_log_in() {
         bench.malformed = Malformed {
             shown: vec![Quote::new("what"); unread],
             count: unread,
+            ..Malformed::default()
         };
         bench.lists_until(20, &[listed(1, HostState::Down)]);
         let alarms = bench.said.iter();

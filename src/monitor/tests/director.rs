@@ -127,6 +127,7 @@ fn lines_of_the_lists_that_cannot_be_read_are_an_alarm_until_all_can_be() {
     bench.malformed = Malformed {
         shown: vec![Quote::new("one"), Quote::new("two")],
         count: 9,
+        ..Malformed::default()
     };
     for _ in 0..2 {
         bench.lists(&BOTH_UP);
@@ -150,6 +151,7 @@ fn a_backend_listed_twice_and_a_line_about_another_director_leave_no_backend_alo
     let lines = |text| Malformed {
         shown: vec![Quote::new(text)],
         count: 1,
+        ..Malformed::default()
     };
     let mut bench = Bench::new();
     bench.tell(Input::Time);
@@ -189,6 +191,7 @@ fn one_line_of_the_lists_that_cannot_be_read_is_not_said_to_be_several() {
     bench.malformed = Malformed {
         shown: vec![Quote::new("one")],
         count: 1,
+        ..Malformed::default()
     };
     bench.lists(&BOTH_UP);
     let line = "director: 1 malformed line in the lists is skipped, so that its backend is neither checked \

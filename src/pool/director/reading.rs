@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use super::wire::{HostList, Ring};
-use crate::pool::{Forgotten, Particulars, Reading};
+use crate::pool::{Forgotten, Others, Particulars, Reading};
 
 /// What the director showed at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +29,10 @@ impl From<Lists> for Reading {
             members: hosts.backends,
             forgotten: Forgotten::MayReturn,
             acts: hosts.acts,
-            malformed: hosts.malformed,
-            repeated: Box::new(hosts.repeated),
-            malformed_ring: Box::new(ring.malformed),
+            malformed: hosts.malformed.beside(Others {
+                repeated: hosts.repeated,
+                of_ring: ring.malformed,
+            }),
             particulars: Particulars::None,
         }
     }
@@ -80,10 +81,11 @@ mod tests {
         assert_eq!(reading.acts, Acts::UpAndDown);
         let first = &reading.members[0];
         assert_eq!((first.vhosts, first.state), (100, HostState::Up));
+        let others = reading.malformed.others.as_deref().unwrap();
         for (lines, expected) in [
-            (reading.malformed, "nonsense"),
-            (*reading.repeated, "192.0.2.1\t9\t9\tsouth\tD\t9"),
-            (*reading.malformed_ring, "bad"),
+            (&reading.malformed, "nonsense"),
+            (&others.repeated, "192.0.2.1\t9\t9\tsouth\tD\t9"),
+            (&others.of_ring, "bad"),
         ] {
             assert_eq!(lines.count, 1);
             assert_eq!(lines.shown, [Quote::new(expected)]);

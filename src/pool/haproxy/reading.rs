@@ -163,9 +163,6 @@ pub fn reading(answer: Answer, watched: &Watched, began: Instant, second: Stamp)
         forgotten: Forgotten::IsLost,
         acts: Acts::UpAndDown,
         malformed: answer.malformed,
-        // Each server has a name of its own; those of one address are one member.
-        repeated: Box::default(),
-        malformed_ring: Box::default(),
         particulars: Particulars::HaProxy(Box::new(Aside {
             process: answer.process,
             began: ago(answer.process.uptime.as_secs()),

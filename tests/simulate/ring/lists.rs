@@ -50,11 +50,13 @@ impl Ring {
             list.malformed = Malformed {
                 shown: vec![Quote::new("192.0.2.300")],
                 count: 1,
+                ..Malformed::default()
             };
             // The first one's own line once more.
             list.repeated = Malformed {
                 shown: vec![Quote::new("192.0.2.1")],
                 count: 1,
+                ..Malformed::default()
             };
         }
         if self.age == Age::VhostCounts {
@@ -130,6 +132,7 @@ impl Ring {
             true => Malformed {
                 shown: vec![Quote::new("director")],
                 count: 1,
+                ..Malformed::default()
             },
             false => Malformed::default(),
         };
