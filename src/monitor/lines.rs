@@ -456,7 +456,11 @@ impl Engine {
             Some(member) if member.evidence.verdict().is_some() => member,
             Some(_) | None => return Seen::NotJudged,
         };
-        match self.backends.compared().failed_for(member) {
+        let is_healthy = matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)));
+        // Who is still being tried again has failed so far.
+        let in_doubt = member.evidence.failing().first().filter(|_| is_healthy);
+        let in_doubt = in_doubt.map(|failing| (failing.service, &failing.failure));
+        match self.backends.compared().failed_for(member).or(in_doubt) {
             None => Seen::Healthy,
             Some((service, failure)) => Seen::Failed(self.what_fails(address, service, failure)),
         }

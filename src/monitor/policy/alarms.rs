@@ -211,7 +211,8 @@ fn kept_down(
     if member.listed.state == HostState::Up || member.is_coming_up() {
         return None;
     }
-    if !is_wanted_up(backends, member) {
+    // One that another monitor was the first to take down may be dying here, too: that it was healthy before says nothing.
+    if !is_wanted_up(backends, member) || !hold::has_been_sound_since_up(member) {
         return None;
     }
     let question = Question {

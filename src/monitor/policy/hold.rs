@@ -203,6 +203,11 @@ impl Dispute {
         })
     }
 
+    /// Whether a round that began then tells how it is since it went down.
+    fn is_after_up(&self, began: Instant) -> bool {
+        self.up.map_or(true, |up| began >= up.latest)
+    }
+
     fn disputed_until(&self, base: Duration) -> Option<Instant> {
         Some(self.up?.latest + self.disputed_hold(base))
     }
@@ -273,6 +278,12 @@ fn left_down(backends: &Backends, address: IpAddr, now: Instant) -> Option<(Reas
         false => Reason::Unsteady,
     };
     Some((reason, until))
+}
+
+/// Whether a sound round has begun since it was last listed up.
+pub(super) fn has_been_sound_since_up(member: &Member) -> bool {
+    let sound = member.evidence.sound_round();
+    sound.map_or(false, |round| member.dispute.is_after_up(round.began))
 }
 
 /// Whether this monitor agrees that it had to go down.

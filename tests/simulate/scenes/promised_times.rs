@@ -3,6 +3,7 @@
 use poolmon::backend::HostState;
 use poolmon::cli;
 use poolmon::config::table::DefaultsOf;
+use poolmon::monitor::Level;
 use poolmon::program::Program as CalledAs;
 
 use super::*;
@@ -191,6 +192,26 @@ fn by_default_an_administrators_down_is_held_for_60_seconds_or_10_intervals_and_
                 said.iter().any(|(.., line)| line.contains(waits)),
                 "{said:?}"
             );
+        }
+    }
+}
+
+/// Where another monitor was the first to take it down, the others are still trying it again. A person is woken by none
+/// of them.
+#[test]
+fn with_the_defaults_one_dead_backend_of_a_ring_is_no_error_to_any_monitor() {
+    for (name, layout) in pools() {
+        for seed in 0..SEEDS {
+            let mut world = World::new(&layout, seed);
+            world.disturb(seconds(REST), dies(1));
+            world.disturb(seconds(2 * REST), recovers(1));
+            world.run_to(seconds(3 * REST));
+            assert_eq!(world.history.changes(1).len(), 2, "{name}, seed {seed}");
+            for watcher in 0..layout.posts.len() {
+                let said = &world.monitor(watcher).unwrap().said;
+                let mut errors = said.iter().filter(|(_, level, _)| *level == Level::Error);
+                assert_eq!(errors.next(), None, "{name}, seed {seed}");
+            }
         }
     }
 }

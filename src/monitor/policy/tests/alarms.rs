@@ -316,6 +316,9 @@ fn healthy_backends_that_others_took_down_are_named_together_until_they_are_up()
         bench.set(0, HostState::Down);
         bench.set(1, HostState::Down);
         bench.read_list();
+        for number in [0, 1] {
+            bench.passes(number);
+        }
         check(&mut bench, &[(alarm.clone(), &[0, 1])]);
         // A new connection, a ring that is not synced, news that is to be confirmed.
         for sync in [Sync::Silent, Sync::Unsynced, Sync::Synced] {
@@ -455,6 +458,29 @@ fn an_attempt_that_is_lost_does_not_end_the_alarm_about_a_healthy_backend() {
     check(&mut bench, &[(Alarm::NotOurs, &[0])]);
     bench.refuses(0, false);
     check(&mut bench, &[(Alarm::NotOurs, &[0])]);
+}
+
+/// In a ring each failure is found by one monitor first. The others have begun to try the backend again by then, or have not
+/// tried it since.
+#[test]
+fn a_backend_that_another_monitor_was_the_first_to_take_down_is_no_dispute_until_it_passes_here() {
+    for has_begun in [false, true] {
+        let mut bench = Bench::new(3);
+        for number in 0..3 {
+            bench.passes(number);
+        }
+        bench.read_list();
+        if has_begun {
+            bench.refuses(0, false);
+        }
+        bench.set(0, HostState::Down);
+        bench.read_list();
+        check(&mut bench, &[]);
+        bench.refuses(0, false);
+        check(&mut bench, &[]);
+        bench.passes(0);
+        check(&mut bench, &[(Alarm::Disputed, &[0])]);
+    }
 }
 
 /// With --rise a good check makes no verdict yet.
