@@ -11,13 +11,14 @@ mod table;
 use std::any::Any;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use socket2::{Domain, Socket, Type};
 
 use self::server::{Report, Script};
 use self::table::{Asked, Happening, Probe, Table};
 use super::*;
+use crate::probe::protocols::table::PartInDelivery;
 
 /// The time limit where nobody answers.
 const SHORT: Duration = Duration::from_millis(300);
@@ -33,27 +34,41 @@ struct Route {
     prober: Prober,
     account: Option<Arc<Account>>,
     acceptor: SslAcceptor,
-    /// The other port of a deep probe.
-    partner: Port,
-    /// What is at that port as long as this is kept.
-    _at_partner: Box<dyn Any + Send + Sync>,
 }
 
-fn partner_of(probe: Probe) -> (Port, Box<dyn Any + Send + Sync>) {
-    let port = |protocol, number| Port {
-        protocol,
-        security: Security::Plain,
-        number,
-    };
-    match probe {
-        Probe::Poll | Probe::Deliver => {
-            let (socket, address) = bound();
-            (port(Protocol::Imap, address.port()), Box::new(socket))
-        }
-        Probe::Collect => {
-            let (server, _) = delivery::lmtp_that_takes_all();
-            let number = server.address.port();
-            (port(Protocol::Lmtp, number), Box::new(server))
+/// The other port of a deep probe.
+struct Partner {
+    port: Port,
+    /// The marks of the messages that were delivered there.
+    marks: Option<mpsc::Receiver<String>>,
+    /// What is at that port as long as this is kept.
+    _kept: Box<dyn Any>,
+}
+
+impl Partner {
+    fn of(probe: Probe) -> Partner {
+        let port = |protocol, number| Port {
+            protocol,
+            security: Security::Plain,
+            number,
+        };
+        match probe {
+            Probe::Poll | Probe::Deliver => {
+                let (socket, address) = bound();
+                Partner {
+                    port: port(Protocol::Imap, address.port()),
+                    marks: None,
+                    _kept: Box::new(socket),
+                }
+            }
+            Probe::Collect => {
+                let (server, marks) = delivery::lmtp_that_takes_all();
+                Partner {
+                    port: port(Protocol::Lmtp, server.address.port()),
+                    marks: Some(marks),
+                    _kept: Box::new(server),
+                }
+            }
         }
     }
 }
@@ -141,8 +156,10 @@ impl Cell<'_> {
 
     fn attempt(&self, timeout: Duration) -> (Outcome, Report) {
         let Route { table, prober, .. } = self.route;
+        let mut partner = Partner::of(table.probe);
         if self.step == 0 {
-            return (self.attempt_without_server(timeout), Report::default());
+            let outcome = self.attempt_without_server(partner.port, timeout);
+            return (outcome, Report::default());
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -152,10 +169,11 @@ impl Cell<'_> {
             step: self.step,
             happening: self.happening,
             pace: timeout / 4,
+            marks: partner.marks.take(),
         };
         thread::scope(|scope| {
             let server = scope.spawn(move || script.serve(&listener));
-            let (target, service) = self.target(address);
+            let (target, service) = self.target(address, partner.port);
             let outcome = prober.attempt(&target, &service, timeout);
             // An attempt whose time was over before it came to this port leaves the server waiting.
             drop(TcpStream::connect(address));
@@ -164,7 +182,7 @@ impl Cell<'_> {
     }
 
     /// Nobody listens, or so slowly that the system answers no more.
-    fn attempt_without_server(&self, timeout: Duration) -> Outcome {
+    fn attempt_without_server(&self, partner: Port, timeout: Duration) -> Outcome {
         let (socket, address) = bound();
         let mut waiting = Vec::new();
         if self.happening == Happening::Silent {
@@ -175,11 +193,11 @@ impl Cell<'_> {
                 waiting.push(connection);
             }
         }
-        let (target, service) = self.target(address);
+        let (target, service) = self.target(address, partner);
         self.route.prober.attempt(&target, &service, timeout)
     }
 
-    fn target(&self, address: SocketAddr) -> (Target, Service) {
+    fn target(&self, address: SocketAddr, partner: Port) -> (Target, Service) {
         let port = Port {
             protocol: self.route.table.protocol,
             security: self.route.table.security,
@@ -189,10 +207,10 @@ impl Cell<'_> {
             Probe::Poll => Service::Port(port),
             Probe::Deliver => Service::Delivery {
                 deliver: port,
-                read: self.route.partner,
+                read: partner,
             },
             Probe::Collect => Service::Delivery {
-                deliver: self.route.partner,
+                deliver: partner,
                 read: port,
             },
         };
@@ -207,15 +225,21 @@ impl Cell<'_> {
     }
 }
 
+fn tables() -> Vec<Table> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fault-matrix");
+    let files = fs::read_dir(folder).unwrap();
+    let table = |path: PathBuf| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        Table::parse(&name, &fs::read_to_string(&path).unwrap())
+    };
+    files.map(|entry| table(entry.unwrap().path())).collect()
+}
+
 fn routes() -> Vec<Route> {
     let authority = Authority::new();
     let acceptor = authority.acceptor("IP:127.0.0.1", Validity::Current);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fault-matrix");
     let mut routes = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let table = Table::parse(&name, &fs::read_to_string(&path).unwrap());
+    for table in tables() {
         let probing = Probing {
             envelope: table.envelope.clone(),
             auth: table.auth,
@@ -223,10 +247,7 @@ fn routes() -> Vec<Route> {
             proxy_protocol: table.proxy_protocol,
             ..probing(unchecked())
         };
-        let (partner, at_partner) = partner_of(table.probe);
         routes.push(Route {
-            partner,
-            _at_partner: at_partner,
             prober: Prober::new(&probing).unwrap(),
             account: Some(Arc::new(account_of(&table))),
             acceptor: acceptor.clone(),
@@ -266,12 +287,46 @@ fn cells(route: &Route) -> Vec<Cell<'_>> {
     cells
 }
 
+/// How many cells there are. A table, a row or a column that is lost would be missed by nobody else.
+const CELLS: usize = 2574;
+
+/// By the table of protocols, which has each new one.
+#[test]
+fn every_protocol_is_in_the_matrix_in_each_way_that_it_is_spoken() {
+    let tables = tables();
+    for &protocol in Protocol::ALL {
+        let row = protocol.row();
+        let own: Vec<&Table> = tables
+            .iter()
+            .filter(|table| table.protocol == protocol)
+            .collect();
+        let polled = |security, changes_to_tls| {
+            own.iter().any(|table| {
+                let is_way = table.security == security && table.changes_to_tls() == changes_to_tls;
+                is_way && table.probe == Probe::Poll
+            })
+        };
+        assert!(polled(Security::Plain, false), "{protocol} in plain text");
+        assert!(polled(Security::Tls, false), "{protocol} over TLS");
+        let uses_starttls = row.starttls != UseOfStartTls::NEVER;
+        let is_there = polled(Security::Plain, true);
+        assert_eq!(is_there, uses_starttls, "{protocol} with STARTTLS");
+        let part = match row.part {
+            PartInDelivery::None => continue,
+            PartInDelivery::Delivers => Probe::Deliver,
+            PartInDelivery::Collects => Probe::Collect,
+        };
+        let is_there = own.iter().any(|table| table.probe == part);
+        assert!(is_there, "{protocol} in a deep probe");
+    }
+}
+
 #[test]
 fn every_fault_at_every_step_has_its_outcome_in_its_time_and_takes_a_bounded_part() {
     let routes = routes();
     let all: Vec<Cell<'_>> = routes.iter().flat_map(cells).collect();
     let count = all.len();
-    assert!(count > 2400, "{count} cells");
+    assert_eq!(count, CELLS);
     let wrong = grid::try_all(all, |cell, factor| {
         let result = cell.try_once(factor);
         result.map_err(|wrong| wrong.of(&cell.name()))

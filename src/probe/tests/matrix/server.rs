@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use openssl::ssl::{SslAcceptor, SslStream};
@@ -18,6 +19,8 @@ pub(super) struct Script<'a> {
     pub(super) happening: Happening,
     /// Between two bytes of what drips.
     pub(super) pace: Duration,
+    /// Of the message that was delivered: POP3 does not ask for it by its mark.
+    pub(super) marks: Option<Receiver<String>>,
 }
 
 /// What became of a connection, seen from here.
@@ -90,10 +93,11 @@ impl Script<'_> {
         // So that what is taken is the client's doing, and no buffer's of ours.
         SockRef::from(&socket).set_send_buffer_size(4096).unwrap();
         let mut report = Report::default();
+        let delivered = self.marks.as_ref().and_then(|marks| marks.try_recv().ok());
         let mut session = Session {
             script: self,
             stream: Some(BufReader::new(Connection::Plain(socket))),
-            token: String::new(),
+            token: delivered.unwrap_or_default(),
             tag: String::new(),
             taken: 0,
             came_to_step: false,
@@ -126,6 +130,9 @@ impl Session<'_> {
             let happening = self.script.happening;
             let is_here = step == self.script.step;
             if turn.asked == Asked::Handshake {
+                if is_here && happening == Happening::Early {
+                    return self.speak_before_handshake(step);
+                }
                 if is_here {
                     return self.spoil_handshake();
                 }
@@ -143,7 +150,8 @@ impl Session<'_> {
                 }
             }
             if happening == Happening::Early && step + 1 == self.script.step {
-                answer.extend(self.answer(step + 1));
+                let handshakes = usize::from(turns[step + 1].asked == Asked::Handshake);
+                answer.extend(self.answer(step + 1 + handshakes));
             }
             self.say(answer.concat().as_bytes())?;
         }
@@ -345,6 +353,17 @@ impl Session<'_> {
             _ => "421 4.3.2 bye",
         };
         format!("{text}\r\n")
+    }
+
+    /// As a server in plain text at a port for TLS does.
+    fn speak_before_handshake(&mut self, step: usize) -> Result<(), End> {
+        self.came_to_step = true;
+        // After STARTTLS it came together with the reply to that.
+        if step == 1 {
+            let text = self.answer(step + 1).concat();
+            self.say(text.as_bytes())?;
+        }
+        self.hold()
     }
 
     /// In place of a server's hello.

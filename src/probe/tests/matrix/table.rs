@@ -36,7 +36,8 @@ pub(super) enum Happening {
     Busy,
     /// The answer, and its last line once more.
     Extra,
-    /// The answer comes together with the one before, and nothing follows the command.
+    /// The answer comes together with the one before, and nothing follows the command. At a handshake it is what
+    /// the server says next, in clear text.
     Early,
 }
 
@@ -152,6 +153,12 @@ impl Table {
         grid::check_reasons(&columns, &rows, &part(text, "cannot be"));
         table.rows = rows;
         table
+    }
+
+    /// Whether the connection begins in plain text and changes to TLS.
+    pub(super) fn changes_to_tls(&self) -> bool {
+        let mut turns = self.turns.iter();
+        self.security == Security::Plain && turns.any(|turn| turn.asked == Asked::Handshake)
     }
 
     fn set(&mut self, (key, value): (&str, &str)) {
