@@ -37,6 +37,8 @@ mod net;
 mod notify;
 mod once;
 pub mod outcome;
+#[cfg(test)]
+mod peak;
 pub mod pool;
 pub mod probe;
 pub mod program;

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;
+use std::thread;
 use std::time::Duration;
 
 use openssl::ssl::{SslAcceptor, SslStream};
@@ -12,6 +13,9 @@ use super::super::PATIENCE;
 use super::table::{Asked, Happening, Table};
 use crate::service::Protocol;
 
+/// So much of what has no end. A client that has taken it is wrong, and need not fill the machine's memory.
+const MOST_SAID: usize = 1024 * 1024;
+
 pub(super) struct Script<'a> {
     pub(super) table: &'a Table,
     pub(super) acceptor: &'a SslAcceptor,
@@ -19,6 +23,8 @@ pub(super) struct Script<'a> {
     pub(super) happening: Happening,
     /// Between two bytes of what drips.
     pub(super) pace: Duration,
+    /// Between two pieces of what has no end.
+    pub(super) breath: Duration,
     /// Of the message that was delivered: POP3 does not ask for it by its mark.
     pub(super) marks: Option<Receiver<String>>,
 }
@@ -282,10 +288,13 @@ impl Session<'_> {
 
     fn say_for_ever(&mut self, text: &[u8]) -> Result<(), End> {
         let text = text.repeat(4096 / text.len() + 1);
-        loop {
+        while self.taken < MOST_SAID {
             self.say(&text)?;
             self.taken += text.len();
+            // Pause: the client reads, or goes. What it leaves unread, its system would take all the same.
+            thread::sleep(self.script.breath);
         }
+        Err(End::Over)
     }
 
     fn say_and_hold(&mut self, text: &[u8]) -> Result<(), End> {

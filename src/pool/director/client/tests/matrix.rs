@@ -3,11 +3,12 @@
 //!
 //! What is right stands in `tests/data/director-faults.table`. A cell holds the outcome by its stage and
 //! fault, its time (where the director is silent at most a tenth beyond the limit, else at once), how many
-//! bytes of an endless answer are taken off the socket (what the process holds of them in memory is not
-//! measured), and that a list which is not whole is never a shorter one.
+//! bytes of an endless answer are taken off the socket, and that a list which is not whole is never a shorter one.
+//! What the process holds of an endless answer in memory is measured in a process of its own.
 
 use std::io::Read;
 use std::mem::MaybeUninit;
+use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 
 use socket2::SockRef;
@@ -15,6 +16,7 @@ use socket2::SockRef;
 use super::*;
 use crate::bent::bent;
 use crate::grid::{self, part, Row, Wrong};
+use crate::peak;
 use crate::slowness::stretched;
 
 /// The time limit where nobody answers.
@@ -25,19 +27,20 @@ const LONG: Duration = Duration::from_secs(10);
 const AT_ONCE: Duration = Duration::from_millis(200);
 /// The same where all that a list may have, megabytes, is read.
 const MUCH_READ: Duration = Duration::from_secs(1);
-/// What is taken of a director that never ends, by us and by the system.
-const MOST_TAKEN: usize = 1024 * 1024;
+/// What is taken of a director that never ends and is asked for no list: a buffer of ours, the system's, which is
+/// small here, and a piece of text.
+const MOST_TAKEN: usize = 32 * 1024;
 
 /// How many cells there are: a row or a column that is lost would be missed by nobody else.
-const CELLS: usize = 215;
+const CELLS: usize = 219;
 
 const CHANGE_FAULTS: [&str; 13] = [
     "refused", "silent", "closed", "reset", "cut", "drip", "line", "lines", "fat", "garbage",
     "nuls", "extra", "early",
 ];
-const READING_FAULTS: [&str; 14] = [
+const READING_FAULTS: [&str; 15] = [
     "refused", "silent", "closed", "reset", "cut", "drip", "line", "lines", "fat", "garbage",
-    "nuls", "extra", "early", "junk",
+    "nuls", "extra", "early", "junk", "many",
 ];
 
 fn table() -> String {
@@ -85,6 +88,10 @@ impl Cell {
             return format!("{talk}, answered {:?}", self.turns.last());
         }
         format!("{talk}, step {}, {}", self.step, self.fault)
+    }
+
+    fn is_endless(&self) -> bool {
+        ["line", "lines", "fat", "many"].contains(&self.fault)
     }
 
     /// What is wrong with it, if anything is, with so many times the usual time.
@@ -212,6 +219,8 @@ impl Cell {
         let (stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(LONG * 2)).unwrap();
         stream.set_write_timeout(Some(LONG * 2)).unwrap();
+        // So that what is taken is the client's doing, and no buffer's of the system.
+        SockRef::from(&stream).set_send_buffer_size(4096).unwrap();
         let mut server = Server {
             writer: stream.try_clone().unwrap(),
             reader: BufReader::new(stream),
@@ -244,6 +253,7 @@ impl Cell {
                 "early" if is_next => server.say(&format!("{answer}{}", self.turns[number].1))?,
                 "extra" if is_here => server.say(&format!("{answer}one more\n"))?,
                 "junk" if is_here => server.say(&format!("what is this\n{answer}"))?,
+                "many" if is_here => return server.list_for_ever(asked),
                 fault if is_here => return server.spoil(fault, answer),
                 _ => server.say(answer)?,
             }
@@ -355,10 +365,33 @@ impl Server {
 
     fn say_for_ever(&mut self, text: &str) -> Result<(), End> {
         let text = text.repeat(4096 / text.len() + 1);
-        loop {
+        self.say_all(std::iter::repeat(text))
+    }
+
+    /// A new member in each line, which is as long as so many may be.
+    fn list_for_ever(&mut self, asked: &str) -> Result<(), End> {
+        let long = "x".repeat(120);
+        let lines = (0_u32..).map(|number| {
+            let address = Ipv4Addr::from(0x0a00_0000 + number);
+            match asked {
+                // Without a state, as directors before 2.2.19 give it: such a line is kept until the list is whole.
+                wire::HOST_LIST => format!("{address}\t100\t3\t{long}\n"),
+                _ => format!("{address}\t9090\tleft\t0\t{long}\t0\n"),
+            }
+        });
+        self.say_all(lines)
+    }
+
+    fn say_all(&mut self, texts: impl Iterator<Item = String>) -> Result<(), End> {
+        for text in texts {
             self.say(&text)?;
             self.taken += text.len();
+            // A client that has taken so much is wrong, and need not fill the machine's memory.
+            if self.taken > 2 * wire::MOST_TEXT {
+                break;
+            }
         }
+        Err(End::Over)
     }
 
     fn spoil(&mut self, fault: &str, answer: &str) -> Result<(), End> {
@@ -414,8 +447,7 @@ fn cells(talk: &Talk, columns: &[&'static str], rows: &[Row]) -> Vec<Cell> {
     cells
 }
 
-#[test]
-fn every_fault_at_every_step_has_its_outcome_in_its_time_and_takes_a_bounded_part() {
+fn all_cells() -> Vec<Cell> {
     let text = table();
     let rows = grid::grid(&CHANGE_FAULTS, &part(&text, "change"));
     grid::check_reasons(&CHANGE_FAULTS, &rows, &part(&text, "cannot be"));
@@ -426,9 +458,58 @@ fn every_fault_at_every_step_has_its_outcome_in_its_time_and_takes_a_bounded_par
     let rows = grid::grid(&READING_FAULTS, &part(&text, "reading"));
     grid::check_reasons(&READING_FAULTS, &rows, &part(&text, "cannot be read"));
     all.extend(cells(&Talk::Reading, &READING_FAULTS, &rows));
-    let count = all.len();
-    assert_eq!(count, CELLS);
+    all
+}
+
+#[test]
+fn every_fault_at_every_step_has_its_outcome_in_its_time_and_takes_a_bounded_part() {
+    let all = all_cells();
+    assert_eq!(all.len(), CELLS);
     check_all(all);
+}
+
+/// How much more than before the process holds where nothing is listed: buffers, and those of the director,
+/// which runs in it too.
+const MOST_HELD: usize = 128 * 1024;
+/// The same where the ring has the same director again and again, which is kept each time.
+const MOST_HELD_OF_RING: usize = wire::MOST_TEXT / 2;
+/// The same where each line is a new member. A line without a state is kept beside what it says, until the list is whole.
+const MOST_HELD_OF_LIST: usize = 3 * wire::MOST_TEXT;
+
+#[test]
+fn what_a_director_that_never_ends_says_is_held_up_to_the_limits_of_a_list() {
+    const TEST: &str = "pool::director::client::tests::matrix::\
+                        what_a_director_that_never_ends_says_is_held_up_to_the_limits_of_a_list";
+    peak::alone(TEST, || {
+        let (endless, others): (Vec<_>, Vec<_>) =
+            all_cells().into_iter().partition(Cell::is_endless);
+        // What stays from the first ones on is not theirs: stacks of threads.
+        for cell in others.iter().filter(|cell| cell.fault == "closed") {
+            assert!(cell.try_once(4).is_ok(), "{}", cell.name());
+        }
+        let mut wrong = Vec::new();
+        for cell in endless {
+            let is_of_ring = cell.expected == "directorlist/too-much";
+            let most = match cell.fault {
+                "many" => MOST_HELD_OF_LIST,
+                "lines" if is_of_ring => MOST_HELD_OF_RING,
+                _ => MOST_HELD,
+            };
+            let mut surely = None;
+            let rise = peak::rise(most, || {
+                if let Err(Wrong::Surely(why)) = cell.try_once(1) {
+                    surely = Some(why);
+                }
+            });
+            let what = match surely {
+                Some(why) => why,
+                None if rise > most => format!("held {rise} bytes more"),
+                None => continue,
+            };
+            wrong.push(format!("{}: {what}", cell.name()));
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    });
 }
 
 /// Holds that nothing is wrong with any of them.
