@@ -1,25 +1,108 @@
-//! Samples for tests, bent: every bit, two bits beside each other in a byte, byte and two bytes flipped, one at a
-//! time, and every front and end cut off. The same on every machine.
+//! Samples for tests, bent in one way at a time, the same ways on every machine:
+//! - every bit, every pair of bits within a byte and within two neighbouring bytes, and every byte;
+//! - every pair of bytes of a sample of up to `SHORT` bytes, and of a longer one those at most `WINDOW` apart;
+//! - every front and end cut off.
+//!
+//! Not every pair of bits of a sample: two that lie farther apart hit two words of a text, which its reader judges one
+//! by one, and the pairs would be as many as the square of its length. A file has no pairs of bits in two bytes:
+//! to read one takes up to two milliseconds, and no single word of it says that all is well.
 
-/// What one flip does to a byte and to the next one.
-pub(crate) fn flips() -> impl Iterator<Item = [u8; 2]> {
-    let single = (0..8).map(|bit| [1 << bit, 0]);
-    let double = (0..7).map(|bit| [3 << bit, 0]);
-    let whole = [[0xff, 0], [0xff, 0xff]];
-    single.chain(double).chain(whole)
+/// Of the longest sample of which every pair of bytes is flipped.
+const SHORT: usize = 48;
+/// How far apart two bytes of a longer sample are that are flipped together.
+const WINDOW: usize = 4;
+
+/// What is flipped: bits of the byte at a place, and of another one, which may be the same place without bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flip {
+    at: usize,
+    bits: u8,
+    other: usize,
+    other_bits: u8,
+}
+
+impl Flip {
+    /// Where it hits, one place twice if there is only one.
+    pub(crate) fn places(&self) -> [usize; 2] {
+        [self.at, self.other]
+    }
+
+    /// Single bits of two bytes.
+    pub(crate) fn is_across(&self) -> bool {
+        self.other_bits.count_ones() == 1
+    }
+
+    /// What becomes of the byte at this place.
+    pub(crate) fn apply(&self, place: usize, byte: u8) -> u8 {
+        let bits = if place == self.at { self.bits } else { 0 };
+        let others = if place == self.other {
+            self.other_bits
+        } else {
+            0
+        };
+        byte ^ bits ^ others
+    }
+}
+
+fn alone(at: usize, bits: u8) -> Flip {
+    pair(at, bits, at, 0)
+}
+
+fn pair(at: usize, bits: u8, other: usize, other_bits: u8) -> Flip {
+    Flip {
+        at,
+        bits,
+        other,
+        other_bits,
+    }
+}
+
+/// Flips that begin with the byte at this place, of so many: all that are stated above.
+pub(crate) fn flips(at: usize, length: usize) -> impl Iterator<Item = Flip> {
+    let within = (1..=u8::MAX).filter(|bits| bits.count_ones() <= 2 || *bits == u8::MAX);
+    let next = (at + 1 < length).then_some(at + 1);
+    let across = next.into_iter().flat_map(move |next| {
+        (0..64).map(move |number| pair(at, 1 << (number / 8), next, 1 << (number % 8)))
+    });
+    let end = match length <= SHORT {
+        true => length,
+        false => length.min(at + 1 + WINDOW),
+    };
+    let bytes = (at + 1..end).map(move |other| pair(at, u8::MAX, other, u8::MAX));
+    within
+        .map(move |bits| alone(at, bits))
+        .chain(across)
+        .chain(bytes)
+}
+
+/// A few of them, for what is bent in all ways elsewhere: every bit, two neighbouring bits, the byte, and with the
+/// next one.
+pub(crate) fn few_flips(at: usize) -> impl Iterator<Item = Flip> {
+    let single = (0..8).map(|bit| 1 << bit);
+    let double = (0..7).map(|bit| 3 << bit);
+    let within = single.chain(double).chain([u8::MAX]);
+    within
+        .map(move |bits| alone(at, bits))
+        .chain([pair(at, u8::MAX, at + 1, u8::MAX)])
 }
 
 /// All that can become of the sample.
 pub(crate) fn bent(sample: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
-    let flipped = (0..sample.len()).flat_map(move |at| {
-        flips().map(move |bits| {
-            let mut text = sample.to_vec();
-            text[at] ^= bits[0];
-            if let Some(next) = text.get_mut(at + 1) {
-                *next ^= bits[1];
-            }
-            text
-        })
+    bent_by(sample, |_| true)
+}
+
+/// The same of a file.
+pub(crate) fn bent_file(sample: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    bent_by(sample, |flip| !flip.is_across())
+}
+
+fn bent_by(sample: &[u8], which: fn(&Flip) -> bool) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let all = (0..sample.len()).flat_map(move |at| flips(at, sample.len()));
+    let flipped = all.filter(which).map(move |flip| {
+        let bytes = sample.iter().enumerate();
+        bytes
+            .map(|(place, &byte)| flip.apply(place, byte))
+            .collect()
     });
     let cut = (0..=sample.len()).flat_map(move |at| [sample[..at].to_vec(), sample[at..].to_vec()]);
     flipped.chain(cut)
@@ -30,13 +113,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_byte_is_bent_in_every_way_and_each_way_once() {
-        let mut all: Vec<Vec<u8>> = bent(b"ab").collect();
-        assert_eq!(all.len(), 2 * 17 + 2 * 3);
-        assert!(all.contains(&b"`b".to_vec()) && all.contains(&b"b".to_vec()));
+    fn a_sample_is_bent_in_every_way_and_each_way_once() {
+        let mut all: Vec<Vec<u8>> = bent(b"NO!").collect();
+        let (alone, across, bytes, cuts) = (3 * (8 + 28 + 1), 2 * 64, 3, 2 * 4);
+        assert_eq!(all.len(), alone + across + bytes + cuts);
+        // One bit of each of the two letters.
+        assert!(all.contains(&b"OK!".to_vec()));
+        assert!(all.contains(&b"O!".to_vec()) && all.contains(&[!b'N', b'O', !b'!'].to_vec()));
+        assert_eq!(bent_file(b"NO!").count(), all.len() - across);
         all.sort();
         all.dedup();
-        // Nothing and all of it come twice each, and so does the flip of the last byte with no next one.
-        assert_eq!(all.len(), 2 * 17 + 2 * 3 - 3);
+        // Nothing and all of it come twice each.
+        assert_eq!(all.len(), alone + across + bytes + cuts - 2);
+    }
+
+    #[test]
+    fn two_bytes_of_a_long_sample_are_flipped_together_where_they_are_near() {
+        let far = |length| flips(0, length).filter(|flip| flip.other > 1).count();
+        assert_eq!(far(SHORT), SHORT - 2);
+        assert_eq!(far(SHORT + 1), WINDOW - 1);
+        assert_eq!(flips(SHORT, SHORT + 1).count(), 8 + 28 + 1);
     }
 }

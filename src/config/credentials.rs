@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_bent_file_is_an_account_or_an_error_that_does_not_show_it() {
-        for text in crate::bent::bent(b"probe\r\nhunter2\n") {
+        for text in crate::bent::bent_file(b"probe\r\nhunter2\n") {
             match parse(&text) {
                 Ok(Some(account)) => {
                     let ends = |field: &[u8]| field.iter().any(|byte| b"\0\r\n".contains(byte));

@@ -723,7 +723,7 @@ fn a_bent_file_is_a_state_file_or_damaged_and_has_no_more_backends() {
     state_file.record(b(), entry(1_795_314_606)).unwrap();
     let text = fs::read(folder.state()).unwrap();
     let mut damaged = 0;
-    for text in crate::bent::bent(&text) {
+    for text in crate::bent::bent_file(&text) {
         fuzz::state_file(&text);
         match file::parse(&text) {
             Ok(entries) => assert!(entries.len() <= 2, "{:?}", String::from_utf8_lossy(&text)),

@@ -402,7 +402,7 @@ fn a_bent_file_is_read_or_refused_without_showing_a_password() {
     let text = "192.0.2.1:\n  username: probe\n  password: hunter2\n\
                 '192.0.2.2': {username: p, password: 'hunter3', masteruser: m}\n";
     let mut refused = 0;
-    for text in crate::bent::bent(text.as_bytes()) {
+    for text in crate::bent::bent_file(text.as_bytes()) {
         crate::config::fuzz::accounts(&text);
         match parse(&text) {
             Ok(written) => {

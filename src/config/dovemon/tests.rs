@@ -405,7 +405,7 @@ fn a_merge_key_is_refused_at_its_line() {
 fn a_bent_file_is_read_or_refused() {
     let text = "interval: 10\npoll_pop3: True\nuser_flush: 'reset-users'\n";
     let (mut read, mut refused) = (0, 0);
-    for text in crate::bent::bent(text.as_bytes()) {
+    for text in crate::bent::bent_file(text.as_bytes()) {
         crate::config::fuzz::configuration(&text);
         match parse(&text) {
             Ok(_) => read += 1,

@@ -1,34 +1,40 @@
-//! The flip matrix: every transcript with every bit, pair of neighbouring bits within a byte, byte and pair of
-//! bytes of the server's flipped, one at a time, and with every front cut off. `check_scene` cuts off the ends.
+//! The flip matrix: every transcript with the server's bytes flipped, one way at a time, and with every front cut off.
+//! `check_scene` cuts off the ends.
 //!
-//! The property: each attempt comes to an outcome, within the bytes that a dialogue may take, without the
-//! password in it; and none passes in which a byte was hit that said that all is well. Every transcript that
-//! passes has such bytes, apart from those of a port of unknown use, where any line will do.
+//! Of the transcripts that pass, the first one that has a line after the same command has it flipped in all ways of
+//! `bent`, bits of two neighbouring bytes where the line begins: there stands what it says. All other lines are
+//! flipped in a few ways: they are known, or of transcripts that fail anyway. All ways everywhere would be
+//! seven million attempts, and two minutes of a processor.
+//!
+//! The property: each attempt comes to an outcome, without the password in it; and none passes in which a byte was hit
+//! that said that all is well. Every transcript that passes has such bytes, apart from those of a port of
+//! unknown use, where any line will do. What an attempt holds of the server's bytes in memory is measured where
+//! there are too many of them: in `probe/tests/matrix.rs`. A transcript has too few.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
 use super::play::{Notes, Scene, Step};
 use super::*;
-use crate::bent::flips;
+use crate::bent::{few_flips, flips, Flip};
 
 /// What is done to the server's bytes, counted over all that it says.
 #[derive(Clone, Copy, Debug)]
 enum Bend {
-    /// These bits of the byte at this place, and these of the next one.
-    Flip { at: usize, bits: [u8; 2] },
+    Flip(Flip),
     /// All before this place is missing.
-    Without { front: usize },
+    Without {
+        front: usize,
+    },
 }
 
 impl Bend {
     fn apply(self, place: usize, byte: u8) -> Option<u8> {
         match self {
-            Bend::Flip { at, bits } if place == at => Some(byte ^ bits[0]),
-            Bend::Flip { at, bits } if place == at + 1 => Some(byte ^ bits[1]),
-            Bend::Without { front } if place < front => None,
-            _ => Some(byte),
+            Bend::Flip(flip) => Some(flip.apply(place, byte)),
+            Bend::Without { front } => (place >= front).then_some(byte),
         }
     }
 }
@@ -43,7 +49,6 @@ struct Bent<'a> {
     before: usize,
     bend: Bend,
     diverged: bool,
-    given: usize,
     taken: usize,
     reads: usize,
 }
@@ -69,21 +74,29 @@ impl Read for Bent<'_> {
         match self.steps {
             [] => Ok(0),
             [Step::Server(text), rest @ ..] => {
-                let mut count = 0;
-                while count < buffer.len() && self.over < text.len() {
-                    let place = self.before + self.over;
-                    if let Some(byte) = self.bend.apply(place, text[self.over]) {
-                        buffer[count] = byte;
-                        count += 1;
+                let place = self.before + self.over;
+                let missing = match self.bend {
+                    Bend::Without { front } => front.saturating_sub(place),
+                    Bend::Flip(_) => 0,
+                };
+                let given = &text[(self.over + missing).min(text.len())..];
+                let count = given.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&given[..count]);
+                if let Bend::Flip(flip) = self.bend {
+                    for place in flip.places() {
+                        if let Some(offset) = place.checked_sub(self.before + self.over) {
+                            if offset < count {
+                                buffer[offset] = flip.apply(place, text[self.over + offset]);
+                            }
+                        }
                     }
-                    self.over += 1;
                 }
+                self.over = text.len() - (given.len() - count);
                 if self.over == text.len() {
                     self.before += text.len();
                     self.over = 0;
                     self.steps = rest;
                 }
-                self.given += count;
                 match count {
                     0 => self.read(buffer),
                     _ => Ok(count),
@@ -192,64 +205,119 @@ fn affirmation(protocol: Protocol, asked: &[u8], line: &[u8]) -> Option<Vec<u8>>
     (is_last_of_reply && says(b"2")).then(|| line[..1].to_vec())
 }
 
+/// A line of a server's, and what it answers: the protocol, the command and the line.
+type Answer = (Protocol, Vec<u8>, Vec<u8>);
+
+/// How many bytes of a line have the word that says how a command went, and what comes before it.
+const BEGINNING: usize = 12;
+
+/// For each byte of the server's its place in its line, if no scene before had that line.
+fn places_in_new_lines(scene: &Scene, seen: &mut HashSet<Answer>) -> Vec<Option<usize>> {
+    let mut places = Vec::new();
+    let mut asked: &[u8] = b"";
+    for step in &scene.steps {
+        match step {
+            Step::Client(command) => asked = command,
+            Step::Tls => asked = b"",
+            Step::Server(text) => {
+                for line in text.split_inclusive(|&byte| byte == b'\n') {
+                    let is_new = seen.insert((scene.protocol, asked.to_owned(), line.to_owned()));
+                    places.extend((0..line.len()).map(|place| is_new.then_some(place)));
+                }
+            }
+        }
+    }
+    places
+}
+
+fn passes(scene: &Scene) -> bool {
+    ["clean", "plaintext disabled"].contains(&&*scene.expect)
+}
+
 /// How often the scene was bent.
-fn bend_all(scene: &Scene) -> usize {
+fn bend_all(scene: &Scene, seen: &mut HashSet<Answer>) -> usize {
     let mut bends = 0;
     let affirmations = affirmations(scene);
-    let passes = ["clean", "plaintext disabled"].contains(&&*scene.expect);
+    let passes = passes(scene);
     let any_line_will_do = scene.protocol == Protocol::AnyLine;
     assert!(
         !passes || any_line_will_do || !affirmations.is_empty(),
         "{}: nothing is held of what lets it pass",
         scene.name
     );
-    for at in 0..scene.server_bytes() {
-        let flipped = flips().map(|bits| Bend::Flip { at, bits });
-        for bend in flipped.chain([Bend::Without { front: at + 1 }]) {
-            let (result, bent) = scene.play_bent(bend);
+    let repeats = Repeats::of(&scene.account);
+    let length = scene.server_bytes();
+    let mut last_told = String::new();
+    for (at, place) in places_in_new_lines(scene, seen).into_iter().enumerate() {
+        let flipped: Box<dyn Iterator<Item = Flip>> = match place {
+            Some(place) if passes => {
+                let is_at_beginning = place < BEGINNING;
+                Box::new(flips(at, length).filter(move |flip| is_at_beginning || !flip.is_across()))
+            }
+            _ => Box::new(few_flips(at)),
+        };
+        let cut = Bend::Without { front: at + 1 };
+        for bend in flipped.map(Bend::Flip).chain([cut]) {
+            let (result, bent) = scene.play_bent(bend, &repeats);
             let name = &scene.name;
             bends += 1;
-            assert!(bent.given <= MOST_TEXT, "{name}, {bend:?}: {}", bent.given);
             assert!(bent.taken <= 8192, "{name}, {bend:?}: {}", bent.taken);
-            if let (Some(account), Err(failure)) = (&scene.account, &result) {
-                let told = failure.to_string().into_bytes();
-                let password = account.password.reveal();
-                let is_word = password.len() >= 5;
-                assert!(
-                    !is_word || !contains_ignoring_case(&told, password),
-                    "{name}, {bend:?}: {failure}"
-                );
-            }
-            let hit = affirmations.iter().any(|(place, word)| {
-                let now = word
-                    .iter()
-                    .enumerate()
-                    .map(|(offset, byte)| bend.apply(place + offset, *byte));
-                let now: Option<Vec<u8>> = now.collect();
-                now.map_or(true, |now| !now.eq_ignore_ascii_case(word))
-            });
-            if passes && hit {
-                assert!(result.is_err(), "{name}, {bend:?}: {}", shown(&result));
+            match result {
+                Err(failure) => {
+                    let told = failure.to_string();
+                    // Most bends come to the same failure as the one before.
+                    if told != last_told {
+                        assert!(!shows_password(scene, &told), "{name}, {bend:?}: {told}");
+                        last_told = told;
+                    }
+                }
+                Ok(_) if passes => assert!(
+                    !affirmations.iter().any(|word| is_hit(word, bend)),
+                    "{name}, {bend:?}: {}",
+                    shown(&result)
+                ),
+                Ok(_) => {}
             }
         }
     }
     bends
 }
 
+fn shows_password(scene: &Scene, told: &str) -> bool {
+    scene.account.as_ref().map_or(false, |account| {
+        let password = account.password.reveal();
+        let is_word = password.len() >= 5;
+        is_word && contains_ignoring_case(told.as_bytes(), password)
+    })
+}
+
+fn is_hit((place, word): &(usize, Vec<u8>), bend: Bend) -> bool {
+    let is_far = |hit: &usize| *hit < *place || *hit >= place + word.len();
+    match bend {
+        Bend::Flip(flip) if flip.places().iter().all(is_far) => return false,
+        _ => {}
+    }
+    let now = word
+        .iter()
+        .enumerate()
+        .map(|(offset, byte)| bend.apply(place + offset, *byte));
+    let now: Option<Vec<u8>> = now.collect();
+    now.map_or(true, |now| !now.eq_ignore_ascii_case(word))
+}
+
 impl Scene {
-    fn play_bent(&self, bend: Bend) -> (Result<Pass, Failure>, Bent<'_>) {
+    fn play_bent(&self, bend: Bend, repeats: &Repeats) -> (Result<Pass, Failure>, Bent<'_>) {
         let mut stream = Bent {
             steps: &self.steps,
             over: 0,
             before: 0,
             bend,
             diverged: false,
-            given: 0,
             taken: 0,
             reads: 0,
         };
         let mut notes = Notes::default();
-        let result = self.talk_over(&mut stream, &|_| {}, &mut notes, Bent::shake_hands);
+        let result = self.talk_over(&mut stream, repeats, &|_| {}, &mut notes, Bent::shake_hands);
         // A password is never shown to whoever looks on, whatever the server made of it.
         if let Some(account) = &self.account {
             let password = account.password.reveal();
@@ -263,12 +331,16 @@ impl Scene {
 #[test]
 fn no_flipped_or_missing_byte_makes_a_pass_of_what_says_something_else() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/dialogues");
-    let mut bends = 0;
+    let mut scenes = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_string_lossy();
-        bends += bend_all(&Scene::parse(&name, &text));
+        scenes.push(Scene::parse(&name, &text));
     }
-    assert!(bends > 100_000, "{bends}");
+    // Which one is the first to have a line is the same on every machine, and one that passes.
+    scenes.sort_by_key(|scene| (!passes(scene), scene.name.clone()));
+    let mut seen = HashSet::new();
+    let bends: usize = scenes.iter().map(|scene| bend_all(scene, &mut seen)).sum();
+    assert!(bends > 1_500_000, "{bends}");
 }

@@ -74,6 +74,7 @@ fn channels_of_password(scene: &Scene) -> Vec<Channel> {
     };
     let _ = scene.talk_over(
         &mut stream,
+        &Repeats::of(&scene.account),
         &|_| {},
         &mut Notes::default(),
         Willing::shake_hands,

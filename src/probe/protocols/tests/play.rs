@@ -156,7 +156,8 @@ impl Scene {
         let milestones = Rc::clone(&stream.milestones);
         let note = |milestone| milestones.borrow_mut().push(milestone);
         let mut notes = Notes::default();
-        let result = self.talk_over(&mut stream, &note, &mut notes, Play::shake_hands);
+        let repeats = Repeats::of(&self.account);
+        let result = self.talk_over(&mut stream, &repeats, &note, &mut notes, Play::shake_hands);
         stream.notes = notes;
         (result, stream)
     }
@@ -165,6 +166,7 @@ impl Scene {
     pub(super) fn talk_over<S: Duplex>(
         &self,
         stream: &mut S,
+        repeats: &Repeats,
         milestone: &dyn Fn(Milestone),
         notes: &mut Notes,
         shake_hands: impl Fn(&mut S),
@@ -175,7 +177,7 @@ impl Scene {
         });
         let check = Check {
             account: self.account.as_ref(),
-            repeats: &Repeats::of(&self.account),
+            repeats,
             envelope: &self.envelope,
             starttls: self.starttls,
             password_needs: self.password_needs,
