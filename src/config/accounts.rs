@@ -13,7 +13,7 @@ use super::choice::Origin;
 use super::error::{Complaint, ConfigError};
 use super::file::{self, Owners, Stranger};
 use super::kind::Kind;
-use super::nearest::nearest;
+use super::nearest::{distance, nearest};
 use super::table::keys;
 use super::values;
 use super::yaml::{
@@ -24,6 +24,9 @@ use serde::{Deserialize, Serialize};
 use crate::account::{Account, Secret};
 use crate::quote::Quote;
 use crate::service::{Port, WhichPort};
+
+/// Of the name of an unknown field that is shown: with less than four letters nobody's password is told.
+const MOST_FOREIGN_LETTERS: usize = 3;
 
 /// Room for ten thousand backends.
 const LONGEST: usize = 2 * 1024 * 1024;
@@ -375,11 +378,12 @@ impl Reading {
         let has_colon = line.map_or(false, |line| self.document.has_colon(line, name));
         let near = nearest(name, fields().map(|row| row.name)).filter(|_| has_colon);
         let text = match near {
-            Some(near) => {
+            Some(near) if distance(name, near) <= MOST_FOREIGN_LETTERS => {
                 let name = Quote::new(name);
                 format!("unknown field {name}, ignored; is {near} meant?")
             }
-            // In a file gone wrong any other one may be a password, or a part of one.
+            // In a file gone wrong any other one may be a password, or have a part of one in it.
+            Some(near) => format!("unknown field, ignored; is {near} meant?"),
             None => "unknown field, ignored; its name is not shown, as it may be a password; the fields are in \
                      dovemon.testaccounts.yml(5)"
                 .to_owned(),
