@@ -789,3 +789,19 @@ fn of_a_backend_that_is_not_judged_yet_nobody_says_that_it_is_healthy_here() {
                 backends are up";
     assert_eq!(bench.times_said(line), 1, "{:?}", bench.said);
 }
+
+/// Another monitor of the ring was the first to find it dead.
+#[test]
+fn of_a_backend_that_is_being_tried_again_nobody_says_that_it_is_healthy_here() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.finds(1, Ok(Pass::Clean));
+    bench.finds(2, Ok(Pass::Clean));
+    bench.second = 1;
+    bench.falters(2, Failure::new(Stage::Connect, Fault::Refused));
+    bench.lists(&[HostState::Up, HostState::Down]);
+    let line = "192.0.2.2 went from up to down, not by this monitor; here 192.0.2.2 fails: pop3:110 connect: connection \
+                refused, 1 try since 08:00:01; 1 of 2 backends are up";
+    assert_eq!(bench.times_said(line), 1, "{:?}", bench.said);
+}
