@@ -550,3 +550,38 @@ impl Engine {
         self.put(Output::ShowHistory(history));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_said_once_and_again_each_hour_until_a_list_shows_a_change_of_ours() {
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let start = Instant::now();
+        let refused = || CameToNothing::Said("HOST-DOWN", discriminant(&Reply::Ok));
+        let other = || CameToNothing::Said("HOST-UP", discriminant(&Reply::Ok));
+        let mut said = SaidAnswers::default();
+        assert!(said.add(address, refused(), start));
+        assert!(said.add(address, other(), start));
+        let almost = start + AGAIN_AFTER - Duration::from_millis(1);
+        assert!(!said.add(address, refused(), almost));
+        assert!(said.add(address, refused(), start + AGAIN_AFTER));
+        for is_over in [SaidAnswers::on_shown, SaidAnswers::forget] {
+            assert!(!said.add(address, other(), start));
+            is_over(&mut said, address);
+            assert!(said.add(address, other(), start));
+        }
+    }
+
+    #[test]
+    fn a_line_that_waits_for_a_list_is_gone_once_one_shows_otherwise() {
+        let address = IpAddr::from([192, 0, 2, 1]);
+        for is_over in [SaidAnswers::on_unobserved, SaidAnswers::forget] {
+            let mut said = SaidAnswers::default();
+            said.unconfirmed.insert(address, "done".to_owned());
+            is_over(&mut said, address);
+            assert!(said.unconfirmed.is_empty());
+        }
+    }
+}

@@ -68,6 +68,10 @@ fn of_a_director_it_is_said_what_doveadm_does() {
              (see director_mail_servers)",
         ),
         (
+            access.who_brings_up().to_owned(),
+            "an administrator, a script, or another monitor",
+        ),
+        (
             access.how_to_bring_up(None),
             "doveadm director up -a /srv/admin ADDRESS",
         ),
@@ -172,4 +176,47 @@ fn no_command_goes_to_a_pool_of_another_kind() {
         assert_eq!(refused.cause, "a command of another kind of pool");
         assert_eq!(refused.pool, access.to_string());
     }
+}
+
+fn order(action: Action) -> Order {
+    Order {
+        address: address(),
+        action,
+        drain: DrainMode::Move {
+            limit: MoveLimit::All,
+        },
+        vhosts_before: None,
+        owner: Owner::Us,
+    }
+}
+
+#[test]
+fn what_a_pool_knows_is_learnt_from_its_readings_and_answers() {
+    let mut ways = Ways::new(&director());
+    let name = |ways: &Ways, action| ways.command(&order(action)).unwrap().to_string();
+    assert_eq!(name(&ways, Action::MarkDown), "HOST-DOWN 192.0.2.7");
+    let drain = ways.command(&order(Action::Drain)).unwrap();
+    let closed = director::error::DirectorError {
+        socket: PathBuf::from("/srv/admin"),
+        stage: director::error::DirectorStage::Reply,
+        fault: director::error::DirectorFault::Closed,
+    };
+    ways.on_answer(&drain, &Err(closed.into()), Instant::now());
+    assert_ne!(ways.command(&order(Action::Drain)), Some(drain));
+    let mut reading = Reading {
+        began: Instant::now(),
+        members: Vec::new(),
+        readiness: Readiness::Synced,
+        movers_before: 0,
+        place: Place {
+            position: None,
+            members: None,
+        },
+        forgotten: Forgotten::MayReturn,
+        acts: Acts::WeightsOnly,
+        malformed: Malformed::default(),
+        particulars: Particulars::None,
+    };
+    ways.on_reading(1, &mut reading, Stamp(0), |_| None);
+    assert_eq!(name(&ways, Action::MarkDown), "HOST-SET 192.0.2.7 0");
 }

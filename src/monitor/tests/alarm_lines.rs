@@ -577,3 +577,34 @@ fn an_alarm_that_is_over_is_shown_no_more_while_its_line_waits() {
     bench.lists_until(14, &[listed(1, HostState::Up)]);
     assert_eq!(bench.times_said(over), 1);
 }
+
+#[test]
+fn of_a_backend_that_is_brought_up_again_and_again_it_is_said_since_when_and_who_may_do_that() {
+    let mut bench = two_of_three(&refused(), HostState::Down);
+    let alarm = Alarm::BroughtUp;
+    let told = |bench: &Bench| line(bench, &alarm, &[1]);
+    let whole = |since: &str| {
+        format!(
+            "192.0.2.1 has failed and is brought up again and again, not by this monitor{since}; this monitor takes it \
+             down again, after longer and longer pauses of up to 10 seconds; find out who brings it up: an \
+             administrator, a script, or another monitor"
+        )
+    };
+    assert_eq!(told(&bench), whole(""));
+    for _ in 0..200 {
+        bench.second += 1;
+        bench.finds(1, Err(refused()));
+        bench.finds(3, Ok(Pass::Clean));
+        bench.lists(&[HostState::Up, HostState::Up, HostState::Up]);
+        while let Some((number, _)) = bench.sent.pop() {
+            let answer = Ok(Reply::Ok);
+            bench.tell(Input::Answered { number, answer });
+        }
+        bench.second += 1;
+        bench.lists(&[HostState::Down, HostState::Up, HostState::Up]);
+        if told(&bench) != whole("") {
+            break;
+        }
+    }
+    assert_eq!(told(&bench), whole(", since 08:00:05"));
+}

@@ -206,6 +206,25 @@ impl From<DirectorError> for PoolError {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_the_system_says_of_a_connection_has_a_name_where_one_is_known() {
+        use io::ErrorKind::*;
+        for (kind, expected) in [
+            (WouldBlock, "timed out"),
+            (TimedOut, "timed out"),
+            (UnexpectedEof, "connection closed"),
+            (BrokenPipe, "connection closed"),
+            (ConnectionReset, "connection closed"),
+            (NotConnected, "connection closed"),
+            (PermissionDenied, "permission denied"),
+        ] {
+            let fault = DirectorFault::from(io::Error::from(kind));
+            assert_eq!(fault.to_string(), expected, "{kind:?}");
+        }
+        let other = DirectorFault::from(io::Error::from(AddrInUse));
+        assert!(matches!(other, DirectorFault::Io(_)));
+    }
+
     /// So does a director that stops, when the next connection has just been opened.
     #[test]
     fn a_connection_that_ends_at_the_greeting_asks_for_dovecot_too() {

@@ -369,6 +369,32 @@ mod tests {
         }
     }
 
+    /// Whether its reader was told that the good-bye has begun.
+    #[derive(Default)]
+    struct Leaving(bool);
+
+    impl Read for Leaving {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+    }
+
+    impl Write for Leaving {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Duplex for Leaving {
+        fn on_farewell(&mut self) {
+            self.0 = true;
+        }
+    }
+
     impl Write for Chunks {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             Err(ErrorKind::BrokenPipe.into())
@@ -567,5 +593,12 @@ mod tests {
         let mut lines = Lines::new(&mut stream);
         assert_eq!(lines.read(), Err(Fault::Closed));
         assert_eq!(lines.send(b"QUIT\r\n"), Err(Fault::Closed));
+    }
+
+    #[test]
+    fn the_stream_is_told_that_the_farewell_begins() {
+        let mut stream = Leaving::default();
+        Lines::new(&mut stream).begin_farewell();
+        assert!(stream.0);
     }
 }

@@ -169,3 +169,28 @@ fn a_greeting_ends_the_time_of_a_services_local_faults() {
     assert_eq!(attempt(true).0, 1);
     assert_eq!(attempt(false).0, 1, "left out at its first local fault");
 }
+
+#[test]
+fn a_greeting_tells_of_faults_that_are_met_before_it_ends_and_of_no_others() {
+    let start = Instant::now();
+    let forbidden = Failure::new(Stage::Connect, Fault::Forbidden);
+    let at_greeting = Failure::new(Stage::Greeting, Fault::NoDescriptors);
+    let nameless = Failure::new(Stage::Upgrade, Fault::NameUnknown);
+    let panicked = Failure::new(Stage::Prepare, Fault::Panicked);
+    for (failure, is_back) in [
+        (forbidden, true),
+        (at_greeting, true),
+        (nameless, false),
+        (panicked, false),
+    ] {
+        let mut local = LocalFaults::new(1);
+        let steps = [0, 3].map(|second| {
+            let ended = start + Duration::from_secs(second);
+            local.on_fault(0, &failure, ended)
+        });
+        assert_eq!(steps[1], Step::LeaveOut);
+        let then = start + Duration::from_secs(10);
+        assert_eq!(local.on_greeted(0, then), is_back, "{failure:?}");
+        assert_eq!(local.leaves_out(0, then), !is_back, "{failure:?}");
+    }
+}

@@ -282,6 +282,31 @@ fn a_healthy_backend_that_others_take_down_again_and_again_is_named_until_it_may
     check(&mut bench, &[]);
 }
 
+/// It fails here, too, each time, and others are always the first to take it down.
+#[test]
+fn a_backend_that_is_held_for_the_downs_of_others_is_a_dispute_for_as_long_as_that() {
+    let mut bench = Bench::new(3);
+    for number in 0..3 {
+        bench.passes(number);
+    }
+    bench.read_list();
+    for _ in 0..4 {
+        bench.set(0, HostState::Down);
+        bench.read_list();
+        bench.refuses(0, true);
+        bench.passes(0);
+        bench.set(0, HostState::Up);
+        bench.read_list();
+    }
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.refuses(0, true);
+    bench.passes(0);
+    bench.pass_time(61_000);
+    bench.check_held(0, &Reason::Unsteady, None);
+    check(&mut bench, &[(Alarm::Disputed, &[0])]);
+}
+
 /// How long it stays down is said when it goes down.
 #[test]
 fn a_backend_that_this_monitor_leaves_down_as_it_fails_again_and_again_is_no_dispute() {

@@ -228,3 +228,64 @@ fn a_failure_that_settles_nothing_yet_is_not_asked_for_once_more() {
     bench.finding_at(0, 0, Err(dead()), Ends::Round(dead()));
     assert!(bench.backends.ask(address(0), bench.now));
 }
+
+#[test]
+fn what_was_asked_for_is_answered_by_a_whole_round_or_by_a_failure_that_settles_it() {
+    let settles = |second: Result<Pass, Failure>| {
+        let mut bench = Bench::new(2);
+        bench.finding_at(0, 0, Ok(Pass::Clean), Ends::Nothing);
+        assert!(bench.backends.ask(address(0), bench.now));
+        assert!(
+            !bench.backends.ask(address(0), bench.now),
+            "it is asked for"
+        );
+        let ends = match &second {
+            Ok(_) => Ends::Whole,
+            Err(failure) => Ends::Round(failure.clone()),
+        };
+        bench.finding_at(1, 0, second, ends);
+        bench.backends.ask(address(0), bench.now)
+    };
+    assert!(settles(Err(dead())), "it began since");
+    assert!(!settles(Err(expired())), "its round began before");
+    assert!(!settles(Ok(Pass::Clean)), "its round began before");
+}
+
+#[test]
+fn a_fault_of_this_machine_is_no_sign_of_how_a_backend_is() {
+    let mut bench = Bench::new(2);
+    for result in [Ok(Pass::Clean), Err(expired())] {
+        let began = bench.now;
+        bench.finding_at(0, 0, result, Ends::Nothing);
+        bench.finding_at(0, 0, Err(local()), Ends::Nothing);
+        let evidence = &bench.backends.member(address(0)).unwrap().evidence;
+        assert_eq!(evidence.latest_sign(0), Some(began));
+    }
+}
+
+/// A fault of its own ends a round, and a shared one does not.
+#[test]
+fn how_far_a_service_gets_is_unknown_once_one_before_it_has_ended_a_later_round() {
+    for (first, is_known) in [(dead(), false), (no_login(), true)] {
+        let mut bench = Bench::new(2);
+        bench.finding_at(0, 0, Ok(Pass::Clean), Ends::Nothing);
+        bench.finding_at(1, 0, Err(no_login()), Ends::Round(no_login()));
+        bench.finding_at(0, 0, Err(first), Ends::Nothing);
+        let evidence = &bench.backends.member(address(0)).unwrap().evidence;
+        assert_eq!(evidence.reach(1).is_some(), is_known);
+    }
+}
+
+#[test]
+fn what_all_have_in_common_is_nobodys_failure() {
+    let mut bench = Bench::new(3);
+    for number in 0..3 {
+        bench.is_refused_at_the_first(number, Ok(Pass::Clean));
+    }
+    bench.measure();
+    let compared = bench.backends.compared();
+    for number in 0..3 {
+        let member = compared.member(address(number)).unwrap();
+        assert!(has_failed(member) && !compared.bar().has_failed(member));
+    }
+}
