@@ -288,4 +288,11 @@ fn what_all_have_in_common_is_nobodys_failure() {
         let member = compared.member(address(number)).unwrap();
         assert!(has_failed(member) && !compared.bar().has_failed(member));
     }
+    // Nor is what has not lasted yet.
+    bench.finding_at(0, 0, Err(no_login()), Ends::Service);
+    bench.finding_at(1, 0, Err(expired()), Ends::Nothing);
+    bench.measure();
+    let compared = bench.backends.compared();
+    let member = compared.member(address(0)).unwrap();
+    assert!(has_failed(member) && !compared.bar().has_failed(member));
 }
