@@ -157,7 +157,12 @@ fn junk_in_the_lists_is_an_error_line_and_no_obstacle() {
     pool.backends[0].set(Mood::Refusing);
     pool.wait_for_state(0, 'D');
     pool.wait_for_no_users(0);
-    assert_eq!(monitor.lines_with(&["malformed"]).len(), 1);
+    for line in [
+        "malformed lines in the lists",
+        "malformed line in the list of directors",
+    ] {
+        assert_eq!(monitor.lines_with(&[" ERR ", line]).len(), 1, "{line}");
+    }
     assert!(
         !monitor.log().contains('\u{1b}'),
         "foreign bytes in the log"
