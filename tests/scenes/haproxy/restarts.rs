@@ -12,6 +12,7 @@ fn a_reload_forgets_and_what_has_failed_is_taken_out_again() {
     let monitor = world.watch();
     world.fail(1, Mood::Refusing);
     world.wait_for(1, MAINT);
+    monitor.wait_for_line(&["disabled"], REACTION);
     world.haproxy.reload();
     world.wait_for(1, MAINT);
     wait_until("it to be said again", REACTION, || {
