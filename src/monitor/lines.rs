@@ -554,6 +554,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pool::director::wire::Change;
 
     #[test]
     fn what_lasts_is_said_once_and_again_each_hour_until_a_list_shows_a_change_of_ours() {
@@ -582,6 +583,17 @@ mod tests {
             said.unconfirmed.insert(address, "done".to_owned());
             is_over(&mut said, address);
             assert!(said.unconfirmed.is_empty());
+        }
+        for is_over in [SaidAnswers::on_changed, SaidAnswers::forget] {
+            let mut said = SaidAnswers::default();
+            let doubtful = Doubtful {
+                to: HostState::Down,
+                command: Command::Director(Change::HostDown(address)),
+                users: 0,
+            };
+            said.doubtful.insert(address, doubtful);
+            is_over(&mut said, address);
+            assert!(said.doubtful.is_empty());
         }
     }
 }

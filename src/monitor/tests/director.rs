@@ -514,6 +514,23 @@ fn a_command_that_is_refused_again_and_again_is_said_once_and_about_once_an_hour
 }
 
 #[test]
+fn what_another_changes_makes_a_refusal_that_was_said_no_news() {
+    let mut bench = Bench::without_files();
+    bench.fails_until_decided_on();
+    bench.is_answered_for(60, &Reply::TryAgain);
+    for state in [HostState::Down, HostState::Up] {
+        bench.second += 1;
+        bench.lists(&[state, HostState::Up]);
+    }
+    assert_eq!(
+        bench.times_said("192.0.2.1 went from up to down, not by this monitor"),
+        1
+    );
+    bench.is_answered_for(600, &Reply::TryAgain);
+    assert_eq!(bench.times_said("HOST-DOWN was not done"), 1);
+}
+
+#[test]
 fn a_down_that_comes_to_nothing_again_and_again_is_not_said_to_be_done_each_time() {
     let mut bench = Bench::without_files();
     bench.fails_until_decided_on();
