@@ -68,7 +68,10 @@ mod tests {
     fn what_was_held_for_a_moment_is_seen() {
         alone("peak::tests::what_was_held_for_a_moment_is_seen", || {
             const MUCH: usize = 1024 * 1024;
-            let hold = |bytes| drop(std::hint::black_box(vec![1_u8; bytes]));
+            let hold = |bytes: usize| {
+                let held = vec![1_u8; bytes];
+                assert_eq!(held.last(), Some(&1));
+            };
             for _ in 0..2 {
                 let rise = rise(MUCH / 2, || hold(MUCH));
                 assert!((MUCH / 2..MUCH * 2).contains(&rise), "{rise}");
