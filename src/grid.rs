@@ -9,6 +9,8 @@
 use std::sync::Mutex;
 use std::thread;
 
+use crate::peak;
+
 /// How many cells are tried at a time, and how many times their usual time they have. A cell that is late is
 /// tried again in the next round: the cells beside it and the other work of this moment keep the threads of
 /// the one from waking up in time. `POOLMON_TEST_SLOWNESS` is another thing, which somebody knows beforehand:
@@ -135,6 +137,24 @@ pub(crate) fn try_all<C: Send>(
     }
     let wrong = wrong.into_inner().unwrap().into_iter();
     wrong.chain(late.into_iter().map(|(_, why)| why)).collect()
+}
+
+/// What is wrong with a cell that is tried now: surely, or because the process held more than this for it.
+pub(crate) fn try_within(
+    most: usize,
+    try_once: impl Fn() -> Result<(), Wrong>,
+) -> Result<(), String> {
+    let mut surely = None;
+    let rise = peak::rise(most, || {
+        if let Err(Wrong::Surely(why)) = try_once() {
+            surely = Some(why);
+        }
+    });
+    match surely {
+        Some(why) => Err(why),
+        None if rise > most => Err(format!("held {rise} bytes more")),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

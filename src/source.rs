@@ -449,18 +449,24 @@ mod tests {
     use super::*;
     use crate::cli::{self, Command};
 
+    /// What is loaded where poolmon is called with these arguments.
+    fn loaded(arguments: &[&str]) -> Result<Loaded, SourceError> {
+        let arguments = arguments.iter().map(|argument| argument.into()).collect();
+        let order = match cli::parse(arguments) {
+            Ok(Command::Run(order)) => order,
+            other => panic!("{other:?}"),
+        };
+        let (mut source, _) =
+            Source::find(Program::Poolmon, &order, &std::env::temp_dir()).unwrap();
+        source.load()
+    }
+
     /// They are for HAProxy, so whoever names them thinks that HAProxy is watched.
     #[test]
     fn names_of_proxies_are_refused_where_the_pool_is_a_director() {
         let load = |arguments: &[&str]| {
-            let arguments = arguments.iter().map(|argument| argument.into()).collect();
-            let order = match cli::parse(arguments) {
-                Ok(Command::Run(order)) => order,
-                other => panic!("{other:?}"),
-            };
-            let (mut source, _) =
-                Source::find(Program::Poolmon, &order, &std::env::temp_dir()).unwrap();
-            source.load().map(|_| ()).map_err(|cause| cause.to_string())
+            let loaded = loaded(arguments);
+            loaded.map(|_| ()).map_err(|cause| cause.to_string())
         };
         assert_eq!(
             load(&["-p143", "--haproxy-proxies=imap"]),
@@ -480,16 +486,8 @@ mod tests {
 
     #[test]
     fn a_recording_of_haproxy_is_refused_and_one_of_a_director_is_not() {
-        let load = |arguments: &[&str]| {
-            let arguments = arguments.iter().map(|argument| argument.into()).collect();
-            let order = match cli::parse(arguments) {
-                Ok(Command::Run(order)) => order,
-                other => panic!("{other:?}"),
-            };
-            let (mut source, _) =
-                Source::find(Program::Poolmon, &order, &std::env::temp_dir()).unwrap();
-            source.load().map(|loaded| loaded.settings.files.record)
-        };
+        let load =
+            |arguments: &[&str]| loaded(arguments).map(|loaded| loaded.settings.files.record);
         let record = "--record=/var/lib/poolmon/recording";
         assert_eq!(
             load(&["-p143", record]).unwrap(),
