@@ -389,7 +389,7 @@ impl Schedule {
         if let Phase::Checking(round) = &self.phase {
             let service = round.service;
             if self.local.on_greeted(service, ended) {
-                // That it can be checked again is told by a whole round, which is the next one.
+                // The next round is a whole one: it shows that the service can be checked again.
                 self.login_due = None;
             }
             self.leave_service(ended);

@@ -25,7 +25,8 @@ use crate::account::{Account, Secret};
 use crate::quote::Quote;
 use crate::service::{Port, WhichPort};
 
-/// Of the name of an unknown field that is shown: with less than four letters nobody's password is told.
+/// The name of an unknown field is shown if at most so many of its letters are not those of a known field: three letters
+/// tell nobody a password.
 const MOST_FOREIGN_LETTERS: usize = 3;
 
 /// Room for ten thousand backends.

@@ -97,9 +97,9 @@ pub struct Malformed {
 /// Lines that are skipped, and are no backend that is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Others {
-    /// What lists a backend that is listed before: that one counts.
+    /// Lines about a backend that an earlier line lists: the earlier line counts.
     pub repeated: Malformed,
-    /// What could have been one of those that share the list.
+    /// Lines of the list of directors that cannot be read.
     pub of_ring: Malformed,
 }
 

@@ -9,7 +9,8 @@ use poolmon::program::Program as CalledAs;
 use super::*;
 use crate::history::What;
 
-/// From one failure of a backend to its next: none is the third within an hour, after which it would wait to come up.
+/// Seconds from one failure of a backend to its next one. A backend that fails three times within an hour has to wait before
+/// it comes up; none does.
 const APART: u64 = 3700;
 const FAILURES: u64 = 8;
 /// Long enough for everything to come to rest.

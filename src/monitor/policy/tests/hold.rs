@@ -789,7 +789,7 @@ fn check_that_not_each_looks_at_all(all: u8, down: u8) {
     bench.backends.on_sync(Sync::Unsynced);
     bench.backends.visits.set(0);
     let alarms = alarms(&mut bench.backends, bench.now);
-    // Where none is up, the first one may come up at once, and no alarm is about it.
+    // No backend is up, so the first one may come up at once: the alarm does not name it.
     assert_eq!(alarms[&Alarm::Disputed].len(), usize::from(all) - 1);
     let (visits, most) = (bench.backends.visits.get(), 20 * usize::from(all));
     assert!(visits <= most, "{visits}");
