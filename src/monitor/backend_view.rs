@@ -48,7 +48,7 @@ impl Engine {
             verdict: self.verdict_view(compared, &target, member),
             standing,
             stands_for: record.and_then(|record| record.stands_for(standing, now)),
-            unsteady_for: record.and_then(|record| unsteady_for(member, record, now)),
+            unsteady_for: unsteady_for(member, now),
             cause: cause(compared, &target, member, standing),
             checks: self.checks(address),
             retry: retry.map(|retry| RetryView {
@@ -289,14 +289,9 @@ fn cause(
 }
 
 /// How long a backend that has gone down again and again is still left down at least.
-fn unsteady_for(member: &Member, record: &Record, now: Instant) -> Option<Duration> {
-    if member.listed.state == HostState::Up {
-        return None;
-    }
-    let went_down = record.changes.shown_since(HostState::Down)?;
-    let left_until = went_down + member.quiet_after_this_down(now)?;
-    let lasts = left_until.saturating_duration_since(now);
-    (lasts > Duration::ZERO).then_some(lasts)
+fn unsteady_for(member: &Member, now: Instant) -> Option<Duration> {
+    let left = member.unsteady_until(now)?.saturating_duration_since(now);
+    (left > Duration::ZERO).then_some(left)
 }
 
 fn changes(record: &Record, now: Instant) -> Vec<ListChangeView> {

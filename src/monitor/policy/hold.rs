@@ -216,7 +216,7 @@ impl Dispute {
         doubled(base, self.count).min(HOUR.max(base))
     }
 
-    fn unsteady_until(&self, now: Instant) -> Option<Instant> {
+    pub(super) fn unsteady_until(&self, now: Instant) -> Option<Instant> {
         Some(*self.downs.back()? + self.unsteady_hold_after(0, now)?)
     }
 

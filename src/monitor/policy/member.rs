@@ -182,6 +182,14 @@ impl Member {
         }
     }
 
+    /// Until when it is left down at least because it goes down again and again; none while it is up.
+    pub fn unsteady_until(&self, now: Instant) -> Option<Instant> {
+        match self.listed.state {
+            HostState::Up => None,
+            HostState::Down => self.dispute.unsteady_until(now),
+        }
+    }
+
     /// Since when somebody else brings it up again and again, though it has failed here and is taken down each time.
     pub fn brought_up_since(&self, now: Instant) -> Option<Instant> {
         self.undone.as_ref()?.again_and_again_since(now)
