@@ -4,7 +4,7 @@
 # question). TOOLCHAIN=debian or TOOLCHAIN=current overrules the choice of compiler.
 
 SHELL = /bin/sh
-.PHONY: build check simulate fuzz mutants soak threads check-argv check-debian check-bare demo demo-haproxy bench \
+.PHONY: build check simulate flips fuzz mutants soak threads check-argv check-debian check-bare demo demo-haproxy bench \
 	install uninstall dist deb deb-debian rpm check-packages check-licences clean help
 
 # Where `make install` puts things; each can be set on the command line. DESTDIR goes before all of
@@ -36,9 +36,13 @@ build:
 check:
 	@bash tests/setup/check.sh
 
-# 10,000 random days of rings and monitors in virtual time (make check lives 200).
+# 10,000 random days of rings and monitors in virtual time (make check lives 120).
 simulate:
 	@bash tests/setup/simulate.sh
+
+# Bent samples with every pair of bits and of bytes (make check has those near each other).
+flips:
+	@bash tests/setup/flips.sh
 
 # Every fuzz target for so long: SECONDS=600. TARGETS="imap pop3": only these. Needs a nightly compiler.
 fuzz:

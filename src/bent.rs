@@ -3,14 +3,39 @@
 //! - every pair of bytes of a sample of up to `SHORT` bytes, and of a longer one those at most `WINDOW` apart;
 //! - every front and end cut off.
 //!
-//! Not every pair of bits of a sample: two that lie farther apart hit two words of a text, which its reader judges one
-//! by one, and the pairs would be as many as the square of its length. A file has no pairs of bits in two bytes:
-//! to read one takes up to two milliseconds, and no single word of it says that all is well.
+//! `make flips` asks for every pair of bits and of bytes, however far apart. They are as many as the square of a
+//! sample's length, and mostly hit two words of a text, which its reader judges one by one; so `make check` does without.
+//! It flips no bits of two bytes of a file either: to read one takes up to two milliseconds, and no single word of it
+//! says that all is well.
+
+use std::env;
 
 /// Of the longest sample of which every pair of bytes is flipped.
 const SHORT: usize = 48;
 /// How far apart two bytes of a longer sample are that are flipped together.
 const WINDOW: usize = 4;
+
+/// Which pairs of a sample are flipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pairs {
+    /// Bits of neighbours, and bytes at most `WINDOW` apart.
+    Near,
+    /// Bits of neighbours, and all bytes.
+    Bytes,
+    /// All bits, and all bytes.
+    All,
+}
+
+impl Pairs {
+    /// `All` if they are asked for, otherwise these.
+    pub(crate) fn all_or(few: Pairs) -> Pairs {
+        match env::var("POOLMON_FLIPS").as_deref() {
+            Ok("all") => Pairs::All,
+            Ok(other) => panic!("POOLMON_FLIPS={other}: must be all, or not be there"),
+            Err(_) => few,
+        }
+    }
+}
 
 /// What is flipped: bits of the byte at a place, and of another one, which may be the same place without bits.
 #[derive(Clone, Copy, Debug)]
@@ -57,18 +82,19 @@ fn pair(at: usize, bits: u8, other: usize, other_bits: u8) -> Flip {
     }
 }
 
-/// Flips that begin with the byte at this place, of so many: all that are stated above.
-pub(crate) fn flips(at: usize, length: usize) -> impl Iterator<Item = Flip> {
-    let within = (1..=u8::MAX).filter(|bits| bits.count_ones() <= 2 || *bits == u8::MAX);
-    let next = (at + 1 < length).then_some(at + 1);
-    let across = next.into_iter().flat_map(move |next| {
-        (0..64).map(move |number| pair(at, 1 << (number / 8), next, 1 << (number % 8)))
-    });
-    let end = match length <= SHORT {
-        true => length,
-        false => length.min(at + 1 + WINDOW),
+/// Flips that begin with the byte at this place, of a sample that ends before `end`: all that are stated above.
+pub(crate) fn flips(at: usize, end: usize, pairs: Pairs) -> impl Iterator<Item = Flip> {
+    let reach = |distance| end.min(at + 1 + distance);
+    let (end_of_bits, end_of_bytes) = match pairs {
+        Pairs::Near => (reach(1), reach(WINDOW)),
+        Pairs::Bytes => (reach(1), end),
+        Pairs::All => (end, end),
     };
-    let bytes = (at + 1..end).map(move |other| pair(at, u8::MAX, other, u8::MAX));
+    let within = (1..=u8::MAX).filter(|bits| bits.count_ones() <= 2 || *bits == u8::MAX);
+    let across = (at + 1..end_of_bits).flat_map(move |other| {
+        (0..64).map(move |number| pair(at, 1 << (number / 8), other, 1 << (number % 8)))
+    });
+    let bytes = (at + 1..end_of_bytes).map(move |other| pair(at, u8::MAX, other, u8::MAX));
     within
         .map(move |bits| alone(at, bits))
         .chain(across)
@@ -88,16 +114,30 @@ pub(crate) fn few_flips(at: usize) -> impl Iterator<Item = Flip> {
 
 /// All that can become of the sample.
 pub(crate) fn bent(sample: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
-    bent_by(sample, |_| true)
+    bent_by(sample, pairs_of(sample), |_| true)
 }
 
 /// The same of a file.
 pub(crate) fn bent_file(sample: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
-    bent_by(sample, |flip| !flip.is_across())
+    let pairs = pairs_of(sample);
+    bent_by(sample, pairs, move |flip| {
+        pairs == Pairs::All || !flip.is_across()
+    })
 }
 
-fn bent_by(sample: &[u8], which: fn(&Flip) -> bool) -> impl Iterator<Item = Vec<u8>> + '_ {
-    let all = (0..sample.len()).flat_map(move |at| flips(at, sample.len()));
+fn pairs_of(sample: &[u8]) -> Pairs {
+    Pairs::all_or(match sample.len() <= SHORT {
+        true => Pairs::Bytes,
+        false => Pairs::Near,
+    })
+}
+
+fn bent_by<'a>(
+    sample: &'a [u8],
+    pairs: Pairs,
+    which: impl Fn(&Flip) -> bool + 'a,
+) -> impl Iterator<Item = Vec<u8>> + 'a {
+    let all = (0..sample.len()).flat_map(move |at| flips(at, sample.len(), pairs));
     let flipped = all.filter(which).map(move |flip| {
         let bytes = sample.iter().enumerate();
         bytes
@@ -114,13 +154,17 @@ mod tests {
 
     #[test]
     fn a_sample_is_bent_in_every_way_and_each_way_once() {
-        let mut all: Vec<Vec<u8>> = bent(b"NO!").collect();
+        let bent = |pairs| bent_by(b"NO!", pairs, |_| true);
+        let mut all: Vec<Vec<u8>> = bent(Pairs::Bytes).collect();
         let (alone, across, bytes, cuts) = (3 * (8 + 28 + 1), 2 * 64, 3, 2 * 4);
         assert_eq!(all.len(), alone + across + bytes + cuts);
         // One bit of each of the two letters.
         assert!(all.contains(&b"OK!".to_vec()));
         assert!(all.contains(&b"O!".to_vec()) && all.contains(&[!b'N', b'O', !b'!'].to_vec()));
-        assert_eq!(bent_file(b"NO!").count(), all.len() - across);
+        let of_file = bent_by(b"NO!", Pairs::Bytes, |flip| !flip.is_across());
+        assert_eq!(of_file.count(), all.len() - across);
+        assert_eq!(bent(Pairs::All).count(), all.len() + 64);
+        assert!(bent(Pairs::All).any(|text| text == b"OO "));
         all.sort();
         all.dedup();
         // Nothing and all of it come twice each.
@@ -129,9 +173,10 @@ mod tests {
 
     #[test]
     fn two_bytes_of_a_long_sample_are_flipped_together_where_they_are_near() {
-        let far = |length| flips(0, length).filter(|flip| flip.other > 1).count();
-        assert_eq!(far(SHORT), SHORT - 2);
-        assert_eq!(far(SHORT + 1), WINDOW - 1);
-        assert_eq!(flips(SHORT, SHORT + 1).count(), 8 + 28 + 1);
+        let far = |pairs| flips(0, 99, pairs).filter(|flip| flip.other > 1).count();
+        assert_eq!(far(Pairs::Near), WINDOW - 1);
+        assert_eq!(far(Pairs::Bytes), 97);
+        assert_eq!(far(Pairs::All), 97 * (64 + 1));
+        assert_eq!(flips(98, 99, Pairs::All).count(), 8 + 28 + 1);
     }
 }
