@@ -93,7 +93,7 @@ trap end_what_runs_beside EXIT
 # Nobody debugs what is built here, and half of it is built once: with either, building takes half as long again.
 export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0} CARGO_PROFILE_DEV_DEBUG=${CARGO_PROFILE_DEV_DEBUG:-0}
 say "== building"
-run_cargo test --no-run --lib --bins --test scenes
+run_cargo test --no-run --lib --test scenes
 run_cargo build --bin poolmon --example soak
 mkdir -p "$target/check"
 # The random days' build will put another program into the place of this one.
@@ -126,13 +126,18 @@ if [ "$(id -u)" != 0 ]; then
     not_done+=("the scene of too few threads NOT RUN: only root can count them apart")
     say "${not_done[-1]}"
 fi
-# Fourteen scenes at a time: more than processors, as most of them wait. Those that work go two at a time beside them,
-# or they would all have their turn together, and others miss their time. cargo lets the next one build as soon as
-# they run.
+# So many scenes at a time: more than processors, as most of them wait. Those that work go two at a time beside them,
+# or they would all have their turn together, and others miss their time. The unit tests come after the scenes, because
+# some of them hold times, too. cargo lets the next one build as soon as they run.
+at_a_time=24
 work=(packaging:: page::)
-start scenes run_cargo test --test scenes -- --test-threads=14 "${skips[@]}" "${work[@]/#/--skip=}"
+scenes_and_unit_tests() {
+    run_cargo test --test scenes -- --test-threads=$at_a_time "${skips[@]}" "${work[@]/#/--skip=}"
+    run_cargo test --lib
+}
+start "scenes and unit tests" scenes_and_unit_tests
 start "working scenes" run_cargo test --test scenes -- --test-threads=2 "${skips[@]}" "${work[@]}"
-until grep -qs '^running ' "$(said_by scenes)" || ! kill -0 "${beside[scenes]}" 2>/dev/null; do
+until grep -qs '^running ' "$(said_by "scenes and unit tests")" || ! kill -0 "${beside[scenes and unit tests]}" 2>/dev/null; do
     sleep 0.1
 done
 
@@ -160,10 +165,8 @@ done
 promtool check rules "$project"/etc/prometheus/*.rules.yml "$project"/tests/data/prometheus/*.rules.yml
 promtool test rules "$project"/tests/data/prometheus/*.test.yml
 
-await scenes cat
+await "scenes and unit tests" cat
 await "working scenes" cat
-say "== unit tests"
-run_cargo test --lib --bins
 await "random days" cat
 # How often what was done, and what became of each property.
 [ -z "${beside[soak]:-}" ] || await soak sed -n '/ acts in /,$p'

@@ -12,7 +12,7 @@ use crate::history::What;
 /// Seconds from one failure of a backend to its next one. A backend that fails three times within an hour has to wait before
 /// it comes up; none does.
 const APART: u64 = 3700;
-const FAILURES: u64 = 8;
+const FAILURES: u64 = 4;
 /// Long enough for everything to come to rest.
 const REST: u64 = 600;
 
