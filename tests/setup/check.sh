@@ -72,6 +72,17 @@ unhurried() (
     "$@"
 )
 
+# run_built scenes|poolmon ARGUMENT...: these tests as they were built, where cargo would run them. cargo itself would wait
+# until nothing is built beside it.
+run_built() {
+    local binary
+    binary=$(sed -n "s/^ *Executable .* (\(.*\/deps\/$1-[0-9a-f]*\))$/\1/p" "$target/check/build.txt")
+    shift
+    cd "$project"
+    [ "$toolchain" = current ] || cd "$debian_tree"
+    "$binary" "$@"
+}
+
 soak=$target/check/soak
 end_what_runs_beside() {
     local id=${beside[soak]:-} group
@@ -93,9 +104,9 @@ trap end_what_runs_beside EXIT
 # Nobody debugs what is built here, and half of it is built once: with either, building takes half as long again.
 export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0} CARGO_PROFILE_DEV_DEBUG=${CARGO_PROFILE_DEV_DEBUG:-0}
 say "== building"
-run_cargo test --no-run --lib --test scenes
-run_cargo build --bin poolmon --example soak
 mkdir -p "$target/check"
+run_cargo test --color never --no-run --lib --test scenes 2>&1 | tee "$target/check/build.txt"
+run_cargo build --bin poolmon --example soak
 # The random days' build will put another program into the place of this one.
 cp "$(built_in)/debug/poolmon" "$target/check/poolmon"
 export POOLMON_BIN=$target/check/poolmon
@@ -128,18 +139,15 @@ if [ "$(id -u)" != 0 ]; then
 fi
 # So many scenes at a time: more than processors, as most of them wait. Those that work go two at a time beside them,
 # or they would all have their turn together, and others miss their time. The unit tests come after the scenes, because
-# some of them hold times, too. cargo lets the next one build as soon as they run.
+# some of them hold times, too.
 at_a_time=24
 work=(packaging:: page::)
 scenes_and_unit_tests() {
-    run_cargo test --test scenes -- --test-threads=$at_a_time "${skips[@]}" "${work[@]/#/--skip=}"
-    run_cargo test --lib
+    run_built scenes --test-threads=$at_a_time "${skips[@]}" "${work[@]/#/--skip=}"
+    run_built poolmon
 }
 start "scenes and unit tests" scenes_and_unit_tests
-start "working scenes" run_cargo test --test scenes -- --test-threads=2 "${skips[@]}" "${work[@]}"
-until grep -qs '^running ' "$(said_by "scenes and unit tests")" || ! kill -0 "${beside[scenes and unit tests]}" 2>/dev/null; do
-    sleep 0.1
-done
+start "working scenes" run_built scenes --test-threads=2 "${skips[@]}" "${work[@]}"
 
 # Our own crate is optimised for the random days, and alone: they run no other code that takes time, and what the
 # other tests are built with need not be built again.

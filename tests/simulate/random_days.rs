@@ -76,7 +76,7 @@ const BROKEN_ONCE: &[u64] = &[
 const RARE: &[u64] = &[251];
 
 /// A debug build is twenty times slower: it lives a few days only, and says so.
-const DAYS: u64 = if cfg!(debug_assertions) { 4 } else { 120 };
+const DAYS: u64 = if cfg!(debug_assertions) { 4 } else { 80 };
 
 fn from_environment(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
