@@ -36,7 +36,7 @@ build:
 check:
 	@bash tests/setup/check.sh
 
-# 10,000 random days of rings and monitors in virtual time (make check lives 80).
+# 10,000 random days of rings and monitors in virtual time (make check lives 60).
 simulate:
 	@bash tests/setup/simulate.sh
 

@@ -101,13 +101,11 @@ pub(crate) fn flips(at: usize, end: usize, pairs: Pairs) -> impl Iterator<Item =
         .chain(bytes)
 }
 
-/// A few of them, for what is bent in all ways elsewhere: every bit, two neighbouring bits, the byte, and with the
-/// next one.
+/// A few of them, for what is bent in all ways elsewhere: every bit, the byte, and the byte with the next one.
 pub(crate) fn few_flips(at: usize) -> impl Iterator<Item = Flip> {
     let single = (0..8).map(|bit| 1 << bit);
-    let double = (0..7).map(|bit| 3 << bit);
-    let within = single.chain(double).chain([u8::MAX]);
-    within
+    single
+        .chain([u8::MAX])
         .map(move |bits| alone(at, bits))
         .chain([pair(at, u8::MAX, at + 1, u8::MAX)])
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # `make check`: all that a change has to pass, in less than five minutes on two cores. The first failure ends it; one of
-# the scenes, of the random days or of the soak, which run beside the rest, is told once the rest is done.
+# the scenes, of the unit tests or of the soak, which run beside the rest, is told once the rest is done.
 set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
@@ -149,17 +149,10 @@ scenes_and_unit_tests() {
 start "scenes and unit tests" scenes_and_unit_tests
 start "working scenes" run_built scenes --test-threads=2 "${skips[@]}" "${work[@]}"
 
-# Our own crate is optimised for the random days, and alone: they run no other code that takes time, and what the
-# other tests are built with need not be built again.
-days=(run_cargo test --config profile.test.package.poolmon.opt-level=2
-    --config profile.test.package.poolmon.debug-assertions=false --test simulate)
-say "== building the random days"
-unhurried "${days[@]}" --no-run
 judge lints unhurried run_cargo clippy --all-targets -- -D warnings
 say "== documentation"
 # lib.rs asks for a doc of every public item, fields and variants included; here a missing one is an error.
 RUSTDOCFLAGS="-D warnings" unhurried run_cargo doc --no-deps
-start "random days" unhurried "${days[@]}" -- --nocapture
 
 say "== shell scripts"
 (cd "$project" && shellcheck -x -S warning .ci/run tests/setup/*.sh init/poolmon.debian init/poolmon.redhat \
@@ -173,9 +166,15 @@ done
 promtool check rules "$project"/etc/prometheus/*.rules.yml "$project"/tests/data/prometheus/*.rules.yml
 promtool test rules "$project"/tests/data/prometheus/*.test.yml
 
+# Our own crate is optimised for the random days, and alone: they run no other code that takes time, and what the
+# other tests are built with need not be built again. They come last, because to build and to live them takes two
+# processors to the end, and no other step does.
+say "== random days"
+unhurried run_cargo test --config profile.test.package.poolmon.opt-level=2 \
+    --config profile.test.package.poolmon.debug-assertions=false --test simulate -- --nocapture
+
 await "scenes and unit tests" cat
 await "working scenes" cat
-await "random days" cat
 # How often what was done, and what became of each property.
 [ -z "${beside[soak]:-}" ] || await soak sed -n '/ acts in /,$p'
 

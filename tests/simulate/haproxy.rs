@@ -26,7 +26,7 @@ use crate::monitor::{Checked, Clock, Habits, Heard, Monitor, Order, Said};
 use crate::world::{address, number_of};
 
 /// A debug build is twenty times slower.
-const DAYS: u64 = if cfg!(debug_assertions) { 4 } else { 30 };
+const DAYS: u64 = if cfg!(debug_assertions) { 4 } else { 20 };
 const DAY: Duration = Duration::from_secs(2 * 3600);
 /// Long enough for the longest hold.
 const CALM: Duration = Duration::from_secs(2 * 3600);

@@ -76,7 +76,7 @@ const BROKEN_ONCE: &[u64] = &[
 const RARE: &[u64] = &[251];
 
 /// A debug build is twenty times slower: it lives a few days only, and says so.
-const DAYS: u64 = if cfg!(debug_assertions) { 4 } else { 80 };
+const DAYS: u64 = if cfg!(debug_assertions) { 4 } else { 60 };
 
 fn from_environment(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
@@ -241,7 +241,7 @@ fn the_properties_hold_over_random_days() {
 }
 
 /// A debug build is too slow for more.
-const LOGIN_DAYS: u64 = if cfg!(debug_assertions) { 2 } else { 12 };
+const LOGIN_DAYS: u64 = if cfg!(debug_assertions) { 2 } else { 8 };
 
 /// Between logins rounds go as far as the greeting: what is promised of each day holds all the same.
 #[test]
