@@ -132,12 +132,21 @@ pub fn open(path: &Path, readers: Readers) -> Result<File, FileProblem> {
     Ok(file)
 }
 
+/// Bytes of the first buffer. To wipe a buffer takes time, and makes the system give it all of its memory.
+const BUFFER: usize = 4096;
+
 /// Reads to the end, or to one byte more than is allowed.
 pub(super) fn take(mut reader: impl Read, most: usize) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
-    // Of its full length from the start: a buffer that grows leaves copies behind.
-    let mut buffer = Zeroizing::new(vec![0; most + 1]);
+    let enough = most + 1;
+    let mut buffer = Zeroizing::new(vec![0; BUFFER.min(enough)]);
     let mut length = 0;
-    while length < buffer.len() {
+    while length < enough {
+        if length == buffer.len() {
+            // Never grown where it is: that would leave a copy behind that nobody wipes.
+            let mut larger = Zeroizing::new(vec![0; enough.min(4 * length)]);
+            larger[..length].copy_from_slice(&buffer);
+            buffer = larger;
+        }
         match reader.read(&mut buffer[length..]) {
             Ok(0) => break,
             Ok(more) => length += more,
@@ -178,6 +187,26 @@ mod tests {
         assert_eq!(remark, Some(Stranger(stranger)));
         let refused = becomes_other.judge(stranger, own).unwrap_err().to_string();
         assert!(refused.starts_with("its owner is user 9, "), "{refused}");
+    }
+
+    #[test]
+    fn a_text_of_any_length_is_read_whole_into_no_more_than_it_needs() {
+        let text: Vec<u8> = (0..100_000_u32).map(|number| number as u8).collect();
+        for length in [0, 1, BUFFER - 1, BUFFER, BUFFER + 1, 4 * BUFFER, 100_000] {
+            for most in [length, length + 1, 1_000_000] {
+                let taken = take(&text[..length], most).unwrap();
+                assert!(*taken == text[..length], "{length} of {most}");
+                assert!(taken.capacity() <= (4 * length).max(BUFFER), "{length}");
+            }
+            let too_long = length
+                .checked_sub(1)
+                .map(|most| take(&text[..length], most));
+            match too_long {
+                Some(Err(FileProblem::TooLong { most })) => assert_eq!(most, length - 1),
+                Some(other) => panic!("{length}: {other:?}"),
+                None => {}
+            }
+        }
     }
 
     #[test]

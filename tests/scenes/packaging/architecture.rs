@@ -216,7 +216,7 @@ const NO_LIMITS: [(&str, &str); 8] = [
     ),
     (
         "memory that is set aside at first, or counted with a line",
-        "logging/queue.rs USUAL_BACKLOG, logging/queue.rs OVERHEAD, monitor/mod.rs FEW_OUTPUTS, \
+        "config/file.rs BUFFER, logging/queue.rs USUAL_BACKLOG, logging/queue.rs OVERHEAD, monitor/mod.rs FEW_OUTPUTS, \
          pool/director/client.rs BUFFER, probe/protocols/line.rs BUFFER, probe/transcript.rs ENOUGH, \
          recording/files.rs BUFFER, runtime/publisher/file.rs BUFFER",
     ),
