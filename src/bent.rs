@@ -53,7 +53,7 @@ impl Flip {
     }
 
     /// Single bits of two bytes.
-    pub(crate) fn is_across(&self) -> bool {
+    fn is_across(&self) -> bool {
         self.other_bits.count_ones() == 1
     }
 
