@@ -103,9 +103,8 @@ pub(crate) fn flips(at: usize, end: usize, pairs: Pairs) -> impl Iterator<Item =
 
 /// A few of them, for what is bent in all ways elsewhere: every bit, the byte, and the byte with the next one.
 pub(crate) fn few_flips(at: usize) -> impl Iterator<Item = Flip> {
-    let single = (0..8).map(|bit| 1 << bit);
-    single
-        .chain([u8::MAX])
+    let bits = (0..8).map(|bit| 1 << bit);
+    bits.chain([u8::MAX])
         .map(move |bits| alone(at, bits))
         .chain([pair(at, u8::MAX, at + 1, u8::MAX)])
 }

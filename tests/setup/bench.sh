@@ -6,9 +6,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
 
 bash "$project/tests/setup/packages.sh" bench
-choose_toolchain
-describe_toolchain
-[ "$toolchain" = current ] || lay_debian_tree
+take_toolchain
 run_cargo build --release --bin poolmon --example bench
 
 folder=$(mktemp -d /tmp/pm-bench.XXXXXX)

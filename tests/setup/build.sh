@@ -5,9 +5,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
 
 bash "$project/tests/setup/packages.sh" build
-choose_toolchain
-describe_toolchain
-[ "$toolchain" = current ] || lay_debian_tree
+take_toolchain
 prepare_package_build
 run_cargo build --release
 if [ "$toolchain" = debian ]; then

@@ -8,9 +8,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/real-ring.sh"
 
 bash "$project/tests/setup/packages.sh" test
-choose_toolchain
-describe_toolchain
-[ "$toolchain" = current ] || lay_debian_tree
+take_toolchain
 
 not_done=()
 

@@ -14,9 +14,7 @@ haproxy) demo=demo-haproxy limit=215 ;;
 *) fail "usage: demo.sh [haproxy]" ;;
 esac
 bash "$project/tests/setup/packages.sh" "$demo"
-choose_toolchain
-describe_toolchain
-[ "$toolchain" = current ] || lay_debian_tree
+take_toolchain
 run_cargo build --release --bin poolmon --example "$demo"
 
 # Dovecot's unprivileged processes have to pass through this folder. It goes with the demo, also with

@@ -6,7 +6,5 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
 
 bash "$project/tests/setup/packages.sh" build
-choose_toolchain
-describe_toolchain
-[ "$toolchain" = current ] || lay_debian_tree
+take_toolchain
 POOLMON_FLIPS=all run_cargo test --config profile.test.package.poolmon.opt-level=2 --lib bent -- --nocapture

@@ -6,9 +6,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
 
 bash "$project/tests/setup/packages.sh" build
-choose_toolchain
-describe_toolchain
-[ "$toolchain" = current ] || lay_debian_tree
+take_toolchain
 days=${DAYS:-10000}
 POOLMON_DAYS=$((days - days / 10)) POOLMON_FRESH_DAYS=$((days / 10)) \
     run_cargo test --release --test simulate random_days -- --nocapture

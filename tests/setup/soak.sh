@@ -11,9 +11,7 @@ set -euo pipefail
 bash "$project/tests/setup/packages.sh" soak
 obstacle=$(soak_obstacle)
 [ -z "$obstacle" ] || fail "a soak needs a real ring: $obstacle"
-choose_toolchain
-describe_toolchain
-[ "$toolchain" = current ] || lay_debian_tree
+take_toolchain
 run_cargo build --release --bin poolmon --example soak
 built=$(built_in)/release
 SEED=${SEED:-$RANDOM}

@@ -118,6 +118,13 @@ rustc = "/usr/bin/rustc"
 END
 }
 
+# Chooses, says what was chosen, and makes it ready for run_cargo.
+take_toolchain() {
+    choose_toolchain
+    describe_toolchain
+    [ "$toolchain" = current ] || lay_debian_tree
+}
+
 # PACKAGE_BUILD=yes, for those who build a package: the folders of the builder stand in no binary, so
 # that two builds in two folders are the same bit for bit. packages.sh installs nothing then.
 prepare_package_build() {

@@ -4,7 +4,5 @@ set -euo pipefail
 # shellcheck source=tests/setup/toolchain.sh
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
 
-choose_toolchain
-describe_toolchain
-[ "$toolchain" = current ] || lay_debian_tree
+take_toolchain
 run_cargo test --lib
