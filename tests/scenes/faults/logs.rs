@@ -73,7 +73,12 @@ fn a_full_pipe_that_nobody_reads_stops_nobody_and_gets_all_lines_when_read() {
     pool.wait_for_visits();
     pool.backends[0].set(Mood::Refusing);
     pool.wait_for_state(0, 'D');
-    pool.wait_for_no_users(0);
+    // The director's answer is in: without that, a signal may be the first to be told.
+    let address = pool.backends[0].address.to_string();
+    monitor.wait_for_status("its users to be moved", REACTION, |shown| {
+        let mut backends = shown["backends"].as_array().into_iter().flatten();
+        backends.any(|backend| backend["address"] == *address && backend["drain"] == "done")
+    });
     monitor.signal(Signal::SIGUSR1);
     monitor.signal(Signal::SIGHUP);
     pool.backends[0].set(Mood::Healthy);
