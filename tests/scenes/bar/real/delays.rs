@@ -22,7 +22,7 @@ fn a_refusal_that_comes_too_late_is_no_time_out_of_the_backends() {
         backend.delay_refusals();
     }
     // One wrong password among three accounts: refused within the poll's time, and too late for the
-    // rapid round's.
+    // rapid round's. Dovecot counts its two seconds in whole ones: a refusal comes after more than one.
     let (three, two) = ring.backends[..5].split_at(3);
     let director = director_of(&ring.place, "three", three);
     let accounts = [
@@ -30,7 +30,7 @@ fn a_refusal_that_comes_too_late_is_no_time_out_of_the_backends() {
         account(three[1].address, "user2", "forgotten"),
         account(three[2].address, "user3", PASSWORD),
     ];
-    let keys = "interval: 1\nstarttls: no\n";
+    let keys = "interval: 1\nrapidpoll_timeout: 1\nstarttls: no\n";
     let plan = dovemon(
         &ring.place,
         "three",
