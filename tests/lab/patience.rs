@@ -79,6 +79,14 @@ pub fn check_in_time(mut attempt: impl FnMut() -> Result<(), String>) {
     panic!("late each time: {late:#?}\n{}", tails());
 }
 
+/// What an attempt at a promise in time comes to: this was to take less than that.
+pub fn less_than(limit: Duration, taken: Duration) -> Result<(), String> {
+    match taken < promised(limit) {
+        true => Ok(()),
+        false => Err(format!("{taken:?}")),
+    }
+}
+
 /// Lets so much time pass, for what nothing shows: the comment beside each call says for what.
 pub fn pause(time: Duration) {
     sleep(stretched(time));

@@ -63,7 +63,7 @@ fn no_limit_in_time_leaves_out_how_slow_the_machine_is() {
                     .iter()
                     .any(|bare| line.contains(bare) && !line.contains(" => "));
                 assert!(!is_bare, "{place}");
-                let made = ["< promised(", "< stretched("];
+                let made = ["< promised(", "< stretched(", "less_than("];
                 limits += usize::from(made.iter().any(|made| line.contains(made)));
             }
         }
