@@ -451,7 +451,7 @@ impl Schedule {
                     verdict: None,
                 };
             }
-            round.become_whole(&outcome);
+            round.become_whole();
         }
         let round_began = *round.began.get_or_insert(outcome.began);
         let service = round.service;
@@ -587,10 +587,7 @@ impl Schedule {
             Some(verdict) => self.rise_and_fall.on_verdict(verdict, round, &self.pace),
             None => self.rise_and_fall.is_undisputed(),
         };
-        self.login_due = match &verdict {
-            Some(_) => self.next_login(round),
-            None => None,
-        };
+        self.login_due = verdict.as_ref().map(|_| self.next_login(round));
         let until = match self.demanded.take() {
             Some(demanded) if oldest_evidence.map_or(true, |oldest| oldest < demanded) => {
                 self.login_due = None;
@@ -626,15 +623,12 @@ impl Schedule {
 
     /// When the whole round after this one is due: the first anywhere within the login interval, so that backends
     /// do not all ask for passwords at the same time.
-    fn next_login(&mut self, round: &Round) -> Option<Instant> {
+    fn next_login(&mut self, round: &Round) -> Instant {
         let interval = self.pace.login_interval;
-        if interval.is_zero() {
-            return None;
-        }
         let first = self.drift == Drift::Due;
         let part = self.spread.roll().filter(|_| first);
         let interval = part.map_or(interval, |part| interval.mul_f64(part));
-        Some(round.began.unwrap_or(round.due) + interval)
+        round.began.unwrap_or(round.due) + interval
     }
 
     /// The next round is soon, whoever asks for it, and never sooner. It is younger than any demand.

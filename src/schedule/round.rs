@@ -8,7 +8,7 @@ use super::rapid::Burst;
 use super::retries::Trying;
 use super::{Depth, Verdict};
 use crate::config::settings::Plan;
-use crate::outcome::{Blame, Failure, Outcome, Pass};
+use crate::outcome::{Blame, Failure, Pass};
 
 /// Every service once, in the order of the settings, until one has failed for good.
 #[derive(Debug)]
@@ -117,10 +117,9 @@ impl Round {
 
     /// A service has not even greeted: with this attempt begins a whole round of all services. What has greeted
     /// in this round so far shows nothing about its login, and has its turn at the end.
-    pub(super) fn become_whole(&mut self, outcome: &Outcome) {
+    pub(super) fn become_whole(&mut self) {
         self.depth = Depth::Whole;
         self.first = self.service;
-        self.began = Some(outcome.began);
     }
 
     /// The next service has its turn; whether there is one left.
