@@ -134,6 +134,8 @@ mod tests {
         for (seconds, date) in [
             (0, " 1-Jan-1970 00:00:00 +0000"),
             (253_402_300_799, "31-Dec-9999 23:59:59 +0000"),
+            (253_402_300_800, "31-Dec-9999 23:59:59 +0000"),
+            (i64::MAX as u64, "31-Dec-9999 23:59:59 +0000"),
             (u64::MAX, "31-Dec-9999 23:59:59 +0000"),
         ] {
             let token = Token::new(Purpose::Step, Duration::from_secs(seconds), 7, "mon1");
@@ -152,6 +154,7 @@ mod tests {
                 true,
             ),
             (format!("X-Poolmon-Probes: {token}"), false),
+            (format!("X-Another-Name-: {token}"), false),
             (format!("X-X-Poolmon-Probe: {token}"), false),
             (format!(" X-Poolmon-Probe: {token}"), false),
             (format!("Subject: X-Poolmon-Probe: {token}"), false),

@@ -296,6 +296,9 @@ mod tests {
             let has = Protocol::Lmtp.has_to_hide(account, envelope, work);
             assert_eq!(has, hides, "{envelope:?}, {work:?}");
         }
+        for &protocol in Protocol::ALL {
+            assert!(!protocol.has_to_hide(Some(&account), &addressed, Work::Greeting));
+        }
         let any_line = Protocol::AnyLine;
         assert!(!any_line.has_to_hide(Some(&account), &addressed, Work::Deliver));
     }

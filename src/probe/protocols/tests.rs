@@ -59,12 +59,15 @@ fn check_scene(scene: &Scene) {
     }
 }
 
+fn holds(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|there| there == part)
+}
+
 /// Holds that an observer is told each command as it was sent, but without the password, and each stage.
 fn check_notes(scene: &Scene, result: &Result<Pass, Failure>, notes: &Notes) {
     let name = &scene.name;
     let account = scene.account.as_ref();
     let response = account.and_then(|account| sasl::plain(account).ok());
-    let holds = |text: &[u8], secret: &[u8]| text.windows(secret.len()).any(|part| part == secret);
     let is_secret = |text: &[u8]| {
         account.map_or(false, |account| {
             let is_login = !text.starts_with(b"USER ") && !text.starts_with(b"AUTH PLAIN\r");
@@ -89,6 +92,7 @@ fn check_notes(scene: &Scene, result: &Result<Pass, Failure>, notes: &Notes) {
         }
     }
     assert_eq!(said.next(), None, "{name}");
+    check_heard(scene, result, &notes.heard);
     let mut stages = notes
         .stages
         .iter()
@@ -97,6 +101,40 @@ fn check_notes(scene: &Scene, result: &Result<Pass, Failure>, notes: &Notes) {
     match result {
         Ok(_) => assert!(stages.next().is_some(), "{name}: {:?}", notes.stages),
         Err(failure) => assert_eq!(stages.next(), Some(&failure.stage), "{name}"),
+    }
+}
+
+/// Holds that an observer is told each line as it came, and of other text what is ours: IMAP gives our header's line
+/// alone, POP3 a whole header.
+fn check_heard(scene: &Scene, result: &Result<Pass, Failure>, heard: &[Vec<u8>]) {
+    let name = &scene.name;
+    let asks_for_header =
+        |step: &Step| matches!(step, Step::Client(text) if text.starts_with(b"TOP "));
+    let has_literal = |step: &Step| matches!(step, Step::Server(text) if holds(text, b"}\r\n"));
+    let has_ours = |text: &[u8]| holds(text, b"X-Poolmon-Probe");
+    let all = scene.said_by_server();
+    if scene.steps.iter().any(asks_for_header) {
+        assert!(!has_ours(&heard.concat()), "{name}");
+        let is_told = heard.iter().any(|line| line == b"(a header, not shown)");
+        assert!(is_told || !has_ours(&all) || result.is_err(), "{name}");
+        return;
+    }
+    if scene.steps.iter().any(has_literal) {
+        let is_told = has_ours(&heard.concat());
+        assert!(is_told || !has_ours(&all) || result.is_err(), "{name}");
+        return;
+    }
+    let lines: Vec<&[u8]> = all.split_inclusive(|&byte| byte == b'\n').collect();
+    let mut needed = 0;
+    for (line, number) in lines.iter().zip(0..) {
+        match heard.get(number) {
+            Some(heard) => {
+                let line = line.strip_suffix(b"\n").unwrap();
+                assert_eq!(heard, line.strip_suffix(b"\r").unwrap_or(line), "{name}");
+            }
+            None => assert!(result.is_err() || needed >= scene.needed_bytes(), "{name}"),
+        }
+        needed += line.len();
     }
 }
 
@@ -198,6 +236,45 @@ fn an_answer_that_came_before_the_command_is_none_to_it() {
         "protocol: lmtp\nto: probe@example.org\nexpect: mail from: server says good-bye \"421 bye\"\n\n\
          S: 220 ready\nC: LHLO localhost\nS: 250 x\nS: 421 bye\nC: MAIL FROM:<>",
     );
+}
+
+/// Nor after the handshake.
+#[test]
+fn an_answer_that_came_before_the_command_is_none_to_it_on_tls_either() {
+    let expect = "expect: login: malformed reply \"an answer that came before the command\"";
+    check_whole(&format!(
+        "protocol: imap\naccount: probe secret\n{expect}\n\n\
+         S: * OK [CAPABILITY IMAP4rev1 STARTTLS] ready\nC: a2 STARTTLS\nS: a2 OK go ahead\nTLS\n\
+         C: a3 CAPABILITY\nS: * CAPABILITY IMAP4rev1\nS: a3 OK\nS: + OK\nC: a4 LOGIN {{5}}"
+    ));
+    check_whole(&format!(
+        "protocol: pop3\naccount: probe secret\n{expect}\n\n\
+         S: +OK ready\nC: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nS: +OK go ahead\nTLS\n\
+         C: USER probe\nS: +OK\nS: +OK\nC: PASS secret"
+    ));
+    check_whole(&format!(
+        "protocol: submission\naccount: probe secret\n{expect}\n\n\
+         S: 220 ready\nC: EHLO localhost\nS: 250-x\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go ahead\nTLS\n\
+         C: EHLO localhost\nS: 250-x\nS: 250 AUTH PLAIN\nS: 235 in\nC: AUTH PLAIN AHByb2JlAHNlY3JldA=="
+    ));
+}
+
+#[test]
+fn as_far_as_the_greeting_nobody_logs_in_whoever_could() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/dialogues");
+    for name in [
+        "imap-greeting-only",
+        "pop3-greeting-only",
+        "sieve-greeting-only",
+        "lmtp-greeting-and-lhlo",
+        "submission-greeting-and-ehlo",
+    ] {
+        let text = fs::read_to_string(folder.join(format!("{name}.transcript"))).unwrap();
+        check_scene(&Scene::parse(
+            name,
+            &format!("account: probe secret\nto: probe@example.org\nwork: greeting\n{text}"),
+        ));
+    }
 }
 
 #[test]

@@ -301,6 +301,12 @@ fn evidence_that_is_asked_for_is_a_whole_round() {
         (ended, 0, Depth::Whole)
     );
     assert!(healthy(bench.meet(&well).verdict));
+    // In the middle of a whole one, whose first half is too old.
+    let made = bench.meet_until(&well, is_whole);
+    assert_eq!(made.last().unwrap().service, 0);
+    bench.schedule.on_demand(bench.now);
+    assert!(healthy(bench.meet(&well).verdict));
+    assert!(is_whole(&bench.meet(&well)));
 }
 
 #[test]
@@ -357,6 +363,12 @@ fn changed_settings_and_accounts_begin_with_a_login() {
         change(&mut bench.schedule);
         assert!(is_whole(&bench.meet(&well)));
     }
+    let pace = Pace {
+        timeout: Duration::from_secs(9),
+        ..bench.schedule.pace
+    };
+    bench.schedule.on_settings(pace, 1);
+    assert!(!is_whole(&bench.meet(&well)), "no login is due");
 }
 
 #[test]
@@ -370,6 +382,9 @@ fn the_first_logins_of_many_are_spread_over_the_login_interval() {
         let at = made.last().unwrap().at;
         assert!(at < 33_000, "{at}");
         halves[usize::from(at > 15_000)] += 1;
+        // The further ones follow at the interval.
+        let made = bench.meet_until(&[Server::Works], is_whole);
+        assert!(made.last().unwrap().at >= at + 30_000);
     }
     assert!(halves.iter().all(|half| *half >= 25), "{halves:?}");
 }

@@ -741,3 +741,41 @@ fn in_a_rapid_round_so_many_failures_are_left_as_the_latest_kind_of_fault_needs(
     }
     assert!(bench.comes_to(gone()).verdict.is_some());
 }
+
+/// The third poll in a row that fails by a fault of the service's own is followed by a rapid round, at once.
+#[test]
+fn a_refused_login_among_polls_begins_the_count_of_a_ports_own_fault_anew() {
+    let mut bench = Bench::new(PACE, 1);
+    let results = [gone(), refused(), gone(), gone(), gone(), gone()];
+    let began = results.map(|result| {
+        bench.wait();
+        let began = (bench.now - bench.start).as_secs();
+        bench.ends(Duration::ZERO, result);
+        began
+    });
+    assert_eq!(began, [0, 10, 20, 30, 40, 40]);
+}
+
+#[test]
+fn fewer_polls_than_have_failed_leave_one_and_its_rapid_round() {
+    let mut bench = Bench::new(PACE, 1);
+    bench.attempt(Reply::Refuses);
+    bench.attempt(Reply::Refuses);
+    let fewer = with(Rapid {
+        retry_count: 1,
+        ..RAPID
+    });
+    bench.schedule.on_settings(fewer, 1);
+    assert_eq!(bench.schedule.retry().unwrap().left, 1 + 7);
+    bench.attempt(Reply::Refuses);
+    for _ in 0..3 {
+        bench.attempt(Reply::Refuses);
+    }
+    let fewer = with(Rapid {
+        rapid_fails_needed: 2,
+        ..RAPID
+    });
+    bench.schedule.on_settings(fewer, 1);
+    assert_eq!(bench.schedule.retry().unwrap().left, 1);
+    assert!(failed(bench.attempt(Reply::Refuses).2));
+}

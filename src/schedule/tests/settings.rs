@@ -1,6 +1,7 @@
 //! What a reload of the settings leaves as it is, and what it begins anew.
 
 use super::*;
+use crate::config::settings::Rapid;
 
 /// What came of the login before says nothing about the new one; what failed before the login still does.
 #[test]
@@ -138,4 +139,87 @@ fn another_account_has_a_series_of_its_own_beside_a_shared_fault_elsewhere() {
     assert_eq!(until_failed(&mut bench), Some(5));
     bench.schedule.on_other_login();
     assert_eq!(until_failed(&mut bench), Some(5));
+}
+
+/// A login that is not answered for as long as the penalty of the account before may last says nothing yet.
+#[test]
+fn a_time_out_after_another_accounts_refusal_is_put_down_to_that() {
+    let timed_out = || Err(Failure::new(Stage::Login, Fault::TimedOut));
+    let fault_of = |finding: Finding| finding.outcome.result.unwrap_err().fault;
+    let mut bench = Bench::new(PACE, 1);
+    bench.comes_to(Err(login_refused()));
+    assert_eq!(fault_of(bench.comes_to(timed_out())), Fault::RefusalDelayed);
+    bench.schedule.on_other_login();
+    assert_eq!(fault_of(bench.comes_to(timed_out())), Fault::LoginDelayed);
+}
+
+/// How many polls of dovemon's until a rapid round begins.
+fn polls_before_a_rapid_round(bench: &mut Bench) -> usize {
+    let interval = bench.schedule.pace.interval;
+    let mut polls = 1;
+    loop {
+        let began = bench.now;
+        bench.attempt(Reply::Refuses);
+        bench.wait();
+        if bench.now < began + interval {
+            return polls;
+        }
+        polls += 1;
+    }
+}
+
+#[test]
+fn another_account_and_other_services_have_a_whole_count_of_polls() {
+    let plan = Plan::Rapid(Rapid {
+        retry_count: 3,
+        rapid_rounds: 10,
+        rapid_fails_needed: 7,
+        rapid_timeout: Duration::from_secs(2),
+    });
+    let pace = Pace { plan, ..PACE };
+    let changes: [fn(&mut Schedule, Pace); 4] = [
+        |_, _| {},
+        |schedule, _| schedule.on_other_login(),
+        |schedule, _| schedule.on_other_services(),
+        |schedule, pace| schedule.on_settings(pace, 2),
+    ];
+    for (change, left) in changes.into_iter().zip([1, 3, 3, 3]) {
+        let mut bench = Bench::new(pace, 1);
+        bench.attempt(Reply::Refuses);
+        bench.attempt(Reply::Refuses);
+        bench.wait();
+        change(&mut bench.schedule, pace);
+        if bench.schedule.services == 2 {
+            // The further one passes each time.
+            for _ in 0..2 {
+                bench.attempt(Reply::Refuses);
+                bench.attempt(Reply::Passes);
+            }
+            assert_eq!(bench.schedule.retry().unwrap().failed, 2);
+            continue;
+        }
+        assert_eq!(polls_before_a_rapid_round(&mut bench), left);
+    }
+}
+
+#[test]
+fn a_round_under_way_is_begun_anew_where_the_account_is_another() {
+    let mut bench = Bench::new(PACE, 2);
+    assert_eq!(bench.attempt(Reply::Passes), (0, 0, None));
+    bench.schedule.on_other_login();
+    assert_eq!(bench.attempt(Reply::Passes).1, 0);
+}
+
+/// One more failure has failed for good, however many have been.
+#[test]
+fn fewer_tries_than_were_made_leave_one() {
+    let mut bench = Bench::new(PACE, 1);
+    for _ in 0..4 {
+        bench.attempt(Reply::Refuses);
+    }
+    let plan = retrying(1);
+    bench.schedule.on_settings(Pace { plan, ..PACE }, 1);
+    let retry = bench.schedule.retry().unwrap();
+    assert_eq!((retry.failed, retry.left), (4, 1));
+    assert!(failed(bench.attempt(Reply::Refuses).2));
 }

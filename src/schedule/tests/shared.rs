@@ -142,3 +142,14 @@ fn the_tries_that_are_left_are_those_of_rounds_that_fail_by_the_same_kind_of_fau
     bench.comes_to(Err(login_refused()));
     assert_eq!(left(&bench), 1);
 }
+
+/// What got as far as a refused login has not failed by a fault of its own.
+#[test]
+fn a_refused_login_among_failures_begins_the_series_of_a_ports_own_fault_anew() {
+    let mut bench = Bench::new(PACE, 1);
+    let tries = [dead(), login_refused(), dead(), dead(), dead(), dead()];
+    for failure in tries {
+        assert_eq!(bench.comes_to(Err(failure)).verdict, None);
+    }
+    assert!(failed(bench.comes_to(Err(dead())).verdict));
+}

@@ -92,6 +92,10 @@ fn which_servers_of_a_member_are_in_service_out_of_it_and_disabled_is_told() {
         ("127.77.0.10", "imaps/spare", "imap/spare", ""),
     ] {
         let servers = &aside.servers[&address.parse().unwrap()];
+        for out in &servers.out {
+            assert!(servers.has_out(&out.name));
+        }
+        assert!(!servers.ready.iter().any(|ready| servers.has_out(ready)));
         let all_out = servers.out.iter();
         let of_config = all_out.clone().filter(|out| out.is_disabled);
         assert_eq!(joined(servers.ready.iter().collect()), ready, "{address}");
@@ -106,6 +110,18 @@ fn which_servers_of_a_member_are_in_service_out_of_it_and_disabled_is_told() {
             "{address}"
         );
     }
+}
+
+/// The process is five seconds old, and its servers' first state a second older.
+#[test]
+fn the_latest_change_of_a_members_servers_is_told_in_haproxys_own_seconds() {
+    let reading = read(&Watched::Ports(vec![143, 993]));
+    let aside = match reading.particulars {
+        Particulars::HaProxy(aside) => aside,
+        Particulars::None => panic!("HAProxy's"),
+    };
+    let changed: Vec<i64> = aside.changed.values().copied().collect();
+    assert_eq!(changed, [-1, 2, -1, 2, -1], "{:?}", aside.changed);
 }
 
 #[test]

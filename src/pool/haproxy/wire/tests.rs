@@ -104,6 +104,13 @@ fn any_byte_may_be_any_other_without_a_panic() {
     }
 }
 
+#[test]
+fn what_answers_in_another_name_is_no_haproxy() {
+    let other = ANSWER.replace("Name: HAProxy\n", "Name: Squid\n");
+    assert_ne!(other, ANSWER);
+    assert!(Answer::parse(other.as_bytes()).is_err());
+}
+
 fn parse(text: &str) -> Result<Answer, AnswerError> {
     Answer::parse(text.as_bytes())
 }

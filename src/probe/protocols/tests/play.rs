@@ -99,6 +99,7 @@ impl Scene {
                 }
                 ("auth", ["sasl"]) => scene.auth = Auth::SaslPlain,
                 ("steps", names) => scene.work = Work::Steps(steps(names)),
+                ("work", ["greeting"]) => scene.work = Work::Greeting,
                 ("work", ["deliver"]) => scene.work = Work::Deliver,
                 ("work", ["collect"]) => scene.work = Work::Collect,
                 ("quit", ["counts"]) => scene.quit_counts = true,
@@ -130,6 +131,15 @@ impl Scene {
     /// How much the server says in all.
     pub(super) fn server_bytes(&self) -> usize {
         said(&self.steps)
+    }
+
+    /// All of it.
+    pub(super) fn said_by_server(&self) -> Vec<u8> {
+        let texts = self.steps.iter().filter_map(|step| match step {
+            Step::Server(text) => Some(&text[..]),
+            _ => None,
+        });
+        texts.collect::<Vec<_>>().concat()
     }
 
     /// How much the server says before the client takes its leave.
