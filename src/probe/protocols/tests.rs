@@ -35,6 +35,7 @@ fn check_scene(scene: &Scene) {
         assert_eq!(shown(&result), scene.expect, "{name}, {manner:?}");
         assert_eq!(play.milestones(), scene.milestones, "{name}, {manner:?}");
         assert_eq!(play.steps, [], "{name}, {manner:?}: left over");
+        assert_eq!(play.is_farewell, scene.takes_leave(), "{name}");
         if manner == Manner::Whole {
             assert_eq!(play.writes, commands, "{name}: one write a command");
         }

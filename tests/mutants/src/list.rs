@@ -1,10 +1,11 @@
-//! The mutants as cargo-mutants lists them (`--list --json`). How they get into the binary is not known here.
+//! What a mutant is, and those that cargo-mutants lists (`--list --json`). How they get into the binary is not known
+//! here.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// What cargo-mutants does to the source.
+/// What is done to the source: all but the last three by cargo-mutants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Genre {
     /// A function returns a value at once.
@@ -18,6 +19,11 @@ pub enum Genre {
     Guard,
     /// A field is left to `..Default::default()`.
     Field,
+    Statement,
+    /// What is asked has always the same answer.
+    Answer,
+    /// The call of `min` or `max` is left out.
+    Bound,
 }
 
 /// One mutant.

@@ -1,10 +1,11 @@
 //! Mutants of the pure rooms: `make mutants`. cargo-mutants says which there are, and would build the program for
-//! each of them; here they are woven into one binary, of which one build takes as long as for one. The tests that
+//! each of them; here these and some further ones are woven into one binary, whose build takes as long as for one. The tests that
 //! meet a mutant are run with it, then the simulator's scenes and days for those that no unit test notices.
 //!
 //!     mutants PROJECT WORK LIST.json
 
 mod accepted;
+mod further;
 mod judge;
 mod list;
 mod tree;
@@ -79,7 +80,8 @@ fn main() -> ExitCode {
         .into_iter()
         .map(|file| (file.to_owned(), read(&project.join(file))))
         .collect();
-    let mutants = list::read(&json, &sources);
+    let mut mutants = list::read(&json, &sources);
+    mutants.extend(further::find(&sources, mutants.len()));
     let tree = Tree::new(project, &work.join("tree"));
     let fates = judge(&tree, &sources, &mutants, &accepted);
     let is_listed = |one: &Accepted| is_whole() || sources.contains_key(one.file());

@@ -202,6 +202,18 @@ impl<'a> Weaver<'a> {
         self.pieces.push(piece(to, false));
     }
 
+    /// Those alone that end there, too.
+    fn take_between(&mut self, genre: Genre, (from, to): (usize, usize)) -> Vec<&'a Mutant> {
+        let (taken, left): (Vec<_>, Vec<_>) = self
+            .take(genre, from)
+            .into_iter()
+            .partition(|mutant| mutant.to == to);
+        if !left.is_empty() {
+            self.mutants.insert((genre as u8, from), left);
+        }
+        taken
+    }
+
     /// The numbers of the mutants of this genre that begin there.
     fn peek(&self, genre: Genre, span: Span) -> Vec<u32> {
         let at = self.mutants.get(&(genre as u8, self.place(span.start())));
@@ -368,6 +380,62 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
         self.constant += 1;
         visit::visit_item_static(self, item);
         self.constant -= 1;
+    }
+
+    fn visit_stmt(&mut self, statement: &'ast syn::Stmt) {
+        let (from, to) = self.range(statement.span());
+        let mutants = self.take_between(Genre::Statement, (from, to));
+        let mutant = match mutants.first() {
+            Some(mutant) => mutant,
+            None => return visit::visit_stmt(self, statement),
+        };
+        let wrap = self.wraps;
+        self.wraps += 1;
+        let text = format!("if !crate::mutants::alive({}) {{ ", mutant.number);
+        self.pieces.push(Piece {
+            at: from,
+            begins: true,
+            own: vec![(0, text.len(), mutant.number)],
+            text,
+            wrap: Some((wrap, vec![mutant.number])),
+        });
+        visit::visit_stmt(self, statement);
+        self.pieces.push(Piece {
+            at: to,
+            begins: false,
+            text: " }".to_owned(),
+            own: Vec::new(),
+            wrap: Some((wrap, vec![mutant.number])),
+        });
+    }
+
+    fn visit_expr(&mut self, expression: &'ast syn::Expr) {
+        let range = self.range(expression.span());
+        let mutants = self.take_between(Genre::Answer, range);
+        let alternatives: Vec<_> = mutants
+            .iter()
+            .map(|mutant| (mutant.number, mutant.replacement.clone()))
+            .collect();
+        self.wrap(range, &alternatives, ("", ""), |weaver| {
+            visit::visit_expr(weaver, expression)
+        });
+    }
+
+    fn visit_expr_method_call(&mut self, node: &'ast syn::ExprMethodCall) {
+        let range = self.range(node.span());
+        let receiver = self.range(node.receiver.span());
+        let place = self.place(node.dot_token.span().start());
+        let mutants = self.take(Genre::Bound, place);
+        let alternatives: Vec<_> = mutants
+            .iter()
+            .map(|mutant| {
+                let receiver = &self.source[receiver.0..receiver.1];
+                (mutant.number, receiver.to_owned())
+            })
+            .collect();
+        self.wrap(range, &alternatives, ("", ""), |weaver| {
+            visit::visit_expr_method_call(weaver, node)
+        });
     }
 
     fn visit_expr_binary(&mut self, node: &'ast syn::ExprBinary) {

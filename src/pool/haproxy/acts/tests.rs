@@ -579,6 +579,7 @@ fn a_down_that_was_not_done_teaches_nothing() {
     haproxy.reads(1000, Up, 101, &[]);
     haproxy.is_told_to_take_down(1001, &Ok(Reply::NotFound));
     haproxy.reads(1002, Down, 1002, &[]);
+    assert_eq!(haproxy.up_is_for(), Meant::AllBut(names(&[])));
     // It is the operator's, who sets one of them ready.
     haproxy.reads(1010, Up, 1010, &["a", "b"]);
     haproxy.takes_down(1011);

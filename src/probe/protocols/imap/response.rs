@@ -210,6 +210,7 @@ mod tests {
             (format!("(MODSEQ (UID) UID 7 {body} FLAGS ())"), Some(7)),
             (format!("(FLAGS (UID 7) {body})"), None),
             (format!("(UID x {body})"), None),
+            (format!("(UID +7 {body})"), None),
             (format!("(UID {body})"), None),
             (format!("({body} UID)"), None),
             (format!("(UID 99999999999 {body})"), None),

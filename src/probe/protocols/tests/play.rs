@@ -142,15 +142,22 @@ impl Scene {
         texts.collect::<Vec<_>>().concat()
     }
 
-    /// How much the server says before the client takes its leave.
-    pub(super) fn needed_bytes(&self) -> usize {
+    /// Where the client says good-bye, if what is answered to that changes no result.
+    fn leave(&self) -> Option<usize> {
         let leave = self.steps.iter().position(|step| {
             matches!(step, Step::Client(line) if line == b"QUIT\r\n" || line.ends_with(b"LOGOUT\r\n"))
         });
-        match leave {
-            Some(leave) if !self.quit_counts => said(&self.steps[..leave]),
-            _ => said(&self.steps),
-        }
+        leave.filter(|_| !self.quit_counts)
+    }
+
+    /// How much the server says before the client takes its leave.
+    pub(super) fn needed_bytes(&self) -> usize {
+        let end = self.leave().unwrap_or(self.steps.len());
+        said(&self.steps[..end])
+    }
+
+    pub(super) fn takes_leave(&self) -> bool {
+        self.leave().is_some()
     }
 
     pub(super) fn play(&self, manner: Manner) -> (Result<Pass, Failure>, Play) {
@@ -160,6 +167,7 @@ impl Scene {
             manner,
             given: 0,
             writes: 0,
+            is_farewell: false,
             milestones: Rc::default(),
             notes: Notes::default(),
         };
@@ -312,6 +320,8 @@ pub(super) struct Play {
     manner: Manner,
     given: usize,
     pub(super) writes: usize,
+    /// What comes now is waited for only a little longer.
+    pub(super) is_farewell: bool,
     milestones: Rc<RefCell<Vec<Milestone>>>,
     pub(super) notes: Notes,
 }
@@ -370,7 +380,11 @@ impl Play {
     }
 }
 
-impl Duplex for Play {}
+impl Duplex for Play {
+    fn on_farewell(&mut self) {
+        self.is_farewell = true;
+    }
+}
 
 impl Read for Play {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
