@@ -48,9 +48,9 @@ flips:
 fuzz:
 	@FUZZ_SECONDS="$(SECONDS)" bash tests/setup/fuzz.sh
 
-# Faults planted one by one in engine, schedule, protocols and wire: which does no test notice? FILES=, TESTS=, DAYS=, SINGLES=
+# Faults planted one by one in engine, schedule, protocols and wire: which does no test notice? FILES=, TESTS=, DAYS=, SINGLES=, FURTHER=
 mutants:
-	@FILES="$(FILES)" TESTS="$(TESTS)" DAYS="$(DAYS)" SINGLES="$(SINGLES)" bash tests/setup/mutants.sh
+	@FILES="$(FILES)" TESTS="$(TESTS)" DAYS="$(DAYS)" SINGLES="$(SINGLES)" FURTHER="$(FURTHER)" bash tests/setup/mutants.sh
 
 # A real ring with kills, freezes, cuts, full disks, wrong clocks for MINUTES=10; then healed and judged. SEED=: the same acts again.
 soak:

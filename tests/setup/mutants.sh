@@ -7,6 +7,9 @@
 #   TESTS="schedule:: monitor::"             only unit tests whose names begin so, while a room is worked on
 #   DAYS=n  for those that no unit test notices the simulator's scenes are played, and so many random days as far as
 #           they take less than 20 s; 3 without, and with 0 neither days nor scenes
+#   FURTHER=1  and what cargo-mutants does not know: statements left out, conditions that are always true or false. With
+#           DAYS=0 FILES= and a room's tests it shows what these do not look at; many that survive are equal to what
+#           is there, and have no reason in accepted.txt
 #   SINGLES=0  without those that cannot be woven in: faults in constants and a few others, a build of a minute each
 #
 # cargo-mutants says which mutants there are. It would build the program for each; tests/mutants weaves them into one
@@ -39,7 +42,7 @@ cd "$project"
 # A fuzz.rs is a test, though it does not look like one to cargo-mutants.
 cargo mutants --list --json --no-config "${rooms[@]/#/--file=}" --exclude '**/fuzz.rs' >"$work/list.json"
 CARGO_TARGET_DIR=$work/runner cargo build --quiet --locked --manifest-path tests/mutants/Cargo.toml
-MUTANTS_WHOLE=$whole MUTANTS_SINGLES=${SINGLES:-1} MUTANTS_DAYS=${DAYS:-3} MUTANTS_TESTS=${TESTS:-} \
+MUTANTS_WHOLE=$whole MUTANTS_FURTHER=${FURTHER:-0} MUTANTS_SINGLES=${SINGLES:-1} MUTANTS_DAYS=${DAYS:-3} MUTANTS_TESTS=${TESTS:-} \
     "$work/runner/debug/mutants" "$project" "$work" "$work/list.json" >"$work/report.txt" || answer=$?
 grep -Ev '^(caught|not judged): ' "$work/report.txt"
 exit "${answer:-0}"

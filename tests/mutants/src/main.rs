@@ -81,7 +81,9 @@ fn main() -> ExitCode {
         .map(|file| (file.to_owned(), read(&project.join(file))))
         .collect();
     let mut mutants = list::read(&json, &sources);
-    mutants.extend(further::find(&sources, mutants.len()));
+    if is_on("MUTANTS_FURTHER") {
+        mutants.extend(further::find(&sources, mutants.len()));
+    }
     let tree = Tree::new(project, &work.join("tree"));
     let fates = judge(&tree, &sources, &mutants, &accepted);
     let is_listed = |one: &Accepted| is_whole() || sources.contains_key(one.file());
@@ -90,7 +92,11 @@ fn main() -> ExitCode {
 
 /// Whether all mutants of all rooms are in the list.
 fn is_whole() -> bool {
-    std::env::var_os("MUTANTS_WHOLE").map_or(false, |whole| whole == *"1")
+    is_on("MUTANTS_WHOLE")
+}
+
+fn is_on(name: &str) -> bool {
+    std::env::var_os(name).map_or(false, |value| value == *"1")
 }
 
 /// `None`: it does not compile.
