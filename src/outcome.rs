@@ -224,3 +224,43 @@ impl Outcome {
         self.began + self.latency
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_out_is_explained_by_what_did_not_come_and_in_tenths_of_a_second() {
+        let explained = |stage, milliseconds| {
+            let failure = Failure::new(stage, Fault::TimedOut);
+            failure.explained(Duration::from_millis(milliseconds))
+        };
+        for (stage, milliseconds, text) in [
+            (
+                Stage::Connect,
+                5004,
+                "connect: timed out, no answer to the connection within 5 s",
+            ),
+            (
+                Stage::Greeting,
+                2449,
+                "greeting: timed out, the backend accepts connections but sends no greeting within 2.4 s",
+            ),
+            (
+                Stage::Tls,
+                60_000,
+                "tls handshake: timed out, the backend accepts connections but does not answer the TLS handshake within 60 s",
+            ),
+            (
+                Stage::Login,
+                251,
+                "login: timed out, no answer within 0.3 s",
+            ),
+        ] {
+            assert_eq!(explained(stage, milliseconds), text);
+        }
+        let refused = Failure::new(Stage::Connect, Fault::Refused);
+        let waited = Duration::from_secs(1);
+        assert_eq!(refused.explained(waited), refused.to_string());
+    }
+}

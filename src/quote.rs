@@ -152,5 +152,31 @@ mod tests {
     fn a_long_text_is_cut() {
         let shown = Quote::new(vec![b'x'; 100_000]).to_string();
         assert_eq!(shown.len(), LONGEST + "\"...\"".len());
+        let whole = vec![b'x'; LONGEST];
+        assert_eq!(Quote::new(&whole).to_string().len(), LONGEST + 2);
+    }
+
+    /// A file may hold anything; what a quote can have made is taken as it is.
+    #[test]
+    fn what_is_read_as_a_quote_is_escaped_and_cut_where_it_cannot_be_one() {
+        let read = |text: String| Quote::from(text).0.into_string();
+        let longest = Quote::new(vec![0xff; LONGEST + 1]).0.into_string();
+        assert_eq!(longest.len(), LONGEST_SHOWN);
+        assert_eq!(read(longest.clone()), longest);
+        assert_eq!(read("x".repeat(LONGEST_SHOWN + 1)).len(), LONGEST + 3);
+        assert_eq!(read("\u{1b}[2J".to_owned()), "\\x1b[2J");
+    }
+
+    #[test]
+    fn what_is_appended_has_as_many_characters_as_it_may_have() {
+        let appended = |text: &[u8], longest| {
+            let mut shown = "a: ".to_owned();
+            push_escaped(&mut shown, text, longest);
+            shown
+        };
+        assert_eq!(appended(b"12345", 5), "a: 12345");
+        assert_eq!(appended(b"123456", 5), "a: 12345...");
+        assert_eq!(appended(b"12\x1b", 5), "a: 12...");
+        assert_eq!(appended(b"1\x1b", 5), "a: 1\\x1b");
     }
 }

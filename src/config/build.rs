@@ -369,6 +369,30 @@ mod tests {
         ));
     }
 
+    /// What the operator says counts, also where it is the director's default.
+    #[test]
+    fn haproxys_own_defaults_are_for_what_nobody_has_said() {
+        let mut choices = Chosen {
+            pool: PoolKind::HaProxy.into(),
+            ..Chosen::default()
+        };
+        let settings = built(choices.clone());
+        assert_eq!(settings.socket, PathBuf::from(HAPROXYS_SOCKET));
+        assert_eq!(settings.pace.interval, HAPROXYS_INTERVAL);
+        assert_eq!(settings.pace.login_interval, HAPROXYS_LOGIN_INTERVAL);
+        assert_eq!(settings.rules.restore, Restore::Own);
+        let by = SaidBy::CommandLine;
+        choices.director_admin_socket.say("/run/other".into(), by);
+        choices.interval.say(Duration::from_secs(10), by);
+        choices.login_interval.say(Duration::ZERO, by);
+        choices.restore.say(Restore::Any, by);
+        let settings = built(choices);
+        assert_eq!(settings.socket, PathBuf::from("/run/other"));
+        assert_eq!(settings.pace.interval, Duration::from_secs(10));
+        assert_eq!(settings.pace.login_interval, Duration::ZERO);
+        assert_eq!(settings.rules.restore, Restore::Any);
+    }
+
     #[test]
     fn no_more_rapid_polls_have_to_fail_than_are_made() {
         for (rounds, needed) in [(10, 7), (7, 7), (5, 5), (0, 1)] {

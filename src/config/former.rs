@@ -136,6 +136,15 @@ mod tests {
     }
 
     #[test]
+    fn one_that_comes_back_is_known_once() {
+        let mut now = targets(Some("a"), &[]);
+        for password in ["b", "a", "b"] {
+            reload(&mut now, targets(Some(password), &[]));
+        }
+        assert_eq!(known(&now, 1), ["b", "a"]);
+    }
+
+    #[test]
     fn of_too_many_the_one_that_was_replaced_first_is_forgotten() {
         let mut now = targets(Some("0"), &[]);
         let passwords = ["1", "0"].map(str::to_owned).into_iter();

@@ -38,3 +38,34 @@ pub(crate) fn distance(one: &str, other: &str) -> usize {
     }
     rows[one.len()][other.len()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distance_counts_letters_put_in_left_out_replaced_and_exchanged() {
+        for (one, other, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("interval", "interval", 0),
+            ("interval", "intervall", 1),
+            ("interval", "inteval", 1),
+            ("interval", "intarval", 1),
+            ("interval", "intevral", 1),
+            ("abcd", "badc", 2),
+            // An exchange of what is no neighbour is two replacements.
+            ("abc", "cba", 2),
+            ("aab", "aba", 1),
+            ("ab", "bb", 1),
+            ("xay", "yax", 2),
+        ] {
+            assert_eq!(distance(one, other), expected, "{one} {other}");
+            assert_eq!(distance(other, one), expected, "{other} {one}");
+        }
+        let long = "x".repeat(100);
+        assert_eq!(distance(&long, "x"), 99);
+        assert_eq!(distance(&format!("{long}x"), "x"), usize::MAX);
+    }
+}

@@ -394,6 +394,42 @@ mod tests {
     }
 
     #[test]
+    fn a_password_that_needs_tls_makes_starttls_required_unless_it_is_never_used() {
+        let needs = certificates(None, "--require-tls");
+        let free = certificates(None, "");
+        for chosen in [StartTls::Never, StartTls::Offered, StartTls::Required] {
+            for (of, offered) in [(&needs, StartTls::Required), (&free, StartTls::Offered)] {
+                let expected = match chosen {
+                    StartTls::Offered => offered,
+                    StartTls::Never | StartTls::Required => chosen,
+                };
+                let imap = Port {
+                    protocol: Protocol::Imap,
+                    security: Security::Plain,
+                    number: 143,
+                };
+                assert_eq!(of.starttls(&imap, chosen), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_leaves_no_way_for_a_password_is_named_by_its_flag() {
+        let services = [port(Protocol::Imap, Security::Plain, 143)];
+        for (options, starttls, cause) in [
+            (
+                "--require-tls -v 0",
+                StartTls::Offered,
+                "and -v 0 (ssl_verify: False) turns off",
+            ),
+            ("--require-tls", StartTls::Never, "and --starttls=no keeps"),
+        ] {
+            let said = certificates(None, options).contradiction(&services, starttls);
+            assert!(said.unwrap().contains(cause), "{options}");
+        }
+    }
+
+    #[test]
     fn what_is_not_verified_is_said_unless_it_was_turned_off() {
         let services = [
             port(Protocol::Imap, Security::Plain, 143),

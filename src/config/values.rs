@@ -235,6 +235,38 @@ mod tests {
     }
 
     #[test]
+    fn users_have_names_that_the_systems_lists_can_hold() {
+        let longest = "u".repeat(256);
+        for name in ["poolmon", "0", "a.b_c-d", "m\u{fc}ller", &longest] {
+            assert_eq!(user_name(name).as_deref(), Some(name));
+        }
+        let too_long = "u".repeat(257);
+        for name in [
+            "", "-u", "a b", "a\tb", "a\0b", "a:b", "a/b", "a,b", "a\n", &too_long,
+        ] {
+            assert_eq!(user_name(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_proxy_protocol_has_two_versions() {
+        assert_eq!(proxy_protocol("v1"), Some(ProxyProtocol::V1));
+        assert_eq!(proxy_protocol("v2"), Some(ProxyProtocol::V2));
+        assert_eq!(proxy_protocol("no"), Some(ProxyProtocol::No));
+        assert_eq!(proxy_protocol("v3"), None);
+    }
+
+    #[test]
+    fn a_delivered_message_is_read_by_imap_or_pop3() {
+        assert_eq!(deep_probe("imap"), Some(Some(Protocol::Imap)));
+        assert_eq!(deep_probe("POP3"), Some(Some(Protocol::Pop3)));
+        assert_eq!(deep_probe("no"), Some(None));
+        for text in ["lmtp", "sieve", "submission", "yes", ""] {
+            assert_eq!(deep_probe(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn a_name_that_a_certificate_would_not_be_checked_for_is_none() {
         for name in ["mail.example", "mail_1", "192.0.2.1", "2001:db8::1"] {
             assert_eq!(host_name(name).as_deref(), Some(name));

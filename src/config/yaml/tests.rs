@@ -219,4 +219,12 @@ fn aliases_of_aliases_and_deep_nesting_end_soon() {
     ] {
         assert!(flat(deep.as_bytes()).is_err());
     }
+    // The columns are counted before the parser sees any.
+    let at_column = |columns: usize| format!("a: 1\n{}b: 2\n", " ".repeat(columns));
+    let refused = Malformed::new(Some(2), Problem::Deep);
+    let refused = Err(complaint(refused));
+    assert_ne!(flat(at_column(DEEPEST).as_bytes()), refused);
+    assert_eq!(flat(at_column(DEEPEST + 1).as_bytes()), refused);
+    let signs = format!("a: 1\n{}b\n", "- ".repeat(DEEPEST));
+    assert_eq!(flat(signs.as_bytes()), refused);
 }
