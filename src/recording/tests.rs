@@ -521,6 +521,95 @@ fn a_bent_file_is_replayed_or_refused() {
     assert!(refused > 100, "{refused}");
 }
 
+/// A recording may come from anybody: no number of it is taken for a time or a service that cannot be.
+#[test]
+fn numbers_out_of_their_bounds_are_refused_with_what_they_are_of() {
+    let world = story();
+    let text = String::from_utf8(world.recording.clone()).unwrap();
+    let with = |kind: &str, place: &str, value: serde_json::Value| {
+        let is_it = |line: &&str| line.contains(&format!("\"is\":{{\"{kind}\""));
+        // Not the first, so that there is a line before.
+        let line = text.lines().filter(is_it).last().unwrap();
+        let mut bent: serde_json::Value = serde_json::from_str(line).unwrap();
+        let parent = place.rsplit_once('/').unwrap();
+        bent.pointer_mut(parent.0).unwrap()[parent.1] = value;
+        let bent = text.replace(line, &bent.to_string());
+        let reader = Reader::new(bent.as_bytes(), world.zero).unwrap();
+        let replayed = replay(reader, &Rules::AsRecorded, &mut |_| {});
+        replayed.map(|_| ()).map_err(|cause| cause.to_string())
+    };
+    const LONGEST: i64 = 10 * 365 * 86_400 * 1_000_000_000;
+    let seconds = |seconds: u64| serde_json::json!({"secs": seconds, "nanos": 0});
+    for (kind, place, value, remark) in [
+        ("found", "/is/found/service", 1.into(), "an attempt"),
+        (
+            "found",
+            "/is/found/began",
+            (LONGEST + 1).into(),
+            "an attempt",
+        ),
+        (
+            "found",
+            "/is/found/round",
+            (-LONGEST - 1).into(),
+            "an attempt",
+        ),
+        ("found", "/is/found/next", i64::MIN.into(), "an attempt"),
+        (
+            "found",
+            "/is/found/took",
+            (LONGEST + 1).into(),
+            "an attempt",
+        ),
+        ("found", "/is/found/took", u64::MAX.into(), "an attempt"),
+        ("found", "/is/found/delivery", u64::MAX.into(), "an attempt"),
+        ("found", "/s", 253_402_300_800_u64.into(), "a time"),
+        (
+            "settings",
+            "/is/settings/services",
+            serde_json::json!([]),
+            "settings",
+        ),
+        (
+            "settings",
+            "/is/settings/pace/interval",
+            seconds(0),
+            "settings",
+        ),
+        (
+            "settings",
+            "/is/settings/pace/timeout",
+            seconds(400_000_000),
+            "settings",
+        ),
+        (
+            "settings",
+            "/is/settings/rules/hold",
+            seconds(400_000_000),
+            "settings",
+        ),
+    ] {
+        let bounds = if kind == "settings" { "their" } else { "its" };
+        let expected = format!("{remark} out of {bounds} bounds");
+        let said = with(kind, place, value.clone()).unwrap_err();
+        assert!(said.contains(&expected), "{place} {value}: {said}");
+    }
+    for time in [0, -1, LONGEST + 1] {
+        let said = with("found", "/t", time.into()).unwrap_err();
+        assert!(
+            said.contains("a time before the line before"),
+            "{time}: {said}"
+        );
+    }
+    for (place, value) in [
+        ("/is/found/next", LONGEST.into()),
+        ("/is/found/took", 0.into()),
+        ("/s", 253_402_300_799_u64.into()),
+    ] {
+        assert_eq!(with("found", place, value), Ok(()), "{place}");
+    }
+}
+
 /// A day of a hundred backends, some of which fail now and then.
 fn day() -> World {
     let troubles: Vec<Trouble> = (0..40)
