@@ -456,9 +456,8 @@ impl Engine {
             Some(member) if member.evidence.verdict().is_some() => member,
             Some(_) | None => return Seen::NotJudged,
         };
-        let is_healthy = matches!(member.evidence.verdict(), Some(Verdict::Healthy(_)));
         // Who is still being tried again has failed so far.
-        let in_doubt = member.evidence.failing().first().filter(|_| is_healthy);
+        let in_doubt = member.evidence.failing().first();
         let in_doubt = in_doubt.map(|failing| (failing.service, &failing.failure));
         match self.backends.compared().failed_for(member).or(in_doubt) {
             None => Seen::Healthy,
@@ -595,5 +594,22 @@ mod tests {
             is_over(&mut said, address);
             assert!(said.doubtful.is_empty());
         }
+    }
+
+    #[test]
+    fn of_a_failure_that_lasts_each_cause_is_kept_once() {
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let refused = Failure::new(Stage::Connect, Fault::Refused);
+        let closed = Failure::new(Stage::Greeting, Fault::Closed);
+        let mut said = SaidFailures::default();
+        said.begin(address, 0, &refused);
+        for is_first in [true, false] {
+            assert!(!said.add(address, 0, &refused));
+            assert_eq!(said.add(address, 0, &closed), is_first);
+            assert_eq!(said.add(address, 1, &refused), is_first);
+        }
+        let expected = [(0, &refused), (0, &closed), (1, &refused)];
+        let expected = expected.map(|(service, failure)| cause(service, failure));
+        assert_eq!(said.of[&address], expected);
     }
 }
