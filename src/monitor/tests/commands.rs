@@ -127,8 +127,11 @@ fn of_many_commands_at_once_each_counts_with_the_time_that_it_took() {
     assert_eq!(bench.sent.len(), 29);
     bench.second = 5;
     bench.answers_ok();
-    let counters = bench.engine.snapshot().counters;
-    let downs = &counters.commands[0];
+    let snapshot = bench.engine.snapshot();
+    let shown: Vec<IpAddr> = snapshot.commands.iter().map(|one| one.address).collect();
+    let last: Vec<IpAddr> = (10..30).map(address).collect();
+    assert_eq!(shown, last);
+    let downs = &snapshot.counters.commands[0];
     assert_eq!((downs.action, downs.count), (Action::MarkDown, 29));
     assert_eq!(downs.duration.sum, Duration::from_secs(29 * 3));
 }
@@ -337,4 +340,177 @@ fn drains_at_the_former_socket_leave_no_room_for_more_until_they_are_answered() 
     bench.second += 1;
     bench.lists_those(&list);
     assert_eq!(bench.sent.len(), 101);
+}
+
+#[test]
+fn what_a_backend_was_sent_is_forgotten_when_it_leaves() {
+    let mut bench = Bench::new();
+    bench.fails_until_decided_on();
+    assert!(bench.engine.commands.was_sent(address(1)));
+    bench.lists_those(&[(2, HostState::Up)]);
+    assert!(!bench.engine.commands.was_sent(address(1)));
+}
+
+/// A time that has passed would be waited for without end.
+#[test]
+fn a_command_that_is_not_wanted_any_more_waits_for_no_disk() {
+    let leaves = |bench: &mut Bench| bench.lists_those(&[(2, HostState::Up)]);
+    let recovers = |bench: &mut Bench| bench.finds(1, Ok(Pass::Clean));
+    for is_over in [leaves as fn(&mut Bench), recovers] {
+        let mut bench = Bench::without_files();
+        bench.disk = Disk::Slow;
+        bench.fails_until_decided_on();
+        let end = bench.now().instant + DISK_PATIENCE;
+        bench.beyond = DISK_PATIENCE / 2;
+        is_over(&mut bench);
+        assert!(bench.engine.next_timeout().unwrap() > end);
+        bench.beyond = DISK_PATIENCE;
+        bench.tell(Input::Time);
+        assert_eq!(bench.notices(), []);
+        assert_eq!(bench.sent, []);
+    }
+}
+
+/// The probe's thread is as quick as the timer.
+#[test]
+fn a_disk_for_which_nothing_waits_any_more_is_not_said_to_hang() {
+    let mut bench = Bench::without_files();
+    bench.disk = Disk::Slow;
+    bench.fails_until_decided_on();
+    bench.beyond = DISK_PATIENCE;
+    bench.finds(1, Ok(Pass::Clean));
+    assert_eq!(bench.notices(), []);
+    assert_eq!(bench.sent, []);
+}
+
+#[test]
+fn an_up_takes_the_place_of_a_drain_that_waits_for_the_disk() {
+    let mut bench = Bench::without_files();
+    bench.users = 10;
+    bench.fails_until_decided_on();
+    bench.answers_ok();
+    bench.disk = Disk::Slow;
+    bench.second += 1;
+    let both = [HostState::Down, HostState::Up];
+    bench.lists(&both);
+    assert_eq!((bench.unwritten.len(), bench.sent.len()), (1, 0));
+    for step in 1..4 {
+        bench.beyond = Duration::from_millis(100 * step);
+        bench.finds(1, Ok(Pass::Clean));
+        bench.lists(&both);
+    }
+    let dropped = "192.0.2.1: drain is not wanted any more; it was not sent";
+    assert_eq!(bench.times_debugged(dropped), 1, "{:?}", bench.debugged);
+    bench.disk = Disk::Good;
+    bench.disk_answers();
+    let (_, command) = bench.sent.pop().unwrap();
+    assert_eq!(command.effect(), Effect::State(HostState::Up));
+    assert_eq!(bench.sent, []);
+}
+
+/// Its thread still waits for the answer.
+#[test]
+fn a_drain_that_an_up_has_overtaken_leaves_no_room_for_another_until_it_is_answered() {
+    let owes = Memory {
+        drain: Drain::Owed,
+        ..Memory::default()
+    };
+    let remembered = (1..=101).map(|number| (address(number), owes)).collect();
+    let mut bench = Bench::of(terms(Chosen::default()), remembered);
+    bench.tell(Input::Time);
+    let down = (1..=101).map(|number| (number, HostState::Down));
+    let list: Vec<(u8, HostState)> = down.chain([(102, HostState::Up)]).collect();
+    bench.lists_those(&list);
+    let (drain, _) = bench.sent[0];
+    let drains = |bench: &Bench| {
+        let effects = bench.sent.iter().map(|(_, command)| command.effect());
+        effects.filter(|it| *it == Effect::UsersMoved).count()
+    };
+    let count = |bench: &Bench| (drains(bench), bench.sent.len() - drains(bench));
+    while count(&bench).1 == 0 {
+        bench.second += 1;
+        bench.finds(1, Ok(Pass::Clean));
+        bench.lists_those(&list);
+        assert!(bench.second < 600, "no up");
+    }
+    bench.second += 1;
+    bench.lists_those(&list);
+    assert_eq!(count(&bench), (100, 1));
+    let answer = Ok(Reply::Ok);
+    bench.tell(Input::Answered {
+        number: drain,
+        answer,
+    });
+    bench.second += 1;
+    bench.lists_those(&list);
+    assert_eq!(count(&bench), (101, 1));
+}
+
+#[test]
+fn each_command_is_a_debug_line_and_a_dry_run_says_what_it_is() {
+    for (mode, line) in [
+        (Mode::Live, "command 1: HOST-DOWN 192.0.2.1"),
+        (Mode::DryRun, "DRY-RUN: command 1: HOST-DOWN 192.0.2.1"),
+    ] {
+        let mut terms = terms(Chosen::default());
+        terms.settings.mode = mode;
+        let mut bench = Bench::of(terms, Remembered::new());
+        bench.fails_until_decided_on();
+        let is_it = |debugged: &&String| *debugged == line;
+        let times = bench.debugged.iter().filter(is_it).count();
+        assert_eq!(times, 1, "{:?}", bench.debugged);
+    }
+}
+
+#[test]
+fn of_several_commands_under_way_each_has_its_own_intention() {
+    let mut bench = Bench::new();
+    let closed = || Failure::new(Stage::Greeting, Fault::Closed);
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up; 3]);
+    for second in 0..3 {
+        bench.second = second;
+        bench.finds(1, Err(refused()));
+        bench.finds(2, Err(closed()));
+        bench.finds(3, Ok(Pass::Clean));
+        bench.lists(&[HostState::Up; 3]);
+    }
+    let intentions = bench.sent.iter().map(|(number, command)| {
+        let (_, why) = bench.engine.intention(*number).unwrap();
+        (command.address(), why.unwrap())
+    });
+    let intentions: Vec<(IpAddr, String)> = intentions.collect();
+    let expected = [
+        (address(1), format!("pop3:110 {}", refused())),
+        (address(2), format!("pop3:110 {}", closed())),
+    ];
+    assert_eq!(intentions, expected);
+}
+
+/// Dovecot before 2.2.26 closes the connection where the limit is named.
+#[test]
+fn a_drain_is_said_in_another_form_where_the_director_does_not_know_the_first() {
+    let mut bench = Bench::new();
+    bench.users = 10;
+    bench.fails_until_decided_on();
+    bench.answers_ok();
+    let mut forms = Vec::new();
+    while bench.second < 300 {
+        bench.second += 1;
+        bench.lists(&[HostState::Down, HostState::Up]);
+        for (number, command) in std::mem::take(&mut bench.sent) {
+            forms.push(command.to_string().replace('\t', " "));
+            let answer = Err(PoolError {
+                loss: Loss::Closed,
+                ..lost(PoolStage::Reply)
+            });
+            bench.tell(Input::Answered { number, answer });
+        }
+    }
+    let expected = [
+        "HOST-RESET-USERS 192.0.2.1 4294967295",
+        "HOST-RESET-USERS 192.0.2.1",
+        "HOST-FLUSH 192.0.2.1",
+    ];
+    assert_eq!(forms[..3], expected);
 }

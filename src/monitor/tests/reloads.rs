@@ -417,6 +417,9 @@ fn what_the_former_director_has_done_all_the_same_is_told_when_the_new_one_lists
     let mut bench = Bench::new();
     bench.fails_until_decided_on();
     reload(&mut bench, |settings| settings.socket = "/other".into());
+    let answer = bench.engine.snapshot().commands[0].answer.clone();
+    let expected = "no longer awaited: a reload has changed the socket or the ports";
+    assert_eq!(answer.as_deref(), Some(expected));
     bench.said.clear();
     for _ in 0..3 {
         bench.second += 1;

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::*;
+use crate::monitor::snapshot::ReplyKind;
 
 const CAUSE: &str = "no more threads";
 
@@ -336,4 +337,19 @@ fn backends_whose_workers_could_not_be_started_after_a_reload_are_tried_again() 
     bench.second += 11;
     bench.lists(&all);
     assert_eq!(bench.workers.len(), 3);
+}
+
+#[test]
+fn a_command_without_a_thread_is_shown_as_not_sent_and_counts_as_lost() {
+    let mut bench = Bench::new();
+    bench.fails_until_decided_on();
+    lacks_a_thread(&mut bench);
+    let snapshot = bench.engine.snapshot();
+    let answer = snapshot.commands[0].answer.as_deref().unwrap();
+    assert!(answer.starts_with("not sent: "), "{answer}");
+    let counts = snapshot.counters.commands.iter();
+    let counts: Vec<_> = counts
+        .map(|one| (one.action, one.reply, one.count))
+        .collect();
+    assert_eq!(counts, [(Action::MarkDown, ReplyKind::Lost, 1)]);
 }
