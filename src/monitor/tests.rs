@@ -805,3 +805,15 @@ fn of_a_backend_that_is_being_tried_again_nobody_says_that_it_is_healthy_here() 
                 refused, 1 try since 08:00:01; 1 of 2 backends are up";
     assert_eq!(bench.times_said(line), 1, "{:?}", bench.said);
 }
+
+#[test]
+fn that_a_backend_is_healthy_from_the_start_is_a_debug_line() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up]);
+    for _ in 0..2 {
+        bench.finds(1, Ok(Pass::Clean));
+    }
+    assert_eq!(bench.times_debugged("192.0.2.1 is healthy"), 1);
+    assert_eq!(bench.times_said("is healthy"), 0);
+}

@@ -789,3 +789,59 @@ fn that_nothing_was_missed_is_not_said_of_a_time_without_a_thread() {
     );
     assert_eq!(bench.times_said("lists are read again"), 1);
 }
+
+/// The list shows the down later than it was answered, and not without an answer.
+#[test]
+fn a_down_that_was_answered_with_ok_is_not_said_to_lack_that_where_a_list_shows_it_late() {
+    for is_in_doubt_first in [false, true] {
+        let mut bench = Bench::without_files();
+        bench.fails_until_decided_on();
+        if is_in_doubt_first {
+            let (number, _) = bench.sent.pop().unwrap();
+            let answer = Ok(Reply::RingSyncTimedOut);
+            bench.tell(Input::Answered { number, answer });
+            while bench.sent.is_empty() {
+                bench.second += 1;
+                bench.finds(1, Err(refused()));
+                bench.finds(2, Ok(Pass::Clean));
+                bench.lists(&BOTH_UP);
+            }
+        }
+        bench.answers_ok();
+        for _ in 0..3 {
+            bench.beyond += Duration::from_millis(100);
+            bench.lists(&BOTH_UP);
+        }
+        bench.second += 1;
+        let changed = Stamp(1_800_000_000 + bench.second);
+        let down = Listed {
+            changed,
+            ..listed(1, HostState::Down)
+        };
+        bench.lists_of(vec![down, listed(2, HostState::Up)]);
+        let told = [
+            "192.0.2.1 disabled: up -> down by this monitor",
+            "not answered with OK",
+            "192.0.2.1 went from up to down",
+        ];
+        let times = told.map(|text| bench.times_said(text));
+        assert_eq!(times, [1, 0, 1], "{:?}", bench.said);
+    }
+}
+
+/// It was up for less than the time between two lists.
+#[test]
+fn a_backend_that_is_down_with_another_stamp_is_said_to_be_down_again() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    for changed in [5, 50] {
+        bench.second += 1;
+        let down = Listed {
+            changed: Stamp(1_799_999_000 + changed),
+            ..listed(1, HostState::Down)
+        };
+        bench.lists_of(vec![down, listed(2, HostState::Up)]);
+    }
+    let line = "192.0.2.1 was changed and is down again, not by this monitor; ";
+    assert_eq!(bench.times_said(line), 1, "{:?}", bench.said);
+}
