@@ -1,6 +1,7 @@
 //! What is shown of backends to whoever asks: by a signal, or in the published files.
 
 use super::*;
+use crate::monitor::policy::OwnDown;
 
 /// With poolmon's first two services.
 fn with_two_services() -> Terms {
@@ -206,4 +207,68 @@ fn a_fault_of_this_machine_is_an_alarm_from_its_line_on_for_as_long_as_somebody_
     assert_eq!(alarms(&mut bench, 8), [("local_fault", 8)]);
     bench.finds(1, Ok(Pass::Clean));
     assert_eq!(alarms(&mut bench, 9), []);
+}
+
+#[test]
+fn what_serves_another_tag_is_not_shown_as_one_that_could_take_the_users() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    let elsewhere = Listed {
+        tag: Tag::new("archive"),
+        ..idle(3)
+    };
+    let members = || vec![listed(1, HostState::Up), idle(2), elsewhere.clone()];
+    bench.lists_of(members());
+    for second in 1..4 {
+        bench.second = second;
+        bench.finds(1, Err(refused()));
+        bench.finds(2, Ok(Pass::Clean));
+        bench.finds(3, Ok(Pass::Clean));
+        bench.lists_of(members());
+    }
+    let wanted = view(&bench, 1).wanted.unwrap();
+    assert_eq!(wanted.out_of_rotation, [address(2)]);
+}
+
+/// No list since has shown the change.
+#[test]
+fn a_down_that_the_state_file_knows_is_shown_as_ours_after_a_restart() {
+    let stamp = Stamp(1_799_999_000);
+    let down = OwnDown {
+        stamp_before: Stamp(0),
+        sent: stamp,
+        vhosts: 100,
+        stamp: Some(stamp),
+    };
+    let memory = Memory {
+        down: Some(down),
+        ..Memory::default()
+    };
+    let remembered = Remembered::from([(address(1), memory)]);
+    let mut bench = Bench::of(terms(Chosen::default()), remembered);
+    bench.tell(Input::Time);
+    let known = Listed {
+        changed: stamp,
+        ..listed(1, HostState::Down)
+    };
+    bench.lists_of(vec![known, listed(2, HostState::Down)]);
+    let by = [1, 2].map(|number| (view(&bench, number).by, view(&bench, number).is_ours));
+    assert_eq!(by, [(By::Us, true), (By::Unknown, false)]);
+}
+
+#[test]
+fn it_is_shown_whether_users_are_still_to_be_moved_or_have_been() {
+    let mut bench = Bench::new();
+    bench.users = 10;
+    let drains = |bench: &Bench| [1, 2].map(|number| view(bench, number).drain);
+    bench.fails_until_decided_on();
+    bench.answers_ok();
+    bench.second += 1;
+    bench.lists(&[HostState::Down, HostState::Up]);
+    assert_eq!(drains(&bench), [DrainView::Owed, DrainView::None]);
+    bench.answers_ok();
+    bench.users = 0;
+    bench.second += 1;
+    bench.lists(&[HostState::Down, HostState::Up]);
+    assert_eq!(drains(&bench), [DrainView::Done, DrainView::None]);
 }
