@@ -151,6 +151,16 @@ mod tests {
     }
 
     #[test]
+    fn the_mean_of_a_slot_is_that_of_its_own_attempts() {
+        let mut day = Day::default();
+        for (number, micros) in [(0, 90), (1, 10), (1, 30), (2, 50)] {
+            day.on_outcome(&pass(micros), number);
+        }
+        let means: Vec<u32> = day.up_to(2).0.iter().map(|slot| slot.mean).collect();
+        assert_eq!(means, [90, 20, 50]);
+    }
+
+    #[test]
     fn more_than_can_be_counted_changes_no_mean() {
         let mut day = Day::default();
         for _ in 0..70_000 {

@@ -208,4 +208,43 @@ mod tests {
         let other = Listed { vhosts: 50, ..read };
         check(&mut dry_run, other.clone(), &other);
     }
+
+    #[test]
+    fn only_the_backend_that_a_command_is_for_is_listed_otherwise() {
+        let mut dry_run = DryRun::default();
+        let others = [2, 3].map(|number| Listed {
+            address: [192, 0, 2, number].into(),
+            ..listed(Up, 6, 8)
+        });
+        let list = |first: Listed| [&[first][..], &others].concat();
+        let read = list(listed(Up, 5, 7));
+        assert_eq!(dry_run.show(read.clone()), read);
+        dry_run.on_effect(ADDRESS, Effect::State(Down), Stamp(20));
+        assert_eq!(dry_run.show(read), list(listed(Down, 20, 7)));
+    }
+
+    /// As a director's never do, where its clock was ahead.
+    #[test]
+    fn stamps_do_not_sink() {
+        let mut dry_run = DryRun::default();
+        let read = listed(Up, 50, 7);
+        check(&mut dry_run, read.clone(), &read);
+        dry_run.on_effect(ADDRESS, Effect::State(Down), Stamp(20));
+        check(&mut dry_run, read, &listed(Down, 50, 7));
+    }
+
+    /// Without stamps each change shows only beside the list before.
+    #[test]
+    fn where_the_vhost_count_is_the_state_a_real_down_and_up_count_too() {
+        let mut dry_run = DryRun::default();
+        let up = listed(Up, 0, 7);
+        let down = Listed {
+            vhosts: 0,
+            ..listed(Down, 0, 7)
+        };
+        check(&mut dry_run, up.clone(), &up);
+        dry_run.on_effect(ADDRESS, Effect::Weight(0), Stamp(20));
+        check(&mut dry_run, down.clone(), &down);
+        check(&mut dry_run, up.clone(), &up);
+    }
 }

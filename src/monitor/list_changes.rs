@@ -175,4 +175,16 @@ mod tests {
         changes.on_change(Down, By::Us, start + day * 2);
         assert_eq!(changes.kept.len(), 1);
     }
+
+    #[test]
+    fn only_the_state_that_the_list_went_to_last_has_been_shown_since_a_known_time() {
+        let start = Instant::now();
+        let mut changes = ListChanges::default();
+        assert_eq!(changes.shown_since(Up), None);
+        changes.on_change(Up, By::Other, start);
+        let later = start + Duration::from_secs(1);
+        changes.on_change(Down, By::Other, later);
+        assert_eq!(changes.shown_since(Down), Some(later));
+        assert_eq!(changes.shown_since(Up), None);
+    }
 }
