@@ -3,6 +3,7 @@
 mod accounts;
 mod alarm_lines;
 mod commands;
+mod connection;
 mod director;
 mod outline;
 mod publishing;
@@ -144,6 +145,15 @@ fn lost(stage: PoolStage) -> PoolError {
         advice: "is it there?".to_owned(),
     }
 }
+
+fn ended_by(loss: Loss) -> PoolError {
+    PoolError {
+        loss,
+        ..lost(PoolStage::Reading)
+    }
+}
+
+const BOTH_UP: [HostState; 2] = [HostState::Up; 2];
 
 impl Bench {
     fn new() -> Bench {
@@ -304,6 +314,15 @@ impl Bench {
             ..listed(*number, *state)
         });
         self.lists_of(states.collect());
+    }
+
+    fn loses_lists(&mut self) {
+        let connection = *self.opened.last().unwrap();
+        let reading = Err(lost(PoolStage::Reading));
+        self.tell(Input::Lists {
+            connection,
+            reading,
+        });
     }
 
     fn lists_of(&mut self, members: Vec<Listed>) {

@@ -4,19 +4,6 @@ use super::*;
 use crate::config::settings::{Pool, Watch};
 use crate::monitor::policy::{Memory, OwnDown};
 
-impl Bench {
-    fn loses_lists(&mut self) {
-        let connection = *self.opened.last().unwrap();
-        let reading = Err(lost(PoolStage::Reading));
-        self.tell(Input::Lists {
-            connection,
-            reading,
-        });
-    }
-}
-
-const BOTH_UP: [HostState; 2] = [HostState::Up; 2];
-
 #[test]
 fn a_reader_that_hangs_is_an_alarm_after_its_deadline() {
     let mut bench = Bench::new();
@@ -231,13 +218,6 @@ fn a_director_that_does_not_tell_of_its_ring_is_taken_for_synced_and_shown_as_on
         bench.lists(&BOTH_UP);
         let director = bench.engine.snapshot().director;
         assert_eq!((director.sync, director.tells_sync), (sync, tells_sync));
-    }
-}
-
-fn ended_by(loss: Loss) -> PoolError {
-    PoolError {
-        loss,
-        ..lost(PoolStage::Reading)
     }
 }
 
