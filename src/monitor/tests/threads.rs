@@ -353,3 +353,87 @@ fn a_command_without_a_thread_is_shown_as_not_sent_and_counts_as_lost() {
         .collect();
     assert_eq!(counts, [(Action::MarkDown, ReplyKind::Lost, 1)]);
 }
+
+#[test]
+fn a_thread_that_has_died_is_an_error_line_and_that_its_backend_is_checked_again_is_one_too() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up]);
+    bench.finds(1, Ok(Pass::Clean));
+    let dies = |bench: &mut Bench| {
+        let born_as = *bench.workers.last().unwrap();
+        let address = address(1);
+        bench.tell(Input::WorkerEnded { address, born_as });
+    };
+    dies(&mut bench);
+    let line = "192.0.2.1 is not checked: its thread has ended by the defect logged before; the backend stays as it \
+                is until the thread is started again, in 1 s";
+    assert_eq!((bench.times_said(line), bench.errors), (1, 1));
+    let again = "192.0.2.1 is checked again";
+    bench.second = 1;
+    bench.tell(Input::Time);
+    bench.workers = bench.workers.split_off(1);
+    assert_eq!(bench.times_said(again), 0);
+    for _ in 0..2 {
+        bench.finds(1, Ok(Pass::Clean));
+        assert_eq!(bench.times_said(again), 1, "{:?}", bench.said);
+    }
+    // It begins anew once it has left the list.
+    bench.lists(&[]);
+    bench.lists(&[HostState::Up]);
+    dies(&mut bench);
+    assert_eq!(bench.times_said(line), 2, "{:?}", bench.said);
+}
+
+fn shown_polls(bench: &mut Bench) -> usize {
+    bench.tell(Input::Asked(Request::Reload));
+    let history = bench.histories.pop().unwrap();
+    history[0].polls.len()
+}
+
+#[test]
+fn of_a_backend_whose_thread_has_died_no_former_poll_is_shown_and_nothing_is_held() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.finds(1, Err(refused()));
+    assert!(bench.engine.holds().contains_key(&address(1)));
+    let born_as = bench.workers[0];
+    let address = address(1);
+    bench.tell(Input::WorkerEnded { address, born_as });
+    assert!(!bench.engine.holds().contains_key(&address));
+    assert_eq!(shown_polls(&mut bench), 0);
+}
+
+#[test]
+fn a_backend_that_leaves_the_list_is_said_to_and_forgotten() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.finds(1, Err(refused()));
+    assert!(bench.engine.holds().contains_key(&address(1)));
+    bench.lists_those(&[(2, HostState::Up)]);
+    assert_eq!(bench.times_said("192.0.2.1 is no longer listed"), 1);
+    assert!(bench.engine.holds().is_empty());
+    bench.lists(&[HostState::Up, HostState::Up]);
+    assert_eq!(shown_polls(&mut bench), 0);
+}
+
+#[test]
+fn what_this_machine_kept_from_being_checked_is_over_when_its_backend_leaves_the_list() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    let forbidden = Failure::new(Stage::Connect, Fault::Forbidden);
+    bench.reports(1, Err(forbidden), None, None);
+    for second in 1..200 {
+        bench.second = second;
+        match second {
+            1..=99 => bench.lists(&[HostState::Up, HostState::Up]),
+            _ => bench.lists_those(&[(2, HostState::Up)]),
+        }
+    }
+    assert_eq!(bench.times_said("cannot be checked from this machine"), 1);
+    let over = "backends can be checked again from this machine, as this is over: ";
+    assert_eq!(bench.times_said(over), 1, "{:?}", bench.said);
+}
