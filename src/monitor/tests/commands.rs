@@ -512,3 +512,25 @@ fn a_drain_is_said_in_another_form_where_the_director_does_not_know_the_first() 
     ];
     assert_eq!(forms[..3], expected);
 }
+#[test]
+fn a_state_file_that_cannot_be_written_is_an_error_line_and_that_it_can_be_again_is_one_too() {
+    let mut bench = Bench::new();
+    bench.disk = Disk::Slow;
+    bench.fails_until_decided_on();
+    let (number, _) = bench.unwritten[0];
+    let errors = bench.errors;
+    let cause = "/var/lib/state: no space left";
+    let result = Err(cause.to_owned());
+    bench.tell(Input::StateWritten { number, result });
+    assert_eq!(bench.notices(), [Notice::StateFileUnwritable]);
+    let line = format!("{cause}; the monitor goes on, but after a restart it would not know");
+    assert_eq!((bench.times_said(&line), bench.errors), (1, errors + 1));
+    // It acts all the same.
+    assert_is_one_down_of_the_first(&bench.sent);
+    for _ in 0..2 {
+        let result = Ok(());
+        bench.tell(Input::StateWritten { number, result });
+        assert_eq!(bench.notices(), []);
+        assert_eq!(bench.times_said("the state file can be written again"), 1);
+    }
+}
