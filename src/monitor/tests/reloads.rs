@@ -453,3 +453,94 @@ fn a_reload_within_a_dry_run_does_not_take_what_it_imagines_for_what_the_directo
     bench.tell(Input::Settings(Ok(Box::new(terms))));
     assert_eq!(state(&bench), HostState::Up);
 }
+
+#[test]
+fn what_is_remarked_on_the_settings_of_a_reload_is_said() {
+    let mut bench = Bench::new();
+    let mut terms = terms(Chosen::default());
+    terms.remarks = vec!["a remark".to_owned()];
+    terms.unverified = Some("a warning".to_owned());
+    terms.summary = "a summary".to_owned();
+    bench.tell(Input::Settings(Ok(Box::new(terms))));
+    assert_eq!(bench.said, ["a remark", "a warning", "reloaded: a summary"]);
+    assert_eq!(bench.errors, 1);
+}
+
+#[test]
+fn what_a_reload_has_read_is_used_and_the_lists_are_read_at_once() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up]);
+    bench.others.clear();
+    reload(&mut bench, |settings| {
+        settings.rules.brake = Brake::AtMost(0);
+    });
+    let used = bench.others.iter().find_map(|output| match output {
+        Output::UseSettings(settings) => Some(settings.rules.brake),
+        _ => None,
+    });
+    assert_eq!(used, Some(Brake::AtMost(0)));
+    let is_reading = |output: &Output| matches!(output, Output::ReadLists);
+    assert!(bench.others.iter().any(is_reading), "{:?}", bench.others);
+}
+
+/// With these in the file of accounts, and no others probed.
+fn only_those(known: &str) -> Input {
+    let known = accounts::parse(known.as_bytes()).unwrap().backends;
+    let choices = Chosen {
+        poll_unknown_backends: false.into(),
+        ..Chosen::default()
+    };
+    Input::Settings(Ok(Box::new(terms_with(choices, 0..=0, known))))
+}
+
+#[test]
+fn a_backend_that_is_left_alone_from_a_reload_on_is_probed_no_more_and_shown_so() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.finds(1, Err(refused()));
+    bench.finds(2, Ok(Pass::Clean));
+    bench.second = 5;
+    bench.tell(only_those("192.0.2.2: {pop3_port: 110}\n"));
+    let stopped = bench.others.iter().filter_map(|output| match output {
+        Output::StopWorker(address) => Some(*address),
+        _ => None,
+    });
+    assert_eq!(stopped.collect::<Vec<_>>(), [address(1)]);
+    let member = bench.engine.backends().member(address(1)).unwrap();
+    assert_eq!(member.evidence.verdict(), None);
+    assert!(bench.engine.holds().is_empty());
+    let cause = "the accounts file does not name it".to_owned();
+    assert_eq!(bench.standing(1), (Standing::NotChecked, Some(0), cause));
+    assert_eq!(bench.standing(2).0, Standing::Healthy);
+    // From a further reload on it is probed again.
+    let workers = bench.workers.len();
+    bench.tell(only_those(
+        "192.0.2.1: {pop3_port: 110}\n192.0.2.2: {pop3_port: 110}\n",
+    ));
+    assert_eq!(bench.workers.len(), workers + 1);
+}
+
+#[test]
+fn a_reload_that_changes_nothing_gives_no_worker_another_number() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    bench.lists(&[HostState::Up, HostState::Up]);
+    bench.finds(1, Ok(Pass::Clean));
+    reload(&mut bench, |_| {});
+    assert_eq!(bench.instructed, bench.workers);
+    assert_eq!(bench.standing(1).0, Standing::Healthy);
+}
+
+#[test]
+fn the_service_manager_is_told_of_the_start_and_of_the_end_which_is_the_last_to_be_done() {
+    let mut bench = Bench::new();
+    bench.tell(Input::Time);
+    assert_eq!(bench.told, [Told::Ready]);
+    bench.tell(Input::Asked(Request::Stop));
+    assert_eq!(bench.told, [Told::Ready, Told::Stopping]);
+    let ends = bench.others.iter();
+    let ends = ends.filter(|output| matches!(output, Output::End));
+    assert_eq!(ends.count(), 1, "{:?}", bench.others);
+}
