@@ -365,6 +365,18 @@ fn a_command_that_was_sent_is_told_as_done_though_a_dry_run_has_begun_since() {
     assert_eq!(runs.count(), 1);
 }
 
+#[test]
+fn a_dry_run_writes_no_state() {
+    for (mode, is_written) in [(Mode::Live, true), (Mode::DryRun, false)] {
+        let mut terms = terms(Chosen::default());
+        terms.settings.mode = mode;
+        let mut bench = Bench::of(terms, Remembered::new());
+        bench.fails_until_decided_on();
+        bench.lists(&[HostState::Up, HostState::Up]);
+        assert_eq!(!bench.state_file.is_empty(), is_written, "{mode:?}");
+    }
+}
+
 /// It is imagined before the next list is read.
 #[test]
 fn the_first_act_of_a_dry_run_that_a_reload_begins_counts_as_done() {

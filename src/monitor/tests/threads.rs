@@ -187,6 +187,10 @@ fn after_one_that_lacks_a_thread_no_other_is_started_in_vain() {
     assert_eq!(first, address(1));
     lacks_thread_for_worker(&mut bench, first, number);
     assert_eq!(bench.workers, [0; 0]);
+    // All three have to be started when the pause is over.
+    bench.second = 10;
+    bench.lists(&[HostState::Up; 3]);
+    assert_eq!(bench.workers.len(), 3);
 }
 
 #[test]
