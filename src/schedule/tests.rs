@@ -93,8 +93,11 @@ impl Bench {
     fn ends(&mut self, latency: Duration, result: Result<Pass, Failure>) -> Finding {
         let began = self.now;
         self.now += latency;
-        self.schedule
-            .on_outcome(Outcome::new(began, latency, result))
+        let finding = self
+            .schedule
+            .on_outcome(Outcome::new(began, latency, result));
+        check_local(&finding);
+        finding
     }
 
     /// The next attempt ends so, at once.
@@ -126,6 +129,13 @@ impl Bench {
             last = seen.2;
         }
         last
+    }
+}
+
+/// No fault of this machine is one of a backend.
+fn check_local(finding: &Finding) {
+    if let Err(failure) = &finding.outcome.result {
+        assert!(failure.fault.blame() != Blame::Local || !finding.for_good);
     }
 }
 

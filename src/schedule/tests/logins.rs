@@ -71,7 +71,11 @@ impl Bench {
                 self.schedule.on_greeted(&outcome);
                 None
             }
-            _ => self.schedule.on_outcome(outcome).verdict,
+            _ => {
+                let finding = self.schedule.on_outcome(outcome);
+                check_local(&finding);
+                finding.verdict
+            }
         };
         Made {
             at: (began - self.start).as_millis(),
