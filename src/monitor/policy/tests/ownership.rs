@@ -34,11 +34,21 @@ fn an_up_that_is_answered_with_ok_and_not_shown_leaves_the_down_ours() {
 
 #[test]
 fn the_end_of_a_dry_run_leaves_a_command_that_was_really_sent_and_what_failed_here() {
-    let mut bench = Bench::new(3);
+    let mut bench = Bench::new(4);
+    bench.logins(&[Some(7); 4]);
+    bench.backends.on_left_alone(address(3));
     bench.fails_while_passes(0, 2);
     bench.sends(0, Action::MarkDown);
     bench.fails_while_passes(1, 2);
     bench.send(1, Action::MarkDown, Answer::Done);
+    let kept = |bench: &Bench| {
+        [0, 1, 2, 3].map(|number| {
+            let member = bench.member(number);
+            let verdict = member.evidence.verdict().cloned();
+            (verdict, member.login, member.left_alone, member.asked)
+        })
+    };
+    let before = kept(&bench);
     bench
         .backends
         .on_dry_run_ended(bench.list.clone(), bench.now);
@@ -46,6 +56,7 @@ fn the_end_of_a_dry_run_leaves_a_command_that_was_really_sent_and_what_failed_he
     assert_eq!(goes_down, [true, false, false]);
     let have_failed = [0, 1, 2].map(|number| bench.member(number).dispute.has_failed());
     assert_eq!(have_failed, [true, true, false]);
+    assert_eq!(kept(&bench), before);
 }
 
 #[test]

@@ -72,6 +72,25 @@ fn own_faults_that_take_turns_with_what_all_meet_are_no_series() {
 }
 
 #[test]
+fn another_account_has_not_failed_for_as_long_as_the_one_before() {
+    let unavailable = || Failure::new(Stage::Login, Fault::Unavailable(Quote::new("no")));
+    for (failure, is_of_the_account) in [(unavailable(), true), (dead_at_the_greeting(), false)] {
+        let mut bench = Bench::new(2);
+        bench.logins(&[Some(1); 2]);
+        bench.finding(0, Err(failure.clone()), true);
+        let since = bench.member(0).evidence.failed_since();
+        assert!(since.is_some());
+        bench.logins(&[Some(2); 2]);
+        let left = bench.member(0).evidence.failed_since();
+        assert_eq!(left.is_some(), !is_of_the_account);
+        bench.pass_time(1000);
+        bench.finding(0, Err(failure), true);
+        let now = bench.member(0).evidence.failed_since();
+        assert_eq!(now == since, !is_of_the_account);
+    }
+}
+
+#[test]
 fn how_long_it_has_failed_counts_from_the_first_of_all_failures_that_get_no_further() {
     let mut bench = Bench::new(2);
     bench.refuses_login(0);
