@@ -820,3 +820,22 @@ fn a_down_that_a_director_has_forgotten_makes_nobody_unsteady_when_it_is_made_ag
     let quiet = bench.member(0).quiet_after_this_down(bench.now);
     assert_eq!(quiet, None);
 }
+
+#[test]
+fn no_hold_of_an_unsteady_backend_is_longer_than_an_hour() {
+    let mut dispute = Dispute::default();
+    let mut now = Instant::now();
+    let mut holds = Vec::new();
+    for _ in 0..1000 {
+        now += Duration::from_secs(1);
+        dispute.on_listed(HostState::Up, HostState::Down, now);
+        let hold = dispute.unsteady_hold_after(0, now);
+        holds.push(hold.map_or(0, |hold| hold.as_secs() / 60));
+    }
+    assert_eq!(holds[..10], [0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
+    assert!(holds[10..].iter().all(|minutes| *minutes == 60));
+    // What is longer ago than an hour counts no more.
+    let later = now + Duration::from_secs(3600);
+    assert_eq!(dispute.unsteady_hold_after(0, later), None);
+    assert_eq!(dispute.unsteady_hold_after(3, later).unwrap().as_secs(), 60);
+}
