@@ -529,7 +529,7 @@ fn numbers_out_of_their_bounds_are_refused_with_what_they_are_of() {
     let with = |kind: &str, place: &str, value: serde_json::Value| {
         let is_it = |line: &&str| line.contains(&format!("\"is\":{{\"{kind}\""));
         // Not the first, so that there is a line before.
-        let line = text.lines().filter(is_it).last().unwrap();
+        let line = text.lines().rev().find(is_it).unwrap();
         let mut bent: serde_json::Value = serde_json::from_str(line).unwrap();
         let parent = place.rsplit_once('/').unwrap();
         bent.pointer_mut(parent.0).unwrap()[parent.1] = value;

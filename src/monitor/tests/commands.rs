@@ -312,9 +312,8 @@ fn what_the_state_file_holds_already_is_not_written_again() {
     assert_eq!(bench.state_file, Remembered::new());
 }
 
-/// Their threads still wait for answers of the former director.
-#[test]
-fn drains_at_the_former_socket_leave_no_room_for_more_until_they_are_answered() {
+/// So that a hundred of them are under way, and one waits; and who is listed.
+fn owes_more_drains_than_it_may_make() -> (Bench, Vec<(u8, HostState)>) {
     let owes = Memory {
         drain: Drain::Owed,
         ..Memory::default()
@@ -325,6 +324,13 @@ fn drains_at_the_former_socket_leave_no_room_for_more_until_they_are_answered() 
     let down = (1..=101).map(|number| (number, HostState::Down));
     let list: Vec<(u8, HostState)> = down.chain([(102, HostState::Up)]).collect();
     bench.lists_those(&list);
+    (bench, list)
+}
+
+/// Their threads still wait for answers of the former director.
+#[test]
+fn drains_at_the_former_socket_leave_no_room_for_more_until_they_are_answered() {
+    let (mut bench, list) = owes_more_drains_than_it_may_make();
     assert_eq!(bench.sent.len(), 100);
     let mut terms = terms(Chosen::default());
     terms.settings.socket = "/other".into();
@@ -409,16 +415,7 @@ fn an_up_takes_the_place_of_a_drain_that_waits_for_the_disk() {
 /// Its thread still waits for the answer.
 #[test]
 fn a_drain_that_an_up_has_overtaken_leaves_no_room_for_another_until_it_is_answered() {
-    let owes = Memory {
-        drain: Drain::Owed,
-        ..Memory::default()
-    };
-    let remembered = (1..=101).map(|number| (address(number), owes)).collect();
-    let mut bench = Bench::of(terms(Chosen::default()), remembered);
-    bench.tell(Input::Time);
-    let down = (1..=101).map(|number| (number, HostState::Down));
-    let list: Vec<(u8, HostState)> = down.chain([(102, HostState::Up)]).collect();
-    bench.lists_those(&list);
+    let (mut bench, list) = owes_more_drains_than_it_may_make();
     let (drain, _) = bench.sent[0];
     let drains = |bench: &Bench| {
         let effects = bench.sent.iter().map(|(_, command)| command.effect());
