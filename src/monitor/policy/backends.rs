@@ -606,5 +606,7 @@ impl Backends {
         if let Some(bar) = &self.bar {
             assert_eq!(*bar, Bar::measure(self.values()));
         }
+        let is_listed = |address| self.members.contains_key(address);
+        assert!(self.failing.iter().all(is_listed));
     }
 }

@@ -386,7 +386,7 @@ impl Evidence {
         self.latest_round = None;
         let at_login = Reach::Stopped(Leg::First, Stage::Login);
         for reach in self.reached.values_mut() {
-            *reach = at_login.min(*reach);
+            *reach = at_login;
         }
         for failing in &self.failing {
             if failing.failure.stage >= Stage::Login {

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use super::ownership::OwnDown;
 use super::*;
 use crate::backend::{Groups, Listed, Stamp, Tag};
 use crate::config::settings::{Brake, DrainMode, MoveLimit, Restore, Rules};
@@ -427,6 +428,65 @@ fn what_is_kept_follows_lists_in_any_order() {
     bench.list = vec![first; 3];
     assert_eq!(bench.read_list().left, [address(1)]);
     bench.backends.check_what_is_kept();
+}
+
+#[test]
+fn what_is_kept_follows_all_that_changes_how_backends_compare() {
+    let changes: [fn(&mut Bench); 4] = [
+        |bench| {
+            let read = bench.list.clone();
+            bench.backends.on_dry_run_ended(read, bench.now);
+        },
+        |bench| bench.backends.on_other_target(address(1)),
+        |bench| {
+            let down = OwnDown {
+                stamp_before: Stamp(0),
+                sent: bench.second(),
+                vhosts: 30,
+                stamp: None,
+            };
+            let down = Some(down);
+            bench.remember(2, Memory { down, ..OWES });
+        },
+        |bench| {
+            let local = Failure::new(Stage::Connect, Fault::Forbidden);
+            bench.finding(3, Err(local), false);
+        },
+    ];
+    for change in changes {
+        let mut bench = Bench::new(2);
+        let of_before = |number| Listed {
+            address: address(number),
+            ..bench.list[0].clone()
+        };
+        let (mut down, left_alone) = (of_before(2), of_before(3));
+        (down.vhosts, down.state) = (0, HostState::Down);
+        bench.list.extend([down, left_alone]);
+        bench.read_list();
+        bench.backends.on_left_alone(address(3));
+        bench.fails_while_passes(0, 1);
+        bench.send(0, Action::MarkDown, Answer::Done);
+        bench.measure();
+        change(&mut bench);
+        bench.backends.check_what_is_kept();
+    }
+}
+
+#[test]
+fn of_a_failed_backend_that_leaves_the_list_nothing_is_kept() {
+    let mut bench = Bench::new(2);
+    bench.refuses(1, true);
+    bench.list.pop();
+    bench.read_list();
+    bench.backends.check_what_is_kept();
+}
+
+#[test]
+fn what_was_asked_of_a_worker_that_has_ended_may_be_asked_of_the_next() {
+    let mut bench = Bench::new(1);
+    assert!(bench.backends.ask(address(0), bench.now));
+    bench.backends.on_worker_ended(address(0));
+    assert!(bench.backends.ask(address(0), bench.now));
 }
 
 #[test]

@@ -547,3 +547,27 @@ fn until_another_shared_fault_has_lasted_the_alarm_of_the_one_before_stands() {
     };
     check(&mut bench, &[(tls, &[0, 1, 2])]);
 }
+
+#[test]
+fn a_limit_keeps_up_those_that_failed_last_wherever_they_are_listed() {
+    let brake = Brake::AtMost(1);
+    let mut bench = Bench::with(4, Rules { brake, ..RULES });
+    bench.fails_while_passes(1, 3);
+    bench.fails_while_passes(0, 3);
+    check(&mut bench, &[(Alarm::MaxDown(Tag::default()), &[0])]);
+}
+
+#[test]
+fn a_shared_fault_at_other_services_is_an_alarm_once_there_is_a_verdict_on_them() {
+    let mut bench = Bench::new(2);
+    for number in 0..2 {
+        bench.refuses(number, true);
+    }
+    bench.backends.on_other_services();
+    let refused = || {
+        let fault = Fault::CredentialsRefused(Quote::new("no"));
+        Failure::new(Stage::Login, fault)
+    };
+    bench.finding_at(0, 0, Err(refused()), Ends::Service);
+    check(&mut bench, &[(no_refuge(), &[0, 1])]);
+}

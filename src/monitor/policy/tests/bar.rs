@@ -753,3 +753,105 @@ fn what_others_got_to_with_their_former_account_counts_in_no_interrupted_series_
     }
     bench.check_held_for(0, &PEERS_AWAITED, &[0]);
 }
+
+fn shared_at_tls() -> Reason {
+    Reason::Shared {
+        service: 0,
+        stage: Stage::Tls,
+    }
+}
+
+fn peers_at_tls() -> Reason {
+    Reason::PeersAwaited {
+        service: 0,
+        stage: Stage::Tls,
+    }
+}
+
+/// A pass of before beside the failure of now, or a failure of now beside the login of before, is one backend.
+#[test]
+fn nobody_is_counted_twice_among_those_who_get_further() {
+    let mut bench = Bench::new(4);
+    bench.passes(1);
+    bench.refuses_login(1);
+    bench.finding(0, Err(expired()), true);
+    bench.check_held(0, &shared_at_tls(), None);
+
+    let mut bench = Bench::new(4);
+    let missing = Failure::new(Stage::StartTls, Fault::StartTlsMissing);
+    bench.finding(1, Err(missing), true);
+    bench.backends.on_login(address(1), Some(Login(1)));
+    bench.finding(0, Err(expired()), true);
+    bench.check_held(0, &shared_at_tls(), None);
+}
+
+/// The one that passes is neither the first nor the last of those that stand.
+#[test]
+fn a_login_that_times_out_is_a_fault_of_its_own_if_one_of_many_passes_it() {
+    let unanswered = || Err(Failure::new(Stage::Login, Fault::TimedOut));
+    let mut bench = Bench::new(4);
+    bench.refuses_login(1);
+    bench.refuses_login(3);
+    bench.finding(0, unanswered(), false);
+    bench.passes(2);
+    bench.finding(0, unanswered(), true);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn one_that_is_not_judged_yet_tells_no_refused_login_from_one_that_times_out() {
+    let mut bench = Bench::new(2);
+    bench.finding(1, Ok(Pass::Clean), false);
+    let unanswered = Failure::new(Stage::Login, Fault::TimedOut);
+    bench.finding(0, Err(unanswered), true);
+    bench.check_held(0, &AT_LOGIN, None);
+}
+
+#[test]
+fn without_a_brake_a_shared_fault_needs_no_whole_round_of_others() {
+    let brake = Brake::Off;
+    let mut bench = Bench::with(3, Rules { brake, ..RULES });
+    bench.passes(1);
+    bench.passes(2);
+    bench.finding(0, Err(expired()), false);
+    bench.finding(1, Ok(Pass::Clean), false);
+    bench.finding(2, Ok(Pass::Clean), false);
+    bench.finding(0, Err(expired()), true);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn only_those_who_got_further_are_asked_whether_they_still_do() {
+    let mut bench = Bench::new(4);
+    bench.passes(1);
+    bench.passes(2);
+    bench.finding(0, Err(expired()), true);
+    bench.check_held_for(0, &peers_at_tls(), &[1, 2]);
+}
+
+#[test]
+fn a_shared_fault_that_too_few_are_spared_names_no_control() {
+    for (spared, expected) in [(1, None), (2, Some(address(2)))] {
+        let mut bench = Bench::new(3);
+        for number in 1..=spared {
+            bench.passes(number);
+        }
+        bench.refuses_login(0);
+        assert_eq!(control(&bench.backends, address(0)), expected);
+    }
+}
+
+#[test]
+fn those_of_other_tags_that_are_not_probed_yet_keep_nobody_down_whose_own_tag_is() {
+    let mut bench = Bench::new(6);
+    for number in 3..6 {
+        bench.listed(number).tag = Tag::new("archive");
+    }
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.pass_time(61_000);
+    for number in 0..3 {
+        bench.refuses_login(number);
+    }
+    bench.check_acts(0, Action::MarkUp);
+}

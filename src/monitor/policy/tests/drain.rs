@@ -510,3 +510,38 @@ fn a_drain_that_was_answered_wants_nothing_before_the_next_list() {
     bench.read_list();
     assert!(!bench.member(0).is_drained(), "another down");
 }
+
+#[test]
+fn the_time_left_to_others_begins_anew_when_a_director_has_lost_its_memory() {
+    let mut bench = failed_and_down_by_another();
+    let down = bench.listed(0).clone();
+    bench.pass_time(3000);
+    bench.listed(0).state = HostState::Up;
+    bench.listed(0).changed = Stamp(0);
+    bench.read_list();
+    *bench.listed(0) = down;
+    bench.read_list();
+    bench.refuses(0, true);
+    bench.pass_time(2000);
+    bench.check_held(0, &Reason::OthersDrain, None);
+    bench.pass_time(2000);
+    bench.check_acts(0, Action::Drain);
+}
+
+#[test]
+fn a_drain_that_was_answered_is_not_due_again_because_an_up_did_not_reach_the_director() {
+    let mut bench = Bench::new(2);
+    bench.take_down(0, 1);
+    bench.send(0, Action::Drain, Answer::Done);
+    bench.passes(0);
+    bench.send(0, Action::MarkUp, Answer::NotSent);
+    bench.backends.on_director_back();
+    let pending_drain = bench.member(0).pending_drain.as_ref().unwrap();
+    assert!(!pending_drain.is_due());
+}
+
+#[test]
+fn a_drain_that_nobody_owes_any_more_has_not_been_without_effect() {
+    let bench = Bench::new(1);
+    assert!(!bench.member(0).is_without_effect(Action::Drain, bench.now));
+}

@@ -200,3 +200,11 @@ fn a_round_that_begins_as_the_list_is_asked_for_is_of_the_new_state() {
     bench.passes(0);
     bench.check_held(0, &Reason::Disputed, None);
 }
+
+#[test]
+fn a_failed_backend_that_has_just_passed_is_probed_at_once() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    bench.finding(0, Ok(Pass::Clean), false);
+    bench.check_held(0, &Reason::Stale, Some(0));
+}

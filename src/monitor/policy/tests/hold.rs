@@ -822,20 +822,121 @@ fn a_down_that_a_director_has_forgotten_makes_nobody_unsteady_when_it_is_made_ag
 }
 
 #[test]
-fn no_hold_of_an_unsteady_backend_is_longer_than_an_hour() {
-    let mut dispute = Dispute::default();
-    let mut now = Instant::now();
-    let mut holds = Vec::new();
-    for _ in 0..1000 {
-        now += Duration::from_secs(1);
-        dispute.on_listed(HostState::Up, HostState::Down, now);
-        let hold = dispute.unsteady_hold_after(0, now);
-        holds.push(hold.map_or(0, |hold| hold.as_secs() / 60));
+fn a_backend_goes_up_at_once_where_only_those_of_another_tag_are_up() {
+    let mut bench = settled_bench();
+    bench.listed(1).tag = Tag::new("archive");
+    bench.read_list();
+    bench.passes(1);
+    dispute(&mut bench);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn a_down_of_before_the_start_counts_among_those_that_make_a_backend_unsteady() {
+    let mut bench = started_after(0);
+    bench.pass_time(60_000);
+    bring_up(&mut bench, 9);
+    bench.take_down(9, 1);
+    bench.passes(9);
+    bring_up(&mut bench, 9);
+    bench.take_down(9, 1);
+    bench.passes(9);
+    bench.check_held(9, &Reason::Unsteady, None);
+}
+
+#[test]
+fn an_hour_up_is_needed_until_the_disputes_of_before_are_forgotten() {
+    let mut bench = Bench::new(1);
+    let memory = Memory {
+        disputes: 2,
+        ..Memory::default()
+    };
+    bench.remember(0, memory);
+    bench.pass_time(3_590_000);
+    bench.read_list();
+    assert_eq!(bench.memory(0), memory);
+    bench.pass_time(10_000);
+    bench.read_list();
+    assert_eq!(bench.memory(0), Memory::default());
+}
+
+#[test]
+fn a_backend_that_goes_down_all_day_is_left_down_for_an_hour_and_takes_no_more_memory() {
+    let now = Instant::now();
+    let mut dispute = Dispute::new(HostState::Up, Stamp(0), now);
+    let mut sizes = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..10 {
+            dispute.on_listed(HostState::Up, HostState::Down, now);
+            dispute.on_listed(HostState::Down, HostState::Up, now);
+        }
+        let hour = Duration::from_secs(3600);
+        assert_eq!(dispute.unsteady_hold_after(0, now), Some(hour));
+        sizes.push(format!("{dispute:?}").matches("Instant").count());
     }
-    assert_eq!(holds[..10], [0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
-    assert!(holds[10..].iter().all(|minutes| *minutes == 60));
-    // What is longer ago than an hour counts no more.
-    let later = now + Duration::from_secs(3600);
-    assert_eq!(dispute.unsteady_hold_after(0, later), None);
-    assert_eq!(dispute.unsteady_hold_after(3, later).unwrap().as_secs(), 60);
+    assert!(sizes.iter().all(|size| *size == sizes[0]), "{sizes:?}");
+}
+
+/// The start is forgotten, and with it what had failed here before that up.
+#[test]
+fn after_an_up_that_no_list_has_shown_it_counts_what_has_passed_since() {
+    let mut bench = started_after(5);
+    bench.refuses(9, true);
+    bench.passes(9);
+    bench.set(9, HostState::Down);
+    bench.read_list();
+    bench.pass_time(61_000);
+    bench.set(9, HostState::Up);
+    bench.read_list();
+    assert_eq!(bench.memory(9).disputes, 1);
+}
+
+#[test]
+fn a_backend_that_somebody_brings_up_while_it_fails_here_is_no_dispute() {
+    let mut bench = settled_bench();
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.refuses(0, true);
+    bench.pass_time(61_000);
+    bench.set(0, HostState::Up);
+    bench.read_list();
+    assert_eq!(bench.memory(0).disputes, 0);
+}
+
+#[test]
+fn a_hold_of_more_than_an_hour_is_as_long_as_the_operator_wants_it() {
+    let hold = Duration::from_secs(7200);
+    let mut bench = Bench::with(2, Rules { hold, ..RULES });
+    bench.passes(0);
+    bench.read_list();
+    dispute(&mut bench);
+    bench.pass_time(7_198_000);
+    bench.passes(0);
+    bench.check_held(0, &disputed(), None);
+    bench.pass_time(2000);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn an_unsteady_backend_that_is_dead_does_not_keep_another_from_going_up_for_a_dead_one() {
+    let mut bench = Bench::new(3);
+    goes_down(&mut bench, 0, 3, 2);
+    bench.refuses(0, true);
+    goes_down(&mut bench, 1, 3, 2);
+    bench.check_held(1, &Reason::Unsteady, None);
+    bench.refuses(2, true);
+    bench.pass_time(8000);
+    bench.refuses(2, true);
+    bench.check_acts(1, Action::MarkUp);
+}
+
+#[test]
+fn an_unsteady_backend_is_held_where_the_last_one_up_has_only_a_shared_fault() {
+    let mut bench = Bench::new(2);
+    goes_down(&mut bench, 0, 3, 1);
+    bench.finding(1, Err(expired()), true);
+    bench.pass_time(8000);
+    bench.passes(0);
+    bench.finding(1, Err(expired()), true);
+    bench.check_held(0, &Reason::Unsteady, None);
 }

@@ -120,3 +120,40 @@ fn without_a_brake_one_that_dies_while_the_others_cannot_be_checked_goes_down_an
     bench.check_acts(0, Action::MarkDown);
     assert_eq!(alarms(&mut bench.backends, bench.now), Alarms::new());
 }
+
+#[test]
+fn an_alarm_names_no_service_that_is_still_being_tried_again() {
+    let mut bench = Bench::new(2);
+    passes_without_its_second(&mut bench, 1);
+    bench.refuses_at(1, 0);
+    passes_without_its_second(&mut bench, 1);
+    bench.finding_at(0, 0, Err(expired()), Ends::Nothing);
+    let alarm = Alarm::Shared {
+        service: 1,
+        stage: Stage::Connect,
+    };
+    let expected = Alarms::from([(alarm, BTreeSet::from([address(0)]))]);
+    assert_eq!(alarms(&mut bench.backends, bench.now), expected);
+}
+
+#[test]
+fn how_far_others_got_before_they_could_not_be_tried_from_here_condemns_nobody() {
+    let mut bench = Bench::new(2);
+    bench.passes(1);
+    let local = Failure::new(Stage::Connect, Fault::Forbidden);
+    bench.finding(1, Err(local), false);
+    bench.refuses_login(0);
+    bench.check_held(0, &AT_LOGIN, None);
+}
+
+#[test]
+fn a_fault_of_this_machine_takes_back_nothing_that_others_came_to() {
+    let mut bench = Bench::new(2);
+    bench.finding(0, Err(expired()), false);
+    bench.passes(1);
+    bench.finding(0, Err(expired()), true);
+    let local = Failure::new(Stage::Connect, Fault::Forbidden);
+    bench.finding(1, Err(local), false);
+    bench.passes(1);
+    bench.check_acts(0, Action::MarkDown);
+}

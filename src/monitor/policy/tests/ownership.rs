@@ -511,3 +511,70 @@ fn without_states_only_who_remembers_the_vhost_count_can_bring_it_up() {
     let reason = Reason::NotOurs;
     bench.check_held(2, &reason, None);
 }
+
+/// The list that shows the first one was read while the second one was under way.
+#[test]
+fn a_down_under_way_is_ours_though_the_director_was_told_of_the_one_before_meanwhile() {
+    let mut bench = Bench::with(2, OWN);
+    bench.take_down(0, 1);
+    let down = bench.listed(0).clone();
+    bench.pass_time(10_000);
+    bench.listed(0).state = HostState::Up;
+    bench.listed(0).changed = Stamp(0);
+    bench.read_list();
+    bench.refuses(0, true);
+    bench.check_acts(0, Action::MarkDown);
+    bench.sends(0, Action::MarkDown);
+    *bench.listed(0) = down;
+    bench.read_list();
+    bench
+        .backends
+        .on_answer(address(0), Action::MarkDown, Answer::Done, bench.now);
+    let changed = bench.second();
+    bench.listed(0).changed = changed;
+    bench.read_list();
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn the_stamp_of_a_down_that_was_told_again_proves_nothing_once_somebody_has_brought_it_up() {
+    let (mut bench, down) = told_again();
+    assert_eq!(bench.memory(0).down.unwrap().stamp, Some(down.changed));
+    bench.set(0, HostState::Up);
+    bench.read_list();
+    assert_eq!(bench.memory(0).down.unwrap().stamp, None);
+}
+
+#[test]
+fn the_end_of_a_dry_run_leaves_what_the_probes_have_found_out_and_how_they_are_made() {
+    let mut bench = Bench::new(3);
+    bench.logins(&[Some(1), None, None]);
+    bench.refuses(0, true);
+    bench.backends.on_left_alone(address(1));
+    assert!(bench.backends.ask(address(2), bench.now));
+    let mut read = bench.list.clone();
+    read[2].vhosts = 0;
+    read[2].changed = Stamp(0);
+    read[2].state = HostState::Down;
+    bench.listed(2).vhosts = 30;
+    bench.read_list();
+    bench.backends.on_dry_run_ended(read, bench.now);
+    let first = bench.member(0);
+    assert!(has_failed(first));
+    assert_eq!(first.login, Some(Login(1)));
+    assert!(bench.member(1).left_alone);
+    assert_eq!(bench.member(2).weight(), 30);
+    assert!(!bench.backends.ask(address(2), bench.now));
+}
+
+#[test]
+fn a_command_that_was_really_sent_is_under_way_after_the_dry_run_too() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    bench.sends(0, Action::MarkDown);
+    bench
+        .backends
+        .on_dry_run_ended(bench.list.clone(), bench.now);
+    bench.check_held(0, &Reason::InFlight, None);
+}

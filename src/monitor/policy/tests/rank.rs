@@ -61,3 +61,16 @@ fn a_drain_that_is_owed_waits_for_nobody() {
     bench.backends.on_turn_delay(Duration::from_millis(600));
     bench.check_acts(0, Action::Drain);
 }
+
+#[test]
+fn a_turn_at_a_down_is_none_at_an_up() {
+    let hold = Duration::ZERO;
+    let mut bench = Bench::with(2, Rules { hold, ..RULES });
+    bench.backends.on_turn_delay(Duration::from_millis(600));
+    bench.fails_while_passes(0, 1);
+    bench.check_held(0, &Reason::Turn, None);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.passes(0);
+    bench.check_held(0, &Reason::Turn, None);
+}

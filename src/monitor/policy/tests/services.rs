@@ -296,3 +296,90 @@ fn what_all_have_in_common_is_nobodys_failure() {
     let member = compared.member(address(0)).unwrap();
     assert!(has_failed(member) && !compared.bar().has_failed(member));
 }
+
+/// Somebody took backend 0 down so long ago that it is not held for that any more.
+fn down_for_a_minute() -> Bench {
+    let mut bench = Bench::new(2);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    bench.pass_time(61_000);
+    bench
+}
+
+/// However often it is probed, it gets no further than its own fault.
+#[test]
+fn a_dead_backend_keeps_no_other_down_at_a_service_that_it_does_not_get_to() {
+    let mut bench = down_for_a_minute();
+    bench.finding_at(0, 1, Err(dead()), Ends::Round(dead()));
+    bench.is_refused_at_the_second(0);
+    bench.check_held_for(0, &PEERS_AWAITED, &[1]);
+    bench.finding_at(0, 1, Err(dead()), Ends::Round(dead()));
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn a_peer_whose_service_cannot_be_tried_from_here_keeps_nobody_down() {
+    let mut bench = down_for_a_minute();
+    bench.is_refused_at_the_second(0);
+    bench.check_held_for(0, &PEERS_AWAITED, &[1]);
+    bench.finding_at(0, 1, Ok(Pass::Clean), Ends::Nothing);
+    bench.finding_at(1, 1, Err(local()), Ends::Whole);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+#[test]
+fn what_a_backend_in_doubt_passes_lets_nobody_up_before_its_round_has_ended() {
+    let at_the_first = Reason::PeersAwaited {
+        service: 0,
+        stage: Stage::Login,
+    };
+    let mut bench = down_for_a_minute();
+    bench.finding_at(0, 1, Ok(Pass::Clean), Ends::Nothing);
+    bench.finding_at(1, 1, Err(dead()), Ends::Round(dead()));
+    bench.finding_at(0, 0, Err(no_login()), Ends::Round(no_login()));
+    bench.finding_at(0, 1, Ok(Pass::Clean), Ends::Nothing);
+    bench.check_held_for(0, &at_the_first, &[1]);
+    bench.finding_at(1, 1, Ok(Pass::Clean), Ends::Whole);
+    assert_ne!(bench.decide(0), Decision::Act(Action::MarkUp));
+}
+
+#[test]
+fn what_others_came_to_at_their_former_target_lets_nobody_up() {
+    let at_the_first = Reason::PeersAwaited {
+        service: 0,
+        stage: Stage::Login,
+    };
+    let mut bench = down_for_a_minute();
+    bench.finding_at(0, 0, Err(no_login()), Ends::Round(no_login()));
+    bench.passes(1);
+    bench.backends.on_other_target(address(1));
+    bench.check_held_for(0, &at_the_first, &[1]);
+}
+
+#[test]
+fn what_a_backend_passed_at_one_service_before_it_died_at_another_condemns_nobody() {
+    let mut bench = Bench::new(2);
+    bench.finding_at(0, 1, Ok(Pass::Clean), Ends::Nothing);
+    bench.finding_at(1, 1, Ok(Pass::Clean), Ends::Whole);
+    bench.finding_at(0, 1, Err(dead()), Ends::Round(dead()));
+    bench.is_refused_at_the_second(0);
+    let shared = Reason::Shared {
+        service: 1,
+        stage: Stage::Login,
+    };
+    bench.check_held(0, &shared, None);
+}
+
+#[test]
+fn what_others_pass_at_another_service_does_not_confirm_a_failure() {
+    let mut bench = Bench::new(2);
+    bench.finding_at(0, 1, Ok(Pass::Clean), Ends::Nothing);
+    bench.finding_at(0, 0, Err(no_login()), Ends::Nothing);
+    bench.finding_at(1, 1, Ok(Pass::Clean), Ends::Whole);
+    bench.finding_at(0, 0, Err(no_login()), Ends::Round(no_login()));
+    let at_the_first = Reason::PeersAwaited {
+        service: 0,
+        stage: Stage::Login,
+    };
+    bench.check_held_for(0, &at_the_first, &[1]);
+}

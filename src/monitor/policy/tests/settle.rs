@@ -230,3 +230,69 @@ fn a_down_that_somebody_undoes_is_sent_again_at_once_and_the_next_time_after_a_p
     }
     bench.check_held(0, &Reason::BroughtUpAgain, None);
 }
+
+#[test]
+fn a_command_that_fails_long_after_another_one_is_tried_again_after_a_second() {
+    let now = Instant::now();
+    let mut setback = Setback::after(None, now);
+    for _ in 0..5 {
+        setback = Setback::after(Some(&setback), now);
+    }
+    let later = now + Duration::from_secs(3600);
+    let anew = Setback::after(Some(&setback), later);
+    assert_eq!(anew.until, later + Duration::from_secs(1));
+}
+
+#[test]
+fn a_doubtful_answer_to_what_the_list_has_shown_before_holds_nothing_back() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    bench.sends(0, Action::MarkDown);
+    bench.set(0, HostState::Down);
+    bench.read_list();
+    let answer = Answer::Doubtful;
+    bench
+        .backends
+        .on_answer(address(0), Action::MarkDown, answer, bench.now);
+    bench.read_list();
+    bench.passes(0);
+    bench.check_acts(0, Action::MarkUp);
+}
+
+/// Backend 0 has failed and is taken down, which somebody undoes after so many milliseconds.
+fn is_undone(bench: &mut Bench, after: u64) {
+    bench.check_acts(0, Action::MarkDown);
+    bench.send(0, Action::MarkDown, Answer::Done);
+    let changed = bench.second();
+    bench.listed(0).changed = changed;
+    bench.listed(0).state = HostState::Down;
+    bench.read_list();
+    bench.pass_time(after);
+    bench.send(0, Action::Drain, Answer::Done);
+    let changed = bench.second();
+    bench.listed(0).changed = changed;
+    bench.listed(0).state = HostState::Up;
+    bench.read_list();
+    bench.refuses(0, true);
+}
+
+#[test]
+fn the_pause_of_a_down_that_somebody_undoes_counts_from_that_down_and_not_from_the_drain() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    is_undone(&mut bench, 0);
+    is_undone(&mut bench, 2500);
+    bench.check_acts(0, Action::MarkDown);
+}
+
+#[test]
+fn once_a_backend_is_healthy_it_is_forgotten_that_its_downs_were_undone() {
+    let mut bench = Bench::new(2);
+    bench.fails_while_passes(0, 1);
+    for _ in 0..3 {
+        is_undone(&mut bench, 11_000);
+    }
+    assert!(bench.member(0).brought_up_since(bench.now).is_some());
+    bench.passes(0);
+    assert_eq!(bench.member(0).brought_up_since(bench.now), None);
+}
