@@ -940,3 +940,19 @@ fn an_unsteady_backend_is_held_where_the_last_one_up_has_only_a_shared_fault() {
     bench.finding(1, Err(expired()), true);
     bench.check_held(0, &Reason::Unsteady, None);
 }
+
+/// An up that is under way for it may be enough.
+#[test]
+fn where_an_unsteady_backend_is_coming_up_for_a_dead_one_no_other_does() {
+    let mut bench = Bench::new(3);
+    goes_down(&mut bench, 0, 3, 2);
+    bench.refuses(0, true);
+    goes_down(&mut bench, 1, 3, 2);
+    bench.refuses(2, true);
+    bench.pass_time(8000);
+    bench.refuses(2, true);
+    bench.check_acts(1, Action::MarkUp);
+    bench.sends(1, Action::MarkUp);
+    bench.passes(0);
+    bench.check_held(0, &Reason::Unsteady, None);
+}

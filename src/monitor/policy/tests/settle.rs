@@ -232,15 +232,15 @@ fn a_down_that_somebody_undoes_is_sent_again_at_once_and_the_next_time_after_a_p
 }
 
 #[test]
-fn a_command_that_fails_long_after_another_one_is_tried_again_after_a_second() {
+fn downs_that_are_undone_now_have_nothing_to_do_with_those_of_long_ago() {
     let now = Instant::now();
-    let mut setback = Setback::after(None, now);
-    for _ in 0..5 {
-        setback = Setback::after(Some(&setback), now);
+    let mut undone = Undone::after(None, now);
+    for _ in 0..3 {
+        undone = Undone::after(Some(&undone), now);
     }
-    let later = now + Duration::from_secs(3600);
-    let anew = Setback::after(Some(&setback), later);
-    assert_eq!(anew.until, later + Duration::from_secs(1));
+    let later = now + Duration::from_secs(1200);
+    let anew = Undone::after(Some(&undone), later);
+    assert_eq!(anew, Undone::after(None, later));
 }
 
 #[test]
