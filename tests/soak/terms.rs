@@ -273,7 +273,8 @@ impl Terms {
     }
 }
 
-/// When a monitor logged a change of its own, of which backend, and how long the answer took.
+/// When a monitor logged a change of its own, of which backend, and how long the answer took. Not one that a list showed
+/// though it was not answered with OK: when that was sent, up to a minute before, the line does not say.
 pub fn changes<'h>(
     history: &'h History,
     monitor: usize,
@@ -283,7 +284,7 @@ pub fn changes<'h>(
         let (head, rest) = line.split_once(&format!(" {word}"))?;
         let address = head.rsplit(' ').next()?;
         let backend = history.backends.iter().position(|known| known == address)?;
-        Some((*at, backend, answered_in(rest)))
+        Some((*at, backend, answered_in(rest)?))
     })
 }
 
@@ -297,12 +298,10 @@ pub fn refusals(history: &History, monitor: usize) -> impl Iterator<Item = u64> 
 }
 
 /// From `(answered in 1.3 ms)`, in milliseconds.
-fn answered_in(line: &str) -> u64 {
-    let time = line
-        .rsplit_once("(answered in ")
-        .map_or("", |(_, time)| time);
-    let number = time.trim_end_matches(" ms)").parse::<f64>();
-    number.map_or(0, |number| number.ceil() as u64)
+fn answered_in(line: &str) -> Option<u64> {
+    let (_, time) = line.rsplit_once("(answered in ")?;
+    let number = time.trim_end_matches(" ms)").parse::<f64>().ok()?;
+    Some(number.ceil() as u64)
 }
 
 /// When a monitor found the backend failed, and what it said.
@@ -325,9 +324,10 @@ pub fn deaths(history: &History, backend: usize) -> impl Iterator<Item = &Spell>
     })
 }
 
-/// When a director listed the backend in another state than before, and in which. Directors that were cut off from each
-/// other may repeat `U` and `D` with one time stamp to each other without end while the ring is not synced. Nobody has
-/// changed the backend then, so such a repeated state does not count.
+/// When a director listed the backend in another state than before, and in which. Directors that were apart may repeat
+/// `U` and `D` with one time stamp to each other, without end while the ring is not synced, and one that was frozen may
+/// bring an old state back. Nobody has changed the backend then, so a state with the stamp of the one before does not
+/// count.
 pub fn list_changes(history: &History, director: usize, backend: usize) -> Vec<(u64, char)> {
     let mut changes = Vec::new();
     let mut before: Option<(char, u64)> = None;
@@ -341,7 +341,7 @@ pub fn list_changes(history: &History, director: usize, backend: usize) -> Vec<(
             _ => continue,
         };
         if let Some(before) = before.filter(|before| before.0 != now.0) {
-            if before.1 == now.1 && !list.synced {
+            if before.1 == now.1 {
                 continue;
             }
             changes.push((*at, now.0));
