@@ -16,6 +16,7 @@ use openssl::ssl::{
     SslVersion,
 };
 use openssl::x509::X509;
+use socket2::{Domain, Socket, Type};
 
 use crate::scratch::Folder;
 
@@ -63,6 +64,15 @@ impl Drop for Server {
             let _ = listening.join();
         }
     }
+}
+
+/// A port of loopback at which nobody listens, and which nobody else can take while the socket is there.
+pub(crate) fn unheard() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    socket.bind(&anywhere.into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
 }
 
 /// Takes connections, and neither reads nor writes.

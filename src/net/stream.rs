@@ -308,12 +308,8 @@ mod tests {
             read_to_the_last(&mut stream).kind(),
             ErrorKind::UnexpectedEof
         );
-        // Bound and not listening: nobody else can take the port meanwhile.
-        let closed = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let anywhere = SocketAddr::from((address, 0));
-        closed.bind(&anywhere.into()).unwrap();
-        let port = closed.local_addr().unwrap().as_socket().unwrap().port();
-        let error = DeadlineStream::connect(address, port, deadline).unwrap_err();
+        let (_closed, unheard) = stage::unheard();
+        let error = DeadlineStream::connect(unheard.ip(), unheard.port(), deadline).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     }
 

@@ -13,8 +13,6 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, Socket, Type};
-
 use self::server::{Report, Script};
 use self::table::{Asked, Happening, Probe, Table};
 use super::*;
@@ -59,7 +57,7 @@ impl Partner {
         };
         match probe {
             Probe::Poll | Probe::Deliver => {
-                let (socket, address) = bound();
+                let (socket, address) = stage::unheard();
                 Partner {
                     port: port(Protocol::Imap, address.port()),
                     marks: None,
@@ -76,15 +74,6 @@ impl Partner {
             }
         }
     }
-}
-
-/// A port at which nobody listens yet.
-fn bound() -> (Socket, SocketAddr) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    socket.bind(&anywhere.into()).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    (socket, address)
 }
 
 /// One cell that can be.
@@ -193,7 +182,7 @@ impl Cell<'_> {
 
     /// Nobody listens, or so slowly that the system answers no more.
     fn attempt_without_server(&self, partner: Port, timeout: Duration) -> Outcome {
-        let (socket, address) = bound();
+        let (socket, address) = stage::unheard();
         let mut waiting = Vec::new();
         if self.happening == Happening::Silent {
             socket.listen(0).unwrap();

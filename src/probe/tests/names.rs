@@ -109,10 +109,13 @@ fn while_the_name_is_pending_the_connection_is_judged_and_no_handshake_begins() 
     );
     let said = bytes.recv_timeout(PATIENCE).unwrap();
     assert_eq!(said, "0 bytes", "no handshake was begun");
-    let service = service(&server, Security::Tls);
-    let address = server.address.ip();
-    drop(server);
-    let result = rig.outcome(address, service).result;
+    let (_socket, unheard) = stage::unheard();
+    let service = Service::Port(Port {
+        protocol: Protocol::Imap,
+        security: Security::Tls,
+        number: unheard.port(),
+    });
+    let result = rig.outcome(unheard.ip(), service).result;
     check_failure(result, "connect: connection refused");
 
     let acceptor = authority.acceptor("DNS:mail.example", Validity::Current);

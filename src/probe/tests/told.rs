@@ -128,8 +128,7 @@ fn what_fails_is_told_with_its_stage() {
         read_line(&mut socket);
     });
     check(&plain, Security::Tls, "tls handshake: tls failed");
-    let address = closing.address;
-    drop(closing);
+    let (_socket, address) = stage::unheard();
     let gone = Service::Port(Port {
         protocol: Protocol::Imap,
         security: Security::Plain,
