@@ -46,6 +46,11 @@ const AT_LOGIN: Reason = Reason::Shared {
     stage: Stage::Login,
 };
 
+const PEERS_AT_TLS: Reason = Reason::PeersAwaited {
+    service: 0,
+    stage: Stage::Tls,
+};
+
 const OWES: Memory = Memory {
     down: None,
     drain: Drain::Owed,

@@ -761,13 +761,6 @@ fn shared_at_tls() -> Reason {
     }
 }
 
-fn peers_at_tls() -> Reason {
-    Reason::PeersAwaited {
-        service: 0,
-        stage: Stage::Tls,
-    }
-}
-
 /// A pass of before beside the failure of now, or a failure of now beside the login of before, is one backend.
 #[test]
 fn nobody_is_counted_twice_among_those_who_get_further() {
@@ -826,7 +819,7 @@ fn only_those_who_got_further_are_asked_whether_they_still_do() {
     bench.passes(1);
     bench.passes(2);
     bench.finding(0, Err(expired()), true);
-    bench.check_held_for(0, &peers_at_tls(), &[1, 2]);
+    bench.check_held_for(0, &PEERS_AT_TLS, &[1, 2]);
 }
 
 #[test]

@@ -125,13 +125,6 @@ fn a_shared_fault_of_long_ago_does_not_go_on_once_another_has_been_met_twice() {
     bench.check_held_for(0, &at_tls, &[1, 2]);
 }
 
-fn peers_at_tls() -> Reason {
-    Reason::PeersAwaited {
-        service: 0,
-        stage: Stage::Tls,
-    }
-}
-
 #[test]
 fn what_got_no_further_does_not_end_a_series_however_often_it_comes() {
     let mut bench = Bench::new(2);
@@ -191,7 +184,7 @@ fn who_got_further_and_then_did_not_confirms_no_failure_of_the_time_between() {
     bench.finding(0, Err(expired()), true);
     bench.finding(1, Err(expired()), true);
     bench.passes(1);
-    bench.check_held_for(0, &peers_at_tls(), &[0]);
+    bench.check_held_for(0, &PEERS_AT_TLS, &[0]);
 }
 
 #[test]
@@ -203,7 +196,7 @@ fn an_attempt_elsewhere_that_began_before_the_first_failure_confirms_none() {
     bench.passes(1);
     bench.pass_time(10);
     bench.finding(0, Err(expired()), true);
-    bench.check_held_for(0, &peers_at_tls(), &[1]);
+    bench.check_held_for(0, &PEERS_AT_TLS, &[1]);
 }
 
 #[test]
@@ -218,7 +211,7 @@ fn what_another_did_at_its_former_target_confirms_no_failure() {
         bench.backends.on_other_target(address(1));
         bench.finding(0, Err(expired()), true);
         bench.passes(1);
-        bench.check_held_for(0, &peers_at_tls(), &[0]);
+        bench.check_held_for(0, &PEERS_AT_TLS, &[0]);
     }
 }
 

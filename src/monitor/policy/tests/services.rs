@@ -297,6 +297,11 @@ fn what_all_have_in_common_is_nobodys_failure() {
     assert!(has_failed(member) && !compared.bar().has_failed(member));
 }
 
+const PEERS_AT_THE_FIRST: Reason = Reason::PeersAwaited {
+    service: 0,
+    stage: Stage::Login,
+};
+
 /// Somebody took backend 0 down so long ago that it is not held for that any more.
 fn down_for_a_minute() -> Bench {
     let mut bench = Bench::new(2);
@@ -329,31 +334,23 @@ fn a_peer_whose_service_cannot_be_tried_from_here_keeps_nobody_down() {
 
 #[test]
 fn what_a_backend_in_doubt_passes_lets_nobody_up_before_its_round_has_ended() {
-    let at_the_first = Reason::PeersAwaited {
-        service: 0,
-        stage: Stage::Login,
-    };
     let mut bench = down_for_a_minute();
     bench.finding_at(0, 1, Ok(Pass::Clean), Ends::Nothing);
     bench.finding_at(1, 1, Err(dead()), Ends::Round(dead()));
     bench.finding_at(0, 0, Err(no_login()), Ends::Round(no_login()));
     bench.finding_at(0, 1, Ok(Pass::Clean), Ends::Nothing);
-    bench.check_held_for(0, &at_the_first, &[1]);
+    bench.check_held_for(0, &PEERS_AT_THE_FIRST, &[1]);
     bench.finding_at(1, 1, Ok(Pass::Clean), Ends::Whole);
     assert_ne!(bench.decide(0), Decision::Act(Action::MarkUp));
 }
 
 #[test]
 fn what_others_came_to_at_their_former_target_lets_nobody_up() {
-    let at_the_first = Reason::PeersAwaited {
-        service: 0,
-        stage: Stage::Login,
-    };
     let mut bench = down_for_a_minute();
     bench.finding_at(0, 0, Err(no_login()), Ends::Round(no_login()));
     bench.passes(1);
     bench.backends.on_other_target(address(1));
-    bench.check_held_for(0, &at_the_first, &[1]);
+    bench.check_held_for(0, &PEERS_AT_THE_FIRST, &[1]);
 }
 
 #[test]
@@ -377,9 +374,5 @@ fn what_others_pass_at_another_service_does_not_confirm_a_failure() {
     bench.finding_at(0, 0, Err(no_login()), Ends::Nothing);
     bench.finding_at(1, 1, Ok(Pass::Clean), Ends::Whole);
     bench.finding_at(0, 0, Err(no_login()), Ends::Round(no_login()));
-    let at_the_first = Reason::PeersAwaited {
-        service: 0,
-        stage: Stage::Login,
-    };
-    bench.check_held_for(0, &at_the_first, &[1]);
+    bench.check_held_for(0, &PEERS_AT_THE_FIRST, &[1]);
 }
