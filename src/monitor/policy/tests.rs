@@ -16,6 +16,7 @@ mod sections;
 mod series;
 mod services;
 mod settle;
+mod unsteady;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
