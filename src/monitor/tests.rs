@@ -317,11 +317,15 @@ impl Bench {
     }
 
     fn loses_lists(&mut self) {
+        self.loses_lists_by(lost(PoolStage::Reading));
+    }
+
+    /// On the connection opened last.
+    fn loses_lists_by(&mut self, error: PoolError) {
         let connection = *self.opened.last().unwrap();
-        let reading = Err(lost(PoolStage::Reading));
         self.tell(Input::Lists {
             connection,
-            reading,
+            reading: Err(error),
         });
     }
 

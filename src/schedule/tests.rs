@@ -7,7 +7,7 @@ mod settings;
 mod shared;
 
 use super::*;
-use crate::config::settings::Retries;
+use crate::config::settings::{Rapid, Retries};
 use crate::outcome::{BadCertificate, Fault, Stage};
 use crate::quote::Quote;
 
@@ -18,6 +18,14 @@ const PACE: Pace = Pace {
     plan: retrying(4),
     rise: 1,
     fall: 1,
+};
+
+/// dovemon's documented defaults.
+const RAPID: Rapid = Rapid {
+    retry_count: 3,
+    rapid_rounds: 10,
+    rapid_fails_needed: 7,
+    rapid_timeout: Duration::from_secs(2),
 };
 
 const fn retrying(retries: u32) -> Plan {

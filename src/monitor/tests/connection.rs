@@ -23,14 +23,6 @@ fn that_failover_is_on_again_is_said_once_and_what_comes_off_later_lasts_anew() 
 }
 
 impl Bench {
-    fn is_closed(&mut self) {
-        let connection = *self.opened.last().unwrap();
-        self.tell(Input::Lists {
-            connection,
-            reading: Err(ended_by(Loss::Closed)),
-        });
-    }
-
     /// For so long that the end of its connection is worth another try before anybody is alarmed.
     fn has_stood_for_long() -> Bench {
         let mut bench = Bench::new();
@@ -48,7 +40,7 @@ const NOTHING_MISSED: &str = "; connected again, and nothing was missed";
 #[test]
 fn a_connection_that_ended_and_is_there_again_is_a_line_and_no_alarm() {
     let mut bench = Bench::has_stood_for_long();
-    bench.is_closed();
+    bench.loses_lists_by(ended_by(Loss::Closed));
     assert_eq!(bench.engine.backends().sync(), Sync::Silent);
     assert_eq!(bench.times_said(NOTHING_MISSED), 0);
     for second in 12..14 {
@@ -62,7 +54,7 @@ fn a_connection_that_ended_and_is_there_again_is_a_line_and_no_alarm() {
 #[test]
 fn that_nothing_was_missed_is_not_said_once_failover_was_off() {
     let mut bench = Bench::has_stood_for_long();
-    bench.is_closed();
+    bench.loses_lists_by(ended_by(Loss::Closed));
     bench.loses_lists();
     for second in 12..40 {
         bench.second = second;

@@ -136,11 +136,10 @@ fn the_next_attempt_is_the_login_where_only_greetings_come_before_it() {
 
 #[test]
 fn a_failure_that_is_counted_beside_a_refused_password_is_followed_by_a_login() {
-    let plan = Plan::Rapid(crate::config::settings::Rapid {
-        retry_count: 3,
+    let plan = Plan::Rapid(Rapid {
         rapid_rounds: 0,
         rapid_fails_needed: 1,
-        rapid_timeout: Duration::from_secs(2),
+        ..RAPID
     });
     let mut bench = Bench::new(Pace { plan, ..PACE }, 2);
     let refused = [Server::RefusesPassword, Server::Works];
@@ -315,11 +314,10 @@ fn evidence_that_is_asked_for_is_a_whole_round() {
 
 #[test]
 fn rise_and_fall_and_rapid_rounds_count_whole_rounds() {
-    let rapid = Plan::Rapid(crate::config::settings::Rapid {
-        retry_count: 3,
+    let rapid = Plan::Rapid(Rapid {
         rapid_rounds: 0,
         rapid_fails_needed: 1,
-        rapid_timeout: Duration::from_secs(2),
+        ..RAPID
     });
     for pace in [
         Pace {

@@ -1,14 +1,6 @@
 //! dovemon's plan: its documented defaults, 10 s between polls, 3 s for one, and rapid rounds.
 
 use super::*;
-use crate::config::settings::Rapid;
-
-const RAPID: Rapid = Rapid {
-    retry_count: 3,
-    rapid_rounds: 10,
-    rapid_fails_needed: 7,
-    rapid_timeout: Duration::from_secs(2),
-};
 
 const PACE: Pace = Pace {
     interval: Duration::from_secs(10),

@@ -1,7 +1,6 @@
 //! What a reload of the settings leaves as it is, and what it begins anew.
 
 use super::*;
-use crate::config::settings::Rapid;
 
 /// What came of the login before says nothing about the new one; what failed before the login still does.
 #[test]
@@ -168,38 +167,41 @@ fn polls_before_a_rapid_round(bench: &mut Bench) -> usize {
     }
 }
 
+/// Two of the three polls that begin a rapid round have failed, and the third is due.
+fn failed_in_two_polls() -> Bench {
+    let plan = Plan::Rapid(RAPID);
+    let mut bench = Bench::new(Pace { plan, ..PACE }, 1);
+    bench.attempt(Reply::Refuses);
+    bench.attempt(Reply::Refuses);
+    bench.wait();
+    bench
+}
+
 #[test]
 fn another_account_and_other_services_have_a_whole_count_of_polls() {
-    let plan = Plan::Rapid(Rapid {
-        retry_count: 3,
-        rapid_rounds: 10,
-        rapid_fails_needed: 7,
-        rapid_timeout: Duration::from_secs(2),
-    });
-    let pace = Pace { plan, ..PACE };
-    let changes: [fn(&mut Schedule, Pace); 4] = [
-        |_, _| {},
-        |schedule, _| schedule.on_other_login(),
-        |schedule, _| schedule.on_other_services(),
-        |schedule, pace| schedule.on_settings(pace, 2),
+    type Change = fn(&mut Schedule);
+    let changes: [(Change, usize); 3] = [
+        (|_| {}, 1),
+        (Schedule::on_other_login, 3),
+        (Schedule::on_other_services, 3),
     ];
-    for (change, left) in changes.into_iter().zip([1, 3, 3, 3]) {
-        let mut bench = Bench::new(pace, 1);
-        bench.attempt(Reply::Refuses);
-        bench.attempt(Reply::Refuses);
-        bench.wait();
-        change(&mut bench.schedule, pace);
-        if bench.schedule.services == 2 {
-            // The further one passes each time.
-            for _ in 0..2 {
-                bench.attempt(Reply::Refuses);
-                bench.attempt(Reply::Passes);
-            }
-            assert_eq!(bench.schedule.retry().unwrap().failed, 2);
-            continue;
-        }
+    for (change, left) in changes {
+        let mut bench = failed_in_two_polls();
+        change(&mut bench.schedule);
         assert_eq!(polls_before_a_rapid_round(&mut bench), left);
     }
+}
+
+/// The further one passes each time.
+#[test]
+fn more_services_than_before_have_a_whole_count_of_polls() {
+    let mut bench = failed_in_two_polls();
+    bench.schedule.on_settings(bench.schedule.pace, 2);
+    for _ in 0..2 {
+        bench.attempt(Reply::Refuses);
+        bench.attempt(Reply::Passes);
+    }
+    assert_eq!(bench.schedule.retry().unwrap().failed, 2);
 }
 
 #[test]

@@ -761,7 +761,7 @@ fn shared_at_tls() -> Reason {
     }
 }
 
-/// A pass of before beside the failure of now, or a failure of now beside the login of before, is one backend.
+/// Backend 1 passed and then failed, or failed and then got another account: it is still one backend.
 #[test]
 fn nobody_is_counted_twice_among_those_who_get_further() {
     let mut bench = Bench::new(4);
@@ -778,7 +778,7 @@ fn nobody_is_counted_twice_among_those_who_get_further() {
     bench.check_held(0, &shared_at_tls(), None);
 }
 
-/// The one that passes is neither the first nor the last of those that stand.
+/// Backend 2 passes, in the middle between two whose login is refused.
 #[test]
 fn a_login_that_times_out_is_a_fault_of_its_own_if_one_of_many_passes_it() {
     let unanswered = || Err(Failure::new(Stage::Login, Fault::TimedOut));

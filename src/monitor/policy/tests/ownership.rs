@@ -202,9 +202,8 @@ fn a_down_that_the_director_only_forgot_stays_ours_when_it_is_told_again() {
     }
 }
 
-/// Our down that the director forgot and is sent again, which is answered and not listed yet; and how the first one
-/// was listed.
-fn told_again() -> (Bench, Listed) {
+/// Our down that the director forgot and is to be sent again; and how the first one was listed.
+fn forgotten_by_the_director() -> (Bench, Listed) {
     let mut bench = Bench::with(2, OWN);
     bench.take_down(0, 1);
     let down = bench.listed(0).clone();
@@ -214,6 +213,12 @@ fn told_again() -> (Bench, Listed) {
     bench.read_list();
     bench.refuses(0, true);
     bench.check_acts(0, Action::MarkDown);
+    (bench, down)
+}
+
+/// The same, and the second one is answered and not listed yet.
+fn told_again() -> (Bench, Listed) {
+    let (mut bench, down) = forgotten_by_the_director();
     bench.send(0, Action::MarkDown, Answer::Done);
     (bench, down)
 }
@@ -515,15 +520,7 @@ fn without_states_only_who_remembers_the_vhost_count_can_bring_it_up() {
 /// The list that shows the first one was read while the second one was under way.
 #[test]
 fn a_down_under_way_is_ours_though_the_director_was_told_of_the_one_before_meanwhile() {
-    let mut bench = Bench::with(2, OWN);
-    bench.take_down(0, 1);
-    let down = bench.listed(0).clone();
-    bench.pass_time(10_000);
-    bench.listed(0).state = HostState::Up;
-    bench.listed(0).changed = Stamp(0);
-    bench.read_list();
-    bench.refuses(0, true);
-    bench.check_acts(0, Action::MarkDown);
+    let (mut bench, down) = forgotten_by_the_director();
     bench.sends(0, Action::MarkDown);
     *bench.listed(0) = down;
     bench.read_list();
